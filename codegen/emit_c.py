@@ -1,0 +1,459 @@
+"""CPU loops: one function for each op and direction, over an `isk__loop` (see indiseek.h).
+
+The shape of a function follows plan.py: for each stage what lies between sweeps, then one loop over the rows; in a row one
+loop over the columns for each sum or maximum of the row, one for each sum over rows, and one for each output.
+
+- A sum over the columns of a row first writes its terms to a row of workspace, then adds them up in isk__sum(), whose order
+  depends on the number of columns only. So the loops vectorise although float addition may not be reordered.
+- What costs much and is used by several loops of a row is computed once, into a row of workspace.
+- Each gradient has a loop of its own, skipped where its pointer is NULL. Two inputs may thus share one gradient buffer, as
+  they do in mul(x, x): gradients are stored in the order of the inputs.
+"""
+
+import re
+
+from expr import TRANSCENDENTAL, is_constant, topological
+from plan import COSTLY, has_row_reduction, is_col_reduction, is_costly, is_row_reduction, positions
+from text import Language, Names, Scope
+
+C = Language("isk_scalar", {
+    "exp": "isk__exp({})", "log": "isk__ln({})", "tanh": "isk__tanh({})", "sigmoid": "isk__sigmoid({})",
+    "softplus": "isk__softplus({})", "erf": "isk__erf({})", "sqrt": "isk__sqrt({})", "rsqrt": "isk__rsqrt({})",
+    "sign": "isk__sign({})", "absolute": "isk__absolute({})", "relu": "isk__relu({})",
+    "maximum": "isk__maximum({}, {})", "minimum": "isk__minimum({}, {})"}, "(isk_scalar)%s")
+
+TAKEN = ("l", "i", "j", "rows", "cols", "y", "g", "double", "int", "float", "const")
+EACH_ROW = "for (int i = 0; i < rows; i++)"
+EACH_COL = "for (int j = 0; j < cols; j++)"
+
+
+class Root:
+    """An expression and where it is stored. index: the input whose gradient it is; None for the output."""
+
+    def __init__(self, name, node, kind, index=None):
+        self.name, self.node, self.kind, self.index = name, node, kind, index
+        self.pointer = "l->out" if index is None else "l->grad_in[%d]" % index
+        self.stride = "l->out_stride" if index is None else "l->grad_in_stride[%d]" % index
+
+
+def roots_of(op, direction):
+    if direction == "forward":
+        return [Root("y", op.forward, op.out_kind)]
+    kinds = dict(op.inputs)
+    return [Root("d" + name, node, kinds[name], op.input_index(name)) for name, node in op.gradients]
+
+
+class Loops:
+    """The text of one function, and the workspace it needs."""
+
+    def __init__(self, op, direction):
+        self.op, self.direction = op, direction
+        self.roots = roots_of(op, direction)
+        self.position = positions([r.node for r in self.roots])
+        self.names = Names(TAKEN + tuple(n for n, _ in op.inputs + op.attributes) + tuple(r.name for r in self.roots))
+        self.top = Scope(C, self.names, "    ")
+        self.arrays, self.columns_kept = [], []        # workspace: (name, "rows" or "cols")
+        self._collect()
+        self._emit()
+
+    # ---- what is computed where ----
+
+    def _collect(self):
+        self.seen = set()
+        self.scalars, self.columns, self.inner_sums, self.kept = {}, {}, {}, {}
+        self.row_sums, self.col_sums, self.row_leaves = {}, {}, {}
+        sums = [n for n in topological([r.node for r in self.roots]) if is_col_reduction(n)]
+        for node in sorted(sums, key=lambda n: self.position[id(n)]):
+            self._need(node, None)
+        self.e_stage = max([self.position[id(r.node)][0] for r in self.roots if r.kind == "e"], default=0)
+        for root in self.roots:
+            stage, level = self.position[id(root.node)]
+            if root.kind == "e": self._need(root.node, ("row", self.e_stage))
+            elif root.kind == "r": self._need(root.node, ("row", stage))
+            elif root.kind == "c": self._need(root.node, ("col", stage, level))
+            else: self._need(root.node, None)
+
+    def _put(self, table, key, node):
+        if node not in table.setdefault(key, []):
+            table[key].append(node)
+
+    def _need(self, node, place):
+        """Note what must be at hand for the node to be read at `place`: ("row", stage), ("col", stage, level) or None."""
+        if (id(node), place) in self.seen or is_constant(node):
+            return
+        self.seen.add((id(node), place))
+        stage, level = self.position[id(node)]
+        if node.op == "leaf":
+            if node.kind in "er": self._put(self.row_leaves, place[1], node)
+        elif is_col_reduction(node):
+            self._put(self.col_sums, stage - 1, node)
+            self._need(node.args[0], ("row", stage - 1))
+        elif node.kind == "s" and is_row_reduction(node):
+            self._put(self.inner_sums, (stage, level - 1), node)
+            self._need(node.args[0], ("col", stage, level - 1))
+        elif node.kind == "s":
+            if node.op not in ("less", "equal"): self._put(self.scalars, (stage, level), node)
+            for argument in node.args: self._need(argument, None)
+        elif node.kind == "c":
+            here = ("col", stage, level)
+            if place != here and is_costly(node, COSTLY):
+                self._put(self.columns, (stage, level), node)
+                place = here
+            for argument in node.args: self._need(argument, place)
+        elif node.kind == "r" and has_row_reduction(node) and self._earlier(node, place[1]) is not None:
+            self._put(self.kept, self._earlier(node, place[1]), node)
+        else:
+            if is_row_reduction(node): self._put(self.row_sums, place[1], node)
+            for argument in node.args: self._need(argument, place)
+
+    def _earlier(self, node, stage):
+        """The sweep before this one that computes the r node, if one does."""
+        return max((s for s in range(stage) if (id(node), ("row", s)) in self.seen), default=None)
+
+    # ---- text ----
+
+    def _emit(self):
+        for node in topological([r.node for r in self.roots]):
+            if node.op == "leaf" and node.kind in "sc":
+                extent = node.value in ("rows", "cols")
+                self.top.call(node, "(isk_scalar)" + node.value if extent else node.value + ("[j]" if node.kind == "c" else ""))
+        places = list(self.scalars) + list(self.columns) + list(self.inner_sums)
+        places += [self.position[id(r.node)] for r in self.roots if r.kind in "cs"]
+        last = max([p[0] for p in places] + list(self.row_leaves) + [self.e_stage])
+        for stage in range(last + 1):
+            levels = [p[1] for p in places if p[0] == stage]
+            for level in range(max(levels, default=-1) + 1):
+                self._emit_columns(stage, level)
+            self._emit_rows(stage)
+        self.lines = self._declarations() + self.top.lines
+        if self.direction == "backward" and len(self.roots) == 1:
+            self.lines.insert(0, "    if (!%s) return;" % self.roots[0].pointer)
+
+    def _arguments(self):
+        """(name, kind) of what the function reads through pointers."""
+        found = [(n, "r" if k == "w" else k) for n, k in self.op.inputs]
+        if self.direction == "backward": found += [("y", self.op.out_kind), ("g", self.op.out_kind)]
+        return found
+
+    def _array(self, wish, extent):
+        name = self.names.unique(wish)
+        self.arrays.append((name, extent))
+        return name
+
+    def _loop(self, scope, head, body, nodes):
+        """A loop over columns; marked as free of dependences between iterations unless it calls libm."""
+        libm = any(n.op in ("sqrt", "rsqrt") and n.kind in "ec" and scope.find(n) is None for n in topological(nodes))
+        if head == EACH_COL and not libm: scope.line("ISK__VECTOR")
+        scope.block(head, body)
+
+    def _copied(self, root, scope):
+        """The array that a gradient equals, if it is one."""
+        text = scope.find(root.node) or ""
+        return text[:-3] if root.index is not None and text.endswith("[j]") else None
+
+    def _store(self, root, scope, target):
+        """Text that stores a root: a gradient is added to or overwritten."""
+        if root.index is None:
+            return "%s = %s;" % (target, scope.text(root.node))
+        value = scope.text(root.node, 5)
+        if len(value) + 3 * len(target) > 80:
+            scope.define(root.node)
+            value = scope.text(root.node)
+        return "%s = (add_%s ? %s : 0) + %s;" % (target, root.name, target, value)
+
+    def _guarded(self, roots, scope, write):
+        """Write a block that serves only these gradients: behind a test, unless the function has no others."""
+        if not roots or roots[0].index is None or len(roots) == len(self.roots):
+            write(scope)
+            return
+        body = scope.inner()
+        write(body)
+        head = "if (%s)" % " || ".join(r.pointer for r in roots)
+        if len(body.lines) == 1: scope.lines.append(scope.indent + head + " " + body.lines[0].lstrip())
+        else: scope.lines += [scope.indent + head + " {"] + body.lines + [scope.indent + "}"]
+
+    def _test(self, root):
+        return "if (%s) " % root.pointer if len(self.roots) > 1 else ""
+
+    def _hoist(self, node, scope, kinds):
+        """Define in `scope` the largest parts of `node` that are of these kinds."""
+        parts, seen = [], set()
+
+        def visit(n):
+            if id(n) in seen or self.top.find(n) is not None or scope.find(n) is not None: return
+            seen.add(id(n))
+            if n.kind in kinds and n.op not in ("less", "equal", "leaf", "constant"):
+                parts.append(n)
+                return
+            for a in n.args: visit(a)
+
+        visit(node)
+        scope.prepare(parts)
+        for part in parts: scope.define(part)
+
+    def _emit_columns(self, stage, level):
+        """What stands between two sweeps: s values, then one loop for the c values kept, one for each sum and each output."""
+        top, here = self.top, (stage, level)
+        wanted = self.scalars.get(here, [])
+        top.prepare(wanted)
+        readers = [n for n in wanted if not any(n in m.args for m in wanted)]
+        for node in wanted:
+            if node in readers: top.define(node)
+        for root in self.roots:
+            if root.kind == "s" and self.position[id(root.node)] == here:
+                if root.index is None: top.line("*l->out = %s;" % top.text(root.node))
+                else: top.line("%sisk__put(%s, add_%s, %s);" % (self._test(root), root.pointer, root.name, top.text(root.node)))
+        kept = self.columns.get(here, [])
+        if kept:
+            body = top.inner()
+            for node in sorted(kept, key=lambda n: n.order):
+                body.prepare([node])
+                name = self._array(node.name or "column", "cols")
+                body.line("%s[j] = %s;" % (name, body.text(node)))
+                body.call(node, name + "[j]")
+            self._loop(top, EACH_COL, body, kept)
+            for node in kept: top.call(node, body.at_hand[id(node)])
+        for node in self.inner_sums.get(here, []):
+            terms = self._array("terms", "cols")
+            body = top.inner()
+            body.prepare(node.args)
+            body.line("%s[j] = %s;" % (terms, body.text(node.args[0])))
+            self._loop(top, EACH_COL, body, node.args)
+            self._fold(top, node, terms)
+        for root in self.roots:
+            if root.kind == "c" and self.position[id(root.node)] == here:
+                self._guarded([root], top, lambda s, root=root: self._column_output(root, s))
+
+    def _column_output(self, root, scope):
+        array = self._copied(root, scope)
+        if array is not None:
+            scope.line("isk__put_all(%s, add_%s, %s, cols);" % (root.pointer, root.name, array))
+            return
+        scope.line("isk_scalar *ISK__RESTRICT %s = %s;" % (root.name, root.pointer))
+        body = scope.inner()
+        body.prepare([root.node])
+        body.line(self._store(root, body, root.name + "[j]"))
+        self._loop(scope, EACH_COL, body, [root.node])
+
+    def _fold(self, scope, node, terms):
+        """Name the sum or maximum over a row of workspace."""
+        name = self.names.unique(node.name or ("largest" if node.op == "row_max" else "sum"))
+        scope.line("const isk_scalar %s = %s(%s, cols);" % (name, "isk__largest" if node.op == "row_max" else "isk__sum", terms))
+        scope.call(node, name)
+
+    def _emit_rows(self, stage):
+        col_sums = self.col_sums.get(stage, [])
+        e_roots = [r for r in self.roots if r.kind == "e" and stage == self.e_stage]
+        r_roots = [r for r in self.roots if r.kind == "r" and self.position[id(r.node)][0] == stage]
+        if not (col_sums or e_roots or r_roots): return
+        top = self.top
+        for node in col_sums:
+            start = "ISK__LOWEST" if node.op == "col_max" else "0"
+            wish = node.name or ("largest" if node.op == "col_max" else "sum")
+            if node.kind == "s":
+                name = self.names.unique(wish)
+                top.line("isk_scalar %s = %s;" % (name, start))
+                top.call(node, name)
+            else:
+                name = self._array(wish, "cols")
+                top.line("isk__fill(%s, cols, %s);" % (name, start))
+                top.call(node, name + "[j]")
+        row = top.inner()
+        self._row_leaves(stage, row)
+        self._row_loops(stage, row, col_sums, e_roots)
+        row.prepare([n.args[0] for n in col_sums if n.kind == "s"] + [r.node for r in r_roots if r.node not in col_sums])
+        for node in col_sums:
+            if node.kind == "s":
+                name, value = top.find(node), row.text(node.args[0])
+                row.line("%s = isk__maximum(%s, %s);" % (name, name, value) if node.op == "col_max" else "%s += %s;" % (name, value))
+        for root in r_roots:
+            where = "isk__row_of(%s, %s, i)" % (root.pointer, root.stride)
+            if root.index is None: row.line("*%s = %s;" % (where, row.text(root.node)))
+            else: row.line("%sisk__put(%s, add_%s, %s);" % (self._test(root), where, root.name, row.text(root.node)))
+        for node in self.kept.get(stage, []):
+            name = self._array("kept", "rows")
+            row.line("%s[i] = %s;" % (name, row.text(node)))
+            top.call(node, name + "[i]")
+        top.block(EACH_ROW, row)
+
+    def _row_leaves(self, stage, row):
+        inputs = dict(self.op.inputs)
+        for node in sorted(self.row_leaves.get(stage, []), key=lambda n: [a for a, _ in self._arguments()].index(n.value)):
+            name = node.value
+            if inputs.get(name) == "w":
+                row.line("const isk_scalar %s = isk__weight(l, %d, i);" % (name, self.op.input_index(name)))
+            else:
+                base = {"y": ("out", ""), "g": ("grad", "")}.get(name) or ("in", "[%d]" % self.op.input_index(name))
+                pointer = "isk__row(l->%s%s, l->%s_stride%s, i)" % (base[0], base[1], base[0], base[1])
+                if node.kind == "e": row.line("const isk_scalar *ISK__RESTRICT %s = %s;" % (name, pointer))
+                else: row.line("const isk_scalar %s = *%s;" % (name, pointer))
+            row.call(node, name + "[j]" if node.kind == "e" else name)
+
+    def _row_loops(self, stage, row, col_sums, e_roots):
+        """All loops over the columns of one row."""
+        sums = sorted(self.row_sums.get(stage, []), key=lambda n: n.order)
+        adds = [n for n in col_sums if n.kind == "c"]
+        shared = self._shared([(n, n.args[0]) for n in sums] + [(None, r.node) for r in e_roots] + [(None, n.args[0]) for n in adds])
+        while sums:                                    # sums that need no other sum of the row share one loop
+            group = [n for n in sums if not any(other in topological(n.args) for other in sums)]
+            sums = [n for n in sums if n not in group]
+            self._row_sums(group, row, shared)
+        for root in e_roots:
+            self._ready(root.node, row, shared)
+            if root.node in shared: self._buffer([root.node], row, shared)
+            self._guarded([root], row, lambda scope, root=root: self._element_output(root, scope))
+        groups = {}
+        for node in adds:                              # sums over rows that serve the same gradients share one loop
+            groups.setdefault(tuple(r.name for r in self._serves(node)), []).append(node)
+        for group in groups.values():
+            for node in group:
+                self._ready(node.args[0], row, shared)
+                if node.args[0] in shared: self._buffer(node.args, row, shared)
+            self._guarded(self._serves(group[0]), row, lambda scope, group=group: self._column_sums(group, scope))
+
+    def _ready(self, node, row, shared):
+        """What a loop for the node finds outside of it: r values, and costly parts that other loops use too."""
+        self._hoist(node, row, "rs")
+        for part in shared:
+            if part is not node and row.find(part) is None and id(part) in self._reachable(node, row):
+                self._buffer([part], row, shared)
+
+    def _row_sums(self, group, row, shared):
+        for node in group: self._ready(node.args[0], row, shared)
+        arguments = [n.args[0] for n in group if n.args[0].op != "leaf"]
+        terms = self._buffer(arguments, row, shared) if arguments else {}
+        for node in group:
+            argument = node.args[0]
+            self._fold(row, node, argument.value if argument.op == "leaf" else terms[id(argument)])
+
+    def _reachable(self, node, scope):
+        """ids of the e nodes that a loop for `node` would compute."""
+        found, todo = set(), [node]
+        while todo:
+            n = todo.pop()
+            if id(n) not in found and n.kind == "e":
+                found.add(id(n))
+                if scope.find(n) is None and not is_row_reduction(n): todo.extend(n.args)
+        return found
+
+    def _shared(self, tasks):
+        """Costly e nodes that several loops would compute: the largest ones. A task is (its sum if it is one, its root)."""
+        chosen = []
+        for node in reversed(topological([root for _, root in tasks])):
+            if node.kind != "e" or node.op in ("leaf", "constant") or not is_costly(node): continue
+            uses = sum(1 for total, root in tasks if (total is not None and root is node) or self._meets(root, node, chosen))
+            uses += sum(1 for other in chosen if self._meets(other, node, [c for c in chosen if c is not other]))
+            if uses > 1: chosen.append(node)
+        return sorted(chosen, key=lambda n: n.order)
+
+    def _meets(self, root, node, barriers):
+        """Is `node` computed for `root`, when `barriers` need not be?"""
+        todo, seen = [root], set()
+        while todo:
+            n = todo.pop()
+            if n is node: return True
+            if id(n) in seen or n.kind != "e" or n in barriers: continue
+            seen.add(id(n))
+            todo.extend(n.args)
+        return False
+
+    def _buffer(self, nodes, row, shared):
+        """Compute e nodes into rows of workspace, those not there yet: {id(node): name}."""
+        names = {id(n): row.find(n)[:-3] for n in nodes if row.find(n) is not None}
+        fresh = [n for k, n in enumerate(nodes) if id(n) not in names and n not in nodes[:k]]
+        if fresh:
+            body = row.inner()
+            body.prepare(fresh)
+            for node in fresh:
+                names[id(node)] = self._array("terms", "cols")
+                body.line("%s[j] = %s;" % (names[id(node)], body.text(node)))
+            self._loop(row, EACH_COL, body, fresh)
+            for node in fresh:
+                if node in shared: row.call(node, names[id(node)] + "[j]")
+        return names
+
+    def _element_output(self, root, scope):
+        array = self._copied(root, scope)
+        if array is not None:
+            scope.line("isk__put_all(isk__row_of(%s, %s, i), add_%s, %s, cols);" % (root.pointer, root.stride, root.name, array))
+            return
+        scope.line("isk_scalar *ISK__RESTRICT %s = isk__row_of(%s, %s, i);" % (root.name, root.pointer, root.stride))
+        body = scope.inner()
+        body.prepare([root.node])
+        body.line(self._store(root, body, root.name + "[j]"))
+        self._loop(scope, EACH_COL, body, [root.node])
+
+    def _column_sums(self, group, scope):
+        body = scope.inner()
+        arguments = [n.args[0] for n in group]
+        body.prepare(arguments)
+        for node in group:
+            target, value = self.top.find(node), body.text(node.args[0])
+            body.line("%s = isk__maximum(%s, %s);" % (target, target, value) if node.op == "col_max" else "%s += %s;" % (target, value))
+        self._loop(scope, EACH_COL, body, arguments)
+
+    def _serves(self, node):
+        """The roots that a sum over rows is for."""
+        return [r for r in self.roots if node in topological([r.node])]
+
+    def _declarations(self):
+        """Names from l that the text mentions."""
+        body = "\n".join(self.top.lines)
+        found = []
+
+        def used(name): return re.search(r"\b%s\b" % name, body) is not None
+
+        extents = [n for n in ("rows", "cols") if used(n) or any(e == n for _, e in self.arrays)]
+        if self.arrays and "cols" not in extents: extents.append("cols")
+        if extents: found.append("    const int %s;" % ", ".join("%s = l->%s" % (n, n) for n in extents))
+        for k, (name, _) in enumerate(self.op.attributes):
+            if used(name): found.append("    const isk_scalar %s = (isk_scalar)l->attributes[%d];" % (name, k))
+        for name, kind in self._arguments():
+            pointer = {"y": "l->out", "g": "l->grad"}.get(name)
+            if pointer is None: pointer = "l->in[%d]" % self.op.input_index(name)
+            own_y = self.direction == "forward" and name == "y"
+            if kind == "s" and used(name) and not own_y: found.append("    const isk_scalar %s = *%s;" % (name, pointer))
+            if kind == "c" and used(name) and not own_y: found.append("    const isk_scalar *ISK__RESTRICT %s = %s;" % (name, pointer))
+        offset = []
+        for extent in ("cols", "rows"):
+            count = 0
+            for name, _ in [a for a in self.arrays if a[1] == extent]:
+                parts = offset + (["%s(size_t)%s" % ("%d * " % count if count > 1 else "", extent)] if count else [])
+                found.append("    isk_scalar *ISK__RESTRICT %s = %s;" % (name, " + ".join(["l->work"] + parts)))
+                count += 1
+            if count: offset = offset + ["%s(size_t)%s" % ("%d * " % count if count > 1 else "", extent)]
+        for root in self.roots:
+            if used("add_" + root.name):
+                found.append("    const int add_%s = (l->accumulate >> %d & 1u) != 0;" % (root.name, root.index))
+        return found
+
+    def work(self, extent):
+        return len([a for a in self.arrays if a[1] == extent])
+
+
+def is_op_costly(op, direction):
+    """Is it worth a variant for a wider instruction set? Loops without transcendental functions wait for memory."""
+    return any(n.op in TRANSCENDENTAL and n.kind == "e" for n in topological([r.node for r in roots_of(op, direction)]))
+
+
+def functions(op):
+    """(text of the op's loops, rows of workspace, columns of workspace)"""
+    lines, work = [], [0, 0]
+    for direction in ("forward", "backward"):
+        loops = Loops(op, direction)
+        name = "%s_%s" % (op.name, direction)
+        if is_op_costly(op, direction):
+            lines += ["static ISK__INLINE void isk__%s_body(const isk__loop *l) {" % name] + loops.lines + ["}"]
+            lines += ["ISK__VARIANTS(%s)" % name, ""]
+        else:
+            lines += ["ISK__LOOPS static void isk__%s(const isk__loop *l) {" % name] + loops.lines + ["}", ""]
+        work = [max(work[0], loops.work("rows")), max(work[1], loops.work("cols"))]
+    return lines, work[0], work[1]
+
+
+def entries(op):
+    """Names of the op's loops: portable forward and backward, then for AVX2."""
+    plain = ["isk__%s_%s" % (op.name, d) for d in ("forward", "backward")]
+    wide = ["ISK__AVX2(%s_%s)" % (op.name, d) if is_op_costly(op, d) else "isk__%s_%s" % (op.name, d)
+            for d in ("forward", "backward")]
+    return plain + wide

@@ -1,0 +1,203 @@
+#!/usr/bin/env python3
+"""Writes what is generated: kernels/*.cu, the generated blocks of indiseek.h, and tests/op_vectors.h.
+
+    python3 codegen/generate.py                writes what changed
+    python3 codegen/generate.py --check        only compares; names what differs and exits 1
+    python3 codegen/generate.py --list         prints the op table
+    python3 codegen/generate.py --root DIR     works on a copy of the repository
+
+A block of indiseek.h stands between two marks:
+
+    /* >>generated NAME: begin (python3 codegen/generate.py; do not edit) */
+    /* >>generated NAME: end */
+
+Blocks made from the op table are listed in BLOCKS. Any other block NAME is filled by codegen/templates/NAME.py (hyphens
+written as underscores), which defines `emit() -> str`. To add one: write that module, and put the two marks into indiseek.h.
+"""
+
+import argparse
+import importlib.util
+import os
+import re
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+MARK = "/* >>generated %s: begin (python3 codegen/generate.py; do not edit) */\n"
+END = "/* >>generated %s: end */\n"
+SHAPES = {"e": "[rows, cols]", "r": "[rows, 1]", "c": "[1, cols]", "s": "[1, 1]"}
+
+
+class GenerateError(Exception):
+    pass
+
+
+# ---- blocks made from the op table ----------------------------------------------------------------------------------
+
+def wrapped(words, first, rest, width=120):
+    """Words in lines of at most `width` columns."""
+    lines, line = [], first
+    for word in words:
+        if len(line) + len(word) > width and line.strip():
+            lines.append(line.rstrip())
+            line = rest
+        line += word + " "
+    return lines + [line.rstrip()]
+
+
+def prototype(op, end):
+    """Lines of the public function's head."""
+    args = ["isk_tensor " + name for name, kind in op.inputs if kind != "w"] + ["double " + name for name, _ in op.attributes]
+    first = "INDISEEK_API isk_tensor isk_%s(" % op.name
+    words = [a + "," for a in args[:-1]] + [args[-1] + end]
+    return wrapped(words, first, " " * len(first))
+
+
+def shapes(op):
+    """"x, a [rows, cols], b [1, cols] -> [rows, 1]" """
+    groups = []
+    for name, kind in op.inputs:
+        if kind == "w": continue
+        if groups and groups[-1][1] == kind: groups[-1][0].append(name)
+        else: groups.append(([name], kind))
+    left = ", ".join("%s %s" % (", ".join(names), SHAPES[kind]) for names, kind in groups)
+    return "%s -> %s" % (left, SHAPES[op.out_kind]) + ("; takes row weights" if "w" in dict(op.inputs).values() else "")
+
+
+TITLES = {"elementwise": "element by element", "activations": "activations, alone and with a bias", "rows": "over the columns of each row",
+          "columns": "over the rows of each column", "losses": "to one number"}
+
+
+def op_declarations(ops):
+    lines = ["/* Ops of codegen/ops.py.  Row weights, w below, are those of the tensor; a row of weight 0 is absent. */"]
+    for module in ops.MODULES:
+        lines += ["", "/* %s */" % TITLES.get(module, module)]
+        for op in ops.OPS:
+            if op.module == module:
+                lines += wrapped((op.doc + ".  " + shapes(op) + " */").split(" "), "/* ", "   ")
+                lines += prototype(op, ");")
+    return lines
+
+
+def op_list(ops):
+    words = ["ISK__OP_%s," % op.name.upper() for op in ops.OPS] + ["ISK__OP_COUNT"]
+    return ["enum {"] + wrapped(words, "    ", "    ") + ["};"]
+
+
+def public_function(op):
+    inputs = [name for name, kind in op.inputs if kind != "w"]
+    lines = prototype(op, ") {") + ["    const isk_tensor inputs[] = { %s };" % ", ".join(inputs)]
+    constants = "NULL"
+    if op.attributes:
+        lines.append("    const double attributes[] = { %s };" % ", ".join(name for name, _ in op.attributes))
+        constants = "attributes"
+    call = "isk__record(ISK__OP_%s, inputs, %d, %s, %d)" % (op.name.upper(), len(inputs), constants, len(op.attributes))
+    return lines + ["    return %s;" % call, "}"]
+
+
+def bits(flags):
+    return "0x%xu" % sum(1 << i for i, flag in enumerate(flags) if flag)
+
+
+def table_row(op, work_rows, work_cols):
+    import emit_c
+    differentiable = bits(name in dict(op.gradients) for name, _ in op.inputs)
+    kinds = "".join(kind for _, kind in op.inputs)
+    head = '    { "%s", %d, "%s", \'%s\', %d, %s, %s, %d, %d, %d,' % (
+        op.name, len(op.inputs), kinds, op.out_kind, len(op.attributes), differentiable, bits(op.reads_inputs),
+        op.reads_output, work_rows, work_cols)
+    return [head] + wrapped((", ".join(emit_c.entries(op)) + " },").split(" "), "      ", "      ")
+
+
+def ops_block(ops):
+    import emit_c
+    lines, rows = ["/* ---- loops ---- */", ""], []
+    for op in ops.OPS:
+        text, work_rows, work_cols = emit_c.functions(op)
+        lines += text
+        rows += table_row(op, work_rows, work_cols)
+    lines += ["/* ---- the table: in the order of the enum above ---- */", "", "static const isk__op_info isk__op_table[] = {"] + rows + ["};", ""]
+    lines += ["/* ---- public functions ---- */", ""]
+    for op in ops.OPS:
+        lines += public_function(op) + [""]
+    return lines[:-1]
+
+
+BLOCKS = {"op-declarations": op_declarations, "op-list": op_list, "ops": ops_block}
+
+
+# ---- injection ------------------------------------------------------------------------------------------------------
+
+def template_block(root, name):
+    """Text of a block that a module of codegen/templates/ provides."""
+    path = os.path.join(root, "codegen", "templates", name.replace("-", "_") + ".py")
+    if not os.path.exists(path):
+        raise GenerateError("indiseek.h has a generated block %s, but there is neither an entry in BLOCKS nor %s" % (name, path))
+    spec = importlib.util.spec_from_file_location("templates." + name.replace("-", "_"), path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.emit().strip("\n").split("\n")
+
+
+def header(root, ops):
+    """indiseek.h with every generated block made anew."""
+    with open(os.path.join(root, "indiseek.h"), encoding="utf-8") as file:
+        text = file.read()
+    names = re.findall(r"/\* >>generated ([a-z-]+): begin", text)
+    missing = [name for name in BLOCKS if name not in names]
+    if missing:
+        raise GenerateError("indiseek.h has no marks for the generated block %s" % ", ".join(missing))
+    for name in names:
+        begin, end = MARK % name, END % name
+        if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
+            raise GenerateError("indiseek.h: the marks of the generated block %s are damaged" % name)
+        lines = BLOCKS[name](ops) if name in BLOCKS else template_block(root, name)
+        wide = [line for line in lines if len(line) > 120]
+        if wide:
+            raise GenerateError("block %s has a line of %d columns: %s" % (name, len(wide[0]), wide[0]))
+        before, rest = text.split(begin)
+        text = before + begin + "\n".join(lines) + "\n" + end + rest.split(end)[1]
+    return text
+
+
+def outputs(root, ops):
+    """{path: text} of everything generated."""
+    return {"indiseek.h": header(root, ops)}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--check", action="store_true", help="only compare")
+    parser.add_argument("--list", action="store_true", help="print the op table")
+    parser.add_argument("--root", default=os.path.dirname(HERE), help="the repository, or a copy of it")
+    options = parser.parse_args()
+    sys.path.insert(0, os.path.join(options.root, "codegen"))
+    sys.dont_write_bytecode = True
+    import expr
+    try:
+        import ops
+        if options.list:
+            for op in ops.OPS:
+                print("%-22s %-12s %s.  %s" % (op.name, op.module, op.doc, shapes(op)))
+            return 0
+        changed = []
+        for path, text in outputs(options.root, ops).items():
+            full = os.path.join(options.root, path)
+            old = open(full, encoding="utf-8").read() if os.path.exists(full) else None
+            if old != text:
+                changed.append(path)
+                if not options.check:
+                    os.makedirs(os.path.dirname(full) or ".", exist_ok=True)
+                    with open(full, "w", encoding="utf-8") as file:
+                        file.write(text)
+    except (expr.ExpressionError, GenerateError) as mistake:
+        print("generate.py: %s" % mistake, file=sys.stderr)
+        return 1
+    for path in changed:
+        print("%s %s" % ("differs:" if options.check else "wrote", path))
+    if not changed:
+        print("nothing changed")
+    return 1 if changed and options.check else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
