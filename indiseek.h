@@ -250,6 +250,10 @@ INDISEEK_API const char *isk_option_text(const isk_options *options, int index, 
 /* Fills every field that is 0 from the preset and checks every range. */
 INDISEEK_API isk_status isk_options_resolve(isk_context *context, isk_options *options, isk_preset preset);
 
+/* The number that starts at `text` ("-12", ".5", "1e-3"; a point whatever the locale; no spaces, no "nan", no "inf"),
+   rounded to the nearest double, ties to even; beyond the range it is infinite.  Returns the characters used, or 0. */
+INDISEEK_API size_t isk_parse_number(const char *text, size_t length, double *value);
+
 INDISEEK_API const char *isk_method_name(isk_method method);                  /* "indiseek"; NULL beyond the last */
 INDISEEK_API isk_status isk_method_find(isk_context *context, const char *name, isk_method *method);
 INDISEEK_API const char *isk_preset_name(isk_preset preset);
@@ -483,8 +487,8 @@ INDISEEK_API isk_tensor isk_layer_norm(isk_tensor x, isk_tensor gamma, isk_tenso
 /* ln N(x_i; mu_i, e^logvar_i), summed over the columns; e^-logvar counts as at most e^50.  x, mu, logvar [rows, cols]
    -> [rows, 1] */
 INDISEEK_API isk_tensor isk_normal_log_density(isk_tensor x, isk_tensor mu, isk_tensor logvar);
-/* KL(N(mu_i, e^logvar_i) || N(prior)), summed over the columns; e^logvar and e^-prior_logvar count as at most e^50.
-   mu, logvar, prior_mu, prior_logvar [rows, cols] -> [rows, 1] */
+/* KL(N(mu_i, e^logvar_i) || N(prior)), summed over the columns; each exponential counts as at most e^50.  mu, logvar,
+   prior_mu, prior_logvar [rows, cols] -> [rows, 1] */
 INDISEEK_API isk_tensor isk_normal_kl(isk_tensor mu, isk_tensor logvar, isk_tensor prior_mu, isk_tensor prior_logvar);
 
 /* over the rows of each column */
@@ -642,7 +646,7 @@ typedef struct isk_theta_desc {
     int ratio_of_means;                     /* 1: mean[l] is ln of the ratio of the label's mean counts, no offset */
     double *theta;                          /* out: [rows], NaN where unlabelled; or NULL */
     double *mean;                           /* out: [label_count], NaN for a label without rows; or NULL */
-    int64_t *counts;                        /* out: [label_count] rows of the label; or NULL */
+    int64_t *counts;                        /* out: [label_count] rows of the label, beside mean; or NULL */
 } isk_theta_desc;
 INDISEEK_API isk_status isk_theta(isk_context *context, const isk_theta_desc *desc);
 
@@ -821,10 +825,6 @@ INDISEEK_API isk_status isk_set_error(isk_context *context, isk_status status, c
 /* Writes a file so that at any moment the path holds the old content or the new: beside it, fsync, rename, fsync of the
    folder.  A link at `path` is replaced by the file; anything but a regular file there is refused. */
 INDISEEK_API isk_status isk_write_file(isk_context *context, const char *path, const void *bytes, size_t count);
-
-/* The number that starts at `text` ("-12", ".5", "1e-3"; a point whatever the locale; no spaces, no "nan", no "inf"),
-   rounded to the nearest double, ties to even; beyond the range it is infinite.  Returns the characters used, or 0. */
-INDISEEK_API size_t isk_parse_number(const char *text, size_t length, double *value);
 
 /* Strict JSON (RFC 8259) of one flat object.  `member` gets the members in order: keys and strings decoded, numbers,
    true, false and null as they are written; what it returns ends the walk unless OK.  A key given twice, an array or an
@@ -1164,6 +1164,81 @@ static void isk__text_string(isk__text *text, const char *string) {
     isk__text_add(text, "\"");
 }
 
+/* ---- numbers from text ---- */
+
+static int isk__is_digit(char c) { return c >= '0' && c <= '9'; }
+
+/* The significant digits of a number as one integer and a power of ten, read by strtod: without a decimal point the
+   locale does not matter.  More than 780 digits cannot change the rounding but for being nonzero. */
+static double isk__number_exactly(const char *text, size_t length, int64_t exponent) {
+    char digits[840];
+    size_t i, used = 0;
+    int64_t dropped = 0;
+    int beyond = 0;
+    for (i = 0; i < length; i++) {
+        if (!isk__is_digit(text[i]) || (used == 0 && text[i] == '0')) { continue; }
+        if (used < 780) {
+            digits[used++] = text[i];
+        } else {
+            dropped++;
+            beyond |= text[i] != '0';
+        }
+    }
+    if (beyond) { digits[used++] = '1'; }
+    exponent += dropped - beyond;
+    if (exponent > 9999) { exponent = 9999; }
+    if (exponent < -9999) { exponent = -9999; }
+    snprintf(digits + used, sizeof digits - used, "e%d", (int)exponent);
+    return strtod(digits, NULL);
+}
+
+INDISEEK_API size_t isk_parse_number(const char *text, size_t length, double *value) {
+    static const double tens[] = { 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                                   1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
+    size_t at = 0, first, end;
+    uint64_t mantissa = 0;
+    int64_t fraction = 0, exponent = 0;     /* digits after the point; what stands after e */
+    int negative, point = 0, digits = 0, significant = 0;
+    double result;
+    negative = length > 0 && text[0] == '-';
+    if (length > 0 && (text[0] == '-' || text[0] == '+')) { at = 1; }
+    for (first = at; at < length; at++) {
+        if (text[at] == '.' && !point) { point = 1; continue; }
+        if (!isk__is_digit(text[at])) { break; }
+        digits = 1;
+        fraction += point;
+        if (mantissa != 0 || text[at] != '0') { significant++; }
+        if (significant <= 19) { mantissa = mantissa * 10 + (uint64_t)(text[at] - '0'); }
+        if (significant > 1000) { significant = 1000; }         /* it only has to stay large */
+    }
+    if (!digits) { return 0; }
+    end = at;
+    if (at < length && (text[at] == 'e' || text[at] == 'E')) {
+        size_t mark = at + 1;
+        int minus = mark < length && text[mark] == '-';
+        if (mark < length && (text[mark] == '-' || text[mark] == '+')) { mark++; }
+        if (mark < length && isk__is_digit(text[mark])) {
+            for (; mark < length && isk__is_digit(text[mark]); mark++) {
+                if (exponent < INT64_C(100000000000000000)) { exponent = exponent * 10 + (text[mark] - '0'); }
+            }
+            at = mark;
+            if (minus) { exponent = -exponent; }
+        }
+    }
+    exponent -= fraction;
+    if (mantissa == 0) {
+        result = 0;
+    } else if (FLT_EVAL_METHOD == 0 && significant <= 19 && mantissa <= (UINT64_C(1) << 53) && exponent >= -22 &&
+               exponent <= 22) {
+        result = (double)mantissa;      /* both factors are exact, so one operation rounds correctly (Clinger 1990) */
+        result = exponent < 0 ? result / tens[-exponent] : result * tens[exponent];
+    } else {
+        result = isk__number_exactly(text + first, end - first, exponent);
+    }
+    *value = negative ? -result : result;
+    return at;
+}
+
 /* ---- clock ---- */
 
 static double isk__seconds(void) {
@@ -1463,13 +1538,15 @@ INDISEEK_API void isk_interrupt(isk_context *context) { context->interrupted = 1
 #if defined(INDISEEK_DOUBLE)
     #define ISK__VECTOR
 #elif defined(__clang__)
-    #define ISK__VECTOR _Pragma("clang loop vectorize(assume_safety)")
+    #define ISK__VECTOR _Pragma("clang loop vectorize(assume_safety) interleave(disable)")
 #elif defined(__GNUC__)
     #define ISK__VECTOR _Pragma("GCC ivdep")
 #else
     #define ISK__VECTOR
 #endif
 
+/* a or b, both computed already: under a condition gcc would not vectorise what it computes. */
+static ISK__INLINE isk_scalar isk__where(int condition, isk_scalar a, isk_scalar b) { return condition ? a : b; }
 static ISK__INLINE isk_scalar isk__maximum(isk_scalar a, isk_scalar b) { return a < b ? b : a; }
 static ISK__INLINE isk_scalar isk__minimum(isk_scalar a, isk_scalar b) { return b < a ? b : a; }
 static ISK__INLINE isk_scalar isk__relu(isk_scalar x) { return x < 0 ? 0 : x; }
@@ -1533,7 +1610,7 @@ static ISK__INLINE float isk__exp(float x) {
     const isk__split split = isk__split_exponent(bounded);
     const uint32_t half = (uint32_t)((int32_t)split.n >> 1);     /* 2^n as a product: n may be 128 */
     const float power = (1 + isk__exp_less_one(split.r)) * isk__bits_to_float((half + 127) << 23);
-    return x < -87.33f ? 0.0f : power * isk__bits_to_float((split.n - half + 127) << 23);
+    return isk__where(x < -87.33f, 0, power * isk__bits_to_float((split.n - half + 127) << 23));
 }
 
 /* natural logarithm of a normal x > 0; anything finite for other numbers */
@@ -1544,7 +1621,7 @@ static ISK__INLINE float isk__ln(float x) {
     const float s = f / (2 + f), half = 0.5f * f * f, z = s * s;
     const float tail = s * (half + z * (0.6666677594f + z * (0.3997752666f + z * 0.2987215817f)));
     const float value = n * 0.693359375f + ((n * -2.12194440e-4f + tail) - half + f);
-    return x <= 3.4028234e38f ? value : x;
+    return isk__where(x <= 3.4028234e38f, value, x);
 }
 
 /* tanh x = e / (e + 2) with e = e^2x - 1 */
@@ -1585,8 +1662,8 @@ static ISK__INLINE float isk__erf(float x) {
     p = p * t + 1.1276756525f;
     p = p * t + 0.0001956665365f;
     tail = 1 - isk__exp(-p);
-    tail = t < 0.92f ? near : tail;
-    return x < 0 ? -tail : tail;
+    tail = isk__where(t < 0.92f, near, tail);
+    return isk__where(x < 0, -tail, tail);
 }
 
 #endif
@@ -1625,6 +1702,8 @@ typedef struct isk__op_info {
     void (*backward)(const isk__loop *);
     void (*forward_avx2)(const isk__loop *);            /* for a CPU with AVX2 and FMA; the same functions where there is no such variant */
     void (*backward_avx2)(const isk__loop *);
+    int module;                                         /* index into isk__kernel_modules */
+    const char *forward_grids, *backward_grids;         /* one letter a kernel, see isk__kernel_call */
 } isk__op_info;
 
 /* ---- what the generated loops call ---- */
@@ -1633,7 +1712,8 @@ typedef struct isk__op_info {
    otherwise, and compiles in half the time.  Loops that compute transcendental functions have a variant for AVX2 and FMA,
    their portable variant is then for processors before 2013; all others wait for memory in any case. */
 #if defined(__GNUC__) && !defined(__clang__)
-    #define ISK__LOOPS __attribute__((optimize("O1", "tree-loop-vectorize", "vect-cost-model=dynamic")))
+    #define ISK__LOOPS __attribute__((optimize("O1", "tree-loop-vectorize", "vect-cost-model=dynamic", \
+                                              "no-trapping-math")))
     #define ISK__FALLBACK __attribute__((optimize("O1")))
 #else
     #define ISK__LOOPS
@@ -1838,8 +1918,8 @@ ISK__LOOPS static void isk__div_forward(const isk__loop *l) {
         isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
         ISK__VECTOR
         for (int j = 0; j < cols; j++) {
-            const isk_scalar t1 = b[j] < 0 ? (isk_scalar)-1e-12 : (isk_scalar)1e-12;
-            y[j] = a[j] / (isk__absolute(b[j]) < (isk_scalar)1e-12 ? t1 : b[j]);
+            const isk_scalar t1 = isk__where(b[j] < 0, (isk_scalar)-1e-12, (isk_scalar)1e-12);
+            y[j] = a[j] / isk__where(isk__absolute(b[j]) < (isk_scalar)1e-12, t1, b[j]);
         }
     }
 }
@@ -1856,17 +1936,18 @@ ISK__LOOPS static void isk__div_backward(const isk__loop *l) {
             isk_scalar *ISK__RESTRICT da = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
             ISK__VECTOR
             for (int j = 0; j < cols; j++) {
-                const isk_scalar t1 = b[j] < 0 ? (isk_scalar)-1e-12 : (isk_scalar)1e-12;
-                da[j] = (add_da ? da[j] : 0) + g[j] / (isk__absolute(b[j]) < (isk_scalar)1e-12 ? t1 : b[j]);
+                const isk_scalar t1 = isk__where(b[j] < 0, (isk_scalar)-1e-12, (isk_scalar)1e-12);
+                const isk_scalar t2 = g[j] / isk__where(isk__absolute(b[j]) < (isk_scalar)1e-12, t1, b[j]);
+                da[j] = (add_da ? da[j] : 0) + t2;
             }
         }
         if (l->grad_in[1]) {
             isk_scalar *ISK__RESTRICT db = isk__row_of(l->grad_in[1], l->grad_in_stride[1], i);
             ISK__VECTOR
             for (int j = 0; j < cols; j++) {
-                const isk_scalar t2 = b[j] < 0 ? (isk_scalar)-1e-12 : (isk_scalar)1e-12;
-                const isk_scalar t3 = -(g[j] * y[j] / (isk__absolute(b[j]) < (isk_scalar)1e-12 ? t2 : b[j]));
-                db[j] = (add_db ? db[j] : 0) + (isk__absolute(b[j]) < (isk_scalar)1e-12 ? 0.0f : t3);
+                const isk_scalar t3 = isk__where(b[j] < 0, (isk_scalar)-1e-12, (isk_scalar)1e-12);
+                const isk_scalar t4 = -(g[j] * y[j] / isk__where(isk__absolute(b[j]) < (isk_scalar)1e-12, t3, b[j]));
+                db[j] = (add_db ? db[j] : 0) + isk__where(isk__absolute(b[j]) < (isk_scalar)1e-12, 0, t4);
             }
         }
     }
@@ -1896,13 +1977,13 @@ ISK__LOOPS static void isk__min_backward(const isk__loop *l) {
             isk_scalar *ISK__RESTRICT da = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
             ISK__VECTOR
             for (int j = 0; j < cols; j++)
-                da[j] = (add_da ? da[j] : 0) + (b[j] < a[j] ? 0.0f : g[j]);
+                da[j] = (add_da ? da[j] : 0) + isk__where(b[j] < a[j], 0, g[j]);
         }
         if (l->grad_in[1]) {
             isk_scalar *ISK__RESTRICT db = isk__row_of(l->grad_in[1], l->grad_in_stride[1], i);
             ISK__VECTOR
             for (int j = 0; j < cols; j++)
-                db[j] = (add_db ? db[j] : 0) + (b[j] < a[j] ? g[j] : 0.0f);
+                db[j] = (add_db ? db[j] : 0) + isk__where(b[j] < a[j], g[j], 0);
         }
     }
 }
@@ -1931,13 +2012,13 @@ ISK__LOOPS static void isk__max_backward(const isk__loop *l) {
             isk_scalar *ISK__RESTRICT da = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
             ISK__VECTOR
             for (int j = 0; j < cols; j++)
-                da[j] = (add_da ? da[j] : 0) + (a[j] < b[j] ? 0.0f : g[j]);
+                da[j] = (add_da ? da[j] : 0) + isk__where(a[j] < b[j], 0, g[j]);
         }
         if (l->grad_in[1]) {
             isk_scalar *ISK__RESTRICT db = isk__row_of(l->grad_in[1], l->grad_in_stride[1], i);
             ISK__VECTOR
             for (int j = 0; j < cols; j++)
-                db[j] = (add_db ? db[j] : 0) + (a[j] < b[j] ? g[j] : 0.0f);
+                db[j] = (add_db ? db[j] : 0) + isk__where(a[j] < b[j], g[j], 0);
         }
     }
 }
@@ -1973,8 +2054,8 @@ ISK__LOOPS static void isk__reciprocal_forward(const isk__loop *l) {
         isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
         ISK__VECTOR
         for (int j = 0; j < cols; j++) {
-            const isk_scalar t1 = x[j] < 0 ? (isk_scalar)-1e-12 : (isk_scalar)1e-12;
-            y[j] = 1 / (isk__absolute(x[j]) < (isk_scalar)1e-12 ? t1 : x[j]);
+            const isk_scalar t1 = isk__where(x[j] < 0, (isk_scalar)-1e-12, (isk_scalar)1e-12);
+            y[j] = 1 / isk__where(isk__absolute(x[j]) < (isk_scalar)1e-12, t1, x[j]);
         }
     }
 }
@@ -1990,9 +2071,9 @@ ISK__LOOPS static void isk__reciprocal_backward(const isk__loop *l) {
         isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
         ISK__VECTOR
         for (int j = 0; j < cols; j++) {
-            const isk_scalar t1 = x[j] < 0 ? (isk_scalar)-1e-12 : (isk_scalar)1e-12;
-            const isk_scalar t2 = -(g[j] * y[j] / (isk__absolute(x[j]) < (isk_scalar)1e-12 ? t1 : x[j]));
-            dx[j] = (add_dx ? dx[j] : 0) + (isk__absolute(x[j]) < (isk_scalar)1e-12 ? 0.0f : t2);
+            const isk_scalar t1 = isk__where(x[j] < 0, (isk_scalar)-1e-12, (isk_scalar)1e-12);
+            const isk_scalar t2 = -(g[j] * y[j] / isk__where(isk__absolute(x[j]) < (isk_scalar)1e-12, t1, x[j]));
+            dx[j] = (add_dx ? dx[j] : 0) + isk__where(isk__absolute(x[j]) < (isk_scalar)1e-12, 0, t2);
         }
     }
 }
@@ -2042,7 +2123,7 @@ ISK__LOOPS static void isk__sqrt_backward(const isk__loop *l) {
         isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
-            dx[j] = (add_dx ? dx[j] : 0) + (0 < y[j] ? 0.5f * (g[j] / y[j]) : 0.0f);
+            dx[j] = (add_dx ? dx[j] : 0) + isk__where(0 < y[j], 0.5f * (g[j] / y[j]), 0);
     }
 }
 
@@ -2094,7 +2175,7 @@ ISK__LOOPS static void isk__exp_backward(const isk__loop *l) {
         isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
-            dx[j] = (add_dx ? dx[j] : 0) + (88 < x[j] ? 0.0f : g[j] * y[j]);
+            dx[j] = (add_dx ? dx[j] : 0) + isk__where(88 < x[j], 0, g[j] * y[j]);
     }
 }
 
@@ -2120,8 +2201,8 @@ ISK__LOOPS static void isk__log_backward(const isk__loop *l) {
         isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
         ISK__VECTOR
         for (int j = 0; j < cols; j++) {
-            const isk_scalar t1 = x[j] < (isk_scalar)1e-32 ? 0.0f : g[j] / isk__maximum(x[j], (isk_scalar)1e-32);
-            dx[j] = (add_dx ? dx[j] : 0) + t1;
+            const isk_scalar t1 = g[j] / isk__maximum(x[j], (isk_scalar)1e-32);
+            dx[j] = (add_dx ? dx[j] : 0) + isk__where(x[j] < (isk_scalar)1e-32, 0, t1);
         }
     }
 }
@@ -2151,7 +2232,7 @@ ISK__LOOPS static void isk__clamp_backward(const isk__loop *l) {
         isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
         ISK__VECTOR
         for (int j = 0; j < cols; j++) {
-            const isk_scalar t1 = x[j] < low ? 0.0f : (high < isk__maximum(x[j], low) ? 0.0f : g[j]);
+            const isk_scalar t1 = isk__where(x[j] < low, 0, isk__where(high < isk__maximum(x[j], low), 0, g[j]));
             dx[j] = (add_dx ? dx[j] : 0) + t1;
         }
     }
@@ -2379,7 +2460,7 @@ static ISK__INLINE void isk__sample_normal_backward_body(const isk__loop *l) {
             isk_scalar *ISK__RESTRICT dlogvar = isk__row_of(l->grad_in[1], l->grad_in_stride[1], i);
             ISK__VECTOR
             for (int j = 0; j < cols; j++) {
-                const isk_scalar t1 = 0.5f * (44 < 0.5f * logvar[j] ? 0.0f : noise[j] * terms[j] * g[j]);
+                const isk_scalar t1 = 0.5f * isk__where(44 < 0.5f * logvar[j], 0, noise[j] * terms[j] * g[j]);
                 dlogvar[j] = (add_dlogvar ? dlogvar[j] : 0) + t1;
             }
         }
@@ -2414,7 +2495,7 @@ ISK__LOOPS static void isk__relu_backward(const isk__loop *l) {
         isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
-            dx[j] = (add_dx ? dx[j] : 0) + (0 < y[j] ? g[j] : 0.0f);
+            dx[j] = (add_dx ? dx[j] : 0) + isk__where(0 < y[j], g[j], 0);
     }
 }
 
@@ -2426,7 +2507,7 @@ ISK__LOOPS static void isk__leaky_relu_forward(const isk__loop *l) {
         isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
-            y[j] = x[j] * (x[j] < 0 ? slope : 1.0f);
+            y[j] = x[j] * isk__where(x[j] < 0, slope, 1);
     }
 }
 
@@ -2441,7 +2522,7 @@ ISK__LOOPS static void isk__leaky_relu_backward(const isk__loop *l) {
         isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
-            dx[j] = (add_dx ? dx[j] : 0) + (x[j] < 0 ? slope : 1.0f) * g[j];
+            dx[j] = (add_dx ? dx[j] : 0) + isk__where(x[j] < 0, slope, 1) * g[j];
     }
 }
 
@@ -2609,12 +2690,12 @@ ISK__LOOPS static void isk__bias_relu_backward(const isk__loop *l) {
             isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
             ISK__VECTOR
             for (int j = 0; j < cols; j++)
-                dx[j] = (add_dx ? dx[j] : 0) + (0 < y[j] ? g[j] : 0.0f);
+                dx[j] = (add_dx ? dx[j] : 0) + isk__where(0 < y[j], g[j], 0);
         }
         if (l->grad_in[1]) {
             ISK__VECTOR
             for (int j = 0; j < cols; j++)
-                sum[j] += 0 < y[j] ? g[j] : 0.0f;
+                sum[j] += isk__where(0 < y[j], g[j], 0);
         }
     }
     if (l->grad_in[1]) isk__put_all(l->grad_in[1], add_db, sum, cols);
@@ -2809,13 +2890,13 @@ ISK__LOOPS static void isk__row_max_backward(const isk__loop *l) {
         const isk_scalar largest = isk__largest(x, cols);
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
-            terms[j] = x[j] == largest ? 1.0f : 0.0f;
+            terms[j] = isk__where(x[j] == largest, 1, 0);
         const isk_scalar sum = isk__sum(terms, cols);
         const isk_scalar t1 = g / sum;
         isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
-            dx[j] = (add_dx ? dx[j] : 0) + (x[j] == largest ? t1 : 0.0f);
+            dx[j] = (add_dx ? dx[j] : 0) + isk__where(x[j] == largest, t1, 0);
     }
 }
 
@@ -3051,7 +3132,7 @@ ISK__LOOPS static void isk__l2_normalise_backward(const isk__loop *l) {
         const isk_scalar sum2 = isk__sum(terms2, cols);
         const isk_scalar t1 = isk__sqrt(sum);
         const isk_scalar t2 = isk__maximum(t1, eps);
-        const isk_scalar t3 = 2 * (0 < t1 ? 0.5f * ((t1 < eps ? 0.0f : -(sum2 / t2)) / t1) : 0.0f);
+        const isk_scalar t3 = 2 * isk__where(0 < t1, 0.5f * (isk__where(t1 < eps, 0, -(sum2 / t2)) / t1), 0);
         isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
@@ -3075,8 +3156,8 @@ ISK__LOOPS static void isk__layer_norm_forward(const isk__loop *l) {
             terms[j] = t1 * t1;
         }
         const isk_scalar sum2 = isk__sum(terms, cols);
-        const isk_scalar mean2 = sum2 / (isk_scalar)cols;
-        const isk_scalar scale = isk__rsqrt(mean2 + eps);
+        const isk_scalar variance = sum2 / (isk_scalar)cols;
+        const isk_scalar scale = isk__rsqrt(variance + eps);
         isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
@@ -3115,8 +3196,8 @@ ISK__LOOPS static void isk__layer_norm_backward(const isk__loop *l) {
         }
         const isk_scalar sum5 = isk__sum(terms2, cols);
         const isk_scalar sum6 = isk__sum(terms3, cols);
-        const isk_scalar mean2 = sum5 / (isk_scalar)cols;
-        const isk_scalar scale = isk__rsqrt(mean2 + eps);
+        const isk_scalar variance = sum5 / (isk_scalar)cols;
+        const isk_scalar scale = isk__rsqrt(variance + eps);
         const isk_scalar t2 = scale * scale * scale * sum6 / (isk_scalar)cols;
         const isk_scalar t3 = scale * sum4 / (isk_scalar)cols;
         if (l->grad_in[0]) {
@@ -3196,7 +3277,7 @@ static ISK__INLINE void isk__normal_log_density_backward_body(const isk__loop *l
             ISK__VECTOR
             for (int j = 0; j < cols; j++) {
                 const isk_scalar t3 = x[j] - mu[j];
-                const isk_scalar t4 = (50 < -logvar[j] ? 0.0f : t2 * (t3 * t3 * terms[j])) - t2;
+                const isk_scalar t4 = isk__where(50 < -logvar[j], 0, t2 * (t3 * t3 * terms[j])) - t2;
                 dlogvar[j] = (add_dlogvar ? dlogvar[j] : 0) + t4;
             }
         }
@@ -3216,8 +3297,8 @@ static ISK__INLINE void isk__normal_kl_forward_body(const isk__loop *l) {
         for (int j = 0; j < cols; j++) {
             const isk_scalar t1 = mu[j] - prior_mu[j];
             const isk_scalar precision = isk__exp(isk__minimum(-prior_logvar[j], 50));
-            const isk_scalar t2 = (isk__exp(isk__minimum(logvar[j], 50)) + t1 * t1) * precision;
-            terms[j] = prior_logvar[j] - logvar[j] - 1 + t2;
+            const isk_scalar t2 = isk__exp(isk__minimum(logvar[j] - prior_logvar[j], 50));
+            terms[j] = prior_logvar[j] - logvar[j] - 1 + t2 + t1 * t1 * precision;
         }
         const isk_scalar sum = isk__sum(terms, cols);
         *isk__row_of(l->out, l->out_stride, i) = 0.5f * sum;
@@ -3255,12 +3336,12 @@ static ISK__INLINE void isk__normal_kl_backward_body(const isk__loop *l) {
         const isk_scalar t1 = 0.5f * g;
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
-            terms3[j] = isk__exp(isk__minimum(logvar[j], 50));
+            terms3[j] = isk__exp(isk__minimum(logvar[j] - prior_logvar[j], 50));
         if (l->grad_in[1]) {
             isk_scalar *ISK__RESTRICT dlogvar = isk__row_of(l->grad_in[1], l->grad_in_stride[1], i);
             ISK__VECTOR
             for (int j = 0; j < cols; j++) {
-                const isk_scalar t2 = (50 < logvar[j] ? 0.0f : t1 * (terms3[j] * terms[j])) - t1;
+                const isk_scalar t2 = isk__where(50 < logvar[j] - prior_logvar[j], 0, t1 * terms3[j]) - t1;
                 dlogvar[j] = (add_dlogvar ? dlogvar[j] : 0) + t2;
             }
         }
@@ -3277,8 +3358,9 @@ static ISK__INLINE void isk__normal_kl_backward_body(const isk__loop *l) {
             ISK__VECTOR
             for (int j = 0; j < cols; j++) {
                 const isk_scalar t5 = mu[j] - prior_mu[j];
-                const isk_scalar t6 = (50 < -prior_logvar[j] ? 0.0f : t4 * ((terms3[j] + t5 * t5) * terms[j])) + t1;
-                dprior_logvar[j] = (add_dprior_logvar ? dprior_logvar[j] : 0) + t6;
+                const isk_scalar t6 = isk__where(50 < -prior_logvar[j], 0, t4 * (t5 * t5 * terms[j]));
+                const isk_scalar t7 = t6 + isk__where(50 < logvar[j] - prior_logvar[j], 0, t4 * terms3[j]) + t1;
+                dprior_logvar[j] = (add_dprior_logvar ? dprior_logvar[j] : 0) + t7;
             }
         }
     }
@@ -3440,13 +3522,13 @@ ISK__LOOPS static void isk__col_max_forward(const isk__loop *l) {
         const isk_scalar w = isk__weight(l, 1, i);
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
-            largest[j] = isk__maximum(largest[j], 0 < w ? x[j] : ISK__LOWEST);
+            largest[j] = isk__maximum(largest[j], isk__where(0 < w, x[j], ISK__LOWEST));
         sum += w;
     }
     isk_scalar *ISK__RESTRICT y = l->out;
     ISK__VECTOR
     for (int j = 0; j < cols; j++)
-        y[j] = 0 < sum ? largest[j] : 0.0f;
+        y[j] = isk__where(0 < sum, largest[j], 0);
 }
 
 ISK__LOOPS static void isk__col_max_backward(const isk__loop *l) {
@@ -3464,7 +3546,7 @@ ISK__LOOPS static void isk__col_max_backward(const isk__loop *l) {
         const isk_scalar w = isk__weight(l, 1, i);
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
-            largest[j] = isk__maximum(largest[j], 0 < w ? x[j] : ISK__LOWEST);
+            largest[j] = isk__maximum(largest[j], isk__where(0 < w, x[j], ISK__LOWEST));
         sum += w;
     }
     isk__fill(sum2, cols, 0);
@@ -3473,19 +3555,19 @@ ISK__LOOPS static void isk__col_max_backward(const isk__loop *l) {
         const isk_scalar w = isk__weight(l, 1, i);
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
-            sum2[j] += (0 < w ? x[j] : ISK__LOWEST) == largest[j] ? 1.0f : 0.0f;
+            sum2[j] += isk__where(isk__where(0 < w, x[j], ISK__LOWEST) == largest[j], 1, 0);
     }
     ISK__VECTOR
     for (int j = 0; j < cols; j++)
-        column[j] = (0 < sum ? g[j] : 0.0f) / sum2[j];
+        column[j] = isk__where(0 < sum, g[j], 0) / sum2[j];
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
         const isk_scalar w = isk__weight(l, 1, i);
         isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
         ISK__VECTOR
         for (int j = 0; j < cols; j++) {
-            const isk_scalar t1 = 0 < w ? ((0 < w ? x[j] : ISK__LOWEST) == largest[j] ? column[j] : 0.0f) : 0.0f;
-            dx[j] = (add_dx ? dx[j] : 0) + t1;
+            const isk_scalar t1 = isk__where(isk__where(0 < w, x[j], ISK__LOWEST) == largest[j], column[j], 0);
+            dx[j] = (add_dx ? dx[j] : 0) + isk__where(0 < w, t1, 0);
         }
     }
 }
@@ -3501,7 +3583,7 @@ static ISK__INLINE void isk__col_logsumexp_forward_body(const isk__loop *l) {
         const isk_scalar w = isk__weight(l, 1, i);
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
-            largest[j] = isk__maximum(largest[j], 0 < w ? x[j] : ISK__LOWEST);
+            largest[j] = isk__maximum(largest[j], isk__where(0 < w, x[j], ISK__LOWEST));
         sum += w;
     }
     isk__fill(sum2, cols, 0);
@@ -3510,12 +3592,12 @@ static ISK__INLINE void isk__col_logsumexp_forward_body(const isk__loop *l) {
         const isk_scalar w = isk__weight(l, 1, i);
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
-            sum2[j] += isk__exp(0 < w ? x[j] - largest[j] : ISK__LOWEST);
+            sum2[j] += isk__exp(isk__where(0 < w, x[j] - largest[j], ISK__LOWEST));
     }
     isk_scalar *ISK__RESTRICT y = l->out;
     ISK__VECTOR
     for (int j = 0; j < cols; j++)
-        y[j] = 0 < sum ? largest[j] + isk__ln(sum2[j]) : 0.0f;
+        y[j] = isk__where(0 < sum, largest[j] + isk__ln(sum2[j]), 0);
 }
 ISK__VARIANTS(col_logsumexp_forward)
 
@@ -3534,7 +3616,7 @@ static ISK__INLINE void isk__col_logsumexp_backward_body(const isk__loop *l) {
         const isk_scalar w = isk__weight(l, 1, i);
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
-            largest[j] = isk__maximum(largest[j], 0 < w ? x[j] : ISK__LOWEST);
+            largest[j] = isk__maximum(largest[j], isk__where(0 < w, x[j], ISK__LOWEST));
         sum += w;
     }
     isk__fill(sum2, cols, 0);
@@ -3543,19 +3625,19 @@ static ISK__INLINE void isk__col_logsumexp_backward_body(const isk__loop *l) {
         const isk_scalar w = isk__weight(l, 1, i);
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
-            sum2[j] += isk__exp(0 < w ? x[j] - largest[j] : ISK__LOWEST);
+            sum2[j] += isk__exp(isk__where(0 < w, x[j] - largest[j], ISK__LOWEST));
     }
     ISK__VECTOR
     for (int j = 0; j < cols; j++)
-        column[j] = (0 < sum ? g[j] : 0.0f) / sum2[j];
+        column[j] = isk__where(0 < sum, g[j], 0) / sum2[j];
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
         const isk_scalar w = isk__weight(l, 1, i);
         isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
         ISK__VECTOR
         for (int j = 0; j < cols; j++) {
-            const isk_scalar t1 = 0 < w ? column[j] * isk__exp(0 < w ? x[j] - largest[j] : ISK__LOWEST) : 0.0f;
-            dx[j] = (add_dx ? dx[j] : 0) + t1;
+            const isk_scalar t1 = column[j] * isk__exp(isk__where(0 < w, x[j] - largest[j], ISK__LOWEST));
+            dx[j] = (add_dx ? dx[j] : 0) + isk__where(0 < w, t1, 0);
         }
     }
 }
@@ -3599,7 +3681,7 @@ ISK__LOOPS static void isk__standardise_forward(const isk__loop *l) {
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
         const isk_scalar w = isk__weight(l, 1, i);
-        const isk_scalar present = 0 < w ? 1.0f : 0.0f;
+        const isk_scalar present = isk__where(0 < w, 1, 0);
         isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
@@ -3627,7 +3709,7 @@ ISK__LOOPS static void isk__standardise_backward(const isk__loop *l) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
         const isk_scalar w = isk__weight(l, 1, i);
         const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
-        const isk_scalar present = 0 < w ? 1.0f : 0.0f;
+        const isk_scalar present = isk__where(0 < w, 1, 0);
         ISK__VECTOR
         for (int j = 0; j < cols; j++) {
             sum[j] += w * x[j];
@@ -3645,7 +3727,7 @@ ISK__LOOPS static void isk__standardise_backward(const isk__loop *l) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
         const isk_scalar w = isk__weight(l, 1, i);
         const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
-        const isk_scalar present2 = 0 < w ? 1.0f : 0.0f;
+        const isk_scalar present2 = isk__where(0 < w, 1, 0);
         ISK__VECTOR
         for (int j = 0; j < cols; j++) {
             const isk_scalar t1 = x[j] - mean[j];
@@ -3663,7 +3745,7 @@ ISK__LOOPS static void isk__standardise_backward(const isk__loop *l) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
         const isk_scalar w = isk__weight(l, 1, i);
         const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
-        const isk_scalar present3 = 0 < w ? 1.0f : 0.0f;
+        const isk_scalar present3 = isk__where(0 < w, 1, 0);
         isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
         ISK__VECTOR
         for (int j = 0; j < cols; j++) {
@@ -3714,7 +3796,7 @@ ISK__LOOPS static void isk__batch_norm_forward(const isk__loop *l) {
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
         const isk_scalar w = isk__weight(l, 3, i);
-        const isk_scalar present = 0 < w ? 1.0f : 0.0f;
+        const isk_scalar present = isk__where(0 < w, 1, 0);
         isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
         for (int j = 0; j < cols; j++)
             y[j] = present * (column[j] * (x[j] - mean[j]) + beta[j]);
@@ -3748,7 +3830,7 @@ ISK__LOOPS static void isk__batch_norm_backward(const isk__loop *l) {
             for (int j = 0; j < cols; j++)
                 sum[j] += w * x[j];
         }
-        const isk_scalar present = 0 < w ? 1.0f : 0.0f;
+        const isk_scalar present = isk__where(0 < w, 1, 0);
         if (l->grad_in[0] || l->grad_in[2]) {
             ISK__VECTOR
             for (int j = 0; j < cols; j++)
@@ -3760,14 +3842,13 @@ ISK__LOOPS static void isk__batch_norm_backward(const isk__loop *l) {
     ISK__VECTOR
     for (int j = 0; j < cols; j++)
         mean[j] = sum[j] / weight;
-    if (l->grad_in[2]) isk__put_all(l->grad_in[2], add_dbeta, sum3, cols);
     isk__fill(sum4, cols, 0);
     isk__fill(sum5, cols, 0);
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
         const isk_scalar w = isk__weight(l, 3, i);
         const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
-        const isk_scalar present2 = 0 < w ? 1.0f : 0.0f;
+        const isk_scalar present2 = isk__where(0 < w, 1, 0);
         if (l->grad_in[0] || l->grad_in[1]) {
             ISK__VECTOR
             for (int j = 0; j < cols; j++) {
@@ -3792,11 +3873,12 @@ ISK__LOOPS static void isk__batch_norm_backward(const isk__loop *l) {
             dgamma[j] = (add_dgamma ? dgamma[j] : 0) + scale2 * sum5[j];
         }
     }
+    if (l->grad_in[2]) isk__put_all(l->grad_in[2], add_dbeta, sum3, cols);
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
         const isk_scalar w = isk__weight(l, 3, i);
         const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
-        const isk_scalar present3 = 0 < w ? 1.0f : 0.0f;
+        const isk_scalar present3 = isk__where(0 < w, 1, 0);
         if (l->grad_in[0]) {
             isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
             for (int j = 0; j < cols; j++) {
@@ -4038,12 +4120,12 @@ ISK__LOOPS static void isk__max_all_forward(const isk__loop *l) {
         const isk_scalar w = isk__weight(l, 1, i);
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
-            terms[j] = 0 < w ? x[j] : ISK__LOWEST;
+            terms[j] = isk__where(0 < w, x[j], ISK__LOWEST);
         const isk_scalar largest2 = isk__largest(terms, cols);
         sum += w;
         largest = isk__maximum(largest, largest2);
     }
-    const isk_scalar t1 = 0 < sum ? largest : 0.0f;
+    const isk_scalar t1 = isk__where(0 < sum, largest, 0);
     *l->out = t1;
 }
 
@@ -4061,19 +4143,19 @@ ISK__LOOPS static void isk__max_all_backward(const isk__loop *l) {
         const isk_scalar w = isk__weight(l, 1, i);
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
-            terms[j] = 0 < w ? x[j] : ISK__LOWEST;
+            terms[j] = isk__where(0 < w, x[j], ISK__LOWEST);
         const isk_scalar largest2 = isk__largest(terms, cols);
         largest = isk__maximum(largest, largest2);
         sum += w;
     }
-    const isk_scalar t1 = 0 < sum ? g : 0.0f;
+    const isk_scalar t1 = isk__where(0 < sum, g, 0);
     isk_scalar sum2 = 0;
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
         const isk_scalar w = isk__weight(l, 1, i);
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
-            terms2[j] = (0 < w ? x[j] : ISK__LOWEST) == largest ? 1.0f : 0.0f;
+            terms2[j] = isk__where(isk__where(0 < w, x[j], ISK__LOWEST) == largest, 1, 0);
         const isk_scalar sum3 = isk__sum(terms2, cols);
         sum2 += sum3;
     }
@@ -4084,8 +4166,8 @@ ISK__LOOPS static void isk__max_all_backward(const isk__loop *l) {
         isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
         ISK__VECTOR
         for (int j = 0; j < cols; j++) {
-            const isk_scalar t3 = 0 < w ? ((0 < w ? x[j] : ISK__LOWEST) == largest ? t2 : 0.0f) : 0.0f;
-            dx[j] = (add_dx ? dx[j] : 0) + t3;
+            const isk_scalar t3 = isk__where(isk__where(0 < w, x[j], ISK__LOWEST) == largest, t2, 0);
+            dx[j] = (add_dx ? dx[j] : 0) + isk__where(0 < w, t3, 0);
         }
     }
 }
@@ -4101,7 +4183,7 @@ static ISK__INLINE void isk__logsumexp_all_forward_body(const isk__loop *l) {
         const isk_scalar w = isk__weight(l, 1, i);
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
-            terms[j] = 0 < w ? x[j] : ISK__LOWEST;
+            terms[j] = isk__where(0 < w, x[j], ISK__LOWEST);
         const isk_scalar largest2 = isk__largest(terms, cols);
         sum += w;
         largest = isk__maximum(largest, largest2);
@@ -4112,13 +4194,13 @@ static ISK__INLINE void isk__logsumexp_all_forward_body(const isk__loop *l) {
         const isk_scalar w = isk__weight(l, 1, i);
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
-            terms2[j] = isk__exp(0 < w ? x[j] - largest : ISK__LOWEST);
+            terms2[j] = isk__exp(isk__where(0 < w, x[j] - largest, ISK__LOWEST));
         const isk_scalar sum3 = isk__sum(terms2, cols);
         sum2 += sum3;
     }
     const isk_scalar t1 = isk__ln(sum2);
     const isk_scalar t2 = largest + t1;
-    const isk_scalar t3 = 0 < sum ? t2 : 0.0f;
+    const isk_scalar t3 = isk__where(0 < sum, t2, 0);
     *l->out = t3;
 }
 ISK__VARIANTS(logsumexp_all_forward)
@@ -4137,19 +4219,19 @@ static ISK__INLINE void isk__logsumexp_all_backward_body(const isk__loop *l) {
         const isk_scalar w = isk__weight(l, 1, i);
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
-            terms[j] = 0 < w ? x[j] : ISK__LOWEST;
+            terms[j] = isk__where(0 < w, x[j], ISK__LOWEST);
         const isk_scalar largest2 = isk__largest(terms, cols);
         sum += w;
         largest = isk__maximum(largest, largest2);
     }
-    const isk_scalar t1 = 0 < sum ? g : 0.0f;
+    const isk_scalar t1 = isk__where(0 < sum, g, 0);
     isk_scalar sum2 = 0;
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
         const isk_scalar w = isk__weight(l, 1, i);
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
-            terms2[j] = isk__exp(0 < w ? x[j] - largest : ISK__LOWEST);
+            terms2[j] = isk__exp(isk__where(0 < w, x[j] - largest, ISK__LOWEST));
         const isk_scalar sum3 = isk__sum(terms2, cols);
         sum2 += sum3;
     }
@@ -4160,7 +4242,7 @@ static ISK__INLINE void isk__logsumexp_all_backward_body(const isk__loop *l) {
         isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
         ISK__VECTOR
         for (int j = 0; j < cols; j++) {
-            const isk_scalar t3 = 0 < w ? t2 * isk__exp(0 < w ? x[j] - largest : ISK__LOWEST) : 0.0f;
+            const isk_scalar t3 = isk__where(0 < w, t2 * isk__exp(isk__where(0 < w, x[j] - largest, ISK__LOWEST)), 0);
             dx[j] = (add_dx ? dx[j] : 0) + t3;
         }
     }
@@ -4294,7 +4376,7 @@ static ISK__INLINE void isk__gaussian_nll_backward_body(const isk__loop *l) {
             ISK__VECTOR
             for (int j = 0; j < cols; j++) {
                 const isk_scalar t8 = mu[j] - z[j];
-                const isk_scalar t9 = t6 + (50 < -logvar[j] ? 0.0f : t7 * (t8 * t8 * terms[j]));
+                const isk_scalar t9 = t6 + isk__where(50 < -logvar[j], 0, t7 * (t8 * t8 * terms[j]));
                 dlogvar[j] = (add_dlogvar ? dlogvar[j] : 0) + t9;
             }
         }
@@ -4454,9 +4536,8 @@ static ISK__INLINE void isk__club_backward_body(const isk__loop *l) {
             for (int j = 0; j < cols; j++) {
                 const isk_scalar t10 = mean[j] - mu[j];
                 const isk_scalar t11 = z[j] - mu[j];
-                const isk_scalar t12 = 50 < -logvar[j] ? 0.0f : t9 * (terms[j] * (variance[j] + t10 * t10 - t11
-                    * t11));
-                dlogvar[j] = (add_dlogvar ? dlogvar[j] : 0) + t12;
+                const isk_scalar t12 = t9 * (terms[j] * (variance[j] + t10 * t10 - t11 * t11));
+                dlogvar[j] = (add_dlogvar ? dlogvar[j] : 0) + isk__where(50 < -logvar[j], 0, t12);
             }
         }
         if (l->grad_in[2]) {
@@ -4541,7 +4622,7 @@ static ISK__INLINE void isk__club_paired_backward_body(const isk__loop *l) {
             for (int j = 0; j < cols; j++) {
                 const isk_scalar t6 = z_permuted[j] - mu[j];
                 const isk_scalar t7 = z[j] - mu[j];
-                const isk_scalar t8 = 50 < -logvar[j] ? 0.0f : t5 * (terms[j] * (t6 * t6 - t7 * t7));
+                const isk_scalar t8 = isk__where(50 < -logvar[j], 0, t5 * (terms[j] * (t6 * t6 - t7 * t7)));
                 dlogvar[j] = (add_dlogvar ? dlogvar[j] : 0) + t8;
             }
         }
@@ -4696,146 +4777,156 @@ ISK__VARIANTS(binary_cross_entropy_backward)
 
 static const isk__op_info isk__op_table[] = {
     { "add", 2, "ee", 'e', 0, 0x3u, 0x0u, 0, 0, 0,
-      isk__add_forward, isk__add_backward, isk__add_forward, isk__add_backward },
+      isk__add_forward, isk__add_backward, isk__add_forward, isk__add_backward, 0, "e", "e" },
     { "sub", 2, "ee", 'e', 0, 0x3u, 0x0u, 0, 0, 0,
-      isk__sub_forward, isk__sub_backward, isk__sub_forward, isk__sub_backward },
+      isk__sub_forward, isk__sub_backward, isk__sub_forward, isk__sub_backward, 0, "e", "e" },
     { "mul", 2, "ee", 'e', 0, 0x3u, 0x3u, 0, 0, 0,
-      isk__mul_forward, isk__mul_backward, isk__mul_forward, isk__mul_backward },
+      isk__mul_forward, isk__mul_backward, isk__mul_forward, isk__mul_backward, 0, "e", "e" },
     { "div", 2, "ee", 'e', 0, 0x3u, 0x2u, 1, 0, 0,
-      isk__div_forward, isk__div_backward, isk__div_forward, isk__div_backward },
+      isk__div_forward, isk__div_backward, isk__div_forward, isk__div_backward, 0, "e", "e" },
     { "min", 2, "ee", 'e', 0, 0x3u, 0x3u, 0, 0, 0,
-      isk__min_forward, isk__min_backward, isk__min_forward, isk__min_backward },
+      isk__min_forward, isk__min_backward, isk__min_forward, isk__min_backward, 0, "e", "e" },
     { "max", 2, "ee", 'e', 0, 0x3u, 0x3u, 0, 0, 0,
-      isk__max_forward, isk__max_backward, isk__max_forward, isk__max_backward },
+      isk__max_forward, isk__max_backward, isk__max_forward, isk__max_backward, 0, "e", "e" },
     { "neg", 1, "e", 'e', 0, 0x1u, 0x0u, 0, 0, 0,
-      isk__neg_forward, isk__neg_backward, isk__neg_forward, isk__neg_backward },
+      isk__neg_forward, isk__neg_backward, isk__neg_forward, isk__neg_backward, 0, "e", "e" },
     { "reciprocal", 1, "e", 'e', 0, 0x1u, 0x1u, 1, 0, 0,
-      isk__reciprocal_forward, isk__reciprocal_backward, isk__reciprocal_forward, isk__reciprocal_backward },
+      isk__reciprocal_forward, isk__reciprocal_backward, isk__reciprocal_forward, isk__reciprocal_backward, 0, "e", "e"
+      },
     { "square", 1, "e", 'e', 0, 0x1u, 0x1u, 0, 0, 0,
-      isk__square_forward, isk__square_backward, isk__square_forward, isk__square_backward },
+      isk__square_forward, isk__square_backward, isk__square_forward, isk__square_backward, 0, "e", "e" },
     { "sqrt", 1, "e", 'e', 0, 0x1u, 0x0u, 1, 0, 0,
-      isk__sqrt_forward, isk__sqrt_backward, isk__sqrt_forward, isk__sqrt_backward },
+      isk__sqrt_forward, isk__sqrt_backward, isk__sqrt_forward, isk__sqrt_backward, 0, "e", "e" },
     { "abs", 1, "e", 'e', 0, 0x1u, 0x1u, 0, 0, 0,
-      isk__abs_forward, isk__abs_backward, isk__abs_forward, isk__abs_backward },
+      isk__abs_forward, isk__abs_backward, isk__abs_forward, isk__abs_backward, 0, "e", "e" },
     { "exp", 1, "e", 'e', 0, 0x1u, 0x1u, 1, 0, 0,
-      isk__exp_forward, isk__exp_backward, ISK__AVX2(exp_forward), isk__exp_backward },
+      isk__exp_forward, isk__exp_backward, ISK__AVX2(exp_forward), isk__exp_backward, 0, "e", "e" },
     { "log", 1, "e", 'e', 0, 0x1u, 0x1u, 0, 0, 0,
-      isk__log_forward, isk__log_backward, ISK__AVX2(log_forward), isk__log_backward },
+      isk__log_forward, isk__log_backward, ISK__AVX2(log_forward), isk__log_backward, 0, "e", "e" },
     { "clamp", 1, "e", 'e', 2, 0x1u, 0x1u, 0, 0, 0,
-      isk__clamp_forward, isk__clamp_backward, isk__clamp_forward, isk__clamp_backward },
+      isk__clamp_forward, isk__clamp_backward, isk__clamp_forward, isk__clamp_backward, 0, "e", "e" },
     { "affine", 1, "e", 'e', 2, 0x1u, 0x0u, 0, 0, 0,
-      isk__affine_forward, isk__affine_backward, isk__affine_forward, isk__affine_backward },
-    { "scale", 2, "es", 'e', 0, 0x3u, 0x3u, 0, 0, 1,
-      isk__scale_forward, isk__scale_backward, isk__scale_forward, isk__scale_backward },
+      isk__affine_forward, isk__affine_backward, isk__affine_forward, isk__affine_backward, 0, "e", "e" },
+    { "scale", 2, "es", 'e', 0, 0x3u, 0x3u, 0, 1, 1,
+      isk__scale_forward, isk__scale_backward, isk__scale_forward, isk__scale_backward, 0, "e", "rse" },
     { "mul_rows", 2, "er", 'e', 0, 0x3u, 0x3u, 0, 0, 1,
-      isk__mul_rows_forward, isk__mul_rows_backward, isk__mul_rows_forward, isk__mul_rows_backward },
+      isk__mul_rows_forward, isk__mul_rows_backward, isk__mul_rows_forward, isk__mul_rows_backward, 0, "e", "re" },
     { "mul_cols", 2, "ec", 'e', 0, 0x3u, 0x3u, 0, 0, 1,
-      isk__mul_cols_forward, isk__mul_cols_backward, isk__mul_cols_forward, isk__mul_cols_backward },
+      isk__mul_cols_forward, isk__mul_cols_backward, isk__mul_cols_forward, isk__mul_cols_backward, 0, "e", "ce" },
     { "add_rows", 2, "er", 'e', 0, 0x3u, 0x0u, 0, 0, 0,
-      isk__add_rows_forward, isk__add_rows_backward, isk__add_rows_forward, isk__add_rows_backward },
+      isk__add_rows_forward, isk__add_rows_backward, isk__add_rows_forward, isk__add_rows_backward, 0, "e", "re" },
     { "bias", 2, "ec", 'e', 0, 0x3u, 0x0u, 0, 0, 1,
-      isk__bias_forward, isk__bias_backward, isk__bias_forward, isk__bias_backward },
+      isk__bias_forward, isk__bias_backward, isk__bias_forward, isk__bias_backward, 0, "e", "ce" },
     { "sample_normal", 3, "eee", 'e', 0, 0x7u, 0x6u, 0, 0, 1,
       isk__sample_normal_forward, isk__sample_normal_backward, ISK__AVX2(sample_normal_forward),
-      ISK__AVX2(sample_normal_backward) },
+      ISK__AVX2(sample_normal_backward), 0, "e", "e" },
     { "relu", 1, "e", 'e', 0, 0x1u, 0x0u, 1, 0, 0,
-      isk__relu_forward, isk__relu_backward, isk__relu_forward, isk__relu_backward },
+      isk__relu_forward, isk__relu_backward, isk__relu_forward, isk__relu_backward, 1, "e", "e" },
     { "leaky_relu", 1, "e", 'e', 1, 0x1u, 0x1u, 0, 0, 0,
-      isk__leaky_relu_forward, isk__leaky_relu_backward, isk__leaky_relu_forward, isk__leaky_relu_backward },
-    { "gelu", 1, "e", 'e', 0, 0x1u, 0x1u, 0, 0, 0,
-      isk__gelu_forward, isk__gelu_backward, ISK__AVX2(gelu_forward), ISK__AVX2(gelu_backward) },
-    { "quick_gelu", 1, "e", 'e', 0, 0x1u, 0x1u, 0, 0, 0,
-      isk__quick_gelu_forward, isk__quick_gelu_backward, ISK__AVX2(quick_gelu_forward), ISK__AVX2(quick_gelu_backward)
+      isk__leaky_relu_forward, isk__leaky_relu_backward, isk__leaky_relu_forward, isk__leaky_relu_backward, 1, "e", "e"
       },
+    { "gelu", 1, "e", 'e', 0, 0x1u, 0x1u, 0, 0, 0,
+      isk__gelu_forward, isk__gelu_backward, ISK__AVX2(gelu_forward), ISK__AVX2(gelu_backward), 1, "e", "e" },
+    { "quick_gelu", 1, "e", 'e', 0, 0x1u, 0x1u, 0, 0, 0,
+      isk__quick_gelu_forward, isk__quick_gelu_backward, ISK__AVX2(quick_gelu_forward), ISK__AVX2(quick_gelu_backward),
+      1, "e", "e" },
     { "tanh", 1, "e", 'e', 0, 0x1u, 0x0u, 1, 0, 0,
-      isk__tanh_forward, isk__tanh_backward, ISK__AVX2(tanh_forward), isk__tanh_backward },
+      isk__tanh_forward, isk__tanh_backward, ISK__AVX2(tanh_forward), isk__tanh_backward, 1, "e", "e" },
     { "sigmoid", 1, "e", 'e', 0, 0x1u, 0x0u, 1, 0, 0,
-      isk__sigmoid_forward, isk__sigmoid_backward, ISK__AVX2(sigmoid_forward), isk__sigmoid_backward },
+      isk__sigmoid_forward, isk__sigmoid_backward, ISK__AVX2(sigmoid_forward), isk__sigmoid_backward, 1, "e", "e" },
     { "softplus", 1, "e", 'e', 0, 0x1u, 0x1u, 0, 0, 0,
-      isk__softplus_forward, isk__softplus_backward, ISK__AVX2(softplus_forward), ISK__AVX2(softplus_backward) },
+      isk__softplus_forward, isk__softplus_backward, ISK__AVX2(softplus_forward), ISK__AVX2(softplus_backward), 1, "e",
+      "e" },
     { "bias_relu", 2, "ec", 'e', 0, 0x3u, 0x0u, 1, 0, 1,
-      isk__bias_relu_forward, isk__bias_relu_backward, isk__bias_relu_forward, isk__bias_relu_backward },
+      isk__bias_relu_forward, isk__bias_relu_backward, isk__bias_relu_forward, isk__bias_relu_backward, 1, "e", "ce" },
     { "bias_tanh", 2, "ec", 'e', 0, 0x3u, 0x0u, 1, 0, 1,
-      isk__bias_tanh_forward, isk__bias_tanh_backward, ISK__AVX2(bias_tanh_forward), isk__bias_tanh_backward },
+      isk__bias_tanh_forward, isk__bias_tanh_backward, ISK__AVX2(bias_tanh_forward), isk__bias_tanh_backward, 1, "e",
+      "ce" },
     { "bias_gelu", 2, "ec", 'e', 0, 0x3u, 0x3u, 0, 0, 2,
-      isk__bias_gelu_forward, isk__bias_gelu_backward, ISK__AVX2(bias_gelu_forward), ISK__AVX2(bias_gelu_backward) },
+      isk__bias_gelu_forward, isk__bias_gelu_backward, ISK__AVX2(bias_gelu_forward), ISK__AVX2(bias_gelu_backward), 1,
+      "e", "ce" },
     { "bias_quick_gelu", 2, "ec", 'e', 0, 0x3u, 0x3u, 0, 0, 2,
       isk__bias_quick_gelu_forward, isk__bias_quick_gelu_backward, ISK__AVX2(bias_quick_gelu_forward),
-      ISK__AVX2(bias_quick_gelu_backward) },
+      ISK__AVX2(bias_quick_gelu_backward), 1, "e", "ce" },
     { "row_sum", 1, "e", 'r', 0, 0x1u, 0x0u, 0, 0, 0,
-      isk__row_sum_forward, isk__row_sum_backward, isk__row_sum_forward, isk__row_sum_backward },
+      isk__row_sum_forward, isk__row_sum_backward, isk__row_sum_forward, isk__row_sum_backward, 2, "r", "e" },
     { "row_mean", 1, "e", 'r', 0, 0x1u, 0x0u, 0, 0, 0,
-      isk__row_mean_forward, isk__row_mean_backward, isk__row_mean_forward, isk__row_mean_backward },
-    { "row_max", 1, "e", 'r', 0, 0x1u, 0x1u, 0, 0, 1,
-      isk__row_max_forward, isk__row_max_backward, isk__row_max_forward, isk__row_max_backward },
-    { "row_logsumexp", 1, "e", 'r', 0, 0x1u, 0x1u, 0, 0, 1,
+      isk__row_mean_forward, isk__row_mean_backward, isk__row_mean_forward, isk__row_mean_backward, 2, "r", "e" },
+    { "row_max", 1, "e", 'r', 0, 0x1u, 0x1u, 0, 2, 1,
+      isk__row_max_forward, isk__row_max_backward, isk__row_max_forward, isk__row_max_backward, 2, "r", "re" },
+    { "row_logsumexp", 1, "e", 'r', 0, 0x1u, 0x1u, 0, 2, 1,
       isk__row_logsumexp_forward, isk__row_logsumexp_backward, ISK__AVX2(row_logsumexp_forward),
-      ISK__AVX2(row_logsumexp_backward) },
+      ISK__AVX2(row_logsumexp_backward), 2, "r", "re" },
     { "row_dot", 2, "ee", 'r', 0, 0x3u, 0x3u, 0, 0, 1,
-      isk__row_dot_forward, isk__row_dot_backward, isk__row_dot_forward, isk__row_dot_backward },
+      isk__row_dot_forward, isk__row_dot_backward, isk__row_dot_forward, isk__row_dot_backward, 2, "r", "e" },
     { "squared_error_rows", 2, "ee", 'r', 0, 0x3u, 0x3u, 0, 0, 1,
       isk__squared_error_rows_forward, isk__squared_error_rows_backward, isk__squared_error_rows_forward,
-      isk__squared_error_rows_backward },
-    { "softmax", 1, "e", 'e', 0, 0x1u, 0x0u, 1, 0, 1,
-      isk__softmax_forward, isk__softmax_backward, ISK__AVX2(softmax_forward), isk__softmax_backward },
-    { "log_softmax", 1, "e", 'e', 0, 0x1u, 0x1u, 0, 0, 1,
+      isk__squared_error_rows_backward, 2, "r", "e" },
+    { "softmax", 1, "e", 'e', 0, 0x1u, 0x0u, 1, 2, 1,
+      isk__softmax_forward, isk__softmax_backward, ISK__AVX2(softmax_forward), isk__softmax_backward, 2, "re", "re" },
+    { "log_softmax", 1, "e", 'e', 0, 0x1u, 0x1u, 0, 2, 1,
       isk__log_softmax_forward, isk__log_softmax_backward, ISK__AVX2(log_softmax_forward),
-      ISK__AVX2(log_softmax_backward) },
-    { "l2_normalise", 1, "e", 'e', 1, 0x1u, 0x1u, 1, 0, 2,
-      isk__l2_normalise_forward, isk__l2_normalise_backward, isk__l2_normalise_forward, isk__l2_normalise_backward },
-    { "layer_norm", 3, "ecc", 'e', 1, 0x7u, 0x3u, 0, 0, 5,
-      isk__layer_norm_forward, isk__layer_norm_backward, isk__layer_norm_forward, isk__layer_norm_backward },
+      ISK__AVX2(log_softmax_backward), 2, "re", "re" },
+    { "l2_normalise", 1, "e", 'e', 1, 0x1u, 0x1u, 1, 2, 2,
+      isk__l2_normalise_forward, isk__l2_normalise_backward, isk__l2_normalise_forward, isk__l2_normalise_backward, 2,
+      "re", "re" },
+    { "layer_norm", 3, "ecc", 'e', 1, 0x7u, 0x3u, 0, 4, 5,
+      isk__layer_norm_forward, isk__layer_norm_backward, isk__layer_norm_forward, isk__layer_norm_backward, 2, "re",
+      "rce" },
     { "normal_log_density", 3, "eee", 'r', 0, 0x7u, 0x7u, 0, 0, 2,
       isk__normal_log_density_forward, isk__normal_log_density_backward, ISK__AVX2(normal_log_density_forward),
-      ISK__AVX2(normal_log_density_backward) },
+      ISK__AVX2(normal_log_density_backward), 2, "r", "e" },
     { "normal_kl", 4, "eeee", 'r', 0, 0xfu, 0xfu, 0, 0, 3,
-      isk__normal_kl_forward, isk__normal_kl_backward, ISK__AVX2(normal_kl_forward), ISK__AVX2(normal_kl_backward) },
+      isk__normal_kl_forward, isk__normal_kl_backward, ISK__AVX2(normal_kl_forward), ISK__AVX2(normal_kl_backward), 2,
+      "r", "e" },
     { "col_sum", 2, "ew", 'c', 0, 0x1u, 0x2u, 0, 0, 1,
-      isk__col_sum_forward, isk__col_sum_backward, isk__col_sum_forward, isk__col_sum_backward },
+      isk__col_sum_forward, isk__col_sum_backward, isk__col_sum_forward, isk__col_sum_backward, 3, "c", "e" },
     { "col_mean", 2, "ew", 'c', 0, 0x1u, 0x2u, 0, 0, 1,
-      isk__col_mean_forward, isk__col_mean_backward, isk__col_mean_forward, isk__col_mean_backward },
+      isk__col_mean_forward, isk__col_mean_backward, isk__col_mean_forward, isk__col_mean_backward, 3, "sc", "sce" },
     { "col_var", 2, "ew", 'c', 0, 0x1u, 0x3u, 0, 0, 3,
-      isk__col_var_forward, isk__col_var_backward, isk__col_var_forward, isk__col_var_backward },
+      isk__col_var_forward, isk__col_var_backward, isk__col_var_forward, isk__col_var_backward, 3, "scc", "sce" },
     { "col_max", 2, "ew", 'c', 0, 0x1u, 0x3u, 0, 0, 3,
-      isk__col_max_forward, isk__col_max_backward, isk__col_max_forward, isk__col_max_backward },
+      isk__col_max_forward, isk__col_max_backward, isk__col_max_forward, isk__col_max_backward, 3, "sc", "scce" },
     { "col_logsumexp", 2, "ew", 'c', 0, 0x1u, 0x3u, 0, 0, 3,
       isk__col_logsumexp_forward, isk__col_logsumexp_backward, ISK__AVX2(col_logsumexp_forward),
-      ISK__AVX2(col_logsumexp_backward) },
+      ISK__AVX2(col_logsumexp_backward), 3, "scc", "scce" },
     { "standardise", 2, "ew", 'e', 1, 0x1u, 0x3u, 0, 0, 8,
-      isk__standardise_forward, isk__standardise_backward, isk__standardise_forward, isk__standardise_backward },
+      isk__standardise_forward, isk__standardise_backward, isk__standardise_forward, isk__standardise_backward, 3,
+      "scce", "scce" },
     { "batch_norm", 4, "eccw", 'e', 1, 0x7u, 0xbu, 0, 0, 8,
-      isk__batch_norm_forward, isk__batch_norm_backward, isk__batch_norm_forward, isk__batch_norm_backward },
+      isk__batch_norm_forward, isk__batch_norm_backward, isk__batch_norm_forward, isk__batch_norm_backward, 3, "scce",
+      "scce" },
     { "standardise_by", 3, "ecc", 'e', 1, 0x7u, 0x7u, 0, 0, 4,
       isk__standardise_by_forward, isk__standardise_by_backward, isk__standardise_by_forward,
-      isk__standardise_by_backward },
+      isk__standardise_by_backward, 3, "e", "ce" },
     { "batch_norm_by", 5, "ecccc", 'e', 1, 0x1fu, 0xfu, 0, 0, 5,
-      isk__batch_norm_by_forward, isk__batch_norm_by_backward, isk__batch_norm_by_forward, isk__batch_norm_by_backward
-      },
-    { "sum_all", 2, "ew", 's', 0, 0x1u, 0x2u, 0, 0, 0,
-      isk__sum_all_forward, isk__sum_all_backward, isk__sum_all_forward, isk__sum_all_backward },
-    { "mean_all", 2, "ew", 's', 0, 0x1u, 0x2u, 0, 0, 0,
-      isk__mean_all_forward, isk__mean_all_backward, isk__mean_all_forward, isk__mean_all_backward },
-    { "max_all", 2, "ew", 's', 0, 0x1u, 0x3u, 0, 0, 2,
-      isk__max_all_forward, isk__max_all_backward, isk__max_all_forward, isk__max_all_backward },
-    { "logsumexp_all", 2, "ew", 's', 0, 0x1u, 0x3u, 0, 0, 2,
+      isk__batch_norm_by_forward, isk__batch_norm_by_backward, isk__batch_norm_by_forward, isk__batch_norm_by_backward,
+      3, "e", "ce" },
+    { "sum_all", 2, "ew", 's', 0, 0x1u, 0x2u, 0, 1, 0,
+      isk__sum_all_forward, isk__sum_all_backward, isk__sum_all_forward, isk__sum_all_backward, 4, "rs", "e" },
+    { "mean_all", 2, "ew", 's', 0, 0x1u, 0x2u, 0, 1, 0,
+      isk__mean_all_forward, isk__mean_all_backward, isk__mean_all_forward, isk__mean_all_backward, 4, "rs", "se" },
+    { "max_all", 2, "ew", 's', 0, 0x1u, 0x3u, 0, 2, 2,
+      isk__max_all_forward, isk__max_all_backward, isk__max_all_forward, isk__max_all_backward, 4, "rs", "rsrse" },
+    { "logsumexp_all", 2, "ew", 's', 0, 0x1u, 0x3u, 0, 2, 2,
       isk__logsumexp_all_forward, isk__logsumexp_all_backward, ISK__AVX2(logsumexp_all_forward),
-      ISK__AVX2(logsumexp_all_backward) },
-    { "mse", 3, "eew", 's', 0, 0x3u, 0x7u, 0, 0, 1,
-      isk__mse_forward, isk__mse_backward, isk__mse_forward, isk__mse_backward },
-    { "gaussian_nll", 4, "eeew", 's', 0, 0x7u, 0xfu, 0, 0, 2,
+      ISK__AVX2(logsumexp_all_backward), 4, "rsrs", "rsrse" },
+    { "mse", 3, "eew", 's', 0, 0x3u, 0x7u, 0, 1, 1,
+      isk__mse_forward, isk__mse_backward, isk__mse_forward, isk__mse_backward, 4, "rs", "se" },
+    { "gaussian_nll", 4, "eeew", 's', 0, 0x7u, 0xfu, 0, 1, 2,
       isk__gaussian_nll_forward, isk__gaussian_nll_backward, ISK__AVX2(gaussian_nll_forward),
-      ISK__AVX2(gaussian_nll_backward) },
-    { "club", 4, "eeew", 's', 0, 0x7u, 0xfu, 0, 0, 7,
-      isk__club_forward, isk__club_backward, ISK__AVX2(club_forward), ISK__AVX2(club_backward) },
-    { "club_paired", 5, "eeeew", 's', 0, 0xfu, 0x1fu, 0, 0, 1,
+      ISK__AVX2(gaussian_nll_backward), 4, "rs", "se" },
+    { "club", 4, "eeew", 's', 0, 0x7u, 0xfu, 0, 1, 7,
+      isk__club_forward, isk__club_backward, ISK__AVX2(club_forward), ISK__AVX2(club_backward), 4, "sccrs", "scce" },
+    { "club_paired", 5, "eeeew", 's', 0, 0xfu, 0x1fu, 0, 1, 1,
       isk__club_paired_forward, isk__club_paired_backward, ISK__AVX2(club_paired_forward),
-      ISK__AVX2(club_paired_backward) },
-    { "cross_entropy", 3, "eew", 's', 0, 0x3u, 0x7u, 0, 0, 2,
+      ISK__AVX2(club_paired_backward), 4, "rs", "se" },
+    { "cross_entropy", 3, "eew", 's', 0, 0x3u, 0x7u, 0, 3, 2,
       isk__cross_entropy_forward, isk__cross_entropy_backward, ISK__AVX2(cross_entropy_forward),
-      ISK__AVX2(cross_entropy_backward) },
-    { "binary_cross_entropy", 3, "eew", 's', 0, 0x3u, 0x7u, 0, 0, 1,
+      ISK__AVX2(cross_entropy_backward), 4, "rs", "rsre" },
+    { "binary_cross_entropy", 3, "eew", 's', 0, 0x3u, 0x7u, 0, 1, 1,
       isk__binary_cross_entropy_forward, isk__binary_cross_entropy_backward, ISK__AVX2(binary_cross_entropy_forward),
-      ISK__AVX2(binary_cross_entropy_backward) },
+      ISK__AVX2(binary_cross_entropy_backward), 4, "rs", "se" },
 };
 
 /* ---- public functions ---- */
@@ -5166,7 +5257,2498 @@ INDISEEK_API isk_tensor isk_binary_cross_entropy(isk_tensor logits, isk_tensor t
 }
 /* >>generated ops: end */
 static const isk__op_info *isk__op(int op) { return &isk__op_table[op]; }
-/* PASTE kernel-text */
+
+#ifndef INDISEEK_NO_CUDA
+
+/* ---- the ops as CUDA kernels ---- */
+
+/* What a kernel is told: one struct by value, field by field the isk_call of the kernel text.  The kernels of an op are
+   isk_NAME_forward_0, isk_NAME_forward_1, ... and isk_NAME_backward_0, ...; isk__op_info has a letter for each: how many
+   threads it wants, in blocks of at most 256, with one row of blocks (gridDim.y) for each model:
+
+       e  rows * cols      r  rows      c  cols      s  1
+
+   They run in this order; what one leaves in `work` the next one reads. */
+typedef struct isk__kernel_operand {
+    uint64_t data;                                      /* device address; 0 for missing weights or an unwanted gradient */
+    int64_t model;                                      /* elements from one model to the next; 0 where all share it */
+    int32_t stride, unused;                             /* elements from one row to the next */
+} isk__kernel_operand;
+
+typedef struct isk__kernel_call {
+    isk__kernel_operand in[ISK__MAX_INPUTS], grad_in[ISK__MAX_INPUTS], out, grad, work;
+    uint64_t live;                                      /* 0, or address of an int for each model: 0 for one that rests */
+    int32_t rows, cols;
+    uint32_t accumulate;
+    int32_t unused;
+    float attributes[4];
+} isk__kernel_call;
+
+typedef struct isk__kernel_module {
+    const char *name;
+    const char *const *text;                            /* ends with NULL */
+} isk__kernel_module;
+
+/* >>generated kernel-text: begin (python3 codegen/generate.py; do not edit) */
+static const char *const isk__kernel_prelude[] = {
+    "/* Shared by all modules of kernels. It includes nothing: NVRTC's builtins suffice. */\n"
+    "#ifndef ISK_PRELUDE\n"
+    "#define ISK_PRELUDE\n"
+    "\n"
+    "#ifndef ISK_KERNEL\n"
+    "    #define ISK_KERNEL extern \"C\" __global__ void __launch_bounds__(256)\n"
+    "    #define ISK_INLINE static __device__ __forceinline__\n"
+    "#endif\n"
+    "#define ISK_LOWEST -3.0e38f\n"
+    "\n"
+    "/* The host's isk__kernel_call, field by field. */\n"
+    "typedef struct isk_operand {\n"
+    "    float *data;\n"
+    "    long long model;                /* elements from one model to the next; 0 where all models share it */\n"
+    "    int stride, unused;             /* elements from one row to the next */\n"
+    "} isk_operand;\n"
+    "\n"
+    "typedef struct isk_call {\n"
+    "    isk_operand in[6], grad_in[6], out, grad, work;\n"
+    "    const int *live;                /* NULL, or for each model whether it is still trained */\n"
+    "    int rows, cols;\n"
+    "    unsigned accumulate;            /* bit i: add to grad_in[i], else overwrite it */\n"
+    "    int unused;\n"
+    "    float attributes[4];\n"
+    "} isk_call;\n"
+    "\n"
+    "ISK_INLINE float *dev_at(isk_operand o, int model, int i, int j) {\n"
+    "    return o.data + model * o.model + (long long)i * o.stride + j;\n"
+    "}\n"
+    "ISK_INLINE float dev_weight(isk_operand o, int model, int i) { return o.data ? *dev_at(o, model, i, 0) : 1.0f; }\n"
+    "ISK_INLINE void dev_put(float *to, unsigned add, float value) { *to = (add ? *to : 0.0f) + value; }\n"
+    "ISK_INLINE float dev_maximum(float a, float b) { return a < b ? b : a; }\n"
+    "ISK_INLINE float dev_minimum(float a, float b) { return b < a ? b : a; }\n"
+    "ISK_INLINE float dev_relu(float x) { return x < 0 ? 0.0f : x; }\n"
+    "ISK_INLINE float dev_sign(float x) { return (float)((0 < x) - (x < 0)); }\n"
+    "ISK_INLINE float dev_sqrt(float x) { return x <= 0 ? 0.0f : sqrtf(x); }\n"
+    "ISK_INLINE float dev_rsqrt(float x) { return 1.0f / sqrtf(x); }\n"
+    "ISK_INLINE float dev_sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }\n"
+    "ISK_INLINE float dev_softplus(float x) { return dev_relu(x) + log1pf(expf(-fabsf(x))); }\n"
+    "\n"
+    "/* First line of a kernel: its index, and out with threads beyond the matrix and models that rest. */\n"
+    "#define ISK_THREAD \\\n"
+    "    const int model = (int)blockIdx.y; \\\n"
+    "    const unsigned index = blockIdx.x * blockDim.x + threadIdx.x\n"
+    "#define ISK_REST call.live && !call.live[model]\n"
+    "#define ISK_EACH_ELEMENT \\\n"
+    "    ISK_THREAD; \\\n"
+    "    const int i = (int)(index / (unsigned)call.cols), j = (int)(index % (unsigned)call.cols); \\\n"
+    "    if (i >= call.rows || (ISK_REST)) return\n"
+    "#define ISK_EACH_ROW ISK_THREAD; const int i = (int)index; if (i >= call.rows || (ISK_REST)) return\n"
+    "#define ISK_EACH_COLUMN ISK_THREAD; const int j = (int)index; if (j >= call.cols || (ISK_REST)) return\n"
+    "#define ISK_ONCE ISK_THREAD; if (index > 0 || (ISK_REST)) return\n"
+    "\n"
+    "#endif\n"
+    "\n",
+    NULL };
+
+static const char *const isk__kernels_elementwise[] = {
+    "/* add */\n"
+    "ISK_KERNEL isk_add_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float a = *dev_at(call.in[0], model, i, j);\n"
+    "    const float b = *dev_at(call.in[1], model, i, j);\n"
+    "    *dev_at(call.out, model, i, j) = a + b;\n"
+    "}\n"
+    "ISK_KERNEL isk_add_backward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, g);\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, g);\n"
+    "}\n"
+    "\n"
+    "/* sub */\n"
+    "ISK_KERNEL isk_sub_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float a = *dev_at(call.in[0], model, i, j);\n"
+    "    const float b = *dev_at(call.in[1], model, i, j);\n"
+    "    *dev_at(call.out, model, i, j) = a - b;\n"
+    "}\n"
+    "ISK_KERNEL isk_sub_backward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, g);\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, -g);\n"
+    "}\n"
+    "\n"
+    "/* mul */\n"
+    "ISK_KERNEL isk_mul_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float a = *dev_at(call.in[0], model, i, j);\n"
+    "    const float b = *dev_at(call.in[1], model, i, j);\n"
+    "    *dev_at(call.out, model, i, j) = a * b;\n"
+    "}\n"
+    "ISK_KERNEL isk_mul_backward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float a = *dev_at(call.in[0], model, i, j);\n"
+    "    const float b = *dev_at(call.in[1], model, i, j);\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, b * g);\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, a * g);\n"
+    "}\n"
+    "\n"
+    "/* div */\n"
+    "ISK_KERNEL isk_div_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float a = *dev_at(call.in[0], model, i, j);\n"
+    "    const float b = *dev_at(call.in[1], model, i, j);\n"
+    "    *dev_at(call.out, model, i, j) = a / (fabsf(b) < 1e-12f ? (b < 0 ? -1e-12f : 1e-12f) : b);\n"
+    "}\n"
+    "ISK_KERNEL isk_div_backward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float b = *dev_at(call.in[1], model, i, j);\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    const float y = *dev_at(call.out, model, i, j);\n"
+    "    const float t1 = fabsf(b) < 1e-12f ? (b < 0 ? -1e-12f : 1e-12f) : b;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, g / t1);\n"
+    "    const float t2 = fabsf(b) < 1e-12f ? 0.0f : -(g * y / t1);\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, t2);\n"
+    "}\n"
+    "\n"
+    "/* min */\n"
+    "ISK_KERNEL isk_min_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float a = *dev_at(call.in[0], model, i, j);\n"
+    "    const float b = *dev_at(call.in[1], model, i, j);\n"
+    "    *dev_at(call.out, model, i, j) = dev_minimum(a, b);\n"
+    "}\n"
+    "ISK_KERNEL isk_min_backward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float a = *dev_at(call.in[0], model, i, j);\n"
+    "    const float b = *dev_at(call.in[1], model, i, j);\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    const float t1 = b < a ? 0.0f : g;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
+    "    const float t2 = b < a ? g : 0.0f;\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, t2);\n"
+    "}\n"
+    "\n"
+    "/* max */\n"
+    "ISK_KERNEL isk_max_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float a = *dev_at(call.in[0], model, i, j);\n"
+    "    const float b = *dev_at(call.in[1], model, i, j);\n"
+    "    *dev_at(call.out, model, i, j) = dev_maximum(a, b);\n"
+    "}\n"
+    "ISK_KERNEL isk_max_backward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float a = *dev_at(call.in[0], model, i, j);\n"
+    "    const float b = *dev_at(call.in[1], model, i, j);\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n",
+    "    const float t1 = a < b ? 0.0f : g;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
+    "    const float t2 = a < b ? g : 0.0f;\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, t2);\n"
+    "}\n"
+    "\n"
+    "/* neg */\n"
+    "ISK_KERNEL isk_neg_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    *dev_at(call.out, model, i, j) = -x;\n"
+    "}\n"
+    "ISK_KERNEL isk_neg_backward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, -g);\n"
+    "}\n"
+    "\n"
+    "/* reciprocal */\n"
+    "ISK_KERNEL isk_reciprocal_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    *dev_at(call.out, model, i, j) = 1 / (fabsf(x) < 1e-12f ? (x < 0 ? -1e-12f : 1e-12f) : x);\n"
+    "}\n"
+    "ISK_KERNEL isk_reciprocal_backward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    const float y = *dev_at(call.out, model, i, j);\n"
+    "    const float t1 = -(g * y / (fabsf(x) < 1e-12f ? (x < 0 ? -1e-12f : 1e-12f) : x));\n"
+    "    const float t2 = fabsf(x) < 1e-12f ? 0.0f : t1;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t2);\n"
+    "}\n"
+    "\n"
+    "/* square */\n"
+    "ISK_KERNEL isk_square_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    *dev_at(call.out, model, i, j) = x * x;\n"
+    "}\n"
+    "ISK_KERNEL isk_square_backward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    const float t1 = 2 * x * g;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
+    "}\n"
+    "\n"
+    "/* sqrt */\n"
+    "ISK_KERNEL isk_sqrt_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    *dev_at(call.out, model, i, j) = dev_sqrt(x);\n"
+    "}\n"
+    "ISK_KERNEL isk_sqrt_backward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    const float y = *dev_at(call.out, model, i, j);\n"
+    "    const float t1 = 0 < y ? 0.5f * (g / y) : 0.0f;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
+    "}\n"
+    "\n"
+    "/* abs */\n"
+    "ISK_KERNEL isk_abs_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    *dev_at(call.out, model, i, j) = fabsf(x);\n"
+    "}\n"
+    "ISK_KERNEL isk_abs_backward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    const float t1 = g * dev_sign(x);\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
+    "}\n"
+    "\n"
+    "/* exp */\n"
+    "ISK_KERNEL isk_exp_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    *dev_at(call.out, model, i, j) = expf(dev_minimum(x, 88));\n"
+    "}\n"
+    "ISK_KERNEL isk_exp_backward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    const float y = *dev_at(call.out, model, i, j);\n"
+    "    const float t1 = 88 < x ? 0.0f : g * y;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
+    "}\n"
+    "\n"
+    "/* log */\n"
+    "ISK_KERNEL isk_log_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    *dev_at(call.out, model, i, j) = logf(dev_maximum(x, 1e-32f));\n"
+    "}\n"
+    "ISK_KERNEL isk_log_backward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n",
+    "    const float t1 = x < 1e-32f ? 0.0f : g / dev_maximum(x, 1e-32f);\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
+    "}\n"
+    "\n"
+    "/* clamp */\n"
+    "ISK_KERNEL isk_clamp_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float low = call.attributes[0];\n"
+    "    const float high = call.attributes[1];\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    *dev_at(call.out, model, i, j) = dev_minimum(dev_maximum(x, low), high);\n"
+    "}\n"
+    "ISK_KERNEL isk_clamp_backward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float low = call.attributes[0];\n"
+    "    const float high = call.attributes[1];\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    const float t1 = x < low ? 0.0f : (high < dev_maximum(x, low) ? 0.0f : g);\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
+    "}\n"
+    "\n"
+    "/* affine */\n"
+    "ISK_KERNEL isk_affine_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float factor = call.attributes[0];\n"
+    "    const float offset = call.attributes[1];\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    *dev_at(call.out, model, i, j) = factor * x + offset;\n"
+    "}\n"
+    "ISK_KERNEL isk_affine_backward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float factor = call.attributes[0];\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    const float t1 = factor * g;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
+    "}\n"
+    "\n"
+    "/* scale */\n"
+    "ISK_KERNEL isk_scale_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float a = *dev_at(call.in[1], model, 0, 0);\n"
+    "    *dev_at(call.out, model, i, j) = a * x;\n"
+    "}\n"
+    "ISK_KERNEL isk_scale_backward_0(const isk_call call) {\n"
+    "    ISK_EACH_ROW;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float g = *dev_at(call.grad, model, i, j);\n"
+    "        sum += x * g;\n"
+    "    }\n"
+    "    work[16 + i] = sum;\n"
+    "}\n"
+    "ISK_KERNEL isk_scale_backward_1(const isk_call call) {\n"
+    "    ISK_ONCE;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++)\n"
+    "        sum += work[16 + i];\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, 0, 0), call.accumulate & 2u, sum);\n"
+    "}\n"
+    "ISK_KERNEL isk_scale_backward_2(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float a = *dev_at(call.in[1], model, 0, 0);\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, a * g);\n"
+    "}\n"
+    "\n"
+    "/* mul_rows */\n"
+    "ISK_KERNEL isk_mul_rows_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float a = *dev_at(call.in[1], model, i, 0);\n"
+    "    *dev_at(call.out, model, i, j) = a * x;\n"
+    "}\n"
+    "ISK_KERNEL isk_mul_rows_backward_0(const isk_call call) {\n"
+    "    ISK_EACH_ROW;\n"
+    "    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float g = *dev_at(call.grad, model, i, j);\n"
+    "        sum += x * g;\n"
+    "    }\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, 0), call.accumulate & 2u, sum);\n"
+    "}\n"
+    "ISK_KERNEL isk_mul_rows_backward_1(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float a = *dev_at(call.in[1], model, i, 0);\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, a * g);\n"
+    "}\n"
+    "\n"
+    "/* mul_cols */\n"
+    "ISK_KERNEL isk_mul_cols_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float a = *dev_at(call.in[1], model, 0, j);\n"
+    "    *dev_at(call.out, model, i, j) = a * x;\n"
+    "}\n"
+    "ISK_KERNEL isk_mul_cols_backward_0(const isk_call call) {\n",
+    "    ISK_EACH_COLUMN;\n"
+    "    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float g = *dev_at(call.grad, model, i, j);\n"
+    "        sum += x * g;\n"
+    "    }\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, 0, j), call.accumulate & 2u, sum);\n"
+    "}\n"
+    "ISK_KERNEL isk_mul_cols_backward_1(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float a = *dev_at(call.in[1], model, 0, j);\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, a * g);\n"
+    "}\n"
+    "\n"
+    "/* add_rows */\n"
+    "ISK_KERNEL isk_add_rows_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float a = *dev_at(call.in[1], model, i, 0);\n"
+    "    *dev_at(call.out, model, i, j) = x + a;\n"
+    "}\n"
+    "ISK_KERNEL isk_add_rows_backward_0(const isk_call call) {\n"
+    "    ISK_EACH_ROW;\n"
+    "    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float g = *dev_at(call.grad, model, i, j);\n"
+    "        sum += g;\n"
+    "    }\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, 0), call.accumulate & 2u, sum);\n"
+    "}\n"
+    "ISK_KERNEL isk_add_rows_backward_1(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, g);\n"
+    "}\n"
+    "\n"
+    "/* bias */\n"
+    "ISK_KERNEL isk_bias_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float b = *dev_at(call.in[1], model, 0, j);\n"
+    "    *dev_at(call.out, model, i, j) = x + b;\n"
+    "}\n"
+    "ISK_KERNEL isk_bias_backward_0(const isk_call call) {\n"
+    "    ISK_EACH_COLUMN;\n"
+    "    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float g = *dev_at(call.grad, model, i, j);\n"
+    "        sum += g;\n"
+    "    }\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, 0, j), call.accumulate & 2u, sum);\n"
+    "}\n"
+    "ISK_KERNEL isk_bias_backward_1(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, g);\n"
+    "}\n"
+    "\n"
+    "/* sample_normal */\n"
+    "ISK_KERNEL isk_sample_normal_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float mu = *dev_at(call.in[0], model, i, j);\n"
+    "    const float logvar = *dev_at(call.in[1], model, i, j);\n"
+    "    const float noise = *dev_at(call.in[2], model, i, j);\n"
+    "    *dev_at(call.out, model, i, j) = mu + noise * expf(dev_minimum(0.5f * logvar, 44));\n"
+    "}\n"
+    "ISK_KERNEL isk_sample_normal_backward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float logvar = *dev_at(call.in[1], model, i, j);\n"
+    "    const float noise = *dev_at(call.in[2], model, i, j);\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    const float t1 = 0.5f * logvar;\n"
+    "    const float t2 = expf(dev_minimum(t1, 44));\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, g);\n"
+    "    const float t3 = 0.5f * (44 < t1 ? 0.0f : noise * t2 * g);\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, t3);\n"
+    "    if (call.grad_in[2].data) dev_put(dev_at(call.grad_in[2], model, i, j), call.accumulate & 4u, t2 * g);\n"
+    "}\n"
+    "\n",
+    NULL };
+
+static const char *const isk__kernels_activations[] = {
+    "/* relu */\n"
+    "ISK_KERNEL isk_relu_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    *dev_at(call.out, model, i, j) = dev_relu(x);\n"
+    "}\n"
+    "ISK_KERNEL isk_relu_backward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    const float y = *dev_at(call.out, model, i, j);\n"
+    "    const float t1 = 0 < y ? g : 0.0f;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
+    "}\n"
+    "\n"
+    "/* leaky_relu */\n"
+    "ISK_KERNEL isk_leaky_relu_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float slope = call.attributes[0];\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    *dev_at(call.out, model, i, j) = x * (x < 0 ? slope : 1.0f);\n"
+    "}\n"
+    "ISK_KERNEL isk_leaky_relu_backward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float slope = call.attributes[0];\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    const float t1 = (x < 0 ? slope : 1.0f) * g;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
+    "}\n"
+    "\n"
+    "/* gelu */\n"
+    "ISK_KERNEL isk_gelu_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    *dev_at(call.out, model, i, j) = 0.5f * x * (1 + erff(0.7071067811865476f * x));\n"
+    "}\n"
+    "ISK_KERNEL isk_gelu_backward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    const float t1 = 0.3989422804014327f * x * expf(-0.5000000000000001f * x * x);\n"
+    "    const float t2 = g * (t1 + 0.5f * (1 + erff(0.7071067811865476f * x)));\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t2);\n"
+    "}\n"
+    "\n"
+    "/* quick_gelu */\n"
+    "ISK_KERNEL isk_quick_gelu_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    *dev_at(call.out, model, i, j) = x * dev_sigmoid(1.702f * x);\n"
+    "}\n"
+    "ISK_KERNEL isk_quick_gelu_backward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    const float t1 = 1.702f * x;\n"
+    "    const float t2 = dev_sigmoid(t1);\n"
+    "    const float t3 = t2 * g * (1 + t1 * (1 - t2));\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t3);\n"
+    "}\n"
+    "\n"
+    "/* tanh */\n"
+    "ISK_KERNEL isk_tanh_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    *dev_at(call.out, model, i, j) = tanhf(x);\n"
+    "}\n"
+    "ISK_KERNEL isk_tanh_backward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    const float y = *dev_at(call.out, model, i, j);\n"
+    "    const float t1 = g * (1 - y * y);\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
+    "}\n"
+    "\n"
+    "/* sigmoid */\n"
+    "ISK_KERNEL isk_sigmoid_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    *dev_at(call.out, model, i, j) = dev_sigmoid(x);\n"
+    "}\n"
+    "ISK_KERNEL isk_sigmoid_backward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    const float y = *dev_at(call.out, model, i, j);\n"
+    "    const float t1 = g * y * (1 - y);\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
+    "}\n"
+    "\n"
+    "/* softplus */\n"
+    "ISK_KERNEL isk_softplus_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    *dev_at(call.out, model, i, j) = dev_softplus(x);\n"
+    "}\n"
+    "ISK_KERNEL isk_softplus_backward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    const float t1 = g * dev_sigmoid(x);\n",
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
+    "}\n"
+    "\n"
+    "/* bias_relu */\n"
+    "ISK_KERNEL isk_bias_relu_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float b = *dev_at(call.in[1], model, 0, j);\n"
+    "    *dev_at(call.out, model, i, j) = dev_relu(x + b);\n"
+    "}\n"
+    "ISK_KERNEL isk_bias_relu_backward_0(const isk_call call) {\n"
+    "    ISK_EACH_COLUMN;\n"
+    "    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float g = *dev_at(call.grad, model, i, j);\n"
+    "        const float y = *dev_at(call.out, model, i, j);\n"
+    "        sum += 0 < y ? g : 0.0f;\n"
+    "    }\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, 0, j), call.accumulate & 2u, sum);\n"
+    "}\n"
+    "ISK_KERNEL isk_bias_relu_backward_1(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    const float y = *dev_at(call.out, model, i, j);\n"
+    "    const float t1 = 0 < y ? g : 0.0f;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
+    "}\n"
+    "\n"
+    "/* bias_tanh */\n"
+    "ISK_KERNEL isk_bias_tanh_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float b = *dev_at(call.in[1], model, 0, j);\n"
+    "    *dev_at(call.out, model, i, j) = tanhf(x + b);\n"
+    "}\n"
+    "ISK_KERNEL isk_bias_tanh_backward_0(const isk_call call) {\n"
+    "    ISK_EACH_COLUMN;\n"
+    "    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float g = *dev_at(call.grad, model, i, j);\n"
+    "        const float y = *dev_at(call.out, model, i, j);\n"
+    "        sum += g * (1 - y * y);\n"
+    "    }\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, 0, j), call.accumulate & 2u, sum);\n"
+    "}\n"
+    "ISK_KERNEL isk_bias_tanh_backward_1(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    const float y = *dev_at(call.out, model, i, j);\n"
+    "    const float t1 = g * (1 - y * y);\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
+    "}\n"
+    "\n"
+    "/* bias_gelu */\n"
+    "ISK_KERNEL isk_bias_gelu_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float b = *dev_at(call.in[1], model, 0, j);\n"
+    "    const float t1 = x + b;\n"
+    "    *dev_at(call.out, model, i, j) = 0.5f * t1 * (1 + erff(0.7071067811865476f * t1));\n"
+    "}\n"
+    "ISK_KERNEL isk_bias_gelu_backward_0(const isk_call call) {\n"
+    "    ISK_EACH_COLUMN;\n"
+    "    const float b = *dev_at(call.in[1], model, 0, j);\n"
+    "    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float g = *dev_at(call.grad, model, i, j);\n"
+    "        const float t1 = x + b;\n"
+    "        const float t2 = 0.3989422804014327f * t1 * expf(-0.5000000000000001f * t1 * t1);\n"
+    "        sum += g * (t2 + 0.5f * (1 + erff(0.7071067811865476f * t1)));\n"
+    "    }\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, 0, j), call.accumulate & 2u, sum);\n"
+    "}\n"
+    "ISK_KERNEL isk_bias_gelu_backward_1(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float b = *dev_at(call.in[1], model, 0, j);\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    const float t1 = x + b;\n"
+    "    const float t2 = 0.3989422804014327f * t1 * expf(-0.5000000000000001f * t1 * t1);\n"
+    "    const float t3 = g * (t2 + 0.5f * (1 + erff(0.7071067811865476f * t1)));\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t3);\n"
+    "}\n"
+    "\n"
+    "/* bias_quick_gelu */\n"
+    "ISK_KERNEL isk_bias_quick_gelu_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float b = *dev_at(call.in[1], model, 0, j);\n"
+    "    const float t1 = x + b;\n"
+    "    *dev_at(call.out, model, i, j) = t1 * dev_sigmoid(1.702f * t1);\n"
+    "}\n"
+    "ISK_KERNEL isk_bias_quick_gelu_backward_0(const isk_call call) {\n"
+    "    ISK_EACH_COLUMN;\n",
+    "    const float b = *dev_at(call.in[1], model, 0, j);\n"
+    "    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float g = *dev_at(call.grad, model, i, j);\n"
+    "        const float t1 = 1.702f * (x + b);\n"
+    "        const float t2 = dev_sigmoid(t1);\n"
+    "        sum += t2 * g * (1 + t1 * (1 - t2));\n"
+    "    }\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, 0, j), call.accumulate & 2u, sum);\n"
+    "}\n"
+    "ISK_KERNEL isk_bias_quick_gelu_backward_1(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float b = *dev_at(call.in[1], model, 0, j);\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    const float t1 = 1.702f * (x + b);\n"
+    "    const float t2 = dev_sigmoid(t1);\n"
+    "    const float t3 = t2 * g * (1 + t1 * (1 - t2));\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t3);\n"
+    "}\n"
+    "\n",
+    NULL };
+
+static const char *const isk__kernels_rows[] = {
+    "/* row_sum */\n"
+    "ISK_KERNEL isk_row_sum_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_ROW;\n"
+    "    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        sum += x;\n"
+    "    }\n"
+    "    *dev_at(call.out, model, i, 0) = sum;\n"
+    "}\n"
+    "ISK_KERNEL isk_row_sum_backward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float g = *dev_at(call.grad, model, i, 0);\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, g);\n"
+    "}\n"
+    "\n"
+    "/* row_mean */\n"
+    "ISK_KERNEL isk_row_mean_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_ROW;\n"
+    "    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        sum += x;\n"
+    "    }\n"
+    "    *dev_at(call.out, model, i, 0) = sum / (float)call.cols;\n"
+    "}\n"
+    "ISK_KERNEL isk_row_mean_backward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float g = *dev_at(call.grad, model, i, 0);\n"
+    "    const float t1 = g / (float)call.cols;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
+    "}\n"
+    "\n"
+    "/* row_max */\n"
+    "ISK_KERNEL isk_row_max_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_ROW;\n"
+    "    float largest = ISK_LOWEST;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        largest = dev_maximum(largest, x);\n"
+    "    }\n"
+    "    *dev_at(call.out, model, i, 0) = largest;\n"
+    "}\n"
+    "ISK_KERNEL isk_row_max_backward_0(const isk_call call) {\n"
+    "    ISK_EACH_ROW;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float g = *dev_at(call.grad, model, i, 0);\n"
+    "    float largest = ISK_LOWEST;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        largest = dev_maximum(largest, x);\n"
+    "    }\n"
+    "    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        sum += x == largest ? 1.0f : 0.0f;\n"
+    "    }\n"
+    "    work[16 + i] = largest;\n"
+    "    work[16 + call.rows + i] = g / sum;\n"
+    "}\n"
+    "ISK_KERNEL isk_row_max_backward_1(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float t1 = x == work[16 + i] ? work[16 + call.rows + i] : 0.0f;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
+    "}\n"
+    "\n"
+    "/* row_logsumexp */\n"
+    "ISK_KERNEL isk_row_logsumexp_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_ROW;\n"
+    "    float largest = ISK_LOWEST;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        largest = dev_maximum(largest, x);\n"
+    "    }\n"
+    "    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        sum += expf(x - largest);\n"
+    "    }\n"
+    "    *dev_at(call.out, model, i, 0) = largest + logf(sum);\n"
+    "}\n"
+    "ISK_KERNEL isk_row_logsumexp_backward_0(const isk_call call) {\n"
+    "    ISK_EACH_ROW;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float g = *dev_at(call.grad, model, i, 0);\n"
+    "    float largest = ISK_LOWEST;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        largest = dev_maximum(largest, x);\n"
+    "    }\n"
+    "    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        sum += expf(x - largest);\n"
+    "    }\n"
+    "    work[16 + i] = largest;\n"
+    "    work[16 + call.rows + i] = g / sum;\n"
+    "}\n"
+    "ISK_KERNEL isk_row_logsumexp_backward_1(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float power = expf(x - work[16 + i]);\n"
+    "    const float t1 = work[16 + call.rows + i] * power;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
+    "}\n"
+    "\n"
+    "/* row_dot */\n"
+    "ISK_KERNEL isk_row_dot_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_ROW;\n"
+    "    float sum = 0;\n",
+    "    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float a = *dev_at(call.in[0], model, i, j);\n"
+    "        const float b = *dev_at(call.in[1], model, i, j);\n"
+    "        sum += a * b;\n"
+    "    }\n"
+    "    *dev_at(call.out, model, i, 0) = sum;\n"
+    "}\n"
+    "ISK_KERNEL isk_row_dot_backward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float a = *dev_at(call.in[0], model, i, j);\n"
+    "    const float b = *dev_at(call.in[1], model, i, j);\n"
+    "    const float g = *dev_at(call.grad, model, i, 0);\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, g * b);\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, g * a);\n"
+    "}\n"
+    "\n"
+    "/* squared_error_rows */\n"
+    "ISK_KERNEL isk_squared_error_rows_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_ROW;\n"
+    "    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float a = *dev_at(call.in[0], model, i, j);\n"
+    "        const float b = *dev_at(call.in[1], model, i, j);\n"
+    "        const float t1 = a - b;\n"
+    "        sum += t1 * t1;\n"
+    "    }\n"
+    "    *dev_at(call.out, model, i, 0) = sum;\n"
+    "}\n"
+    "ISK_KERNEL isk_squared_error_rows_backward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float a = *dev_at(call.in[0], model, i, j);\n"
+    "    const float b = *dev_at(call.in[1], model, i, j);\n"
+    "    const float g = *dev_at(call.grad, model, i, 0);\n"
+    "    const float t1 = a - b;\n"
+    "    const float t2 = 2 * g * t1;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t2);\n"
+    "    const float t3 = -2 * g * t1;\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, t3);\n"
+    "}\n"
+    "\n"
+    "/* softmax */\n"
+    "ISK_KERNEL isk_softmax_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_ROW;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float largest = ISK_LOWEST;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        largest = dev_maximum(largest, x);\n"
+    "    }\n"
+    "    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        sum += expf(x - largest);\n"
+    "    }\n"
+    "    work[16 + i] = largest;\n"
+    "    work[16 + call.rows + i] = sum;\n"
+    "}\n"
+    "ISK_KERNEL isk_softmax_forward_1(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float power = expf(x - work[16 + i]);\n"
+    "    *dev_at(call.out, model, i, j) = power / work[16 + call.rows + i];\n"
+    "}\n"
+    "ISK_KERNEL isk_softmax_backward_0(const isk_call call) {\n"
+    "    ISK_EACH_ROW;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float g = *dev_at(call.grad, model, i, j);\n"
+    "        const float y = *dev_at(call.out, model, i, j);\n"
+    "        sum += g * y;\n"
+    "    }\n"
+    "    work[16 + i] = sum;\n"
+    "}\n"
+    "ISK_KERNEL isk_softmax_backward_1(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    const float y = *dev_at(call.out, model, i, j);\n"
+    "    const float t1 = y * (g - work[16 + i]);\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
+    "}\n"
+    "\n"
+    "/* log_softmax */\n"
+    "ISK_KERNEL isk_log_softmax_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_ROW;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float largest = ISK_LOWEST;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        largest = dev_maximum(largest, x);\n"
+    "    }\n"
+    "    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        sum += expf(x - largest);\n"
+    "    }\n"
+    "    work[16 + i] = largest;\n"
+    "    work[16 + call.rows + i] = logf(sum);\n"
+    "}\n"
+    "ISK_KERNEL isk_log_softmax_forward_1(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n",
+    "    *dev_at(call.out, model, i, j) = x - work[16 + i] - work[16 + call.rows + i];\n"
+    "}\n"
+    "ISK_KERNEL isk_log_softmax_backward_0(const isk_call call) {\n"
+    "    ISK_EACH_ROW;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float largest = ISK_LOWEST;\n"
+    "    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float g = *dev_at(call.grad, model, i, j);\n"
+    "        largest = dev_maximum(largest, x);\n"
+    "        sum += g;\n"
+    "    }\n"
+    "    float sum2 = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        sum2 += expf(x - largest);\n"
+    "    }\n"
+    "    work[16 + i] = largest;\n"
+    "    work[16 + call.rows + i] = sum / sum2;\n"
+    "}\n"
+    "ISK_KERNEL isk_log_softmax_backward_1(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    const float power = expf(x - work[16 + i]);\n"
+    "    const float t1 = g - work[16 + call.rows + i] * power;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
+    "}\n"
+    "\n"
+    "/* l2_normalise */\n"
+    "ISK_KERNEL isk_l2_normalise_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_ROW;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float eps = call.attributes[0];\n"
+    "    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        sum += x * x;\n"
+    "    }\n"
+    "    work[16 + i] = dev_maximum(dev_sqrt(sum), eps);\n"
+    "}\n"
+    "ISK_KERNEL isk_l2_normalise_forward_1(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    *dev_at(call.out, model, i, j) = x / work[16 + i];\n"
+    "}\n"
+    "ISK_KERNEL isk_l2_normalise_backward_0(const isk_call call) {\n"
+    "    ISK_EACH_ROW;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float eps = call.attributes[0];\n"
+    "    float sum = 0;\n"
+    "    float sum2 = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float g = *dev_at(call.grad, model, i, j);\n"
+    "        const float y = *dev_at(call.out, model, i, j);\n"
+    "        sum += x * x;\n"
+    "        sum2 += g * y;\n"
+    "    }\n"
+    "    const float t1 = dev_sqrt(sum);\n"
+    "    const float t2 = dev_maximum(t1, eps);\n"
+    "    work[16 + i] = t2;\n"
+    "    work[16 + call.rows + i] = 2 * (0 < t1 ? 0.5f * ((t1 < eps ? 0.0f : -(sum2 / t2)) / t1) : 0.0f);\n"
+    "}\n"
+    "ISK_KERNEL isk_l2_normalise_backward_1(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    const float t1 = g / work[16 + i] + work[16 + call.rows + i] * x;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
+    "}\n"
+    "\n"
+    "/* layer_norm */\n"
+    "ISK_KERNEL isk_layer_norm_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_ROW;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float eps = call.attributes[0];\n"
+    "    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        sum += x;\n"
+    "    }\n"
+    "    const float mean = sum / (float)call.cols;\n"
+    "    float sum2 = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float t1 = x - mean;\n"
+    "        sum2 += t1 * t1;\n"
+    "    }\n"
+    "    const float variance = sum2 / (float)call.cols;\n"
+    "    work[16 + i] = mean;\n"
+    "    work[16 + call.rows + i] = dev_rsqrt(variance + eps);\n"
+    "}\n"
+    "ISK_KERNEL isk_layer_norm_forward_1(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float gamma = *dev_at(call.in[1], model, 0, j);\n"
+    "    const float beta = *dev_at(call.in[2], model, 0, j);\n"
+    "    const float mean = work[16 + i];\n"
+    "    const float scale = work[16 + call.rows + i];\n",
+    "    *dev_at(call.out, model, i, j) = scale * (gamma * (x - mean)) + beta;\n"
+    "}\n"
+    "ISK_KERNEL isk_layer_norm_backward_0(const isk_call call) {\n"
+    "    ISK_EACH_ROW;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float eps = call.attributes[0];\n"
+    "    float sum = 0;\n"
+    "    float sum2 = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float gamma = *dev_at(call.in[1], model, 0, j);\n"
+    "        const float g = *dev_at(call.grad, model, i, j);\n"
+    "        sum += x;\n"
+    "        sum2 += gamma * g;\n"
+    "    }\n"
+    "    const float mean = sum / (float)call.cols;\n"
+    "    float sum3 = 0;\n"
+    "    float sum4 = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float gamma = *dev_at(call.in[1], model, 0, j);\n"
+    "        const float g = *dev_at(call.grad, model, i, j);\n"
+    "        const float t1 = x - mean;\n"
+    "        sum3 += t1 * t1;\n"
+    "        sum4 += gamma * (t1 * g);\n"
+    "    }\n"
+    "    const float variance = sum3 / (float)call.cols;\n"
+    "    const float scale = dev_rsqrt(variance + eps);\n"
+    "    work[16 + i] = mean;\n"
+    "    work[16 + call.rows + i] = scale;\n"
+    "    work[16 + 2 * call.rows + i] = scale * scale * scale * sum4 / (float)call.cols;\n"
+    "    work[16 + 3 * call.rows + i] = scale * sum2 / (float)call.cols;\n"
+    "}\n"
+    "ISK_KERNEL isk_layer_norm_backward_1(const isk_call call) {\n"
+    "    ISK_EACH_COLUMN;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float sum = 0;\n"
+    "    float sum2 = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float mean = work[16 + i];\n"
+    "        const float scale = work[16 + call.rows + i];\n"
+    "        const float g = *dev_at(call.grad, model, i, j);\n"
+    "        sum += g;\n"
+    "        sum2 += scale * ((x - mean) * g);\n"
+    "    }\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, 0, j), call.accumulate & 2u, sum2);\n"
+    "    if (call.grad_in[2].data) dev_put(dev_at(call.grad_in[2], model, 0, j), call.accumulate & 4u, sum);\n"
+    "}\n"
+    "ISK_KERNEL isk_layer_norm_backward_2(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float gamma = *dev_at(call.in[1], model, 0, j);\n"
+    "    const float mean = work[16 + i];\n"
+    "    const float scale = work[16 + call.rows + i];\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    const float t1 = scale * (gamma * g) - work[16 + 2 * call.rows + i] * (x - mean);\n"
+    "    const float t2 = t1 - work[16 + 3 * call.rows + i];\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t2);\n"
+    "}\n"
+    "\n"
+    "/* normal_log_density */\n"
+    "ISK_KERNEL isk_normal_log_density_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_ROW;\n"
+    "    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float mu = *dev_at(call.in[1], model, i, j);\n"
+    "        const float logvar = *dev_at(call.in[2], model, i, j);\n"
+    "        const float t1 = x - mu;\n"
+    "        const float precision = expf(dev_minimum(-logvar, 50));\n"
+    "        sum += t1 * t1 * precision + logvar + 1.8378770664093453f;\n"
+    "    }\n"
+    "    *dev_at(call.out, model, i, 0) = -0.5f * sum;\n"
+    "}\n"
+    "ISK_KERNEL isk_normal_log_density_backward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float mu = *dev_at(call.in[1], model, i, j);\n"
+    "    const float logvar = *dev_at(call.in[2], model, i, j);\n"
+    "    const float g = *dev_at(call.grad, model, i, 0);\n"
+    "    const float t1 = x - mu;\n"
+    "    const float t2 = -logvar;\n"
+    "    const float precision = expf(dev_minimum(t2, 50));\n"
+    "    const float t3 = t1 * precision;\n"
+    "    const float t4 = 0.5f * g;\n"
+    "    const float t5 = -g * t3;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t5);\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, g * t3);\n"
+    "    const float t6 = (50 < t2 ? 0.0f : t4 * (t1 * t1 * precision)) - t4;\n",
+    "    if (call.grad_in[2].data) dev_put(dev_at(call.grad_in[2], model, i, j), call.accumulate & 4u, t6);\n"
+    "}\n"
+    "\n"
+    "/* normal_kl */\n"
+    "ISK_KERNEL isk_normal_kl_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_ROW;\n"
+    "    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float mu = *dev_at(call.in[0], model, i, j);\n"
+    "        const float logvar = *dev_at(call.in[1], model, i, j);\n"
+    "        const float prior_mu = *dev_at(call.in[2], model, i, j);\n"
+    "        const float prior_logvar = *dev_at(call.in[3], model, i, j);\n"
+    "        const float t1 = mu - prior_mu;\n"
+    "        const float precision = expf(dev_minimum(-prior_logvar, 50));\n"
+    "        const float t2 = prior_logvar - logvar - 1 + expf(dev_minimum(logvar - prior_logvar, 50));\n"
+    "        sum += t2 + t1 * t1 * precision;\n"
+    "    }\n"
+    "    *dev_at(call.out, model, i, 0) = 0.5f * sum;\n"
+    "}\n"
+    "ISK_KERNEL isk_normal_kl_backward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float mu = *dev_at(call.in[0], model, i, j);\n"
+    "    const float logvar = *dev_at(call.in[1], model, i, j);\n"
+    "    const float prior_mu = *dev_at(call.in[2], model, i, j);\n"
+    "    const float prior_logvar = *dev_at(call.in[3], model, i, j);\n"
+    "    const float g = *dev_at(call.grad, model, i, 0);\n"
+    "    const float t1 = mu - prior_mu;\n"
+    "    const float t2 = -prior_logvar;\n"
+    "    const float precision = expf(dev_minimum(t2, 50));\n"
+    "    const float t3 = t1 * precision;\n"
+    "    const float t4 = logvar - prior_logvar;\n"
+    "    const float t5 = 0.5f * g;\n"
+    "    const float t6 = expf(dev_minimum(t4, 50));\n"
+    "    const float t7 = -0.5f * g;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, g * t3);\n"
+    "    const float t8 = (50 < t4 ? 0.0f : t5 * t6) - t5;\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, t8);\n"
+    "    const float t9 = -g * t3;\n"
+    "    if (call.grad_in[2].data) dev_put(dev_at(call.grad_in[2], model, i, j), call.accumulate & 4u, t9);\n"
+    "    const float t10 = (50 < t2 ? 0.0f : t7 * (t1 * t1 * precision)) + (50 < t4 ? 0.0f : t7 * t6) + t5;\n"
+    "    if (call.grad_in[3].data) dev_put(dev_at(call.grad_in[3], model, i, j), call.accumulate & 8u, t10);\n"
+    "}\n"
+    "\n",
+    NULL };
+
+static const char *const isk__kernels_columns[] = {
+    "/* col_sum */\n"
+    "ISK_KERNEL isk_col_sum_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_COLUMN;\n"
+    "    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n"
+    "        sum += w * x;\n"
+    "    }\n"
+    "    *dev_at(call.out, model, 0, j) = sum;\n"
+    "}\n"
+    "ISK_KERNEL isk_col_sum_backward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float w = dev_weight(call.in[1], model, i);\n"
+    "    const float g = *dev_at(call.grad, model, 0, j);\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, w * g);\n"
+    "}\n"
+    "\n"
+    "/* col_mean */\n"
+    "ISK_KERNEL isk_col_mean_forward_0(const isk_call call) {\n"
+    "    ISK_ONCE;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n"
+    "        sum += w;\n"
+    "    }\n"
+    "    work[0] = dev_maximum(sum, 1e-12f);\n"
+    "}\n"
+    "ISK_KERNEL isk_col_mean_forward_1(const isk_call call) {\n"
+    "    ISK_EACH_COLUMN;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float weight = work[0];\n"
+    "    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n"
+    "        sum += w * x;\n"
+    "    }\n"
+    "    *dev_at(call.out, model, 0, j) = sum / weight;\n"
+    "}\n"
+    "ISK_KERNEL isk_col_mean_backward_0(const isk_call call) {\n"
+    "    ISK_ONCE;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n"
+    "        sum += w;\n"
+    "    }\n"
+    "    work[0] = dev_maximum(sum, 1e-12f);\n"
+    "}\n"
+    "ISK_KERNEL isk_col_mean_backward_1(const isk_call call) {\n"
+    "    ISK_EACH_COLUMN;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float weight = work[0];\n"
+    "    const float g = *dev_at(call.grad, model, 0, j);\n"
+    "    work[16 + j] = g / weight;\n"
+    "}\n"
+    "ISK_KERNEL isk_col_mean_backward_2(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float w = dev_weight(call.in[1], model, i);\n"
+    "    const float t1 = w * work[16 + j];\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
+    "}\n"
+    "\n"
+    "/* col_var */\n"
+    "ISK_KERNEL isk_col_var_forward_0(const isk_call call) {\n"
+    "    ISK_ONCE;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n"
+    "        sum += w;\n"
+    "    }\n"
+    "    work[0] = dev_maximum(sum, 1e-12f);\n"
+    "}\n"
+    "ISK_KERNEL isk_col_var_forward_1(const isk_call call) {\n"
+    "    ISK_EACH_COLUMN;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float weight = work[0];\n"
+    "    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n"
+    "        sum += w * x;\n"
+    "    }\n"
+    "    work[16 + j] = sum / weight;\n"
+    "}\n"
+    "ISK_KERNEL isk_col_var_forward_2(const isk_call call) {\n"
+    "    ISK_EACH_COLUMN;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float weight = work[0];\n"
+    "    const float mean = work[16 + j];\n"
+    "    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n"
+    "        const float t1 = x - mean;\n"
+    "        sum += w * (t1 * t1);\n"
+    "    }\n"
+    "    *dev_at(call.out, model, 0, j) = sum / weight;\n"
+    "}\n"
+    "ISK_KERNEL isk_col_var_backward_0(const isk_call call) {\n"
+    "    ISK_ONCE;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n"
+    "        sum += w;\n"
+    "    }\n"
+    "    work[0] = dev_maximum(sum, 1e-12f);\n"
+    "}\n"
+    "ISK_KERNEL isk_col_var_backward_1(const isk_call call) {\n"
+    "    ISK_EACH_COLUMN;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float weight = work[0];\n",
+    "    const float g = *dev_at(call.grad, model, 0, j);\n"
+    "    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n"
+    "        sum += w * x;\n"
+    "    }\n"
+    "    work[16 + j] = sum / weight;\n"
+    "    work[16 + call.cols + j] = g / weight;\n"
+    "}\n"
+    "ISK_KERNEL isk_col_var_backward_2(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float w = dev_weight(call.in[1], model, i);\n"
+    "    const float mean = work[16 + j];\n"
+    "    const float t1 = 2 * w * (work[16 + call.cols + j] * (x - mean));\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
+    "}\n"
+    "\n"
+    "/* col_max */\n"
+    "ISK_KERNEL isk_col_max_forward_0(const isk_call call) {\n"
+    "    ISK_ONCE;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n"
+    "        sum += w;\n"
+    "    }\n"
+    "    work[0] = sum;\n"
+    "}\n"
+    "ISK_KERNEL isk_col_max_forward_1(const isk_call call) {\n"
+    "    ISK_EACH_COLUMN;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float largest = ISK_LOWEST;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n"
+    "        largest = dev_maximum(largest, 0 < w ? x : ISK_LOWEST);\n"
+    "    }\n"
+    "    *dev_at(call.out, model, 0, j) = 0 < work[0] ? largest : 0.0f;\n"
+    "}\n"
+    "ISK_KERNEL isk_col_max_backward_0(const isk_call call) {\n"
+    "    ISK_ONCE;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n"
+    "        sum += w;\n"
+    "    }\n"
+    "    work[0] = sum;\n"
+    "}\n"
+    "ISK_KERNEL isk_col_max_backward_1(const isk_call call) {\n"
+    "    ISK_EACH_COLUMN;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float g = *dev_at(call.grad, model, 0, j);\n"
+    "    float largest = ISK_LOWEST;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n"
+    "        largest = dev_maximum(largest, 0 < w ? x : ISK_LOWEST);\n"
+    "    }\n"
+    "    work[16 + j] = largest;\n"
+    "    work[16 + call.cols + j] = 0 < work[0] ? g : 0.0f;\n"
+    "}\n"
+    "ISK_KERNEL isk_col_max_backward_2(const isk_call call) {\n"
+    "    ISK_EACH_COLUMN;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n"
+    "        sum += (0 < w ? x : ISK_LOWEST) == work[16 + j] ? 1.0f : 0.0f;\n"
+    "    }\n"
+    "    work[16 + 2 * call.cols + j] = work[16 + call.cols + j] / sum;\n"
+    "}\n"
+    "ISK_KERNEL isk_col_max_backward_3(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float w = dev_weight(call.in[1], model, i);\n"
+    "    const float t1 = (0 < w ? x : ISK_LOWEST) == work[16 + j] ? work[16 + 2 * call.cols + j] : 0.0f;\n"
+    "    const float t2 = 0 < w ? t1 : 0.0f;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t2);\n"
+    "}\n"
+    "\n"
+    "/* col_logsumexp */\n"
+    "ISK_KERNEL isk_col_logsumexp_forward_0(const isk_call call) {\n"
+    "    ISK_ONCE;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n"
+    "        sum += w;\n"
+    "    }\n"
+    "    work[0] = sum;\n"
+    "}\n"
+    "ISK_KERNEL isk_col_logsumexp_forward_1(const isk_call call) {\n"
+    "    ISK_EACH_COLUMN;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float largest = ISK_LOWEST;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n"
+    "        largest = dev_maximum(largest, 0 < w ? x : ISK_LOWEST);\n"
+    "    }\n",
+    "    work[16 + j] = largest;\n"
+    "}\n"
+    "ISK_KERNEL isk_col_logsumexp_forward_2(const isk_call call) {\n"
+    "    ISK_EACH_COLUMN;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n"
+    "        sum += expf(0 < w ? x - work[16 + j] : ISK_LOWEST);\n"
+    "    }\n"
+    "    *dev_at(call.out, model, 0, j) = 0 < work[0] ? work[16 + j] + logf(sum) : 0.0f;\n"
+    "}\n"
+    "ISK_KERNEL isk_col_logsumexp_backward_0(const isk_call call) {\n"
+    "    ISK_ONCE;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n"
+    "        sum += w;\n"
+    "    }\n"
+    "    work[0] = sum;\n"
+    "}\n"
+    "ISK_KERNEL isk_col_logsumexp_backward_1(const isk_call call) {\n"
+    "    ISK_EACH_COLUMN;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float g = *dev_at(call.grad, model, 0, j);\n"
+    "    float largest = ISK_LOWEST;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n"
+    "        largest = dev_maximum(largest, 0 < w ? x : ISK_LOWEST);\n"
+    "    }\n"
+    "    work[16 + j] = largest;\n"
+    "    work[16 + call.cols + j] = 0 < work[0] ? g : 0.0f;\n"
+    "}\n"
+    "ISK_KERNEL isk_col_logsumexp_backward_2(const isk_call call) {\n"
+    "    ISK_EACH_COLUMN;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n"
+    "        sum += expf(0 < w ? x - work[16 + j] : ISK_LOWEST);\n"
+    "    }\n"
+    "    work[16 + 2 * call.cols + j] = work[16 + call.cols + j] / sum;\n"
+    "}\n"
+    "ISK_KERNEL isk_col_logsumexp_backward_3(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float w = dev_weight(call.in[1], model, i);\n"
+    "    const float t1 = work[16 + 2 * call.cols + j] * expf(0 < w ? x - work[16 + j] : ISK_LOWEST);\n"
+    "    const float t2 = 0 < w ? t1 : 0.0f;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t2);\n"
+    "}\n"
+    "\n"
+    "/* standardise */\n"
+    "ISK_KERNEL isk_standardise_forward_0(const isk_call call) {\n"
+    "    ISK_ONCE;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n"
+    "        sum += w;\n"
+    "    }\n"
+    "    work[0] = dev_maximum(sum, 1e-12f);\n"
+    "}\n"
+    "ISK_KERNEL isk_standardise_forward_1(const isk_call call) {\n"
+    "    ISK_EACH_COLUMN;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float weight = work[0];\n"
+    "    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n"
+    "        sum += w * x;\n"
+    "    }\n"
+    "    work[16 + j] = sum / weight;\n"
+    "}\n"
+    "ISK_KERNEL isk_standardise_forward_2(const isk_call call) {\n"
+    "    ISK_EACH_COLUMN;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float eps = call.attributes[0];\n"
+    "    const float weight = work[0];\n"
+    "    const float mean = work[16 + j];\n"
+    "    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n"
+    "        const float t1 = x - mean;\n"
+    "        sum += w * (t1 * t1);\n"
+    "    }\n"
+    "    const float variance = sum / weight;\n"
+    "    work[16 + call.cols + j] = dev_rsqrt(variance + eps);\n"
+    "}\n"
+    "ISK_KERNEL isk_standardise_forward_3(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float w = dev_weight(call.in[1], model, i);\n"
+    "    const float mean = work[16 + j];\n"
+    "    const float scale = work[16 + call.cols + j];\n"
+    "    const float present = 0 < w ? 1.0f : 0.0f;\n",
+    "    *dev_at(call.out, model, i, j) = present * (scale * (x - mean));\n"
+    "}\n"
+    "ISK_KERNEL isk_standardise_backward_0(const isk_call call) {\n"
+    "    ISK_ONCE;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n"
+    "        sum += w;\n"
+    "    }\n"
+    "    work[0] = dev_maximum(sum, 1e-12f);\n"
+    "}\n"
+    "ISK_KERNEL isk_standardise_backward_1(const isk_call call) {\n"
+    "    ISK_EACH_COLUMN;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float weight = work[0];\n"
+    "    float sum = 0;\n"
+    "    float sum2 = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n"
+    "        const float g = *dev_at(call.grad, model, i, j);\n"
+    "        const float present = 0 < w ? 1.0f : 0.0f;\n"
+    "        sum += w * x;\n"
+    "        sum2 += present * g;\n"
+    "    }\n"
+    "    work[16 + j] = sum / weight;\n"
+    "    work[16 + call.cols + j] = sum2;\n"
+    "}\n"
+    "ISK_KERNEL isk_standardise_backward_2(const isk_call call) {\n"
+    "    ISK_EACH_COLUMN;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float eps = call.attributes[0];\n"
+    "    const float weight = work[0];\n"
+    "    const float mean = work[16 + j];\n"
+    "    float sum = 0;\n"
+    "    float sum2 = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n"
+    "        const float g = *dev_at(call.grad, model, i, j);\n"
+    "        const float t1 = x - mean;\n"
+    "        const float present = 0 < w ? 1.0f : 0.0f;\n"
+    "        sum += w * (t1 * t1);\n"
+    "        sum2 += present * (t1 * g);\n"
+    "    }\n"
+    "    const float variance = sum / weight;\n"
+    "    const float scale = dev_rsqrt(variance + eps);\n"
+    "    work[16 + 2 * call.cols + j] = scale;\n"
+    "    work[16 + 3 * call.cols + j] = scale * scale * scale * sum2 / weight;\n"
+    "    work[16 + 4 * call.cols + j] = scale * work[16 + call.cols + j] / weight;\n"
+    "}\n"
+    "ISK_KERNEL isk_standardise_backward_3(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float w = dev_weight(call.in[1], model, i);\n"
+    "    const float mean = work[16 + j];\n"
+    "    const float scale = work[16 + 2 * call.cols + j];\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    const float present = 0 < w ? 1.0f : 0.0f;\n"
+    "    const float t1 = present * (scale * g) - w * (work[16 + 3 * call.cols + j] * (x - mean));\n"
+    "    const float t2 = t1 - w * work[16 + 4 * call.cols + j];\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t2);\n"
+    "}\n"
+    "\n"
+    "/* batch_norm */\n"
+    "ISK_KERNEL isk_batch_norm_forward_0(const isk_call call) {\n"
+    "    ISK_ONCE;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float w = dev_weight(call.in[3], model, i);\n"
+    "        sum += w;\n"
+    "    }\n"
+    "    work[0] = dev_maximum(sum, 1e-12f);\n"
+    "}\n"
+    "ISK_KERNEL isk_batch_norm_forward_1(const isk_call call) {\n"
+    "    ISK_EACH_COLUMN;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float weight = work[0];\n"
+    "    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float w = dev_weight(call.in[3], model, i);\n"
+    "        sum += w * x;\n"
+    "    }\n"
+    "    work[16 + j] = sum / weight;\n"
+    "}\n"
+    "ISK_KERNEL isk_batch_norm_forward_2(const isk_call call) {\n"
+    "    ISK_EACH_COLUMN;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float eps = call.attributes[0];\n"
+    "    const float gamma = *dev_at(call.in[1], model, 0, j);\n"
+    "    const float weight = work[0];\n"
+    "    const float mean = work[16 + j];\n"
+    "    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float w = dev_weight(call.in[3], model, i);\n"
+    "        const float t1 = x - mean;\n"
+    "        sum += w * (t1 * t1);\n"
+    "    }\n"
+    "    const float variance = sum / weight;\n"
+    "    const float scale = dev_rsqrt(variance + eps);\n",
+    "    work[16 + call.cols + j] = gamma * scale;\n"
+    "}\n"
+    "ISK_KERNEL isk_batch_norm_forward_3(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float beta = *dev_at(call.in[2], model, 0, j);\n"
+    "    const float w = dev_weight(call.in[3], model, i);\n"
+    "    const float mean = work[16 + j];\n"
+    "    const float present = 0 < w ? 1.0f : 0.0f;\n"
+    "    *dev_at(call.out, model, i, j) = present * (work[16 + call.cols + j] * (x - mean) + beta);\n"
+    "}\n"
+    "ISK_KERNEL isk_batch_norm_backward_0(const isk_call call) {\n"
+    "    ISK_ONCE;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float w = dev_weight(call.in[3], model, i);\n"
+    "        sum += w;\n"
+    "    }\n"
+    "    work[0] = dev_maximum(sum, 1e-12f);\n"
+    "}\n"
+    "ISK_KERNEL isk_batch_norm_backward_1(const isk_call call) {\n"
+    "    ISK_EACH_COLUMN;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float weight = work[0];\n"
+    "    float sum = 0;\n"
+    "    float sum2 = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float w = dev_weight(call.in[3], model, i);\n"
+    "        const float g = *dev_at(call.grad, model, i, j);\n"
+    "        const float present = 0 < w ? 1.0f : 0.0f;\n"
+    "        sum += w * x;\n"
+    "        sum2 += present * g;\n"
+    "    }\n"
+    "    work[16 + j] = sum / weight;\n"
+    "    work[16 + call.cols + j] = sum2;\n"
+    "}\n"
+    "ISK_KERNEL isk_batch_norm_backward_2(const isk_call call) {\n"
+    "    ISK_EACH_COLUMN;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float eps = call.attributes[0];\n"
+    "    const float gamma = *dev_at(call.in[1], model, 0, j);\n"
+    "    const float weight = work[0];\n"
+    "    const float mean = work[16 + j];\n"
+    "    float sum = 0;\n"
+    "    float sum2 = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float w = dev_weight(call.in[3], model, i);\n"
+    "        const float g = *dev_at(call.grad, model, i, j);\n"
+    "        const float t1 = x - mean;\n"
+    "        const float present = 0 < w ? 1.0f : 0.0f;\n"
+    "        sum += w * (t1 * t1);\n"
+    "        sum2 += present * (t1 * g);\n"
+    "    }\n"
+    "    const float variance = sum / weight;\n"
+    "    const float scale = dev_rsqrt(variance + eps);\n"
+    "    const float t2 = gamma * scale;\n"
+    "    work[16 + 2 * call.cols + j] = t2;\n"
+    "    work[16 + 3 * call.cols + j] = t2 * scale * scale * sum2 / weight;\n"
+    "    work[16 + 4 * call.cols + j] = t2 * work[16 + call.cols + j] / weight;\n"
+    "    const float t3 = scale * sum2;\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, 0, j), call.accumulate & 2u, t3);\n"
+    "    if (call.grad_in[2].data) dev_put(dev_at(call.grad_in[2], model, 0, j), call.accumulate & 4u, work[16\n"
+    "        + call.cols + j]);\n"
+    "}\n"
+    "ISK_KERNEL isk_batch_norm_backward_3(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float w = dev_weight(call.in[3], model, i);\n"
+    "    const float mean = work[16 + j];\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    const float present = 0 < w ? 1.0f : 0.0f;\n"
+    "    const float t1 = w * (work[16 + 3 * call.cols + j] * (x - mean));\n"
+    "    const float t2 = present * (work[16 + 2 * call.cols + j] * g) - t1 - w * work[16 + 4 * call.cols + j];\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t2);\n"
+    "}\n"
+    "\n"
+    "/* standardise_by */\n"
+    "ISK_KERNEL isk_standardise_by_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float eps = call.attributes[0];\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float mean = *dev_at(call.in[1], model, 0, j);\n"
+    "    const float variance = *dev_at(call.in[2], model, 0, j);\n"
+    "    const float scale = dev_rsqrt(variance + eps);\n"
+    "    *dev_at(call.out, model, i, j) = scale * (x - mean);\n"
+    "}\n"
+    "ISK_KERNEL isk_standardise_by_backward_0(const isk_call call) {\n"
+    "    ISK_EACH_COLUMN;\n"
+    "    const float eps = call.attributes[0];\n",
+    "    const float mean = *dev_at(call.in[1], model, 0, j);\n"
+    "    const float variance = *dev_at(call.in[2], model, 0, j);\n"
+    "    float sum = 0;\n"
+    "    float sum2 = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float g = *dev_at(call.grad, model, i, j);\n"
+    "        sum += (x - mean) * g;\n"
+    "        sum2 += g;\n"
+    "    }\n"
+    "    const float scale = dev_rsqrt(variance + eps);\n"
+    "    const float t1 = -(scale * sum2);\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, 0, j), call.accumulate & 2u, t1);\n"
+    "    const float t2 = -0.5f * scale * scale * scale * sum;\n"
+    "    if (call.grad_in[2].data) dev_put(dev_at(call.grad_in[2], model, 0, j), call.accumulate & 4u, t2);\n"
+    "}\n"
+    "ISK_KERNEL isk_standardise_by_backward_1(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float eps = call.attributes[0];\n"
+    "    const float variance = *dev_at(call.in[2], model, 0, j);\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    const float scale = dev_rsqrt(variance + eps);\n"
+    "    const float t1 = scale * g;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
+    "}\n"
+    "\n"
+    "/* batch_norm_by */\n"
+    "ISK_KERNEL isk_batch_norm_by_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float eps = call.attributes[0];\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float mean = *dev_at(call.in[1], model, 0, j);\n"
+    "    const float variance = *dev_at(call.in[2], model, 0, j);\n"
+    "    const float gamma = *dev_at(call.in[3], model, 0, j);\n"
+    "    const float beta = *dev_at(call.in[4], model, 0, j);\n"
+    "    const float scale = dev_rsqrt(variance + eps);\n"
+    "    *dev_at(call.out, model, i, j) = gamma * scale * (x - mean) + beta;\n"
+    "}\n"
+    "ISK_KERNEL isk_batch_norm_by_backward_0(const isk_call call) {\n"
+    "    ISK_EACH_COLUMN;\n"
+    "    const float eps = call.attributes[0];\n"
+    "    const float mean = *dev_at(call.in[1], model, 0, j);\n"
+    "    const float variance = *dev_at(call.in[2], model, 0, j);\n"
+    "    const float gamma = *dev_at(call.in[3], model, 0, j);\n"
+    "    float sum = 0;\n"
+    "    float sum2 = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float g = *dev_at(call.grad, model, i, j);\n"
+    "        sum += g;\n"
+    "        sum2 += (x - mean) * g;\n"
+    "    }\n"
+    "    const float scale = dev_rsqrt(variance + eps);\n"
+    "    const float t1 = -(gamma * scale * sum);\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, 0, j), call.accumulate & 2u, t1);\n"
+    "    const float t2 = -0.5f * gamma * scale * scale * scale * sum2;\n"
+    "    if (call.grad_in[2].data) dev_put(dev_at(call.grad_in[2], model, 0, j), call.accumulate & 4u, t2);\n"
+    "    const float t3 = scale * sum2;\n"
+    "    if (call.grad_in[3].data) dev_put(dev_at(call.grad_in[3], model, 0, j), call.accumulate & 8u, t3);\n"
+    "    if (call.grad_in[4].data) dev_put(dev_at(call.grad_in[4], model, 0, j), call.accumulate & 16u, sum);\n"
+    "}\n"
+    "ISK_KERNEL isk_batch_norm_by_backward_1(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float eps = call.attributes[0];\n"
+    "    const float variance = *dev_at(call.in[2], model, 0, j);\n"
+    "    const float gamma = *dev_at(call.in[3], model, 0, j);\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    const float scale = dev_rsqrt(variance + eps);\n"
+    "    const float t1 = gamma * scale * g;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
+    "}\n"
+    "\n",
+    NULL };
+
+static const char *const isk__kernels_losses[] = {
+    "/* sum_all */\n"
+    "ISK_KERNEL isk_sum_all_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_ROW;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float w = dev_weight(call.in[1], model, i);\n"
+    "    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        sum += x;\n"
+    "    }\n"
+    "    work[16 + i] = w * sum;\n"
+    "}\n"
+    "ISK_KERNEL isk_sum_all_forward_1(const isk_call call) {\n"
+    "    ISK_ONCE;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++)\n"
+    "        sum += work[16 + i];\n"
+    "    *dev_at(call.out, model, 0, 0) = sum;\n"
+    "}\n"
+    "ISK_KERNEL isk_sum_all_backward_0(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    const float w = dev_weight(call.in[1], model, i);\n"
+    "    const float g = *dev_at(call.grad, model, 0, 0);\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, g * w);\n"
+    "}\n"
+    "\n"
+    "/* mean_all */\n"
+    "ISK_KERNEL isk_mean_all_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_ROW;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float w = dev_weight(call.in[1], model, i);\n"
+    "    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        sum += x;\n"
+    "    }\n"
+    "    const float mean = sum / (float)call.cols;\n"
+    "    work[16 + i] = w * mean;\n"
+    "}\n"
+    "ISK_KERNEL isk_mean_all_forward_1(const isk_call call) {\n"
+    "    ISK_ONCE;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float sum = 0;\n"
+    "    float sum2 = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n"
+    "        sum += work[16 + i];\n"
+    "        sum2 += w;\n"
+    "    }\n"
+    "    const float weight = dev_maximum(sum2, 1e-12f);\n"
+    "    *dev_at(call.out, model, 0, 0) = sum / weight;\n"
+    "}\n"
+    "ISK_KERNEL isk_mean_all_backward_0(const isk_call call) {\n"
+    "    ISK_ONCE;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float g = *dev_at(call.grad, model, 0, 0);\n"
+    "    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n"
+    "        sum += w;\n"
+    "    }\n"
+    "    const float weight = dev_maximum(sum, 1e-12f);\n"
+    "    work[0] = g / weight / (float)call.cols;\n"
+    "}\n"
+    "ISK_KERNEL isk_mean_all_backward_1(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float w = dev_weight(call.in[1], model, i);\n"
+    "    const float t1 = work[0] * w;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
+    "}\n"
+    "\n"
+    "/* max_all */\n"
+    "ISK_KERNEL isk_max_all_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_ROW;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float w = dev_weight(call.in[1], model, i);\n"
+    "    float largest = ISK_LOWEST;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        largest = dev_maximum(largest, 0 < w ? x : ISK_LOWEST);\n"
+    "    }\n"
+    "    work[16 + i] = largest;\n"
+    "}\n"
+    "ISK_KERNEL isk_max_all_forward_1(const isk_call call) {\n"
+    "    ISK_ONCE;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float sum = 0;\n"
+    "    float largest = ISK_LOWEST;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n"
+    "        sum += w;\n"
+    "        largest = dev_maximum(largest, work[16 + i]);\n"
+    "    }\n"
+    "    *dev_at(call.out, model, 0, 0) = 0 < sum ? largest : 0.0f;\n"
+    "}\n"
+    "ISK_KERNEL isk_max_all_backward_0(const isk_call call) {\n"
+    "    ISK_EACH_ROW;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float w = dev_weight(call.in[1], model, i);\n"
+    "    float largest = ISK_LOWEST;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        largest = dev_maximum(largest, 0 < w ? x : ISK_LOWEST);\n"
+    "    }\n"
+    "    work[16 + i] = largest;\n"
+    "}\n"
+    "ISK_KERNEL isk_max_all_backward_1(const isk_call call) {\n"
+    "    ISK_ONCE;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float g = *dev_at(call.grad, model, 0, 0);\n"
+    "    float sum = 0;\n"
+    "    float largest = ISK_LOWEST;\n",
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n"
+    "        sum += w;\n"
+    "        largest = dev_maximum(largest, work[16 + i]);\n"
+    "    }\n"
+    "    work[0] = largest;\n"
+    "    work[1] = 0 < sum ? g : 0.0f;\n"
+    "}\n"
+    "ISK_KERNEL isk_max_all_backward_2(const isk_call call) {\n"
+    "    ISK_EACH_ROW;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float w = dev_weight(call.in[1], model, i);\n"
+    "    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        sum += (0 < w ? x : ISK_LOWEST) == work[0] ? 1.0f : 0.0f;\n"
+    "    }\n"
+    "    work[16 + call.rows + i] = sum;\n"
+    "}\n"
+    "ISK_KERNEL isk_max_all_backward_3(const isk_call call) {\n"
+    "    ISK_ONCE;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++)\n"
+    "        sum += work[16 + call.rows + i];\n"
+    "    work[2] = work[1] / sum;\n"
+    "}\n"
+    "ISK_KERNEL isk_max_all_backward_4(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float w = dev_weight(call.in[1], model, i);\n"
+    "    const float t1 = 0 < w ? ((0 < w ? x : ISK_LOWEST) == work[0] ? work[2] : 0.0f) : 0.0f;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
+    "}\n"
+    "\n"
+    "/* logsumexp_all */\n"
+    "ISK_KERNEL isk_logsumexp_all_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_ROW;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float w = dev_weight(call.in[1], model, i);\n"
+    "    float largest = ISK_LOWEST;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        largest = dev_maximum(largest, 0 < w ? x : ISK_LOWEST);\n"
+    "    }\n"
+    "    work[16 + i] = largest;\n"
+    "}\n"
+    "ISK_KERNEL isk_logsumexp_all_forward_1(const isk_call call) {\n"
+    "    ISK_ONCE;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float sum = 0;\n"
+    "    float largest = ISK_LOWEST;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n"
+    "        sum += w;\n"
+    "        largest = dev_maximum(largest, work[16 + i]);\n"
+    "    }\n"
+    "    work[0] = sum;\n"
+    "    work[1] = largest;\n"
+    "}\n"
+    "ISK_KERNEL isk_logsumexp_all_forward_2(const isk_call call) {\n"
+    "    ISK_EACH_ROW;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float w = dev_weight(call.in[1], model, i);\n"
+    "    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        sum += expf(0 < w ? x - work[1] : ISK_LOWEST);\n"
+    "    }\n"
+    "    work[16 + call.rows + i] = sum;\n"
+    "}\n"
+    "ISK_KERNEL isk_logsumexp_all_forward_3(const isk_call call) {\n"
+    "    ISK_ONCE;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++)\n"
+    "        sum += work[16 + call.rows + i];\n"
+    "    *dev_at(call.out, model, 0, 0) = 0 < work[0] ? work[1] + logf(sum) : 0.0f;\n"
+    "}\n"
+    "ISK_KERNEL isk_logsumexp_all_backward_0(const isk_call call) {\n"
+    "    ISK_EACH_ROW;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float w = dev_weight(call.in[1], model, i);\n"
+    "    float largest = ISK_LOWEST;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        largest = dev_maximum(largest, 0 < w ? x : ISK_LOWEST);\n"
+    "    }\n"
+    "    work[16 + i] = largest;\n"
+    "}\n"
+    "ISK_KERNEL isk_logsumexp_all_backward_1(const isk_call call) {\n"
+    "    ISK_ONCE;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float g = *dev_at(call.grad, model, 0, 0);\n"
+    "    float sum = 0;\n"
+    "    float largest = ISK_LOWEST;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n"
+    "        sum += w;\n"
+    "        largest = dev_maximum(largest, work[16 + i]);\n"
+    "    }\n"
+    "    work[0] = largest;\n"
+    "    work[1] = 0 < sum ? g : 0.0f;\n"
+    "}\n"
+    "ISK_KERNEL isk_logsumexp_all_backward_2(const isk_call call) {\n"
+    "    ISK_EACH_ROW;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float w = dev_weight(call.in[1], model, i);\n"
+    "    float sum = 0;\n",
+    "    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        sum += expf(0 < w ? x - work[0] : ISK_LOWEST);\n"
+    "    }\n"
+    "    work[16 + call.rows + i] = sum;\n"
+    "}\n"
+    "ISK_KERNEL isk_logsumexp_all_backward_3(const isk_call call) {\n"
+    "    ISK_ONCE;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++)\n"
+    "        sum += work[16 + call.rows + i];\n"
+    "    work[2] = work[1] / sum;\n"
+    "}\n"
+    "ISK_KERNEL isk_logsumexp_all_backward_4(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float w = dev_weight(call.in[1], model, i);\n"
+    "    const float t1 = 0 < w ? work[2] * expf(0 < w ? x - work[0] : ISK_LOWEST) : 0.0f;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
+    "}\n"
+    "\n"
+    "/* mse */\n"
+    "ISK_KERNEL isk_mse_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_ROW;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float w = dev_weight(call.in[2], model, i);\n"
+    "    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float a = *dev_at(call.in[0], model, i, j);\n"
+    "        const float b = *dev_at(call.in[1], model, i, j);\n"
+    "        const float t1 = a - b;\n"
+    "        sum += t1 * t1;\n"
+    "    }\n"
+    "    work[16 + i] = w * sum;\n"
+    "}\n"
+    "ISK_KERNEL isk_mse_forward_1(const isk_call call) {\n"
+    "    ISK_ONCE;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float sum = 0;\n"
+    "    float sum2 = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float w = dev_weight(call.in[2], model, i);\n"
+    "        sum += work[16 + i];\n"
+    "        sum2 += w;\n"
+    "    }\n"
+    "    const float weight = dev_maximum(sum2, 1e-12f);\n"
+    "    *dev_at(call.out, model, 0, 0) = sum / weight;\n"
+    "}\n"
+    "ISK_KERNEL isk_mse_backward_0(const isk_call call) {\n"
+    "    ISK_ONCE;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float g = *dev_at(call.grad, model, 0, 0);\n"
+    "    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float w = dev_weight(call.in[2], model, i);\n"
+    "        sum += w;\n"
+    "    }\n"
+    "    const float weight = dev_maximum(sum, 1e-12f);\n"
+    "    const float t1 = g / weight;\n"
+    "    work[0] = 2 * t1;\n"
+    "    work[1] = -2 * t1;\n"
+    "}\n"
+    "ISK_KERNEL isk_mse_backward_1(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float a = *dev_at(call.in[0], model, i, j);\n"
+    "    const float b = *dev_at(call.in[1], model, i, j);\n"
+    "    const float w = dev_weight(call.in[2], model, i);\n"
+    "    const float t1 = a - b;\n"
+    "    const float t2 = work[0] * w * t1;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t2);\n"
+    "    const float t3 = work[1] * w * t1;\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, t3);\n"
+    "}\n"
+    "\n"
+    "/* gaussian_nll */\n"
+    "ISK_KERNEL isk_gaussian_nll_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_ROW;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float w = dev_weight(call.in[3], model, i);\n"
+    "    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float mu = *dev_at(call.in[0], model, i, j);\n"
+    "        const float logvar = *dev_at(call.in[1], model, i, j);\n"
+    "        const float z = *dev_at(call.in[2], model, i, j);\n"
+    "        const float t1 = mu - z;\n"
+    "        const float precision = expf(dev_minimum(-logvar, 50));\n"
+    "        sum += t1 * t1 * precision + logvar;\n"
+    "    }\n"
+    "    work[16 + i] = w * sum;\n"
+    "}\n"
+    "ISK_KERNEL isk_gaussian_nll_forward_1(const isk_call call) {\n"
+    "    ISK_ONCE;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float sum = 0;\n"
+    "    float sum2 = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float w = dev_weight(call.in[3], model, i);\n"
+    "        sum += work[16 + i];\n"
+    "        sum2 += w;\n"
+    "    }\n"
+    "    const float weight = dev_maximum(sum2, 1e-12f);\n"
+    "    *dev_at(call.out, model, 0, 0) = sum / weight;\n"
+    "}\n"
+    "ISK_KERNEL isk_gaussian_nll_backward_0(const isk_call call) {\n"
+    "    ISK_ONCE;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n",
+    "    const float g = *dev_at(call.grad, model, 0, 0);\n"
+    "    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float w = dev_weight(call.in[3], model, i);\n"
+    "        sum += w;\n"
+    "    }\n"
+    "    const float weight = dev_maximum(sum, 1e-12f);\n"
+    "    const float t1 = g / weight;\n"
+    "    work[0] = t1;\n"
+    "    work[1] = -t1;\n"
+    "    work[2] = 2 * t1;\n"
+    "    work[3] = -2 * t1;\n"
+    "}\n"
+    "ISK_KERNEL isk_gaussian_nll_backward_1(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float mu = *dev_at(call.in[0], model, i, j);\n"
+    "    const float logvar = *dev_at(call.in[1], model, i, j);\n"
+    "    const float z = *dev_at(call.in[2], model, i, j);\n"
+    "    const float w = dev_weight(call.in[3], model, i);\n"
+    "    const float t1 = mu - z;\n"
+    "    const float t2 = -logvar;\n"
+    "    const float precision = expf(dev_minimum(t2, 50));\n"
+    "    const float t3 = t1 * precision;\n"
+    "    const float t4 = work[2] * w * t3;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t4);\n"
+    "    const float t5 = work[0] * w + (50 < t2 ? 0.0f : work[1] * w * (t1 * t1 * precision));\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, t5);\n"
+    "    const float t6 = work[3] * w * t3;\n"
+    "    if (call.grad_in[2].data) dev_put(dev_at(call.grad_in[2], model, i, j), call.accumulate & 4u, t6);\n"
+    "}\n"
+    "\n"
+    "/* club */\n"
+    "ISK_KERNEL isk_club_forward_0(const isk_call call) {\n"
+    "    ISK_ONCE;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float w = dev_weight(call.in[3], model, i);\n"
+    "        sum += w;\n"
+    "    }\n"
+    "    work[0] = dev_maximum(sum, 1e-12f);\n"
+    "}\n"
+    "ISK_KERNEL isk_club_forward_1(const isk_call call) {\n"
+    "    ISK_EACH_COLUMN;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float weight = work[0];\n"
+    "    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float z = *dev_at(call.in[2], model, i, j);\n"
+    "        const float w = dev_weight(call.in[3], model, i);\n"
+    "        sum += w * z;\n"
+    "    }\n"
+    "    work[16 + j] = sum / weight;\n"
+    "}\n"
+    "ISK_KERNEL isk_club_forward_2(const isk_call call) {\n"
+    "    ISK_EACH_COLUMN;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float weight = work[0];\n"
+    "    const float mean = work[16 + j];\n"
+    "    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float z = *dev_at(call.in[2], model, i, j);\n"
+    "        const float w = dev_weight(call.in[3], model, i);\n"
+    "        const float t1 = z - mean;\n"
+    "        sum += w * (t1 * t1);\n"
+    "    }\n"
+    "    work[16 + call.cols + j] = sum / weight;\n"
+    "}\n"
+    "ISK_KERNEL isk_club_forward_3(const isk_call call) {\n"
+    "    ISK_EACH_ROW;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float w = dev_weight(call.in[3], model, i);\n"
+    "    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float mu = *dev_at(call.in[0], model, i, j);\n"
+    "        const float logvar = *dev_at(call.in[1], model, i, j);\n"
+    "        const float z = *dev_at(call.in[2], model, i, j);\n"
+    "        const float mean = work[16 + j];\n"
+    "        const float variance = work[16 + call.cols + j];\n"
+    "        const float precision = expf(dev_minimum(-logvar, 50));\n"
+    "        const float t1 = mean - mu;\n"
+    "        const float t2 = z - mu;\n"
+    "        sum += precision * (variance + t1 * t1 - t2 * t2);\n"
+    "    }\n"
+    "    work[16 + 2 * call.cols + i] = w * sum;\n"
+    "}\n"
+    "ISK_KERNEL isk_club_forward_4(const isk_call call) {\n"
+    "    ISK_ONCE;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float weight = work[0];\n"
+    "    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++)\n"
+    "        sum += work[16 + 2 * call.cols + i];\n"
+    "    *dev_at(call.out, model, 0, 0) = 0.5f * (sum / weight);\n"
+    "}\n"
+    "ISK_KERNEL isk_club_backward_0(const isk_call call) {\n"
+    "    ISK_ONCE;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float g = *dev_at(call.grad, model, 0, 0);\n"
+    "    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float w = dev_weight(call.in[3], model, i);\n"
+    "        sum += w;\n"
+    "    }\n"
+    "    const float weight = dev_maximum(sum, 1e-12f);\n",
+    "    const float t1 = g / weight;\n"
+    "    work[0] = weight;\n"
+    "    work[1] = t1;\n"
+    "    work[2] = -0.5f * t1;\n"
+    "    work[3] = 2 * (0.5f * t1 / weight);\n"
+    "    work[4] = t1 / weight;\n"
+    "}\n"
+    "ISK_KERNEL isk_club_backward_1(const isk_call call) {\n"
+    "    ISK_EACH_COLUMN;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float weight = work[0];\n"
+    "    float sum = 0;\n"
+    "    float sum2 = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float logvar = *dev_at(call.in[1], model, i, j);\n"
+    "        const float z = *dev_at(call.in[2], model, i, j);\n"
+    "        const float w = dev_weight(call.in[3], model, i);\n"
+    "        const float precision = expf(dev_minimum(-logvar, 50));\n"
+    "        sum += w * z;\n"
+    "        sum2 += w * precision;\n"
+    "    }\n"
+    "    work[16 + j] = sum / weight;\n"
+    "    work[16 + call.cols + j] = work[3] * sum2;\n"
+    "}\n"
+    "ISK_KERNEL isk_club_backward_2(const isk_call call) {\n"
+    "    ISK_EACH_COLUMN;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float weight = work[0];\n"
+    "    const float mean = work[16 + j];\n"
+    "    float sum = 0;\n"
+    "    float sum2 = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float mu = *dev_at(call.in[0], model, i, j);\n"
+    "        const float logvar = *dev_at(call.in[1], model, i, j);\n"
+    "        const float z = *dev_at(call.in[2], model, i, j);\n"
+    "        const float w = dev_weight(call.in[3], model, i);\n"
+    "        const float t1 = z - mean;\n"
+    "        const float precision = expf(dev_minimum(-logvar, 50));\n"
+    "        sum += w * (t1 * t1);\n"
+    "        sum2 += w * (precision * (mean - mu));\n"
+    "    }\n"
+    "    work[16 + 2 * call.cols + j] = sum / weight;\n"
+    "    work[16 + 3 * call.cols + j] = work[4] * sum2;\n"
+    "}\n"
+    "ISK_KERNEL isk_club_backward_3(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float mu = *dev_at(call.in[0], model, i, j);\n"
+    "    const float logvar = *dev_at(call.in[1], model, i, j);\n"
+    "    const float z = *dev_at(call.in[2], model, i, j);\n"
+    "    const float w = dev_weight(call.in[3], model, i);\n"
+    "    const float mean = work[16 + j];\n"
+    "    const float variance = work[16 + 2 * call.cols + j];\n"
+    "    const float t1 = -logvar;\n"
+    "    const float precision = expf(dev_minimum(t1, 50));\n"
+    "    const float t2 = z - mean;\n"
+    "    const float t3 = mean - mu;\n"
+    "    const float t4 = z - mu;\n"
+    "    const float t5 = work[1] * w * (precision * t2);\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t5);\n"
+    "    const float t6 = 50 < t1 ? 0.0f : work[2] * w * (precision * (variance + t3 * t3 - t4 * t4));\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, t6);\n"
+    "    const float t7 = work[16 + call.cols + j] * t2 - work[1] * (precision * t4);\n"
+    "    const float t8 = w * (t7 + work[16 + 3 * call.cols + j]);\n"
+    "    if (call.grad_in[2].data) dev_put(dev_at(call.grad_in[2], model, i, j), call.accumulate & 4u, t8);\n"
+    "}\n"
+    "\n"
+    "/* club_paired */\n"
+    "ISK_KERNEL isk_club_paired_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_ROW;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float w = dev_weight(call.in[4], model, i);\n"
+    "    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float mu = *dev_at(call.in[0], model, i, j);\n"
+    "        const float logvar = *dev_at(call.in[1], model, i, j);\n"
+    "        const float z = *dev_at(call.in[2], model, i, j);\n"
+    "        const float z_permuted = *dev_at(call.in[3], model, i, j);\n"
+    "        const float precision = expf(dev_minimum(-logvar, 50));\n"
+    "        const float t1 = z_permuted - mu;\n"
+    "        const float t2 = z - mu;\n"
+    "        sum += precision * (t1 * t1 - t2 * t2);\n"
+    "    }\n"
+    "    work[16 + i] = w * sum;\n"
+    "}\n"
+    "ISK_KERNEL isk_club_paired_forward_1(const isk_call call) {\n"
+    "    ISK_ONCE;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float sum = 0;\n"
+    "    float sum2 = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float w = dev_weight(call.in[4], model, i);\n"
+    "        sum += work[16 + i];\n"
+    "        sum2 += w;\n"
+    "    }\n"
+    "    const float weight = dev_maximum(sum2, 1e-12f);\n"
+    "    *dev_at(call.out, model, 0, 0) = 0.5f * (sum / weight);\n"
+    "}\n",
+    "ISK_KERNEL isk_club_paired_backward_0(const isk_call call) {\n"
+    "    ISK_ONCE;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float g = *dev_at(call.grad, model, 0, 0);\n"
+    "    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float w = dev_weight(call.in[4], model, i);\n"
+    "        sum += w;\n"
+    "    }\n"
+    "    const float weight = dev_maximum(sum, 1e-12f);\n"
+    "    const float t1 = g / weight;\n"
+    "    work[0] = t1;\n"
+    "    work[1] = -0.5f * t1;\n"
+    "    work[2] = -t1;\n"
+    "}\n"
+    "ISK_KERNEL isk_club_paired_backward_1(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float mu = *dev_at(call.in[0], model, i, j);\n"
+    "    const float logvar = *dev_at(call.in[1], model, i, j);\n"
+    "    const float z = *dev_at(call.in[2], model, i, j);\n"
+    "    const float z_permuted = *dev_at(call.in[3], model, i, j);\n"
+    "    const float w = dev_weight(call.in[4], model, i);\n"
+    "    const float t1 = work[0] * w;\n"
+    "    const float t2 = -logvar;\n"
+    "    const float precision = expf(dev_minimum(t2, 50));\n"
+    "    const float t3 = z_permuted - mu;\n"
+    "    const float t4 = z - mu;\n"
+    "    const float t5 = t1 * (precision * (z - z_permuted));\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t5);\n"
+    "    const float t6 = 50 < t2 ? 0.0f : work[1] * w * (precision * (t3 * t3 - t4 * t4));\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, t6);\n"
+    "    const float t7 = work[2] * w * (precision * t4);\n"
+    "    if (call.grad_in[2].data) dev_put(dev_at(call.grad_in[2], model, i, j), call.accumulate & 4u, t7);\n"
+    "    const float t8 = t1 * (precision * t3);\n"
+    "    if (call.grad_in[3].data) dev_put(dev_at(call.grad_in[3], model, i, j), call.accumulate & 8u, t8);\n"
+    "}\n"
+    "\n"
+    "/* cross_entropy */\n"
+    "ISK_KERNEL isk_cross_entropy_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_ROW;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float w = dev_weight(call.in[2], model, i);\n"
+    "    float largest = ISK_LOWEST;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float logits = *dev_at(call.in[0], model, i, j);\n"
+    "        largest = dev_maximum(largest, logits);\n"
+    "    }\n"
+    "    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float logits = *dev_at(call.in[0], model, i, j);\n"
+    "        sum += expf(logits - largest);\n"
+    "    }\n"
+    "    const float t1 = logf(sum);\n"
+    "    float sum2 = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float logits = *dev_at(call.in[0], model, i, j);\n"
+    "        const float target = *dev_at(call.in[1], model, i, j);\n"
+    "        sum2 += target * (t1 - (logits - largest));\n"
+    "    }\n"
+    "    work[16 + i] = w * sum2;\n"
+    "}\n"
+    "ISK_KERNEL isk_cross_entropy_forward_1(const isk_call call) {\n"
+    "    ISK_ONCE;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float sum = 0;\n"
+    "    float sum2 = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float w = dev_weight(call.in[2], model, i);\n"
+    "        sum += w;\n"
+    "        sum2 += work[16 + i];\n"
+    "    }\n"
+    "    const float weight = dev_maximum(sum, 1e-12f);\n"
+    "    *dev_at(call.out, model, 0, 0) = sum2 / weight;\n"
+    "}\n"
+    "ISK_KERNEL isk_cross_entropy_backward_0(const isk_call call) {\n"
+    "    ISK_EACH_ROW;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float largest = ISK_LOWEST;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float logits = *dev_at(call.in[0], model, i, j);\n"
+    "        largest = dev_maximum(largest, logits);\n"
+    "    }\n"
+    "    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float logits = *dev_at(call.in[0], model, i, j);\n"
+    "        sum += expf(logits - largest);\n"
+    "    }\n"
+    "    work[16 + i] = largest;\n"
+    "    work[16 + call.rows + i] = logf(sum);\n"
+    "}\n"
+    "ISK_KERNEL isk_cross_entropy_backward_1(const isk_call call) {\n"
+    "    ISK_ONCE;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float g = *dev_at(call.grad, model, 0, 0);\n"
+    "    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float w = dev_weight(call.in[2], model, i);\n"
+    "        sum += w;\n"
+    "    }\n"
+    "    const float weight = dev_maximum(sum, 1e-12f);\n"
+    "    work[0] = g / weight;\n"
+    "}\n",
+    "ISK_KERNEL isk_cross_entropy_backward_2(const isk_call call) {\n"
+    "    ISK_EACH_ROW;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float w = dev_weight(call.in[2], model, i);\n"
+    "    float largest = ISK_LOWEST;\n"
+    "    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float logits = *dev_at(call.in[0], model, i, j);\n"
+    "        const float target = *dev_at(call.in[1], model, i, j);\n"
+    "        largest = dev_maximum(largest, logits);\n"
+    "        sum += target;\n"
+    "    }\n"
+    "    float sum2 = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float logits = *dev_at(call.in[0], model, i, j);\n"
+    "        sum2 += expf(logits - largest);\n"
+    "    }\n"
+    "    work[16 + 2 * call.rows + i] = work[0] * (w * sum) / sum2;\n"
+    "}\n"
+    "ISK_KERNEL isk_cross_entropy_backward_3(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float logits = *dev_at(call.in[0], model, i, j);\n"
+    "    const float target = *dev_at(call.in[1], model, i, j);\n"
+    "    const float w = dev_weight(call.in[2], model, i);\n"
+    "    const float t1 = logits - work[16 + i];\n"
+    "    const float power = expf(t1);\n"
+    "    const float t2 = work[0] * w;\n"
+    "    const float t3 = work[16 + 2 * call.rows + i] * power - t2 * target;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t3);\n"
+    "    const float t4 = t2 * (work[16 + call.rows + i] - t1);\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, t4);\n"
+    "}\n"
+    "\n"
+    "/* binary_cross_entropy */\n"
+    "ISK_KERNEL isk_binary_cross_entropy_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_ROW;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float w = dev_weight(call.in[2], model, i);\n"
+    "    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float logits = *dev_at(call.in[0], model, i, j);\n"
+    "        const float target = *dev_at(call.in[1], model, i, j);\n"
+    "        sum += dev_softplus(logits) - logits * target;\n"
+    "    }\n"
+    "    work[16 + i] = w * sum;\n"
+    "}\n"
+    "ISK_KERNEL isk_binary_cross_entropy_forward_1(const isk_call call) {\n"
+    "    ISK_ONCE;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float sum = 0;\n"
+    "    float sum2 = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float w = dev_weight(call.in[2], model, i);\n"
+    "        sum += work[16 + i];\n"
+    "        sum2 += w;\n"
+    "    }\n"
+    "    const float weight = dev_maximum(sum2, 1e-12f);\n"
+    "    *dev_at(call.out, model, 0, 0) = sum / weight;\n"
+    "}\n"
+    "ISK_KERNEL isk_binary_cross_entropy_backward_0(const isk_call call) {\n"
+    "    ISK_ONCE;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float g = *dev_at(call.grad, model, 0, 0);\n"
+    "    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float w = dev_weight(call.in[2], model, i);\n"
+    "        sum += w;\n"
+    "    }\n"
+    "    const float weight = dev_maximum(sum, 1e-12f);\n"
+    "    const float t1 = g / weight;\n"
+    "    work[0] = t1;\n"
+    "    work[1] = -t1;\n"
+    "}\n"
+    "ISK_KERNEL isk_binary_cross_entropy_backward_1(const isk_call call) {\n"
+    "    ISK_EACH_ELEMENT;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float logits = *dev_at(call.in[0], model, i, j);\n"
+    "    const float target = *dev_at(call.in[1], model, i, j);\n"
+    "    const float w = dev_weight(call.in[2], model, i);\n"
+    "    const float t1 = work[0] * w * (dev_sigmoid(logits) - target);\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
+    "    const float t2 = work[1] * w * logits;\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, t2);\n"
+    "}\n"
+    "\n",
+    NULL };
+
+/* isk__op_info.module is an index; the text of a module is the prelude and then its own. */
+static const isk__kernel_module isk__kernel_modules[] ISK__UNUSED = {
+    { "elementwise", isk__kernels_elementwise },
+    { "activations", isk__kernels_activations },
+    { "rows", isk__kernels_rows },
+    { "columns", isk__kernels_columns },
+    { "losses", isk__kernels_losses },
+};
+/* >>generated kernel-text: end */
+
+#endif
 
 /* ==== >>gemm: matrix product ========================================================================================= */
 
@@ -8432,9 +11014,11 @@ struct isk_graph {
     isk__parameter_info *parameters; int parameter_count, parameter_capacity;
     int *effects; int effect_count, effect_capacity;    /* recorded side effects that no program has taken yet */
     isk_program **programs; int program_count, program_capacity;
-    /* memory of a graph that is run by isk_run; a trainer brings its own */
+    /* what isk_run needs; a trainer brings its own */
     isk__memory shared, *state, *slot, *worker;
+    isk_scalar **bases; int bases_spaces;   /* [threads] tables, for that many spaces */
     int ready_parameters;
+    uint64_t runs;
 };
 
 /* What an instruction does with its node. */
@@ -8458,11 +11042,13 @@ struct isk_program {
     int output_count, outputs[ISK__MAX_OUTPUTS];        /* nodes */
     isk__ref output_refs[ISK__MAX_OUTPUTS];             /* in a space of class slot */
     int group;                                          /* that is updated, or -1 */
+    size_t size;                                        /* of the group when the program was made, scalars */
     int batch_rows;                                     /* rows of its batch, 0: it has none */
     isk_optimiser_desc optimiser;
     isk__segment *segments; int segment_count, segment_capacity;
     size_t scratch;                                     /* scalars */
     uint64_t *steps;                                    /* [models] updates so far, for isk_run */
+    uint64_t ran;                                       /* which of the graph's runs was its last; 0: none */
 };
 
 /* Which rows a program's batch takes: rows[permute(first + i)] for i below the batch's size, absent at and after count. */
@@ -8671,23 +11257,24 @@ static int isk__kind_fits(char kind, int rows, int cols, int all_rows, int all_c
 static isk_tensor isk__record(int op, const isk_tensor *inputs, int input_count, const double *attributes,
                               int attribute_count) {
     const isk__op_info *info = isk__op(op);
-    int i, given = 0, rows = 0, cols = 0, first = -1;
+    int i, given = 0, rows = 0, cols = 0, extent = 0, weight = -1;
     isk_tensor tensor, operands[ISK__MAX_INPUTS];
     isk_graph *graph = inputs[0].graph;
     if (!isk__recorded(info->name, inputs, input_count)) { return isk__no_tensor(graph); }
     for (i = 0; i < info->inputs; i++) {
         if (info->kinds[i] == 'w') { continue; }
         operands[i] = inputs[given++];
-        if (info->kinds[i] == 'e' && first < 0) {
-            first = i;
+        if (info->kinds[i] == 'e' && !extent) {
+            extent = 1;
             rows = isk_rows(operands[i]);
             cols = isk_cols(operands[i]);
         }
+        if (weight < 0 && (info->kinds[i] == 'e' || info->kinds[i] == 'r')) { weight = isk__node_of(operands[i])->weight; }
     }
     for (i = 0; i < info->inputs; i++) {
         if (info->kinds[i] == 'w') {
             operands[i] = isk__no_tensor(graph);
-            operands[i].node = isk__node_of(operands[first])->weight;
+            operands[i].node = weight;
         } else if (!isk__kind_fits(info->kinds[i], isk_rows(operands[i]), isk_cols(operands[i]), rows, cols)) {
             static const char *const wanted[] = { "the same shape", "[rows, 1]", "[1, cols]", "[1, 1]" };
             const char *kind = strchr("ercs", info->kinds[i]);
@@ -8702,13 +11289,7 @@ static isk_tensor isk__record(int op, const isk_tensor *inputs, int input_count,
     isk__node_of(tensor)->input_count = info->inputs;
     for (i = 0; i < info->inputs; i++) { isk__node_of(tensor)->inputs[i] = operands[i].node; }
     for (i = 0; i < attribute_count && i < ISK__MAX_ATTRIBUTES; i++) { isk__node_of(tensor)->attributes[i] = attributes[i]; }
-    if (info->out_kind == 'e' || info->out_kind == 'r') {
-        for (i = 0; i < info->inputs && isk__node_of(tensor)->weight < 0; i++) {
-            if (info->kinds[i] == 'e' || info->kinds[i] == 'r') {
-                isk__node_of(tensor)->weight = isk__node_of(operands[i])->weight;
-            }
-        }
-    }
+    if (info->out_kind == 'e' || info->out_kind == 'r') { isk__node_of(tensor)->weight = weight; }
     return tensor;
 }
 
@@ -8870,7 +11451,7 @@ INDISEEK_API isk_tensor isk_info_nce(isk_tensor u, isk_tensor v, isk_tensor scal
     }
     tensor = isk__node_with_inputs(ISK__OP_info_nce, 1, 1, inputs, 3);
     if (tensor.node < 0) { return tensor; }
-    isk__node_of(tensor)->inputs[3] = isk__node_of(u)->weight;          /* NULL when every row is present */
+    isk__node_of(tensor)->inputs[3] = isk__node_of(isk__node_of(u)->weight >= 0 ? u : v)->weight;   /* none: all present */
     isk__node_of(tensor)->input_count = 4;
     isk__node_of(tensor)->weight = -1;
     return tensor;
@@ -8954,7 +11535,15 @@ INDISEEK_API isk_scope isk_group(isk_graph *graph, const char *name) {
 
 INDISEEK_API isk_scope isk_within(isk_scope scope, const char *name) {
     isk_scope inner = scope;
-    snprintf(inner.prefix, sizeof inner.prefix, "%.*s%s%.*s", 24, scope.prefix, scope.prefix[0] ? "." : "", 20, name);
+    char full[sizeof scope.prefix + 64];
+    snprintf(full, sizeof full, "%s%s%.60s", scope.prefix, scope.prefix[0] ? "." : "", name);
+    if (strlen(full) >= sizeof inner.prefix) {
+        isk__record_fail(scope.graph, ISK_ARGUMENT, "within: the prefix '%s' is longer than %d bytes", full,
+                         (int)sizeof inner.prefix - 1);
+        inner.group = -1;
+        return inner;
+    }
+    memcpy(inner.prefix, full, strlen(full) + 1);
     return inner;
 }
 
@@ -8964,12 +11553,16 @@ INDISEEK_API isk_tensor isk_parameter(isk_scope scope, const char *name, int row
     isk__parameter_info *parameter;
     isk__group_info *group;
     isk_tensor tensor;
-    char full[64];
+    char full[sizeof scope.prefix + 128];
     size_t size = isk__mul((size_t)rows, (size_t)isk__stride(cols)), *end;
     void *items = graph->parameters;
     int i;
-    snprintf(full, sizeof full, "%s%s%s", scope.prefix, scope.prefix[0] ? "." : "", name);
     if (graph->failed || scope.group < 0) { return isk__no_tensor(graph); }
+    snprintf(full, sizeof full, "%s%s%.120s", scope.prefix, scope.prefix[0] ? "." : "", name);
+    if (strlen(full) >= sizeof parameter->name) {
+        return isk__record_fail(graph, ISK_ARGUMENT, "parameter: the name '%s' is longer than %d bytes", full,
+                                (int)sizeof parameter->name - 1);
+    }
     for (i = 0; i < graph->parameter_count; i++) {
         const isk__node *node = &graph->nodes[graph->parameters[i].node];
         if (strcmp(graph->parameters[i].name, full) != 0) { continue; }
@@ -8992,7 +11585,7 @@ INDISEEK_API isk_tensor isk_parameter(isk_scope scope, const char *name, int row
     end = desc->buffer ? &group->buffer_size : &group->size;
     parameter = &graph->parameters[graph->parameter_count];
     memset(parameter, 0, sizeof *parameter);
-    snprintf(parameter->name, sizeof parameter->name, "%s", full);
+    memcpy(parameter->name, full, strlen(full) + 1);
     parameter->node = tensor.node;
     parameter->group = scope.group;
     parameter->offset = *end;
@@ -9046,25 +11639,29 @@ static void isk__memory_close(const isk_context *context, isk__memory *memory) {
     memset(memory, 0, sizeof *memory);
 }
 
-/* Makes room for every space of the class, keeping what was there.  Pieces start on cache lines. */
-static isk_status isk__memory_open(isk_graph *graph, int kind, isk__memory *memory) {
-    isk__memory next;
+/* Scalars that the spaces of a class take together, and where each begins: on a cache line. */
+static size_t isk__memory_layout(const isk_graph *graph, int kind, size_t *offsets) {
     size_t total = 0;
     int i;
+    for (i = 0; i < graph->space_count; i++) {
+        if (graph->spaces[i].kind != kind || graph->spaces[i].bound) { continue; }
+        if (offsets) { offsets[i] = total; }
+        total = isk__add(total, isk__add(graph->spaces[i].size, 31) / 16 * 16);
+    }
+    return total;
+}
+
+/* Makes room for every space of the class, keeping what was there. */
+static isk_status isk__memory_open(isk_graph *graph, int kind, isk__memory *memory) {
+    isk__memory next;
+    size_t total = isk__memory_layout(graph, kind, NULL);
+    int i;
+    if (memory->block && total == memory->size && memory->spaces == graph->space_count) { return ISK_OK; }
     memset(&next, 0, sizeof next);
     next.spaces = graph->space_count;
     next.offsets = (size_t *)isk__allocate_zero(graph->context, (size_t)graph->space_count, sizeof(size_t));
     if (!next.offsets) { return isk__no_memory(graph->context, "the table of spaces", sizeof(size_t)); }
-    for (i = 0; i < graph->space_count; i++) {
-        if (graph->spaces[i].kind != kind || graph->spaces[i].bound) { continue; }
-        next.offsets[i] = total;
-        total = isk__add(total, isk__add(graph->spaces[i].size, 31) / 16 * 16);
-    }
-    if (memory->block && total == memory->size && memory->spaces == next.spaces) {
-        isk__release(graph->context, next.offsets);
-        return ISK_OK;
-    }
-    next.size = total;
+    next.size = isk__memory_layout(graph, kind, next.offsets);
     next.block = (isk_scalar *)isk__allocate_zero(graph->context, isk__add(total, 16), sizeof(isk_scalar));
     if (!next.block) {
         static const char *const names[] = { "a worker's scratch", "a model's state", "a model in training", "the data" };
@@ -9324,9 +11921,10 @@ static void isk__make_wants(isk__maker *maker, int loss) {
             if (isk__passes_to(maker, node, j) >= 0) { maker->wants[i] = 1; }
         }
     }
-    for (i = 0; i <= loss; i++) {
+    /* from the loss back: a use that the loss does not reach (behind a stop, or in another output) sends nothing */
+    for (i = loss; i >= 0; i--) {
         const isk__node *node = &graph->nodes[i];
-        if (!maker->needed[i] || !maker->wants[i]) { continue; }
+        if (!maker->needed[i] || (i != loss && maker->consumers[i] == 0)) { continue; }
         for (j = 0; j < node->input_count; j++) {
             int input = isk__passes_to(maker, node, j);
             if (input >= 0) { maker->consumers[input]++; }
@@ -9479,6 +12077,7 @@ static void isk__make_instructions(isk__maker *maker, int loss, int gradient_onl
     }
     if (!gradient_only) {
         isk__instruction update = isk__instruction_new(ISK__UPDATE, -1);
+        program->size = graph->groups[program->group].size;
         if (!isk__make_segments(maker)) { maker->failed = 1; }
         isk__instruction_add(maker, &update);
         graph->spaces[graph->groups[program->group].moment1].size = graph->groups[program->group].size;
@@ -9720,6 +12319,7 @@ INDISEEK_API void isk_graph_close(isk_graph *graph) {
     for (i = 0; graph->state && i < 2 * graph->models; i++) { isk__memory_close(context, &graph->state[i]); }
     for (i = 0; graph->worker && i < context->threads; i++) { isk__memory_close(context, &graph->worker[i]); }
     isk__memory_close(context, &graph->shared);
+    isk__release(context, graph->bases);
     isk__release(context, graph->seeds);
     isk__release(context, graph->state);
     isk__release(context, graph->worker);
@@ -9765,7 +12365,7 @@ static isk_status isk__graph_ready(isk_graph *graph) {
     return ISK_OK;
 }
 
-typedef struct isk__replay { isk_program *program; int count; isk_scalar **bases; } isk__replay;
+typedef struct isk__replay { isk_program *program; int count; } isk__replay;
 
 static void isk__run_model(void *argument, int model, int worker) {
     isk__replay *run = (isk__replay *)argument;
@@ -9774,7 +12374,7 @@ static void isk__run_model(void *argument, int model, int worker) {
     isk__frame frame;
     int i;
     memset(&frame, 0, sizeof frame);
-    frame.base = run->bases + (size_t)worker * (size_t)(graph->space_count + 1);
+    frame.base = graph->bases + (size_t)worker * (size_t)(graph->space_count + 1);
     isk__compose(graph, frame.base, &graph->worker[worker], &graph->state[model], &graph->slot[model], &graph->shared);
     frame.level = graph->context->level;
     frame.seed = graph->seeds[model];
@@ -9794,25 +12394,35 @@ INDISEEK_API isk_status isk_run(isk_program *program, int count) {
     graph = program->graph;
     status = isk__graph_ready(graph);
     if (status != ISK_OK) { return status; }
+    if (graph->bases_spaces != graph->space_count) {
+        isk__release(graph->context, graph->bases);
+        graph->bases_spaces = 0;
+        graph->bases = (isk_scalar **)isk__allocate_zero(
+            graph->context, isk__mul((size_t)graph->space_count + 1, (size_t)graph->context->threads), sizeof(isk_scalar *));
+        if (!graph->bases) { return isk__no_memory(graph->context, "tables of bases", sizeof(isk_scalar *)); }
+        graph->bases_spaces = graph->space_count;
+    }
     run.program = program;
     run.count = count;
-    run.bases = (isk_scalar **)isk__allocate_zero(
-        graph->context, isk__mul((size_t)graph->space_count + 1, (size_t)graph->context->threads), sizeof(isk_scalar *));
-    if (!run.bases) { return isk__no_memory(graph->context, "tables of bases", sizeof(isk_scalar *)); }
+    program->ran = ++graph->runs;
     isk__parallel(graph->context, graph->models, isk__run_model, &run);
-    isk__release(graph->context, run.bases);
     return ISK_OK;
 }
 
-/* The memory that holds a tensor between runs: a leaf's own, or the kept output of the newest program that computes it. */
+/* The memory that holds a tensor between runs: a leaf's own, or the kept output of that program which ran last. */
 static isk_scalar *isk__find_value(isk_tensor tensor, int model, int *stride) {
     isk_graph *graph = tensor.graph;
     int root = isk__root(graph, tensor.node), i, j;
     isk__ref ref = graph->nodes[root].leaf;
     const isk__memory *memory;
-    for (i = graph->program_count - 1; i >= 0 && ref.space < 0; i--) {
-        for (j = 0; j < graph->programs[i]->output_count; j++) {
-            if (isk__root(graph, graph->programs[i]->outputs[j]) == root) { ref = graph->programs[i]->output_refs[j]; }
+    uint64_t newest = 0;
+    for (i = 0; i < graph->program_count && graph->nodes[root].leaf.space < 0; i++) {
+        const isk_program *program = graph->programs[i];
+        for (j = 0; j < program->output_count && program->ran >= newest; j++) {
+            if (isk__root(graph, program->outputs[j]) == root) {
+                ref = program->output_refs[j];
+                newest = program->ran;
+            }
         }
     }
     if (ref.space < 0) { return NULL; }
@@ -9858,12 +12468,17 @@ INDISEEK_API isk_status isk_read(isk_tensor tensor, int model, isk_scalar *value
 }
 
 INDISEEK_API double isk_check_gradient(isk_graph *graph, const char *group, isk_tensor loss, double h) {
-    isk_program *backward = isk__minimise(graph, group, &loss, 1, NULL, 1);
-    isk_program *forward = backward ? isk_compute(graph, &loss, 1) : NULL;
+    isk_program *backward, *forward;
     const isk__group_info *info;
     isk_scalar *values, *gradient;
     double worst = 0;
     size_t i;
+    if (graph->models > 1) {
+        isk__fail(graph->context, ISK_ARGUMENT, "check_gradient: the graph has %d models; it takes a graph of one", graph->models);
+        return -1;
+    }
+    backward = isk__minimise(graph, group, &loss, 1, NULL, 1);
+    forward = backward ? isk_compute(graph, &loss, 1) : NULL;
     if (h <= 0) { h = sizeof(isk_scalar) == sizeof(double) ? 1e-6 : 1e-3; }
     if (!forward || isk_run(backward, 1) != ISK_OK) { return -1; }
     info = &graph->groups[isk__group_find(graph, group)];
@@ -10430,7 +13045,7 @@ static void isk__update(const isk_program *program, const isk__frame *frame) {
     int i;
     size_t j;
     if (optimiser->clip_norm > 0) {
-        double norm = sqrt(isk__sum_squares(frame->level, gradient, group->size));
+        double norm = sqrt(isk__sum_squares(frame->level, gradient, program->size));
         if (norm > optimiser->clip_norm) { scale = optimiser->clip_norm / norm; }
     }
     for (i = 0; i < program->segment_count; i++) {
@@ -10478,6 +13093,7 @@ static void isk__update(const isk_program *program, const isk__frame *frame) {
 /* A linear map with PyTorch's names and one of three first fills (He et al.'s bound with a = sqrt 5 is 1/sqrt(in)). */
 static isk_tensor isk__linear(isk_scope scope, isk_tensor x, int out, int init, int relu) {
     isk_parameter_desc weight, bias;
+    isk_tensor w, b;
     int in = isk_cols(x) > 0 ? isk_cols(x) : 1;
     memset(&weight, 0, sizeof weight);
     memset(&bias, 0, sizeof bias);
@@ -10489,7 +13105,10 @@ static isk_tensor isk__linear(isk_scope scope, isk_tensor x, int out, int init, 
         weight.fill = ISK_FILL_NORMAL;
         weight.amount = 0.01;
     }
-    return isk_linear_map(x, isk_parameter(scope, "weight", in, out, &weight), isk_parameter(scope, "bias", 1, out, &bias), relu);
+    /* one after the other: compilers evaluate arguments in any order, and the order is the layout of a group */
+    w = isk_parameter(scope, "weight", in, out, &weight);
+    b = isk_parameter(scope, "bias", 1, out, &bias);
+    return isk_linear_map(x, w, b, relu);
 }
 
 static isk_tensor isk__activate(isk_tensor x, int activation) {
@@ -10537,8 +13156,9 @@ static isk_tensor isk__norm(isk_scope scope, isk_tensor x, int norm, int trainin
     isk_tensor beta = isk__row_parameter(scope, "bias", cols, ISK_FILL_ZERO, 0);
     if (norm == ISK_NORM_LAYER) { return isk_layer_norm(x, gamma, beta, epsilon); }
     if (training == ISK__EVALUATING) {
-        return isk_batch_norm_by(x, isk__row_parameter(scope, "running_mean", cols, ISK_FILL_ZERO, 1),
-                                 isk__row_parameter(scope, "running_var", cols, ISK_FILL_ONE, 1), gamma, beta, epsilon);
+        isk_tensor mean = isk__row_parameter(scope, "running_mean", cols, ISK_FILL_ZERO, 1);
+        isk_tensor variance = isk__row_parameter(scope, "running_var", cols, ISK_FILL_ONE, 1);
+        return isk_batch_norm_by(x, mean, variance, gamma, beta, epsilon);
     }
     if (training == ISK__TRAINING) { isk__follow_moments(scope, x); }
     return isk_batch_norm(x, gamma, beta, epsilon);
@@ -10628,14 +13248,14 @@ typedef struct isk__pass {
 typedef struct isk__diagnosis { isk_program *fill, *fit, *measure; int group; } isk__diagnosis;
 
 typedef struct isk__stage {
-    char name[24];
+    char name[40];
     int view;                               /* or -1 */
     int phase, epochs;
     isk_program *before;                    /* fills caches when the stage begins, over all rows; or NULL */
     isk__pass passes[ISK__MAX_PASSES];
     int pass_count, main;                   /* main: the pass whose first output is the loss */
     isk__pass evaluation;                   /* on held-out rows; program NULL: none */
-    int group, best;                        /* what keep_best restores; space of class state that holds it, or -1 */
+    int group, best;                        /* whose best weights are kept, and the space of class state that holds them, or -1 */
     int keep_best, watch;                   /* watch: index of the evaluation's output that should fall */
     int patience;
     isk__diagnosis diagnosis;               /* programs NULL: none */
@@ -10875,8 +13495,9 @@ static void isk__best_copy(const isk_graph *graph, const isk__stage *stage, cons
 static void isk__finish_epoch(const isk__training *training, isk__learner *learner, const isk__stage *stage, isk__track *track,
                               isk__frame *frame) {
     const int plateau_patience = 10;        /* as torch.optim.lr_scheduler.ReduceLROnPlateau, factor 0.1 */
-    double value = track->means[stage->main][0];
+    double value = track->means[stage->main][stage->watch];
     int stop = 0, judged = stage->evaluation.program && learner->counts[ISK__ROWS_HELD_OUT] > 1;
+    int keeps = stage->best >= 0 && (judged || stage->patience > 0);    /* without held-out rows only early stopping does */
     if (judged) {
         isk__run_in_order(learner, frame, stage->evaluation.program, ISK__ROWS_HELD_OUT, stage->evaluation.label_count,
                           track->evaluation);
@@ -10886,7 +13507,7 @@ static void isk__finish_epoch(const isk__training *training, isk__learner *learn
         track->best = value;
         track->best_epoch = track->epoch;
         track->stale = track->plateau = 0;
-        if (stage->best >= 0 && judged) { isk__best_copy(training->plan.graph, stage, frame, 0); }
+        if (keeps) { isk__best_copy(training->plan.graph, stage, frame, 0); }
     } else {
         track->stale++;
         track->plateau++;
@@ -10898,7 +13519,7 @@ static void isk__finish_epoch(const isk__training *training, isk__learner *learn
     }
     if (track->epoch >= stage->epochs || stop || track->diverged > 0) {
         track->finished = 1;
-        if (stage->keep_best && judged && track->diverged == 0) { isk__best_copy(training->plan.graph, stage, frame, 1); }
+        if (keeps && track->diverged == 0) { isk__best_copy(training->plan.graph, stage, frame, 1); }
     }
     if (stage->diagnosis.fit && track->diverged == 0 &&
         (track->finished > 0 || isk__diagnosis_due((int)track->epoch, stage->epochs, learner->options.diagnoses))) {
@@ -11059,6 +13680,12 @@ static void isk__advance(isk__training *training) {
     }
 }
 
+static int isk__unfinished(const isk__training *training) {
+    int i, left = 0;
+    for (i = 0; i < training->learner_count; i++) { left |= !training->learners[i].finished; }
+    return left;
+}
+
 static isk_status isk__checkpoint_write(isk__training *training);       /* >>model-files */
 
 /* Trains every learner.  `begin` prepares a slot for the model it has taken. */
@@ -11071,14 +13698,12 @@ static isk_status isk__train(isk__training *training, void (*begin)(isk__trainin
         isk__take_learners(training, begin);
         isk__collect_tasks(training);
         if (training->task_count == 0) {
-            int active = 0;
-            for (i = 0; i < training->slot_count; i++) { active |= training->slot_learner[i] >= 0; }
-            if (!active && training->next == training->learner_count) { break; }
+            if (!isk__unfinished(training)) { break; }
             isk__advance(training);
             continue;
         }
         isk__parallel(context, training->task_count, isk__train_epoch, training);
-        seconds = (isk__seconds() - start) / training->slot_count;
+        seconds = (isk__seconds() - start) / training->task_count;      /* each stage's share of the round */
         for (i = 0; i < training->task_count; i++) {
             int slot = training->tasks[i] / ISK__MAX_STAGES, stage = training->tasks[i] % ISK__MAX_STAGES;
             training->learners[training->slot_learner[slot]].seconds += seconds;
@@ -11091,7 +13716,7 @@ static isk_status isk__train(isk__training *training, void (*begin)(isk__trainin
             status = isk__checkpoint_write(training);
             if (status != ISK_OK) { return status; }
         }
-        if (context->interrupted) {
+        if (context->interrupted && isk__unfinished(training)) {
             return isk__fail(context, ISK_INTERRUPTED, "stopped after round %d%s%s", training->rounds,
                              training->desc->checkpoint ? "; resume from " : "; there is no checkpoint to resume from",
                              training->desc->checkpoint ? training->desc->checkpoint : "");
@@ -11166,27 +13791,6 @@ static int isk__choice_find(const char *choices, const char *word) {
     return 0;
 }
 
-/* Reads a decimal number whatever the locale: digits, a point, an exponent.  Returns 0 when anything else is there. */
-static int isk__parse_number(const char *text, double *value) {
-    double mantissa = 0;
-    int sign = 1, digits = 0, exponent = 0, shift = 0, exponent_sign = 1;
-    if (*text == '-' || *text == '+') { sign = *text++ == '-' ? -1 : 1; }
-    for (; *text >= '0' && *text <= '9'; text++, digits++) { mantissa = 10 * mantissa + (*text - '0'); }
-    if (*text == '.') {
-        for (text++; *text >= '0' && *text <= '9'; text++, digits++, shift++) { mantissa = 10 * mantissa + (*text - '0'); }
-    }
-    if (!digits || digits > 17) { return 0; }
-    if (*text == 'e' || *text == 'E') {
-        text++;
-        if (*text == '-' || *text == '+') { exponent_sign = *text++ == '-' ? -1 : 1; }
-        if (*text < '0' || *text > '9') { return 0; }
-        for (; *text >= '0' && *text <= '9' && exponent < 1000; text++) { exponent = 10 * exponent + (*text - '0'); }
-    }
-    exponent = exponent_sign * exponent - shift;
-    *value = sign * (exponent < 0 ? mantissa / pow(10, -exponent) : mantissa * pow(10, exponent));
-    return *text == 0;
-}
-
 static isk_status isk__option_check(isk_context *context, int index, double value) {
     const isk_option_info *info = &isk__option_table[index];
     if (value >= info->low && value <= info->high) { return ISK_OK; }
@@ -11205,7 +13809,8 @@ INDISEEK_API isk_status isk_option_set(isk_context *context, isk_options *option
         if (number == 0) {
             return isk__fail(context, ISK_ARGUMENT, "option %s is '%s'; it must be one of %s", name, value, info->choices);
         }
-    } else if (!isk__parse_number(value, &number) || (info->kind == ISK_OPTION_INT && number != floor(number))) {
+    } else if (!value[0] || isk_parse_number(value, strlen(value), &number) != strlen(value) ||
+               (info->kind == ISK_OPTION_INT && number != floor(number))) {
         return isk__fail(context, ISK_ARGUMENT, "option %s is '%s'; it must be %s from %g to %g", name, value,
                          info->kind == ISK_OPTION_INT ? "a whole number" : "a number", info->low, info->high);
     }
@@ -11375,7 +13980,8 @@ static isk_tensor isk__decode_record(const isk__design *design, int view, isk_te
                         isk_concat(parts, 2), design->cols[view], training);
 }
 
-/* The scale of CLIP's logits, exp(t) with t learned from ln(1/tau) and clamped to [0, ln 100]; Radford et al. 2021. */
+/* The scale of CLIP's logits, exp(t) with t learned from ln(1/tau) and clamped to [0, ln 100]; Radford et al. 2021.  A fixed
+   t is what it is. */
 static isk_tensor isk__logit_scale(const isk__design *design, isk_graph *graph) {
     isk_parameter_desc desc;
     isk_tensor t;
@@ -11384,7 +13990,7 @@ static isk_tensor isk__logit_scale(const isk__design *design, isk_graph *graph) 
     desc.amount = -log(design->options.tau);
     desc.no_decay = 1;
     desc.vector = 1;
-    desc.limited = 1;
+    desc.limited = design->options.temperature == ISK_TEMPERATURE_LEARNED;
     desc.low = 0;
     desc.high = log(100.0);
     t = isk_parameter(isk__scope(graph, isk_group(graph, "shared").group, ""), "logit_scale", 1, 1, &desc);
@@ -12709,14 +15315,17 @@ static isk_status isk__gram(isk_context *context, const isk__source *a, const is
     return isk__blocks_close(&blocks, isk__blocks_status(&blocks, "a Gram matrix"));
 }
 
-/* ---- k nearest neighbours ---- */
+/* ---- k nearest neighbours ----
+   Each pair has a score s = x y - |y|^2 / 2 from a matrix product (centred, scaled), so that |x - y|^2 = |x|^2 - 2 s,
+   and a bound m on its rounding.  A query keeps the references whose s + m reaches the k-th largest s - m, and only
+   those are measured exactly.  Where too many come that close (equal rows), it goes on with exact distances. */
 
 enum { ISK__KNN_QUERIES = 64, ISK__KNN_TILE = 512 };
 
 typedef struct isk__knn_job {
     isk_context *context;
     const isk__source *queries, *references;
-    int k, exclude_self;
+    int k, exclude_self, capacity;
     const double *centre;           /* [d] subtracted before the products, so that they cancel less */
     double unit;                    /* power of two that brings the largest centred coordinate to at most 1 */
     isk_scalar *tiles;              /* centred, scaled references by tiles of [d, <= ISK__KNN_TILE] */
@@ -12724,10 +15333,24 @@ typedef struct isk__knn_job {
     double *largest;                /* [tiles] largest |y| */
     int32_t *indices;               /* [n, k], or NULL */
     double *distances;              /* [n, k], or NULL */
-    isk_scalar *work;               /* per worker: queries [64, d], products [64, tile] */
+    isk_scalar *work;               /* per worker: queries [64, d], scores [64, tile], lower bounds [64, capacity] */
+    size_t work_size;
     double *work_distances;         /* per worker: [64, k] */
-    int32_t *work_indices;
+    int32_t *work_indices;          /* per worker: [64, k], [64, capacity] */
 } isk__knn_job;
+
+/* One query and what it has found. */
+typedef struct isk__knn_query {
+    const isk_scalar *x;            /* as given */
+    int row, count;                 /* count: candidates */
+    int exact;                      /* 1: distances and indices are a heap of the k nearest so far */
+    double norm;                    /* |x|, centred and scaled */
+    isk_scalar least;               /* k-th largest lower bound so far */
+    isk_scalar *lower;              /* [capacity] s - m of each candidate */
+    int32_t *candidates;            /* [capacity] */
+    double *distances;              /* [k] */
+    int32_t *indices;               /* [k] */
+} isk__knn_query;
 
 static double isk__squared_distance(const isk_scalar *x, const isk_scalar *y, int count) {
     double sum[4] = { 0, 0, 0, 0 }, difference;
@@ -12790,98 +15413,180 @@ static void isk__knn_sift(double *distances, int32_t *indices, int count, double
     indices[at] = index;
 }
 
-/* Score s = x y - |y|^2 / 2 (centred, scaled) below which a reference cannot be among the k nearest, given the squared
-   distance `worst` of the k-th so far: (|x|^2 - worst) / 2, less a bound on every rounding on the way to s and to the
-   distances.  Higham 2002, section 3.1: a product of length d errs by at most d eps |x| |y|. */
-static isk_scalar isk__knn_limit(const isk__knn_job *job, double norm, double worst, double largest) {
+/* Bound on all rounding between the score of a reference of norm <= largest and the order of the exact distances, which
+   are rounded too.  Higham 2002, section 3.1: a product of length d errs by at most d eps |x| |y|. */
+static double isk__knn_margin(const isk__knn_job *job, double norm, double largest) {
 #ifdef INDISEEK_DOUBLE
-    const double eps = DBL_EPSILON, tiny = DBL_MIN, huge = DBL_MAX;
+    const double eps = DBL_EPSILON, tiny = DBL_MIN;
 #else
-    const double eps = (double)FLT_EPSILON, tiny = (double)FLT_MIN, huge = (double)FLT_MAX;
+    const double eps = (double)FLT_EPSILON, tiny = (double)FLT_MIN;
 #endif
     const double terms = 2.0 * job->references->cols + 16;
-    double limit = 0.5 * (norm * norm - worst * job->unit * job->unit);
-    limit -= terms * eps * (norm + largest) * largest + eps * fabs(limit) + terms * tiny;
-    limit -= terms * DBL_EPSILON * (norm * norm + worst * job->unit * job->unit);
-    return (isk_scalar)(limit > -huge ? limit : -huge);
+    return terms * (eps * (norm + largest) * largest + DBL_EPSILON * (norm + largest) * (norm + largest) + tiny);
+}
+
+/* Score below which no reference of a tile can be among the k nearest. */
+static isk_scalar isk__knn_limit(const isk__knn_job *job, const isk__knn_query *query, double largest) {
+    const double margin = isk__knn_margin(job, query->norm, largest);
+    double worst, limit;
+    if (!query->exact) { return (isk_scalar)((double)query->least - margin); }
+    worst = query->distances[0] * job->unit * job->unit;
+    limit = 0.5 * (query->norm * query->norm - worst) - margin;
+    limit -= (2.0 * job->references->cols + 16) * DBL_EPSILON * worst;
+    return (isk_scalar)(limit > -1e30 ? limit : -1e30);
+}
+
+/* Measures a reference, and keeps it if it is among the k nearest. */
+static void isk__knn_measure(const isk__knn_job *job, isk__knn_query *query, int32_t index) {
+    const isk_scalar *y = isk__source_row(job->references, index);
+    double distance = isk__squared_distance(query->x, y, job->references->cols);
+    if (isk__knn_after(query->distances[0], query->indices[0], distance, index)) {
+        isk__knn_sift(query->distances, query->indices, job->k, distance, index);
+    }
+}
+
+static void isk__knn_measure_all(const isk__knn_job *job, isk__knn_query *query) {
+    int i;
+    for (i = 0; i < job->k; i++) {
+        query->distances[i] = HUGE_VAL;
+        query->indices[i] = INT32_MAX;
+    }
+    for (i = 0; i < query->count; i++) { isk__knn_measure(job, query, query->candidates[i]); }
+    query->exact = 1;
+}
+
+/* Brings the k largest lower bounds to the front.  Hoare 1961 (find). */
+static void isk__knn_select(isk_scalar *lower, int32_t *candidates, int count, int k) {
+    int first = 0, last = count - 1;
+    while (first < last) {
+        const isk_scalar pivot = lower[first + (last - first) / 2];
+        int i = first, j = last;
+        while (i <= j) {
+            while (lower[i] > pivot) { i++; }
+            while (pivot > lower[j]) { j--; }
+            if (i <= j) {
+                const isk_scalar bound = lower[i];
+                const int32_t candidate = candidates[i];
+                lower[i] = lower[j];
+                candidates[i++] = candidates[j];
+                lower[j] = bound;
+                candidates[j--] = candidate;
+            }
+        }
+        if (k - 1 <= j) {
+            last = j;
+        } else if (k - 1 >= i) {
+            first = i;
+        } else {
+            break;
+        }
+    }
+}
+
+/* Drops the candidates that cannot be among the k nearest any more; too many left: exact from here on. */
+static void isk__knn_prune(const isk__knn_job *job, isk__knn_query *query) {
+    int i, kept = job->k;
+    if (query->count <= job->k) { return; }
+    isk__knn_select(query->lower, query->candidates, query->count, job->k);
+    for (query->least = query->lower[0], i = 1; i < job->k; i++) {
+        query->least = query->lower[i] < query->least ? query->lower[i] : query->least;
+    }
+    for (i = job->k; i < query->count; i++) {
+        const double largest = job->largest[query->candidates[i] / ISK__KNN_TILE];
+        const double upper = (double)query->lower[i] + 2 * isk__knn_margin(job, query->norm, largest);
+        if (upper < (double)query->least) { continue; }
+        query->lower[kept] = query->lower[i];
+        query->candidates[kept++] = query->candidates[i];
+    }
+    query->count = kept;
+    if (kept > job->capacity - 32) { isk__knn_measure_all(job, query); }
 }
 
 /* Looks through the scores of one query with references first .. first+count-1. */
-static void isk__knn_scan(const isk__knn_job *job, int query, double norm, double largest, int first, int count,
-                          const isk_scalar *scores, double *distances, int32_t *indices) {
-    const isk_scalar *x = isk__source_row(job->queries, query);
-    const int d = job->references->cols;
-    isk_scalar limit = isk__knn_limit(job, norm, distances[0], largest);
+static void isk__knn_scan(const isk__knn_job *job, isk__knn_query *query, int first, int count,
+                          const isk_scalar *scores) {
+    const double largest = job->largest[first / ISK__KNN_TILE], margin = isk__knn_margin(job, query->norm, largest);
+    isk_scalar limit = isk__knn_limit(job, query, largest);
     int j = 0, t, end, hit;
-    while (j < count) {
+    for (; j < count; j = end) {
         end = j + 16 <= count ? j + 16 : count;
-        hit = 0;
-        if (end - j == 16) {
+        hit = end - j < 16;
+        if (!hit) {
             for (t = 0; t < 16; t++) { hit |= scores[j + t] >= limit; }
-        } else {
-            hit = 1;
         }
         for (t = j; hit && t < end; t++) {
-            int32_t index = (int32_t)(first + t);
-            double distance;
-            if (!(scores[t] >= limit) || (job->exclude_self && index == query)) { continue; }
-            distance = isk__squared_distance(x, isk__source_row(job->references, index), d);
-            if (!isk__knn_after(distances[0], indices[0], distance, index)) { continue; }
-            isk__knn_sift(distances, indices, job->k, distance, index);
-            limit = isk__knn_limit(job, norm, distances[0], largest);
+            const int32_t index = (int32_t)(first + t);
+            if (!(scores[t] >= limit) || (job->exclude_self && index == query->row)) { continue; }
+            if (query->exact) {
+                isk__knn_measure(job, query, index);
+            } else {
+                query->lower[query->count] = (isk_scalar)((double)scores[t] - margin);
+                query->candidates[query->count++] = index;
+                if (query->count < job->capacity) { continue; }
+                isk__knn_prune(job, query);
+            }
+            limit = isk__knn_limit(job, query, largest);
         }
-        j = end;
+    }
+}
+
+/* Measures what is left and sorts it: the last in order goes to the end. */
+static void isk__knn_finish(const isk__knn_job *job, isk__knn_query *query) {
+    int left;
+    if (!query->exact) {
+        isk__knn_prune(job, query);
+        isk__knn_measure_all(job, query);
+    }
+    for (left = job->k - 1; left > 0; left--) {
+        const double last = query->distances[left];
+        const int32_t last_index = query->indices[left];
+        query->distances[left] = query->distances[0];
+        query->indices[left] = query->indices[0];
+        isk__knn_sift(query->distances, query->indices, left, last, last_index);
+    }
+    if (job->indices) {
+        memcpy(job->indices + (ptrdiff_t)query->row * job->k, query->indices, (size_t)job->k * sizeof(int32_t));
+    }
+    if (job->distances) {
+        memcpy(job->distances + (ptrdiff_t)query->row * job->k, query->distances, (size_t)job->k * sizeof(double));
     }
 }
 
 static void isk__knn_item(void *argument, int item, int worker) {
     const isk__knn_job *job = (const isk__knn_job *)argument;
-    const int d = job->references->cols, k = job->k, first = item * ISK__KNN_QUERIES;
+    const int d = job->references->cols, first = item * ISK__KNN_QUERIES, rows = job->references->rows;
     const int count = job->queries->rows - first < ISK__KNN_QUERIES ? job->queries->rows - first : ISK__KNN_QUERIES;
-    isk_scalar *x = job->work + (size_t)worker * ISK__KNN_QUERIES * ((size_t)d + ISK__KNN_TILE);
-    isk_scalar *scores = x + (size_t)ISK__KNN_QUERIES * (size_t)d;
-    double *distances = job->work_distances + (size_t)worker * ISK__KNN_QUERIES * (size_t)k, norms[ISK__KNN_QUERIES];
-    int32_t *indices = job->work_indices + (size_t)worker * ISK__KNN_QUERIES * (size_t)k;
-    int i, j, tile, left;
+    const size_t k = (size_t)job->k, capacity = (size_t)job->capacity;
+    isk_scalar *x = job->work + (size_t)worker * job->work_size, *scores = x + (size_t)ISK__KNN_QUERIES * (size_t)d;
+    double *distances = job->work_distances + (size_t)worker * ISK__KNN_QUERIES * k;
+    int32_t *indices = job->work_indices + (size_t)worker * ISK__KNN_QUERIES * (k + capacity);
+    isk__knn_query queries[ISK__KNN_QUERIES];
+    int i, j, from, n;
     for (i = 0; i < count; i++) {
-        const isk_scalar *query = isk__source_row(job->queries, first + i);
+        isk__knn_query *query = &queries[i];
         double norm = 0;
+        query->row = first + i;
+        query->x = isk__source_row(job->queries, query->row);
         for (j = 0; j < d; j++) {
-            double value = ((double)query[j] - job->centre[j]) * job->unit;
+            double value = ((double)query->x[j] - job->centre[j]) * job->unit;
             norm += value * value;
             x[(ptrdiff_t)i * d + j] = (isk_scalar)value;
         }
-        norms[i] = sqrt(norm);
-        for (j = 0; j < k; j++) {
-            distances[(ptrdiff_t)i * k + j] = HUGE_VAL;
-            indices[(ptrdiff_t)i * k + j] = INT32_MAX;
-        }
+        query->norm = sqrt(norm);
+        query->count = query->exact = 0;
+        query->least = (isk_scalar)-1e30;
+        query->lower = scores + ISK__KNN_QUERIES * ISK__KNN_TILE + (size_t)i * capacity;
+        query->distances = distances + (size_t)i * k;
+        query->indices = indices + (size_t)i * (k + capacity);
+        query->candidates = query->indices + k;
     }
-    for (tile = 0; tile * ISK__KNN_TILE < job->references->rows; tile++) {
-        const int from = tile * ISK__KNN_TILE;
-        const int n = job->references->rows - from < ISK__KNN_TILE ? job->references->rows - from : ISK__KNN_TILE;
+    for (from = 0; from < rows; from += n) {
+        n = rows - from < ISK__KNN_TILE ? rows - from : ISK__KNN_TILE;
         isk__multiply(job->context, count, n, d, x, 0, job->tiles + (size_t)from * (size_t)d, scores, 0,
-                     job->half_norms + from);
-        for (i = 0; i < count; i++) {
-            isk__knn_scan(job, first + i, norms[i], job->largest[tile], from, n, scores + (ptrdiff_t)i * n,
-                          distances + (ptrdiff_t)i * k, indices + (ptrdiff_t)i * k);
-        }
+                      job->half_norms + from);
+        for (i = 0; i < count; i++) { isk__knn_scan(job, &queries[i], from, n, scores + (ptrdiff_t)i * n); }
     }
-    for (i = 0; i < count; i++) {
-        double *row = distances + (ptrdiff_t)i * k;
-        int32_t *row_indices = indices + (ptrdiff_t)i * k;
-        for (left = k - 1; left > 0; left--) {          /* heap sort: the last in order goes to the end */
-            double last = row[left];
-            int32_t last_index = row_indices[left];
-            row[left] = row[0];
-            row_indices[left] = row_indices[0];
-            isk__knn_sift(row, row_indices, left, last, last_index);
-        }
-        if (job->indices) {
-            memcpy(job->indices + (ptrdiff_t)(first + i) * k, row_indices, (size_t)k * sizeof(int32_t));
-        }
-        if (job->distances) { memcpy(job->distances + (ptrdiff_t)(first + i) * k, row, (size_t)k * sizeof(double)); }
-    }
+    for (i = 0; i < count; i++) { isk__knn_finish(job, &queries[i]); }
 }
 
 /* Indices are positions in the references' row list. */
@@ -12889,6 +15594,7 @@ static isk_status isk__knn(isk_context *context, const isk__source *queries, con
                            int exclude_self, int32_t *indices, double *distances) {
     isk__blocks blocks = isk__blocks_open(context);
     const size_t d = (size_t)references->cols, m = (size_t)references->rows, threads = (size_t)context->threads;
+    const size_t capacity = 2 * (size_t)k + 96, queries_at_once = threads * ISK__KNN_QUERIES;
     const int tiles = isk__blocks_of(references->rows, ISK__KNN_TILE);
     double *centre = isk__take_doubles(&blocks, d), *variance = isk__take_doubles(&blocks, d), unit;
     isk__knn_job job;
@@ -12896,6 +15602,7 @@ static isk_status isk__knn(isk_context *context, const isk__source *queries, con
     job.queries = queries;
     job.references = references;
     job.k = k;
+    job.capacity = capacity < INT_MAX ? (int)capacity : INT_MAX;
     job.exclude_self = exclude_self;
     job.centre = centre;
     job.indices = indices;
@@ -12903,9 +15610,10 @@ static isk_status isk__knn(isk_context *context, const isk__source *queries, con
     job.tiles = isk__take_scalars(&blocks, isk__mul(m, d));
     job.half_norms = isk__take_scalars(&blocks, m);
     job.largest = isk__take_doubles(&blocks, (size_t)tiles);
-    job.work = isk__take_scalars(&blocks, isk__mul(threads * ISK__KNN_QUERIES, d + ISK__KNN_TILE));
-    job.work_distances = isk__take_doubles(&blocks, isk__mul(threads * ISK__KNN_QUERIES, (size_t)k));
-    job.work_indices = isk__take_ints(&blocks, isk__mul(threads * ISK__KNN_QUERIES, (size_t)k));
+    job.work_size = isk__mul(ISK__KNN_QUERIES, d + ISK__KNN_TILE + (size_t)job.capacity);
+    job.work = isk__take_scalars(&blocks, isk__mul(threads, job.work_size));
+    job.work_distances = isk__take_doubles(&blocks, isk__mul(queries_at_once, (size_t)k));
+    job.work_indices = isk__take_ints(&blocks, isk__mul(queries_at_once, (size_t)k + (size_t)job.capacity));
     if (blocks.failed) { return isk__blocks_close(&blocks, isk__blocks_status(&blocks, "isk_knn")); }
     isk__moments(context, references, centre, variance);
     job.unit = isk__unit(references, centre);
@@ -13667,7 +16375,7 @@ static void isk__lbfgs_direction(isk__lbfgs *l) {
         at = (l->newest - p + ISK__LBFGS_PAIRS) % ISK__LBFGS_PAIRS;
         other = isk__dot(l->changes + (ptrdiff_t)at * l->count, l->direction, l->count) / l->products[at];
         for (i = 0; i < l->count; i++) {
-            l->direction[i] -= (share[at] + other) * l->steps[(ptrdiff_t)at * l->count + i];
+            l->direction[i] += (share[at] - other) * l->steps[(ptrdiff_t)at * l->count + i];
         }
     }
 }
@@ -13761,19 +16469,23 @@ static isk_status isk__probe_predict(const isk__probe *probe, const isk_probe_de
     return isk__blocks_close(&blocks, status);
 }
 
-/* Weights on the scale of x: u ((x - mean) scale) + b = (u scale) x + (b - u scale mean). */
+/* Weights on the scale of x: u ((x - mean) scale) + b = (u scale) x + (b - u scale mean); the intercepts' mean before
+   that is 0, as a common shift changes no probability. */
 static void isk__probe_weights(const isk__probe *probe, const isk_probe_desc *desc, const double *parameters,
                                const double *mean, const double *scale, const int32_t *label_of, int label_count) {
     const int d = probe->d, outputs = probe->outputs;
+    const double *bias = parameters + (ptrdiff_t)d * outputs;
+    double shift = 0;
     int c, j;
     for (c = 0; c < label_count; c++) {
         if (desc->weights) { memset(desc->weights + (ptrdiff_t)c * d, 0, (size_t)d * sizeof(double)); }
         if (desc->intercepts) { desc->intercepts[c] = -HUGE_VAL; }
     }
     if (outputs == 1 && desc->intercepts) { desc->intercepts[label_of[0]] = 0; }
+    for (c = 0; outputs > 1 && c < outputs; c++) { shift += bias[c] / outputs; }
     for (c = 0; c < outputs; c++) {
         const int32_t label = label_of[outputs == 1 ? 1 : c];
-        double intercept = parameters[(ptrdiff_t)d * outputs + c];
+        double intercept = bias[c] - shift;
         for (j = 0; j < d; j++) {
             double weight = parameters[(ptrdiff_t)j * outputs + c] * scale[j];
             intercept -= weight * mean[j];
@@ -14587,54 +17299,93 @@ static int isk__split_group_order(const void *a, const void *b) {
     return (x->first > y->first) - (x->first < y->first);
 }
 
-/* Each group in random order goes where it lowers most the sum over labels and parts of (rows - wanted)^2 / wanted. */
-static isk_status isk__split_groups(isk_context *context, const isk_split_desc *desc, const isk__split_row *rows,
-                                    const int32_t *label_of, int labels, isk__blocks *blocks) {
-    const int n = (int)desc->rows;
-    isk__split_group *groups = (isk__split_group *)isk__take(blocks, (size_t)n, sizeof *groups);
-    double *wanted = isk__take_doubles(blocks, isk__mul(3, (size_t)labels));
-    double *given = isk__take_doubles(blocks, isk__mul(3, (size_t)labels)), fraction[3];
-    isk__random random = isk__random_open(desc->seed, 1);
-    isk_status status = isk__blocks_status(blocks, "isk_split");
-    int count = 0, first, end, i, p, g, empty[3], empties = 0;
-    if (status != ISK_OK) { return status; }
-    fraction[ISK_TRAIN] = 1 - desc->validation - desc->test;
-    fraction[ISK_VALIDATION] = desc->validation;
-    fraction[ISK_TEST] = desc->test;
-    for (p = 0; p < 3; p++) { empties += empty[p] = fraction[p] > 0; }
-    for (i = 0; i < n; i++) {
-        for (p = 0; p < 3; p++) { wanted[p * labels + label_of[rows[i].row]] += fraction[p]; }
-    }
-    for (first = 0; first < n; first = end) {
-        for (end = first + 1; end < n && rows[first].group >= 0 && rows[end].group == rows[first].group;) { end++; }
-        groups[count].key = isk__random_word(&random);
-        groups[count].first = first;
-        groups[count++].end = end;
-    }
-    if (count < empties) {
-        return isk__fail(context, ISK_DATA, "%d group%s cannot fill %d parts; lower validation or test to 0", count,
-                         count == 1 ? "" : "s", empties);
-    }
-    qsort(groups, (size_t)count, sizeof *groups, isk__split_group_order);
-    for (g = 0; g < count; g++) {
-        int best = -1, from, to;
+/* What one way of dividing groups works on. */
+typedef struct isk__split_groups {
+    const isk__split_row *rows;
+    const int32_t *label_of;
+    int labels, count;
+    isk__split_group *groups;
+    double fraction[3];
+    double *wanted, *given;         /* [3, labels] rows */
+    uint8_t *part;                  /* [rows] */
+} isk__split_groups;
+
+/* Each group in random order goes where it lowers most the sum over labels and parts of (rows - wanted)^2 / wanted, and
+   that sum is returned.  At the end of the groups no part stays empty. */
+static double isk__split_try(isk__split_groups *split, isk__random *random) {
+    const int labels = split->labels;
+    int g, p, i, from, to, empty[3], empties = 0;
+    double sum = 0;
+    for (g = 0; g < split->count; g++) { split->groups[g].key = isk__random_word(random); }
+    qsort(split->groups, (size_t)split->count, sizeof *split->groups, isk__split_group_order);
+    for (p = 0; p < 3; p++) { empties += empty[p] = split->fraction[p] > 0; }
+    memset(split->given, 0, 3 * (size_t)labels * sizeof *split->given);
+    for (g = 0; g < split->count; g++) {
+        const isk__split_group group = split->groups[g];
+        int best = -1;
         double best_change = 0;
         for (p = 0; p < 3; p++) {
             double change = 0;
-            if (!(fraction[p] > 0) || (count - g == empties && !empty[p])) { continue; }
-            for (from = groups[g].first; from < groups[g].end; from = to) {
-                const int label = p * labels + label_of[rows[from].row];
-                for (to = from + 1; to < groups[g].end && rows[to].label == rows[from].label;) { to++; }
-                change += (to - from) * (to - from + 2 * (given[label] - wanted[label])) / wanted[label];
+            if (!(split->fraction[p] > 0) || (split->count - g == empties && !empty[p])) { continue; }
+            for (from = group.first; from < group.end; from = to) {
+                const int label = p * labels + split->label_of[split->rows[from].row];
+                const double wanted = split->wanted[label], ahead = 2 * (split->given[label] - wanted);
+                for (to = from + 1; to < group.end && split->rows[to].label == split->rows[from].label;) { to++; }
+                change += (to - from) * (to - from + ahead) / wanted;
             }
             if (best < 0 || change < best_change) { best = p; best_change = change; }
         }
         empties -= empty[best];
         empty[best] = 0;
-        for (i = groups[g].first; i < groups[g].end; i++) {
-            desc->part[rows[i].row] = (uint8_t)best;
-            given[best * labels + label_of[rows[i].row]] += 1;
+        sum += best_change;
+        for (i = group.first; i < group.end; i++) {
+            split->part[split->rows[i].row] = (uint8_t)best;
+            split->given[best * labels + split->label_of[split->rows[i].row]] += 1;
         }
+    }
+    return sum;
+}
+
+/* The most even of several random ways. */
+static isk_status isk__split_by_group(isk_context *context, const isk_split_desc *desc, const isk__split_row *rows,
+                                      const int32_t *label_of, int labels, isk__blocks *blocks) {
+    const int n = (int)desc->rows;
+    isk__split_groups split;
+    isk__random random = isk__random_open(desc->seed, 1);
+    double best = HUGE_VAL;
+    isk_status status;
+    int first, end, i, p, attempt, parts = 0;
+    split.rows = rows;
+    split.label_of = label_of;
+    split.labels = labels;
+    split.count = 0;
+    split.groups = (isk__split_group *)isk__take(blocks, (size_t)n, sizeof *split.groups);
+    split.wanted = isk__take_doubles(blocks, isk__mul(3, (size_t)labels));
+    split.given = isk__take_doubles(blocks, isk__mul(3, (size_t)labels));
+    split.part = (uint8_t *)isk__take(blocks, (size_t)n, 1);
+    split.fraction[ISK_TRAIN] = 1 - desc->validation - desc->test;
+    split.fraction[ISK_VALIDATION] = desc->validation;
+    split.fraction[ISK_TEST] = desc->test;
+    status = isk__blocks_status(blocks, "isk_split");
+    if (status != ISK_OK) { return status; }
+    for (p = 0; p < 3; p++) {
+        parts += split.fraction[p] > 0;
+        for (i = 0; i < n; i++) { split.wanted[p * labels + label_of[rows[i].row]] += split.fraction[p]; }
+    }
+    for (first = 0; first < n; first = end) {
+        for (end = first + 1; end < n && rows[first].group >= 0 && rows[end].group == rows[first].group;) { end++; }
+        split.groups[split.count].first = first;
+        split.groups[split.count++].end = end;
+    }
+    if (split.count < parts) {
+        return isk__fail(context, ISK_DATA, "%d group%s cannot fill %d parts; lower validation or test to 0",
+                         split.count, split.count == 1 ? "" : "s", parts);
+    }
+    for (attempt = 0; attempt < 8; attempt++) {
+        double sum = isk__split_try(&split, &random);
+        if (!(sum < best)) { continue; }
+        best = sum;
+        memcpy(desc->part, split.part, (size_t)n);
     }
     return ISK_OK;
 }
@@ -14666,7 +17417,7 @@ static isk_status isk__split_all(isk_context *context, const isk_split_desc *des
         }
         for (i = 0; i < n; i++) { rows[i].group = desc->groups[rows[i].row] < 0 ? -1 : desc->groups[rows[i].row]; }
         qsort(rows, n, sizeof *rows, isk__split_order);
-        status = isk__split_groups(context, desc, rows, label_of, labels, blocks);
+        status = isk__split_by_group(context, desc, rows, label_of, labels, blocks);
     }
     for (i = 0; status == ISK_OK && i < n; i++) { count[desc->part[i]]++; }
     if (status == ISK_OK &&
@@ -14856,34 +17607,38 @@ static isk_status isk__read(isk_context *context, const isk_reader *reader, uint
     return status;
 }
 
-/* Checks that the input has exactly `due` (> 0) bytes, before anything of that size is allocated. */
+/* Checks that the input has at least `due` (> 0) bytes, before anything of that size is allocated. */
+static isk_status isk__check_reach(isk_context *context, const isk_reader *reader, uint64_t due) {
+    const char *name = isk__file_name(reader->name);
+    char byte;
+    size_t last;
+    isk_status status;
+    if (reader->size >= due && reader->size != ISK_SIZE_UNKNOWN) { return ISK_OK; }
+    if (reader->size < due) {
+        return isk__fail(context, ISK_DATA, "%s: its header asks for %llu bytes, but it has %llu; it is cut off", name,
+                         (isk__wide)due, (isk__wide)reader->size);
+    }
+    status = isk__read_some(context, reader, due - 1, &byte, 1, &last);
+    if (status != ISK_OK || last) { return status; }
+    return isk__fail(context, ISK_DATA, "%s: its header asks for %llu bytes, but it has fewer; it is cut off", name,
+                     (isk__wide)due);
+}
+
+/* Checks that it has exactly that many. */
 static isk_status isk__check_size(isk_context *context, const isk_reader *reader, uint64_t due) {
     const char *name = isk__file_name(reader->name);
-    if (reader->size == ISK_SIZE_UNKNOWN) {
-        char byte;
-        size_t last, beyond;
-        isk_status status = isk__read_some(context, reader, due - 1, &byte, 1, &last);
-        if (status == ISK_OK) { status = isk__read_some(context, reader, due, &byte, 1, &beyond); }
-        if (status != ISK_OK) { return status; }
-        if (!last) {
-            return isk__fail(context, ISK_DATA, "%s: its header asks for %llu bytes, but it has fewer; it is cut off",
-                             name, (isk__wide)due);
-        }
-        if (beyond) {
-            return isk__fail(context, ISK_DATA, "%s: its last value ends at offset %llu, but more bytes follow", name,
-                             (isk__wide)due);
-        }
-        return ISK_OK;
-    }
-    if (reader->size < due) {
-        return isk__fail(context, ISK_DATA, "%s: its header asks for %llu bytes, but it has %llu; it is cut off",
-                         name, (isk__wide)due, (isk__wide)reader->size);
-    }
-    if (reader->size > due) {
+    char byte;
+    size_t beyond;
+    isk_status status = isk__check_reach(context, reader, due);
+    if (status != ISK_OK || reader->size == due) { return status; }
+    if (reader->size != ISK_SIZE_UNKNOWN) {
         return isk__fail(context, ISK_DATA, "%s: its last value ends at offset %llu, but it has %llu bytes", name,
                          (isk__wide)due, (isk__wide)reader->size);
     }
-    return ISK_OK;
+    status = isk__read_some(context, reader, due, &byte, 1, &beyond);
+    if (status != ISK_OK || !beyond) { return status; }
+    return isk__fail(context, ISK_DATA, "%s: its last value ends at offset %llu, but more bytes follow", name,
+                     (isk__wide)due);
 }
 
 INDISEEK_API void isk_free(isk_context *context, const void *block) { isk__release(context, (void *)block); }
@@ -14984,79 +17739,6 @@ INDISEEK_API isk_status isk_write_file(isk_context *context, const char *path, c
 }
 
 /* ---- numbers from text ---- */
-
-static int isk__is_digit(char c) { return c >= '0' && c <= '9'; }
-
-/* The significant digits of a number as one integer and a power of ten, read by strtod: without a decimal point the
-   locale does not matter.  More than 780 digits cannot change the rounding but for being nonzero. */
-static double isk__number_exactly(const char *text, size_t length, int64_t exponent) {
-    char digits[840];
-    size_t i, used = 0;
-    int64_t dropped = 0;
-    int beyond = 0;
-    for (i = 0; i < length; i++) {
-        if (!isk__is_digit(text[i]) || (used == 0 && text[i] == '0')) { continue; }
-        if (used < 780) {
-            digits[used++] = text[i];
-        } else {
-            dropped++;
-            beyond |= text[i] != '0';
-        }
-    }
-    if (beyond) { digits[used++] = '1'; }
-    exponent += dropped - beyond;
-    if (exponent > 9999) { exponent = 9999; }
-    if (exponent < -9999) { exponent = -9999; }
-    snprintf(digits + used, sizeof digits - used, "e%d", (int)exponent);
-    return strtod(digits, NULL);
-}
-
-INDISEEK_API size_t isk_parse_number(const char *text, size_t length, double *value) {
-    static const double tens[] = { 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
-                                   1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
-    size_t at = 0, first, end;
-    uint64_t mantissa = 0;
-    int64_t fraction = 0, exponent = 0;     /* digits after the point; what stands after e */
-    int negative, point = 0, digits = 0, significant = 0;
-    double result;
-    negative = length > 0 && text[0] == '-';
-    if (length > 0 && (text[0] == '-' || text[0] == '+')) { at = 1; }
-    for (first = at; at < length; at++) {
-        if (text[at] == '.' && !point) { point = 1; continue; }
-        if (!isk__is_digit(text[at])) { break; }
-        digits = 1;
-        fraction += point;
-        if (mantissa != 0 || text[at] != '0') { significant++; }
-        if (significant <= 19) { mantissa = mantissa * 10 + (uint64_t)(text[at] - '0'); }
-        if (significant > 1000) { significant = 1000; }         /* it only has to stay large */
-    }
-    if (!digits) { return 0; }
-    end = at;
-    if (at < length && (text[at] == 'e' || text[at] == 'E')) {
-        size_t mark = at + 1;
-        int minus = mark < length && text[mark] == '-';
-        if (mark < length && (text[mark] == '-' || text[mark] == '+')) { mark++; }
-        if (mark < length && isk__is_digit(text[mark])) {
-            for (; mark < length && isk__is_digit(text[mark]); mark++) {
-                if (exponent < INT64_C(100000000000000000)) { exponent = exponent * 10 + (text[mark] - '0'); }
-            }
-            at = mark;
-            if (minus) { exponent = -exponent; }
-        }
-    }
-    exponent -= fraction;
-    if (mantissa == 0) {
-        result = 0;
-    } else if (FLT_EVAL_METHOD == 0 && significant <= 19 && mantissa <= (UINT64_C(1) << 53) && exponent >= -22 &&
-               exponent <= 22) {
-        result = (double)mantissa;      /* both factors are exact, so one operation rounds correctly (Clinger 1990) */
-        result = exponent < 0 ? result / tens[-exponent] : result * tens[exponent];
-    } else {
-        result = isk__number_exactly(text + first, end - first, exponent);
-    }
-    *value = negative ? -result : result;
-    return at;
-}
 
 /* ---- JSON: a cursor over a text, strict ---- */
 
@@ -16056,7 +18738,6 @@ static isk_status isk__safetensors_parse(isk_safetensors *file) {
     uint64_t length;
     isk__json json;
     isk_status status = isk__read(context, &file->reader, 0, prefix, 8);
-    char last;
     if (status != ISK_OK) { return status; }
     length = isk__bits64(prefix, 0);
     if (length < 2 || length > ISK__SAFETENSORS_HEADER) {
@@ -16064,7 +18745,7 @@ static isk_status isk__safetensors_parse(isk_safetensors *file) {
                          "bytes (2 to %d are allowed)", isk__file_name(file->reader.name), (isk__wide)length,
                          ISK__SAFETENSORS_HEADER);
     }
-    status = isk__read(context, &file->reader, 8 + length - 1, &last, 1);       /* it exists before it is allocated */
+    status = isk__check_reach(context, &file->reader, 8 + length);
     if (status != ISK_OK) { return status; }
     file->header = (char *)isk__allocate(context, (size_t)length, 1);
     file->store = (char *)isk__allocate(context, (size_t)length, 1);

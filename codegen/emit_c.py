@@ -5,6 +5,7 @@ loop over the columns for each sum or maximum of the row, one for each sum over 
 
 - A sum over the columns of a row first writes its terms to a row of workspace, then adds them up in isk__sum(), whose order
   depends on the number of columns only. So the loops vectorise although float addition may not be reordered.
+- where() is a call, so that both branches are computed first: a load under a condition keeps gcc from using vectors.
 - What costs much and is used by several loops of a row is computed once, into a row of workspace.
 - Each gradient has a loop of its own, skipped where its pointer is NULL. Two inputs may thus share one gradient buffer, as
   they do in mul(x, x): gradients are stored in the order of the inputs.
@@ -20,7 +21,7 @@ C = Language("isk_scalar", {
     "exp": "isk__exp({})", "log": "isk__ln({})", "tanh": "isk__tanh({})", "sigmoid": "isk__sigmoid({})",
     "softplus": "isk__softplus({})", "erf": "isk__erf({})", "sqrt": "isk__sqrt({})", "rsqrt": "isk__rsqrt({})",
     "sign": "isk__sign({})", "absolute": "isk__absolute({})", "relu": "isk__relu({})",
-    "maximum": "isk__maximum({}, {})", "minimum": "isk__minimum({}, {})"}, "(isk_scalar)%s")
+    "where": "isk__where({}, {}, {})", "maximum": "isk__maximum({}, {})", "minimum": "isk__minimum({}, {})"}, "(isk_scalar)%s", "ISK__LOWEST", 118)
 
 TAKEN = ("l", "i", "j", "rows", "cols", "y", "g", "double", "int", "float", "const")
 EACH_ROW = "for (int i = 0; i < rows; i++)"
@@ -65,13 +66,10 @@ class Loops:
         sums = [n for n in topological([r.node for r in self.roots]) if is_col_reduction(n)]
         for node in sorted(sums, key=lambda n: self.position[id(n)]):
             self._need(node, None)
-        self.e_stage = max([self.position[id(r.node)][0] for r in self.roots if r.kind == "e"], default=0)
-        for root in self.roots:
-            stage, level = self.position[id(root.node)]
-            if root.kind == "e": self._need(root.node, ("row", self.e_stage))
-            elif root.kind == "r": self._need(root.node, ("row", stage))
-            elif root.kind == "c": self._need(root.node, ("col", stage, level))
-            else: self._need(root.node, None)
+        for root in self.roots:                        # roots of one kind are stored together, in the order of the inputs
+            root.place = max(self.position[id(r.node)] for r in self.roots if r.kind == root.kind)
+            place = {"e": ("row", root.place[0]), "r": ("row", root.place[0]), "c": ("col",) + root.place, "s": None}
+            self._need(root.node, place[root.kind])
 
     def _put(self, table, key, node):
         if node not in table.setdefault(key, []):
@@ -118,8 +116,8 @@ class Loops:
                 extent = node.value in ("rows", "cols")
                 self.top.call(node, "(isk_scalar)" + node.value if extent else node.value + ("[j]" if node.kind == "c" else ""))
         places = list(self.scalars) + list(self.columns) + list(self.inner_sums)
-        places += [self.position[id(r.node)] for r in self.roots if r.kind in "cs"]
-        last = max([p[0] for p in places] + list(self.row_leaves) + [self.e_stage])
+        places += [r.place for r in self.roots if r.kind in "cs"]
+        last = max([p[0] for p in places] + list(self.row_leaves) + [r.place[0] for r in self.roots])
         for stage in range(last + 1):
             levels = [p[1] for p in places if p[0] == stage]
             for level in range(max(levels, default=-1) + 1):
@@ -200,7 +198,7 @@ class Loops:
         for node in wanted:
             if node in readers: top.define(node)
         for root in self.roots:
-            if root.kind == "s" and self.position[id(root.node)] == here:
+            if root.kind == "s" and root.place == here:
                 if root.index is None: top.line("*l->out = %s;" % top.text(root.node))
                 else: top.line("%sisk__put(%s, add_%s, %s);" % (self._test(root), root.pointer, root.name, top.text(root.node)))
         kept = self.columns.get(here, [])
@@ -221,7 +219,7 @@ class Loops:
             self._loop(top, EACH_COL, body, node.args)
             self._fold(top, node, terms)
         for root in self.roots:
-            if root.kind == "c" and self.position[id(root.node)] == here:
+            if root.kind == "c" and root.place == here:
                 self._guarded([root], top, lambda s, root=root: self._column_output(root, s))
 
     def _column_output(self, root, scope):
@@ -243,8 +241,8 @@ class Loops:
 
     def _emit_rows(self, stage):
         col_sums = self.col_sums.get(stage, [])
-        e_roots = [r for r in self.roots if r.kind == "e" and stage == self.e_stage]
-        r_roots = [r for r in self.roots if r.kind == "r" and self.position[id(r.node)][0] == stage]
+        e_roots = [r for r in self.roots if r.kind == "e" and r.place[0] == stage]
+        r_roots = [r for r in self.roots if r.kind == "r" and r.place[0] == stage]
         if not (col_sums or e_roots or r_roots): return
         top = self.top
         for node in col_sums:

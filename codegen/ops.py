@@ -115,7 +115,7 @@ def variance_over_rows(x, mean, w):
 def inverse_deviation(variance, eps): return let("scale", rsqrt(variance + eps))
 
 
-def variance_in_row(x, mean): return let("variance", row_mean(square(x - stop(mean))))
+def variance_in_row(x, mean): return let("variance", row_sum(square(x - stop(mean))) / col_count())
 
 
 def shifted(x, w, largest):

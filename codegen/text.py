@@ -16,7 +16,6 @@ OPERATORS = {
     "neg": ("-{}", 6, (7,)),
 }
 ATOM = 9
-WIDTH = 118
 WIDEST_PART = 84                       # a longer expression is broken up by naming its longest argument
 
 
@@ -25,14 +24,14 @@ def is_single(value):
 
 
 class Language:
-    """How a target spells a scalar type, numbers, and the functions of expr.PRIMITIVES."""
+    """How a target spells a scalar type, numbers, and the functions of expr.PRIMITIVES; and how wide its lines may be."""
 
-    def __init__(self, scalar, functions, wide_number):
-        self.scalar, self.functions, self.wide_number = scalar, functions, wide_number
+    def __init__(self, scalar, functions, wide_number, lowest, width):
+        self.scalar, self.functions, self.wide_number, self.lowest, self.width = scalar, functions, wide_number, lowest, width
 
     def number(self, value):
         if value == LOWEST:
-            return "ISK__LOWEST"
+            return self.lowest
         if value == int(value) and abs(value) < 1e6:
             return "%d" % value
         text = repr(value)
@@ -67,8 +66,8 @@ class Scope:
     def line(self, text):
         """One statement; a wide one goes on in a next line, before an operator."""
         indent = self.indent
-        while len(indent) + len(text) > WIDTH:
-            at = max(text.rfind(" %s " % operator, 0, WIDTH - len(indent)) for operator in "+-*/?:")
+        while len(indent) + len(text) > self.language.width:
+            at = max(text.rfind(" %s " % operator, 0, self.language.width - len(indent)) for operator in "+-*/?:")
             self.lines.append(indent + text[:at])
             text, indent = text[at + 1:], self.indent + "    "
         self.lines.append(indent + text)
@@ -128,12 +127,12 @@ class Scope:
         if node.op == "leaf":
             raise KeyError("%s is not at hand" % node.value)
         while True:
-            if node.op in OPERATORS:
-                form, own, bindings = OPERATORS[node.op]
-            else:
+            if node.op in self.language.functions:
                 form, own, bindings = self.language.functions[node.op], ATOM, (0,) * len(node.args)
+            else:
+                form, own, bindings = OPERATORS[node.op]
             args = [self.text(a, b) for a, b in zip(node.args, bindings)]
-            if node.op == "where":         # two whole numbers would make an int of it
+            if node.op == "where" and own < ATOM:          # two whole numbers would make an int of it
                 args[1:] = [a + ".0f" if b.op == "constant" and a.lstrip("-").isdigit() else a for a, b in zip(args[1:], node.args[1:])]
             text = form.format(*args)
             breakable = [(len(t), a) for t, a in zip(args, node.args)

@@ -9,7 +9,7 @@ from expr import ExpressionError, evaluate, leaf
 
 SPECIAL = (0.0, 1e-30, -1e-30, 90.0, -90.0, 1e4, -1e4)       # value and gradient stay finite in float here
 POSITIVE = ("variance",)                                     # inputs of these names are positive
-SHAPES = ((1, 1), (1, 9), (5, 3), (3, 11))
+SHAPES = ((1, 1), (1, 9), (5, 3), (6, 11))
 WITHOUT, SOME_ABSENT, ALL_ABSENT = 0, 1, 2                   # row weights of a case
 
 
@@ -129,7 +129,7 @@ typedef struct op_case {
 """
 
 
-def header(ops):
+def header(ops, kernel_names):
     """Text of tests/op_vectors.h."""
     cases, numbers, seed = [], [], 1
     for op in ops:
@@ -153,4 +153,6 @@ def header(ops):
         line += " " + number + ","
     lines.append(line)
     return (HEAD + "static const op_case op_cases[] = {\n" + "\n".join(cases) + "\n};\n\n"
-            + "static const double op_expected[] = {\n" + "\n".join(lines) + "\n};\n")
+            + "static const double op_expected[] = {\n" + "\n".join(lines) + "\n};\n\n"
+            + "/* Every kernel of kernels/. */\n#define OP_KERNELS(X) \\\n"
+            + " \\\n".join("    X(%s)" % name for name in kernel_names) + "\n")

@@ -11,15 +11,19 @@ What the tiles use (isk__avx2_load, isk__avx512_fma, ...) is hand-written just a
 # AVX2 has 16 registers, AVX-512 has 32: accumulators, one row of B and one element of A must fit.
 SETS = {
     "plain": ("", {1: (4, 1), 2: (4, 1), 3: (3, 1)}),
-    "avx2": ("ISK__TARGET_AVX2 ", {1: (8, 2, 1), 2: (6, 2, 1), 3: (4, 2, 1)}),
-    "avx512": ("ISK__TARGET_AVX512 ", {1: (16, 8, 4, 1), 2: (8, 4, 2, 1), 3: (8, 4, 2, 1), 4: (2, 1)}),
+    "avx2": ("ISK__TARGET_AVX2 ", {1: (8, 1), 2: (6, 2, 1), 3: (4, 2, 1)}),
+    "avx512": ("ISK__TARGET_AVX512 ", {1: (16, 4, 1), 2: (8, 4, 2, 1), 3: (8, 4, 2, 1), 4: (2, 1)}),
 }
 
 WIDTHS = {"avx2": 8, "avx512": 16}       # scalars in a vector; of "plain" only the compiler knows
 
 # Tiles of AVX-512 whose last vector has at most 4 columns: those of four rows share one register, a quad, so that a matrix of
 # 100 columns costs 6.25 registers a row and not 7.
-QUADS = {2: (8, 4), 3: (8, 4), 4: (8, 4)}
+QUADS = {3: (8,), 4: (8, 4)}
+
+
+# Tiles that are never at the last columns: there is no register left for the mask.
+WHOLE = [("avx2", 3)]
 
 
 def wrap(statements: list, indent: str) -> list:
@@ -36,6 +40,7 @@ def wrap(statements: list, indent: str) -> list:
 def tile(name: str, attribute: str, rows: int, vectors: int, quad: bool = False) -> list:
     """One function: the tile of `rows` x `vectors`, whose last vector holds t->tail columns."""
     kind, last = f"isk__{name}", vectors - 1
+    last += (name, vectors) in WHOLE                    # none of them is partial
     groups = range(0, rows, 4) if quad else []
     whole = vectors - 1 if quad else vectors            # vectors with an accumulator in each row
 
@@ -75,12 +80,14 @@ def tile(name: str, attribute: str, rows: int, vectors: int, quad: bool = False)
     text += ["    const ptrdiff_t a_col = t->a_col, b_row = t->b_row;"]
     text += ["    const ptrdiff_t a_row = t->a_row, mask_row = t->mask_row;", "    ptrdiff_t c_row = t->c_row;"] if rows > 1 else []
     text += ["    const isk_scalar *a = t->a, *b = t->b, *mask = t->mask;", "    isk_scalar *c = t->c;"]
-    text += [f"    const {kind}_tail tail = {kind}_tail_of(t->tail);"]
+    text += [f"    const {kind}_tail tail = {kind}_tail_of(t->tail);"] if last < vectors else []
     text += [f"    const {kind} zero = {kind}_set1(0);"]
     text += [f"    {kind} x, {'y, ' * quad}" + ", ".join(f"b{v}" for v in range(vectors)) + ";"]
     for r in range(rows):
         text += [f"    {kind} " + ", ".join(sum_over(r, lambda acc, r, v: f"{acc} = zero")) + ";"] if sum_over(r, lambda *_: "") else []
+    text += [f"    {kind}_tail row1 = 0xF0, row2 = 0xF00, row3 = 0xF000;"] if quad else []
     text += ["    int p;", ""]
+    text += ["    ISK__FORGET(row1); ISK__FORGET(row2); ISK__FORGET(row3);"] if quad else []
     text += ["    if (t->accumulate) {"] + each(lambda acc, r, v: f"{acc} = {load('c', 'c_row', r, v)};", " " * 8) + ["    }"]
     bases = ["a"] if rows <= 8 else [f"a{r}" for r in range(0, rows, 4)]
     text += [f"    const isk_scalar *a{r} = a + {r} * a_row;" for r in range(0, rows, 4)] if rows > 8 else []
@@ -92,8 +99,10 @@ def tile(name: str, attribute: str, rows: int, vectors: int, quad: bool = False)
         line = [f"x = {kind}_set1({element});"]
         line += [f"acc{r}_{v} = {kind}_fma(x, b{v}, acc{r}_{v});" for v in range(whole)]
         if quad:
-            line += ["y = x;" if r % 4 == 0 else f"y = {kind}_mix(y, x, {r % 4});"]
+            line += ["y = x;" if r % 4 == 0 else f"y = {kind}_select(row{r % 4}, x, y);"]
             line += [f"quad{r - 3} = {kind}_fma(y, b{last}, quad{r - 3});"] if r % 4 == 3 else []
+        if (name, vectors) in WHOLE and r < rows - 1:
+            line += [f"ISK__AFTER(a, acc{r}_{v});" for v in range(whole)]
         text += wrap(line, " " * 8)
     text += ["    }"] + (["    ISK__FORGET(c); ISK__FORGET(c_row);"] if rows > 1 else []) + ["    if (t->bias != NULL) {"]
     text += wrap([f"b{v} = {load_row('t->bias', v)};" for v in range(vectors)], " " * 8)

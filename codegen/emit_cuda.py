@@ -1,0 +1,294 @@
+"""CUDA text: for each op and direction a few kernels, launched one after the other.
+
+Every kernel is barrier-free and without atomics, so its bits do not change from run to run, and it can be run on a CPU.
+A kernel has one of four grids, named by a letter as the operands are; blockIdx.y is the model in all of them:
+
+    e   a thread for each element      r   for each row      c   for each column      s   one thread for each model
+
+What one kernel finds and a later one reads lies in the workspace of the model: 16 scalars, then arrays of `cols`, then
+arrays of `rows`. An op without reductions is one kernel of grid e; softmax is "re": each row's maximum and sum, then elements.
+A thread that sums goes through its row or column in order.
+"""
+
+from emit_c import roots_of
+from expr import is_constant, topological
+from plan import has_reduction, has_row_reduction, is_col_reduction, is_row_reduction, positions
+from text import Language, Names, Scope
+
+CUDA = Language("float", {
+    "exp": "expf({})", "log": "logf({})", "tanh": "tanhf({})", "sigmoid": "dev_sigmoid({})", "softplus": "dev_softplus({})",
+    "erf": "erff({})", "sqrt": "dev_sqrt({})", "rsqrt": "dev_rsqrt({})", "sign": "dev_sign({})", "absolute": "fabsf({})",
+    "relu": "dev_relu({})", "maximum": "dev_maximum({}, {})", "minimum": "dev_minimum({}, {})"}, "%sf", "ISK_LOWEST", 108)
+
+SCALARS = 16                           # floats at the start of the workspace
+
+PRELUDE = """\
+/* Shared by all modules of kernels. It includes nothing: NVRTC's builtins suffice. */
+#ifndef ISK_PRELUDE
+#define ISK_PRELUDE
+
+#ifndef ISK_KERNEL
+    #define ISK_KERNEL extern "C" __global__ void __launch_bounds__(256)
+    #define ISK_INLINE static __device__ __forceinline__
+#endif
+#define ISK_LOWEST -3.0e38f
+
+/* The host's isk__kernel_call, field by field. */
+typedef struct isk_operand {
+    float *data;
+    long long model;                /* elements from one model to the next; 0 where all models share it */
+    int stride, unused;             /* elements from one row to the next */
+} isk_operand;
+
+typedef struct isk_call {
+    isk_operand in[6], grad_in[6], out, grad, work;
+    const int *live;                /* NULL, or for each model whether it is still trained */
+    int rows, cols;
+    unsigned accumulate;            /* bit i: add to grad_in[i], else overwrite it */
+    int unused;
+    float attributes[4];
+} isk_call;
+
+ISK_INLINE float *dev_at(isk_operand o, int model, int i, int j) {
+    return o.data + model * o.model + (long long)i * o.stride + j;
+}
+ISK_INLINE float dev_weight(isk_operand o, int model, int i) { return o.data ? *dev_at(o, model, i, 0) : 1.0f; }
+ISK_INLINE void dev_put(float *to, unsigned add, float value) { *to = (add ? *to : 0.0f) + value; }
+ISK_INLINE float dev_maximum(float a, float b) { return a < b ? b : a; }
+ISK_INLINE float dev_minimum(float a, float b) { return b < a ? b : a; }
+ISK_INLINE float dev_relu(float x) { return x < 0 ? 0.0f : x; }
+ISK_INLINE float dev_sign(float x) { return (float)((0 < x) - (x < 0)); }
+ISK_INLINE float dev_sqrt(float x) { return x <= 0 ? 0.0f : sqrtf(x); }
+ISK_INLINE float dev_rsqrt(float x) { return 1.0f / sqrtf(x); }
+ISK_INLINE float dev_sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }
+ISK_INLINE float dev_softplus(float x) { return dev_relu(x) + log1pf(expf(-fabsf(x))); }
+
+/* First line of a kernel: its index, and out with threads beyond the matrix and models that rest. */
+#define ISK_THREAD \\
+    const int model = (int)blockIdx.y; \\
+    const unsigned index = blockIdx.x * blockDim.x + threadIdx.x
+#define ISK_REST call.live && !call.live[model]
+#define ISK_EACH_ELEMENT \\
+    ISK_THREAD; \\
+    const int i = (int)(index / (unsigned)call.cols), j = (int)(index % (unsigned)call.cols); \\
+    if (i >= call.rows || (ISK_REST)) return
+#define ISK_EACH_ROW ISK_THREAD; const int i = (int)index; if (i >= call.rows || (ISK_REST)) return
+#define ISK_EACH_COLUMN ISK_THREAD; const int j = (int)index; if (j >= call.cols || (ISK_REST)) return
+#define ISK_ONCE ISK_THREAD; if (index > 0 || (ISK_REST)) return
+
+#endif
+"""
+
+HEADS = {"e": "ISK_EACH_ELEMENT;", "r": "ISK_EACH_ROW;", "c": "ISK_EACH_COLUMN;", "s": "ISK_ONCE;"}
+
+
+class Kernels:
+    """The kernels of one op in one direction. A step is (stage, part, level), in the order of launches; part 0 finds s values,
+    1 c values, 2 r values; outputs of kind e come last."""
+
+    LAST = (10 ** 6, 3, 0)
+
+    def __init__(self, op, direction):
+        self.op, self.direction = op, direction
+        self.roots = roots_of(op, direction)
+        self.position = positions([r.node for r in self.roots])
+        self.seen, self.order = set(), []
+        self.wanted = {}               # step: nodes that it stores into the workspace
+        self.reductions = {}           # step: reductions that it computes
+        self.outputs = {}              # step: roots that it stores
+        self._collect()
+        self.slots = self._assign()
+        self.texts = [self._kernel(number, step) for number, step in enumerate(self.steps)]
+        self.grids = "".join(self._grid(step) for step in self.steps)
+
+    # ---- what is computed in which kernel ----
+
+    def _home(self, node):
+        """The step that finds the node, None where any kernel computes it from what it reads."""
+        stage, level = self.position[id(node)]
+        if node.op in ("less", "equal"): return None
+        if node.kind == "s": return (stage, 0, level) if has_reduction(node) else None
+        if node.kind == "c": return (stage, 1, level) if has_reduction(node) else None
+        if node.kind == "r": return (stage, 2, 0) if has_row_reduction(node) else None
+        return None
+
+    def _collect(self):
+        sums = [n for n in topological([r.node for r in self.roots]) if is_col_reduction(n)]
+        for node in sorted(sums, key=lambda n: self.position[id(n)]): self._need(node, self._home(node))
+        for root in self.roots:
+            stage, level = max(self.position[id(r.node)] for r in self.roots if r.kind == root.kind)
+            step = {"e": self.LAST, "r": (stage, 2, 0), "c": (stage, 1, level), "s": (stage, 0, level)}[root.kind]
+            self.outputs.setdefault(step, []).append(root)
+            self._need(root.node, step)
+        self.steps = sorted(set(self.wanted) | set(self.outputs))
+
+    def _need(self, node, step):
+        if (id(node), step) in self.seen or is_constant(node) or node.op == "leaf": return
+        self.seen.add((id(node), step))
+        home = self._home(node)
+        if home is not None and home != step:
+            rows_again = step[1] == 2 and home[1] == 2 and (id(node), home) not in self.seen
+            if not rows_again:                             # a sum of a row that only a later row kernel reads is made there
+                if node not in self.wanted.setdefault(home, []): self.wanted[home].append(node)
+                self._need(node, home)
+                return
+        if is_row_reduction(node) or is_col_reduction(node):
+            self.reductions.setdefault(step, []).append(node)
+        for argument in node.args: self._need(argument, step)
+
+    def _assign(self):
+        """{id(node): (kind, number)} of what is stored."""
+        slots, count = {}, {"s": 0, "c": 0, "r": 0}
+        for step in sorted(self.wanted):
+            for node in sorted(self.wanted[step], key=lambda n: n.order):
+                slots[id(node)] = (node.kind, count[node.kind])
+                count[node.kind] += 1
+        if count["s"] > SCALARS: raise ValueError("%s: more than %d scalars" % (self.op.name, SCALARS))
+        self.count = count
+        return slots
+
+    def _grid(self, step): return "scre"[step[1]]
+
+    def _slot(self, node):
+        kind, number = self.slots[id(node)]
+        if kind == "s": return "work[%d]" % number
+        parts = [str(SCALARS)]
+        columns = self.count["c"] if kind == "r" else number
+        if columns: parts.append("call.cols" if columns == 1 else "%d * call.cols" % columns)
+        if kind == "r" and number: parts.append("call.rows" if number == 1 else "%d * call.rows" % number)
+        return "work[%s]" % " + ".join(parts + ["i" if kind == "r" else "j"])
+
+    # ---- text ----
+
+    def _kernel(self, number, step):
+        op, grid = self.op, self._grid(step)
+        taken = ("call", "model", "index", "work", "i", "j", "y", "g") + tuple(n for n, _ in op.inputs + op.attributes)
+        names = Names(taken)
+        top = Scope(CUDA, names, "    ")
+        self.step = step
+        self._read(top, [r.node for r in self.outputs.get(step, [])] + self.wanted.get(step, []), grid)
+        here = sorted(self.reductions.get(step, []), key=lambda n: n.order)
+        while here:                                        # reductions that need no other of this kernel share one loop
+            group = [n for n in here if not any(other in self._inside(n.args) for other in here)]
+            axis = "i" if is_col_reduction(group[0]) else "j"
+            group = [n for n in group if is_col_reduction(n) == (axis == "i")]
+            here = [n for n in here if n not in group]
+            self._loop(top, group, axis, grid)
+        stored = sorted(self.wanted.get(step, []), key=lambda n: n.order)
+        outputs = self.outputs.get(step, [])
+        self._prepare(top, [r.node for r in outputs] + stored)
+        for node in stored:
+            top.line("%s = %s;" % (self._slot(node), top.text(node)))
+        for root in outputs: self._store(top, root)
+        body = "\n".join(top.lines)
+        lines = ["ISK_KERNEL isk_%s_%s_%d(const isk_call call) {" % (op.name, self.direction, number), "    " + HEADS[grid]]
+        if "work[" in body: lines.append("    float *work = dev_at(call.work, model, 0, 0);")
+        lines += ["    const float %s = call.attributes[%d];" % (name, k) for k, (name, _) in enumerate(op.attributes)
+                  if any(l.value == name for l in self._leaves_read)]
+        return lines + top.lines + ["}"]
+
+    def _inside(self, nodes):
+        """Nodes that this kernel computes for these: not below what it reads from the workspace."""
+        found, todo = [], list(nodes)
+        while todo:
+            node = todo.pop()
+            if node in found: continue
+            found.append(node)
+            if not self._is_read(node): todo.extend(node.args)
+        return found
+
+    def _is_read(self, node):
+        return id(node) in self.slots and not (node in self.wanted.get(self.step, [])) and self._home(node) < self.step \
+            and not (self.step[1] == 2 and node in self.reductions.get(self.step, []))
+
+    def _bind(self, scope, nodes, axes):
+        """Put at hand what `nodes` read through pointers, as far as the indices `axes` of the scope reach."""
+        for node in sorted(self._inside(nodes), key=lambda n: n.order):
+            if scope.find(node) is not None: continue
+            needs = {"e": "ij", "r": "i", "c": "j", "s": ""}[node.kind]
+            if any(axis not in axes for axis in needs): continue
+            if self._is_read(node):
+                scope.call(node, self._slot(node))
+                if node.name:
+                    name = scope.names.unique(node.name)
+                    scope.line("const float %s = %s;" % (name, self._slot(node)))
+                    scope.call(node, name)
+            elif node.op == "leaf" and node.value in ("rows", "cols"):
+                scope.call(node, "(float)call." + node.value)
+            elif node.op == "leaf" and node.value in dict(self.op.attributes):
+                scope.call(node, node.value)
+                self._leaves_read.append(node)
+            elif node.op == "leaf":
+                self._load(scope, node)
+
+    def _load(self, scope, node):
+        name, inputs = node.value, dict(self.op.inputs)
+        base = {"y": "call.out", "g": "call.grad"}.get(name) or "call.in[%d]" % self.op.input_index(name)
+        i, j = ("i" if node.kind in "er" else "0"), ("j" if node.kind in "ec" else "0")
+        text = "dev_weight(%s, model, i)" % base if inputs.get(name) == "w" else "*dev_at(%s, model, %s, %s)" % (base, i, j)
+        scope.line("const float %s = %s;" % (name, text))
+        scope.call(node, name)
+
+    def _read(self, top, nodes, grid):
+        self._leaves_read = []
+        self.axes = {"e": "ij", "r": "i", "c": "j", "s": ""}[grid]
+        reductions = self.reductions.get(self.step, [])
+        self._bind(top, nodes + [a for n in reductions for a in n.args], self.axes)
+
+    def _prepare(self, scope, nodes):
+        scope.prepare([n for n in nodes if scope.find(n) is None])
+
+    def _loop(self, top, group, axis, grid):
+        extent = "call.rows" if axis == "i" else "call.cols"
+        self._hoist(top, [n.args[0] for n in group])
+        for node in group:
+            name = top.names.unique(node.name or ("sum" if node.op.endswith("sum") else "largest"))
+            top.line("float %s = %s;" % (name, "0" if node.op.endswith("sum") else "ISK_LOWEST"))
+            top.call(node, name)
+        body = top.inner()
+        arguments = [n.args[0] for n in group]
+        self._bind(body, arguments, self.axes + axis)
+        self._prepare(body, arguments)
+        for node in group:
+            name, value = top.find(node), body.text(node.args[0])
+            body.line("%s += %s;" % (name, value) if node.op.endswith("sum") else "%s = dev_maximum(%s, %s);" % (name, name, value))
+        top.block("for (int %s = 0; %s < %s; %s++)" % (axis, axis, extent, axis), body)
+
+    def _hoist(self, top, nodes):
+        """Name what does not change within the loop."""
+        reach = {"": "s", "i": "sr", "j": "sc", "ij": "secr"}[self.axes]
+        parts, seen = [], set()
+
+        def visit(n):
+            if id(n) in seen or top.find(n) is not None: return
+            seen.add(id(n))
+            if n.kind in reach and n.op not in ("less", "equal", "leaf", "constant") and n.args:
+                parts.append(n)
+                return
+            if not self._is_read(n):
+                for a in n.args: visit(a)
+
+        for node in nodes: visit(node)
+        self._prepare(top, parts)
+        for part in parts: top.define(part)
+
+    def _store(self, top, root):
+        i, j = ("i" if root.kind in "er" else "0"), ("j" if root.kind in "ec" else "0")
+        if root.index is None:
+            top.line("*dev_at(call.out, model, %s, %s) = %s;" % (i, j, top.text(root.node)))
+            return
+        target = "call.grad_in[%d]" % root.index
+        text = "if (%s.data) dev_put(dev_at(%s, model, %s, %s), call.accumulate & %du, %s);" % (target, target, i, j, 1 << root.index, "%s")
+        if len(text) + len(top.text(root.node)) > 104: top.define(root.node)
+        top.line(text % top.text(root.node))
+
+
+def kernels(op):
+    """(lines of all kernels of the op, grids forward, grids backward, arrays of rows, arrays of columns)"""
+    lines, grids, count = ["/* %s */" % op.name], [], {"r": 0, "c": 0}
+    for direction in ("forward", "backward"):
+        made = Kernels(op, direction)
+        for text in made.texts: lines += text
+        grids.append(made.grids)
+        for kind in count: count[kind] = max(count[kind], made.count[kind])
+    return lines + [""], grids[0], grids[1], count["r"], count["c"]
