@@ -1,0 +1,1322 @@
+/* build: float double */
+/* The metrics against naive implementations and against scikit-learn, scipy and numpy (constants printed by
+   tests/oracle/metrics.py); ties, degenerate input, messages, equal bits for any number of threads, failing memory. */
+
+#define INDISEEK_IMPLEMENTATION
+#define INDISEEK_NO_CUDA
+#include "indiseek.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#ifdef INDISEEK_DOUBLE
+#define CLOSE 1e-9
+#else
+#define CLOSE 2e-5
+#endif
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+
+static isk_context *one, *two;                  /* one thread, three threads */
+
+static uint32_t seed = 1;
+
+static double uniform(void) {
+    seed = seed * 1664525u + 1013904223u;
+    return (double)(seed >> 8) / 16777216.0 - 0.5;
+}
+
+static isk_scalar *block(int64_t rows, int64_t cols) {
+    isk_scalar *x = (isk_scalar *)calloc((size_t)(rows * cols), sizeof *x);
+    assert_non_null(x);
+    return x;
+}
+
+static isk_scalar *random_block(int64_t rows, int64_t cols) {
+    isk_scalar *x = block(rows, cols);
+    int64_t i;
+    for (i = 0; i < rows * cols; i++) { x[i] = (isk_scalar)uniform(); }
+    return x;
+}
+
+static isk_matrix matrix(const isk_scalar *data, int64_t rows, int64_t cols) {
+    isk_matrix m;
+    m.data = data;
+    m.rows = rows;
+    m.cols = cols;
+    return m;
+}
+
+#define assert_close(value, expected, tolerance) assert_close_at((value), (expected), (tolerance), __FILE__, __LINE__)
+static void assert_close_at(double value, double expected, double tolerance, const char *file, int line) {
+    if (fabs(value - expected) <= tolerance) { return; }
+    print_error("%.12g is not %.12g +- %g\n", value, expected, tolerance);
+    _fail(file, line);
+}
+
+/* The call fails with this status, and its sentence holds this text. */
+#define assert_fails(call, status, text) assert_fails_at((call), (status), (text), __FILE__, __LINE__)
+static void assert_fails_at(isk_status got, isk_status wanted, const char *text, const char *file, int line) {
+    if (got == wanted && strstr(isk_error(one), text)) { return; }
+    print_error("status %d, \"%s\"; wanted %d and \"%s\"\n", (int)got, isk_error(one), (int)wanted, text);
+    _fail(file, line);
+}
+
+#define assert_ok(call) assert_ok_at((call), __FILE__, __LINE__)
+static void assert_ok_at(isk_status status, const char *file, int line) {
+    if (status == ISK_OK) { return; }
+    print_error("status %d: %s | %s\n", (int)status, isk_error(one), isk_error(two));
+    _fail(file, line);
+}
+
+/* ---- nearest neighbours ---- */
+
+static double naive_distance(const isk_scalar *x, const isk_scalar *y, int64_t d) {
+    double sum = 0;
+    int64_t j;
+    for (j = 0; j < d; j++) { sum += ((double)x[j] - (double)y[j]) * ((double)x[j] - (double)y[j]); }
+    return sum;
+}
+
+/* k nearest by selection: the smallest (distance, index) again and again. */
+static void check_knn(const isk_scalar *x, int64_t n, const isk_scalar *y, int64_t m, int64_t d, int k, int include_self) {
+    isk_knn_desc desc;
+    int32_t *indices = (int32_t *)malloc((size_t)(n * k) * sizeof *indices), *other;
+    double *distances = (double *)malloc((size_t)(n * k) * sizeof *distances), *all, *other_distances;
+    const isk_scalar *references = y ? y : x;
+    int64_t i, j, references_count = y ? m : n;
+    int t;
+    other = (int32_t *)malloc((size_t)(n * k) * sizeof *other);
+    other_distances = (double *)malloc((size_t)(n * k) * sizeof *distances);
+    all = (double *)malloc((size_t)references_count * sizeof *all);
+    memset(&desc, 0, sizeof desc);
+    desc.queries = matrix(x, n, d);
+    if (y) { desc.references = matrix(y, m, d); }
+    desc.k = k;
+    desc.include_self = include_self;
+    desc.indices = indices;
+    desc.distances = distances;
+    assert_ok(isk_knn(one, &desc));
+    desc.indices = other;
+    desc.distances = other_distances;
+    assert_ok(isk_knn(two, &desc));
+    assert_memory_equal(indices, other, (size_t)(n * k) * sizeof *indices);
+    assert_memory_equal(distances, other_distances, (size_t)(n * k) * sizeof *distances);
+    for (i = 0; i < n; i++) {
+        for (j = 0; j < references_count; j++) { all[j] = naive_distance(x + i * d, references + j * d, d); }
+        if (!y && !include_self) { all[i] = HUGE_VAL; }
+        for (t = 0; t < k; t++) {
+            int64_t best = 0;
+            for (j = 1; j < references_count; j++) { best = all[j] < all[best] ? j : best; }
+            assert_int_equal(indices[i * k + t], best);
+            assert_close(distances[i * k + t], all[best], 1e-13 * all[best]);
+            all[best] = HUGE_VAL;
+        }
+    }
+    free(indices);
+    free(other);
+    free(distances);
+    free(other_distances);
+    free(all);
+}
+
+static void knn_is_exact(void **state) {
+    static const int shapes[][4] = {            /* n, m (0: among themselves), d, k */
+        { 700, 0, 7, 10 }, { 600, 0, 1, 3 }, { 130, 1100, 40, 5 }, { 5, 3, 2, 3 }, { 2, 0, 3, 1 }, { 1, 1, 1, 1 },
+        { 65, 513, 131, 20 }, { 64, 512, 16, 200 },
+    };
+    size_t s;
+    int offset, i;
+    (void)state;
+    for (s = 0; s < COUNT(shapes); s++) {
+        for (offset = 0; offset < 3; offset++) {
+            const int n = shapes[s][0], m = shapes[s][1], d = shapes[s][2];
+            isk_scalar *x = random_block(n, d), *y = m ? random_block(m, d) : NULL;
+            for (i = 0; i < n * d; i++) { x[i] += (isk_scalar)(offset == 1 ? 10000 : 0); }
+            for (i = 0; i < m * d; i++) { y[i] += (isk_scalar)(offset == 1 ? 10000 : 0); }
+            for (i = 0; i < n * d; i++) { x[i] *= (isk_scalar)(offset == 2 ? 1e25 : 1); }
+            for (i = 0; i < m * d; i++) { y[i] *= (isk_scalar)(offset == 2 ? 1e25 : 1); }
+            if (offset < 2 || sizeof(isk_scalar) == 4 || d < 100) { check_knn(x, n, y, m, d, shapes[s][3], 0); }
+            free(x);
+            free(y);
+        }
+    }
+}
+
+static void knn_breaks_ties_by_index(void **state) {
+    isk_scalar *x = random_block(900, 3);
+    int i;
+    (void)state;
+    for (i = 0; i < 900 * 3; i++) { x[i] = (isk_scalar)floor(4 * (double)x[i]); }    /* 64 places for 900 rows */
+    check_knn(x, 900, NULL, 0, 3, 15, 0);
+    check_knn(x, 900, NULL, 0, 3, 15, 1);
+    check_knn(x, 300, x + 900, 600, 3, 30, 0);
+    for (i = 0; i < 900 * 3; i++) { x[i] = 5; }
+    check_knn(x, 900, NULL, 0, 3, 4, 0);
+    for (i = 0; i < 900 * 3; i++) { x[i] = 1e-30f * (isk_scalar)(i % 7); }
+    check_knn(x, 900, NULL, 0, 3, 4, 0);
+    free(x);
+}
+
+static void knn_says_what_is_wrong(void **state) {
+    isk_scalar x[12] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 };
+    isk_knn_desc desc;
+    int32_t indices[40];
+    (void)state;
+    memset(&desc, 0, sizeof desc);
+    desc.indices = indices;
+    desc.queries = matrix(x, 4, 3);
+    assert_fails(isk_knn(one, &desc), ISK_ARGUMENT, "k is 10, but a row has 3 possible");
+    desc.k = 4;
+    assert_fails(isk_knn(one, &desc), ISK_ARGUMENT, "k is 4, but a row has 3 possible");
+    desc.include_self = 1;
+    assert_ok(isk_knn(one, &desc));
+    desc.k = -1;
+    assert_fails(isk_knn(one, &desc), ISK_ARGUMENT, "k is -1");
+    desc.k = 1;
+    desc.references = matrix(x, 6, 2);
+    assert_fails(isk_knn(one, &desc), ISK_SHAPE, "queries have 3 columns, references 2");
+    desc.references.data = NULL;
+    desc.queries.rows = 0;
+    assert_fails(isk_knn(one, &desc), ISK_SHAPE, "queries is [0, 3]");
+    desc.queries = matrix(NULL, 4, 3);
+    assert_fails(isk_knn(one, &desc), ISK_ARGUMENT, "queries.data is NULL");
+    x[7] = (isk_scalar)NAN;
+    desc.queries = matrix(x, 4, 3);
+    assert_fails(isk_knn(one, &desc), ISK_DATA, "queries holds a NaN in row 2, column 1");
+    x[7] = -(isk_scalar)HUGE_VAL;
+    assert_fails(isk_knn(one, &desc), ISK_DATA, "queries holds an infinity in row 2, column 1");
+    desc.queries = matrix(x, 1, 3);
+    desc.include_self = 0;
+    assert_fails(isk_knn(one, &desc), ISK_ARGUMENT, "a row has 0 possible");
+}
+
+/* ---- labels of neighbours ---- */
+
+static void matches_and_theta(void **state) {
+    static const int32_t neighbours[] = { 1, 2, 0, 3, 3, 4, 4, 0, 3, 0 }, labels[] = { 0, 0, 1, 1, -1 };
+    static const int32_t queries[] = { 1, 0, 0, -1, 1 }, first[] = { 1, 1, 1, 0, -1 }, bad[] = { 1, 2, 0, 5 };
+    int32_t matches[5], other[5] = { 0, 2, 1, 2, -1 };
+    double mean, theta[5], by_label[3];
+    int64_t counts[3];
+    isk_theta_desc desc;
+    (void)state;
+    assert_ok(isk_knn_matches(one, neighbours, 5, 2, labels, NULL, 0, matches, &mean));
+    assert_memory_equal(matches, first, sizeof matches);
+    assert_close(mean, 3.0 / 8, 1e-15);
+    assert_ok(isk_knn_matches(one, neighbours, 5, 2, queries, labels, 5, matches, &mean));
+    assert_int_equal(matches[0], 1);            /* rows 1, 2 carry 0, 1; the query's label is 1 */
+    assert_int_equal(matches[3], -1);
+    assert_fails(isk_knn_matches(one, bad, 2, 2, labels, NULL, 0, matches, NULL), ISK_DATA, "neighbour 1 of row 0 is row 2");
+    assert_fails(isk_knn_matches(one, bad, 2, 2, labels, labels, 5, matches, NULL), ISK_DATA, "neighbour 1 of row 1 is row 5");
+    assert_fails(isk_knn_matches(one, bad, 0, 2, labels, NULL, 0, matches, NULL), ISK_SHAPE, "rows is 0");
+
+    memset(&desc, 0, sizeof desc);
+    desc.matches1 = first;
+    desc.matches2 = other;
+    desc.labels = labels;
+    desc.rows = 5;
+    desc.label_count = 3;
+    desc.theta = theta;
+    desc.mean = by_label;
+    desc.counts = counts;
+    assert_ok(isk_theta(one, &desc));
+    assert_close(theta[0], log(1.5 / 0.5), 1e-15);
+    assert_close(theta[3], log(0.5 / 2.5), 1e-15);
+    assert_true(theta[4] != theta[4]);
+    assert_close(by_label[0], 0.5 * (log(1.5 / 0.5) + log(1.5 / 2.5)), 1e-15);
+    assert_close(by_label[1], 0.5 * log(0.5 / 2.5), 1e-15);
+    assert_true(by_label[2] != by_label[2]);
+    assert_int_equal(counts[0], 2);
+    assert_int_equal(counts[2], 0);
+    desc.offset = ISK_NONE;
+    assert_fails(isk_theta(one, &desc), ISK_DATA, "row 0 has a count of 0");
+    desc.ratio_of_means = 1;
+    desc.theta = NULL;
+    assert_ok(isk_theta(one, &desc));
+    assert_close(by_label[0], log(1.0 / 1.0), 1e-15);
+    assert_close(by_label[1], log(0.5 / 1.5), 1e-15);
+    desc.label_count = 1;
+    assert_fails(isk_theta(one, &desc), ISK_DATA, "labels[2] is 1, but label_count is 1");
+    other[4] = 0;
+    assert_fails(isk_theta(one, &desc), ISK_DATA, "row 4 is labelled in one");
+}
+
+static void ranks_and_spearman(void **state) {
+    static const double values[] = { 3, -1, 3, 7, 3, -1 }, ranks[] = { 4, 1.5, 4, 6, 4, 1.5 }, flat[] = { 2, 2, 2 };
+    double got[6], a[40], b[40], rho;
+    int i;
+    (void)state;
+    assert_ok(isk_ranks(one, values, 6, got));
+    for (i = 0; i < 6; i++) { assert_close(got[i], ranks[i], 0); }
+    seed = 19;
+    for (i = 0; i < 40; i++) { a[i] = floor(uniform() * 12); }
+    for (i = 0; i < 40; i++) { b[i] = floor(a[i] * 0.5 + uniform() * 8); }
+    assert_ok(isk_spearman(one, a, b, 40, &rho));
+    assert_close(rho, 0.5934101184, 1e-9);
+    for (i = 0; i < 40; i++) { b[i] = -exp(a[i]); }
+    assert_ok(isk_spearman(one, a, b, 40, &rho));
+    assert_close(rho, -1, 1e-14);
+    assert_fails(isk_spearman(one, values, flat, 3, &rho), ISK_DATA, "b is constant");
+    assert_fails(isk_spearman(one, values, values, 1, &rho), ISK_DATA, "count is 1");
+    a[3] = NAN;
+    assert_fails(isk_spearman(one, values, a, 5, &rho), ISK_DATA, "b[3] is a NaN");
+    assert_fails(isk_ranks(one, values, 0, got), ISK_SHAPE, "count is 0");
+}
+
+/* ---- clusters ---- */
+
+static double inertia_of(const isk_scalar *x, int n, int d, const int32_t *labels, const double *centres) {
+    double sum = 0;
+    int i, j;
+    for (i = 0; i < n; i++) {
+        for (j = 0; j < d; j++) {
+            double difference = (double)x[i * d + j] - centres[labels[i] * d + j];
+            sum += difference * difference;
+        }
+    }
+    return sum;
+}
+
+static void kmeans_finds_clusters(void **state) {
+    enum { n = 1000, d = 5, k = 8 };
+    isk_scalar *x = random_block(n, d);
+    int32_t labels[n], other[n], truth[n];
+    double centres[k * d], other_centres[k * d], inertia, ari, nmi;
+    isk_kmeans_desc desc;
+    int i, j;
+    (void)state;
+    for (i = 0; i < n; i++) {
+        truth[i] = i % k;
+        for (j = 0; j < 3; j++) { x[i * d + j] += (isk_scalar)(1000 + (truth[i] >> j & 1) * 5); }
+    }
+    memset(&desc, 0, sizeof desc);
+    desc.x = matrix(x, n, d);
+    desc.clusters = k;
+    desc.starts = 3;
+    desc.labels = labels;
+    desc.centres = centres;
+    desc.inertia = &inertia;
+    assert_ok(isk_kmeans(one, &desc));
+    assert_ok(isk_compare_labels(one, truth, labels, n, &ari, &nmi));
+    assert_close(ari, 1, 0);
+    assert_close(nmi, 1, 1e-12);
+    assert_close(inertia, inertia_of(x, n, d, labels, centres), 1e-6 * inertia);
+    desc.labels = other;
+    desc.centres = other_centres;
+    assert_ok(isk_kmeans(two, &desc));
+    assert_memory_equal(labels, other, sizeof labels);
+    assert_memory_equal(centres, other_centres, sizeof centres);
+    free(x);
+}
+
+static void kmeans_reaches_the_reference(void **state) {
+    isk_scalar *x;
+    double inertia;
+    isk_kmeans_desc desc;
+    (void)state;
+    seed = 23;
+    x = random_block(500, 3);
+    memset(&desc, 0, sizeof desc);
+    desc.x = matrix(x, 500, 3);
+    desc.clusters = 8;
+    desc.starts = 200;
+    desc.tolerance = ISK_NONE;
+    desc.inertia = &inertia;
+    assert_ok(isk_kmeans(one, &desc));
+    assert_true(inertia < 30.320307 * 1.002);
+    assert_true(inertia > 30.320307 * 0.98);
+    desc.starts = 1;
+    assert_ok(isk_kmeans(one, &desc));
+    assert_true(inertia < 30.320307 * 1.2);
+    free(x);
+}
+
+static void kmeans_edges(void **state) {
+    isk_scalar x[20];
+    int32_t labels[20], seen[20];
+    double inertia, centres[20];
+    isk_kmeans_desc desc;
+    int i;
+    (void)state;
+    memset(&desc, 0, sizeof desc);
+    memset(seen, 0, sizeof seen);
+    for (i = 0; i < 20; i++) { x[i] = (isk_scalar)(i * i); }
+    desc.x = matrix(x, 20, 1);
+    desc.clusters = 20;
+    desc.labels = labels;
+    desc.centres = centres;
+    desc.inertia = &inertia;
+    assert_ok(isk_kmeans(one, &desc));          /* as many clusters as rows: each its own */
+    for (i = 0; i < 20; i++) { assert_int_equal(seen[labels[i]]++, 0); }
+    assert_close(inertia, 0, 1e-9);
+    desc.clusters = 1;
+    assert_ok(isk_kmeans(one, &desc));
+    assert_close(centres[0], 123.5, 1e-4);
+    for (i = 0; i < 20; i++) { x[i] = (isk_scalar)(i % 3 == 0 ? 1e20 : -1e20); }
+    desc.clusters = 5;                          /* more clusters than different rows */
+    assert_ok(isk_kmeans(one, &desc));
+    assert_close(inertia, 0, 0);
+    for (i = 3; i < 20; i++) { assert_int_equal(labels[i], labels[i - 3]); }
+    for (i = 0; i < 20; i++) { x[i] = 3; }
+    assert_ok(isk_kmeans(one, &desc));
+    assert_close(inertia, 0, 0);
+    desc.x = matrix(x, 1, 20);
+    desc.clusters = 1;
+    assert_ok(isk_kmeans(one, &desc));
+    assert_close(centres[19], 3, 0);
+    desc.clusters = 2;
+    assert_fails(isk_kmeans(one, &desc), ISK_ARGUMENT, "clusters is 2; choose from 1 to the number of rows, 1");
+    desc.clusters = 0;
+    assert_fails(isk_kmeans(one, &desc), ISK_ARGUMENT, "clusters is 0");
+    desc.clusters = 1;
+    desc.iterations = -2;
+    assert_fails(isk_kmeans(one, &desc), ISK_ARGUMENT, "iterations -2");
+}
+
+static void compared_labels(void **state) {
+    static const int32_t single[] = { 3, 3, 3 }, apart[] = { 1, 2, 3 }, none[] = { -1, -1, -1 };
+    int32_t a[62], b[62];
+    double ari, nmi, both = 0, only_a = 0, only_b = 0, neither = 0, expected;
+    int i, j;
+    (void)state;
+    seed = 17;
+    for (i = 0; i < 60; i++) { a[i] = (int32_t)((uniform() + 0.5) * 4); }
+    for (i = 0; i < 60; i++) { b[i] = (a[i] + (int32_t)((uniform() + 0.5) * 2)) % 5; }
+    a[60] = -1;
+    b[60] = 2;
+    a[61] = 1;
+    b[61] = -7;
+    assert_ok(isk_compare_labels(one, a, b, 62, &ari, &nmi));
+    assert_close(ari, 0.3685887781, 1e-9);
+    assert_close(nmi, 0.5897529702, 1e-9);
+    for (i = 0; i < 60; i++) {                  /* by counting pairs: Hubert and Arabie's 2 (ad - bc) / ... */
+        for (j = 0; j < i; j++) {
+            both += a[i] == a[j] && b[i] == b[j];
+            only_a += a[i] == a[j] && b[i] != b[j];
+            only_b += a[i] != a[j] && b[i] == b[j];
+            neither += a[i] != a[j] && b[i] != b[j];
+        }
+    }
+    expected = 2 * (both * neither - only_a * only_b) /
+               ((both + only_a) * (only_a + neither) + (both + only_b) * (only_b + neither));
+    assert_close(ari, expected, 1e-12);
+    assert_ok(isk_compare_labels(one, single, single, 3, &ari, &nmi));
+    assert_close(ari, 1, 0);
+    assert_close(nmi, 1, 0);
+    assert_ok(isk_compare_labels(one, apart, apart, 3, &ari, &nmi));
+    assert_close(ari, 1, 0);
+    assert_close(nmi, 1, 1e-14);
+    assert_ok(isk_compare_labels(one, single, apart, 3, &ari, &nmi));
+    assert_close(ari, 0, 0);
+    assert_close(nmi, 0, 0);
+    assert_ok(isk_compare_labels(one, single, apart, 1, &ari, &nmi));
+    assert_close(ari, 1, 0);
+    assert_fails(isk_compare_labels(one, none, apart, 3, &ari, &nmi), ISK_DATA, "no row is labelled in both");
+}
+
+static void scored_labels(void **state) {
+    static const int32_t truth[] = { 0, 0, 0, 2, 2, -1 }, predicted[] = { 0, 0, 1, 2, 9, 0 };
+    static const int64_t wanted[] = { 2, 1, 0, 0, 0, 0, 0, 0, 1 };
+    int64_t confusion[9];
+    double accuracy, balanced;
+    (void)state;
+    assert_ok(isk_score_labels(one, truth, predicted, 6, 3, confusion, &accuracy, &balanced));
+    assert_memory_equal(confusion, wanted, sizeof wanted);
+    assert_close(accuracy, 0.6, 1e-15);
+    assert_close(balanced, 0.5 * (2.0 / 3 + 0.5), 1e-15);
+    assert_fails(isk_score_labels(one, truth, predicted, 6, 2, NULL, NULL, NULL), ISK_DATA, "truth[3] is 2, but classes is 2");
+    assert_fails(isk_score_labels(one, truth + 5, predicted, 1, 2, NULL, &accuracy, NULL), ISK_DATA, "nothing to score");
+}
+
+/* ---- probe ---- */
+
+typedef struct probe_case {
+    isk_scalar x[300 * 5];
+    int32_t labels[300];
+    uint8_t part[300];
+} probe_case;
+
+static void probe_data(probe_case *data, int n, int d, int classes) {
+    int i, j;
+    seed = 7;
+    for (i = 0; i < n * d; i++) { data->x[i] = (isk_scalar)uniform(); }
+    for (i = 0; i < n; i++) {
+        double best = -1e9;
+        for (j = 0; j < classes; j++) {
+            double score = uniform() * 0.5 + (double)data->x[i * d + j];
+            if (score > best) {
+                best = score;
+                data->labels[i] = j;
+            }
+        }
+        data->part[i] = i % 3 ? ISK_TRAIN : ISK_TEST;
+    }
+    for (i = 0; i < n; i++) {
+        for (j = 0; j < d; j++) { data->x[i * d + j] = data->x[i * d + j] * (isk_scalar)(1 << j % 3) + (isk_scalar)(j % 2); }
+    }
+}
+
+static isk_probe_desc probe_desc(const probe_case *data, int n, int d) {
+    isk_probe_desc desc;
+    memset(&desc, 0, sizeof desc);
+    desc.x = matrix(data->x, n, d);
+    desc.labels = data->labels;
+    desc.part = data->part;
+    desc.tolerance = sizeof(isk_scalar) == 4 ? 1e-6 : 1e-9;
+    return desc;
+}
+
+static void probe_agrees_with_scikit_learn(void **state) {
+    static const double three[] = { -1.680446884, -1.526713091, 1.078344754, 0.6109934824, -0.267093124 };
+    static const double three_free[] = { 1.605242053, -2.510682081, 0.9054400272 };
+    static const double both[] = { -1.183510024, 1.207928784, 0.1587188525, -0.1021407656, -0.07803173056 };
+    const double tolerance = sizeof(isk_scalar) == 4 ? 1e-4 : 1e-6;
+    probe_case data;
+    isk_probe_desc desc;
+    isk_probe_report report;
+    double weights[15], intercepts[3];
+    int j;
+    (void)state;
+    probe_data(&data, 300, 5, 3);
+    desc = probe_desc(&data, 300, 5);
+    desc.weights = weights;
+    desc.intercepts = intercepts;
+    assert_ok(isk_probe(one, &desc, &report));
+    assert_true(report.converged);
+    assert_int_equal(report.classes, 3);
+    assert_int_equal(report.train_rows, 200);
+    assert_int_equal(report.scored_rows, 100);
+    for (j = 0; j < 5; j++) { assert_close(weights[10 + j], three[j], tolerance); }
+    for (j = 0; j < 3; j++) { assert_close(intercepts[j], three_free[j], tolerance); }
+    assert_close(report.accuracy, 0.71, 1e-12);
+    assert_close(report.balanced_accuracy, 0.711038961, 1e-9);
+    probe_data(&data, 300, 5, 2);
+    desc.c = 0.1;
+    assert_ok(isk_probe(one, &desc, &report));
+    for (j = 0; j < 5; j++) { assert_close(weights[5 + j], both[j], tolerance); }
+    for (j = 0; j < 5; j++) { assert_close(weights[j], 0, 0); }
+    assert_close(intercepts[1], -1.130819246, tolerance);
+    assert_close(report.accuracy, 0.79, 1e-12);
+    assert_close(report.balanced_accuracy, 0.7828407225, 1e-9);
+}
+
+/* The slope of 0.5 ||W||^2 + c sum of cross entropies at the result, computed from x as it is, in double. */
+static void probe_ends_where_the_slope_is_zero(void **state) {
+    probe_case data;
+    isk_probe_desc desc;
+    isk_probe_report report;
+    double weights[15], intercepts[3], slope[15], free_slope[3];
+    int32_t predicted[300];
+    int i, j, c;
+    (void)state;
+    probe_data(&data, 300, 5, 3);
+    desc = probe_desc(&data, 300, 5);
+    desc.c = 2;
+    desc.weights = weights;
+    desc.intercepts = intercepts;
+    desc.predicted = predicted;
+    assert_ok(isk_probe(one, &desc, &report));
+    memcpy(slope, weights, sizeof slope);
+    memset(free_slope, 0, sizeof free_slope);
+    for (i = 0; i < 300; i++) {
+        double score[3], sum = 0;
+        int best = 0;
+        for (c = 0; c < 3; c++) {
+            score[c] = intercepts[c];
+            for (j = 0; j < 5; j++) { score[c] += weights[c * 5 + j] * (double)data.x[i * 5 + j]; }
+            if (score[c] > score[best]) { best = c; }
+            sum += exp(score[c]);
+        }
+        assert_int_equal(predicted[i], best);
+        for (c = 0; c < 3 && data.part[i] == ISK_TRAIN; c++) {
+            double residual = exp(score[c]) / sum - (data.labels[i] == c);
+            free_slope[c] += 2 * residual;
+            for (j = 0; j < 5; j++) { slope[c * 5 + j] += 2 * residual * (double)data.x[i * 5 + j]; }
+        }
+    }
+    for (i = 0; i < 15; i++) { assert_close(slope[i] / 400, 0, 3e-5); }
+    for (i = 0; i < 3; i++) { assert_close(free_slope[i] / 400, 0, 3e-5); }
+}
+
+static void probe_is_the_same_for_any_threads(void **state) {
+    enum { n = 1500, d = 20 };
+    isk_scalar *x = random_block(n, d);
+    int32_t labels[n], predicted[n], other[n];
+    uint8_t part[n];
+    double weights[4 * d], other_weights[4 * d], intercepts[4];
+    isk_probe_desc desc;
+    isk_probe_report report, other_report;
+    int i, standardise;
+    (void)state;
+    for (i = 0; i < n; i++) {
+        labels[i] = (x[i * d] > 0) + 2 * (x[i * d + 1] + x[i * d + 2] > 0);
+        part[i] = (uint8_t)(i % 5 == 0 ? ISK_TEST : ISK_TRAIN);
+        x[i * d + 3] = 1000 + 2000 * x[i * d + 3];
+        x[i * d + 4] *= (isk_scalar)1e-4;
+        x[i * d + 5] = 7;
+    }
+    for (standardise = 0; standardise < 2; standardise++) {
+        memset(&desc, 0, sizeof desc);
+        desc.x = matrix(x, n, d);
+        desc.labels = labels;
+        desc.part = part;
+        desc.standardise = standardise;
+        desc.predicted = predicted;
+        desc.weights = weights;
+        desc.intercepts = intercepts;
+        assert_ok(isk_probe(one, &desc, &report));
+        desc.predicted = other;
+        desc.weights = other_weights;
+        assert_ok(isk_probe(two, &desc, &other_report));
+        assert_memory_equal(predicted, other, sizeof predicted);
+        assert_memory_equal(weights, other_weights, sizeof weights);
+        assert_true(report.objective == other_report.objective && report.iterations == other_report.iterations);
+        assert_true(report.converged);
+        assert_in_range(report.iterations, 5, 60);
+        assert_true(report.accuracy > 0.93 && report.train_accuracy > 0.95);
+        for (i = 0; i < 4; i++) { assert_close(weights[i * d + 5], 0, 0); }     /* the constant column */
+    }
+    free(x);
+}
+
+static void probe_edges(void **state) {
+    probe_case data;
+    isk_probe_desc desc;
+    isk_probe_report report;
+    int32_t predicted[300];
+    double weights[5 * 6], intercepts[6];
+    int i;
+    (void)state;
+    probe_data(&data, 300, 5, 3);
+    for (i = 0; i < 300; i++) {                 /* class 1 is only scored, 4 only trained on, some rows are unlabelled */
+        if (data.labels[i] == 1 && data.part[i] == ISK_TRAIN) { data.labels[i] = 4; }
+        if (i % 10 == 0) { data.labels[i] = -3; }
+    }
+    desc = probe_desc(&data, 300, 5);
+    desc.predicted = predicted;
+    desc.weights = weights;
+    desc.intercepts = intercepts;
+    assert_ok(isk_probe(one, &desc, &report));
+    assert_int_equal(report.classes, 5);
+    assert_int_equal(report.train_classes, 3);
+    assert_int_equal(report.train_rows, 180);
+    assert_int_equal(report.scored_rows, 90);
+    for (i = 0; i < 300; i++) { assert_true(predicted[i] == 0 || predicted[i] == 2 || predicted[i] == 4); }
+    assert_true(intercepts[1] < -1e300 && intercepts[3] < -1e300);
+    desc.scored = ISK_VALIDATION;               /* nothing there: no accuracy, but a probe */
+    assert_ok(isk_probe(one, &desc, &report));
+    assert_true(report.accuracy != report.accuracy && report.scored_rows == 0);
+    for (i = 0; i < 300; i++) { data.labels[i] = 2; }
+    assert_fails(isk_probe(one, &desc, &report), ISK_DATA, "the 200 labelled training rows hold 1 class;");
+    for (i = 0; i < 300; i++) { data.labels[i] = -1; }
+    assert_fails(isk_probe(one, &desc, &report), ISK_DATA, "the 0 labelled training rows hold 0 classes;");
+    data.labels[9] = 1000000;
+    assert_fails(isk_probe(one, &desc, &report), ISK_DATA, "labels[9] is 1000000");
+    data.part[4] = 3;
+    assert_fails(isk_probe(one, &desc, &report), ISK_DATA, "part[4] is 3");
+    desc.part = NULL;
+    assert_fails(isk_probe(one, &desc, &report), ISK_ARGUMENT, "part is NULL");
+    desc.part = data.part;
+    data.part[4] = 0;
+    desc.c = -1;
+    assert_fails(isk_probe(one, &desc, &report), ISK_ARGUMENT, "c -1");
+    desc.c = 0;
+    data.x[14] = (isk_scalar)NAN;
+    assert_fails(isk_probe(one, &desc, &report), ISK_DATA, "x holds a NaN in row 2, column 4");
+
+    for (i = 0; i < 300; i++) {                 /* separable, hardly penalised: large weights, all right */
+        data.x[i] = (isk_scalar)(i % 2 ? 1 + i : -1 - i);
+        data.labels[i] = i % 2;
+        data.part[i] = ISK_TRAIN;
+    }
+    data.part[7] = ISK_TEST;
+    desc.x = matrix(data.x, 300, 1);
+    desc.c = 1e6;
+    desc.tolerance = 0;
+    desc.scored = ISK_TEST;
+    assert_ok(isk_probe(one, &desc, &report));
+    assert_close(report.train_accuracy, 1, 0);
+    assert_close(report.accuracy, 1, 0);
+    for (i = 0; i < 300; i++) { data.x[i] = 4; }        /* nothing to go by: the larger class */
+    data.labels[0] = 1;
+    assert_ok(isk_probe(one, &desc, &report));
+    assert_close(report.train_accuracy, 150.0 / 299, 1e-12);
+    for (i = 0; i < 300; i++) { data.part[i] = ISK_TEST; }
+    data.part[4] = data.part[5] = ISK_TRAIN;            /* two rows */
+    data.x[5] = 9;
+    assert_ok(isk_probe(one, &desc, &report));
+    assert_close(report.train_accuracy, 1, 0);
+}
+
+/* ---- regression ---- */
+
+static void regression_agrees_with_scikit_learn(void **state) {
+    static const double columns[] = { 0.7776099616, 0.6504157924, 0.8357872448 };
+    static const double strong_columns[] = { 0.6776298394, 0.6758187773, 0.7142630171 };
+    const double tolerance = sizeof(isk_scalar) == 4 ? 1e-5 : 1e-7;        /* y was rounded to float32 by the oracle */
+    isk_scalar *x, y[200 * 3], predictions[200 * 3];
+    double weights[18], noise, r2, other, column_r2[3], left = 0, total = 0, mean[3] = { 0, 0, 0 };
+    uint8_t part[200];
+    isk_regression_desc desc;
+    int i, j, p;
+    (void)state;
+    seed = 11;
+    x = random_block(200, 6);
+    for (i = 0; i < 18; i++) { weights[i] = uniform(); }
+    for (i = 0; i < 200; i++) {
+        for (j = 0; j < 3; j++) {
+            double sum = 0;
+            for (p = 0; p < 6; p++) { sum += (double)x[i * 6 + p] * weights[p * 3 + j]; }
+            noise = uniform();
+            y[i * 3 + j] = (isk_scalar)(float)(sum + 0.3 * noise);
+        }
+        part[i] = i % 4 ? ISK_TRAIN : ISK_TEST;
+    }
+    memset(&desc, 0, sizeof desc);
+    memset(predictions, 0, sizeof predictions);
+    desc.x = matrix(x, 200, 6);
+    desc.y = matrix(y, 200, 3);
+    desc.part = part;
+    desc.column_r2 = column_r2;
+    desc.predictions = predictions;
+    assert_ok(isk_ridge_r2(one, &desc, &r2));
+    assert_close(r2, 0.7814669072, tolerance);
+    for (j = 0; j < 3; j++) { assert_close(column_r2[j], columns[j], tolerance); }
+    for (i = 0; i < 200; i++) {
+        for (j = 0; j < 3; j++) { mean[j] += part[i] == ISK_TRAIN ? (double)y[i * 3 + j] / 150 : 0; }
+    }
+    for (i = 0; i < 200; i++) {
+        for (j = 0; j < 3; j++) {
+            double miss = (double)(y[i * 3 + j] - predictions[i * 3 + j]), spread = (double)y[i * 3 + j] - mean[j];
+            if (part[i] == ISK_TRAIN) {
+                assert_true(predictions[i * 3 + j] == 0);
+                continue;
+            }
+            left += miss * miss;
+            total += spread * spread;
+        }
+    }
+    assert_close(r2, 1 - left / total, 1e-6);
+    assert_ok(isk_ridge_r2(two, &desc, &other));
+    assert_true(r2 == other);
+    desc.alpha = 0.5;
+    assert_ok(isk_ridge_r2(one, &desc, &r2));
+    assert_close(r2, 0.695884972, tolerance);
+    for (j = 0; j < 3; j++) { assert_close(column_r2[j], strong_columns[j], tolerance); }
+    assert_ok(isk_knn_r2(one, &desc, &r2));
+    assert_close(r2, 0.6727092919, tolerance);
+    assert_ok(isk_knn_r2(two, &desc, &other));
+    assert_true(r2 == other);
+    free(x);
+}
+
+static void regression_edges(void **state) {
+    enum { n = 900, d = 150 };
+    isk_scalar *x = random_block(n, d), *y = block(n, 2);
+    uint8_t part[n];
+    double r2, column_r2[2], other;
+    isk_regression_desc desc;
+    int i;
+    (void)state;
+    for (i = 0; i < n; i++) {
+        part[i] = (uint8_t)(i % 3);
+        x[i * d + 7] = 2;                       /* constant */
+        x[i * d + 8] = x[i * d + 9];            /* twice the same */
+        y[i * 2] = 100000 + 1000 * x[i * d + 9] - 2000 * x[i * d + 140];
+        y[i * 2 + 1] = 5;
+    }
+    memset(&desc, 0, sizeof desc);
+    desc.x = matrix(x, n, d);
+    desc.y = matrix(y, n, 2);
+    desc.part = part;
+    desc.column_r2 = column_r2;
+    assert_ok(isk_ridge_r2(one, &desc, &r2));
+    assert_true(r2 > 0.9999);
+    assert_close(column_r2[1], 1, 0);           /* constant, and met */
+    assert_ok(isk_ridge_r2(two, &desc, &other));
+    assert_true(r2 == other);
+    desc.x = matrix(x, n, d);
+    for (i = 0; i < n; i++) { part[i] = (uint8_t)(i % 10 ? ISK_TEST : ISK_TRAIN); }     /* fewer rows than columns */
+    assert_ok(isk_ridge_r2(one, &desc, &r2));
+    assert_true(r2 < 1 && r2 > -1);
+    for (i = 0; i < n; i++) { part[i] = (uint8_t)(i ? ISK_TEST : ISK_TRAIN); }          /* one training row: its y */
+    assert_ok(isk_ridge_r2(one, &desc, &r2));
+    assert_close(r2, 0, 1e-12);
+    assert_ok(isk_knn_r2(one, &desc, &r2));
+    assert_close(r2, 0, 1e-12);
+    for (i = 0; i < n; i++) { part[i] = ISK_TRAIN; }
+    assert_fails(isk_ridge_r2(one, &desc, &r2), ISK_DATA, "900 training rows and 0 scored rows");
+    for (i = 0; i < n; i++) { part[i] = ISK_TEST; }
+    assert_fails(isk_knn_r2(one, &desc, &r2), ISK_DATA, "0 training rows and 900 scored rows");
+    part[3] = ISK_TRAIN;
+    for (i = 0; i < n; i++) { y[i * 2] = 1; }
+    assert_fails(isk_ridge_r2(one, &desc, &r2), ISK_DATA, "so R^2 is undefined");
+    desc.alpha = -1;
+    assert_fails(isk_ridge_r2(one, &desc, &r2), ISK_ARGUMENT, "alpha is -1");
+    desc.alpha = 1e-15;
+    assert_fails(isk_ridge_r2(one, &desc, &r2), ISK_ARGUMENT, "alpha is 1e-15");
+    desc.k = -4;
+    assert_fails(isk_knn_r2(one, &desc, &r2), ISK_ARGUMENT, "k is -4");
+    desc.alpha = 0;
+    desc.k = 0;
+    desc.y = matrix(y, n - 1, 2);
+    assert_fails(isk_ridge_r2(one, &desc, &r2), ISK_SHAPE, "y has 899 rows, but 900 are needed");
+    free(x);
+    free(y);
+}
+
+/* ---- principal components ---- */
+
+static void pca_agrees_with_numpy(void **state) {
+    static const double variances[] = { 0.08316033151, 0.02152548942, 0.005375711002, 0.00129712937 };
+    static const double first[] = { 0.9990498979, 0.04298449721, -0.002007901786, 0.001016239134,
+                                    0.005180936104, -0.004432964689, 0.0001496911351, 0.0002333493258 };
+    isk_scalar *x, mean[8], components[8 * 4], scores[120 * 4];
+    double got[4], total, all = 0;
+    isk_pca_desc desc;
+    int i, j, way;
+    (void)state;
+    seed = 13;
+    x = random_block(120, 8);
+    for (i = 0; i < 120; i++) {
+        for (j = 0; j < 8; j++) { x[i * 8 + j] = (isk_scalar)(float)((double)x[i * 8 + j] / (1 << j) + 3); }
+    }
+    for (way = -1; way <= 1; way += 2) {
+        memset(&desc, 0, sizeof desc);
+        desc.x = matrix(x, 120, 8);
+        desc.k = 4;
+        desc.randomised = way;
+        desc.oversampling = 2;
+        desc.mean = mean;
+        desc.components = components;
+        desc.variances = got;
+        desc.total_variance = &total;
+        assert_ok(isk_pca(one, &desc));
+        for (i = 0; i < 4; i++) { assert_close(got[i], variances[i], CLOSE * variances[i] + 1e-8); }
+        for (j = 0; j < 8; j++) { assert_close((double)components[j * 4], first[j], 1e-5); }
+        assert_ok(isk_pca_transform(one, desc.x, mean, components, 4, scores));
+        for (i = 0; i < 4; i++) {
+            double sum = 0, squares = 0;
+            for (j = 0; j < 120; j++) {
+                sum += (double)scores[j * 4 + i];
+                squares += (double)scores[j * 4 + i] * (double)scores[j * 4 + i];
+            }
+            assert_close(sum / 120, 0, 1e-6);
+            assert_close(squares / 119, variances[i], 1e-5 * variances[0]);
+        }
+    }
+    desc.k = 7;
+    for (i = 0; i < 4; i++) { all += got[i]; }
+    assert_true(total > all && total < 1.05 * all);
+    free(x);
+}
+
+/* Orthonormal components, the same by both ways, with any number of threads and on the portable kernels. */
+static void check_pca(int n, int d, int k, int strong) {
+    isk_scalar *x = random_block(n, d), *components[3], *mean = block(1, d);
+    double variances[3][60], total;
+    isk_pca_desc desc;
+    int i, j, p, way;
+    for (i = 0; i < n; i++) {
+        for (j = 0; j < d; j++) { x[i * d + j] = x[i * d + j] / (isk_scalar)100 + (isk_scalar)(j % 5); }
+        for (p = 0; p < strong; p++) {
+            isk_scalar amount = (isk_scalar)(uniform() * 10 / (p + 1));
+            for (j = p; j < d; j += strong) { x[i * d + j] += amount; }
+        }
+    }
+    for (way = 0; way < 3; way++) {
+        components[way] = block(d, k);
+        memset(&desc, 0, sizeof desc);
+        desc.x = matrix(x, n, d);
+        desc.k = k;
+        desc.randomised = way == 2 ? ISK_NONE : 1;
+        desc.components = components[way];
+        desc.variances = variances[way];
+        desc.mean = mean;
+        desc.total_variance = &total;
+        assert_ok(isk_pca(way == 1 ? two : one, &desc));
+    }
+    assert_memory_equal(components[0], components[1], (size_t)(d * k) * sizeof(isk_scalar));
+    assert_memory_equal(variances[0], variances[1], (size_t)k * sizeof(double));
+    for (p = 0; p < k; p++) {
+        int q, largest = 0;
+        for (j = 0; j < d; j++) {
+            largest = fabs((double)components[2][j * k + p]) > fabs((double)components[2][largest * k + p]) ? j : largest;
+        }
+        assert_true(components[2][largest * k + p] > 0);
+        for (way = 0; way < 3; way += 2) {
+            for (q = 0; q <= p; q++) {
+                double sum = 0;
+                for (j = 0; j < d; j++) { sum += (double)components[way][j * k + p] * (double)components[way][j * k + q]; }
+                assert_close(sum, p == q, 1e-5);
+            }
+        }
+        if (p >= strong) { continue; }
+        assert_close(variances[0][p], variances[2][p], 1e-4 * variances[2][p]);
+        for (j = 0; j < d; j++) { assert_close((double)components[0][j * k + p], (double)components[2][j * k + p], 1e-3); }
+    }
+    for (way = 0; way < 3; way++) { free(components[way]); }
+    free(x);
+    free(mean);
+}
+
+static void pca_both_ways(void **state) {
+    (void)state;
+    check_pca(400, 150, 5, 5);
+    check_pca(40, 300, 10, 3);
+    check_pca(700, 600, 4, 4);
+}
+
+static void pca_edges(void **state) {
+    isk_scalar x[60], components[60], mean[3], out[60];
+    uint8_t part[20];
+    double variances[3];
+    isk_pca_desc desc;
+    int i, way;
+    (void)state;
+    for (i = 0; i < 60; i++) { x[i] = (isk_scalar)(i % 3 == 0 ? i : 4); }
+    for (way = -1; way <= 1; way += 2) {
+        memset(&desc, 0, sizeof desc);
+        desc.x = matrix(x, 20, 3);
+        desc.randomised = way;
+        desc.components = components;
+        desc.mean = mean;
+        desc.variances = variances;
+        assert_ok(isk_pca(one, &desc));         /* one direction, two constant columns */
+        assert_close(variances[0], 315, 1e-3);
+        assert_close(variances[1], 0, 1e-3);
+        assert_close((double)components[0], 1, 1e-6);
+        desc.x = matrix(x, 20, 1);
+        assert_ok(isk_pca(one, &desc));
+        assert_close((double)components[0], 1, 0);
+        desc.x = matrix(x, 2, 3);
+        assert_ok(isk_pca(one, &desc));         /* k = 1 is the most */
+        assert_close(variances[0], 4.5, 1e-5);
+    }
+    desc.k = 2;
+    assert_fails(isk_pca(one, &desc), ISK_ARGUMENT, "k is 2, but 2 rows of 3 columns have at most 1");
+    desc.x = matrix(x, 1, 3);
+    desc.k = 0;
+    assert_fails(isk_pca(one, &desc), ISK_ARGUMENT, "1 rows of 3 columns have at most 0");
+    for (i = 0; i < 20; i++) { part[i] = (uint8_t)(i < 10 ? ISK_TRAIN : ISK_TEST); }
+    for (i = 30; i < 60; i++) { x[i] = 1000; }
+    desc.x = matrix(x, 20, 3);
+    desc.part = part;
+    assert_ok(isk_pca(one, &desc));             /* the test rows are not looked at */
+    assert_close((double)mean[0], 13.5, 1e-5);
+    desc.part = NULL;
+    for (i = 0; i < 60; i++) { x[i] = 4; }
+    assert_ok(isk_pca(one, &desc));             /* nothing varies */
+    assert_close(variances[0], 0, 0);
+    for (i = 0; i < 60; i++) { x[i] = (isk_scalar)(i * 1e25); }
+    assert_ok(isk_pca(one, &desc));
+    assert_true(variances[0] > 1e51 && variances[0] < 1e54);
+    desc.components = NULL;
+    assert_fails(isk_pca(one, &desc), ISK_ARGUMENT, "components is NULL");
+    assert_fails(isk_pca_transform(one, desc.x, mean, components, 4, out), ISK_ARGUMENT, "k is 4");
+    x[5] = (isk_scalar)NAN;
+    desc.components = components;
+    assert_fails(isk_pca(one, &desc), ISK_DATA, "x holds a NaN in row 1, column 2");
+}
+
+/* ---- importance ---- */
+
+typedef struct map_case { double weights[3]; int calls; isk_status status; double offset; } map_case;
+
+static isk_status linear_map(void *user, const isk_scalar *x, int64_t rows, isk_scalar *out) {
+    map_case *map = (map_case *)user;
+    int64_t i;
+    int j;
+    map->calls++;
+    for (i = 0; i < rows; i++) {
+        out[2 * i] = (isk_scalar)map->offset;
+        out[2 * i + 1] = 1;
+        for (j = 0; j < 3; j++) { out[2 * i + j % 2] += (isk_scalar)(map->weights[j] * (double)x[3 * i + j]); }
+    }
+    return map->status;
+}
+
+static void importance_of_a_linear_map(void **state) {
+    static const int masks[] = { 0, ISK_MASK_ZERO, ISK_MASK_MEAN, ISK_MASK_PERMUTE };
+    map_case map;
+    isk_importance_desc desc;
+    isk_scalar points[300];
+    double importance[3], again[3], wanted[3], sum;
+    size_t m;
+    int i, j;
+    (void)state;
+    for (m = 0; m < COUNT(masks); m++) {
+        memset(&map, 0, sizeof map);
+        map.weights[0] = 1;
+        map.weights[2] = -2;
+        memset(&desc, 0, sizeof desc);
+        desc.map = linear_map;
+        desc.user = &map;
+        desc.cols = 3;
+        desc.out_cols = 2;
+        desc.mask = masks[m];
+        desc.count = 5000;
+        desc.importance = importance;
+        assert_ok(isk_importance(one, &desc));
+        assert_int_equal(map.calls, 4);
+        assert_close(importance[0], 0.2, 0.01);
+        assert_close(importance[1], 0, 0);
+        assert_close(importance[2], 0.8, 0.01);
+        desc.importance = again;
+        assert_ok(isk_importance(two, &desc));
+        assert_memory_equal(importance, again, sizeof again);
+    }
+    for (i = 0; i < 300; i++) { points[i] = (isk_scalar)(i % 11 + i % 3); }
+    desc.points = matrix(points, 100, 3);
+    desc.mask = 0;
+    map.weights[1] = 0.5;
+    assert_ok(isk_importance(one, &desc));
+    for (j = 0, sum = 0; j < 3; j++) {
+        for (i = 0, wanted[j] = 0; i < 100; i++) { wanted[j] += (double)points[3 * i + j] * (double)points[3 * i + j]; }
+        wanted[j] *= map.weights[j] * map.weights[j];
+        sum += wanted[j];
+    }
+    for (j = 0; j < 3; j++) { assert_close(again[j], wanted[j] / sum, 1e-6); }
+    map.offset = NAN;
+    assert_fails(isk_importance(one, &desc), ISK_DATA, "not finite in row 0, column 0");
+    map.offset = 0;
+    map.status = ISK_SHAPE;
+    assert_fails(isk_importance(one, &desc), ISK_SHAPE, "map");
+    map.status = ISK_OK;
+    memset(map.weights, 0, sizeof map.weights);
+    assert_fails(isk_importance(one, &desc), ISK_DATA, "depends on no coordinate");
+    desc.mask = 4;
+    assert_fails(isk_importance(one, &desc), ISK_ARGUMENT, "mask is 4");
+    desc.mask = 0;
+    desc.points.cols = 2;
+    assert_fails(isk_importance(one, &desc), ISK_SHAPE, "points have 2 columns, but cols is 3");
+}
+
+/* ---- splits ---- */
+
+static void split_keeps_labels_even(void **state) {
+    enum { n = 1000 };
+    int32_t labels[n];
+    uint8_t part[n], other[n];
+    isk_split_desc desc;
+    int i, p, counts[5][3], total[3] = { 0, 0, 0 }, differ = 0;
+    (void)state;
+    memset(counts, 0, sizeof counts);
+    memset(&desc, 0, sizeof desc);
+    for (i = 0; i < n; i++) { labels[i] = i < 700 ? 0 : i < 900 ? 1 : i < 990 ? 2 : i < 991 ? 3 : -1; }
+    desc.rows = n;
+    desc.labels = labels;
+    desc.validation = 0.1;
+    desc.test = 0.25;
+    desc.seed = 4;
+    desc.part = part;
+    assert_ok(isk_split(one, &desc));
+    desc.part = other;
+    assert_ok(isk_split(two, &desc));
+    assert_memory_equal(part, other, n);
+    desc.seed = 5;
+    assert_ok(isk_split(one, &desc));
+    for (i = 0; i < n; i++) {
+        counts[labels[i] + 1][part[i]]++;
+        total[part[i]]++;
+        differ += part[i] != other[i];
+    }
+    assert_true(differ > 200);
+    assert_int_equal(total[ISK_TEST], 250);
+    assert_int_equal(total[ISK_VALIDATION], 100);
+    assert_int_equal(counts[1][ISK_TEST], 175);
+    assert_int_equal(counts[1][ISK_VALIDATION], 70);
+    assert_int_equal(counts[4][ISK_TRAIN], 1);          /* a label of one row is trained on */
+    for (p = 0; p < 5; p++) { assert_true(counts[p][ISK_TRAIN] > 0); }
+    for (i = 0; i < n; i++) { labels[i] = i / 2; }      /* many small labels: the whole still follows the fractions */
+    assert_ok(isk_split(one, &desc));
+    memset(total, 0, sizeof total);
+    for (i = 0; i < n; i++) { total[other[i]]++; }
+    assert_in_range(total[ISK_TEST], 240, 260);
+    assert_in_range(total[ISK_VALIDATION], 90, 110);
+    desc.labels = NULL;
+    desc.validation = 0;
+    assert_ok(isk_split(one, &desc));
+    memset(total, 0, sizeof total);
+    for (i = 0; i < n; i++) { total[other[i]]++; }
+    assert_int_equal(total[ISK_TEST], 250);
+    assert_int_equal(total[ISK_VALIDATION], 0);
+    desc.rows = 1;
+    assert_fails(isk_split(one, &desc), ISK_DATA, "1 rows at validation 0 and test 0.25 leave the test part");
+    desc.test = 0;
+    assert_ok(isk_split(one, &desc));
+    assert_int_equal(other[0], ISK_TRAIN);
+    desc.test = 0.6;
+    desc.validation = 0.4;
+    assert_fails(isk_split(one, &desc), ISK_ARGUMENT, "validation is 0.4 and test 0.6");
+    desc.rows = 0;
+    assert_fails(isk_split(one, &desc), ISK_SHAPE, "rows is 0");
+}
+
+static void split_keeps_groups_whole(void **state) {
+    enum { n = 2000, groups_count = 12 };
+    int32_t labels[n], groups[n];
+    uint8_t part[n];
+    isk_split_desc desc;
+    int i, g, where[groups_count], total[3] = { 0, 0, 0 }, ones[3] = { 0, 0, 0 };
+    (void)state;
+    seed = 5;
+    memset(&desc, 0, sizeof desc);
+    for (i = 0; i < n; i++) {
+        groups[i] = (int32_t)((uniform() + 0.5) * groups_count);
+        labels[i] = uniform() > 0.2;
+    }
+    desc.rows = n;
+    desc.labels = labels;
+    desc.groups = groups;
+    desc.validation = 0.2;
+    desc.test = 0.3;
+    desc.part = part;
+    for (desc.seed = 0; desc.seed < 20; desc.seed++) {
+        assert_ok(isk_split(one, &desc));
+        memset(total, 0, sizeof total);
+        memset(ones, 0, sizeof ones);
+        for (g = 0; g < groups_count; g++) { where[g] = -1; }
+        for (i = 0; i < n; i++) {
+            total[part[i]]++;
+            ones[part[i]] += labels[i];
+            assert_true(where[groups[i]] < 0 || where[groups[i]] == part[i]);
+            where[groups[i]] = part[i];
+        }
+        assert_in_range(total[ISK_TEST], 400, 800);
+        assert_in_range(total[ISK_VALIDATION], 200, 600);
+        for (g = 0; g < 3; g++) { assert_close((double)ones[g] / total[g], 0.3, 0.06); }
+    }
+    for (i = 0; i < n; i++) { groups[i] = i % 2; }
+    assert_fails(isk_split(one, &desc), ISK_DATA, "2 groups cannot fill 3 parts");
+    for (i = 0; i < n; i++) { groups[i] = i % 3; }
+    assert_ok(isk_split(one, &desc));           /* as many groups as parts */
+    assert_true(part[0] != part[1] && part[1] != part[2] && part[0] != part[2]);
+    for (i = 0; i < n; i++) { groups[i] = -1; }         /* every row for itself */
+    assert_ok(isk_split(one, &desc));
+    memset(total, 0, sizeof total);
+    for (i = 0; i < n; i++) { total[part[i]]++; }
+    assert_in_range(total[ISK_TEST], 598, 602);
+}
+
+static void joined_columns(void **state) {
+    isk_scalar a[] = { 1, 2, 3, 4 }, b[] = { 5, 6 }, out[6];
+    static const isk_scalar wanted[] = { 1, 2, 5, 3, 4, 6 };
+    isk_matrix parts[2];
+    (void)state;
+    parts[0] = matrix(a, 2, 2);
+    parts[1] = matrix(b, 2, 1);
+    assert_ok(isk_join_columns(one, parts, 2, out));
+    assert_memory_equal(out, wanted, sizeof out);
+    parts[1].rows = 1;
+    assert_fails(isk_join_columns(one, parts, 2, out), ISK_SHAPE, "parts[1] has 1 rows, but 2 are needed");
+    assert_fails(isk_join_columns(one, parts, 0, out), ISK_ARGUMENT, "count is 0");
+}
+
+/* ---- failing memory ---- */
+
+static int allocations, allowed, live;
+
+static void *counted(size_t bytes, void *user) {
+    void *pointer;
+    (void)user;
+    if (allocations++ >= allowed) { return NULL; }
+    pointer = malloc(bytes);
+    live += pointer != NULL;
+    return pointer;
+}
+
+static void counted_free(void *pointer, void *user) {
+    (void)user;
+    live -= pointer != NULL;
+    free(pointer);
+}
+
+typedef struct everything {
+    isk_scalar *x, out[60 * 9];
+    int32_t labels[60], indices[600], predicted[60];
+    uint8_t part[60];
+    double values[60], more[60];
+} everything;
+
+static isk_status call(isk_context *context, everything *e, int which) {
+    const isk_matrix x = matrix(e->x, 60, 9);
+    switch (which) {
+    case 0: { isk_knn_desc d; memset(&d, 0, sizeof d); d.queries = x; d.indices = e->indices; return isk_knn(context, &d); }
+    case 1: { isk_kmeans_desc d; memset(&d, 0, sizeof d); d.x = x; d.clusters = 3; return isk_kmeans(context, &d); }
+    case 2: {
+        isk_probe_desc d;
+        isk_probe_report report;
+        memset(&d, 0, sizeof d);
+        d.x = x;
+        d.labels = e->labels;
+        d.part = e->part;
+        return isk_probe(context, &d, &report);
+    }
+    case 3: case 4: {
+        isk_regression_desc d;
+        memset(&d, 0, sizeof d);
+        d.x = x;
+        d.y = x;
+        d.part = e->part;
+        return which == 3 ? isk_ridge_r2(context, &d, e->values) : isk_knn_r2(context, &d, e->values);
+    }
+    case 5: case 6: {
+        isk_pca_desc d;
+        memset(&d, 0, sizeof d);
+        d.x = x;
+        d.part = e->part;
+        d.randomised = which == 5 ? 1 : 0;
+        d.components = e->out;
+        return isk_pca(context, &d);
+    }
+    case 7: {
+        isk_importance_desc d;
+        map_case map;
+        memset(&d, 0, sizeof d);
+        memset(&map, 0, sizeof map);
+        map.weights[0] = 1;
+        d.map = linear_map;
+        d.user = &map;
+        d.cols = 3;
+        d.out_cols = 2;
+        d.count = 10;
+        d.importance = e->values;
+        return isk_importance(context, &d);
+    }
+    case 8: case 9: {
+        isk_split_desc d;
+        memset(&d, 0, sizeof d);
+        d.rows = 60;
+        d.labels = e->labels;
+        d.groups = which == 8 ? NULL : e->labels;
+        d.test = 0.3;
+        d.part = (uint8_t *)e->predicted;
+        return isk_split(context, &d);
+    }
+    case 10: return isk_spearman(context, e->values, e->more, 60, e->more);
+    case 11: return isk_compare_labels(context, e->labels, e->labels, 60, e->values, e->more);
+    case 12: return isk_score_labels(context, e->labels, e->labels, 60, 3, NULL, e->values, NULL);
+    case 13: return isk_pca_transform(context, x, e->x, e->x, 2, e->out);
+    default: {
+        isk_theta_desc d;
+        memset(&d, 0, sizeof d);
+        d.matches1 = d.matches2 = d.labels = e->labels;
+        d.rows = 60;
+        d.label_count = 3;
+        d.theta = e->values;
+        d.mean = e->more;
+        return isk_theta(context, &d);
+    }
+    }
+}
+
+static void no_memory_leaves_nothing_behind(void **state) {
+    everything e;
+    isk_context_desc desc;
+    isk_context *context;
+    int which, i, before;
+    (void)state;
+    memset(&e, 0, sizeof e);
+    memset(&desc, 0, sizeof desc);
+    desc.threads = 2;
+    desc.allocator.allocate = counted;
+    desc.allocator.release = counted_free;
+    e.x = random_block(60, 9);
+    for (which = 0; which < 15; which++) {
+        isk_status status = ISK_MEMORY;
+        for (i = 0; i < 60; i++) {
+            e.labels[i] = i % 3;
+            e.part[i] = i % 4 ? ISK_TRAIN : ISK_TEST;
+            e.values[i] = i * i % 17;
+            e.more[i] = i * 5 % 13;
+        }
+        allocations = live = 0;
+        allowed = INT_MAX;
+        context = isk_open(&desc);
+        assert_non_null(context);
+        assert_ok(isk_knn_matches(context, e.labels, 60, 1, e.labels, NULL, 0, e.predicted, NULL));
+        before = live;
+        for (i = 0; status == ISK_MEMORY && i < 200; i++) {
+            allocations = 0;
+            allowed = i;
+            status = call(context, &e, which);
+            assert_true(status == ISK_OK || status == ISK_MEMORY);
+            if (status == ISK_MEMORY) { assert_non_null(strstr(isk_error(context), "out of memory")); }
+            assert_true(live <= before + 1);            /* the threads' pool may have come, and stays */
+            if (live > before) { before = live; }
+        }
+        assert_int_equal(status, ISK_OK);
+        assert_true(i > 1);
+        isk_close(context);
+        assert_int_equal(live, 0);
+    }
+    free(e.x);
+}
+
+/* All kernels of this CPU agree in what does not depend on rounding. */
+static void portable_kernels_agree(void **state) {
+    isk_scalar *x = random_block(400, 30);
+    int level = one->level;
+    (void)state;
+    one->level = 0;
+    two->level = 0;
+    check_knn(x, 400, NULL, 0, 30, 10, 0);
+    pca_both_ways(NULL);
+    one->level = two->level = level;
+    free(x);
+}
+
+static int open_contexts(void **state) {
+    isk_context_desc desc;
+    (void)state;
+    memset(&desc, 0, sizeof desc);
+    desc.threads = 1;
+    one = isk_open(&desc);
+    desc.threads = 3;
+    two = isk_open(&desc);
+    return !one || !two;
+}
+
+static int close_contexts(void **state) {
+    (void)state;
+    isk_close(one);
+    isk_close(two);
+    return 0;
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(knn_is_exact),
+        cmocka_unit_test(knn_breaks_ties_by_index),
+        cmocka_unit_test(knn_says_what_is_wrong),
+        cmocka_unit_test(matches_and_theta),
+        cmocka_unit_test(ranks_and_spearman),
+        cmocka_unit_test(kmeans_finds_clusters),
+        cmocka_unit_test(kmeans_reaches_the_reference),
+        cmocka_unit_test(kmeans_edges),
+        cmocka_unit_test(compared_labels),
+        cmocka_unit_test(scored_labels),
+        cmocka_unit_test(probe_agrees_with_scikit_learn),
+        cmocka_unit_test(probe_ends_where_the_slope_is_zero),
+        cmocka_unit_test(probe_is_the_same_for_any_threads),
+        cmocka_unit_test(probe_edges),
+        cmocka_unit_test(regression_agrees_with_scikit_learn),
+        cmocka_unit_test(regression_edges),
+        cmocka_unit_test(pca_agrees_with_numpy),
+        cmocka_unit_test(pca_both_ways),
+        cmocka_unit_test(pca_edges),
+        cmocka_unit_test(importance_of_a_linear_map),
+        cmocka_unit_test(split_keeps_labels_even),
+        cmocka_unit_test(split_keeps_groups_whole),
+        cmocka_unit_test(joined_columns),
+        cmocka_unit_test(no_memory_leaves_nothing_behind),
+        cmocka_unit_test(portable_kernels_agree),
+    };
+    return cmocka_run_group_tests_name("metrics", tests, open_contexts, close_contexts);
+}
