@@ -8359,46 +8359,6 @@ ISK__TARGET_AVX2 static void isk__tile_avx2_8x1(const isk__tile *t) {
     isk__avx2_store_tail(c + 7 * c_row, acc7_0, tail);
 }
 
-ISK__TARGET_AVX2 static void isk__tile_avx2_2x1(const isk__tile *t) {
-    const ptrdiff_t a_col = t->a_col, b_row = t->b_row;
-    const ptrdiff_t a_row = t->a_row, mask_row = t->mask_row;
-    ptrdiff_t c_row = t->c_row;
-    const isk_scalar *a = t->a, *b = t->b, *mask = t->mask;
-    isk_scalar *c = t->c;
-    const isk__avx2_tail tail = isk__avx2_tail_of(t->tail);
-    const isk__avx2 zero = isk__avx2_set1(0);
-    isk__avx2 x, b0;
-    isk__avx2 acc0_0 = zero;
-    isk__avx2 acc1_0 = zero;
-    int p;
-
-    if (t->accumulate) {
-        acc0_0 = isk__avx2_load_tail(c, tail);
-        acc1_0 = isk__avx2_load_tail(c + c_row, tail);
-    }
-    for (p = t->k; p > 0; p--, a += a_col, b += b_row) {
-        b0 = isk__avx2_load_tail(b, tail);
-        x = isk__avx2_set1(a[0]); acc0_0 = isk__avx2_fma(x, b0, acc0_0);
-        x = isk__avx2_set1(a[a_row]); acc1_0 = isk__avx2_fma(x, b0, acc1_0);
-    }
-    ISK__FORGET(c); ISK__FORGET(c_row);
-    if (t->bias != NULL) {
-        b0 = isk__avx2_load_tail(t->bias, tail);
-        acc0_0 = acc0_0 + b0;
-        acc1_0 = acc1_0 + b0;
-    }
-    if (t->relu) {
-        acc0_0 = isk__avx2_relu(acc0_0);
-        acc1_0 = isk__avx2_relu(acc1_0);
-    }
-    if (mask != NULL) {
-        acc0_0 = isk__avx2_keep(acc0_0, isk__avx2_load_tail(mask, tail));
-        acc1_0 = isk__avx2_keep(acc1_0, isk__avx2_load_tail(mask + mask_row, tail));
-    }
-    isk__avx2_store_tail(c, acc0_0, tail);
-    isk__avx2_store_tail(c + c_row, acc1_0, tail);
-}
-
 ISK__TARGET_AVX2 static void isk__tile_avx2_1x1(const isk__tile *t) {
     const ptrdiff_t a_col = t->a_col, b_row = t->b_row;
     const isk_scalar *a = t->a, *b = t->b, *mask = t->mask;
@@ -8582,7 +8542,6 @@ ISK__TARGET_AVX2 static void isk__tile_avx2_4x3(const isk__tile *t) {
     ptrdiff_t c_row = t->c_row;
     const isk_scalar *a = t->a, *b = t->b, *mask = t->mask;
     isk_scalar *c = t->c;
-    const isk__avx2_tail tail = isk__avx2_tail_of(t->tail);
     const isk__avx2 zero = isk__avx2_set1(0);
     isk__avx2 x, b0, b1, b2;
     isk__avx2 acc0_0 = zero, acc0_1 = zero, acc0_2 = zero;
@@ -8592,28 +8551,28 @@ ISK__TARGET_AVX2 static void isk__tile_avx2_4x3(const isk__tile *t) {
     int p;
 
     if (t->accumulate) {
-        acc0_0 = isk__avx2_load(c); acc0_1 = isk__avx2_load(c + 8); acc0_2 = isk__avx2_load_tail(c + 16, tail);
+        acc0_0 = isk__avx2_load(c); acc0_1 = isk__avx2_load(c + 8); acc0_2 = isk__avx2_load(c + 16);
         acc1_0 = isk__avx2_load(c + c_row); acc1_1 = isk__avx2_load(c + c_row + 8);
-        acc1_2 = isk__avx2_load_tail(c + c_row + 16, tail);
+        acc1_2 = isk__avx2_load(c + c_row + 16);
         acc2_0 = isk__avx2_load(c + 2 * c_row); acc2_1 = isk__avx2_load(c + 2 * c_row + 8);
-        acc2_2 = isk__avx2_load_tail(c + 2 * c_row + 16, tail);
+        acc2_2 = isk__avx2_load(c + 2 * c_row + 16);
         acc3_0 = isk__avx2_load(c + 3 * c_row); acc3_1 = isk__avx2_load(c + 3 * c_row + 8);
-        acc3_2 = isk__avx2_load_tail(c + 3 * c_row + 16, tail);
+        acc3_2 = isk__avx2_load(c + 3 * c_row + 16);
     }
     for (p = t->k; p > 0; p--, a += a_col, b += b_row) {
-        b0 = isk__avx2_load(b); b1 = isk__avx2_load(b + 8); b2 = isk__avx2_load_tail(b + 16, tail);
+        b0 = isk__avx2_load(b); b1 = isk__avx2_load(b + 8); b2 = isk__avx2_load(b + 16);
         x = isk__avx2_set1(a[0]); acc0_0 = isk__avx2_fma(x, b0, acc0_0); acc0_1 = isk__avx2_fma(x, b1, acc0_1);
-        acc0_2 = isk__avx2_fma(x, b2, acc0_2);
+        acc0_2 = isk__avx2_fma(x, b2, acc0_2); ISK__AFTER(a, acc0_0); ISK__AFTER(a, acc0_1); ISK__AFTER(a, acc0_2);
         x = isk__avx2_set1(a[a_row]); acc1_0 = isk__avx2_fma(x, b0, acc1_0); acc1_1 = isk__avx2_fma(x, b1, acc1_1);
-        acc1_2 = isk__avx2_fma(x, b2, acc1_2);
+        acc1_2 = isk__avx2_fma(x, b2, acc1_2); ISK__AFTER(a, acc1_0); ISK__AFTER(a, acc1_1); ISK__AFTER(a, acc1_2);
         x = isk__avx2_set1(a[2 * a_row]); acc2_0 = isk__avx2_fma(x, b0, acc2_0); acc2_1 = isk__avx2_fma(x, b1, acc2_1);
-        acc2_2 = isk__avx2_fma(x, b2, acc2_2);
+        acc2_2 = isk__avx2_fma(x, b2, acc2_2); ISK__AFTER(a, acc2_0); ISK__AFTER(a, acc2_1); ISK__AFTER(a, acc2_2);
         x = isk__avx2_set1(a[3 * a_row]); acc3_0 = isk__avx2_fma(x, b0, acc3_0); acc3_1 = isk__avx2_fma(x, b1, acc3_1);
         acc3_2 = isk__avx2_fma(x, b2, acc3_2);
     }
     ISK__FORGET(c); ISK__FORGET(c_row);
     if (t->bias != NULL) {
-        b0 = isk__avx2_load(t->bias); b1 = isk__avx2_load(t->bias + 8); b2 = isk__avx2_load_tail(t->bias + 16, tail);
+        b0 = isk__avx2_load(t->bias); b1 = isk__avx2_load(t->bias + 8); b2 = isk__avx2_load(t->bias + 16);
         acc0_0 = acc0_0 + b0; acc0_1 = acc0_1 + b1; acc0_2 = acc0_2 + b2;
         acc1_0 = acc1_0 + b0; acc1_1 = acc1_1 + b1; acc1_2 = acc1_2 + b2;
         acc2_0 = acc2_0 + b0; acc2_1 = acc2_1 + b1; acc2_2 = acc2_2 + b2;
@@ -8628,24 +8587,23 @@ ISK__TARGET_AVX2 static void isk__tile_avx2_4x3(const isk__tile *t) {
     if (mask != NULL) {
         acc0_0 = isk__avx2_keep(acc0_0, isk__avx2_load(mask));
         acc0_1 = isk__avx2_keep(acc0_1, isk__avx2_load(mask + 8));
-        acc0_2 = isk__avx2_keep(acc0_2, isk__avx2_load_tail(mask + 16, tail));
+        acc0_2 = isk__avx2_keep(acc0_2, isk__avx2_load(mask + 16));
         acc1_0 = isk__avx2_keep(acc1_0, isk__avx2_load(mask + mask_row));
         acc1_1 = isk__avx2_keep(acc1_1, isk__avx2_load(mask + mask_row + 8));
-        acc1_2 = isk__avx2_keep(acc1_2, isk__avx2_load_tail(mask + mask_row + 16, tail));
+        acc1_2 = isk__avx2_keep(acc1_2, isk__avx2_load(mask + mask_row + 16));
         acc2_0 = isk__avx2_keep(acc2_0, isk__avx2_load(mask + 2 * mask_row));
         acc2_1 = isk__avx2_keep(acc2_1, isk__avx2_load(mask + 2 * mask_row + 8));
-        acc2_2 = isk__avx2_keep(acc2_2, isk__avx2_load_tail(mask + 2 * mask_row + 16, tail));
+        acc2_2 = isk__avx2_keep(acc2_2, isk__avx2_load(mask + 2 * mask_row + 16));
         acc3_0 = isk__avx2_keep(acc3_0, isk__avx2_load(mask + 3 * mask_row));
         acc3_1 = isk__avx2_keep(acc3_1, isk__avx2_load(mask + 3 * mask_row + 8));
-        acc3_2 = isk__avx2_keep(acc3_2, isk__avx2_load_tail(mask + 3 * mask_row + 16, tail));
+        acc3_2 = isk__avx2_keep(acc3_2, isk__avx2_load(mask + 3 * mask_row + 16));
     }
-    isk__avx2_store(c, acc0_0); isk__avx2_store(c + 8, acc0_1); isk__avx2_store_tail(c + 16, acc0_2, tail);
-    isk__avx2_store(c + c_row, acc1_0); isk__avx2_store(c + c_row + 8, acc1_1);
-    isk__avx2_store_tail(c + c_row + 16, acc1_2, tail);
+    isk__avx2_store(c, acc0_0); isk__avx2_store(c + 8, acc0_1); isk__avx2_store(c + 16, acc0_2);
+    isk__avx2_store(c + c_row, acc1_0); isk__avx2_store(c + c_row + 8, acc1_1); isk__avx2_store(c + c_row + 16, acc1_2);
     isk__avx2_store(c + 2 * c_row, acc2_0); isk__avx2_store(c + 2 * c_row + 8, acc2_1);
-    isk__avx2_store_tail(c + 2 * c_row + 16, acc2_2, tail);
+    isk__avx2_store(c + 2 * c_row + 16, acc2_2);
     isk__avx2_store(c + 3 * c_row, acc3_0); isk__avx2_store(c + 3 * c_row + 8, acc3_1);
-    isk__avx2_store_tail(c + 3 * c_row + 16, acc3_2, tail);
+    isk__avx2_store(c + 3 * c_row + 16, acc3_2);
 }
 
 ISK__TARGET_AVX2 static void isk__tile_avx2_2x3(const isk__tile *t) {
@@ -8654,7 +8612,6 @@ ISK__TARGET_AVX2 static void isk__tile_avx2_2x3(const isk__tile *t) {
     ptrdiff_t c_row = t->c_row;
     const isk_scalar *a = t->a, *b = t->b, *mask = t->mask;
     isk_scalar *c = t->c;
-    const isk__avx2_tail tail = isk__avx2_tail_of(t->tail);
     const isk__avx2 zero = isk__avx2_set1(0);
     isk__avx2 x, b0, b1, b2;
     isk__avx2 acc0_0 = zero, acc0_1 = zero, acc0_2 = zero;
@@ -8662,20 +8619,20 @@ ISK__TARGET_AVX2 static void isk__tile_avx2_2x3(const isk__tile *t) {
     int p;
 
     if (t->accumulate) {
-        acc0_0 = isk__avx2_load(c); acc0_1 = isk__avx2_load(c + 8); acc0_2 = isk__avx2_load_tail(c + 16, tail);
+        acc0_0 = isk__avx2_load(c); acc0_1 = isk__avx2_load(c + 8); acc0_2 = isk__avx2_load(c + 16);
         acc1_0 = isk__avx2_load(c + c_row); acc1_1 = isk__avx2_load(c + c_row + 8);
-        acc1_2 = isk__avx2_load_tail(c + c_row + 16, tail);
+        acc1_2 = isk__avx2_load(c + c_row + 16);
     }
     for (p = t->k; p > 0; p--, a += a_col, b += b_row) {
-        b0 = isk__avx2_load(b); b1 = isk__avx2_load(b + 8); b2 = isk__avx2_load_tail(b + 16, tail);
+        b0 = isk__avx2_load(b); b1 = isk__avx2_load(b + 8); b2 = isk__avx2_load(b + 16);
         x = isk__avx2_set1(a[0]); acc0_0 = isk__avx2_fma(x, b0, acc0_0); acc0_1 = isk__avx2_fma(x, b1, acc0_1);
-        acc0_2 = isk__avx2_fma(x, b2, acc0_2);
+        acc0_2 = isk__avx2_fma(x, b2, acc0_2); ISK__AFTER(a, acc0_0); ISK__AFTER(a, acc0_1); ISK__AFTER(a, acc0_2);
         x = isk__avx2_set1(a[a_row]); acc1_0 = isk__avx2_fma(x, b0, acc1_0); acc1_1 = isk__avx2_fma(x, b1, acc1_1);
         acc1_2 = isk__avx2_fma(x, b2, acc1_2);
     }
     ISK__FORGET(c); ISK__FORGET(c_row);
     if (t->bias != NULL) {
-        b0 = isk__avx2_load(t->bias); b1 = isk__avx2_load(t->bias + 8); b2 = isk__avx2_load_tail(t->bias + 16, tail);
+        b0 = isk__avx2_load(t->bias); b1 = isk__avx2_load(t->bias + 8); b2 = isk__avx2_load(t->bias + 16);
         acc0_0 = acc0_0 + b0; acc0_1 = acc0_1 + b1; acc0_2 = acc0_2 + b2;
         acc1_0 = acc1_0 + b0; acc1_1 = acc1_1 + b1; acc1_2 = acc1_2 + b2;
     }
@@ -8686,36 +8643,34 @@ ISK__TARGET_AVX2 static void isk__tile_avx2_2x3(const isk__tile *t) {
     if (mask != NULL) {
         acc0_0 = isk__avx2_keep(acc0_0, isk__avx2_load(mask));
         acc0_1 = isk__avx2_keep(acc0_1, isk__avx2_load(mask + 8));
-        acc0_2 = isk__avx2_keep(acc0_2, isk__avx2_load_tail(mask + 16, tail));
+        acc0_2 = isk__avx2_keep(acc0_2, isk__avx2_load(mask + 16));
         acc1_0 = isk__avx2_keep(acc1_0, isk__avx2_load(mask + mask_row));
         acc1_1 = isk__avx2_keep(acc1_1, isk__avx2_load(mask + mask_row + 8));
-        acc1_2 = isk__avx2_keep(acc1_2, isk__avx2_load_tail(mask + mask_row + 16, tail));
+        acc1_2 = isk__avx2_keep(acc1_2, isk__avx2_load(mask + mask_row + 16));
     }
-    isk__avx2_store(c, acc0_0); isk__avx2_store(c + 8, acc0_1); isk__avx2_store_tail(c + 16, acc0_2, tail);
-    isk__avx2_store(c + c_row, acc1_0); isk__avx2_store(c + c_row + 8, acc1_1);
-    isk__avx2_store_tail(c + c_row + 16, acc1_2, tail);
+    isk__avx2_store(c, acc0_0); isk__avx2_store(c + 8, acc0_1); isk__avx2_store(c + 16, acc0_2);
+    isk__avx2_store(c + c_row, acc1_0); isk__avx2_store(c + c_row + 8, acc1_1); isk__avx2_store(c + c_row + 16, acc1_2);
 }
 
 ISK__TARGET_AVX2 static void isk__tile_avx2_1x3(const isk__tile *t) {
     const ptrdiff_t a_col = t->a_col, b_row = t->b_row;
     const isk_scalar *a = t->a, *b = t->b, *mask = t->mask;
     isk_scalar *c = t->c;
-    const isk__avx2_tail tail = isk__avx2_tail_of(t->tail);
     const isk__avx2 zero = isk__avx2_set1(0);
     isk__avx2 x, b0, b1, b2;
     isk__avx2 acc0_0 = zero, acc0_1 = zero, acc0_2 = zero;
     int p;
 
     if (t->accumulate) {
-        acc0_0 = isk__avx2_load(c); acc0_1 = isk__avx2_load(c + 8); acc0_2 = isk__avx2_load_tail(c + 16, tail);
+        acc0_0 = isk__avx2_load(c); acc0_1 = isk__avx2_load(c + 8); acc0_2 = isk__avx2_load(c + 16);
     }
     for (p = t->k; p > 0; p--, a += a_col, b += b_row) {
-        b0 = isk__avx2_load(b); b1 = isk__avx2_load(b + 8); b2 = isk__avx2_load_tail(b + 16, tail);
+        b0 = isk__avx2_load(b); b1 = isk__avx2_load(b + 8); b2 = isk__avx2_load(b + 16);
         x = isk__avx2_set1(a[0]); acc0_0 = isk__avx2_fma(x, b0, acc0_0); acc0_1 = isk__avx2_fma(x, b1, acc0_1);
         acc0_2 = isk__avx2_fma(x, b2, acc0_2);
     }
     if (t->bias != NULL) {
-        b0 = isk__avx2_load(t->bias); b1 = isk__avx2_load(t->bias + 8); b2 = isk__avx2_load_tail(t->bias + 16, tail);
+        b0 = isk__avx2_load(t->bias); b1 = isk__avx2_load(t->bias + 8); b2 = isk__avx2_load(t->bias + 16);
         acc0_0 = acc0_0 + b0; acc0_1 = acc0_1 + b1; acc0_2 = acc0_2 + b2;
     }
     if (t->relu) {
@@ -8724,14 +8679,13 @@ ISK__TARGET_AVX2 static void isk__tile_avx2_1x3(const isk__tile *t) {
     if (mask != NULL) {
         acc0_0 = isk__avx2_keep(acc0_0, isk__avx2_load(mask));
         acc0_1 = isk__avx2_keep(acc0_1, isk__avx2_load(mask + 8));
-        acc0_2 = isk__avx2_keep(acc0_2, isk__avx2_load_tail(mask + 16, tail));
+        acc0_2 = isk__avx2_keep(acc0_2, isk__avx2_load(mask + 16));
     }
-    isk__avx2_store(c, acc0_0); isk__avx2_store(c + 8, acc0_1); isk__avx2_store_tail(c + 16, acc0_2, tail);
+    isk__avx2_store(c, acc0_0); isk__avx2_store(c + 8, acc0_1); isk__avx2_store(c + 16, acc0_2);
 }
 
 static const isk__tile_entry isk__tiles_avx2[] = {
     { 8, 1, 0, isk__tile_avx2_8x1 },
-    { 2, 1, 0, isk__tile_avx2_2x1 },
     { 1, 1, 0, isk__tile_avx2_1x1 },
     { 6, 2, 0, isk__tile_avx2_6x2 },
     { 2, 2, 0, isk__tile_avx2_2x2 },
@@ -8883,88 +8837,6 @@ ISK__TARGET_AVX512 static void isk__tile_avx512_16x1(const isk__tile *t) {
     isk__avx512_store_tail(c + 15 * c_row, acc15_0, tail);
 }
 
-ISK__TARGET_AVX512 static void isk__tile_avx512_8x1(const isk__tile *t) {
-    const ptrdiff_t a_col = t->a_col, b_row = t->b_row;
-    const ptrdiff_t a_row = t->a_row, mask_row = t->mask_row;
-    ptrdiff_t c_row = t->c_row;
-    const isk_scalar *a = t->a, *b = t->b, *mask = t->mask;
-    isk_scalar *c = t->c;
-    const isk__avx512_tail tail = isk__avx512_tail_of(t->tail);
-    const isk__avx512 zero = isk__avx512_set1(0);
-    isk__avx512 x, b0;
-    isk__avx512 acc0_0 = zero;
-    isk__avx512 acc1_0 = zero;
-    isk__avx512 acc2_0 = zero;
-    isk__avx512 acc3_0 = zero;
-    isk__avx512 acc4_0 = zero;
-    isk__avx512 acc5_0 = zero;
-    isk__avx512 acc6_0 = zero;
-    isk__avx512 acc7_0 = zero;
-    int p;
-
-    if (t->accumulate) {
-        acc0_0 = isk__avx512_load_tail(c, tail);
-        acc1_0 = isk__avx512_load_tail(c + c_row, tail);
-        acc2_0 = isk__avx512_load_tail(c + 2 * c_row, tail);
-        acc3_0 = isk__avx512_load_tail(c + 3 * c_row, tail);
-        acc4_0 = isk__avx512_load_tail(c + 4 * c_row, tail);
-        acc5_0 = isk__avx512_load_tail(c + 5 * c_row, tail);
-        acc6_0 = isk__avx512_load_tail(c + 6 * c_row, tail);
-        acc7_0 = isk__avx512_load_tail(c + 7 * c_row, tail);
-    }
-    for (p = t->k; p > 0; p--, a += a_col, b += b_row) {
-        b0 = isk__avx512_load_tail(b, tail);
-        x = isk__avx512_set1(a[0]); acc0_0 = isk__avx512_fma(x, b0, acc0_0);
-        x = isk__avx512_set1(a[a_row]); acc1_0 = isk__avx512_fma(x, b0, acc1_0);
-        x = isk__avx512_set1(a[2 * a_row]); acc2_0 = isk__avx512_fma(x, b0, acc2_0);
-        x = isk__avx512_set1(a[3 * a_row]); acc3_0 = isk__avx512_fma(x, b0, acc3_0);
-        x = isk__avx512_set1(a[4 * a_row]); acc4_0 = isk__avx512_fma(x, b0, acc4_0);
-        x = isk__avx512_set1(a[5 * a_row]); acc5_0 = isk__avx512_fma(x, b0, acc5_0);
-        x = isk__avx512_set1(a[6 * a_row]); acc6_0 = isk__avx512_fma(x, b0, acc6_0);
-        x = isk__avx512_set1(a[7 * a_row]); acc7_0 = isk__avx512_fma(x, b0, acc7_0);
-    }
-    ISK__FORGET(c); ISK__FORGET(c_row);
-    if (t->bias != NULL) {
-        b0 = isk__avx512_load_tail(t->bias, tail);
-        acc0_0 = acc0_0 + b0;
-        acc1_0 = acc1_0 + b0;
-        acc2_0 = acc2_0 + b0;
-        acc3_0 = acc3_0 + b0;
-        acc4_0 = acc4_0 + b0;
-        acc5_0 = acc5_0 + b0;
-        acc6_0 = acc6_0 + b0;
-        acc7_0 = acc7_0 + b0;
-    }
-    if (t->relu) {
-        acc0_0 = isk__avx512_relu(acc0_0);
-        acc1_0 = isk__avx512_relu(acc1_0);
-        acc2_0 = isk__avx512_relu(acc2_0);
-        acc3_0 = isk__avx512_relu(acc3_0);
-        acc4_0 = isk__avx512_relu(acc4_0);
-        acc5_0 = isk__avx512_relu(acc5_0);
-        acc6_0 = isk__avx512_relu(acc6_0);
-        acc7_0 = isk__avx512_relu(acc7_0);
-    }
-    if (mask != NULL) {
-        acc0_0 = isk__avx512_keep(acc0_0, isk__avx512_load_tail(mask, tail));
-        acc1_0 = isk__avx512_keep(acc1_0, isk__avx512_load_tail(mask + mask_row, tail));
-        acc2_0 = isk__avx512_keep(acc2_0, isk__avx512_load_tail(mask + 2 * mask_row, tail));
-        acc3_0 = isk__avx512_keep(acc3_0, isk__avx512_load_tail(mask + 3 * mask_row, tail));
-        acc4_0 = isk__avx512_keep(acc4_0, isk__avx512_load_tail(mask + 4 * mask_row, tail));
-        acc5_0 = isk__avx512_keep(acc5_0, isk__avx512_load_tail(mask + 5 * mask_row, tail));
-        acc6_0 = isk__avx512_keep(acc6_0, isk__avx512_load_tail(mask + 6 * mask_row, tail));
-        acc7_0 = isk__avx512_keep(acc7_0, isk__avx512_load_tail(mask + 7 * mask_row, tail));
-    }
-    isk__avx512_store_tail(c, acc0_0, tail);
-    isk__avx512_store_tail(c + c_row, acc1_0, tail);
-    isk__avx512_store_tail(c + 2 * c_row, acc2_0, tail);
-    isk__avx512_store_tail(c + 3 * c_row, acc3_0, tail);
-    isk__avx512_store_tail(c + 4 * c_row, acc4_0, tail);
-    isk__avx512_store_tail(c + 5 * c_row, acc5_0, tail);
-    isk__avx512_store_tail(c + 6 * c_row, acc6_0, tail);
-    isk__avx512_store_tail(c + 7 * c_row, acc7_0, tail);
-}
-
 ISK__TARGET_AVX512 static void isk__tile_avx512_4x1(const isk__tile *t) {
     const ptrdiff_t a_col = t->a_col, b_row = t->b_row;
     const ptrdiff_t a_row = t->a_row, mask_row = t->mask_row;
@@ -9047,148 +8919,6 @@ ISK__TARGET_AVX512 static void isk__tile_avx512_1x1(const isk__tile *t) {
         acc0_0 = isk__avx512_keep(acc0_0, isk__avx512_load_tail(mask, tail));
     }
     isk__avx512_store_tail(c, acc0_0, tail);
-}
-
-ISK__TARGET_AVX512 static void isk__tile_avx512_8x2q(const isk__tile *t) {
-    const ptrdiff_t a_col = t->a_col, b_row = t->b_row;
-    const ptrdiff_t a_row = t->a_row, mask_row = t->mask_row;
-    ptrdiff_t c_row = t->c_row;
-    const isk_scalar *a = t->a, *b = t->b, *mask = t->mask;
-    isk_scalar *c = t->c;
-    const isk__avx512_tail tail = isk__avx512_tail_of(t->tail);
-    const isk__avx512 zero = isk__avx512_set1(0);
-    isk__avx512 x, y, b0, b1;
-    isk__avx512 acc0_0 = zero;
-    isk__avx512 acc1_0 = zero;
-    isk__avx512 acc2_0 = zero;
-    isk__avx512 acc3_0 = zero, quad0 = zero;
-    isk__avx512 acc4_0 = zero;
-    isk__avx512 acc5_0 = zero;
-    isk__avx512 acc6_0 = zero;
-    isk__avx512 acc7_0 = zero, quad4 = zero;
-    int p;
-
-    if (t->accumulate) {
-        acc0_0 = isk__avx512_load(c);
-        acc1_0 = isk__avx512_load(c + c_row);
-        acc2_0 = isk__avx512_load(c + 2 * c_row);
-        acc3_0 = isk__avx512_load(c + 3 * c_row); quad0 = isk__avx512_load_quad(c + 16, c_row, tail);
-        acc4_0 = isk__avx512_load(c + 4 * c_row);
-        acc5_0 = isk__avx512_load(c + 5 * c_row);
-        acc6_0 = isk__avx512_load(c + 6 * c_row);
-        acc7_0 = isk__avx512_load(c + 7 * c_row); quad4 = isk__avx512_load_quad(c + 4 * c_row + 16, c_row, tail);
-    }
-    for (p = t->k; p > 0; p--, a += a_col, b += b_row) {
-        b0 = isk__avx512_load(b); b1 = isk__avx512_spread(isk__avx512_load_tail(b + 16, tail));
-        x = isk__avx512_set1(a[0]); acc0_0 = isk__avx512_fma(x, b0, acc0_0); y = x;
-        x = isk__avx512_set1(a[a_row]); acc1_0 = isk__avx512_fma(x, b0, acc1_0); y = isk__avx512_mix(y, x, 1);
-        x = isk__avx512_set1(a[2 * a_row]); acc2_0 = isk__avx512_fma(x, b0, acc2_0); y = isk__avx512_mix(y, x, 2);
-        x = isk__avx512_set1(a[3 * a_row]); acc3_0 = isk__avx512_fma(x, b0, acc3_0); y = isk__avx512_mix(y, x, 3);
-        quad0 = isk__avx512_fma(y, b1, quad0);
-        x = isk__avx512_set1(a[4 * a_row]); acc4_0 = isk__avx512_fma(x, b0, acc4_0); y = x;
-        x = isk__avx512_set1(a[5 * a_row]); acc5_0 = isk__avx512_fma(x, b0, acc5_0); y = isk__avx512_mix(y, x, 1);
-        x = isk__avx512_set1(a[6 * a_row]); acc6_0 = isk__avx512_fma(x, b0, acc6_0); y = isk__avx512_mix(y, x, 2);
-        x = isk__avx512_set1(a[7 * a_row]); acc7_0 = isk__avx512_fma(x, b0, acc7_0); y = isk__avx512_mix(y, x, 3);
-        quad4 = isk__avx512_fma(y, b1, quad4);
-    }
-    ISK__FORGET(c); ISK__FORGET(c_row);
-    if (t->bias != NULL) {
-        b0 = isk__avx512_load(t->bias); b1 = isk__avx512_spread(isk__avx512_load_tail(t->bias + 16, tail));
-        acc0_0 = acc0_0 + b0;
-        acc1_0 = acc1_0 + b0;
-        acc2_0 = acc2_0 + b0;
-        acc3_0 = acc3_0 + b0; quad0 = quad0 + b1;
-        acc4_0 = acc4_0 + b0;
-        acc5_0 = acc5_0 + b0;
-        acc6_0 = acc6_0 + b0;
-        acc7_0 = acc7_0 + b0; quad4 = quad4 + b1;
-    }
-    if (t->relu) {
-        acc0_0 = isk__avx512_relu(acc0_0);
-        acc1_0 = isk__avx512_relu(acc1_0);
-        acc2_0 = isk__avx512_relu(acc2_0);
-        acc3_0 = isk__avx512_relu(acc3_0); quad0 = isk__avx512_relu(quad0);
-        acc4_0 = isk__avx512_relu(acc4_0);
-        acc5_0 = isk__avx512_relu(acc5_0);
-        acc6_0 = isk__avx512_relu(acc6_0);
-        acc7_0 = isk__avx512_relu(acc7_0); quad4 = isk__avx512_relu(quad4);
-    }
-    if (mask != NULL) {
-        acc0_0 = isk__avx512_keep(acc0_0, isk__avx512_load(mask));
-        acc1_0 = isk__avx512_keep(acc1_0, isk__avx512_load(mask + mask_row));
-        acc2_0 = isk__avx512_keep(acc2_0, isk__avx512_load(mask + 2 * mask_row));
-        acc3_0 = isk__avx512_keep(acc3_0, isk__avx512_load(mask + 3 * mask_row));
-        quad0 = isk__avx512_keep(quad0, isk__avx512_load_quad(mask + 16, mask_row, tail));
-        acc4_0 = isk__avx512_keep(acc4_0, isk__avx512_load(mask + 4 * mask_row));
-        acc5_0 = isk__avx512_keep(acc5_0, isk__avx512_load(mask + 5 * mask_row));
-        acc6_0 = isk__avx512_keep(acc6_0, isk__avx512_load(mask + 6 * mask_row));
-        acc7_0 = isk__avx512_keep(acc7_0, isk__avx512_load(mask + 7 * mask_row));
-        quad4 = isk__avx512_keep(quad4, isk__avx512_load_quad(mask + 4 * mask_row + 16, mask_row, tail));
-    }
-    isk__avx512_store(c, acc0_0);
-    isk__avx512_store(c + c_row, acc1_0);
-    isk__avx512_store(c + 2 * c_row, acc2_0);
-    isk__avx512_store(c + 3 * c_row, acc3_0); isk__avx512_store_quad(c + 16, c_row, quad0, tail);
-    isk__avx512_store(c + 4 * c_row, acc4_0);
-    isk__avx512_store(c + 5 * c_row, acc5_0);
-    isk__avx512_store(c + 6 * c_row, acc6_0);
-    isk__avx512_store(c + 7 * c_row, acc7_0); isk__avx512_store_quad(c + 4 * c_row + 16, c_row, quad4, tail);
-}
-
-ISK__TARGET_AVX512 static void isk__tile_avx512_4x2q(const isk__tile *t) {
-    const ptrdiff_t a_col = t->a_col, b_row = t->b_row;
-    const ptrdiff_t a_row = t->a_row, mask_row = t->mask_row;
-    ptrdiff_t c_row = t->c_row;
-    const isk_scalar *a = t->a, *b = t->b, *mask = t->mask;
-    isk_scalar *c = t->c;
-    const isk__avx512_tail tail = isk__avx512_tail_of(t->tail);
-    const isk__avx512 zero = isk__avx512_set1(0);
-    isk__avx512 x, y, b0, b1;
-    isk__avx512 acc0_0 = zero;
-    isk__avx512 acc1_0 = zero;
-    isk__avx512 acc2_0 = zero;
-    isk__avx512 acc3_0 = zero, quad0 = zero;
-    int p;
-
-    if (t->accumulate) {
-        acc0_0 = isk__avx512_load(c);
-        acc1_0 = isk__avx512_load(c + c_row);
-        acc2_0 = isk__avx512_load(c + 2 * c_row);
-        acc3_0 = isk__avx512_load(c + 3 * c_row); quad0 = isk__avx512_load_quad(c + 16, c_row, tail);
-    }
-    for (p = t->k; p > 0; p--, a += a_col, b += b_row) {
-        b0 = isk__avx512_load(b); b1 = isk__avx512_spread(isk__avx512_load_tail(b + 16, tail));
-        x = isk__avx512_set1(a[0]); acc0_0 = isk__avx512_fma(x, b0, acc0_0); y = x;
-        x = isk__avx512_set1(a[a_row]); acc1_0 = isk__avx512_fma(x, b0, acc1_0); y = isk__avx512_mix(y, x, 1);
-        x = isk__avx512_set1(a[2 * a_row]); acc2_0 = isk__avx512_fma(x, b0, acc2_0); y = isk__avx512_mix(y, x, 2);
-        x = isk__avx512_set1(a[3 * a_row]); acc3_0 = isk__avx512_fma(x, b0, acc3_0); y = isk__avx512_mix(y, x, 3);
-        quad0 = isk__avx512_fma(y, b1, quad0);
-    }
-    ISK__FORGET(c); ISK__FORGET(c_row);
-    if (t->bias != NULL) {
-        b0 = isk__avx512_load(t->bias); b1 = isk__avx512_spread(isk__avx512_load_tail(t->bias + 16, tail));
-        acc0_0 = acc0_0 + b0;
-        acc1_0 = acc1_0 + b0;
-        acc2_0 = acc2_0 + b0;
-        acc3_0 = acc3_0 + b0; quad0 = quad0 + b1;
-    }
-    if (t->relu) {
-        acc0_0 = isk__avx512_relu(acc0_0);
-        acc1_0 = isk__avx512_relu(acc1_0);
-        acc2_0 = isk__avx512_relu(acc2_0);
-        acc3_0 = isk__avx512_relu(acc3_0); quad0 = isk__avx512_relu(quad0);
-    }
-    if (mask != NULL) {
-        acc0_0 = isk__avx512_keep(acc0_0, isk__avx512_load(mask));
-        acc1_0 = isk__avx512_keep(acc1_0, isk__avx512_load(mask + mask_row));
-        acc2_0 = isk__avx512_keep(acc2_0, isk__avx512_load(mask + 2 * mask_row));
-        acc3_0 = isk__avx512_keep(acc3_0, isk__avx512_load(mask + 3 * mask_row));
-        quad0 = isk__avx512_keep(quad0, isk__avx512_load_quad(mask + 16, mask_row, tail));
-    }
-    isk__avx512_store(c, acc0_0);
-    isk__avx512_store(c + c_row, acc1_0);
-    isk__avx512_store(c + 2 * c_row, acc2_0);
-    isk__avx512_store(c + 3 * c_row, acc3_0); isk__avx512_store_quad(c + 16, c_row, quad0, tail);
 }
 
 ISK__TARGET_AVX512 static void isk__tile_avx512_8x2(const isk__tile *t) {
@@ -9440,8 +9170,10 @@ ISK__TARGET_AVX512 static void isk__tile_avx512_8x3q(const isk__tile *t) {
     isk__avx512 acc5_0 = zero, acc5_1 = zero;
     isk__avx512 acc6_0 = zero, acc6_1 = zero;
     isk__avx512 acc7_0 = zero, acc7_1 = zero, quad4 = zero;
+    isk__avx512_tail row1 = 0xF0, row2 = 0xF00, row3 = 0xF000;
     int p;
 
+    ISK__FORGET(row1); ISK__FORGET(row2); ISK__FORGET(row3);
     if (t->accumulate) {
         acc0_0 = isk__avx512_load(c); acc0_1 = isk__avx512_load(c + 16);
         acc1_0 = isk__avx512_load(c + c_row); acc1_1 = isk__avx512_load(c + c_row + 16);
@@ -9460,19 +9192,21 @@ ISK__TARGET_AVX512 static void isk__tile_avx512_8x3q(const isk__tile *t) {
         x = isk__avx512_set1(a[0]); acc0_0 = isk__avx512_fma(x, b0, acc0_0); acc0_1 = isk__avx512_fma(x, b1, acc0_1);
         y = x;
         x = isk__avx512_set1(a[a_row]); acc1_0 = isk__avx512_fma(x, b0, acc1_0);
-        acc1_1 = isk__avx512_fma(x, b1, acc1_1); y = isk__avx512_mix(y, x, 1);
+        acc1_1 = isk__avx512_fma(x, b1, acc1_1); y = isk__avx512_select(row1, x, y);
         x = isk__avx512_set1(a[2 * a_row]); acc2_0 = isk__avx512_fma(x, b0, acc2_0);
-        acc2_1 = isk__avx512_fma(x, b1, acc2_1); y = isk__avx512_mix(y, x, 2);
+        acc2_1 = isk__avx512_fma(x, b1, acc2_1); y = isk__avx512_select(row2, x, y);
         x = isk__avx512_set1(a[3 * a_row]); acc3_0 = isk__avx512_fma(x, b0, acc3_0);
-        acc3_1 = isk__avx512_fma(x, b1, acc3_1); y = isk__avx512_mix(y, x, 3); quad0 = isk__avx512_fma(y, b2, quad0);
+        acc3_1 = isk__avx512_fma(x, b1, acc3_1); y = isk__avx512_select(row3, x, y);
+        quad0 = isk__avx512_fma(y, b2, quad0);
         x = isk__avx512_set1(a[4 * a_row]); acc4_0 = isk__avx512_fma(x, b0, acc4_0);
         acc4_1 = isk__avx512_fma(x, b1, acc4_1); y = x;
         x = isk__avx512_set1(a[5 * a_row]); acc5_0 = isk__avx512_fma(x, b0, acc5_0);
-        acc5_1 = isk__avx512_fma(x, b1, acc5_1); y = isk__avx512_mix(y, x, 1);
+        acc5_1 = isk__avx512_fma(x, b1, acc5_1); y = isk__avx512_select(row1, x, y);
         x = isk__avx512_set1(a[6 * a_row]); acc6_0 = isk__avx512_fma(x, b0, acc6_0);
-        acc6_1 = isk__avx512_fma(x, b1, acc6_1); y = isk__avx512_mix(y, x, 2);
+        acc6_1 = isk__avx512_fma(x, b1, acc6_1); y = isk__avx512_select(row2, x, y);
         x = isk__avx512_set1(a[7 * a_row]); acc7_0 = isk__avx512_fma(x, b0, acc7_0);
-        acc7_1 = isk__avx512_fma(x, b1, acc7_1); y = isk__avx512_mix(y, x, 3); quad4 = isk__avx512_fma(y, b2, quad4);
+        acc7_1 = isk__avx512_fma(x, b1, acc7_1); y = isk__avx512_select(row3, x, y);
+        quad4 = isk__avx512_fma(y, b2, quad4);
     }
     ISK__FORGET(c); ISK__FORGET(c_row);
     if (t->bias != NULL) {
@@ -9527,73 +9261,6 @@ ISK__TARGET_AVX512 static void isk__tile_avx512_8x3q(const isk__tile *t) {
     isk__avx512_store(c + 6 * c_row, acc6_0); isk__avx512_store(c + 6 * c_row + 16, acc6_1);
     isk__avx512_store(c + 7 * c_row, acc7_0); isk__avx512_store(c + 7 * c_row + 16, acc7_1);
     isk__avx512_store_quad(c + 4 * c_row + 32, c_row, quad4, tail);
-}
-
-ISK__TARGET_AVX512 static void isk__tile_avx512_4x3q(const isk__tile *t) {
-    const ptrdiff_t a_col = t->a_col, b_row = t->b_row;
-    const ptrdiff_t a_row = t->a_row, mask_row = t->mask_row;
-    ptrdiff_t c_row = t->c_row;
-    const isk_scalar *a = t->a, *b = t->b, *mask = t->mask;
-    isk_scalar *c = t->c;
-    const isk__avx512_tail tail = isk__avx512_tail_of(t->tail);
-    const isk__avx512 zero = isk__avx512_set1(0);
-    isk__avx512 x, y, b0, b1, b2;
-    isk__avx512 acc0_0 = zero, acc0_1 = zero;
-    isk__avx512 acc1_0 = zero, acc1_1 = zero;
-    isk__avx512 acc2_0 = zero, acc2_1 = zero;
-    isk__avx512 acc3_0 = zero, acc3_1 = zero, quad0 = zero;
-    int p;
-
-    if (t->accumulate) {
-        acc0_0 = isk__avx512_load(c); acc0_1 = isk__avx512_load(c + 16);
-        acc1_0 = isk__avx512_load(c + c_row); acc1_1 = isk__avx512_load(c + c_row + 16);
-        acc2_0 = isk__avx512_load(c + 2 * c_row); acc2_1 = isk__avx512_load(c + 2 * c_row + 16);
-        acc3_0 = isk__avx512_load(c + 3 * c_row); acc3_1 = isk__avx512_load(c + 3 * c_row + 16);
-        quad0 = isk__avx512_load_quad(c + 32, c_row, tail);
-    }
-    for (p = t->k; p > 0; p--, a += a_col, b += b_row) {
-        b0 = isk__avx512_load(b); b1 = isk__avx512_load(b + 16);
-        b2 = isk__avx512_spread(isk__avx512_load_tail(b + 32, tail));
-        x = isk__avx512_set1(a[0]); acc0_0 = isk__avx512_fma(x, b0, acc0_0); acc0_1 = isk__avx512_fma(x, b1, acc0_1);
-        y = x;
-        x = isk__avx512_set1(a[a_row]); acc1_0 = isk__avx512_fma(x, b0, acc1_0);
-        acc1_1 = isk__avx512_fma(x, b1, acc1_1); y = isk__avx512_mix(y, x, 1);
-        x = isk__avx512_set1(a[2 * a_row]); acc2_0 = isk__avx512_fma(x, b0, acc2_0);
-        acc2_1 = isk__avx512_fma(x, b1, acc2_1); y = isk__avx512_mix(y, x, 2);
-        x = isk__avx512_set1(a[3 * a_row]); acc3_0 = isk__avx512_fma(x, b0, acc3_0);
-        acc3_1 = isk__avx512_fma(x, b1, acc3_1); y = isk__avx512_mix(y, x, 3); quad0 = isk__avx512_fma(y, b2, quad0);
-    }
-    ISK__FORGET(c); ISK__FORGET(c_row);
-    if (t->bias != NULL) {
-        b0 = isk__avx512_load(t->bias); b1 = isk__avx512_load(t->bias + 16);
-        b2 = isk__avx512_spread(isk__avx512_load_tail(t->bias + 32, tail));
-        acc0_0 = acc0_0 + b0; acc0_1 = acc0_1 + b1;
-        acc1_0 = acc1_0 + b0; acc1_1 = acc1_1 + b1;
-        acc2_0 = acc2_0 + b0; acc2_1 = acc2_1 + b1;
-        acc3_0 = acc3_0 + b0; acc3_1 = acc3_1 + b1; quad0 = quad0 + b2;
-    }
-    if (t->relu) {
-        acc0_0 = isk__avx512_relu(acc0_0); acc0_1 = isk__avx512_relu(acc0_1);
-        acc1_0 = isk__avx512_relu(acc1_0); acc1_1 = isk__avx512_relu(acc1_1);
-        acc2_0 = isk__avx512_relu(acc2_0); acc2_1 = isk__avx512_relu(acc2_1);
-        acc3_0 = isk__avx512_relu(acc3_0); acc3_1 = isk__avx512_relu(acc3_1); quad0 = isk__avx512_relu(quad0);
-    }
-    if (mask != NULL) {
-        acc0_0 = isk__avx512_keep(acc0_0, isk__avx512_load(mask));
-        acc0_1 = isk__avx512_keep(acc0_1, isk__avx512_load(mask + 16));
-        acc1_0 = isk__avx512_keep(acc1_0, isk__avx512_load(mask + mask_row));
-        acc1_1 = isk__avx512_keep(acc1_1, isk__avx512_load(mask + mask_row + 16));
-        acc2_0 = isk__avx512_keep(acc2_0, isk__avx512_load(mask + 2 * mask_row));
-        acc2_1 = isk__avx512_keep(acc2_1, isk__avx512_load(mask + 2 * mask_row + 16));
-        acc3_0 = isk__avx512_keep(acc3_0, isk__avx512_load(mask + 3 * mask_row));
-        acc3_1 = isk__avx512_keep(acc3_1, isk__avx512_load(mask + 3 * mask_row + 16));
-        quad0 = isk__avx512_keep(quad0, isk__avx512_load_quad(mask + 32, mask_row, tail));
-    }
-    isk__avx512_store(c, acc0_0); isk__avx512_store(c + 16, acc0_1);
-    isk__avx512_store(c + c_row, acc1_0); isk__avx512_store(c + c_row + 16, acc1_1);
-    isk__avx512_store(c + 2 * c_row, acc2_0); isk__avx512_store(c + 2 * c_row + 16, acc2_1);
-    isk__avx512_store(c + 3 * c_row, acc3_0); isk__avx512_store(c + 3 * c_row + 16, acc3_1);
-    isk__avx512_store_quad(c + 32, c_row, quad0, tail);
 }
 
 ISK__TARGET_AVX512 static void isk__tile_avx512_8x3(const isk__tile *t) {
@@ -9890,8 +9557,10 @@ ISK__TARGET_AVX512 static void isk__tile_avx512_8x4q(const isk__tile *t) {
     isk__avx512 acc5_0 = zero, acc5_1 = zero, acc5_2 = zero;
     isk__avx512 acc6_0 = zero, acc6_1 = zero, acc6_2 = zero;
     isk__avx512 acc7_0 = zero, acc7_1 = zero, acc7_2 = zero, quad4 = zero;
+    isk__avx512_tail row1 = 0xF0, row2 = 0xF00, row3 = 0xF000;
     int p;
 
+    ISK__FORGET(row1); ISK__FORGET(row2); ISK__FORGET(row3);
     if (t->accumulate) {
         acc0_0 = isk__avx512_load(c); acc0_1 = isk__avx512_load(c + 16); acc0_2 = isk__avx512_load(c + 32);
         acc1_0 = isk__avx512_load(c + c_row); acc1_1 = isk__avx512_load(c + c_row + 16);
@@ -9915,21 +9584,25 @@ ISK__TARGET_AVX512 static void isk__tile_avx512_8x4q(const isk__tile *t) {
         x = isk__avx512_set1(a[0]); acc0_0 = isk__avx512_fma(x, b0, acc0_0); acc0_1 = isk__avx512_fma(x, b1, acc0_1);
         acc0_2 = isk__avx512_fma(x, b2, acc0_2); y = x;
         x = isk__avx512_set1(a[a_row]); acc1_0 = isk__avx512_fma(x, b0, acc1_0);
-        acc1_1 = isk__avx512_fma(x, b1, acc1_1); acc1_2 = isk__avx512_fma(x, b2, acc1_2); y = isk__avx512_mix(y, x, 1);
+        acc1_1 = isk__avx512_fma(x, b1, acc1_1); acc1_2 = isk__avx512_fma(x, b2, acc1_2);
+        y = isk__avx512_select(row1, x, y);
         x = isk__avx512_set1(a[2 * a_row]); acc2_0 = isk__avx512_fma(x, b0, acc2_0);
-        acc2_1 = isk__avx512_fma(x, b1, acc2_1); acc2_2 = isk__avx512_fma(x, b2, acc2_2); y = isk__avx512_mix(y, x, 2);
+        acc2_1 = isk__avx512_fma(x, b1, acc2_1); acc2_2 = isk__avx512_fma(x, b2, acc2_2);
+        y = isk__avx512_select(row2, x, y);
         x = isk__avx512_set1(a[3 * a_row]); acc3_0 = isk__avx512_fma(x, b0, acc3_0);
-        acc3_1 = isk__avx512_fma(x, b1, acc3_1); acc3_2 = isk__avx512_fma(x, b2, acc3_2); y = isk__avx512_mix(y, x, 3);
-        quad0 = isk__avx512_fma(y, b3, quad0);
+        acc3_1 = isk__avx512_fma(x, b1, acc3_1); acc3_2 = isk__avx512_fma(x, b2, acc3_2);
+        y = isk__avx512_select(row3, x, y); quad0 = isk__avx512_fma(y, b3, quad0);
         x = isk__avx512_set1(a[4 * a_row]); acc4_0 = isk__avx512_fma(x, b0, acc4_0);
         acc4_1 = isk__avx512_fma(x, b1, acc4_1); acc4_2 = isk__avx512_fma(x, b2, acc4_2); y = x;
         x = isk__avx512_set1(a[5 * a_row]); acc5_0 = isk__avx512_fma(x, b0, acc5_0);
-        acc5_1 = isk__avx512_fma(x, b1, acc5_1); acc5_2 = isk__avx512_fma(x, b2, acc5_2); y = isk__avx512_mix(y, x, 1);
+        acc5_1 = isk__avx512_fma(x, b1, acc5_1); acc5_2 = isk__avx512_fma(x, b2, acc5_2);
+        y = isk__avx512_select(row1, x, y);
         x = isk__avx512_set1(a[6 * a_row]); acc6_0 = isk__avx512_fma(x, b0, acc6_0);
-        acc6_1 = isk__avx512_fma(x, b1, acc6_1); acc6_2 = isk__avx512_fma(x, b2, acc6_2); y = isk__avx512_mix(y, x, 2);
+        acc6_1 = isk__avx512_fma(x, b1, acc6_1); acc6_2 = isk__avx512_fma(x, b2, acc6_2);
+        y = isk__avx512_select(row2, x, y);
         x = isk__avx512_set1(a[7 * a_row]); acc7_0 = isk__avx512_fma(x, b0, acc7_0);
-        acc7_1 = isk__avx512_fma(x, b1, acc7_1); acc7_2 = isk__avx512_fma(x, b2, acc7_2); y = isk__avx512_mix(y, x, 3);
-        quad4 = isk__avx512_fma(y, b3, quad4);
+        acc7_1 = isk__avx512_fma(x, b1, acc7_1); acc7_2 = isk__avx512_fma(x, b2, acc7_2);
+        y = isk__avx512_select(row3, x, y); quad4 = isk__avx512_fma(y, b3, quad4);
     }
     ISK__FORGET(c); ISK__FORGET(c_row);
     if (t->bias != NULL) {
@@ -10014,8 +9687,10 @@ ISK__TARGET_AVX512 static void isk__tile_avx512_4x4q(const isk__tile *t) {
     isk__avx512 acc1_0 = zero, acc1_1 = zero, acc1_2 = zero;
     isk__avx512 acc2_0 = zero, acc2_1 = zero, acc2_2 = zero;
     isk__avx512 acc3_0 = zero, acc3_1 = zero, acc3_2 = zero, quad0 = zero;
+    isk__avx512_tail row1 = 0xF0, row2 = 0xF00, row3 = 0xF000;
     int p;
 
+    ISK__FORGET(row1); ISK__FORGET(row2); ISK__FORGET(row3);
     if (t->accumulate) {
         acc0_0 = isk__avx512_load(c); acc0_1 = isk__avx512_load(c + 16); acc0_2 = isk__avx512_load(c + 32);
         acc1_0 = isk__avx512_load(c + c_row); acc1_1 = isk__avx512_load(c + c_row + 16);
@@ -10031,12 +9706,14 @@ ISK__TARGET_AVX512 static void isk__tile_avx512_4x4q(const isk__tile *t) {
         x = isk__avx512_set1(a[0]); acc0_0 = isk__avx512_fma(x, b0, acc0_0); acc0_1 = isk__avx512_fma(x, b1, acc0_1);
         acc0_2 = isk__avx512_fma(x, b2, acc0_2); y = x;
         x = isk__avx512_set1(a[a_row]); acc1_0 = isk__avx512_fma(x, b0, acc1_0);
-        acc1_1 = isk__avx512_fma(x, b1, acc1_1); acc1_2 = isk__avx512_fma(x, b2, acc1_2); y = isk__avx512_mix(y, x, 1);
+        acc1_1 = isk__avx512_fma(x, b1, acc1_1); acc1_2 = isk__avx512_fma(x, b2, acc1_2);
+        y = isk__avx512_select(row1, x, y);
         x = isk__avx512_set1(a[2 * a_row]); acc2_0 = isk__avx512_fma(x, b0, acc2_0);
-        acc2_1 = isk__avx512_fma(x, b1, acc2_1); acc2_2 = isk__avx512_fma(x, b2, acc2_2); y = isk__avx512_mix(y, x, 2);
+        acc2_1 = isk__avx512_fma(x, b1, acc2_1); acc2_2 = isk__avx512_fma(x, b2, acc2_2);
+        y = isk__avx512_select(row2, x, y);
         x = isk__avx512_set1(a[3 * a_row]); acc3_0 = isk__avx512_fma(x, b0, acc3_0);
-        acc3_1 = isk__avx512_fma(x, b1, acc3_1); acc3_2 = isk__avx512_fma(x, b2, acc3_2); y = isk__avx512_mix(y, x, 3);
-        quad0 = isk__avx512_fma(y, b3, quad0);
+        acc3_1 = isk__avx512_fma(x, b1, acc3_1); acc3_2 = isk__avx512_fma(x, b2, acc3_2);
+        y = isk__avx512_select(row3, x, y); quad0 = isk__avx512_fma(y, b3, quad0);
     }
     ISK__FORGET(c); ISK__FORGET(c_row);
     if (t->bias != NULL) {
@@ -10176,17 +9853,13 @@ ISK__TARGET_AVX512 static void isk__tile_avx512_1x4(const isk__tile *t) {
 
 static const isk__tile_entry isk__tiles_avx512[] = {
     { 16, 1, 0, isk__tile_avx512_16x1 },
-    { 8, 1, 0, isk__tile_avx512_8x1 },
     { 4, 1, 0, isk__tile_avx512_4x1 },
     { 1, 1, 0, isk__tile_avx512_1x1 },
-    { 8, 2, 1, isk__tile_avx512_8x2q },
-    { 4, 2, 1, isk__tile_avx512_4x2q },
     { 8, 2, 0, isk__tile_avx512_8x2 },
     { 4, 2, 0, isk__tile_avx512_4x2 },
     { 2, 2, 0, isk__tile_avx512_2x2 },
     { 1, 2, 0, isk__tile_avx512_1x2 },
     { 8, 3, 1, isk__tile_avx512_8x3q },
-    { 4, 3, 1, isk__tile_avx512_4x3q },
     { 8, 3, 0, isk__tile_avx512_8x3 },
     { 4, 3, 0, isk__tile_avx512_4x3 },
     { 2, 3, 0, isk__tile_avx512_2x3 },
