@@ -7750,11 +7750,11 @@ static const isk__kernel_module isk__kernel_modules[] ISK__UNUSED = {
 
 #endif
 
-/* ==== >>gemm: matrix product ========================================================================================= */
+/* ==== >>gemm: matrix product ====================================================================================== */
 
 /* C[m, n] = A[m, k] * B[k, n] with an epilogue, on register tiles.  The promise on bits: an element of C is one chain
-   acc = a * b + acc over p = 0 .. k-1, fused wherever the instruction set has FMA.  So it depends on its own row of A and
-   column of B alone, not on m, n, the tile it falls in, alignment or strides, and a row computes the same in any batch.
+   acc = a * b + acc over p = 0 .. k-1, fused wherever the instruction set has FMA.  So it depends on its own row of A
+   and column of B alone, not on m, n, the tile it falls in, alignment or strides: a row gives the same in any batch.
    Nothing outside [rows, cols] of any operand is read or written, so padding and user data need no rules. */
 
 /* One tile: rows x vectors of C, see codegen/templates/gemm_tiles.py. */
@@ -7784,9 +7784,11 @@ typedef struct isk__tile_entry {
 
 #ifdef ISK__HAVE_VECTORS
 
-/* Makes the compiler forget what it knows of x.  Else gcc computes the addresses of the epilogue before the loop of a tile,
-   and keeps them in registers that the loop needs. */
+/* Makes the compiler forget what it knows of x.  Else gcc computes the addresses of the epilogue before the loop of a
+   tile, and keeps them in registers that the loop needs. */
 #define ISK__FORGET(x) __asm__("" : "+r"(x))
+/* No use of the pointer is moved above the last change of the vector. */
+#define ISK__AFTER(pointer, vector) __asm__("" : "+r"(pointer), "+x"(vector))
 
 /* What the tiles are written in: a vector of each instruction set under the same names.  "plain" is whatever 16-byte
    registers the compiler finds (SSE2, NEON, or scalars), and the only one for doubles. */
@@ -7798,7 +7800,8 @@ enum { isk__plain_width = 16 / (int)sizeof(isk_scalar) };
 static ISK__INLINE isk__plain_tail isk__plain_tail_of(int columns) { return columns; }
 static ISK__INLINE isk__plain isk__plain_load(const isk_scalar *p) { return *(const isk__plain_memory *)p; }
 static ISK__INLINE void isk__plain_store(isk_scalar *p, isk__plain x) { *(isk__plain_memory *)p = x; }
-/* Where the machine has a fused multiply-add it is asked for: gcc contracts a * b + c in one tile and not in another. */
+/* Where the machine has a fused multiply-add it is asked for: left alone, gcc contracts a * b + c in one tile and not
+   in another. */
 static ISK__INLINE isk__plain isk__plain_fma(isk__plain a, isk__plain b, isk__plain c) {
 #if defined(__FP_FAST_FMAF) || defined(__FMA__) || defined(__ARM_FEATURE_FMA)
     int i;
@@ -7841,7 +7844,11 @@ static ISK__INLINE isk__plain isk__plain_relu(isk__plain x) {
 }
 static ISK__INLINE isk__plain isk__plain_sqrt(isk__plain x) {
     int i;
-    for (i = 0; i < isk__plain_width; i++) { x[i] = (isk_scalar)sqrt((double)x[i]); }
+#ifdef INDISEEK_DOUBLE
+    for (i = 0; i < isk__plain_width; i++) { x[i] = sqrt(x[i]); }
+#else
+    for (i = 0; i < isk__plain_width; i++) { x[i] = sqrtf(x[i]); }
+#endif
     return x;
 }
 /* x where the mask is positive, else 0 */
@@ -7865,8 +7872,8 @@ typedef float isk__avx512_memory __attribute__((vector_size(64), aligned(4), may
 typedef unsigned short isk__avx512_tail;                                      /* bit i: column i is in use */
 enum { isk__avx2_width = 8, isk__avx512_width = 16 };
 
-/* gcc needs half a second to read immintrin.h, so its built-in functions are called by their names; elsewhere the header
-   is cheap, or the names may have changed. */
+/* gcc needs half a second to read immintrin.h, so its built-in functions are called by their names; elsewhere the
+   header is cheap, or the names may have changed. */
 #if !defined(__clang__) && __GNUC__ >= 8 && __GNUC__ <= 15 && !defined(ISK__USE_IMMINTRIN)
     #define isk__avx2_fma(a, b, c) __builtin_ia32_vfmaddps256(a, b, c)
     #define isk__avx2_relu(x) __builtin_ia32_maxps256(isk__avx2_set1(0), x)
@@ -7876,8 +7883,9 @@ enum { isk__avx2_width = 8, isk__avx512_width = 16 };
     #define isk__avx2_low(a, b) __builtin_ia32_unpcklps256(a, b)
     #define isk__avx2_high(a, b) __builtin_ia32_unpckhps256(a, b)
     #define isk__avx2_pairs(a, b, which) __builtin_ia32_shufps256(a, b, which)
-    #define isk__avx2_halves(a, b) __builtin_ia32_blendps256(a, b, 0xF0)
-    #define isk__avx2_load_half(p) __builtin_ia32_vbroadcastf128_ps256((const isk__plain *)(p))
+    #define isk__avx2_halves(p, q) __builtin_ia32_blendps256( \
+            __builtin_ia32_vbroadcastf128_ps256((const isk__plain *)(p)), \
+            __builtin_ia32_vbroadcastf128_ps256((const isk__plain *)(q)), 0xF0)
     #define isk__avx512_low(a, b) __builtin_ia32_unpcklps512_mask(a, b, a, 0xFFFF)
     #define isk__avx512_high(a, b) __builtin_ia32_unpckhps512_mask(a, b, a, 0xFFFF)
     #define isk__avx512_pairs(a, b, which) __builtin_ia32_shufps512_mask(a, b, which, a, 0xFFFF)
@@ -7903,8 +7911,8 @@ enum { isk__avx2_width = 8, isk__avx512_width = 16 };
     #define isk__avx2_low(a, b) _mm256_unpacklo_ps(a, b)
     #define isk__avx2_high(a, b) _mm256_unpackhi_ps(a, b)
     #define isk__avx2_pairs(a, b, which) _mm256_shuffle_ps(a, b, which)
-    #define isk__avx2_halves(a, b) _mm256_blend_ps(a, b, 0xF0)
-    #define isk__avx2_load_half(p) _mm256_broadcast_ps((const __m128 *)(p))
+    #define isk__avx2_halves(p, q) _mm256_blend_ps(_mm256_broadcast_ps((const __m128 *)(p)), \
+            _mm256_broadcast_ps((const __m128 *)(q)), 0xF0)
     #define isk__avx512_low(a, b) _mm512_unpacklo_ps(a, b)
     #define isk__avx512_high(a, b) _mm512_unpackhi_ps(a, b)
     #define isk__avx512_pairs(a, b, which) _mm512_shuffle_ps(a, b, which)
@@ -7947,8 +7955,8 @@ ISK__TARGET_AVX512 static ISK__INLINE isk__avx512 isk__avx512_load(const float *
 }
 ISK__TARGET_AVX512 static ISK__INLINE void isk__avx512_store(float *p, isk__avx512 x) { *(isk__avx512_memory *)p = x; }
 
-/* A quad holds up to 4 columns of 4 rows: row r fills elements 4r .. 4r + 3.  Each row is loaded or stored through a mask,
-   from an address 4r elements ahead of it; nothing is touched there.  Bit 4r + i of `which` stands for column i. */
+/* A quad holds up to 4 columns of 4 rows: row r fills elements 4r .. 4r + 3.  Each row is loaded or stored through a
+   mask, from an address 4r elements ahead of it; nothing is touched there.  Bit 4r + i of `which` is its column i. */
 ISK__TARGET_AVX512 static ISK__INLINE float *isk__avx512_ahead(const float *p, int elements) {
     return (float *)((uintptr_t)p - (uintptr_t)elements * sizeof(float));
 }
@@ -7966,7 +7974,8 @@ ISK__TARGET_AVX512 static ISK__INLINE isk__avx512 isk__avx512_load_whole_rows(co
     x = isk__avx512_load_quarter(p + 2 * row, 0xF00, x);
     return isk__avx512_load_quarter(p + 3 * row, 0xF000, x);
 }
-ISK__TARGET_AVX512 static ISK__INLINE isk__avx512 isk__avx512_load_quad(const float *p, ptrdiff_t row, isk__avx512_tail tail) {
+ISK__TARGET_AVX512 static ISK__INLINE isk__avx512 isk__avx512_load_quad(const float *p, ptrdiff_t row,
+                                                                        isk__avx512_tail tail) {
     return isk__avx512_load_rows(p, row, (isk__avx512_tail)(tail * 0x1111));
 }
 ISK__TARGET_AVX512 static ISK__INLINE void isk__avx512_store_quad(float *p, ptrdiff_t row, isk__avx512 x,
@@ -7975,10 +7984,6 @@ ISK__TARGET_AVX512 static ISK__INLINE void isk__avx512_store_quad(float *p, ptrd
     isk__avx512_store_tail(isk__avx512_ahead(p + row, 4), x, (isk__avx512_tail)(tail << 4));
     isk__avx512_store_tail(isk__avx512_ahead(p + 2 * row, 8), x, (isk__avx512_tail)(tail << 8));
     isk__avx512_store_tail(isk__avx512_ahead(p + 3 * row, 12), x, (isk__avx512_tail)(tail << 12));
-}
-/* y with row r of the quad taken from x */
-ISK__TARGET_AVX512 static ISK__INLINE isk__avx512 isk__avx512_mix(isk__avx512 y, isk__avx512 x, int r) {
-    return isk__avx512_select((isk__avx512_tail)(0xF << 4 * r), x, y);
 }
 
 #endif /* ISK__HAVE_AVX2 */
@@ -9906,20 +9911,23 @@ static size_t isk__gemm_work(int n, int k, int b_col) {
 
 #if defined(INDISEEK_USE_CBLAS)
 
-/* One call of the BLAS for the whole product: its size depends on the problem alone, see "same bits" on the front page. */
+static int isk__at_least(int x, int least) { return x > least ? x : least; }
+
+/* One call of the BLAS for the whole product: its size depends on the problem alone, see "same bits" on the front
+   page. */
 static void isk__gemm_product(const isk__gemm_call *call) {
-    const int a_as_is = call->a_col == 1, b_as_is = call->b_col == 1;
-    const int a_stride = a_as_is ? call->a_row : call->a_col, b_stride = b_as_is ? call->b_row : call->b_col;
-    const int a_least = a_as_is ? call->k : call->m, b_least = b_as_is ? call->n : call->k;
+    const int m = call->m, n = call->n, k = call->k;
+    const int a_stride = call->a_col == 1 ? isk__at_least(call->a_row, k) : isk__at_least(call->a_col, m);
+    const int b_stride = call->b_col == 1 ? isk__at_least(call->b_row, n) : isk__at_least(call->b_col, k);
     const isk_scalar beta = call->accumulate ? (isk_scalar)1 : (isk_scalar)0;
 #ifdef INDISEEK_DOUBLE
     cblas_dgemm(
 #else
     cblas_sgemm(
 #endif
-        CblasRowMajor, a_as_is ? CblasNoTrans : CblasTrans, b_as_is ? CblasNoTrans : CblasTrans, call->m, call->n, call->k,
-        (isk_scalar)1, call->a, a_stride > a_least ? a_stride : a_least > 0 ? a_least : 1, call->b,
-        b_stride > b_least ? b_stride : b_least > 0 ? b_least : 1, beta, call->c, call->c_row > call->n ? call->c_row : call->n);
+        CblasRowMajor, call->a_col == 1 ? CblasNoTrans : CblasTrans, call->b_col == 1 ? CblasNoTrans : CblasTrans,
+        m, n, k, (isk_scalar)1, call->a, isk__at_least(a_stride, 1), call->b, isk__at_least(b_stride, 1),
+        beta, call->c, isk__at_least(call->c_row, n));
 }
 
 #elif !defined(ISK__HAVE_VECTORS)
@@ -9986,8 +9994,8 @@ static void isk__transpose_plain(int first, int n, int k, const isk_scalar *x, p
 
 #ifdef ISK__HAVE_AVX2
 
-/* The same from contiguous rows (x_col = 1).  Four registers hold 4 columns of 16 rows, row 4i + r in quarter i of register
-   r, so that what remains is to transpose each quarter in its place.  Rows of out have whole vectors. */
+/* The same from contiguous rows (x_col = 1).  Four registers hold 4 columns of 16 rows, row 4i + r in quarter i of
+   register r, so that what remains is to transpose each quarter in its place.  Rows of out have whole vectors. */
 ISK__TARGET_AVX512 static void isk__transpose_avx512(int n, int k, const float *x, ptrdiff_t x_row, float *out,
                                                      ptrdiff_t out_row) {
     int j, p, r;
@@ -10033,10 +10041,10 @@ ISK__TARGET_AVX2 static void isk__transpose_avx2(int n, int k, const float *x, p
         for (p = 0; p + 4 <= k; p += 4) {
             const float *from = x + j * x_row + p, *from4 = from + 4 * x_row;
             float *to = out + p * out_row + j;
-            isk__avx2 x0 = isk__avx2_halves(isk__avx2_load_half(from), isk__avx2_load_half(from4));
-            isk__avx2 x1 = isk__avx2_halves(isk__avx2_load_half(from + x_row), isk__avx2_load_half(from4 + x_row));
-            isk__avx2 x2 = isk__avx2_halves(isk__avx2_load_half(from + 2 * x_row), isk__avx2_load_half(from4 + 2 * x_row));
-            isk__avx2 x3 = isk__avx2_halves(isk__avx2_load_half(from + 3 * x_row), isk__avx2_load_half(from4 + 3 * x_row));
+            isk__avx2 x0 = isk__avx2_halves(from, from4);
+            isk__avx2 x1 = isk__avx2_halves(from + x_row, from4 + x_row);
+            isk__avx2 x2 = isk__avx2_halves(from + 2 * x_row, from4 + 2 * x_row);
+            isk__avx2 x3 = isk__avx2_halves(from + 3 * x_row, from4 + 3 * x_row);
             isk__avx2 low01 = isk__avx2_low(x0, x1), low23 = isk__avx2_low(x2, x3);
             isk__avx2 high01 = isk__avx2_high(x0, x1), high23 = isk__avx2_high(x2, x3);
             isk__avx2_store(to, isk__avx2_pairs(low01, low23, 0x44));
@@ -10077,14 +10085,15 @@ static void isk__gemm_rows(const isk__tile_entry *tiles, int vectors, int quads,
     }
 }
 
-/* Columns in panels of up to 3 vectors, as even as they come; the inner dimension in blocks, so that a panel of B stays in
-   the first cache, or with AVX-512 the second.  C carries the unfinished sums from block to block, so the blocks leave no
-   trace in the bits. */
-static void isk__gemm_tiled(const isk__gemm_call *call, const isk_scalar *b, int b_row,
-                            const isk__tile_entry *tiles, int width, int depth) {
+/* Columns in panels of up to 3 vectors, as even as they come; the inner dimension in blocks of up to `depth`, so that a
+   panel of B stays in the first cache, or with AVX-512 the second.  C carries the unfinished sums from block to block,
+   so the blocks leave no trace in the bits. */
+static void isk__gemm_tiled(const isk__gemm_call *call, const isk_scalar *b, int b_row, const isk__tile_entry *tiles,
+                            int width, int depth) {
     const int vectors = (call->n + width - 1) / width, tail = call->n - (vectors - 1) * width;
     const int quads = width == 16 && tail <= 4 && vectors > 1;          /* the last panel may have a quad more */
-    const int panels = (vectors - quads + 2) / 3;
+    const int whole = width == 8 && tail < 8;       /* the last panel must be narrower */
+    const int panels = (vectors - quads + whole + 2) / 3;
     const int blocks = call->k > depth ? (call->k + depth - 1) / depth : 1;
     int block, panel, first, next, p, p_next;
     for (block = 0, p = 0; block < blocks; block++, p = p_next) {
@@ -10093,7 +10102,7 @@ static void isk__gemm_tiled(const isk__gemm_call *call, const isk_scalar *b, int
         for (panel = 0, first = 0; panel < panels; panel++, first = next) {
             const ptrdiff_t column = (ptrdiff_t)first * width;
             isk__tile t;
-            next = (int)((int64_t)vectors * (panel + 1) / panels);
+            next = (int)(((int64_t)vectors * (panel + 1) + (quads ? 0 : panels - 1)) / panels);
             t.k = p_next - p;
             t.tail = next == vectors ? tail : width;
             t.accumulate = p > 0 || call->accumulate;
@@ -10130,13 +10139,14 @@ static void isk__gemm(const isk__gemm_call *call) {
 }
 #endif
 
-/* ==== >>optimisers: one pass over all parameters of a group ========================================================== */
+/* ==== >>optimisers: one pass over all parameters of a group ======================================================= */
 
 /* What a step of Adam is made of: n parameters, their gradients and their two moments lie in four flat arrays.
      g  = gradient_scale * gradient + (coupled ? weight_decay * p : 0)
      m  = beta1 m + (1 - beta1) g          v = beta2 v + (1 - beta2) g^2
-     p  = p (1 - (coupled ? 0 : rate * weight_decay)) - rate / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + epsilon)
-   as torch.optim.Adam (Kingma and Ba 2015, algorithm 1) and, not coupled, AdamW (Loshchilov and Hutter 2019) compute it. */
+     p  = p (1 - (coupled ? 0 : rate * weight_decay))
+          - rate / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + epsilon)
+   as torch.optim.Adam (Kingma and Ba 2015, algorithm 1) and, not coupled, AdamW (Loshchilov and Hutter 2019) do. */
 typedef struct isk__adam_call {
     int level;                                  /* of the context */
     size_t n;
@@ -10532,8 +10542,8 @@ static void isk__row_sum_avx512(const isk__row_sum_call *c) {
 /* >>generated optimiser-loops: end */
 
 #ifndef ISK__HAVE_VECTORS
-static void isk__adam_plain(const isk__adam_factors *f, size_t n, isk_scalar *p, const isk_scalar *gradient, isk_scalar *m,
-                            isk_scalar *v) {
+static void isk__adam_plain(const isk__adam_factors *f, size_t n, isk_scalar *p, const isk_scalar *gradient,
+                            isk_scalar *m, isk_scalar *v) {
     size_t i;
     for (i = 0; i < n; i++) {
         isk_scalar g = f->scale * gradient[i] + f->decay * p[i];
@@ -10543,7 +10553,8 @@ static void isk__adam_plain(const isk__adam_factors *f, size_t n, isk_scalar *p,
     }
 }
 
-static void isk__sgd_plain(const isk__sgd_factors *f, size_t n, isk_scalar *p, const isk_scalar *gradient, isk_scalar *m) {
+static void isk__sgd_plain(const isk__sgd_factors *f, size_t n, isk_scalar *p, const isk_scalar *gradient,
+                           isk_scalar *m) {
     size_t i;
     for (i = 0; i < n; i++) {
         m[i] = f->momentum * m[i] + (f->scale * gradient[i] + f->decay * p[i]);
@@ -10600,7 +10611,8 @@ static void isk__sgd(const isk__sgd_call *call) {
     isk__sgd_plain(&f, call->n, call->p, call->gradient, call->m);
 }
 
-/* Sum of x[i]^2 in an order that n alone fixes; in double from blocks of 4096 on, so that long sums stay exact to 1e-6. */
+/* Sum of x[i]^2 in an order that n alone fixes; blocks of 4096 are added in double, so that long sums stay exact to
+   1e-6. */
 static double isk__sum_squares(int level, const isk_scalar *x, size_t n) {
     const size_t block = 4096;
     double sum = 0;
