@@ -1,0 +1,223 @@
+# indiseek: one header, so nothing has to be built to use it.  This builds its programs, tests and benchmarks.
+#
+#   make                      the programs, in build/
+#   make test                 every test (installs cmocka where it may, else says how)
+#   make help                 all targets and options
+#
+# GNU make; a C compiler is all that the programs need.
+
+# ---- options: make config=debug CC=clang ... ------------------------------------------------------------------------
+
+config ?= release
+cblas  ?= 0
+werror ?= 0
+verbose ?= 0
+only   ?=
+# How many compilers run at once where -j was not given.
+jobs   ?= $(shell nproc 2>/dev/null || echo 2)
+PREFIX ?= /usr/local
+PYTHON ?= python3
+
+# Plain -O2 is how a stranger compiles the header, so it is what is shipped, timed and tested for equal bits.
+CFLAGS_release  := -O2
+CFLAGS_debug    := -Og -g -DINDISEEK_DEBUG
+CFLAGS_sanitize := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+ifndef CFLAGS_$(config)
+    $(error config=$(config) is not one of release, debug, sanitize)
+endif
+CFLAGS  ?= $(CFLAGS_$(config))
+WARN    ?= -Wall -Wextra -Wpedantic -Wshadow
+ifneq ($(werror),0)
+    WARN += -Werror
+endif
+# The programs use POSIX (folders, signals, terminals) beside C99; the header asks for what it needs by itself.
+override CPPFLAGS += -I. -D_POSIX_C_SOURCE=200809L
+compile = $(CC) -std=c99 $(CPPFLAGS) $(WARN) $(CFLAGS)
+
+# One folder of objects for each configuration; the programs of config=release stand in build/ itself.
+objects  := build/objects/$(config)
+programs := build$(if $(filter-out release,$(config)),/$(config))
+
+# ---- what this machine has ------------------------------------------------------------------------------------------
+
+# $(call have,pkg-config name,header): "on" or "off".  Where there is no pkg-config, the compiler is asked for the header.
+have = $(shell if command -v pkg-config >/dev/null 2>&1; then pkg-config --exists $(1); \
+               else printf '\#include <stdarg.h>\n\#include <stddef.h>\n\#include <stdint.h>\n\#include <setjmp.h>\n\#include <$(2)>\n' \
+                    | $(CC) -fsyntax-only -x c - 2>/dev/null; fi && echo on || echo off)
+# $(call flags,--cflags or --libs,name,what to use without pkg-config)
+flags = $(shell pkg-config $(1) $(2) 2>/dev/null || echo $(3))
+
+zlib   := $(call have,zlib,zlib.h)
+hdf5   := $(call have,hdf5,hdf5.h)
+cmocka := $(call have,cmocka,cmocka.h)
+nvrtc  := $(shell { ldconfig -p || /sbin/ldconfig -p; } 2>/dev/null | grep -q libnvrtc.so && echo found || echo 'not found')
+
+libraries := -pthread -lm
+ifeq ($(zlib),on)
+    override CPPFLAGS += -DINDISEEK_HAVE_ZLIB $(call flags,--cflags,zlib)
+    libraries += $(call flags,--libs,zlib,-lz)
+endif
+ifneq ($(cblas),0)
+    # OpenBLAS by its own name first: the generic cblas may be the slow reference BLAS.
+    blas := $(shell pkg-config --exists openblas 2>/dev/null && echo openblas || echo cblas)
+    override CPPFLAGS += -DINDISEEK_USE_CBLAS $(call flags,--cflags,$(blas))
+    libraries += $(call flags,--libs,$(blas),-lopenblas)
+    objects  := $(objects)-cblas
+    programs := build/$(config)-cblas
+endif
+
+# ---- files ----------------------------------------------------------------------------------------------------------
+
+# A file examples/NAME.c and a folder examples/NAME/ are one program NAME each; examples/common is shared by all.
+common  := $(wildcard examples/common/*.c)
+single  := $(patsubst examples/%.c,%,$(wildcard examples/*.c))
+folders := $(filter-out common,$(patsubst examples/%/main.c,%,$(wildcard examples/*/main.c)))
+archive := $(objects)/programs.a
+# What tests may call beside the header: examples/common and the program folders without their main.c.
+testable = $(common) $(filter-out %/main.c,$(foreach folder,$(folders),$(wildcard examples/$(folder)/*.c)))
+
+tests    := $(sort $(wildcard tests/test_*.c))
+scripts  := $(sort $(wildcard tests/test_*.py) $(wildcard tests/test_*.sh))
+# A test is built in float, unless a line of its own says otherwise: /* build: double */ or /* build: float double */.
+in_double := $(if $(tests),$(shell grep -lE '^/\* build:.*double' $(tests)))
+in_float  := $(filter-out $(if $(tests),$(shell grep -LE '^/\* build:.*float' $(in_double) /dev/null)),$(tests))
+singles  := $(patsubst tests/%.c,$(objects)/tests/%,$(in_float))
+doubles  := $(patsubst tests/%.c,$(objects)/tests/%.double,$(in_double))
+# only="gemm ops" keeps what has one of the words in its name.
+chosen   := $(foreach test,$(singles) $(doubles) $(scripts),$(if $(only),\
+              $(if $(strip $(foreach word,$(only),$(findstring $(word),$(notdir $(test))))),$(test)),$(test)))
+
+benches  := $(patsubst bench/%.c,$(objects)/bench/%,$(wildcard bench/*.c))
+
+# ---- targets --------------------------------------------------------------------------------------------------------
+
+.DEFAULT_GOAL := all
+.PHONY: all demo test test-build test-run bench codegen check fuzz oracle install clean help summary
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: summary $(single:%=$(programs)/%) $(folders:%=$(programs)/%)  ## the programs (this is what plain `make` does)
+
+summary:
+	@echo "config $(config) · cblas $(if $(filter 0,$(cblas)),off (cblas=1 turns it on),on) · zlib $(zlib) · hdf5 $(hdf5) · cmocka $(cmocka) · nvrtc $(nvrtc)"
+
+demo: all  ## under a minute: simulated data with known truth, features, a report
+	@if [ -f examples/demo.sh ]; then sh examples/demo.sh $(programs); else $(programs)/demo; fi
+
+test:  ## builds and runs every test; only=WORD runs those with WORD in their name
+	@tests/run --install
+	@$(MAKE) --no-print-directory -k $(if $(findstring j,$(MAKEFLAGS)),,-j$(jobs)) test-build || built=no; \
+	$(MAKE) --no-print-directory test-run built=$${built:-yes}
+
+# A second make, so that what `tests/run --install` installed is seen; -k, so that one test that does not compile is one
+# failure and the others run.
+built ?= yes
+test-build: all $(filter-out tests/%,$(chosen))
+test-run:
+	@BUILD=$(programs) CC='$(CC)' PYTHON='$(PYTHON)' config=$(config) built=$(built) tests/run $(chosen)
+
+bench: $(benches)  ## speed, beside the FMA peak and PyTorch (where installed) in the same run
+	@CC='$(CC)' $(objects)/bench/bench
+
+codegen:  ## writes kernels/ and the generated blocks of indiseek.h from codegen/
+	$(PYTHON) codegen/generate.py
+
+check:  ## generated blocks unchanged, header's form, compile matrix; compiles everything with -Werror
+	$(PYTHON) codegen/generate.py --check
+	$(PYTHON) tests/test_form.py
+	$(PYTHON) tests/test_header.py
+	@$(MAKE) --no-print-directory werror=1 config=debug all
+
+# Not part of `make test`: its length is a matter of patience.  clang brings libFuzzer; other compilers get random changes.
+time ?= 60
+fuzz:  ## malformed files into every reader for a minute (time=SECONDS), with sanitizers
+	@mkdir -p build/fuzz/corpus
+	@flags='-std=c99 -I. -D_POSIX_C_SOURCE=200809L -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all'; \
+	if [ '$(origin CC)' = default ] && command -v clang >/dev/null 2>&1; then \
+	    clang $$flags -DFUZZ_BY_CLANG -fsanitize=fuzzer tests/fuzz_files.c -pthread -lm -o build/fuzz/files && \
+	    build/fuzz/files -max_total_time=$(time) -max_len=4096 -print_final_stats=1 build/fuzz/corpus; \
+	else \
+	    $(CC) $$flags tests/fuzz_files.c -pthread -lm -o build/fuzz/files && build/fuzz/files $(time); \
+	fi
+
+oracle:  ## rewrites tests/oracle/*.safetensors; needs PyTorch (Debian: python3-torch libopenblas0)
+	@python=; for each in $(PYTHON) /usr/bin/python3; do \
+	    if $$each -c 'import torch' 2>/dev/null; then python=$$each; break; fi; done; \
+	if [ -z "$$python" ]; then echo "make oracle: no PyTorch; on Debian: apt-get install python3-torch libopenblas0" >&2; exit 1; fi; \
+	for script in tests/oracle/*.py; do $$python $$script || exit 1; done
+
+install: all  ## the header and the programs, to PREFIX (/usr/local), under DESTDIR
+	install -d '$(DESTDIR)$(PREFIX)/include' '$(DESTDIR)$(PREFIX)/bin'
+	install -m 644 indiseek.h '$(DESTDIR)$(PREFIX)/include/indiseek.h'
+	for program in $(filter indiseek simulation study,$(single) $(folders)); do \
+	    install -m 755 $(programs)/$$program '$(DESTDIR)$(PREFIX)/bin/'$$([ $$program = indiseek ] || echo indiseek-)$$program; done
+
+clean:  ## removes build/
+	rm -rf build
+
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
+	@echo
+	@echo "  config=release|debug|sanitize   optimised; for a debugger; address and undefined-behaviour sanitizers"
+	@echo "  cblas=1                         matrix products by OpenBLAS (or cblas) instead of the built-in ones"
+	@echo "  werror=1, verbose=1             warnings are errors; whole commands are shown"
+	@echo "  CC= CFLAGS= LDFLAGS= PYTHON= PREFIX= DESTDIR=   as everywhere"
+
+# ---- rules ----------------------------------------------------------------------------------------------------------
+
+# A recipe line begins with $(call say,cc) and shows "cc  target", or the whole command with verbose=1.
+say = $(if $(filter 0,$(verbose)),@printf '%-6s %s\n' $(1) $@;)
+
+# -MMD writes which headers a file read.  The list of flags is a dependency too: other options, other objects.  What was
+# linked from an object goes first, so that a test that no longer compiles does not live on as its old self.
+$(objects)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(compile) $(LDFLAGS) $(libraries)' | cmp -s - $@ || echo '$(compile) $(LDFLAGS) $(libraries)' > $@
+FORCE:
+
+$(objects)/%.o: %.c $(objects)/flags
+	@mkdir -p $(@D); rm -f $(basename $@)
+	$(call say,cc) $(compile) -MMD -MP -c $< -o $@
+
+$(objects)/%.double.o: %.c $(objects)/flags
+	@mkdir -p $(@D); rm -f $(basename $@)
+	$(call say,cc) $(compile) -DINDISEEK_DOUBLE -MMD -MP -c $< -o $@
+
+# An archive, so that a program which holds the implementation itself (as quickstart.c does) does not get a second one
+# from examples/common/indiseek.c.
+$(archive): $(common:%.c=$(objects)/%.o)
+	@rm -f $@
+	@ar rcs $@ $^
+
+link = $(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(libraries) -o $@
+
+$(single:%=$(programs)/%): $(programs)/%: $(objects)/examples/%.o $(archive)
+	@mkdir -p $(@D)
+	$(call say,link) $(link)
+
+define folder_program
+$(programs)/$(1): $(patsubst %.c,$(objects)/%.o,$(wildcard examples/$(1)/*.c)) $(archive)
+	@mkdir -p $$(@D)
+	$$(call say,link) $$(link)
+endef
+$(foreach folder,$(folders),$(eval $(call folder_program,$(folder))))
+
+# What a test does not hold itself, the implementation included, comes from these archives.
+$(objects)/testable.a: $(testable:%.c=$(objects)/%.o)
+	@rm -f $@
+	@ar rcs $@ $^
+$(objects)/testable.double.a: $(testable:%.c=$(objects)/%.double.o)
+	@rm -f $@
+	@ar rcs $@ $^
+
+$(doubles): %: %.o $(objects)/testable.double.a
+	$(call say,link) $(link) $(call flags,--libs,cmocka,-lcmocka)
+$(singles): %: %.o $(objects)/testable.a
+	$(call say,link) $(link) $(call flags,--libs,cmocka,-lcmocka)
+
+# C11 for aligned_alloc, which is theirs alone.
+$(benches:%=%.o): override compile += -std=c11
+$(benches): %: %.o
+	$(call say,link) $(link) -ldl
+
+-include $(wildcard $(objects)/*.d $(objects)/*/*.d $(objects)/*/*/*.d)

@@ -1,0 +1,63 @@
+/* Charts as SVG: lines, points coloured by label, bars with error bars.  No script, no outside resource; readable on
+   light and dark backgrounds.  Colours: Petroff 2021, "Accessible color sequences for data visualization", ten colours
+   chosen for colour-blind readers; beyond ten, the shape of the mark changes too. */
+#ifndef CHART_H
+#define CHART_H
+
+#include "text.h"
+
+/* A chart inside a page uses the page's style.  A file of its own (`standalone` = 1) carries it. */
+
+typedef struct line_series {
+    const char *name;
+    const double *x, *y;            /* points that are not finite interrupt the line */
+    int count;
+    int dashed;
+    int colour;                     /* 1 .. 10; 0: its place among the series */
+} line_series;
+
+typedef struct line_chart {
+    const char *title, *x_label, *y_label;
+    const line_series *series;      /* at most 10 */
+    int series_count;
+    int log_y;                      /* 1: logarithmic when every value is positive */
+    int standalone;
+} line_chart;
+
+typedef struct chart_labels {
+    const char *const *names;       /* [count] */
+    const int *counts;              /* [count], shown in the legend, or NULL */
+    int count;
+    int ramp;                       /* 1: the names are levels of one quantity, coloured blue to orange */
+    int family;                     /* charts and legend of one number belong together */
+} chart_labels;
+
+typedef struct scatter_chart {
+    const char *title, *x_label, *y_label;
+    const float *points;            /* [count, 2] */
+    const int *label;               /* [count], index of a name, or negative: drawn grey; NULL: all alike */
+    int count;
+    chart_labels labels;
+    int standalone;
+} scatter_chart;
+
+typedef struct bar_chart {
+    const char *title, *y_label;
+    const char *const *groups;      /* [group_count], below the axis */
+    const char *const *notes;       /* [group_count], a second line, or NULL */
+    const char *const *series;      /* [series_count], in the legend */
+    const double *mean, *error;     /* [series_count, group_count]; error may be NULL */
+    int group_count, series_count;
+    int standalone;
+} bar_chart;
+
+void chart_lines(text *out, const line_chart *chart);
+void chart_scatter(text *out, const scatter_chart *chart);
+void chart_bars(text *out, const bar_chart *chart);
+
+/* The legend of the scatter charts of a page, as HTML: hovering over a name dims the other points. */
+void chart_legend(text *out, const chart_labels *labels);
+/* Rules for the marks and colours; a page puts them into its style sheet. */
+void chart_style(text *out);
+
+#endif

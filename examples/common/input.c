@@ -1,0 +1,276 @@
+#include "input.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- which format ---- */
+
+typedef enum format { TABLE, NPY, MTX } format;
+
+/* Formats of others that people may try, by their first bytes. */
+static const struct { const char *start; size_t length; const char *what; } strangers[] = {
+    { "\x89HDF\r\n\x1A\n", 8, "an HDF5 file (.h5, .h5ad, .h5mu, .mat)" },
+    { "PK\x03\x04", 4, "a zip archive (.npz, .xlsx); of a .npz save one array with numpy.save" },
+    { "PAR1\x15", 5, "a Parquet file" },
+    { "BZh91AY&SY", 10, "a bzip2 file; unpack it first" },
+    { "\xFD" "7zXZ", 5, "an xz file; unpack it first" },
+    { "\x28\xB5\x2F\xFD", 4, "a zstd file; unpack it first" },
+    { "\xD0\xCF\x11\xE0", 4, "an old Excel file; save it as CSV" },
+    { "RDX3\n", 5, "an R data file" },
+};
+
+static isk_status find_format(isk_context *context, const char *path, format *result) {
+    char start[16] = { 0 };
+    isk_reader reader;
+    lines l;
+    char *line;
+    size_t length;
+    int64_t got;
+    isk_status status = isk_reader_open(context, path, &reader);
+    if (status != ISK_OK) { return status; }
+    got = reader.read(reader.user, 0, start, sizeof start);
+    isk_reader_close(&reader);
+    if (got >= 6 && memcmp(start, "\x93NUMPY", 6) == 0) { *result = NPY; return ISK_OK; }
+    for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++) {
+        if (got >= (int64_t)strangers[i].length && memcmp(start, strangers[i].start, strangers[i].length) == 0) {
+            return isk_set_error(context, ISK_UNSUPPORTED, "%s: is %s; .npy, .mtx and tables as text are read", path, strangers[i].what);
+        }
+    }
+    status = lines_open(context, path, &l);
+    if (status == ISK_OK) { status = lines_next(&l, &line, &length); }
+    if (status == ISK_OK) { *result = line && strncmp(line, "%%", 2) == 0 ? MTX : TABLE; }
+    lines_close(&l);
+    return status;
+}
+
+/* ---- reading ---- */
+
+static isk_status read_npy(input *in) {
+    isk_reader reader;
+    isk_npy npy;
+    isk_status status = isk_reader_open(in->context, in->path, &reader);
+    if (status != ISK_OK) { return status; }
+    status = isk_npy_open(in->context, &reader, &npy);
+    if (status == ISK_OK) {
+        size_t count = (size_t)npy.rows * (size_t)npy.cols;         /* isk_npy_open has checked that it fits */
+        in->rows = npy.rows;
+        in->cols = npy.cols;
+        in->values = malloc(count > 0 ? count * sizeof *in->values : 1);
+        if (!in->values) { status = no_memory(in->context, in->path); }
+    }
+    if (status == ISK_OK) { status = isk_npy_read(in->context, &reader, &npy, 0, in->values); }
+    isk_reader_close(&reader);
+    return status;
+}
+
+/* [rows, cols] to [cols, rows], in squares that stay in the cache. */
+static isk_status transpose_dense(input *in) {
+    enum { SQUARE = 32 };
+    int64_t rows = in->rows, cols = in->cols;
+    isk_scalar *turned = malloc(rows * cols > 0 ? (size_t)(rows * cols) * sizeof *turned : 1);
+    names swapped = in->row_names;
+    if (!turned) { return no_memory(in->context, in->path); }
+    for (int64_t r0 = 0; r0 < rows; r0 += SQUARE) {
+        for (int64_t c0 = 0; c0 < cols; c0 += SQUARE) {
+            for (int64_t r = r0; r < rows && r < r0 + SQUARE; r++) {
+                for (int64_t c = c0; c < cols && c < c0 + SQUARE; c++) { turned[c * rows + r] = in->values[r * cols + c]; }
+            }
+        }
+    }
+    free(in->values);
+    in->values = turned;
+    in->rows = cols;
+    in->cols = rows;
+    in->row_names = in->column_names;
+    in->column_names = swapped;
+    return ISK_OK;
+}
+
+static const char *delimiter_name(char delimiter) {
+    return delimiter == '\t' ? "tab-separated text" : delimiter == ',' ? "comma-separated text" : delimiter == ';' ?
+           "semicolon-separated text" : delimiter == ' ' ? "blank-separated text" : "text of one column";
+}
+
+isk_status input_read(isk_context *context, const char *path, const input_desc *desc, input *in) {
+    static const input_desc defaults = { 0 };
+    format kind = TABLE;
+    isk_status status;
+    if (!desc) { desc = &defaults; }
+    memset(in, 0, sizeof *in);
+    in->context = context;
+    in->path = path;
+    status = find_format(context, path, &kind);
+    if (status != ISK_OK) { return status; }
+    if (kind == MTX) {
+        status = mtx_read(context, path, desc->transpose, &in->sparse);
+        in->is_sparse = 1;
+        in->rows = in->sparse.rows;
+        in->cols = in->sparse.cols;
+        snprintf(in->about, sizeof in->about, "Matrix Market%s", desc->transpose ? ", transposed" : "");
+    } else {
+        if (kind == NPY) {
+            status = read_npy(in);
+            snprintf(in->about, sizeof in->about, ".npy%s", desc->transpose ? ", transposed" : "");
+        } else {
+            table t;
+            status = table_read(context, path, &desc->table, &t);
+            in->rows = t.rows;
+            in->cols = t.cols;
+            in->values = t.values;
+            in->row_names = t.row_names;
+            in->column_names = t.column_names;
+            snprintf(in->about, sizeof in->about, "%s with%s header and %s row names%s", delimiter_name(t.delimiter),
+                     t.column_names.count ? " a" : "out", t.row_names.count ? "with" : "no", desc->transpose ? ", transposed" : "");
+        }
+        if (status == ISK_OK && desc->transpose) { status = transpose_dense(in); }
+    }
+    if (status == ISK_OK && (in->rows == 0 || in->cols == 0)) {
+        status = isk_set_error(context, ISK_DATA, "%s: holds no values: %lld rows, %lld columns", path, (long long)in->rows,
+                               (long long)in->cols);
+    }
+    if (status != ISK_OK) { input_free(in); }
+    return status;
+}
+
+void input_free(input *in) {
+    free(in->values);
+    sparse_free(&in->sparse);
+    names_free(&in->row_names);
+    names_free(&in->column_names);
+    memset(in, 0, sizeof *in);
+}
+
+/* ---- transforms ---- */
+
+isk_status input_dense(input *in) {
+    if (!in->is_sparse) { return ISK_OK; }
+    in->values = sparse_to_dense(&in->sparse);
+    if (!in->values) {
+        return isk_set_error(in->context, ISK_MEMORY, "%s: out of memory: %lld rows of %lld columns need %.0f MB", in->path,
+                             (long long)in->rows, (long long)in->cols,
+                             (double)in->rows * (double)in->cols * sizeof(isk_scalar) / 1e6);
+    }
+    sparse_free(&in->sparse);
+    in->is_sparse = 0;
+    return ISK_OK;
+}
+
+static isk_status select_names(input *in, const int64_t *columns, int64_t count) {
+    names chosen = { 0 };
+    for (int64_t k = 0; k < count && in->column_names.count > 0; k++) {
+        if (!names_add(&chosen, names_get(&in->column_names, columns[k]))) {
+            names_free(&chosen);
+            return no_memory(in->context, in->path);
+        }
+    }
+    names_free(&in->column_names);
+    in->column_names = chosen;
+    return ISK_OK;
+}
+
+isk_status input_select(input *in, const int64_t *columns, int64_t count) {
+    isk_status status;
+    if (in->is_sparse) {
+        sparse chosen;
+        status = sparse_select(in->context, in->path, &in->sparse, columns, count, &chosen);
+        if (status != ISK_OK) { return status; }
+        sparse_free(&in->sparse);
+        in->sparse = chosen;
+    } else {
+        isk_scalar *values;
+        for (int64_t k = 0; k < count; k++) {
+            if (columns[k] < 0 || columns[k] >= in->cols) {
+                return isk_set_error(in->context, ISK_ARGUMENT, "%s: column %lld was chosen, but there are %lld", in->path,
+                                     (long long)columns[k] + 1, (long long)in->cols);
+            }
+        }
+        if (count > 0 && (uint64_t)in->rows >= PTRDIFF_MAX / sizeof *values / (uint64_t)count) {
+            return no_memory(in->context, in->path);
+        }
+        values = malloc(in->rows * count > 0 ? (size_t)(in->rows * count) * sizeof *values : 1);
+        if (!values) { return no_memory(in->context, in->path); }
+        for (int64_t r = 0; r < in->rows; r++) {
+            for (int64_t k = 0; k < count; k++) { values[r * count + k] = in->values[r * in->cols + columns[k]]; }
+        }
+        free(in->values);
+        in->values = values;
+    }
+    in->cols = count;
+    return select_names(in, columns, count);
+}
+
+isk_status input_log1p_cp10k(input *in) {
+    for (int64_t r = 0; r < in->rows; r++) {
+        int64_t count = in->is_sparse ? in->sparse.starts[r + 1] - in->sparse.starts[r] : in->cols;
+        isk_scalar *row = in->is_sparse ? in->sparse.values + in->sparse.starts[r] : in->values + r * in->cols;
+        double sum = 0;
+        for (int64_t i = 0; i < count; i++) {
+            int64_t col = in->is_sparse ? in->sparse.columns[in->sparse.starts[r] + i] : i;
+            if (row[i] < 0) {
+                return isk_set_error(in->context, ISK_DATA, "%s: row %lld, column %lld is %g where counts are due; turn the count "
+                                     "transform off for values that are no counts", in->path, (long long)r + 1, (long long)col + 1,
+                                     (double)row[i]);
+            }
+            sum += (double)row[i];
+        }
+        for (int64_t i = 0; i < count && sum > 0; i++) { row[i] = (isk_scalar)log1p((double)row[i] * (1e4 / sum)); }
+    }
+    return ISK_OK;
+}
+
+/* ---- labels ---- */
+
+static int is_file(const char *path) {
+    FILE *file = fopen(path, "rb");
+    if (file) { fclose(file); }
+    return file != NULL;
+}
+
+static isk_status npy_labels(isk_context *context, const char *path, int64_t rows, labels *l) {
+    isk_reader reader;
+    isk_npy npy;
+    int32_t *codes = NULL;
+    isk_status status = isk_reader_open(context, path, &reader);
+    if (status != ISK_OK) { return status; }
+    status = isk_npy_open(context, &reader, &npy);
+    if (status == ISK_OK && (npy.cols != 1 || npy.rows < 1)) {
+        status = isk_set_error(context, ISK_SHAPE, "%s: is [%lld, %lld]; labels are one column", path, (long long)npy.rows,
+                               (long long)npy.cols);
+    }
+    if (status == ISK_OK && rows > 0 && npy.rows != rows) {
+        status = isk_set_error(context, ISK_SHAPE, "%s: has %lld labels where %lld rows are due", path, (long long)npy.rows,
+                               (long long)rows);
+    }
+    if (status == ISK_OK) {
+        codes = malloc((size_t)npy.rows * sizeof *codes);
+        status = codes ? isk_npy_read_integers(context, &reader, &npy, codes) : no_memory(context, path);
+    }
+    if (status == ISK_OK) { status = labels_from_codes(context, path, codes, npy.rows, l); }
+    free(codes);
+    isk_reader_close(&reader);
+    return status;
+}
+
+isk_status input_labels(isk_context *context, const char *file_and_column, int64_t rows, labels *l) {
+    const char *colon = strrchr(file_and_column, ':'), *column = NULL;
+    size_t length = strlen(file_and_column) + 1;
+    char *path = malloc(length);
+    format kind = TABLE;
+    isk_status status;
+    memset(l, 0, sizeof *l);
+    if (!path) { return no_memory(context, file_and_column); }
+    memcpy(path, file_and_column, length);
+    if (colon && colon > file_and_column && colon[1] && !is_file(path)) {
+        path[colon - file_and_column] = 0;
+        column = colon + 1;
+    }
+    status = find_format(context, path, &kind);
+    if (status == ISK_OK && kind == MTX) {
+        status = isk_set_error(context, ISK_UNSUPPORTED, "%s: is a Matrix Market file; labels come from a table or a .npy", path);
+    }
+    if (status == ISK_OK) { status = kind == NPY ? npy_labels(context, path, rows, l) : labels_read(context, path, column, rows, l); }
+    free(path);
+    return status;
+}

@@ -1,0 +1,41 @@
+/* A matrix from a file of any format that the programs know, told by its content: .npy, Matrix Market, or a table as text
+   (CSV, TSV, ...), the latter two also as gzip. */
+#ifndef INPUT_H
+#define INPUT_H
+
+#include "mtx.h"
+#include "table.h"
+
+/* Zeros are the defaults. */
+typedef struct input_desc {
+    int transpose;                  /* 1: the file holds features x samples, as those of 10x Genomics do */
+    table_desc table;               /* how to read text */
+} input_desc;
+
+/* Samples x features.  Matrix Market files are kept sparse until input_dense. */
+typedef struct input {
+    isk_context *context;
+    const char *path;               /* not copied */
+    int64_t rows, cols;
+    isk_scalar *values;             /* [rows, cols]; NULL while they are sparse */
+    sparse sparse;                  /* cols == 0 when values are dense */
+    int is_sparse;
+    names row_names, column_names;  /* count 0 where the file has none */
+    char about[96];                 /* "tab-separated text with a header and row names, transposed" */
+} input;
+
+/* After a failure there is nothing to free, but input_free does no harm. */
+isk_status input_read(isk_context *context, const char *path, const input_desc *desc, input *in);
+/* Values become dense.  Does nothing when they are. */
+isk_status input_dense(input *in);
+/* The columns of that number, in that order, each at most once. */
+isk_status input_select(input *in, const int64_t *columns, int64_t count);
+/* Counts to log(1 + count / sum of the row * 10000); rows without a count stay zero.  A negative value is DATA. */
+isk_status input_log1p_cp10k(input *in);
+void input_free(input *in);
+
+/* Labels from FILE or FILE:COLUMN (a name, or a number from 1): a table as text, or a .npy of whole numbers.  `rows` is how
+   many are due, 0 when not known. */
+isk_status input_labels(isk_context *context, const char *file_and_column, int64_t rows, labels *l);
+
+#endif

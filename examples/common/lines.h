@@ -1,0 +1,50 @@
+/* Lines of a text file, plain or gzip (told by its first bytes), and lists of names. */
+#ifndef LINES_H
+#define LINES_H
+
+#include "../../indiseek.h"
+
+/* A file being read.  number is that of the line given last, from 1; 0 before the first. */
+typedef struct lines {
+    isk_context *context;
+    isk_reader reader;
+    uint64_t offset;                /* of the bytes to be read next */
+    unsigned char *chunk;           /* text: read, unpacked, not yet given out */
+    size_t at, filled;
+    struct unzip *unzip;            /* NULL: the file is plain */
+    char *line;
+    size_t room;
+    int64_t number;
+} lines;
+
+/* `path` must live until lines_close, which is right after a failure too. */
+isk_status lines_open(isk_context *context, const char *path, lines *l);
+isk_status lines_open_reader(isk_context *context, const isk_reader *reader, lines *l);
+/* The next line without its end (LF or CRLF; a byte order mark is dropped), valid until the next call; NULL at the end. */
+isk_status lines_next(lines *l, char **line, size_t *length);
+void lines_close(lines *l);
+
+/* Text of a file as it may be shown in a message: no control characters, cut when long. */
+typedef struct shown { char text[80]; } shown;
+const char *show(shown *s, const char *text);
+
+/* Zeros are an empty list. */
+typedef struct names {
+    char *bytes;                    /* one after the other, each with its zero */
+    size_t used, room;
+    size_t *starts;
+    int64_t count, capacity;
+} names;
+
+int names_add(names *n, const char *name);                  /* 0: out of memory */
+const char *names_get(const names *n, int64_t index);       /* NULL beyond the last */
+int64_t names_find(const names *n, const char *name);       /* -1 when there is none */
+void names_free(names *n);
+/* One name a line; an empty line is a mistake, but at the end. */
+isk_status names_read(isk_context *context, const char *path, names *n);
+
+/* For arrays that grow: room for `need` items of `size` bytes, at least doubling.  0: out of memory, all is as it was. */
+int make_room(void **items, int64_t *capacity, int64_t need, size_t size);
+isk_status no_memory(isk_context *context, const char *name);
+
+#endif

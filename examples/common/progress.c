@@ -1,0 +1,165 @@
+#ifndef _POSIX_C_SOURCE
+#define _POSIX_C_SOURCE 200809L
+#endif
+#include "progress.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static const double bar_interval = 0.1, line_interval = 5;          /* seconds */
+
+double progress_clock(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* ---- signals ---- */
+
+static isk_context *volatile watched;
+static volatile sig_atomic_t signals;
+
+static void on_signal(int number) {
+    static const char words[] = "\nstopping at the next good moment; once more stops at once\n";
+    ssize_t ignored;
+    if (signals++) { _exit(128 + number); }
+    if (watched) { isk_interrupt(watched); }
+    ignored = write(STDERR_FILENO, words, sizeof words - 1);
+    (void)ignored;
+}
+
+void progress_watch(isk_context *context) {
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    sigemptyset(&action.sa_mask);
+    action.sa_handler = context ? on_signal : SIG_DFL;
+    action.sa_flags = SA_RESTART;
+    watched = context;
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+int progress_stopped(void) { return signals > 0; }
+
+/* ---- words ---- */
+
+static int terminal_is_utf8(void) {
+    static const char *const names[] = { "LC_ALL", "LC_CTYPE", "LANG" };
+    for (int i = 0; i < 3; i++) {
+        const char *value = getenv(names[i]);
+        if (value && *value) { return strstr(value, "UTF-8") || strstr(value, "utf8") || strstr(value, "utf-8"); }
+    }
+    return 0;
+}
+
+void progress_open(progress *p, int quiet) {
+    const char *no_colour = getenv("NO_COLOR"), *terminal = getenv("TERM");
+    *p = (progress){ .quiet = quiet };
+    p->terminal = isatty(STDERR_FILENO) && !(terminal && strcmp(terminal, "dumb") == 0);
+    p->colour = p->terminal && !(no_colour && *no_colour);
+    p->utf8 = terminal_is_utf8();
+}
+
+void progress_end(progress *p) {
+    if (p->shown) { fputs("\r\033[K", stderr); }
+    p->shown = 0;
+}
+
+void progress_close(progress *p) {
+    progress_end(p);
+    text_free(&p->warnings);
+}
+
+static void say(progress *p, int warning, const char *format, va_list arguments) {
+    progress_end(p);
+    if (warning) { fputs(p->colour ? "\033[33mwarning:\033[0m " : "warning: ", stderr); }
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+}
+
+void progress_say(progress *p, const char *format, ...) {
+    va_list arguments;
+    if (p->quiet) { return; }
+    va_start(arguments, format);
+    say(p, 0, format, arguments);
+    va_end(arguments);
+}
+
+void progress_warn(progress *p, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    say(p, 1, format, arguments);
+    va_end(arguments);
+}
+
+/* ---- the library's callbacks ---- */
+
+/* What a warning says, without "model 3: " before it. */
+static const char *gist(const char *message) {
+    const char *colon = strchr(message, ':');
+    return strncmp(message, "model ", 6) == 0 && colon && colon[1] == ' ' ? colon + 2 : message;
+}
+
+static void on_log(void *user, isk_level level, const char *message) {
+    progress *p = user;
+    if (level == ISK_WARNING) {
+        int repeated = p->warnings.data && strstr(p->warnings.data, gist(message)) != NULL;     /* by another model */
+        if (!p->mute && !repeated) { progress_warn(p, "%s", message); }
+        text_add(&p->warnings, message);
+        text_add(&p->warnings, "\n");
+    } else {
+        progress_say(p, "%s", message);
+    }
+}
+
+static void on_record(void *user, const char *json) {
+    progress *p = user;
+    if (p->log) { fprintf(p->log, "%s\n", json); }
+}
+
+static void draw_bar(const progress *p, double fraction) {
+    enum { CELLS = 24 };
+    int full = (int)(fraction * CELLS + 0.5);
+    fputs(p->colour ? "\033[36m" : "", stderr);
+    for (int i = 0; i < full; i++) { fputs(p->utf8 ? "\xe2\x94\x81" : "#", stderr); }
+    fputs(p->colour ? "\033[2m" : "", stderr);
+    for (int i = full; i < CELLS; i++) { fputs(p->utf8 ? "\xe2\x94\x80" : "-", stderr); }
+    fputs(p->colour ? "\033[0m" : "", stderr);
+}
+
+static void on_progress(void *user, const isk_progress *now) {
+    progress *p = user;
+    double clock = progress_clock(), fraction = now->fraction < 0 ? 0 : now->fraction > 1 ? 1 : now->fraction;
+    char left[32] = "", models[48] = "", loss[32];
+    if (p->began == 0 || fraction < p->last) {              /* work begins, or the next piece of it */
+        p->began = clock;
+        p->first = fraction;
+    }
+    p->last = fraction;
+    if (p->quiet || (clock - p->printed < (p->terminal ? bar_interval : line_interval) && fraction < 1)) { return; }
+    p->printed = clock;
+    if (fraction > p->first + 0.005 && fraction < 1) {
+        duration((clock - p->began) * (1 - fraction) / (fraction - p->first), left);
+    }
+    if (now->models > 1) { snprintf(models, sizeof models, "model %d of %d, ", now->model + 1, now->models); }
+    if (p->terminal) {
+        fputc('\r', stderr);
+        draw_bar(p, fraction);
+    }
+    fprintf(stderr, " %3.0f %%  %s%s epoch %d/%d, loss %s%s%s%s", 100 * fraction, models, now->stage, now->epoch,
+            now->epochs, fixed(now->loss, 4, loss), left[0] ? ", " : "", left, left[0] ? " left" : "");
+    fputs(p->terminal ? "\033[K" : "\n", stderr);
+    fflush(stderr);
+    p->shown = p->terminal;
+}
+
+void progress_attach(progress *p, isk_context_desc *desc) {
+    desc->log = on_log;
+    desc->progress = on_progress;
+    desc->record = on_record;
+    desc->user = p;
+}

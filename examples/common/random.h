@@ -1,0 +1,17 @@
+/* Random numbers of the example programs: the i-th word is a hash of (seed, i), the same everywhere. */
+#ifndef RANDOM_H
+#define RANDOM_H
+
+#include <stdint.h>
+
+typedef struct random_stream { uint64_t key, position; } random_stream;
+
+/* Streams of one seed with different purposes are independent. */
+random_stream random_open(uint64_t seed, uint64_t purpose);
+uint64_t random_word(random_stream *r);
+double random_uniform(random_stream *r);                        /* [0, 1) */
+double random_normal(random_stream *r);                         /* mean 0, variance 1 */
+int64_t random_below(random_stream *r, int64_t bound);          /* 0 .. bound-1, bound >= 1 */
+void random_shuffle(random_stream *r, int64_t *items, int64_t count);
+
+#endif

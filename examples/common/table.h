@@ -1,0 +1,47 @@
+/* Tables as text: CSV, TSV, semicolons or blanks, plain or gzip. */
+#ifndef TABLE_H
+#define TABLE_H
+
+#include "lines.h"
+
+typedef enum table_choice { TABLE_DETECT, TABLE_YES, TABLE_NO } table_choice;
+
+/* Zeros: everything is found out. */
+typedef struct table_desc {
+    char delimiter;                 /* '\t', ',', ';' or ' ' (any blanks); 0: the first of these on the first line */
+    table_choice header;            /* detected: something on the first line, beside its first field, is no number */
+    table_choice row_names;         /* detected: a nameless first column, or a first field that is no number */
+} table_desc;
+
+/* A matrix of numbers. */
+typedef struct table {
+    int64_t rows, cols;
+    isk_scalar *values;             /* [rows, cols] */
+    names column_names, row_names;  /* count 0 when the file has none */
+    char delimiter;                 /* of the file; 0 when there is one column */
+} table;
+
+/* desc may be NULL.  Every field but the names must be a number; missing values (empty, NA, NaN ...) and infinity are
+   DATA, with line, row and column. */
+isk_status table_read(isk_context *context, const char *path, const table_desc *desc, table *t);
+isk_status table_read_from(isk_context *context, const isk_reader *reader, const table_desc *desc, table *t);
+void table_free(table *t);
+
+/* One column as classes: codes[i] is the class of row i, names in order (by value when all are numbers). */
+typedef struct labels {
+    int64_t rows;
+    int count;                      /* classes */
+    int64_t missing;                /* rows whose field is empty or NA: code -1 */
+    int32_t *codes;
+    names classes;
+} labels;
+
+/* `column` is a name, or a number from 1, or NULL when the file has one column (beside row names).  `rows` is how many are
+   due, 0 when not known: with it, a first line that is no header is told from one that is. */
+isk_status labels_read(isk_context *context, const char *path, const char *column, int64_t rows, labels *l);
+isk_status labels_read_from(isk_context *context, const isk_reader *reader, const char *column, int64_t rows, labels *l);
+/* The same from whole numbers: classes are named by their numbers. */
+isk_status labels_from_codes(isk_context *context, const char *name, const int32_t *codes, int64_t rows, labels *l);
+void labels_free(labels *l);
+
+#endif

@@ -1,0 +1,178 @@
+/* indiseek evaluate */
+#include "commands.h"
+
+#include "results.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct settings {
+    data_settings data;
+    const char *folder, *feature[4], *json;
+    int threads, quiet;
+} settings;
+
+#define FIELD(name) offsetof(settings, name)
+static const option evaluate_options[] = {
+    { "DIR", OPTION_ARGUMENT, FIELD(folder), NULL, NULL, 0, 0, NULL },
+    { NULL, OPTION_HEADING, 0, NULL, "Features (of a folder: its own)", 0, 0, NULL },
+    { "c1", OPTION_TEXT, FIELD(feature[0]), "FILE", "shared features of view 1, one row a sample", 0, 0, NULL },
+    { "c2", OPTION_TEXT, FIELD(feature[1]), "FILE", "shared features of view 2", 0, 0, NULL },
+    { "z1", OPTION_TEXT, FIELD(feature[2]), "FILE", "specific features of view 1", 0, 0, NULL },
+    { "z2", OPTION_TEXT, FIELD(feature[3]), "FILE", "specific features of view 2", 0, 0, NULL },
+    { "json", OPTION_TEXT, FIELD(json), "FILE", "the scores, in the form of metrics.json", 0, 0, NULL },
+    { "threads", OPTION_INT, FIELD(threads), "N", "threads, 0 is one per processor [0]", 0, 256, NULL },
+    { "quiet", OPTION_FLAG, FIELD(quiet), NULL, "the scores alone", 0, 0, NULL },
+    { NULL, OPTION_HEADING, 0, NULL, "Inputs and labels (of a folder: those of its config.json and split.tsv)", 0, 0,
+      NULL },
+    DATA_OPTIONS(FIELD(data)),
+};
+
+static const command evaluate_command = {
+    .name = "indiseek evaluate", .usage = "[DIR] [OPTION]...",
+    .about = "Scores features: how well they tell labels, what Z says about C of the other view (leakage), and what\n"
+             "(Z, C) say about X (completeness).  DIR is a folder made by `indiseek fit`.",
+    .examples = "  indiseek evaluate results\n"
+                "  indiseek evaluate results --labels cells.tsv:donor --json donor.json\n"
+                "  indiseek evaluate --c1 c1.npy --c2 c2.npy --z1 z1.npy --z2 z2.npy --labels cells.tsv:type\n",
+    .options = evaluate_options, .option_count = sizeof evaluate_options / sizeof *evaluate_options,
+};
+
+typedef struct job {
+    settings s;
+    isk_context *context;
+    progress bar;
+    dataset d;
+    input in[4];
+    features f;                     /* values belong to `in`, reconstructions to `decoded` */
+    features decoded;
+    isk_model *model;
+    char paths[4][4200], split[4200];
+    evaluation scores;
+} job;
+
+/* ---- settings ---- */
+
+/* A folder's config.json first, then what the line says. */
+static int read_settings(job *j, int argc, char **argv) {
+    settings defaults = { .data = DATA_DEFAULTS };
+    char path[4200];
+    int code;
+    j->s = defaults;
+    code = options_parse(&evaluate_command, argc, argv, &j->s);
+    if (code >= 0 || !j->s.folder) { return code; }
+    snprintf(path, sizeof path, "%s/config.json", j->s.folder);
+    j->s = defaults;
+    code = options_read(&evaluate_command, path, 1, &j->s);
+    if (code) { return code; }
+    j->s.data.split = NULL;
+    return options_parse(&evaluate_command, argc, argv, &j->s);
+}
+
+/* The files of the folder that the line does not name. */
+static void find_files(job *j) {
+    for (int i = 0; i < 4 && j->s.folder; i++) {
+        snprintf(j->paths[i], sizeof j->paths[i], "%s/%s", j->s.folder, feature_files[i]);
+        if (!j->s.feature[i] && access(j->paths[i], R_OK) == 0) { j->s.feature[i] = j->paths[i]; }
+    }
+    if (j->s.folder && !j->s.data.split) {
+        snprintf(j->split, sizeof j->split, "%s/split.tsv", j->s.folder);
+        j->s.data.split = j->split;
+    }
+    for (int view = 0; view < 2 && j->s.folder; view++) {
+        const char *path = j->s.data.x[view];
+        if (path && access(path, R_OK) != 0) {
+            progress_warn(&j->bar, "%s cannot be read; what needs x%d is left out", path, view + 1);
+            j->s.data.x[view] = NULL;
+        }
+    }
+}
+
+/* ---- reading ---- */
+
+static isk_status read_features(job *j, int64_t *rows) {
+    *rows = 0;
+    for (int i = 0; i < 4; i++) {
+        isk_status status;
+        if (!j->s.feature[i]) { continue; }
+        status = input_read(j->context, j->s.feature[i], NULL, &j->in[i]);
+        if (status == ISK_OK) { status = input_dense(&j->in[i]); }
+        if (status != ISK_OK) { return status; }
+        if (*rows && j->in[i].rows != *rows) {
+            return isk_set_error(j->context, ISK_SHAPE, "%s has %lld rows where the other features have %lld",
+                                 j->s.feature[i], (long long)j->in[i].rows, (long long)*rows);
+        }
+        *rows = j->in[i].rows;
+        j->f.m[i] = (isk_matrix){ j->in[i].values, j->in[i].rows, j->in[i].cols };
+    }
+    return *rows
+               ? ISK_OK
+               : isk_set_error(j->context, ISK_ARGUMENT, "there are no features: give DIR, or --c1, --c2, --z1, --z2");
+}
+
+/* The model's own decoder, when the folder has a model and both inputs are here. */
+static isk_status decode(job *j) {
+    char path[4200];
+    isk_status status;
+    if (!j->s.folder || !j->d.x[0].data || !j->d.x[1].data) { return ISK_OK; }
+    snprintf(path, sizeof path, "%s/model.safetensors", j->s.folder);
+    if (access(path, R_OK) != 0) { return ISK_OK; }
+    status = isk_load(j->context, path, &j->model);
+    if (status == ISK_OK) { status = features_make(&j->decoded, j->context, j->model, j->d.x, 1); }
+    for (int view = 0; view < 2; view++) { j->f.reconstruction[view] = j->decoded.reconstruction[view]; }
+    return status;
+}
+
+static isk_status run(job *j) {
+    int64_t rows = 0;
+    isk_status status;
+    find_files(j);
+    status = can_write(j->context, j->s.json);
+    if (status == ISK_OK) { status = read_features(j, &rows); }
+    if (status == ISK_OK) { status = data_read(&j->d, j->context, &j->s.data, 0, rows, &j->bar); }
+    if (status == ISK_OK) { status = decode(j); }
+    return status == ISK_OK ? features_score(&j->f, j->context, &j->d, &j->scores) : status;
+}
+
+/* ---- output ---- */
+
+static isk_status report(job *j) {
+    text out = { 0 };
+    isk_status status = ISK_OK;
+    evaluation_text(&j->scores, j->d.has_labels, &out);
+    printf("%s", out.data ? out.data : "");
+    text_free(&out);
+    if (j->s.json) {
+        text_add(&out, "{");
+        evaluation_json(&j->scores, j->model ? isk_model_report(j->model) : NULL, 2, &out);
+        text_add(&out, "\n}\n");
+        status = write_text(j->context, j->s.json, &out);
+        text_free(&out);
+    }
+    return status;
+}
+
+int command_evaluate(int argc, char **argv) {
+    job j = { .context = NULL };
+    isk_context_desc desc = { 0 };
+    isk_status status;
+    int code = read_settings(&j, argc, argv);
+    if (code >= 0) { return code; }
+    progress_open(&j.bar, j.s.quiet);
+    progress_attach(&j.bar, &desc);
+    desc.threads = j.s.threads;
+    j.context = isk_open(&desc);
+    if (!j.context) { return fail(evaluate_command.name, ISK_MEMORY, NULL); }
+    status = run(&j);
+    if (status == ISK_OK) { status = report(&j); }
+    code = status == ISK_OK ? 0 : fail(evaluate_command.name, status, isk_error(j.context));
+    for (int i = 0; i < 4; i++) { input_free(&j.in[i]); }
+    features_free(&j.decoded);
+    isk_model_close(j.model);
+    data_free(&j.d);
+    progress_close(&j.bar);
+    isk_close(j.context);
+    return code;
+}

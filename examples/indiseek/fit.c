@@ -1,0 +1,352 @@
+/* indiseek fit */
+#include "commands.h"
+
+#include "results.h"
+#include "split.h"
+
+#include "../common/curves.h"
+#include "../common/report.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct settings {
+    data_settings data;
+    const char *method, *preset, *device, *out, *config;
+    int threads, checkpoint_every, resume, quiet;
+    isk_options options;
+} settings;
+
+#define FIELD(name) offsetof(settings, name)
+static const option fit_options[] = {
+    { NULL, OPTION_HEADING, 0, NULL, "Input", 0, 0, NULL },
+    DATA_OPTIONS(FIELD(data)),
+    { NULL, OPTION_HEADING, 0, NULL, "Output", 0, 0, NULL },
+    { "out", OPTION_TEXT, FIELD(out), "DIR",
+      "gets c1, c2, z1, z2 .npy of all rows, split.tsv, model.safetensors, config.json, "
+      "log.jsonl, metrics.json and report.html; made if missing",
+      0, 0, NULL },
+    { "resume", OPTION_FLAG, FIELD(resume), NULL, "go on from DIR/checkpoint.safetensors; without one, start afresh", 0,
+      0, NULL },
+    { "checkpoint-every", OPTION_INT, FIELD(checkpoint_every), "N", "rounds of epochs between checkpoints [10]", 1, 1e9,
+      NULL },
+    { "quiet", OPTION_FLAG, FIELD(quiet), NULL, "warnings and errors only", 0, 0, NULL },
+    { NULL, OPTION_HEADING, 0, NULL, "Training", 0, 0, NULL },
+    { "method", OPTION_TEXT, FIELD(method), "NAME", "indiseek, indiseek0 or clip [indiseek]", 0, 0, NULL },
+    { "preset", OPTION_TEXT, FIELD(preset), "NAME",
+      "where all options below have their defaults from: robust, paper or "
+      "simulation [robust]",
+      0, 0, NULL },
+    { "config", OPTION_CONFIG, FIELD(config), "FILE",
+      "options from a flat JSON object, such as DIR/config.json; the command line "
+      "has the last word",
+      0, 0, NULL },
+    { "threads", OPTION_INT, FIELD(threads), "N", "threads, 0 is one per processor [0]; results do not depend on it", 0,
+      256, NULL },
+    { "device", OPTION_TEXT, FIELD(device), "NAME", "auto, cpu or cuda [auto]", 0, 0, "auto|cpu|cuda" },
+    { "lr", OPTION_ALIAS, 0, "rate", NULL, 0, 0, NULL },
+};
+
+static const command fit_command = {
+    .name = "indiseek fit", .usage = "--x1 FILE --x2 FILE --out DIR [OPTION]...",
+    .about = "Learns what two measurements of the same samples share (C1, C2) and what is specific to each (Z1, Z2).",
+    .examples = "  indiseek fit --x1 rna.npy --x2 protein.csv --labels cells.tsv:cell_type --out results\n"
+                "  indiseek fit --x1 rna_counts.mtx.gz --x1-transpose --x1-norm log1p-cp10k --x1-pca 200 \\\n"
+                "               --x2 adt_counts.npy --x2-norm clr --lambda 10 --out results\n"
+                "  indiseek fit --config results/config.json --resume\n",
+    .options = fit_options, .option_count = sizeof fit_options / sizeof *fit_options,
+    .library = 1, .library_offset = FIELD(options),
+    .notes = "Moments and components of the preparation come from the training rows alone and are kept in the model.\n"
+             "Ctrl-C stops after the current round and leaves a checkpoint for --resume.\n",
+};
+
+typedef struct job {
+    settings s;
+    int argc;
+    char **argv;
+    isk_context *context;
+    progress bar;
+    output out;
+    dataset d;
+    isk_fit_desc fit;
+    isk_model *model;
+    features f;
+    evaluation scores;
+    char log_path[4200], checkpoint[4200];
+} job;
+
+/* ---- before training ---- */
+
+static isk_status find_names(job *j) {
+    isk_status status = isk_method_find(j->context, j->s.method, &j->fit.method);
+    if (status == ISK_OK) { status = isk_preset_find(j->context, j->s.preset, &j->fit.preset); }
+    if (status == ISK_OK) { status = isk_options_resolve(j->context, &j->s.options, j->fit.preset); }
+    return status;
+}
+
+static isk_status folder_open(job *j) {
+    char previous[4200];
+    isk_status status = output_open(&j->out, j->context, j->s.out);
+    if (status != ISK_OK) { return isk_set_error(j->context, status, "%s", j->out.error); }
+    output_path(&j->out, "checkpoint.safetensors", j->checkpoint, sizeof j->checkpoint);
+    output_path(&j->out, "log.jsonl.new", j->log_path, sizeof j->log_path);
+    output_path(&j->out, "checkpoint.previous.safetensors", previous, sizeof previous);
+    if (!j->s.resume && rename(j->checkpoint, previous) == 0) {
+        progress_warn(
+            &j->bar,
+            "%s holds the checkpoint of a run that was stopped; it is kept as %s, --resume would have gone on "
+            "with it",
+            j->s.out, previous);
+    }
+    return ISK_OK;
+}
+
+static isk_status log_open(job *j) {
+    text line = { 0 };
+    j->bar.log = fopen(j->log_path, j->s.resume ? "ab" : "wb");
+    if (!j->bar.log) {
+        return isk_set_error(j->context, ISK_IO, "%s cannot be written: %s", j->log_path, strerror(errno));
+    }
+    text_add(&line, "{\"event\": \"start\"");
+    text_json_key(&line, "version");
+    text_json_string(&line, ISK_VERSION);
+    text_json_key(&line, "device");
+    text_json_string(&line, isk_device_text(j->context));
+    text_add(&line, "}");
+    if (line.data) { fprintf(j->bar.log, "\n%s\n", line.data); }     /* the first \n ends half a line of a killed run */
+    text_free(&line);
+    return ISK_OK;
+}
+
+/* ---- training ---- */
+
+static isk_status train(job *j) {
+    isk_sweep_desc sweep = { 0 };
+    isk_status status;
+    j->fit.views[0] = j->d.x[0];
+    j->fit.views[1] = j->d.x[1];
+    j->fit.view_count = 2;
+    j->fit.split = j->d.part;
+    j->fit.seed = j->s.data.seed;
+    j->fit.options = j->s.options;
+    j->fit.checkpoint = j->checkpoint;
+    j->fit.checkpoint_every = j->s.checkpoint_every;
+    sweep.fit = j->fit;
+    if (progress_stopped()) { return isk_set_error(j->context, ISK_INTERRUPTED, "stopped before training"); }
+    progress_say(&j->bar, "%s, preset %s, lambda %g, seed %llu on %s", j->s.method, j->s.preset, j->s.options.lambda,
+                 (unsigned long long)j->fit.seed, isk_device_text(j->context));
+    status = j->s.resume ? isk_resume(j->context, &sweep, &j->model) : isk_sweep(j->context, &sweep, &j->model);
+    progress_end(&j->bar);
+    if (status == ISK_OK && isk_model_report(j->model)->status != ISK_OK) {
+        const isk_report *report = isk_model_report(j->model);
+        status = isk_set_error(j->context, report->status, "%s; a smaller --rate or --clip-norm 1 may help (log: %s)",
+                               report->message, j->log_path);
+    }
+    return status;
+}
+
+/* ---- results ---- */
+
+/* config.json: what would repeat this run. */
+static isk_status write_config(job *j) {
+    settings copy = j->s;
+    text out = { 0 };
+    isk_status status;
+    copy.resume = copy.quiet = 0;
+    text_add(&out, "{\n  ");
+    text_json_key(&out, "indiseek");
+    text_json_string(&out, ISK_VERSION);
+    options_write(&fit_command, &copy, &out);
+    text_add(&out, "\n}\n");
+    status = output_text(&j->out, "config.json", &out);
+    text_free(&out);
+    return status;
+}
+
+static isk_status write_metrics(job *j) {
+    text out = { 0 };
+    isk_status status;
+    text_add(&out, "{\n  ");
+    text_json_key(&out, "method");
+    text_json_string(&out, j->s.method);
+    text_json_key(&out, "lambda");
+    text_json_number(&out, j->s.options.lambda);
+    text_json_key(&out, "seed");
+    text_format(&out, "%llu", (unsigned long long)j->fit.seed);
+    evaluation_json(&j->scores, isk_model_report(j->model), 2, &out);
+    text_add(&out, "\n}\n");
+    status = output_text(&j->out, "metrics.json", &out);
+    text_free(&out);
+    return status;
+}
+
+static isk_status write_report(job *j) {
+    char lead[400], one[96], two[96], length[32];
+    const isk_report *training = isk_model_report(j->model);
+    const report_embeddings_desc embeddings = {
+        .features = { j->f.m[0], j->f.m[1], j->f.m[2], j->f.m[3] },
+        .labels = j->d.has_labels ? j->d.labels.codes : NULL,
+        .names = j->d.names,
+        .label_count = j->d.labels.count,
+        .part = j->d.part,
+        .scored = j->scores.scored,
+    };
+    const char *facts[] = {
+        "x1", j->s.data.x[0], "x1 prepared", recipe_words(&j->d.recipe[0], one), "x2", j->s.data.x[1], "x2 prepared",
+        recipe_words(&j->d.recipe[1], two), "method", j->s.method, "preset", j->s.preset, NULL,
+    };
+    text page = { 0 };
+    curves course;
+    isk_status status = curves_read(j->context, j->log_path, &course);
+    if (status != ISK_OK) { return status; }
+    snprintf(lead, sizeof lead,
+             "%lld samples, %lld and %lld features. Method %s, lambda %g, seed %llu; trained in %s on %s.",
+             (long long)j->d.rows, (long long)j->d.recipe[0].cols, (long long)j->d.recipe[1].cols, j->s.method,
+             j->s.options.lambda, (unsigned long long)j->fit.seed, duration(training->seconds, length),
+             isk_device_text(j->context));
+    page_begin(&page, "Shared and specific features", lead);
+    report_verdicts(&page, &j->scores, training, j->bar.warnings.data);
+    report_scores(&page, &j->scores, j->d.has_labels);
+    status = report_embeddings(&page, j->context, &embeddings);
+    report_curves(&page, &course);
+    report_settings(&page, facts, isk_model_options(j->model));
+    page_end(&page);
+    if (status == ISK_OK) { status = output_text(&j->out, "report.html", &page); }
+    text_free(&page);
+    curves_free(&course);
+    return status;
+}
+
+static isk_status write_model(job *j) {
+    char path[4200];
+    isk_status status = ISK_OK;
+    for (int view = 0; view < 2 && status == ISK_OK; view++) {
+        status = recipe_put(&j->d.recipe[view], j->model, view);
+    }
+    if (status == ISK_OK) {
+        status = isk_save(j->model, output_stage(&j->out, "model.safetensors", path, sizeof path));
+    }
+    return status;
+}
+
+/* Everything beside its name first; only when all is there do the files take their names. */
+static isk_status write_all(job *j) {
+    text split = { 0 };
+    isk_status status = write_model(j);
+    for (int i = 0; i < 4 && status == ISK_OK; i++) {
+        if (j->f.m[i].data) { status = output_matrix(&j->out, feature_files[i], j->f.m[i]); }
+    }
+    split_write(j->d.part, j->d.rows, &split);
+    if (status == ISK_OK) { status = output_text(&j->out, "split.tsv", &split); }
+    text_free(&split);
+    if (status == ISK_OK) { status = write_config(j); }
+    if (status == ISK_OK) { status = write_metrics(j); }
+    if (status == ISK_OK) { status = write_report(j); }
+    if (status != ISK_OK) { return status; }
+    if (fclose(j->bar.log) != 0) { status = isk_set_error(j->context, ISK_IO, "%s: %s", j->log_path, strerror(errno)); }
+    j->bar.log = NULL;
+    if (status == ISK_OK) {
+        char path[4200];
+        output_stage(&j->out, "log.jsonl", path, sizeof path);
+        status = output_commit(&j->out);
+        if (status != ISK_OK) { return isk_set_error(j->context, status, "%s", j->out.error); }
+        unlink(j->checkpoint);                              /* the run is complete: nothing is left to resume */
+        features_tidy(&j->f, &j->out);
+    }
+    return status;
+}
+
+static isk_status run(job *j) {
+    isk_status status = find_names(j);
+    if (status == ISK_OK) { status = folder_open(j); }
+    if (status == ISK_OK) { status = data_read(&j->d, j->context, &j->s.data, j->s.options.validation, 0, &j->bar); }
+    if (status == ISK_OK) { status = log_open(j); }
+    if (status == ISK_OK) { status = train(j); }
+    if (status != ISK_OK) { return status; }
+    progress_say(&j->bar, "trained in %s; scoring", duration(isk_model_report(j->model)->seconds, (char[32]){ 0 }));
+    status = features_make(&j->f, j->context, j->model, j->d.x, 1);
+    if (status == ISK_OK) { status = features_score(&j->f, j->context, &j->d, &j->scores); }
+    if (status == ISK_OK) { status = write_all(j); }
+    return status;
+}
+
+/* ---- what is said at the end ---- */
+
+/* The line that was typed, with quotes where the shell needs them. */
+static void say_how_to_resume(const job *j) {
+    fprintf(stderr, "to go on:  indiseek");
+    for (int i = 0; i < j->argc; i++) {
+        const char *word = j->argv[i];
+        if (strcmp(word, "--resume") == 0) { continue; }
+        if (strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:,=+@%") == strlen(word)) {
+            fprintf(stderr, " %s", word);
+        } else {
+            fputs(" '", stderr);
+            for (; *word; word++) { fputs(*word == '\'' ? "'\\''" : (char[2]){ *word, 0 }, stderr); }
+            fputc('\'', stderr);
+        }
+    }
+    fprintf(stderr, " --resume\n");
+}
+
+static void say_results(const job *j) {
+    text scores = { 0 };
+    if (j->s.quiet) { return; }
+    evaluation_text(&j->scores, j->d.has_labels, &scores);
+    printf("\n%s\nfeatures, model and metrics are in %s; open %s/report.html\n", scores.data ? scores.data : "",
+           j->s.out, j->s.out);
+    text_free(&scores);
+}
+
+static int finish(job *j, isk_status status) {
+    int code = 0;
+    progress_end(&j->bar);
+    output_drop(&j->out);
+    if (j->bar.log) { fclose(j->bar.log); }
+    if (status != ISK_OK) {
+        code = fail(fit_command.name, status, *isk_error(j->context) ? isk_error(j->context) : NULL);
+        if (status == ISK_INTERRUPTED) { say_how_to_resume(j); }
+    } else {
+        say_results(j);
+    }
+    features_free(&j->f);
+    isk_model_close(j->model);
+    data_free(&j->d);
+    progress_close(&j->bar);
+    isk_close(j->context);
+    return code;
+}
+
+static isk_device device_of(const char *name) {
+    return strcmp(name, "cuda") == 0 ? ISK_DEVICE_CUDA : strcmp(name, "cpu") == 0 ? ISK_DEVICE_CPU : ISK_DEVICE_AUTO;
+}
+
+int command_fit(int argc, char **argv) {
+    job j = { .s = { .data = DATA_DEFAULTS,
+                     .method = "indiseek",
+                     .preset = "robust",
+                     .device = "auto",
+                     .checkpoint_every = 10 },
+              .argc = argc,
+              .argv = argv };
+    isk_context_desc desc = { 0 };
+    isk_status status;
+    int code = options_parse(&fit_command, argc, argv, &j.s);
+    if (code >= 0) { return code; }
+    if (!j.s.data.x[0]) { return usage_error(fit_command.name, "--x1 FILE is missing"); }
+    if (!j.s.data.x[1]) { return usage_error(fit_command.name, "--x2 FILE is missing"); }
+    if (!j.s.out) { return usage_error(fit_command.name, "--out DIR is missing"); }
+    if (j.s.data.ignore && !j.s.data.labels) { return usage_error(fit_command.name, "--label-ignore needs --labels"); }
+    progress_open(&j.bar, j.s.quiet);
+    progress_attach(&j.bar, &desc);
+    desc.threads = j.s.threads;
+    desc.device = device_of(j.s.device);
+    j.context = isk_open(&desc);
+    if (!j.context) { return fail(fit_command.name, ISK_MEMORY, NULL); }
+    progress_watch(j.context);
+    status = run(&j);
+    return finish(&j, status);
+}

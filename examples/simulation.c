@@ -1,0 +1,172 @@
+/* The simulated settings of Gui, Ma and Ma 2025: all runs of a call are models of one sweep. */
+#include "common/options.h"
+#include "common/output.h"
+#include "common/progress.h"
+#include "common/settings.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+typedef struct settings {
+    int setting, n, test, seeds, threads, quiet;
+    const char *method, *preset, *json, *svg;
+    real_list lambdas;
+    uint64_t seed;
+    isk_options options;
+} settings;
+
+#define FIELD(name) offsetof(settings, name)
+static const option table[] = {
+    { NULL, OPTION_HEADING, 0, NULL, "What to run", 0, 0, NULL },
+    { "setting", OPTION_INT, FIELD(setting), "1..4", "the paper's setting [1]", 1, 4, NULL },
+    { "n", OPTION_INT, FIELD(n), "N", "training rows [10000]", 2, 1e8, NULL },
+    { "test", OPTION_INT, FIELD(test), "N", "rows of the independent test set [1000]", 1, 1e8, NULL },
+    { "method", OPTION_TEXT, FIELD(method), "NAME",
+      "indiseek or indiseek0, the same here where there is one view [indiseek]", 0, 0, NULL },
+    { "lambda", OPTION_REALS, FIELD(lambdas), "LIST", "weights of the reconstruction, with commas between [0.1]", 0,
+      1e9, NULL },
+    { "seeds", OPTION_INT, FIELD(seeds), "N", "models of each lambda, of seeds SEED, SEED + 1, ... [1]", 1, 100000,
+      NULL },
+    { "seed", OPTION_SEED, FIELD(seed), "SEED", "first seed; it also makes the data, which all models share [0]", 0, 0,
+      NULL },
+    { "preset", OPTION_TEXT, FIELD(preset), "NAME",
+      "where other options have their defaults from: robust, paper or simulation "
+      "[simulation]",
+      0, 0, NULL },
+    { "threads", OPTION_INT, FIELD(threads), "N", "threads; 0 is one per processor [0]", 0, 256, NULL },
+    { NULL, OPTION_HEADING, 0, NULL, "Output", 0, 0, NULL },
+    { "json", OPTION_TEXT, FIELD(json), "FILE", "an array with one object for each model", 0, 0, NULL },
+    { "svg", OPTION_TEXT, FIELD(svg), "FILE", "a bar chart of the importances, with standard deviations", 0, 0, NULL },
+    { "quiet", OPTION_FLAG, FIELD(quiet), NULL, "no progress", 0, 0, NULL },
+};
+
+static const command simulation = {
+    .name = "simulation", .usage = "[OPTION]...",
+    .about = "Which coordinates of X does the specific feature Z look at, when C says all about some of them?\n"
+             "Setting 1: Z should ignore coordinates 1 and 2; setting 2: Z should see 5 and 6 only; 3 and 4 are\n"
+             "the same with discrete specific coordinates.",
+    .examples = "  simulation --setting 1 --lambda 0.1 --seeds 5\n"
+                "  simulation --setting 2 --lambda 0.01,0.1,1,10 --seeds 10 --svg importance.svg --json runs.json\n",
+    .options = table, .option_count = sizeof table / sizeof *table,
+    .library = 1, .library_offset = FIELD(options),
+};
+
+static void json_runs(text *out, const settings *s, const setting_run *runs, int count) {
+    text_add(out, "[");
+    for (int i = 0; i < count; i++) {
+        text_add(out, i ? ",\n  {" : "\n  {");
+        text_json_key(out, "setting");
+        text_format(out, "%d", s->setting);
+        text_json_key(out, "method");
+        text_json_string(out, s->method);
+        text_json_key(out, "lambda");
+        text_json_number(out, runs[i].lambda);
+        text_json_key(out, "seed");
+        text_format(out, "%llu", (unsigned long long)runs[i].seed);
+        text_json_key(out, "importance");
+        for (int j = 0; j < SETTING_COLS; j++) {
+            text_add(out, j ? ", " : "[");
+            text_json_number(out, runs[i].diverged ? NAN : runs[i].importance[j]);
+        }
+        text_add(out, "]");
+        text_json_key(out, "reconstruction_error");
+        text_json_number(out, runs[i].diverged ? NAN : runs[i].error);
+        text_json_key(out, "seconds");
+        text_json_number(out, runs[i].seconds);
+        text_add(out, "}");
+    }
+    text_add(out, "\n]\n");
+}
+
+static void print_summaries(const settings *s, const setting_summary *all, int count) {
+    printf("%8s%8s%8s%8s%8s%8s%8s%9s%9s\n", "lambda", "x1", "x2", "x3", "x4", "x5", "x6", "error", "s/run");
+    for (int i = 0; i < count; i++) {
+        char number[32];
+        printf("%8g", all[i].lambda);
+        for (int j = 0; j < SETTING_COLS; j++) { printf("%8s", fixed(all[i].mean[j], 3, number)); }
+        printf("%9s", fixed(all[i].error, 3, number));
+        printf("%9s\n", fixed(all[i].seconds / all[i].runs, 1, number));
+        if (all[i].runs - all[i].diverged > 1) {
+            printf("%8s", "+-");
+            for (int j = 0; j < SETTING_COLS; j++) { printf("%8s", fixed(all[i].deviation[j], 3, number)); }
+            printf("%9s\n", "");
+        }
+    }
+    for (int i = 0; i < count; i++) {
+        printf("lambda %g: %s %.3f", all[i].lambda, setting_share_words(s->setting),
+               setting_share(s->setting, &all[i]));
+        if (all[i].unlearned) {
+            printf("; %d of %d runs left a coordinate unlearned (test error up to %.2f): more --epochs",
+                   all[i].unlearned, all[i].runs, all[i].worst_error);
+        }
+        if (all[i].diverged) { printf("; %d of %d runs diverged", all[i].diverged, all[i].runs); }
+        printf("\n");
+    }
+}
+
+/* Files are written one after the other; the first that cannot be is the error. */
+static isk_status write_files(isk_context *context, const settings *s, const setting_run *runs, int run_count,
+                              const setting_summary *all, int count) {
+    isk_status status = ISK_OK;
+    text out = { 0 };
+    if (s->json) {
+        json_runs(&out, s, runs, run_count);
+        status = write_text(context, s->json, &out);
+        text_free(&out);
+    }
+    if (s->svg && status == ISK_OK) {
+        setting_chart(&out, s->setting, all, count, 1);
+        status = write_text(context, s->svg, &out);
+        text_free(&out);
+    }
+    return status;
+}
+
+static isk_status run(isk_context *context, const settings *s) {
+    isk_sweep_desc sweep = { .fit = { .seed = s->seed, .options = s->options }, .lambdas = s->lambdas.value,
+                             .lambda_count = s->lambdas.count, .seed_count = s->seeds };
+    setting_run *runs = NULL;
+    setting_summary all[MOST_REALS];
+    int count = 0;
+    isk_status status = isk_method_find(context, s->method, &sweep.fit.method);
+    if (status == ISK_OK) { status = isk_preset_find(context, s->preset, &sweep.fit.preset); }
+    if (status == ISK_OK) { status = can_write(context, s->json); }
+    if (status == ISK_OK) { status = can_write(context, s->svg); }
+    if (status == ISK_OK) {
+        count = isk_sweep_models(&sweep);
+        runs = calloc((size_t)count + 1, sizeof *runs);
+        status = runs ? setting_sweep(context, s->setting, s->n, s->test, &sweep, runs) : ISK_MEMORY;
+    }
+    if (status == ISK_OK) {
+        for (int i = 0; i < s->lambdas.count; i++) { setting_summarise(runs + i * s->seeds, s->seeds, &all[i]); }
+        printf("setting %d, %s, %d rows, %d seed%s\n", s->setting, s->method, s->n, s->seeds, s->seeds > 1 ? "s" : "");
+        print_summaries(s, all, s->lambdas.count);
+        status = write_files(context, s, runs, count, all, s->lambdas.count);
+    }
+    free(runs);
+    return status;
+}
+
+int main(int argc, char **argv) {
+    settings s = { .setting = 1, .n = 10000, .test = 1000, .seeds = 1, .method = "indiseek", .preset = "simulation",
+                   .lambdas = { { 0.1 }, 1 } };
+    isk_context_desc desc = { 0 };
+    isk_context *context;
+    isk_status status;
+    progress bar;
+    int code = options_parse(&simulation, argc, argv, &s);
+    if (code >= 0) { return code; }
+    progress_open(&bar, s.quiet);
+    progress_attach(&bar, &desc);
+    desc.threads = s.threads;
+    context = isk_open(&desc);
+    if (!context) { return fail(simulation.name, ISK_MEMORY, NULL); }
+    progress_watch(context);
+    status = run(context, &s);
+    progress_close(&bar);
+    code = status == ISK_OK ? 0 : fail(simulation.name, status, isk_error(context));
+    if (status == ISK_INTERRUPTED) { code = EXIT_FAILED; }             /* nothing is kept that could be resumed */
+    isk_close(context);
+    return code;
+}
