@@ -187,7 +187,7 @@ enum { ISK_STOP_LOSS = 1, ISK_STOP_RECONSTRUCTION, ISK_STOP_CLUB };
    Sources: `paper` METHODS of Gui et al. sections 3.1-3.3, A.1, A.3; `simulation` their section 1.1. */
 #define ISK_OPTION_LIST(X)                                                                                            \
     X(REAL,   lambda,          10,   10,   0.1,  0, 1e9, "", "weight of the reconstruction of X_i from (Z_i, C_i)")     \
-    X(INT,    epochs,          200,  2000, 30,   0, 1e9, "", "passes over the training rows for the specific features") \
+    X(INT,    epochs,          200,  2000, 40,   0, 1e9, "", "passes over the training rows for the specific features") \
     X(INT,    shared_epochs,   100,  2000, 30,   0, 1e9, "", "passes for the shared features (CLIP)")                  \
     X(INT,    batch,           128,  128,  128,  2, 1e6, "", "rows of a mini-batch")                                    \
     X(CHOICE, last_batch,      1, 1, 2, 1, 2, "keep|drop", "what happens to the last, partial batch of an epoch")       \
@@ -222,7 +222,7 @@ enum { ISK_STOP_LOSS = 1, ISK_STOP_RECONSTRUCTION, ISK_STOP_CLUB };
     X(INT,    patience,        0,    0,    0,    0, 1e9, "", "epochs without a better stop_on before stopping; 0 is never") \
     X(CHOICE, stop_on,         1, 1, 1, 1, 3, "loss|reconstruction|club", "validation value that early stopping watches") \
     X(INT,    diagnoses,       10,   10,   0,    0, 1e6, "", "times in a run that CLUB is measured with a fresh critic")  \
-    X(INT,    diagnosis_epochs, 10,  10,   10,   1, 1e6, "", "passes that fit the fresh critic")
+    X(INT,    diagnosis_epochs, 10,  10,   10,   1, 1e6, "", "passes that fit the fresh critic (at least 300 steps)")
 
 typedef struct isk_options {
 #define ISK__FIELD_REAL double
@@ -303,7 +303,7 @@ typedef struct isk_transform_desc {
 /* What training left behind.  Values that a method does not have are NaN. */
 typedef struct isk_view_report {
     double loss, club, reconstruction;      /* on the training rows, last epoch; reconstruction = E||g-x||^2 / E||x||^2 */
-    double validation_r2;                   /* 1 - E||g-x||^2 / E||x-mean||^2 on validation rows */
+    double validation_r2;                   /* 1 - E||g-x||^2 / E||x-mean||^2 on validation rows, of the weights kept */
     double fresh_club;                      /* CLUB of standardised held-out Z with a freshly fitted critic, in nats */
     double saturation;                      /* fraction of the critic's log variances at the tanh limits (|.| > 0.99) */
     double variance;                        /* mean over coordinates of the variance of the raw Z over the rows */
@@ -311,7 +311,7 @@ typedef struct isk_view_report {
 
 typedef struct isk_report {
     isk_status status;                      /* OK or DIVERGED */
-    char message[160];                      /* e.g. "diverged at epoch 3 of specific1: loss is not finite" */
+    char message[160];                      /* e.g. "diverged at epoch 3 of stage specific1: loss is not finite" */
     double shared_loss, shared_validation_loss, temperature, seconds;
     int shared_epochs, epochs;              /* really run */
     isk_view_report view[ISK_MAX_VIEWS];
@@ -969,6 +969,16 @@ extern "C" {
     #define ISK__RESTRICT
     #define ISK__FORMAT(text, first)
     #define ISK__UNUSED
+#endif
+
+/* Around sections without loops over data: gcc spends a third less time on the whole file when it does not optimise them as
+   hard as the caller's -O2 asks for. */
+#if defined(__GNUC__) && !defined(__clang__)
+    #define ISK__COLD_BEGIN _Pragma("GCC push_options") _Pragma("GCC optimize (\"O1\")")
+    #define ISK__COLD_END _Pragma("GCC pop_options")
+#else
+    #define ISK__COLD_BEGIN
+    #define ISK__COLD_END
 #endif
 
 #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__)) && !defined(INDISEEK_DOUBLE) && \
@@ -10637,6 +10647,8 @@ static void isk__row_sum(const isk__row_sum_call *call) {
     isk__row_sum_plain(call);
 }
 
+ISK__COLD_BEGIN
+
 /* ==== >>graph: recording, differentiating, planning, replaying ======================================================= */
 
 /* A graph is a list of nodes; a node's inputs stand before it, so the list is in an order of evaluation.  A program is
@@ -12186,6 +12198,8 @@ INDISEEK_API double isk_check_gradient(isk_graph *graph, const char *group, isk_
     return worst;
 }
 
+ISK__COLD_END
+
 /* ==== >>cpu-kernels: ops that no row-wise expression can hold ========================================================= */
 
 /* Loops that matter are written once as a body and compiled for each instruction set; see ISK__KERNEL_VARIANTS. */
@@ -12773,6 +12787,8 @@ static void isk__update(const isk_program *program, const isk__frame *frame) {
     }
 }
 
+ISK__COLD_BEGIN
+
 /* ==== >>modules: networks made of ops ================================================================================== */
 
 /* A linear map with PyTorch's names and one of three first fills (He et al.'s bound with a = sqrt 5 is 1/sqrt(in)). */
@@ -12943,7 +12959,8 @@ typedef struct isk__stage {
     int group, best;                        /* whose best weights are kept, and the space of class state that holds them, or -1 */
     int keep_best, watch;                   /* watch: index of the evaluation's output that should fall */
     int patience;
-    isk__diagnosis diagnosis;               /* programs NULL: none */
+    int diagnosed;                          /* it has a diagnosis */
+    isk__diagnosis diagnosis;
 } isk__stage;
 
 /* Where one stage of one model stands.  Plain numbers, all of them saved in checkpoints. */
@@ -12952,7 +12969,7 @@ typedef struct isk__track {
     double best, best_epoch, stale, rate_factor, plateau;
     double steps[ISK__MAX_PASSES];
     double means[ISK__MAX_PASSES][ISK__MAX_LABELS];     /* over the rows of the last epoch */
-    double evaluation[ISK__MAX_LABELS];
+    double evaluation[ISK__MAX_LABELS], kept[ISK__MAX_LABELS];     /* on held-out rows: last epoch; weights that are kept */
     double diagnosis, diagnosed;            /* last value; epoch it was taken at, 0: never */
     double skipped;                         /* batches with fewer than two rows */
 } isk__track;
@@ -13029,17 +13046,21 @@ static int isk__present(const isk__frame *frame, const isk_program *program) {
 /* One pass in row order; means of the outputs over the rows, if wanted. */
 static void isk__run_in_order(const isk__learner *learner, isk__frame *frame, isk_program *program, int rows, int count,
                               double *means) {
-    double sums[ISK__MAX_LABELS] = { 0 };
+    double sums[ISK__MAX_LABELS] = { 0 }, seen = 0;
     int i, b;
     frame->batch.rows = learner->rows[rows];
     frame->batch.count = learner->counts[rows];
     frame->batch.shuffled = 0;
     for (b = 0; (int64_t)b * program->batch_rows < frame->batch.count; b++) {
+        int present;
         frame->batch.first = (int64_t)b * program->batch_rows;
+        present = isk__present(frame, program);
+        if (count > 0 && b > 0 && present < 2) { continue; }    /* terms that mix rows say nothing of one row */
         isk__execute(program, frame);
-        isk__collect(program, frame, count, isk__present(frame, program), sums);
+        isk__collect(program, frame, count, present, sums);
+        seen += present;
     }
-    for (i = 0; i < count; i++) { means[i] = sums[i] / (double)frame->batch.count; }
+    for (i = 0; i < count; i++) { means[i] = sums[i] / seen; }
 }
 
 /* The order of a pass: a permutation keyed by seed, stage, epoch and pass. */
@@ -13129,7 +13150,9 @@ static void isk__diagnose(const isk__training *training, const isk__learner *lea
     const isk__group_info *group = &graph->groups[diagnosis->group];
     int i, epoch, b, rows = learner->counts[ISK__ROWS_TRAIN], size = diagnosis->fit->batch_rows;
     int batches = isk__batches(rows, size, 1), epochs = learner->options.diagnosis_epochs;
+    const int least_steps = 300;            /* else the critic of a small set has not learned anything yet */
     double means[1];
+    if (epochs * batches < least_steps) { epochs = (least_steps + batches - 1) / batches; }
     isk__run_in_order(learner, frame, diagnosis->fill, ISK__ROWS_ALL, 0, NULL);
     memset(frame->base[group->moment1], 0, group->size * sizeof(isk_scalar));
     memset(frame->base[group->moment2], 0, group->size * sizeof(isk_scalar));
@@ -13187,12 +13210,16 @@ static void isk__finish_epoch(const isk__training *training, isk__learner *learn
         isk__run_in_order(learner, frame, stage->evaluation.program, ISK__ROWS_HELD_OUT, stage->evaluation.label_count,
                           track->evaluation);
         value = track->evaluation[stage->watch];
+        if (!keeps) { memcpy(track->kept, track->evaluation, sizeof track->kept); }
     }
     if (track->best_epoch == 0 || value < track->best) {
         track->best = value;
         track->best_epoch = track->epoch;
         track->stale = track->plateau = 0;
-        if (keeps) { isk__best_copy(training->plan.graph, stage, frame, 0); }
+        if (keeps) {
+            memcpy(track->kept, track->evaluation, sizeof track->kept);
+            isk__best_copy(training->plan.graph, stage, frame, 0);
+        }
     } else {
         track->stale++;
         track->plateau++;
@@ -13206,7 +13233,7 @@ static void isk__finish_epoch(const isk__training *training, isk__learner *learn
         track->finished = 1;
         if (keeps && track->diverged == 0) { isk__best_copy(training->plan.graph, stage, frame, 1); }
     }
-    if (stage->diagnosis.fit && track->diverged == 0 &&
+    if (stage->diagnosed && track->diverged == 0 &&
         (track->finished > 0 || isk__diagnosis_due((int)track->epoch, stage->epochs, learner->options.diagnoses))) {
         isk__diagnose(training, learner, stage, track, frame);
     }
@@ -13377,9 +13404,11 @@ static isk_status isk__checkpoint_write(isk__training *training);       /* >>mod
 static isk_status isk__train(isk__training *training, void (*begin)(isk__training *, int slot)) {
     isk_context *context = training->context;
     int every = training->desc->checkpoint_every > 0 ? training->desc->checkpoint_every : 10, i;
-    isk_status status = ISK_OK;
-    for (;;) {
+    /* first of all: a path that cannot be written is found out before the work, not after it */
+    isk_status status = training->desc->checkpoint ? isk__checkpoint_write(training) : ISK_OK;
+    while (status == ISK_OK) {
         double start = isk__seconds(), seconds;
+        int trained = -1, interrupted;
         isk__take_learners(training, begin);
         isk__collect_tasks(training);
         if (training->task_count == 0) {
@@ -13392,16 +13421,20 @@ static isk_status isk__train(isk__training *training, void (*begin)(isk__trainin
         for (i = 0; i < training->task_count; i++) {
             int slot = training->tasks[i] / ISK__MAX_STAGES, stage = training->tasks[i] % ISK__MAX_STAGES;
             training->learners[training->slot_learner[slot]].seconds += seconds;
+            if (training->plan.stages[stage].epochs == 0) { continue; }
+            if (trained < 0) { trained = training->tasks[i]; }
             isk__record_epoch(training, training->slot_learner[slot], stage);
         }
-        isk__report_progress(training, training->tasks[0] / ISK__MAX_STAGES, training->tasks[0] % ISK__MAX_STAGES);
+        if (trained >= 0) { isk__report_progress(training, trained / ISK__MAX_STAGES, trained % ISK__MAX_STAGES); }
         isk__advance(training);
+        if (trained < 0) { continue; }      /* caches only: made again when resuming, so stopping here would lead nowhere */
         training->rounds++;
-        if (training->desc->checkpoint && (training->rounds % every == 0 || context->interrupted)) {
+        interrupted = context->interrupted;
+        if (training->desc->checkpoint && (training->rounds % every == 0 || interrupted)) {
             status = isk__checkpoint_write(training);
             if (status != ISK_OK) { return status; }
         }
-        if (context->interrupted && isk__unfinished(training)) {
+        if (interrupted && isk__unfinished(training)) {
             return isk__fail(context, ISK_INTERRUPTED, "stopped after round %d%s%s", training->rounds,
                              training->desc->checkpoint ? "; resume from " : "; there is no checkpoint to resume from",
                              training->desc->checkpoint ? training->desc->checkpoint : "");
@@ -13876,6 +13909,7 @@ static void isk__record_diagnosis(isk__recorder *r, isk__stage *stage, int view,
     isk__critic critic;
     char group[32];
     isk__view_group(group, "diagnosis", view);
+    stage->diagnosed = 1;
     stage->diagnosis.fill = isk__record_fill(r, view, cache);
     batch = isk_batch(r->graph, r->rows);
     z = isk_standardise(isk_gather(cache, batch), 1e-12);
@@ -13946,7 +13980,8 @@ static isk_status isk__training_record(isk__training *training, const isk__desig
         for (j = 0; j < stage->pass_count; j++) {
             if (!stage->passes[j].program) { return ISK_MEMORY; }
         }
-        if ((!stage->before && stage->epochs == 0 && stage->pass_count == 0) || (stage->pass_count && !stage->evaluation.program)) {
+        if ((!stage->before && stage->epochs == 0 && stage->pass_count == 0) || (stage->pass_count && !stage->evaluation.program) ||
+            (stage->diagnosed && !(stage->diagnosis.fill && stage->diagnosis.fit && stage->diagnosis.measure))) {
             return ISK_MEMORY;
         }
     }
@@ -14058,7 +14093,7 @@ static isk_status isk__learner_rows(isk__training *training, isk__learner *learn
     learner->rows[ISK__ROWS_HELD_OUT] = learner->rows[ISK__ROWS_TRAIN] + counts[ISK__ROWS_TRAIN];
     train = held = 0;
     for (i = 0; i < n; i++) {
-        int part = split ? split[i] : ISK_TRAIN;
+        int part = split ? (int)split[i] : (int)ISK_TRAIN;
         if (part == ISK_TRAIN && (int)isk__permute((uint32_t)position++, (uint32_t)(counts[0] + carve), key) < carve) {
             part = ISK_VALIDATION;
         }
@@ -14225,12 +14260,12 @@ INDISEEK_API void isk_model_close(isk_model *model) {
     isk__release(model->context, model);
 }
 
-/* The networks of a design, ready to transform tiles of rows. */
+/* The networks of a design that transform tiles of rows; isk__graph_ready then gives them memory and first weights. */
 static isk_status isk__model_open(isk_context *context, const isk__design *design, uint64_t seed, isk_model **out) {
     isk_model *model = (isk_model *)isk__allocate_zero(context, 1, sizeof *model);
     isk_matrix none;
     int i, specific = isk__methods[design->method].specific, learned = !isk__design_given(design);
-    isk_status status;
+    isk_status status = ISK_OK;
     *out = NULL;
     if (!model) { return isk__no_memory(context, "a model", sizeof *model); }
     memset(&none, 0, sizeof none);
@@ -14251,6 +14286,7 @@ static isk_status isk__model_open(isk_context *context, const isk__design *desig
             outputs[count++] = z;
         }
         model->encode[i] = isk_compute(model->graph, outputs, count);
+        if (!model->encode[i]) { status = ISK_MEMORY; }
         if (!specific) { continue; }
         c = outputs[0];
         if (!learned) {
@@ -14260,9 +14296,10 @@ static isk_status isk__model_open(isk_context *context, const isk__design *desig
         }
         z = isk__decode_record(design, i, z, c, ISK__EVALUATING);
         model->decode[i] = isk_compute(model->graph, &z, 1);
+        if (!model->decode[i]) { status = ISK_MEMORY; }
     }
     if (learned && model->graph) { isk__logit_scale(design, model->graph); }
-    status = !model->graph ? ISK_MEMORY : isk__graph_ready(model->graph);
+    if (!model->graph) { status = ISK_MEMORY; } else if (model->graph->failed) { status = (isk_status)model->graph->failed; }
     if (status != ISK_OK) {
         isk_model_close(model);
         return status;
@@ -14319,7 +14356,7 @@ static void isk__report_fill(const isk__training *training, const isk__learner *
             report->shared_loss = track->means[0][0];
             report->temperature = track->means[0][1];
             report->shared_epochs = (int)track->epoch;
-            if (held_out) { report->shared_validation_loss = stage->keep_best ? track->best : track->evaluation[0]; }
+            if (held_out) { report->shared_validation_loss = track->kept[0]; }
         } else {
             isk_view_report *view = &report->view[stage->view];
             if (track->epoch > report->epochs) { report->epochs = (int)track->epoch; }
@@ -14329,7 +14366,7 @@ static void isk__report_fill(const isk__training *training, const isk__learner *
             view->variance = track->means[stage->main][3];
             view->saturation = track->means[1][1];
             if (held_out && learner->view_spread[stage->view] > 0) {
-                view->validation_r2 = 1 - track->evaluation[2] * learner->view_power[stage->view] / learner->view_spread[stage->view];
+                view->validation_r2 = 1 - track->kept[2] * learner->view_power[stage->view] / learner->view_spread[stage->view];
             }
             if (track->diagnosed > 0) { view->fresh_club = track->diagnosis; }
         }
@@ -14359,9 +14396,9 @@ static void isk__report_warn(const isk__training *training, int model) {
             isk__log(context, ISK_WARNING, "model %d: the critic of Z%d is stale: in training CLUB was %.2f, a fresh critic finds %.2f "
                      "nats; raise critic_steps", model, v + 1, view->club, view->fresh_club);
         }
-        if (view->saturation > 0.9 && !standardised) {
-            isk__log(context, ISK_WARNING, "model %d: log variances of the critic of Z%d are at the limit of tanh: Z has shrunk and "
-                     "its CLUB is no estimate of information; see fresh_club, or use standardise=batch", model, v + 1);
+        if (view->saturation > 0.9 && view->fresh_club > 0.5) {
+            isk__log(context, ISK_WARNING, "model %d: Z%d depends on C although its CLUB looks small, because the critic's log variances "
+                     "are at the limit of tanh; use standardise=batch, or train for more steps", model, v + 1);
         }
     }
 }
@@ -14385,6 +14422,7 @@ static isk_status isk__models_make(isk__training *training, const isk__design *d
         isk__design own = *design;
         own.options = training->learners[i].options;
         status = isk__model_open(training->context, &own, training->learners[i].seed, &models[i]);
+        if (status == ISK_OK) { status = isk__graph_ready(models[i]->graph); }
         if (status != ISK_OK) { break; }
         isk__model_take_weights(models[i], training->plan.graph, &training->learners[i].state);
         isk__report_fill(training, &training->learners[i], &models[i]->report);
@@ -14643,6 +14681,8 @@ INDISEEK_API const char *isk_model_get_text(const isk_model *model, const char *
     const isk__item_saved *item = isk__item_find(model, name);
     return item ? item->text : NULL;
 }
+
+ISK__COLD_END
 
 #ifndef INDISEEK_NO_METRICS
 /* ==== >>metrics ======================================================================================================= */
@@ -17153,6 +17193,7 @@ INDISEEK_API isk_status isk_join_columns(isk_context *context, const isk_matrix 
 
 #ifndef INDISEEK_NO_FILES
 /* ==== >>files: readers, atomic writes, numbers from text, JSON, SHA-256 =========================================== */
+ISK__COLD_BEGIN
 
 typedef unsigned long long isk__wide;       /* what "%llu" prints */
 
@@ -18994,12 +19035,52 @@ static isk_status isk__load_design(isk_context *context, const isk_safetensors *
         snprintf(key, sizeof key, "given%d.cols", i + 1);
         if (status == ISK_OK) { status = isk__get_whole(context, file, path, key, 1 << 24, &number); }
         design->given_cols[i] = (int)number;
+        if (status == ISK_OK && (design->cols[i] < 1 || (design->given_cols[i] > 0) != isk__design_given(design))) {
+            status = isk__fail(context, ISK_DATA, "%s: view %d has %d columns and %d given ones, which no model has", path, i + 1,
+                               design->cols[i], design->given_cols[i]);
+        }
+    }
+    if (status == ISK_OK && (design->view_count < 1 || (design->view_count == 1 && !isk__design_given(design)) ||
+                             (isk__design_given(design) && !isk__methods[design->method].specific))) {
+        status = isk__fail(context, ISK_DATA, "%s: %d views %s given shared features, which no model of method %s has", path,
+                           design->view_count, isk__design_given(design) ? "with" : "without", isk_method_name(design->method));
     }
     return status;
 }
 
-/* Weights, which must all be there with their shapes. */
-static isk_status isk__load_weights(isk_model *model, const isk_safetensors *file, const char *path) {
+/* "3, 4", for messages */
+static const char *isk__show_shape(char *text, size_t room, int dimensions, const int64_t *shape) {
+    size_t used = 0;
+    int i;
+    text[0] = 0;
+    for (i = 0; i < dimensions && used < room - 24; i++) {
+        used += (size_t)snprintf(text + used, room - used, "%s%lld", i ? ", " : "", (long long)shape[i]);
+    }
+    return text;
+}
+
+/* Every weight must be there with its shape. */
+static isk_status isk__load_shapes(const isk_model *model, const isk_safetensors *file, const char *path) {
+    const isk_graph *graph = model->graph;
+    int i;
+    for (i = 0; i < graph->parameter_count; i++) {
+        const isk__parameter_info *parameter = &graph->parameters[i];
+        const isk_safetensors_entry *entry = isk_safetensors_find(file, parameter->name);
+        int64_t shape[2];
+        int dimensions = isk__parameter_shape(graph, parameter, shape);
+        char there[200], here[200];
+        if (!entry) { return isk__fail(model->context, ISK_DATA, "%s: tensor '%s' is missing", path, parameter->name); }
+        if (entry->dimensions == dimensions && entry->shape[0] == shape[0] && (dimensions == 1 || entry->shape[1] == shape[1])) {
+            continue;
+        }
+        return isk__fail(model->context, ISK_SHAPE, "%s: tensor '%s' is [%s]; the model's is [%s]", path, parameter->name,
+                         isk__show_shape(there, sizeof there, entry->dimensions, entry->shape),
+                         isk__show_shape(here, sizeof here, dimensions, shape));
+    }
+    return ISK_OK;
+}
+
+static isk_status isk__load_weights(isk_model *model, const isk_safetensors *file) {
     isk_context *context = model->context;
     isk_graph *graph = model->graph;
     size_t total = isk__parameter_count_values(graph);
@@ -19008,18 +19089,8 @@ static isk_status isk__load_weights(isk_model *model, const isk_safetensors *fil
     int i;
     for (i = 0; i < graph->parameter_count && status == ISK_OK; i++) {
         const isk__parameter_info *parameter = &graph->parameters[i];
-        const isk_safetensors_entry *entry = isk_safetensors_find(file, parameter->name);
-        int64_t shape[2];
-        int dimensions = isk__parameter_shape(graph, parameter, shape);
-        if (entry && (entry->dimensions != dimensions || entry->shape[0] != shape[0] ||
-                      (dimensions == 2 && entry->shape[1] != shape[1]))) {
-            status = isk__fail(context, ISK_SHAPE, "%s: tensor '%s' has %d dimensions, the first of %lld; the model's has %d, the "
-                               "first of %lld", path, parameter->name, entry->dimensions,
-                               (long long)(entry->dimensions ? entry->shape[0] : 1), dimensions, (long long)shape[0]);
-            break;
-        }
-        status = isk_safetensors_read(file, parameter->name, 0,
-                                      (uint64_t)shape[0] * (uint64_t)(dimensions == 2 ? shape[1] : 1), values);
+        const isk__node *node = &graph->nodes[parameter->node];
+        status = isk_safetensors_read(file, parameter->name, 0, (uint64_t)node->rows * (uint64_t)node->cols, values);
         if (status == ISK_OK) {
             isk__parameter_transpose(graph, parameter, isk__parameter_values(graph, &graph->state[0], parameter), values, 0);
         }
@@ -19051,7 +19122,7 @@ static isk_status isk__load_items(isk_model *model, const isk_safetensors *file,
         matrix.data = values;
         matrix.rows = entry->shape[0];
         matrix.cols = entry->shape[1];
-        status = isk_safetensors_read(file, entry->name, 0, entry->count, values);
+        status = isk_safetensors_read(file, entry->name, ISK_ALLOW_NONFINITE, entry->count, values);    /* as it was put */
         if (status == ISK_OK) { status = isk_model_put(model, entry->name, matrix); }
         isk__release(context, values);
     }
@@ -19069,7 +19140,9 @@ INDISEEK_API isk_status isk_load(isk_context *context, const char *path, isk_mod
     if (status != ISK_OK) { return status; }
     status = isk__load_design(context, file, path, &design, &seed, &rows);
     if (status == ISK_OK) { status = isk__model_open(context, &design, seed, &model); }
-    if (status == ISK_OK) { status = isk__load_weights(model, file, path); }
+    if (status == ISK_OK) { status = isk__load_shapes(model, file, path); }
+    if (status == ISK_OK) { status = isk__graph_ready(model->graph); }
+    if (status == ISK_OK) { status = isk__load_weights(model, file); }
     if (status == ISK_OK) { status = isk__load_items(model, file, path); }
     if (status == ISK_OK) {
         model->rows = (int64_t)rows;
@@ -19246,8 +19319,8 @@ static isk_status isk__checkpoint_read(isk__training *training, int *found) {
     *found = 0;
     if (!training->desc->checkpoint) { return isk__fail(context, ISK_ARGUMENT, "resume: desc->fit.checkpoint is not set"); }
     probe = fopen(training->desc->checkpoint, "rb");
-    if (!probe) { return ISK_OK; }          /* before the first checkpoint: from the start */
-    fclose(probe);
+    if (!probe && errno == ENOENT) { return ISK_OK; }       /* before the first checkpoint: from the start */
+    if (probe) { fclose(probe); }
     status = isk_safetensors_open(context, training->desc->checkpoint, &file);
     if (status != ISK_OK) { return status; }
     status = isk__checkpoint_compare(training, file);
@@ -19274,6 +19347,7 @@ INDISEEK_API isk_status isk_resume(isk_context *context, const isk_sweep_desc *d
     return isk__sweep(context, desc, models, 1);
 }
 
+ISK__COLD_END
 #else
 static isk_status isk__fingerprint(isk__training *training) { (void)training; return ISK_OK; }
 static isk_status isk__checkpoint_write(isk__training *training) {
