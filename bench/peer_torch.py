@@ -1,0 +1,175 @@
+#!/usr/bin/env python3
+"""PyTorch's side of bench.c: reads the name of a row, times it for a moment, answers with the best seconds so far.
+
+    stdin    one row a line, e.g. "mlp 6 100 10 128"
+    stdout   first line: version, BLAS, threads.  Then for each row "SECONDS" for rows without an optimiser, and
+             "SECONDS SECONDS" with torch.optim.Adam as it comes and with foreach=True; "none" for an unknown row
+
+Run alone it times every row by itself:   peer_torch.py --all
+One thread, eager mode, gradients set to None rather than to zero (the faster way), inputs made once.
+"""
+import os
+os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"       # before torch opens its BLAS
+import re
+import sys
+import time
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+SLICE = 0.15                # seconds of one answer, for each optimiser
+CHUNK = 0.004               # seconds between two looks at the clock, at least
+
+
+def mlp(inputs, width, outputs):
+    """5 linear maps, as everywhere in IndiSeek."""
+    sizes = [inputs, width, width, width, width, outputs]
+    layers = []
+    for i in range(5):
+        layers += [nn.Linear(sizes[i], sizes[i + 1])] + ([nn.ReLU()] if i < 4 else [])
+    return nn.Sequential(*layers)
+
+
+def adam(modules, foreach):
+    return torch.optim.Adam([p for module in modules for p in module.parameters()], lr=1e-3, foreach=foreach)
+
+
+def minimise(loss, optimiser):
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    optimiser.step()
+
+
+# ---- rows: each returns a function that does one step -------------------------------------------------------------------
+
+def mlp_step(foreach, inputs, width, outputs, batch):
+    """Forward, mean squared error, backward, Adam."""
+    net = mlp(inputs, width, outputs)
+    x, target = torch.randn(batch, inputs), torch.randn(batch, outputs)
+    optimiser = adam([net], foreach)
+    return lambda: minimise(F.mse_loss(net(x), target), optimiser)
+
+
+class View:
+    """One view of IndiSeek: encoder, decoder, critic, their optimisers and the two losses."""
+    def __init__(self, foreach, inputs, width, dim, shared, weight, standardise):
+        self.encoder, self.decoder = mlp(inputs, width, dim), mlp(dim + shared, width, inputs)
+        self.mean, self.logvar = mlp(shared, width, dim), mlp(shared, width, dim)
+        self.norm = nn.BatchNorm1d(dim, affine=False) if standardise else nn.Identity()
+        self.optimiser = adam([self.encoder, self.decoder], foreach)
+        self.critic = adam([self.mean, self.logvar], foreach)
+        self.weight = weight            # lambda / (2 E||x||^2)
+
+    def step(self, x, own, other):
+        """5 updates of the critic on the batch's Z, one of encoder and decoder; CLUB over all pairs by the batch's moments."""
+        z = self.norm(self.encoder(x))
+        fixed = z.detach()
+        for _ in range(5):
+            mean, logvar = self.mean(other), torch.tanh(self.logvar(other))
+            minimise((((mean - fixed) ** 2) * torch.exp(-logvar) + logvar).sum(1).mean(), self.critic)
+        with torch.no_grad():
+            mean, logvar = self.mean(other), torch.tanh(self.logvar(other))
+            precision = torch.exp(-logvar)
+        center = z.mean(0)
+        spread = ((z - center) ** 2).mean(0)
+        club = 0.5 * ((spread + (center - mean) ** 2 - (z - mean) ** 2) * precision).sum(1).mean()
+        reconstruction = ((self.decoder(torch.cat([z, own], 1)) - x) ** 2).sum(1).mean()
+        minimise(club + self.weight * reconstruction, self.optimiser)
+
+
+def simulation_step(foreach):
+    """METHODS 10.6: 6 coordinates, 2 shared features, width 100, batch 128: 5 critic updates and a main one."""
+    view = View(foreach, 6, 100, 10, 2, 0.1 / 12, False)
+    x, c = torch.randn(128, 6), torch.randn(128, 2)
+    return lambda: view.step(x, c, c)
+
+
+def indiseek_epoch(foreach):
+    """Both views of 3400 x (200, 14), width 50, batch 128 with the last partial batch kept, shared features given."""
+    n, columns, batch = 3400, (200, 14), 128
+    x = [torch.randn(n, d) for d in columns]
+    c = [F.normalize(torch.randn(n, 50), dim=1) for _ in columns]
+    views = [View(foreach, d, 50, 50, 50, 10 / (2 * d), True) for d in columns]
+
+    def epoch():
+        for i, view in enumerate(views):
+            for rows in torch.randperm(n).split(batch):
+                view.step(x[i][rows], c[i][rows], c[1 - i][rows])
+    return epoch
+
+
+def info_nce(foreach, columns, batch):
+    """Forward and backward to both sides, on unit rows at scale 1/0.07."""
+    u, v = (F.normalize(torch.randn(batch, columns), dim=1).requires_grad_() for _ in range(2))
+    target = torch.arange(batch)
+
+    def step():
+        u.grad = v.grad = None
+        logits = (1 / 0.07) * (u @ v.T)
+        ((F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2).backward()
+    return step
+
+
+def matmul(foreach, m, n, k):
+    a, b, c = torch.randn(m, k), torch.randn(k, n), torch.empty(m, n)
+    return lambda: torch.mm(a, b, out=c)
+
+
+ROWS = {"mlp": (mlp_step, True), "simulation": (simulation_step, True), "epoch": (indiseek_epoch, True),
+        "infonce": (info_nce, False), "matmul": (matmul, False)}
+steps = {}                  # row name -> [step function, steps a chunk, best seconds] for each optimiser
+
+
+def measure(name):
+    """Another slice of the row; the best seconds of all its slices."""
+    kind, *sizes = name.split()
+    if kind not in ROWS:
+        return "none"
+    make, optimises = ROWS[kind]
+    if name not in steps:
+        steps[name] = []
+        for foreach in (False, True) if optimises else (False,):
+            torch.manual_seed(0)
+            step = make(foreach, *map(int, sizes))
+            step(), step()
+            start = time.perf_counter()
+            step()
+            steps[name].append([step, max(1, int(CHUNK / (time.perf_counter() - start))), float("inf")])
+    for entry in steps[name]:
+        step, count, _ = entry
+        end = time.perf_counter() + SLICE
+        while time.perf_counter() < end:
+            start = time.perf_counter()
+            for _ in range(count):
+                step()
+            entry[2] = min(entry[2], (time.perf_counter() - start) / count)
+    return " ".join("%.9g" % best for _, _, best in steps[name])
+
+
+def blas():
+    """The library that matrix products really use: what the process has opened."""
+    torch.mm(torch.randn(64, 64), torch.randn(64, 64))
+    try:
+        files = {os.path.realpath(line.split()[-1]) for line in open("/proc/self/maps") if "blas" in line}
+    except OSError:
+        files = set()
+    built = re.search(r"BLAS_INFO=(\w+)", torch.__config__.show())
+    return ", ".join(sorted("/".join(path.split("/")[-2:]) for path in files)) or (built.group(1) if built else "unknown")
+
+
+def main():
+    torch.set_num_threads(1)
+    print("PyTorch %s, BLAS %s, %d thread" % (torch.__version__, blas(), torch.get_num_threads()), flush=True)
+    if sys.argv[1:] == ["--all"]:
+        for name in ("mlp 6 100 10 128", "mlp 6 100 10 1000", "mlp 200 50 50 128", "mlp 200 50 50 1000", "mlp 2000 50 50 128",
+                     "mlp 2000 50 50 1000", "simulation", "epoch", "infonce 50 128", "infonce 50 1000", "matmul 128 100 100",
+                     "matmul 512 512 512"):
+            print("%-22s %s us" % (name, "  ".join("%10.1f" % (1e6 * float(best)) for best in measure(name).split())))
+        return
+    for line in sys.stdin:
+        print(measure(line.strip()), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1094 @@
+/* Methods: every loss against its formula, written out naively in float64 from the weights that the programs use; which C
+   each term sees; gradients of whole objectives; options, presets and names.  METHODS sections 0, 2, 3, 4, 16. */
+/* build: double */
+
+#define INDISEEK_IMPLEMENTATION
+#define INDISEEK_NO_CUDA
+#define INDISEEK_NO_METRICS
+#include "indiseek.h"
+#include "hostile.h"
+
+#include <math.h>
+
+enum { N = 11, BATCH = 7, MOST = 16, COLS1 = 4, COLS2 = 3, DIM = 3, SHARED = 2, WIDTH = 5 };
+
+static isk_context *context;
+static isk_scalar x1[N * COLS1], x2[N * COLS2], c1[N * SHARED], c2[N * SHARED];
+static const int32_t order[BATCH] = { 4, 0, 9, 2, 7, 1, 10 };
+
+static void ok(isk_status status) {
+    if (status != ISK_OK) { fail_msg("%s", isk_error(context)); }
+}
+
+static const char *variant = "";            /* for messages */
+
+static void close_to(const char *what, double ours, double due) {
+    double size = fabs(due) > 1 ? fabs(due) : 1;
+    if (!(fabs(ours - due) <= 1e-11 * size)) { fail_msg("%s: %s: %.17g, the formula gives %.17g", variant, what, ours, due); }
+}
+
+static int open_context(void **state) {
+    isk_context_desc desc = { .threads = 1 };
+    isk__random random = isk__random_open(5, 6);
+    int i;
+    (void)state;
+    context = isk_open(&desc);
+    for (i = 0; i < N * COLS1; i++) { x1[i] = isk__random_normal(&random); }
+    for (i = 0; i < N * COLS2; i++) { x2[i] = 0.3 + isk__random_normal(&random); }
+    for (i = 0; i < N * SHARED; i++) { c1[i] = isk__random_normal(&random); }
+    for (i = 0; i < N * SHARED; i++) { c2[i] = isk__random_normal(&random); }
+    return context ? 0 : -1;
+}
+
+static int close_context(void **state) {
+    (void)state;
+    isk_close(context);
+    return 0;
+}
+
+/* ---- a training that is stepped by hand --------------------------------------------------------------------------------- */
+
+typedef struct fixture {
+    isk_sweep_desc sweep;
+    isk__design design;
+    isk__training training;
+    isk__recorder recorder;                 /* the leaves, for recording more */
+    isk__frame frame;
+} fixture;
+
+static isk_matrix matrix(const isk_scalar *data, int cols) {
+    isk_matrix m;
+    m.data = data;
+    m.rows = N;
+    m.cols = cols;
+    return m;
+}
+
+/* `settings`: "option=value option=value ..."; with given shared features or learned ones. */
+static void open_fixture(fixture *f, isk_method method, int views, int given, const char *settings) {
+    isk_fit_desc *fit = &f->sweep.fit;
+    char text[200], *next, *word;
+    int i;
+    memset(f, 0, sizeof *f);
+    fit->method = method;
+    fit->view_count = views;
+    fit->views[0] = matrix(x1, COLS1);
+    fit->views[1] = matrix(x2, COLS2);
+    if (given) {
+        fit->given[0] = matrix(c1, SHARED);
+        fit->given[1] = matrix(c2, SHARED);
+    }
+    variant = settings;
+    snprintf(text, sizeof text, "lambda=3 batch=7 layers=2 width=5 dim=3 shared_dim=2 diagnoses=0 validation=0 %s", settings);
+    for (word = text; *word; word = next) {
+        char *value = strchr(word, '=');
+        next = word + strcspn(word, " ");
+        if (*next) { *next++ = 0; }
+        assert_non_null(value);
+        *value++ = 0;
+        ok(isk_option_set(context, &fit->options, word, value));
+    }
+    f->training.context = context;
+    f->training.desc = fit;
+    ok(isk__design_of(context, fit, &f->design));
+    f->training.options = f->design.options;
+    ok(isk__training_record(&f->training, &f->design));
+    ok(isk__learners_open(&f->training, &f->sweep, &f->design));
+    f->recorder.training = &f->training;
+    f->recorder.graph = f->training.plan.graph;
+    f->recorder.design = &f->design;
+    f->recorder.rows = BATCH;
+    f->recorder.lambda = f->training.lambda;
+    for (i = 0; i < views; i++) { f->recorder.inverse_power[i] = f->training.inverse_power[i]; }
+    ok(isk__workers_open(&f->training));
+    f->training.slot_learner[0] = 0;
+    isk__slot_begin(&f->training, 0);
+    f->frame = isk__frame_open(&f->training, 0, 0);
+    f->frame.rate = 1e-2;
+    f->frame.batch.rows = order;
+}
+
+static void close_fixture(fixture *f) { isk__training_close(&f->training); }
+
+static const isk__stage *stage_of(const fixture *f, const char *name) {
+    int i;
+    for (i = 0; i < f->training.plan.stage_count; i++) {
+        if (strcmp(f->training.plan.stages[i].name, name) == 0) { return &f->training.plan.stages[i]; }
+    }
+    fail_msg("there is no stage %s", name);
+    return NULL;
+}
+
+static void run(fixture *f, const isk_program *program, int present) {
+    assert_non_null(program);
+    f->frame.batch.rows = order;
+    f->frame.batch.count = present;
+    f->frame.batch.first = 0;
+    f->frame.batch.shuffled = 0;
+    isk__execute(program, &f->frame);
+}
+
+static double output(const fixture *f, const isk_program *program, int index) {
+    return *isk__pointer(&f->frame, &program->output_refs[index]);
+}
+
+static isk_scalar *weight(const fixture *f, const char *name, int row, int col) {
+    const isk_graph *graph = f->training.plan.graph;
+    int i;
+    for (i = 0; i < graph->parameter_count; i++) {
+        const isk__parameter_info *parameter = &graph->parameters[i];
+        const isk__node *node = &graph->nodes[parameter->node];
+        if (strcmp(parameter->name, name) != 0) { continue; }
+        assert_true(row < node->rows && col < node->cols);
+        return isk__parameter_values(graph, &f->training.learners[0].state, parameter) + row * node->leaf.stride + col;
+    }
+    fail_msg("there is no parameter %s", name);
+    return NULL;
+}
+
+/* Moves what starts at its first fill so that no formula is tested at a special point. */
+static void stir_weights(fixture *f, double logvar_scale) {
+    const isk_graph *graph = f->training.plan.graph;
+    isk__random random = isk__random_open(8, 9);
+    int i, row, col;
+    for (i = 0; i < graph->parameter_count; i++) {
+        const isk__parameter_info *parameter = &graph->parameters[i];
+        const isk__node *node = &graph->nodes[parameter->node];
+        for (row = 0; row < node->rows; row++) {
+            for (col = 0; col < node->cols; col++) {
+                isk_scalar *value = weight(f, parameter->name, row, col);
+                if (strcmp(parameter->name, "logit_scale") == 0) { continue; }
+                *value += strstr(parameter->name, "running") ? 0.2 * isk__random_uniform(&random) : 0.2 * isk__random_normal(&random);
+                if (strstr(parameter->name, "logvar")) { *value *= logvar_scale; }
+            }
+        }
+    }
+}
+
+/* ---- the formulas --------------------------------------------------------------------------------------------------------- */
+
+typedef struct values { double at[MOST][MOST]; int rows, cols; } values;
+
+static values chosen(const isk_scalar *data, int cols, int rows) {
+    values v;
+    int i, j;
+    v.rows = rows;
+    v.cols = cols;
+    for (i = 0; i < rows; i++) {
+        for (j = 0; j < cols; j++) { v.at[i][j] = data[order[i] * cols + j]; }
+    }
+    return v;
+}
+
+/* Linear maps with an activation between them: METHODS 1.1.  Critics always have ReLU. */
+static values naive_mlp(const fixture *f, const char *scope, values x, int width, int out) {
+    const isk_options *options = &f->design.options;
+    int layer, i, j, k;
+    for (layer = 0; layer < options->layers; layer++) {
+        int last = layer == options->layers - 1, cols = last ? out : width;
+        char w[64], b[64];
+        values y;
+        snprintf(w, sizeof w, "%s.%d.weight", scope, 2 * layer);
+        snprintf(b, sizeof b, "%s.%d.bias", scope, 2 * layer);
+        y.rows = x.rows;
+        y.cols = cols;
+        for (i = 0; i < x.rows; i++) {
+            for (j = 0; j < cols; j++) {
+                double sum = *weight(f, b, 0, j);
+                for (k = 0; k < x.cols; k++) { sum += x.at[i][k] * *weight(f, w, k, j); }
+                if (!last) { sum = options->activation == ISK_TANH && strncmp(scope, "critic", 6) != 0 ? tanh(sum) : sum > 0 ? sum : 0; }
+                y.at[i][j] = sum;
+            }
+        }
+        x = y;
+    }
+    return x;
+}
+
+static values naive_encoder(const fixture *f, const char *name, int view, values x, int out) {
+    char scope[32];
+    snprintf(scope, sizeof scope, "%s%d", name, view + 1);
+    return naive_mlp(f, scope, x, WIDTH, out);
+}
+
+static values naive_unit(values x) {
+    int i, j;
+    for (i = 0; i < x.rows; i++) {
+        double norm = 0;
+        for (j = 0; j < x.cols; j++) { norm += x.at[i][j] * x.at[i][j]; }
+        for (j = 0; j < x.cols; j++) { x.at[i][j] /= sqrt(norm); }
+    }
+    return x;
+}
+
+static void naive_moments(values x, int col, double *mean, double *variance) {
+    int i;
+    for (i = 0, *mean = 0; i < x.rows; i++) { *mean += x.at[i][col] / x.rows; }
+    for (i = 0, *variance = 0; i < x.rows; i++) { *variance += (x.at[i][col] - *mean) * (x.at[i][col] - *mean) / x.rows; }
+}
+
+/* Z from h(x): as it is, standardised over the batch, or (evaluating) by the running moments. */
+static values naive_z(const fixture *f, int view, values x, int evaluating) {
+    values z = naive_encoder(f, "specific", view, x, DIM);
+    char name[40];
+    int i, j;
+    for (j = 0; j < DIM && f->design.options.standardise == ISK_STANDARDISE_BATCH; j++) {
+        double mean, variance;
+        naive_moments(z, j, &mean, &variance);
+        if (evaluating) {
+            snprintf(name, sizeof name, "standardise%d.running_mean", view + 1);
+            mean = *weight(f, name, 0, j);
+            snprintf(name, sizeof name, "standardise%d.running_var", view + 1);
+            variance = *weight(f, name, 0, j);
+        }
+        for (i = 0; i < z.rows; i++) { z.at[i][j] = (z.at[i][j] - mean) / sqrt(variance + 1e-5); }
+    }
+    return z;
+}
+
+/* C of a view: given, or made by the shared encoders: METHODS 2. */
+static values naive_c(const fixture *f, int view, int rows) {
+    values c;
+    if (f->sweep.fit.given[0].data) { return chosen(view ? c2 : c1, SHARED, rows); }
+    c = naive_encoder(f, "shared", view, view ? chosen(x2, COLS2, rows) : chosen(x1, COLS1, rows), SHARED);
+    return f->design.options.shared_scale == ISK_SHARED_RAW ? c : naive_unit(c);
+}
+
+typedef struct critic { values mean, logvar; } critic;
+
+static critic naive_critic(const fixture *f, int view, values c) {
+    const isk_options *options = &f->design.options;
+    int width = options->critic_width ? options->critic_width : WIDTH, i, j;
+    char scope[32];
+    critic q;
+    snprintf(scope, sizeof scope, "critic%d.mean", view + 1);
+    q.mean = naive_mlp(f, scope, c, width, DIM);
+    snprintf(scope, sizeof scope, "critic%d.logvar", view + 1);
+    q.logvar = naive_mlp(f, scope, c, width, DIM);
+    for (i = 0; i < c.rows; i++) {
+        for (j = 0; j < DIM; j++) {
+            double *v = &q.logvar.at[i][j];
+            if (options->logvar == ISK_LOGVAR_TANH) { *v = tanh(*v); }
+            if (options->logvar == ISK_LOGVAR_CLAMP) { *v = *v < -8 ? -8 : *v > 8 ? 8 : *v; }
+        }
+    }
+    return q;
+}
+
+static double log_density(double z, double mean, double logvar) {
+    return -(z - mean) * (z - mean) / exp(logvar) / 2 - logvar / 2 - log(6.283185307179586) / 2;
+}
+
+/* METHODS 3.1: twice the negative log-likelihood without its constant. */
+static double naive_learning(critic q, values z) {
+    double sum = 0;
+    int i, j;
+    for (i = 0; i < z.rows; i++) {
+        for (j = 0; j < DIM; j++) { sum -= 2 * log_density(z.at[i][j], q.mean.at[i][j], q.logvar.at[i][j]) + log(6.283185307179586); }
+    }
+    return sum / z.rows;
+}
+
+static double naive_saturation(critic q) {
+    double sum = 0;
+    int i, j;
+    for (i = 0; i < q.logvar.rows; i++) {
+        for (j = 0; j < DIM; j++) { sum += fabs(q.logvar.at[i][j]) > 0.99; }
+    }
+    return sum / q.logvar.rows / DIM;
+}
+
+/* METHODS 3.2, all pairs: B x B x p log-densities. */
+static double naive_club(critic q, values z) {
+    double sum = 0;
+    int i, j, k;
+    for (i = 0; i < z.rows; i++) {
+        for (j = 0; j < z.rows; j++) {
+            for (k = 0; k < DIM; k++) {
+                sum += log_density(z.at[i][k], q.mean.at[i][k], q.logvar.at[i][k]) -
+                       log_density(z.at[j][k], q.mean.at[i][k], q.logvar.at[i][k]);
+            }
+        }
+    }
+    return sum / z.rows / z.rows;
+}
+
+/* METHODS 3.2, one permutation: how many of all permutations give this value. */
+static int permutations_that_give(critic q, values z, double value) {
+    int places[MOST], found = 0, i, k, more = 1;
+    for (i = 0; i < z.rows; i++) { places[i] = i; }
+    while (more) {
+        double sum = 0;
+        for (i = 0; i < z.rows; i++) {
+            for (k = 0; k < DIM; k++) {
+                sum += log_density(z.at[i][k], q.mean.at[i][k], q.logvar.at[i][k]) -
+                       log_density(z.at[places[i]][k], q.mean.at[i][k], q.logvar.at[i][k]);
+            }
+        }
+        found += fabs(sum / z.rows - value) <= 1e-11 * (1 + fabs(value));
+        for (i = z.rows - 2; i >= 0 && places[i] > places[i + 1]; i--) {}       /* the next one in the order of words */
+        more = i >= 0;
+        if (more) {
+            int last = z.rows - 1, low, high, kept;
+            while (places[last] < places[i]) { last--; }
+            kept = places[i];
+            places[i] = places[last];
+            places[last] = kept;
+            for (low = i + 1, high = z.rows - 1; low < high; low++, high--) {
+                kept = places[low];
+                places[low] = places[high];
+                places[high] = kept;
+            }
+        }
+    }
+    return found;
+}
+
+static double naive_power(values x) {
+    double sum = 0;
+    int i, j;
+    for (i = 0; i < x.rows; i++) {
+        for (j = 0; j < x.cols; j++) { sum += x.at[i][j] * x.at[i][j]; }
+    }
+    return sum / x.rows;
+}
+
+/* METHODS 4: E||g(Z, C) - X||^2 / E||X||^2, the latter over the training rows or the batch. */
+static double naive_reconstruction(const fixture *f, int view, values z, values c, values x) {
+    values joint = z, g;
+    double sum = 0, power = naive_power(x);
+    int i, j;
+    joint.cols = z.cols + c.cols;
+    for (i = 0; i < z.rows; i++) {
+        for (j = 0; j < c.cols; j++) { joint.at[i][z.cols + j] = c.at[i][j]; }
+    }
+    g = naive_encoder(f, "decoder", view, joint, x.cols);
+    for (i = 0; i < x.rows; i++) {
+        for (j = 0; j < x.cols; j++) { sum += (g.at[i][j] - x.at[i][j]) * (g.at[i][j] - x.at[i][j]); }
+    }
+    if (f->design.options.power == ISK_POWER_TRAIN) {
+        const isk_scalar *data = view ? x2 : x1;
+        for (power = 0, i = 0; i < N * x.cols; i++) { power += data[i] * data[i] / N; }
+    }
+    return sum / x.rows / power;
+}
+
+/* METHODS 2: half the cross entropies of rows and of columns. */
+static double naive_clip(const fixture *f, int rows, double scale) {
+    values u = naive_unit(naive_encoder(f, "shared", 0, chosen(x1, COLS1, rows), SHARED));
+    values v = naive_unit(naive_encoder(f, "shared", 1, chosen(x2, COLS2, rows), SHARED));
+    double loss = 0;
+    int i, j, k;
+    for (i = 0; i < rows; i++) {
+        double over_columns = 0, over_rows = 0, own = 0;
+        for (j = 0; j < rows; j++) {
+            double forth = 0, back = 0;
+            for (k = 0; k < SHARED; k++) {
+                forth += u.at[i][k] * v.at[j][k];
+                back += u.at[j][k] * v.at[i][k];
+            }
+            over_columns += exp(scale * forth);
+            over_rows += exp(scale * back);
+            if (i == j) { own = scale * forth; }
+        }
+        loss += (log(over_columns) + log(over_rows)) / 2 - own;
+    }
+    return loss / rows;
+}
+
+/* ---- losses are their formulas --------------------------------------------------------------------------------------------- */
+
+/* One batch of a specific stage: critic's step, main step, evaluation; `rows` of the batch are present. */
+static void check_specific(fixture *f, int view, int rows) {
+    const isk_options *options = &f->design.options;
+    const isk__stage *stage = stage_of(f, view ? "specific2" : "specific1");
+    const isk_program *learn = stage->passes[1].program, *main_step = stage->passes[stage->main].program;
+    const isk_program *evaluate = stage->evaluation.program;
+    values x = view ? chosen(x2, COLS2, rows) : chosen(x1, COLS1, rows), own = naive_c(f, view, rows), z, raw;
+    values seen = f->design.method == ISK_INDISEEK && f->design.view_count > 1 ? naive_c(f, 1 - view, rows) : own;
+    double club, reconstruction, variance = 0, mean;
+    critic q;
+    int round, j;
+    for (round = 0; round < 2; round++) {
+        if (options->critic_inner == ISK_CRITIC_PER_EPOCH) {
+            isk__run_in_order(&f->training.learners[0], &f->frame, stage->passes[0].program, ISK__ROWS_ALL, 0, NULL);
+        } else {
+            run(f, stage->passes[0].program, rows);
+        }
+        q = naive_critic(f, view, seen);
+        z = naive_z(f, view, x, 0);
+        run(f, learn, rows);
+        close_to("learning loss", output(f, learn, 0), naive_learning(q, z));
+        close_to("saturation", output(f, learn, 1), naive_saturation(q));
+
+        q = naive_critic(f, view, seen);
+        raw = naive_encoder(f, "specific", view, x, DIM);
+        for (j = 0, variance = 0; j < DIM; j++) {
+            double one;
+            naive_moments(raw, j, &mean, &one);
+            variance += one / DIM;
+        }
+        club = naive_club(q, z);
+        reconstruction = naive_reconstruction(f, view, z, own, x);
+        f->frame.step = (uint64_t)round;
+        run(f, main_step, rows);
+        if (options->club == ISK_CLUB_PERMUTATION) {
+            club = output(f, main_step, 1);
+            assert_int_equal(permutations_that_give(q, z, club), 1);
+        }
+        close_to("club", output(f, main_step, 1), club);
+        close_to("reconstruction", output(f, main_step, 2), reconstruction);
+        close_to("variance", output(f, main_step, 3), variance);
+        close_to("loss", output(f, main_step, 0), club + options->lambda / 2 * reconstruction);
+    }
+    z = naive_z(f, view, x, 1);
+    run(f, evaluate, rows);
+    if (options->club == ISK_CLUB_ALL_PAIRS) { close_to("validation club", output(f, evaluate, 1), naive_club(q, z)); }
+    reconstruction = naive_reconstruction(f, view, z, own, x);
+    close_to("validation reconstruction", output(f, evaluate, 2), reconstruction);
+    close_to("validation loss", output(f, evaluate, 0), output(f, evaluate, 1) + options->lambda / 2 * reconstruction);
+}
+
+static void specific_losses(void **state) {
+    static const char *const variants[] = {
+        "", "layers=1", "layers=5 activation=tanh", "critic_inner=per_epoch", "club=permutation", "logvar=none", "logvar=clamp",
+        "standardise=none", "power=batch", "critic_width=9", "lambda=0", "lambda=1e6 standardise=none critic_inner=per_epoch power=batch",
+        "club=permutation logvar=none standardise=none", "weight_decay=0.1 clip_norm=0.01", "optimiser=adamw", "optimiser=sgd",
+    };
+    static const isk_method methods[] = { ISK_INDISEEK, ISK_INDISEEK0 };
+    static fixture f;
+    int v, m, given, view;
+    (void)state;
+    for (v = 0; v < (int)COUNT(variants); v++) {
+        for (m = 0; m < (int)COUNT(methods); m++) {
+            for (given = 0; given < 2; given++) {
+                open_fixture(&f, methods[m], 2, given, variants[v]);
+                stir_weights(&f, strstr(variants[v], "clamp") ? 6 : 1);
+                if (!given) {
+                    isk__run_in_order(&f.training.learners[0], &f.frame, stage_of(&f, "cache")->before, ISK__ROWS_ALL, 0, NULL);
+                }
+                for (view = 0; view < 2; view++) {
+                    check_specific(&f, view, BATCH);
+                    check_specific(&f, view, 5);            /* two rows are absent */
+                }
+                close_fixture(&f);
+            }
+        }
+    }
+    for (m = 0; m < (int)COUNT(methods); m++) {             /* one view, with given C */
+        open_fixture(&f, methods[m], 1, 1, "");
+        stir_weights(&f, 1);
+        check_specific(&f, 0, BATCH);
+        close_fixture(&f);
+    }
+}
+
+static void shared_losses(void **state) {
+    static const char *const variants[] = { "", "temperature=fixed", "tau=0.5", "tau=0.011 temperature=fixed", "shared_scale=raw" };
+    static fixture f;
+    int v, step, rows;
+    (void)state;
+    for (v = 0; v < (int)COUNT(variants); v++) {
+        open_fixture(&f, ISK_CLIP, 2, 0, variants[v]);
+        stir_weights(&f, 1);
+        for (step = 0; step < 6; step++) {
+            const isk__stage *stage = stage_of(&f, "shared");
+            const isk_program *program = stage->passes[0].program, *evaluate = stage->evaluation.program;
+            double scale = exp(*weight(&f, "logit_scale", 0, 0)), due;
+            rows = step % 2 ? 5 : BATCH;
+            if (step == 0) { close_to("first scale", scale, 1 / f.design.options.tau); }
+            due = naive_clip(&f, rows, scale);
+            run(&f, evaluate, rows);
+            close_to("validation InfoNCE", output(&f, evaluate, 0), due);
+            f.frame.step = (uint64_t)step;
+            run(&f, program, rows);
+            close_to("InfoNCE", output(&f, program, 0), due);
+            close_to("temperature", output(&f, program, 1), 1 / scale);
+        }
+        if (strstr(variants[v], "fixed")) {
+            close_to("fixed temperature", exp(-*weight(&f, "logit_scale", 0, 0)), f.design.options.tau);
+        } else {
+            assert_true(fabs(exp(-*weight(&f, "logit_scale", 0, 0)) / f.design.options.tau - 1) > 1e-3);
+        }
+        close_fixture(&f);
+    }
+}
+
+/* A fixed temperature stays what it is outside the limits of the learned one, which never leaves them. */
+static void temperature_limits(void **state) {
+    static const struct { const char *settings; double due; } cases[] = {
+        { "temperature=fixed tau=0.002", 0.002 }, { "temperature=fixed tau=50", 50 },
+        { "tau=0.0100001 shared_rate=10", 0 }, { "tau=0.99 shared_rate=10", 0 },
+    };
+    static fixture f;
+    int i, step;
+    (void)state;
+    for (i = 0; i < (int)COUNT(cases); i++) {
+        open_fixture(&f, ISK_CLIP, 2, 0, cases[i].settings);
+        f.frame.rate = f.design.options.shared_rate;
+        for (step = 0; step < 5; step++) {
+            f.frame.step = (uint64_t)step;
+            run(&f, stage_of(&f, "shared")->passes[0].program, BATCH);
+            if (cases[i].due > 0) {
+                close_to("fixed", exp(-*weight(&f, "logit_scale", 0, 0)), cases[i].due);
+            } else {
+                double tau = exp(-*weight(&f, "logit_scale", 0, 0));
+                assert_true(tau >= 0.01 * (1 - 1e-12) && tau <= 1 + 1e-12);
+            }
+        }
+        close_fixture(&f);
+    }
+}
+
+/* CLUB of standardised held-out Z with a critic of its own. */
+static void diagnosis_is_club(void **state) {
+    static fixture f;
+    const isk__diagnosis *diagnosis;
+    values x, z;
+    critic q;
+    int i, j;
+    (void)state;
+    open_fixture(&f, ISK_INDISEEK, 2, 1, "diagnoses=2 standardise=none");
+    stir_weights(&f, 1);
+    diagnosis = &stage_of(&f, "specific1")->diagnosis;
+    assert_true(diagnosis->fill && diagnosis->fit && diagnosis->measure);
+    isk__run_in_order(&f.training.learners[0], &f.frame, diagnosis->fill, ISK__ROWS_ALL, 0, NULL);
+    run(&f, diagnosis->measure, BATCH);
+    x = chosen(x1, COLS1, BATCH);
+    z = naive_z(&f, 0, x, 0);
+    for (j = 0; j < DIM; j++) {
+        double mean, variance;
+        naive_moments(z, j, &mean, &variance);
+        for (i = 0; i < z.rows; i++) { z.at[i][j] = (z.at[i][j] - mean) / sqrt(variance + 1e-12); }
+    }
+    /* the same formulas, with the weights of diagnosis1 */
+    q.mean = naive_mlp(&f, "diagnosis1.mean", chosen(c2, SHARED, BATCH), WIDTH, DIM);
+    q.logvar = naive_mlp(&f, "diagnosis1.logvar", chosen(c2, SHARED, BATCH), WIDTH, DIM);
+    for (i = 0; i < z.rows; i++) {
+        for (j = 0; j < DIM; j++) { q.logvar.at[i][j] = tanh(q.logvar.at[i][j]); }
+    }
+    close_to("fresh CLUB", output(&f, diagnosis->measure, 0), naive_club(q, z));
+    close_fixture(&f);
+}
+
+/* ---- wiring ------------------------------------------------------------------------------------------------------------------ */
+
+/* Which C the terms of view i see, METHODS section 0: its own or the other view's. */
+static const struct { const char *method; int club_other, reconstruction_other; } wiring[] = {
+    { "indiseek", 1, 0 },
+    { "indiseek0", 0, 0 },
+};
+
+enum { TERMS = 6 };
+static const char *const terms[TERMS] = { "learning loss", "club", "reconstruction", "validation club", "validation reconstruction",
+                                          "fresh club" };
+
+/* All terms of a view's stage, from the same weights each time. */
+static void terms_of(fixture *f, int view, double value[TERMS]) {
+    isk__learner *learner = &f->training.learners[0];
+    const isk__stage *stage = stage_of(f, view ? "specific2" : "specific1");
+    const isk_program *learn = stage->passes[1].program, *step = stage->passes[2].program, *evaluate = stage->evaluation.program;
+    isk_scalar *kept = malloc(learner->state.size * sizeof *kept);
+    assert_non_null(kept);
+    memcpy(kept, learner->state.block, learner->state.size * sizeof *kept);
+    if (stage->passes[0].kind == ISK__FILL) {
+        isk__run_in_order(learner, &f->frame, stage->passes[0].program, ISK__ROWS_ALL, 0, NULL);
+    } else {
+        run(f, stage->passes[0].program, BATCH);
+    }
+    run(f, learn, BATCH);
+    value[0] = output(f, learn, 0);
+    memcpy(learner->state.block, kept, learner->state.size * sizeof *kept);
+    run(f, evaluate, BATCH);
+    value[3] = output(f, evaluate, 1);
+    value[4] = output(f, evaluate, 2);
+    isk__run_in_order(learner, &f->frame, stage->diagnosis.fill, ISK__ROWS_ALL, 0, NULL);
+    run(f, stage->diagnosis.measure, BATCH);
+    value[5] = output(f, stage->diagnosis.measure, 0);
+    run(f, step, BATCH);
+    value[1] = output(f, step, 1);
+    value[2] = output(f, step, 2);
+    memcpy(learner->state.block, kept, learner->state.size * sizeof *kept);
+    free(kept);
+}
+
+static void each_term_sees_its_c(void **state) {
+    static const char *const variants[] = { "", "critic_inner=per_epoch", "club=permutation standardise=none" };
+    static fixture f;
+    int method, v, view, moved, t;
+    (void)state;
+    for (method = 0; method < ISK_METHOD_COUNT; method++) {
+        int row;
+        if (!isk__methods[method].specific) { continue; }
+        for (row = 0; row < (int)COUNT(wiring) && strcmp(wiring[row].method, isk_method_name((isk_method)method)) != 0; row++) {}
+        if (row == (int)COUNT(wiring)) { fail_msg("method %s has no row in the table of wiring", isk_method_name((isk_method)method)); }
+        for (v = 0; v < (int)COUNT(variants); v++) {
+            char settings[100];
+            snprintf(settings, sizeof settings, "diagnoses=1 %s", variants[v]);
+            open_fixture(&f, (isk_method)method, 2, 1, settings);
+            stir_weights(&f, 1);
+            for (view = 0; view < 2; view++) {
+                double before[TERMS], after[TERMS];
+                terms_of(&f, view, before);
+                for (moved = 0; moved < 2; moved++) {
+                    isk_scalar *c = moved ? c2 : c1;
+                    int other = moved != view;
+                    c[order[1] * SHARED] += 0.5;
+                    terms_of(&f, view, after);
+                    c[order[1] * SHARED] -= 0.5;
+                    for (t = 0; t < TERMS; t++) {
+                        int due = other == (t == 2 || t == 4 ? wiring[row].reconstruction_other : wiring[row].club_other);
+                        if ((before[t] != after[t]) != due) {
+                            fail_msg("%s %s: %s of view %d %s when C%d changes", wiring[row].method, variants[v], terms[t], view + 1,
+                                     due ? "does not change" : "changes", moved + 1);
+                        }
+                    }
+                }
+            }
+            close_fixture(&f);
+        }
+    }
+}
+
+/* The same for a model that was fitted: g_i of transform sees C_i; Z_i and C_i see X_i alone. */
+static void transform_sees_its_c(void **state) {
+    isk_scalar z[2][2][N * DIM], g[2][2][N * COLS1], c[2][N * SHARED];
+    isk_fit_desc fit = { .view_count = 2, .options = { .epochs = 2, .width = WIDTH, .dim = DIM, .batch = 4, .diagnoses = ISK_NONE } };
+    isk_transform_desc transform;
+    isk_model *model;
+    int moved, view, what;
+    (void)state;
+    for (what = 0; what < 2; what++) {
+        fit.views[0] = matrix(x1, COLS1);
+        fit.views[1] = matrix(x2, COLS2);
+        memset(&fit.given, 0, sizeof fit.given);
+        if (what == 0) {
+            fit.given[0] = matrix(c1, SHARED);
+            fit.given[1] = matrix(c2, SHARED);
+        }
+        fit.options.shared_dim = SHARED;
+        fit.options.shared_epochs = 2;
+        ok(isk_fit(context, &fit, &model));
+        for (moved = 0; moved < 2; moved++) {
+            memset(&transform, 0, sizeof transform);
+            memcpy(transform.views, fit.views, sizeof fit.views);
+            memcpy(transform.given, fit.given, sizeof fit.given);
+            for (view = 0; view < 2; view++) {
+                transform.specific[view] = z[0][view];
+                transform.reconstruction[view] = g[0][view];
+                transform.shared[view] = what ? c[view] : NULL;
+            }
+            ok(isk_transform(model, &transform));
+            if (what == 0) {
+                (moved ? c2 : c1)[SHARED * 2] += 1;
+            } else {
+                (moved ? x2 : x1)[2] += 1;
+            }
+            for (view = 0; view < 2; view++) {
+                transform.specific[view] = z[1][view];
+                transform.reconstruction[view] = g[1][view];
+            }
+            ok(isk_transform(model, &transform));
+            if (what == 0) {
+                (moved ? c2 : c1)[SHARED * 2] -= 1;
+            } else {
+                (moved ? x2 : x1)[2] -= 1;
+            }
+            for (view = 0; view < 2; view++) {
+                int cols = view ? COLS2 : COLS1;
+                assert_int_equal(memcmp(z[0][view], z[1][view], sizeof(isk_scalar) * N * DIM) != 0, what == 1 && view == moved);
+                assert_int_equal(memcmp(g[0][view], g[1][view], sizeof(isk_scalar) * (size_t)(N * cols)) != 0, view == moved);
+            }
+        }
+        isk_model_close(model);
+    }
+}
+
+/* ---- gradients of whole objectives --------------------------------------------------------------------------------------------- */
+
+static void record_leaves(fixture *f) {
+    isk_scalar lambda = f->design.options.lambda;
+    int i;
+    ok(isk_write(f->recorder.lambda, 0, &lambda));
+    for (i = 0; i < 2; i++) {
+        isk_scalar inverse = 0.7;
+        f->recorder.views[i] = isk__bound(f->recorder.graph, f->sweep.fit.views[i]);
+        f->recorder.shared[i] = isk__bound(f->recorder.graph, f->sweep.fit.given[i]);
+        ok(isk_write(f->recorder.inverse_power[i], 0, &inverse));
+    }
+}
+
+static void check_gradient(fixture *f, const char *group, isk_tensor loss) {
+    double worst = isk_check_gradient(f->recorder.graph, group, loss, 0);
+    if (!(worst >= 0 && worst <= 1e-6)) { fail_msg("%s: gradient is off by %g: %s", group, worst, isk_error(context)); }
+}
+
+static void objectives_have_their_gradients(void **state) {
+    static const char *const variants[] = {
+        "", "standardise=none", "club=permutation", "logvar=none", "logvar=clamp", "power=batch lambda=100", "norm=layer activation=gelu",
+        "norm=batch dropout=0.2 activation=tanh", "layers=4 activation=quick_gelu init=xavier", "lambda=0 standardise=none", "layers=1",
+    };
+    static fixture f;
+    int v, view, method;
+    (void)state;
+    for (v = 0; v < (int)COUNT(variants); v++) {
+        for (method = ISK_INDISEEK; method <= ISK_INDISEEK0; method++) {
+            open_fixture(&f, (isk_method)method, 2, 1, variants[v]);
+            record_leaves(&f);
+            for (view = 0; view < 2; view++) {
+                isk_tensor outputs[4], batch, z;
+                isk__critic q;
+                isk__specific_outputs(&f.recorder, view, ISK__TRAINING, outputs);
+                check_gradient(&f, view ? "specific2" : "specific1", outputs[0]);
+                batch = isk_batch(f.recorder.graph, BATCH);
+                q = isk__critic_record(isk_group(f.recorder.graph, view ? "critic2" : "critic1"),
+                                       isk_gather(f.recorder.shared[1 - view], batch), DIM, &f.design.options);
+                z = isk__specific_record(&f.design, view, isk_gather(f.recorder.views[view], batch), ISK__BATCH_MOMENTS);
+                check_gradient(&f, view ? "critic2" : "critic1", isk_gaussian_nll(q.mean, q.logvar, z));
+            }
+            close_fixture(&f);
+        }
+    }
+    for (v = 0; v < 2; v++) {
+        isk_tensor outputs[2];
+        open_fixture(&f, ISK_CLIP, 2, 0, v ? "norm=batch activation=tanh" : "tau=0.3");
+        f.sweep.fit.given[0] = matrix(c1, SHARED);
+        f.sweep.fit.given[1] = matrix(c2, SHARED);
+        record_leaves(&f);
+        isk__clip_outputs(&f.recorder, ISK__TRAINING, outputs);
+        check_gradient(&f, "shared", outputs[0]);
+        close_fixture(&f);
+    }
+}
+
+/* In the main step the critic and C are constants, in the critic's step Z is. */
+static void each_step_moves_its_own_group(void **state) {
+    static fixture f;
+    const isk__stage *stage;
+    isk_scalar *kept;
+    int pass, i;
+    (void)state;
+    open_fixture(&f, ISK_INDISEEK, 2, 0, "");
+    stage = stage_of(&f, "specific2");
+    kept = malloc(f.training.learners[0].state.size * sizeof *kept);
+    assert_non_null(kept);
+    isk__run_in_order(&f.training.learners[0], &f.frame, stage_of(&f, "cache")->before, ISK__ROWS_ALL, 0, NULL);
+    run(&f, stage->passes[0].program, BATCH);
+    for (pass = 1; pass < 3; pass++) {
+        const isk_graph *graph = f.training.plan.graph;
+        memcpy(kept, f.training.learners[0].state.block, f.training.learners[0].state.size * sizeof *kept);
+        run(&f, stage->passes[pass].program, BATCH);
+        for (i = 0; i < graph->parameter_count; i++) {
+            const isk__parameter_info *parameter = &graph->parameters[i];
+            const isk__node *node = &graph->nodes[parameter->node];
+            isk_scalar *now = isk__parameter_values(graph, &f.training.learners[0].state, parameter);
+            size_t size = (size_t)node->rows * (size_t)node->leaf.stride * sizeof *now;
+            int moved = memcmp(now, kept + (now - f.training.learners[0].state.block), size) != 0;
+            int due = strncmp(parameter->name, "critic2", 7) == 0 ? pass == 1
+                      : pass == 2 && (strncmp(parameter->name, "specific2", 9) == 0 || strncmp(parameter->name, "decoder2", 8) == 0 ||
+                                      strncmp(parameter->name, "standardise2", 12) == 0);
+            if (moved != due) { fail_msg("%s %s in pass %d", parameter->name, moved ? "moves" : "stays", pass); }
+        }
+    }
+    free(kept);
+    close_fixture(&f);
+}
+
+/* ---- schedules --------------------------------------------------------------------------------------------------------------------- */
+
+static void cosine_falls_to_zero(void **state) {
+    isk__learner learner;
+    isk__stage stage;
+    isk__track track;
+    (void)state;
+    memset(&learner, 0, sizeof learner);
+    memset(&stage, 0, sizeof stage);
+    memset(&track, 0, sizeof track);
+    learner.options.rate = 2;
+    learner.options.shared_rate = 3;
+    learner.options.critic_rate = 5;
+    learner.options.schedule = ISK_COSINE;
+    stage.epochs = 10;
+    track.rate_factor = 0.1;
+    close_to("begin", isk__rate(&learner, &stage, &track, ISK__RATE_MAIN, 0), 2);
+    close_to("middle", isk__rate(&learner, &stage, &track, ISK__RATE_SHARED, 5), 1.5);
+    close_to("quarter", isk__rate(&learner, &stage, &track, ISK__RATE_CRITIC, 2.5), 5 * (1 + sqrt(0.5)) / 2);
+    close_to("end", isk__rate(&learner, &stage, &track, ISK__RATE_MAIN, 10), 0);
+    learner.options.schedule = ISK_CONSTANT;
+    track.rate_factor = 1;
+    close_to("constant", isk__rate(&learner, &stage, &track, ISK__RATE_MAIN, 7), 2);
+    learner.options.schedule = ISK_PLATEAU;
+    track.rate_factor = 0.01;
+    close_to("plateau", isk__rate(&learner, &stage, &track, ISK__RATE_CRITIC, 7), 0.05);
+}
+
+/* ReduceLROnPlateau: a tenth after the 11th epoch in a row that was no better. */
+static void plateau_cuts_the_rate(void **state) {
+    static fixture f;
+    isk__track *track;
+    int epoch;
+    (void)state;
+    open_fixture(&f, ISK_INDISEEK, 2, 1, "schedule=plateau epochs=100 rate=0 critic_rate=0 validation=0.4 standardise=none");
+    track = &f.training.learners[0].tracks[0];
+    f.training.tasks[0] = 0;
+    for (epoch = 1; epoch <= 36; epoch++) {
+        isk__train_epoch(&f.training, 0, 0);
+        close_to("rate factor", track->rate_factor, pow(0.1, (epoch - 1) / 11));
+    }
+    close_fixture(&f);
+}
+
+/* ---- options ------------------------------------------------------------------------------------------------------------------------- */
+
+/* What the presets are, written down a second time: METHODS 9, 10.6, 13.5, 16. */
+static const struct { const char *name, *text[3]; } table[] = {
+    { "lambda", { "10", "10", "0.1" } },          { "epochs", { "200", "2000", "30" } },
+    { "shared_epochs", { "100", "2000", "30" } }, { "batch", { "128", "128", "128" } },
+    { "last_batch", { "keep", "keep", "drop" } }, { "rate", { "0.001", "0.0001", "0.001" } },
+    { "shared_rate", { "0.001", "0.0001", "0.001" } }, { "critic_rate", { "0.001", "0.0001", "0.001" } },
+    { "schedule", { "cosine", "constant", "cosine" } }, { "optimiser", { "adam", "adam", "adam" } },
+    { "momentum", { "0.9", "0.9", "0.9" } },      { "weight_decay", { "0", "0.0001", "0" } },
+    { "clip_norm", { "0", "0", "0" } },           { "layers", { "5", "5", "5" } },
+    { "width", { "50", "50", "100" } },           { "dim", { "50", "50", "10" } },
+    { "shared_dim", { "50", "50", "50" } },       { "activation", { "relu", "relu", "relu" } },
+    { "norm", { "none", "none", "none" } },       { "dropout", { "0", "0", "0" } },
+    { "init", { "pytorch", "pytorch", "pytorch" } }, { "club", { "all_pairs", "all_pairs", "all_pairs" } },
+    { "logvar", { "tanh", "tanh", "tanh" } },     { "standardise", { "batch", "none", "none" } },
+    { "critic_inner", { "per_batch", "per_epoch", "per_batch" } }, { "critic_steps", { "5", "5", "5" } },
+    { "critic_width", { "0", "0", "0" } },        { "shared_scale", { "unit", "unit", "unit" } },
+    { "temperature", { "learned", "learned", "learned" } }, { "tau", { "0.07", "0.07", "0.07" } },
+    { "shared_keep", { "best", "last", "last" } }, { "power", { "train", "train", "train" } },
+    { "validation", { "0.1", "0.1", "0" } },      { "patience", { "0", "0", "0" } },
+    { "stop_on", { "loss", "loss", "loss" } },    { "diagnoses", { "10", "10", "0" } },
+    { "diagnosis_epochs", { "10", "10", "10" } },
+};
+
+static void presets_are_the_table(void **state) {
+    int preset, i;
+    (void)state;
+    assert_int_equal(isk_option_count(), COUNT(table));
+    assert_null(isk_option_get(-1));
+    assert_null(isk_option_get(isk_option_count()));
+    for (preset = 0; preset < ISK_PRESET_COUNT; preset++) {
+        isk_options options;
+        char text[32];
+        memset(&options, 0, sizeof options);
+        ok(isk_options_resolve(context, &options, (isk_preset)preset));
+        for (i = 0; i < isk_option_count(); i++) {
+            assert_string_equal(isk_option_get(i)->name, table[i].name);
+            assert_true(strlen(isk_option_get(i)->text) > 10);
+            assert_string_equal(isk_option_text(&options, i, text), table[i].text[preset]);
+        }
+    }
+    {
+        isk_options options;
+        memset(&options, 0, sizeof options);
+        expect(context, isk_options_resolve(context, &options, ISK_PRESET_COUNT), ISK_ARGUMENT, "preset 3 is unknown");
+        expect(context, isk_options_resolve(context, &options, (isk_preset)-1), ISK_ARGUMENT, "preset -1 is unknown");
+    }
+}
+
+static double field(const isk_options *options, int index) { return isk__option_value(options, index); }
+
+/* Every field whose range has zero can be zero, by ISK_NONE and by the text 0; the others say that they cannot. */
+static void zero_is_zero(void **state) {
+    int i, preset;
+    (void)state;
+    for (i = 0; i < isk_option_count(); i++) {
+        const isk_option_info *info = isk_option_get(i);
+        for (preset = 0; preset < ISK_PRESET_COUNT; preset++) {
+            isk_options options;
+            char due[200], text[32];
+            memset(&options, 0, sizeof options);
+            isk__option_store(&options, i, ISK_NONE);
+            if (info->low == 0) {
+                ok(isk_options_resolve(context, &options, (isk_preset)preset));
+                assert_true(field(&options, i) == 0);
+                memset(&options, 0, sizeof options);
+                ok(isk_option_set(context, &options, info->name, "0"));
+                assert_true(field(&options, i) == ISK_NONE);
+                assert_string_equal(isk_option_text(&options, i, text), "0");
+                ok(isk_options_resolve(context, &options, (isk_preset)preset));
+                assert_true(field(&options, i) == 0);
+                assert_string_equal(isk_option_text(&options, i, text), "0");
+            } else {
+                snprintf(due, sizeof due, "option %s is -1; it must be from %g to %g%s%s", info->name, info->low, info->high,
+                         info->choices[0] ? ": " : "", info->choices);
+                expect(context, isk_options_resolve(context, &options, (isk_preset)preset), ISK_ARGUMENT, due);
+            }
+        }
+    }
+}
+
+static void ranges_are_kept(void **state) {
+    int i, side;
+    (void)state;
+    for (i = 0; i < isk_option_count(); i++) {
+        const isk_option_info *info = isk_option_get(i);
+        for (side = 0; side < 2; side++) {
+            double beyond = side ? info->high + (info->kind == ISK_OPTION_REAL ? info->high * 1e-6 : 1)
+                            : info->kind == ISK_OPTION_REAL ? info->low - 1e-6 : info->low - (info->low == 0 ? 2 : 1);
+            isk_options options;
+            char due[300], text[40];
+            if (beyond == 0) { beyond = -2; }               /* 0 asks for the preset's value */
+            memset(&options, 0, sizeof options);
+            isk__option_store(&options, i, beyond);
+            snprintf(due, sizeof due, "option %s is %g; it must be from %g to %g%s%s", info->name, beyond, info->low, info->high,
+                     info->choices[0] ? ": " : "", info->choices);
+            expect(context, isk_options_resolve(context, &options, ISK_ROBUST), ISK_ARGUMENT, due);
+            if (info->kind == ISK_OPTION_CHOICE) { continue; }
+            memset(&options, 0, sizeof options);
+            snprintf(text, sizeof text, "%.12g", beyond);
+            expect(context, isk_option_set(context, &options, info->name, text), ISK_ARGUMENT, due);
+            assert_true(field(&options, i) == 0);
+            isk__option_store(&options, i, side ? info->high : info->low);
+            ok(isk_options_resolve(context, &options, ISK_ROBUST));
+        }
+        if (info->kind == ISK_OPTION_REAL) {
+            isk_options options;
+            memset(&options, 0, sizeof options);
+            isk__option_store(&options, i, NAN);
+            assert_int_equal(isk_options_resolve(context, &options, ISK_ROBUST), ISK_ARGUMENT);
+        }
+    }
+}
+
+static void texts_come_back(void **state) {
+    static const double numbers[] = { 0.1, 1.0 / 3, 0.30000000000000004, 1e-3, 0.0123456789012345678, 0.5000000000000001, 7e-3,
+                                      0.99 * 2 / 3, 0.0707106781186547524 };
+    isk__random random = isk__random_open(3, 4);
+    int i, k, choice;
+    (void)state;
+    for (i = 0; i < isk_option_count(); i++) {
+        const isk_option_info *info = isk_option_get(i);
+        isk_options options, again;
+        char text[32];
+        memset(&options, 0, sizeof options);
+        memset(&again, 0, sizeof again);
+        if (info->kind == ISK_OPTION_CHOICE) {
+            for (choice = (int)info->low; choice <= (int)info->high; choice++) {
+                isk__option_store(&options, i, choice);
+                ok(isk_option_set(context, &again, info->name, isk_option_text(&options, i, text)));
+                assert_true(field(&again, i) == choice);
+            }
+            continue;
+        }
+        for (k = 0; k < 200; k++) {
+            double value = k < (int)COUNT(numbers) ? numbers[k] : isk__random_uniform(&random) / (1 + isk__random_uniform(&random));
+            if (k >= 100) { value = info->low + value * (info->high - info->low); }
+            if (info->kind == ISK_OPTION_INT) { value = floor(info->low + value * (info->high - info->low)); }
+            if (value < info->low || value > info->high || value == 0) { continue; }
+            isk__option_store(&options, i, value);
+            ok(isk_option_set(context, &again, info->name, isk_option_text(&options, i, text)));
+            if (field(&again, i) != value) { fail_msg("%s: %.17g came back as %.17g from '%s'", info->name, value, field(&again, i), text); }
+        }
+    }
+    {
+        isk_options options;
+        char text[32];
+        memset(&options, 0, sizeof options);
+        assert_string_equal(isk_option_text(&options, -1, text), "");
+        assert_string_equal(isk_option_text(&options, isk_option_count(), text), "");
+    }
+}
+
+static void texts_that_are_refused(void **state) {
+    static const struct { const char *name, *value, *due; } cases[] = {
+        { "lamda", "1", "there is no option 'lamda'" },
+        { "", "1", "there is no option ''" },
+        { "lambda", "ten", "option lambda is 'ten'; it must be a number from 0 to 1e+09" },
+        { "lambda", "", "option lambda is ''; it must be a number from 0 to 1e+09" },
+        { "lambda", "1e", "option lambda is '1e'; it must be a number from 0 to 1e+09" },
+        { "lambda", "1,5", "option lambda is '1,5'; it must be a number from 0 to 1e+09" },
+        { "lambda", " 1", "option lambda is ' 1'; it must be a number from 0 to 1e+09" },
+        { "lambda", "1 ", "option lambda is '1 '; it must be a number from 0 to 1e+09" },
+        { "lambda", "nan", "option lambda is 'nan'; it must be a number from 0 to 1e+09" },
+        { "lambda", "0x10", "option lambda is '0x10'; it must be a number from 0 to 1e+09" },
+        { "lambda", ".", "option lambda is '.'; it must be a number from 0 to 1e+09" },
+        { "lambda", "1e999", "option lambda is inf; it must be from 0 to 1e+09" },
+        { "lambda", "-1", "option lambda is -1; it must be from 0 to 1e+09" },
+        { "batch", "12.5", "option batch is '12.5'; it must be a whole number from 2 to 1e+06" },
+        { "batch", "1", "option batch is 1; it must be from 2 to 1e+06" },
+        { "batch", "0", "option batch is 0; it must be from 2 to 1e+06" },
+        { "club", "sample", "option club is 'sample'; it must be one of all_pairs|permutation" },
+        { "club", "all_pair", "option club is 'all_pair'; it must be one of all_pairs|permutation" },
+        { "club", "", "option club is ''; it must be one of all_pairs|permutation" },
+        { "club", "1", "option club is '1'; it must be one of all_pairs|permutation" },
+        { "club", "all_pairs|permutation", "option club is 'all_pairs|permutation'; it must be one of all_pairs|permutation" },
+    };
+    int i;
+    (void)state;
+    for (i = 0; i < (int)COUNT(cases); i++) {
+        isk_options options, none;
+        memset(&options, 0, sizeof options);
+        memset(&none, 0, sizeof none);
+        expect(context, isk_option_set(context, &options, cases[i].name, cases[i].value), ISK_ARGUMENT, cases[i].due);
+        assert_memory_equal(&options, &none, sizeof none);
+    }
+}
+
+static void texts_of_numbers(void **state) {
+    static const struct { const char *text; double due; } cases[] = {
+        { "1", 1 }, { "1.5", 1.5 }, { "+2", 2 }, { ".5", 0.5 }, { "5.", 5 }, { "1e-3", 1e-3 }, { "1E+2", 100 },
+        { "0.10000000000000001", 0.1 }, { "0.33333333333333331", 1.0 / 3 }, { "000000000000000000000000012", 12 },
+        { "0.00000000000000000000000000000000000000012e40", 1.2 }, { "123456789.12345678", 123456789.12345678 },
+    };
+    int i;
+    (void)state;
+    for (i = 0; i < (int)COUNT(cases); i++) {
+        isk_options options;
+        memset(&options, 0, sizeof options);
+        ok(isk_option_set(context, &options, "lambda", cases[i].text));
+        if (options.lambda != cases[i].due) { fail_msg("%s is %.17g", cases[i].text, options.lambda); }
+    }
+}
+
+static void names_are_found(void **state) {
+    static const char *const methods[] = { "indiseek", "indiseek0", "clip" }, *const presets[] = { "robust", "paper", "simulation" };
+    isk_method method;
+    isk_preset preset;
+    int i;
+    (void)state;
+    assert_int_equal(ISK_METHOD_COUNT, COUNT(methods));
+    assert_int_equal(ISK_PRESET_COUNT, COUNT(presets));
+    for (i = 0; i < (int)COUNT(methods); i++) {
+        assert_string_equal(isk_method_name((isk_method)i), methods[i]);
+        ok(isk_method_find(context, methods[i], &method));
+        assert_int_equal(method, i);
+    }
+    for (i = 0; i < (int)COUNT(presets); i++) {
+        assert_string_equal(isk_preset_name((isk_preset)i), presets[i]);
+        ok(isk_preset_find(context, presets[i], &preset));
+        assert_int_equal(preset, i);
+    }
+    assert_null(isk_method_name(ISK_METHOD_COUNT));
+    assert_null(isk_method_name((isk_method)-1));
+    assert_null(isk_preset_name(ISK_PRESET_COUNT));
+    expect(context, isk_method_find(context, "IndiSeek", &method), ISK_ARGUMENT,
+           "there is no method 'IndiSeek'; the methods are indiseek, indiseek0 and clip");
+    expect(context, isk_preset_find(context, "", &preset), ISK_ARGUMENT,
+           "there is no preset ''; the presets are robust, paper and simulation");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(specific_losses),
+        cmocka_unit_test(shared_losses),
+        cmocka_unit_test(temperature_limits),
+        cmocka_unit_test(diagnosis_is_club),
+        cmocka_unit_test(each_term_sees_its_c),
+        cmocka_unit_test(transform_sees_its_c),
+        cmocka_unit_test(objectives_have_their_gradients),
+        cmocka_unit_test(each_step_moves_its_own_group),
+        cmocka_unit_test(cosine_falls_to_zero),
+        cmocka_unit_test(plateau_cuts_the_rate),
+        cmocka_unit_test(presets_are_the_table),
+        cmocka_unit_test(zero_is_zero),
+        cmocka_unit_test(ranges_are_kept),
+        cmocka_unit_test(texts_come_back),
+        cmocka_unit_test(texts_that_are_refused),
+        cmocka_unit_test(texts_of_numbers),
+        cmocka_unit_test(names_are_found),
+    };
+    return cmocka_run_group_tests_name("methods", tests, open_context, close_context);
+}
