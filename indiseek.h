@@ -971,8 +971,8 @@ extern "C" {
     #define ISK__UNUSED
 #endif
 
-/* Around sections without loops over data: gcc spends a third less time on the whole file when it does not optimise them as
-   hard as the caller's -O2 asks for. */
+/* Around sections that leave the work over data to the kernels: gcc spends a third less time on the whole file when it does
+   not optimise them as hard as the caller's -O2 asks for. */
 #if defined(__GNUC__) && !defined(__clang__)
     #define ISK__COLD_BEGIN _Pragma("GCC push_options") _Pragma("GCC optimize (\"O1\")")
     #define ISK__COLD_END _Pragma("GCC pop_options")
@@ -1439,7 +1439,7 @@ static uint32_t isk__random_word(isk__random *random) {
 static double isk__random_uniform(isk__random *random) { return (double)(isk__random_word(random) >> 8) / 16777216.0; }
 
 /* Uniform integer below `bound` (> 0), by rejection. */
-static uint32_t isk__random_below(isk__random *random, uint32_t bound) {
+ISK__UNUSED static uint32_t isk__random_below(isk__random *random, uint32_t bound) {
     uint32_t limit = UINT32_MAX - UINT32_MAX % bound, word;
     do { word = isk__random_word(random); } while (word >= limit);
     return word % bound;
@@ -1719,22 +1719,24 @@ typedef struct isk__op_info {
 /* ---- what the generated loops call ---- */
 
 /* How loops are compiled.  gcc 12 vectorises at -O2 only what needs no scalar tail, so it is asked for more; O1 is enough
-   otherwise, and compiles in half the time.  Loops that compute transcendental functions have a variant for AVX2 and FMA,
-   their portable variant is then for processors before 2013; all others wait for memory in any case. */
+   otherwise, and compiles in half the time.  A few ops that compute e^x and the like for large matrices have a variant for
+   AVX2 and FMA, and then a portable one that serves processors before 2013; all others wait for memory in any case. */
 #if defined(__GNUC__) && !defined(__clang__)
     #define ISK__LOOPS __attribute__((optimize("O1", "tree-loop-vectorize", "vect-cost-model=dynamic", \
                                               "no-trapping-math")))
+    /* The last one makes gcc leave the upper halves of registers clean: SSE code would run slowly after it otherwise. */
+    #define ISK__AVX2_LOOPS __attribute__((target("avx2,fma"), \
+        optimize("O1", "tree-loop-vectorize", "vect-cost-model=dynamic", "no-trapping-math", "expensive-optimizations")))
     #define ISK__FALLBACK __attribute__((optimize("O1")))
 #else
     #define ISK__LOOPS
+    #define ISK__AVX2_LOOPS __attribute__((target("avx2,fma")))
     #define ISK__FALLBACK
 #endif
 #ifdef ISK__HAVE_AVX2
-    #define ISK__VARIANTS(name)                                                                          \
-        ISK__FALLBACK static void isk__##name(const isk__loop *l) { isk__##name##_body(l); }              \
-        ISK__LOOPS __attribute__((target("avx2,fma"))) static void isk__##name##_avx2(const isk__loop *l) { \
-            isk__##name##_body(l);                                                                       \
-        }
+    #define ISK__VARIANTS(name)                                                                        \
+        ISK__FALLBACK static void isk__##name(const isk__loop *l) { isk__##name##_body(l); }            \
+        ISK__AVX2_LOOPS static void isk__##name##_avx2(const isk__loop *l) { isk__##name##_body(l); }
     #define ISK__AVX2(name) isk__##name##_avx2
 #else
     #define ISK__VARIANTS(name) \
@@ -1804,7 +1806,7 @@ static ISK__NOINLINE isk_scalar isk__largest(const isk_scalar *terms, int count)
 #ifdef ISK__HAVE_AVX2
     #define ISK__KERNEL_VARIANTS(name, type)                                                                             \
         ISK__LOOPS static void name##_portable(type *argument) { name##_body(argument); }                             \
-        ISK__LOOPS __attribute__((target("avx2,fma"))) static void name##_avx2(type *argument) { name##_body(argument); } \
+        ISK__AVX2_LOOPS static void name##_avx2(type *argument) { name##_body(argument); } \
         static void (*name##_at(int level))(type *) { return level > 0 ? name##_avx2 : name##_portable; }
 #else
     #define ISK__KERNEL_VARIANTS(name, type)                                                                             \
@@ -2162,7 +2164,7 @@ ISK__LOOPS static void isk__abs_backward(const isk__loop *l) {
     }
 }
 
-static ISK__INLINE void isk__exp_forward_body(const isk__loop *l) {
+ISK__LOOPS static void isk__exp_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
@@ -2172,7 +2174,6 @@ static ISK__INLINE void isk__exp_forward_body(const isk__loop *l) {
             y[j] = isk__exp(isk__minimum(x[j], 88));
     }
 }
-ISK__VARIANTS(exp_forward)
 
 ISK__LOOPS static void isk__exp_backward(const isk__loop *l) {
     if (!l->grad_in[0]) return;
@@ -2189,7 +2190,7 @@ ISK__LOOPS static void isk__exp_backward(const isk__loop *l) {
     }
 }
 
-static ISK__INLINE void isk__log_forward_body(const isk__loop *l) {
+ISK__LOOPS static void isk__log_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
@@ -2199,7 +2200,6 @@ static ISK__INLINE void isk__log_forward_body(const isk__loop *l) {
             y[j] = isk__ln(isk__maximum(x[j], (isk_scalar)1e-32));
     }
 }
-ISK__VARIANTS(log_forward)
 
 ISK__LOOPS static void isk__log_backward(const isk__loop *l) {
     if (!l->grad_in[0]) return;
@@ -2438,7 +2438,7 @@ ISK__LOOPS static void isk__bias_backward(const isk__loop *l) {
     if (l->grad_in[1]) isk__put_all(l->grad_in[1], add_db, sum, cols);
 }
 
-static ISK__INLINE void isk__sample_normal_forward_body(const isk__loop *l) {
+ISK__LOOPS static void isk__sample_normal_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT mu = isk__row(l->in[0], l->in_stride[0], i);
@@ -2450,9 +2450,8 @@ static ISK__INLINE void isk__sample_normal_forward_body(const isk__loop *l) {
             y[j] = mu[j] + noise[j] * isk__exp(isk__minimum(0.5f * logvar[j], 44));
     }
 }
-ISK__VARIANTS(sample_normal_forward)
 
-static ISK__INLINE void isk__sample_normal_backward_body(const isk__loop *l) {
+ISK__LOOPS static void isk__sample_normal_backward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT terms = l->work;
     const int add_dmu = (l->accumulate >> 0 & 1u) != 0;
@@ -2482,7 +2481,6 @@ static ISK__INLINE void isk__sample_normal_backward_body(const isk__loop *l) {
         }
     }
 }
-ISK__VARIANTS(sample_normal_backward)
 
 ISK__LOOPS static void isk__relu_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
@@ -2536,7 +2534,7 @@ ISK__LOOPS static void isk__leaky_relu_backward(const isk__loop *l) {
     }
 }
 
-static ISK__INLINE void isk__gelu_forward_body(const isk__loop *l) {
+ISK__LOOPS static ISK__INLINE void isk__gelu_forward_body(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
@@ -2548,7 +2546,7 @@ static ISK__INLINE void isk__gelu_forward_body(const isk__loop *l) {
 }
 ISK__VARIANTS(gelu_forward)
 
-static ISK__INLINE void isk__gelu_backward_body(const isk__loop *l) {
+ISK__LOOPS static ISK__INLINE void isk__gelu_backward_body(const isk__loop *l) {
     if (!l->grad_in[0]) return;
     const int rows = l->rows, cols = l->cols;
     const int add_dx = (l->accumulate >> 0 & 1u) != 0;
@@ -2566,7 +2564,7 @@ static ISK__INLINE void isk__gelu_backward_body(const isk__loop *l) {
 }
 ISK__VARIANTS(gelu_backward)
 
-static ISK__INLINE void isk__quick_gelu_forward_body(const isk__loop *l) {
+ISK__LOOPS static ISK__INLINE void isk__quick_gelu_forward_body(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
@@ -2578,7 +2576,7 @@ static ISK__INLINE void isk__quick_gelu_forward_body(const isk__loop *l) {
 }
 ISK__VARIANTS(quick_gelu_forward)
 
-static ISK__INLINE void isk__quick_gelu_backward_body(const isk__loop *l) {
+ISK__LOOPS static ISK__INLINE void isk__quick_gelu_backward_body(const isk__loop *l) {
     if (!l->grad_in[0]) return;
     const int rows = l->rows, cols = l->cols;
     const int add_dx = (l->accumulate >> 0 & 1u) != 0;
@@ -2596,7 +2594,7 @@ static ISK__INLINE void isk__quick_gelu_backward_body(const isk__loop *l) {
 }
 ISK__VARIANTS(quick_gelu_backward)
 
-static ISK__INLINE void isk__tanh_forward_body(const isk__loop *l) {
+ISK__LOOPS static ISK__INLINE void isk__tanh_forward_body(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
@@ -2622,7 +2620,7 @@ ISK__LOOPS static void isk__tanh_backward(const isk__loop *l) {
     }
 }
 
-static ISK__INLINE void isk__sigmoid_forward_body(const isk__loop *l) {
+ISK__LOOPS static void isk__sigmoid_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
@@ -2632,7 +2630,6 @@ static ISK__INLINE void isk__sigmoid_forward_body(const isk__loop *l) {
             y[j] = isk__sigmoid(x[j]);
     }
 }
-ISK__VARIANTS(sigmoid_forward)
 
 ISK__LOOPS static void isk__sigmoid_backward(const isk__loop *l) {
     if (!l->grad_in[0]) return;
@@ -2648,7 +2645,7 @@ ISK__LOOPS static void isk__sigmoid_backward(const isk__loop *l) {
     }
 }
 
-static ISK__INLINE void isk__softplus_forward_body(const isk__loop *l) {
+ISK__LOOPS static void isk__softplus_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
@@ -2658,9 +2655,8 @@ static ISK__INLINE void isk__softplus_forward_body(const isk__loop *l) {
             y[j] = isk__softplus(x[j]);
     }
 }
-ISK__VARIANTS(softplus_forward)
 
-static ISK__INLINE void isk__softplus_backward_body(const isk__loop *l) {
+ISK__LOOPS static void isk__softplus_backward(const isk__loop *l) {
     if (!l->grad_in[0]) return;
     const int rows = l->rows, cols = l->cols;
     const int add_dx = (l->accumulate >> 0 & 1u) != 0;
@@ -2673,7 +2669,6 @@ static ISK__INLINE void isk__softplus_backward_body(const isk__loop *l) {
             dx[j] = (add_dx ? dx[j] : 0) + g[j] * isk__sigmoid(x[j]);
     }
 }
-ISK__VARIANTS(softplus_backward)
 
 ISK__LOOPS static void isk__bias_relu_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
@@ -2711,7 +2706,7 @@ ISK__LOOPS static void isk__bias_relu_backward(const isk__loop *l) {
     if (l->grad_in[1]) isk__put_all(l->grad_in[1], add_db, sum, cols);
 }
 
-static ISK__INLINE void isk__bias_tanh_forward_body(const isk__loop *l) {
+ISK__LOOPS static ISK__INLINE void isk__bias_tanh_forward_body(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     const isk_scalar *ISK__RESTRICT b = l->in[1];
     for (int i = 0; i < rows; i++) {
@@ -2748,7 +2743,7 @@ ISK__LOOPS static void isk__bias_tanh_backward(const isk__loop *l) {
     if (l->grad_in[1]) isk__put_all(l->grad_in[1], add_db, sum, cols);
 }
 
-static ISK__INLINE void isk__bias_gelu_forward_body(const isk__loop *l) {
+ISK__LOOPS static ISK__INLINE void isk__bias_gelu_forward_body(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     const isk_scalar *ISK__RESTRICT b = l->in[1];
     for (int i = 0; i < rows; i++) {
@@ -2763,7 +2758,7 @@ static ISK__INLINE void isk__bias_gelu_forward_body(const isk__loop *l) {
 }
 ISK__VARIANTS(bias_gelu_forward)
 
-static ISK__INLINE void isk__bias_gelu_backward_body(const isk__loop *l) {
+ISK__LOOPS static ISK__INLINE void isk__bias_gelu_backward_body(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     const isk_scalar *ISK__RESTRICT b = l->in[1];
     isk_scalar *ISK__RESTRICT sum = l->work;
@@ -2792,7 +2787,7 @@ static ISK__INLINE void isk__bias_gelu_backward_body(const isk__loop *l) {
 }
 ISK__VARIANTS(bias_gelu_backward)
 
-static ISK__INLINE void isk__bias_quick_gelu_forward_body(const isk__loop *l) {
+ISK__LOOPS static ISK__INLINE void isk__bias_quick_gelu_forward_body(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     const isk_scalar *ISK__RESTRICT b = l->in[1];
     for (int i = 0; i < rows; i++) {
@@ -2807,7 +2802,7 @@ static ISK__INLINE void isk__bias_quick_gelu_forward_body(const isk__loop *l) {
 }
 ISK__VARIANTS(bias_quick_gelu_forward)
 
-static ISK__INLINE void isk__bias_quick_gelu_backward_body(const isk__loop *l) {
+ISK__LOOPS static ISK__INLINE void isk__bias_quick_gelu_backward_body(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     const isk_scalar *ISK__RESTRICT b = l->in[1];
     isk_scalar *ISK__RESTRICT sum = l->work;
@@ -2910,7 +2905,7 @@ ISK__LOOPS static void isk__row_max_backward(const isk__loop *l) {
     }
 }
 
-static ISK__INLINE void isk__row_logsumexp_forward_body(const isk__loop *l) {
+ISK__LOOPS static ISK__INLINE void isk__row_logsumexp_forward_body(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT terms = l->work;
     for (int i = 0; i < rows; i++) {
@@ -2925,7 +2920,7 @@ static ISK__INLINE void isk__row_logsumexp_forward_body(const isk__loop *l) {
 }
 ISK__VARIANTS(row_logsumexp_forward)
 
-static ISK__INLINE void isk__row_logsumexp_backward_body(const isk__loop *l) {
+ISK__LOOPS static ISK__INLINE void isk__row_logsumexp_backward_body(const isk__loop *l) {
     if (!l->grad_in[0]) return;
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT terms = l->work;
@@ -3025,7 +3020,7 @@ ISK__LOOPS static void isk__squared_error_rows_backward(const isk__loop *l) {
     }
 }
 
-static ISK__INLINE void isk__softmax_forward_body(const isk__loop *l) {
+ISK__LOOPS static ISK__INLINE void isk__softmax_forward_body(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT terms = l->work;
     for (int i = 0; i < rows; i++) {
@@ -3062,7 +3057,7 @@ ISK__LOOPS static void isk__softmax_backward(const isk__loop *l) {
     }
 }
 
-static ISK__INLINE void isk__log_softmax_forward_body(const isk__loop *l) {
+ISK__LOOPS static ISK__INLINE void isk__log_softmax_forward_body(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT terms = l->work;
     for (int i = 0; i < rows; i++) {
@@ -3081,7 +3076,7 @@ static ISK__INLINE void isk__log_softmax_forward_body(const isk__loop *l) {
 }
 ISK__VARIANTS(log_softmax_forward)
 
-static ISK__INLINE void isk__log_softmax_backward_body(const isk__loop *l) {
+ISK__LOOPS static ISK__INLINE void isk__log_softmax_backward_body(const isk__loop *l) {
     if (!l->grad_in[0]) return;
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT terms = l->work;
@@ -3231,7 +3226,7 @@ ISK__LOOPS static void isk__layer_norm_backward(const isk__loop *l) {
     if (l->grad_in[2]) isk__put_all(l->grad_in[2], add_dbeta, sum2, cols);
 }
 
-static ISK__INLINE void isk__normal_log_density_forward_body(const isk__loop *l) {
+ISK__LOOPS static void isk__normal_log_density_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT terms = l->work;
     for (int i = 0; i < rows; i++) {
@@ -3248,9 +3243,8 @@ static ISK__INLINE void isk__normal_log_density_forward_body(const isk__loop *l)
         *isk__row_of(l->out, l->out_stride, i) = -0.5f * sum;
     }
 }
-ISK__VARIANTS(normal_log_density_forward)
 
-static ISK__INLINE void isk__normal_log_density_backward_body(const isk__loop *l) {
+ISK__LOOPS static void isk__normal_log_density_backward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT terms = l->work;
     isk_scalar *ISK__RESTRICT terms2 = l->work + (size_t)cols;
@@ -3293,9 +3287,8 @@ static ISK__INLINE void isk__normal_log_density_backward_body(const isk__loop *l
         }
     }
 }
-ISK__VARIANTS(normal_log_density_backward)
 
-static ISK__INLINE void isk__normal_kl_forward_body(const isk__loop *l) {
+ISK__LOOPS static void isk__normal_kl_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT terms = l->work;
     for (int i = 0; i < rows; i++) {
@@ -3314,9 +3307,8 @@ static ISK__INLINE void isk__normal_kl_forward_body(const isk__loop *l) {
         *isk__row_of(l->out, l->out_stride, i) = 0.5f * sum;
     }
 }
-ISK__VARIANTS(normal_kl_forward)
 
-static ISK__INLINE void isk__normal_kl_backward_body(const isk__loop *l) {
+ISK__LOOPS static void isk__normal_kl_backward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT terms = l->work;
     isk_scalar *ISK__RESTRICT terms2 = l->work + (size_t)cols;
@@ -3375,7 +3367,6 @@ static ISK__INLINE void isk__normal_kl_backward_body(const isk__loop *l) {
         }
     }
 }
-ISK__VARIANTS(normal_kl_backward)
 
 ISK__LOOPS static void isk__col_sum_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
@@ -3582,7 +3573,7 @@ ISK__LOOPS static void isk__col_max_backward(const isk__loop *l) {
     }
 }
 
-static ISK__INLINE void isk__col_logsumexp_forward_body(const isk__loop *l) {
+ISK__LOOPS static void isk__col_logsumexp_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT largest = l->work;
     isk_scalar *ISK__RESTRICT sum2 = l->work + (size_t)cols;
@@ -3609,9 +3600,8 @@ static ISK__INLINE void isk__col_logsumexp_forward_body(const isk__loop *l) {
     for (int j = 0; j < cols; j++)
         y[j] = isk__where(0 < sum, largest[j] + isk__ln(sum2[j]), 0);
 }
-ISK__VARIANTS(col_logsumexp_forward)
 
-static ISK__INLINE void isk__col_logsumexp_backward_body(const isk__loop *l) {
+ISK__LOOPS static void isk__col_logsumexp_backward(const isk__loop *l) {
     if (!l->grad_in[0]) return;
     const int rows = l->rows, cols = l->cols;
     const isk_scalar *ISK__RESTRICT g = l->grad;
@@ -3651,7 +3641,6 @@ static ISK__INLINE void isk__col_logsumexp_backward_body(const isk__loop *l) {
         }
     }
 }
-ISK__VARIANTS(col_logsumexp_backward)
 
 ISK__LOOPS static void isk__standardise_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
@@ -4182,7 +4171,7 @@ ISK__LOOPS static void isk__max_all_backward(const isk__loop *l) {
     }
 }
 
-static ISK__INLINE void isk__logsumexp_all_forward_body(const isk__loop *l) {
+ISK__LOOPS static void isk__logsumexp_all_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT terms = l->work;
     isk_scalar *ISK__RESTRICT terms2 = l->work + (size_t)cols;
@@ -4213,9 +4202,8 @@ static ISK__INLINE void isk__logsumexp_all_forward_body(const isk__loop *l) {
     const isk_scalar t3 = isk__where(0 < sum, t2, 0);
     *l->out = t3;
 }
-ISK__VARIANTS(logsumexp_all_forward)
 
-static ISK__INLINE void isk__logsumexp_all_backward_body(const isk__loop *l) {
+ISK__LOOPS static void isk__logsumexp_all_backward(const isk__loop *l) {
     if (!l->grad_in[0]) return;
     const int rows = l->rows, cols = l->cols;
     const isk_scalar g = *l->grad;
@@ -4257,7 +4245,6 @@ static ISK__INLINE void isk__logsumexp_all_backward_body(const isk__loop *l) {
         }
     }
 }
-ISK__VARIANTS(logsumexp_all_backward)
 
 ISK__LOOPS static void isk__mse_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
@@ -4317,7 +4304,7 @@ ISK__LOOPS static void isk__mse_backward(const isk__loop *l) {
     }
 }
 
-static ISK__INLINE void isk__gaussian_nll_forward_body(const isk__loop *l) {
+ISK__LOOPS static void isk__gaussian_nll_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT terms = l->work;
     isk_scalar sum = 0;
@@ -4341,9 +4328,8 @@ static ISK__INLINE void isk__gaussian_nll_forward_body(const isk__loop *l) {
     const isk_scalar mean = sum / weight;
     *l->out = mean;
 }
-ISK__VARIANTS(gaussian_nll_forward)
 
-static ISK__INLINE void isk__gaussian_nll_backward_body(const isk__loop *l) {
+ISK__LOOPS static void isk__gaussian_nll_backward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     const isk_scalar g = *l->grad;
     isk_scalar *ISK__RESTRICT terms = l->work;
@@ -4399,9 +4385,8 @@ static ISK__INLINE void isk__gaussian_nll_backward_body(const isk__loop *l) {
         }
     }
 }
-ISK__VARIANTS(gaussian_nll_backward)
 
-static ISK__INLINE void isk__club_forward_body(const isk__loop *l) {
+ISK__LOOPS static void isk__club_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT sum = l->work;
     isk_scalar *ISK__RESTRICT mean = l->work + (size_t)cols;
@@ -4455,9 +4440,8 @@ static ISK__INLINE void isk__club_forward_body(const isk__loop *l) {
     const isk_scalar mean2 = 0.5f * t4;
     *l->out = mean2;
 }
-ISK__VARIANTS(club_forward)
 
-static ISK__INLINE void isk__club_backward_body(const isk__loop *l) {
+ISK__LOOPS static void isk__club_backward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     const isk_scalar g = *l->grad;
     isk_scalar *ISK__RESTRICT sum2 = l->work;
@@ -4561,9 +4545,8 @@ static ISK__INLINE void isk__club_backward_body(const isk__loop *l) {
         }
     }
 }
-ISK__VARIANTS(club_backward)
 
-static ISK__INLINE void isk__club_paired_forward_body(const isk__loop *l) {
+ISK__LOOPS static void isk__club_paired_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT terms = l->work;
     isk_scalar sum = 0;
@@ -4590,9 +4573,8 @@ static ISK__INLINE void isk__club_paired_forward_body(const isk__loop *l) {
     const isk_scalar mean = 0.5f * t3;
     *l->out = mean;
 }
-ISK__VARIANTS(club_paired_forward)
 
-static ISK__INLINE void isk__club_paired_backward_body(const isk__loop *l) {
+ISK__LOOPS static void isk__club_paired_backward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     const isk_scalar g = *l->grad;
     isk_scalar *ISK__RESTRICT terms = l->work;
@@ -4653,9 +4635,8 @@ static ISK__INLINE void isk__club_paired_backward_body(const isk__loop *l) {
         }
     }
 }
-ISK__VARIANTS(club_paired_backward)
 
-static ISK__INLINE void isk__cross_entropy_forward_body(const isk__loop *l) {
+ISK__LOOPS static ISK__INLINE void isk__cross_entropy_forward_body(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT terms = l->work;
     isk_scalar *ISK__RESTRICT terms2 = l->work + (size_t)cols;
@@ -4684,7 +4665,7 @@ static ISK__INLINE void isk__cross_entropy_forward_body(const isk__loop *l) {
 }
 ISK__VARIANTS(cross_entropy_forward)
 
-static ISK__INLINE void isk__cross_entropy_backward_body(const isk__loop *l) {
+ISK__LOOPS static ISK__INLINE void isk__cross_entropy_backward_body(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     const isk_scalar g = *l->grad;
     isk_scalar *ISK__RESTRICT terms = l->work;
@@ -4726,7 +4707,7 @@ static ISK__INLINE void isk__cross_entropy_backward_body(const isk__loop *l) {
 }
 ISK__VARIANTS(cross_entropy_backward)
 
-static ISK__INLINE void isk__binary_cross_entropy_forward_body(const isk__loop *l) {
+ISK__LOOPS static void isk__binary_cross_entropy_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT terms = l->work;
     isk_scalar sum = 0;
@@ -4746,9 +4727,8 @@ static ISK__INLINE void isk__binary_cross_entropy_forward_body(const isk__loop *
     const isk_scalar mean = sum / weight;
     *l->out = mean;
 }
-ISK__VARIANTS(binary_cross_entropy_forward)
 
-static ISK__INLINE void isk__binary_cross_entropy_backward_body(const isk__loop *l) {
+ISK__LOOPS static void isk__binary_cross_entropy_backward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     const isk_scalar g = *l->grad;
     const int add_dlogits = (l->accumulate >> 0 & 1u) != 0;
@@ -4781,7 +4761,6 @@ static ISK__INLINE void isk__binary_cross_entropy_backward_body(const isk__loop 
         }
     }
 }
-ISK__VARIANTS(binary_cross_entropy_backward)
 
 /* ---- the table: in the order of the enum above ---- */
 
@@ -4810,9 +4789,9 @@ static const isk__op_info isk__op_table[] = {
     { "abs", 1, "e", 'e', 0, 0x1u, 0x1u, 0, 0, 0,
       isk__abs_forward, isk__abs_backward, isk__abs_forward, isk__abs_backward, 0, "e", "e" },
     { "exp", 1, "e", 'e', 0, 0x1u, 0x1u, 1, 0, 0,
-      isk__exp_forward, isk__exp_backward, ISK__AVX2(exp_forward), isk__exp_backward, 0, "e", "e" },
+      isk__exp_forward, isk__exp_backward, isk__exp_forward, isk__exp_backward, 0, "e", "e" },
     { "log", 1, "e", 'e', 0, 0x1u, 0x1u, 0, 0, 0,
-      isk__log_forward, isk__log_backward, ISK__AVX2(log_forward), isk__log_backward, 0, "e", "e" },
+      isk__log_forward, isk__log_backward, isk__log_forward, isk__log_backward, 0, "e", "e" },
     { "clamp", 1, "e", 'e', 2, 0x1u, 0x1u, 0, 0, 0,
       isk__clamp_forward, isk__clamp_backward, isk__clamp_forward, isk__clamp_backward, 0, "e", "e" },
     { "affine", 1, "e", 'e', 2, 0x1u, 0x0u, 0, 0, 0,
@@ -4828,8 +4807,8 @@ static const isk__op_info isk__op_table[] = {
     { "bias", 2, "ec", 'e', 0, 0x3u, 0x0u, 0, 0, 1,
       isk__bias_forward, isk__bias_backward, isk__bias_forward, isk__bias_backward, 0, "e", "ce" },
     { "sample_normal", 3, "eee", 'e', 0, 0x7u, 0x6u, 0, 0, 1,
-      isk__sample_normal_forward, isk__sample_normal_backward, ISK__AVX2(sample_normal_forward),
-      ISK__AVX2(sample_normal_backward), 0, "e", "e" },
+      isk__sample_normal_forward, isk__sample_normal_backward, isk__sample_normal_forward, isk__sample_normal_backward,
+      0, "e", "e" },
     { "relu", 1, "e", 'e', 0, 0x1u, 0x0u, 1, 0, 0,
       isk__relu_forward, isk__relu_backward, isk__relu_forward, isk__relu_backward, 1, "e", "e" },
     { "leaky_relu", 1, "e", 'e', 1, 0x1u, 0x1u, 0, 0, 0,
@@ -4843,10 +4822,9 @@ static const isk__op_info isk__op_table[] = {
     { "tanh", 1, "e", 'e', 0, 0x1u, 0x0u, 1, 0, 0,
       isk__tanh_forward, isk__tanh_backward, ISK__AVX2(tanh_forward), isk__tanh_backward, 1, "e", "e" },
     { "sigmoid", 1, "e", 'e', 0, 0x1u, 0x0u, 1, 0, 0,
-      isk__sigmoid_forward, isk__sigmoid_backward, ISK__AVX2(sigmoid_forward), isk__sigmoid_backward, 1, "e", "e" },
+      isk__sigmoid_forward, isk__sigmoid_backward, isk__sigmoid_forward, isk__sigmoid_backward, 1, "e", "e" },
     { "softplus", 1, "e", 'e', 0, 0x1u, 0x1u, 0, 0, 0,
-      isk__softplus_forward, isk__softplus_backward, ISK__AVX2(softplus_forward), ISK__AVX2(softplus_backward), 1, "e",
-      "e" },
+      isk__softplus_forward, isk__softplus_backward, isk__softplus_forward, isk__softplus_backward, 1, "e", "e" },
     { "bias_relu", 2, "ec", 'e', 0, 0x3u, 0x0u, 1, 0, 1,
       isk__bias_relu_forward, isk__bias_relu_backward, isk__bias_relu_forward, isk__bias_relu_backward, 1, "e", "ce" },
     { "bias_tanh", 2, "ec", 'e', 0, 0x3u, 0x0u, 1, 0, 1,
@@ -4884,11 +4862,10 @@ static const isk__op_info isk__op_table[] = {
       isk__layer_norm_forward, isk__layer_norm_backward, isk__layer_norm_forward, isk__layer_norm_backward, 2, "re",
       "rce" },
     { "normal_log_density", 3, "eee", 'r', 0, 0x7u, 0x7u, 0, 0, 2,
-      isk__normal_log_density_forward, isk__normal_log_density_backward, ISK__AVX2(normal_log_density_forward),
-      ISK__AVX2(normal_log_density_backward), 2, "r", "e" },
+      isk__normal_log_density_forward, isk__normal_log_density_backward, isk__normal_log_density_forward,
+      isk__normal_log_density_backward, 2, "r", "e" },
     { "normal_kl", 4, "eeee", 'r', 0, 0xfu, 0xfu, 0, 0, 3,
-      isk__normal_kl_forward, isk__normal_kl_backward, ISK__AVX2(normal_kl_forward), ISK__AVX2(normal_kl_backward), 2,
-      "r", "e" },
+      isk__normal_kl_forward, isk__normal_kl_backward, isk__normal_kl_forward, isk__normal_kl_backward, 2, "r", "e" },
     { "col_sum", 2, "ew", 'c', 0, 0x1u, 0x2u, 0, 0, 1,
       isk__col_sum_forward, isk__col_sum_backward, isk__col_sum_forward, isk__col_sum_backward, 3, "c", "e" },
     { "col_mean", 2, "ew", 'c', 0, 0x1u, 0x2u, 0, 0, 1,
@@ -4898,8 +4875,8 @@ static const isk__op_info isk__op_table[] = {
     { "col_max", 2, "ew", 'c', 0, 0x1u, 0x3u, 0, 0, 3,
       isk__col_max_forward, isk__col_max_backward, isk__col_max_forward, isk__col_max_backward, 3, "sc", "scce" },
     { "col_logsumexp", 2, "ew", 'c', 0, 0x1u, 0x3u, 0, 0, 3,
-      isk__col_logsumexp_forward, isk__col_logsumexp_backward, ISK__AVX2(col_logsumexp_forward),
-      ISK__AVX2(col_logsumexp_backward), 3, "scc", "scce" },
+      isk__col_logsumexp_forward, isk__col_logsumexp_backward, isk__col_logsumexp_forward, isk__col_logsumexp_backward,
+      3, "scc", "scce" },
     { "standardise", 2, "ew", 'e', 1, 0x1u, 0x3u, 0, 0, 8,
       isk__standardise_forward, isk__standardise_backward, isk__standardise_forward, isk__standardise_backward, 3,
       "scce", "scce" },
@@ -4919,24 +4896,24 @@ static const isk__op_info isk__op_table[] = {
     { "max_all", 2, "ew", 's', 0, 0x1u, 0x3u, 0, 2, 2,
       isk__max_all_forward, isk__max_all_backward, isk__max_all_forward, isk__max_all_backward, 4, "rs", "rsrse" },
     { "logsumexp_all", 2, "ew", 's', 0, 0x1u, 0x3u, 0, 2, 2,
-      isk__logsumexp_all_forward, isk__logsumexp_all_backward, ISK__AVX2(logsumexp_all_forward),
-      ISK__AVX2(logsumexp_all_backward), 4, "rsrs", "rsrse" },
+      isk__logsumexp_all_forward, isk__logsumexp_all_backward, isk__logsumexp_all_forward, isk__logsumexp_all_backward,
+      4, "rsrs", "rsrse" },
     { "mse", 3, "eew", 's', 0, 0x3u, 0x7u, 0, 1, 1,
       isk__mse_forward, isk__mse_backward, isk__mse_forward, isk__mse_backward, 4, "rs", "se" },
     { "gaussian_nll", 4, "eeew", 's', 0, 0x7u, 0xfu, 0, 1, 2,
-      isk__gaussian_nll_forward, isk__gaussian_nll_backward, ISK__AVX2(gaussian_nll_forward),
-      ISK__AVX2(gaussian_nll_backward), 4, "rs", "se" },
+      isk__gaussian_nll_forward, isk__gaussian_nll_backward, isk__gaussian_nll_forward, isk__gaussian_nll_backward, 4,
+      "rs", "se" },
     { "club", 4, "eeew", 's', 0, 0x7u, 0xfu, 0, 1, 7,
-      isk__club_forward, isk__club_backward, ISK__AVX2(club_forward), ISK__AVX2(club_backward), 4, "sccrs", "scce" },
+      isk__club_forward, isk__club_backward, isk__club_forward, isk__club_backward, 4, "sccrs", "scce" },
     { "club_paired", 5, "eeeew", 's', 0, 0xfu, 0x1fu, 0, 1, 1,
-      isk__club_paired_forward, isk__club_paired_backward, ISK__AVX2(club_paired_forward),
-      ISK__AVX2(club_paired_backward), 4, "rs", "se" },
+      isk__club_paired_forward, isk__club_paired_backward, isk__club_paired_forward, isk__club_paired_backward, 4, "rs",
+      "se" },
     { "cross_entropy", 3, "eew", 's', 0, 0x3u, 0x7u, 0, 3, 2,
       isk__cross_entropy_forward, isk__cross_entropy_backward, ISK__AVX2(cross_entropy_forward),
       ISK__AVX2(cross_entropy_backward), 4, "rs", "rsre" },
     { "binary_cross_entropy", 3, "eew", 's', 0, 0x3u, 0x7u, 0, 1, 1,
-      isk__binary_cross_entropy_forward, isk__binary_cross_entropy_backward, ISK__AVX2(binary_cross_entropy_forward),
-      ISK__AVX2(binary_cross_entropy_backward), 4, "rs", "se" },
+      isk__binary_cross_entropy_forward, isk__binary_cross_entropy_backward, isk__binary_cross_entropy_forward,
+      isk__binary_cross_entropy_backward, 4, "rs", "se" },
 };
 
 /* ---- public functions ---- */
@@ -5300,7 +5277,7 @@ typedef struct isk__kernel_module {
 } isk__kernel_module;
 
 /* >>generated kernel-text: begin (python3 codegen/generate.py; do not edit) */
-static const char *const isk__kernel_prelude[] = {
+ISK__UNUSED static const char *const isk__kernel_prelude[] = {
     "/* Shared by all modules of kernels. It includes nothing: NVRTC's builtins suffice. */\n"
     "#ifndef ISK_PRELUDE\n"
     "#define ISK_PRELUDE\n"
@@ -14567,6 +14544,12 @@ static isk_status isk__transform_check(const isk_model *model, const isk_transfo
             }
         }
     }
+    for (; i < ISK_MAX_VIEWS; i++) {
+        if (desc->shared[i] || desc->specific[i] || desc->reconstruction[i]) {
+            return isk__fail(context, ISK_ARGUMENT, "transform: features of view %d are asked for; the model has %d view%s", i + 1,
+                             design->view_count, design->view_count == 1 ? "" : "s");
+        }
+    }
     if (first < 0) { return isk__fail(context, ISK_ARGUMENT, "transform: there is no view"); }
     *rows = desc->views[first].rows;
     return ISK_OK;
@@ -14686,6 +14669,7 @@ ISK__COLD_END
 
 #ifndef INDISEEK_NO_METRICS
 /* ==== >>metrics ======================================================================================================= */
+ISK__COLD_BEGIN
 
 /* ---- what the metrics share: blocks of memory, checks, and matrices that are read centred and scaled ---- */
 
@@ -17189,6 +17173,7 @@ INDISEEK_API isk_status isk_join_columns(isk_context *context, const isk_matrix 
     return status;
 }
 
+ISK__COLD_END
 #endif /* INDISEEK_NO_METRICS */
 
 #ifndef INDISEEK_NO_FILES

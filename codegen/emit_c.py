@@ -429,9 +429,9 @@ class Loops:
         return len([a for a in self.arrays if a[1] == extent])
 
 
-def is_op_costly(op, direction):
-    """Is it worth a variant for a wider instruction set? Loops without transcendental functions wait for memory."""
-    return any(n.op in TRANSCENDENTAL and n.kind == "e" for n in topological([r.node for r in roots_of(op, direction)]))
+def has_wide_variant(op, direction):
+    """Loops that compute no transcendental function wait for memory, also where the op is marked as wide."""
+    return op.wide and any(n.op in TRANSCENDENTAL and n.kind == "e" for n in topological([r.node for r in roots_of(op, direction)]))
 
 
 def functions(op):
@@ -440,8 +440,8 @@ def functions(op):
     for direction in ("forward", "backward"):
         loops = Loops(op, direction)
         name = "%s_%s" % (op.name, direction)
-        if is_op_costly(op, direction):
-            lines += ["static ISK__INLINE void isk__%s_body(const isk__loop *l) {" % name] + loops.lines + ["}"]
+        if has_wide_variant(op, direction):
+            lines += ["ISK__LOOPS static ISK__INLINE void isk__%s_body(const isk__loop *l) {" % name] + loops.lines + ["}"]
             lines += ["ISK__VARIANTS(%s)" % name, ""]
         else:
             lines += ["ISK__LOOPS static void isk__%s(const isk__loop *l) {" % name] + loops.lines + ["}", ""]
@@ -452,6 +452,6 @@ def functions(op):
 def entries(op):
     """Names of the op's loops: portable forward and backward, then for AVX2."""
     plain = ["isk__%s_%s" % (op.name, d) for d in ("forward", "backward")]
-    wide = ["ISK__AVX2(%s_%s)" % (op.name, d) if is_op_costly(op, d) else "isk__%s_%s" % (op.name, d)
+    wide = ["ISK__AVX2(%s_%s)" % (op.name, d) if has_wide_variant(op, d) else "isk__%s_%s" % (op.name, d)
             for d in ("forward", "backward")]
     return plain + wide

@@ -150,7 +150,7 @@ def literals(lines):
 
 def kernel_text(ops):
     import emit_cuda
-    lines = ["static const char *const isk__kernel_prelude[] = {"] + literals(emit_cuda.PRELUDE.split("\n")) + ["    NULL };", ""]
+    lines = ["ISK__UNUSED static const char *const isk__kernel_prelude[] = {"] + literals(emit_cuda.PRELUDE.split("\n")) + ["    NULL };", ""]
     for name, text in kernel_files(ops).items():
         lines += ["static const char *const isk__kernels_%s[] = {" % name] + literals(text) + ["    NULL };", ""]
     lines += ["/* isk__op_info.module is an index; the text of a module is the prelude and then its own. */"]
