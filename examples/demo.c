@@ -334,7 +334,7 @@ int main(int argc, char **argv) {
     double start = progress_clock();
     char seconds[32];
     int code = options_parse(&demo_command, argc, argv, &d.s);
-    if (code >= 0) { return code; }
+    if (code >= 0) { return check_output(demo_command.name, code); }
     progress_open(&d.bar, d.s.quiet);
     progress_attach(&d.bar, &desc);
     desc.threads = d.s.threads;
@@ -363,5 +363,5 @@ int main(int argc, char **argv) {
     free(d.part);
     progress_close(&d.bar);
     isk_close(d.context);
-    return code;
+    return check_output(demo_command.name, code);
 }

@@ -156,7 +156,7 @@ int main(int argc, char **argv) {
     isk_status status;
     progress bar;
     int code = options_parse(&simulation, argc, argv, &s);
-    if (code >= 0) { return code; }
+    if (code >= 0) { return check_output(simulation.name, code); }
     progress_open(&bar, s.quiet);
     progress_attach(&bar, &desc);
     desc.threads = s.threads;
@@ -168,5 +168,5 @@ int main(int argc, char **argv) {
     code = status == ISK_OK ? 0 : fail(simulation.name, status, isk_error(context));
     if (status == ISK_INTERRUPTED) { code = EXIT_FAILED; }             /* nothing is kept that could be resumed */
     isk_close(context);
-    return code;
+    return check_output(simulation.name, code);
 }

@@ -32,10 +32,15 @@ int fail_as(int code, const char *program, const char *format, ...) {
 int fail(const char *program, isk_status status, const char *words) {
     static const int codes[ISK_STATUS_COUNT] = {            /* 0: EXIT_FAILED */
         [ISK_ARGUMENT] = EXIT_USAGE, [ISK_MISMATCH] = EXIT_USAGE, [ISK_INTERRUPTED] = EXIT_STOPPED,
-        [ISK_SHAPE] = EXIT_BAD_DATA, [ISK_DATA] = EXIT_BAD_DATA,
+        [ISK_SHAPE] = EXIT_BAD_DATA, [ISK_DATA] = EXIT_BAD_DATA, [ISK_UNSUPPORTED] = EXIT_BAD_DATA,
     };
     return fail_as(codes[status] ? codes[status] : EXIT_FAILED, program, "%s",
                    words && *words ? words : isk_status_text(status));
+}
+
+int check_output(const char *program, int code) {
+    if (fflush(stdout) == 0 && !ferror(stdout)) { return code; }
+    return fail_as(code ? code : EXIT_FAILED, program, "what goes to standard output cannot be written");
 }
 
 /* ---- suggestions ---- */

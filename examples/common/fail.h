@@ -13,6 +13,9 @@ int fail_as(int code, const char *program, const char *format, ...) TEXT_FORMAT(
 /* The same with a line that points to --help; returns EXIT_USAGE. */
 int usage_error(const char *program, const char *format, ...) TEXT_FORMAT(2, 3);
 
+/* The exit code of a program that would end with `code`: that of a failure when standard output was not written. */
+int check_output(const char *program, int code);
+
 /* "Did you mean": the word that is nearest to what was typed, NULL when none is near. */
 typedef struct nearest { const char *typed, *word; int distance; } nearest;
 nearest nearest_to(const char *typed);

@@ -3,6 +3,7 @@
 #endif
 #include "output.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -96,6 +97,28 @@ void output_drop(output *o) {
         unlink(path);
     }
     o->count = 0;
+}
+
+/* NAME.PID-N.tmp, as the library calls a file until it is whole, where NAME is staged or a checkpoint. */
+static int is_leftover(const char *name) {
+    static const char digits[] = "0123456789";
+    for (const char *at = strchr(name, '.'); at; at = strchr(at + 1, '.')) {
+        size_t pid = strspn(at + 1, digits), length = (size_t)(at - name), end = sizeof suffix - 1;
+        const char *dash = at + 1 + pid;
+        if (!pid || *dash != '-' || strcmp(dash + 1 + strspn(dash + 1, digits), ".tmp") != 0) { continue; }
+        return strncmp(name, "checkpoint.", 11) == 0 || (length > end && memcmp(at - end, suffix, end) == 0);
+    }
+    return 0;
+}
+
+void output_tidy(const output *o) {
+    char path[4200];
+    DIR *folder = opendir(o->folder);
+    struct dirent *entry;
+    while (folder && (entry = readdir(folder)) != NULL) {
+        if (is_leftover(entry->d_name)) { unlink(output_path(o, entry->d_name, path, sizeof path)); }
+    }
+    if (folder) { closedir(folder); }
 }
 
 isk_status can_write(isk_context *context, const char *path) {

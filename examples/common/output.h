@@ -29,6 +29,9 @@ isk_status output_commit(output *o);
 /* Removes what is staged. */
 void output_drop(output *o);
 
+/* Removes what runs that were killed while they wrote a file left half-written. */
+void output_tidy(const output *o);
+
 /* Text to one file, safely; for --json FILE and the like. */
 isk_status write_text(isk_context *context, const char *path, const text *t);
 /* Whether write_text will be able to make that file, to be asked before hours of work; NULL is well. */

@@ -118,7 +118,9 @@ static void on_log(void *user, isk_level level, const char *message) {
 
 static void on_record(void *user, const char *json) {
     progress *p = user;
-    if (p->log) { fprintf(p->log, "%s\n", json); }
+    if (!p->log) { return; }
+    fprintf(p->log, "%s\n", json);
+    fflush(p->log);                 /* whole lines, whenever the process is killed or the report reads them */
 }
 
 static void draw_bar(const progress *p, double fraction) {

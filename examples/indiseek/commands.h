@@ -1,4 +1,5 @@
-/* The commands of indiseek, each in its own file.  They return the exit code. */
+/* The commands of indiseek, each in its own file.  argv is the whole line: argv[0] is the program as it was typed,
+   argv[1] the command.  They return the exit code. */
 #ifndef COMMANDS_H
 #define COMMANDS_H
 

@@ -59,16 +59,18 @@ typedef struct job {
 static int read_settings(job *j, int argc, char **argv) {
     settings defaults = { .data = DATA_DEFAULTS };
     char path[4200];
-    int code;
+    int code, other_labels;
     j->s = defaults;
-    code = options_parse(&evaluate_command, argc, argv, &j->s);
+    code = options_parse(&evaluate_command, argc - 1, argv + 1, &j->s);
     if (code >= 0 || !j->s.folder) { return code; }
+    other_labels = j->s.data.labels != NULL;
     snprintf(path, sizeof path, "%s/config.json", j->s.folder);
     j->s = defaults;
     code = options_read(&evaluate_command, path, 1, &j->s);
     if (code) { return code; }
     j->s.data.split = NULL;
-    return options_parse(&evaluate_command, argc, argv, &j->s);
+    if (other_labels) { j->s.data.ignore = NULL; }          /* that name belonged to the labels of the fit */
+    return options_parse(&evaluate_command, argc - 1, argv + 1, &j->s);
 }
 
 /* The files of the folder that the line does not name. */

@@ -56,7 +56,7 @@ static const command fit_command = {
     .examples = "  indiseek fit --x1 rna.npy --x2 protein.csv --labels cells.tsv:cell_type --out results\n"
                 "  indiseek fit --x1 rna_counts.mtx.gz --x1-transpose --x1-norm log1p-cp10k --x1-pca 200 \\\n"
                 "               --x2 adt_counts.npy --x2-norm clr --lambda 10 --out results\n"
-                "  indiseek fit --config results/config.json --resume\n",
+                "  indiseek fit --config results/config.json --lambda 1 --out results-1\n",
     .options = fit_options, .option_count = sizeof fit_options / sizeof *fit_options,
     .library = 1, .library_offset = FIELD(options),
     .notes = "Moments and components of the preparation come from the training rows alone and are kept in the model.\n"
@@ -88,11 +88,16 @@ static isk_status find_names(job *j) {
 }
 
 static isk_status folder_open(job *j) {
-    char previous[4200];
     isk_status status = output_open(&j->out, j->context, j->s.out);
     if (status != ISK_OK) { return isk_set_error(j->context, status, "%s", j->out.error); }
     output_path(&j->out, "checkpoint.safetensors", j->checkpoint, sizeof j->checkpoint);
     output_path(&j->out, "log.jsonl.new", j->log_path, sizeof j->log_path);
+    return ISK_OK;
+}
+
+/* A run that starts afresh does not write over the checkpoint of another. */
+static void checkpoint_keep(job *j) {
+    char previous[4200];
     output_path(&j->out, "checkpoint.previous.safetensors", previous, sizeof previous);
     if (!j->s.resume && rename(j->checkpoint, previous) == 0) {
         progress_warn(
@@ -101,11 +106,24 @@ static isk_status folder_open(job *j) {
             "with it",
             j->s.out, previous);
     }
-    return ISK_OK;
+}
+
+/* Cuts off half a line that a killed run left at the end of its log. */
+static void log_mend(const char *path) {
+    FILE *log = fopen(path, "rb");
+    off_t whole = 0, at = 0;
+    if (!log) { return; }
+    for (int c; (c = getc(log)) != EOF;) {
+        at++;
+        if (c == '\n') { whole = at; }
+    }
+    fclose(log);
+    if (whole < at && truncate(path, whole) != 0) { return; }           /* half a line is no harm to its readers */
 }
 
 static isk_status log_open(job *j) {
     text line = { 0 };
+    if (j->s.resume) { log_mend(j->log_path); }
     j->bar.log = fopen(j->log_path, j->s.resume ? "ab" : "wb");
     if (!j->bar.log) {
         return isk_set_error(j->context, ISK_IO, "%s cannot be written: %s", j->log_path, strerror(errno));
@@ -116,7 +134,7 @@ static isk_status log_open(job *j) {
     text_json_key(&line, "device");
     text_json_string(&line, isk_device_text(j->context));
     text_add(&line, "}");
-    if (line.data) { fprintf(j->bar.log, "\n%s\n", line.data); }     /* the first \n ends half a line of a killed run */
+    if (line.data) { fprintf(j->bar.log, "%s\n", line.data); }
     text_free(&line);
     return ISK_OK;
 }
@@ -235,6 +253,7 @@ static isk_status write_model(job *j) {
 /* Everything beside its name first; only when all is there do the files take their names. */
 static isk_status write_all(job *j) {
     text split = { 0 };
+    int unwritten;
     isk_status status = write_model(j);
     for (int i = 0; i < 4 && status == ISK_OK; i++) {
         if (j->f.m[i].data) { status = output_matrix(&j->out, feature_files[i], j->f.m[i]); }
@@ -246,7 +265,10 @@ static isk_status write_all(job *j) {
     if (status == ISK_OK) { status = write_metrics(j); }
     if (status == ISK_OK) { status = write_report(j); }
     if (status != ISK_OK) { return status; }
-    if (fclose(j->bar.log) != 0) { status = isk_set_error(j->context, ISK_IO, "%s: %s", j->log_path, strerror(errno)); }
+    unwritten = ferror(j->bar.log);
+    if (fclose(j->bar.log) != 0 || unwritten) {
+        status = isk_set_error(j->context, ISK_IO, "%s cannot be written: is the disk full?", j->log_path);
+    }
     j->bar.log = NULL;
     if (status == ISK_OK) {
         char path[4200];
@@ -255,6 +277,7 @@ static isk_status write_all(job *j) {
         if (status != ISK_OK) { return isk_set_error(j->context, status, "%s", j->out.error); }
         unlink(j->checkpoint);                              /* the run is complete: nothing is left to resume */
         features_tidy(&j->f, &j->out);
+        output_tidy(&j->out);
     }
     return status;
 }
@@ -263,6 +286,7 @@ static isk_status run(job *j) {
     isk_status status = find_names(j);
     if (status == ISK_OK) { status = folder_open(j); }
     if (status == ISK_OK) { status = data_read(&j->d, j->context, &j->s.data, j->s.options.validation, 0, &j->bar); }
+    if (status == ISK_OK) { checkpoint_keep(j); }
     if (status == ISK_OK) { status = log_open(j); }
     if (status == ISK_OK) { status = train(j); }
     if (status != ISK_OK) { return status; }
@@ -277,7 +301,7 @@ static isk_status run(job *j) {
 
 /* The line that was typed, with quotes where the shell needs them. */
 static void say_how_to_resume(const job *j) {
-    fprintf(stderr, "to go on:  indiseek");
+    fprintf(stderr, "to go on: ");
     for (int i = 0; i < j->argc; i++) {
         const char *word = j->argv[i];
         if (strcmp(word, "--resume") == 0) { continue; }
@@ -305,7 +329,10 @@ static int finish(job *j, isk_status status) {
     int code = 0;
     progress_end(&j->bar);
     output_drop(&j->out);
-    if (j->bar.log) { fclose(j->bar.log); }
+    if (j->bar.log) {
+        fclose(j->bar.log);
+        if (status != ISK_DIVERGED && access(j->checkpoint, F_OK) != 0) { unlink(j->log_path); }    /* of no use alone */
+    }
     if (status != ISK_OK) {
         code = fail(fit_command.name, status, *isk_error(j->context) ? isk_error(j->context) : NULL);
         if (status == ISK_INTERRUPTED) { say_how_to_resume(j); }
@@ -334,7 +361,7 @@ int command_fit(int argc, char **argv) {
               .argv = argv };
     isk_context_desc desc = { 0 };
     isk_status status;
-    int code = options_parse(&fit_command, argc, argv, &j.s);
+    int code = options_parse(&fit_command, argc - 1, argv + 1, &j.s);
     if (code >= 0) { return code; }
     if (!j.s.data.x[0]) { return usage_error(fit_command.name, "--x1 FILE is missing"); }
     if (!j.s.data.x[1]) { return usage_error(fit_command.name, "--x2 FILE is missing"); }

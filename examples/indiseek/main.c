@@ -32,14 +32,14 @@ int main(int argc, char **argv) {
     if (argc < 2) { return usage_error("indiseek", "a command is missing: fit, transform or evaluate"); }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
         help();
-        return 0;
+        return check_output("indiseek", 0);
     }
     if (strcmp(argv[1], "--version") == 0) {
         printf("indiseek %s\n", ISK_VERSION);
         return 0;
     }
     for (int i = 0; i < COMMAND_COUNT; i++) {
-        if (strcmp(argv[1], commands[i].name) == 0) { return commands[i].run(argc - 1, argv + 1); }
+        if (strcmp(argv[1], commands[i].name) == 0) { return check_output("indiseek", commands[i].run(argc, argv)); }
         names[i] = commands[i].name;
     }
     near = nearest_word(argv[1], names);

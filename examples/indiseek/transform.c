@@ -131,7 +131,7 @@ int command_transform(int argc, char **argv) {
     job j = { .s = { .model = NULL } };
     isk_context_desc desc = { 0 };
     isk_status status;
-    int code = options_parse(&transform_command, argc, argv, &j.s);
+    int code = options_parse(&transform_command, argc - 1, argv + 1, &j.s);
     if (code >= 0) { return code; }
     if (!j.s.model) { return usage_error(transform_command.name, "--model FILE is missing"); }
     if (!j.s.x[0] && !j.s.x[1]) {
