@@ -102,7 +102,7 @@ summary:
 	@echo "config $(config) · cblas $(if $(filter 0,$(cblas)),off (cblas=1 turns it on),on) · zlib $(zlib) · hdf5 $(hdf5) · cmocka $(cmocka) · nvrtc $(nvrtc)"
 
 demo: all  ## under a minute: simulated data with known truth, features, a report
-	@if [ -f examples/demo.sh ]; then sh examples/demo.sh $(programs); else $(programs)/demo; fi
+	@$(programs)/demo
 
 test:  ## builds and runs every test; only=WORD runs those with WORD in their name
 	@tests/run --install

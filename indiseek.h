@@ -1697,6 +1697,7 @@ typedef struct isk__loop {
     unsigned accumulate;                                /* bit i: add to grad_in[i], else overwrite it */
     const double *attributes;                           /* the op's constants */
     isk_scalar *work;
+    int level;                                          /* isk__cpu_level(), or lower */
 } isk__loop;
 
 typedef struct isk__op_info {
@@ -1710,8 +1711,6 @@ typedef struct isk__op_info {
     int work_rows, work_cols;                           /* workspace: work_rows * rows + work_cols * cols + 16 scalars */
     void (*forward)(const isk__loop *);
     void (*backward)(const isk__loop *);
-    void (*forward_avx2)(const isk__loop *);            /* for a CPU with AVX2 and FMA; the same functions where there is no such variant */
-    void (*backward_avx2)(const isk__loop *);
     int module;                                         /* index into isk__kernel_modules */
     const char *forward_grids, *backward_grids;         /* one letter a kernel, see isk__kernel_call */
 } isk__op_info;
@@ -1719,29 +1718,16 @@ typedef struct isk__op_info {
 /* ---- what the generated loops call ---- */
 
 /* How loops are compiled.  gcc 12 vectorises at -O2 only what needs no scalar tail, so it is asked for more; O1 is enough
-   otherwise, and compiles in half the time.  A few ops that compute e^x and the like for large matrices have a variant for
-   AVX2 and FMA, and then a portable one that serves processors before 2013; all others wait for memory in any case. */
+   otherwise, and compiles in half the time. */
 #if defined(__GNUC__) && !defined(__clang__)
     #define ISK__LOOPS __attribute__((optimize("O1", "tree-loop-vectorize", "vect-cost-model=dynamic", \
                                               "no-trapping-math")))
     /* The last one makes gcc leave the upper halves of registers clean: SSE code would run slowly after it otherwise. */
     #define ISK__AVX2_LOOPS __attribute__((target("avx2,fma"), \
         optimize("O1", "tree-loop-vectorize", "vect-cost-model=dynamic", "no-trapping-math", "expensive-optimizations")))
-    #define ISK__FALLBACK __attribute__((optimize("O1")))
 #else
     #define ISK__LOOPS
     #define ISK__AVX2_LOOPS __attribute__((target("avx2,fma")))
-    #define ISK__FALLBACK
-#endif
-#ifdef ISK__HAVE_AVX2
-    #define ISK__VARIANTS(name)                                                                        \
-        ISK__FALLBACK static void isk__##name(const isk__loop *l) { isk__##name##_body(l); }            \
-        ISK__AVX2_LOOPS static void isk__##name##_avx2(const isk__loop *l) { isk__##name##_body(l); }
-    #define ISK__AVX2(name) isk__##name##_avx2
-#else
-    #define ISK__VARIANTS(name) \
-        ISK__LOOPS static void isk__##name(const isk__loop *l) { isk__##name##_body(l); }
-    #define ISK__AVX2(name) isk__##name
 #endif
 
 #if defined(__GNUC__) || defined(__clang__)
@@ -1761,6 +1747,35 @@ static ISK__INLINE isk_scalar *isk__row_of(isk_scalar *matrix, int stride, int r
 static ISK__INLINE isk_scalar isk__weight(const isk__loop *l, int input, int row) {
     return l->in[input] ? *isk__row(l->in[input], l->in_stride[input], row) : 1;
 }
+
+/* isk__exp_row(l, to, from): e^x for a row of l->cols elements, in place or not; and so on.  These functions take most of
+   the time that ops take, so they are what is compiled for AVX2 too; the loops around them wait for memory. */
+#ifdef ISK__HAVE_AVX2
+    #define ISK__ROW_FUNCTION(name)                                                                       \
+        ISK__LOOPS static void isk__##name##_row_portable(isk_scalar *to, const isk_scalar *from, int count) { \
+            ISK__VECTOR                                                                                   \
+            for (int j = 0; j < count; j++) to[j] = isk__##name(from[j]);                                 \
+        }                                                                                                 \
+        ISK__AVX2_LOOPS static void isk__##name##_row_avx2(isk_scalar *to, const isk_scalar *from, int count) { \
+            ISK__VECTOR                                                                                   \
+            for (int j = 0; j < count; j++) to[j] = isk__##name(from[j]);                                 \
+        }                                                                                                 \
+        static void isk__##name##_row(const isk__loop *l, isk_scalar *to, const isk_scalar *from) {       \
+            (l->level > 0 ? isk__##name##_row_avx2 : isk__##name##_row_portable)(to, from, l->cols);      \
+        }
+#else
+    #define ISK__ROW_FUNCTION(name)                                                                       \
+        ISK__LOOPS static void isk__##name##_row(const isk__loop *l, isk_scalar *to, const isk_scalar *from) { \
+            ISK__VECTOR                                                                                   \
+            for (int j = 0; j < l->cols; j++) to[j] = isk__##name(from[j]);                               \
+        }
+#endif
+ISK__ROW_FUNCTION(exp)
+ISK__ROW_FUNCTION(ln)
+ISK__ROW_FUNCTION(tanh)
+ISK__ROW_FUNCTION(sigmoid)
+ISK__ROW_FUNCTION(softplus)
+ISK__ROW_FUNCTION(erf)
 
 /* What `to` held before is no number when nothing is to be added: it may be NaN. */
 static ISK__INLINE void isk__put(isk_scalar *to, int add, isk_scalar value) { *to = (add ? *to : 0) + value; }
@@ -2171,7 +2186,8 @@ ISK__LOOPS static void isk__exp_forward(const isk__loop *l) {
         isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
-            y[j] = isk__exp(isk__minimum(x[j], 88));
+            y[j] = isk__minimum(x[j], 88);
+        isk__exp_row(l, y, y);
     }
 }
 
@@ -2197,7 +2213,8 @@ ISK__LOOPS static void isk__log_forward(const isk__loop *l) {
         isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
-            y[j] = isk__ln(isk__maximum(x[j], (isk_scalar)1e-32));
+            y[j] = isk__maximum(x[j], (isk_scalar)1e-32);
+        isk__ln_row(l, y, y);
     }
 }
 
@@ -2440,14 +2457,19 @@ ISK__LOOPS static void isk__bias_backward(const isk__loop *l) {
 
 ISK__LOOPS static void isk__sample_normal_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
+    isk_scalar *ISK__RESTRICT terms = l->work;
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT mu = isk__row(l->in[0], l->in_stride[0], i);
         const isk_scalar *ISK__RESTRICT logvar = isk__row(l->in[1], l->in_stride[1], i);
         const isk_scalar *ISK__RESTRICT noise = isk__row(l->in[2], l->in_stride[2], i);
+        ISK__VECTOR
+        for (int j = 0; j < cols; j++)
+            terms[j] = isk__minimum(0.5f * logvar[j], 44);
+        isk__exp_row(l, terms, terms);
         isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
-            y[j] = mu[j] + noise[j] * isk__exp(isk__minimum(0.5f * logvar[j], 44));
+            y[j] = mu[j] + noise[j] * terms[j];
     }
 }
 
@@ -2464,7 +2486,8 @@ ISK__LOOPS static void isk__sample_normal_backward(const isk__loop *l) {
         if (l->grad_in[0]) isk__put_all(isk__row_of(l->grad_in[0], l->grad_in_stride[0], i), add_dmu, g, cols);
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
-            terms[j] = isk__exp(isk__minimum(0.5f * logvar[j], 44));
+            terms[j] = isk__minimum(0.5f * logvar[j], 44);
+        isk__exp_row(l, terms, terms);
         if (l->grad_in[1]) {
             isk_scalar *ISK__RESTRICT dlogvar = isk__row_of(l->grad_in[1], l->grad_in_stride[1], i);
             ISK__VECTOR
@@ -2534,77 +2557,91 @@ ISK__LOOPS static void isk__leaky_relu_backward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static ISK__INLINE void isk__gelu_forward_body(const isk__loop *l) {
+ISK__LOOPS static void isk__gelu_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
+    isk_scalar *ISK__RESTRICT terms = l->work;
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
+        ISK__VECTOR
+        for (int j = 0; j < cols; j++)
+            terms[j] = (isk_scalar)0.7071067811865476 * x[j];
+        isk__erf_row(l, terms, terms);
         isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
-            y[j] = 0.5f * x[j] * (1 + isk__erf((isk_scalar)0.7071067811865476 * x[j]));
+            y[j] = 0.5f * x[j] * (1 + terms[j]);
     }
 }
-ISK__VARIANTS(gelu_forward)
 
-ISK__LOOPS static ISK__INLINE void isk__gelu_backward_body(const isk__loop *l) {
+ISK__LOOPS static void isk__gelu_backward(const isk__loop *l) {
     if (!l->grad_in[0]) return;
     const int rows = l->rows, cols = l->cols;
+    isk_scalar *ISK__RESTRICT terms = l->work;
+    isk_scalar *ISK__RESTRICT terms2 = l->work + (size_t)cols;
     const int add_dx = (l->accumulate >> 0 & 1u) != 0;
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
         const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
+        ISK__VECTOR
+        for (int j = 0; j < cols; j++)
+            terms[j] = (isk_scalar)-0.5000000000000001 * x[j] * x[j];
+        isk__exp_row(l, terms, terms);
+        ISK__VECTOR
+        for (int j = 0; j < cols; j++)
+            terms2[j] = (isk_scalar)0.7071067811865476 * x[j];
+        isk__erf_row(l, terms2, terms2);
         isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
         ISK__VECTOR
         for (int j = 0; j < cols; j++) {
-            const isk_scalar t1 = isk__exp((isk_scalar)-0.5000000000000001 * x[j] * x[j]);
-            const isk_scalar t2 = 0.5f * (1 + isk__erf((isk_scalar)0.7071067811865476 * x[j]));
-            dx[j] = (add_dx ? dx[j] : 0) + g[j] * ((isk_scalar)0.3989422804014327 * x[j] * t1 + t2);
+            const isk_scalar t1 = g[j] * ((isk_scalar)0.3989422804014327 * x[j] * terms[j] + 0.5f * (1 + terms2[j]));
+            dx[j] = (add_dx ? dx[j] : 0) + t1;
         }
     }
 }
-ISK__VARIANTS(gelu_backward)
 
-ISK__LOOPS static ISK__INLINE void isk__quick_gelu_forward_body(const isk__loop *l) {
+ISK__LOOPS static void isk__quick_gelu_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
+    isk_scalar *ISK__RESTRICT terms = l->work;
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
+        ISK__VECTOR
+        for (int j = 0; j < cols; j++)
+            terms[j] = (isk_scalar)1.702 * x[j];
+        isk__sigmoid_row(l, terms, terms);
         isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
-            y[j] = x[j] * isk__sigmoid((isk_scalar)1.702 * x[j]);
+            y[j] = x[j] * terms[j];
     }
 }
-ISK__VARIANTS(quick_gelu_forward)
 
-ISK__LOOPS static ISK__INLINE void isk__quick_gelu_backward_body(const isk__loop *l) {
+ISK__LOOPS static void isk__quick_gelu_backward(const isk__loop *l) {
     if (!l->grad_in[0]) return;
     const int rows = l->rows, cols = l->cols;
+    isk_scalar *ISK__RESTRICT terms = l->work;
     const int add_dx = (l->accumulate >> 0 & 1u) != 0;
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
         const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
+        ISK__VECTOR
+        for (int j = 0; j < cols; j++)
+            terms[j] = (isk_scalar)1.702 * x[j];
+        isk__sigmoid_row(l, terms, terms);
         isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
         ISK__VECTOR
-        for (int j = 0; j < cols; j++) {
-            const isk_scalar t1 = (isk_scalar)1.702 * x[j];
-            const isk_scalar t2 = isk__sigmoid(t1);
-            dx[j] = (add_dx ? dx[j] : 0) + t2 * g[j] * (1 + t1 * (1 - t2));
-        }
+        for (int j = 0; j < cols; j++)
+            dx[j] = (add_dx ? dx[j] : 0) + terms[j] * g[j] * (1 + (isk_scalar)1.702 * x[j] * (1 - terms[j]));
     }
 }
-ISK__VARIANTS(quick_gelu_backward)
 
-ISK__LOOPS static ISK__INLINE void isk__tanh_forward_body(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
+ISK__LOOPS static void isk__tanh_forward(const isk__loop *l) {
+    const int rows = l->rows;
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
         isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            y[j] = isk__tanh(x[j]);
+        isk__tanh_row(l, y, x);
     }
 }
-ISK__VARIANTS(tanh_forward)
 
 ISK__LOOPS static void isk__tanh_backward(const isk__loop *l) {
     if (!l->grad_in[0]) return;
@@ -2621,13 +2658,11 @@ ISK__LOOPS static void isk__tanh_backward(const isk__loop *l) {
 }
 
 ISK__LOOPS static void isk__sigmoid_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
+    const int rows = l->rows;
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
         isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            y[j] = isk__sigmoid(x[j]);
+        isk__sigmoid_row(l, y, x);
     }
 }
 
@@ -2646,27 +2681,27 @@ ISK__LOOPS static void isk__sigmoid_backward(const isk__loop *l) {
 }
 
 ISK__LOOPS static void isk__softplus_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
+    const int rows = l->rows;
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
         isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            y[j] = isk__softplus(x[j]);
+        isk__softplus_row(l, y, x);
     }
 }
 
 ISK__LOOPS static void isk__softplus_backward(const isk__loop *l) {
     if (!l->grad_in[0]) return;
     const int rows = l->rows, cols = l->cols;
+    isk_scalar *ISK__RESTRICT terms = l->work;
     const int add_dx = (l->accumulate >> 0 & 1u) != 0;
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
         const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
+        isk__sigmoid_row(l, terms, x);
         isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
-            dx[j] = (add_dx ? dx[j] : 0) + g[j] * isk__sigmoid(x[j]);
+            dx[j] = (add_dx ? dx[j] : 0) + g[j] * terms[j];
     }
 }
 
@@ -2706,7 +2741,7 @@ ISK__LOOPS static void isk__bias_relu_backward(const isk__loop *l) {
     if (l->grad_in[1]) isk__put_all(l->grad_in[1], add_db, sum, cols);
 }
 
-ISK__LOOPS static ISK__INLINE void isk__bias_tanh_forward_body(const isk__loop *l) {
+ISK__LOOPS static void isk__bias_tanh_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     const isk_scalar *ISK__RESTRICT b = l->in[1];
     for (int i = 0; i < rows; i++) {
@@ -2714,10 +2749,10 @@ ISK__LOOPS static ISK__INLINE void isk__bias_tanh_forward_body(const isk__loop *
         isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
-            y[j] = isk__tanh(x[j] + b[j]);
+            y[j] = x[j] + b[j];
+        isk__tanh_row(l, y, y);
     }
 }
-ISK__VARIANTS(bias_tanh_forward)
 
 ISK__LOOPS static void isk__bias_tanh_backward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
@@ -2743,22 +2778,84 @@ ISK__LOOPS static void isk__bias_tanh_backward(const isk__loop *l) {
     if (l->grad_in[1]) isk__put_all(l->grad_in[1], add_db, sum, cols);
 }
 
-ISK__LOOPS static ISK__INLINE void isk__bias_gelu_forward_body(const isk__loop *l) {
+ISK__LOOPS static void isk__bias_gelu_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     const isk_scalar *ISK__RESTRICT b = l->in[1];
+    isk_scalar *ISK__RESTRICT terms = l->work;
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
+        ISK__VECTOR
+        for (int j = 0; j < cols; j++)
+            terms[j] = (isk_scalar)0.7071067811865476 * (x[j] + b[j]);
+        isk__erf_row(l, terms, terms);
         isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
+        ISK__VECTOR
+        for (int j = 0; j < cols; j++)
+            y[j] = 0.5f * (x[j] + b[j]) * (1 + terms[j]);
+    }
+}
+
+ISK__LOOPS static void isk__bias_gelu_backward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols;
+    const isk_scalar *ISK__RESTRICT b = l->in[1];
+    isk_scalar *ISK__RESTRICT sum = l->work;
+    isk_scalar *ISK__RESTRICT terms = l->work + (size_t)cols;
+    isk_scalar *ISK__RESTRICT terms2 = l->work + 2 * (size_t)cols;
+    const int add_dx = (l->accumulate >> 0 & 1u) != 0;
+    const int add_db = (l->accumulate >> 1 & 1u) != 0;
+    isk__fill(sum, cols, 0);
+    for (int i = 0; i < rows; i++) {
+        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
+        const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
         ISK__VECTOR
         for (int j = 0; j < cols; j++) {
             const isk_scalar t1 = x[j] + b[j];
-            y[j] = 0.5f * t1 * (1 + isk__erf((isk_scalar)0.7071067811865476 * t1));
+            terms[j] = (isk_scalar)-0.5000000000000001 * t1 * t1;
+        }
+        isk__exp_row(l, terms, terms);
+        ISK__VECTOR
+        for (int j = 0; j < cols; j++)
+            terms2[j] = (isk_scalar)0.7071067811865476 * (x[j] + b[j]);
+        isk__erf_row(l, terms2, terms2);
+        if (l->grad_in[0]) {
+            isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
+            ISK__VECTOR
+            for (int j = 0; j < cols; j++) {
+                const isk_scalar t2 = (isk_scalar)0.3989422804014327 * (x[j] + b[j]) * terms[j]
+                    + 0.5f * (1 + terms2[j]);
+                dx[j] = (add_dx ? dx[j] : 0) + g[j] * t2;
+            }
+        }
+        if (l->grad_in[1]) {
+            ISK__VECTOR
+            for (int j = 0; j < cols; j++) {
+                const isk_scalar t3 = (isk_scalar)0.3989422804014327 * (x[j] + b[j]) * terms[j]
+                    + 0.5f * (1 + terms2[j]);
+                sum[j] += g[j] * t3;
+            }
         }
     }
+    if (l->grad_in[1]) isk__put_all(l->grad_in[1], add_db, sum, cols);
 }
-ISK__VARIANTS(bias_gelu_forward)
 
-ISK__LOOPS static ISK__INLINE void isk__bias_gelu_backward_body(const isk__loop *l) {
+ISK__LOOPS static void isk__bias_quick_gelu_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols;
+    const isk_scalar *ISK__RESTRICT b = l->in[1];
+    isk_scalar *ISK__RESTRICT terms = l->work;
+    for (int i = 0; i < rows; i++) {
+        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
+        ISK__VECTOR
+        for (int j = 0; j < cols; j++)
+            terms[j] = (isk_scalar)1.702 * (x[j] + b[j]);
+        isk__sigmoid_row(l, terms, terms);
+        isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
+        ISK__VECTOR
+        for (int j = 0; j < cols; j++)
+            y[j] = (x[j] + b[j]) * terms[j];
+    }
+}
+
+ISK__LOOPS static void isk__bias_quick_gelu_backward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     const isk_scalar *ISK__RESTRICT b = l->in[1];
     isk_scalar *ISK__RESTRICT sum = l->work;
@@ -2770,65 +2867,25 @@ ISK__LOOPS static ISK__INLINE void isk__bias_gelu_backward_body(const isk__loop 
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
         const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
         ISK__VECTOR
-        for (int j = 0; j < cols; j++) {
-            const isk_scalar t1 = x[j] + b[j];
-            const isk_scalar t2 = isk__exp((isk_scalar)-0.5000000000000001 * t1 * t1);
-            const isk_scalar t3 = 0.5f * (1 + isk__erf((isk_scalar)0.7071067811865476 * t1));
-            terms[j] = g[j] * ((isk_scalar)0.3989422804014327 * t1 * t2 + t3);
+        for (int j = 0; j < cols; j++)
+            terms[j] = (isk_scalar)1.702 * (x[j] + b[j]);
+        isk__sigmoid_row(l, terms, terms);
+        if (l->grad_in[0]) {
+            isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
+            ISK__VECTOR
+            for (int j = 0; j < cols; j++) {
+                const isk_scalar t1 = terms[j] * g[j] * (1 + (isk_scalar)1.702 * (x[j] + b[j]) * (1 - terms[j]));
+                dx[j] = (add_dx ? dx[j] : 0) + t1;
+            }
         }
-        if (l->grad_in[0]) isk__put_all(isk__row_of(l->grad_in[0], l->grad_in_stride[0], i), add_dx, terms, cols);
         if (l->grad_in[1]) {
             ISK__VECTOR
             for (int j = 0; j < cols; j++)
-                sum[j] += terms[j];
+                sum[j] += terms[j] * g[j] * (1 + (isk_scalar)1.702 * (x[j] + b[j]) * (1 - terms[j]));
         }
     }
     if (l->grad_in[1]) isk__put_all(l->grad_in[1], add_db, sum, cols);
 }
-ISK__VARIANTS(bias_gelu_backward)
-
-ISK__LOOPS static ISK__INLINE void isk__bias_quick_gelu_forward_body(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    const isk_scalar *ISK__RESTRICT b = l->in[1];
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++) {
-            const isk_scalar t1 = x[j] + b[j];
-            y[j] = t1 * isk__sigmoid((isk_scalar)1.702 * t1);
-        }
-    }
-}
-ISK__VARIANTS(bias_quick_gelu_forward)
-
-ISK__LOOPS static ISK__INLINE void isk__bias_quick_gelu_backward_body(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    const isk_scalar *ISK__RESTRICT b = l->in[1];
-    isk_scalar *ISK__RESTRICT sum = l->work;
-    isk_scalar *ISK__RESTRICT terms = l->work + (size_t)cols;
-    const int add_dx = (l->accumulate >> 0 & 1u) != 0;
-    const int add_db = (l->accumulate >> 1 & 1u) != 0;
-    isk__fill(sum, cols, 0);
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++) {
-            const isk_scalar t1 = (isk_scalar)1.702 * (x[j] + b[j]);
-            const isk_scalar t2 = isk__sigmoid(t1);
-            terms[j] = t2 * g[j] * (1 + t1 * (1 - t2));
-        }
-        if (l->grad_in[0]) isk__put_all(isk__row_of(l->grad_in[0], l->grad_in_stride[0], i), add_dx, terms, cols);
-        if (l->grad_in[1]) {
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++)
-                sum[j] += terms[j];
-        }
-    }
-    if (l->grad_in[1]) isk__put_all(l->grad_in[1], add_db, sum, cols);
-}
-ISK__VARIANTS(bias_quick_gelu_backward)
 
 ISK__LOOPS static void isk__row_sum_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
@@ -2905,7 +2962,7 @@ ISK__LOOPS static void isk__row_max_backward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static ISK__INLINE void isk__row_logsumexp_forward_body(const isk__loop *l) {
+ISK__LOOPS static void isk__row_logsumexp_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT terms = l->work;
     for (int i = 0; i < rows; i++) {
@@ -2913,14 +2970,14 @@ ISK__LOOPS static ISK__INLINE void isk__row_logsumexp_forward_body(const isk__lo
         const isk_scalar largest = isk__largest(x, cols);
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
-            terms[j] = isk__exp(x[j] - largest);
+            terms[j] = x[j] - largest;
+        isk__exp_row(l, terms, terms);
         const isk_scalar sum = isk__sum(terms, cols);
         *isk__row_of(l->out, l->out_stride, i) = largest + isk__ln(sum);
     }
 }
-ISK__VARIANTS(row_logsumexp_forward)
 
-ISK__LOOPS static ISK__INLINE void isk__row_logsumexp_backward_body(const isk__loop *l) {
+ISK__LOOPS static void isk__row_logsumexp_backward(const isk__loop *l) {
     if (!l->grad_in[0]) return;
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT terms = l->work;
@@ -2931,7 +2988,8 @@ ISK__LOOPS static ISK__INLINE void isk__row_logsumexp_backward_body(const isk__l
         const isk_scalar largest = isk__largest(x, cols);
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
-            terms[j] = isk__exp(x[j] - largest);
+            terms[j] = x[j] - largest;
+        isk__exp_row(l, terms, terms);
         const isk_scalar sum = isk__sum(terms, cols);
         const isk_scalar t1 = g / sum;
         isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
@@ -2940,7 +2998,6 @@ ISK__LOOPS static ISK__INLINE void isk__row_logsumexp_backward_body(const isk__l
             dx[j] = (add_dx ? dx[j] : 0) + t1 * terms[j];
     }
 }
-ISK__VARIANTS(row_logsumexp_backward)
 
 ISK__LOOPS static void isk__row_dot_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
@@ -3020,7 +3077,7 @@ ISK__LOOPS static void isk__squared_error_rows_backward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static ISK__INLINE void isk__softmax_forward_body(const isk__loop *l) {
+ISK__LOOPS static void isk__softmax_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT terms = l->work;
     for (int i = 0; i < rows; i++) {
@@ -3028,7 +3085,8 @@ ISK__LOOPS static ISK__INLINE void isk__softmax_forward_body(const isk__loop *l)
         const isk_scalar largest = isk__largest(x, cols);
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
-            terms[j] = isk__exp(x[j] - largest);
+            terms[j] = x[j] - largest;
+        isk__exp_row(l, terms, terms);
         const isk_scalar sum = isk__sum(terms, cols);
         isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
         ISK__VECTOR
@@ -3036,7 +3094,6 @@ ISK__LOOPS static ISK__INLINE void isk__softmax_forward_body(const isk__loop *l)
             y[j] = terms[j] / sum;
     }
 }
-ISK__VARIANTS(softmax_forward)
 
 ISK__LOOPS static void isk__softmax_backward(const isk__loop *l) {
     if (!l->grad_in[0]) return;
@@ -3057,7 +3114,7 @@ ISK__LOOPS static void isk__softmax_backward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static ISK__INLINE void isk__log_softmax_forward_body(const isk__loop *l) {
+ISK__LOOPS static void isk__log_softmax_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT terms = l->work;
     for (int i = 0; i < rows; i++) {
@@ -3065,7 +3122,8 @@ ISK__LOOPS static ISK__INLINE void isk__log_softmax_forward_body(const isk__loop
         const isk_scalar largest = isk__largest(x, cols);
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
-            terms[j] = isk__exp(x[j] - largest);
+            terms[j] = x[j] - largest;
+        isk__exp_row(l, terms, terms);
         const isk_scalar sum = isk__sum(terms, cols);
         const isk_scalar t1 = isk__ln(sum);
         isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
@@ -3074,9 +3132,8 @@ ISK__LOOPS static ISK__INLINE void isk__log_softmax_forward_body(const isk__loop
             y[j] = x[j] - largest - t1;
     }
 }
-ISK__VARIANTS(log_softmax_forward)
 
-ISK__LOOPS static ISK__INLINE void isk__log_softmax_backward_body(const isk__loop *l) {
+ISK__LOOPS static void isk__log_softmax_backward(const isk__loop *l) {
     if (!l->grad_in[0]) return;
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT terms = l->work;
@@ -3088,7 +3145,8 @@ ISK__LOOPS static ISK__INLINE void isk__log_softmax_backward_body(const isk__loo
         const isk_scalar sum = isk__sum(g, cols);
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
-            terms[j] = isk__exp(x[j] - largest);
+            terms[j] = x[j] - largest;
+        isk__exp_row(l, terms, terms);
         const isk_scalar sum2 = isk__sum(terms, cols);
         const isk_scalar t1 = sum / sum2;
         isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
@@ -3097,7 +3155,6 @@ ISK__LOOPS static ISK__INLINE void isk__log_softmax_backward_body(const isk__loo
             dx[j] = (add_dx ? dx[j] : 0) + (g[j] - t1 * terms[j]);
     }
 }
-ISK__VARIANTS(log_softmax_backward)
 
 ISK__LOOPS static void isk__l2_normalise_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
@@ -3229,17 +3286,21 @@ ISK__LOOPS static void isk__layer_norm_backward(const isk__loop *l) {
 ISK__LOOPS static void isk__normal_log_density_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT terms = l->work;
+    isk_scalar *ISK__RESTRICT terms2 = l->work + (size_t)cols;
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
         const isk_scalar *ISK__RESTRICT mu = isk__row(l->in[1], l->in_stride[1], i);
         const isk_scalar *ISK__RESTRICT logvar = isk__row(l->in[2], l->in_stride[2], i);
         ISK__VECTOR
+        for (int j = 0; j < cols; j++)
+            terms[j] = isk__minimum(-logvar[j], 50);
+        isk__exp_row(l, terms, terms);
+        ISK__VECTOR
         for (int j = 0; j < cols; j++) {
             const isk_scalar t1 = x[j] - mu[j];
-            const isk_scalar precision = isk__exp(isk__minimum(-logvar[j], 50));
-            terms[j] = t1 * t1 * precision + logvar[j] + (isk_scalar)1.8378770664093453;
+            terms2[j] = t1 * t1 * terms[j] + logvar[j] + (isk_scalar)1.8378770664093453;
         }
-        const isk_scalar sum = isk__sum(terms, cols);
+        const isk_scalar sum = isk__sum(terms2, cols);
         *isk__row_of(l->out, l->out_stride, i) = -0.5f * sum;
     }
 }
@@ -3247,7 +3308,6 @@ ISK__LOOPS static void isk__normal_log_density_forward(const isk__loop *l) {
 ISK__LOOPS static void isk__normal_log_density_backward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT terms = l->work;
-    isk_scalar *ISK__RESTRICT terms2 = l->work + (size_t)cols;
     const int add_dx = (l->accumulate >> 0 & 1u) != 0;
     const int add_dmu = (l->accumulate >> 1 & 1u) != 0;
     const int add_dlogvar = (l->accumulate >> 2 & 1u) != 0;
@@ -3259,21 +3319,19 @@ ISK__LOOPS static void isk__normal_log_density_backward(const isk__loop *l) {
         const isk_scalar t1 = -g;
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
-            terms[j] = isk__exp(isk__minimum(-logvar[j], 50));
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            terms2[j] = (x[j] - mu[j]) * terms[j];
+            terms[j] = isk__minimum(-logvar[j], 50);
+        isk__exp_row(l, terms, terms);
         if (l->grad_in[0]) {
             isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
             ISK__VECTOR
             for (int j = 0; j < cols; j++)
-                dx[j] = (add_dx ? dx[j] : 0) + t1 * terms2[j];
+                dx[j] = (add_dx ? dx[j] : 0) + t1 * ((x[j] - mu[j]) * terms[j]);
         }
         if (l->grad_in[1]) {
             isk_scalar *ISK__RESTRICT dmu = isk__row_of(l->grad_in[1], l->grad_in_stride[1], i);
             ISK__VECTOR
             for (int j = 0; j < cols; j++)
-                dmu[j] = (add_dmu ? dmu[j] : 0) + g * terms2[j];
+                dmu[j] = (add_dmu ? dmu[j] : 0) + g * ((x[j] - mu[j]) * terms[j]);
         }
         const isk_scalar t2 = 0.5f * g;
         if (l->grad_in[2]) {
@@ -3291,19 +3349,27 @@ ISK__LOOPS static void isk__normal_log_density_backward(const isk__loop *l) {
 ISK__LOOPS static void isk__normal_kl_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT terms = l->work;
+    isk_scalar *ISK__RESTRICT terms2 = l->work + (size_t)cols;
+    isk_scalar *ISK__RESTRICT terms3 = l->work + 2 * (size_t)cols;
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT mu = isk__row(l->in[0], l->in_stride[0], i);
         const isk_scalar *ISK__RESTRICT logvar = isk__row(l->in[1], l->in_stride[1], i);
         const isk_scalar *ISK__RESTRICT prior_mu = isk__row(l->in[2], l->in_stride[2], i);
         const isk_scalar *ISK__RESTRICT prior_logvar = isk__row(l->in[3], l->in_stride[3], i);
         ISK__VECTOR
+        for (int j = 0; j < cols; j++)
+            terms[j] = isk__minimum(logvar[j] - prior_logvar[j], 50);
+        isk__exp_row(l, terms, terms);
+        ISK__VECTOR
+        for (int j = 0; j < cols; j++)
+            terms2[j] = isk__minimum(-prior_logvar[j], 50);
+        isk__exp_row(l, terms2, terms2);
+        ISK__VECTOR
         for (int j = 0; j < cols; j++) {
             const isk_scalar t1 = mu[j] - prior_mu[j];
-            const isk_scalar precision = isk__exp(isk__minimum(-prior_logvar[j], 50));
-            const isk_scalar t2 = isk__exp(isk__minimum(logvar[j] - prior_logvar[j], 50));
-            terms[j] = prior_logvar[j] - logvar[j] - 1 + t2 + t1 * t1 * precision;
+            terms3[j] = prior_logvar[j] - logvar[j] - 1 + terms[j] + t1 * t1 * terms2[j];
         }
-        const isk_scalar sum = isk__sum(terms, cols);
+        const isk_scalar sum = isk__sum(terms3, cols);
         *isk__row_of(l->out, l->out_stride, i) = 0.5f * sum;
     }
 }
@@ -3312,7 +3378,6 @@ ISK__LOOPS static void isk__normal_kl_backward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT terms = l->work;
     isk_scalar *ISK__RESTRICT terms2 = l->work + (size_t)cols;
-    isk_scalar *ISK__RESTRICT terms3 = l->work + 2 * (size_t)cols;
     const int add_dmu = (l->accumulate >> 0 & 1u) != 0;
     const int add_dlogvar = (l->accumulate >> 1 & 1u) != 0;
     const int add_dprior_mu = (l->accumulate >> 2 & 1u) != 0;
@@ -3325,25 +3390,24 @@ ISK__LOOPS static void isk__normal_kl_backward(const isk__loop *l) {
         const isk_scalar g = *isk__row(l->grad, l->grad_stride, i);
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
-            terms[j] = isk__exp(isk__minimum(-prior_logvar[j], 50));
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            terms2[j] = (mu[j] - prior_mu[j]) * terms[j];
+            terms[j] = isk__minimum(-prior_logvar[j], 50);
+        isk__exp_row(l, terms, terms);
         if (l->grad_in[0]) {
             isk_scalar *ISK__RESTRICT dmu = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
             ISK__VECTOR
             for (int j = 0; j < cols; j++)
-                dmu[j] = (add_dmu ? dmu[j] : 0) + g * terms2[j];
+                dmu[j] = (add_dmu ? dmu[j] : 0) + g * ((mu[j] - prior_mu[j]) * terms[j]);
         }
         const isk_scalar t1 = 0.5f * g;
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
-            terms3[j] = isk__exp(isk__minimum(logvar[j] - prior_logvar[j], 50));
+            terms2[j] = isk__minimum(logvar[j] - prior_logvar[j], 50);
+        isk__exp_row(l, terms2, terms2);
         if (l->grad_in[1]) {
             isk_scalar *ISK__RESTRICT dlogvar = isk__row_of(l->grad_in[1], l->grad_in_stride[1], i);
             ISK__VECTOR
             for (int j = 0; j < cols; j++) {
-                const isk_scalar t2 = isk__where(50 < logvar[j] - prior_logvar[j], 0, t1 * terms3[j]) - t1;
+                const isk_scalar t2 = isk__where(50 < logvar[j] - prior_logvar[j], 0, t1 * terms2[j]) - t1;
                 dlogvar[j] = (add_dlogvar ? dlogvar[j] : 0) + t2;
             }
         }
@@ -3352,7 +3416,7 @@ ISK__LOOPS static void isk__normal_kl_backward(const isk__loop *l) {
             isk_scalar *ISK__RESTRICT dprior_mu = isk__row_of(l->grad_in[2], l->grad_in_stride[2], i);
             ISK__VECTOR
             for (int j = 0; j < cols; j++)
-                dprior_mu[j] = (add_dprior_mu ? dprior_mu[j] : 0) + t3 * terms2[j];
+                dprior_mu[j] = (add_dprior_mu ? dprior_mu[j] : 0) + t3 * ((mu[j] - prior_mu[j]) * terms[j]);
         }
         const isk_scalar t4 = -0.5f * g;
         if (l->grad_in[3]) {
@@ -3361,7 +3425,7 @@ ISK__LOOPS static void isk__normal_kl_backward(const isk__loop *l) {
             for (int j = 0; j < cols; j++) {
                 const isk_scalar t5 = mu[j] - prior_mu[j];
                 const isk_scalar t6 = isk__where(50 < -prior_logvar[j], 0, t4 * (t5 * t5 * terms[j]));
-                const isk_scalar t7 = t6 + isk__where(50 < logvar[j] - prior_logvar[j], 0, t4 * terms3[j]) + t1;
+                const isk_scalar t7 = t6 + isk__where(50 < logvar[j] - prior_logvar[j], 0, t4 * terms2[j]) + t1;
                 dprior_logvar[j] = (add_dprior_logvar ? dprior_logvar[j] : 0) + t7;
             }
         }
@@ -3541,15 +3605,14 @@ ISK__LOOPS static void isk__col_max_backward(const isk__loop *l) {
     isk_scalar *ISK__RESTRICT column = l->work + 2 * (size_t)cols;
     const int add_dx = (l->accumulate >> 0 & 1u) != 0;
     isk__fill(largest, cols, ISK__LOWEST);
-    isk_scalar sum = 0;
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
         const isk_scalar w = isk__weight(l, 1, i);
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
             largest[j] = isk__maximum(largest[j], isk__where(0 < w, x[j], ISK__LOWEST));
-        sum += w;
     }
+    isk_scalar sum = 0;
     isk__fill(sum2, cols, 0);
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
@@ -3557,6 +3620,7 @@ ISK__LOOPS static void isk__col_max_backward(const isk__loop *l) {
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
             sum2[j] += isk__where(isk__where(0 < w, x[j], ISK__LOWEST) == largest[j], 1, 0);
+        sum += w;
     }
     ISK__VECTOR
     for (int j = 0; j < cols; j++)
@@ -3577,7 +3641,7 @@ ISK__LOOPS static void isk__col_logsumexp_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT largest = l->work;
     isk_scalar *ISK__RESTRICT sum2 = l->work + (size_t)cols;
-    isk_scalar sum = 0;
+    isk_scalar *ISK__RESTRICT terms = l->work + 2 * (size_t)cols;
     isk__fill(largest, cols, ISK__LOWEST);
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
@@ -3585,18 +3649,22 @@ ISK__LOOPS static void isk__col_logsumexp_forward(const isk__loop *l) {
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
             largest[j] = isk__maximum(largest[j], isk__where(0 < w, x[j], ISK__LOWEST));
-        sum += w;
     }
+    isk_scalar sum = 0;
     isk__fill(sum2, cols, 0);
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
         const isk_scalar w = isk__weight(l, 1, i);
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
-            sum2[j] += isk__exp(isk__where(0 < w, x[j] - largest[j], ISK__LOWEST));
+            terms[j] = isk__where(0 < w, x[j] - largest[j], ISK__LOWEST);
+        isk__exp_row(l, terms, terms);
+        ISK__VECTOR
+        for (int j = 0; j < cols; j++)
+            sum2[j] += terms[j];
+        sum += w;
     }
     isk_scalar *ISK__RESTRICT y = l->out;
-    ISK__VECTOR
     for (int j = 0; j < cols; j++)
         y[j] = isk__where(0 < sum, largest[j] + isk__ln(sum2[j]), 0);
 }
@@ -3607,9 +3675,10 @@ ISK__LOOPS static void isk__col_logsumexp_backward(const isk__loop *l) {
     const isk_scalar *ISK__RESTRICT g = l->grad;
     isk_scalar *ISK__RESTRICT largest = l->work;
     isk_scalar *ISK__RESTRICT sum2 = l->work + (size_t)cols;
-    isk_scalar *ISK__RESTRICT column = l->work + 2 * (size_t)cols;
+    isk_scalar *ISK__RESTRICT terms = l->work + 2 * (size_t)cols;
+    isk_scalar *ISK__RESTRICT column = l->work + 3 * (size_t)cols;
+    isk_scalar *ISK__RESTRICT terms2 = l->work + 4 * (size_t)cols;
     const int add_dx = (l->accumulate >> 0 & 1u) != 0;
-    isk_scalar sum = 0;
     isk__fill(largest, cols, ISK__LOWEST);
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
@@ -3617,28 +3686,34 @@ ISK__LOOPS static void isk__col_logsumexp_backward(const isk__loop *l) {
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
             largest[j] = isk__maximum(largest[j], isk__where(0 < w, x[j], ISK__LOWEST));
-        sum += w;
     }
+    isk_scalar sum = 0;
     isk__fill(sum2, cols, 0);
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
         const isk_scalar w = isk__weight(l, 1, i);
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
-            sum2[j] += isk__exp(isk__where(0 < w, x[j] - largest[j], ISK__LOWEST));
+            terms[j] = isk__where(0 < w, x[j] - largest[j], ISK__LOWEST);
+        isk__exp_row(l, terms, terms);
+        ISK__VECTOR
+        for (int j = 0; j < cols; j++)
+            sum2[j] += terms[j];
+        sum += w;
     }
-    ISK__VECTOR
     for (int j = 0; j < cols; j++)
         column[j] = isk__where(0 < sum, g[j], 0) / sum2[j];
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
         const isk_scalar w = isk__weight(l, 1, i);
+        ISK__VECTOR
+        for (int j = 0; j < cols; j++)
+            terms2[j] = isk__where(0 < w, x[j] - largest[j], ISK__LOWEST);
+        isk__exp_row(l, terms2, terms2);
         isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
         ISK__VECTOR
-        for (int j = 0; j < cols; j++) {
-            const isk_scalar t1 = column[j] * isk__exp(isk__where(0 < w, x[j] - largest[j], ISK__LOWEST));
-            dx[j] = (add_dx ? dx[j] : 0) + isk__where(0 < w, t1, 0);
-        }
+        for (int j = 0; j < cols; j++)
+            dx[j] = (add_dx ? dx[j] : 0) + isk__where(0 < w, column[j] * terms2[j], 0);
     }
 }
 
@@ -3693,8 +3768,8 @@ ISK__LOOPS static void isk__standardise_backward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     const isk_scalar eps = (isk_scalar)l->attributes[0];
     isk_scalar *ISK__RESTRICT sum = l->work;
-    isk_scalar *ISK__RESTRICT sum3 = l->work + (size_t)cols;
-    isk_scalar *ISK__RESTRICT mean = l->work + 2 * (size_t)cols;
+    isk_scalar *ISK__RESTRICT mean = l->work + (size_t)cols;
+    isk_scalar *ISK__RESTRICT sum3 = l->work + 2 * (size_t)cols;
     isk_scalar *ISK__RESTRICT sum4 = l->work + 3 * (size_t)cols;
     isk_scalar *ISK__RESTRICT sum5 = l->work + 4 * (size_t)cols;
     isk_scalar *ISK__RESTRICT scale = l->work + 5 * (size_t)cols;
@@ -3703,7 +3778,21 @@ ISK__LOOPS static void isk__standardise_backward(const isk__loop *l) {
     const int add_dx = (l->accumulate >> 0 & 1u) != 0;
     isk__fill(sum, cols, 0);
     isk_scalar sum2 = 0;
+    for (int i = 0; i < rows; i++) {
+        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
+        const isk_scalar w = isk__weight(l, 1, i);
+        ISK__VECTOR
+        for (int j = 0; j < cols; j++)
+            sum[j] += w * x[j];
+        sum2 += w;
+    }
+    const isk_scalar weight = isk__maximum(sum2, (isk_scalar)1e-12);
+    ISK__VECTOR
+    for (int j = 0; j < cols; j++)
+        mean[j] = sum[j] / weight;
     isk__fill(sum3, cols, 0);
+    isk__fill(sum4, cols, 0);
+    isk__fill(sum5, cols, 0);
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
         const isk_scalar w = isk__weight(l, 1, i);
@@ -3711,44 +3800,27 @@ ISK__LOOPS static void isk__standardise_backward(const isk__loop *l) {
         const isk_scalar present = isk__where(0 < w, 1, 0);
         ISK__VECTOR
         for (int j = 0; j < cols; j++) {
-            sum[j] += w * x[j];
-            sum3[j] += present * g[j];
+            const isk_scalar t1 = x[j] - mean[j];
+            sum3[j] += w * (t1 * t1);
+            sum4[j] += present * (t1 * g[j]);
+            sum5[j] += present * g[j];
         }
-        sum2 += w;
     }
-    const isk_scalar weight = isk__maximum(sum2, (isk_scalar)1e-12);
-    ISK__VECTOR
-    for (int j = 0; j < cols; j++)
-        mean[j] = sum[j] / weight;
-    isk__fill(sum4, cols, 0);
-    isk__fill(sum5, cols, 0);
+    for (int j = 0; j < cols; j++) {
+        const isk_scalar variance = sum3[j] / weight;
+        scale[j] = isk__rsqrt(variance + eps);
+        column[j] = scale[j] * scale[j] * scale[j] * sum4[j] / weight;
+        column2[j] = scale[j] * sum5[j] / weight;
+    }
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
         const isk_scalar w = isk__weight(l, 1, i);
         const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
         const isk_scalar present2 = isk__where(0 < w, 1, 0);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++) {
-            const isk_scalar t1 = x[j] - mean[j];
-            sum4[j] += w * (t1 * t1);
-            sum5[j] += present2 * (t1 * g[j]);
-        }
-    }
-    for (int j = 0; j < cols; j++) {
-        const isk_scalar variance = sum4[j] / weight;
-        scale[j] = isk__rsqrt(variance + eps);
-        column[j] = scale[j] * scale[j] * scale[j] * sum5[j] / weight;
-        column2[j] = scale[j] * sum3[j] / weight;
-    }
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar w = isk__weight(l, 1, i);
-        const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
-        const isk_scalar present3 = isk__where(0 < w, 1, 0);
         isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
         ISK__VECTOR
         for (int j = 0; j < cols; j++) {
-            const isk_scalar t2 = present3 * (scale[j] * g[j]) - w * (column[j] * (x[j] - mean[j])) - w * column2[j];
+            const isk_scalar t2 = present2 * (scale[j] * g[j]) - w * (column[j] * (x[j] - mean[j])) - w * column2[j];
             dx[j] = (add_dx ? dx[j] : 0) + t2;
         }
     }
@@ -3807,8 +3879,8 @@ ISK__LOOPS static void isk__batch_norm_backward(const isk__loop *l) {
     const isk_scalar eps = (isk_scalar)l->attributes[0];
     const isk_scalar *ISK__RESTRICT gamma = l->in[1];
     isk_scalar *ISK__RESTRICT sum = l->work;
-    isk_scalar *ISK__RESTRICT sum3 = l->work + (size_t)cols;
-    isk_scalar *ISK__RESTRICT mean = l->work + 2 * (size_t)cols;
+    isk_scalar *ISK__RESTRICT mean = l->work + (size_t)cols;
+    isk_scalar *ISK__RESTRICT sum3 = l->work + 2 * (size_t)cols;
     isk_scalar *ISK__RESTRICT sum4 = l->work + 3 * (size_t)cols;
     isk_scalar *ISK__RESTRICT sum5 = l->work + 4 * (size_t)cols;
     isk_scalar *ISK__RESTRICT column = l->work + 5 * (size_t)cols;
@@ -3819,21 +3891,13 @@ ISK__LOOPS static void isk__batch_norm_backward(const isk__loop *l) {
     const int add_dbeta = (l->accumulate >> 2 & 1u) != 0;
     isk__fill(sum, cols, 0);
     isk_scalar sum2 = 0;
-    isk__fill(sum3, cols, 0);
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
         const isk_scalar w = isk__weight(l, 3, i);
-        const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
         if (l->grad_in[0] || l->grad_in[1]) {
             ISK__VECTOR
             for (int j = 0; j < cols; j++)
                 sum[j] += w * x[j];
-        }
-        const isk_scalar present = isk__where(0 < w, 1, 0);
-        if (l->grad_in[0] || l->grad_in[2]) {
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++)
-                sum3[j] += present * g[j];
         }
         sum2 += w;
     }
@@ -3841,48 +3905,54 @@ ISK__LOOPS static void isk__batch_norm_backward(const isk__loop *l) {
     ISK__VECTOR
     for (int j = 0; j < cols; j++)
         mean[j] = sum[j] / weight;
+    isk__fill(sum3, cols, 0);
     isk__fill(sum4, cols, 0);
     isk__fill(sum5, cols, 0);
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
         const isk_scalar w = isk__weight(l, 3, i);
         const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
-        const isk_scalar present2 = isk__where(0 < w, 1, 0);
+        const isk_scalar present = isk__where(0 < w, 1, 0);
         if (l->grad_in[0] || l->grad_in[1]) {
             ISK__VECTOR
             for (int j = 0; j < cols; j++) {
                 const isk_scalar t1 = x[j] - mean[j];
-                sum4[j] += w * (t1 * t1);
-                sum5[j] += present2 * (t1 * g[j]);
+                sum3[j] += w * (t1 * t1);
+                sum4[j] += present * (t1 * g[j]);
             }
+        }
+        if (l->grad_in[0] || l->grad_in[2]) {
+            ISK__VECTOR
+            for (int j = 0; j < cols; j++)
+                sum5[j] += present * g[j];
         }
     }
     for (int j = 0; j < cols; j++) {
-        const isk_scalar variance = sum4[j] / weight;
+        const isk_scalar variance = sum3[j] / weight;
         const isk_scalar scale = isk__rsqrt(variance + eps);
         column[j] = gamma[j] * scale;
-        column2[j] = column[j] * scale * scale * sum5[j] / weight;
-        column3[j] = column[j] * sum3[j] / weight;
+        column2[j] = column[j] * scale * scale * sum4[j] / weight;
+        column3[j] = column[j] * sum5[j] / weight;
     }
     if (l->grad_in[1]) {
         isk_scalar *ISK__RESTRICT dgamma = l->grad_in[1];
         for (int j = 0; j < cols; j++) {
-            const isk_scalar variance2 = sum4[j] / weight;
+            const isk_scalar variance2 = sum3[j] / weight;
             const isk_scalar scale2 = isk__rsqrt(variance2 + eps);
-            dgamma[j] = (add_dgamma ? dgamma[j] : 0) + scale2 * sum5[j];
+            dgamma[j] = (add_dgamma ? dgamma[j] : 0) + scale2 * sum4[j];
         }
     }
-    if (l->grad_in[2]) isk__put_all(l->grad_in[2], add_dbeta, sum3, cols);
+    if (l->grad_in[2]) isk__put_all(l->grad_in[2], add_dbeta, sum5, cols);
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
         const isk_scalar w = isk__weight(l, 3, i);
         const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
-        const isk_scalar present3 = isk__where(0 < w, 1, 0);
+        const isk_scalar present2 = isk__where(0 < w, 1, 0);
         if (l->grad_in[0]) {
             isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
             for (int j = 0; j < cols; j++) {
-                const isk_scalar t2 = present3 * (column[j] * g[j]) - w * (column2[j] * (x[j] - mean[j])) - w
-                    * column3[j];
+                const isk_scalar t2 = present2 * (column[j] * g[j]) - w * (column2[j] * (x[j] - mean[j]))
+                    - w * column3[j];
                 dx[j] = (add_dx ? dx[j] : 0) + t2;
             }
         }
@@ -4136,7 +4206,6 @@ ISK__LOOPS static void isk__max_all_backward(const isk__loop *l) {
     isk_scalar *ISK__RESTRICT terms2 = l->work + (size_t)cols;
     const int add_dx = (l->accumulate >> 0 & 1u) != 0;
     isk_scalar largest = ISK__LOWEST;
-    isk_scalar sum = 0;
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
         const isk_scalar w = isk__weight(l, 1, i);
@@ -4145,9 +4214,8 @@ ISK__LOOPS static void isk__max_all_backward(const isk__loop *l) {
             terms[j] = isk__where(0 < w, x[j], ISK__LOWEST);
         const isk_scalar largest2 = isk__largest(terms, cols);
         largest = isk__maximum(largest, largest2);
-        sum += w;
     }
-    const isk_scalar t1 = isk__where(0 < sum, g, 0);
+    isk_scalar sum = 0;
     isk_scalar sum2 = 0;
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
@@ -4156,8 +4224,10 @@ ISK__LOOPS static void isk__max_all_backward(const isk__loop *l) {
         for (int j = 0; j < cols; j++)
             terms2[j] = isk__where(isk__where(0 < w, x[j], ISK__LOWEST) == largest, 1, 0);
         const isk_scalar sum3 = isk__sum(terms2, cols);
+        sum += w;
         sum2 += sum3;
     }
+    const isk_scalar t1 = isk__where(0 < sum, g, 0);
     const isk_scalar t2 = t1 / sum2;
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
@@ -4175,7 +4245,6 @@ ISK__LOOPS static void isk__logsumexp_all_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT terms = l->work;
     isk_scalar *ISK__RESTRICT terms2 = l->work + (size_t)cols;
-    isk_scalar sum = 0;
     isk_scalar largest = ISK__LOWEST;
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
@@ -4184,17 +4253,19 @@ ISK__LOOPS static void isk__logsumexp_all_forward(const isk__loop *l) {
         for (int j = 0; j < cols; j++)
             terms[j] = isk__where(0 < w, x[j], ISK__LOWEST);
         const isk_scalar largest2 = isk__largest(terms, cols);
-        sum += w;
         largest = isk__maximum(largest, largest2);
     }
+    isk_scalar sum = 0;
     isk_scalar sum2 = 0;
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
         const isk_scalar w = isk__weight(l, 1, i);
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
-            terms2[j] = isk__exp(isk__where(0 < w, x[j] - largest, ISK__LOWEST));
+            terms2[j] = isk__where(0 < w, x[j] - largest, ISK__LOWEST);
+        isk__exp_row(l, terms2, terms2);
         const isk_scalar sum3 = isk__sum(terms2, cols);
+        sum += w;
         sum2 += sum3;
     }
     const isk_scalar t1 = isk__ln(sum2);
@@ -4209,8 +4280,8 @@ ISK__LOOPS static void isk__logsumexp_all_backward(const isk__loop *l) {
     const isk_scalar g = *l->grad;
     isk_scalar *ISK__RESTRICT terms = l->work;
     isk_scalar *ISK__RESTRICT terms2 = l->work + (size_t)cols;
+    isk_scalar *ISK__RESTRICT terms3 = l->work + 2 * (size_t)cols;
     const int add_dx = (l->accumulate >> 0 & 1u) != 0;
-    isk_scalar sum = 0;
     isk_scalar largest = ISK__LOWEST;
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
@@ -4219,30 +4290,34 @@ ISK__LOOPS static void isk__logsumexp_all_backward(const isk__loop *l) {
         for (int j = 0; j < cols; j++)
             terms[j] = isk__where(0 < w, x[j], ISK__LOWEST);
         const isk_scalar largest2 = isk__largest(terms, cols);
-        sum += w;
         largest = isk__maximum(largest, largest2);
     }
-    const isk_scalar t1 = isk__where(0 < sum, g, 0);
+    isk_scalar sum = 0;
     isk_scalar sum2 = 0;
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
         const isk_scalar w = isk__weight(l, 1, i);
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
-            terms2[j] = isk__exp(isk__where(0 < w, x[j] - largest, ISK__LOWEST));
+            terms2[j] = isk__where(0 < w, x[j] - largest, ISK__LOWEST);
+        isk__exp_row(l, terms2, terms2);
         const isk_scalar sum3 = isk__sum(terms2, cols);
+        sum += w;
         sum2 += sum3;
     }
+    const isk_scalar t1 = isk__where(0 < sum, g, 0);
     const isk_scalar t2 = t1 / sum2;
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
         const isk_scalar w = isk__weight(l, 1, i);
+        ISK__VECTOR
+        for (int j = 0; j < cols; j++)
+            terms3[j] = isk__where(0 < w, x[j] - largest, ISK__LOWEST);
+        isk__exp_row(l, terms3, terms3);
         isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
         ISK__VECTOR
-        for (int j = 0; j < cols; j++) {
-            const isk_scalar t3 = isk__where(0 < w, t2 * isk__exp(isk__where(0 < w, x[j] - largest, ISK__LOWEST)), 0);
-            dx[j] = (add_dx ? dx[j] : 0) + t3;
-        }
+        for (int j = 0; j < cols; j++)
+            dx[j] = (add_dx ? dx[j] : 0) + isk__where(0 < w, t2 * terms3[j], 0);
     }
 }
 
@@ -4307,6 +4382,7 @@ ISK__LOOPS static void isk__mse_backward(const isk__loop *l) {
 ISK__LOOPS static void isk__gaussian_nll_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT terms = l->work;
+    isk_scalar *ISK__RESTRICT terms2 = l->work + (size_t)cols;
     isk_scalar sum = 0;
     isk_scalar sum2 = 0;
     for (int i = 0; i < rows; i++) {
@@ -4315,12 +4391,15 @@ ISK__LOOPS static void isk__gaussian_nll_forward(const isk__loop *l) {
         const isk_scalar *ISK__RESTRICT z = isk__row(l->in[2], l->in_stride[2], i);
         const isk_scalar w = isk__weight(l, 3, i);
         ISK__VECTOR
+        for (int j = 0; j < cols; j++)
+            terms[j] = isk__minimum(-logvar[j], 50);
+        isk__exp_row(l, terms, terms);
+        ISK__VECTOR
         for (int j = 0; j < cols; j++) {
             const isk_scalar t1 = mu[j] - z[j];
-            const isk_scalar precision = isk__exp(isk__minimum(-logvar[j], 50));
-            terms[j] = t1 * t1 * precision + logvar[j];
+            terms2[j] = t1 * t1 * terms[j] + logvar[j];
         }
-        const isk_scalar sum3 = isk__sum(terms, cols);
+        const isk_scalar sum3 = isk__sum(terms2, cols);
         sum += w * sum3;
         sum2 += w;
     }
@@ -4333,7 +4412,6 @@ ISK__LOOPS static void isk__gaussian_nll_backward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     const isk_scalar g = *l->grad;
     isk_scalar *ISK__RESTRICT terms = l->work;
-    isk_scalar *ISK__RESTRICT terms2 = l->work + (size_t)cols;
     const int add_dmu = (l->accumulate >> 0 & 1u) != 0;
     const int add_dlogvar = (l->accumulate >> 1 & 1u) != 0;
     const int add_dz = (l->accumulate >> 2 & 1u) != 0;
@@ -4355,15 +4433,13 @@ ISK__LOOPS static void isk__gaussian_nll_backward(const isk__loop *l) {
         const isk_scalar t5 = t2 * w;
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
-            terms[j] = isk__exp(isk__minimum(-logvar[j], 50));
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            terms2[j] = (mu[j] - z[j]) * terms[j];
+            terms[j] = isk__minimum(-logvar[j], 50);
+        isk__exp_row(l, terms, terms);
         if (l->grad_in[0]) {
             isk_scalar *ISK__RESTRICT dmu = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
             ISK__VECTOR
             for (int j = 0; j < cols; j++)
-                dmu[j] = (add_dmu ? dmu[j] : 0) + t5 * terms2[j];
+                dmu[j] = (add_dmu ? dmu[j] : 0) + t5 * ((mu[j] - z[j]) * terms[j]);
         }
         const isk_scalar t6 = t1 * w;
         const isk_scalar t7 = t3 * w;
@@ -4381,7 +4457,7 @@ ISK__LOOPS static void isk__gaussian_nll_backward(const isk__loop *l) {
             isk_scalar *ISK__RESTRICT dz = isk__row_of(l->grad_in[2], l->grad_in_stride[2], i);
             ISK__VECTOR
             for (int j = 0; j < cols; j++)
-                dz[j] = (add_dz ? dz[j] : 0) + t10 * terms2[j];
+                dz[j] = (add_dz ? dz[j] : 0) + t10 * ((mu[j] - z[j]) * terms[j]);
         }
     }
 }
@@ -4393,6 +4469,7 @@ ISK__LOOPS static void isk__club_forward(const isk__loop *l) {
     isk_scalar *ISK__RESTRICT sum3 = l->work + 2 * (size_t)cols;
     isk_scalar *ISK__RESTRICT variance = l->work + 3 * (size_t)cols;
     isk_scalar *ISK__RESTRICT terms = l->work + 4 * (size_t)cols;
+    isk_scalar *ISK__RESTRICT terms2 = l->work + 5 * (size_t)cols;
     isk__fill(sum, cols, 0);
     isk_scalar sum2 = 0;
     for (int i = 0; i < rows; i++) {
@@ -4427,13 +4504,16 @@ ISK__LOOPS static void isk__club_forward(const isk__loop *l) {
         const isk_scalar *ISK__RESTRICT z = isk__row(l->in[2], l->in_stride[2], i);
         const isk_scalar w = isk__weight(l, 3, i);
         ISK__VECTOR
+        for (int j = 0; j < cols; j++)
+            terms[j] = isk__minimum(-logvar[j], 50);
+        isk__exp_row(l, terms, terms);
+        ISK__VECTOR
         for (int j = 0; j < cols; j++) {
-            const isk_scalar precision = isk__exp(isk__minimum(-logvar[j], 50));
             const isk_scalar t2 = mean[j] - mu[j];
             const isk_scalar t3 = z[j] - mu[j];
-            terms[j] = precision * (variance[j] + t2 * t2 - t3 * t3);
+            terms2[j] = terms[j] * (variance[j] + t2 * t2 - t3 * t3);
         }
-        const isk_scalar sum5 = isk__sum(terms, cols);
+        const isk_scalar sum5 = isk__sum(terms2, cols);
         sum4 += w * sum5;
     }
     const isk_scalar t4 = sum4 / weight;
@@ -4445,32 +4525,24 @@ ISK__LOOPS static void isk__club_backward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     const isk_scalar g = *l->grad;
     isk_scalar *ISK__RESTRICT sum2 = l->work;
-    isk_scalar *ISK__RESTRICT sum3 = l->work + (size_t)cols;
-    isk_scalar *ISK__RESTRICT mean = l->work + 2 * (size_t)cols;
+    isk_scalar *ISK__RESTRICT mean = l->work + (size_t)cols;
+    isk_scalar *ISK__RESTRICT sum3 = l->work + 2 * (size_t)cols;
     isk_scalar *ISK__RESTRICT sum4 = l->work + 3 * (size_t)cols;
     isk_scalar *ISK__RESTRICT sum5 = l->work + 4 * (size_t)cols;
-    isk_scalar *ISK__RESTRICT variance = l->work + 5 * (size_t)cols;
-    isk_scalar *ISK__RESTRICT terms = l->work + 6 * (size_t)cols;
+    isk_scalar *ISK__RESTRICT terms = l->work + 5 * (size_t)cols;
+    isk_scalar *ISK__RESTRICT variance = l->work + 6 * (size_t)cols;
+    isk_scalar *ISK__RESTRICT terms2 = l->work + 7 * (size_t)cols;
     const int add_dmu = (l->accumulate >> 0 & 1u) != 0;
     const int add_dlogvar = (l->accumulate >> 1 & 1u) != 0;
     const int add_dz = (l->accumulate >> 2 & 1u) != 0;
     isk_scalar sum = 0;
     isk__fill(sum2, cols, 0);
-    isk__fill(sum3, cols, 0);
     for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT logvar = isk__row(l->in[1], l->in_stride[1], i);
         const isk_scalar *ISK__RESTRICT z = isk__row(l->in[2], l->in_stride[2], i);
         const isk_scalar w = isk__weight(l, 3, i);
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
             sum2[j] += w * z[j];
-        if (l->grad_in[2]) {
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++) {
-                const isk_scalar precision = isk__exp(isk__minimum(-logvar[j], 50));
-                sum3[j] += w * precision;
-            }
-        }
         sum += w;
     }
     const isk_scalar weight = isk__maximum(sum, (isk_scalar)1e-12);
@@ -4483,6 +4555,7 @@ ISK__LOOPS static void isk__club_backward(const isk__loop *l) {
     ISK__VECTOR
     for (int j = 0; j < cols; j++)
         mean[j] = sum2[j] / weight;
+    isk__fill(sum3, cols, 0);
     isk__fill(sum4, cols, 0);
     isk__fill(sum5, cols, 0);
     for (int i = 0; i < rows; i++) {
@@ -4494,20 +4567,24 @@ ISK__LOOPS static void isk__club_backward(const isk__loop *l) {
             ISK__VECTOR
             for (int j = 0; j < cols; j++) {
                 const isk_scalar t7 = z[j] - mean[j];
-                sum4[j] += w * (t7 * t7);
+                sum3[j] += w * (t7 * t7);
             }
         }
+        ISK__VECTOR
+        for (int j = 0; j < cols; j++)
+            terms[j] = isk__minimum(-logvar[j], 50);
+        isk__exp_row(l, terms, terms);
         if (l->grad_in[2]) {
             ISK__VECTOR
             for (int j = 0; j < cols; j++) {
-                const isk_scalar precision2 = isk__exp(isk__minimum(-logvar[j], 50));
-                sum5[j] += w * (precision2 * (mean[j] - mu[j]));
+                sum4[j] += w * terms[j];
+                sum5[j] += w * (terms[j] * (mean[j] - mu[j]));
             }
         }
     }
     ISK__VECTOR
     for (int j = 0; j < cols; j++)
-        variance[j] = sum4[j] / weight;
+        variance[j] = sum3[j] / weight;
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT mu = isk__row(l->in[0], l->in_stride[0], i);
         const isk_scalar *ISK__RESTRICT logvar = isk__row(l->in[1], l->in_stride[1], i);
@@ -4516,12 +4593,13 @@ ISK__LOOPS static void isk__club_backward(const isk__loop *l) {
         const isk_scalar t8 = t1 * w;
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
-            terms[j] = isk__exp(isk__minimum(-logvar[j], 50));
+            terms2[j] = isk__minimum(-logvar[j], 50);
+        isk__exp_row(l, terms2, terms2);
         if (l->grad_in[0]) {
             isk_scalar *ISK__RESTRICT dmu = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
             ISK__VECTOR
             for (int j = 0; j < cols; j++)
-                dmu[j] = (add_dmu ? dmu[j] : 0) + t8 * (terms[j] * (z[j] - mean[j]));
+                dmu[j] = (add_dmu ? dmu[j] : 0) + t8 * (terms2[j] * (z[j] - mean[j]));
         }
         const isk_scalar t9 = t4 * w;
         if (l->grad_in[1]) {
@@ -4530,7 +4608,7 @@ ISK__LOOPS static void isk__club_backward(const isk__loop *l) {
             for (int j = 0; j < cols; j++) {
                 const isk_scalar t10 = mean[j] - mu[j];
                 const isk_scalar t11 = z[j] - mu[j];
-                const isk_scalar t12 = t9 * (terms[j] * (variance[j] + t10 * t10 - t11 * t11));
+                const isk_scalar t12 = t9 * (terms2[j] * (variance[j] + t10 * t10 - t11 * t11));
                 dlogvar[j] = (add_dlogvar ? dlogvar[j] : 0) + isk__where(50 < -logvar[j], 0, t12);
             }
         }
@@ -4538,8 +4616,8 @@ ISK__LOOPS static void isk__club_backward(const isk__loop *l) {
             isk_scalar *ISK__RESTRICT dz = isk__row_of(l->grad_in[2], l->grad_in_stride[2], i);
             ISK__VECTOR
             for (int j = 0; j < cols; j++) {
-                const isk_scalar t13 = t5 * sum3[j] * (z[j] - mean[j]) - t1 * (terms[j] * (z[j] - mu[j])) + t6
-                    * sum5[j];
+                const isk_scalar t13 = t5 * sum4[j] * (z[j] - mean[j]) - t1 * (terms2[j] * (z[j] - mu[j]))
+                    + t6 * sum5[j];
                 dz[j] = (add_dz ? dz[j] : 0) + w * t13;
             }
         }
@@ -4549,6 +4627,7 @@ ISK__LOOPS static void isk__club_backward(const isk__loop *l) {
 ISK__LOOPS static void isk__club_paired_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT terms = l->work;
+    isk_scalar *ISK__RESTRICT terms2 = l->work + (size_t)cols;
     isk_scalar sum = 0;
     isk_scalar sum2 = 0;
     for (int i = 0; i < rows; i++) {
@@ -4558,13 +4637,16 @@ ISK__LOOPS static void isk__club_paired_forward(const isk__loop *l) {
         const isk_scalar *ISK__RESTRICT z_permuted = isk__row(l->in[3], l->in_stride[3], i);
         const isk_scalar w = isk__weight(l, 4, i);
         ISK__VECTOR
+        for (int j = 0; j < cols; j++)
+            terms[j] = isk__minimum(-logvar[j], 50);
+        isk__exp_row(l, terms, terms);
+        ISK__VECTOR
         for (int j = 0; j < cols; j++) {
-            const isk_scalar precision = isk__exp(isk__minimum(-logvar[j], 50));
             const isk_scalar t1 = z_permuted[j] - mu[j];
             const isk_scalar t2 = z[j] - mu[j];
-            terms[j] = precision * (t1 * t1 - t2 * t2);
+            terms2[j] = terms[j] * (t1 * t1 - t2 * t2);
         }
-        const isk_scalar sum3 = isk__sum(terms, cols);
+        const isk_scalar sum3 = isk__sum(terms2, cols);
         sum += w * sum3;
         sum2 += w;
     }
@@ -4600,7 +4682,8 @@ ISK__LOOPS static void isk__club_paired_backward(const isk__loop *l) {
         const isk_scalar t4 = t1 * w;
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
-            terms[j] = isk__exp(isk__minimum(-logvar[j], 50));
+            terms[j] = isk__minimum(-logvar[j], 50);
+        isk__exp_row(l, terms, terms);
         if (l->grad_in[0]) {
             isk_scalar *ISK__RESTRICT dmu = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
             ISK__VECTOR
@@ -4636,7 +4719,7 @@ ISK__LOOPS static void isk__club_paired_backward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static ISK__INLINE void isk__cross_entropy_forward_body(const isk__loop *l) {
+ISK__LOOPS static void isk__cross_entropy_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT terms = l->work;
     isk_scalar *ISK__RESTRICT terms2 = l->work + (size_t)cols;
@@ -4649,7 +4732,8 @@ ISK__LOOPS static ISK__INLINE void isk__cross_entropy_forward_body(const isk__lo
         const isk_scalar largest = isk__largest(logits, cols);
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
-            terms[j] = isk__exp(logits[j] - largest);
+            terms[j] = logits[j] - largest;
+        isk__exp_row(l, terms, terms);
         const isk_scalar sum3 = isk__sum(terms, cols);
         const isk_scalar t1 = isk__ln(sum3);
         ISK__VECTOR
@@ -4663,9 +4747,8 @@ ISK__LOOPS static ISK__INLINE void isk__cross_entropy_forward_body(const isk__lo
     const isk_scalar mean = sum / weight;
     *l->out = mean;
 }
-ISK__VARIANTS(cross_entropy_forward)
 
-ISK__LOOPS static ISK__INLINE void isk__cross_entropy_backward_body(const isk__loop *l) {
+ISK__LOOPS static void isk__cross_entropy_backward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     const isk_scalar g = *l->grad;
     isk_scalar *ISK__RESTRICT terms = l->work;
@@ -4686,7 +4769,8 @@ ISK__LOOPS static ISK__INLINE void isk__cross_entropy_backward_body(const isk__l
         const isk_scalar sum2 = isk__sum(target, cols);
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
-            terms[j] = isk__exp(logits[j] - largest);
+            terms[j] = logits[j] - largest;
+        isk__exp_row(l, terms, terms);
         const isk_scalar sum3 = isk__sum(terms, cols);
         const isk_scalar t2 = t1 * (w * sum2) / sum3;
         const isk_scalar t3 = t1 * w;
@@ -4705,21 +4789,22 @@ ISK__LOOPS static ISK__INLINE void isk__cross_entropy_backward_body(const isk__l
         }
     }
 }
-ISK__VARIANTS(cross_entropy_backward)
 
 ISK__LOOPS static void isk__binary_cross_entropy_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT terms = l->work;
+    isk_scalar *ISK__RESTRICT terms2 = l->work + (size_t)cols;
     isk_scalar sum = 0;
     isk_scalar sum2 = 0;
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT logits = isk__row(l->in[0], l->in_stride[0], i);
         const isk_scalar *ISK__RESTRICT target = isk__row(l->in[1], l->in_stride[1], i);
         const isk_scalar w = isk__weight(l, 2, i);
+        isk__softplus_row(l, terms, logits);
         ISK__VECTOR
         for (int j = 0; j < cols; j++)
-            terms[j] = isk__softplus(logits[j]) - logits[j] * target[j];
-        const isk_scalar sum3 = isk__sum(terms, cols);
+            terms2[j] = terms[j] - logits[j] * target[j];
+        const isk_scalar sum3 = isk__sum(terms2, cols);
         sum += w * sum3;
         sum2 += w;
     }
@@ -4731,6 +4816,7 @@ ISK__LOOPS static void isk__binary_cross_entropy_forward(const isk__loop *l) {
 ISK__LOOPS static void isk__binary_cross_entropy_backward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     const isk_scalar g = *l->grad;
+    isk_scalar *ISK__RESTRICT terms = l->work;
     const int add_dlogits = (l->accumulate >> 0 & 1u) != 0;
     const int add_dtarget = (l->accumulate >> 1 & 1u) != 0;
     isk_scalar sum = 0;
@@ -4746,11 +4832,12 @@ ISK__LOOPS static void isk__binary_cross_entropy_backward(const isk__loop *l) {
         const isk_scalar *ISK__RESTRICT target = isk__row(l->in[1], l->in_stride[1], i);
         const isk_scalar w = isk__weight(l, 2, i);
         const isk_scalar t3 = t1 * w;
+        isk__sigmoid_row(l, terms, logits);
         if (l->grad_in[0]) {
             isk_scalar *ISK__RESTRICT dlogits = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
             ISK__VECTOR
             for (int j = 0; j < cols; j++)
-                dlogits[j] = (add_dlogits ? dlogits[j] : 0) + t3 * (isk__sigmoid(logits[j]) - target[j]);
+                dlogits[j] = (add_dlogits ? dlogits[j] : 0) + t3 * (terms[j] - target[j]);
         }
         const isk_scalar t4 = t2 * w;
         if (l->grad_in[1]) {
@@ -4765,154 +4852,93 @@ ISK__LOOPS static void isk__binary_cross_entropy_backward(const isk__loop *l) {
 /* ---- the table: in the order of the enum above ---- */
 
 static const isk__op_info isk__op_table[] = {
-    { "add", 2, "ee", 'e', 0, 0x3u, 0x0u, 0, 0, 0,
-      isk__add_forward, isk__add_backward, isk__add_forward, isk__add_backward, 0, "e", "e" },
-    { "sub", 2, "ee", 'e', 0, 0x3u, 0x0u, 0, 0, 0,
-      isk__sub_forward, isk__sub_backward, isk__sub_forward, isk__sub_backward, 0, "e", "e" },
-    { "mul", 2, "ee", 'e', 0, 0x3u, 0x3u, 0, 0, 0,
-      isk__mul_forward, isk__mul_backward, isk__mul_forward, isk__mul_backward, 0, "e", "e" },
-    { "div", 2, "ee", 'e', 0, 0x3u, 0x2u, 1, 0, 0,
-      isk__div_forward, isk__div_backward, isk__div_forward, isk__div_backward, 0, "e", "e" },
-    { "min", 2, "ee", 'e', 0, 0x3u, 0x3u, 0, 0, 0,
-      isk__min_forward, isk__min_backward, isk__min_forward, isk__min_backward, 0, "e", "e" },
-    { "max", 2, "ee", 'e', 0, 0x3u, 0x3u, 0, 0, 0,
-      isk__max_forward, isk__max_backward, isk__max_forward, isk__max_backward, 0, "e", "e" },
-    { "neg", 1, "e", 'e', 0, 0x1u, 0x0u, 0, 0, 0,
-      isk__neg_forward, isk__neg_backward, isk__neg_forward, isk__neg_backward, 0, "e", "e" },
-    { "reciprocal", 1, "e", 'e', 0, 0x1u, 0x1u, 1, 0, 0,
-      isk__reciprocal_forward, isk__reciprocal_backward, isk__reciprocal_forward, isk__reciprocal_backward, 0, "e", "e"
+    { "add", 2, "ee", 'e', 0, 0x3u, 0x0u, 0, 0, 0, isk__add_forward, isk__add_backward, 0, "e", "e" },
+    { "sub", 2, "ee", 'e', 0, 0x3u, 0x0u, 0, 0, 0, isk__sub_forward, isk__sub_backward, 0, "e", "e" },
+    { "mul", 2, "ee", 'e', 0, 0x3u, 0x3u, 0, 0, 0, isk__mul_forward, isk__mul_backward, 0, "e", "e" },
+    { "div", 2, "ee", 'e', 0, 0x3u, 0x2u, 1, 0, 0, isk__div_forward, isk__div_backward, 0, "e", "e" },
+    { "min", 2, "ee", 'e', 0, 0x3u, 0x3u, 0, 0, 0, isk__min_forward, isk__min_backward, 0, "e", "e" },
+    { "max", 2, "ee", 'e', 0, 0x3u, 0x3u, 0, 0, 0, isk__max_forward, isk__max_backward, 0, "e", "e" },
+    { "neg", 1, "e", 'e', 0, 0x1u, 0x0u, 0, 0, 0, isk__neg_forward, isk__neg_backward, 0, "e", "e" },
+    { "reciprocal", 1, "e", 'e', 0, 0x1u, 0x1u, 1, 0, 0, isk__reciprocal_forward, isk__reciprocal_backward, 0, "e", "e"
       },
-    { "square", 1, "e", 'e', 0, 0x1u, 0x1u, 0, 0, 0,
-      isk__square_forward, isk__square_backward, isk__square_forward, isk__square_backward, 0, "e", "e" },
-    { "sqrt", 1, "e", 'e', 0, 0x1u, 0x0u, 1, 0, 0,
-      isk__sqrt_forward, isk__sqrt_backward, isk__sqrt_forward, isk__sqrt_backward, 0, "e", "e" },
-    { "abs", 1, "e", 'e', 0, 0x1u, 0x1u, 0, 0, 0,
-      isk__abs_forward, isk__abs_backward, isk__abs_forward, isk__abs_backward, 0, "e", "e" },
-    { "exp", 1, "e", 'e', 0, 0x1u, 0x1u, 1, 0, 0,
-      isk__exp_forward, isk__exp_backward, isk__exp_forward, isk__exp_backward, 0, "e", "e" },
-    { "log", 1, "e", 'e', 0, 0x1u, 0x1u, 0, 0, 0,
-      isk__log_forward, isk__log_backward, isk__log_forward, isk__log_backward, 0, "e", "e" },
-    { "clamp", 1, "e", 'e', 2, 0x1u, 0x1u, 0, 0, 0,
-      isk__clamp_forward, isk__clamp_backward, isk__clamp_forward, isk__clamp_backward, 0, "e", "e" },
-    { "affine", 1, "e", 'e', 2, 0x1u, 0x0u, 0, 0, 0,
-      isk__affine_forward, isk__affine_backward, isk__affine_forward, isk__affine_backward, 0, "e", "e" },
-    { "scale", 2, "es", 'e', 0, 0x3u, 0x3u, 0, 1, 1,
-      isk__scale_forward, isk__scale_backward, isk__scale_forward, isk__scale_backward, 0, "e", "rse" },
-    { "mul_rows", 2, "er", 'e', 0, 0x3u, 0x3u, 0, 0, 1,
-      isk__mul_rows_forward, isk__mul_rows_backward, isk__mul_rows_forward, isk__mul_rows_backward, 0, "e", "re" },
-    { "mul_cols", 2, "ec", 'e', 0, 0x3u, 0x3u, 0, 0, 1,
-      isk__mul_cols_forward, isk__mul_cols_backward, isk__mul_cols_forward, isk__mul_cols_backward, 0, "e", "ce" },
-    { "add_rows", 2, "er", 'e', 0, 0x3u, 0x0u, 0, 0, 0,
-      isk__add_rows_forward, isk__add_rows_backward, isk__add_rows_forward, isk__add_rows_backward, 0, "e", "re" },
-    { "bias", 2, "ec", 'e', 0, 0x3u, 0x0u, 0, 0, 1,
-      isk__bias_forward, isk__bias_backward, isk__bias_forward, isk__bias_backward, 0, "e", "ce" },
-    { "sample_normal", 3, "eee", 'e', 0, 0x7u, 0x6u, 0, 0, 1,
-      isk__sample_normal_forward, isk__sample_normal_backward, isk__sample_normal_forward, isk__sample_normal_backward,
+    { "square", 1, "e", 'e', 0, 0x1u, 0x1u, 0, 0, 0, isk__square_forward, isk__square_backward, 0, "e", "e" },
+    { "sqrt", 1, "e", 'e', 0, 0x1u, 0x0u, 1, 0, 0, isk__sqrt_forward, isk__sqrt_backward, 0, "e", "e" },
+    { "abs", 1, "e", 'e', 0, 0x1u, 0x1u, 0, 0, 0, isk__abs_forward, isk__abs_backward, 0, "e", "e" },
+    { "exp", 1, "e", 'e', 0, 0x1u, 0x1u, 1, 0, 0, isk__exp_forward, isk__exp_backward, 0, "e", "e" },
+    { "log", 1, "e", 'e', 0, 0x1u, 0x1u, 0, 0, 0, isk__log_forward, isk__log_backward, 0, "e", "e" },
+    { "clamp", 1, "e", 'e', 2, 0x1u, 0x1u, 0, 0, 0, isk__clamp_forward, isk__clamp_backward, 0, "e", "e" },
+    { "affine", 1, "e", 'e', 2, 0x1u, 0x0u, 0, 0, 0, isk__affine_forward, isk__affine_backward, 0, "e", "e" },
+    { "scale", 2, "es", 'e', 0, 0x3u, 0x3u, 0, 1, 1, isk__scale_forward, isk__scale_backward, 0, "e", "rse" },
+    { "mul_rows", 2, "er", 'e', 0, 0x3u, 0x3u, 0, 0, 1, isk__mul_rows_forward, isk__mul_rows_backward, 0, "e", "re" },
+    { "mul_cols", 2, "ec", 'e', 0, 0x3u, 0x3u, 0, 0, 1, isk__mul_cols_forward, isk__mul_cols_backward, 0, "e", "ce" },
+    { "add_rows", 2, "er", 'e', 0, 0x3u, 0x0u, 0, 0, 0, isk__add_rows_forward, isk__add_rows_backward, 0, "e", "re" },
+    { "bias", 2, "ec", 'e', 0, 0x3u, 0x0u, 0, 0, 1, isk__bias_forward, isk__bias_backward, 0, "e", "ce" },
+    { "sample_normal", 3, "eee", 'e', 0, 0x7u, 0x6u, 0, 0, 1, isk__sample_normal_forward, isk__sample_normal_backward,
       0, "e", "e" },
-    { "relu", 1, "e", 'e', 0, 0x1u, 0x0u, 1, 0, 0,
-      isk__relu_forward, isk__relu_backward, isk__relu_forward, isk__relu_backward, 1, "e", "e" },
-    { "leaky_relu", 1, "e", 'e', 1, 0x1u, 0x1u, 0, 0, 0,
-      isk__leaky_relu_forward, isk__leaky_relu_backward, isk__leaky_relu_forward, isk__leaky_relu_backward, 1, "e", "e"
+    { "relu", 1, "e", 'e', 0, 0x1u, 0x0u, 1, 0, 0, isk__relu_forward, isk__relu_backward, 1, "e", "e" },
+    { "leaky_relu", 1, "e", 'e', 1, 0x1u, 0x1u, 0, 0, 0, isk__leaky_relu_forward, isk__leaky_relu_backward, 1, "e", "e"
       },
-    { "gelu", 1, "e", 'e', 0, 0x1u, 0x1u, 0, 0, 0,
-      isk__gelu_forward, isk__gelu_backward, ISK__AVX2(gelu_forward), ISK__AVX2(gelu_backward), 1, "e", "e" },
-    { "quick_gelu", 1, "e", 'e', 0, 0x1u, 0x1u, 0, 0, 0,
-      isk__quick_gelu_forward, isk__quick_gelu_backward, ISK__AVX2(quick_gelu_forward), ISK__AVX2(quick_gelu_backward),
-      1, "e", "e" },
-    { "tanh", 1, "e", 'e', 0, 0x1u, 0x0u, 1, 0, 0,
-      isk__tanh_forward, isk__tanh_backward, ISK__AVX2(tanh_forward), isk__tanh_backward, 1, "e", "e" },
-    { "sigmoid", 1, "e", 'e', 0, 0x1u, 0x0u, 1, 0, 0,
-      isk__sigmoid_forward, isk__sigmoid_backward, isk__sigmoid_forward, isk__sigmoid_backward, 1, "e", "e" },
-    { "softplus", 1, "e", 'e', 0, 0x1u, 0x1u, 0, 0, 0,
-      isk__softplus_forward, isk__softplus_backward, isk__softplus_forward, isk__softplus_backward, 1, "e", "e" },
-    { "bias_relu", 2, "ec", 'e', 0, 0x3u, 0x0u, 1, 0, 1,
-      isk__bias_relu_forward, isk__bias_relu_backward, isk__bias_relu_forward, isk__bias_relu_backward, 1, "e", "ce" },
-    { "bias_tanh", 2, "ec", 'e', 0, 0x3u, 0x0u, 1, 0, 1,
-      isk__bias_tanh_forward, isk__bias_tanh_backward, ISK__AVX2(bias_tanh_forward), isk__bias_tanh_backward, 1, "e",
-      "ce" },
-    { "bias_gelu", 2, "ec", 'e', 0, 0x3u, 0x3u, 0, 0, 2,
-      isk__bias_gelu_forward, isk__bias_gelu_backward, ISK__AVX2(bias_gelu_forward), ISK__AVX2(bias_gelu_backward), 1,
-      "e", "ce" },
-    { "bias_quick_gelu", 2, "ec", 'e', 0, 0x3u, 0x3u, 0, 0, 2,
-      isk__bias_quick_gelu_forward, isk__bias_quick_gelu_backward, ISK__AVX2(bias_quick_gelu_forward),
-      ISK__AVX2(bias_quick_gelu_backward), 1, "e", "ce" },
-    { "row_sum", 1, "e", 'r', 0, 0x1u, 0x0u, 0, 0, 0,
-      isk__row_sum_forward, isk__row_sum_backward, isk__row_sum_forward, isk__row_sum_backward, 2, "r", "e" },
-    { "row_mean", 1, "e", 'r', 0, 0x1u, 0x0u, 0, 0, 0,
-      isk__row_mean_forward, isk__row_mean_backward, isk__row_mean_forward, isk__row_mean_backward, 2, "r", "e" },
-    { "row_max", 1, "e", 'r', 0, 0x1u, 0x1u, 0, 2, 1,
-      isk__row_max_forward, isk__row_max_backward, isk__row_max_forward, isk__row_max_backward, 2, "r", "re" },
-    { "row_logsumexp", 1, "e", 'r', 0, 0x1u, 0x1u, 0, 2, 1,
-      isk__row_logsumexp_forward, isk__row_logsumexp_backward, ISK__AVX2(row_logsumexp_forward),
-      ISK__AVX2(row_logsumexp_backward), 2, "r", "re" },
-    { "row_dot", 2, "ee", 'r', 0, 0x3u, 0x3u, 0, 0, 1,
-      isk__row_dot_forward, isk__row_dot_backward, isk__row_dot_forward, isk__row_dot_backward, 2, "r", "e" },
-    { "squared_error_rows", 2, "ee", 'r', 0, 0x3u, 0x3u, 0, 0, 1,
-      isk__squared_error_rows_forward, isk__squared_error_rows_backward, isk__squared_error_rows_forward,
+    { "gelu", 1, "e", 'e', 0, 0x1u, 0x1u, 0, 0, 2, isk__gelu_forward, isk__gelu_backward, 1, "e", "e" },
+    { "quick_gelu", 1, "e", 'e', 0, 0x1u, 0x1u, 0, 0, 1, isk__quick_gelu_forward, isk__quick_gelu_backward, 1, "e", "e"
+      },
+    { "tanh", 1, "e", 'e', 0, 0x1u, 0x0u, 1, 0, 0, isk__tanh_forward, isk__tanh_backward, 1, "e", "e" },
+    { "sigmoid", 1, "e", 'e', 0, 0x1u, 0x0u, 1, 0, 0, isk__sigmoid_forward, isk__sigmoid_backward, 1, "e", "e" },
+    { "softplus", 1, "e", 'e', 0, 0x1u, 0x1u, 0, 0, 1, isk__softplus_forward, isk__softplus_backward, 1, "e", "e" },
+    { "bias_relu", 2, "ec", 'e', 0, 0x3u, 0x0u, 1, 0, 1, isk__bias_relu_forward, isk__bias_relu_backward, 1, "e", "ce"
+      },
+    { "bias_tanh", 2, "ec", 'e', 0, 0x3u, 0x0u, 1, 0, 1, isk__bias_tanh_forward, isk__bias_tanh_backward, 1, "e", "ce"
+      },
+    { "bias_gelu", 2, "ec", 'e', 0, 0x3u, 0x3u, 0, 0, 3, isk__bias_gelu_forward, isk__bias_gelu_backward, 1, "e", "ce"
+      },
+    { "bias_quick_gelu", 2, "ec", 'e', 0, 0x3u, 0x3u, 0, 0, 2, isk__bias_quick_gelu_forward,
+      isk__bias_quick_gelu_backward, 1, "e", "ce" },
+    { "row_sum", 1, "e", 'r', 0, 0x1u, 0x0u, 0, 0, 0, isk__row_sum_forward, isk__row_sum_backward, 2, "r", "e" },
+    { "row_mean", 1, "e", 'r', 0, 0x1u, 0x0u, 0, 0, 0, isk__row_mean_forward, isk__row_mean_backward, 2, "r", "e" },
+    { "row_max", 1, "e", 'r', 0, 0x1u, 0x1u, 0, 2, 1, isk__row_max_forward, isk__row_max_backward, 2, "r", "re" },
+    { "row_logsumexp", 1, "e", 'r', 0, 0x1u, 0x1u, 0, 2, 1, isk__row_logsumexp_forward, isk__row_logsumexp_backward, 2,
+      "r", "re" },
+    { "row_dot", 2, "ee", 'r', 0, 0x3u, 0x3u, 0, 0, 1, isk__row_dot_forward, isk__row_dot_backward, 2, "r", "e" },
+    { "squared_error_rows", 2, "ee", 'r', 0, 0x3u, 0x3u, 0, 0, 1, isk__squared_error_rows_forward,
       isk__squared_error_rows_backward, 2, "r", "e" },
-    { "softmax", 1, "e", 'e', 0, 0x1u, 0x0u, 1, 2, 1,
-      isk__softmax_forward, isk__softmax_backward, ISK__AVX2(softmax_forward), isk__softmax_backward, 2, "re", "re" },
-    { "log_softmax", 1, "e", 'e', 0, 0x1u, 0x1u, 0, 2, 1,
-      isk__log_softmax_forward, isk__log_softmax_backward, ISK__AVX2(log_softmax_forward),
-      ISK__AVX2(log_softmax_backward), 2, "re", "re" },
-    { "l2_normalise", 1, "e", 'e', 1, 0x1u, 0x1u, 1, 2, 2,
-      isk__l2_normalise_forward, isk__l2_normalise_backward, isk__l2_normalise_forward, isk__l2_normalise_backward, 2,
+    { "softmax", 1, "e", 'e', 0, 0x1u, 0x0u, 1, 2, 1, isk__softmax_forward, isk__softmax_backward, 2, "re", "re" },
+    { "log_softmax", 1, "e", 'e', 0, 0x1u, 0x1u, 0, 2, 1, isk__log_softmax_forward, isk__log_softmax_backward, 2, "re",
+      "re" },
+    { "l2_normalise", 1, "e", 'e', 1, 0x1u, 0x1u, 1, 2, 2, isk__l2_normalise_forward, isk__l2_normalise_backward, 2,
       "re", "re" },
-    { "layer_norm", 3, "ecc", 'e', 1, 0x7u, 0x3u, 0, 4, 5,
-      isk__layer_norm_forward, isk__layer_norm_backward, isk__layer_norm_forward, isk__layer_norm_backward, 2, "re",
+    { "layer_norm", 3, "ecc", 'e', 1, 0x7u, 0x3u, 0, 4, 5, isk__layer_norm_forward, isk__layer_norm_backward, 2, "re",
       "rce" },
-    { "normal_log_density", 3, "eee", 'r', 0, 0x7u, 0x7u, 0, 0, 2,
-      isk__normal_log_density_forward, isk__normal_log_density_backward, isk__normal_log_density_forward,
+    { "normal_log_density", 3, "eee", 'r', 0, 0x7u, 0x7u, 0, 0, 2, isk__normal_log_density_forward,
       isk__normal_log_density_backward, 2, "r", "e" },
-    { "normal_kl", 4, "eeee", 'r', 0, 0xfu, 0xfu, 0, 0, 3,
-      isk__normal_kl_forward, isk__normal_kl_backward, isk__normal_kl_forward, isk__normal_kl_backward, 2, "r", "e" },
-    { "col_sum", 2, "ew", 'c', 0, 0x1u, 0x2u, 0, 0, 1,
-      isk__col_sum_forward, isk__col_sum_backward, isk__col_sum_forward, isk__col_sum_backward, 3, "c", "e" },
-    { "col_mean", 2, "ew", 'c', 0, 0x1u, 0x2u, 0, 0, 1,
-      isk__col_mean_forward, isk__col_mean_backward, isk__col_mean_forward, isk__col_mean_backward, 3, "sc", "sce" },
-    { "col_var", 2, "ew", 'c', 0, 0x1u, 0x3u, 0, 0, 3,
-      isk__col_var_forward, isk__col_var_backward, isk__col_var_forward, isk__col_var_backward, 3, "scc", "sce" },
-    { "col_max", 2, "ew", 'c', 0, 0x1u, 0x3u, 0, 0, 3,
-      isk__col_max_forward, isk__col_max_backward, isk__col_max_forward, isk__col_max_backward, 3, "sc", "scce" },
-    { "col_logsumexp", 2, "ew", 'c', 0, 0x1u, 0x3u, 0, 0, 3,
-      isk__col_logsumexp_forward, isk__col_logsumexp_backward, isk__col_logsumexp_forward, isk__col_logsumexp_backward,
-      3, "scc", "scce" },
-    { "standardise", 2, "ew", 'e', 1, 0x1u, 0x3u, 0, 0, 8,
-      isk__standardise_forward, isk__standardise_backward, isk__standardise_forward, isk__standardise_backward, 3,
+    { "normal_kl", 4, "eeee", 'r', 0, 0xfu, 0xfu, 0, 0, 3, isk__normal_kl_forward, isk__normal_kl_backward, 2, "r", "e"
+      },
+    { "col_sum", 2, "ew", 'c', 0, 0x1u, 0x2u, 0, 0, 1, isk__col_sum_forward, isk__col_sum_backward, 3, "c", "e" },
+    { "col_mean", 2, "ew", 'c', 0, 0x1u, 0x2u, 0, 0, 1, isk__col_mean_forward, isk__col_mean_backward, 3, "sc", "sce" },
+    { "col_var", 2, "ew", 'c', 0, 0x1u, 0x3u, 0, 0, 3, isk__col_var_forward, isk__col_var_backward, 3, "scc", "sce" },
+    { "col_max", 2, "ew", 'c', 0, 0x1u, 0x3u, 0, 0, 3, isk__col_max_forward, isk__col_max_backward, 3, "sc", "csce" },
+    { "col_logsumexp", 2, "ew", 'c', 0, 0x1u, 0x3u, 0, 0, 5, isk__col_logsumexp_forward, isk__col_logsumexp_backward, 3,
+      "csc", "csce" },
+    { "standardise", 2, "ew", 'e', 1, 0x1u, 0x3u, 0, 0, 8, isk__standardise_forward, isk__standardise_backward, 3,
       "scce", "scce" },
-    { "batch_norm", 4, "eccw", 'e', 1, 0x7u, 0xbu, 0, 0, 8,
-      isk__batch_norm_forward, isk__batch_norm_backward, isk__batch_norm_forward, isk__batch_norm_backward, 3, "scce",
-      "scce" },
-    { "standardise_by", 3, "ecc", 'e', 1, 0x7u, 0x7u, 0, 0, 4,
-      isk__standardise_by_forward, isk__standardise_by_backward, isk__standardise_by_forward,
+    { "batch_norm", 4, "eccw", 'e', 1, 0x7u, 0xbu, 0, 0, 8, isk__batch_norm_forward, isk__batch_norm_backward, 3,
+      "scce", "scce" },
+    { "standardise_by", 3, "ecc", 'e', 1, 0x7u, 0x7u, 0, 0, 4, isk__standardise_by_forward,
       isk__standardise_by_backward, 3, "e", "ce" },
-    { "batch_norm_by", 5, "ecccc", 'e', 1, 0x1fu, 0xfu, 0, 0, 5,
-      isk__batch_norm_by_forward, isk__batch_norm_by_backward, isk__batch_norm_by_forward, isk__batch_norm_by_backward,
-      3, "e", "ce" },
-    { "sum_all", 2, "ew", 's', 0, 0x1u, 0x2u, 0, 1, 0,
-      isk__sum_all_forward, isk__sum_all_backward, isk__sum_all_forward, isk__sum_all_backward, 4, "rs", "e" },
-    { "mean_all", 2, "ew", 's', 0, 0x1u, 0x2u, 0, 1, 0,
-      isk__mean_all_forward, isk__mean_all_backward, isk__mean_all_forward, isk__mean_all_backward, 4, "rs", "se" },
-    { "max_all", 2, "ew", 's', 0, 0x1u, 0x3u, 0, 2, 2,
-      isk__max_all_forward, isk__max_all_backward, isk__max_all_forward, isk__max_all_backward, 4, "rs", "rsrse" },
-    { "logsumexp_all", 2, "ew", 's', 0, 0x1u, 0x3u, 0, 2, 2,
-      isk__logsumexp_all_forward, isk__logsumexp_all_backward, isk__logsumexp_all_forward, isk__logsumexp_all_backward,
-      4, "rsrs", "rsrse" },
-    { "mse", 3, "eew", 's', 0, 0x3u, 0x7u, 0, 1, 1,
-      isk__mse_forward, isk__mse_backward, isk__mse_forward, isk__mse_backward, 4, "rs", "se" },
-    { "gaussian_nll", 4, "eeew", 's', 0, 0x7u, 0xfu, 0, 1, 2,
-      isk__gaussian_nll_forward, isk__gaussian_nll_backward, isk__gaussian_nll_forward, isk__gaussian_nll_backward, 4,
+    { "batch_norm_by", 5, "ecccc", 'e', 1, 0x1fu, 0xfu, 0, 0, 5, isk__batch_norm_by_forward,
+      isk__batch_norm_by_backward, 3, "e", "ce" },
+    { "sum_all", 2, "ew", 's', 0, 0x1u, 0x2u, 0, 1, 0, isk__sum_all_forward, isk__sum_all_backward, 4, "rs", "e" },
+    { "mean_all", 2, "ew", 's', 0, 0x1u, 0x2u, 0, 1, 0, isk__mean_all_forward, isk__mean_all_backward, 4, "rs", "se" },
+    { "max_all", 2, "ew", 's', 0, 0x1u, 0x3u, 0, 2, 2, isk__max_all_forward, isk__max_all_backward, 4, "rs", "rsrse" },
+    { "logsumexp_all", 2, "ew", 's', 0, 0x1u, 0x3u, 0, 2, 3, isk__logsumexp_all_forward, isk__logsumexp_all_backward, 4,
+      "rsrs", "rsrse" },
+    { "mse", 3, "eew", 's', 0, 0x3u, 0x7u, 0, 1, 1, isk__mse_forward, isk__mse_backward, 4, "rs", "se" },
+    { "gaussian_nll", 4, "eeew", 's', 0, 0x7u, 0xfu, 0, 1, 2, isk__gaussian_nll_forward, isk__gaussian_nll_backward, 4,
       "rs", "se" },
-    { "club", 4, "eeew", 's', 0, 0x7u, 0xfu, 0, 1, 7,
-      isk__club_forward, isk__club_backward, isk__club_forward, isk__club_backward, 4, "sccrs", "scce" },
-    { "club_paired", 5, "eeeew", 's', 0, 0xfu, 0x1fu, 0, 1, 1,
-      isk__club_paired_forward, isk__club_paired_backward, isk__club_paired_forward, isk__club_paired_backward, 4, "rs",
-      "se" },
-    { "cross_entropy", 3, "eew", 's', 0, 0x3u, 0x7u, 0, 3, 2,
-      isk__cross_entropy_forward, isk__cross_entropy_backward, ISK__AVX2(cross_entropy_forward),
-      ISK__AVX2(cross_entropy_backward), 4, "rs", "rsre" },
-    { "binary_cross_entropy", 3, "eew", 's', 0, 0x3u, 0x7u, 0, 1, 1,
-      isk__binary_cross_entropy_forward, isk__binary_cross_entropy_backward, isk__binary_cross_entropy_forward,
+    { "club", 4, "eeew", 's', 0, 0x7u, 0xfu, 0, 1, 8, isk__club_forward, isk__club_backward, 4, "sccrs", "scce" },
+    { "club_paired", 5, "eeeew", 's', 0, 0xfu, 0x1fu, 0, 1, 2, isk__club_paired_forward, isk__club_paired_backward, 4,
+      "rs", "se" },
+    { "cross_entropy", 3, "eew", 's', 0, 0x3u, 0x7u, 0, 3, 2, isk__cross_entropy_forward, isk__cross_entropy_backward,
+      4, "rs", "rsre" },
+    { "binary_cross_entropy", 3, "eew", 's', 0, 0x3u, 0x7u, 0, 1, 2, isk__binary_cross_entropy_forward,
       isk__binary_cross_entropy_backward, 4, "rs", "se" },
 };
 
@@ -6556,6 +6582,17 @@ static const char *const isk__kernels_columns[] = {
     "    *dev_at(call.out, model, 0, j) = 0 < work[0] ? largest : 0.0f;\n"
     "}\n"
     "ISK_KERNEL isk_col_max_backward_0(const isk_call call) {\n"
+    "    ISK_EACH_COLUMN;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float largest = ISK_LOWEST;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n"
+    "        largest = dev_maximum(largest, 0 < w ? x : ISK_LOWEST);\n"
+    "    }\n"
+    "    work[16 + j] = largest;\n"
+    "}\n"
+    "ISK_KERNEL isk_col_max_backward_1(const isk_call call) {\n"
     "    ISK_ONCE;\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    float sum = 0;\n"
@@ -6565,42 +6602,41 @@ static const char *const isk__kernels_columns[] = {
     "    }\n"
     "    work[0] = sum;\n"
     "}\n"
-    "ISK_KERNEL isk_col_max_backward_1(const isk_call call) {\n"
-    "    ISK_EACH_COLUMN;\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float g = *dev_at(call.grad, model, 0, j);\n"
-    "    float largest = ISK_LOWEST;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        const float w = dev_weight(call.in[1], model, i);\n"
-    "        largest = dev_maximum(largest, 0 < w ? x : ISK_LOWEST);\n"
-    "    }\n"
-    "    work[16 + j] = largest;\n"
-    "    work[16 + call.cols + j] = 0 < work[0] ? g : 0.0f;\n"
-    "}\n"
     "ISK_KERNEL isk_col_max_backward_2(const isk_call call) {\n"
     "    ISK_EACH_COLUMN;\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float g = *dev_at(call.grad, model, 0, j);\n"
     "    float sum = 0;\n"
     "    for (int i = 0; i < call.rows; i++) {\n"
     "        const float x = *dev_at(call.in[0], model, i, j);\n"
     "        const float w = dev_weight(call.in[1], model, i);\n"
     "        sum += (0 < w ? x : ISK_LOWEST) == work[16 + j] ? 1.0f : 0.0f;\n"
     "    }\n"
-    "    work[16 + 2 * call.cols + j] = work[16 + call.cols + j] / sum;\n"
+    "    work[16 + call.cols + j] = (0 < work[0] ? g : 0.0f) / sum;\n"
     "}\n"
     "ISK_KERNEL isk_col_max_backward_3(const isk_call call) {\n"
     "    ISK_EACH_ELEMENT;\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    const float w = dev_weight(call.in[1], model, i);\n"
-    "    const float t1 = (0 < w ? x : ISK_LOWEST) == work[16 + j] ? work[16 + 2 * call.cols + j] : 0.0f;\n"
+    "    const float t1 = (0 < w ? x : ISK_LOWEST) == work[16 + j] ? work[16 + call.cols + j] : 0.0f;\n"
     "    const float t2 = 0 < w ? t1 : 0.0f;\n"
     "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t2);\n"
     "}\n"
     "\n"
     "/* col_logsumexp */\n"
     "ISK_KERNEL isk_col_logsumexp_forward_0(const isk_call call) {\n"
+    "    ISK_EACH_COLUMN;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float largest = ISK_LOWEST;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n"
+    "        largest = dev_maximum(largest, 0 < w ? x : ISK_LOWEST);\n"
+    "    }\n"
+    "    work[16 + j] = largest;\n"
+    "}\n"
+    "ISK_KERNEL isk_col_logsumexp_forward_1(const isk_call call) {\n"
     "    ISK_ONCE;\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    float sum = 0;\n"
@@ -6609,18 +6645,7 @@ static const char *const isk__kernels_columns[] = {
     "        sum += w;\n"
     "    }\n"
     "    work[0] = sum;\n"
-    "}\n"
-    "ISK_KERNEL isk_col_logsumexp_forward_1(const isk_call call) {\n"
-    "    ISK_EACH_COLUMN;\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    float largest = ISK_LOWEST;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        const float w = dev_weight(call.in[1], model, i);\n"
-    "        largest = dev_maximum(largest, 0 < w ? x : ISK_LOWEST);\n"
-    "    }\n",
-    "    work[16 + j] = largest;\n"
-    "}\n"
+    "}\n",
     "ISK_KERNEL isk_col_logsumexp_forward_2(const isk_call call) {\n"
     "    ISK_EACH_COLUMN;\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
@@ -6633,6 +6658,17 @@ static const char *const isk__kernels_columns[] = {
     "    *dev_at(call.out, model, 0, j) = 0 < work[0] ? work[16 + j] + logf(sum) : 0.0f;\n"
     "}\n"
     "ISK_KERNEL isk_col_logsumexp_backward_0(const isk_call call) {\n"
+    "    ISK_EACH_COLUMN;\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float largest = ISK_LOWEST;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n"
+    "        largest = dev_maximum(largest, 0 < w ? x : ISK_LOWEST);\n"
+    "    }\n"
+    "    work[16 + j] = largest;\n"
+    "}\n"
+    "ISK_KERNEL isk_col_logsumexp_backward_1(const isk_call call) {\n"
     "    ISK_ONCE;\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    float sum = 0;\n"
@@ -6642,36 +6678,24 @@ static const char *const isk__kernels_columns[] = {
     "    }\n"
     "    work[0] = sum;\n"
     "}\n"
-    "ISK_KERNEL isk_col_logsumexp_backward_1(const isk_call call) {\n"
-    "    ISK_EACH_COLUMN;\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float g = *dev_at(call.grad, model, 0, j);\n"
-    "    float largest = ISK_LOWEST;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        const float w = dev_weight(call.in[1], model, i);\n"
-    "        largest = dev_maximum(largest, 0 < w ? x : ISK_LOWEST);\n"
-    "    }\n"
-    "    work[16 + j] = largest;\n"
-    "    work[16 + call.cols + j] = 0 < work[0] ? g : 0.0f;\n"
-    "}\n"
     "ISK_KERNEL isk_col_logsumexp_backward_2(const isk_call call) {\n"
     "    ISK_EACH_COLUMN;\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float g = *dev_at(call.grad, model, 0, j);\n"
     "    float sum = 0;\n"
     "    for (int i = 0; i < call.rows; i++) {\n"
     "        const float x = *dev_at(call.in[0], model, i, j);\n"
     "        const float w = dev_weight(call.in[1], model, i);\n"
     "        sum += expf(0 < w ? x - work[16 + j] : ISK_LOWEST);\n"
     "    }\n"
-    "    work[16 + 2 * call.cols + j] = work[16 + call.cols + j] / sum;\n"
+    "    work[16 + call.cols + j] = (0 < work[0] ? g : 0.0f) / sum;\n"
     "}\n"
     "ISK_KERNEL isk_col_logsumexp_backward_3(const isk_call call) {\n"
     "    ISK_EACH_ELEMENT;\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    const float w = dev_weight(call.in[1], model, i);\n"
-    "    const float t1 = work[16 + 2 * call.cols + j] * expf(0 < w ? x - work[16 + j] : ISK_LOWEST);\n"
+    "    const float t1 = work[16 + call.cols + j] * expf(0 < w ? x - work[16 + j] : ISK_LOWEST);\n"
     "    const float t2 = 0 < w ? t1 : 0.0f;\n"
     "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t2);\n"
     "}\n"
@@ -6722,11 +6746,11 @@ static const char *const isk__kernels_columns[] = {
     "    const float w = dev_weight(call.in[1], model, i);\n"
     "    const float mean = work[16 + j];\n"
     "    const float scale = work[16 + call.cols + j];\n"
-    "    const float present = 0 < w ? 1.0f : 0.0f;\n",
+    "    const float present = 0 < w ? 1.0f : 0.0f;\n"
     "    *dev_at(call.out, model, i, j) = present * (scale * (x - mean));\n"
     "}\n"
     "ISK_KERNEL isk_standardise_backward_0(const isk_call call) {\n"
-    "    ISK_ONCE;\n"
+    "    ISK_ONCE;\n",
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    float sum = 0;\n"
     "    for (int i = 0; i < call.rows; i++) {\n"
@@ -6740,17 +6764,12 @@ static const char *const isk__kernels_columns[] = {
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float weight = work[0];\n"
     "    float sum = 0;\n"
-    "    float sum2 = 0;\n"
     "    for (int i = 0; i < call.rows; i++) {\n"
     "        const float x = *dev_at(call.in[0], model, i, j);\n"
     "        const float w = dev_weight(call.in[1], model, i);\n"
-    "        const float g = *dev_at(call.grad, model, i, j);\n"
-    "        const float present = 0 < w ? 1.0f : 0.0f;\n"
     "        sum += w * x;\n"
-    "        sum2 += present * g;\n"
     "    }\n"
     "    work[16 + j] = sum / weight;\n"
-    "    work[16 + call.cols + j] = sum2;\n"
     "}\n"
     "ISK_KERNEL isk_standardise_backward_2(const isk_call call) {\n"
     "    ISK_EACH_COLUMN;\n"
@@ -6760,6 +6779,7 @@ static const char *const isk__kernels_columns[] = {
     "    const float mean = work[16 + j];\n"
     "    float sum = 0;\n"
     "    float sum2 = 0;\n"
+    "    float sum3 = 0;\n"
     "    for (int i = 0; i < call.rows; i++) {\n"
     "        const float x = *dev_at(call.in[0], model, i, j);\n"
     "        const float w = dev_weight(call.in[1], model, i);\n"
@@ -6768,12 +6788,13 @@ static const char *const isk__kernels_columns[] = {
     "        const float present = 0 < w ? 1.0f : 0.0f;\n"
     "        sum += w * (t1 * t1);\n"
     "        sum2 += present * (t1 * g);\n"
+    "        sum3 += present * g;\n"
     "    }\n"
     "    const float variance = sum / weight;\n"
     "    const float scale = dev_rsqrt(variance + eps);\n"
-    "    work[16 + 2 * call.cols + j] = scale;\n"
-    "    work[16 + 3 * call.cols + j] = scale * scale * scale * sum2 / weight;\n"
-    "    work[16 + 4 * call.cols + j] = scale * work[16 + call.cols + j] / weight;\n"
+    "    work[16 + call.cols + j] = scale;\n"
+    "    work[16 + 2 * call.cols + j] = scale * scale * scale * sum2 / weight;\n"
+    "    work[16 + 3 * call.cols + j] = scale * sum3 / weight;\n"
     "}\n"
     "ISK_KERNEL isk_standardise_backward_3(const isk_call call) {\n"
     "    ISK_EACH_ELEMENT;\n"
@@ -6781,11 +6802,11 @@ static const char *const isk__kernels_columns[] = {
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    const float w = dev_weight(call.in[1], model, i);\n"
     "    const float mean = work[16 + j];\n"
-    "    const float scale = work[16 + 2 * call.cols + j];\n"
+    "    const float scale = work[16 + call.cols + j];\n"
     "    const float g = *dev_at(call.grad, model, i, j);\n"
     "    const float present = 0 < w ? 1.0f : 0.0f;\n"
-    "    const float t1 = present * (scale * g) - w * (work[16 + 3 * call.cols + j] * (x - mean));\n"
-    "    const float t2 = t1 - w * work[16 + 4 * call.cols + j];\n"
+    "    const float t1 = present * (scale * g) - w * (work[16 + 2 * call.cols + j] * (x - mean));\n"
+    "    const float t2 = t1 - w * work[16 + 3 * call.cols + j];\n"
     "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t2);\n"
     "}\n"
     "\n"
@@ -6827,14 +6848,14 @@ static const char *const isk__kernels_columns[] = {
     "        sum += w * (t1 * t1);\n"
     "    }\n"
     "    const float variance = sum / weight;\n"
-    "    const float scale = dev_rsqrt(variance + eps);\n",
+    "    const float scale = dev_rsqrt(variance + eps);\n"
     "    work[16 + call.cols + j] = gamma * scale;\n"
     "}\n"
     "ISK_KERNEL isk_batch_norm_forward_3(const isk_call call) {\n"
     "    ISK_EACH_ELEMENT;\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    const float beta = *dev_at(call.in[2], model, 0, j);\n"
+    "    const float beta = *dev_at(call.in[2], model, 0, j);\n",
     "    const float w = dev_weight(call.in[3], model, i);\n"
     "    const float mean = work[16 + j];\n"
     "    const float present = 0 < w ? 1.0f : 0.0f;\n"
@@ -6855,17 +6876,12 @@ static const char *const isk__kernels_columns[] = {
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float weight = work[0];\n"
     "    float sum = 0;\n"
-    "    float sum2 = 0;\n"
     "    for (int i = 0; i < call.rows; i++) {\n"
     "        const float x = *dev_at(call.in[0], model, i, j);\n"
     "        const float w = dev_weight(call.in[3], model, i);\n"
-    "        const float g = *dev_at(call.grad, model, i, j);\n"
-    "        const float present = 0 < w ? 1.0f : 0.0f;\n"
     "        sum += w * x;\n"
-    "        sum2 += present * g;\n"
     "    }\n"
     "    work[16 + j] = sum / weight;\n"
-    "    work[16 + call.cols + j] = sum2;\n"
     "}\n"
     "ISK_KERNEL isk_batch_norm_backward_2(const isk_call call) {\n"
     "    ISK_EACH_COLUMN;\n"
@@ -6876,6 +6892,7 @@ static const char *const isk__kernels_columns[] = {
     "    const float mean = work[16 + j];\n"
     "    float sum = 0;\n"
     "    float sum2 = 0;\n"
+    "    float sum3 = 0;\n"
     "    for (int i = 0; i < call.rows; i++) {\n"
     "        const float x = *dev_at(call.in[0], model, i, j);\n"
     "        const float w = dev_weight(call.in[3], model, i);\n"
@@ -6883,18 +6900,18 @@ static const char *const isk__kernels_columns[] = {
     "        const float t1 = x - mean;\n"
     "        const float present = 0 < w ? 1.0f : 0.0f;\n"
     "        sum += w * (t1 * t1);\n"
-    "        sum2 += present * (t1 * g);\n"
+    "        sum2 += present * g;\n"
+    "        sum3 += present * (t1 * g);\n"
     "    }\n"
     "    const float variance = sum / weight;\n"
     "    const float scale = dev_rsqrt(variance + eps);\n"
     "    const float t2 = gamma * scale;\n"
-    "    work[16 + 2 * call.cols + j] = t2;\n"
-    "    work[16 + 3 * call.cols + j] = t2 * scale * scale * sum2 / weight;\n"
-    "    work[16 + 4 * call.cols + j] = t2 * work[16 + call.cols + j] / weight;\n"
-    "    const float t3 = scale * sum2;\n"
+    "    work[16 + call.cols + j] = t2;\n"
+    "    work[16 + 2 * call.cols + j] = t2 * scale * scale * sum3 / weight;\n"
+    "    work[16 + 3 * call.cols + j] = t2 * sum2 / weight;\n"
+    "    const float t3 = scale * sum3;\n"
     "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, 0, j), call.accumulate & 2u, t3);\n"
-    "    if (call.grad_in[2].data) dev_put(dev_at(call.grad_in[2], model, 0, j), call.accumulate & 4u, work[16\n"
-    "        + call.cols + j]);\n"
+    "    if (call.grad_in[2].data) dev_put(dev_at(call.grad_in[2], model, 0, j), call.accumulate & 4u, sum2);\n"
     "}\n"
     "ISK_KERNEL isk_batch_norm_backward_3(const isk_call call) {\n"
     "    ISK_EACH_ELEMENT;\n"
@@ -6904,8 +6921,8 @@ static const char *const isk__kernels_columns[] = {
     "    const float mean = work[16 + j];\n"
     "    const float g = *dev_at(call.grad, model, i, j);\n"
     "    const float present = 0 < w ? 1.0f : 0.0f;\n"
-    "    const float t1 = w * (work[16 + 3 * call.cols + j] * (x - mean));\n"
-    "    const float t2 = present * (work[16 + 2 * call.cols + j] * g) - t1 - w * work[16 + 4 * call.cols + j];\n"
+    "    const float t1 = w * (work[16 + 2 * call.cols + j] * (x - mean));\n"
+    "    const float t2 = present * (work[16 + call.cols + j] * g) - t1 - w * work[16 + 3 * call.cols + j];\n"
     "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t2);\n"
     "}\n"
     "\n"
@@ -6921,7 +6938,7 @@ static const char *const isk__kernels_columns[] = {
     "}\n"
     "ISK_KERNEL isk_standardise_by_backward_0(const isk_call call) {\n"
     "    ISK_EACH_COLUMN;\n"
-    "    const float eps = call.attributes[0];\n",
+    "    const float eps = call.attributes[0];\n"
     "    const float mean = *dev_at(call.in[1], model, 0, j);\n"
     "    const float variance = *dev_at(call.in[2], model, 0, j);\n"
     "    float sum = 0;\n"
@@ -6933,7 +6950,7 @@ static const char *const isk__kernels_columns[] = {
     "        sum2 += g;\n"
     "    }\n"
     "    const float scale = dev_rsqrt(variance + eps);\n"
-    "    const float t1 = -(scale * sum2);\n"
+    "    const float t1 = -(scale * sum2);\n",
     "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, 0, j), call.accumulate & 2u, t1);\n"
     "    const float t2 = -0.5f * scale * scale * scale * sum;\n"
     "    if (call.grad_in[2].data) dev_put(dev_at(call.grad_in[2], model, 0, j), call.accumulate & 4u, t2);\n"
@@ -7108,16 +7125,10 @@ static const char *const isk__kernels_losses[] = {
     "ISK_KERNEL isk_max_all_backward_1(const isk_call call) {\n"
     "    ISK_ONCE;\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float g = *dev_at(call.grad, model, 0, 0);\n"
-    "    float sum = 0;\n"
-    "    float largest = ISK_LOWEST;\n",
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float w = dev_weight(call.in[1], model, i);\n"
-    "        sum += w;\n"
-    "        largest = dev_maximum(largest, work[16 + i]);\n"
-    "    }\n"
+    "    float largest = ISK_LOWEST;\n"
+    "    for (int i = 0; i < call.rows; i++)\n"
+    "        largest = dev_maximum(largest, work[16 + i]);\n",
     "    work[0] = largest;\n"
-    "    work[1] = 0 < sum ? g : 0.0f;\n"
     "}\n"
     "ISK_KERNEL isk_max_all_backward_2(const isk_call call) {\n"
     "    ISK_EACH_ROW;\n"
@@ -7133,17 +7144,22 @@ static const char *const isk__kernels_losses[] = {
     "ISK_KERNEL isk_max_all_backward_3(const isk_call call) {\n"
     "    ISK_ONCE;\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float g = *dev_at(call.grad, model, 0, 0);\n"
     "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++)\n"
-    "        sum += work[16 + call.rows + i];\n"
-    "    work[2] = work[1] / sum;\n"
+    "    float sum2 = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n"
+    "        sum += w;\n"
+    "        sum2 += work[16 + call.rows + i];\n"
+    "    }\n"
+    "    work[1] = (0 < sum ? g : 0.0f) / sum2;\n"
     "}\n"
     "ISK_KERNEL isk_max_all_backward_4(const isk_call call) {\n"
     "    ISK_EACH_ELEMENT;\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    const float w = dev_weight(call.in[1], model, i);\n"
-    "    const float t1 = 0 < w ? ((0 < w ? x : ISK_LOWEST) == work[0] ? work[2] : 0.0f) : 0.0f;\n"
+    "    const float t1 = 0 < w ? ((0 < w ? x : ISK_LOWEST) == work[0] ? work[1] : 0.0f) : 0.0f;\n"
     "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
     "}\n"
     "\n"
@@ -7162,15 +7178,10 @@ static const char *const isk__kernels_losses[] = {
     "ISK_KERNEL isk_logsumexp_all_forward_1(const isk_call call) {\n"
     "    ISK_ONCE;\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    float sum = 0;\n"
     "    float largest = ISK_LOWEST;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float w = dev_weight(call.in[1], model, i);\n"
-    "        sum += w;\n"
+    "    for (int i = 0; i < call.rows; i++)\n"
     "        largest = dev_maximum(largest, work[16 + i]);\n"
-    "    }\n"
-    "    work[0] = sum;\n"
-    "    work[1] = largest;\n"
+    "    work[0] = largest;\n"
     "}\n"
     "ISK_KERNEL isk_logsumexp_all_forward_2(const isk_call call) {\n"
     "    ISK_EACH_ROW;\n"
@@ -7179,7 +7190,7 @@ static const char *const isk__kernels_losses[] = {
     "    float sum = 0;\n"
     "    for (int j = 0; j < call.cols; j++) {\n"
     "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        sum += expf(0 < w ? x - work[1] : ISK_LOWEST);\n"
+    "        sum += expf(0 < w ? x - work[0] : ISK_LOWEST);\n"
     "    }\n"
     "    work[16 + call.rows + i] = sum;\n"
     "}\n"
@@ -7187,9 +7198,13 @@ static const char *const isk__kernels_losses[] = {
     "    ISK_ONCE;\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++)\n"
-    "        sum += work[16 + call.rows + i];\n"
-    "    *dev_at(call.out, model, 0, 0) = 0 < work[0] ? work[1] + logf(sum) : 0.0f;\n"
+    "    float sum2 = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n"
+    "        sum += w;\n"
+    "        sum2 += work[16 + call.rows + i];\n"
+    "    }\n"
+    "    *dev_at(call.out, model, 0, 0) = 0 < sum ? work[0] + logf(sum2) : 0.0f;\n"
     "}\n"
     "ISK_KERNEL isk_logsumexp_all_backward_0(const isk_call call) {\n"
     "    ISK_EACH_ROW;\n"
@@ -7205,22 +7220,16 @@ static const char *const isk__kernels_losses[] = {
     "ISK_KERNEL isk_logsumexp_all_backward_1(const isk_call call) {\n"
     "    ISK_ONCE;\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float g = *dev_at(call.grad, model, 0, 0);\n"
-    "    float sum = 0;\n"
     "    float largest = ISK_LOWEST;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float w = dev_weight(call.in[1], model, i);\n"
-    "        sum += w;\n"
+    "    for (int i = 0; i < call.rows; i++)\n"
     "        largest = dev_maximum(largest, work[16 + i]);\n"
-    "    }\n"
     "    work[0] = largest;\n"
-    "    work[1] = 0 < sum ? g : 0.0f;\n"
     "}\n"
     "ISK_KERNEL isk_logsumexp_all_backward_2(const isk_call call) {\n"
     "    ISK_EACH_ROW;\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float w = dev_weight(call.in[1], model, i);\n"
-    "    float sum = 0;\n",
+    "    float sum = 0;\n"
     "    for (int j = 0; j < call.cols; j++) {\n"
     "        const float x = *dev_at(call.in[0], model, i, j);\n"
     "        sum += expf(0 < w ? x - work[0] : ISK_LOWEST);\n"
@@ -7228,19 +7237,24 @@ static const char *const isk__kernels_losses[] = {
     "    work[16 + call.rows + i] = sum;\n"
     "}\n"
     "ISK_KERNEL isk_logsumexp_all_backward_3(const isk_call call) {\n"
-    "    ISK_ONCE;\n"
+    "    ISK_ONCE;\n",
     "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float g = *dev_at(call.grad, model, 0, 0);\n"
     "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++)\n"
-    "        sum += work[16 + call.rows + i];\n"
-    "    work[2] = work[1] / sum;\n"
+    "    float sum2 = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n"
+    "        sum += w;\n"
+    "        sum2 += work[16 + call.rows + i];\n"
+    "    }\n"
+    "    work[1] = (0 < sum ? g : 0.0f) / sum2;\n"
     "}\n"
     "ISK_KERNEL isk_logsumexp_all_backward_4(const isk_call call) {\n"
     "    ISK_EACH_ELEMENT;\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    const float w = dev_weight(call.in[1], model, i);\n"
-    "    const float t1 = 0 < w ? work[2] * expf(0 < w ? x - work[0] : ISK_LOWEST) : 0.0f;\n"
+    "    const float t1 = 0 < w ? work[1] * expf(0 < w ? x - work[0] : ISK_LOWEST) : 0.0f;\n"
     "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
     "}\n"
     "\n"
@@ -7329,10 +7343,10 @@ static const char *const isk__kernels_losses[] = {
     "}\n"
     "ISK_KERNEL isk_gaussian_nll_backward_0(const isk_call call) {\n"
     "    ISK_ONCE;\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n",
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float g = *dev_at(call.grad, model, 0, 0);\n"
     "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
+    "    for (int i = 0; i < call.rows; i++) {\n",
     "        const float w = dev_weight(call.in[3], model, i);\n"
     "        sum += w;\n"
     "    }\n"
@@ -7435,11 +7449,11 @@ static const char *const isk__kernels_losses[] = {
     "        const float w = dev_weight(call.in[3], model, i);\n"
     "        sum += w;\n"
     "    }\n"
-    "    const float weight = dev_maximum(sum, 1e-12f);\n",
+    "    const float weight = dev_maximum(sum, 1e-12f);\n"
     "    const float t1 = g / weight;\n"
     "    work[0] = weight;\n"
     "    work[1] = t1;\n"
-    "    work[2] = -0.5f * t1;\n"
+    "    work[2] = -0.5f * t1;\n",
     "    work[3] = 2 * (0.5f * t1 / weight);\n"
     "    work[4] = t1 / weight;\n"
     "}\n"
@@ -7448,17 +7462,12 @@ static const char *const isk__kernels_losses[] = {
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float weight = work[0];\n"
     "    float sum = 0;\n"
-    "    float sum2 = 0;\n"
     "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float logvar = *dev_at(call.in[1], model, i, j);\n"
     "        const float z = *dev_at(call.in[2], model, i, j);\n"
     "        const float w = dev_weight(call.in[3], model, i);\n"
-    "        const float precision = expf(dev_minimum(-logvar, 50));\n"
     "        sum += w * z;\n"
-    "        sum2 += w * precision;\n"
     "    }\n"
     "    work[16 + j] = sum / weight;\n"
-    "    work[16 + call.cols + j] = work[3] * sum2;\n"
     "}\n"
     "ISK_KERNEL isk_club_backward_2(const isk_call call) {\n"
     "    ISK_EACH_COLUMN;\n"
@@ -7467,6 +7476,7 @@ static const char *const isk__kernels_losses[] = {
     "    const float mean = work[16 + j];\n"
     "    float sum = 0;\n"
     "    float sum2 = 0;\n"
+    "    float sum3 = 0;\n"
     "    for (int i = 0; i < call.rows; i++) {\n"
     "        const float mu = *dev_at(call.in[0], model, i, j);\n"
     "        const float logvar = *dev_at(call.in[1], model, i, j);\n"
@@ -7475,10 +7485,12 @@ static const char *const isk__kernels_losses[] = {
     "        const float t1 = z - mean;\n"
     "        const float precision = expf(dev_minimum(-logvar, 50));\n"
     "        sum += w * (t1 * t1);\n"
-    "        sum2 += w * (precision * (mean - mu));\n"
+    "        sum2 += w * precision;\n"
+    "        sum3 += w * (precision * (mean - mu));\n"
     "    }\n"
-    "    work[16 + 2 * call.cols + j] = sum / weight;\n"
-    "    work[16 + 3 * call.cols + j] = work[4] * sum2;\n"
+    "    work[16 + call.cols + j] = sum / weight;\n"
+    "    work[16 + 2 * call.cols + j] = work[3] * sum2;\n"
+    "    work[16 + 3 * call.cols + j] = work[4] * sum3;\n"
     "}\n"
     "ISK_KERNEL isk_club_backward_3(const isk_call call) {\n"
     "    ISK_EACH_ELEMENT;\n"
@@ -7488,7 +7500,7 @@ static const char *const isk__kernels_losses[] = {
     "    const float z = *dev_at(call.in[2], model, i, j);\n"
     "    const float w = dev_weight(call.in[3], model, i);\n"
     "    const float mean = work[16 + j];\n"
-    "    const float variance = work[16 + 2 * call.cols + j];\n"
+    "    const float variance = work[16 + call.cols + j];\n"
     "    const float t1 = -logvar;\n"
     "    const float precision = expf(dev_minimum(t1, 50));\n"
     "    const float t2 = z - mean;\n"
@@ -7498,7 +7510,7 @@ static const char *const isk__kernels_losses[] = {
     "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t5);\n"
     "    const float t6 = 50 < t1 ? 0.0f : work[2] * w * (precision * (variance + t3 * t3 - t4 * t4));\n"
     "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, t6);\n"
-    "    const float t7 = work[16 + call.cols + j] * t2 - work[1] * (precision * t4);\n"
+    "    const float t7 = work[16 + 2 * call.cols + j] * t2 - work[1] * (precision * t4);\n"
     "    const float t8 = w * (t7 + work[16 + 3 * call.cols + j]);\n"
     "    if (call.grad_in[2].data) dev_put(dev_at(call.grad_in[2], model, i, j), call.accumulate & 4u, t8);\n"
     "}\n"
@@ -7533,13 +7545,13 @@ static const char *const isk__kernels_losses[] = {
     "    }\n"
     "    const float weight = dev_maximum(sum2, 1e-12f);\n"
     "    *dev_at(call.out, model, 0, 0) = 0.5f * (sum / weight);\n"
-    "}\n",
+    "}\n"
     "ISK_KERNEL isk_club_paired_backward_0(const isk_call call) {\n"
     "    ISK_ONCE;\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float g = *dev_at(call.grad, model, 0, 0);\n"
     "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
+    "    for (int i = 0; i < call.rows; i++) {\n",
     "        const float w = dev_weight(call.in[4], model, i);\n"
     "        sum += w;\n"
     "    }\n"
@@ -7636,13 +7648,13 @@ static const char *const isk__kernels_losses[] = {
     "    }\n"
     "    const float weight = dev_maximum(sum, 1e-12f);\n"
     "    work[0] = g / weight;\n"
-    "}\n",
+    "}\n"
     "ISK_KERNEL isk_cross_entropy_backward_2(const isk_call call) {\n"
     "    ISK_EACH_ROW;\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float w = dev_weight(call.in[2], model, i);\n"
     "    float largest = ISK_LOWEST;\n"
-    "    float sum = 0;\n"
+    "    float sum = 0;\n",
     "    for (int j = 0; j < call.cols; j++) {\n"
     "        const float logits = *dev_at(call.in[0], model, i, j);\n"
     "        const float target = *dev_at(call.in[1], model, i, j);\n"
@@ -11910,11 +11922,8 @@ static void isk__execute_node(const isk_graph *graph, const isk__instruction *in
         const isk__node *extent = isk__extent(graph, node);
         loop->rows = extent->rows;
         loop->cols = extent->cols;
-        if (frame->level > 0 && info->forward_avx2) {
-            (instruction->action == ISK__FORWARD ? info->forward_avx2 : info->backward_avx2)(loop);
-        } else {
-            (instruction->action == ISK__FORWARD ? info->forward : info->backward)(loop);
-        }
+        loop->level = frame->level;
+        (instruction->action == ISK__FORWARD ? info->forward : info->backward)(loop);
         return;
     }
     loop->rows = node->rows;

@@ -2,9 +2,9 @@
 
        bench [WORD ...]        rows whose name holds one of the words; all without one.  `make bench` builds and runs it
 
-   One thread on both sides.  A machine's clock drifts and its neighbours come and go, so the sides take turns: a moment of
-   peak loop, of ours, of PyTorch's (peer_torch.py, in a process of its own), several times round, and the best of each
-   counts.  "of peak" is the share of the fastest multiply-adds seen in this run, of whichever width the CPU has.
+   One thread and processor time on both sides.  A machine's clock drifts and its neighbours come and go, so the sides take
+   turns: a moment of peak loop, of ours, of PyTorch's (peer_torch.py, in a process of its own), several times round, and the
+   best of each counts.  "of peak" is the share of the fastest multiply-adds seen in this run, of the widest the CPU has.
    Without PyTorch the columns of its times stay empty. */
 
 #define INDISEEK_IMPLEMENTATION

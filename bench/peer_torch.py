@@ -6,7 +6,7 @@
              "SECONDS SECONDS" with torch.optim.Adam as it comes and with foreach=True; "none" for an unknown row
 
 Run alone it times every row by itself:   peer_torch.py --all
-One thread, eager mode, gradients set to None rather than to zero (the faster way), inputs made once.
+One thread, processor time as in bench.c, eager mode, gradients set to None rather than to zero (the faster way), inputs made once.
 """
 import os
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"       # before torch opens its BLAS
@@ -133,17 +133,17 @@ def measure(name):
             torch.manual_seed(0)
             step = make(foreach, *map(int, sizes))
             step(), step()
-            start = time.perf_counter()
+            start = time.process_time()
             step()
-            steps[name].append([step, max(1, int(CHUNK / (time.perf_counter() - start))), float("inf")])
+            steps[name].append([step, max(1, int(CHUNK / (time.process_time() - start))), float("inf")])
     for entry in steps[name]:
         step, count, _ = entry
-        end = time.perf_counter() + SLICE
-        while time.perf_counter() < end:
-            start = time.perf_counter()
+        end = time.process_time() + SLICE
+        while time.process_time() < end:
+            start = time.process_time()
             for _ in range(count):
                 step()
-            entry[2] = min(entry[2], (time.perf_counter() - start) / count)
+            entry[2] = min(entry[2], (time.process_time() - start) / count)
     return " ".join("%.9g" % best for _, _, best in steps[name])
 
 

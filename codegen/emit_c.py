@@ -6,7 +6,8 @@ loop over the columns for each sum or maximum of the row, one for each sum over 
 - A sum over the columns of a row first writes its terms to a row of workspace, then adds them up in isk__sum(), whose order
   depends on the number of columns only. So the loops vectorise although float addition may not be reordered.
 - where() is a call, so that both branches are computed first: a load under a condition keeps gcc from using vectors.
-- What costs much and is used by several loops of a row is computed once, into a row of workspace.
+- exp, tanh and the like are applied to whole rows by functions of their own (isk__exp_row and so on), which choose the
+  instruction set: they alone are worth variants for it, and the compiler meets each polynomial once.
 - Each gradient has a loop of its own, skipped where its pointer is NULL. Two inputs may thus share one gradient buffer, as
   they do in mul(x, x): gradients are stored in the order of the inputs.
 """
@@ -14,7 +15,7 @@ loop over the columns for each sum or maximum of the row, one for each sum over 
 import re
 
 from expr import TRANSCENDENTAL, is_constant, topological
-from plan import COSTLY, has_row_reduction, is_col_reduction, is_costly, is_row_reduction, positions
+from plan import has_row_reduction, is_col_reduction, is_costly, is_row_reduction, positions
 from text import Language, Names, Scope
 
 C = Language("isk_scalar", {
@@ -23,6 +24,7 @@ C = Language("isk_scalar", {
     "sign": "isk__sign({})", "absolute": "isk__absolute({})", "relu": "isk__relu({})",
     "where": "isk__where({}, {}, {})", "maximum": "isk__maximum({}, {})", "minimum": "isk__minimum({}, {})"}, "(isk_scalar)%s", "ISK__LOWEST", 118)
 
+ROW_FUNCTION = {"exp": "exp", "log": "ln", "tanh": "tanh", "sigmoid": "sigmoid", "softplus": "softplus", "erf": "erf"}
 TAKEN = ("l", "i", "j", "rows", "cols", "y", "g", "double", "int", "float", "const")
 EACH_ROW = "for (int i = 0; i < rows; i++)"
 EACH_COL = "for (int j = 0; j < cols; j++)"
@@ -50,7 +52,7 @@ class Loops:
     def __init__(self, op, direction):
         self.op, self.direction = op, direction
         self.roots = roots_of(op, direction)
-        self.position = positions([r.node for r in self.roots])
+        self.position = positions(self.roots)
         self.names = Names(TAKEN + tuple(n for n, _ in op.inputs + op.attributes) + tuple(r.name for r in self.roots))
         self.top = Scope(C, self.names, "    ")
         self.arrays, self.columns_kept = [], []        # workspace: (name, "rows" or "cols")
@@ -94,7 +96,7 @@ class Loops:
             for argument in node.args: self._need(argument, None)
         elif node.kind == "c":
             here = ("col", stage, level)
-            if place != here and is_costly(node, COSTLY):
+            if place != here and is_costly(node):
                 self._put(self.columns, (stage, level), node)
                 place = here
             for argument in node.args: self._need(argument, place)
@@ -139,8 +141,8 @@ class Loops:
         return name
 
     def _loop(self, scope, head, body, nodes):
-        """A loop over columns; marked as free of dependences between iterations unless it calls libm."""
-        libm = any(n.op in ("sqrt", "rsqrt") and n.kind in "ec" and scope.find(n) is None for n in topological(nodes))
+        """A loop over columns; marked as free of dependences between iterations unless it calls a function that does not vectorise."""
+        libm = any(n.op in ("sqrt", "rsqrt") + TRANSCENDENTAL and n.kind in "ec" and scope.find(n) is None for n in topological(nodes))
         if head == EACH_COL and not libm: scope.line("ISK__VECTOR")
         scope.block(head, body)
 
@@ -291,38 +293,55 @@ class Loops:
         """All loops over the columns of one row."""
         sums = sorted(self.row_sums.get(stage, []), key=lambda n: n.order)
         adds = [n for n in col_sums if n.kind == "c"]
-        shared = self._shared([(n, n.args[0]) for n in sums] + [(None, r.node) for r in e_roots] + [(None, n.args[0]) for n in adds])
         while sums:                                    # sums that need no other sum of the row share one loop
             group = [n for n in sums if not any(other in topological(n.args) for other in sums)]
             sums = [n for n in sums if n not in group]
-            self._row_sums(group, row, shared)
+            self._row_sums(group, row)
         for root in e_roots:
-            self._ready(root.node, row, shared)
-            if root.node in shared: self._buffer([root.node], row, shared)
+            if not self._in_place(root): self._ready(root.node, row)
             self._guarded([root], row, lambda scope, root=root: self._element_output(root, scope))
         groups = {}
         for node in adds:                              # sums over rows that serve the same gradients share one loop
             groups.setdefault(tuple(r.name for r in self._serves(node)), []).append(node)
         for group in groups.values():
-            for node in group:
-                self._ready(node.args[0], row, shared)
-                if node.args[0] in shared: self._buffer(node.args, row, shared)
+            for node in group: self._ready(node.args[0], row)
             self._guarded(self._serves(group[0]), row, lambda scope, group=group: self._column_sums(group, scope))
 
-    def _ready(self, node, row, shared):
-        """What a loop for the node finds outside of it: r values, and costly parts that other loops use too."""
+    def _ready(self, node, row):
+        """What a loop for the e node finds outside of it: r values, and rows of exp, tanh, ..."""
         self._hoist(node, row, "rs")
-        for part in shared:
-            if part is not node and row.find(part) is None and id(part) in self._reachable(node, row):
-                self._buffer([part], row, shared)
+        for part in topological([node]):
+            if part.kind == "e" and part.op in TRANSCENDENTAL and row.find(part) is None and id(part) in self._reachable(node, row):
+                self._hoist(part, row, "rs")
+                terms = self._array("terms", "cols")
+                self._apply(part, row, terms)
+                row.call(part, terms + "[j]")
 
-    def _row_sums(self, group, row, shared):
-        for node in group: self._ready(node.args[0], row, shared)
-        arguments = [n.args[0] for n in group if n.args[0].op != "leaf"]
-        terms = self._buffer(arguments, row, shared) if arguments else {}
+    def _apply(self, node, scope, target):
+        """exp, tanh, ... of a row, into the row `target`."""
+        argument = node.args[0]
+        at_hand = scope.find(argument)
+        if at_hand is not None:
+            source = at_hand[:-3]
+        else:
+            source = target
+            body = scope.inner()
+            body.prepare([argument])
+            body.line("%s[j] = %s;" % (target, body.text(argument)))
+            self._loop(scope, EACH_COL, body, [argument])
+        scope.line("isk__%s_row(l, %s, %s);" % (ROW_FUNCTION[node.op], target, source))
+
+    def _in_place(self, root):
+        """Is the output one function of a row, so that it is computed where it is stored?"""
+        return root.index is None and root.node.op in TRANSCENDENTAL
+
+    def _row_sums(self, group, row):
+        for node in group: self._ready(node.args[0], row)
+        arguments = [n.args[0] for n in group if row.find(n.args[0]) is None]
+        terms = self._buffer(arguments, row) if arguments else {}
         for node in group:
-            argument = node.args[0]
-            self._fold(row, node, argument.value if argument.op == "leaf" else terms[id(argument)])
+            at_hand = row.find(node.args[0])
+            self._fold(row, node, terms[id(node.args[0])] if at_hand is None else at_hand[:-3])
 
     def _reachable(self, node, scope):
         """ids of the e nodes that a loop for `node` would compute."""
@@ -334,40 +353,16 @@ class Loops:
                 if scope.find(n) is None and not is_row_reduction(n): todo.extend(n.args)
         return found
 
-    def _shared(self, tasks):
-        """Costly e nodes that several loops would compute: the largest ones. A task is (its sum if it is one, its root)."""
-        chosen = []
-        for node in reversed(topological([root for _, root in tasks])):
-            if node.kind != "e" or node.op in ("leaf", "constant") or not is_costly(node): continue
-            uses = sum(1 for total, root in tasks if (total is not None and root is node) or self._meets(root, node, chosen))
-            uses += sum(1 for other in chosen if self._meets(other, node, [c for c in chosen if c is not other]))
-            if uses > 1: chosen.append(node)
-        return sorted(chosen, key=lambda n: n.order)
-
-    def _meets(self, root, node, barriers):
-        """Is `node` computed for `root`, when `barriers` need not be?"""
-        todo, seen = [root], set()
-        while todo:
-            n = todo.pop()
-            if n is node: return True
-            if id(n) in seen or n.kind != "e" or n in barriers: continue
-            seen.add(id(n))
-            todo.extend(n.args)
-        return False
-
-    def _buffer(self, nodes, row, shared):
-        """Compute e nodes into rows of workspace, those not there yet: {id(node): name}."""
-        names = {id(n): row.find(n)[:-3] for n in nodes if row.find(n) is not None}
-        fresh = [n for k, n in enumerate(nodes) if id(n) not in names and n not in nodes[:k]]
-        if fresh:
-            body = row.inner()
-            body.prepare(fresh)
-            for node in fresh:
+    def _buffer(self, nodes, row):
+        """Compute e nodes into rows of workspace: {id(node): name}."""
+        names = {}
+        body = row.inner()
+        body.prepare(nodes)
+        for node in nodes:
+            if id(node) not in names:
                 names[id(node)] = self._array("terms", "cols")
                 body.line("%s[j] = %s;" % (names[id(node)], body.text(node)))
-            self._loop(row, EACH_COL, body, fresh)
-            for node in fresh:
-                if node in shared: row.call(node, names[id(node)] + "[j]")
+        self._loop(row, EACH_COL, body, nodes)
         return names
 
     def _element_output(self, root, scope):
@@ -376,6 +371,9 @@ class Loops:
             scope.line("isk__put_all(isk__row_of(%s, %s, i), add_%s, %s, cols);" % (root.pointer, root.stride, root.name, array))
             return
         scope.line("isk_scalar *ISK__RESTRICT %s = isk__row_of(%s, %s, i);" % (root.name, root.pointer, root.stride))
+        if self._in_place(root):
+            self._apply(root.node, scope, root.name)
+            return
         body = scope.inner()
         body.prepare([root.node])
         body.line(self._store(root, body, root.name + "[j]"))
@@ -429,29 +427,11 @@ class Loops:
         return len([a for a in self.arrays if a[1] == extent])
 
 
-def has_wide_variant(op, direction):
-    """Loops that compute no transcendental function wait for memory, also where the op is marked as wide."""
-    return op.wide and any(n.op in TRANSCENDENTAL and n.kind == "e" for n in topological([r.node for r in roots_of(op, direction)]))
-
-
 def functions(op):
     """(text of the op's loops, rows of workspace, columns of workspace)"""
     lines, work = [], [0, 0]
     for direction in ("forward", "backward"):
         loops = Loops(op, direction)
-        name = "%s_%s" % (op.name, direction)
-        if has_wide_variant(op, direction):
-            lines += ["ISK__LOOPS static ISK__INLINE void isk__%s_body(const isk__loop *l) {" % name] + loops.lines + ["}"]
-            lines += ["ISK__VARIANTS(%s)" % name, ""]
-        else:
-            lines += ["ISK__LOOPS static void isk__%s(const isk__loop *l) {" % name] + loops.lines + ["}", ""]
+        lines += ["ISK__LOOPS static void isk__%s_%s(const isk__loop *l) {" % (op.name, direction)] + loops.lines + ["}", ""]
         work = [max(work[0], loops.work("rows")), max(work[1], loops.work("cols"))]
     return lines, work[0], work[1]
-
-
-def entries(op):
-    """Names of the op's loops: portable forward and backward, then for AVX2."""
-    plain = ["isk__%s_%s" % (op.name, d) for d in ("forward", "backward")]
-    wide = ["ISK__AVX2(%s_%s)" % (op.name, d) if has_wide_variant(op, d) else "isk__%s_%s" % (op.name, d)
-            for d in ("forward", "backward")]
-    return plain + wide

@@ -91,7 +91,7 @@ class Kernels:
     def __init__(self, op, direction):
         self.op, self.direction = op, direction
         self.roots = roots_of(op, direction)
-        self.position = positions([r.node for r in self.roots])
+        self.position = positions(self.roots)
         self.seen, self.order = set(), []
         self.wanted = {}               # step: nodes that it stores into the workspace
         self.reductions = {}           # step: reductions that it computes

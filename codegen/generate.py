@@ -99,14 +99,12 @@ def bits(flags):
 
 
 def table_row(op, work_rows, work_cols, forward_grids, backward_grids, module):
-    import emit_c
     differentiable = bits(name in dict(op.gradients) for name, _ in op.inputs)
     kinds = "".join(kind for _, kind in op.inputs)
-    head = '    { "%s", %d, "%s", \'%s\', %d, %s, %s, %d, %d, %d,' % (
+    row = '{ "%s", %d, "%s", \'%s\', %d, %s, %s, %d, %d, %d, isk__%s_forward, isk__%s_backward, %d, "%s", "%s" },' % (
         op.name, len(op.inputs), kinds, op.out_kind, len(op.attributes), differentiable, bits(op.reads_inputs),
-        op.reads_output, work_rows, work_cols)
-    tail = ", ".join(emit_c.entries(op)) + ', %d, "%s", "%s" },' % (module, forward_grids, backward_grids)
-    return [head] + wrapped(tail.split(" "), "      ", "      ")
+        op.reads_output, work_rows, work_cols, op.name, op.name, module, forward_grids, backward_grids)
+    return wrapped(row.split(" "), "    ", "      ")
 
 
 def ops_block(ops):

@@ -8,7 +8,6 @@ signature  inputs as name:kind, then attributes (constants of a recorded op) as 
            and are no parameter of the public function: the recorder takes them from the tensor. A row of weight 0 is absent.
 forward    the expression; its kind is the kind of the output. In scope: what expr.py offers.
 doc        one line: the formula, with any guard that keeps value and gradient finite.
-wide       compile its loops for AVX2 too. Worth the compile time where e^x and the like are computed for large matrices.
 
 Names to avoid: y (the output), g (its gradient), rows, cols.
 """
@@ -26,8 +25,8 @@ MODULES = []                         # one file of kernels/ each, in this order
 class Op:
     """One row of the table, with the gradient derived."""
 
-    def __init__(self, name, signature, forward, doc, wide):
-        self.name, self.doc, self.module, self.wide = name, doc, MODULES[-1], wide
+    def __init__(self, name, signature, forward, doc):
+        self.name, self.doc, self.module = name, doc, MODULES[-1]
         self.inputs, self.attributes = _parse(signature)
         leaves = [leaf(n, "r" if kind == "w" else kind) for n, kind in self.inputs]
         constants = [leaf(n, "s") for n, _ in self.attributes]
@@ -71,12 +70,12 @@ def _parse(signature):
     return inputs, attributes
 
 
-def op(name, signature, forward, doc, wide=False):
+def op(name, signature, forward, doc):
     if name in [o.name for o in OPS]:
         raise ExpressionError("op %s is declared twice" % name)
     with fresh_pool():
         try:
-            OPS.append(Op(name, signature, forward, doc, wide))
+            OPS.append(Op(name, signature, forward, doc))
         except (ExpressionError, TypeError, ValueError) as mistake:
             raise ExpressionError("op %s: %s" % (name, mistake)) from mistake
 
@@ -171,25 +170,25 @@ op("sample_normal", "mu:e logvar:e noise:e", lambda mu, logvar, noise: mu + exp(
 module("activations")
 op("relu", "x:e", lambda x: relu(x), "max(x, 0); gradient 0 at 0")
 op("leaky_relu", "x:e slope=0.125", lambda x, slope: x * where(less(x, 0), slope, 1), "x, or slope * x for x < 0")
-op("gelu", "x:e", lambda x: gelu(x), "x/2 (1 + erf(x / sqrt 2)), the exact GELU", wide=True)
-op("quick_gelu", "x:e", lambda x: quick_gelu(x), "x sigmoid(1.702 x)", wide=True)
-op("tanh", "x:e", lambda x: tanh(x), "tanh x", wide=True)
+op("gelu", "x:e", lambda x: gelu(x), "x/2 (1 + erf(x / sqrt 2)), the exact GELU")
+op("quick_gelu", "x:e", lambda x: quick_gelu(x), "x sigmoid(1.702 x)")
+op("tanh", "x:e", lambda x: tanh(x), "tanh x")
 op("sigmoid", "x:e", lambda x: sigmoid(x), "1 / (1 + e^-x)")
 op("softplus", "x:e", lambda x: softplus(x), "ln(1 + e^x)")
 op("bias_relu", "x:e b:c", lambda x, b: relu(x + b), "max(x_ij + b_j, 0)")
-op("bias_tanh", "x:e b:c", lambda x, b: tanh(x + b), "tanh(x_ij + b_j)", wide=True)
-op("bias_gelu", "x:e b:c", lambda x, b: gelu(x + b), "gelu(x_ij + b_j)", wide=True)
-op("bias_quick_gelu", "x:e b:c", lambda x, b: quick_gelu(x + b), "quick_gelu(x_ij + b_j)", wide=True)
+op("bias_tanh", "x:e b:c", lambda x, b: tanh(x + b), "tanh(x_ij + b_j)")
+op("bias_gelu", "x:e b:c", lambda x, b: gelu(x + b), "gelu(x_ij + b_j)")
+op("bias_quick_gelu", "x:e b:c", lambda x, b: quick_gelu(x + b), "quick_gelu(x_ij + b_j)")
 
 module("rows")
 op("row_sum", "x:e", lambda x: row_sum(x), "sum over the columns of a row")
 op("row_mean", "x:e", lambda x: row_mean(x), "mean over the columns of a row")
 op("row_max", "x:e", lambda x: row_max(x), "largest of a row; ties share the gradient evenly")
-op("row_logsumexp", "x:e", lambda x: stop(row_max(x)) + log(row_sum(exp_row_shift(x))), "ln sum_j e^x_ij, shifted by the maximum", wide=True)
+op("row_logsumexp", "x:e", lambda x: stop(row_max(x)) + log(row_sum(exp_row_shift(x))), "ln sum_j e^x_ij, shifted by the maximum")
 op("row_dot", "a:e b:e", lambda a, b: row_sum(a * b), "sum_j a_ij b_ij")
 op("squared_error_rows", "a:e b:e", lambda a, b: row_sum(square(a - b)), "sum_j (a_ij - b_ij)^2")
-op("softmax", "x:e", lambda x: exp_row_shift(x) / row_sum(exp_row_shift(x)), "e^x_ij / sum_j e^x_ij, shifted by the maximum", wide=True)
-op("log_softmax", "x:e", lambda x: x - stop(row_max(x)) - log(row_sum(exp_row_shift(x))), "x_ij - ln sum_j e^x_ij, shifted by the maximum", wide=True)
+op("softmax", "x:e", lambda x: exp_row_shift(x) / row_sum(exp_row_shift(x)), "e^x_ij / sum_j e^x_ij, shifted by the maximum")
+op("log_softmax", "x:e", lambda x: x - stop(row_max(x)) - log(row_sum(exp_row_shift(x))), "x_ij - ln sum_j e^x_ij, shifted by the maximum")
 op("l2_normalise", "x:e eps=1e-12", lambda x, eps: x / maximum(sqrt(row_sum(square(x))), eps),
    "x_i / max(|x_i|, eps); the gradient at a zero row is g / eps")
 op("layer_norm", "x:e gamma:c beta:c eps=1e-5",
@@ -248,7 +247,7 @@ op("club_paired", "mu:e logvar:e z:e z_permuted:e w:w",
 op("cross_entropy", "logits:e target:e w:w",
    lambda logits, target, w: mean_over_rows(row_sum(target * (
        log(row_sum(exp_row_shift(logits))) - (logits - stop(row_max(logits))))), w),
-   "weighted mean over the rows of -sum_j target_ij log_softmax(logits)_ij; target is one-hot or holds probabilities", wide=True)
+   "weighted mean over the rows of -sum_j target_ij log_softmax(logits)_ij; target is one-hot or holds probabilities")
 op("binary_cross_entropy", "logits:e target:e w:w",
    lambda logits, target, w: mean_over_rows(row_sum(softplus(logits) - target * logits), w),
    "weighted mean over the rows of sum_j -target ln p - (1 - target) ln(1 - p), p = sigmoid(logits)")

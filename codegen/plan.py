@@ -19,20 +19,34 @@ def is_row_reduction(node): return node.op in ("row_sum", "row_max")
 def is_col_reduction(node): return node.op in ("col_sum", "col_max")
 
 
-def positions(roots):
-    """{id(node): (stage, level)}; e and r nodes have level 0."""
+def _positions(order, stage_of_sum):
     result = {}
-    for node in topological(roots):
+    for node in order:
         before = [result[id(a)] for a in node.args]
         stage = max((p[0] for p in before), default=0)
         if is_col_reduction(node):
-            stage, level = stage + 1, 0
+            stage, level = stage_of_sum(node, stage + 1), 0
         elif node.kind in "er":
             level = 0
         else:
             level = max((p[1] for p in before if p[0] == stage), default=0) + is_row_reduction(node)
         result[id(node)] = (stage, level)
     return result
+
+
+def positions(roots):
+    """{id(node): (stage, level)}; e and r nodes have level 0. A sum over the rows is made in the last sweep that is early
+    enough for what needs it: sums that go through the same values then share a sweep."""
+    order = topological([r.node for r in roots])
+    earliest = _positions(order, lambda node, stage: stage)
+    latest = {id(node): max(p[0] for p in earliest.values()) for node in order}
+    for root in roots:
+        together = max(earliest[id(r.node)][0] for r in roots if r.kind == root.kind)
+        latest[id(root.node)] = min(latest[id(root.node)], together)
+    for node in reversed(order):
+        for argument in node.args:
+            latest[id(argument)] = min(latest[id(argument)], latest[id(node)] - is_col_reduction(node))
+    return _positions(order, lambda node, stage: latest[id(node)])
 
 
 def _below(node, crosses):
@@ -53,10 +67,9 @@ def has_row_reduction(node):
     return any(is_row_reduction(n) and n.kind == "r" for n in _below(node, lambda n: n.kind in "sc" or is_row_reduction(n)))
 
 
-def is_costly(node, ops=TRANSCENDENTAL):
-    """Does computing the node anew take one of `ops`, at its own kind?"""
-    return any(n.op in ops and n.kind == node.kind
-               for n in _below(node, lambda n: n.kind != node.kind or is_row_reduction(n) or is_col_reduction(n)))
+def is_costly(node):
+    """Does computing a c node anew for each row take more than additions and products?"""
+    return any(n.op in COSTLY and n.kind == "c" for n in _below(node, lambda n: n.kind != "c" or is_col_reduction(n)))
 
 
 def has_reduction(node):

@@ -52,6 +52,18 @@ class Names:
         return name
 
 
+def _break(text, limit):
+    """Where a wide line ends: before the last operator of those that bind least."""
+    best, depth = None, 0
+    for at, character in enumerate(text[:limit]):
+        depth += (character == "(") - (character == ")")
+        if at > 0 and text[at - 1] == " " and text[at + 1] == " " and character in "+-*/?:":
+            rank = (depth, character in "*/")
+            if best is None or rank <= best[0]: best = (rank, at - 1)
+    if best is None: raise ValueError("no place to break: " + text)
+    return best[1]
+
+
 class Scope:
     """The statements of one block, and by what text each node is at hand in it."""
 
@@ -67,7 +79,7 @@ class Scope:
         """One statement; a wide one goes on in a next line, before an operator."""
         indent = self.indent
         while len(indent) + len(text) > self.language.width:
-            at = max(text.rfind(" %s " % operator, 0, self.language.width - len(indent)) for operator in "+-*/?:")
+            at = _break(text, self.language.width - len(indent))
             self.lines.append(indent + text[:at])
             text, indent = text[at + 1:], self.indent + "    "
         self.lines.append(indent + text)

@@ -215,6 +215,17 @@ ISK_KERNEL isk_col_max_forward_1(const isk_call call) {
     *dev_at(call.out, model, 0, j) = 0 < work[0] ? largest : 0.0f;
 }
 ISK_KERNEL isk_col_max_backward_0(const isk_call call) {
+    ISK_EACH_COLUMN;
+    float *work = dev_at(call.work, model, 0, 0);
+    float largest = ISK_LOWEST;
+    for (int i = 0; i < call.rows; i++) {
+        const float x = *dev_at(call.in[0], model, i, j);
+        const float w = dev_weight(call.in[1], model, i);
+        largest = dev_maximum(largest, 0 < w ? x : ISK_LOWEST);
+    }
+    work[16 + j] = largest;
+}
+ISK_KERNEL isk_col_max_backward_1(const isk_call call) {
     ISK_ONCE;
     float *work = dev_at(call.work, model, 0, 0);
     float sum = 0;
@@ -224,52 +235,30 @@ ISK_KERNEL isk_col_max_backward_0(const isk_call call) {
     }
     work[0] = sum;
 }
-ISK_KERNEL isk_col_max_backward_1(const isk_call call) {
-    ISK_EACH_COLUMN;
-    float *work = dev_at(call.work, model, 0, 0);
-    const float g = *dev_at(call.grad, model, 0, j);
-    float largest = ISK_LOWEST;
-    for (int i = 0; i < call.rows; i++) {
-        const float x = *dev_at(call.in[0], model, i, j);
-        const float w = dev_weight(call.in[1], model, i);
-        largest = dev_maximum(largest, 0 < w ? x : ISK_LOWEST);
-    }
-    work[16 + j] = largest;
-    work[16 + call.cols + j] = 0 < work[0] ? g : 0.0f;
-}
 ISK_KERNEL isk_col_max_backward_2(const isk_call call) {
     ISK_EACH_COLUMN;
     float *work = dev_at(call.work, model, 0, 0);
+    const float g = *dev_at(call.grad, model, 0, j);
     float sum = 0;
     for (int i = 0; i < call.rows; i++) {
         const float x = *dev_at(call.in[0], model, i, j);
         const float w = dev_weight(call.in[1], model, i);
         sum += (0 < w ? x : ISK_LOWEST) == work[16 + j] ? 1.0f : 0.0f;
     }
-    work[16 + 2 * call.cols + j] = work[16 + call.cols + j] / sum;
+    work[16 + call.cols + j] = (0 < work[0] ? g : 0.0f) / sum;
 }
 ISK_KERNEL isk_col_max_backward_3(const isk_call call) {
     ISK_EACH_ELEMENT;
     float *work = dev_at(call.work, model, 0, 0);
     const float x = *dev_at(call.in[0], model, i, j);
     const float w = dev_weight(call.in[1], model, i);
-    const float t1 = (0 < w ? x : ISK_LOWEST) == work[16 + j] ? work[16 + 2 * call.cols + j] : 0.0f;
+    const float t1 = (0 < w ? x : ISK_LOWEST) == work[16 + j] ? work[16 + call.cols + j] : 0.0f;
     const float t2 = 0 < w ? t1 : 0.0f;
     if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t2);
 }
 
 /* col_logsumexp */
 ISK_KERNEL isk_col_logsumexp_forward_0(const isk_call call) {
-    ISK_ONCE;
-    float *work = dev_at(call.work, model, 0, 0);
-    float sum = 0;
-    for (int i = 0; i < call.rows; i++) {
-        const float w = dev_weight(call.in[1], model, i);
-        sum += w;
-    }
-    work[0] = sum;
-}
-ISK_KERNEL isk_col_logsumexp_forward_1(const isk_call call) {
     ISK_EACH_COLUMN;
     float *work = dev_at(call.work, model, 0, 0);
     float largest = ISK_LOWEST;
@@ -279,6 +268,16 @@ ISK_KERNEL isk_col_logsumexp_forward_1(const isk_call call) {
         largest = dev_maximum(largest, 0 < w ? x : ISK_LOWEST);
     }
     work[16 + j] = largest;
+}
+ISK_KERNEL isk_col_logsumexp_forward_1(const isk_call call) {
+    ISK_ONCE;
+    float *work = dev_at(call.work, model, 0, 0);
+    float sum = 0;
+    for (int i = 0; i < call.rows; i++) {
+        const float w = dev_weight(call.in[1], model, i);
+        sum += w;
+    }
+    work[0] = sum;
 }
 ISK_KERNEL isk_col_logsumexp_forward_2(const isk_call call) {
     ISK_EACH_COLUMN;
@@ -292,6 +291,17 @@ ISK_KERNEL isk_col_logsumexp_forward_2(const isk_call call) {
     *dev_at(call.out, model, 0, j) = 0 < work[0] ? work[16 + j] + logf(sum) : 0.0f;
 }
 ISK_KERNEL isk_col_logsumexp_backward_0(const isk_call call) {
+    ISK_EACH_COLUMN;
+    float *work = dev_at(call.work, model, 0, 0);
+    float largest = ISK_LOWEST;
+    for (int i = 0; i < call.rows; i++) {
+        const float x = *dev_at(call.in[0], model, i, j);
+        const float w = dev_weight(call.in[1], model, i);
+        largest = dev_maximum(largest, 0 < w ? x : ISK_LOWEST);
+    }
+    work[16 + j] = largest;
+}
+ISK_KERNEL isk_col_logsumexp_backward_1(const isk_call call) {
     ISK_ONCE;
     float *work = dev_at(call.work, model, 0, 0);
     float sum = 0;
@@ -301,36 +311,24 @@ ISK_KERNEL isk_col_logsumexp_backward_0(const isk_call call) {
     }
     work[0] = sum;
 }
-ISK_KERNEL isk_col_logsumexp_backward_1(const isk_call call) {
-    ISK_EACH_COLUMN;
-    float *work = dev_at(call.work, model, 0, 0);
-    const float g = *dev_at(call.grad, model, 0, j);
-    float largest = ISK_LOWEST;
-    for (int i = 0; i < call.rows; i++) {
-        const float x = *dev_at(call.in[0], model, i, j);
-        const float w = dev_weight(call.in[1], model, i);
-        largest = dev_maximum(largest, 0 < w ? x : ISK_LOWEST);
-    }
-    work[16 + j] = largest;
-    work[16 + call.cols + j] = 0 < work[0] ? g : 0.0f;
-}
 ISK_KERNEL isk_col_logsumexp_backward_2(const isk_call call) {
     ISK_EACH_COLUMN;
     float *work = dev_at(call.work, model, 0, 0);
+    const float g = *dev_at(call.grad, model, 0, j);
     float sum = 0;
     for (int i = 0; i < call.rows; i++) {
         const float x = *dev_at(call.in[0], model, i, j);
         const float w = dev_weight(call.in[1], model, i);
         sum += expf(0 < w ? x - work[16 + j] : ISK_LOWEST);
     }
-    work[16 + 2 * call.cols + j] = work[16 + call.cols + j] / sum;
+    work[16 + call.cols + j] = (0 < work[0] ? g : 0.0f) / sum;
 }
 ISK_KERNEL isk_col_logsumexp_backward_3(const isk_call call) {
     ISK_EACH_ELEMENT;
     float *work = dev_at(call.work, model, 0, 0);
     const float x = *dev_at(call.in[0], model, i, j);
     const float w = dev_weight(call.in[1], model, i);
-    const float t1 = work[16 + 2 * call.cols + j] * expf(0 < w ? x - work[16 + j] : ISK_LOWEST);
+    const float t1 = work[16 + call.cols + j] * expf(0 < w ? x - work[16 + j] : ISK_LOWEST);
     const float t2 = 0 < w ? t1 : 0.0f;
     if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t2);
 }
@@ -399,17 +397,12 @@ ISK_KERNEL isk_standardise_backward_1(const isk_call call) {
     float *work = dev_at(call.work, model, 0, 0);
     const float weight = work[0];
     float sum = 0;
-    float sum2 = 0;
     for (int i = 0; i < call.rows; i++) {
         const float x = *dev_at(call.in[0], model, i, j);
         const float w = dev_weight(call.in[1], model, i);
-        const float g = *dev_at(call.grad, model, i, j);
-        const float present = 0 < w ? 1.0f : 0.0f;
         sum += w * x;
-        sum2 += present * g;
     }
     work[16 + j] = sum / weight;
-    work[16 + call.cols + j] = sum2;
 }
 ISK_KERNEL isk_standardise_backward_2(const isk_call call) {
     ISK_EACH_COLUMN;
@@ -419,6 +412,7 @@ ISK_KERNEL isk_standardise_backward_2(const isk_call call) {
     const float mean = work[16 + j];
     float sum = 0;
     float sum2 = 0;
+    float sum3 = 0;
     for (int i = 0; i < call.rows; i++) {
         const float x = *dev_at(call.in[0], model, i, j);
         const float w = dev_weight(call.in[1], model, i);
@@ -427,12 +421,13 @@ ISK_KERNEL isk_standardise_backward_2(const isk_call call) {
         const float present = 0 < w ? 1.0f : 0.0f;
         sum += w * (t1 * t1);
         sum2 += present * (t1 * g);
+        sum3 += present * g;
     }
     const float variance = sum / weight;
     const float scale = dev_rsqrt(variance + eps);
-    work[16 + 2 * call.cols + j] = scale;
-    work[16 + 3 * call.cols + j] = scale * scale * scale * sum2 / weight;
-    work[16 + 4 * call.cols + j] = scale * work[16 + call.cols + j] / weight;
+    work[16 + call.cols + j] = scale;
+    work[16 + 2 * call.cols + j] = scale * scale * scale * sum2 / weight;
+    work[16 + 3 * call.cols + j] = scale * sum3 / weight;
 }
 ISK_KERNEL isk_standardise_backward_3(const isk_call call) {
     ISK_EACH_ELEMENT;
@@ -440,11 +435,11 @@ ISK_KERNEL isk_standardise_backward_3(const isk_call call) {
     const float x = *dev_at(call.in[0], model, i, j);
     const float w = dev_weight(call.in[1], model, i);
     const float mean = work[16 + j];
-    const float scale = work[16 + 2 * call.cols + j];
+    const float scale = work[16 + call.cols + j];
     const float g = *dev_at(call.grad, model, i, j);
     const float present = 0 < w ? 1.0f : 0.0f;
-    const float t1 = present * (scale * g) - w * (work[16 + 3 * call.cols + j] * (x - mean));
-    const float t2 = t1 - w * work[16 + 4 * call.cols + j];
+    const float t1 = present * (scale * g) - w * (work[16 + 2 * call.cols + j] * (x - mean));
+    const float t2 = t1 - w * work[16 + 3 * call.cols + j];
     if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t2);
 }
 
@@ -514,17 +509,12 @@ ISK_KERNEL isk_batch_norm_backward_1(const isk_call call) {
     float *work = dev_at(call.work, model, 0, 0);
     const float weight = work[0];
     float sum = 0;
-    float sum2 = 0;
     for (int i = 0; i < call.rows; i++) {
         const float x = *dev_at(call.in[0], model, i, j);
         const float w = dev_weight(call.in[3], model, i);
-        const float g = *dev_at(call.grad, model, i, j);
-        const float present = 0 < w ? 1.0f : 0.0f;
         sum += w * x;
-        sum2 += present * g;
     }
     work[16 + j] = sum / weight;
-    work[16 + call.cols + j] = sum2;
 }
 ISK_KERNEL isk_batch_norm_backward_2(const isk_call call) {
     ISK_EACH_COLUMN;
@@ -535,6 +525,7 @@ ISK_KERNEL isk_batch_norm_backward_2(const isk_call call) {
     const float mean = work[16 + j];
     float sum = 0;
     float sum2 = 0;
+    float sum3 = 0;
     for (int i = 0; i < call.rows; i++) {
         const float x = *dev_at(call.in[0], model, i, j);
         const float w = dev_weight(call.in[3], model, i);
@@ -542,18 +533,18 @@ ISK_KERNEL isk_batch_norm_backward_2(const isk_call call) {
         const float t1 = x - mean;
         const float present = 0 < w ? 1.0f : 0.0f;
         sum += w * (t1 * t1);
-        sum2 += present * (t1 * g);
+        sum2 += present * g;
+        sum3 += present * (t1 * g);
     }
     const float variance = sum / weight;
     const float scale = dev_rsqrt(variance + eps);
     const float t2 = gamma * scale;
-    work[16 + 2 * call.cols + j] = t2;
-    work[16 + 3 * call.cols + j] = t2 * scale * scale * sum2 / weight;
-    work[16 + 4 * call.cols + j] = t2 * work[16 + call.cols + j] / weight;
-    const float t3 = scale * sum2;
+    work[16 + call.cols + j] = t2;
+    work[16 + 2 * call.cols + j] = t2 * scale * scale * sum3 / weight;
+    work[16 + 3 * call.cols + j] = t2 * sum2 / weight;
+    const float t3 = scale * sum3;
     if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, 0, j), call.accumulate & 2u, t3);
-    if (call.grad_in[2].data) dev_put(dev_at(call.grad_in[2], model, 0, j), call.accumulate & 4u, work[16
-        + call.cols + j]);
+    if (call.grad_in[2].data) dev_put(dev_at(call.grad_in[2], model, 0, j), call.accumulate & 4u, sum2);
 }
 ISK_KERNEL isk_batch_norm_backward_3(const isk_call call) {
     ISK_EACH_ELEMENT;
@@ -563,8 +554,8 @@ ISK_KERNEL isk_batch_norm_backward_3(const isk_call call) {
     const float mean = work[16 + j];
     const float g = *dev_at(call.grad, model, i, j);
     const float present = 0 < w ? 1.0f : 0.0f;
-    const float t1 = w * (work[16 + 3 * call.cols + j] * (x - mean));
-    const float t2 = present * (work[16 + 2 * call.cols + j] * g) - t1 - w * work[16 + 4 * call.cols + j];
+    const float t1 = w * (work[16 + 2 * call.cols + j] * (x - mean));
+    const float t2 = present * (work[16 + call.cols + j] * g) - t1 - w * work[16 + 3 * call.cols + j];
     if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t2);
 }
 

@@ -166,16 +166,10 @@ ISK_KERNEL isk_max_all_backward_0(const isk_call call) {
 ISK_KERNEL isk_max_all_backward_1(const isk_call call) {
     ISK_ONCE;
     float *work = dev_at(call.work, model, 0, 0);
-    const float g = *dev_at(call.grad, model, 0, 0);
-    float sum = 0;
     float largest = ISK_LOWEST;
-    for (int i = 0; i < call.rows; i++) {
-        const float w = dev_weight(call.in[1], model, i);
-        sum += w;
+    for (int i = 0; i < call.rows; i++)
         largest = dev_maximum(largest, work[16 + i]);
-    }
     work[0] = largest;
-    work[1] = 0 < sum ? g : 0.0f;
 }
 ISK_KERNEL isk_max_all_backward_2(const isk_call call) {
     ISK_EACH_ROW;
@@ -191,17 +185,22 @@ ISK_KERNEL isk_max_all_backward_2(const isk_call call) {
 ISK_KERNEL isk_max_all_backward_3(const isk_call call) {
     ISK_ONCE;
     float *work = dev_at(call.work, model, 0, 0);
+    const float g = *dev_at(call.grad, model, 0, 0);
     float sum = 0;
-    for (int i = 0; i < call.rows; i++)
-        sum += work[16 + call.rows + i];
-    work[2] = work[1] / sum;
+    float sum2 = 0;
+    for (int i = 0; i < call.rows; i++) {
+        const float w = dev_weight(call.in[1], model, i);
+        sum += w;
+        sum2 += work[16 + call.rows + i];
+    }
+    work[1] = (0 < sum ? g : 0.0f) / sum2;
 }
 ISK_KERNEL isk_max_all_backward_4(const isk_call call) {
     ISK_EACH_ELEMENT;
     float *work = dev_at(call.work, model, 0, 0);
     const float x = *dev_at(call.in[0], model, i, j);
     const float w = dev_weight(call.in[1], model, i);
-    const float t1 = 0 < w ? ((0 < w ? x : ISK_LOWEST) == work[0] ? work[2] : 0.0f) : 0.0f;
+    const float t1 = 0 < w ? ((0 < w ? x : ISK_LOWEST) == work[0] ? work[1] : 0.0f) : 0.0f;
     if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);
 }
 
@@ -220,15 +219,10 @@ ISK_KERNEL isk_logsumexp_all_forward_0(const isk_call call) {
 ISK_KERNEL isk_logsumexp_all_forward_1(const isk_call call) {
     ISK_ONCE;
     float *work = dev_at(call.work, model, 0, 0);
-    float sum = 0;
     float largest = ISK_LOWEST;
-    for (int i = 0; i < call.rows; i++) {
-        const float w = dev_weight(call.in[1], model, i);
-        sum += w;
+    for (int i = 0; i < call.rows; i++)
         largest = dev_maximum(largest, work[16 + i]);
-    }
-    work[0] = sum;
-    work[1] = largest;
+    work[0] = largest;
 }
 ISK_KERNEL isk_logsumexp_all_forward_2(const isk_call call) {
     ISK_EACH_ROW;
@@ -237,7 +231,7 @@ ISK_KERNEL isk_logsumexp_all_forward_2(const isk_call call) {
     float sum = 0;
     for (int j = 0; j < call.cols; j++) {
         const float x = *dev_at(call.in[0], model, i, j);
-        sum += expf(0 < w ? x - work[1] : ISK_LOWEST);
+        sum += expf(0 < w ? x - work[0] : ISK_LOWEST);
     }
     work[16 + call.rows + i] = sum;
 }
@@ -245,9 +239,13 @@ ISK_KERNEL isk_logsumexp_all_forward_3(const isk_call call) {
     ISK_ONCE;
     float *work = dev_at(call.work, model, 0, 0);
     float sum = 0;
-    for (int i = 0; i < call.rows; i++)
-        sum += work[16 + call.rows + i];
-    *dev_at(call.out, model, 0, 0) = 0 < work[0] ? work[1] + logf(sum) : 0.0f;
+    float sum2 = 0;
+    for (int i = 0; i < call.rows; i++) {
+        const float w = dev_weight(call.in[1], model, i);
+        sum += w;
+        sum2 += work[16 + call.rows + i];
+    }
+    *dev_at(call.out, model, 0, 0) = 0 < sum ? work[0] + logf(sum2) : 0.0f;
 }
 ISK_KERNEL isk_logsumexp_all_backward_0(const isk_call call) {
     ISK_EACH_ROW;
@@ -263,16 +261,10 @@ ISK_KERNEL isk_logsumexp_all_backward_0(const isk_call call) {
 ISK_KERNEL isk_logsumexp_all_backward_1(const isk_call call) {
     ISK_ONCE;
     float *work = dev_at(call.work, model, 0, 0);
-    const float g = *dev_at(call.grad, model, 0, 0);
-    float sum = 0;
     float largest = ISK_LOWEST;
-    for (int i = 0; i < call.rows; i++) {
-        const float w = dev_weight(call.in[1], model, i);
-        sum += w;
+    for (int i = 0; i < call.rows; i++)
         largest = dev_maximum(largest, work[16 + i]);
-    }
     work[0] = largest;
-    work[1] = 0 < sum ? g : 0.0f;
 }
 ISK_KERNEL isk_logsumexp_all_backward_2(const isk_call call) {
     ISK_EACH_ROW;
@@ -288,17 +280,22 @@ ISK_KERNEL isk_logsumexp_all_backward_2(const isk_call call) {
 ISK_KERNEL isk_logsumexp_all_backward_3(const isk_call call) {
     ISK_ONCE;
     float *work = dev_at(call.work, model, 0, 0);
+    const float g = *dev_at(call.grad, model, 0, 0);
     float sum = 0;
-    for (int i = 0; i < call.rows; i++)
-        sum += work[16 + call.rows + i];
-    work[2] = work[1] / sum;
+    float sum2 = 0;
+    for (int i = 0; i < call.rows; i++) {
+        const float w = dev_weight(call.in[1], model, i);
+        sum += w;
+        sum2 += work[16 + call.rows + i];
+    }
+    work[1] = (0 < sum ? g : 0.0f) / sum2;
 }
 ISK_KERNEL isk_logsumexp_all_backward_4(const isk_call call) {
     ISK_EACH_ELEMENT;
     float *work = dev_at(call.work, model, 0, 0);
     const float x = *dev_at(call.in[0], model, i, j);
     const float w = dev_weight(call.in[1], model, i);
-    const float t1 = 0 < w ? work[2] * expf(0 < w ? x - work[0] : ISK_LOWEST) : 0.0f;
+    const float t1 = 0 < w ? work[1] * expf(0 < w ? x - work[0] : ISK_LOWEST) : 0.0f;
     if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);
 }
 
@@ -506,17 +503,12 @@ ISK_KERNEL isk_club_backward_1(const isk_call call) {
     float *work = dev_at(call.work, model, 0, 0);
     const float weight = work[0];
     float sum = 0;
-    float sum2 = 0;
     for (int i = 0; i < call.rows; i++) {
-        const float logvar = *dev_at(call.in[1], model, i, j);
         const float z = *dev_at(call.in[2], model, i, j);
         const float w = dev_weight(call.in[3], model, i);
-        const float precision = expf(dev_minimum(-logvar, 50));
         sum += w * z;
-        sum2 += w * precision;
     }
     work[16 + j] = sum / weight;
-    work[16 + call.cols + j] = work[3] * sum2;
 }
 ISK_KERNEL isk_club_backward_2(const isk_call call) {
     ISK_EACH_COLUMN;
@@ -525,6 +517,7 @@ ISK_KERNEL isk_club_backward_2(const isk_call call) {
     const float mean = work[16 + j];
     float sum = 0;
     float sum2 = 0;
+    float sum3 = 0;
     for (int i = 0; i < call.rows; i++) {
         const float mu = *dev_at(call.in[0], model, i, j);
         const float logvar = *dev_at(call.in[1], model, i, j);
@@ -533,10 +526,12 @@ ISK_KERNEL isk_club_backward_2(const isk_call call) {
         const float t1 = z - mean;
         const float precision = expf(dev_minimum(-logvar, 50));
         sum += w * (t1 * t1);
-        sum2 += w * (precision * (mean - mu));
+        sum2 += w * precision;
+        sum3 += w * (precision * (mean - mu));
     }
-    work[16 + 2 * call.cols + j] = sum / weight;
-    work[16 + 3 * call.cols + j] = work[4] * sum2;
+    work[16 + call.cols + j] = sum / weight;
+    work[16 + 2 * call.cols + j] = work[3] * sum2;
+    work[16 + 3 * call.cols + j] = work[4] * sum3;
 }
 ISK_KERNEL isk_club_backward_3(const isk_call call) {
     ISK_EACH_ELEMENT;
@@ -546,7 +541,7 @@ ISK_KERNEL isk_club_backward_3(const isk_call call) {
     const float z = *dev_at(call.in[2], model, i, j);
     const float w = dev_weight(call.in[3], model, i);
     const float mean = work[16 + j];
-    const float variance = work[16 + 2 * call.cols + j];
+    const float variance = work[16 + call.cols + j];
     const float t1 = -logvar;
     const float precision = expf(dev_minimum(t1, 50));
     const float t2 = z - mean;
@@ -556,7 +551,7 @@ ISK_KERNEL isk_club_backward_3(const isk_call call) {
     if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t5);
     const float t6 = 50 < t1 ? 0.0f : work[2] * w * (precision * (variance + t3 * t3 - t4 * t4));
     if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, t6);
-    const float t7 = work[16 + call.cols + j] * t2 - work[1] * (precision * t4);
+    const float t7 = work[16 + 2 * call.cols + j] * t2 - work[1] * (precision * t4);
     const float t8 = w * (t7 + work[16 + 3 * call.cols + j]);
     if (call.grad_in[2].data) dev_put(dev_at(call.grad_in[2], model, i, j), call.accumulate & 4u, t8);
 }

@@ -77,8 +77,8 @@ with scratch() as root:
     header = read(root, "indiseek.h")
     check("it has a public function with its formula above", "/* (x_ij + b_j) e^(-slope x^2).  x [rows, cols], b [1, cols] -> [rows, cols] */\n"
           "INDISEEK_API isk_tensor isk_damped(isk_tensor x, isk_tensor b, double slope);" in header)
-    check("it has CPU loops, forward and backward", "isk__damped_forward_body(" in header and "isk__damped_backward_body(" in header
-          and "l->grad_in[1]" in header.split("isk__damped_backward_body(const isk__loop *l) {")[1].split("\n}")[0])
+    check("it has CPU loops, forward and backward", "isk__damped_forward(const isk__loop *l) {" in header
+          and "l->grad_in[1]" in header.split("isk__damped_backward(const isk__loop *l) {")[1].split("\n}")[0])
     check("it is in the table", '{ "damped", 2, "ec", \'e\', 1, 0x3u,' in header and "ISK__OP_DAMPED" in header)
     kernels = read(root, "kernels/losses.cu")
     check("it has CUDA kernels, in kernels/ and in the header", "isk_damped_forward_0(" in kernels and "isk_damped_backward_1(" in kernels

@@ -288,7 +288,7 @@ static void gradients_stop(void **state) {
 static isk_tensor relu_net(isk_graph *where, isk_tensor x, int fused, int forked) {
     int layer, width = 37;
     for (layer = 0; layer < 3; layer++) {
-        char name[8];
+        char name[16];
         isk_tensor weight, bias, before = x;
         snprintf(name, sizeof name, "w%d", layer);
         weight = parameter_in(where, name, isk_cols(x), width);

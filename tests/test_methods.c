@@ -842,7 +842,7 @@ static void plateau_cuts_the_rate(void **state) {
 
 /* What the presets are, written down a second time: METHODS 9, 10.6, 13.5, 16. */
 static const struct { const char *name, *text[3]; } table[] = {
-    { "lambda", { "10", "10", "0.1" } },          { "epochs", { "200", "2000", "30" } },
+    { "lambda", { "10", "10", "0.1" } },          { "epochs", { "200", "2000", "40" } },
     { "shared_epochs", { "100", "2000", "30" } }, { "batch", { "128", "128", "128" } },
     { "last_batch", { "keep", "keep", "drop" } }, { "rate", { "0.001", "0.0001", "0.001" } },
     { "shared_rate", { "0.001", "0.0001", "0.001" } }, { "critic_rate", { "0.001", "0.0001", "0.001" } },

@@ -81,7 +81,7 @@ static void test_table(void **state) {
         assert_int_equal((int)strlen(info->kinds), info->inputs);
         assert_true(info->attributes <= 4);
         assert_non_null(info->forward);
-        assert_non_null(info->backward_avx2);
+        assert_non_null(info->backward);
         for (i = 0; i < info->inputs; i++) assert_non_null(strchr("ercsw", info->kinds[i]));
         for (other = 0; other < k; other++) assert_string_not_equal(info->name, isk__op_table[other].name);
         example(info);
@@ -167,7 +167,7 @@ static void test_shared_gradient(void **state) {
                     set_all(&shared.grad_in[a], not_a_number());
                     shared.loop.grad_in[a] = shared.loop.grad_in[b] = shared.grad_in[a].data;
                     shared.loop.accumulate = 1u << b;
-                    (v == AVX2 ? info->backward_avx2 : info->backward)(&shared.loop);
+                    info->backward(&shared.loop);
                     for (i = 0; i < apart.grad_in[a].rows; i++) {
                         for (j = 0; j < apart.grad_in[a].cols; j++) {
                             const double want = (double)*at(&apart.grad_in[a], i, j) + (double)*at(&apart.grad_in[b], i, j);

@@ -147,6 +147,9 @@ static int set_option(const command *c, const char *who, const option *o, const 
     int code;
     switch (o->kind) {
         case OPTION_FLAG:
+            if (!is_choice("true|false", given)) {
+                return usage_error(c->name, "%s is \"%s\"; it must be true or false", who, given);
+            }
             *(int *)(void *)field = strcmp(given, "false") != 0;
             return 0;
         case OPTION_TEXT:
