@@ -30,6 +30,13 @@ static void stop(const char *what, const char *why) {
     exit(1);
 }
 
+/* Processor time of this process: what other programs on the machine do not change, and on one thread the time it takes. */
+static double seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
 static double least(double a, double b) { return a < b ? a : b; }
 
 /* ---- rows ------------------------------------------------------------------------------------------------------------ */
@@ -99,7 +106,7 @@ typedef struct watch {
 
 static void on_progress(void *user, const isk_progress *progress) {
     watch *w = (watch *)user;
-    double now = peak_seconds();
+    double now = seconds();
     if (!w->seen++) {
         w->first_time = now;
         w->first_fraction = progress->fraction;
@@ -233,21 +240,21 @@ static void run(side *s, int count) {
 
 /* Our turn. */
 static void measure(side *s) {
-    double end = peak_seconds() + slice_seconds, start;
+    double end = seconds() + slice_seconds, start;
     int count;
     if (s->row->kind == FIT) {
-        do { s->best = least(s->best, fit_seconds(s)); } while (peak_seconds() < end);
+        do { s->best = least(s->best, fit_seconds(s)); } while (seconds() < end);
         return;
     }
     run(s, 2);
-    start = peak_seconds();
+    start = seconds();
     run(s, 1);
-    count = 1 + (int)(chunk_seconds / (peak_seconds() - start + 1e-9));
+    count = 1 + (int)(chunk_seconds / (seconds() - start + 1e-9));
     do {
-        start = peak_seconds();
+        start = seconds();
         run(s, count);
-        s->best = least(s->best, (peak_seconds() - start) / count);
-    } while (peak_seconds() < end);
+        s->best = least(s->best, (seconds() - start) / count);
+    } while (seconds() < end);
 }
 
 static void close_side(side *s) {
@@ -298,12 +305,12 @@ static int open_peer(peer *p, const char *python) {
 }
 
 /* The peer's turn: best seconds as it comes, and with foreach; 0 where there is none. */
-static void ask_peer(peer *p, const char *name, double seconds[2]) {
+static void ask_peer(peer *p, const char *name, double times[2]) {
     char line[128];
     fprintf(p->to, "%s\n", name);
     fflush(p->to);
     if (!fgets(line, sizeof line, p->from)) { stop("peer_torch.py", "it ended early"); }
-    if (sscanf(line, "%lf %lf", &seconds[0], &seconds[1]) < 1) { seconds[0] = seconds[1] = 0; }
+    if (sscanf(line, "%lf %lf", &times[0], &times[1]) < 1) { times[0] = times[1] = 0; }
 }
 
 static void close_peer(peer *p) {

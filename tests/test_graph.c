@@ -17,6 +17,7 @@ static const double gradient_tolerance = 2e-2, equal_tolerance = 2e-6, step_tole
 #endif
 
 static isk_context *context;
+static int level;                               /* of the kernels, 0: portable */
 static isk_graph *graph;
 static isk__random random_state;
 
@@ -24,6 +25,7 @@ static int open_context(void **state) {
     isk_context_desc desc = { .threads = 2 };
     (void)state;
     context = isk_open(&desc);
+    if (context) { context->level = level; }
     return context ? 0 : -1;
 }
 
@@ -1116,5 +1118,9 @@ int main(void) {
         in_graph(nan_is_never_swallowed),
         cmocka_unit_test(gradient_check_is_of_one_model),
     };
-    return cmocka_run_group_tests_name("graph", tests, open_context, close_context);
+    int failed = 0;
+    for (level = isk__cpu_level(); level >= 0; level--) {
+        failed += cmocka_run_group_tests_name("graph", tests, open_context, close_context);
+    }
+    return failed;
 }

@@ -521,11 +521,11 @@ static void damaged_models(void **state) {
 
 /* ---- memory that runs out ------------------------------------------------------------------------------------------------------------------ */
 
-/* Trains, transforms, saves, loads: the whole life of a model. */
-static isk_status whole_life(isk_context *scarce, void *argument) {
+/* Trains, transforms, saves. */
+static isk_status first_life(isk_context *scarce, void *argument) {
     static features out;
     isk_sweep_desc sweep;
-    isk_model *models[2] = { NULL, NULL }, *loaded = NULL;
+    isk_model *models[2] = { NULL, NULL };
     isk_scalar mean = 1;
     isk_status status;
     memset(&sweep, 0, sizeof sweep);
@@ -536,11 +536,22 @@ static isk_status whole_life(isk_context *scarce, void *argument) {
     if (status == ISK_OK) { status = isk_model_put(models[0], "user.mean", matrix_of(&mean, 1, 1)); }
     if (status == ISK_OK) { status = isk_model_put_text(models[0], "user.note", "a note"); }
     if (status == ISK_OK) { status = isk_save(models[0], "build/scratch/models_scarce.safetensors"); }
-    if (status == ISK_OK) { status = isk_load(scarce, "build/scratch/models_scarce.safetensors", &loaded); }
-    if (status == ISK_OK) { status = transform_rows(loaded, 0, 5, &out); }
-    else if (loaded) { fail_msg("a model beside a failure"); }
     isk_model_close(models[0]);
     isk_model_close(models[1]);
+    return status;
+}
+
+/* Loads what the first life saved, transforms. */
+static isk_status second_life(isk_context *scarce, void *argument) {
+    static features out;
+    isk_model *loaded = (isk_model *)1;
+    isk_status status = isk_load(scarce, "build/scratch/models_scarce.safetensors", &loaded);
+    (void)argument;
+    if (status != ISK_OK) {
+        assert_null(loaded);
+        return status;
+    }
+    status = transform_rows(loaded, 0, 5, &out);
     isk_model_close(loaded);
     return status;
 }
@@ -584,9 +595,10 @@ static void memory_that_runs_out(void **state) {
     isk_model *model;
     (void)state;
     sweep_memory(scarce, graph_life, NULL);
-    sweep_memory(scarce, whole_life, &fit);
+    sweep_memory(scarce, first_life, &fit);
+    sweep_memory(scarce, second_life, NULL);
     fit.preset = ISK_PAPER;
-    sweep_memory(scarce, whole_life, &fit);
+    sweep_memory(scarce, first_life, &fit);
     fit.checkpoint = "build/scratch/models_scarce_ck.safetensors";
     fit.checkpoint_every = 1;
     memset(&sweep, 0, sizeof sweep);
