@@ -13,10 +13,12 @@
 
        isk_context *context = isk_open(&(isk_context_desc){ .threads = 2 });
        isk_fit_desc fit = { .views = { { rna, n, 200 }, { adt, n, 24 } }, .view_count = 2 };
-       isk_model *model;
-       if (isk_fit(context, &fit, &model) != ISK_OK) { fprintf(stderr, "%s\n", isk_error(context)); return 1; }
-       isk_transform(model, &(isk_transform_desc){ .views = { { rna, n, 200 }, { adt, n, 24 } }, .specific = { z1, z2 } });
-       isk_save(model, "model.safetensors");
+       isk_transform_desc out = { .views = { { rna, n, 200 }, { adt, n, 24 } }, .specific = { z1, z2 } };
+       isk_model *model = NULL;
+       if (isk_fit(context, &fit, &model) != ISK_OK || isk_transform(model, &out) != ISK_OK ||
+           isk_save(model, "model.safetensors") != ISK_OK) {
+           fprintf(stderr, "%s\n", isk_error(context));
+       }
        isk_model_close(model);
        isk_close(context);
 
@@ -130,7 +132,7 @@ typedef struct isk_allocator {
 
 /* Where a fit or sweep stands; given to the progress callback after every round of epochs. */
 typedef struct isk_progress {
-    const char *stage;              /* "shared", "specific" or "finished" of the model reported on */
+    const char *stage;              /* "shared" or "specific", of the model reported on */
     int model, models;              /* index of that model, number of models in this call */
     int epoch, epochs;              /* of the stage */
     double fraction;                /* of the whole call, 0..1, by epochs */
@@ -149,7 +151,7 @@ typedef struct isk_context_desc {
 
 /* Opens a context.  Returns NULL when there is no memory for it, or when this file and the implementation were compiled
    with different versions or scalar types.  Every other failure is kept and reported by the first call that needs it. */
-#define isk_open(desc) isk_open_checked((desc), ISK_VERSION, (int)sizeof(isk_scalar))
+#define isk_open(...) isk_open_checked((__VA_ARGS__), ISK_VERSION, (int)sizeof(isk_scalar))   /* commas in braces pass */
 INDISEEK_API isk_context *isk_open_checked(const isk_context_desc *desc, const char *version, int scalar_size);
 INDISEEK_API void isk_close(isk_context *context);
 
@@ -10729,7 +10731,7 @@ struct isk_program {
     isk__ref output_refs[ISK__MAX_OUTPUTS];             /* in a space of class slot */
     int group;                                          /* that is updated, or -1 */
     size_t size;                                        /* of the group when the program was made, scalars */
-    int batch_rows;                                     /* rows of its batch, 0: it has none */
+    int batch_rows, data_rows;                          /* rows of its batch, 0: it has none; of the least data it gathers */
     isk_optimiser_desc optimiser;
     isk__segment *segments; int segment_count, segment_capacity;
     size_t scratch;                                     /* scalars */
@@ -10832,6 +10834,14 @@ static isk_tensor isk__record_fail(isk_graph *graph, isk_status status, const ch
     return isk__no_tensor(graph);
 }
 
+/* Extents so small that sums and products of a program's sizes never overflow. */
+static int isk__shape_fits(isk_graph *graph, const char *what, int rows, int cols) {
+    const int most_rows = 1 << 30, most_cols = 1 << 28;
+    if (rows <= most_rows && cols <= most_cols && (uint64_t)rows * (uint64_t)isk__stride(cols) <= (uint64_t)1 << 40) { return 1; }
+    isk__record_fail(graph, ISK_SHAPE, "%s: shape [%d, %d] is too large", what, rows, cols);
+    return 0;
+}
+
 static isk__node *isk__node_of(isk_tensor tensor) { return &tensor.graph->nodes[tensor.node]; }
 
 /* The node whose memory this one shows. */
@@ -10878,11 +10888,13 @@ static int isk__space_add(isk_graph *graph, int kind, size_t size) {
 /* A leaf [rows, cols] in a space of its own.  `compact`: rows follow each other without padding. */
 static isk_tensor isk__leaf(isk_graph *graph, int kind, int rows, int cols, int compact) {
     isk_tensor tensor;
-    int space, stride = compact ? cols : isk__stride(cols);
+    int space, stride;
     if (graph->failed) { return isk__no_tensor(graph); }
     if (rows < 1 || cols < 1) {
         return isk__record_fail(graph, ISK_SHAPE, "input: shape [%d, %d] is empty; give at least 1 x 1", rows, cols);
     }
+    if (!isk__shape_fits(graph, "input", rows, cols)) { return isk__no_tensor(graph); }
+    stride = compact ? cols : isk__stride(cols);
     space = isk__space_add(graph, kind, isk__mul((size_t)rows, (size_t)stride));
     tensor = isk__node_add(graph, ISK__LEAF, rows, cols);
     if (tensor.node < 0 || space < 0) { return isk__no_tensor(graph); }
@@ -11022,6 +11034,7 @@ static isk_tensor isk__matmul(const char *name, isk_tensor a, isk_tensor b, int 
         return isk__record_fail(a.graph, ISK_SHAPE, "%s: [%d, %d] and [%d, %d] do not fit: inner extents are %d and %d", name,
                                 isk_rows(a), isk_cols(a), isk_rows(b), isk_cols(b), inner, inner_b);
     }
+    if (!isk__shape_fits(a.graph, name, rows, cols)) { return isk__no_tensor(a.graph); }
     tensor = isk__node_with_inputs(ISK__OP_matmul, rows, cols, inputs, 2);
     if (tensor.node < 0) { return tensor; }
     isk__node_of(tensor)->attributes[0] = transposed;
@@ -11043,6 +11056,7 @@ INDISEEK_API isk_tensor isk_linear_map(isk_tensor x, isk_tensor weight, isk_tens
         return isk__record_fail(x.graph, ISK_SHAPE, "linear_map: x [%d, %d], weight [%d, %d] and bias [%d, %d] do not fit",
                                 isk_rows(x), isk_cols(x), isk_rows(weight), isk_cols(weight), isk_rows(bias), isk_cols(bias));
     }
+    if (!isk__shape_fits(x.graph, "linear_map", isk_rows(x), isk_cols(weight))) { return isk__no_tensor(x.graph); }
     tensor = isk__node_with_inputs(ISK__OP_linear, isk_rows(x), isk_cols(weight), inputs, 3);
     if (tensor.node < 0) { return tensor; }
     isk__node_of(tensor)->attributes[0] = relu ? 1 : 0;
@@ -11063,6 +11077,7 @@ INDISEEK_API isk_tensor isk_concat(const isk_tensor *parts, int count) {
         }
         cols += isk_cols(parts[i]);
     }
+    if (!isk__shape_fits(parts[0].graph, "concat", isk_rows(parts[0]), cols)) { return isk__no_tensor(parts[0].graph); }
     return isk__node_with_inputs(ISK__OP_concat, isk_rows(parts[0]), cols, parts, count);
 }
 
@@ -11104,6 +11119,7 @@ INDISEEK_API isk_tensor isk_permute_rows(isk_tensor x) {
 INDISEEK_API isk_tensor isk_batch(isk_graph *graph, int rows) {
     isk_tensor batch, weight;
     if (rows < 1) { return isk__record_fail(graph, ISK_SHAPE, "batch: %d rows; give at least 1", rows); }
+    if (!isk__shape_fits(graph, "batch", rows, 1)) { return isk__no_tensor(graph); }
     batch = isk__node_add(graph, ISK__OP_batch, rows, 1);
     if (batch.node < 0) { return batch; }
     weight = isk__node_with_inputs(ISK__OP_batch_weight, rows, 1, &batch, 1);
@@ -11120,6 +11136,7 @@ INDISEEK_API isk_tensor isk_gather(isk_tensor data, isk_tensor batch) {
     if (isk__node_of(batch)->op != ISK__OP_batch) {
         return isk__record_fail(data.graph, ISK_ARGUMENT, "gather: the second input must come from isk_batch");
     }
+    if (!isk__shape_fits(data.graph, "gather", isk_rows(batch), isk_cols(data))) { return isk__no_tensor(data.graph); }
     tensor = isk__node_with_inputs(ISK__OP_gather, isk_rows(batch), isk_cols(data), inputs, 2);
     if (tensor.node >= 0) { isk__node_of(tensor)->weight = isk__node_of(batch)->weight; }
     return tensor;
@@ -11135,6 +11152,7 @@ INDISEEK_API isk_tensor isk_info_nce(isk_tensor u, isk_tensor v, isk_tensor scal
         return isk__record_fail(u.graph, ISK_SHAPE, "info_nce: u [%d, %d], v [%d, %d] and scale [%d, %d] do not fit",
                                 isk_rows(u), isk_cols(u), isk_rows(v), isk_cols(v), isk_rows(scale), isk_cols(scale));
     }
+    if (!isk__shape_fits(u.graph, "info_nce", isk_rows(u), isk_rows(u))) { return isk__no_tensor(u.graph); }
     tensor = isk__node_with_inputs(ISK__OP_info_nce, 1, 1, inputs, 3);
     if (tensor.node < 0) { return tensor; }
     isk__node_of(tensor)->inputs[3] = isk__node_of(isk__node_of(u)->weight >= 0 ? u : v)->weight;   /* none: all present */
@@ -11240,7 +11258,7 @@ INDISEEK_API isk_tensor isk_parameter(isk_scope scope, const char *name, int row
     isk__group_info *group;
     isk_tensor tensor;
     char full[sizeof scope.prefix + 128];
-    size_t size = isk__mul((size_t)rows, (size_t)isk__stride(cols)), *end;
+    size_t size, *end;
     void *items = graph->parameters;
     int i;
     if (graph->failed || scope.group < 0) { return isk__no_tensor(graph); }
@@ -11254,13 +11272,19 @@ INDISEEK_API isk_tensor isk_parameter(isk_scope scope, const char *name, int row
         if (strcmp(graph->parameters[i].name, full) != 0) { continue; }
         tensor.graph = graph;
         tensor.node = graph->parameters[i].node;
-        if (node->rows == rows && node->cols == cols && graph->parameters[i].group == scope.group) { return tensor; }
+        if (graph->parameters[i].group != scope.group) {
+            return isk__record_fail(graph, ISK_ARGUMENT, "parameter '%s' belongs to group '%s'; it is asked for in '%s'", full,
+                                    graph->groups[graph->parameters[i].group].name, graph->groups[scope.group].name);
+        }
+        if (node->rows == rows && node->cols == cols) { return tensor; }
         return isk__record_fail(graph, ISK_SHAPE, "parameter '%s' is [%d, %d]; it is asked for as [%d, %d]", full, node->rows,
                                 node->cols, rows, cols);
     }
     if (rows < 1 || cols < 1) {
         return isk__record_fail(graph, ISK_SHAPE, "parameter '%s': shape [%d, %d] is empty", full, rows, cols);
     }
+    if (!isk__shape_fits(graph, full, rows, cols)) { return isk__no_tensor(graph); }
+    size = (size_t)rows * (size_t)isk__stride(cols);
     if (!isk__grow(graph->context, &items, &graph->parameter_capacity, graph->parameter_count + 1, sizeof *parameter)) {
         return isk__record_fail(graph, ISK_MEMORY, "out of memory while recording");
     }
@@ -11742,6 +11766,10 @@ static void isk__make_instructions(isk__maker *maker, int loss, int gradient_onl
     for (i = 0; i < graph->node_count; i++) {
         if (!maker->needed[i] || graph->nodes[i].op == ISK__LEAF || graph->nodes[i].alias >= 0) { continue; }
         if (graph->nodes[i].op == ISK__OP_batch) { program->batch_rows = graph->nodes[i].rows; }
+        if (graph->nodes[i].op == ISK__OP_gather) {
+            int rows = graph->nodes[graph->nodes[i].inputs[0]].rows;
+            if (program->data_rows == 0 || rows < program->data_rows) { program->data_rows = rows; }
+        }
         isk__make_forward(maker, i);
     }
     if (program->group < 0) { return; }
@@ -11781,11 +11809,16 @@ static isk_program *isk__program_make(isk_graph *graph, int group, const isk_ten
     size_t nodes;
     int i, j;
     if (graph->failed) { return NULL; }
-    if (count > ISK__MAX_OUTPUTS) {
+    if (count < 0 || count > ISK__MAX_OUTPUTS) {
         isk__fail(context, ISK_ARGUMENT, "a program has at most %d outputs; %d were asked for", ISK__MAX_OUTPUTS, count);
         return NULL;
     }
-    if (count && !isk__recorded("program", outputs, count)) { return NULL; }
+    for (i = 0; i < count; i++) {
+        if (outputs[i].graph == graph && outputs[i].node >= 0) { continue; }
+        isk__fail(context, ISK_ARGUMENT, "program: output %d %s", i, outputs[i].graph == graph ? "was not recorded"
+                                                                                              : "belongs to another graph");
+        return NULL;
+    }
     memset(&maker, 0, sizeof maker);
     nodes = (size_t)graph->node_count + 1;
     maker.graph = graph;
@@ -12062,7 +12095,7 @@ static void isk__run_model(void *argument, int model, int worker) {
     frame.level = graph->context->level;
     frame.seed = graph->seeds[model];
     frame.rate = program->optimiser.rate;
-    frame.batch.count = program->batch_rows;
+    frame.batch.count = program->data_rows && program->data_rows < program->batch_rows ? program->data_rows : program->batch_rows;
     for (i = 0; i < run->count; i++) {
         frame.step = program->steps[model]++;
         isk__execute(program, &frame);

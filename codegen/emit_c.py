@@ -15,35 +15,20 @@ loop over the columns for each sum or maximum of the row, one for each sum over 
 import re
 
 from expr import TRANSCENDENTAL, is_constant, topological
-from plan import has_row_reduction, is_col_reduction, is_costly, is_row_reduction, positions
+from plan import has_row_reduction, is_col_reduction, is_costly, is_row_reduction, positions, roots_of
 from text import Language, Names, Scope
 
 C = Language("isk_scalar", {
     "exp": "isk__exp({})", "log": "isk__ln({})", "tanh": "isk__tanh({})", "sigmoid": "isk__sigmoid({})",
     "softplus": "isk__softplus({})", "erf": "isk__erf({})", "sqrt": "isk__sqrt({})", "rsqrt": "isk__rsqrt({})",
     "sign": "isk__sign({})", "absolute": "isk__absolute({})", "relu": "isk__relu({})",
-    "where": "isk__where({}, {}, {})", "maximum": "isk__maximum({}, {})", "minimum": "isk__minimum({}, {})"}, "(isk_scalar)%s", "ISK__LOWEST", 118)
+    "where": "isk__where({}, {}, {})", "maximum": "isk__maximum({}, {})", "minimum": "isk__minimum({}, {})"},
+    "(isk_scalar)%s", "ISK__LOWEST", 118)
 
 ROW_FUNCTION = {"exp": "exp", "log": "ln", "tanh": "tanh", "sigmoid": "sigmoid", "softplus": "softplus", "erf": "erf"}
 TAKEN = ("l", "i", "j", "rows", "cols", "y", "g", "double", "int", "float", "const")
 EACH_ROW = "for (int i = 0; i < rows; i++)"
 EACH_COL = "for (int j = 0; j < cols; j++)"
-
-
-class Root:
-    """An expression and where it is stored. index: the input whose gradient it is; None for the output."""
-
-    def __init__(self, name, node, kind, index=None):
-        self.name, self.node, self.kind, self.index = name, node, kind, index
-        self.pointer = "l->out" if index is None else "l->grad_in[%d]" % index
-        self.stride = "l->out_stride" if index is None else "l->grad_in_stride[%d]" % index
-
-
-def roots_of(op, direction):
-    if direction == "forward":
-        return [Root("y", op.forward, op.out_kind)]
-    kinds = dict(op.inputs)
-    return [Root("d" + name, node, kinds[name], op.input_index(name)) for name, node in op.gradients]
 
 
 class Loops:
@@ -52,10 +37,13 @@ class Loops:
     def __init__(self, op, direction):
         self.op, self.direction = op, direction
         self.roots = roots_of(op, direction)
+        for root in self.roots:
+            root.pointer = "l->out" if root.index is None else "l->grad_in[%d]" % root.index
+            root.stride = "l->out_stride" if root.index is None else "l->grad_in_stride[%d]" % root.index
         self.position = positions(self.roots)
         self.names = Names(TAKEN + tuple(n for n, _ in op.inputs + op.attributes) + tuple(r.name for r in self.roots))
         self.top = Scope(C, self.names, "    ")
-        self.arrays, self.columns_kept = [], []        # workspace: (name, "rows" or "cols")
+        self.arrays = []                               # workspace: (name, "rows" or "cols")
         self._collect()
         self._emit()
 
@@ -172,24 +160,11 @@ class Loops:
         if len(body.lines) == 1: scope.lines.append(scope.indent + head + " " + body.lines[0].lstrip())
         else: scope.lines += [scope.indent + head + " {"] + body.lines + [scope.indent + "}"]
 
-    def _test(self, root):
-        return "if (%s) " % root.pointer if len(self.roots) > 1 else ""
-
-    def _hoist(self, node, scope, kinds):
-        """Define in `scope` the largest parts of `node` that are of these kinds."""
-        parts, seen = [], set()
-
-        def visit(n):
-            if id(n) in seen or self.top.find(n) is not None or scope.find(n) is not None: return
-            seen.add(id(n))
-            if n.kind in kinds and n.op not in ("less", "equal", "leaf", "constant"):
-                parts.append(n)
-                return
-            for a in n.args: visit(a)
-
-        visit(node)
-        scope.prepare(parts)
-        for part in parts: scope.define(part)
+    def _put_one(self, scope, root, target):
+        """Store a gradient that is one number."""
+        test = "if (%s) " % root.pointer if len(self.roots) > 1 else ""
+        if len(test) + len(target) + len(scope.text(root.node)) > 80: scope.define(root.node)
+        scope.line("%sisk__put(%s, add_%s, %s);" % (test, target, root.name, scope.text(root.node)))
 
     def _emit_columns(self, stage, level):
         """What stands between two sweeps: s values, then one loop for the c values kept, one for each sum and each output."""
@@ -202,7 +177,7 @@ class Loops:
         for root in self.roots:
             if root.kind == "s" and root.place == here:
                 if root.index is None: top.line("*l->out = %s;" % top.text(root.node))
-                else: top.line("%sisk__put(%s, add_%s, %s);" % (self._test(root), root.pointer, root.name, top.text(root.node)))
+                else: self._put_one(top, root, root.pointer)
         kept = self.columns.get(here, [])
         if kept:
             body = top.inner()
@@ -269,7 +244,7 @@ class Loops:
         for root in r_roots:
             where = "isk__row_of(%s, %s, i)" % (root.pointer, root.stride)
             if root.index is None: row.line("*%s = %s;" % (where, row.text(root.node)))
-            else: row.line("%sisk__put(%s, add_%s, %s);" % (self._test(root), where, root.name, row.text(root.node)))
+            else: self._put_one(row, root, where)
         for node in self.kept.get(stage, []):
             name = self._array("kept", "rows")
             row.line("%s[i] = %s;" % (name, row.text(node)))
@@ -298,7 +273,7 @@ class Loops:
             sums = [n for n in sums if n not in group]
             self._row_sums(group, row)
         for root in e_roots:
-            if not self._in_place(root): self._ready(root.node, row)
+            self._ready(root.node.args[0] if self._in_place(root) else root.node, row)
             self._guarded([root], row, lambda scope, root=root: self._element_output(root, scope))
         groups = {}
         for node in adds:                              # sums over rows that serve the same gradients share one loop
@@ -309,10 +284,10 @@ class Loops:
 
     def _ready(self, node, row):
         """What a loop for the e node finds outside of it: r values, and rows of exp, tanh, ..."""
-        self._hoist(node, row, "rs")
+        row.hoist([node], "rs")
         for part in topological([node]):
             if part.kind == "e" and part.op in TRANSCENDENTAL and row.find(part) is None and id(part) in self._reachable(node, row):
-                self._hoist(part, row, "rs")
+                row.hoist([part], "rs")
                 terms = self._array("terms", "cols")
                 self._apply(part, row, terms)
                 row.call(part, terms + "[j]")

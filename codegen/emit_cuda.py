@@ -10,9 +10,8 @@ arrays of `rows`. An op without reductions is one kernel of grid e; softmax is "
 A thread that sums goes through its row or column in order.
 """
 
-from emit_c import roots_of
 from expr import is_constant, topological
-from plan import has_reduction, has_row_reduction, is_col_reduction, is_row_reduction, positions
+from plan import has_reduction, has_row_reduction, is_col_reduction, is_row_reduction, positions, roots_of
 from text import Language, Names, Scope
 
 CUDA = Language("float", {
@@ -83,16 +82,17 @@ HEADS = {"e": "ISK_EACH_ELEMENT;", "r": "ISK_EACH_ROW;", "c": "ISK_EACH_COLUMN;"
 
 
 class Kernels:
-    """The kernels of one op in one direction. A step is (stage, part, level), in the order of launches; part 0 finds s values,
-    1 c values, 2 r values; outputs of kind e come last."""
+    """The kernels of one op in one direction. A step is (stage, level, part), in the order of launches; part 0 finds s values,
+    1 c values, 2 r values; rows come after all levels of their stage, outputs of kind e come last."""
 
-    LAST = (10 ** 6, 3, 0)
+    ROWS = 10 ** 6
+    LAST = (10 ** 6, 0, 3)
 
     def __init__(self, op, direction):
         self.op, self.direction = op, direction
         self.roots = roots_of(op, direction)
         self.position = positions(self.roots)
-        self.seen, self.order = set(), []
+        self.seen = set()
         self.wanted = {}               # step: nodes that it stores into the workspace
         self.reductions = {}           # step: reductions that it computes
         self.outputs = {}              # step: roots that it stores
@@ -107,9 +107,9 @@ class Kernels:
         """The step that finds the node, None where any kernel computes it from what it reads."""
         stage, level = self.position[id(node)]
         if node.op in ("less", "equal"): return None
-        if node.kind == "s": return (stage, 0, level) if has_reduction(node) else None
-        if node.kind == "c": return (stage, 1, level) if has_reduction(node) else None
-        if node.kind == "r": return (stage, 2, 0) if has_row_reduction(node) else None
+        if node.kind == "s": return (stage, level, 0) if has_reduction(node) else None
+        if node.kind == "c": return (stage, level, 1) if has_reduction(node) else None
+        if node.kind == "r": return (stage, self.ROWS, 2) if has_row_reduction(node) else None
         return None
 
     def _collect(self):
@@ -117,7 +117,7 @@ class Kernels:
         for node in sorted(sums, key=lambda n: self.position[id(n)]): self._need(node, self._home(node))
         for root in self.roots:
             stage, level = max(self.position[id(r.node)] for r in self.roots if r.kind == root.kind)
-            step = {"e": self.LAST, "r": (stage, 2, 0), "c": (stage, 1, level), "s": (stage, 0, level)}[root.kind]
+            step = {"e": self.LAST, "r": (stage, self.ROWS, 2), "c": (stage, level, 1), "s": (stage, level, 0)}[root.kind]
             self.outputs.setdefault(step, []).append(root)
             self._need(root.node, step)
         self.steps = sorted(set(self.wanted) | set(self.outputs))
@@ -127,7 +127,7 @@ class Kernels:
         self.seen.add((id(node), step))
         home = self._home(node)
         if home is not None and home != step:
-            rows_again = step[1] == 2 and home[1] == 2 and (id(node), home) not in self.seen
+            rows_again = step[2] == 2 and home[2] == 2 and (id(node), home) not in self.seen
             if not rows_again:                             # a sum of a row that only a later row kernel reads is made there
                 if node not in self.wanted.setdefault(home, []): self.wanted[home].append(node)
                 self._need(node, home)
@@ -147,7 +147,7 @@ class Kernels:
         self.count = count
         return slots
 
-    def _grid(self, step): return "scre"[step[1]]
+    def _grid(self, step): return "scre"[step[2]]
 
     def _slot(self, node):
         kind, number = self.slots[id(node)]
@@ -166,14 +166,16 @@ class Kernels:
         names = Names(taken)
         top = Scope(CUDA, names, "    ")
         self.step = step
-        self._read(top, [r.node for r in self.outputs.get(step, [])] + self.wanted.get(step, []), grid)
+        self.axes = {"e": "ij", "r": "i", "c": "j", "s": ""}[grid]
+        self.attributes_read = []
         here = sorted(self.reductions.get(step, []), key=lambda n: n.order)
+        self._bind(top, [r.node for r in self.outputs.get(step, [])] + self.wanted.get(step, []) + [n.args[0] for n in here], self.axes)
         while here:                                        # reductions that need no other of this kernel share one loop
             group = [n for n in here if not any(other in self._inside(n.args) for other in here)]
             axis = "i" if is_col_reduction(group[0]) else "j"
             group = [n for n in group if is_col_reduction(n) == (axis == "i")]
             here = [n for n in here if n not in group]
-            self._loop(top, group, axis, grid)
+            self._loop(top, group, axis)
         stored = sorted(self.wanted.get(step, []), key=lambda n: n.order)
         outputs = self.outputs.get(step, [])
         self._prepare(top, [r.node for r in outputs] + stored)
@@ -184,7 +186,7 @@ class Kernels:
         lines = ["ISK_KERNEL isk_%s_%s_%d(const isk_call call) {" % (op.name, self.direction, number), "    " + HEADS[grid]]
         if "work[" in body: lines.append("    float *work = dev_at(call.work, model, 0, 0);")
         lines += ["    const float %s = call.attributes[%d];" % (name, k) for k, (name, _) in enumerate(op.attributes)
-                  if any(l.value == name for l in self._leaves_read)]
+                  if name in self.attributes_read]
         return lines + top.lines + ["}"]
 
     def _inside(self, nodes):
@@ -199,7 +201,7 @@ class Kernels:
 
     def _is_read(self, node):
         return id(node) in self.slots and not (node in self.wanted.get(self.step, [])) and self._home(node) < self.step \
-            and not (self.step[1] == 2 and node in self.reductions.get(self.step, []))
+            and not (self.step[2] == 2 and node in self.reductions.get(self.step, []))
 
     def _bind(self, scope, nodes, axes):
         """Put at hand what `nodes` read through pointers, as far as the indices `axes` of the scope reach."""
@@ -217,7 +219,7 @@ class Kernels:
                 scope.call(node, "(float)call." + node.value)
             elif node.op == "leaf" and node.value in dict(self.op.attributes):
                 scope.call(node, node.value)
-                self._leaves_read.append(node)
+                self.attributes_read.append(node.value)
             elif node.op == "leaf":
                 self._load(scope, node)
 
@@ -229,18 +231,13 @@ class Kernels:
         scope.line("const float %s = %s;" % (name, text))
         scope.call(node, name)
 
-    def _read(self, top, nodes, grid):
-        self._leaves_read = []
-        self.axes = {"e": "ij", "r": "i", "c": "j", "s": ""}[grid]
-        reductions = self.reductions.get(self.step, [])
-        self._bind(top, nodes + [a for n in reductions for a in n.args], self.axes)
-
     def _prepare(self, scope, nodes):
         scope.prepare([n for n in nodes if scope.find(n) is None])
 
-    def _loop(self, top, group, axis, grid):
+    def _loop(self, top, group, axis):
         extent = "call.rows" if axis == "i" else "call.cols"
-        self._hoist(top, [n.args[0] for n in group])
+        reach = {"": "s", "i": "sr", "j": "sc", "ij": "secr"}[self.axes]
+        top.hoist([n.args[0] for n in group], reach, self._is_read)
         for node in group:
             name = top.names.unique(node.name or ("sum" if node.op.endswith("sum") else "largest"))
             top.line("float %s = %s;" % (name, "0" if node.op.endswith("sum") else "ISK_LOWEST"))
@@ -253,24 +250,6 @@ class Kernels:
             name, value = top.find(node), body.text(node.args[0])
             body.line("%s += %s;" % (name, value) if node.op.endswith("sum") else "%s = dev_maximum(%s, %s);" % (name, name, value))
         top.block("for (int %s = 0; %s < %s; %s++)" % (axis, axis, extent, axis), body)
-
-    def _hoist(self, top, nodes):
-        """Name what does not change within the loop."""
-        reach = {"": "s", "i": "sr", "j": "sc", "ij": "secr"}[self.axes]
-        parts, seen = [], set()
-
-        def visit(n):
-            if id(n) in seen or top.find(n) is not None: return
-            seen.add(id(n))
-            if n.kind in reach and n.op not in ("less", "equal", "leaf", "constant") and n.args:
-                parts.append(n)
-                return
-            if not self._is_read(n):
-                for a in n.args: visit(a)
-
-        for node in nodes: visit(node)
-        self._prepare(top, parts)
-        for part in parts: top.define(part)
 
     def _store(self, top, root):
         i, j = ("i" if root.kind in "er" else "0"), ("j" if root.kind in "ec" else "0")

@@ -147,9 +147,12 @@ def _reuse_quotient(nodes):
             if numerator.op == "div" and factor is not numerator:
                 quotient = Node.existing("div", (factor, numerator.args[1]))
                 if quotient is not None:
-                    rest = [n for n in nodes if n is not numerator and n is not factor]
                     number, more = _factors(numerator.args[0])
-                    if number == 1.0 and more: return rest + more + [quotient]
+                    if number == 1.0 and more:
+                        rest = list(nodes)
+                        rest.remove(numerator)     # each once: a factor may stand there several times
+                        rest.remove(factor)
+                        return rest + more + [quotient]
     return nodes
 
 
@@ -230,9 +233,11 @@ def div(a, b):
     number, nodes = _factors(a)
     narrow = [n for n in nodes if join((n.kind, b.kind)) != join((a.kind, b.kind))]
     wide = [n for n in nodes if n not in narrow]
-    if wide and (narrow or number != 1.0):         # divide what is narrow, once a row or column, and multiply the rest
-        return _product(1.0, _factors(_quotient(number, narrow, b))[1] + wide) if narrow else \
-               _product(number, [_quotient(1.0, wide, b)])
+    if wide and narrow:                            # divide what is narrow, once a row or column, and multiply the rest
+        number, nodes = _factors(_quotient(number, narrow, b))
+        return _product(number, nodes + wide)
+    if wide and number != 1.0:
+        return _product(number, [_quotient(1.0, wide, b)])
     return _quotient(number, nodes, b)
 
 

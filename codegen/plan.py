@@ -19,6 +19,21 @@ def is_row_reduction(node): return node.op in ("row_sum", "row_max")
 def is_col_reduction(node): return node.op in ("col_sum", "col_max")
 
 
+class Root:
+    """An expression and where it is stored. index: the input whose gradient it is; None for the output."""
+
+    def __init__(self, name, node, kind, index=None):
+        self.name, self.node, self.kind, self.index = name, node, kind, index
+
+
+def roots_of(op, direction):
+    """What an op computes in a direction, "forward" or "backward"."""
+    if direction == "forward":
+        return [Root("y", op.forward, op.out_kind)]
+    kinds = dict(op.inputs)
+    return [Root("d" + name, node, kinds[name], op.input_index(name)) for name, node in op.gradients]
+
+
 def _positions(order, stage_of_sum):
     result = {}
     for node in order:

@@ -126,6 +126,22 @@ class Scope:
             if node.op not in ("less", "equal", "leaf", "constant") and (uses[id(node)] > 1 or (node.name and node not in roots)):
                 self.define(node)
 
+    def hoist(self, nodes, kinds, is_read=lambda node: False):
+        """Define here the largest parts of the nodes that are of these kinds; what `is_read` is not taken apart."""
+        parts, seen = [], set()
+
+        def visit(node):
+            if id(node) in seen or self.find(node) is not None: return
+            seen.add(id(node))
+            if node.kind in kinds and node.args and node.op not in ("less", "equal"):
+                parts.append(node)
+            elif not is_read(node):
+                for argument in node.args: visit(argument)
+
+        for node in nodes: visit(node)
+        self.prepare(parts)
+        for part in parts: self.define(part)
+
     def text(self, node, binding=0):
         found = self.find(node)
         if found is not None:
@@ -152,8 +168,3 @@ class Scope:
             if len(text) <= WIDEST_PART or not breakable:
                 return text, own
             self.define(max(breakable, key=lambda pair: pair[0])[1])
-
-
-def mentions(node, names):
-    """Does the expression read one of these leaves?"""
-    return any(n.op == "leaf" and n.value in names for n in topological([node]))

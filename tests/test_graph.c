@@ -258,7 +258,7 @@ static const isk_optimiser_desc plain_sgd = { .kind = ISK_SGD, .rate = 1 };
 /* A gradient stops where it is told to: also for a parameter that is only behind such a stop, whatever stood in the
    gradient vector before. */
 static void gradients_stop(void **state) {
-    isk_tensor a = parameter("a", 2, 3), b = parameter("b", 2, 3), x;
+    isk_tensor a = parameter("a", 2, 3), b = parameter("b", 2, 3), x, losses[3];
     isk_program *both, *stopped, *half, *nothing;
     isk_scalar g[6], twice[6], values[6];
     int i;
@@ -280,6 +280,14 @@ static void gradients_stop(void **state) {
     read_gradient(both, a, g);
     read_gradient(nothing, a, twice);
     for (i = 0; i < 6; i++) { assert_true(twice[i] == 0); }
+    /* another output of the program sends nothing */
+    read_gradient(both, b, g);
+    for (i = 0; i < 6; i++) { assert_true(g[i] == 1); }
+    losses[0] = isk_sum_all(isk_square(a));
+    losses[1] = isk_sum_all(isk_square(b));
+    losses[2] = isk_add(losses[0], losses[1]);
+    read_gradient(isk__minimise(graph, "net", losses, 3, &plain_sgd, 0), b, g);
+    for (i = 0; i < 6; i++) { assert_true(g[i] == 0); }
     check_gradient(isk_mse(b, isk_square(b)));
 }
 
@@ -953,6 +961,17 @@ static isk_tensor mistake(int number) {
     case 24: return isk_layer_norm(a, b, b, 1e-5);
     case 25: return isk_parameter(isk_within(scope, "a-name-of-which-fifty-bytes-do-not-fit-in-a-prefix"), "w", 1, 1, &desc);
     case 26: return isk_parameter(scope, "a-name-of-which-seventy-bytes-do-not-fit-in-what-a-parameter-has-for-its-name", 1, 1, &desc);
+    case 27: return isk_input(graph, 1, INT32_MAX);
+    case 28: return isk_input(graph, 1 << 20, 1 << 21);
+    case 29: return isk_parameter(scope, "w", INT32_MAX, INT32_MAX, &desc);
+    case 30: return isk_batch(graph, INT32_MAX);
+    case 31:
+        parts[0] = parts[1] = parts[2] = parts[3] = isk_input(graph, 1, 1 << 28);
+        return isk_concat(parts, 4);
+    case 32: return isk_matmul_tn(isk_input(graph, 1, 1 << 28), isk_input(graph, 1, 1 << 28));
+    case 33:
+        isk_parameter(isk_within(scope, "a"), "w", 2, 2, &desc);
+        return isk_parameter(isk_group(graph, "net.a"), "w", 2, 2, &desc);
     default: isk_group(graph, "a-group-whose-name-is-longer-than-forty-seven-bytes"); return none;
     }
 }
@@ -986,6 +1005,13 @@ static void mistakes_are_named(void **state) {
         "layer_norm: input 1 is [5, 2], which does not fit [3, 4]; it takes [1, cols]",
         "within: the prefix 'net.a-name-of-which-fifty-bytes-do-not-fit-in-a-prefix' is longer than 47 bytes",
         "parameter: the name 'net.a-name-of-which-seventy-bytes-do-not-fit-in-what-a-parameter-has-for-its-name' is longer than 63 bytes",
+        "input: shape [1, 2147483647] is too large",
+        "input: shape [1048576, 2097152] is too large",
+        "net.w: shape [2147483647, 2147483647] is too large",
+        "batch: shape [2147483647, 1] is too large",
+        "concat: shape [1, 1073741824] is too large",
+        "matmul_tn: shape [268435456, 268435456] is too large",
+        "parameter 'net.a.w' belongs to group 'net'; it is asked for in 'net.a'",
         "group: the name 'a-group-whose-name-is-longer-than-forty-seven-bytes' is longer than 47 bytes",
     };
     int i;
@@ -1041,9 +1067,36 @@ static void reading_and_writing(void **state) {
     assert_null(isk_compute(graph, many, 25));
     assert_string_equal(isk_error(context), "a program has at most 24 outputs; 25 were asked for");
     assert_non_null(isk_compute(graph, many, 24));
+    assert_null(isk_compute(graph, many, -1));
+    other_graph = isk_graph_open(context, NULL);
+    assert_null(isk_compute(other_graph, &sum, 1));
+    assert_string_equal(isk_error(context), "program: output 0 belongs to another graph");
+    parameter_in(other_graph, "w", 1, 1);
+    assert_null(isk_minimise(other_graph, "net", sum, NULL));
+    assert_string_equal(isk_error(context), "program: output 0 belongs to another graph");
+    assert_true(isk_check_gradient(other_graph, "net", sum, 0) < 0);
+    isk_graph_close(other_graph);
     assert_null(isk_graph_open(context, &(isk_graph_desc){ .models = -1 }));
     assert_string_equal(isk_error(context), "graph: -1 models; give at least 1");
     assert_true(value_of(sum) == 91);
+}
+
+/* A batch of more rows than the data has: those that are not there are absent. */
+static void batches_end_with_the_data(void **state) {
+    isk_scalar x[10] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 }, rows[16];
+    isk_tensor data = input_of(graph, 5, 2, x), longer = random_input(7, 2), batch = isk_batch(graph, 8), outputs[3];
+    isk_program *program;
+    int i;
+    (void)state;
+    outputs[0] = isk_affine(isk_gather(data, batch), 1, 0);
+    outputs[1] = isk_mean_all(isk_affine(outputs[0], 1, 1));
+    outputs[2] = isk_mean_all(isk_gather(longer, batch));
+    program = isk_compute(graph, outputs, 3);
+    assert_non_null(program);
+    ok(isk_run(program, 1));
+    close_to(value_of(outputs[1]), 6.5, equal_tolerance);
+    ok(isk_read(outputs[0], 0, rows));
+    for (i = 0; i < 16; i++) { assert_true(rows[i] == (i < 10 ? x[i] : 0)); }
 }
 
 /* NaN in, NaN out: no activation and no product may swallow it. */
@@ -1115,6 +1168,7 @@ int main(void) {
         in_graph(the_newest_value_is_read),
         in_graph(mistakes_are_named),
         in_graph(reading_and_writing),
+        in_graph(batches_end_with_the_data),
         in_graph(nan_is_never_swallowed),
         cmocka_unit_test(gradient_check_is_of_one_model),
     };

@@ -46,9 +46,10 @@ static double larger(double a, double b) { return fmax(a, b); }             /* a
 /* Is Z_i free of what the other view shows? */
 static void verdict_leakage(text *page, const evaluation *e, int view) {
     double most = larger(e->leakage[view].ridge, e->leakage[view].knn);
-    page_tone tone = most < 0.3 ? PAGE_GOOD : most < 0.6 ? PAGE_WARNING : PAGE_BAD;
-    const char *words = most < 0.3   ? "is nearly free of shared information."
-                        : most < 0.6 ? "still holds shared information."
+    page_tone tone = most < 0.1 ? PAGE_GOOD : most < 0.5 ? PAGE_WARNING : PAGE_BAD;
+    const char *words = most < 0.1   ? "is nearly free of shared information."
+                        : most < 0.3 ? "holds some shared information."
+                        : most < 0.5 ? "still holds shared information."
                                      : "holds much of the shared information.";
     char head[80];
     text s = { 0 };

@@ -54,7 +54,7 @@ static const command fit_command = {
     .name = "indiseek fit", .usage = "--x1 FILE --x2 FILE --out DIR [OPTION]...",
     .about = "Learns what two measurements of the same samples share (C1, C2) and what is specific to each (Z1, Z2).",
     .examples = "  indiseek fit --x1 rna.npy --x2 protein.csv --labels cells.tsv:cell_type --out results\n"
-                "  indiseek fit --x1 rna_counts.mtx.gz --x1-transpose --x1-norm log1p-cp10k --x1-pca 200 \\\n"
+                "  indiseek fit --x1 rna_counts.mtx.gz --x1-transpose --x1-norm log1p-cp10k --x1-pca 50 \\\n"
                 "               --x2 adt_counts.npy --x2-norm clr --lambda 10 --out results\n"
                 "  indiseek fit --config results/config.json --lambda 1 --out results-1\n",
     .options = fit_options, .option_count = sizeof fit_options / sizeof *fit_options,
