@@ -955,8 +955,27 @@ INDISEEK_API isk_status isk_safetensors_finish(isk_safetensors_writer *writer, c
     #endif
 #endif
 
+#ifdef INDISEEK_USE_CBLAS
+    #include <cblas.h>
+#endif
+
 #ifdef __cplusplus
 extern "C" {
+#endif
+
+/* How hard gcc works on which section.  At -Og a section compiles in half the time that it takes at -O2, at -O1 in two
+   thirds.  Running time is spent in a few loops over data, which are marked (ISK__LOOPS), and in products of matrices. */
+#if defined(__GNUC__) && !defined(__clang__) && defined(__OPTIMIZE__)
+    #define ISK__TUNED 1
+    #define ISK__COLD_BEGIN _Pragma("GCC push_options") _Pragma("GCC optimize (\"Og\")")
+    #define ISK__HOT_BEGIN _Pragma("GCC push_options") _Pragma("GCC optimize (\"O2\")")
+    #define ISK__SECTION_END _Pragma("GCC pop_options")
+    #pragma GCC push_options
+    #pragma GCC optimize ("O1")
+#else
+    #define ISK__COLD_BEGIN
+    #define ISK__HOT_BEGIN
+    #define ISK__SECTION_END
 #endif
 
 /* ==== >>platform: compiler, memory, checked arithmetic, errors, threads, clock, random numbers ====================== */
@@ -971,16 +990,6 @@ extern "C" {
     #define ISK__RESTRICT
     #define ISK__FORMAT(text, first)
     #define ISK__UNUSED
-#endif
-
-/* Around sections that leave the work over data to the kernels: gcc spends a third less time on the whole file when it does
-   not optimise them as hard as the caller's -O2 asks for. */
-#if defined(__GNUC__) && !defined(__clang__)
-    #define ISK__COLD_BEGIN _Pragma("GCC push_options") _Pragma("GCC optimize (\"O1\")")
-    #define ISK__COLD_END _Pragma("GCC pop_options")
-#else
-    #define ISK__COLD_BEGIN
-    #define ISK__COLD_END
 #endif
 
 #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__)) && !defined(INDISEEK_DOUBLE) && \
@@ -1719,16 +1728,17 @@ typedef struct isk__op_info {
 
 /* ---- what the generated loops call ---- */
 
-/* How loops are compiled.  gcc 12 vectorises at -O2 only what needs no scalar tail, so it is asked for more; O1 is enough
-   otherwise, and compiles in half the time. */
-#if defined(__GNUC__) && !defined(__clang__)
+/* How loops are compiled that take a measurable part of a program.  Vectorising a loop doubles its compile time. */
+#ifdef ISK__TUNED
     #define ISK__LOOPS __attribute__((optimize("O1", "tree-loop-vectorize", "vect-cost-model=dynamic", \
                                               "no-trapping-math")))
     /* The last one makes gcc leave the upper halves of registers clean: SSE code would run slowly after it otherwise. */
     #define ISK__AVX2_LOOPS __attribute__((target("avx2,fma"), \
         optimize("O1", "tree-loop-vectorize", "vect-cost-model=dynamic", "no-trapping-math", "expensive-optimizations")))
+    #define ISK__SUMS __attribute__((optimize("O2")))    /* partial sums become vectors only here */
 #else
     #define ISK__LOOPS
+    #define ISK__SUMS
     #define ISK__AVX2_LOOPS __attribute__((target("avx2,fma")))
 #endif
 
@@ -1795,7 +1805,7 @@ static void isk__fill(isk_scalar *to, int count, isk_scalar value) {
 
 /* Eight partial sums, so that compilers may use vectors; the order of additions depends on count only.  Not inlined: every
    variant of every loop then shares one compiled text, and its bits. */
-static ISK__NOINLINE isk_scalar isk__sum(const isk_scalar *terms, int count) {
+static ISK__NOINLINE ISK__SUMS isk_scalar isk__sum(const isk_scalar *terms, int count) {
     isk_scalar part[8] = { 0, 0, 0, 0, 0, 0, 0, 0 };
     int i, k;
     for (i = 0; i + 8 <= count; i += 8) {
@@ -1806,7 +1816,7 @@ static ISK__NOINLINE isk_scalar isk__sum(const isk_scalar *terms, int count) {
 }
 
 /* Largest of count > 0 terms; NaN among them may go unnoticed. */
-static ISK__NOINLINE isk_scalar isk__largest(const isk_scalar *terms, int count) {
+static ISK__NOINLINE ISK__SUMS isk_scalar isk__largest(const isk_scalar *terms, int count) {
     isk_scalar part[8];
     int i, k;
     isk__fill(part, 8, terms[0]);
@@ -1817,19 +1827,6 @@ static ISK__NOINLINE isk_scalar isk__largest(const isk_scalar *terms, int count)
     for (k = 1; k < 8; k++) part[0] = isk__maximum(part[0], part[k]);
     return part[0];
 }
-
-/* A loop under >>cpu-kernels that matters is written once as NAME_body and compiled for each instruction set; NAME_at(level)
-   is the one to call. */
-#ifdef ISK__HAVE_AVX2
-    #define ISK__KERNEL_VARIANTS(name, type)                                                                             \
-        ISK__LOOPS static void name##_portable(type *argument) { name##_body(argument); }                             \
-        ISK__AVX2_LOOPS static void name##_avx2(type *argument) { name##_body(argument); } \
-        static void (*name##_at(int level))(type *) { return level > 0 ? name##_avx2 : name##_portable; }
-#else
-    #define ISK__KERNEL_VARIANTS(name, type)                                                                             \
-        ISK__LOOPS static void name##_portable(type *argument) { name##_body(argument); }                             \
-        static void (*name##_at(int level))(type *) { (void)level; return name##_portable; }
-#endif
 
 /* Records an op; kind w inputs are filled in here.  Defined under >>graph. */
 static isk_tensor isk__record(int op, const isk_tensor *inputs, int input_count, const double *attributes,
@@ -1939,7 +1936,7 @@ ISK__LOOPS static void isk__mul_backward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__div_forward(const isk__loop *l) {
+static void isk__div_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT a = isk__row(l->in[0], l->in_stride[0], i);
@@ -1953,7 +1950,7 @@ ISK__LOOPS static void isk__div_forward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__div_backward(const isk__loop *l) {
+static void isk__div_backward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     const int add_da = (l->accumulate >> 0 & 1u) != 0;
     const int add_db = (l->accumulate >> 1 & 1u) != 0;
@@ -1982,7 +1979,7 @@ ISK__LOOPS static void isk__div_backward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__min_forward(const isk__loop *l) {
+static void isk__min_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT a = isk__row(l->in[0], l->in_stride[0], i);
@@ -1994,7 +1991,7 @@ ISK__LOOPS static void isk__min_forward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__min_backward(const isk__loop *l) {
+static void isk__min_backward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     const int add_da = (l->accumulate >> 0 & 1u) != 0;
     const int add_db = (l->accumulate >> 1 & 1u) != 0;
@@ -2017,7 +2014,7 @@ ISK__LOOPS static void isk__min_backward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__max_forward(const isk__loop *l) {
+static void isk__max_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT a = isk__row(l->in[0], l->in_stride[0], i);
@@ -2029,7 +2026,7 @@ ISK__LOOPS static void isk__max_forward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__max_backward(const isk__loop *l) {
+static void isk__max_backward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     const int add_da = (l->accumulate >> 0 & 1u) != 0;
     const int add_db = (l->accumulate >> 1 & 1u) != 0;
@@ -2052,7 +2049,7 @@ ISK__LOOPS static void isk__max_backward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__neg_forward(const isk__loop *l) {
+static void isk__neg_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
@@ -2063,7 +2060,7 @@ ISK__LOOPS static void isk__neg_forward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__neg_backward(const isk__loop *l) {
+static void isk__neg_backward(const isk__loop *l) {
     if (!l->grad_in[0]) return;
     const int rows = l->rows, cols = l->cols;
     const int add_dx = (l->accumulate >> 0 & 1u) != 0;
@@ -2076,7 +2073,7 @@ ISK__LOOPS static void isk__neg_backward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__reciprocal_forward(const isk__loop *l) {
+static void isk__reciprocal_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
@@ -2089,7 +2086,7 @@ ISK__LOOPS static void isk__reciprocal_forward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__reciprocal_backward(const isk__loop *l) {
+static void isk__reciprocal_backward(const isk__loop *l) {
     if (!l->grad_in[0]) return;
     const int rows = l->rows, cols = l->cols;
     const int add_dx = (l->accumulate >> 0 & 1u) != 0;
@@ -2132,7 +2129,7 @@ ISK__LOOPS static void isk__square_backward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__sqrt_forward(const isk__loop *l) {
+static void isk__sqrt_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
@@ -2142,7 +2139,7 @@ ISK__LOOPS static void isk__sqrt_forward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__sqrt_backward(const isk__loop *l) {
+static void isk__sqrt_backward(const isk__loop *l) {
     if (!l->grad_in[0]) return;
     const int rows = l->rows, cols = l->cols;
     const int add_dx = (l->accumulate >> 0 & 1u) != 0;
@@ -2156,7 +2153,7 @@ ISK__LOOPS static void isk__sqrt_backward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__abs_forward(const isk__loop *l) {
+static void isk__abs_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
@@ -2167,7 +2164,7 @@ ISK__LOOPS static void isk__abs_forward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__abs_backward(const isk__loop *l) {
+static void isk__abs_backward(const isk__loop *l) {
     if (!l->grad_in[0]) return;
     const int rows = l->rows, cols = l->cols;
     const int add_dx = (l->accumulate >> 0 & 1u) != 0;
@@ -2208,7 +2205,7 @@ ISK__LOOPS static void isk__exp_backward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__log_forward(const isk__loop *l) {
+static void isk__log_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
@@ -2220,7 +2217,7 @@ ISK__LOOPS static void isk__log_forward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__log_backward(const isk__loop *l) {
+static void isk__log_backward(const isk__loop *l) {
     if (!l->grad_in[0]) return;
     const int rows = l->rows, cols = l->cols;
     const int add_dx = (l->accumulate >> 0 & 1u) != 0;
@@ -2236,7 +2233,7 @@ ISK__LOOPS static void isk__log_backward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__clamp_forward(const isk__loop *l) {
+static void isk__clamp_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     const isk_scalar low = (isk_scalar)l->attributes[0];
     const isk_scalar high = (isk_scalar)l->attributes[1];
@@ -2249,7 +2246,7 @@ ISK__LOOPS static void isk__clamp_forward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__clamp_backward(const isk__loop *l) {
+static void isk__clamp_backward(const isk__loop *l) {
     if (!l->grad_in[0]) return;
     const int rows = l->rows, cols = l->cols;
     const isk_scalar low = (isk_scalar)l->attributes[0];
@@ -2331,7 +2328,7 @@ ISK__LOOPS static void isk__scale_backward(const isk__loop *l) {
     if (l->grad_in[1]) isk__put(l->grad_in[1], add_da, sum);
 }
 
-ISK__LOOPS static void isk__mul_rows_forward(const isk__loop *l) {
+static void isk__mul_rows_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
@@ -2343,7 +2340,7 @@ ISK__LOOPS static void isk__mul_rows_forward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__mul_rows_backward(const isk__loop *l) {
+static void isk__mul_rows_backward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT terms = l->work;
     const int add_dx = (l->accumulate >> 0 & 1u) != 0;
@@ -2403,7 +2400,7 @@ ISK__LOOPS static void isk__mul_cols_backward(const isk__loop *l) {
     if (l->grad_in[1]) isk__put_all(l->grad_in[1], add_da, sum, cols);
 }
 
-ISK__LOOPS static void isk__add_rows_forward(const isk__loop *l) {
+static void isk__add_rows_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
@@ -2415,7 +2412,7 @@ ISK__LOOPS static void isk__add_rows_forward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__add_rows_backward(const isk__loop *l) {
+static void isk__add_rows_backward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     const int add_dx = (l->accumulate >> 0 & 1u) != 0;
     const int add_da = (l->accumulate >> 1 & 1u) != 0;
@@ -2457,7 +2454,7 @@ ISK__LOOPS static void isk__bias_backward(const isk__loop *l) {
     if (l->grad_in[1]) isk__put_all(l->grad_in[1], add_db, sum, cols);
 }
 
-ISK__LOOPS static void isk__sample_normal_forward(const isk__loop *l) {
+static void isk__sample_normal_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT terms = l->work;
     for (int i = 0; i < rows; i++) {
@@ -2475,7 +2472,7 @@ ISK__LOOPS static void isk__sample_normal_forward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__sample_normal_backward(const isk__loop *l) {
+static void isk__sample_normal_backward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT terms = l->work;
     const int add_dmu = (l->accumulate >> 0 & 1u) != 0;
@@ -2532,7 +2529,7 @@ ISK__LOOPS static void isk__relu_backward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__leaky_relu_forward(const isk__loop *l) {
+static void isk__leaky_relu_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     const isk_scalar slope = (isk_scalar)l->attributes[0];
     for (int i = 0; i < rows; i++) {
@@ -2544,7 +2541,7 @@ ISK__LOOPS static void isk__leaky_relu_forward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__leaky_relu_backward(const isk__loop *l) {
+static void isk__leaky_relu_backward(const isk__loop *l) {
     if (!l->grad_in[0]) return;
     const int rows = l->rows, cols = l->cols;
     const isk_scalar slope = (isk_scalar)l->attributes[0];
@@ -2559,7 +2556,7 @@ ISK__LOOPS static void isk__leaky_relu_backward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__gelu_forward(const isk__loop *l) {
+static void isk__gelu_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT terms = l->work;
     for (int i = 0; i < rows; i++) {
@@ -2575,7 +2572,7 @@ ISK__LOOPS static void isk__gelu_forward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__gelu_backward(const isk__loop *l) {
+static void isk__gelu_backward(const isk__loop *l) {
     if (!l->grad_in[0]) return;
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT terms = l->work;
@@ -2601,7 +2598,7 @@ ISK__LOOPS static void isk__gelu_backward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__quick_gelu_forward(const isk__loop *l) {
+static void isk__quick_gelu_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT terms = l->work;
     for (int i = 0; i < rows; i++) {
@@ -2617,7 +2614,7 @@ ISK__LOOPS static void isk__quick_gelu_forward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__quick_gelu_backward(const isk__loop *l) {
+static void isk__quick_gelu_backward(const isk__loop *l) {
     if (!l->grad_in[0]) return;
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT terms = l->work;
@@ -2659,7 +2656,7 @@ ISK__LOOPS static void isk__tanh_backward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__sigmoid_forward(const isk__loop *l) {
+static void isk__sigmoid_forward(const isk__loop *l) {
     const int rows = l->rows;
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
@@ -2668,7 +2665,7 @@ ISK__LOOPS static void isk__sigmoid_forward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__sigmoid_backward(const isk__loop *l) {
+static void isk__sigmoid_backward(const isk__loop *l) {
     if (!l->grad_in[0]) return;
     const int rows = l->rows, cols = l->cols;
     const int add_dx = (l->accumulate >> 0 & 1u) != 0;
@@ -2682,7 +2679,7 @@ ISK__LOOPS static void isk__sigmoid_backward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__softplus_forward(const isk__loop *l) {
+static void isk__softplus_forward(const isk__loop *l) {
     const int rows = l->rows;
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
@@ -2691,7 +2688,7 @@ ISK__LOOPS static void isk__softplus_forward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__softplus_backward(const isk__loop *l) {
+static void isk__softplus_backward(const isk__loop *l) {
     if (!l->grad_in[0]) return;
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT terms = l->work;
@@ -2780,7 +2777,7 @@ ISK__LOOPS static void isk__bias_tanh_backward(const isk__loop *l) {
     if (l->grad_in[1]) isk__put_all(l->grad_in[1], add_db, sum, cols);
 }
 
-ISK__LOOPS static void isk__bias_gelu_forward(const isk__loop *l) {
+static void isk__bias_gelu_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     const isk_scalar *ISK__RESTRICT b = l->in[1];
     isk_scalar *ISK__RESTRICT terms = l->work;
@@ -2797,7 +2794,7 @@ ISK__LOOPS static void isk__bias_gelu_forward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__bias_gelu_backward(const isk__loop *l) {
+static void isk__bias_gelu_backward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     const isk_scalar *ISK__RESTRICT b = l->in[1];
     isk_scalar *ISK__RESTRICT sum = l->work;
@@ -2840,7 +2837,7 @@ ISK__LOOPS static void isk__bias_gelu_backward(const isk__loop *l) {
     if (l->grad_in[1]) isk__put_all(l->grad_in[1], add_db, sum, cols);
 }
 
-ISK__LOOPS static void isk__bias_quick_gelu_forward(const isk__loop *l) {
+static void isk__bias_quick_gelu_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     const isk_scalar *ISK__RESTRICT b = l->in[1];
     isk_scalar *ISK__RESTRICT terms = l->work;
@@ -2857,7 +2854,7 @@ ISK__LOOPS static void isk__bias_quick_gelu_forward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__bias_quick_gelu_backward(const isk__loop *l) {
+static void isk__bias_quick_gelu_backward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     const isk_scalar *ISK__RESTRICT b = l->in[1];
     isk_scalar *ISK__RESTRICT sum = l->work;
@@ -2934,7 +2931,7 @@ ISK__LOOPS static void isk__row_mean_backward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__row_max_forward(const isk__loop *l) {
+static void isk__row_max_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     for (int i = 0; i < rows; i++) {
         const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
@@ -2943,7 +2940,7 @@ ISK__LOOPS static void isk__row_max_forward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__row_max_backward(const isk__loop *l) {
+static void isk__row_max_backward(const isk__loop *l) {
     if (!l->grad_in[0]) return;
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT terms = l->work;
@@ -2964,7 +2961,7 @@ ISK__LOOPS static void isk__row_max_backward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__row_logsumexp_forward(const isk__loop *l) {
+static void isk__row_logsumexp_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT terms = l->work;
     for (int i = 0; i < rows; i++) {
@@ -2979,7 +2976,7 @@ ISK__LOOPS static void isk__row_logsumexp_forward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__row_logsumexp_backward(const isk__loop *l) {
+static void isk__row_logsumexp_backward(const isk__loop *l) {
     if (!l->grad_in[0]) return;
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT terms = l->work;
@@ -3116,7 +3113,7 @@ ISK__LOOPS static void isk__softmax_backward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__log_softmax_forward(const isk__loop *l) {
+static void isk__log_softmax_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT terms = l->work;
     for (int i = 0; i < rows; i++) {
@@ -3135,7 +3132,7 @@ ISK__LOOPS static void isk__log_softmax_forward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__log_softmax_backward(const isk__loop *l) {
+static void isk__log_softmax_backward(const isk__loop *l) {
     if (!l->grad_in[0]) return;
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT terms = l->work;
@@ -3285,7 +3282,7 @@ ISK__LOOPS static void isk__layer_norm_backward(const isk__loop *l) {
     if (l->grad_in[2]) isk__put_all(l->grad_in[2], add_dbeta, sum2, cols);
 }
 
-ISK__LOOPS static void isk__normal_log_density_forward(const isk__loop *l) {
+static void isk__normal_log_density_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT terms = l->work;
     isk_scalar *ISK__RESTRICT terms2 = l->work + (size_t)cols;
@@ -3307,7 +3304,7 @@ ISK__LOOPS static void isk__normal_log_density_forward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__normal_log_density_backward(const isk__loop *l) {
+static void isk__normal_log_density_backward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT terms = l->work;
     const int add_dx = (l->accumulate >> 0 & 1u) != 0;
@@ -3348,7 +3345,7 @@ ISK__LOOPS static void isk__normal_log_density_backward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__normal_kl_forward(const isk__loop *l) {
+static void isk__normal_kl_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT terms = l->work;
     isk_scalar *ISK__RESTRICT terms2 = l->work + (size_t)cols;
@@ -3376,7 +3373,7 @@ ISK__LOOPS static void isk__normal_kl_forward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__normal_kl_backward(const isk__loop *l) {
+static void isk__normal_kl_backward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT terms = l->work;
     isk_scalar *ISK__RESTRICT terms2 = l->work + (size_t)cols;
@@ -3434,7 +3431,7 @@ ISK__LOOPS static void isk__normal_kl_backward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__col_sum_forward(const isk__loop *l) {
+static void isk__col_sum_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT sum = l->work;
     isk__fill(sum, cols, 0);
@@ -3451,7 +3448,7 @@ ISK__LOOPS static void isk__col_sum_forward(const isk__loop *l) {
         y[j] = sum[j];
 }
 
-ISK__LOOPS static void isk__col_sum_backward(const isk__loop *l) {
+static void isk__col_sum_backward(const isk__loop *l) {
     if (!l->grad_in[0]) return;
     const int rows = l->rows, cols = l->cols;
     const isk_scalar *ISK__RESTRICT g = l->grad;
@@ -3509,7 +3506,7 @@ ISK__LOOPS static void isk__col_mean_backward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__col_var_forward(const isk__loop *l) {
+static void isk__col_var_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT sum = l->work;
     isk_scalar *ISK__RESTRICT mean = l->work + (size_t)cols;
@@ -3544,7 +3541,7 @@ ISK__LOOPS static void isk__col_var_forward(const isk__loop *l) {
         y[j] = sum3[j] / weight;
 }
 
-ISK__LOOPS static void isk__col_var_backward(const isk__loop *l) {
+static void isk__col_var_backward(const isk__loop *l) {
     if (!l->grad_in[0]) return;
     const int rows = l->rows, cols = l->cols;
     const isk_scalar *ISK__RESTRICT g = l->grad;
@@ -3579,7 +3576,7 @@ ISK__LOOPS static void isk__col_var_backward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__col_max_forward(const isk__loop *l) {
+static void isk__col_max_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT largest = l->work;
     isk_scalar sum = 0;
@@ -3598,7 +3595,7 @@ ISK__LOOPS static void isk__col_max_forward(const isk__loop *l) {
         y[j] = isk__where(0 < sum, largest[j], 0);
 }
 
-ISK__LOOPS static void isk__col_max_backward(const isk__loop *l) {
+static void isk__col_max_backward(const isk__loop *l) {
     if (!l->grad_in[0]) return;
     const int rows = l->rows, cols = l->cols;
     const isk_scalar *ISK__RESTRICT g = l->grad;
@@ -3639,7 +3636,7 @@ ISK__LOOPS static void isk__col_max_backward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__col_logsumexp_forward(const isk__loop *l) {
+static void isk__col_logsumexp_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT largest = l->work;
     isk_scalar *ISK__RESTRICT sum2 = l->work + (size_t)cols;
@@ -3671,7 +3668,7 @@ ISK__LOOPS static void isk__col_logsumexp_forward(const isk__loop *l) {
         y[j] = isk__where(0 < sum, largest[j] + isk__ln(sum2[j]), 0);
 }
 
-ISK__LOOPS static void isk__col_logsumexp_backward(const isk__loop *l) {
+static void isk__col_logsumexp_backward(const isk__loop *l) {
     if (!l->grad_in[0]) return;
     const int rows = l->rows, cols = l->cols;
     const isk_scalar *ISK__RESTRICT g = l->grad;
@@ -3961,7 +3958,7 @@ ISK__LOOPS static void isk__batch_norm_backward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__standardise_by_forward(const isk__loop *l) {
+static void isk__standardise_by_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     const isk_scalar eps = (isk_scalar)l->attributes[0];
     const isk_scalar *ISK__RESTRICT mean = l->in[1];
@@ -3978,7 +3975,7 @@ ISK__LOOPS static void isk__standardise_by_forward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__standardise_by_backward(const isk__loop *l) {
+static void isk__standardise_by_backward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     const isk_scalar eps = (isk_scalar)l->attributes[0];
     const isk_scalar *ISK__RESTRICT mean = l->in[1];
@@ -4030,7 +4027,7 @@ ISK__LOOPS static void isk__standardise_by_backward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__batch_norm_by_forward(const isk__loop *l) {
+static void isk__batch_norm_by_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     const isk_scalar eps = (isk_scalar)l->attributes[0];
     const isk_scalar *ISK__RESTRICT mean = l->in[1];
@@ -4050,7 +4047,7 @@ ISK__LOOPS static void isk__batch_norm_by_forward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__batch_norm_by_backward(const isk__loop *l) {
+static void isk__batch_norm_by_backward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     const isk_scalar eps = (isk_scalar)l->attributes[0];
     const isk_scalar *ISK__RESTRICT mean = l->in[1];
@@ -4114,7 +4111,7 @@ ISK__LOOPS static void isk__batch_norm_by_backward(const isk__loop *l) {
     if (l->grad_in[4]) isk__put_all(l->grad_in[4], add_dbeta, sum, cols);
 }
 
-ISK__LOOPS static void isk__sum_all_forward(const isk__loop *l) {
+static void isk__sum_all_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     isk_scalar sum = 0;
     for (int i = 0; i < rows; i++) {
@@ -4126,7 +4123,7 @@ ISK__LOOPS static void isk__sum_all_forward(const isk__loop *l) {
     *l->out = sum;
 }
 
-ISK__LOOPS static void isk__sum_all_backward(const isk__loop *l) {
+static void isk__sum_all_backward(const isk__loop *l) {
     if (!l->grad_in[0]) return;
     const int rows = l->rows, cols = l->cols;
     const isk_scalar g = *l->grad;
@@ -4141,7 +4138,7 @@ ISK__LOOPS static void isk__sum_all_backward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__mean_all_forward(const isk__loop *l) {
+static void isk__mean_all_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     isk_scalar sum = 0;
     isk_scalar sum2 = 0;
@@ -4158,7 +4155,7 @@ ISK__LOOPS static void isk__mean_all_forward(const isk__loop *l) {
     *l->out = mean2;
 }
 
-ISK__LOOPS static void isk__mean_all_backward(const isk__loop *l) {
+static void isk__mean_all_backward(const isk__loop *l) {
     if (!l->grad_in[0]) return;
     const int rows = l->rows, cols = l->cols;
     const isk_scalar g = *l->grad;
@@ -4181,7 +4178,7 @@ ISK__LOOPS static void isk__mean_all_backward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__max_all_forward(const isk__loop *l) {
+static void isk__max_all_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT terms = l->work;
     isk_scalar sum = 0;
@@ -4200,7 +4197,7 @@ ISK__LOOPS static void isk__max_all_forward(const isk__loop *l) {
     *l->out = t1;
 }
 
-ISK__LOOPS static void isk__max_all_backward(const isk__loop *l) {
+static void isk__max_all_backward(const isk__loop *l) {
     if (!l->grad_in[0]) return;
     const int rows = l->rows, cols = l->cols;
     const isk_scalar g = *l->grad;
@@ -4243,7 +4240,7 @@ ISK__LOOPS static void isk__max_all_backward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__logsumexp_all_forward(const isk__loop *l) {
+static void isk__logsumexp_all_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT terms = l->work;
     isk_scalar *ISK__RESTRICT terms2 = l->work + (size_t)cols;
@@ -4276,7 +4273,7 @@ ISK__LOOPS static void isk__logsumexp_all_forward(const isk__loop *l) {
     *l->out = t3;
 }
 
-ISK__LOOPS static void isk__logsumexp_all_backward(const isk__loop *l) {
+static void isk__logsumexp_all_backward(const isk__loop *l) {
     if (!l->grad_in[0]) return;
     const int rows = l->rows, cols = l->cols;
     const isk_scalar g = *l->grad;
@@ -4626,7 +4623,7 @@ ISK__LOOPS static void isk__club_backward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__club_paired_forward(const isk__loop *l) {
+static void isk__club_paired_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT terms = l->work;
     isk_scalar *ISK__RESTRICT terms2 = l->work + (size_t)cols;
@@ -4658,7 +4655,7 @@ ISK__LOOPS static void isk__club_paired_forward(const isk__loop *l) {
     *l->out = mean;
 }
 
-ISK__LOOPS static void isk__club_paired_backward(const isk__loop *l) {
+static void isk__club_paired_backward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     const isk_scalar g = *l->grad;
     isk_scalar *ISK__RESTRICT terms = l->work;
@@ -4792,7 +4789,7 @@ ISK__LOOPS static void isk__cross_entropy_backward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__binary_cross_entropy_forward(const isk__loop *l) {
+static void isk__binary_cross_entropy_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     isk_scalar *ISK__RESTRICT terms = l->work;
     isk_scalar *ISK__RESTRICT terms2 = l->work + (size_t)cols;
@@ -4815,7 +4812,7 @@ ISK__LOOPS static void isk__binary_cross_entropy_forward(const isk__loop *l) {
     *l->out = mean;
 }
 
-ISK__LOOPS static void isk__binary_cross_entropy_backward(const isk__loop *l) {
+static void isk__binary_cross_entropy_backward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     const isk_scalar g = *l->grad;
     isk_scalar *ISK__RESTRICT terms = l->work;
@@ -7751,6 +7748,8 @@ static const isk__kernel_module isk__kernel_modules[] ISK__UNUSED = {
 
 #endif
 
+ISK__HOT_BEGIN
+
 /* ==== >>gemm: matrix product ====================================================================================== */
 
 /* C[m, n] = A[m, k] * B[k, n] with an epilogue, on register tiles.  The promise on bits: an element of C is one chain
@@ -7989,9 +7988,7 @@ ISK__TARGET_AVX512 static ISK__INLINE void isk__avx512_store_quad(float *p, ptrd
 
 #endif /* ISK__HAVE_AVX2 */
 
-#ifdef INDISEEK_USE_CBLAS
-#include <cblas.h>
-#else
+#ifndef INDISEEK_USE_CBLAS
 /* >>generated gemm-tiles: begin (python3 codegen/generate.py; do not edit) */
 #ifdef ISK__HAVE_VECTORS
 static void isk__tile_plain_4x1(const isk__tile *t) {
@@ -10140,6 +10137,8 @@ static void isk__gemm(const isk__gemm_call *call) {
 }
 #endif
 
+ISK__SECTION_END
+
 /* ==== >>optimisers: one pass over all parameters of a group ======================================================= */
 
 /* What a step of Adam is made of: n parameters, their gradients and their two moments lie in four flat arrays.
@@ -12217,11 +12216,9 @@ INDISEEK_API double isk_check_gradient(isk_graph *graph, const char *group, isk_
     return worst;
 }
 
-ISK__COLD_END
+ISK__SECTION_END
 
 /* ==== >>cpu-kernels: ops that no row-wise expression can hold ========================================================= */
-
-/* Loops that matter are written once as a body and compiled for each instruction set; see ISK__KERNEL_VARIANTS. */
 
 /* A product of a[m, k] or its transpose with b[k, n] or its transpose. */
 static void isk__product(const isk__call *call, int m, int n, int k, const isk_scalar *a, int a_stride, int a_transposed,
@@ -12573,126 +12570,145 @@ static void isk__follow_forward(const isk__call *call) {
      D_ij = dloss/dL_ij = (w_i/W P_ij + w_j/W Q_ij) / 2 - [i = j] w_i/W
      du = s D v, dv = s D^T u, ds = sum_i u_i (D v)_i
    D is made in the forward pass and kept, so only one [rows, rows] matrix is ever stored.  Rows of weight 0 are left out
-   of both softmaxes.  When no logit is more than `reach` below the largest one, one exponential serves both softmaxes:
-   no sum can vanish.  Else each row and column has its own maximum. */
+   of both softmaxes: their columns get a logit whose exponential is 0.  When the largest logits of all rows and columns lie
+   within `reach` of each other, one exponential serves both softmaxes: no sum can vanish.  Else each row and column is
+   shifted by its own. */
 typedef struct isk__nce {
+    isk__loop line;                         /* how to run over one row of logits */
     int rows, stride;
-    isk_scalar *logits;                     /* [rows, stride]: logits in, D out */
+    isk_scalar *logits;                     /* [rows, stride]: u v^T in, D out */
     const isk_scalar *weights; int weight_stride;
-    isk_scalar *row_sum, *col_sum, *col_max, *share;    /* [rows] each */
-    double loss;
+    isk_scalar scale;
+    isk_scalar *row_shift, *col_shift, *col_sum, *share, *absent, *other;      /* [rows] each */
 } isk__nce;
 
-static ISK__INLINE void isk__nce_body(isk__nce *n) {
+enum { ISK__NCE_VECTORS = 6 };
+
+/* logits = scale * logits + absent, and their maxima by column */
+ISK__LOOPS static void isk__nce_logits(isk_scalar *ISK__RESTRICT logits, isk_scalar scale, const isk_scalar *ISK__RESTRICT absent,
+                                       isk_scalar *ISK__RESTRICT largest, int count) {
+    int j;
+    for (j = 0; j < count; j++) {
+        isk_scalar logit = scale * logits[j] + absent[j];
+        logits[j] = logit;
+        largest[j] = logit > largest[j] ? logit : largest[j];
+    }
+}
+
+/* to = from - shift, or from - shift_j */
+ISK__LOOPS static void isk__nce_shift(isk_scalar *to, const isk_scalar *from, isk_scalar shift, int count) {
+    int j;
+    for (j = 0; j < count; j++) { to[j] = from[j] - shift; }
+}
+ISK__LOOPS static void isk__nce_shift_each(isk_scalar *to, const isk_scalar *from, const isk_scalar *shift, int count) {
+    int j;
+    for (j = 0; j < count; j++) { to[j] = from[j] - shift[j]; }
+}
+
+/* D but for its diagonal: p (a + b_j) where one exponential serves both softmaxes, else a p + b_j q */
+ISK__LOOPS static void isk__nce_gradient(isk_scalar *ISK__RESTRICT p, isk_scalar a, const isk_scalar *ISK__RESTRICT b, int count) {
+    int j;
+    for (j = 0; j < count; j++) { p[j] *= a + b[j]; }
+}
+ISK__LOOPS static void isk__nce_gradient_apart(isk_scalar *ISK__RESTRICT p, isk_scalar a, const isk_scalar *ISK__RESTRICT b,
+                                               const isk_scalar *ISK__RESTRICT q, int count) {
+    int j;
+    for (j = 0; j < count; j++) { p[j] = a * p[j] + b[j] * q[j]; }
+}
+
+static double isk__nce_run(const isk__nce *n) {
     const isk_scalar reach = sizeof(isk_scalar) == sizeof(double) ? (isk_scalar)600 : (isk_scalar)80;
-    isk_scalar *ISK__RESTRICT row_sum = n->row_sum, *ISK__RESTRICT col_sum = n->col_sum, *ISK__RESTRICT col_max = n->col_max;
-    isk_scalar *ISK__RESTRICT share = n->share;
+    const int rows = n->rows;
     isk_scalar most = -(isk_scalar)FLT_MAX, least = (isk_scalar)FLT_MAX;
     double total = 0, loss = 0;
-    int i, j, one;
-    for (i = 0; i < n->rows; i++) {
-        share[i] = n->weights ? n->weights[(size_t)i * (size_t)n->weight_stride] : (isk_scalar)1;
-        total += (double)share[i];
-        col_sum[i] = 0;
-        col_max[i] = -(isk_scalar)FLT_MAX;
+    int i, one;
+    for (i = 0; i < rows; i++) {
+        n->share[i] = n->weights ? n->weights[(size_t)i * (size_t)n->weight_stride] : (isk_scalar)1;
+        total += (double)n->share[i];
     }
-    n->loss = 0;
-    for (i = 0; i < n->rows; i++) { share[i] = total > 0 ? (isk_scalar)((double)share[i] / total) : (isk_scalar)0; }
-    for (i = 0; i < n->rows; i++) {
-        const isk_scalar *ISK__RESTRICT l = n->logits + (size_t)i * (size_t)n->stride;
-        isk_scalar top = -(isk_scalar)FLT_MAX;
-        if (!(share[i] > 0)) { row_sum[i] = 0; continue; }
-        for (j = 0; j < n->rows; j++) {
-            isk_scalar high = share[j] > 0 ? l[j] : -(isk_scalar)FLT_MAX, low = share[j] > 0 ? l[j] : (isk_scalar)FLT_MAX;
-            top = high > top ? high : top;
-            least = low < least ? low : least;
-            col_max[j] = high > col_max[j] ? high : col_max[j];
-        }
-        row_sum[i] = top;
-        most = top > most ? top : most;
-        loss -= (double)share[i] * (double)l[i];
+    for (i = 0; i < rows; i++) {
+        n->share[i] = total > 0 ? (isk_scalar)((double)n->share[i] / total) : (isk_scalar)0;
+        n->absent[i] = n->share[i] > 0 ? (isk_scalar)0 : (isk_scalar)-1e30;
+        n->col_sum[i] = 0;
+        n->col_shift[i] = -(isk_scalar)FLT_MAX;
+    }
+    for (i = 0; i < rows; i++) {
+        isk_scalar *logits = isk__row_of(n->logits, n->stride, i);
+        if (!(n->share[i] > 0)) { continue; }
+        isk__nce_logits(logits, n->scale, n->absent, n->col_shift, rows);
+        n->row_shift[i] = isk__largest(logits, rows);
+        loss -= (double)n->share[i] * (double)logits[i];
+    }
+    for (i = 0; i < rows; i++) {
+        if (!(n->share[i] > 0)) { continue; }
+        most = n->row_shift[i] > most ? n->row_shift[i] : most;
+        least = n->row_shift[i] < least ? n->row_shift[i] : least;
+        least = n->col_shift[i] < least ? n->col_shift[i] : least;
     }
     one = most - least < reach;
-    if (one) {
-        for (i = 0; i < n->rows; i++) { row_sum[i] = col_max[i] = most; }
-    }
-    /* row_sum holds the row's shift until its sum is known */
-    for (i = 0; i < n->rows; i++) {
-        isk_scalar *ISK__RESTRICT l = n->logits + (size_t)i * (size_t)n->stride;
-        isk_scalar partial[8] = { 0, 0, 0, 0, 0, 0, 0, 0 }, sum = 0, shift = row_sum[i];
-        if (!(share[i] > 0)) { continue; }
-        for (j = 0; j + 8 <= n->rows; j += 8) {
-            int k;
-            for (k = 0; k < 8; k++) {
-                isk_scalar e = share[j + k] > 0 ? isk__exp(l[j + k] - shift) : (isk_scalar)0;
-                partial[k] += e;
-                if (one) { l[j + k] = e; }
-            }
+    for (i = 0; i < rows && one; i++) { n->row_shift[i] = n->col_shift[i] = most; }
+    for (i = 0; i < rows; i++) {
+        isk_scalar *logits = isk__row_of(n->logits, n->stride, i), *p = one ? logits : n->other, *q = n->other, sum;
+        if (!(n->share[i] > 0)) { continue; }
+        isk__nce_shift(p, logits, n->row_shift[i], rows);
+        isk__exp_row(&n->line, p, p);
+        sum = isk__sum(p, rows);
+        if (!one) {
+            isk__nce_shift_each(q, logits, n->col_shift, rows);
+            isk__exp_row(&n->line, q, q);
         }
-        for (; j < n->rows; j++) {
-            isk_scalar e = share[j] > 0 ? isk__exp(l[j] - shift) : (isk_scalar)0;
-            sum += e;
-            if (one) { l[j] = e; }
-        }
-        sum += ((partial[0] + partial[4]) + (partial[1] + partial[5])) + ((partial[2] + partial[6]) + (partial[3] + partial[7]));
-        if (one) {
-            for (j = 0; j < n->rows; j++) { col_sum[j] += l[j]; }
-        } else {
-            for (j = 0; j < n->rows; j++) { col_sum[j] += isk__exp(l[j] - col_max[j]); }
-        }
-        loss += 0.5 * (double)share[i] * ((double)shift + log((double)sum));
-        row_sum[i] = one ? sum : shift + (isk_scalar)log((double)sum);
+        isk__put_all(n->col_sum, 1, one ? p : q, rows);
+        loss += 0.5 * (double)n->share[i] * ((double)n->row_shift[i] + log((double)sum));
+        /* from here on: what the row's exponentials are to be multiplied with, or shifted by */
+        n->row_shift[i] = one ? (isk_scalar)0.5 * n->share[i] / sum : n->row_shift[i] + (isk_scalar)log((double)sum);
     }
-    for (j = 0; j < n->rows; j++) {
-        if (!(share[j] > 0)) { continue; }
-        loss += 0.5 * (double)share[j] * ((double)col_max[j] + log((double)col_sum[j]));
-        col_max[j] += (isk_scalar)log((double)col_sum[j]);
-        col_sum[j] = (isk_scalar)0.5 * share[j] / col_sum[j];
+    for (i = 0; i < rows; i++) {
+        if (!(n->share[i] > 0)) { n->col_sum[i] = 0; continue; }
+        loss += 0.5 * (double)n->share[i] * ((double)n->col_shift[i] + log((double)n->col_sum[i]));
+        n->col_shift[i] += (isk_scalar)log((double)n->col_sum[i]);
+        n->col_sum[i] = (isk_scalar)0.5 * n->share[i] / (one ? n->col_sum[i] : (isk_scalar)1);
     }
-    for (i = 0; i < n->rows; i++) {
-        isk_scalar *ISK__RESTRICT l = n->logits + (size_t)i * (size_t)n->stride;
-        isk_scalar scale;
-        if (!(share[i] > 0)) {
-            for (j = 0; j < n->rows; j++) { l[j] = 0; }
+    for (i = 0; i < rows; i++) {
+        isk_scalar *logits = isk__row_of(n->logits, n->stride, i);
+        if (!(n->share[i] > 0)) {
+            isk__fill(logits, rows, 0);
             continue;
         }
-        scale = (isk_scalar)0.5 * share[i] / (one ? row_sum[i] : (isk_scalar)1);
         if (one) {
-            for (j = 0; j < n->rows; j++) { l[j] = share[j] > 0 ? l[j] * (scale + col_sum[j]) : (isk_scalar)0; }
+            isk__nce_gradient(logits, n->row_shift[i], n->col_sum, rows);
         } else {
-            for (j = 0; j < n->rows; j++) {
-                l[j] = share[j] > 0 ? scale * isk__exp(l[j] - row_sum[i]) + (isk_scalar)0.5 * share[j] * isk__exp(l[j] - col_max[j])
-                                    : (isk_scalar)0;
-            }
+            isk__nce_shift_each(n->other, logits, n->col_shift, rows);
+            isk__exp_row(&n->line, n->other, n->other);
+            isk__nce_shift(logits, logits, n->row_shift[i], rows);
+            isk__exp_row(&n->line, logits, logits);
+            isk__nce_gradient_apart(logits, (isk_scalar)0.5 * n->share[i], n->col_sum, n->other, rows);
         }
-        l[i] -= share[i];
+        logits[i] -= n->share[i];
     }
-    n->loss = loss;
+    return loss;
 }
-ISK__KERNEL_VARIANTS(isk__nce, isk__nce)
 
 static void isk__info_nce_forward(const isk__call *call) {
     const isk__loop *l = &call->loop;
-    int rows = call->in_rows[0], i, j;
-    isk_scalar scale = l->in[2][0];
+    int rows = call->in_rows[0];
     isk__nce n;
+    n.line = *l;
+    n.line.cols = rows;
     n.rows = rows;
     n.stride = isk__stride(rows);
     n.logits = call->save;
     n.weights = l->in[3];
     n.weight_stride = l->in_stride[3];
-    n.row_sum = l->work;
-    n.col_sum = n.row_sum + rows;
-    n.col_max = n.col_sum + rows;
-    n.share = n.col_max + rows;
+    n.scale = l->in[2][0];
+    n.row_shift = l->work;
+    n.col_shift = n.row_shift + rows;
+    n.col_sum = n.col_shift + rows;
+    n.share = n.col_sum + rows;
+    n.absent = n.share + rows;
+    n.other = n.absent + rows;
     isk__product(call, rows, rows, call->in_cols[0], l->in[0], l->in_stride[0], 0, l->in[1], l->in_stride[1], 1, n.logits,
-                 n.stride, 0, n.share + rows);
-    for (i = 0; i < rows; i++) {
-        isk_scalar *line = isk__row_of(n.logits, n.stride, i);
-        for (j = 0; j < rows; j++) { line[j] *= scale; }
-    }
-    isk__nce_at(call->frame->level)(&n);
-    l->out[0] = (isk_scalar)n.loss;
+                 n.stride, 0, n.other + rows);
+    l->out[0] = (isk_scalar)isk__nce_run(&n);
 }
 
 static void isk__info_nce_backward(const isk__call *call) {
@@ -12721,7 +12737,7 @@ static void isk__info_nce_backward(const isk__call *call) {
 
 static size_t isk__info_nce_work(const isk_graph *graph, const isk__node *node) {
     int rows = graph->nodes[node->inputs[0]].rows, cols = graph->nodes[node->inputs[0]].cols;
-    size_t forward = 4 * (size_t)rows + isk__gemm_work(rows, cols, 2) + 16;
+    size_t forward = ISK__NCE_VECTORS * (size_t)rows + isk__gemm_work(rows, cols, 2) + 16;
     size_t backward = (size_t)rows * (size_t)isk__stride(cols) + isk__gemm_work(cols, rows, 2) + 16;
     return forward > backward ? forward : backward;
 }
@@ -14707,12 +14723,10 @@ INDISEEK_API const char *isk_model_get_text(const isk_model *model, const char *
     return item ? item->text : NULL;
 }
 
-ISK__COLD_END
+ISK__SECTION_END
 
 #ifndef INDISEEK_NO_METRICS
 /* ==== >>metrics ======================================================================================================= */
-ISK__COLD_BEGIN
-
 /* ---- what the metrics share: blocks of memory, checks, and matrices that are read centred and scaled ---- */
 
 enum {
@@ -17215,13 +17229,12 @@ INDISEEK_API isk_status isk_join_columns(isk_context *context, const isk_matrix 
     return status;
 }
 
-ISK__COLD_END
 #endif /* INDISEEK_NO_METRICS */
+
+ISK__COLD_BEGIN
 
 #ifndef INDISEEK_NO_FILES
 /* ==== >>files: readers, atomic writes, numbers from text, JSON, SHA-256 =========================================== */
-ISK__COLD_BEGIN
-
 typedef unsigned long long isk__wide;       /* what "%llu" prints */
 
 /* ---- words for messages ---- */
@@ -19374,7 +19387,6 @@ INDISEEK_API isk_status isk_resume(isk_context *context, const isk_sweep_desc *d
     return isk__sweep(context, desc, models, 1);
 }
 
-ISK__COLD_END
 #else
 static isk_status isk__fingerprint(isk__training *training) { (void)training; return ISK_OK; }
 static isk_status isk__checkpoint_write(isk__training *training) {
@@ -19385,6 +19397,12 @@ static isk_status isk__checkpoint_read(isk__training *training, int *found) {
     return isk__checkpoint_write(training);
 }
 #endif /* INDISEEK_NO_FILES */
+
+ISK__SECTION_END
+
+#ifdef ISK__TUNED
+    #pragma GCC pop_options
+#endif
 #ifdef __cplusplus
 }
 #endif

@@ -407,6 +407,7 @@ def functions(op):
     lines, work = [], [0, 0]
     for direction in ("forward", "backward"):
         loops = Loops(op, direction)
-        lines += ["ISK__LOOPS static void isk__%s_%s(const isk__loop *l) {" % (op.name, direction)] + loops.lines + ["}", ""]
+        attribute = "" if op.rare else "ISK__LOOPS "
+        lines += ["%sstatic void isk__%s_%s(const isk__loop *l) {" % (attribute, op.name, direction)] + loops.lines + ["}", ""]
         work = [max(work[0], loops.work("rows")), max(work[1], loops.work("cols"))]
     return lines, work[0], work[1]

@@ -8,6 +8,7 @@ signature  inputs as name:kind, then attributes (constants of a recorded op) as 
            and are no parameter of the public function: the recorder takes them from the tensor. A row of weight 0 is absent.
 forward    the expression; its kind is the kind of the output. In scope: what expr.py offers.
 doc        one line: the formula, with any guard that keeps value and gradient finite.
+rare       True where few programs spend time in the op: gcc then compiles its loops without vectors, in half the time.
 
 Names to avoid: y (the output), g (its gradient), rows, cols.
 """
@@ -25,8 +26,8 @@ MODULES = []                         # one file of kernels/ each, in this order
 class Op:
     """One row of the table, with the gradient derived."""
 
-    def __init__(self, name, signature, forward, doc):
-        self.name, self.doc, self.module = name, doc, MODULES[-1]
+    def __init__(self, name, signature, forward, doc, rare):
+        self.name, self.doc, self.module, self.rare = name, doc, MODULES[-1], rare
         self.inputs, self.attributes = _parse(signature)
         leaves = [leaf(n, "r" if kind == "w" else kind) for n, kind in self.inputs]
         constants = [leaf(n, "s") for n, _ in self.attributes]
@@ -70,12 +71,12 @@ def _parse(signature):
     return inputs, attributes
 
 
-def op(name, signature, forward, doc):
+def op(name, signature, forward, doc, rare=False):
     if name in [o.name for o in OPS]:
         raise ExpressionError("op %s is declared twice" % name)
     with fresh_pool():
         try:
-            OPS.append(Op(name, signature, forward, doc))
+            OPS.append(Op(name, signature, forward, doc, rare))
         except (ExpressionError, TypeError, ValueError) as mistake:
             raise ExpressionError("op %s: %s" % (name, mistake)) from mistake
 
@@ -147,48 +148,50 @@ module("elementwise")
 op("add", "a:e b:e", lambda a, b: a + b, "a + b")
 op("sub", "a:e b:e", lambda a, b: a - b, "a - b")
 op("mul", "a:e b:e", lambda a, b: a * b, "a * b, element by element")
-op("div", "a:e b:e", lambda a, b: a / apart_from_zero(b), "a / b; |b| counts as at least 1e-12, with b's sign")
-op("min", "a:e b:e", lambda a, b: minimum(a, b), "the smaller of a and b; at a tie the gradient is a's")
-op("max", "a:e b:e", lambda a, b: maximum(a, b), "the larger of a and b; at a tie the gradient is a's")
-op("neg", "x:e", lambda x: -x, "-x")
-op("reciprocal", "x:e", lambda x: 1 / apart_from_zero(x), "1 / x; |x| counts as at least 1e-12, with x's sign")
+op("div", "a:e b:e", lambda a, b: a / apart_from_zero(b), "a / b; |b| counts as at least 1e-12, with b's sign", rare=True)
+op("min", "a:e b:e", lambda a, b: minimum(a, b), "the smaller of a and b; at a tie the gradient is a's", rare=True)
+op("max", "a:e b:e", lambda a, b: maximum(a, b), "the larger of a and b; at a tie the gradient is a's", rare=True)
+op("neg", "x:e", lambda x: -x, "-x", rare=True)
+op("reciprocal", "x:e", lambda x: 1 / apart_from_zero(x), "1 / x; |x| counts as at least 1e-12, with x's sign", rare=True)
 op("square", "x:e", lambda x: square(x), "x^2")
-op("sqrt", "x:e", lambda x: sqrt(x), "sqrt(x); 0 with gradient 0 for x <= 0")
-op("abs", "x:e", lambda x: absolute(x), "|x|; gradient 0 at 0")
+op("sqrt", "x:e", lambda x: sqrt(x), "sqrt(x); 0 with gradient 0 for x <= 0", rare=True)
+op("abs", "x:e", lambda x: absolute(x), "|x|; gradient 0 at 0", rare=True)
 op("exp", "x:e", lambda x: exp(minimum(x, 88)), "e^x; x counts as at most 88, which is finite in float")
-op("log", "x:e", lambda x: log(maximum(x, 1e-32)), "ln x; x counts as at least 1e-32")
-op("clamp", "x:e low=-0.75 high=1.25", lambda x, low, high: minimum(maximum(x, low), high), "x within [low, high]")
+op("log", "x:e", lambda x: log(maximum(x, 1e-32)), "ln x; x counts as at least 1e-32", rare=True)
+op("clamp", "x:e low=-0.75 high=1.25", lambda x, low, high: minimum(maximum(x, low), high), "x within [low, high]", rare=True)
 op("affine", "x:e factor=1.5 offset=-0.25", lambda x, factor, offset: factor * x + offset, "factor * x + offset")
 op("scale", "x:e a:s", lambda x, a: a * x, "a * x, a one number")
-op("mul_rows", "x:e a:r", lambda x, a: a * x, "a_i * x_ij")
+op("mul_rows", "x:e a:r", lambda x, a: a * x, "a_i * x_ij", rare=True)
 op("mul_cols", "x:e a:c", lambda x, a: a * x, "a_j * x_ij")
-op("add_rows", "x:e a:r", lambda x, a: x + a, "x_ij + a_i")
+op("add_rows", "x:e a:r", lambda x, a: x + a, "x_ij + a_i", rare=True)
 op("bias", "x:e b:c", lambda x, b: x + b, "x_ij + b_j")
 op("sample_normal", "mu:e logvar:e noise:e", lambda mu, logvar, noise: mu + exp(minimum(0.5 * logvar, 44)) * noise,
-   "mu + e^(logvar / 2) noise, the reparameterised draw; logvar counts as at most 88")
+   "mu + e^(logvar / 2) noise, the reparameterised draw; logvar counts as at most 88", rare=True)
 
 module("activations")
 op("relu", "x:e", lambda x: relu(x), "max(x, 0); gradient 0 at 0")
-op("leaky_relu", "x:e slope=0.125", lambda x, slope: x * where(less(x, 0), slope, 1), "x, or slope * x for x < 0")
-op("gelu", "x:e", lambda x: gelu(x), "x/2 (1 + erf(x / sqrt 2)), the exact GELU")
-op("quick_gelu", "x:e", lambda x: quick_gelu(x), "x sigmoid(1.702 x)")
+op("leaky_relu", "x:e slope=0.125", lambda x, slope: x * where(less(x, 0), slope, 1), "x, or slope * x for x < 0", rare=True)
+op("gelu", "x:e", lambda x: gelu(x), "x/2 (1 + erf(x / sqrt 2)), the exact GELU", rare=True)
+op("quick_gelu", "x:e", lambda x: quick_gelu(x), "x sigmoid(1.702 x)", rare=True)
 op("tanh", "x:e", lambda x: tanh(x), "tanh x")
-op("sigmoid", "x:e", lambda x: sigmoid(x), "1 / (1 + e^-x)")
-op("softplus", "x:e", lambda x: softplus(x), "ln(1 + e^x)")
+op("sigmoid", "x:e", lambda x: sigmoid(x), "1 / (1 + e^-x)", rare=True)
+op("softplus", "x:e", lambda x: softplus(x), "ln(1 + e^x)", rare=True)
 op("bias_relu", "x:e b:c", lambda x, b: relu(x + b), "max(x_ij + b_j, 0)")
 op("bias_tanh", "x:e b:c", lambda x, b: tanh(x + b), "tanh(x_ij + b_j)")
-op("bias_gelu", "x:e b:c", lambda x, b: gelu(x + b), "gelu(x_ij + b_j)")
-op("bias_quick_gelu", "x:e b:c", lambda x, b: quick_gelu(x + b), "quick_gelu(x_ij + b_j)")
+op("bias_gelu", "x:e b:c", lambda x, b: gelu(x + b), "gelu(x_ij + b_j)", rare=True)
+op("bias_quick_gelu", "x:e b:c", lambda x, b: quick_gelu(x + b), "quick_gelu(x_ij + b_j)", rare=True)
 
 module("rows")
 op("row_sum", "x:e", lambda x: row_sum(x), "sum over the columns of a row")
 op("row_mean", "x:e", lambda x: row_mean(x), "mean over the columns of a row")
-op("row_max", "x:e", lambda x: row_max(x), "largest of a row; ties share the gradient evenly")
-op("row_logsumexp", "x:e", lambda x: stop(row_max(x)) + log(row_sum(exp_row_shift(x))), "ln sum_j e^x_ij, shifted by the maximum")
+op("row_max", "x:e", lambda x: row_max(x), "largest of a row; ties share the gradient evenly", rare=True)
+op("row_logsumexp", "x:e", lambda x: stop(row_max(x)) + log(row_sum(exp_row_shift(x))), "ln sum_j e^x_ij, shifted by the maximum",
+   rare=True)
 op("row_dot", "a:e b:e", lambda a, b: row_sum(a * b), "sum_j a_ij b_ij")
 op("squared_error_rows", "a:e b:e", lambda a, b: row_sum(square(a - b)), "sum_j (a_ij - b_ij)^2")
 op("softmax", "x:e", lambda x: exp_row_shift(x) / row_sum(exp_row_shift(x)), "e^x_ij / sum_j e^x_ij, shifted by the maximum")
-op("log_softmax", "x:e", lambda x: x - stop(row_max(x)) - log(row_sum(exp_row_shift(x))), "x_ij - ln sum_j e^x_ij, shifted by the maximum")
+op("log_softmax", "x:e", lambda x: x - stop(row_max(x)) - log(row_sum(exp_row_shift(x))), "x_ij - ln sum_j e^x_ij, shifted by the maximum",
+   rare=True)
 op("l2_normalise", "x:e eps=1e-12", lambda x, eps: x / maximum(sqrt(row_sum(square(x))), eps),
    "x_i / max(|x_i|, eps); the gradient at a zero row is g / eps")
 op("layer_norm", "x:e gamma:c beta:c eps=1e-5",
@@ -196,21 +199,22 @@ op("layer_norm", "x:e gamma:c beta:c eps=1e-5",
    "(x - mean of the row) / sqrt(variance of the row + eps) * gamma_j + beta_j")
 op("normal_log_density", "x:e mu:e logvar:e",
    lambda x, mu, logvar: -0.5 * row_sum(square(x - mu) * precision(logvar) + logvar + math.log(2 * math.pi)),
-   "ln N(x_i; mu_i, e^logvar_i), summed over the columns; e^-logvar counts as at most e^50")
+   "ln N(x_i; mu_i, e^logvar_i), summed over the columns; e^-logvar counts as at most e^50", rare=True)
 op("normal_kl", "mu:e logvar:e prior_mu:e prior_logvar:e",
    lambda mu, logvar, prior_mu, prior_logvar: 0.5 * row_sum(
        prior_logvar - logvar - 1 + exp(minimum(logvar - prior_logvar, 50)) + square(mu - prior_mu) * precision(prior_logvar)),
-   "KL(N(mu_i, e^logvar_i) || N(prior)), summed over the columns; each exponential counts as at most e^50")
+   "KL(N(mu_i, e^logvar_i) || N(prior)), summed over the columns; each exponential counts as at most e^50", rare=True)
 
 module("columns")
-op("col_sum", "x:e w:w", lambda x, w: col_sum(w * x), "sum_i w_i x_ij")
+op("col_sum", "x:e w:w", lambda x, w: col_sum(w * x), "sum_i w_i x_ij", rare=True)
 op("col_mean", "x:e w:w", lambda x, w: mean_over_rows(x, w), "sum_i w_i x_ij / sum_i w_i; 0 without a present row")
-op("col_var", "x:e w:w", lambda x, w: variance_over_rows(x, mean_over_rows(x, w), w), "population variance over the rows, weighted")
+op("col_var", "x:e w:w", lambda x, w: variance_over_rows(x, mean_over_rows(x, w), w), "population variance over the rows, weighted",
+   rare=True)
 op("col_max", "x:e w:w", lambda x, w: where(any_present(w), col_max(where(less(0, w), x, LOWEST)), 0),
-   "largest over the present rows; ties share the gradient evenly; 0 without a present row")
+   "largest over the present rows; ties share the gradient evenly; 0 without a present row", rare=True)
 op("col_logsumexp", "x:e w:w",
    lambda x, w: where(any_present(w), shifted(x, w, col_max)[0] + log(col_sum(exp(shifted(x, w, col_max)[1]))), 0),
-   "ln sum_i e^x_ij over the present rows, shifted by the maximum; 0 without a present row")
+   "ln sum_i e^x_ij over the present rows, shifted by the maximum; 0 without a present row", rare=True)
 op("standardise", "x:e w:w eps=1e-5",
    lambda x, w, eps: present(w) * (x - mean_over_rows(x, w))
    * inverse_deviation(variance_over_rows(x, mean_over_rows(x, w), w), eps),
@@ -221,19 +225,20 @@ op("batch_norm", "x:e gamma:c beta:c w:w eps=1e-5",
    "standardise(x) * gamma_j + beta_j; absent rows 0")
 op("standardise_by", "x:e mean:c variance:c eps=1e-5",
    lambda x, mean, variance, eps: (x - mean) * inverse_deviation(variance, eps),
-   "(x - mean_j) / sqrt(variance_j + eps), with moments from elsewhere: the form for evaluation")
+   "(x - mean_j) / sqrt(variance_j + eps), with moments from elsewhere: the form for evaluation", rare=True)
 op("batch_norm_by", "x:e mean:c variance:c gamma:c beta:c eps=1e-5",
    lambda x, mean, variance, gamma, beta, eps: (x - mean) * inverse_deviation(variance, eps) * gamma + beta,
-   "standardise_by(x) * gamma_j + beta_j")
+   "standardise_by(x) * gamma_j + beta_j", rare=True)
 
 module("losses")
-op("sum_all", "x:e w:w", lambda x, w: col_sum(w * row_sum(x)), "sum_i w_i sum_j x_ij")
-op("mean_all", "x:e w:w", lambda x, w: mean_over_rows(row_mean(x), w), "sum_i w_i sum_j x_ij / (cols sum_i w_i); 0 without a present row")
+op("sum_all", "x:e w:w", lambda x, w: col_sum(w * row_sum(x)), "sum_i w_i sum_j x_ij", rare=True)
+op("mean_all", "x:e w:w", lambda x, w: mean_over_rows(row_mean(x), w), "sum_i w_i sum_j x_ij / (cols sum_i w_i); 0 without a present row",
+   rare=True)
 op("max_all", "x:e w:w", lambda x, w: where(any_present(w), all_max(where(less(0, w), x, LOWEST)), 0),
-   "largest over the present rows; ties share the gradient evenly; 0 without a present row")
+   "largest over the present rows; ties share the gradient evenly; 0 without a present row", rare=True)
 op("logsumexp_all", "x:e w:w",
    lambda x, w: where(any_present(w), shifted(x, w, all_max)[0] + log(all_sum(exp(shifted(x, w, all_max)[1]))), 0),
-   "ln sum_ij e^x_ij over the present rows, shifted by the maximum; 0 without a present row")
+   "ln sum_ij e^x_ij over the present rows, shifted by the maximum; 0 without a present row", rare=True)
 op("mse", "a:e b:e w:w", lambda a, b, w: mean_over_rows(row_sum(square(a - b)), w),
    "weighted mean over the rows of sum_j (a_ij - b_ij)^2")
 op("gaussian_nll", "mu:e logvar:e z:e w:w",
@@ -243,11 +248,11 @@ op("club", "mu:e logvar:e z:e w:w", club,
    "mean_i sum_j e^-logvar_ij / 2 (mean_k (z_kj - mu_ij)^2 - (z_ij - mu_ij)^2), means weighted; e^-logvar counts as at most e^50")
 op("club_paired", "mu:e logvar:e z:e z_permuted:e w:w",
    lambda mu, logvar, z, z_permuted, w: mean_over_rows(0.5 * row_sum(precision(logvar) * (square(z_permuted - mu) - square(z - mu))), w),
-   "mean_i sum_j e^-logvar_ij / 2 ((z_permuted - mu)^2 - (z - mu)^2), weighted; e^-logvar counts as at most e^50")
+   "mean_i sum_j e^-logvar_ij / 2 ((z_permuted - mu)^2 - (z - mu)^2), weighted; e^-logvar counts as at most e^50", rare=True)
 op("cross_entropy", "logits:e target:e w:w",
    lambda logits, target, w: mean_over_rows(row_sum(target * (
        log(row_sum(exp_row_shift(logits))) - (logits - stop(row_max(logits))))), w),
    "weighted mean over the rows of -sum_j target_ij log_softmax(logits)_ij; target is one-hot or holds probabilities")
 op("binary_cross_entropy", "logits:e target:e w:w",
    lambda logits, target, w: mean_over_rows(row_sum(softplus(logits) - target * logits), w),
-   "weighted mean over the rows of sum_j -target ln p - (1 - target) ln(1 - p), p = sigmoid(logits)")
+   "weighted mean over the rows of sum_j -target ln p - (1 - target) ln(1 - p), p = sigmoid(logits)", rare=True)
