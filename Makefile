@@ -87,6 +87,9 @@ doubles  := $(patsubst tests/%.c,$(objects)/tests/%.double,$(in_double))
 chosen   := $(foreach test,$(singles) $(doubles) $(scripts),$(if $(only),\
               $(if $(strip $(foreach word,$(only),$(findstring $(word),$(notdir $(test))))),$(test)),$(test)))
 
+# What stands in for libcuda and libnvrtc where a test runs the CUDA path without a GPU.
+standin  := $(objects)/tests/emulator/libstandin.so
+
 benches  := $(patsubst bench/%.c,$(objects)/bench/%,$(wildcard bench/*.c))
 
 # ---- targets --------------------------------------------------------------------------------------------------------
@@ -112,7 +115,7 @@ test:  ## builds and runs every test; only=WORD runs those with WORD in their na
 # A second make, so that what `tests/run --install` installed is seen; -k, so that one test that does not compile is one
 # failure and the others run.
 built ?= yes
-test-build: all $(filter-out tests/%,$(chosen))
+test-build: all $(standin) $(filter-out tests/%,$(chosen))
 test-run:
 	@BUILD=$(programs) CC='$(CC)' PYTHON='$(PYTHON)' config=$(config) built=$(built) tests/run $(chosen)
 
@@ -214,6 +217,11 @@ $(doubles): %: %.o $(objects)/testable.double.a
 	$(call say,link) $(link) $(call flags,--libs,cmocka,-lcmocka)
 $(singles): %: %.o $(objects)/testable.a
 	$(call say,link) $(link) $(call flags,--libs,cmocka,-lcmocka)
+
+# It compiles kernels with the compiler that compiles it, and with sanitizers if it has them.
+$(standin): tests/emulator/driver.c $(objects)/flags
+	@mkdir -p $(@D)
+	$(call say,link) $(compile) -fPIC -shared -fvisibility=hidden -DSTANDIN_CC='"$(CC)"' -MMD -MP -MF $(@:.so=.d) -MT $@ $< $(LDFLAGS) -ldl -pthread -o $@
 
 # C11 for aligned_alloc, which is theirs alone.
 $(benches:%=%.o): override compile += -std=c11

@@ -139,9 +139,24 @@ typedef struct isk_progress {
     double loss;                    /* training loss of the last epoch */
 } isk_progress;
 
+/* How products of matrices are computed on a GPU: in float; in three products of TF32 that give almost float's accuracy; in
+   one, with 10 bits of mantissa. */
+typedef enum isk_precision { ISK_FP32, ISK_TF32X3, ISK_TF32 } isk_precision;
+/* AUTO: one block of threads a model where there are many small ones, else CUDA graphs of launches. */
+typedef enum isk_trainer { ISK_TRAINER_AUTO, ISK_TRAINER_GRAPH, ISK_TRAINER_BLOCK } isk_trainer;
+
+typedef struct isk_cuda_desc {
+    int ordinal;                    /* which GPU, counted from 0 as CUDA_VISIBLE_DEVICES leaves them */
+    isk_precision precision;
+    isk_trainer trainer;
+    int graph_rounds;               /* batches in one CUDA graph; 0: 16 */
+    int auto_split;                 /* 1: a sweep that does not fit in device memory trains as many models at once as do */
+} isk_cuda_desc;
+
 typedef struct isk_context_desc {
     int threads;                    /* 0: one per online processor */
-    isk_device device;              /* AUTO takes the best usable one; this version has the CPU only */
+    isk_device device;              /* AUTO: a GPU where a usable one is found, else the CPU; it is logged which */
+    isk_cuda_desc cuda;             /* how a GPU is used */
     isk_allocator allocator;        /* malloc and free when empty */
     void (*log)(void *user, isk_level level, const char *message);          /* one sentence, no newline; NULL: silent */
     void (*progress)(void *user, const isk_progress *progress);             /* NULL: none */
@@ -158,6 +173,22 @@ INDISEEK_API void isk_close(isk_context *context);
 INDISEEK_API const char *isk_error(const isk_context *context);       /* last error: one sentence; "" when none */
 INDISEEK_API const char *isk_status_text(isk_status status);
 INDISEEK_API const char *isk_device_text(const isk_context *context); /* e.g. "cpu, 2 threads, AVX2+FMA" */
+
+#define ISK_MAX_GPUS 16
+
+/* What there is of a GPU and what it needs.  `missing` is one sentence that says which part is missing and what to do. */
+typedef struct isk_cuda_info {
+    int usable;                     /* 1: device cuda would work with GPU 0 */
+    char driver[200], compiler[200];        /* library and version, or "" */
+    char missing[512];
+    int device_count;
+    struct isk_gpu {
+        char name[96], problem[512];        /* problem: why this one is not usable, or "" */
+        int major, minor, multiprocessors;
+        size_t memory;              /* bytes */
+    } gpus[ISK_MAX_GPUS];
+} isk_cuda_info;
+INDISEEK_API void isk_cuda_info_get(isk_cuda_info *info);
 /* Asks a running fit or sweep to stop after its current round of epochs.  Safe in a signal handler. */
 INDISEEK_API void isk_interrupt(isk_context *context);
 
@@ -947,6 +978,7 @@ INDISEEK_API isk_status isk_safetensors_finish(isk_safetensors_writer *writer, c
 #include <string.h>
 #include <time.h>
 #if !defined(_WIN32)
+    #include <dlfcn.h>
     #include <fcntl.h>
     #include <sys/stat.h>
     #include <unistd.h>
@@ -997,6 +1029,10 @@ extern "C" {
     #define ISK__HAVE_AVX2 1        /* kernels for AVX2+FMA and AVX-512 are compiled in; the CPU chooses at run time */
 #endif
 
+#if !defined(INDISEEK_NO_CUDA) && !defined(INDISEEK_DOUBLE) && !defined(_WIN32)
+    #define ISK__HAVE_CUDA 1        /* the device is looked for at run time */
+#endif
+
 #define ISK__ALIGNMENT 64           /* bytes: one cache line, one AVX-512 register */
 #define ISK__MAX_THREADS 256
 
@@ -1012,6 +1048,8 @@ static int isk__cpu_level(void) {
 }
 
 typedef struct isk__pool isk__pool;
+typedef struct isk__cuda isk__cuda;
+typedef struct isk__residence isk__residence;   /* a graph's memory on a GPU */
 
 struct isk_context {
     isk_context_desc desc;
@@ -1019,9 +1057,11 @@ struct isk_context {
     int level;                      /* isk__cpu_level(), or lower in tests */
     volatile int interrupted;
     isk__pool *pool;
+    isk__cuda *cuda;                /* the GPU, or NULL: the CPU */
     isk_status pending;             /* a failure of isk_open, reported by the first call that needs what failed */
     char error[512];
-    char device_text[64];
+    char device_text[160];
+    char no_device[400];            /* why no GPU is used though one might be; said once, when training begins */
 };
 
 /* ---- errors ---- */
@@ -1500,6 +1540,27 @@ static int isk__online_processors(void) {
 #endif
 }
 
+static isk_status isk__cuda_open(isk_context *context, isk__cuda **out);         /* >>cuda */
+static void isk__cuda_close(isk__cuda *cuda);
+static void isk__cuda_text(const isk__cuda *cuda, char *text, size_t size);
+
+/* A GPU when there is a usable one.  Asked for by name, its absence is a failure. */
+static void isk__device_choose(isk_context *context) {
+    char reason[400];
+    isk_status status = isk__cuda_open(context, &context->cuda);
+    if (status == ISK_OK) {
+        isk__cuda_text(context->cuda, context->device_text, sizeof context->device_text);
+        return;
+    }
+    snprintf(reason, sizeof reason, "%.390s", context->error);
+    context->error[0] = 0;
+    if (context->desc.device == ISK_DEVICE_CUDA) {
+        context->pending = isk__fail(context, status, "device cuda: %s", reason);
+    } else {
+        memcpy(context->no_device, reason, sizeof reason);
+    }
+}
+
 INDISEEK_API isk_context *isk_open_checked(const isk_context_desc *desc, const char *version, int scalar_size) {
     static const char *const levels[] = { "portable kernels", "AVX2+FMA", "AVX-512" };
     isk_context empty, *context;
@@ -1525,12 +1586,9 @@ INDISEEK_API isk_context *isk_open_checked(const isk_context_desc *desc, const c
     if (empty.desc.threads < 0) {
         context->pending = isk__fail(context, ISK_ARGUMENT, "threads is %d; give 0 for one per processor", empty.desc.threads);
     }
-    if (empty.desc.device == ISK_DEVICE_CUDA) {
-        context->pending = isk__fail(context, ISK_DEVICE, "device cuda: version " ISK_VERSION " runs on the CPU only; "
-                                                          "choose cpu or auto");
-    }
     snprintf(context->device_text, sizeof context->device_text, "cpu, %d thread%s, %s", context->threads,
              context->threads == 1 ? "" : "s", levels[context->level]);
+    if (empty.desc.device != ISK_DEVICE_CPU && context->pending == ISK_OK) { isk__device_choose(context); }
     return context;
 }
 
@@ -1538,6 +1596,7 @@ INDISEEK_API void isk_close(isk_context *context) {
     isk_context copy;
     if (!context) { return; }
     isk__pool_close(context);
+    isk__cuda_close(context->cuda);
     copy = *context;                /* the allocator outlives the block it is stored in */
     isk__release(&copy, context);
 }
@@ -5276,23 +5335,39 @@ static const isk__op_info *isk__op(int op) { return &isk__op_table[op]; }
 
 /* What a kernel is told: one struct by value, field by field the isk_call of the kernel text.  The kernels of an op are
    isk_NAME_forward_0, isk_NAME_forward_1, ... and isk_NAME_backward_0, ...; isk__op_info has a letter for each: how many
-   threads it wants, in blocks of at most 256, with one row of blocks (gridDim.y) for each model:
+   threads it wants, in blocks of 256, with one row of blocks (gridDim.y) for each model:
 
-       e  rows * cols      r  rows      c  cols      s  1
+       e  rows * cols      r  rows      c  cols      s  1      t  a block for each of `tiles` tiles of a product
 
-   They run in this order; what one leaves in `work` the next one reads. */
+   They run in this order; what one leaves in `work` the next one reads.  Addresses are the device's. */
 typedef struct isk__kernel_operand {
-    uint64_t data;                                      /* device address; 0 for missing weights or an unwanted gradient */
+    isk_scalar *data;                                   /* NULL for missing weights or an unwanted gradient */
     int64_t model;                                      /* elements from one model to the next; 0 where all share it */
     int32_t stride, unused;                             /* elements from one row to the next */
 } isk__kernel_operand;
 
+/* What changes from step to step, one for each model: kernels read it, and those of the module "schedule" write it. */
+typedef struct isk__kernel_control {
+    uint64_t seed, key;                                 /* of the model; of the order of this pass over the rows */
+    uint64_t step;                                      /* updates that the program now running made before */
+    uint64_t steps[4];                                  /* the same, per pass of the stage */
+    double rate, rates[4];                              /* now; before the schedule, by kind of rate */
+    double epoch, epochs;                               /* where the schedule is: epochs done, epochs in all */
+    double sums[4][8], present[4];                      /* per pass: outputs times present rows, present rows */
+    int32_t *rows;                                      /* eligible rows, or NULL: 0 .. count-1 */
+    int32_t count, batch_rows, batches;                 /* eligible rows; rows of a batch; batches of an epoch */
+    int32_t batch, first;                               /* number of the batch; its first position */
+    int32_t shuffled, cosine, live;                     /* live: 0 = kernels leave this model alone */
+} isk__kernel_control;
+
 typedef struct isk__kernel_call {
-    isk__kernel_operand in[ISK__MAX_INPUTS], grad_in[ISK__MAX_INPUTS], out, grad, work;
-    uint64_t live;                                      /* 0, or address of an int for each model: 0 for one that rests */
-    int32_t rows, cols;
-    uint32_t accumulate;
-    int32_t unused;
+    isk__kernel_operand in[ISK__MAX_INPUTS], grad_in[ISK__MAX_INPUTS], out, grad, work, save;
+    isk__kernel_control *control;                       /* [models] */
+    struct isk__kernel_call *calls;                     /* block trainer: the launches of one round */
+    int32_t *kernels;                                   /* block trainer: which case each of them is */
+    int32_t rows, cols, inner, tiles;
+    uint32_t accumulate, flags;
+    int32_t node, count, rounds, unused;
     float attributes[4];
 } isk__kernel_call;
 
@@ -5301,38 +5376,152 @@ typedef struct isk__kernel_module {
     const char *const *text;                            /* ends with NULL */
 } isk__kernel_module;
 
+typedef struct isk__kernel_info {
+    const char *name;
+    int module;                                         /* index into isk__kernel_modules */
+    char grid;                                          /* its letter */
+} isk__kernel_info;
+
 /* >>generated kernel-text: begin (python3 codegen/generate.py; do not edit) */
 ISK__UNUSED static const char *const isk__kernel_prelude[] = {
-    "/* Shared by all modules of kernels. It includes nothing: NVRTC's builtins suffice. */\n"
+    "/* Shared by all modules of kernels. It includes nothing: NVRTC's builtins suffice.  All text is C99 as\n"
+    "   well as CUDA, so that tests can run it on a CPU. */\n"
     "#ifndef ISK_PRELUDE\n"
     "#define ISK_PRELUDE\n"
     "\n"
+    "#ifdef __CUDACC_RTC__\n"
+    "    #pragma nv_diag_suppress 177    /* functions that one module or another does not use */\n"
+    "#endif\n"
     "#ifndef ISK_KERNEL\n"
     "    #define ISK_KERNEL extern \"C\" __global__ void __launch_bounds__(256)\n"
+    "    #define ISK_LARGE_KERNEL extern \"C\" __global__ void __launch_bounds__(256, 1)\n"
+    "#endif\n"
+    "#ifndef ISK_INLINE\n"
     "    #define ISK_INLINE static __device__ __forceinline__\n"
+    "#endif\n"
+    "#ifndef ISK_SHARED\n"
+    "    #define ISK_SHARED __shared__ __align__(16)\n"
     "#endif\n"
     "#define ISK_LOWEST -3.0e38f\n"
     "\n"
-    "/* The host's isk__kernel_call, field by field. */\n"
+    "/* ---- what a kernel is told, field by field the isk__kernel_... of the host ---- */\n"
+    "\n"
     "typedef struct isk_operand {\n"
-    "    float *data;\n"
+    "    float *data;                    /* NULL: weights that are all 1, a gradient that nobody wants */\n"
     "    long long model;                /* elements from one model to the next; 0 where all models share it */\n"
     "    int stride, unused;             /* elements from one row to the next */\n"
     "} isk_operand;\n"
     "\n"
-    "typedef struct isk_call {\n"
-    "    isk_operand in[6], grad_in[6], out, grad, work;\n"
-    "    const int *live;                /* NULL, or for each model whether it is still trained */\n"
-    "    int rows, cols;\n"
-    "    unsigned accumulate;            /* bit i: add to grad_in[i], else overwrite it */\n"
-    "    int unused;\n"
+    "typedef struct isk_control {        /* one per model: what changes from step to step */\n"
+    "    unsigned long long seed, key;   /* of the model; of the order of this pass over the rows */\n"
+    "    unsigned long long step;        /* updates that the program now running made before */\n"
+    "    unsigned long long steps[4];    /* the same, per pass of the stage */\n"
+    "    double rate, rates[4];          /* now; before the schedule, by kind of rate */\n"
+    "    double epoch, epochs;           /* where the schedule is: epochs done, epochs in all */\n"
+    "    double sums[4][8], present[4];  /* per pass: outputs times present rows, present rows */\n"
+    "    const int *rows;                /* eligible rows, or NULL: 0 .. count-1 */\n"
+    "    int count, batch_rows, batches; /* eligible rows; rows of a batch; batches of an epoch */\n"
+    "    int batch, first;               /* number of the batch; its first position, batch * batch_rows */\n"
+    "    int shuffled, cosine, live;     /* live: 0 = kernels leave this model alone */\n"
+    "} isk_control;\n"
+    "\n"
+    "typedef struct isk_call {           /* the one argument of every kernel */\n"
+    "    isk_operand in[6], grad_in[6], out, grad, work, save;\n"
+    "    isk_control *control;           /* [models] */\n"
+    "    const struct isk_call *calls;   /* of the block trainer: the launches of one round */\n"
+    "    const int *kernels;             /* of the block trainer: which case each of them is */\n"
+    "    int rows, cols, inner, tiles;   /* extent of the grid; length of a product's sums; tiles of a product */\n"
+    "    unsigned accumulate;            /* bit i: add to grad_in[i], else overwrite; without it: bit 0, to out */\n"
+    "    unsigned flags;\n"
+    "    int node, count, rounds, unused;\n"
     "    float attributes[4];\n"
     "} isk_call;\n"
+    "\n"
+    "/* ---- the forms of a kernel ----\n"
+    "\n"
+    "   ISK_FORM(name) { body } makes a function name_at, which the block trainer calls, and a kernel around it.\n"
+    "   Blocks have 256 threads; blockIdx.y is the model; a model that rests is left alone.\n"
+    "\n"
+    "       ISK_ELEMENTS   e   a thread for each of rows * cols elements    call, model, i, j are in scope\n"
+    "       ISK_ROWS       r   a thread for each of `rows` rows             call, model, i\n"
+    "       ISK_COLUMNS    c   a thread for each of `cols` columns          call, model, j\n"
+    "       ISK_MODELS     s   one thread                                   call, model\n"
+    "       ISK_TILES      t   a block for each of `tiles` tiles            call, model, tile; all threads enter:\n"
+    "                                                                       barriers, shared memory are allowed\n"
+    "\n"
+    "   With ISK_ONLY_BLOCK no kernels are made: their functions are cases of the block trainer. */\n"
+    "#ifdef ISK_ONLY_BLOCK\n"
+    "    #define ISK_ELEMENT_KERNEL(name)\n"
+    "    #define ISK_ROW_KERNEL(name)\n"
+    "    #define ISK_COLUMN_KERNEL(name)\n"
+    "    #define ISK_MODEL_KERNEL(name)\n"
+    "    #define ISK_TILE_KERNEL(name)\n"
+    "#else\n"
+    "    #define ISK_THREAD \\\n"
+    "        const int model = (int)blockIdx.y; \\\n",
+    "        const unsigned index = blockIdx.x * blockDim.x + threadIdx.x\n"
+    "    #define ISK_LIVE call.control[model].live\n"
+    "    #define ISK_ELEMENT_KERNEL(name) \\\n"
+    "        ISK_KERNEL name(const isk_call call) { \\\n"
+    "            ISK_THREAD; \\\n"
+    "            const int i = (int)(index / (unsigned)call.cols), j = (int)(index % (unsigned)call.cols); \\\n"
+    "            if (i < call.rows && ISK_LIVE) name##_at(call, model, i, j); \\\n"
+    "        }\n"
+    "    #define ISK_ROW_KERNEL(name) \\\n"
+    "        ISK_KERNEL name(const isk_call call) { \\\n"
+    "            ISK_THREAD; \\\n"
+    "            if (index < (unsigned)call.rows && ISK_LIVE) name##_at(call, model, (int)index); \\\n"
+    "        }\n"
+    "    #define ISK_COLUMN_KERNEL(name) \\\n"
+    "        ISK_KERNEL name(const isk_call call) { \\\n"
+    "            ISK_THREAD; \\\n"
+    "            if (index < (unsigned)call.cols && ISK_LIVE) name##_at(call, model, (int)index); \\\n"
+    "        }\n"
+    "    #define ISK_MODEL_KERNEL(name) \\\n"
+    "        ISK_KERNEL name(const isk_call call) { \\\n"
+    "            ISK_THREAD; \\\n"
+    "            if (index == 0 && ISK_LIVE) name##_at(call, model); \\\n"
+    "        }\n"
+    "    #define ISK_TILE_KERNEL(name) \\\n"
+    "        ISK_KERNEL name(const isk_call call) { \\\n"
+    "            const int model = (int)blockIdx.y, tile = (int)blockIdx.x; \\\n"
+    "            if (tile < call.tiles && ISK_LIVE) name##_at(call, model, tile); \\\n"
+    "        }\n"
+    "#endif\n"
+    "\n"
+    "#define ISK_ELEMENTS(name) \\\n"
+    "    ISK_INLINE void name##_at(const isk_call call, const int model, const int i, const int j); \\\n"
+    "    ISK_ELEMENT_KERNEL(name) \\\n"
+    "    ISK_INLINE void name##_at(const isk_call call, const int model, const int i, const int j)\n"
+    "#define ISK_ROWS(name) \\\n"
+    "    ISK_INLINE void name##_at(const isk_call call, const int model, const int i); \\\n"
+    "    ISK_ROW_KERNEL(name) \\\n"
+    "    ISK_INLINE void name##_at(const isk_call call, const int model, const int i)\n"
+    "#define ISK_COLUMNS(name) \\\n"
+    "    ISK_INLINE void name##_at(const isk_call call, const int model, const int j); \\\n"
+    "    ISK_COLUMN_KERNEL(name) \\\n"
+    "    ISK_INLINE void name##_at(const isk_call call, const int model, const int j)\n"
+    "#define ISK_MODELS(name) \\\n"
+    "    ISK_INLINE void name##_at(const isk_call call, const int model); \\\n"
+    "    ISK_MODEL_KERNEL(name) \\\n"
+    "    ISK_INLINE void name##_at(const isk_call call, const int model)\n"
+    "#define ISK_TILES(name) \\\n"
+    "    ISK_INLINE void name##_at(const isk_call call, const int model, const int tile); \\\n"
+    "    ISK_TILE_KERNEL(name) \\\n"
+    "    ISK_INLINE void name##_at(const isk_call call, const int model, const int tile)\n"
+    "\n"
+    "/* ---- what kernels call ---- */\n"
     "\n"
     "ISK_INLINE float *dev_at(isk_operand o, int model, int i, int j) {\n"
     "    return o.data + model * o.model + (long long)i * o.stride + j;\n"
     "}\n"
-    "ISK_INLINE float dev_weight(isk_operand o, int model, int i) { return o.data ? *dev_at(o, model, i, 0) : 1.0f; }\n"
+    "ISK_INLINE float dev_get(isk_operand o, int model, int i, int j) { return *dev_at(o, model, i, j); }\n"
+    "ISK_INLINE float dev_scalar(isk_operand o, int model) { return *dev_at(o, model, 0, 0); }\n"
+    "ISK_INLINE float dev_weight(isk_operand o, int model, int i) {\n"
+    "    return o.data ? dev_get(o, model, i, 0) : 1.0f;\n"
+    "}\n"
+    "/* Row numbers of a batch are 32-bit integers in the memory of scalars; -1 is absent. */\n"
+    "ISK_INLINE int *dev_row_number(isk_operand o, int model, int i) { return (int *)dev_at(o, model, i, 0); }\n"
     "ISK_INLINE void dev_put(float *to, unsigned add, float value) { *to = (add ? *to : 0.0f) + value; }\n"
     "ISK_INLINE float dev_maximum(float a, float b) { return a < b ? b : a; }\n"
     "ISK_INLINE float dev_minimum(float a, float b) { return b < a ? b : a; }\n"
@@ -5343,61 +5532,145 @@ ISK__UNUSED static const char *const isk__kernel_prelude[] = {
     "ISK_INLINE float dev_sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }\n"
     "ISK_INLINE float dev_softplus(float x) { return dev_relu(x) + log1pf(expf(-fabsf(x))); }\n"
     "\n"
-    "/* First line of a kernel: its index, and out with threads beyond the matrix and models that rest. */\n"
-    "#define ISK_THREAD \\\n"
-    "    const int model = (int)blockIdx.y; \\\n"
-    "    const unsigned index = blockIdx.x * blockDim.x + threadIdx.x\n"
-    "#define ISK_REST call.live && !call.live[model]\n"
-    "#define ISK_EACH_ELEMENT \\\n"
-    "    ISK_THREAD; \\\n"
-    "    const int i = (int)(index / (unsigned)call.cols), j = (int)(index % (unsigned)call.cols); \\\n"
-    "    if (i >= call.rows || (ISK_REST)) return\n"
-    "#define ISK_EACH_ROW ISK_THREAD; const int i = (int)index; if (i >= call.rows || (ISK_REST)) return\n"
-    "#define ISK_EACH_COLUMN ISK_THREAD; const int j = (int)index; if (j >= call.cols || (ISK_REST)) return\n"
-    "#define ISK_ONCE ISK_THREAD; if (index > 0 || (ISK_REST)) return\n"
+    "/* ---- random numbers: bit for bit those of isk__mix64, isk__philox, isk__random_word and isk__permute ---- */\n"
+    "\n"
+    "ISK_INLINE unsigned long long dev_mix64(unsigned long long x) {\n"
+    "    x += 0x9E3779B97F4A7C15ull;\n",
+    "    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9ull;\n"
+    "    x = (x ^ (x >> 27)) * 0x94D049BB133111EBull;\n"
+    "    return x ^ (x >> 31);\n"
+    "}\n"
+    "\n"
+    "/* Word number `position` of the stream (key, stream): Philox4x32-10 makes four from a counter. */\n"
+    "ISK_INLINE unsigned\n"
+    "dev_philox(unsigned long long key, unsigned long long stream, unsigned long long position) {\n"
+    "    unsigned c0 = (unsigned)(position >> 2), c1 = (unsigned)(position >> 34);\n"
+    "    unsigned c2 = (unsigned)stream, c3 = (unsigned)(stream >> 32);\n"
+    "    unsigned k0 = (unsigned)key, k1 = (unsigned)(key >> 32);\n"
+    "    const int word = (int)(position & 3);\n"
+    "    for (int round = 0; round < 10; round++) {\n"
+    "        const unsigned long long p0 = 0xD2511F53ull * c0, p1 = 0xCD9E8D57ull * c2;\n"
+    "        c0 = (unsigned)(p1 >> 32) ^ c1 ^ k0;\n"
+    "        c2 = (unsigned)(p0 >> 32) ^ c3 ^ k1;\n"
+    "        c1 = (unsigned)p1;\n"
+    "        c3 = (unsigned)p0;\n"
+    "        k0 += 0x9E3779B9u;\n"
+    "        k1 += 0xBB67AE85u;\n"
+    "    }\n"
+    "    return word == 0 ? c0 : word == 1 ? c1 : word == 2 ? c2 : c3;\n"
+    "}\n"
+    "\n"
+    "/* The key of a node of the graph: its numbers are its own. */\n"
+    "ISK_INLINE unsigned long long dev_node_key(isk_call call, int model) {\n"
+    "    return dev_mix64(call.control[model].seed ^ dev_mix64((unsigned long long)call.node + 1));\n"
+    "}\n"
+    "\n"
+    "ISK_INLINE unsigned dev_mix32(unsigned x, unsigned key) {\n"
+    "    x ^= key;\n"
+    "    x *= 0x85EBCA6Bu;\n"
+    "    x ^= x >> 13;\n"
+    "    x *= 0xC2B2AE35u;\n"
+    "    return x ^ (x >> 16);\n"
+    "}\n"
+    "\n"
+    "/* The image of i under a permutation of 0 .. n-1: a Feistel network of six rounds, until it falls inside. */\n"
+    "ISK_INLINE unsigned dev_permute(unsigned i, unsigned n, unsigned long long key) {\n"
+    "    int half = 1;\n"
+    "    while ((1ull << (2 * half)) < n) half++;\n"
+    "    const unsigned mask = (1u << half) - 1;\n"
+    "    do {\n"
+    "        unsigned left = i >> half, right = i & mask;\n"
+    "        for (unsigned round = 0; round < 6; round++) {\n"
+    "            const unsigned key_half = (unsigned)(round & 1 ? key >> 32 : key);\n"
+    "            const unsigned next = left ^ (dev_mix32(right + round * 0x9E3779B9u, key_half) & mask);\n"
+    "            left = right;\n"
+    "            right = next;\n"
+    "        }\n"
+    "        i = left << half | right;\n"
+    "    } while (i >= n);\n"
+    "    return i;\n"
+    "}\n"
     "\n"
     "#endif\n"
     "\n",
     NULL };
 
-static const char *const isk__kernels_elementwise[] = {
+ISK__UNUSED static const char *const isk__kernel_block[] = {
+    "/* ---- the block trainer: one block of threads trains one model, `rounds` times the launches of a round ----\n"
+    "\n"
+    "   For models so small that a launch costs more than its work.  Before this text stand the modules that the\n"
+    "   launches need, and ISK_CASES, which has a line for each of their kernels:\n"
+    "\n"
+    "       ISK_CASE_e(0, isk_fill) ISK_CASE_t(1, isk_gemm_fp32) ... */\n"
+    "\n"
+    "#define ISK_CASE(number, loop) \\\n"
+    "    case number: { \\\n"
+    "        const isk_call one = calls[n]; \\\n"
+    "        loop \\\n"
+    "        break; \\\n"
+    "    }\n"
+    "#define ISK_EACH(count) for (int at = (int)threadIdx.x; at < (count); at += (int)blockDim.x)\n"
+    "#define ISK_CASE_e(number, name) \\\n"
+    "    ISK_CASE(number, ISK_EACH(one.rows * one.cols) name##_at(one, model, at / one.cols, at % one.cols);)\n"
+    "#define ISK_CASE_r(number, name) ISK_CASE(number, ISK_EACH(one.rows) name##_at(one, model, at);)\n"
+    "#define ISK_CASE_c(number, name) ISK_CASE(number, ISK_EACH(one.cols) name##_at(one, model, at);)\n"
+    "#define ISK_CASE_s(number, name) ISK_CASE(number, if (threadIdx.x == 0) name##_at(one, model);)\n"
+    "#define ISK_CASE_t(number, name) \\\n"
+    "    ISK_CASE(number, for (int at = 0; at < one.tiles; at++) name##_at(one, model, at);)\n"
+    "\n"
+    "#ifndef ISK_LARGE_KERNEL                    /* may have all registers of a multiprocessor */\n"
+    "    #define ISK_LARGE_KERNEL ISK_KERNEL\n"
+    "#endif\n"
+    "\n"
+    "/* gridDim.x = models.  What one launch wrote the next one reads: the barrier is between them. */\n"
+    "ISK_LARGE_KERNEL isk_block(const isk_call call) {\n"
+    "    const int model = (int)blockIdx.x;\n"
+    "    const isk_call *calls = call.calls;\n"
+    "    if (!call.control[model].live) return;\n"
+    "    for (int round = 0; round < call.rounds; round++) {\n"
+    "        for (int n = 0; n < call.count; n++) {\n"
+    "            switch (call.kernels[n]) {\n"
+    "                ISK_CASES\n"
+    "                default: break;\n"
+    "            }\n"
+    "            __syncthreads();\n"
+    "        }\n"
+    "    }\n"
+    "}\n",
+    NULL };
+
+ISK__UNUSED static const char *const isk__kernels_elementwise[] = {
     "/* add */\n"
-    "ISK_KERNEL isk_add_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_add_forward_0) {\n"
     "    const float a = *dev_at(call.in[0], model, i, j);\n"
     "    const float b = *dev_at(call.in[1], model, i, j);\n"
     "    *dev_at(call.out, model, i, j) = a + b;\n"
     "}\n"
-    "ISK_KERNEL isk_add_backward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_add_backward_0) {\n"
     "    const float g = *dev_at(call.grad, model, i, j);\n"
     "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, g);\n"
     "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, g);\n"
     "}\n"
     "\n"
     "/* sub */\n"
-    "ISK_KERNEL isk_sub_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_sub_forward_0) {\n"
     "    const float a = *dev_at(call.in[0], model, i, j);\n"
     "    const float b = *dev_at(call.in[1], model, i, j);\n"
     "    *dev_at(call.out, model, i, j) = a - b;\n"
     "}\n"
-    "ISK_KERNEL isk_sub_backward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_sub_backward_0) {\n"
     "    const float g = *dev_at(call.grad, model, i, j);\n"
     "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, g);\n"
     "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, -g);\n"
     "}\n"
     "\n"
     "/* mul */\n"
-    "ISK_KERNEL isk_mul_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_mul_forward_0) {\n"
     "    const float a = *dev_at(call.in[0], model, i, j);\n"
     "    const float b = *dev_at(call.in[1], model, i, j);\n"
     "    *dev_at(call.out, model, i, j) = a * b;\n"
     "}\n"
-    "ISK_KERNEL isk_mul_backward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_mul_backward_0) {\n"
     "    const float a = *dev_at(call.in[0], model, i, j);\n"
     "    const float b = *dev_at(call.in[1], model, i, j);\n"
     "    const float g = *dev_at(call.grad, model, i, j);\n"
@@ -5406,14 +5679,12 @@ static const char *const isk__kernels_elementwise[] = {
     "}\n"
     "\n"
     "/* div */\n"
-    "ISK_KERNEL isk_div_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_div_forward_0) {\n"
     "    const float a = *dev_at(call.in[0], model, i, j);\n"
     "    const float b = *dev_at(call.in[1], model, i, j);\n"
     "    *dev_at(call.out, model, i, j) = a / (fabsf(b) < 1e-12f ? (b < 0 ? -1e-12f : 1e-12f) : b);\n"
     "}\n"
-    "ISK_KERNEL isk_div_backward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_div_backward_0) {\n"
     "    const float b = *dev_at(call.in[1], model, i, j);\n"
     "    const float g = *dev_at(call.grad, model, i, j);\n"
     "    const float y = *dev_at(call.out, model, i, j);\n"
@@ -5424,14 +5695,12 @@ static const char *const isk__kernels_elementwise[] = {
     "}\n"
     "\n"
     "/* min */\n"
-    "ISK_KERNEL isk_min_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_min_forward_0) {\n"
     "    const float a = *dev_at(call.in[0], model, i, j);\n"
     "    const float b = *dev_at(call.in[1], model, i, j);\n"
     "    *dev_at(call.out, model, i, j) = dev_minimum(a, b);\n"
     "}\n"
-    "ISK_KERNEL isk_min_backward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_min_backward_0) {\n"
     "    const float a = *dev_at(call.in[0], model, i, j);\n"
     "    const float b = *dev_at(call.in[1], model, i, j);\n"
     "    const float g = *dev_at(call.grad, model, i, j);\n"
@@ -5442,17 +5711,15 @@ static const char *const isk__kernels_elementwise[] = {
     "}\n"
     "\n"
     "/* max */\n"
-    "ISK_KERNEL isk_max_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_max_forward_0) {\n"
     "    const float a = *dev_at(call.in[0], model, i, j);\n"
     "    const float b = *dev_at(call.in[1], model, i, j);\n"
     "    *dev_at(call.out, model, i, j) = dev_maximum(a, b);\n"
     "}\n"
-    "ISK_KERNEL isk_max_backward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_max_backward_0) {\n"
     "    const float a = *dev_at(call.in[0], model, i, j);\n"
     "    const float b = *dev_at(call.in[1], model, i, j);\n"
-    "    const float g = *dev_at(call.grad, model, i, j);\n",
+    "    const float g = *dev_at(call.grad, model, i, j);\n"
     "    const float t1 = a < b ? 0.0f : g;\n"
     "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
     "    const float t2 = a < b ? g : 0.0f;\n"
@@ -5460,25 +5727,21 @@ static const char *const isk__kernels_elementwise[] = {
     "}\n"
     "\n"
     "/* neg */\n"
-    "ISK_KERNEL isk_neg_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_neg_forward_0) {\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    *dev_at(call.out, model, i, j) = -x;\n"
     "}\n"
-    "ISK_KERNEL isk_neg_backward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_neg_backward_0) {\n",
     "    const float g = *dev_at(call.grad, model, i, j);\n"
     "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, -g);\n"
     "}\n"
     "\n"
     "/* reciprocal */\n"
-    "ISK_KERNEL isk_reciprocal_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_reciprocal_forward_0) {\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    *dev_at(call.out, model, i, j) = 1 / (fabsf(x) < 1e-12f ? (x < 0 ? -1e-12f : 1e-12f) : x);\n"
     "}\n"
-    "ISK_KERNEL isk_reciprocal_backward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_reciprocal_backward_0) {\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    const float g = *dev_at(call.grad, model, i, j);\n"
     "    const float y = *dev_at(call.out, model, i, j);\n"
@@ -5488,13 +5751,11 @@ static const char *const isk__kernels_elementwise[] = {
     "}\n"
     "\n"
     "/* square */\n"
-    "ISK_KERNEL isk_square_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_square_forward_0) {\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    *dev_at(call.out, model, i, j) = x * x;\n"
     "}\n"
-    "ISK_KERNEL isk_square_backward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_square_backward_0) {\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    const float g = *dev_at(call.grad, model, i, j);\n"
     "    const float t1 = 2 * x * g;\n"
@@ -5502,13 +5763,11 @@ static const char *const isk__kernels_elementwise[] = {
     "}\n"
     "\n"
     "/* sqrt */\n"
-    "ISK_KERNEL isk_sqrt_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_sqrt_forward_0) {\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    *dev_at(call.out, model, i, j) = dev_sqrt(x);\n"
     "}\n"
-    "ISK_KERNEL isk_sqrt_backward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_sqrt_backward_0) {\n"
     "    const float g = *dev_at(call.grad, model, i, j);\n"
     "    const float y = *dev_at(call.out, model, i, j);\n"
     "    const float t1 = 0 < y ? 0.5f * (g / y) : 0.0f;\n"
@@ -5516,13 +5775,11 @@ static const char *const isk__kernels_elementwise[] = {
     "}\n"
     "\n"
     "/* abs */\n"
-    "ISK_KERNEL isk_abs_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_abs_forward_0) {\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    *dev_at(call.out, model, i, j) = fabsf(x);\n"
     "}\n"
-    "ISK_KERNEL isk_abs_backward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_abs_backward_0) {\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    const float g = *dev_at(call.grad, model, i, j);\n"
     "    const float t1 = g * dev_sign(x);\n"
@@ -5530,13 +5787,11 @@ static const char *const isk__kernels_elementwise[] = {
     "}\n"
     "\n"
     "/* exp */\n"
-    "ISK_KERNEL isk_exp_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_exp_forward_0) {\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    *dev_at(call.out, model, i, j) = expf(dev_minimum(x, 88));\n"
     "}\n"
-    "ISK_KERNEL isk_exp_backward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_exp_backward_0) {\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    const float g = *dev_at(call.grad, model, i, j);\n"
     "    const float y = *dev_at(call.out, model, i, j);\n"
@@ -5545,29 +5800,25 @@ static const char *const isk__kernels_elementwise[] = {
     "}\n"
     "\n"
     "/* log */\n"
-    "ISK_KERNEL isk_log_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_log_forward_0) {\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    *dev_at(call.out, model, i, j) = logf(dev_maximum(x, 1e-32f));\n"
     "}\n"
-    "ISK_KERNEL isk_log_backward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_log_backward_0) {\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    const float g = *dev_at(call.grad, model, i, j);\n",
+    "    const float g = *dev_at(call.grad, model, i, j);\n"
     "    const float t1 = x < 1e-32f ? 0.0f : g / dev_maximum(x, 1e-32f);\n"
     "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
     "}\n"
     "\n"
     "/* clamp */\n"
-    "ISK_KERNEL isk_clamp_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_clamp_forward_0) {\n"
     "    const float low = call.attributes[0];\n"
     "    const float high = call.attributes[1];\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    *dev_at(call.out, model, i, j) = dev_minimum(dev_maximum(x, low), high);\n"
     "}\n"
-    "ISK_KERNEL isk_clamp_backward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_clamp_backward_0) {\n"
     "    const float low = call.attributes[0];\n"
     "    const float high = call.attributes[1];\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
@@ -5577,15 +5828,13 @@ static const char *const isk__kernels_elementwise[] = {
     "}\n"
     "\n"
     "/* affine */\n"
-    "ISK_KERNEL isk_affine_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_affine_forward_0) {\n"
     "    const float factor = call.attributes[0];\n"
     "    const float offset = call.attributes[1];\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n",
     "    *dev_at(call.out, model, i, j) = factor * x + offset;\n"
     "}\n"
-    "ISK_KERNEL isk_affine_backward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_affine_backward_0) {\n"
     "    const float factor = call.attributes[0];\n"
     "    const float g = *dev_at(call.grad, model, i, j);\n"
     "    const float t1 = factor * g;\n"
@@ -5593,14 +5842,12 @@ static const char *const isk__kernels_elementwise[] = {
     "}\n"
     "\n"
     "/* scale */\n"
-    "ISK_KERNEL isk_scale_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_scale_forward_0) {\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    const float a = *dev_at(call.in[1], model, 0, 0);\n"
     "    *dev_at(call.out, model, i, j) = a * x;\n"
     "}\n"
-    "ISK_KERNEL isk_scale_backward_0(const isk_call call) {\n"
-    "    ISK_EACH_ROW;\n"
+    "ISK_ROWS(isk_scale_backward_0) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    float sum = 0;\n"
     "    for (int j = 0; j < call.cols; j++) {\n"
@@ -5610,30 +5857,26 @@ static const char *const isk__kernels_elementwise[] = {
     "    }\n"
     "    work[16 + i] = sum;\n"
     "}\n"
-    "ISK_KERNEL isk_scale_backward_1(const isk_call call) {\n"
-    "    ISK_ONCE;\n"
+    "ISK_MODELS(isk_scale_backward_1) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    float sum = 0;\n"
     "    for (int i = 0; i < call.rows; i++)\n"
     "        sum += work[16 + i];\n"
     "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, 0, 0), call.accumulate & 2u, sum);\n"
     "}\n"
-    "ISK_KERNEL isk_scale_backward_2(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_scale_backward_2) {\n"
     "    const float a = *dev_at(call.in[1], model, 0, 0);\n"
     "    const float g = *dev_at(call.grad, model, i, j);\n"
     "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, a * g);\n"
     "}\n"
     "\n"
     "/* mul_rows */\n"
-    "ISK_KERNEL isk_mul_rows_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_mul_rows_forward_0) {\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    const float a = *dev_at(call.in[1], model, i, 0);\n"
     "    *dev_at(call.out, model, i, j) = a * x;\n"
     "}\n"
-    "ISK_KERNEL isk_mul_rows_backward_0(const isk_call call) {\n"
-    "    ISK_EACH_ROW;\n"
+    "ISK_ROWS(isk_mul_rows_backward_0) {\n"
     "    float sum = 0;\n"
     "    for (int j = 0; j < call.cols; j++) {\n"
     "        const float x = *dev_at(call.in[0], model, i, j);\n"
@@ -5642,22 +5885,19 @@ static const char *const isk__kernels_elementwise[] = {
     "    }\n"
     "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, 0), call.accumulate & 2u, sum);\n"
     "}\n"
-    "ISK_KERNEL isk_mul_rows_backward_1(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_mul_rows_backward_1) {\n"
     "    const float a = *dev_at(call.in[1], model, i, 0);\n"
     "    const float g = *dev_at(call.grad, model, i, j);\n"
     "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, a * g);\n"
     "}\n"
     "\n"
     "/* mul_cols */\n"
-    "ISK_KERNEL isk_mul_cols_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_mul_cols_forward_0) {\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    const float a = *dev_at(call.in[1], model, 0, j);\n"
     "    *dev_at(call.out, model, i, j) = a * x;\n"
     "}\n"
-    "ISK_KERNEL isk_mul_cols_backward_0(const isk_call call) {\n",
-    "    ISK_EACH_COLUMN;\n"
+    "ISK_COLUMNS(isk_mul_cols_backward_0) {\n"
     "    float sum = 0;\n"
     "    for (int i = 0; i < call.rows; i++) {\n"
     "        const float x = *dev_at(call.in[0], model, i, j);\n"
@@ -5666,22 +5906,19 @@ static const char *const isk__kernels_elementwise[] = {
     "    }\n"
     "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, 0, j), call.accumulate & 2u, sum);\n"
     "}\n"
-    "ISK_KERNEL isk_mul_cols_backward_1(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_mul_cols_backward_1) {\n"
     "    const float a = *dev_at(call.in[1], model, 0, j);\n"
     "    const float g = *dev_at(call.grad, model, i, j);\n"
     "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, a * g);\n"
     "}\n"
     "\n"
     "/* add_rows */\n"
-    "ISK_KERNEL isk_add_rows_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_add_rows_forward_0) {\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    const float a = *dev_at(call.in[1], model, i, 0);\n"
     "    *dev_at(call.out, model, i, j) = x + a;\n"
     "}\n"
-    "ISK_KERNEL isk_add_rows_backward_0(const isk_call call) {\n"
-    "    ISK_EACH_ROW;\n"
+    "ISK_ROWS(isk_add_rows_backward_0) {\n"
     "    float sum = 0;\n"
     "    for (int j = 0; j < call.cols; j++) {\n"
     "        const float g = *dev_at(call.grad, model, i, j);\n"
@@ -5689,44 +5926,38 @@ static const char *const isk__kernels_elementwise[] = {
     "    }\n"
     "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, 0), call.accumulate & 2u, sum);\n"
     "}\n"
-    "ISK_KERNEL isk_add_rows_backward_1(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_add_rows_backward_1) {\n"
     "    const float g = *dev_at(call.grad, model, i, j);\n"
     "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, g);\n"
     "}\n"
     "\n"
     "/* bias */\n"
-    "ISK_KERNEL isk_bias_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_bias_forward_0) {\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    const float b = *dev_at(call.in[1], model, 0, j);\n"
     "    *dev_at(call.out, model, i, j) = x + b;\n"
     "}\n"
-    "ISK_KERNEL isk_bias_backward_0(const isk_call call) {\n"
-    "    ISK_EACH_COLUMN;\n"
+    "ISK_COLUMNS(isk_bias_backward_0) {\n"
     "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
+    "    for (int i = 0; i < call.rows; i++) {\n",
     "        const float g = *dev_at(call.grad, model, i, j);\n"
     "        sum += g;\n"
     "    }\n"
     "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, 0, j), call.accumulate & 2u, sum);\n"
     "}\n"
-    "ISK_KERNEL isk_bias_backward_1(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_bias_backward_1) {\n"
     "    const float g = *dev_at(call.grad, model, i, j);\n"
     "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, g);\n"
     "}\n"
     "\n"
     "/* sample_normal */\n"
-    "ISK_KERNEL isk_sample_normal_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_sample_normal_forward_0) {\n"
     "    const float mu = *dev_at(call.in[0], model, i, j);\n"
     "    const float logvar = *dev_at(call.in[1], model, i, j);\n"
     "    const float noise = *dev_at(call.in[2], model, i, j);\n"
     "    *dev_at(call.out, model, i, j) = mu + noise * expf(dev_minimum(0.5f * logvar, 44));\n"
     "}\n"
-    "ISK_KERNEL isk_sample_normal_backward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_sample_normal_backward_0) {\n"
     "    const float logvar = *dev_at(call.in[1], model, i, j);\n"
     "    const float noise = *dev_at(call.in[2], model, i, j);\n"
     "    const float g = *dev_at(call.grad, model, i, j);\n"
@@ -5740,15 +5971,13 @@ static const char *const isk__kernels_elementwise[] = {
     "\n",
     NULL };
 
-static const char *const isk__kernels_activations[] = {
+ISK__UNUSED static const char *const isk__kernels_activations[] = {
     "/* relu */\n"
-    "ISK_KERNEL isk_relu_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_relu_forward_0) {\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    *dev_at(call.out, model, i, j) = dev_relu(x);\n"
     "}\n"
-    "ISK_KERNEL isk_relu_backward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_relu_backward_0) {\n"
     "    const float g = *dev_at(call.grad, model, i, j);\n"
     "    const float y = *dev_at(call.out, model, i, j);\n"
     "    const float t1 = 0 < y ? g : 0.0f;\n"
@@ -5756,14 +5985,12 @@ static const char *const isk__kernels_activations[] = {
     "}\n"
     "\n"
     "/* leaky_relu */\n"
-    "ISK_KERNEL isk_leaky_relu_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_leaky_relu_forward_0) {\n"
     "    const float slope = call.attributes[0];\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    *dev_at(call.out, model, i, j) = x * (x < 0 ? slope : 1.0f);\n"
     "}\n"
-    "ISK_KERNEL isk_leaky_relu_backward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_leaky_relu_backward_0) {\n"
     "    const float slope = call.attributes[0];\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    const float g = *dev_at(call.grad, model, i, j);\n"
@@ -5772,13 +5999,11 @@ static const char *const isk__kernels_activations[] = {
     "}\n"
     "\n"
     "/* gelu */\n"
-    "ISK_KERNEL isk_gelu_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_gelu_forward_0) {\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    *dev_at(call.out, model, i, j) = 0.5f * x * (1 + erff(0.7071067811865476f * x));\n"
     "}\n"
-    "ISK_KERNEL isk_gelu_backward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_gelu_backward_0) {\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    const float g = *dev_at(call.grad, model, i, j);\n"
     "    const float t1 = 0.3989422804014327f * x * expf(-0.5000000000000001f * x * x);\n"
@@ -5787,13 +6012,11 @@ static const char *const isk__kernels_activations[] = {
     "}\n"
     "\n"
     "/* quick_gelu */\n"
-    "ISK_KERNEL isk_quick_gelu_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_quick_gelu_forward_0) {\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    *dev_at(call.out, model, i, j) = x * dev_sigmoid(1.702f * x);\n"
     "}\n"
-    "ISK_KERNEL isk_quick_gelu_backward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_quick_gelu_backward_0) {\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    const float g = *dev_at(call.grad, model, i, j);\n"
     "    const float t1 = 1.702f * x;\n"
@@ -5803,13 +6026,11 @@ static const char *const isk__kernels_activations[] = {
     "}\n"
     "\n"
     "/* tanh */\n"
-    "ISK_KERNEL isk_tanh_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_tanh_forward_0) {\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    *dev_at(call.out, model, i, j) = tanhf(x);\n"
     "}\n"
-    "ISK_KERNEL isk_tanh_backward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_tanh_backward_0) {\n"
     "    const float g = *dev_at(call.grad, model, i, j);\n"
     "    const float y = *dev_at(call.out, model, i, j);\n"
     "    const float t1 = g * (1 - y * y);\n"
@@ -5817,13 +6038,11 @@ static const char *const isk__kernels_activations[] = {
     "}\n"
     "\n"
     "/* sigmoid */\n"
-    "ISK_KERNEL isk_sigmoid_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_sigmoid_forward_0) {\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    *dev_at(call.out, model, i, j) = dev_sigmoid(x);\n"
     "}\n"
-    "ISK_KERNEL isk_sigmoid_backward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_sigmoid_backward_0) {\n"
     "    const float g = *dev_at(call.grad, model, i, j);\n"
     "    const float y = *dev_at(call.out, model, i, j);\n"
     "    const float t1 = g * y * (1 - y);\n"
@@ -5831,38 +6050,33 @@ static const char *const isk__kernels_activations[] = {
     "}\n"
     "\n"
     "/* softplus */\n"
-    "ISK_KERNEL isk_softplus_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_softplus_forward_0) {\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    *dev_at(call.out, model, i, j) = dev_softplus(x);\n"
     "}\n"
-    "ISK_KERNEL isk_softplus_backward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_softplus_backward_0) {\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    const float g = *dev_at(call.grad, model, i, j);\n"
-    "    const float t1 = g * dev_sigmoid(x);\n",
+    "    const float t1 = g * dev_sigmoid(x);\n"
     "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
     "}\n"
     "\n"
     "/* bias_relu */\n"
-    "ISK_KERNEL isk_bias_relu_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_bias_relu_forward_0) {\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    const float b = *dev_at(call.in[1], model, 0, j);\n"
     "    *dev_at(call.out, model, i, j) = dev_relu(x + b);\n"
     "}\n"
-    "ISK_KERNEL isk_bias_relu_backward_0(const isk_call call) {\n"
-    "    ISK_EACH_COLUMN;\n"
+    "ISK_COLUMNS(isk_bias_relu_backward_0) {\n"
     "    float sum = 0;\n"
     "    for (int i = 0; i < call.rows; i++) {\n"
     "        const float g = *dev_at(call.grad, model, i, j);\n"
     "        const float y = *dev_at(call.out, model, i, j);\n"
     "        sum += 0 < y ? g : 0.0f;\n"
-    "    }\n"
+    "    }\n",
     "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, 0, j), call.accumulate & 2u, sum);\n"
     "}\n"
-    "ISK_KERNEL isk_bias_relu_backward_1(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_bias_relu_backward_1) {\n"
     "    const float g = *dev_at(call.grad, model, i, j);\n"
     "    const float y = *dev_at(call.out, model, i, j);\n"
     "    const float t1 = 0 < y ? g : 0.0f;\n"
@@ -5870,14 +6084,12 @@ static const char *const isk__kernels_activations[] = {
     "}\n"
     "\n"
     "/* bias_tanh */\n"
-    "ISK_KERNEL isk_bias_tanh_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_bias_tanh_forward_0) {\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    const float b = *dev_at(call.in[1], model, 0, j);\n"
     "    *dev_at(call.out, model, i, j) = tanhf(x + b);\n"
     "}\n"
-    "ISK_KERNEL isk_bias_tanh_backward_0(const isk_call call) {\n"
-    "    ISK_EACH_COLUMN;\n"
+    "ISK_COLUMNS(isk_bias_tanh_backward_0) {\n"
     "    float sum = 0;\n"
     "    for (int i = 0; i < call.rows; i++) {\n"
     "        const float g = *dev_at(call.grad, model, i, j);\n"
@@ -5886,8 +6098,7 @@ static const char *const isk__kernels_activations[] = {
     "    }\n"
     "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, 0, j), call.accumulate & 2u, sum);\n"
     "}\n"
-    "ISK_KERNEL isk_bias_tanh_backward_1(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_bias_tanh_backward_1) {\n"
     "    const float g = *dev_at(call.grad, model, i, j);\n"
     "    const float y = *dev_at(call.out, model, i, j);\n"
     "    const float t1 = g * (1 - y * y);\n"
@@ -5895,15 +6106,13 @@ static const char *const isk__kernels_activations[] = {
     "}\n"
     "\n"
     "/* bias_gelu */\n"
-    "ISK_KERNEL isk_bias_gelu_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_bias_gelu_forward_0) {\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    const float b = *dev_at(call.in[1], model, 0, j);\n"
     "    const float t1 = x + b;\n"
     "    *dev_at(call.out, model, i, j) = 0.5f * t1 * (1 + erff(0.7071067811865476f * t1));\n"
     "}\n"
-    "ISK_KERNEL isk_bias_gelu_backward_0(const isk_call call) {\n"
-    "    ISK_EACH_COLUMN;\n"
+    "ISK_COLUMNS(isk_bias_gelu_backward_0) {\n"
     "    const float b = *dev_at(call.in[1], model, 0, j);\n"
     "    float sum = 0;\n"
     "    for (int i = 0; i < call.rows; i++) {\n"
@@ -5915,8 +6124,7 @@ static const char *const isk__kernels_activations[] = {
     "    }\n"
     "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, 0, j), call.accumulate & 2u, sum);\n"
     "}\n"
-    "ISK_KERNEL isk_bias_gelu_backward_1(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_bias_gelu_backward_1) {\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    const float b = *dev_at(call.in[1], model, 0, j);\n"
     "    const float g = *dev_at(call.grad, model, i, j);\n"
@@ -5927,15 +6135,13 @@ static const char *const isk__kernels_activations[] = {
     "}\n"
     "\n"
     "/* bias_quick_gelu */\n"
-    "ISK_KERNEL isk_bias_quick_gelu_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_bias_quick_gelu_forward_0) {\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    const float b = *dev_at(call.in[1], model, 0, j);\n"
     "    const float t1 = x + b;\n"
     "    *dev_at(call.out, model, i, j) = t1 * dev_sigmoid(1.702f * t1);\n"
     "}\n"
-    "ISK_KERNEL isk_bias_quick_gelu_backward_0(const isk_call call) {\n"
-    "    ISK_EACH_COLUMN;\n",
+    "ISK_COLUMNS(isk_bias_quick_gelu_backward_0) {\n"
     "    const float b = *dev_at(call.in[1], model, 0, j);\n"
     "    float sum = 0;\n"
     "    for (int i = 0; i < call.rows; i++) {\n"
@@ -5947,8 +6153,7 @@ static const char *const isk__kernels_activations[] = {
     "    }\n"
     "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, 0, j), call.accumulate & 2u, sum);\n"
     "}\n"
-    "ISK_KERNEL isk_bias_quick_gelu_backward_1(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_bias_quick_gelu_backward_1) {\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    const float b = *dev_at(call.in[1], model, 0, j);\n"
     "    const float g = *dev_at(call.grad, model, i, j);\n"
@@ -5960,10 +6165,9 @@ static const char *const isk__kernels_activations[] = {
     "\n",
     NULL };
 
-static const char *const isk__kernels_rows[] = {
+ISK__UNUSED static const char *const isk__kernels_rows[] = {
     "/* row_sum */\n"
-    "ISK_KERNEL isk_row_sum_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_ROW;\n"
+    "ISK_ROWS(isk_row_sum_forward_0) {\n"
     "    float sum = 0;\n"
     "    for (int j = 0; j < call.cols; j++) {\n"
     "        const float x = *dev_at(call.in[0], model, i, j);\n"
@@ -5971,15 +6175,13 @@ static const char *const isk__kernels_rows[] = {
     "    }\n"
     "    *dev_at(call.out, model, i, 0) = sum;\n"
     "}\n"
-    "ISK_KERNEL isk_row_sum_backward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_row_sum_backward_0) {\n"
     "    const float g = *dev_at(call.grad, model, i, 0);\n"
     "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, g);\n"
     "}\n"
     "\n"
     "/* row_mean */\n"
-    "ISK_KERNEL isk_row_mean_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_ROW;\n"
+    "ISK_ROWS(isk_row_mean_forward_0) {\n"
     "    float sum = 0;\n"
     "    for (int j = 0; j < call.cols; j++) {\n"
     "        const float x = *dev_at(call.in[0], model, i, j);\n"
@@ -5987,16 +6189,14 @@ static const char *const isk__kernels_rows[] = {
     "    }\n"
     "    *dev_at(call.out, model, i, 0) = sum / (float)call.cols;\n"
     "}\n"
-    "ISK_KERNEL isk_row_mean_backward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_row_mean_backward_0) {\n"
     "    const float g = *dev_at(call.grad, model, i, 0);\n"
     "    const float t1 = g / (float)call.cols;\n"
     "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
     "}\n"
     "\n"
     "/* row_max */\n"
-    "ISK_KERNEL isk_row_max_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_ROW;\n"
+    "ISK_ROWS(isk_row_max_forward_0) {\n"
     "    float largest = ISK_LOWEST;\n"
     "    for (int j = 0; j < call.cols; j++) {\n"
     "        const float x = *dev_at(call.in[0], model, i, j);\n"
@@ -6004,8 +6204,7 @@ static const char *const isk__kernels_rows[] = {
     "    }\n"
     "    *dev_at(call.out, model, i, 0) = largest;\n"
     "}\n"
-    "ISK_KERNEL isk_row_max_backward_0(const isk_call call) {\n"
-    "    ISK_EACH_ROW;\n"
+    "ISK_ROWS(isk_row_max_backward_0) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float g = *dev_at(call.grad, model, i, 0);\n"
     "    float largest = ISK_LOWEST;\n"
@@ -6021,8 +6220,7 @@ static const char *const isk__kernels_rows[] = {
     "    work[16 + i] = largest;\n"
     "    work[16 + call.rows + i] = g / sum;\n"
     "}\n"
-    "ISK_KERNEL isk_row_max_backward_1(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_row_max_backward_1) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    const float t1 = x == work[16 + i] ? work[16 + call.rows + i] : 0.0f;\n"
@@ -6030,8 +6228,7 @@ static const char *const isk__kernels_rows[] = {
     "}\n"
     "\n"
     "/* row_logsumexp */\n"
-    "ISK_KERNEL isk_row_logsumexp_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_ROW;\n"
+    "ISK_ROWS(isk_row_logsumexp_forward_0) {\n"
     "    float largest = ISK_LOWEST;\n"
     "    for (int j = 0; j < call.cols; j++) {\n"
     "        const float x = *dev_at(call.in[0], model, i, j);\n"
@@ -6044,8 +6241,7 @@ static const char *const isk__kernels_rows[] = {
     "    }\n"
     "    *dev_at(call.out, model, i, 0) = largest + logf(sum);\n"
     "}\n"
-    "ISK_KERNEL isk_row_logsumexp_backward_0(const isk_call call) {\n"
-    "    ISK_EACH_ROW;\n"
+    "ISK_ROWS(isk_row_logsumexp_backward_0) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float g = *dev_at(call.grad, model, i, 0);\n"
     "    float largest = ISK_LOWEST;\n"
@@ -6061,8 +6257,7 @@ static const char *const isk__kernels_rows[] = {
     "    work[16 + i] = largest;\n"
     "    work[16 + call.rows + i] = g / sum;\n"
     "}\n"
-    "ISK_KERNEL isk_row_logsumexp_backward_1(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_row_logsumexp_backward_1) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    const float power = expf(x - work[16 + i]);\n"
@@ -6071,9 +6266,8 @@ static const char *const isk__kernels_rows[] = {
     "}\n"
     "\n"
     "/* row_dot */\n"
-    "ISK_KERNEL isk_row_dot_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_ROW;\n"
-    "    float sum = 0;\n",
+    "ISK_ROWS(isk_row_dot_forward_0) {\n"
+    "    float sum = 0;\n"
     "    for (int j = 0; j < call.cols; j++) {\n"
     "        const float a = *dev_at(call.in[0], model, i, j);\n"
     "        const float b = *dev_at(call.in[1], model, i, j);\n"
@@ -6081,18 +6275,16 @@ static const char *const isk__kernels_rows[] = {
     "    }\n"
     "    *dev_at(call.out, model, i, 0) = sum;\n"
     "}\n"
-    "ISK_KERNEL isk_row_dot_backward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_row_dot_backward_0) {\n"
     "    const float a = *dev_at(call.in[0], model, i, j);\n"
     "    const float b = *dev_at(call.in[1], model, i, j);\n"
-    "    const float g = *dev_at(call.grad, model, i, 0);\n"
+    "    const float g = *dev_at(call.grad, model, i, 0);\n",
     "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, g * b);\n"
     "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, g * a);\n"
     "}\n"
     "\n"
     "/* squared_error_rows */\n"
-    "ISK_KERNEL isk_squared_error_rows_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_ROW;\n"
+    "ISK_ROWS(isk_squared_error_rows_forward_0) {\n"
     "    float sum = 0;\n"
     "    for (int j = 0; j < call.cols; j++) {\n"
     "        const float a = *dev_at(call.in[0], model, i, j);\n"
@@ -6102,8 +6294,7 @@ static const char *const isk__kernels_rows[] = {
     "    }\n"
     "    *dev_at(call.out, model, i, 0) = sum;\n"
     "}\n"
-    "ISK_KERNEL isk_squared_error_rows_backward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_squared_error_rows_backward_0) {\n"
     "    const float a = *dev_at(call.in[0], model, i, j);\n"
     "    const float b = *dev_at(call.in[1], model, i, j);\n"
     "    const float g = *dev_at(call.grad, model, i, 0);\n"
@@ -6115,8 +6306,7 @@ static const char *const isk__kernels_rows[] = {
     "}\n"
     "\n"
     "/* softmax */\n"
-    "ISK_KERNEL isk_softmax_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_ROW;\n"
+    "ISK_ROWS(isk_softmax_forward_0) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    float largest = ISK_LOWEST;\n"
     "    for (int j = 0; j < call.cols; j++) {\n"
@@ -6131,15 +6321,13 @@ static const char *const isk__kernels_rows[] = {
     "    work[16 + i] = largest;\n"
     "    work[16 + call.rows + i] = sum;\n"
     "}\n"
-    "ISK_KERNEL isk_softmax_forward_1(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_softmax_forward_1) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    const float power = expf(x - work[16 + i]);\n"
     "    *dev_at(call.out, model, i, j) = power / work[16 + call.rows + i];\n"
     "}\n"
-    "ISK_KERNEL isk_softmax_backward_0(const isk_call call) {\n"
-    "    ISK_EACH_ROW;\n"
+    "ISK_ROWS(isk_softmax_backward_0) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    float sum = 0;\n"
     "    for (int j = 0; j < call.cols; j++) {\n"
@@ -6149,8 +6337,7 @@ static const char *const isk__kernels_rows[] = {
     "    }\n"
     "    work[16 + i] = sum;\n"
     "}\n"
-    "ISK_KERNEL isk_softmax_backward_1(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_softmax_backward_1) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float g = *dev_at(call.grad, model, i, j);\n"
     "    const float y = *dev_at(call.out, model, i, j);\n"
@@ -6159,8 +6346,7 @@ static const char *const isk__kernels_rows[] = {
     "}\n"
     "\n"
     "/* log_softmax */\n"
-    "ISK_KERNEL isk_log_softmax_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_ROW;\n"
+    "ISK_ROWS(isk_log_softmax_forward_0) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    float largest = ISK_LOWEST;\n"
     "    for (int j = 0; j < call.cols; j++) {\n"
@@ -6175,14 +6361,12 @@ static const char *const isk__kernels_rows[] = {
     "    work[16 + i] = largest;\n"
     "    work[16 + call.rows + i] = logf(sum);\n"
     "}\n"
-    "ISK_KERNEL isk_log_softmax_forward_1(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_log_softmax_forward_1) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n",
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    *dev_at(call.out, model, i, j) = x - work[16 + i] - work[16 + call.rows + i];\n"
     "}\n"
-    "ISK_KERNEL isk_log_softmax_backward_0(const isk_call call) {\n"
-    "    ISK_EACH_ROW;\n"
+    "ISK_ROWS(isk_log_softmax_backward_0) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    float largest = ISK_LOWEST;\n"
     "    float sum = 0;\n"
@@ -6200,9 +6384,8 @@ static const char *const isk__kernels_rows[] = {
     "    work[16 + i] = largest;\n"
     "    work[16 + call.rows + i] = sum / sum2;\n"
     "}\n"
-    "ISK_KERNEL isk_log_softmax_backward_1(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "ISK_ELEMENTS(isk_log_softmax_backward_1) {\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n",
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    const float g = *dev_at(call.grad, model, i, j);\n"
     "    const float power = expf(x - work[16 + i]);\n"
@@ -6211,8 +6394,7 @@ static const char *const isk__kernels_rows[] = {
     "}\n"
     "\n"
     "/* l2_normalise */\n"
-    "ISK_KERNEL isk_l2_normalise_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_ROW;\n"
+    "ISK_ROWS(isk_l2_normalise_forward_0) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float eps = call.attributes[0];\n"
     "    float sum = 0;\n"
@@ -6222,14 +6404,12 @@ static const char *const isk__kernels_rows[] = {
     "    }\n"
     "    work[16 + i] = dev_maximum(dev_sqrt(sum), eps);\n"
     "}\n"
-    "ISK_KERNEL isk_l2_normalise_forward_1(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_l2_normalise_forward_1) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    *dev_at(call.out, model, i, j) = x / work[16 + i];\n"
     "}\n"
-    "ISK_KERNEL isk_l2_normalise_backward_0(const isk_call call) {\n"
-    "    ISK_EACH_ROW;\n"
+    "ISK_ROWS(isk_l2_normalise_backward_0) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float eps = call.attributes[0];\n"
     "    float sum = 0;\n"
@@ -6246,8 +6426,7 @@ static const char *const isk__kernels_rows[] = {
     "    work[16 + i] = t2;\n"
     "    work[16 + call.rows + i] = 2 * (0 < t1 ? 0.5f * ((t1 < eps ? 0.0f : -(sum2 / t2)) / t1) : 0.0f);\n"
     "}\n"
-    "ISK_KERNEL isk_l2_normalise_backward_1(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_l2_normalise_backward_1) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    const float g = *dev_at(call.grad, model, i, j);\n"
@@ -6256,8 +6435,7 @@ static const char *const isk__kernels_rows[] = {
     "}\n"
     "\n"
     "/* layer_norm */\n"
-    "ISK_KERNEL isk_layer_norm_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_ROW;\n"
+    "ISK_ROWS(isk_layer_norm_forward_0) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float eps = call.attributes[0];\n"
     "    float sum = 0;\n"
@@ -6276,18 +6454,16 @@ static const char *const isk__kernels_rows[] = {
     "    work[16 + i] = mean;\n"
     "    work[16 + call.rows + i] = dev_rsqrt(variance + eps);\n"
     "}\n"
-    "ISK_KERNEL isk_layer_norm_forward_1(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_layer_norm_forward_1) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    const float gamma = *dev_at(call.in[1], model, 0, j);\n"
     "    const float beta = *dev_at(call.in[2], model, 0, j);\n"
     "    const float mean = work[16 + i];\n"
-    "    const float scale = work[16 + call.rows + i];\n",
+    "    const float scale = work[16 + call.rows + i];\n"
     "    *dev_at(call.out, model, i, j) = scale * (gamma * (x - mean)) + beta;\n"
     "}\n"
-    "ISK_KERNEL isk_layer_norm_backward_0(const isk_call call) {\n"
-    "    ISK_EACH_ROW;\n"
+    "ISK_ROWS(isk_layer_norm_backward_0) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float eps = call.attributes[0];\n"
     "    float sum = 0;\n"
@@ -6313,12 +6489,11 @@ static const char *const isk__kernels_rows[] = {
     "    const float variance = sum3 / (float)call.cols;\n"
     "    const float scale = dev_rsqrt(variance + eps);\n"
     "    work[16 + i] = mean;\n"
-    "    work[16 + call.rows + i] = scale;\n"
+    "    work[16 + call.rows + i] = scale;\n",
     "    work[16 + 2 * call.rows + i] = scale * scale * scale * sum4 / (float)call.cols;\n"
     "    work[16 + 3 * call.rows + i] = scale * sum2 / (float)call.cols;\n"
     "}\n"
-    "ISK_KERNEL isk_layer_norm_backward_1(const isk_call call) {\n"
-    "    ISK_EACH_COLUMN;\n"
+    "ISK_COLUMNS(isk_layer_norm_backward_1) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    float sum = 0;\n"
     "    float sum2 = 0;\n"
@@ -6333,8 +6508,7 @@ static const char *const isk__kernels_rows[] = {
     "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, 0, j), call.accumulate & 2u, sum2);\n"
     "    if (call.grad_in[2].data) dev_put(dev_at(call.grad_in[2], model, 0, j), call.accumulate & 4u, sum);\n"
     "}\n"
-    "ISK_KERNEL isk_layer_norm_backward_2(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_layer_norm_backward_2) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    const float gamma = *dev_at(call.in[1], model, 0, j);\n"
@@ -6347,8 +6521,7 @@ static const char *const isk__kernels_rows[] = {
     "}\n"
     "\n"
     "/* normal_log_density */\n"
-    "ISK_KERNEL isk_normal_log_density_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_ROW;\n"
+    "ISK_ROWS(isk_normal_log_density_forward_0) {\n"
     "    float sum = 0;\n"
     "    for (int j = 0; j < call.cols; j++) {\n"
     "        const float x = *dev_at(call.in[0], model, i, j);\n"
@@ -6360,8 +6533,7 @@ static const char *const isk__kernels_rows[] = {
     "    }\n"
     "    *dev_at(call.out, model, i, 0) = -0.5f * sum;\n"
     "}\n"
-    "ISK_KERNEL isk_normal_log_density_backward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_normal_log_density_backward_0) {\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    const float mu = *dev_at(call.in[1], model, i, j);\n"
     "    const float logvar = *dev_at(call.in[2], model, i, j);\n"
@@ -6374,13 +6546,12 @@ static const char *const isk__kernels_rows[] = {
     "    const float t5 = -g * t3;\n"
     "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t5);\n"
     "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, g * t3);\n"
-    "    const float t6 = (50 < t2 ? 0.0f : t4 * (t1 * t1 * precision)) - t4;\n",
+    "    const float t6 = (50 < t2 ? 0.0f : t4 * (t1 * t1 * precision)) - t4;\n"
     "    if (call.grad_in[2].data) dev_put(dev_at(call.grad_in[2], model, i, j), call.accumulate & 4u, t6);\n"
     "}\n"
     "\n"
     "/* normal_kl */\n"
-    "ISK_KERNEL isk_normal_kl_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_ROW;\n"
+    "ISK_ROWS(isk_normal_kl_forward_0) {\n"
     "    float sum = 0;\n"
     "    for (int j = 0; j < call.cols; j++) {\n"
     "        const float mu = *dev_at(call.in[0], model, i, j);\n"
@@ -6394,8 +6565,7 @@ static const char *const isk__kernels_rows[] = {
     "    }\n"
     "    *dev_at(call.out, model, i, 0) = 0.5f * sum;\n"
     "}\n"
-    "ISK_KERNEL isk_normal_kl_backward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_normal_kl_backward_0) {\n"
     "    const float mu = *dev_at(call.in[0], model, i, j);\n"
     "    const float logvar = *dev_at(call.in[1], model, i, j);\n"
     "    const float prior_mu = *dev_at(call.in[2], model, i, j);\n"
@@ -6404,7 +6574,7 @@ static const char *const isk__kernels_rows[] = {
     "    const float t1 = mu - prior_mu;\n"
     "    const float t2 = -prior_logvar;\n"
     "    const float precision = expf(dev_minimum(t2, 50));\n"
-    "    const float t3 = t1 * precision;\n"
+    "    const float t3 = t1 * precision;\n",
     "    const float t4 = logvar - prior_logvar;\n"
     "    const float t5 = 0.5f * g;\n"
     "    const float t6 = expf(dev_minimum(t4, 50));\n"
@@ -6420,10 +6590,9 @@ static const char *const isk__kernels_rows[] = {
     "\n",
     NULL };
 
-static const char *const isk__kernels_columns[] = {
+ISK__UNUSED static const char *const isk__kernels_columns[] = {
     "/* col_sum */\n"
-    "ISK_KERNEL isk_col_sum_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_COLUMN;\n"
+    "ISK_COLUMNS(isk_col_sum_forward_0) {\n"
     "    float sum = 0;\n"
     "    for (int i = 0; i < call.rows; i++) {\n"
     "        const float x = *dev_at(call.in[0], model, i, j);\n"
@@ -6432,16 +6601,14 @@ static const char *const isk__kernels_columns[] = {
     "    }\n"
     "    *dev_at(call.out, model, 0, j) = sum;\n"
     "}\n"
-    "ISK_KERNEL isk_col_sum_backward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_col_sum_backward_0) {\n"
     "    const float w = dev_weight(call.in[1], model, i);\n"
     "    const float g = *dev_at(call.grad, model, 0, j);\n"
     "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, w * g);\n"
     "}\n"
     "\n"
     "/* col_mean */\n"
-    "ISK_KERNEL isk_col_mean_forward_0(const isk_call call) {\n"
-    "    ISK_ONCE;\n"
+    "ISK_MODELS(isk_col_mean_forward_0) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    float sum = 0;\n"
     "    for (int i = 0; i < call.rows; i++) {\n"
@@ -6450,8 +6617,7 @@ static const char *const isk__kernels_columns[] = {
     "    }\n"
     "    work[0] = dev_maximum(sum, 1e-12f);\n"
     "}\n"
-    "ISK_KERNEL isk_col_mean_forward_1(const isk_call call) {\n"
-    "    ISK_EACH_COLUMN;\n"
+    "ISK_COLUMNS(isk_col_mean_forward_1) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float weight = work[0];\n"
     "    float sum = 0;\n"
@@ -6462,8 +6628,7 @@ static const char *const isk__kernels_columns[] = {
     "    }\n"
     "    *dev_at(call.out, model, 0, j) = sum / weight;\n"
     "}\n"
-    "ISK_KERNEL isk_col_mean_backward_0(const isk_call call) {\n"
-    "    ISK_ONCE;\n"
+    "ISK_MODELS(isk_col_mean_backward_0) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    float sum = 0;\n"
     "    for (int i = 0; i < call.rows; i++) {\n"
@@ -6472,15 +6637,13 @@ static const char *const isk__kernels_columns[] = {
     "    }\n"
     "    work[0] = dev_maximum(sum, 1e-12f);\n"
     "}\n"
-    "ISK_KERNEL isk_col_mean_backward_1(const isk_call call) {\n"
-    "    ISK_EACH_COLUMN;\n"
+    "ISK_COLUMNS(isk_col_mean_backward_1) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float weight = work[0];\n"
     "    const float g = *dev_at(call.grad, model, 0, j);\n"
     "    work[16 + j] = g / weight;\n"
     "}\n"
-    "ISK_KERNEL isk_col_mean_backward_2(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_col_mean_backward_2) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float w = dev_weight(call.in[1], model, i);\n"
     "    const float t1 = w * work[16 + j];\n"
@@ -6488,8 +6651,7 @@ static const char *const isk__kernels_columns[] = {
     "}\n"
     "\n"
     "/* col_var */\n"
-    "ISK_KERNEL isk_col_var_forward_0(const isk_call call) {\n"
-    "    ISK_ONCE;\n"
+    "ISK_MODELS(isk_col_var_forward_0) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    float sum = 0;\n"
     "    for (int i = 0; i < call.rows; i++) {\n"
@@ -6498,8 +6660,7 @@ static const char *const isk__kernels_columns[] = {
     "    }\n"
     "    work[0] = dev_maximum(sum, 1e-12f);\n"
     "}\n"
-    "ISK_KERNEL isk_col_var_forward_1(const isk_call call) {\n"
-    "    ISK_EACH_COLUMN;\n"
+    "ISK_COLUMNS(isk_col_var_forward_1) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float weight = work[0];\n"
     "    float sum = 0;\n"
@@ -6510,8 +6671,7 @@ static const char *const isk__kernels_columns[] = {
     "    }\n"
     "    work[16 + j] = sum / weight;\n"
     "}\n"
-    "ISK_KERNEL isk_col_var_forward_2(const isk_call call) {\n"
-    "    ISK_EACH_COLUMN;\n"
+    "ISK_COLUMNS(isk_col_var_forward_2) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float weight = work[0];\n"
     "    const float mean = work[16 + j];\n"
@@ -6524,8 +6684,7 @@ static const char *const isk__kernels_columns[] = {
     "    }\n"
     "    *dev_at(call.out, model, 0, j) = sum / weight;\n"
     "}\n"
-    "ISK_KERNEL isk_col_var_backward_0(const isk_call call) {\n"
-    "    ISK_ONCE;\n"
+    "ISK_MODELS(isk_col_var_backward_0) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    float sum = 0;\n"
     "    for (int i = 0; i < call.rows; i++) {\n"
@@ -6534,10 +6693,9 @@ static const char *const isk__kernels_columns[] = {
     "    }\n"
     "    work[0] = dev_maximum(sum, 1e-12f);\n"
     "}\n"
-    "ISK_KERNEL isk_col_var_backward_1(const isk_call call) {\n"
-    "    ISK_EACH_COLUMN;\n"
+    "ISK_COLUMNS(isk_col_var_backward_1) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float weight = work[0];\n",
+    "    const float weight = work[0];\n"
     "    const float g = *dev_at(call.grad, model, 0, j);\n"
     "    float sum = 0;\n"
     "    for (int i = 0; i < call.rows; i++) {\n"
@@ -6548,10 +6706,9 @@ static const char *const isk__kernels_columns[] = {
     "    work[16 + j] = sum / weight;\n"
     "    work[16 + call.cols + j] = g / weight;\n"
     "}\n"
-    "ISK_KERNEL isk_col_var_backward_2(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_col_var_backward_2) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n",
     "    const float w = dev_weight(call.in[1], model, i);\n"
     "    const float mean = work[16 + j];\n"
     "    const float t1 = 2 * w * (work[16 + call.cols + j] * (x - mean));\n"
@@ -6559,8 +6716,7 @@ static const char *const isk__kernels_columns[] = {
     "}\n"
     "\n"
     "/* col_max */\n"
-    "ISK_KERNEL isk_col_max_forward_0(const isk_call call) {\n"
-    "    ISK_ONCE;\n"
+    "ISK_MODELS(isk_col_max_forward_0) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    float sum = 0;\n"
     "    for (int i = 0; i < call.rows; i++) {\n"
@@ -6569,8 +6725,7 @@ static const char *const isk__kernels_columns[] = {
     "    }\n"
     "    work[0] = sum;\n"
     "}\n"
-    "ISK_KERNEL isk_col_max_forward_1(const isk_call call) {\n"
-    "    ISK_EACH_COLUMN;\n"
+    "ISK_COLUMNS(isk_col_max_forward_1) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    float largest = ISK_LOWEST;\n"
     "    for (int i = 0; i < call.rows; i++) {\n"
@@ -6580,8 +6735,7 @@ static const char *const isk__kernels_columns[] = {
     "    }\n"
     "    *dev_at(call.out, model, 0, j) = 0 < work[0] ? largest : 0.0f;\n"
     "}\n"
-    "ISK_KERNEL isk_col_max_backward_0(const isk_call call) {\n"
-    "    ISK_EACH_COLUMN;\n"
+    "ISK_COLUMNS(isk_col_max_backward_0) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    float largest = ISK_LOWEST;\n"
     "    for (int i = 0; i < call.rows; i++) {\n"
@@ -6591,8 +6745,7 @@ static const char *const isk__kernels_columns[] = {
     "    }\n"
     "    work[16 + j] = largest;\n"
     "}\n"
-    "ISK_KERNEL isk_col_max_backward_1(const isk_call call) {\n"
-    "    ISK_ONCE;\n"
+    "ISK_MODELS(isk_col_max_backward_1) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    float sum = 0;\n"
     "    for (int i = 0; i < call.rows; i++) {\n"
@@ -6601,8 +6754,7 @@ static const char *const isk__kernels_columns[] = {
     "    }\n"
     "    work[0] = sum;\n"
     "}\n"
-    "ISK_KERNEL isk_col_max_backward_2(const isk_call call) {\n"
-    "    ISK_EACH_COLUMN;\n"
+    "ISK_COLUMNS(isk_col_max_backward_2) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float g = *dev_at(call.grad, model, 0, j);\n"
     "    float sum = 0;\n"
@@ -6613,8 +6765,7 @@ static const char *const isk__kernels_columns[] = {
     "    }\n"
     "    work[16 + call.cols + j] = (0 < work[0] ? g : 0.0f) / sum;\n"
     "}\n"
-    "ISK_KERNEL isk_col_max_backward_3(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_col_max_backward_3) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    const float w = dev_weight(call.in[1], model, i);\n"
@@ -6624,8 +6775,7 @@ static const char *const isk__kernels_columns[] = {
     "}\n"
     "\n"
     "/* col_logsumexp */\n"
-    "ISK_KERNEL isk_col_logsumexp_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_COLUMN;\n"
+    "ISK_COLUMNS(isk_col_logsumexp_forward_0) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    float largest = ISK_LOWEST;\n"
     "    for (int i = 0; i < call.rows; i++) {\n"
@@ -6635,8 +6785,7 @@ static const char *const isk__kernels_columns[] = {
     "    }\n"
     "    work[16 + j] = largest;\n"
     "}\n"
-    "ISK_KERNEL isk_col_logsumexp_forward_1(const isk_call call) {\n"
-    "    ISK_ONCE;\n"
+    "ISK_MODELS(isk_col_logsumexp_forward_1) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    float sum = 0;\n"
     "    for (int i = 0; i < call.rows; i++) {\n"
@@ -6644,9 +6793,8 @@ static const char *const isk__kernels_columns[] = {
     "        sum += w;\n"
     "    }\n"
     "    work[0] = sum;\n"
-    "}\n",
-    "ISK_KERNEL isk_col_logsumexp_forward_2(const isk_call call) {\n"
-    "    ISK_EACH_COLUMN;\n"
+    "}\n"
+    "ISK_COLUMNS(isk_col_logsumexp_forward_2) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    float sum = 0;\n"
     "    for (int i = 0; i < call.rows; i++) {\n"
@@ -6656,8 +6804,7 @@ static const char *const isk__kernels_columns[] = {
     "    }\n"
     "    *dev_at(call.out, model, 0, j) = 0 < work[0] ? work[16 + j] + logf(sum) : 0.0f;\n"
     "}\n"
-    "ISK_KERNEL isk_col_logsumexp_backward_0(const isk_call call) {\n"
-    "    ISK_EACH_COLUMN;\n"
+    "ISK_COLUMNS(isk_col_logsumexp_backward_0) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    float largest = ISK_LOWEST;\n"
     "    for (int i = 0; i < call.rows; i++) {\n"
@@ -6667,8 +6814,7 @@ static const char *const isk__kernels_columns[] = {
     "    }\n"
     "    work[16 + j] = largest;\n"
     "}\n"
-    "ISK_KERNEL isk_col_logsumexp_backward_1(const isk_call call) {\n"
-    "    ISK_ONCE;\n"
+    "ISK_MODELS(isk_col_logsumexp_backward_1) {\n",
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    float sum = 0;\n"
     "    for (int i = 0; i < call.rows; i++) {\n"
@@ -6677,8 +6823,7 @@ static const char *const isk__kernels_columns[] = {
     "    }\n"
     "    work[0] = sum;\n"
     "}\n"
-    "ISK_KERNEL isk_col_logsumexp_backward_2(const isk_call call) {\n"
-    "    ISK_EACH_COLUMN;\n"
+    "ISK_COLUMNS(isk_col_logsumexp_backward_2) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float g = *dev_at(call.grad, model, 0, j);\n"
     "    float sum = 0;\n"
@@ -6689,8 +6834,7 @@ static const char *const isk__kernels_columns[] = {
     "    }\n"
     "    work[16 + call.cols + j] = (0 < work[0] ? g : 0.0f) / sum;\n"
     "}\n"
-    "ISK_KERNEL isk_col_logsumexp_backward_3(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_col_logsumexp_backward_3) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    const float w = dev_weight(call.in[1], model, i);\n"
@@ -6700,8 +6844,7 @@ static const char *const isk__kernels_columns[] = {
     "}\n"
     "\n"
     "/* standardise */\n"
-    "ISK_KERNEL isk_standardise_forward_0(const isk_call call) {\n"
-    "    ISK_ONCE;\n"
+    "ISK_MODELS(isk_standardise_forward_0) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    float sum = 0;\n"
     "    for (int i = 0; i < call.rows; i++) {\n"
@@ -6710,8 +6853,7 @@ static const char *const isk__kernels_columns[] = {
     "    }\n"
     "    work[0] = dev_maximum(sum, 1e-12f);\n"
     "}\n"
-    "ISK_KERNEL isk_standardise_forward_1(const isk_call call) {\n"
-    "    ISK_EACH_COLUMN;\n"
+    "ISK_COLUMNS(isk_standardise_forward_1) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float weight = work[0];\n"
     "    float sum = 0;\n"
@@ -6722,8 +6864,7 @@ static const char *const isk__kernels_columns[] = {
     "    }\n"
     "    work[16 + j] = sum / weight;\n"
     "}\n"
-    "ISK_KERNEL isk_standardise_forward_2(const isk_call call) {\n"
-    "    ISK_EACH_COLUMN;\n"
+    "ISK_COLUMNS(isk_standardise_forward_2) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float eps = call.attributes[0];\n"
     "    const float weight = work[0];\n"
@@ -6738,8 +6879,7 @@ static const char *const isk__kernels_columns[] = {
     "    const float variance = sum / weight;\n"
     "    work[16 + call.cols + j] = dev_rsqrt(variance + eps);\n"
     "}\n"
-    "ISK_KERNEL isk_standardise_forward_3(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_standardise_forward_3) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    const float w = dev_weight(call.in[1], model, i);\n"
@@ -6748,8 +6888,7 @@ static const char *const isk__kernels_columns[] = {
     "    const float present = 0 < w ? 1.0f : 0.0f;\n"
     "    *dev_at(call.out, model, i, j) = present * (scale * (x - mean));\n"
     "}\n"
-    "ISK_KERNEL isk_standardise_backward_0(const isk_call call) {\n"
-    "    ISK_ONCE;\n",
+    "ISK_MODELS(isk_standardise_backward_0) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    float sum = 0;\n"
     "    for (int i = 0; i < call.rows; i++) {\n"
@@ -6758,8 +6897,7 @@ static const char *const isk__kernels_columns[] = {
     "    }\n"
     "    work[0] = dev_maximum(sum, 1e-12f);\n"
     "}\n"
-    "ISK_KERNEL isk_standardise_backward_1(const isk_call call) {\n"
-    "    ISK_EACH_COLUMN;\n"
+    "ISK_COLUMNS(isk_standardise_backward_1) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float weight = work[0];\n"
     "    float sum = 0;\n"
@@ -6770,8 +6908,7 @@ static const char *const isk__kernels_columns[] = {
     "    }\n"
     "    work[16 + j] = sum / weight;\n"
     "}\n"
-    "ISK_KERNEL isk_standardise_backward_2(const isk_call call) {\n"
-    "    ISK_EACH_COLUMN;\n"
+    "ISK_COLUMNS(isk_standardise_backward_2) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float eps = call.attributes[0];\n"
     "    const float weight = work[0];\n"
@@ -6786,7 +6923,7 @@ static const char *const isk__kernels_columns[] = {
     "        const float t1 = x - mean;\n"
     "        const float present = 0 < w ? 1.0f : 0.0f;\n"
     "        sum += w * (t1 * t1);\n"
-    "        sum2 += present * (t1 * g);\n"
+    "        sum2 += present * (t1 * g);\n",
     "        sum3 += present * g;\n"
     "    }\n"
     "    const float variance = sum / weight;\n"
@@ -6795,8 +6932,7 @@ static const char *const isk__kernels_columns[] = {
     "    work[16 + 2 * call.cols + j] = scale * scale * scale * sum2 / weight;\n"
     "    work[16 + 3 * call.cols + j] = scale * sum3 / weight;\n"
     "}\n"
-    "ISK_KERNEL isk_standardise_backward_3(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_standardise_backward_3) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    const float w = dev_weight(call.in[1], model, i);\n"
@@ -6810,8 +6946,7 @@ static const char *const isk__kernels_columns[] = {
     "}\n"
     "\n"
     "/* batch_norm */\n"
-    "ISK_KERNEL isk_batch_norm_forward_0(const isk_call call) {\n"
-    "    ISK_ONCE;\n"
+    "ISK_MODELS(isk_batch_norm_forward_0) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    float sum = 0;\n"
     "    for (int i = 0; i < call.rows; i++) {\n"
@@ -6820,8 +6955,7 @@ static const char *const isk__kernels_columns[] = {
     "    }\n"
     "    work[0] = dev_maximum(sum, 1e-12f);\n"
     "}\n"
-    "ISK_KERNEL isk_batch_norm_forward_1(const isk_call call) {\n"
-    "    ISK_EACH_COLUMN;\n"
+    "ISK_COLUMNS(isk_batch_norm_forward_1) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float weight = work[0];\n"
     "    float sum = 0;\n"
@@ -6832,8 +6966,7 @@ static const char *const isk__kernels_columns[] = {
     "    }\n"
     "    work[16 + j] = sum / weight;\n"
     "}\n"
-    "ISK_KERNEL isk_batch_norm_forward_2(const isk_call call) {\n"
-    "    ISK_EACH_COLUMN;\n"
+    "ISK_COLUMNS(isk_batch_norm_forward_2) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float eps = call.attributes[0];\n"
     "    const float gamma = *dev_at(call.in[1], model, 0, j);\n"
@@ -6850,18 +6983,16 @@ static const char *const isk__kernels_columns[] = {
     "    const float scale = dev_rsqrt(variance + eps);\n"
     "    work[16 + call.cols + j] = gamma * scale;\n"
     "}\n"
-    "ISK_KERNEL isk_batch_norm_forward_3(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_batch_norm_forward_3) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    const float beta = *dev_at(call.in[2], model, 0, j);\n",
+    "    const float beta = *dev_at(call.in[2], model, 0, j);\n"
     "    const float w = dev_weight(call.in[3], model, i);\n"
     "    const float mean = work[16 + j];\n"
     "    const float present = 0 < w ? 1.0f : 0.0f;\n"
     "    *dev_at(call.out, model, i, j) = present * (work[16 + call.cols + j] * (x - mean) + beta);\n"
     "}\n"
-    "ISK_KERNEL isk_batch_norm_backward_0(const isk_call call) {\n"
-    "    ISK_ONCE;\n"
+    "ISK_MODELS(isk_batch_norm_backward_0) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    float sum = 0;\n"
     "    for (int i = 0; i < call.rows; i++) {\n"
@@ -6870,8 +7001,7 @@ static const char *const isk__kernels_columns[] = {
     "    }\n"
     "    work[0] = dev_maximum(sum, 1e-12f);\n"
     "}\n"
-    "ISK_KERNEL isk_batch_norm_backward_1(const isk_call call) {\n"
-    "    ISK_EACH_COLUMN;\n"
+    "ISK_COLUMNS(isk_batch_norm_backward_1) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float weight = work[0];\n"
     "    float sum = 0;\n"
@@ -6882,8 +7012,7 @@ static const char *const isk__kernels_columns[] = {
     "    }\n"
     "    work[16 + j] = sum / weight;\n"
     "}\n"
-    "ISK_KERNEL isk_batch_norm_backward_2(const isk_call call) {\n"
-    "    ISK_EACH_COLUMN;\n"
+    "ISK_COLUMNS(isk_batch_norm_backward_2) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float eps = call.attributes[0];\n"
     "    const float gamma = *dev_at(call.in[1], model, 0, j);\n"
@@ -6898,7 +7027,7 @@ static const char *const isk__kernels_columns[] = {
     "        const float g = *dev_at(call.grad, model, i, j);\n"
     "        const float t1 = x - mean;\n"
     "        const float present = 0 < w ? 1.0f : 0.0f;\n"
-    "        sum += w * (t1 * t1);\n"
+    "        sum += w * (t1 * t1);\n",
     "        sum2 += present * g;\n"
     "        sum3 += present * (t1 * g);\n"
     "    }\n"
@@ -6912,8 +7041,7 @@ static const char *const isk__kernels_columns[] = {
     "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, 0, j), call.accumulate & 2u, t3);\n"
     "    if (call.grad_in[2].data) dev_put(dev_at(call.grad_in[2], model, 0, j), call.accumulate & 4u, sum2);\n"
     "}\n"
-    "ISK_KERNEL isk_batch_norm_backward_3(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_batch_norm_backward_3) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    const float w = dev_weight(call.in[3], model, i);\n"
@@ -6926,8 +7054,7 @@ static const char *const isk__kernels_columns[] = {
     "}\n"
     "\n"
     "/* standardise_by */\n"
-    "ISK_KERNEL isk_standardise_by_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_standardise_by_forward_0) {\n"
     "    const float eps = call.attributes[0];\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    const float mean = *dev_at(call.in[1], model, 0, j);\n"
@@ -6935,8 +7062,7 @@ static const char *const isk__kernels_columns[] = {
     "    const float scale = dev_rsqrt(variance + eps);\n"
     "    *dev_at(call.out, model, i, j) = scale * (x - mean);\n"
     "}\n"
-    "ISK_KERNEL isk_standardise_by_backward_0(const isk_call call) {\n"
-    "    ISK_EACH_COLUMN;\n"
+    "ISK_COLUMNS(isk_standardise_by_backward_0) {\n"
     "    const float eps = call.attributes[0];\n"
     "    const float mean = *dev_at(call.in[1], model, 0, j);\n"
     "    const float variance = *dev_at(call.in[2], model, 0, j);\n"
@@ -6949,13 +7075,12 @@ static const char *const isk__kernels_columns[] = {
     "        sum2 += g;\n"
     "    }\n"
     "    const float scale = dev_rsqrt(variance + eps);\n"
-    "    const float t1 = -(scale * sum2);\n",
+    "    const float t1 = -(scale * sum2);\n"
     "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, 0, j), call.accumulate & 2u, t1);\n"
     "    const float t2 = -0.5f * scale * scale * scale * sum;\n"
     "    if (call.grad_in[2].data) dev_put(dev_at(call.grad_in[2], model, 0, j), call.accumulate & 4u, t2);\n"
     "}\n"
-    "ISK_KERNEL isk_standardise_by_backward_1(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_standardise_by_backward_1) {\n"
     "    const float eps = call.attributes[0];\n"
     "    const float variance = *dev_at(call.in[2], model, 0, j);\n"
     "    const float g = *dev_at(call.grad, model, i, j);\n"
@@ -6965,8 +7090,7 @@ static const char *const isk__kernels_columns[] = {
     "}\n"
     "\n"
     "/* batch_norm_by */\n"
-    "ISK_KERNEL isk_batch_norm_by_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_batch_norm_by_forward_0) {\n"
     "    const float eps = call.attributes[0];\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    const float mean = *dev_at(call.in[1], model, 0, j);\n"
@@ -6976,8 +7100,7 @@ static const char *const isk__kernels_columns[] = {
     "    const float scale = dev_rsqrt(variance + eps);\n"
     "    *dev_at(call.out, model, i, j) = gamma * scale * (x - mean) + beta;\n"
     "}\n"
-    "ISK_KERNEL isk_batch_norm_by_backward_0(const isk_call call) {\n"
-    "    ISK_EACH_COLUMN;\n"
+    "ISK_COLUMNS(isk_batch_norm_by_backward_0) {\n"
     "    const float eps = call.attributes[0];\n"
     "    const float mean = *dev_at(call.in[1], model, 0, j);\n"
     "    const float variance = *dev_at(call.in[2], model, 0, j);\n"
@@ -6991,7 +7114,7 @@ static const char *const isk__kernels_columns[] = {
     "        sum2 += (x - mean) * g;\n"
     "    }\n"
     "    const float scale = dev_rsqrt(variance + eps);\n"
-    "    const float t1 = -(gamma * scale * sum);\n"
+    "    const float t1 = -(gamma * scale * sum);\n",
     "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, 0, j), call.accumulate & 2u, t1);\n"
     "    const float t2 = -0.5f * gamma * scale * scale * scale * sum2;\n"
     "    if (call.grad_in[2].data) dev_put(dev_at(call.grad_in[2], model, 0, j), call.accumulate & 4u, t2);\n"
@@ -6999,8 +7122,7 @@ static const char *const isk__kernels_columns[] = {
     "    if (call.grad_in[3].data) dev_put(dev_at(call.grad_in[3], model, 0, j), call.accumulate & 8u, t3);\n"
     "    if (call.grad_in[4].data) dev_put(dev_at(call.grad_in[4], model, 0, j), call.accumulate & 16u, sum);\n"
     "}\n"
-    "ISK_KERNEL isk_batch_norm_by_backward_1(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_batch_norm_by_backward_1) {\n"
     "    const float eps = call.attributes[0];\n"
     "    const float variance = *dev_at(call.in[2], model, 0, j);\n"
     "    const float gamma = *dev_at(call.in[3], model, 0, j);\n"
@@ -7012,10 +7134,9 @@ static const char *const isk__kernels_columns[] = {
     "\n",
     NULL };
 
-static const char *const isk__kernels_losses[] = {
+ISK__UNUSED static const char *const isk__kernels_losses[] = {
     "/* sum_all */\n"
-    "ISK_KERNEL isk_sum_all_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_ROW;\n"
+    "ISK_ROWS(isk_sum_all_forward_0) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float w = dev_weight(call.in[1], model, i);\n"
     "    float sum = 0;\n"
@@ -7025,24 +7146,21 @@ static const char *const isk__kernels_losses[] = {
     "    }\n"
     "    work[16 + i] = w * sum;\n"
     "}\n"
-    "ISK_KERNEL isk_sum_all_forward_1(const isk_call call) {\n"
-    "    ISK_ONCE;\n"
+    "ISK_MODELS(isk_sum_all_forward_1) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    float sum = 0;\n"
     "    for (int i = 0; i < call.rows; i++)\n"
     "        sum += work[16 + i];\n"
     "    *dev_at(call.out, model, 0, 0) = sum;\n"
     "}\n"
-    "ISK_KERNEL isk_sum_all_backward_0(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_sum_all_backward_0) {\n"
     "    const float w = dev_weight(call.in[1], model, i);\n"
     "    const float g = *dev_at(call.grad, model, 0, 0);\n"
     "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, g * w);\n"
     "}\n"
     "\n"
     "/* mean_all */\n"
-    "ISK_KERNEL isk_mean_all_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_ROW;\n"
+    "ISK_ROWS(isk_mean_all_forward_0) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float w = dev_weight(call.in[1], model, i);\n"
     "    float sum = 0;\n"
@@ -7053,8 +7171,7 @@ static const char *const isk__kernels_losses[] = {
     "    const float mean = sum / (float)call.cols;\n"
     "    work[16 + i] = w * mean;\n"
     "}\n"
-    "ISK_KERNEL isk_mean_all_forward_1(const isk_call call) {\n"
-    "    ISK_ONCE;\n"
+    "ISK_MODELS(isk_mean_all_forward_1) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    float sum = 0;\n"
     "    float sum2 = 0;\n"
@@ -7066,8 +7183,7 @@ static const char *const isk__kernels_losses[] = {
     "    const float weight = dev_maximum(sum2, 1e-12f);\n"
     "    *dev_at(call.out, model, 0, 0) = sum / weight;\n"
     "}\n"
-    "ISK_KERNEL isk_mean_all_backward_0(const isk_call call) {\n"
-    "    ISK_ONCE;\n"
+    "ISK_MODELS(isk_mean_all_backward_0) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float g = *dev_at(call.grad, model, 0, 0);\n"
     "    float sum = 0;\n"
@@ -7078,8 +7194,7 @@ static const char *const isk__kernels_losses[] = {
     "    const float weight = dev_maximum(sum, 1e-12f);\n"
     "    work[0] = g / weight / (float)call.cols;\n"
     "}\n"
-    "ISK_KERNEL isk_mean_all_backward_1(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_mean_all_backward_1) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float w = dev_weight(call.in[1], model, i);\n"
     "    const float t1 = work[0] * w;\n"
@@ -7087,8 +7202,7 @@ static const char *const isk__kernels_losses[] = {
     "}\n"
     "\n"
     "/* max_all */\n"
-    "ISK_KERNEL isk_max_all_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_ROW;\n"
+    "ISK_ROWS(isk_max_all_forward_0) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float w = dev_weight(call.in[1], model, i);\n"
     "    float largest = ISK_LOWEST;\n"
@@ -7098,8 +7212,7 @@ static const char *const isk__kernels_losses[] = {
     "    }\n"
     "    work[16 + i] = largest;\n"
     "}\n"
-    "ISK_KERNEL isk_max_all_forward_1(const isk_call call) {\n"
-    "    ISK_ONCE;\n"
+    "ISK_MODELS(isk_max_all_forward_1) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    float sum = 0;\n"
     "    float largest = ISK_LOWEST;\n"
@@ -7110,8 +7223,7 @@ static const char *const isk__kernels_losses[] = {
     "    }\n"
     "    *dev_at(call.out, model, 0, 0) = 0 < sum ? largest : 0.0f;\n"
     "}\n"
-    "ISK_KERNEL isk_max_all_backward_0(const isk_call call) {\n"
-    "    ISK_EACH_ROW;\n"
+    "ISK_ROWS(isk_max_all_backward_0) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float w = dev_weight(call.in[1], model, i);\n"
     "    float largest = ISK_LOWEST;\n"
@@ -7121,16 +7233,14 @@ static const char *const isk__kernels_losses[] = {
     "    }\n"
     "    work[16 + i] = largest;\n"
     "}\n"
-    "ISK_KERNEL isk_max_all_backward_1(const isk_call call) {\n"
-    "    ISK_ONCE;\n"
+    "ISK_MODELS(isk_max_all_backward_1) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    float largest = ISK_LOWEST;\n"
     "    for (int i = 0; i < call.rows; i++)\n"
-    "        largest = dev_maximum(largest, work[16 + i]);\n",
+    "        largest = dev_maximum(largest, work[16 + i]);\n"
     "    work[0] = largest;\n"
     "}\n"
-    "ISK_KERNEL isk_max_all_backward_2(const isk_call call) {\n"
-    "    ISK_EACH_ROW;\n"
+    "ISK_ROWS(isk_max_all_backward_2) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float w = dev_weight(call.in[1], model, i);\n"
     "    float sum = 0;\n"
@@ -7139,9 +7249,8 @@ static const char *const isk__kernels_losses[] = {
     "        sum += (0 < w ? x : ISK_LOWEST) == work[0] ? 1.0f : 0.0f;\n"
     "    }\n"
     "    work[16 + call.rows + i] = sum;\n"
-    "}\n"
-    "ISK_KERNEL isk_max_all_backward_3(const isk_call call) {\n"
-    "    ISK_ONCE;\n"
+    "}\n",
+    "ISK_MODELS(isk_max_all_backward_3) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float g = *dev_at(call.grad, model, 0, 0);\n"
     "    float sum = 0;\n"
@@ -7153,8 +7262,7 @@ static const char *const isk__kernels_losses[] = {
     "    }\n"
     "    work[1] = (0 < sum ? g : 0.0f) / sum2;\n"
     "}\n"
-    "ISK_KERNEL isk_max_all_backward_4(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_max_all_backward_4) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    const float w = dev_weight(call.in[1], model, i);\n"
@@ -7163,8 +7271,7 @@ static const char *const isk__kernels_losses[] = {
     "}\n"
     "\n"
     "/* logsumexp_all */\n"
-    "ISK_KERNEL isk_logsumexp_all_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_ROW;\n"
+    "ISK_ROWS(isk_logsumexp_all_forward_0) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float w = dev_weight(call.in[1], model, i);\n"
     "    float largest = ISK_LOWEST;\n"
@@ -7174,16 +7281,14 @@ static const char *const isk__kernels_losses[] = {
     "    }\n"
     "    work[16 + i] = largest;\n"
     "}\n"
-    "ISK_KERNEL isk_logsumexp_all_forward_1(const isk_call call) {\n"
-    "    ISK_ONCE;\n"
+    "ISK_MODELS(isk_logsumexp_all_forward_1) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    float largest = ISK_LOWEST;\n"
     "    for (int i = 0; i < call.rows; i++)\n"
     "        largest = dev_maximum(largest, work[16 + i]);\n"
     "    work[0] = largest;\n"
     "}\n"
-    "ISK_KERNEL isk_logsumexp_all_forward_2(const isk_call call) {\n"
-    "    ISK_EACH_ROW;\n"
+    "ISK_ROWS(isk_logsumexp_all_forward_2) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float w = dev_weight(call.in[1], model, i);\n"
     "    float sum = 0;\n"
@@ -7193,8 +7298,7 @@ static const char *const isk__kernels_losses[] = {
     "    }\n"
     "    work[16 + call.rows + i] = sum;\n"
     "}\n"
-    "ISK_KERNEL isk_logsumexp_all_forward_3(const isk_call call) {\n"
-    "    ISK_ONCE;\n"
+    "ISK_MODELS(isk_logsumexp_all_forward_3) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    float sum = 0;\n"
     "    float sum2 = 0;\n"
@@ -7205,8 +7309,7 @@ static const char *const isk__kernels_losses[] = {
     "    }\n"
     "    *dev_at(call.out, model, 0, 0) = 0 < sum ? work[0] + logf(sum2) : 0.0f;\n"
     "}\n"
-    "ISK_KERNEL isk_logsumexp_all_backward_0(const isk_call call) {\n"
-    "    ISK_EACH_ROW;\n"
+    "ISK_ROWS(isk_logsumexp_all_backward_0) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float w = dev_weight(call.in[1], model, i);\n"
     "    float largest = ISK_LOWEST;\n"
@@ -7216,16 +7319,14 @@ static const char *const isk__kernels_losses[] = {
     "    }\n"
     "    work[16 + i] = largest;\n"
     "}\n"
-    "ISK_KERNEL isk_logsumexp_all_backward_1(const isk_call call) {\n"
-    "    ISK_ONCE;\n"
+    "ISK_MODELS(isk_logsumexp_all_backward_1) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    float largest = ISK_LOWEST;\n"
     "    for (int i = 0; i < call.rows; i++)\n"
     "        largest = dev_maximum(largest, work[16 + i]);\n"
     "    work[0] = largest;\n"
     "}\n"
-    "ISK_KERNEL isk_logsumexp_all_backward_2(const isk_call call) {\n"
-    "    ISK_EACH_ROW;\n"
+    "ISK_ROWS(isk_logsumexp_all_backward_2) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float w = dev_weight(call.in[1], model, i);\n"
     "    float sum = 0;\n"
@@ -7235,8 +7336,7 @@ static const char *const isk__kernels_losses[] = {
     "    }\n"
     "    work[16 + call.rows + i] = sum;\n"
     "}\n"
-    "ISK_KERNEL isk_logsumexp_all_backward_3(const isk_call call) {\n"
-    "    ISK_ONCE;\n",
+    "ISK_MODELS(isk_logsumexp_all_backward_3) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float g = *dev_at(call.grad, model, 0, 0);\n"
     "    float sum = 0;\n"
@@ -7248,8 +7348,7 @@ static const char *const isk__kernels_losses[] = {
     "    }\n"
     "    work[1] = (0 < sum ? g : 0.0f) / sum2;\n"
     "}\n"
-    "ISK_KERNEL isk_logsumexp_all_backward_4(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_logsumexp_all_backward_4) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    const float w = dev_weight(call.in[1], model, i);\n"
@@ -7258,8 +7357,7 @@ static const char *const isk__kernels_losses[] = {
     "}\n"
     "\n"
     "/* mse */\n"
-    "ISK_KERNEL isk_mse_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_ROW;\n"
+    "ISK_ROWS(isk_mse_forward_0) {\n",
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float w = dev_weight(call.in[2], model, i);\n"
     "    float sum = 0;\n"
@@ -7271,8 +7369,7 @@ static const char *const isk__kernels_losses[] = {
     "    }\n"
     "    work[16 + i] = w * sum;\n"
     "}\n"
-    "ISK_KERNEL isk_mse_forward_1(const isk_call call) {\n"
-    "    ISK_ONCE;\n"
+    "ISK_MODELS(isk_mse_forward_1) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    float sum = 0;\n"
     "    float sum2 = 0;\n"
@@ -7284,8 +7381,7 @@ static const char *const isk__kernels_losses[] = {
     "    const float weight = dev_maximum(sum2, 1e-12f);\n"
     "    *dev_at(call.out, model, 0, 0) = sum / weight;\n"
     "}\n"
-    "ISK_KERNEL isk_mse_backward_0(const isk_call call) {\n"
-    "    ISK_ONCE;\n"
+    "ISK_MODELS(isk_mse_backward_0) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float g = *dev_at(call.grad, model, 0, 0);\n"
     "    float sum = 0;\n"
@@ -7298,8 +7394,7 @@ static const char *const isk__kernels_losses[] = {
     "    work[0] = 2 * t1;\n"
     "    work[1] = -2 * t1;\n"
     "}\n"
-    "ISK_KERNEL isk_mse_backward_1(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_mse_backward_1) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float a = *dev_at(call.in[0], model, i, j);\n"
     "    const float b = *dev_at(call.in[1], model, i, j);\n"
@@ -7312,8 +7407,7 @@ static const char *const isk__kernels_losses[] = {
     "}\n"
     "\n"
     "/* gaussian_nll */\n"
-    "ISK_KERNEL isk_gaussian_nll_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_ROW;\n"
+    "ISK_ROWS(isk_gaussian_nll_forward_0) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float w = dev_weight(call.in[3], model, i);\n"
     "    float sum = 0;\n"
@@ -7327,8 +7421,7 @@ static const char *const isk__kernels_losses[] = {
     "    }\n"
     "    work[16 + i] = w * sum;\n"
     "}\n"
-    "ISK_KERNEL isk_gaussian_nll_forward_1(const isk_call call) {\n"
-    "    ISK_ONCE;\n"
+    "ISK_MODELS(isk_gaussian_nll_forward_1) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    float sum = 0;\n"
     "    float sum2 = 0;\n"
@@ -7340,12 +7433,11 @@ static const char *const isk__kernels_losses[] = {
     "    const float weight = dev_maximum(sum2, 1e-12f);\n"
     "    *dev_at(call.out, model, 0, 0) = sum / weight;\n"
     "}\n"
-    "ISK_KERNEL isk_gaussian_nll_backward_0(const isk_call call) {\n"
-    "    ISK_ONCE;\n"
+    "ISK_MODELS(isk_gaussian_nll_backward_0) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float g = *dev_at(call.grad, model, 0, 0);\n"
     "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n",
+    "    for (int i = 0; i < call.rows; i++) {\n"
     "        const float w = dev_weight(call.in[3], model, i);\n"
     "        sum += w;\n"
     "    }\n"
@@ -7356,8 +7448,7 @@ static const char *const isk__kernels_losses[] = {
     "    work[2] = 2 * t1;\n"
     "    work[3] = -2 * t1;\n"
     "}\n"
-    "ISK_KERNEL isk_gaussian_nll_backward_1(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_gaussian_nll_backward_1) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float mu = *dev_at(call.in[0], model, i, j);\n"
     "    const float logvar = *dev_at(call.in[1], model, i, j);\n"
@@ -7371,13 +7462,12 @@ static const char *const isk__kernels_losses[] = {
     "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t4);\n"
     "    const float t5 = work[0] * w + (50 < t2 ? 0.0f : work[1] * w * (t1 * t1 * precision));\n"
     "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, t5);\n"
-    "    const float t6 = work[3] * w * t3;\n"
+    "    const float t6 = work[3] * w * t3;\n",
     "    if (call.grad_in[2].data) dev_put(dev_at(call.grad_in[2], model, i, j), call.accumulate & 4u, t6);\n"
     "}\n"
     "\n"
     "/* club */\n"
-    "ISK_KERNEL isk_club_forward_0(const isk_call call) {\n"
-    "    ISK_ONCE;\n"
+    "ISK_MODELS(isk_club_forward_0) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    float sum = 0;\n"
     "    for (int i = 0; i < call.rows; i++) {\n"
@@ -7386,8 +7476,7 @@ static const char *const isk__kernels_losses[] = {
     "    }\n"
     "    work[0] = dev_maximum(sum, 1e-12f);\n"
     "}\n"
-    "ISK_KERNEL isk_club_forward_1(const isk_call call) {\n"
-    "    ISK_EACH_COLUMN;\n"
+    "ISK_COLUMNS(isk_club_forward_1) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float weight = work[0];\n"
     "    float sum = 0;\n"
@@ -7398,8 +7487,7 @@ static const char *const isk__kernels_losses[] = {
     "    }\n"
     "    work[16 + j] = sum / weight;\n"
     "}\n"
-    "ISK_KERNEL isk_club_forward_2(const isk_call call) {\n"
-    "    ISK_EACH_COLUMN;\n"
+    "ISK_COLUMNS(isk_club_forward_2) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float weight = work[0];\n"
     "    const float mean = work[16 + j];\n"
@@ -7412,8 +7500,7 @@ static const char *const isk__kernels_losses[] = {
     "    }\n"
     "    work[16 + call.cols + j] = sum / weight;\n"
     "}\n"
-    "ISK_KERNEL isk_club_forward_3(const isk_call call) {\n"
-    "    ISK_EACH_ROW;\n"
+    "ISK_ROWS(isk_club_forward_3) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float w = dev_weight(call.in[3], model, i);\n"
     "    float sum = 0;\n"
@@ -7430,8 +7517,7 @@ static const char *const isk__kernels_losses[] = {
     "    }\n"
     "    work[16 + 2 * call.cols + i] = w * sum;\n"
     "}\n"
-    "ISK_KERNEL isk_club_forward_4(const isk_call call) {\n"
-    "    ISK_ONCE;\n"
+    "ISK_MODELS(isk_club_forward_4) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float weight = work[0];\n"
     "    float sum = 0;\n"
@@ -7439,8 +7525,7 @@ static const char *const isk__kernels_losses[] = {
     "        sum += work[16 + 2 * call.cols + i];\n"
     "    *dev_at(call.out, model, 0, 0) = 0.5f * (sum / weight);\n"
     "}\n"
-    "ISK_KERNEL isk_club_backward_0(const isk_call call) {\n"
-    "    ISK_ONCE;\n"
+    "ISK_MODELS(isk_club_backward_0) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float g = *dev_at(call.grad, model, 0, 0);\n"
     "    float sum = 0;\n"
@@ -7452,12 +7537,11 @@ static const char *const isk__kernels_losses[] = {
     "    const float t1 = g / weight;\n"
     "    work[0] = weight;\n"
     "    work[1] = t1;\n"
-    "    work[2] = -0.5f * t1;\n",
+    "    work[2] = -0.5f * t1;\n"
     "    work[3] = 2 * (0.5f * t1 / weight);\n"
     "    work[4] = t1 / weight;\n"
     "}\n"
-    "ISK_KERNEL isk_club_backward_1(const isk_call call) {\n"
-    "    ISK_EACH_COLUMN;\n"
+    "ISK_COLUMNS(isk_club_backward_1) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float weight = work[0];\n"
     "    float sum = 0;\n"
@@ -7468,8 +7552,7 @@ static const char *const isk__kernels_losses[] = {
     "    }\n"
     "    work[16 + j] = sum / weight;\n"
     "}\n"
-    "ISK_KERNEL isk_club_backward_2(const isk_call call) {\n"
-    "    ISK_EACH_COLUMN;\n"
+    "ISK_COLUMNS(isk_club_backward_2) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float weight = work[0];\n"
     "    const float mean = work[16 + j];\n"
@@ -7491,9 +7574,8 @@ static const char *const isk__kernels_losses[] = {
     "    work[16 + 2 * call.cols + j] = work[3] * sum2;\n"
     "    work[16 + 3 * call.cols + j] = work[4] * sum3;\n"
     "}\n"
-    "ISK_KERNEL isk_club_backward_3(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "ISK_ELEMENTS(isk_club_backward_3) {\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n",
     "    const float mu = *dev_at(call.in[0], model, i, j);\n"
     "    const float logvar = *dev_at(call.in[1], model, i, j);\n"
     "    const float z = *dev_at(call.in[2], model, i, j);\n"
@@ -7515,8 +7597,7 @@ static const char *const isk__kernels_losses[] = {
     "}\n"
     "\n"
     "/* club_paired */\n"
-    "ISK_KERNEL isk_club_paired_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_ROW;\n"
+    "ISK_ROWS(isk_club_paired_forward_0) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float w = dev_weight(call.in[4], model, i);\n"
     "    float sum = 0;\n"
@@ -7532,8 +7613,7 @@ static const char *const isk__kernels_losses[] = {
     "    }\n"
     "    work[16 + i] = w * sum;\n"
     "}\n"
-    "ISK_KERNEL isk_club_paired_forward_1(const isk_call call) {\n"
-    "    ISK_ONCE;\n"
+    "ISK_MODELS(isk_club_paired_forward_1) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    float sum = 0;\n"
     "    float sum2 = 0;\n"
@@ -7545,12 +7625,11 @@ static const char *const isk__kernels_losses[] = {
     "    const float weight = dev_maximum(sum2, 1e-12f);\n"
     "    *dev_at(call.out, model, 0, 0) = 0.5f * (sum / weight);\n"
     "}\n"
-    "ISK_KERNEL isk_club_paired_backward_0(const isk_call call) {\n"
-    "    ISK_ONCE;\n"
+    "ISK_MODELS(isk_club_paired_backward_0) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float g = *dev_at(call.grad, model, 0, 0);\n"
     "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n",
+    "    for (int i = 0; i < call.rows; i++) {\n"
     "        const float w = dev_weight(call.in[4], model, i);\n"
     "        sum += w;\n"
     "    }\n"
@@ -7560,8 +7639,7 @@ static const char *const isk__kernels_losses[] = {
     "    work[1] = -0.5f * t1;\n"
     "    work[2] = -t1;\n"
     "}\n"
-    "ISK_KERNEL isk_club_paired_backward_1(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_club_paired_backward_1) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float mu = *dev_at(call.in[0], model, i, j);\n"
     "    const float logvar = *dev_at(call.in[1], model, i, j);\n"
@@ -7584,9 +7662,8 @@ static const char *const isk__kernels_losses[] = {
     "}\n"
     "\n"
     "/* cross_entropy */\n"
-    "ISK_KERNEL isk_cross_entropy_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_ROW;\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "ISK_ROWS(isk_cross_entropy_forward_0) {\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n",
     "    const float w = dev_weight(call.in[2], model, i);\n"
     "    float largest = ISK_LOWEST;\n"
     "    for (int j = 0; j < call.cols; j++) {\n"
@@ -7607,8 +7684,7 @@ static const char *const isk__kernels_losses[] = {
     "    }\n"
     "    work[16 + i] = w * sum2;\n"
     "}\n"
-    "ISK_KERNEL isk_cross_entropy_forward_1(const isk_call call) {\n"
-    "    ISK_ONCE;\n"
+    "ISK_MODELS(isk_cross_entropy_forward_1) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    float sum = 0;\n"
     "    float sum2 = 0;\n"
@@ -7620,8 +7696,7 @@ static const char *const isk__kernels_losses[] = {
     "    const float weight = dev_maximum(sum, 1e-12f);\n"
     "    *dev_at(call.out, model, 0, 0) = sum2 / weight;\n"
     "}\n"
-    "ISK_KERNEL isk_cross_entropy_backward_0(const isk_call call) {\n"
-    "    ISK_EACH_ROW;\n"
+    "ISK_ROWS(isk_cross_entropy_backward_0) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    float largest = ISK_LOWEST;\n"
     "    for (int j = 0; j < call.cols; j++) {\n"
@@ -7636,8 +7711,7 @@ static const char *const isk__kernels_losses[] = {
     "    work[16 + i] = largest;\n"
     "    work[16 + call.rows + i] = logf(sum);\n"
     "}\n"
-    "ISK_KERNEL isk_cross_entropy_backward_1(const isk_call call) {\n"
-    "    ISK_ONCE;\n"
+    "ISK_MODELS(isk_cross_entropy_backward_1) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float g = *dev_at(call.grad, model, 0, 0);\n"
     "    float sum = 0;\n"
@@ -7648,12 +7722,11 @@ static const char *const isk__kernels_losses[] = {
     "    const float weight = dev_maximum(sum, 1e-12f);\n"
     "    work[0] = g / weight;\n"
     "}\n"
-    "ISK_KERNEL isk_cross_entropy_backward_2(const isk_call call) {\n"
-    "    ISK_EACH_ROW;\n"
+    "ISK_ROWS(isk_cross_entropy_backward_2) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float w = dev_weight(call.in[2], model, i);\n"
     "    float largest = ISK_LOWEST;\n"
-    "    float sum = 0;\n",
+    "    float sum = 0;\n"
     "    for (int j = 0; j < call.cols; j++) {\n"
     "        const float logits = *dev_at(call.in[0], model, i, j);\n"
     "        const float target = *dev_at(call.in[1], model, i, j);\n"
@@ -7667,8 +7740,7 @@ static const char *const isk__kernels_losses[] = {
     "    }\n"
     "    work[16 + 2 * call.rows + i] = work[0] * (w * sum) / sum2;\n"
     "}\n"
-    "ISK_KERNEL isk_cross_entropy_backward_3(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_cross_entropy_backward_3) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float logits = *dev_at(call.in[0], model, i, j);\n"
     "    const float target = *dev_at(call.in[1], model, i, j);\n"
@@ -7683,8 +7755,7 @@ static const char *const isk__kernels_losses[] = {
     "}\n"
     "\n"
     "/* binary_cross_entropy */\n"
-    "ISK_KERNEL isk_binary_cross_entropy_forward_0(const isk_call call) {\n"
-    "    ISK_EACH_ROW;\n"
+    "ISK_ROWS(isk_binary_cross_entropy_forward_0) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float w = dev_weight(call.in[2], model, i);\n"
     "    float sum = 0;\n"
@@ -7695,11 +7766,10 @@ static const char *const isk__kernels_losses[] = {
     "    }\n"
     "    work[16 + i] = w * sum;\n"
     "}\n"
-    "ISK_KERNEL isk_binary_cross_entropy_forward_1(const isk_call call) {\n"
-    "    ISK_ONCE;\n"
+    "ISK_MODELS(isk_binary_cross_entropy_forward_1) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    float sum = 0;\n"
-    "    float sum2 = 0;\n"
+    "    float sum2 = 0;\n",
     "    for (int i = 0; i < call.rows; i++) {\n"
     "        const float w = dev_weight(call.in[2], model, i);\n"
     "        sum += work[16 + i];\n"
@@ -7708,8 +7778,7 @@ static const char *const isk__kernels_losses[] = {
     "    const float weight = dev_maximum(sum2, 1e-12f);\n"
     "    *dev_at(call.out, model, 0, 0) = sum / weight;\n"
     "}\n"
-    "ISK_KERNEL isk_binary_cross_entropy_backward_0(const isk_call call) {\n"
-    "    ISK_ONCE;\n"
+    "ISK_MODELS(isk_binary_cross_entropy_backward_0) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float g = *dev_at(call.grad, model, 0, 0);\n"
     "    float sum = 0;\n"
@@ -7722,8 +7791,7 @@ static const char *const isk__kernels_losses[] = {
     "    work[0] = t1;\n"
     "    work[1] = -t1;\n"
     "}\n"
-    "ISK_KERNEL isk_binary_cross_entropy_backward_1(const isk_call call) {\n"
-    "    ISK_EACH_ELEMENT;\n"
+    "ISK_ELEMENTS(isk_binary_cross_entropy_backward_1) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float logits = *dev_at(call.in[0], model, i, j);\n"
     "    const float target = *dev_at(call.in[1], model, i, j);\n"
@@ -7736,6 +7804,588 @@ static const char *const isk__kernels_losses[] = {
     "\n",
     NULL };
 
+ISK__UNUSED static const char *const isk__kernels_gemm[] = {
+    "/* ---- the only PTX: products of 16 x 8 and 8 x 8 elements on tensor cores, from sm_80 on ----\n"
+    "\n"
+    "   Numbers of tf32 have 10 bits of fraction.  A thread of the warp holds, with g = lane / 4 and q = lane % 4,\n"
+    "       a[4]: A[g, q], A[g + 8, q], A[g, q + 4], A[g + 8, q + 4]    b[2]: B[q, g], B[q + 4, g]\n"
+    "       c[4]: C[g, 2q], C[g, 2q + 1], C[g + 8, 2q], C[g + 8, 2q + 1] */\n"
+    "#if !defined(ISK_HAVE_INTRINSICS) && defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800\n"
+    "#define ISK_HAVE_INTRINSICS\n"
+    "\n"
+    "/* x rounded to tf32, as the bits of a float */\n"
+    "ISK_INLINE unsigned dev_tf32(float x) {\n"
+    "    unsigned bits;\n"
+    "    asm(\"cvt.rna.tf32.f32 %0, %1;\" : \"=r\"(bits) : \"f\"(x));\n"
+    "    return bits;\n"
+    "}\n"
+    "\n"
+    "/* the same as a float */\n"
+    "ISK_INLINE float dev_tf32_value(unsigned bits) { return __uint_as_float(bits); }\n"
+    "\n"
+    "/* c += a b, by all threads of a warp together */\n"
+    "ISK_INLINE void dev_mma_tf32(float *c, const unsigned *a, const unsigned *b) {\n"
+    "    asm volatile(\"mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 \"\n"
+    "                 \"{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};\"\n"
+    "                 : \"+f\"(c[0]), \"+f\"(c[1]), \"+f\"(c[2]), \"+f\"(c[3])\n"
+    "                 : \"r\"(a[0]), \"r\"(a[1]), \"r\"(a[2]), \"r\"(a[3]), \"r\"(b[0]), \"r\"(b[1]));\n"
+    "}\n"
+    "\n"
+    "#endif\n"
+    "\n"
+    "/* ---- products: out[rows, cols] (+)= A B, with what often follows them ----\n"
+    "\n"
+    "   A is [rows, inner], or [inner, rows] if flags & 1; B is [inner, cols], or [cols, inner] if flags & 2.\n"
+    "   Then, each only where it is given: the product is multiplied by in[4], a scalar; in[2] is added, a row;\n"
+    "   max(., 0) is taken if flags & 4; it is 0 where in[3] <= 0.\n"
+    "\n"
+    "   A block of threads makes one tile of out.  It goes through `inner` in steps of 16: all threads fetch their\n"
+    "   part of the tile's rows of A and columns of B for the next step into registers, work on the step before in\n"
+    "   shared memory, and then put there what they fetched.  An element is one sum in the order of `inner`. */\n"
+    "\n"
+    "#define ISK_STEP 16\n"
+    "\n"
+    "/* What one side of the product is to a thread: lines are rows of A or columns of B. */\n"
+    "typedef struct isk_side {\n"
+    "    const float *data;\n"
+    "    int lines, inner;               /* extent */\n"
+    "    long long to_line, to_inner;    /* elements to the next */\n"
+    "    int line, k;                    /* what the thread fetches first, */\n"
+    "    int line_step, k_step;          /* and how far further the next one is */\n"
+    "} isk_side;\n"
+    "\n"
+    "/* Neighbours in memory are fetched by neighbouring threads. */\n"
+    "ISK_INLINE isk_side\n"
+    "dev_side(isk_operand o, int model, int first, int lines, int inner, int inner_is_close, int tile) {\n"
+    "    const int t = (int)threadIdx.x;\n"
+    "    isk_side side;\n"
+    "    side.data = dev_at(o, model, 0, 0);\n"
+    "    side.lines = lines;\n"
+    "    side.inner = inner;\n"
+    "    side.to_line = inner_is_close ? o.stride : 1;\n"
+    "    side.to_inner = inner_is_close ? 1 : o.stride;\n"
+    "    side.line = first + (inner_is_close ? t / ISK_STEP : t % tile);\n"
+    "    side.k = inner_is_close ? t % ISK_STEP : t / tile;\n"
+    "    side.line_step = inner_is_close ? 256 / ISK_STEP : 0;\n"
+    "    side.k_step = inner_is_close ? 0 : 256 / tile;\n"
+    "    return side;\n"
+    "}\n"
+    "\n"
+    "/* Elements beyond the matrix are 0.  count = tile * ISK_STEP / 256. */\n"
+    "ISK_INLINE void dev_fetch(isk_side side, int begin, float *fetched, const int count) {\n"
+    "    #pragma unroll\n"
+    "    for (int n = 0; n < count; n++) {\n"
+    "        const int line = side.line + n * side.line_step, k = begin + side.k + n * side.k_step;\n"
+    "        const int inside = line < side.lines && k < side.inner;\n"
+    "        fetched[n] = inside ? side.data[line * side.to_line + k * side.to_inner] : 0.0f;\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "/* shared[k][line], rows of `pitch` elements */\n"
+    "ISK_INLINE void\n"
+    "dev_share(isk_side side, int first, const float *fetched, const int count, float *shared, const int pitch) {\n"
+    "    #pragma unroll\n"
+    "    for (int n = 0; n < count; n++) {\n"
+    "        shared[(side.k + n * side.k_step) * pitch + side.line - first + n * side.line_step] = fetched[n];\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "/* What follows the sum of an element. */\n"
+    "ISK_INLINE void dev_finish(isk_call call, int model, int i, int j, float sum) {\n"
+    "    float value = sum;\n",
+    "    if (i >= call.rows || j >= call.cols) return;\n"
+    "    if (call.in[4].data) value *= dev_scalar(call.in[4], model);\n"
+    "    if (call.in[2].data) value += dev_get(call.in[2], model, 0, j);\n"
+    "    if (call.flags & 4u) value = dev_relu(value);\n"
+    "    if (call.in[3].data && !(dev_get(call.in[3], model, i, j) > 0)) value = 0;\n"
+    "    dev_put(dev_at(call.out, model, i, j), call.accumulate & 1u, value);\n"
+    "}\n"
+    "\n"
+    "/* ---- fp32: 16 x 16 threads, each with a square of `each` x `each` elements ---- */\n"
+    "\n"
+    "ISK_INLINE void\n"
+    "dev_product_fp32(isk_call call, int model, int tile, const int each, float *a, float *b, const int pitch) {\n"
+    "    const int wide = 16 * each, col_tiles = (call.cols + wide - 1) / wide;\n"
+    "    const int row = tile / col_tiles * wide, col = tile % col_tiles * wide;\n"
+    "    const int y = (int)threadIdx.x / 16 * each, x = (int)threadIdx.x % 16 * each;\n"
+    "    const int a_close = !(call.flags & 1u), b_close = (call.flags & 2u) != 0;\n"
+    "    const isk_side left = dev_side(call.in[0], model, row, call.rows, call.inner, a_close, wide);\n"
+    "    const isk_side right = dev_side(call.in[1], model, col, call.cols, call.inner, b_close, wide);\n"
+    "    float sums[16], next_a[4], next_b[4];\n"
+    "    #pragma unroll\n"
+    "    for (int n = 0; n < each * each; n++) sums[n] = 0;\n"
+    "    dev_fetch(left, 0, next_a, each);\n"
+    "    dev_fetch(right, 0, next_b, each);\n"
+    "    for (int begin = 0; begin < call.inner; begin += ISK_STEP) {\n"
+    "        dev_share(left, row, next_a, each, a, pitch);\n"
+    "        dev_share(right, col, next_b, each, b, pitch);\n"
+    "        __syncthreads();\n"
+    "        dev_fetch(left, begin + ISK_STEP, next_a, each);\n"
+    "        dev_fetch(right, begin + ISK_STEP, next_b, each);\n"
+    "        #pragma unroll\n"
+    "        for (int k = 0; k < ISK_STEP; k++) {\n"
+    "            #pragma unroll\n"
+    "            for (int n = 0; n < each * each; n++) {\n"
+    "                sums[n] += a[k * pitch + y + n / each] * b[k * pitch + x + n % each];\n"
+    "            }\n"
+    "        }\n"
+    "        __syncthreads();\n"
+    "    }\n"
+    "    #pragma unroll\n"
+    "    for (int n = 0; n < each * each; n++) {\n"
+    "        dev_finish(call, model, row + y + n / each, col + x + n % each, sums[n]);\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "ISK_TILES(isk_gemm_fp32) {\n"
+    "    ISK_SHARED float a[ISK_STEP * 68], b[ISK_STEP * 68];\n"
+    "    dev_product_fp32(call, model, tile, 4, a, b, 68);\n"
+    "}\n"
+    "\n"
+    "/* More tiles, so that products of few elements keep more of the device busy. */\n"
+    "ISK_TILES(isk_gemm_fp32_small) {\n"
+    "    ISK_SHARED float a[ISK_STEP * 34], b[ISK_STEP * 34];\n"
+    "    dev_product_fp32(call, model, tile, 2, a, b, 34);\n"
+    "}\n"
+    "\n"
+    "/* ---- tensor cores: tiles of 64 x 64; 4 x 2 warps with 16 x 32 elements each ---- */\n"
+    "\n"
+    "#ifdef ISK_HAVE_INTRINSICS\n"
+    "\n"
+    "/* With `split`, an element is taken as the sum of two tf32 numbers, big and what that leaves: big big + big\n"
+    "   small + small big has nearly the accuracy of fp32.  The small products are added first. */\n"
+    "ISK_INLINE void\n"
+    "dev_product_tf32(isk_call call, int model, int tile, const int split, float *a, float *b, const int pitch) {\n"
+    "    const int col_tiles = (call.cols + 63) / 64, row = tile / col_tiles * 64, col = tile % col_tiles * 64;\n"
+    "    const int warp = (int)threadIdx.x / 32, g = (int)threadIdx.x % 32 / 4, q = (int)threadIdx.x % 4;\n"
+    "    const int y = warp / 2 * 16 + g, x = warp % 2 * 32 + g;\n"
+    "    const int a_close = !(call.flags & 1u), b_close = (call.flags & 2u) != 0;\n"
+    "    const isk_side left = dev_side(call.in[0], model, row, call.rows, call.inner, a_close, 64);\n"
+    "    const isk_side right = dev_side(call.in[1], model, col, call.cols, call.inner, b_close, 64);\n"
+    "    float sums[16], next_a[4], next_b[4];\n"
+    "    #pragma unroll\n"
+    "    for (int n = 0; n < 16; n++) sums[n] = 0;\n"
+    "    dev_fetch(left, 0, next_a, 4);\n"
+    "    dev_fetch(right, 0, next_b, 4);\n"
+    "    for (int begin = 0; begin < call.inner; begin += ISK_STEP) {\n"
+    "        dev_share(left, row, next_a, 4, a, pitch);\n"
+    "        dev_share(right, col, next_b, 4, b, pitch);\n"
+    "        __syncthreads();\n"
+    "        dev_fetch(left, begin + ISK_STEP, next_a, 4);\n"
+    "        dev_fetch(right, begin + ISK_STEP, next_b, 4);\n"
+    "        #pragma unroll\n"
+    "        for (int k = 0; k < ISK_STEP; k += 8) {\n",
+    "            unsigned big_a[4], small_a[4], big_b[2], small_b[2];\n"
+    "            #pragma unroll\n"
+    "            for (int n = 0; n < 4; n++) {\n"
+    "                const float value = a[(k + q + n / 2 * 4) * pitch + y + n % 2 * 8];\n"
+    "                big_a[n] = dev_tf32(value);\n"
+    "                small_a[n] = split ? dev_tf32(value - dev_tf32_value(big_a[n])) : 0u;\n"
+    "            }\n"
+    "            #pragma unroll\n"
+    "            for (int part = 0; part < 4; part++) {\n"
+    "                #pragma unroll\n"
+    "                for (int n = 0; n < 2; n++) {\n"
+    "                    const float value = b[(k + q + n * 4) * pitch + x + part * 8];\n"
+    "                    big_b[n] = dev_tf32(value);\n"
+    "                    small_b[n] = split ? dev_tf32(value - dev_tf32_value(big_b[n])) : 0u;\n"
+    "                }\n"
+    "                if (split) {\n"
+    "                    dev_mma_tf32(sums + 4 * part, small_a, big_b);\n"
+    "                    dev_mma_tf32(sums + 4 * part, big_a, small_b);\n"
+    "                }\n"
+    "                dev_mma_tf32(sums + 4 * part, big_a, big_b);\n"
+    "            }\n"
+    "        }\n"
+    "        __syncthreads();\n"
+    "    }\n"
+    "    #pragma unroll\n"
+    "    for (int n = 0; n < 16; n++) {\n"
+    "        dev_finish(call, model, row + y + n % 4 / 2 * 8, col + x - g + n / 4 * 8 + 2 * q + n % 2, sums[n]);\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "#else                                       /* no tensor cores of this kind: the same tiles in fp32 */\n"
+    "\n"
+    "ISK_INLINE void\n"
+    "dev_product_tf32(isk_call call, int model, int tile, const int split, float *a, float *b, const int pitch) {\n"
+    "    dev_product_fp32(call, model, tile, 4, a, b, pitch + 0 * split);\n"
+    "}\n"
+    "\n"
+    "#endif\n"
+    "\n"
+    "/* Rows of 72 elements: the 32 elements that a warp reads at once lie in different banks. */\n"
+    "ISK_TILES(isk_gemm_tf32x3) {\n"
+    "    ISK_SHARED float a[ISK_STEP * 72], b[ISK_STEP * 72];\n"
+    "    dev_product_tf32(call, model, tile, 1, a, b, 72);\n"
+    "}\n"
+    "\n"
+    "ISK_TILES(isk_gemm_tf32) {\n"
+    "    ISK_SHARED float a[ISK_STEP * 72], b[ISK_STEP * 72];\n"
+    "    dev_product_tf32(call, model, tile, 0, a, b, 72);\n"
+    "}\n",
+    NULL };
+
+ISK__UNUSED static const char *const isk__kernels_memory[] = {
+    "/* ---- copies, batches, and the ops that draw random numbers ---- */\n"
+    "\n"
+    "/* out = a constant */\n"
+    "ISK_ELEMENTS(isk_fill) { *dev_at(call.out, model, i, j) = call.attributes[0]; }\n"
+    "\n"
+    "/* out (+)= x */\n"
+    "ISK_ELEMENTS(isk_copy) {\n"
+    "    dev_put(dev_at(call.out, model, i, j), call.accumulate & 1u, dev_get(call.in[0], model, i, j));\n"
+    "}\n"
+    "\n"
+    "/* The gradient of a ReLU, in place: out = 0 where the ReLU's output in[0] is 0. */\n"
+    "ISK_ELEMENTS(isk_mask_gradient) {\n"
+    "    if (!(dev_get(call.in[0], model, i, j) > 0)) *dev_at(call.out, model, i, j) = 0;\n"
+    "}\n"
+    "\n"
+    "/* An exponential moving average: out += weight * (x - out). */\n"
+    "ISK_ELEMENTS(isk_follow) {\n"
+    "    float *out = dev_at(call.out, model, i, j);\n"
+    "    *out += call.attributes[0] * (dev_get(call.in[0], model, i, j) - *out);\n"
+    "}\n"
+    "\n"
+    "/* out (+)= x * attributes[0] where the element's word is at least `flags`, else 0: forward and backward. */\n"
+    "ISK_ELEMENTS(isk_dropout) {\n"
+    "    const unsigned long long position = (unsigned long long)i * (unsigned)call.cols + (unsigned)j;\n"
+    "    const unsigned word = dev_philox(dev_node_key(call, model), call.control[model].step, position);\n"
+    "    const float value = word >= call.flags ? call.attributes[0] * dev_get(call.in[0], model, i, j) : 0.0f;\n"
+    "    dev_put(dev_at(call.out, model, i, j), call.accumulate & 1u, value);\n"
+    "}\n"
+    "\n"
+    "/* ---- batches: row numbers, weights, rows of the data ---- */\n"
+    "\n"
+    "/* The number of the row at the i-th place of this batch, -1 beyond the last one. */\n"
+    "ISK_ROWS(isk_batch) {\n"
+    "    const isk_control *control = call.control + model;\n"
+    "    unsigned position = (unsigned)(control->first + i);\n"
+    "    int row = -1;\n"
+    "    if (position < (unsigned)control->count) {\n"
+    "        if (control->shuffled) position = dev_permute(position, (unsigned)control->count, control->key);\n"
+    "        row = control->rows ? control->rows[position] : (int)position;\n"
+    "    }\n"
+    "    *dev_row_number(call.out, model, i) = row;\n"
+    "}\n"
+    "\n"
+    "ISK_ROWS(isk_batch_weight) {\n"
+    "    *dev_at(call.out, model, i, 0) = *dev_row_number(call.in[0], model, i) >= 0 ? 1.0f : 0.0f;\n"
+    "}\n"
+    "\n"
+    "ISK_ELEMENTS(isk_gather) {\n"
+    "    const int row = *dev_row_number(call.in[1], model, i);\n"
+    "    *dev_at(call.out, model, i, j) = row >= 0 ? dev_get(call.in[0], model, row, j) : 0.0f;\n"
+    "}\n"
+    "\n"
+    "ISK_ELEMENTS(isk_scatter) {\n"
+    "    const int row = *dev_row_number(call.in[1], model, i);\n"
+    "    if (row >= 0) *dev_at(call.out, model, row, j) = dev_get(call.in[0], model, i, j);\n"
+    "}\n"
+    "\n"
+    "/* ---- permuted rows.  save: [rows] source of each row, [rows] the present rows, [1] how many they are ---- */\n"
+    "\n"
+    "ISK_MODELS(isk_permute_present) {\n"
+    "    float *present = dev_at(call.save, model, 0, 0) + call.rows;\n"
+    "    int count = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        if (dev_weight(call.in[1], model, i) > 0) present[count++] = (float)i;\n"
+    "    }\n"
+    "    present[call.rows] = (float)count;\n"
+    "}\n"
+    "\n"
+    "/* Present rows change places by a permutation that may have fixed points; absent rows stay. */\n"
+    "ISK_ROWS(isk_permute_source) {\n"
+    "    float *source = dev_at(call.save, model, 0, 0);\n"
+    "    const float *present = source + call.rows;\n"
+    "    const int count = (int)present[call.rows];\n"
+    "    const unsigned long long key = dev_node_key(call, model) ^ dev_mix64(call.control[model].step);\n"
+    "    int low = 0, high = count;              /* the place of row i among the present ones lies in low .. high */\n"
+    "    while (low < high) {\n"
+    "        const int middle = (low + high) / 2;\n"
+    "        if (present[middle] < (float)i) low = middle + 1;\n"
+    "        else high = middle;\n"
+    "    }\n"
+    "    source[i] = (float)i;\n"
+    "    if (low < count && present[low] == (float)i) {\n"
+    "        source[i] = present[dev_permute((unsigned)low, (unsigned)count, key)];\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "ISK_ELEMENTS(isk_permute_rows) {\n"
+    "    const int source = (int)dev_at(call.save, model, 0, 0)[i];\n"
+    "    *dev_at(call.out, model, i, j) = dev_get(call.in[0], model, source, j);\n"
+    "}\n"
+    "\n"
+    "/* A permutation: each row of grad_in is met once. */\n"
+    "ISK_ELEMENTS(isk_permute_rows_back) {\n"
+    "    const int source = (int)dev_at(call.save, model, 0, 0)[i];\n"
+    "    dev_put(dev_at(call.grad_in[0], model, source, j), call.accumulate & 1u, dev_get(call.grad, model, i, j));\n"
+    "}\n"
+    "\n",
+    "/* out_j (+)= sum_i x_ij: the gradient of a bias */\n"
+    "ISK_COLUMNS(isk_sum_rows) {\n"
+    "    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) sum += dev_get(call.in[0], model, i, j);\n"
+    "    dev_put(dev_at(call.out, model, 0, j), call.accumulate & 1u, sum);\n"
+    "}\n",
+    NULL };
+
+ISK__UNUSED static const char *const isk__kernels_nce[] = {
+    "/* ---- symmetric InfoNCE, as isk__nce_run: from u v^T in `save` to the loss and D, which replaces it ----\n"
+    "\n"
+    "   With logits L = scale u v^T, shares w of the rows, P and Q the softmaxes of L over rows and over columns,\n"
+    "       loss = sum_i w_i ( (logsumexp_j L_ij + logsumexp_j L_ji) / 2 - L_ii )\n"
+    "       D_ij = (w_i P_ij + w_j Q_ij) / 2 - [i = j] w_i\n"
+    "   Absent rows, of share 0, are left out of both softmaxes: the logits of their columns get exponentials that\n"
+    "   are 0, and their rows are skipped.  in: u, v, scale, weights; rows = cols = rows of the batch.  The kernels\n"
+    "   run in the order in which they stand here. */\n"
+    "\n"
+    "#define ISK_NCE_REACH 80.0f                 /* exp(-80) is a normal float */\n"
+    "#define ISK_NCE_ABSENT -1.0e30f\n"
+    "\n"
+    "/* work: scalars, then vectors of `rows` */\n"
+    "enum { ISK_NCE_ONE, ISK_NCE_MOST };     /* if one exponential serves both softmaxes; its shift */\n"
+    "enum { ISK_NCE_SHARE, ISK_NCE_ROW_SHIFT, ISK_NCE_COL_SHIFT, ISK_NCE_ROW_FACTOR, ISK_NCE_COL_FACTOR,\n"
+    "       ISK_NCE_ROW_LOSS, ISK_NCE_COL_LOSS, ISK_NCE_VECTORS };\n"
+    "\n"
+    "ISK_INLINE float dev_nce_scalar(isk_call call, int model, int which) {\n"
+    "    return dev_at(call.work, model, 0, 0)[which];\n"
+    "}\n"
+    "ISK_INLINE float *dev_nce(isk_call call, int model, int which, int i) {\n"
+    "    return dev_at(call.work, model, 0, 0) + 16 + which * call.rows + i;\n"
+    "}\n"
+    "ISK_INLINE int dev_nce_absent(isk_call call, int model, int i) {\n"
+    "    return !(*dev_nce(call, model, ISK_NCE_SHARE, i) > 0);\n"
+    "}\n"
+    "ISK_INLINE float dev_nce_shift(isk_call call, int model, int which, int i) {\n"
+    "    if (dev_nce_scalar(call, model, ISK_NCE_ONE) > 0) return dev_nce_scalar(call, model, ISK_NCE_MOST);\n"
+    "    return *dev_nce(call, model, which, i);\n"
+    "}\n"
+    "\n"
+    "ISK_MODELS(isk_nce_share) {\n"
+    "    double total = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) total += (double)dev_weight(call.in[3], model, i);\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const double weight = (double)dev_weight(call.in[3], model, i);\n"
+    "        *dev_nce(call, model, ISK_NCE_SHARE, i) = total > 0 ? (float)(weight / total) : 0.0f;\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "/* The row's logits, and the largest of them. */\n"
+    "ISK_ROWS(isk_nce_rows) {\n"
+    "    const float scale = dev_scalar(call.in[2], model);\n"
+    "    float *logits = dev_at(call.save, model, i, 0), largest = ISK_LOWEST;\n"
+    "    if (dev_nce_absent(call, model, i)) return;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float logit = scale * logits[j] + (dev_nce_absent(call, model, j) ? ISK_NCE_ABSENT : 0.0f);\n"
+    "        logits[j] = logit;\n"
+    "        largest = dev_maximum(largest, logit);\n"
+    "    }\n"
+    "    *dev_nce(call, model, ISK_NCE_ROW_SHIFT, i) = largest;\n"
+    "}\n"
+    "\n"
+    "ISK_COLUMNS(isk_nce_columns) {\n"
+    "    float largest = ISK_LOWEST;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        if (!dev_nce_absent(call, model, i)) largest = dev_maximum(largest, dev_get(call.save, model, i, j));\n"
+    "    }\n"
+    "    *dev_nce(call, model, ISK_NCE_COL_SHIFT, j) = largest;\n"
+    "}\n"
+    "\n"
+    "/* Where all the maxima lie close together no sum can vanish that is shifted by the largest of them. */\n"
+    "ISK_MODELS(isk_nce_shift) {\n"
+    "    float most = ISK_LOWEST, least = -ISK_LOWEST;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        if (dev_nce_absent(call, model, i)) continue;\n"
+    "        const float row = *dev_nce(call, model, ISK_NCE_ROW_SHIFT, i);\n"
+    "        const float col = *dev_nce(call, model, ISK_NCE_COL_SHIFT, i);\n"
+    "        most = dev_maximum(most, row);\n"
+    "        least = dev_minimum(least, dev_minimum(row, col));\n"
+    "    }\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    work[ISK_NCE_ONE] = most - least < ISK_NCE_REACH ? 1.0f : 0.0f;\n"
+    "    work[ISK_NCE_MOST] = most;\n"
+    "}\n"
+    "\n"
+    "/* What a row's exponentials are multiplied with in D, and its part of the loss; then the same by columns. */\n"
+    "ISK_ROWS(isk_nce_row_sums) {\n"
+    "    const float share = *dev_nce(call, model, ISK_NCE_SHARE, i);\n"
+    "    const float shift = dev_nce_shift(call, model, ISK_NCE_ROW_SHIFT, i);\n"
+    "    const float *logits = dev_at(call.save, model, i, 0);\n"
+    "    float sum = 0;\n"
+    "    if (dev_nce_absent(call, model, i)) return;\n"
+    "    for (int j = 0; j < call.cols; j++) sum += expf(logits[j] - shift);\n",
+    "    *dev_nce(call, model, ISK_NCE_ROW_FACTOR, i) = 0.5f * share / sum;\n"
+    "    *dev_nce(call, model, ISK_NCE_ROW_LOSS, i) = share * (0.5f * (shift + logf(sum)) - logits[i]);\n"
+    "}\n"
+    "\n"
+    "ISK_COLUMNS(isk_nce_column_sums) {\n"
+    "    const float share = *dev_nce(call, model, ISK_NCE_SHARE, j);\n"
+    "    const float shift = dev_nce_shift(call, model, ISK_NCE_COL_SHIFT, j);\n"
+    "    const int absent = dev_nce_absent(call, model, j);\n"
+    "    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        if (!dev_nce_absent(call, model, i)) sum += expf(dev_get(call.save, model, i, j) - shift);\n"
+    "    }\n"
+    "    *dev_nce(call, model, ISK_NCE_COL_FACTOR, j) = absent ? 0.0f : 0.5f * share / sum;\n"
+    "    *dev_nce(call, model, ISK_NCE_COL_LOSS, j) = absent ? 0.0f : 0.5f * share * (shift + logf(sum));\n"
+    "}\n"
+    "\n"
+    "ISK_MODELS(isk_nce_loss) {\n"
+    "    double loss = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        if (dev_nce_absent(call, model, i)) continue;\n"
+    "        loss += (double)*dev_nce(call, model, ISK_NCE_ROW_LOSS, i);\n"
+    "        loss += (double)*dev_nce(call, model, ISK_NCE_COL_LOSS, i);\n"
+    "    }\n"
+    "    *dev_at(call.out, model, 0, 0) = (float)loss;\n"
+    "}\n"
+    "\n"
+    "ISK_ELEMENTS(isk_nce_gradient) {\n"
+    "    float *logit = dev_at(call.save, model, i, j), d = 0;\n"
+    "    if (!dev_nce_absent(call, model, i)) {\n"
+    "        const float row_factor = *dev_nce(call, model, ISK_NCE_ROW_FACTOR, i);\n"
+    "        const float col_factor = *dev_nce(call, model, ISK_NCE_COL_FACTOR, j);\n"
+    "        const float row_shift = dev_nce_shift(call, model, ISK_NCE_ROW_SHIFT, i);\n"
+    "        const float col_shift = dev_nce_shift(call, model, ISK_NCE_COL_SHIFT, j);\n"
+    "        const float p = expf(*logit - row_shift), q = row_shift == col_shift ? p : expf(*logit - col_shift);\n"
+    "        d = row_factor * p + col_factor * q - (i == j ? *dev_nce(call, model, ISK_NCE_SHARE, i) : 0.0f);\n"
+    "    }\n"
+    "    *logit = d;\n"
+    "}\n"
+    "\n"
+    "/* ---- backward: `work` is the matrix D v, or D^T u ---- */\n"
+    "\n"
+    "/* du = grad scale D v */\n"
+    "ISK_ELEMENTS(isk_nce_apply) {\n"
+    "    const float factor = dev_scalar(call.grad, model) * dev_scalar(call.in[2], model);\n"
+    "    const float product = dev_get(call.work, model, i, j);\n"
+    "    dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, factor * product);\n"
+    "}\n"
+    "\n"
+    "/* dscale = grad sum_i u_i . (D v)_i */\n"
+    "ISK_ROWS(isk_nce_dots) {\n"
+    "    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n"
+    "        sum += dev_get(call.in[0], model, i, j) * dev_get(call.work, model, i, j);\n"
+    "    }\n"
+    "    *dev_at(call.out, model, i, 0) = sum;\n"
+    "}\n"
+    "\n"
+    "ISK_MODELS(isk_nce_scale_gradient) {\n"
+    "    double sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) sum += (double)dev_get(call.in[5], model, i, 0);\n"
+    "    const float gradient = dev_scalar(call.grad, model) * (float)sum;\n"
+    "    dev_put(dev_at(call.grad_in[2], model, 0, 0), call.accumulate & 4u, gradient);\n"
+    "}\n",
+    NULL };
+
+ISK__UNUSED static const char *const isk__kernels_optimiser[] = {
+    "/* ---- updates: rows = 1, cols = parameters ----\n"
+    "\n"
+    "   out: parameters, grad: their gradient, which is multiplied by work[0] if flags & 2; the rate and the\n"
+    "   number of the step stand in the control. */\n"
+    "\n"
+    "ISK_INLINE float dev_gradient(isk_call call, int model, int j) {\n"
+    "    return dev_get(call.grad, model, 0, j) * (call.flags & 2u ? dev_scalar(call.work, model) : 1.0f);\n"
+    "}\n"
+    "\n"
+    "/* 1 - beta^t without the loss of digits of that difference: beta - 1 is exact. */\n"
+    "ISK_INLINE float dev_bias_correction(float beta, float t) {\n"
+    "    return beta > 0 ? -expm1f(t * log1pf(beta - 1.0f)) : 1.0f;\n"
+    "}\n"
+    "\n"
+    "/* Adam; flags & 1: weight decay is added to the gradient, else taken off the parameter (AdamW).\n"
+    "   attributes: beta1, beta2, epsilon, weight decay; in: first and second moments, both written. */\n"
+    "ISK_ELEMENTS(isk_adam) {\n"
+    "    const float beta1 = call.attributes[0], beta2 = call.attributes[1];\n"
+    "    const float epsilon = call.attributes[2], decay = call.attributes[3];\n"
+    "    const float rate = (float)call.control[model].rate, t = (float)(call.control[model].step + 1);\n"
+    "    float *p = dev_at(call.out, model, i, j);\n"
+    "    float *m = dev_at(call.in[0], model, i, j), *v = dev_at(call.in[1], model, i, j);\n"
+    "    const float g = dev_gradient(call, model, j) + (call.flags & 1u ? decay * *p : 0.0f);\n"
+    "    const float moment = beta1 * *m + (1.0f - beta1) * g;\n"
+    "    const float square = beta2 * *v + (1.0f - beta2) * g * g;\n"
+    "    const float root = sqrtf(square) / sqrtf(dev_bias_correction(beta2, t)) + epsilon;\n"
+    "    const float keep = call.flags & 1u ? 1.0f : 1.0f - rate * decay;\n"
+    "    *m = moment;\n"
+    "    *v = square;\n"
+    "    *p = keep * *p - rate / dev_bias_correction(beta1, t) * (moment / root);\n"
+    "}\n"
+    "\n"
+    "/* SGD with momentum.  attributes: momentum, weight decay; in[0]: the buffer, written. */\n"
+    "ISK_ELEMENTS(isk_sgd) {\n"
+    "    float *p = dev_at(call.out, model, i, j), *m = dev_at(call.in[0], model, i, j);\n"
+    "    const float g = dev_gradient(call, model, j) + call.attributes[1] * *p;\n"
+    "    const float moment = call.attributes[0] * *m + g;\n"
+    "    *m = moment;\n"
+    "    *p -= (float)call.control[model].rate * moment;\n"
+    "}\n"
+    "\n"
+    "/* Parameters that have bounds. */\n"
+    "ISK_ELEMENTS(isk_limit) {\n"
+    "    float *p = dev_at(call.out, model, i, j);\n"
+    "    *p = *p < call.attributes[0] ? call.attributes[0] : *p > call.attributes[1] ? call.attributes[1] : *p;\n"
+    "}\n"
+    "\n"
+    "/* ---- clipping by the norm of the whole gradient ----\n"
+    "\n"
+    "   work: [0] the factor, [16 + i] the sum of squares of the i-th 256 elements; there are `inner` elements. */\n"
+    "\n"
+    "ISK_ROWS(isk_norm_parts) {\n"
+    "    const float *gradient = dev_at(call.grad, model, 0, 0);\n"
+    "    const int begin = 256 * i, end = call.inner < begin + 256 ? call.inner : begin + 256;\n"
+    "    float sum = 0;\n"
+    "    for (int k = begin; k < end; k++) sum += gradient[k] * gradient[k];\n"
+    "    dev_at(call.work, model, 0, 0)[16 + i] = sum;\n"
+    "}\n"
+    "\n"
+    "ISK_MODELS(isk_norm) {\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    double sum = 0;\n"
+    "    for (int i = 0; i < call.count; i++) sum += (double)work[16 + i];\n"
+    "    const float norm = (float)sqrt(sum);\n"
+    "    work[0] = norm > call.attributes[0] ? call.attributes[0] / norm : 1.0f;\n"
+    "}\n",
+    NULL };
+
+ISK__UNUSED static const char *const isk__kernels_schedule[] = {
+    "/* ---- what stands between the steps, as kernels: so a whole epoch can be one graph of launches ---- */\n"
+    "\n"
+    "ISK_MODELS(isk_begin_batch) {\n"
+    "    isk_control *control = call.control + model;\n"
+    "    control->first = control->batch * control->batch_rows;\n"
+    "}\n"
+    "\n"
+    "/* Before the program of a pass: `node` is the number of the pass, `flags` the kind of its rate. */\n"
+    "ISK_MODELS(isk_begin_step) {\n"
+    "    isk_control *control = call.control + model;\n"
+    "    const double done = (control->epoch + (double)control->batch / control->batches) / control->epochs;\n"
+    "    control->step = control->steps[call.node];\n"
+    "    control->steps[call.node] += 1;\n"
+    "    control->rate = control->rates[call.flags] * (control->cosine ? 0.5 * (1.0 + cospi(done)) : 1.0);\n"
+    "}\n"
+    "\n"
+    "/* After it: `count` outputs, each an average over the present rows, are added up as number `flags`,\n"
+    "   `flags` + 1, ...  The loop is unrolled because arguments of a kernel that are indexed would be copied to\n"
+    "   slow memory. */\n"
+    "ISK_MODELS(isk_collect) {\n"
+    "    isk_control *control = call.control + model;\n"
+    "    const int left = control->count - control->first;\n"
+    "    const double present = (double)(left < control->batch_rows ? left : control->batch_rows);\n"
+    "    double *sums = control->sums[call.node] + call.flags;\n"
+    "    #pragma unroll\n"
+    "    for (int k = 0; k < 6; k++) {\n"
+    "        if (k < call.count) sums[k] += (double)dev_scalar(call.in[k], model) * present;\n"
+    "    }\n"
+    "    if (call.flags == 0) control->present[call.node] += present;\n"
+    "}\n"
+    "\n"
+    "ISK_MODELS(isk_end_batch) { call.control[model].batch += 1; }\n",
+    NULL };
+
 /* isk__op_info.module is an index; the text of a module is the prelude and then its own. */
 static const isk__kernel_module isk__kernel_modules[] ISK__UNUSED = {
     { "elementwise", isk__kernels_elementwise },
@@ -7743,6 +8393,53 @@ static const isk__kernel_module isk__kernel_modules[] ISK__UNUSED = {
     { "rows", isk__kernels_rows },
     { "columns", isk__kernels_columns },
     { "losses", isk__kernels_losses },
+    { "gemm", isk__kernels_gemm },
+    { "memory", isk__kernels_memory },
+    { "nce", isk__kernels_nce },
+    { "optimiser", isk__kernels_optimiser },
+    { "schedule", isk__kernels_schedule },
+};
+
+/* The kernels that are not those of an op. */
+static const isk__kernel_info isk__template_kernels[] ISK__UNUSED = {
+    { "isk_gemm_fp32", 5, 't' },
+    { "isk_gemm_fp32_small", 5, 't' },
+    { "isk_gemm_tf32x3", 5, 't' },
+    { "isk_gemm_tf32", 5, 't' },
+    { "isk_fill", 6, 'e' },
+    { "isk_copy", 6, 'e' },
+    { "isk_mask_gradient", 6, 'e' },
+    { "isk_follow", 6, 'e' },
+    { "isk_dropout", 6, 'e' },
+    { "isk_batch", 6, 'r' },
+    { "isk_batch_weight", 6, 'r' },
+    { "isk_gather", 6, 'e' },
+    { "isk_scatter", 6, 'e' },
+    { "isk_permute_present", 6, 's' },
+    { "isk_permute_source", 6, 'r' },
+    { "isk_permute_rows", 6, 'e' },
+    { "isk_permute_rows_back", 6, 'e' },
+    { "isk_sum_rows", 6, 'c' },
+    { "isk_nce_share", 7, 's' },
+    { "isk_nce_rows", 7, 'r' },
+    { "isk_nce_columns", 7, 'c' },
+    { "isk_nce_shift", 7, 's' },
+    { "isk_nce_row_sums", 7, 'r' },
+    { "isk_nce_column_sums", 7, 'c' },
+    { "isk_nce_loss", 7, 's' },
+    { "isk_nce_gradient", 7, 'e' },
+    { "isk_nce_apply", 7, 'e' },
+    { "isk_nce_dots", 7, 'r' },
+    { "isk_nce_scale_gradient", 7, 's' },
+    { "isk_adam", 8, 'e' },
+    { "isk_sgd", 8, 'e' },
+    { "isk_limit", 8, 'e' },
+    { "isk_norm_parts", 8, 'r' },
+    { "isk_norm", 8, 's' },
+    { "isk_begin_batch", 9, 's' },
+    { "isk_begin_step", 9, 's' },
+    { "isk_collect", 9, 's' },
+    { "isk_end_batch", 9, 's' },
 };
 /* >>generated kernel-text: end */
 
@@ -10706,6 +11403,7 @@ struct isk_graph {
     isk_scalar **bases; int bases_spaces;   /* [threads] tables, for that many spaces */
     int ready_parameters;
     uint64_t runs;
+    isk__residence *residence;              /* on a GPU: where states and slots are, once a program has run */
 };
 
 /* What an instruction does with its node. */
@@ -10801,6 +11499,13 @@ enum {
 };
 
 static const isk__special_info *isk__special(int op);                   /* >>cpu-kernels */
+static int isk__residence_stale(const isk_graph *graph);                /* >>cuda */
+static isk_status isk__graph_leave(isk_graph *graph);
+static isk_status isk__run_cuda(isk_program *program, int count);
+static void isk__residence_close(isk__residence *residence);
+static isk_status isk__residence_state(const isk__residence *residence);
+static void isk__residence_read(isk__residence *residence, int model, int space, size_t offset, isk_scalar *values, size_t count);
+static void isk__residence_write(isk__residence *residence, int model, int space, size_t offset, const isk_scalar *values, size_t count);
 static void isk__update(const isk_program *program, const isk__frame *frame);
 
 /* Distance of rows of planned tensors: whole cache lines, and not a power of two of pages, which would collide in cache. */
@@ -11791,6 +12496,9 @@ static void isk__make_instructions(isk__maker *maker, int loss, int gradient_onl
     if (!gradient_only) {
         isk__instruction update = isk__instruction_new(ISK__UPDATE, -1);
         program->size = graph->groups[program->group].size;
+        if (program->optimiser.clip_norm > 0) {         /* sums of squares of parts, on a GPU */
+            update.work = isk__block_ref(maker, isk__block_add(maker, 16 + program->size / 256 + 1), 1);
+        }
         if (!isk__make_segments(maker)) { maker->failed = 1; }
         isk__instruction_add(maker, &update);
         graph->spaces[graph->groups[program->group].moment1].size = graph->groups[program->group].size;
@@ -12030,6 +12738,7 @@ INDISEEK_API void isk_graph_close(isk_graph *graph) {
     int i;
     if (!graph) { return; }
     context = graph->context;
+    isk__residence_close(graph->residence);
     for (i = 0; i < graph->program_count; i++) { isk__program_close(graph->programs[i]); }
     for (i = 0; graph->state && i < 2 * graph->models; i++) { isk__memory_close(context, &graph->state[i]); }
     for (i = 0; graph->worker && i < context->threads; i++) { isk__memory_close(context, &graph->worker[i]); }
@@ -12058,7 +12767,8 @@ static isk_status isk__graph_ready(isk_graph *graph) {
     isk_status status = ISK_OK;
     int i, model;
     if (graph->failed) { return (isk_status)graph->failed; }
-    status = isk__memory_open(graph, ISK__SHARED, &graph->shared);
+    if (graph->residence && isk__residence_stale(graph)) { status = isk__graph_leave(graph); }
+    if (status == ISK_OK) { status = isk__memory_open(graph, ISK__SHARED, &graph->shared); }
     for (i = 0; i < graph->context->threads && status == ISK_OK; i++) {
         status = isk__memory_open(graph, ISK__WORKER, &graph->worker[i]);
     }
@@ -12120,12 +12830,13 @@ INDISEEK_API isk_status isk_run(isk_program *program, int count) {
     run.program = program;
     run.count = count;
     program->ran = ++graph->runs;
+    if (graph->context->cuda) { return isk__run_cuda(program, count); }
     isk__parallel(graph->context, graph->models, isk__run_model, &run);
     return ISK_OK;
 }
 
 /* The memory that holds a tensor between runs: a leaf's own, or the kept output of that program which ran last. */
-static isk_scalar *isk__find_value(isk_tensor tensor, int model, int *stride) {
+static isk_scalar *isk__find_value(isk_tensor tensor, int model, isk__ref *found) {
     isk_graph *graph = tensor.graph;
     int root = isk__root(graph, tensor.node), i, j;
     isk__ref ref = graph->nodes[root].leaf;
@@ -12141,7 +12852,7 @@ static isk_scalar *isk__find_value(isk_tensor tensor, int model, int *stride) {
         }
     }
     if (ref.space < 0) { return NULL; }
-    *stride = ref.stride;
+    *found = ref;
     memory = graph->spaces[ref.space].kind == ISK__STATE ? &graph->state[model]
              : graph->spaces[ref.space].kind == ISK__SLOT ? &graph->slot[model] : &graph->shared;
     return memory->block + memory->offsets[ref.space] + ref.offset;
@@ -12151,27 +12862,31 @@ static isk_status isk__access(isk_tensor tensor, int model, isk_scalar *out, con
     isk_graph *graph = tensor.graph;
     isk_status status = isk__graph_ready(graph);
     isk_scalar *values;
-    int row, stride = 0;
-    size_t cols;
+    isk__ref ref;
+    int row;
+    size_t cols, extent;
     if (status != ISK_OK) { return status; }
     if (tensor.node < 0 || model < 0 || model >= graph->models) {
         return isk__fail(graph->context, ISK_ARGUMENT, "model %d of %d, or a tensor that was not recorded", model, graph->models);
     }
-    values = isk__find_value(tensor, model, &stride);
+    values = isk__find_value(tensor, model, &ref);
     if (!values) {
         return isk__fail(graph->context, ISK_ARGUMENT, "this tensor [%d, %d] is no input, parameter or output of a program",
                          isk_rows(tensor), isk_cols(tensor));
     }
     cols = (size_t)isk_cols(tensor);
+    extent = (size_t)(isk_rows(tensor) - 1) * (size_t)ref.stride + cols;
+    if (graph->residence && out) { isk__residence_read(graph->residence, model, ref.space, ref.offset, values, extent); }
     for (row = 0; row < isk_rows(tensor); row++) {
-        isk_scalar *line = values + (size_t)row * (size_t)stride;
+        isk_scalar *line = values + (size_t)row * (size_t)ref.stride;
         if (in) {
             memcpy(line, in + (size_t)row * cols, cols * sizeof *line);
         } else {
             memcpy(out + (size_t)row * cols, line, cols * sizeof *line);
         }
     }
-    return ISK_OK;
+    if (graph->residence && in) { isk__residence_write(graph->residence, model, ref.space, ref.offset, values, extent); }
+    return graph->residence ? isk__residence_state(graph->residence) : ISK_OK;
 }
 
 INDISEEK_API isk_status isk_write(isk_tensor tensor, int model, const isk_scalar *values) {
@@ -12195,7 +12910,7 @@ INDISEEK_API double isk_check_gradient(isk_graph *graph, const char *group, isk_
     backward = isk__minimise(graph, group, &loss, 1, NULL, 1);
     forward = backward ? isk_compute(graph, &loss, 1) : NULL;
     if (h <= 0) { h = sizeof(isk_scalar) == sizeof(double) ? 1e-6 : 1e-3; }
-    if (!forward || isk_run(backward, 1) != ISK_OK) { return -1; }
+    if (!forward || isk_run(backward, 1) != ISK_OK || isk__graph_leave(graph) != ISK_OK) { return -1; }
     info = &graph->groups[isk__group_find(graph, group)];
     values = graph->state[0].block + graph->state[0].offsets[info->value];
     gradient = graph->worker[0].block + graph->worker[0].offsets[info->gradient];
@@ -12204,10 +12919,10 @@ INDISEEK_API double isk_check_gradient(isk_graph *graph, const char *group, isk_
         double numeric, difference;
         forward->steps[0] = 0;              /* the same random numbers in every run */
         values[i] = (isk_scalar)(kept + h);
-        if (isk_run(forward, 1) != ISK_OK || isk_read(loss, 0, &up) != ISK_OK) { return -1; }
+        if (isk_run(forward, 1) != ISK_OK || isk_read(loss, 0, &up) != ISK_OK || isk__graph_leave(graph) != ISK_OK) { return -1; }
         forward->steps[0] = 0;
         values[i] = (isk_scalar)(kept - h);
-        if (isk_run(forward, 1) != ISK_OK || isk_read(loss, 0, &down) != ISK_OK) { return -1; }
+        if (isk_run(forward, 1) != ISK_OK || isk_read(loss, 0, &down) != ISK_OK || isk__graph_leave(graph) != ISK_OK) { return -1; }
         values[i] = kept;
         numeric = ((double)up - (double)down) / (2 * h);
         difference = fabs(numeric - (double)gradient[i]) / (fabs(numeric) > 1 ? fabs(numeric) : 1);
@@ -12482,7 +13197,7 @@ static void isk__permute_rows_backward(const isk__call *call) {
 
 static size_t isk__permute_rows_save(const isk_graph *graph, const isk__node *node) {
     (void)graph;
-    return 2 * (size_t)node->rows;
+    return 2 * (size_t)node->rows + 1;      /* the last: how many are present, on a GPU */
 }
 
 /* ---- batches ---- */
@@ -12582,7 +13297,7 @@ typedef struct isk__nce {
     isk_scalar *row_shift, *col_shift, *col_sum, *share, *absent, *other;      /* [rows] each */
 } isk__nce;
 
-enum { ISK__NCE_VECTORS = 6 };
+enum { ISK__NCE_VECTORS = 6, ISK__NCE_DEVICE_VECTORS = 7 };
 
 /* logits = scale * logits + absent, and their maxima by column */
 ISK__LOOPS static void isk__nce_logits(isk_scalar *ISK__RESTRICT logits, isk_scalar scale, const isk_scalar *ISK__RESTRICT absent,
@@ -12737,8 +13452,10 @@ static void isk__info_nce_backward(const isk__call *call) {
 
 static size_t isk__info_nce_work(const isk_graph *graph, const isk__node *node) {
     int rows = graph->nodes[node->inputs[0]].rows, cols = graph->nodes[node->inputs[0]].cols;
+    size_t device = ISK__NCE_DEVICE_VECTORS * (size_t)rows + 16;
     size_t forward = ISK__NCE_VECTORS * (size_t)rows + isk__gemm_work(rows, cols, 2) + 16;
-    size_t backward = (size_t)rows * (size_t)isk__stride(cols) + isk__gemm_work(cols, rows, 2) + 16;
+    size_t backward = (size_t)rows * (size_t)isk__stride(cols) + isk__gemm_work(cols, rows, 2) + (size_t)rows + 16;
+    if (device > forward) { forward = device; }
     return forward > backward ? forward : backward;
 }
 
@@ -12821,6 +13538,1473 @@ static void isk__update(const isk_program *program, const isk__frame *frame) {
         }
     }
 }
+
+ISK__COLD_BEGIN
+
+/* ==== >>cuda: the GPU, reached through its driver and NVRTC, both opened at run time ================================== */
+
+/* From the kernels' text to a training step: a module of text is compiled by NVRTC for the GPU at hand and kept on disk; a
+   residence holds the memory of a graph for as many models as fit; lowering turns a program's instructions into launches on
+   that memory; a round is the launches of one batch, replayed as a CUDA graph of several rounds, or by one block per model
+   that runs them all.  What changes from batch to batch stands in a control block per model that the kernels themselves keep
+   up to date, so that the host does nothing per step. */
+
+#ifdef ISK__HAVE_CUDA
+
+/* One row per function: field, symbol, arguments.  Numbers of attributes and flags are those of cuda.h. */
+#define ISK__DRIVER_LIST(X)                                                                                    \
+    X(init, "cuInit", (unsigned))                                                                              \
+    X(driver_version, "cuDriverGetVersion", (int *))                                                           \
+    X(error_name, "cuGetErrorName", (int, const char **))                                                      \
+    X(device_count, "cuDeviceGetCount", (int *))                                                               \
+    X(device_get, "cuDeviceGet", (int *, int))                                                                 \
+    X(device_name, "cuDeviceGetName", (char *, int, int))                                                      \
+    X(device_attribute, "cuDeviceGetAttribute", (int *, int, int))                                             \
+    X(device_memory, "cuDeviceTotalMem_v2", (size_t *, int))                                                   \
+    X(memory_info, "cuMemGetInfo_v2", (size_t *, size_t *))                                                    \
+    X(retain, "cuDevicePrimaryCtxRetain", (void **, int))                                                      \
+    X(release, "cuDevicePrimaryCtxRelease_v2", (int))                                                          \
+    X(set_current, "cuCtxSetCurrent", (void *))                                                                \
+    X(allocate, "cuMemAlloc_v2", (uint64_t *, size_t))                                                         \
+    X(free, "cuMemFree_v2", (uint64_t))                                                                        \
+    X(to_device, "cuMemcpyHtoD_v2", (uint64_t, const void *, size_t))                                          \
+    X(to_host, "cuMemcpyDtoH_v2", (void *, uint64_t, size_t))                                                  \
+    X(on_device, "cuMemcpyDtoD_v2", (uint64_t, uint64_t, size_t))                                              \
+    X(set_words, "cuMemsetD32_v2", (uint64_t, unsigned, size_t))                                               \
+    X(module_load, "cuModuleLoadData", (void **, const void *))                                                \
+    X(module_unload, "cuModuleUnload", (void *))                                                               \
+    X(module_function, "cuModuleGetFunction", (void **, void *, const char *))                                 \
+    X(stream_create, "cuStreamCreate", (void **, unsigned))                                                    \
+    X(stream_destroy, "cuStreamDestroy_v2", (void *))                                                          \
+    X(synchronise, "cuStreamSynchronize", (void *))                                                            \
+    X(launch, "cuLaunchKernel", (void *, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, \
+                                 void *, void **, void **))                                                    \
+    X(begin_capture, "cuStreamBeginCapture_v2", (void *, int))                                                 \
+    X(end_capture, "cuStreamEndCapture", (void *, void **))                                                    \
+    X(graph_instantiate, "cuGraphInstantiateWithFlags", (void **, void *, unsigned long long))                 \
+    X(graph_destroy, "cuGraphDestroy", (void *))                                                               \
+    X(graph_launch, "cuGraphLaunch", (void *, void *))                                                         \
+    X(executable_destroy, "cuGraphExecDestroy", (void *))
+
+#define ISK__NVRTC_LIST(X)                                                                                     \
+    X(version, "nvrtcVersion", (int *, int *))                                                                 \
+    X(architecture_count, "nvrtcGetNumSupportedArchs", (int *))                                                \
+    X(architectures, "nvrtcGetSupportedArchs", (int *))                                                        \
+    X(create, "nvrtcCreateProgram", (void **, const char *, const char *, int, const char *const *, const char *const *)) \
+    X(destroy, "nvrtcDestroyProgram", (void **))                                                               \
+    X(compile, "nvrtcCompileProgram", (void *, int, const char *const *))                                      \
+    X(cubin_size, "nvrtcGetCUBINSize", (void *, size_t *))                                                     \
+    X(cubin, "nvrtcGetCUBIN", (void *, char *))                                                                \
+    X(ptx_size, "nvrtcGetPTXSize", (void *, size_t *))                                                         \
+    X(ptx, "nvrtcGetPTX", (void *, char *))                                                                    \
+    X(log_size, "nvrtcGetProgramLogSize", (void *, size_t *))                                                  \
+    X(log, "nvrtcGetProgramLog", (void *, char *))
+
+#define ISK__FUNCTION_FIELD(field, symbol, arguments) int (*field) arguments;
+typedef struct isk__driver { ISK__DRIVER_LIST(ISK__FUNCTION_FIELD) } isk__driver;
+typedef struct isk__nvrtc { ISK__NVRTC_LIST(ISK__FUNCTION_FIELD) } isk__nvrtc;
+#undef ISK__FUNCTION_FIELD
+
+typedef struct isk__symbol { const char *name; size_t offset; } isk__symbol;
+
+static const isk__symbol isk__driver_symbols[] = {
+#define ISK__DRIVER_SYMBOL(field, symbol, arguments) { symbol, offsetof(isk__driver, field) },
+    ISK__DRIVER_LIST(ISK__DRIVER_SYMBOL)
+#undef ISK__DRIVER_SYMBOL
+    { NULL, 0 }
+};
+
+static const isk__symbol isk__nvrtc_symbols[] = {
+#define ISK__NVRTC_SYMBOL(field, symbol, arguments) { symbol, offsetof(isk__nvrtc, field) },
+    ISK__NVRTC_LIST(ISK__NVRTC_SYMBOL)
+#undef ISK__NVRTC_SYMBOL
+    { NULL, 0 }
+};
+
+enum { ISK__MODULES = sizeof isk__kernel_modules / sizeof isk__kernel_modules[0], ISK__BLOCK_THREADS = 256 };
+
+struct isk__cuda {
+    isk_context *context;
+    void *driver_library, *nvrtc_library;
+    char driver_path[160], nvrtc_path[160];
+    isk__driver driver;
+    isk__nvrtc nvrtc;
+    int driver_version, nvrtc_major, nvrtc_minor;       /* 13020 is CUDA 13.2 */
+    int ordinal, device, major, minor, processors;
+    char name[96];
+    size_t memory;
+    void *primary, *stream;
+    void *modules[ISK__MODULES];
+    int cache_told, fallback_told;                      /* said once */
+};
+
+/* ---- opening the libraries ---- */
+
+static const char *isk__library_error(void) {
+    const char *text = dlerror();
+    return text ? text : "no reason was given";
+}
+
+/* Opens the library that the variable names, else the first of `names` that is there. */
+static void *isk__library_open(const char *variable, const char *const *names, char *path, size_t size) {
+    const char *own = getenv(variable);
+    void *library = NULL;
+    if (own) {
+        snprintf(path, size, "%s", own);
+        return dlopen(own, RTLD_NOW | RTLD_LOCAL);
+    }
+    for (; *names && !library; names++) {
+        snprintf(path, size, "%s", *names);
+        library = dlopen(*names, RTLD_NOW | RTLD_LOCAL);
+    }
+    return library;
+}
+
+/* Fills a table of functions; returns the symbol that is missing, or NULL.  dlsym's results are copied: C has no cast from
+   void * to a function. */
+static const char *isk__library_symbols(void *library, const isk__symbol *symbols, void *table) {
+    for (; symbols->name; symbols++) {
+        void *address = dlsym(library, symbols->name);
+        if (!address) { return symbols->name; }
+        memcpy((char *)table + symbols->offset, &address, sizeof address);
+    }
+    return NULL;
+}
+
+static const char *isk__cuda_error(const isk__cuda *cuda, int result) {
+    const char *name = NULL;
+    if (!cuda->driver.error_name || cuda->driver.error_name(result, &name) != 0 || !name) { return "unknown error"; }
+    return name;
+}
+
+/* Turns a result of the driver into a status; `what` says what was tried. */
+static isk_status isk__cuda_check(const isk__cuda *cuda, int result, const char *what) {
+    const int out_of_memory = 2;
+    if (result == 0) { return ISK_OK; }
+    if (result == out_of_memory) {
+        return isk__fail(cuda->context, ISK_MEMORY, "out of device memory: %s on %s", what, cuda->name);
+    }
+    return isk__fail(cuda->context, ISK_DEVICE, "%s failed on %s: %s (%d); the device is not used further", what,
+                     cuda->name[0] ? cuda->name : "the GPU", isk__cuda_error(cuda, result), result);
+}
+
+static isk_status isk__cuda_driver(isk__cuda *cuda) {
+    static const char *const names[] = { "libcuda.so.1", "libcuda.so", NULL };
+    const int no_device = 100;              /* CUDA_ERROR_NO_DEVICE */
+    const char *missing;
+    int result;
+    cuda->driver_library = isk__library_open("INDISEEK_CUDA_LIB", names, cuda->driver_path, sizeof cuda->driver_path);
+    if (!cuda->driver_library) {
+        return isk__fail(cuda->context, ISK_DEVICE, "there is no GPU driver: %.160s; install NVIDIA's driver, or set "
+                         "INDISEEK_CUDA_LIB to the path of libcuda.so.1", isk__library_error());
+    }
+    missing = isk__library_symbols(cuda->driver_library, isk__driver_symbols, &cuda->driver);
+    if (missing) {
+        return isk__fail(cuda->context, ISK_DEVICE, "the GPU driver %s is too old: it has no %s; install driver 525 (CUDA 12.0) "
+                         "or newer", cuda->driver_path, missing);
+    }
+    result = cuda->driver.init(0);
+    if (result == 0) { result = cuda->driver.driver_version(&cuda->driver_version); }
+    if (result == no_device) {
+        return isk__fail(cuda->context, ISK_DEVICE, "the driver %s finds no GPU (CUDA_VISIBLE_DEVICES may hide it)", cuda->driver_path);
+    }
+    if (result != 0) {
+        return isk__fail(cuda->context, ISK_DEVICE, "the GPU driver %s does not start: %s (%d); is a GPU in this machine and its "
+                         "driver loaded?", cuda->driver_path, isk__cuda_error(cuda, result), result);
+    }
+    if (cuda->driver_version < 12000) {
+        return isk__fail(cuda->context, ISK_DEVICE, "the GPU driver is too old: it knows CUDA %d.%d; install driver 525 (CUDA 12.0) "
+                         "or newer", cuda->driver_version / 1000, cuda->driver_version % 1000 / 10);
+    }
+    return ISK_OK;
+}
+
+static isk_status isk__cuda_device(isk__cuda *cuda, int ordinal) {
+    const int compute_major = 75, compute_minor = 76, multiprocessors = 16;     /* CU_DEVICE_ATTRIBUTE_... */
+    int count = 0;
+    isk_status status = isk__cuda_check(cuda, cuda->driver.device_count(&count), "counting the GPUs");
+    if (status != ISK_OK) { return status; }
+    if (ordinal < 0 || ordinal >= count) {
+        return count ? isk__fail(cuda->context, ISK_DEVICE, "there is no GPU %d: this machine has %d, counted from 0", ordinal, count)
+                     : isk__fail(cuda->context, ISK_DEVICE, "the driver %s finds no GPU", cuda->driver_path);
+    }
+    cuda->ordinal = ordinal;
+    status = isk__cuda_check(cuda, cuda->driver.device_get(&cuda->device, ordinal), "opening the GPU");
+    if (status != ISK_OK || cuda->driver.device_name(cuda->name, sizeof cuda->name, cuda->device) != 0 ||
+        cuda->driver.device_attribute(&cuda->major, compute_major, cuda->device) != 0 ||
+        cuda->driver.device_attribute(&cuda->minor, compute_minor, cuda->device) != 0 ||
+        cuda->driver.device_attribute(&cuda->processors, multiprocessors, cuda->device) != 0 ||
+        cuda->driver.device_memory(&cuda->memory, cuda->device) != 0) {
+        return isk__fail(cuda->context, ISK_DEVICE, "GPU %d does not say what it is", ordinal);
+    }
+    if (cuda->major * 10 + cuda->minor < 75) {
+        return isk__fail(cuda->context, ISK_DEVICE, "%s has compute capability %d.%d; 7.5 (Turing) or newer is needed", cuda->name,
+                         cuda->major, cuda->minor);
+    }
+    return ISK_OK;
+}
+
+/* NVRTC's code runs on drivers of its own major version and newer ones. */
+static isk_status isk__cuda_compiler(isk__cuda *cuda) {
+    static const char *const names[] = { "libnvrtc.so.13", "/usr/local/cuda/lib64/libnvrtc.so.13", "libnvrtc.so.12",
+                                         "/usr/local/cuda/lib64/libnvrtc.so.12", "libnvrtc.so",
+                                         "/usr/local/cuda/lib64/libnvrtc.so", NULL };
+    const char *const *candidates = cuda->driver_version >= 13000 ? names : names + 2;
+    const char *missing;
+    cuda->nvrtc_library = isk__library_open("INDISEEK_NVRTC_LIB", candidates, cuda->nvrtc_path, sizeof cuda->nvrtc_path);
+    if (!cuda->nvrtc_library) {
+        return isk__fail(cuda->context, ISK_DEVICE, "NVRTC, which compiles the kernels, is not there: %.140s; install libnvrtc %d "
+                         "(part of the CUDA toolkit), or set INDISEEK_NVRTC_LIB to its path", isk__library_error(),
+                         cuda->driver_version / 1000);
+    }
+    missing = isk__library_symbols(cuda->nvrtc_library, isk__nvrtc_symbols, &cuda->nvrtc);
+    if (missing || cuda->nvrtc.version(&cuda->nvrtc_major, &cuda->nvrtc_minor) != 0) {
+        return isk__fail(cuda->context, ISK_DEVICE, "%s cannot be used: it has no %s; install NVRTC 12 or newer", cuda->nvrtc_path,
+                         missing ? missing : "version");
+    }
+    if (cuda->nvrtc_major > cuda->driver_version / 1000) {
+        return isk__fail(cuda->context, ISK_DEVICE, "NVRTC %d.%d (%s) is newer than the driver, which knows CUDA %d.%d: install "
+                         "NVRTC %d, or a newer driver", cuda->nvrtc_major, cuda->nvrtc_minor, cuda->nvrtc_path,
+                         cuda->driver_version / 1000, cuda->driver_version % 1000 / 10, cuda->driver_version / 1000);
+    }
+    return ISK_OK;
+}
+
+/* The libraries stay open: a driver does not survive being unloaded. */
+static void isk__cuda_close(isk__cuda *cuda) {
+    int i;
+    if (!cuda) { return; }
+    if (cuda->primary) {
+        cuda->driver.set_current(cuda->primary);
+        for (i = 0; i < ISK__MODULES; i++) {
+            if (cuda->modules[i]) { cuda->driver.module_unload(cuda->modules[i]); }
+        }
+        if (cuda->stream) { cuda->driver.stream_destroy(cuda->stream); }
+        cuda->driver.release(cuda->device);
+    }
+    isk__release(cuda->context, cuda);
+}
+
+/* What must be there, part by part.  *out is NULL unless all of it is. */
+static isk_status isk__cuda_open(isk_context *context, isk__cuda **out) {
+    const unsigned not_blocking = 1;        /* CU_STREAM_NON_BLOCKING */
+    isk__cuda *cuda = (isk__cuda *)isk__allocate_zero(context, 1, sizeof *cuda);
+    isk_status status;
+    *out = NULL;
+    if (!cuda) { return isk__no_memory(context, "the GPU's tables", sizeof *cuda); }
+    cuda->context = context;
+    status = isk__cuda_driver(cuda);
+    if (status == ISK_OK) { status = isk__cuda_device(cuda, context->desc.cuda.ordinal); }
+    if (status == ISK_OK) { status = isk__cuda_compiler(cuda); }
+    if (status == ISK_OK) { status = isk__cuda_check(cuda, cuda->driver.retain(&cuda->primary, cuda->device), "opening a context"); }
+    if (status == ISK_OK) { status = isk__cuda_check(cuda, cuda->driver.set_current(cuda->primary), "using the context"); }
+    if (status == ISK_OK) {
+        status = isk__cuda_check(cuda, cuda->driver.stream_create(&cuda->stream, not_blocking), "making a stream");
+    }
+    if (status != ISK_OK) {
+        isk__cuda_close(cuda);
+        return status;
+    }
+    *out = cuda;
+    return ISK_OK;
+}
+
+static void isk__cuda_text(const isk__cuda *cuda, char *text, size_t size) {
+    snprintf(text, size, "cuda, %s, sm_%d%d, %.1f GB", cuda->name, cuda->major, cuda->minor, (double)cuda->memory / 1e9);
+}
+
+INDISEEK_API void isk_cuda_info_get(isk_cuda_info *info) {
+    isk_context context;
+    isk__cuda *cuda;
+    int i;
+    memset(info, 0, sizeof *info);
+    memset(&context, 0, sizeof context);
+    cuda = (isk__cuda *)isk__allocate_zero(&context, 1, sizeof *cuda);
+    if (!cuda) { return; }
+    cuda->context = &context;
+    if (isk__cuda_driver(cuda) != ISK_OK) {
+        snprintf(info->missing, sizeof info->missing, "%s", context.error);
+        isk__release(&context, cuda);
+        return;
+    }
+    snprintf(info->driver, sizeof info->driver, "%s, CUDA %d.%d", cuda->driver_path, cuda->driver_version / 1000,
+             cuda->driver_version % 1000 / 10);
+    if (isk__cuda_compiler(cuda) == ISK_OK) {
+        snprintf(info->compiler, sizeof info->compiler, "%s, NVRTC %d.%d", cuda->nvrtc_path, cuda->nvrtc_major, cuda->nvrtc_minor);
+        info->usable = 1;
+    } else {
+        snprintf(info->missing, sizeof info->missing, "%s", context.error);
+    }
+    cuda->driver.device_count(&info->device_count);
+    if (info->device_count > ISK_MAX_GPUS) { info->device_count = ISK_MAX_GPUS; }
+    if (info->device_count == 0 || isk__cuda_device(cuda, 0) != ISK_OK) {
+        isk__cuda_device(cuda, 0);
+        info->usable = 0;
+        if (!info->missing[0]) { snprintf(info->missing, sizeof info->missing, "%s", context.error); }
+    }
+    for (i = 0; i < info->device_count; i++) {
+        if (isk__cuda_device(cuda, i) != ISK_OK) { snprintf(info->gpus[i].problem, sizeof info->gpus[i].problem, "%s", context.error); }
+        snprintf(info->gpus[i].name, sizeof info->gpus[i].name, "%s", cuda->name);
+        info->gpus[i].major = cuda->major;
+        info->gpus[i].minor = cuda->minor;
+        info->gpus[i].multiprocessors = cuda->processors;
+        info->gpus[i].memory = cuda->memory;
+    }
+    isk__release(&context, cuda);
+}
+
+/* ---- compiled modules, and their cache on disk ---- */
+
+static uint64_t isk__hash_bytes(uint64_t hash, const void *bytes, size_t count) {
+    const unsigned char *at = (const unsigned char *)bytes;
+    for (; count > 0; count--) { hash = (hash ^ *at++) * 0x100000001B3u; }
+    return isk__mix64(hash);
+}
+
+/* $INDISEEK_CACHE_DIR, $XDG_CACHE_HOME/indiseek or ~/.cache/indiseek; "" when there is none. */
+static void isk__cache_folder(char *folder, size_t size) {
+    const char *own = getenv("INDISEEK_CACHE_DIR"), *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    size_t i;
+    folder[0] = 0;
+    if (own) {
+        snprintf(folder, size, "%s", own);
+    } else if (cache && cache[0]) {
+        snprintf(folder, size, "%s/indiseek", cache);
+    } else if (home && home[0]) {
+        snprintf(folder, size, "%s/.cache/indiseek", home);
+    }
+    for (i = 1; folder[i - 1]; i++) {       /* every folder on the way; those that are there do no harm */
+        if (folder[i] == '/' || folder[i] == 0) {
+            char kept = folder[i];
+            folder[i] = 0;
+            mkdir(folder, 0700);
+            folder[i] = kept;
+        }
+    }
+}
+
+enum { ISK__CACHE_HEAD = 32 };              /* 16 bytes of mark, size, hash of what follows */
+static const char isk__cache_mark[17] = "indiseek kernel1";
+
+/* Reads an entry; NULL when there is none.  A damaged one is removed. */
+static char *isk__cache_read(const isk__cuda *cuda, const char *path, size_t *size) {
+    FILE *file = fopen(path, "rb");
+    unsigned char head[ISK__CACHE_HEAD];
+    uint64_t numbers[2];
+    char *bytes = NULL;
+    if (!file) { return NULL; }
+    if (fread(head, 1, sizeof head, file) == sizeof head && memcmp(head, isk__cache_mark, 16) == 0) {
+        memcpy(numbers, head + 16, sizeof numbers);
+        *size = (size_t)numbers[0];
+        if (numbers[0] > 0 && numbers[0] < UINT64_C(1) << 30) { bytes = (char *)isk__allocate(cuda->context, *size + 1, 1); }
+        if (bytes && (fread(bytes, 1, *size, file) != *size || isk__hash_bytes(*size, bytes, *size) != numbers[1])) {
+            isk__release(cuda->context, bytes);
+            bytes = NULL;
+        }
+    }
+    fclose(file);
+    if (bytes) { bytes[*size] = 0; } else { remove(path); }
+    return bytes;
+}
+
+/* Writes beside and renames: a reader sees all of an entry or none.  A cache that cannot be written is no error. */
+static void isk__cache_write(isk__cuda *cuda, const char *path, const char *bytes, size_t size) {
+    unsigned char head[ISK__CACHE_HEAD];
+    uint64_t numbers[2];
+    char beside[600];
+    FILE *file;
+    int good = 0;
+    numbers[0] = size;
+    numbers[1] = isk__hash_bytes(size, bytes, size);
+    memcpy(head, isk__cache_mark, 16);
+    memcpy(head + 16, numbers, sizeof numbers);
+    snprintf(beside, sizeof beside, "%s.%ld", path, (long)getpid());
+    file = fopen(beside, "wb");
+    if (file) {
+        good = fwrite(head, 1, sizeof head, file) == sizeof head && fwrite(bytes, 1, size, file) == size;
+        good = fclose(file) == 0 && good && rename(beside, path) == 0;
+        if (!good) { remove(beside); }
+    }
+    if (!good && !cuda->cache_told) {
+        cuda->cache_told = 1;
+        isk__log(cuda->context, ISK_INFO, "compiled kernels are not kept: %.300s cannot be written (%s)", path, strerror(errno));
+    }
+}
+
+/* The first error of NVRTC's log, as one line. */
+static void isk__first_error(const char *log, char *line, size_t size) {
+    const char *at = strstr(log, "error");
+    size_t length;
+    while (at && at > log && at[-1] != '\n') { at--; }
+    if (!at) { at = log; }
+    length = strcspn(at, "\n");
+    snprintf(line, size, "%.*s", (int)(length < size - 1 ? length : size - 1), at);
+}
+
+static isk_status isk__cuda_compile(isk__cuda *cuda, const char *name, const char *source, const char *path, char **code, size_t *size) {
+    isk_context *context = cuda->context;
+    const char *options[1];
+    char option[64], line[240], log_path[600];
+    int supported[64], count = 0, wanted = cuda->major * 10 + cuda->minor, best = 0, i, result;
+    void *program = NULL;
+    char *log = NULL;
+    size_t length = 0;
+    if (cuda->nvrtc.architecture_count(&count) != 0 || count > 64 || cuda->nvrtc.architectures(supported) != 0) { count = 0; }
+    for (i = 0; i < count; i++) {
+        if (supported[i] <= wanted && supported[i] > best) { best = supported[i]; }
+    }
+    /* machine code for this very GPU; text that the driver compiles when NVRTC does not know the GPU yet */
+    snprintf(option, sizeof option, "--gpu-architecture=%s_%d", best == wanted ? "sm" : "compute", best ? best : wanted);
+    options[0] = option;
+    *code = NULL;
+    if (cuda->nvrtc.create(&program, source, name, 0, NULL, NULL) != 0) {
+        return isk__fail(context, ISK_DEVICE, "NVRTC takes no program (module %s)", name);
+    }
+    result = cuda->nvrtc.compile(program, 1, options);
+    if (result != 0) {
+        FILE *file;
+        if (cuda->nvrtc.log_size(program, &length) == 0 && length < (size_t)1 << 28) {
+            log = (char *)isk__allocate_zero(context, length + 1, 1);
+            if (log) { cuda->nvrtc.log(program, log); }
+        }
+        isk__first_error(log ? log : "no log", line, sizeof line);
+        snprintf(log_path, sizeof log_path, "%s.log", path);
+        file = path[0] && log ? fopen(log_path, "wb") : NULL;
+        if (file) {
+            const char *const parts[] = { source, "\n==== ", option, " ====\n", log, "\n" };
+            for (i = 0; i < (int)(sizeof parts / sizeof parts[0]); i++) { fwrite(parts[i], 1, strlen(parts[i]), file); }
+            fclose(file);
+        }
+        isk__fail(context, ISK_DEVICE, "NVRTC %d.%d cannot compile the kernels \"%s\" with %s: %s; the text and the whole log are in %.180s",
+                  cuda->nvrtc_major, cuda->nvrtc_minor, name, option, line, file ? log_path : "no file");
+        isk__release(context, log);
+        cuda->nvrtc.destroy(&program);
+        return ISK_DEVICE;
+    }
+    result = best == wanted ? cuda->nvrtc.cubin_size(program, size) : cuda->nvrtc.ptx_size(program, size);
+    if (result == 0) { *code = (char *)isk__allocate(context, *size + 1, 1); }
+    if (*code) {
+        result = best == wanted ? cuda->nvrtc.cubin(program, *code) : cuda->nvrtc.ptx(program, *code);
+        (*code)[*size] = 0;
+    }
+    cuda->nvrtc.destroy(&program);
+    if (result != 0 || !*code) {
+        isk__release(context, *code);
+        *code = NULL;
+        return isk__fail(context, ISK_DEVICE, "NVRTC gives no code for the kernels \"%s\"", name);
+    }
+    return ISK_OK;
+}
+
+/* Compiled text as a module of the driver's, from the cache where it is there. */
+static isk_status isk__cuda_load(isk__cuda *cuda, const char *name, const char *source, void **module) {
+    char folder[400], path[500];
+    uint64_t hash = isk__hash_bytes(0xCBF29CE484222325u, source, strlen(source));
+    size_t size = 0;
+    char *code;
+    isk_status status = ISK_OK;
+    int key[4], result;
+    key[0] = cuda->major * 10 + cuda->minor;
+    key[1] = cuda->nvrtc_major;
+    key[2] = cuda->nvrtc_minor;
+    key[3] = cuda->driver_version;
+    hash = isk__hash_bytes(hash, key, sizeof key);
+    hash = isk__hash_bytes(hash, cuda->nvrtc_path, strlen(cuda->nvrtc_path));
+    isk__cache_folder(folder, sizeof folder);
+    path[0] = 0;
+    if (folder[0]) {
+        snprintf(path, sizeof path, "%s/%.32s-sm%d-%08lx%08lx.cubin", folder, name, key[0], (unsigned long)(hash >> 32),
+                 (unsigned long)(hash & 0xFFFFFFFFu));
+        code = isk__cache_read(cuda, path, &size);
+        if (code) {
+            result = cuda->driver.module_load(module, code);
+            isk__release(cuda->context, code);
+            if (result == 0) { return ISK_OK; }
+            remove(path);
+        }
+    }
+    status = isk__cuda_compile(cuda, name, source, path, &code, &size);
+    if (status != ISK_OK) { return status; }
+    if (path[0]) { isk__cache_write(cuda, path, code, size); }
+    status = isk__cuda_check(cuda, cuda->driver.module_load(module, code), "loading compiled kernels");
+    isk__release(cuda->context, code);
+    return status;
+}
+
+static void isk__text_lines(isk__text *text, const char *const *lines) {
+    for (; *lines; lines++) { isk__text_add(text, *lines); }
+}
+
+static isk_status isk__cuda_function(isk__cuda *cuda, int module, const char *name, void **function) {
+    isk_status status = ISK_OK;
+    if (!cuda->modules[module]) {
+        isk__text text;
+        memset(&text, 0, sizeof text);
+        text.context = cuda->context;
+        isk__text_lines(&text, isk__kernel_prelude);
+        isk__text_lines(&text, isk__kernel_modules[module].text);
+        status = text.failed ? isk__no_memory(cuda->context, "kernel text", text.capacity)
+                             : isk__cuda_load(cuda, isk__kernel_modules[module].name, text.data, &cuda->modules[module]);
+        isk__release(cuda->context, text.data);
+    }
+    if (status == ISK_OK && cuda->driver.module_function(function, cuda->modules[module], name) != 0) {
+        return isk__fail(cuda->context, ISK_DEVICE, "the kernel %s is not in the module %s", name, isk__kernel_modules[module].name);
+    }
+    return status;
+}
+
+/* ---- residence: a graph's memory for several models ---- */
+
+typedef struct isk__launch {
+    char name[56], grid;
+    int module;
+    void *function;
+    isk__kernel_call call;
+} isk__launch;
+
+/* What a round does, to find it again. */
+typedef struct isk__round_key {
+    isk_program *programs[4];
+    int repeats[4], rates[4], labels[4], first, last, batches;
+} isk__round_key;
+
+typedef struct isk__round {
+    isk__round_key key;
+    isk__launch *launches; int count, capacity;
+    void *one, *many;                       /* executable graphs of 1 round and of desc.cuda.graph_rounds */
+    void *module, *block;                   /* the block trainer's, or NULL */
+    int block_tried;
+    uint64_t calls, kernels;                /* its arguments on the device */
+} isk__round;
+
+struct isk__residence {
+    isk__cuda *cuda;
+    const isk_graph *graph;
+    int models, row_capacity;
+    uint64_t blocks[ISK__CLASSES];          /* [models] pieces of a class, one after the other */
+    size_t sizes[ISK__CLASSES];             /* of one model, scalars */
+    size_t *offsets;                        /* [spaces] in the piece */
+    uint64_t *bound;                        /* [spaces] device copy of the user's memory, or 0 */
+    uint64_t control, rows;
+    isk__kernel_control *controls;          /* [models] on the host */
+    isk__round **rounds; int round_count, round_capacity;
+    int space_count;
+    isk_status status;                      /* the first failure; nothing runs after it */
+};
+
+static isk_status isk__residence_state(const isk__residence *residence) { return residence->status; }
+
+/* Keeps the first failure. */
+static int isk__residence_fails(isk__residence *residence, isk_status status) {
+    if (residence->status == ISK_OK) { residence->status = status; }
+    return residence->status != ISK_OK;
+}
+
+static void isk__round_close(isk__cuda *cuda, isk__round *round) {
+    if (round->one) { cuda->driver.executable_destroy(round->one); }
+    if (round->many) { cuda->driver.executable_destroy(round->many); }
+    if (round->module) { cuda->driver.module_unload(round->module); }
+    if (round->calls) { cuda->driver.free(round->calls); }
+    if (round->kernels) { cuda->driver.free(round->kernels); }
+    isk__release(cuda->context, round->launches);
+    isk__release(cuda->context, round);
+}
+
+static void isk__residence_close(isk__residence *residence) {
+    isk__cuda *cuda;
+    int i;
+    if (!residence) { return; }
+    cuda = residence->cuda;
+    cuda->driver.set_current(cuda->primary);
+    cuda->driver.synchronise(cuda->stream);
+    for (i = 0; i < residence->round_count; i++) { isk__round_close(cuda, residence->rounds[i]); }
+    for (i = 0; i < ISK__CLASSES; i++) {
+        if (residence->blocks[i]) { cuda->driver.free(residence->blocks[i]); }
+    }
+    for (i = 0; residence->bound && i < residence->space_count; i++) {
+        if (residence->bound[i]) { cuda->driver.free(residence->bound[i]); }
+    }
+    if (residence->control) { cuda->driver.free(residence->control); }
+    if (residence->rows) { cuda->driver.free(residence->rows); }
+    isk__release(cuda->context, residence->rounds);
+    isk__release(cuda->context, residence->offsets);
+    isk__release(cuda->context, residence->bound);
+    isk__release(cuda->context, residence->controls);
+    isk__release(cuda->context, residence);
+}
+
+/* Bytes of the user's data that a bound space stands for: the rows of the leaf that shows it. */
+static size_t isk__bound_size(const isk_graph *graph, int space) {
+    int i;
+    for (i = 0; i < graph->node_count; i++) {
+        const isk__node *node = &graph->nodes[i];
+        if (node->op == ISK__LEAF && node->alias < 0 && node->leaf.space == space) {
+            return isk__mul((size_t)node->rows, (size_t)node->leaf.stride);
+        }
+    }
+    return 0;
+}
+
+/* Bytes that one model takes, and bytes that all share. */
+static size_t isk__residence_bytes(const isk_graph *graph, int row_capacity, size_t *shared) {
+    size_t scalars = 0, data = isk__memory_layout(graph, ISK__SHARED, NULL);
+    int i;
+    for (i = 0; i < ISK__SHARED; i++) { scalars = isk__add(scalars, isk__memory_layout(graph, i, NULL)); }
+    for (i = 0; i < graph->space_count; i++) {
+        if (graph->spaces[i].bound) { data = isk__add(data, isk__bound_size(graph, i)); }
+    }
+    *shared = isk__mul(data, sizeof(float));
+    return isk__add(isk__mul(scalars, sizeof(float)), (size_t)row_capacity * sizeof(int32_t) + sizeof(isk__kernel_control));
+}
+
+static uint64_t isk__device_block(isk__residence *residence, size_t bytes, const char *what) {
+    isk__cuda *cuda = residence->cuda;
+    uint64_t address = 0;
+    char text[120];
+    size_t words = isk__add(bytes, 67) / 4 / 16 * 16 + 16;
+    if (residence->status != ISK_OK) { return 0; }
+    snprintf(text, sizeof text, "%s, %.1f MB,", what, (double)bytes / 1e6);
+    if (isk__residence_fails(residence, isk__cuda_check(cuda, cuda->driver.allocate(&address, words * 4), text))) { return 0; }
+    isk__residence_fails(residence, isk__cuda_check(cuda, cuda->driver.set_words(address, 0, words), "clearing memory"));
+    return address;
+}
+
+/* Memory for `models` models at once; row_capacity: row numbers that each may list.  *out is NULL on failure. */
+static isk_status isk__residence_open(isk__cuda *cuda, const isk_graph *graph, int models, int row_capacity, isk__residence **out) {
+    static const char *const names[] = { "scratch", "the models' state", "the models in training", "the data" };
+    isk__residence *r = (isk__residence *)isk__allocate_zero(cuda->context, 1, sizeof *r);
+    isk_status status;
+    int i;
+    *out = NULL;
+    if (!r) { return isk__no_memory(cuda->context, "a residence", sizeof *r); }
+    r->cuda = cuda;
+    r->graph = graph;
+    r->models = models;
+    r->space_count = graph->space_count;
+    r->row_capacity = row_capacity;
+    r->offsets = (size_t *)isk__allocate_zero(cuda->context, (size_t)graph->space_count, sizeof(size_t));
+    r->bound = (uint64_t *)isk__allocate_zero(cuda->context, (size_t)graph->space_count, sizeof(uint64_t));
+    r->controls = (isk__kernel_control *)isk__allocate_zero(cuda->context, (size_t)models, sizeof *r->controls);
+    if (!r->offsets || !r->bound || !r->controls) {
+        isk__residence_fails(r, isk__no_memory(cuda->context, "a residence", (size_t)models * sizeof *r->controls));
+    }
+    isk__residence_fails(r, isk__cuda_check(cuda, cuda->driver.set_current(cuda->primary), "using the context"));
+    for (i = 0; i < ISK__CLASSES && r->status == ISK_OK; i++) {
+        r->sizes[i] = isk__memory_layout(graph, i, r->offsets);
+        r->blocks[i] = isk__device_block(r, isk__mul(isk__mul(r->sizes[i], sizeof(float)), i == ISK__SHARED ? 1 : (size_t)models), names[i]);
+    }
+    for (i = 0; i < graph->space_count && r->status == ISK_OK; i++) {
+        size_t bytes = graph->spaces[i].bound ? isk__mul(isk__bound_size(graph, i), sizeof(float)) : 0;
+        if (bytes == 0) { continue; }
+        r->bound[i] = isk__device_block(r, bytes, "the data");
+        if (r->status == ISK_OK) {
+            isk__residence_fails(r, isk__cuda_check(cuda, cuda->driver.to_device(r->bound[i], graph->spaces[i].bound, bytes),
+                                                    "copying the data"));
+        }
+    }
+    r->control = isk__device_block(r, (size_t)models * sizeof *r->controls, "control blocks");
+    if (row_capacity > 0) { r->rows = isk__device_block(r, (size_t)models * (size_t)row_capacity * sizeof(int32_t), "row lists"); }
+    status = r->status;
+    if (status != ISK_OK) { isk__residence_close(r); } else { *out = r; }
+    return status;
+}
+
+static uint64_t isk__residence_address(const isk__residence *residence, int model, int space, size_t offset) {
+    int kind = residence->graph->spaces[space].kind;
+    size_t at = residence->offsets[space] + offset;
+    if (residence->bound[space]) { return residence->bound[space] + offset * sizeof(float); }
+    if (kind != ISK__SHARED) { at += (size_t)model * residence->sizes[kind]; }
+    return residence->blocks[kind] + at * sizeof(float);
+}
+
+static void isk__residence_write(isk__residence *residence, int model, int space, size_t offset, const isk_scalar *values, size_t count) {
+    isk__cuda *cuda = residence->cuda;
+    if (count == 0 || residence->status != ISK_OK) { return; }
+    isk__residence_fails(residence, isk__cuda_check(cuda, cuda->driver.to_device(isk__residence_address(residence, model, space, offset),
+                                                                                 values, count * sizeof(float)), "copying to the GPU"));
+}
+
+static void isk__residence_read(isk__residence *residence, int model, int space, size_t offset, isk_scalar *values, size_t count) {
+    isk__cuda *cuda = residence->cuda;
+    if (count == 0 || residence->status != ISK_OK) { return; }
+    isk__residence_fails(residence, isk__cuda_check(cuda, cuda->driver.to_host(values, isk__residence_address(residence, model, space, offset),
+                                                                               count * sizeof(float)), "copying from the GPU"));
+}
+
+static void isk__residence_copy(isk__residence *residence, int model, int to, size_t to_offset, int from, size_t from_offset, size_t count) {
+    isk__cuda *cuda = residence->cuda;
+    if (count == 0 || residence->status != ISK_OK) { return; }
+    isk__residence_fails(residence, isk__cuda_check(cuda, cuda->driver.on_device(isk__residence_address(residence, model, to, to_offset),
+                                                                                 isk__residence_address(residence, model, from, from_offset),
+                                                                                 count * sizeof(float)), "copying on the GPU"));
+}
+
+/* All of a class for one model, as the host lays it out too. */
+static void isk__residence_move(isk__residence *residence, int model, int kind, isk_scalar *block, int to_device) {
+    isk__cuda *cuda = residence->cuda;
+    size_t bytes = residence->sizes[kind] * sizeof(float);
+    uint64_t address = residence->blocks[kind] + (kind == ISK__SHARED ? 0 : (size_t)model * bytes);
+    int result;
+    if (bytes == 0 || residence->status != ISK_OK) { return; }
+    result = to_device ? cuda->driver.to_device(address, block, bytes) : cuda->driver.to_host(block, address, bytes);
+    isk__residence_fails(residence, isk__cuda_check(cuda, result, to_device ? "copying to the GPU" : "copying from the GPU"));
+}
+
+/* A model that moves into a slot finds it empty. */
+static void isk__residence_clear(isk__residence *residence, int model, int kind) {
+    isk__cuda *cuda = residence->cuda;
+    if (residence->sizes[kind] == 0 || residence->status != ISK_OK) { return; }
+    isk__residence_fails(residence, isk__cuda_check(cuda, cuda->driver.set_words(
+        residence->blocks[kind] + (size_t)model * residence->sizes[kind] * sizeof(float), 0, residence->sizes[kind]), "clearing memory"));
+}
+
+/* ---- lowering: instructions become launches ---- */
+
+typedef struct isk__lowering {
+    isk__residence *residence;
+    isk__round *round;
+    isk_program *program;
+} isk__lowering;
+
+static isk__kernel_operand isk__operand(const isk__residence *residence, const isk__ref *ref) {
+    isk__kernel_operand operand;
+    memset(&operand, 0, sizeof operand);
+    if (ref->space < 0) { return operand; }
+    operand.data = (isk_scalar *)(uintptr_t)isk__residence_address(residence, 0, ref->space, ref->offset);
+    if (residence->graph->spaces[ref->space].kind != ISK__SHARED) {
+        operand.model = (int64_t)residence->sizes[residence->graph->spaces[ref->space].kind];
+    }
+    operand.stride = ref->stride;
+    return operand;
+}
+
+static isk__kernel_operand isk__operand_at(isk__kernel_operand operand, size_t scalars) {
+    operand.data += scalars;
+    return operand;
+}
+
+static void isk__lower_named(isk__lowering *l, const char *name, int module, char grid, const isk__kernel_call *call) {
+    isk__round *round = l->round;
+    isk__cuda *cuda = l->residence->cuda;
+    void *items = round->launches;
+    isk__launch *launch;
+    if (l->residence->status != ISK_OK) { return; }
+    if (!isk__grow(cuda->context, &items, &round->capacity, round->count + 1, sizeof *launch)) {
+        isk__residence_fails(l->residence, isk__no_memory(cuda->context, "launches", sizeof *launch));
+        return;
+    }
+    round->launches = (isk__launch *)items;
+    launch = &round->launches[round->count];
+    memset(launch, 0, sizeof *launch);
+    snprintf(launch->name, sizeof launch->name, "%s", name);
+    launch->module = module;
+    launch->grid = grid;
+    launch->call = *call;
+    launch->call.control = (isk__kernel_control *)(uintptr_t)l->residence->control;
+    if (isk__residence_fails(l->residence, isk__cuda_function(cuda, module, name, &launch->function))) { return; }
+    round->count++;
+}
+
+/* A kernel of a template, by its name. */
+static void isk__lower(isk__lowering *l, const char *name, const isk__kernel_call *call) {
+    size_t i;
+    for (i = 0; i < sizeof isk__template_kernels / sizeof isk__template_kernels[0]; i++) {
+        const isk__kernel_info *info = &isk__template_kernels[i];
+        if (strcmp(info->name, name) == 0) {
+            isk__lower_named(l, name, info->module, info->grid, call);
+            return;
+        }
+    }
+    isk__residence_fails(l->residence, isk__fail(l->residence->cuda->context, ISK_DEVICE, "there is no kernel %s", name));
+}
+
+/* out[m, n] (+)= op(a) op(b); what else is in *call (bias, mask, flags 4 for ReLU) is kept. */
+static void isk__lower_product(isk__lowering *l, isk__kernel_call *call, int m, int n, int k, isk__kernel_operand a, int a_transposed,
+                               isk__kernel_operand b, int b_transposed, isk__kernel_operand out, int accumulate) {
+    static const char *const names[] = { "isk_gemm_fp32", "isk_gemm_tf32x3", "isk_gemm_tf32" };
+    const isk__cuda *cuda = l->residence->cuda;
+    const int large = 64, small = 32;
+    int tile = large, precision = (int)cuda->context->desc.cuda.precision;
+    const char *name = names[precision];
+    int64_t tiles = (int64_t)((m + large - 1) / large) * ((n + large - 1) / large);
+    if (precision == ISK_FP32 && tiles * l->residence->models < 2 * (int64_t)cuda->processors) {     /* else most of the GPU rests */
+        tile = small;
+        name = "isk_gemm_fp32_small";
+    }
+    call->rows = m;
+    call->cols = n;
+    call->inner = k;
+    call->tiles = ((m + tile - 1) / tile) * ((n + tile - 1) / tile);
+    call->in[0] = a;
+    call->in[1] = b;
+    call->out = out;
+    call->flags |= (a_transposed ? 1u : 0u) | (b_transposed ? 2u : 0u);
+    call->accumulate = accumulate ? 1u : 0u;
+    isk__lower(l, name, call);
+}
+
+/* The call of an instruction, operand by operand. */
+static isk__kernel_call isk__lower_call(const isk__lowering *l, const isk__instruction *instruction) {
+    const isk_graph *graph = l->residence->graph;
+    const isk__node *node = &graph->nodes[instruction->node];
+    isk__kernel_call call;
+    int i;
+    memset(&call, 0, sizeof call);
+    for (i = 0; i < node->input_count; i++) {
+        call.in[i] = isk__operand(l->residence, &instruction->in[i]);
+        call.grad_in[i] = isk__operand(l->residence, &instruction->grad_in[i]);
+    }
+    call.out = isk__operand(l->residence, &instruction->out);
+    call.grad = isk__operand(l->residence, &instruction->grad);
+    call.save = isk__operand(l->residence, &instruction->save);
+    call.work = isk__operand(l->residence, &instruction->work);
+    call.accumulate = instruction->accumulate;
+    call.rows = node->rows;
+    call.cols = node->cols;
+    call.node = instruction->node;
+    for (i = 0; i < ISK__MAX_ATTRIBUTES; i++) { call.attributes[i] = (float)node->attributes[i]; }
+    return call;
+}
+
+static void isk__lower_expression(isk__lowering *l, const isk__instruction *instruction) {
+    const isk_graph *graph = l->residence->graph;
+    const isk__node *node = &graph->nodes[instruction->node], *extent = isk__extent(graph, node);
+    const isk__op_info *info = isk__op(node->op);
+    int forward = instruction->action == ISK__FORWARD, i;
+    const char *grids = forward ? info->forward_grids : info->backward_grids;
+    isk__kernel_call call = isk__lower_call(l, instruction);
+    call.rows = extent->rows;
+    call.cols = extent->cols;
+    for (i = 0; grids[i]; i++) {
+        char name[56];
+        snprintf(name, sizeof name, "isk_%s_%s_%d", info->name, forward ? "forward" : "backward", i);
+        isk__lower_named(l, name, info->module, grids[i], &call);
+    }
+}
+
+static void isk__lower_copy(isk__lowering *l, int rows, int cols, isk__kernel_operand from, isk__kernel_operand to, int accumulate) {
+    isk__kernel_call call;
+    memset(&call, 0, sizeof call);
+    call.rows = rows;
+    call.cols = cols;
+    call.in[0] = from;
+    call.out = to;
+    call.accumulate = accumulate ? 1u : 0u;
+    isk__lower(l, "isk_copy", &call);
+}
+
+static void isk__lower_fill(isk__lowering *l, int rows, int cols, isk__kernel_operand to, double value) {
+    isk__kernel_call call;
+    memset(&call, 0, sizeof call);
+    call.rows = rows;
+    call.cols = cols;
+    call.out = to;
+    call.attributes[0] = (float)value;
+    isk__lower(l, "isk_fill", &call);
+}
+
+static void isk__lower_matmul(isk__lowering *l, const isk__instruction *instruction, const isk__node *node) {
+    isk__kernel_call call = isk__lower_call(l, instruction), product;
+    const isk__node *a = &l->residence->graph->nodes[node->inputs[0]];
+    int transposed = (int)node->attributes[0], inner = transposed & 1 ? a->rows : a->cols, accumulate;
+    memset(&product, 0, sizeof product);
+    if (instruction->action == ISK__FORWARD) {
+        isk__lower_product(l, &product, node->rows, node->cols, inner, call.in[0], transposed & 1, call.in[1], transposed >> 1, call.out, 0);
+        return;
+    }
+    if (call.grad_in[0].data) {
+        accumulate = (int)(call.accumulate & 1);
+        if (transposed & 1) {
+            isk__lower_product(l, &product, inner, node->rows, node->cols, call.in[1], transposed >> 1, call.grad, 1, call.grad_in[0], accumulate);
+        } else {
+            isk__lower_product(l, &product, node->rows, inner, node->cols, call.grad, 0, call.in[1], !(transposed >> 1), call.grad_in[0], accumulate);
+        }
+    }
+    memset(&product, 0, sizeof product);
+    if (call.grad_in[1].data) {
+        accumulate = (int)(call.accumulate >> 1 & 1);
+        if (transposed & 2) {
+            isk__lower_product(l, &product, node->cols, inner, node->rows, call.grad, 1, call.in[0], transposed & 1, call.grad_in[1], accumulate);
+        } else {
+            isk__lower_product(l, &product, inner, node->cols, node->rows, call.in[0], !(transposed & 1), call.grad, 0, call.grad_in[1], accumulate);
+        }
+    }
+}
+
+static void isk__lower_linear(isk__lowering *l, const isk__instruction *instruction, const isk__node *node) {
+    isk__kernel_call call = isk__lower_call(l, instruction), product;
+    int in = l->residence->graph->nodes[node->inputs[0]].cols;
+    memset(&product, 0, sizeof product);
+    if (instruction->action == ISK__FORWARD) {
+        product.in[2] = call.in[2];
+        product.flags = node->attributes[0] > 0 ? 4u : 0u;
+        isk__lower_product(l, &product, node->rows, node->cols, in, call.in[0], 0, call.in[1], 0, call.out, 0);
+        return;
+    }
+    if (call.grad_in[2].data) {
+        isk__kernel_call sum;
+        memset(&sum, 0, sizeof sum);
+        sum.rows = node->rows;
+        sum.cols = node->cols;
+        sum.in[0] = call.grad;
+        sum.out = call.grad_in[2];
+        sum.accumulate = call.accumulate >> 2 & 1;
+        isk__lower(l, "isk_sum_rows", &sum);
+    }
+    if (call.grad_in[1].data) {
+        isk__lower_product(l, &product, in, node->cols, node->rows, call.in[0], 1, call.grad, 0, call.grad_in[1], (int)(call.accumulate >> 1 & 1));
+    }
+    memset(&product, 0, sizeof product);
+    if (call.grad_in[0].data) {
+        if (instruction->mask & 1) { product.in[3] = call.in[0]; }
+        isk__lower_product(l, &product, node->rows, in, node->cols, call.grad, 0, call.in[1], 1, call.grad_in[0], (int)(call.accumulate & 1));
+    }
+}
+
+static void isk__lower_info_nce(isk__lowering *l, const isk__instruction *instruction, const isk__node *node) {
+    static const char *const forward[] = { "isk_nce_share", "isk_nce_rows", "isk_nce_columns", "isk_nce_shift", "isk_nce_row_sums",
+                                           "isk_nce_column_sums", "isk_nce_loss", "isk_nce_gradient" };
+    const isk__node *u = &l->residence->graph->nodes[node->inputs[0]];
+    isk__kernel_call call = isk__lower_call(l, instruction), product;
+    int rows = u->rows, cols = u->cols, wide = isk__stride(cols), side;
+    size_t i;
+    call.rows = call.cols = rows;
+    call.save.stride = isk__stride(rows);
+    if (instruction->action == ISK__FORWARD) {
+        memset(&product, 0, sizeof product);
+        isk__lower_product(l, &product, rows, rows, cols, call.in[0], 0, call.in[1], 1, call.save, 0);
+        for (i = 0; i < sizeof forward / sizeof forward[0]; i++) { isk__lower(l, forward[i], &call); }
+        return;
+    }
+    call.work.stride = wide;
+    call.cols = cols;
+    for (side = 0; side < 2; side++) {
+        isk__kernel_call apply = call;
+        if (!call.grad_in[side].data && !(side == 0 && call.grad_in[2].data)) { continue; }
+        memset(&product, 0, sizeof product);
+        isk__lower_product(l, &product, rows, cols, rows, call.save, side, call.in[1 - side], 0, call.work, 0);
+        apply.grad_in[0] = call.grad_in[side];
+        apply.accumulate = call.accumulate >> side & 1;
+        if (call.grad_in[side].data) { isk__lower(l, "isk_nce_apply", &apply); }
+        if (side == 0 && call.grad_in[2].data) {
+            isk__kernel_call dots = call;
+            dots.out = isk__operand_at(call.work, (size_t)rows * (size_t)wide);
+            dots.out.stride = 1;
+            isk__lower(l, "isk_nce_dots", &dots);
+            dots.in[5] = dots.out;
+            isk__lower(l, "isk_nce_scale_gradient", &dots);
+        }
+    }
+}
+
+static void isk__lower_concat(isk__lowering *l, const isk__instruction *instruction, const isk__node *node) {
+    isk__kernel_call call = isk__lower_call(l, instruction);
+    size_t first = 0;
+    int i;
+    for (i = 0; i < node->input_count; i++) {
+        int cols = l->residence->graph->nodes[node->inputs[i]].cols;
+        if (instruction->action == ISK__FORWARD) {
+            isk__lower_copy(l, node->rows, cols, call.in[i], isk__operand_at(call.out, first), 0);
+        } else if (call.grad_in[i].data) {
+            isk__lower_copy(l, node->rows, cols, isk__operand_at(call.grad, first), call.grad_in[i], (int)(call.accumulate >> i & 1));
+        }
+        first += (size_t)cols;
+    }
+}
+
+static void isk__lower_slice(isk__lowering *l, const isk__instruction *instruction, const isk__node *node) {
+    isk__kernel_call call = isk__lower_call(l, instruction);
+    size_t first = (size_t)node->attributes[0];
+    if (instruction->action == ISK__FORWARD) {
+        isk__lower_copy(l, node->rows, node->cols, isk__operand_at(call.in[0], first), call.out, 0);
+        return;
+    }
+    if (!(call.accumulate & 1)) { isk__lower_fill(l, node->rows, l->residence->graph->nodes[node->inputs[0]].cols, call.grad_in[0], 0); }
+    isk__lower_copy(l, node->rows, node->cols, call.grad, isk__operand_at(call.grad_in[0], first), 1);
+}
+
+static void isk__lower_dropout(isk__lowering *l, const isk__instruction *instruction, const isk__node *node) {
+    isk__kernel_call call = isk__lower_call(l, instruction);
+    if (instruction->action == ISK__BACKWARD) {
+        call.in[0] = call.grad;
+        call.out = call.grad_in[0];
+    } else {
+        call.accumulate = 0;
+    }
+    call.flags = (uint32_t)(node->attributes[0] * 4294967296.0);
+    call.attributes[0] = (float)(1 / (1 - node->attributes[0]));
+    isk__lower(l, "isk_dropout", &call);
+}
+
+static void isk__lower_special(isk__lowering *l, const isk__instruction *instruction) {
+    const isk__node *node = &l->residence->graph->nodes[instruction->node];
+    isk__kernel_call call = isk__lower_call(l, instruction);
+    switch (node->op) {
+    case ISK__OP_matmul: isk__lower_matmul(l, instruction, node); break;
+    case ISK__OP_linear: isk__lower_linear(l, instruction, node); break;
+    case ISK__OP_concat: isk__lower_concat(l, instruction, node); break;
+    case ISK__OP_slice: isk__lower_slice(l, instruction, node); break;
+    case ISK__OP_dropout: isk__lower_dropout(l, instruction, node); break;
+    case ISK__OP_info_nce: isk__lower_info_nce(l, instruction, node); break;
+    case ISK__OP_permute_rows:
+        if (instruction->action == ISK__FORWARD) {
+            isk__lower(l, "isk_permute_present", &call);
+            isk__lower(l, "isk_permute_source", &call);
+            isk__lower(l, "isk_permute_rows", &call);
+        } else {
+            isk__lower(l, "isk_permute_rows_back", &call);
+        }
+        break;
+    case ISK__OP_batch: isk__lower(l, "isk_batch", &call); break;
+    case ISK__OP_batch_weight: isk__lower(l, "isk_batch_weight", &call); break;
+    case ISK__OP_gather: isk__lower(l, "isk_gather", &call); break;
+    case ISK__OP_scatter:
+        call.out = call.in[1];
+        call.in[1] = call.in[2];
+        isk__lower(l, "isk_scatter", &call);
+        break;
+    case ISK__OP_store: isk__lower_copy(l, node->rows, node->cols, call.in[0], call.in[1], 0); break;
+    default:                                /* follow */
+        call.out = call.in[1];
+        isk__lower(l, "isk_follow", &call);
+        break;
+    }
+}
+
+/* The optimiser's step, as isk__update on the CPU. */
+static void isk__lower_update(isk__lowering *l, const isk__instruction *instruction) {
+    const isk__residence *r = l->residence;
+    const isk_program *program = l->program;
+    const isk__group_info *group = &program->graph->groups[program->group];
+    const isk_optimiser_desc *optimiser = &program->optimiser;
+    isk__kernel_call call;
+    isk__ref ref = isk__no_ref();
+    int i;
+    memset(&call, 0, sizeof call);
+    call.work = isk__operand(r, &instruction->work);
+    ref.space = group->gradient;
+    if (optimiser->clip_norm > 0) {
+        call.grad = isk__operand(r, &ref);
+        call.rows = call.count = (int)((program->size + 255) / 256);
+        call.cols = 1;
+        call.inner = (int)program->size;
+        call.attributes[0] = (float)optimiser->clip_norm;
+        isk__lower(l, "isk_norm_parts", &call);
+        isk__lower(l, "isk_norm", &call);
+    }
+    for (i = 0; i < program->segment_count; i++) {
+        const isk__segment *segment = &program->segments[i];
+        double decay = segment->decay ? optimiser->weight_decay : 0;
+        ref.offset = segment->offset;
+        ref.space = group->gradient;
+        call.grad = isk__operand(r, &ref);
+        ref.space = group->value;
+        call.out = isk__operand(r, &ref);
+        ref.space = group->moment1;
+        call.in[0] = isk__operand(r, &ref);
+        ref.space = group->moment2;
+        call.in[1] = isk__operand(r, &ref);
+        call.rows = 1;
+        call.cols = (int)segment->size;
+        call.flags = (optimiser->kind == ISK_ADAM ? 1u : 0u) | (optimiser->clip_norm > 0 ? 2u : 0u);
+        if (optimiser->kind == ISK_SGD) {
+            call.attributes[0] = (float)optimiser->momentum;
+            call.attributes[1] = (float)decay;
+            isk__lower(l, "isk_sgd", &call);
+        } else {
+            call.attributes[0] = (float)optimiser->beta1;
+            call.attributes[1] = (float)optimiser->beta2;
+            call.attributes[2] = (float)optimiser->epsilon;
+            call.attributes[3] = (float)decay;
+            isk__lower(l, "isk_adam", &call);
+        }
+        if (segment->limited) {
+            call.attributes[0] = (float)segment->low;
+            call.attributes[1] = (float)segment->high;
+            isk__lower(l, "isk_limit", &call);
+        }
+    }
+}
+
+static void isk__lower_program(isk__lowering *l, isk_program *program) {
+    int i;
+    l->program = program;
+    for (i = 0; i < program->instruction_count; i++) {
+        const isk__instruction *instruction = &program->instructions[i];
+        isk__kernel_call call;
+        switch (instruction->action) {
+        case ISK__MASK_GRADIENT:
+            memset(&call, 0, sizeof call);
+            call.rows = l->residence->graph->nodes[instruction->node].rows;
+            call.cols = l->residence->graph->nodes[instruction->node].cols;
+            call.in[0] = isk__operand(l->residence, &instruction->out);
+            call.out = isk__operand(l->residence, &instruction->grad);
+            isk__lower(l, "isk_mask_gradient", &call);
+            break;
+        case ISK__FILL_GRADIENT:
+            isk__lower_fill(l, 1, (int)instruction->count, isk__operand(l->residence, &instruction->grad), instruction->value);
+            break;
+        case ISK__UPDATE: isk__lower_update(l, instruction); break;
+        default:
+            if (l->residence->graph->nodes[instruction->node].op < ISK__OP_COUNT) {
+                isk__lower_expression(l, instruction);
+            } else {
+                isk__lower_special(l, instruction);
+            }
+            break;
+        }
+    }
+}
+
+/* ---- rounds ---- */
+
+static void isk__lower_collect(isk__lowering *l, const isk_program *program, int pass, int labels) {
+    int first, i;
+    for (first = 0; first == 0 || first < labels; first += ISK__MAX_INPUTS) {
+        isk__kernel_call call;
+        memset(&call, 0, sizeof call);
+        call.rows = call.cols = 1;
+        call.node = pass;
+        call.flags = (uint32_t)first;
+        for (i = 0; i < ISK__MAX_INPUTS && first + i < labels; i++) {
+            call.in[i] = isk__operand(l->residence, &program->output_refs[first + i]);
+            call.count++;
+        }
+        isk__lower(l, "isk_collect", &call);
+    }
+}
+
+/* The launches of one batch: each program of the key in turn, as often as it says. */
+static isk__round *isk__round_find(isk__residence *residence, const isk__round_key *key) {
+    isk__lowering l;
+    isk__kernel_call call;
+    isk__round *round;
+    void *items = residence->rounds;
+    int i, p, k;
+    for (i = 0; i < residence->round_count; i++) {
+        if (memcmp(&residence->rounds[i]->key, key, sizeof *key) == 0) { return residence->rounds[i]; }
+    }
+    round = (isk__round *)isk__allocate_zero(residence->cuda->context, 1, sizeof *round);
+    if (!round || !isk__grow(residence->cuda->context, &items, &residence->round_capacity, residence->round_count + 1, sizeof round)) {
+        isk__release(residence->cuda->context, round);
+        isk__residence_fails(residence, isk__no_memory(residence->cuda->context, "a round", sizeof *round));
+        return NULL;
+    }
+    residence->rounds = (isk__round **)items;
+    residence->rounds[residence->round_count++] = round;
+    round->key = *key;
+    l.residence = residence;
+    l.round = round;
+    memset(&call, 0, sizeof call);
+    call.rows = call.cols = 1;
+    isk__lower(&l, "isk_begin_batch", &call);
+    for (p = key->first; p < key->last; p++) {
+        for (k = 0; k < key->repeats[p]; k++) {
+            call.node = p;
+            call.flags = (uint32_t)key->rates[p];
+            isk__lower(&l, "isk_begin_step", &call);
+            isk__lower_program(&l, key->programs[p]);
+        }
+        isk__lower_collect(&l, key->programs[p], p, key->labels[p]);
+    }
+    memset(&call, 0, sizeof call);
+    call.rows = call.cols = 1;
+    if (key->batches) { isk__lower(&l, "isk_end_batch", &call); }
+    return residence->status == ISK_OK ? round : NULL;
+}
+
+static int64_t isk__extent_of(const isk__launch *launch) {
+    switch (launch->grid) {
+    case 'e': return (int64_t)launch->call.rows * launch->call.cols;
+    case 'r': return launch->call.rows;
+    case 'c': return launch->call.cols;
+    default: return 1;
+    }
+}
+
+static int isk__launch_run(const isk__residence *residence, isk__launch *launch) {
+    const isk__cuda *cuda = residence->cuda;
+    void *arguments[1];
+    int64_t blocks = launch->grid == 't' ? launch->call.tiles : (isk__extent_of(launch) + ISK__BLOCK_THREADS - 1) / ISK__BLOCK_THREADS;
+    arguments[0] = &launch->call;
+    return cuda->driver.launch(launch->function, (unsigned)blocks, (unsigned)residence->models, 1, ISK__BLOCK_THREADS, 1, 1, 0, cuda->stream,
+                               arguments, NULL);
+}
+
+/* An executable graph of some rounds. */
+static void *isk__round_capture(isk__residence *residence, isk__round *round, int rounds) {
+    const int thread_local_mode = 1;        /* CU_STREAM_CAPTURE_MODE_THREAD_LOCAL */
+    isk__cuda *cuda = residence->cuda;
+    void *graph = NULL, *executable = NULL;
+    int i, k, result = cuda->driver.begin_capture(cuda->stream, thread_local_mode), ended;
+    for (k = 0; k < rounds && result == 0; k++) {
+        for (i = 0; i < round->count && result == 0; i++) { result = isk__launch_run(residence, &round->launches[i]); }
+    }
+    ended = cuda->driver.end_capture(cuda->stream, &graph);
+    if (result == 0) { result = ended; }
+    if (result == 0) { result = cuda->driver.graph_instantiate(&executable, graph, 0); }
+    if (graph) { cuda->driver.graph_destroy(graph); }
+    isk__residence_fails(residence, isk__cuda_check(cuda, result, "recording a CUDA graph"));
+    return executable;
+}
+
+static int isk__graph_rounds(const isk__cuda *cuda) {
+    int rounds = cuda->context->desc.cuda.graph_rounds;
+    return rounds > 0 ? rounds : 16;
+}
+
+/* ---- the block trainer: one block of threads runs the launches of one model, many rounds in one launch ---- */
+
+enum { ISK__BLOCK_LEAST_MODELS = 16, ISK__BLOCK_MOST_COLS = 512, ISK__BLOCK_MOST_ROWS = 1024, ISK__BLOCK_ROUNDS = 64 };
+
+/* Why the block trainer does not take this round, or NULL. */
+static const char *isk__block_refuses(const isk__residence *residence, const isk__round *round) {
+    int i;
+    if (residence->cuda->context->desc.cuda.trainer == ISK_TRAINER_GRAPH) { return "the graph trainer was asked for"; }
+    if (residence->cuda->context->desc.cuda.trainer != ISK_TRAINER_BLOCK && residence->models < ISK__BLOCK_LEAST_MODELS) {
+        return "there are few models";
+    }
+    for (i = 0; i < round->count; i++) {
+        const isk__launch *launch = &round->launches[i];
+        if (launch->grid == 't' && (launch->call.rows > ISK__BLOCK_MOST_ROWS || launch->call.cols > ISK__BLOCK_MOST_COLS ||
+                                    launch->call.inner > ISK__BLOCK_MOST_ROWS)) {
+            return "a product is larger than one block should do";
+        }
+    }
+    return NULL;
+}
+
+/* Number of the launch's kernel among the different ones of the round. */
+static int isk__block_case(const isk__round *round, int launch) {
+    int i, j, number = 0;
+    for (i = 0; i <= launch; i++) {
+        for (j = 0; j < i && strcmp(round->launches[j].name, round->launches[i].name) != 0; j++) {}
+        if (j < i) {
+            if (i == launch) { return isk__block_case(round, j); }
+            continue;
+        }
+        if (i == launch) { return number; }
+        number++;
+    }
+    return number;
+}
+
+/* The text of a kernel that holds just what this round needs. */
+static isk_status isk__block_text(const isk__round *round, isk__text *text) {
+    char line[128];
+    int i, used[ISK__MODULES] = { 0 }, cases = 0;
+    isk__text_add(text, "#define ISK_ONLY_BLOCK\n");    /* the functions of the kernels, without kernels of their own */
+    isk__text_lines(text, isk__kernel_prelude);
+    for (i = 0; i < round->count; i++) { used[round->launches[i].module] = 1; }
+    for (i = 0; i < ISK__MODULES; i++) {
+        if (used[i]) { isk__text_lines(text, isk__kernel_modules[i].text); }
+    }
+    isk__text_add(text, "#define ISK_CASES");
+    for (i = 0; i < round->count; i++) {
+        int number = isk__block_case(round, i);
+        if (number < cases) { continue; }
+        cases++;
+        snprintf(line, sizeof line, " \\\n    ISK_CASE_%c(%d, %s)", round->launches[i].grid, number, round->launches[i].name);
+        isk__text_add(text, line);
+    }
+    isk__text_add(text, "\n");
+    isk__text_lines(text, isk__kernel_block);
+    return text->failed ? isk__no_memory(text->context, "kernel text", text->capacity) : ISK_OK;
+}
+
+/* Compiles and uploads what the block trainer needs for the round. */
+static void isk__block_open(isk__residence *residence, isk__round *round) {
+    isk__cuda *cuda = residence->cuda;
+    const char *refusal = isk__block_refuses(residence, round);
+    isk__kernel_call *calls;
+    int32_t *kernels;
+    isk__text text;
+    int i;
+    round->block_tried = 1;
+    if (refusal) {
+        if (cuda->context->desc.cuda.trainer != ISK_TRAINER_GRAPH && residence->models > 1 && !cuda->fallback_told) {
+            cuda->fallback_told = 1;
+            isk__log(cuda->context, ISK_INFO, "training by CUDA graphs, not by one block a model: %s", refusal);
+        }
+        return;
+    }
+    memset(&text, 0, sizeof text);
+    text.context = cuda->context;
+    if (!isk__residence_fails(residence, isk__block_text(round, &text)) &&
+        !isk__residence_fails(residence, isk__cuda_load(cuda, "block", text.data, &round->module))) {
+        isk__residence_fails(residence, isk__cuda_check(cuda, cuda->driver.module_function(&round->block, round->module, "isk_block"),
+                                                        "finding the kernel isk_block"));
+    }
+    isk__release(cuda->context, text.data);
+    calls = (isk__kernel_call *)isk__allocate_zero(cuda->context, (size_t)round->count, sizeof *calls);
+    kernels = (int32_t *)isk__allocate_zero(cuda->context, (size_t)round->count, sizeof *kernels);
+    if (!calls || !kernels) { isk__residence_fails(residence, isk__no_memory(cuda->context, "launches", sizeof *calls)); }
+    round->calls = isk__device_block(residence, (size_t)round->count * sizeof *calls, "launches");
+    round->kernels = isk__device_block(residence, (size_t)round->count * sizeof *kernels, "launches");
+    for (i = 0; i < round->count && residence->status == ISK_OK; i++) {
+        calls[i] = round->launches[i].call;
+        kernels[i] = isk__block_case(round, i);
+    }
+    if (residence->status == ISK_OK) {
+        isk__residence_fails(residence, isk__cuda_check(cuda, cuda->driver.to_device(round->calls, calls, (size_t)round->count * sizeof *calls),
+                                                        "copying launches"));
+        isk__residence_fails(residence, isk__cuda_check(cuda, cuda->driver.to_device(round->kernels, kernels,
+                                                                                     (size_t)round->count * sizeof *kernels), "copying launches"));
+    }
+    isk__release(cuda->context, calls);
+    isk__release(cuda->context, kernels);
+    if (residence->status != ISK_OK) { round->block = NULL; }
+}
+
+static void isk__block_run(isk__residence *residence, const isk__round *round, int rounds) {
+    isk__cuda *cuda = residence->cuda;
+    isk__kernel_call call;
+    void *arguments[1];
+    arguments[0] = &call;
+    memset(&call, 0, sizeof call);
+    call.control = (isk__kernel_control *)(uintptr_t)residence->control;
+    call.calls = (isk__kernel_call *)(uintptr_t)round->calls;
+    call.kernels = (int32_t *)(uintptr_t)round->kernels;
+    call.count = round->count;
+    for (; rounds > 0 && residence->status == ISK_OK; rounds -= ISK__BLOCK_ROUNDS) {     /* pieces: a GPU may drive a screen too */
+        call.rounds = rounds < ISK__BLOCK_ROUNDS ? rounds : ISK__BLOCK_ROUNDS;
+        isk__residence_fails(residence, isk__cuda_check(cuda, cuda->driver.launch(round->block, (unsigned)residence->models, 1, 1,
+                                                                                  ISK__BLOCK_THREADS, 1, 1, 0, cuda->stream, arguments, NULL),
+                                                        "a launch of the block trainer"));
+    }
+}
+
+/* Runs the round `rounds` times from the host's control blocks, which are then as the last round left them. */
+static void isk__round_run(isk__residence *residence, const isk__round_key *key, int rounds) {
+    isk__cuda *cuda = residence->cuda;
+    size_t bytes = (size_t)residence->models * sizeof *residence->controls;
+    int many = isk__graph_rounds(cuda), result = 0;
+    isk__round *round;
+    if (residence->status != ISK_OK || rounds < 1) { return; }
+    if (isk__residence_fails(residence, isk__cuda_check(cuda, cuda->driver.set_current(cuda->primary), "using the context"))) { return; }
+    round = isk__round_find(residence, key);
+    if (!round) { return; }
+    if (isk__residence_fails(residence, isk__cuda_check(cuda, cuda->driver.to_device(residence->control, residence->controls, bytes),
+                                                        "copying control blocks"))) { return; }
+    if (!round->block_tried) { isk__block_open(residence, round); }
+    if (round->block) {
+        isk__block_run(residence, round, rounds);
+        rounds = 0;
+    }
+    if (rounds >= many && !round->many && residence->status == ISK_OK) { round->many = isk__round_capture(residence, round, many); }
+    if (rounds % many && !round->one && residence->status == ISK_OK) { round->one = isk__round_capture(residence, round, 1); }
+    for (; rounds >= many && residence->status == ISK_OK && result == 0; rounds -= many) {
+        result = cuda->driver.graph_launch(round->many, cuda->stream);
+    }
+    for (; rounds > 0 && residence->status == ISK_OK && result == 0; rounds--) { result = cuda->driver.graph_launch(round->one, cuda->stream); }
+    if (result == 0) { result = cuda->driver.synchronise(cuda->stream); }
+    isk__residence_fails(residence, isk__cuda_check(cuda, result, "training"));
+    if (residence->status == ISK_OK) {
+        isk__residence_fails(residence, isk__cuda_check(cuda, cuda->driver.to_host(residence->controls, residence->control, bytes),
+                                                        "reading control blocks"));
+    }
+}
+
+/* ---- graphs that the user runs ---- */
+
+static int isk__residence_stale(const isk_graph *graph) {
+    int i;
+    for (i = 0; i < ISK__CLASSES; i++) {
+        if (graph->residence->sizes[i] != isk__memory_layout(graph, i, NULL)) { return 1; }
+    }
+    return graph->residence->space_count != graph->space_count;
+}
+
+/* What the GPU holds comes back to the host, and the GPU's memory is given up. */
+static isk_status isk__graph_leave(isk_graph *graph) {
+    isk__residence *residence = graph->residence;
+    isk_status status;
+    int model;
+    if (!residence) { return ISK_OK; }
+    for (model = 0; model < graph->models; model++) {
+        isk__residence_move(residence, model, ISK__STATE, graph->state[model].block, 0);
+        isk__residence_move(residence, model, ISK__SLOT, graph->slot[model].block, 0);
+    }
+    isk__residence_move(residence, 0, ISK__WORKER, graph->worker[0].block, 0);
+    status = residence->status;
+    graph->residence = NULL;
+    isk__residence_close(residence);
+    return status;
+}
+
+static isk_status isk__graph_enter(isk_graph *graph) {
+    isk_status status;
+    int model;
+    if (graph->residence) { return ISK_OK; }
+    status = isk__residence_open(graph->context->cuda, graph, graph->models, 0, &graph->residence);
+    if (status != ISK_OK) { return status; }
+    isk__residence_move(graph->residence, 0, ISK__SHARED, graph->shared.block, 1);
+    for (model = 0; model < graph->models; model++) {
+        isk__residence_move(graph->residence, model, ISK__STATE, graph->state[model].block, 1);
+        isk__residence_move(graph->residence, model, ISK__SLOT, graph->slot[model].block, 1);
+    }
+    return graph->residence->status;
+}
+
+static isk_status isk__run_cuda(isk_program *program, int count) {
+    isk_graph *graph = program->graph;
+    isk__round_key key;
+    isk_status status = isk__graph_enter(graph);
+    int model;
+    if (status != ISK_OK) { return status; }
+    memset(&key, 0, sizeof key);
+    key.programs[0] = program;
+    key.repeats[0] = key.last = 1;
+    for (model = 0; model < graph->models; model++) {
+        isk__kernel_control *control = &graph->residence->controls[model];
+        memset(control, 0, sizeof *control);
+        control->seed = graph->seeds[model];
+        control->steps[0] = program->steps[model];
+        control->rates[0] = program->optimiser.rate;
+        control->batch_rows = program->batch_rows;
+        control->count = program->data_rows && program->data_rows < program->batch_rows ? program->data_rows : program->batch_rows;
+        control->batches = control->live = 1;
+        control->epochs = 1;
+        program->steps[model] += (uint64_t)count;
+    }
+    isk__round_run(graph->residence, &key, count);
+    return graph->residence->status;
+}
+
+#else   /* without CUDA: a residence never exists */
+
+struct isk__residence { isk_status status; };
+static isk_status isk__cuda_open(isk_context *context, isk__cuda **out) {
+    *out = NULL;
+    return isk__fail(context, ISK_DEVICE, "this program was built without it (INDISEEK_NO_CUDA, INDISEEK_DOUBLE or Windows)");
+}
+static void isk__cuda_close(isk__cuda *cuda) { (void)cuda; }
+static void isk__cuda_text(const isk__cuda *cuda, char *text, size_t size) { (void)cuda; (void)text; (void)size; }
+static isk_status isk__graph_leave(isk_graph *graph) { (void)graph; return ISK_OK; }
+static int isk__residence_stale(const isk_graph *graph) { (void)graph; return 0; }
+static isk_status isk__run_cuda(isk_program *program, int count) { (void)program; (void)count; return ISK_DEVICE; }
+static void isk__residence_close(isk__residence *residence) { (void)residence; }
+static isk_status isk__residence_state(const isk__residence *residence) { return residence->status; }
+static void isk__residence_write(isk__residence *residence, int model, int space, size_t offset, const isk_scalar *values, size_t count) {
+    (void)residence; (void)model; (void)space; (void)offset; (void)values; (void)count;
+}
+static void isk__residence_read(isk__residence *residence, int model, int space, size_t offset, isk_scalar *values, size_t count) {
+    (void)residence; (void)model; (void)space; (void)offset; (void)values; (void)count;
+}
+static void isk__residence_copy(isk__residence *residence, int model, int to, size_t to_offset, int from, size_t from_offset, size_t count) {
+    (void)residence; (void)model; (void)to; (void)to_offset; (void)from; (void)from_offset; (void)count;
+}
+static void isk__residence_move(isk__residence *residence, int model, int kind, isk_scalar *block, int to_device) {
+    (void)residence; (void)model; (void)kind; (void)block; (void)to_device;
+}
+INDISEEK_API void isk_cuda_info_get(isk_cuda_info *info) {
+    memset(info, 0, sizeof *info);
+    snprintf(info->missing, sizeof info->missing, "this program was built without CUDA (INDISEEK_NO_CUDA, INDISEEK_DOUBLE or Windows)");
+}
+
+#endif /* ISK__HAVE_CUDA */
+
+ISK__SECTION_END
 
 ISK__COLD_BEGIN
 
@@ -13036,7 +15220,9 @@ typedef struct isk__training {
     const isk_fit_desc *desc;
     isk_options options;                    /* resolved, of model 0 */
     isk__plan plan;
-    isk__memory *workers, *slots, shared;
+    isk__memory *workers, *slots, shared;   /* on the CPU */
+    isk__residence *residence;              /* on a GPU; else NULL */
+    struct isk__trainee *trainees;          /* [slots] on a GPU */
     isk_scalar **bases;                     /* [threads] tables */
     int worker_count, slot_count;
     isk__learner *learners;
@@ -13050,6 +15236,49 @@ typedef struct isk__training {
     isk_tensor lambda, inverse_power[ISK_MAX_VIEWS];    /* inputs, one value per model */
 } isk__training;
 
+/* Models that take the same steps of the same stage together: one on the CPU, all that are resident on a GPU. */
+typedef struct isk__trainee {
+    int slot, active;                       /* active: takes part in what runs next */
+    isk__learner *learner;
+    isk__track *track;
+    isk__frame frame;                       /* on the CPU */
+    /* of a walk: what differs from model to model, and what comes out */
+    uint64_t key;                           /* of the order of the rows */
+    double rates[ISK__RATE_NONE + 1];       /* before the schedule */
+    double epoch, epochs;                   /* where the schedule stands */
+    int cosine;
+    double steps[ISK__MAX_PASSES];          /* updates so far, in and out */
+    double sums[ISK__MAX_PASSES][ISK__MAX_LABELS], present[ISK__MAX_PASSES];
+} isk__trainee;
+
+typedef struct isk__crew {
+    isk__training *training;
+    const isk__stage *stage;
+    isk__trainee *trainees;
+    int count;
+} isk__crew;
+
+/* Passes first .. last-1 take turns on every batch of the rows. */
+typedef struct isk__walk { const isk__pass *passes; int first, last, rows, shuffled, batches; } isk__walk;
+
+static isk__pass isk__pass_of(isk_program *program, int kind, int repeats, int rate) {
+    isk__pass pass;
+    memset(&pass, 0, sizeof pass);
+    pass.program = program;
+    pass.kind = kind;
+    pass.repeats = repeats;
+    pass.rate = rate;
+    return pass;
+}
+
+static void isk__pass_labels(isk__pass *pass, int count, const char *const *labels) {
+    int i;
+    pass->label_count = count;
+    for (i = 0; i < count; i++) { pass->labels[i] = labels[i]; }
+}
+
+static int isk__pass_repeats(const isk__pass *pass) { return pass->kind == ISK__PER_BATCH ? pass->repeats : 1; }
+
 static isk__frame isk__frame_open(const isk__training *training, int slot, int worker) {
     const isk__learner *learner = &training->learners[training->slot_learner[slot]];
     isk__frame frame;
@@ -13062,15 +15291,19 @@ static isk__frame isk__frame_open(const isk__training *training, int slot, int w
     return frame;
 }
 
+static isk__trainee isk__trainee_of(isk__training *training, int slot, int stage) {
+    isk__trainee trainee;
+    memset(&trainee, 0, sizeof trainee);
+    trainee.slot = slot;
+    trainee.active = 1;
+    trainee.learner = &training->learners[training->slot_learner[slot]];
+    trainee.track = &trainee.learner->tracks[stage];
+    return trainee;
+}
+
 static int isk__batches(int rows, int batch, int drop) {
     int whole = rows / batch;
     return drop && whole > 0 ? whole : (rows + batch - 1) / batch;
-}
-
-/* Adds the program's outputs, weighted by the rows that were present. */
-static void isk__collect(const isk_program *program, const isk__frame *frame, int count, int present, double *sums) {
-    int i;
-    for (i = 0; i < count; i++) { sums[i] += (double)*isk__pointer(frame, &program->output_refs[i]) * present; }
 }
 
 static int isk__present(const isk__frame *frame, const isk_program *program) {
@@ -13078,24 +15311,118 @@ static int isk__present(const isk__frame *frame, const isk_program *program) {
     return left < program->batch_rows ? (int)left : program->batch_rows;
 }
 
-/* One pass in row order; means of the outputs over the rows, if wanted. */
-static void isk__run_in_order(const isk__learner *learner, isk__frame *frame, isk_program *program, int rows, int count,
-                              double *means) {
-    double sums[ISK__MAX_LABELS] = { 0 }, seen = 0;
-    int i, b;
-    frame->batch.rows = learner->rows[rows];
-    frame->batch.count = learner->counts[rows];
-    frame->batch.shuffled = 0;
-    for (b = 0; (int64_t)b * program->batch_rows < frame->batch.count; b++) {
-        int present;
-        frame->batch.first = (int64_t)b * program->batch_rows;
-        present = isk__present(frame, program);
-        if (count > 0 && b > 0 && present < 2) { continue; }    /* terms that mix rows say nothing of one row */
-        isk__execute(program, frame);
-        isk__collect(program, frame, count, present, sums);
-        seen += present;
+/* The rates of the trainee's stage as its options have them. */
+static void isk__trainee_schedule(isk__trainee *trainee, const isk__stage *stage) {
+    const isk_options *options = &trainee->learner->options;
+    double factor = options->schedule == ISK_COSINE ? 1 : trainee->track->rate_factor;
+    trainee->cosine = options->schedule == ISK_COSINE;
+    trainee->rates[ISK__RATE_MAIN] = options->rate * factor;
+    trainee->rates[ISK__RATE_SHARED] = options->shared_rate * factor;
+    trainee->rates[ISK__RATE_CRITIC] = options->critic_rate * factor;
+    trainee->epoch = trainee->track->epoch;
+    trainee->epochs = stage->epochs;
+}
+
+static double isk__rate(const isk__trainee *trainee, int kind, double done) {
+    double rate = trainee->rates[kind];
+    return trainee->cosine ? rate * 0.5 * (1 + cos(3.141592653589793 * done / trainee->epochs)) : rate;
+}
+
+/* ---- memory of a model in training, wherever it is ---- */
+
+/* The table of bases through which the host reaches its state. */
+static isk_scalar **isk__trainee_bases(const isk__crew *crew, const isk__trainee *trainee) {
+    if (!crew->training->residence) { return trainee->frame.base; }
+    isk__compose(crew->training->plan.graph, crew->training->bases, NULL, &trainee->learner->state, NULL, NULL);
+    return crew->training->bases;
+}
+
+/* What the host wrote into a space of class state becomes the trainee's. */
+static void isk__space_push(const isk__crew *crew, const isk__trainee *trainee, int space) {
+    isk__residence *residence = crew->training->residence;
+    if (residence) {
+        isk__residence_write(residence, trainee->slot, space, 0, isk__trainee_bases(crew, trainee)[space],
+                             crew->training->plan.graph->spaces[space].size);
     }
-    for (i = 0; i < count; i++) { means[i] = sums[i] / seen; }
+}
+
+static void isk__space_copy(const isk__crew *crew, const isk__trainee *trainee, int to, size_t to_offset, int from,
+                            size_t from_offset, size_t count) {
+    isk_scalar **base = trainee->frame.base;
+    if (crew->training->residence) {
+        isk__residence_copy(crew->training->residence, trainee->slot, to, to_offset, from, from_offset, count);
+    } else {
+        memcpy(base[to] + to_offset, base[from] + from_offset, count * sizeof(isk_scalar));
+    }
+}
+
+/* Terms that mix rows say nothing of one row: such a batch is left out where something is learned or measured. */
+static int isk__leaves_out(const isk__walk *walk, int batch, int present) {
+    return batch > 0 && present < 2 && (walk->shuffled || walk->passes[walk->first].label_count > 0);
+}
+
+static void isk__walk_cpu(isk__trainee *trainee, const isk__walk *walk) {
+    isk__frame *frame = &trainee->frame;
+    int size = walk->passes[walk->first].program->batch_rows, b, p, r, i;
+    frame->batch.rows = trainee->learner->rows[walk->rows];
+    frame->batch.count = trainee->learner->counts[walk->rows];
+    frame->batch.shuffled = walk->shuffled;
+    frame->batch.key = trainee->key;
+    for (b = 0; b < walk->batches; b++) {
+        int present;
+        frame->batch.first = (int64_t)b * size;
+        present = isk__present(frame, walk->passes[walk->first].program);
+        if (isk__leaves_out(walk, b, present)) { continue; }
+        for (p = walk->first; p < walk->last; p++) {
+            const isk__pass *pass = &walk->passes[p];
+            frame->rate = isk__rate(trainee, pass->rate, trainee->epoch + (double)b / walk->batches);
+            for (r = 0; r < isk__pass_repeats(pass); r++) {
+                frame->step = (uint64_t)trainee->steps[p];
+                isk__execute(pass->program, frame);
+                trainee->steps[p]++;
+            }
+            for (i = 0; i < pass->label_count; i++) {       /* weighted by the rows that were present */
+                trainee->sums[p][i] += (double)*isk__pointer(frame, &pass->program->output_refs[i]) * present;
+            }
+            trainee->present[p] += present;
+        }
+    }
+}
+
+static void isk__walk_cuda(isk__crew *crew, const isk__walk *walk);     /* below */
+
+static void isk__walk_rows(isk__crew *crew, const isk__walk *walk) {
+    int i;
+    if (crew->training->residence) {
+        isk__walk_cuda(crew, walk);
+        return;
+    }
+    for (i = 0; i < crew->count; i++) {
+        if (crew->trainees[i].active) { isk__walk_cpu(&crew->trainees[i], walk); }
+    }
+}
+
+/* One pass over rows in their order; its sums are then those of pass 0. */
+static void isk__run_in_order(isk__crew *crew, const isk__pass *pass, int rows) {
+    isk__walk walk;
+    int i;
+    memset(&walk, 0, sizeof walk);
+    walk.passes = pass;
+    walk.last = 1;
+    walk.rows = rows;
+    walk.batches = isk__batches(crew->trainees[0].learner->counts[rows], pass->program->batch_rows, 0);
+    for (i = 0; i < crew->count; i++) {
+        isk__trainee *trainee = &crew->trainees[i];
+        trainee->steps[0] = trainee->present[0] = 0;
+        memset(trainee->sums[0], 0, sizeof trainee->sums[0]);
+    }
+    isk__walk_rows(crew, &walk);
+}
+
+/* A program that fills caches, over rows in their order. */
+static void isk__run_fill(isk__crew *crew, isk_program *program, int rows) {
+    isk__pass pass = isk__pass_of(program, ISK__FILL, 1, ISK__RATE_NONE);
+    isk__run_in_order(crew, &pass, rows);
 }
 
 /* The order of a pass: a permutation keyed by seed, stage, epoch and pass. */
@@ -13103,116 +15430,112 @@ static uint64_t isk__order_key(uint64_t seed, const char *stage, int epoch, int 
     return isk__mix64(isk__mix64(seed ^ isk__name_hash(stage)) + ((uint64_t)epoch << 8) + (uint64_t)pass);
 }
 
-static double isk__rate(const isk__learner *learner, const isk__stage *stage, const isk__track *track, int kind, double done) {
-    double rate = kind == ISK__RATE_SHARED ? learner->options.shared_rate
-                  : kind == ISK__RATE_CRITIC ? learner->options.critic_rate : learner->options.rate;
-    if (learner->options.schedule == ISK_COSINE) { return rate * 0.5 * (1 + cos(3.141592653589793 * done / stage->epochs)); }
-    return rate * track->rate_factor;
-}
-
-/* Passes first .. last-1 of kind PER_BATCH or one pass of kind PER_EPOCH, over the training rows once. */
-static void isk__run_shuffled(const isk__training *training, isk__learner *learner, const isk__stage *stage, isk__track *track,
-                              isk__frame *frame, int first, int last, uint64_t key, double sums[][ISK__MAX_LABELS],
-                              double *present_sum) {
-    int rows = learner->counts[ISK__ROWS_TRAIN], size = stage->passes[first].program->batch_rows, b, p, r;
-    int batches = isk__batches(rows, size, learner->options.last_batch == ISK_LAST_DROP);
-    (void)training;
-    frame->batch.rows = learner->rows[ISK__ROWS_TRAIN];
-    frame->batch.count = rows;
-    frame->batch.shuffled = 1;
-    frame->batch.key = key;
-    for (b = 0; b < batches; b++) {
-        int present;
-        frame->batch.first = (int64_t)b * size;
-        present = isk__present(frame, stage->passes[first].program);
-        if (present < 2) {
-            track->skipped++;
-            continue;
-        }
-        for (p = first; p < last; p++) {
-            const isk__pass *pass = &stage->passes[p];
-            int repeats = pass->kind == ISK__PER_BATCH ? pass->repeats : 1;
-            frame->rate = isk__rate(learner, stage, track, pass->rate, track->epoch + (double)b / batches);
-            for (r = 0; r < repeats; r++) {
-                frame->step = (uint64_t)track->steps[p];
-                isk__execute(pass->program, frame);
-                track->steps[p]++;
-            }
-            isk__collect(pass->program, frame, pass->label_count, present, sums[p]);
-            present_sum[p] += present;
-        }
+/* Runs every pass of the stage for one epoch and leaves the means of their outputs in the tracks. */
+static void isk__run_passes(isk__crew *crew) {
+    const isk__stage *stage = crew->stage;
+    const isk__learner *any = crew->trainees[0].learner;
+    isk__walk walk;
+    int i, p, r, k;
+    memset(&walk, 0, sizeof walk);
+    walk.passes = stage->passes;
+    walk.rows = ISK__ROWS_TRAIN;
+    for (i = 0; i < crew->count; i++) {
+        isk__trainee *trainee = &crew->trainees[i];
+        isk__trainee_schedule(trainee, stage);
+        memset(trainee->sums, 0, sizeof trainee->sums);
+        memset(trainee->present, 0, sizeof trainee->present);
+        memcpy(trainee->steps, trainee->track->steps, sizeof trainee->steps);
     }
-}
-
-/* Runs every pass of the stage for one epoch and leaves the means of their outputs in the track. */
-static void isk__run_passes(const isk__training *training, isk__learner *learner, const isk__stage *stage, isk__track *track,
-                            isk__frame *frame) {
-    double sums[ISK__MAX_PASSES][ISK__MAX_LABELS], present[ISK__MAX_PASSES];
-    int p, next, r, i;
-    memset(sums, 0, sizeof sums);
-    memset(present, 0, sizeof present);
-    for (p = 0; p < stage->pass_count; p = next) {
+    for (p = 0; p < stage->pass_count; p = walk.last) {
         const isk__pass *pass = &stage->passes[p];
-        next = p + 1;
-        if (pass->kind == ISK__FILL) {
-            isk__run_in_order(learner, frame, pass->program, ISK__ROWS_TRAIN, 0, NULL);
-        } else if (pass->kind == ISK__PER_EPOCH) {
-            for (r = 0; r < pass->repeats; r++) {
-                isk__run_shuffled(training, learner, stage, track, frame, p, next,
-                                  isk__order_key(learner->seed, stage->name, (int)track->epoch, 16 * p + 1 + r), sums, present);
+        int rows = any->counts[ISK__ROWS_TRAIN], size = pass->program->batch_rows;
+        walk.first = p;
+        walk.last = p + 1;
+        walk.shuffled = pass->kind != ISK__FILL;
+        walk.batches = isk__batches(rows, size, walk.shuffled && any->options.last_batch == ISK_LAST_DROP);
+        while (pass->kind == ISK__PER_BATCH && walk.last < stage->pass_count && stage->passes[walk.last].kind == ISK__PER_BATCH) {
+            walk.last++;
+        }
+        for (r = 0; r < (pass->kind == ISK__PER_EPOCH ? pass->repeats : 1); r++) {
+            for (i = 0; i < crew->count; i++) {
+                isk__trainee *trainee = &crew->trainees[i];
+                trainee->key = isk__order_key(trainee->learner->seed, stage->name, (int)trainee->track->epoch,
+                                             pass->kind == ISK__PER_EPOCH ? 16 * p + 1 + r : 0);
+                if (walk.shuffled && rows - (walk.batches - 1) * size < 2 && walk.batches > 1) { trainee->track->skipped++; }
             }
-        } else {
-            while (next < stage->pass_count && stage->passes[next].kind == ISK__PER_BATCH) { next++; }
-            isk__run_shuffled(training, learner, stage, track, frame, p, next,
-                              isk__order_key(learner->seed, stage->name, (int)track->epoch, 0), sums, present);
+            isk__walk_rows(crew, &walk);
         }
     }
-    for (p = 0; p < stage->pass_count; p++) {
-        for (i = 0; i < stage->passes[p].label_count; i++) {
-            track->means[p][i] = present[p] > 0 ? sums[p][i] / present[p] : 0;
-            if (!(track->means[p][i] - track->means[p][i] == 0) && track->diverged == 0) {
-                track->diverged = 1 + p * ISK__MAX_LABELS + i;
+    for (i = 0; i < crew->count; i++) {
+        isk__trainee *trainee = &crew->trainees[i];
+        isk__track *track = trainee->track;
+        memcpy(track->steps, trainee->steps, sizeof track->steps);
+        for (p = 0; p < stage->pass_count; p++) {
+            for (k = 0; k < stage->passes[p].label_count; k++) {
+                track->means[p][k] = trainee->present[p] > 0 ? trainee->sums[p][k] / trainee->present[p] : 0;
+                if (!(track->means[p][k] - track->means[p][k] == 0) && track->diverged == 0) {
+                    track->diverged = 1 + p * ISK__MAX_LABELS + k;
+                }
             }
         }
     }
 }
 
 /* Fits a fresh network on the training rows and measures on held-out ones (on the training rows where there are none). */
-static void isk__diagnose(const isk__training *training, const isk__learner *learner, const isk__stage *stage,
-                          isk__track *track, isk__frame *frame) {
+static void isk__diagnose(isk__crew *crew) {
+    const isk__stage *stage = crew->stage;
     const isk__diagnosis *diagnosis = &stage->diagnosis;
-    const isk_graph *graph = training->plan.graph;
+    const isk_graph *graph = crew->training->plan.graph;
     const isk__group_info *group = &graph->groups[diagnosis->group];
-    int i, epoch, b, rows = learner->counts[ISK__ROWS_TRAIN], size = diagnosis->fit->batch_rows;
-    int batches = isk__batches(rows, size, 1), epochs = learner->options.diagnosis_epochs;
+    const isk__learner *any = crew->trainees[0].learner;
     const int least_steps = 300;            /* else the critic of a small set has not learned anything yet */
-    double means[1];
-    if (epochs * batches < least_steps) { epochs = (least_steps + batches - 1) / batches; }
-    isk__run_in_order(learner, frame, diagnosis->fill, ISK__ROWS_ALL, 0, NULL);
-    memset(frame->base[group->moment1], 0, group->size * sizeof(isk_scalar));
-    memset(frame->base[group->moment2], 0, group->size * sizeof(isk_scalar));
-    for (i = 0; i < graph->parameter_count; i++) {
-        if (graph->parameters[i].group == diagnosis->group) {
-            isk__parameter_fill(graph, &graph->parameters[i], frame->base, learner->seed);
+    int i, p, epoch, epochs = any->options.diagnosis_epochs;
+    isk__pass fit = isk__pass_of(diagnosis->fit, ISK__PER_BATCH, 1, ISK__RATE_MAIN);
+    isk__pass measure = isk__pass_of(diagnosis->measure, ISK__FILL, 1, ISK__RATE_NONE);
+    isk__walk walk;
+    memset(&walk, 0, sizeof walk);
+    walk.passes = &fit;
+    walk.last = walk.shuffled = 1;
+    walk.rows = ISK__ROWS_TRAIN;
+    walk.batches = isk__batches(any->counts[ISK__ROWS_TRAIN], fit.program->batch_rows, 1);
+    if (epochs * walk.batches < least_steps) { epochs = (least_steps + walk.batches - 1) / walk.batches; }
+    isk__run_fill(crew, diagnosis->fill, ISK__ROWS_ALL);
+    for (i = 0; i < crew->count; i++) {
+        isk__trainee *trainee = &crew->trainees[i];
+        isk_scalar **bases;
+        if (!trainee->active) { continue; }
+        bases = isk__trainee_bases(crew, trainee);
+        memset(bases[group->moment1], 0, group->size * sizeof(isk_scalar));
+        memset(bases[group->moment2], 0, group->size * sizeof(isk_scalar));
+        for (p = 0; p < graph->parameter_count; p++) {
+            if (graph->parameters[p].group == diagnosis->group) {
+                isk__parameter_fill(graph, &graph->parameters[p], bases, trainee->learner->seed);
+            }
         }
+        isk__space_push(crew, trainee, group->value);
+        isk__space_push(crew, trainee, group->moment1);
+        isk__space_push(crew, trainee, group->moment2);
+        trainee->rates[ISK__RATE_MAIN] = 1e-3;
+        trainee->cosine = 1;
+        trainee->epochs = epochs;
+        trainee->steps[0] = 0;
     }
-    frame->step = 0;
     for (epoch = 0; epoch < epochs; epoch++) {
-        frame->batch.rows = learner->rows[ISK__ROWS_TRAIN];
-        frame->batch.count = rows;
-        frame->batch.shuffled = 1;
-        frame->batch.key = isk__order_key(learner->seed, stage->name, epoch, 255);
-        for (b = 0; b < batches; b++) {
-            frame->batch.first = (int64_t)b * size;
-            frame->rate = 1e-3 * 0.5 * (1 + cos(3.141592653589793 * (epoch + (double)b / batches) / epochs));
-            isk__execute(diagnosis->fit, frame);
-            frame->step++;
+        for (i = 0; i < crew->count; i++) {
+            isk__trainee *trainee = &crew->trainees[i];
+            trainee->epoch = epoch;
+            trainee->key = isk__order_key(trainee->learner->seed, stage->name, epoch, 255);
         }
+        isk__walk_rows(crew, &walk);
     }
-    isk__run_in_order(learner, frame, diagnosis->measure,
-                      learner->counts[ISK__ROWS_HELD_OUT] > 1 ? ISK__ROWS_HELD_OUT : ISK__ROWS_TRAIN, 1, means);
-    track->diagnosis = means[0];
-    track->diagnosed = track->epoch;
+    isk__pass_labels(&measure, 1, stage->evaluation.labels);
+    isk__run_in_order(crew, &measure, any->counts[ISK__ROWS_HELD_OUT] > 1 ? ISK__ROWS_HELD_OUT : ISK__ROWS_TRAIN);
+    for (i = 0; i < crew->count; i++) {
+        isk__trainee *trainee = &crew->trainees[i];
+        if (!trainee->active) { continue; }
+        trainee->track->diagnosis = trainee->sums[0][0] / trainee->present[0];
+        trainee->track->diagnosed = trainee->track->epoch;
+    }
 }
 
 /* Is a diagnosis due at the end of this epoch?  `count` of them, evenly spread, the last at the end. */
@@ -13221,29 +15544,27 @@ static int isk__diagnosis_due(int epoch, int epochs, int count) {
 }
 
 /* The group's parameters and buffers, to or from the copy of the best. */
-static void isk__best_copy(const isk_graph *graph, const isk__stage *stage, const isk__frame *frame, int restore) {
-    const isk__group_info *group = &graph->groups[stage->group];
-    isk_scalar *copy = frame->base[stage->best];
-    size_t values = group->size * sizeof(isk_scalar), buffers = group->buffer_size * sizeof(isk_scalar);
+static void isk__best_copy(isk__crew *crew, isk__trainee *trainee, int restore) {
+    const isk__group_info *group = &crew->training->plan.graph->groups[crew->stage->group];
+    int best = crew->stage->best;
     if (restore) {
-        memcpy(frame->base[group->value], copy, values);
-        memcpy(frame->base[group->buffer], copy + group->size, buffers);
+        isk__space_copy(crew, trainee, group->value, 0, best, 0, group->size);
+        isk__space_copy(crew, trainee, group->buffer, 0, best, group->size, group->buffer_size);
     } else {
-        memcpy(copy, frame->base[group->value], values);
-        memcpy(copy + group->size, frame->base[group->buffer], buffers);
+        isk__space_copy(crew, trainee, best, 0, group->value, 0, group->size);
+        isk__space_copy(crew, trainee, best, group->size, group->buffer, 0, group->buffer_size);
     }
 }
 
-/* Evaluation, best weights, early stopping, plateau schedule. */
-static void isk__finish_epoch(const isk__training *training, isk__learner *learner, const isk__stage *stage, isk__track *track,
-                              isk__frame *frame) {
+/* Best weights, early stopping, plateau schedule, from the epoch's evaluation.  Returns 1 when a diagnosis is due. */
+static int isk__judge_epoch(isk__crew *crew, isk__trainee *trainee, int judged) {
     const int plateau_patience = 10;        /* as torch.optim.lr_scheduler.ReduceLROnPlateau, factor 0.1 */
+    const isk__stage *stage = crew->stage;
+    isk__track *track = trainee->track;
     double value = track->means[stage->main][stage->watch];
-    int stop = 0, judged = stage->evaluation.program && learner->counts[ISK__ROWS_HELD_OUT] > 1;
-    int keeps = stage->best >= 0 && (judged || stage->patience > 0);    /* without held-out rows only early stopping does */
+    int i, stop = 0, keeps = stage->best >= 0 && (judged || stage->patience > 0);   /* without held-out rows only early stopping does */
     if (judged) {
-        isk__run_in_order(learner, frame, stage->evaluation.program, ISK__ROWS_HELD_OUT, stage->evaluation.label_count,
-                          track->evaluation);
+        for (i = 0; i < stage->evaluation.label_count; i++) { track->evaluation[i] = trainee->sums[0][i] / trainee->present[0]; }
         value = track->evaluation[stage->watch];
         if (!keeps) { memcpy(track->kept, track->evaluation, sizeof track->kept); }
     }
@@ -13253,49 +15574,189 @@ static void isk__finish_epoch(const isk__training *training, isk__learner *learn
         track->stale = track->plateau = 0;
         if (keeps) {
             memcpy(track->kept, track->evaluation, sizeof track->kept);
-            isk__best_copy(training->plan.graph, stage, frame, 0);
+            isk__best_copy(crew, trainee, 0);
         }
     } else {
         track->stale++;
         track->plateau++;
         stop = stage->patience > 0 && track->stale >= stage->patience;
-        if (learner->options.schedule == ISK_PLATEAU && track->plateau > plateau_patience) {
+        if (trainee->learner->options.schedule == ISK_PLATEAU && track->plateau > plateau_patience) {
             track->rate_factor *= 0.1;
             track->plateau = 0;
         }
     }
     if (track->epoch >= stage->epochs || stop || track->diverged > 0) {
         track->finished = 1;
-        if (keeps && track->diverged == 0) { isk__best_copy(training->plan.graph, stage, frame, 1); }
+        if (keeps && track->diverged == 0) { isk__best_copy(crew, trainee, 1); }
     }
-    if (stage->diagnosed && track->diverged == 0 &&
-        (track->finished > 0 || isk__diagnosis_due((int)track->epoch, stage->epochs, learner->options.diagnoses))) {
-        isk__diagnose(training, learner, stage, track, frame);
+    return stage->diagnosed && track->diverged == 0 &&
+           (track->finished > 0 || isk__diagnosis_due((int)track->epoch, stage->epochs, trainee->learner->options.diagnoses));
+}
+
+/* One epoch of one stage of every model of the crew. */
+static void isk__train_epoch(isk__crew *crew) {
+    const isk__stage *stage = crew->stage;
+    int i, any = 0, index = (int)(stage - crew->training->plan.stages), judged;
+    for (i = 0; i < crew->count; i++) {
+        isk__trainee *trainee = &crew->trainees[i];
+        unsigned char *begun = &crew->training->begun[trainee->slot * ISK__MAX_STAGES + index];
+        trainee->active = !*begun;
+        any |= trainee->active;
+        *begun = 1;
+        if (trainee->track->rate_factor == 0) { trainee->track->rate_factor = 1; }
+    }
+    if (stage->before && any) { isk__run_fill(crew, stage->before, ISK__ROWS_ALL); }
+    for (i = 0; i < crew->count; i++) {
+        crew->trainees[i].active = 1;
+        if (stage->epochs == 0) { crew->trainees[i].track->finished = 1; }
+    }
+    if (stage->epochs == 0) { return; }
+    isk__run_passes(crew);
+    judged = stage->evaluation.program && crew->trainees[0].learner->counts[ISK__ROWS_HELD_OUT] > 1;
+    if (judged) { isk__run_in_order(crew, &stage->evaluation, ISK__ROWS_HELD_OUT); }
+    for (i = any = 0; i < crew->count; i++) {
+        crew->trainees[i].track->epoch++;
+        crew->trainees[i].active = isk__judge_epoch(crew, &crew->trainees[i], judged);
+        any |= crew->trainees[i].active;
+    }
+    if (any) { isk__diagnose(crew); }
+}
+
+/* The CPU's crews: one stage of one model on one worker. */
+static void isk__train_task(void *argument, int task, int worker) {
+    isk__training *training = (isk__training *)argument;
+    int slot = training->tasks[task] / ISK__MAX_STAGES, stage = training->tasks[task] % ISK__MAX_STAGES;
+    isk__trainee trainee = isk__trainee_of(training, slot, stage);
+    isk__crew crew;
+    trainee.frame = isk__frame_open(training, slot, worker);
+    crew.training = training;
+    crew.stage = &training->plan.stages[stage];
+    crew.trainees = &trainee;
+    crew.count = 1;
+    isk__train_epoch(&crew);
+}
+
+/* ---- crews on a GPU ---- */
+
+#ifdef ISK__HAVE_CUDA
+/* What isk__walk_cpu does, for all models at once: the control blocks go there, every batch runs there, the sums come back. */
+static void isk__walk_cuda(isk__crew *crew, const isk__walk *walk) {
+    isk__residence *residence = crew->training->residence;
+    const isk__learner *any = crew->trainees[0].learner;
+    int size = walk->passes[walk->first].program->batch_rows, count = any->counts[walk->rows], batches = walk->batches, i, p;
+    isk__round_key key;
+    memset(&key, 0, sizeof key);
+    key.first = walk->first;
+    key.last = walk->last;
+    key.batches = 1;
+    for (p = walk->first; p < walk->last; p++) {
+        key.programs[p] = walk->passes[p].program;
+        key.repeats[p] = isk__pass_repeats(&walk->passes[p]);
+        key.rates[p] = walk->passes[p].rate;
+        key.labels[p] = walk->passes[p].label_count;
+    }
+    if (isk__leaves_out(walk, batches - 1, count - (batches - 1) * size)) { batches--; }
+    for (i = 0; i < residence->models; i++) { residence->controls[i].live = 0; }
+    for (i = 0; i < crew->count; i++) {
+        const isk__trainee *trainee = &crew->trainees[i];
+        isk__kernel_control *control = &residence->controls[trainee->slot];
+        if (!trainee->active) { continue; }
+        memset(control, 0, sizeof *control);
+        control->seed = trainee->learner->seed;
+        control->key = trainee->key;
+        for (p = 0; p < ISK__MAX_PASSES; p++) { control->steps[p] = (uint64_t)trainee->steps[p]; }
+        memcpy(control->rates, trainee->rates, sizeof control->rates);
+        memcpy(control->sums, trainee->sums, sizeof control->sums);
+        memcpy(control->present, trainee->present, sizeof control->present);
+        control->epoch = trainee->epoch;
+        control->epochs = trainee->epochs > 0 ? trainee->epochs : 1;
+        control->cosine = trainee->cosine;
+        if (walk->rows != ISK__ROWS_ALL) {
+            uint64_t first = (uint64_t)trainee->slot * (uint64_t)residence->row_capacity +
+                             (uint64_t)(walk->rows == ISK__ROWS_HELD_OUT ? any->counts[ISK__ROWS_TRAIN] : 0);
+            control->rows = (int32_t *)(uintptr_t)(residence->rows + first * sizeof(int32_t));
+        }
+        control->count = count;
+        control->batch_rows = size;
+        control->batches = walk->batches;
+        control->shuffled = walk->shuffled;
+        control->live = 1;
+    }
+    isk__round_run(residence, &key, batches);
+    for (i = 0; i < crew->count; i++) {
+        isk__trainee *trainee = &crew->trainees[i];
+        const isk__kernel_control *control = &residence->controls[trainee->slot];
+        if (!trainee->active) { continue; }
+        for (p = walk->first; p < walk->last; p++) { trainee->steps[p] = (double)control->steps[p]; }
+        memcpy(trainee->sums, control->sums, sizeof control->sums);
+        memcpy(trainee->present, control->present, sizeof control->present);
     }
 }
 
-/* One epoch of one stage of one model, on one worker. */
-static void isk__train_epoch(void *argument, int task, int worker) {
-    isk__training *training = (isk__training *)argument;
-    int slot = training->tasks[task] / ISK__MAX_STAGES, index = training->tasks[task] % ISK__MAX_STAGES;
-    isk__learner *learner = &training->learners[training->slot_learner[slot]];
-    const isk__stage *stage = &training->plan.stages[index];
-    isk__track *track = &learner->tracks[index];
-    unsigned char *begun = &training->begun[slot * ISK__MAX_STAGES + index];
-    isk__frame frame = isk__frame_open(training, slot, worker);
-    if (!*begun) {
-        *begun = 1;
-        if (track->rate_factor == 0) { track->rate_factor = 1; }
-        if (stage->before) { isk__run_in_order(learner, &frame, stage->before, ISK__ROWS_ALL, 0, NULL); }
-        if (stage->epochs == 0) {
-            track->finished = 1;
-            return;
+/* One epoch of every stage of the round, the models of a stage together. */
+static void isk__train_together(isk__training *training) {
+    isk__crew crew;
+    int i, stage;
+    crew.training = training;
+    crew.trainees = training->trainees;
+    for (stage = 0; stage < training->plan.stage_count; stage++) {
+        crew.stage = &training->plan.stages[stage];
+        crew.count = 0;
+        for (i = 0; i < training->task_count; i++) {
+            if (training->tasks[i] % ISK__MAX_STAGES != stage) { continue; }
+            crew.trainees[crew.count++] = isk__trainee_of(training, training->tasks[i] / ISK__MAX_STAGES, stage);
         }
+        if (crew.count > 0) { isk__train_epoch(&crew); }
     }
-    isk__run_passes(training, learner, stage, track, &frame);
-    track->epoch++;
-    isk__finish_epoch(training, learner, stage, track, &frame);
 }
+
+/* Memory on the GPU for all models, or for as many as fit when the sweep may be split. */
+static isk_status isk__residence_for(isk__training *training, int *slots) {
+    isk_context *context = training->context;
+    isk__cuda *cuda = context->cuda;
+    int rows = (int)training->desc->views[0].rows, count = training->learner_count;
+    size_t each, shared, free_bytes = 0, all = 0, room;
+    each = isk__residence_bytes(training->plan.graph, rows, &shared);
+    isk_status status = isk__cuda_check(cuda, cuda->driver.set_current(cuda->primary), "using the context");
+    if (status == ISK_OK) { status = isk__cuda_check(cuda, cuda->driver.memory_info(&free_bytes, &all), "asking for free memory"); }
+    if (status != ISK_OK) { return status; }
+    room = free_bytes - free_bytes / 16;        /* the driver takes some for itself */
+    room = room > shared ? (room - shared) / each : 0;
+    if (room < (size_t)count && (room == 0 || !context->desc.cuda.auto_split)) {
+        return isk__fail(context, ISK_MEMORY, "%d model%s ask%s for %.1f MB of device memory (%.1f MB each, and %.1f MB of data); "
+                         "%.1f MB are free on %s: %d would fit%s", count, count == 1 ? "" : "s", count == 1 ? "s" : "",
+                         ((double)each * count + (double)shared) / 1e6, (double)each / 1e6, (double)shared / 1e6, (double)free_bytes / 1e6,
+                         cuda->name, (int)room, room > 0 ? "; train fewer at once, or let the sweep be split (cuda.auto_split, "
+                                                           "--auto-split)" : "; use device cpu");
+    }
+    *slots = room < (size_t)count ? (int)room : count;
+    if (*slots < count) {
+        isk__log(context, ISK_INFO, "%d of %d models fit on %s at once: the sweep is split", *slots, count, cuda->name);
+    }
+    training->trainees = (isk__trainee *)isk__allocate_zero(context, (size_t)*slots, sizeof *training->trainees);
+    if (!training->trainees) { return isk__no_memory(context, "the crew", (size_t)*slots * sizeof *training->trainees); }
+    return isk__residence_open(cuda, training->plan.graph, *slots, rows, &training->residence);
+}
+
+/* The row lists of the model that a slot has taken, and its weights. */
+static void isk__residence_take(isk__training *training, int slot) {
+    isk__residence *residence = training->residence;
+    isk__cuda *cuda = residence->cuda;
+    isk__learner *learner = &training->learners[training->slot_learner[slot]];
+    size_t listed = (size_t)learner->counts[ISK__ROWS_TRAIN] + (size_t)learner->counts[ISK__ROWS_HELD_OUT];
+    isk__residence_clear(residence, slot, ISK__SLOT);
+    isk__residence_move(residence, slot, ISK__STATE, learner->state.block, 1);
+    if (residence->status != ISK_OK) { return; }
+    isk__residence_fails(residence, isk__cuda_check(cuda, cuda->driver.to_device(
+        residence->rows + (uint64_t)slot * (uint64_t)residence->row_capacity * sizeof(int32_t), learner->rows[ISK__ROWS_TRAIN],
+        listed * sizeof(int32_t)), "copying row lists"));
+}
+#else
+static void isk__walk_cuda(isk__crew *crew, const isk__walk *walk) { (void)crew; (void)walk; }
+static void isk__train_together(isk__training *training) { (void)training; }
+static isk_status isk__residence_for(isk__training *training, int *slots) { (void)training; (void)slots; return ISK_DEVICE; }
+static void isk__residence_take(isk__training *training, int slot) { (void)training; (void)slot; }
+#endif
 
 /* ---- what the caller sees ---- */
 
@@ -13423,6 +15884,7 @@ static void isk__advance(isk__training *training) {
         }
         if (open) { continue; }             /* the other stage of a diverged model finishes its run */
         learner->finished = 1;
+        if (training->residence) { isk__residence_move(training->residence, slot, ISK__STATE, learner->state.block, 0); }
         training->slot_learner[slot] = -1;
     }
 }
@@ -13434,6 +15896,14 @@ static int isk__unfinished(const isk__training *training) {
 }
 
 static isk_status isk__checkpoint_write(isk__training *training);       /* >>model-files */
+
+/* A checkpoint is only written from models that came back whole, so the last one is good. */
+static isk_status isk__device_failed(const isk__training *training) {
+    char reason[320];
+    snprintf(reason, sizeof reason, "%.300s", training->context->error);
+    return isk__fail(training->context, isk__residence_state(training->residence), "%s%s%s", reason,
+                     training->desc->checkpoint ? "; resume from " : "", training->desc->checkpoint ? training->desc->checkpoint : "");
+}
 
 /* Trains every learner.  `begin` prepares a slot for the model it has taken. */
 static isk_status isk__train(isk__training *training, void (*begin)(isk__training *, int slot)) {
@@ -13451,7 +15921,11 @@ static isk_status isk__train(isk__training *training, void (*begin)(isk__trainin
             isk__advance(training);
             continue;
         }
-        isk__parallel(context, training->task_count, isk__train_epoch, training);
+        if (training->residence) {
+            isk__train_together(training);
+        } else {
+            isk__parallel(context, training->task_count, isk__train_task, training);
+        }
         seconds = (isk__seconds() - start) / training->task_count;      /* each stage's share of the round */
         for (i = 0; i < training->task_count; i++) {
             int slot = training->tasks[i] / ISK__MAX_STAGES, stage = training->tasks[i] % ISK__MAX_STAGES;
@@ -13462,6 +15936,7 @@ static isk_status isk__train(isk__training *training, void (*begin)(isk__trainin
         }
         if (trained >= 0) { isk__report_progress(training, trained / ISK__MAX_STAGES, trained % ISK__MAX_STAGES); }
         isk__advance(training);
+        if (training->residence && isk__residence_state(training->residence) != ISK_OK) { return isk__device_failed(training); }
         if (trained < 0) { continue; }      /* caches only: made again when resuming, so stopping here would lead nowhere */
         training->rounds++;
         interrupted = context->interrupted;
@@ -13782,22 +16257,6 @@ static isk_optimiser_desc isk__optimiser_of(const isk_options *options) {
     desc.weight_decay = options->weight_decay;
     desc.clip_norm = options->clip_norm;
     return desc;
-}
-
-static isk__pass isk__pass_of(isk_program *program, int kind, int repeats, int rate) {
-    isk__pass pass;
-    memset(&pass, 0, sizeof pass);
-    pass.program = program;
-    pass.kind = kind;
-    pass.repeats = repeats;
-    pass.rate = rate;
-    return pass;
-}
-
-static void isk__pass_labels(isk__pass *pass, int count, const char *const *labels) {
-    int i;
-    pass->label_count = count;
-    for (i = 0; i < count; i++) { pass->labels[i] = labels[i]; }
 }
 
 static isk__stage *isk__stage_add(isk__recorder *r, const char *name, int view, int phase, int epochs) {
@@ -14202,12 +16661,13 @@ static isk_status isk__learners_open(isk__training *training, const isk_sweep_de
     return status;
 }
 
-/* Slots for as many models as there are threads; every worker has a scratch of its own. */
+/* Slots for as many models as there are threads, or as the GPU holds; every worker has a scratch of its own. */
 static isk_status isk__workers_open(isk__training *training) {
     isk_context *context = training->context;
     isk_graph *graph = training->plan.graph;
     int i, slots = training->learner_count < context->threads ? training->learner_count : context->threads;
-    isk_status status;
+    isk_status status = context->cuda ? isk__residence_for(training, &slots) : ISK_OK;
+    if (status != ISK_OK) { return status; }
     training->workers = (isk__memory *)isk__allocate_zero(context, 2 * (size_t)context->threads, sizeof(isk__memory));
     training->bases = (isk_scalar **)isk__allocate_zero(
         context, isk__mul((size_t)context->threads, (size_t)graph->space_count + 1), sizeof(isk_scalar *));
@@ -14221,6 +16681,7 @@ static isk_status isk__workers_open(isk__training *training) {
     training->worker_count = context->threads;
     training->slot_count = slots;
     for (i = 0; i < slots; i++) { training->slot_learner[i] = -1; }
+    if (training->residence) { return ISK_OK; }
     status = isk__memory_open(graph, ISK__SHARED, &training->shared);
     for (i = 0; i < context->threads && status == ISK_OK; i++) { status = isk__memory_open(graph, ISK__WORKER, &training->workers[i]); }
     for (i = 0; i < slots && status == ISK_OK; i++) { status = isk__memory_open(graph, ISK__SLOT, &training->slots[i]); }
@@ -14241,21 +16702,29 @@ static void isk__training_close(isk__training *training) {
     isk__release(context, training->bases);
     isk__release(context, training->tasks);
     isk__release(context, training->begun);
+    isk__release(context, training->trainees);
+    isk__residence_close(training->residence);
     isk_graph_close(training->plan.graph);
 }
 
-static isk_scalar *isk__slot_input(const isk__training *training, int slot, isk_tensor tensor) {
+static void isk__slot_write(isk__training *training, int slot, isk_tensor tensor, double value) {
     const isk__ref *ref = &isk__node_of(tensor)->leaf;
-    return training->slots[slot].block + training->slots[slot].offsets[ref->space] + ref->offset;
+    isk_scalar scalar = (isk_scalar)value;
+    if (training->residence) {
+        isk__residence_write(training->residence, slot, ref->space, ref->offset, &scalar, 1);
+    } else {
+        training->slots[slot].block[training->slots[slot].offsets[ref->space] + ref->offset] = scalar;
+    }
 }
 
 /* The values of the model that a slot has taken. */
 static void isk__slot_begin(isk__training *training, int slot) {
     const isk__learner *learner = &training->learners[training->slot_learner[slot]];
     int i;
-    *isk__slot_input(training, slot, training->lambda) = (isk_scalar)learner->options.lambda;
+    if (training->residence) { isk__residence_take(training, slot); }
+    isk__slot_write(training, slot, training->lambda, learner->options.lambda);
     for (i = 0; i < training->desc->view_count; i++) {
-        *isk__slot_input(training, slot, training->inverse_power[i]) = (isk_scalar)(1 / learner->view_power[i]);
+        isk__slot_write(training, slot, training->inverse_power[i], 1 / learner->view_power[i]);
     }
 }
 
@@ -14481,6 +16950,10 @@ static isk_status isk__sweep(isk_context *context, const isk_sweep_desc *desc, i
     for (i = 0; i < count; i++) { models[i] = NULL; }
     status = isk__design_of(context, &desc->fit, &design);
     if (status != ISK_OK) { return status; }
+    if (context->no_device[0]) {
+        isk__log(context, ISK_INFO, "running on the %s; no GPU is used: %s", context->device_text, context->no_device);
+        context->no_device[0] = 0;
+    }
     memset(&training, 0, sizeof training);
     context->interrupted = 0;
     training.context = context;
@@ -19254,6 +21727,16 @@ static void isk__design_of_training(const isk__training *training, isk__design *
     }
 }
 
+/* The weights of every model in a slot, from wherever they are trained. */
+static void isk__training_pull(isk__training *training) {
+    int slot;
+    for (slot = 0; training->residence && slot < training->slot_count; slot++) {
+        if (training->slot_learner[slot] >= 0) {
+            isk__residence_move(training->residence, slot, ISK__STATE, training->learners[training->slot_learner[slot]].state.block, 0);
+        }
+    }
+}
+
 static isk_status isk__checkpoint_write(isk__training *training) {
     isk_context *context = training->context;
     isk_safetensors_writer *writer = NULL;
@@ -19265,6 +21748,7 @@ static isk_status isk__checkpoint_write(isk__training *training) {
         isk__release(context, bits);
         return status;
     }
+    isk__training_pull(training);
     isk__design_of_training(training, &design);
     isk_safetensors_put_text(writer, "format", "indiseek.checkpoint");
     isk__put_design(writer, &design, training->learners[0].seed, training->desc->views[0].rows, training->fingerprint);

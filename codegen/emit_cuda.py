@@ -1,14 +1,20 @@
 """CUDA text: for each op and direction a few kernels, launched one after the other.
 
 Every kernel is barrier-free and without atomics, so its bits do not change from run to run, and it can be run on a CPU.
-A kernel has one of four grids, named by a letter as the operands are; blockIdx.y is the model in all of them:
+A kernel has one of four grids, named by a letter as the operands are; see the forms of templates/prelude.cu:
 
     e   a thread for each element      r   for each row      c   for each column      s   one thread for each model
+
+Kernels that are no op (products, batches, optimisers, ...) are written by hand: codegen/templates/*.cu. What is done here for
+them is to read the files, and to find the kernels in them.
 
 What one kernel finds and a later one reads lies in the workspace of the model: 16 scalars, then arrays of `cols`, then
 arrays of `rows`. An op without reductions is one kernel of grid e; softmax is "re": each row's maximum and sum, then elements.
 A thread that sums goes through its row or column in order.
 """
+
+import os
+import re
 
 from expr import is_constant, topological
 from plan import has_reduction, has_row_reduction, is_col_reduction, is_row_reduction, positions, roots_of
@@ -21,64 +27,7 @@ CUDA = Language("float", {
 
 SCALARS = 16                           # floats at the start of the workspace
 
-PRELUDE = """\
-/* Shared by all modules of kernels. It includes nothing: NVRTC's builtins suffice. */
-#ifndef ISK_PRELUDE
-#define ISK_PRELUDE
-
-#ifndef ISK_KERNEL
-    #define ISK_KERNEL extern "C" __global__ void __launch_bounds__(256)
-    #define ISK_INLINE static __device__ __forceinline__
-#endif
-#define ISK_LOWEST -3.0e38f
-
-/* The host's isk__kernel_call, field by field. */
-typedef struct isk_operand {
-    float *data;
-    long long model;                /* elements from one model to the next; 0 where all models share it */
-    int stride, unused;             /* elements from one row to the next */
-} isk_operand;
-
-typedef struct isk_call {
-    isk_operand in[6], grad_in[6], out, grad, work;
-    const int *live;                /* NULL, or for each model whether it is still trained */
-    int rows, cols;
-    unsigned accumulate;            /* bit i: add to grad_in[i], else overwrite it */
-    int unused;
-    float attributes[4];
-} isk_call;
-
-ISK_INLINE float *dev_at(isk_operand o, int model, int i, int j) {
-    return o.data + model * o.model + (long long)i * o.stride + j;
-}
-ISK_INLINE float dev_weight(isk_operand o, int model, int i) { return o.data ? *dev_at(o, model, i, 0) : 1.0f; }
-ISK_INLINE void dev_put(float *to, unsigned add, float value) { *to = (add ? *to : 0.0f) + value; }
-ISK_INLINE float dev_maximum(float a, float b) { return a < b ? b : a; }
-ISK_INLINE float dev_minimum(float a, float b) { return b < a ? b : a; }
-ISK_INLINE float dev_relu(float x) { return x < 0 ? 0.0f : x; }
-ISK_INLINE float dev_sign(float x) { return (float)((0 < x) - (x < 0)); }
-ISK_INLINE float dev_sqrt(float x) { return x <= 0 ? 0.0f : sqrtf(x); }
-ISK_INLINE float dev_rsqrt(float x) { return 1.0f / sqrtf(x); }
-ISK_INLINE float dev_sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }
-ISK_INLINE float dev_softplus(float x) { return dev_relu(x) + log1pf(expf(-fabsf(x))); }
-
-/* First line of a kernel: its index, and out with threads beyond the matrix and models that rest. */
-#define ISK_THREAD \\
-    const int model = (int)blockIdx.y; \\
-    const unsigned index = blockIdx.x * blockDim.x + threadIdx.x
-#define ISK_REST call.live && !call.live[model]
-#define ISK_EACH_ELEMENT \\
-    ISK_THREAD; \\
-    const int i = (int)(index / (unsigned)call.cols), j = (int)(index % (unsigned)call.cols); \\
-    if (i >= call.rows || (ISK_REST)) return
-#define ISK_EACH_ROW ISK_THREAD; const int i = (int)index; if (i >= call.rows || (ISK_REST)) return
-#define ISK_EACH_COLUMN ISK_THREAD; const int j = (int)index; if (j >= call.cols || (ISK_REST)) return
-#define ISK_ONCE ISK_THREAD; if (index > 0 || (ISK_REST)) return
-
-#endif
-"""
-
-HEADS = {"e": "ISK_EACH_ELEMENT;", "r": "ISK_EACH_ROW;", "c": "ISK_EACH_COLUMN;", "s": "ISK_ONCE;"}
+FORMS = {"e": "ISK_ELEMENTS", "r": "ISK_ROWS", "c": "ISK_COLUMNS", "s": "ISK_MODELS", "t": "ISK_TILES"}
 
 
 class Kernels:
@@ -183,7 +132,7 @@ class Kernels:
             top.line("%s = %s;" % (self._slot(node), top.text(node)))
         for root in outputs: self._store(top, root)
         body = "\n".join(top.lines)
-        lines = ["ISK_KERNEL isk_%s_%s_%d(const isk_call call) {" % (op.name, self.direction, number), "    " + HEADS[grid]]
+        lines = ["%s(isk_%s_%s_%d) {" % (FORMS[grid], op.name, self.direction, number)]
         if "work[" in body: lines.append("    float *work = dev_at(call.work, model, 0, 0);")
         lines += ["    const float %s = call.attributes[%d];" % (name, k) for k, (name, _) in enumerate(op.attributes)
                   if name in self.attributes_read]
@@ -271,3 +220,29 @@ def kernels(op):
         grids.append(made.grids)
         for kind in count: count[kind] = max(count[kind], made.count[kind])
     return lines + [""], grids[0], grids[1], count["r"], count["c"]
+
+
+# ---- templates ----
+
+TEMPLATES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "templates")
+NO_MODULES = ("prelude", "intrinsics", "block")        # stands before all modules; before gemm; behind the text of others
+
+
+def template(name):
+    """Lines of a file of templates/."""
+    with open(os.path.join(TEMPLATES, name + ".cu"), encoding="utf-8") as file:
+        return file.read().rstrip("\n").split("\n")
+
+
+def templates():
+    """{name: lines} of those that are modules."""
+    names = sorted(path[:-3] for path in os.listdir(TEMPLATES) if path.endswith(".cu"))
+    before = {"gemm": template("intrinsics") + [""]}
+    return {name: before.get(name, []) + template(name) for name in names if name not in NO_MODULES}
+
+
+def kernels_in(lines):
+    """[(name, letter of its grid)] of the kernels of a text."""
+    letters = {form: letter for letter, form in FORMS.items()}
+    found = re.finditer(r"^(%s)\((\w+)\)" % "|".join(letters), "\n".join(lines), re.M)
+    return [(match.group(2), letters[match.group(1)]) for match in found]

@@ -1,5 +1,6 @@
 /* Runs barrier-free CUDA text on the CPU: include this, then the .cu file.  A kernel is a function, a launch calls it for
-   each thread of the grid, one after the other, forwards or backwards: threads of one launch must not depend on each other. */
+   each thread of the grid, one after the other, forwards or backwards: threads of one launch must not depend on each other.
+   kernels/gemm.cu and the block trainer have barriers and are not for this. */
 
 #include <math.h>
 
@@ -8,6 +9,13 @@ static shim_index blockIdx, blockDim, threadIdx, gridDim;
 
 #define ISK_KERNEL static void
 #define ISK_INLINE static inline
+#define cospi(x) cos(3.14159265358979323846 * (x))
+
+/* A kernel need not use all that its form gives it, and only CUDA's compiler knows the pragmas. */
+#ifdef __GNUC__
+    #pragma GCC diagnostic ignored "-Wunused-parameter"
+    #pragma GCC diagnostic ignored "-Wunknown-pragmas"
+#endif
 
 #define SHIM_LAUNCH(kernel, argument, blocks, models, threads, backwards)                                       \
     do {                                                                                                        \

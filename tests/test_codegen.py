@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The generator: one line in codegen/ops.py makes an op in every place; a stale file and a mistake in the table are found."""
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -8,7 +9,8 @@ import tempfile
 
 count = 0
 failed = 0
-GENERATED = ["kernels/%s.cu" % name for name in ("elementwise", "activations", "rows", "columns", "losses")] + ["tests/op_vectors.h"]
+GENERATED = ["kernels/%s.cu" % name for name in ("elementwise", "activations", "rows", "columns", "losses",
+                                                 "gemm", "memory", "nce", "optimiser", "schedule")] + ["tests/op_vectors.h"]
 
 
 def check(name, good, detail=""):
@@ -81,9 +83,17 @@ with scratch() as root:
           and "l->grad_in[1]" in header.split("isk__damped_backward(const isk__loop *l) {")[1].split("\n}")[0])
     check("it is in the table", '{ "damped", 2, "ec", \'e\', 1, 0x3u,' in header and "ISK__OP_DAMPED" in header)
     kernels = read(root, "kernels/losses.cu")
-    check("it has CUDA kernels, in kernels/ and in the header", "isk_damped_forward_0(" in kernels and "isk_damped_backward_1(" in kernels
-          and '"ISK_KERNEL isk_damped_forward_0(' in header)
+    check("it has CUDA kernels, in kernels/ and in the header", "ISK_ELEMENTS(isk_damped_forward_0) {" in kernels
+          and "isk_damped_backward_1) {" in kernels and '"ISK_ELEMENTS(isk_damped_forward_0) {' in header)
     check("it has test vectors", '{ "damped", 5, 3, 0,' in read(root, "tests/op_vectors.h"))
+    with open(os.path.join(root, "codegen", "templates", "new.cu"), "w", encoding="utf-8") as file:
+        file.write("ISK_ROWS(isk_new) { *dev_at(call.out, model, i, 0) = 1.0f; }\n")
+    code, said = generate(root)
+    header = read(root, "indiseek.h")
+    module = len(re.findall(r"^    \{ \"\w+\", isk__kernels_\w+ },$", header.split('{ "new", isk__kernels_new },')[0], re.M))
+    check("a file of codegen/templates/ becomes a module", code == 0 and "ISK_ROWS(isk_new)" in read(root, "kernels/new.cu")
+          and "{ \"isk_new\", %d, 'r' }," % module in header, said)
+
     code, said = generate(root, "--list")
     check("it is in the list of ops", "damped" in said, said)
 

@@ -110,6 +110,18 @@ static void open_fixture(fixture *f, isk_method method, int views, int given, co
 
 static void close_fixture(fixture *f) { isk__training_close(&f->training); }
 
+/* A program that fills a cache, over all rows of the one model. */
+static void fill(fixture *f, isk_program *program) {
+    isk__trainee trainee = isk__trainee_of(&f->training, 0, 0);
+    isk__crew crew;
+    trainee.frame = f->frame;
+    crew.training = &f->training;
+    crew.stage = &f->training.plan.stages[0];
+    crew.trainees = &trainee;
+    crew.count = 1;
+    isk__run_fill(&crew, program, ISK__ROWS_ALL);
+}
+
 static const isk__stage *stage_of(const fixture *f, const char *name) {
     int i;
     for (i = 0; i < f->training.plan.stage_count; i++) {
@@ -411,7 +423,7 @@ static void check_specific(fixture *f, int view, int rows) {
     int round, j;
     for (round = 0; round < 2; round++) {
         if (options->critic_inner == ISK_CRITIC_PER_EPOCH) {
-            isk__run_in_order(&f->training.learners[0], &f->frame, stage->passes[0].program, ISK__ROWS_ALL, 0, NULL);
+            fill(f, stage->passes[0].program);
         } else {
             run(f, stage->passes[0].program, rows);
         }
@@ -465,7 +477,7 @@ static void specific_losses(void **state) {
                 open_fixture(&f, methods[m], 2, given, variants[v]);
                 stir_weights(&f, strstr(variants[v], "clamp") ? 6 : 1);
                 if (!given) {
-                    isk__run_in_order(&f.training.learners[0], &f.frame, stage_of(&f, "cache")->before, ISK__ROWS_ALL, 0, NULL);
+                    fill(&f, stage_of(&f, "cache")->before);
                 }
                 for (view = 0; view < 2; view++) {
                     check_specific(&f, view, BATCH);
@@ -552,7 +564,7 @@ static void diagnosis_is_club(void **state) {
     stir_weights(&f, 1);
     diagnosis = &stage_of(&f, "specific1")->diagnosis;
     assert_true(diagnosis->fill && diagnosis->fit && diagnosis->measure);
-    isk__run_in_order(&f.training.learners[0], &f.frame, diagnosis->fill, ISK__ROWS_ALL, 0, NULL);
+    fill(&f, diagnosis->fill);
     run(&f, diagnosis->measure, BATCH);
     x = chosen(x1, COLS1, BATCH);
     z = naive_z(&f, 0, x, 0);
@@ -592,7 +604,7 @@ static void terms_of(fixture *f, int view, double value[TERMS]) {
     assert_non_null(kept);
     memcpy(kept, learner->state.block, learner->state.size * sizeof *kept);
     if (stage->passes[0].kind == ISK__FILL) {
-        isk__run_in_order(learner, &f->frame, stage->passes[0].program, ISK__ROWS_ALL, 0, NULL);
+        fill(f, stage->passes[0].program);
     } else {
         run(f, stage->passes[0].program, BATCH);
     }
@@ -602,7 +614,7 @@ static void terms_of(fixture *f, int view, double value[TERMS]) {
     run(f, evaluate, BATCH);
     value[3] = output(f, evaluate, 1);
     value[4] = output(f, evaluate, 2);
-    isk__run_in_order(learner, &f->frame, stage->diagnosis.fill, ISK__ROWS_ALL, 0, NULL);
+    fill(f, stage->diagnosis.fill);
     run(f, stage->diagnosis.measure, BATCH);
     value[5] = output(f, stage->diagnosis.measure, 0);
     run(f, step, BATCH);
@@ -772,7 +784,7 @@ static void each_step_moves_its_own_group(void **state) {
     stage = stage_of(&f, "specific2");
     kept = malloc(f.training.learners[0].state.size * sizeof *kept);
     assert_non_null(kept);
-    isk__run_in_order(&f.training.learners[0], &f.frame, stage_of(&f, "cache")->before, ISK__ROWS_ALL, 0, NULL);
+    fill(&f, stage_of(&f, "cache")->before);
     run(&f, stage->passes[0].program, BATCH);
     for (pass = 1; pass < 3; pass++) {
         const isk_graph *graph = f.training.plan.graph;
@@ -796,6 +808,16 @@ static void each_step_moves_its_own_group(void **state) {
 
 /* ---- schedules --------------------------------------------------------------------------------------------------------------------- */
 
+/* The rate of a step of the stage, `done` epochs into it. */
+static double rate_at(isk__learner *learner, const isk__stage *stage, isk__track *track, int kind, double done) {
+    isk__trainee trainee;
+    memset(&trainee, 0, sizeof trainee);
+    trainee.learner = learner;
+    trainee.track = track;
+    isk__trainee_schedule(&trainee, stage);
+    return isk__rate(&trainee, kind, done);
+}
+
 static void cosine_falls_to_zero(void **state) {
     isk__learner learner;
     isk__stage stage;
@@ -810,16 +832,16 @@ static void cosine_falls_to_zero(void **state) {
     learner.options.schedule = ISK_COSINE;
     stage.epochs = 10;
     track.rate_factor = 0.1;
-    close_to("begin", isk__rate(&learner, &stage, &track, ISK__RATE_MAIN, 0), 2);
-    close_to("middle", isk__rate(&learner, &stage, &track, ISK__RATE_SHARED, 5), 1.5);
-    close_to("quarter", isk__rate(&learner, &stage, &track, ISK__RATE_CRITIC, 2.5), 5 * (1 + sqrt(0.5)) / 2);
-    close_to("end", isk__rate(&learner, &stage, &track, ISK__RATE_MAIN, 10), 0);
+    close_to("begin", rate_at(&learner, &stage, &track, ISK__RATE_MAIN, 0), 2);
+    close_to("middle", rate_at(&learner, &stage, &track, ISK__RATE_SHARED, 5), 1.5);
+    close_to("quarter", rate_at(&learner, &stage, &track, ISK__RATE_CRITIC, 2.5), 5 * (1 + sqrt(0.5)) / 2);
+    close_to("end", rate_at(&learner, &stage, &track, ISK__RATE_MAIN, 10), 0);
     learner.options.schedule = ISK_CONSTANT;
     track.rate_factor = 1;
-    close_to("constant", isk__rate(&learner, &stage, &track, ISK__RATE_MAIN, 7), 2);
+    close_to("constant", rate_at(&learner, &stage, &track, ISK__RATE_MAIN, 7), 2);
     learner.options.schedule = ISK_PLATEAU;
     track.rate_factor = 0.01;
-    close_to("plateau", isk__rate(&learner, &stage, &track, ISK__RATE_CRITIC, 7), 0.05);
+    close_to("plateau", rate_at(&learner, &stage, &track, ISK__RATE_CRITIC, 7), 0.05);
 }
 
 /* ReduceLROnPlateau: a tenth after the 11th epoch in a row that was no better. */
@@ -832,7 +854,7 @@ static void plateau_cuts_the_rate(void **state) {
     track = &f.training.learners[0].tracks[0];
     f.training.tasks[0] = 0;
     for (epoch = 1; epoch <= 36; epoch++) {
-        isk__train_epoch(&f.training, 0, 0);
+        isk__train_task(&f.training, 0, 0);
         close_to("rate factor", track->rate_factor, pow(0.1, (epoch - 1) / 11));
     }
     close_fixture(&f);

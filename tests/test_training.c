@@ -730,7 +730,9 @@ static void a_bad_context_says_so(void **state) {
     assert_non_null(bad);
     expect(bad, isk_fit(bad, &fit, &model), ISK_ARGUMENT, "threads is -2; give 0 for one per processor");
     isk_close(bad);
+    setenv("INDISEEK_CUDA_LIB", "build/there-is-no-such-driver.so", 1);
     bad = isk_open(&(isk_context_desc){ .device = ISK_DEVICE_CUDA });
+    unsetenv("INDISEEK_CUDA_LIB");
     assert_non_null(bad);
     assert_int_equal(isk_fit(bad, &fit, &model), ISK_DEVICE);
     assert_non_null(strstr(isk_error(bad), "device cuda: "));
