@@ -13706,15 +13706,18 @@ static isk_status isk__cuda_driver(isk__cuda *cuda) {
     result = cuda->driver.init(0);
     if (result == 0) { result = cuda->driver.driver_version(&cuda->driver_version); }
     if (result == no_device) {
-        return isk__fail(cuda->context, ISK_DEVICE, "the driver %s finds no GPU (CUDA_VISIBLE_DEVICES may hide it)", cuda->driver_path);
+        return isk__fail(cuda->context, ISK_DEVICE, "the driver %s finds no GPU (CUDA_VISIBLE_DEVICES may hide it)",
+                         cuda->driver_path);
     }
     if (result != 0) {
         return isk__fail(cuda->context, ISK_DEVICE, "the GPU driver %s does not start: %s (%d); is a GPU in this machine and its "
                          "driver loaded?", cuda->driver_path, isk__cuda_error(cuda, result), result);
     }
     if (cuda->driver_version < 12000) {
-        return isk__fail(cuda->context, ISK_DEVICE, "the GPU driver is too old: it knows CUDA %d.%d; install driver 525 (CUDA 12.0) "
-                         "or newer", cuda->driver_version / 1000, cuda->driver_version % 1000 / 10);
+        return isk__fail(cuda->context, ISK_DEVICE,
+                         "the GPU driver is too old: it knows CUDA %d.%d; install driver 525 (CUDA 12.0) "
+                         "or newer",
+                         cuda->driver_version / 1000, cuda->driver_version % 1000 / 10);
     }
     return ISK_OK;
 }
@@ -13725,7 +13728,8 @@ static isk_status isk__cuda_device(isk__cuda *cuda, int ordinal) {
     isk_status status = isk__cuda_check(cuda, cuda->driver.device_count(&count), "counting the GPUs");
     if (status != ISK_OK) { return status; }
     if (ordinal < 0 || ordinal >= count) {
-        return count ? isk__fail(cuda->context, ISK_DEVICE, "there is no GPU %d: this machine has %d, counted from 0", ordinal, count)
+        return count ? isk__fail(cuda->context, ISK_DEVICE, "there is no GPU %d: this machine has %d, counted from 0", ordinal,
+                                 count)
                      : isk__fail(cuda->context, ISK_DEVICE, "the driver %s finds no GPU", cuda->driver_path);
     }
     cuda->ordinal = ordinal;
@@ -13738,8 +13742,8 @@ static isk_status isk__cuda_device(isk__cuda *cuda, int ordinal) {
         return isk__fail(cuda->context, ISK_DEVICE, "GPU %d does not say what it is", ordinal);
     }
     if (cuda->major * 10 + cuda->minor < 75) {
-        return isk__fail(cuda->context, ISK_DEVICE, "%s has compute capability %d.%d; 7.5 (Turing) or newer is needed", cuda->name,
-                         cuda->major, cuda->minor);
+        return isk__fail(cuda->context, ISK_DEVICE, "%s has compute capability %d.%d; 7.5 (Turing) or newer is needed",
+                         cuda->name, cuda->major, cuda->minor);
     }
     return ISK_OK;
 }
@@ -13753,14 +13757,15 @@ static isk_status isk__cuda_compiler(isk__cuda *cuda) {
     const char *missing;
     cuda->nvrtc_library = isk__library_open("INDISEEK_NVRTC_LIB", candidates, cuda->nvrtc_path, sizeof cuda->nvrtc_path);
     if (!cuda->nvrtc_library) {
-        return isk__fail(cuda->context, ISK_DEVICE, "NVRTC, which compiles the kernels, is not there: %.140s; install libnvrtc %d "
-                         "(part of the CUDA toolkit), or set INDISEEK_NVRTC_LIB to its path", isk__library_error(),
-                         cuda->driver_version / 1000);
+        return isk__fail(cuda->context, ISK_DEVICE,
+                         "NVRTC, which compiles the kernels, is not there: %.140s; install libnvrtc %d "
+                         "(part of the CUDA toolkit), or set INDISEEK_NVRTC_LIB to its path",
+                         isk__library_error(), cuda->driver_version / 1000);
     }
     missing = isk__library_symbols(cuda->nvrtc_library, isk__nvrtc_symbols, &cuda->nvrtc);
     if (missing || cuda->nvrtc.version(&cuda->nvrtc_major, &cuda->nvrtc_minor) != 0) {
-        return isk__fail(cuda->context, ISK_DEVICE, "%s cannot be used: it has no %s; install NVRTC 12 or newer", cuda->nvrtc_path,
-                         missing ? missing : "version");
+        return isk__fail(cuda->context, ISK_DEVICE, "%s cannot be used: it has no %s; install NVRTC 12 or newer",
+                         cuda->nvrtc_path, missing ? missing : "version");
     }
     if (cuda->nvrtc_major > cuda->driver_version / 1000) {
         return isk__fail(cuda->context, ISK_DEVICE, "NVRTC %d.%d (%s) is newer than the driver, which knows CUDA %d.%d: install "
@@ -13787,7 +13792,8 @@ static void isk__cuda_close(isk__cuda *cuda) {
 
 /* What must be there, part by part.  *out is NULL unless all of it is. */
 static isk_status isk__cuda_open(isk_context *context, isk__cuda **out) {
-    const unsigned not_blocking = 1;        /* CU_STREAM_NON_BLOCKING */
+    /* CU_STREAM_DEFAULT: its kernels wait for copies from pageable memory, which may still be on their way when a call returns */
+    const unsigned ordered_with_copies = 0;
     isk__cuda *cuda = (isk__cuda *)isk__allocate_zero(context, 1, sizeof *cuda);
     isk_status status;
     *out = NULL;
@@ -13796,10 +13802,12 @@ static isk_status isk__cuda_open(isk_context *context, isk__cuda **out) {
     status = isk__cuda_driver(cuda);
     if (status == ISK_OK) { status = isk__cuda_device(cuda, context->desc.cuda.ordinal); }
     if (status == ISK_OK) { status = isk__cuda_compiler(cuda); }
-    if (status == ISK_OK) { status = isk__cuda_check(cuda, cuda->driver.retain(&cuda->primary, cuda->device), "opening a context"); }
+    if (status == ISK_OK) {
+        status = isk__cuda_check(cuda, cuda->driver.retain(&cuda->primary, cuda->device), "opening a context");
+    }
     if (status == ISK_OK) { status = isk__cuda_check(cuda, cuda->driver.set_current(cuda->primary), "using the context"); }
     if (status == ISK_OK) {
-        status = isk__cuda_check(cuda, cuda->driver.stream_create(&cuda->stream, not_blocking), "making a stream");
+        status = isk__cuda_check(cuda, cuda->driver.stream_create(&cuda->stream, ordered_with_copies), "making a stream");
     }
     if (status != ISK_OK) {
         isk__cuda_close(cuda);
@@ -13830,7 +13838,8 @@ INDISEEK_API void isk_cuda_info_get(isk_cuda_info *info) {
     snprintf(info->driver, sizeof info->driver, "%s, CUDA %d.%d", cuda->driver_path, cuda->driver_version / 1000,
              cuda->driver_version % 1000 / 10);
     if (isk__cuda_compiler(cuda) == ISK_OK) {
-        snprintf(info->compiler, sizeof info->compiler, "%s, NVRTC %d.%d", cuda->nvrtc_path, cuda->nvrtc_major, cuda->nvrtc_minor);
+        snprintf(info->compiler, sizeof info->compiler, "%s, NVRTC %d.%d", cuda->nvrtc_path, cuda->nvrtc_major,
+                 cuda->nvrtc_minor);
         info->usable = 1;
     } else {
         snprintf(info->missing, sizeof info->missing, "%s", context.error);
@@ -13843,7 +13852,9 @@ INDISEEK_API void isk_cuda_info_get(isk_cuda_info *info) {
         if (!info->missing[0]) { snprintf(info->missing, sizeof info->missing, "%s", context.error); }
     }
     for (i = 0; i < info->device_count; i++) {
-        if (isk__cuda_device(cuda, i) != ISK_OK) { snprintf(info->gpus[i].problem, sizeof info->gpus[i].problem, "%s", context.error); }
+        if (isk__cuda_device(cuda, i) != ISK_OK) {
+            snprintf(info->gpus[i].problem, sizeof info->gpus[i].problem, "%s", context.error);
+        }
         snprintf(info->gpus[i].name, sizeof info->gpus[i].name, "%s", cuda->name);
         info->gpus[i].major = cuda->major;
         info->gpus[i].minor = cuda->minor;
@@ -13941,7 +13952,8 @@ static void isk__first_error(const char *log, char *line, size_t size) {
     snprintf(line, size, "%.*s", (int)(length < size - 1 ? length : size - 1), at);
 }
 
-static isk_status isk__cuda_compile(isk__cuda *cuda, const char *name, const char *source, const char *path, char **code, size_t *size) {
+static isk_status isk__cuda_compile(isk__cuda *cuda, const char *name, const char *source, const char *path, char **code,
+                                    size_t *size) {
     isk_context *context = cuda->context;
     const char *options[1];
     char option[64], line[240], log_path[600];
@@ -13975,7 +13987,8 @@ static isk_status isk__cuda_compile(isk__cuda *cuda, const char *name, const cha
             for (i = 0; i < (int)(sizeof parts / sizeof parts[0]); i++) { fwrite(parts[i], 1, strlen(parts[i]), file); }
             fclose(file);
         }
-        isk__fail(context, ISK_DEVICE, "NVRTC %d.%d cannot compile the kernels \"%s\" with %s: %s; the text and the whole log are in %.180s",
+        isk__fail(context, ISK_DEVICE,
+                  "NVRTC %d.%d cannot compile the kernels \"%s\" with %s: %s; the text and the whole log are in %.180s",
                   cuda->nvrtc_major, cuda->nvrtc_minor, name, option, line, file ? log_path : "no file");
         isk__release(context, log);
         cuda->nvrtc.destroy(&program);
@@ -14048,7 +14061,8 @@ static isk_status isk__cuda_function(isk__cuda *cuda, int module, const char *na
         isk__release(cuda->context, text.data);
     }
     if (status == ISK_OK && cuda->driver.module_function(function, cuda->modules[module], name) != 0) {
-        return isk__fail(cuda->context, ISK_DEVICE, "the kernel %s is not in the module %s", name, isk__kernel_modules[module].name);
+        return isk__fail(cuda->context, ISK_DEVICE, "the kernel %s is not in the module %s", name,
+                         isk__kernel_modules[module].name);
     }
     return status;
 }
@@ -14098,6 +14112,11 @@ static isk_status isk__residence_state(const isk__residence *residence) { return
 static int isk__residence_fails(isk__residence *residence, isk_status status) {
     if (residence->status == ISK_OK) { residence->status = status; }
     return residence->status != ISK_OK;
+}
+
+/* The same for a result of the driver's; `what` says what was tried. */
+static int isk__residence_try(isk__residence *residence, int result, const char *what) {
+    return isk__residence_fails(residence, isk__cuda_check(residence->cuda, result, what));
 }
 
 static void isk__round_close(isk__cuda *cuda, isk__round *round) {
@@ -14164,13 +14183,14 @@ static uint64_t isk__device_block(isk__residence *residence, size_t bytes, const
     size_t words = isk__add(bytes, 67) / 4 / 16 * 16 + 16;
     if (residence->status != ISK_OK) { return 0; }
     snprintf(text, sizeof text, "%s, %.1f MB,", what, (double)bytes / 1e6);
-    if (isk__residence_fails(residence, isk__cuda_check(cuda, cuda->driver.allocate(&address, words * 4), text))) { return 0; }
-    isk__residence_fails(residence, isk__cuda_check(cuda, cuda->driver.set_words(address, 0, words), "clearing memory"));
+    if (isk__residence_try(residence, cuda->driver.allocate(&address, words * 4), text)) { return 0; }
+    isk__residence_try(residence, cuda->driver.set_words(address, 0, words), "clearing memory");
     return address;
 }
 
 /* Memory for `models` models at once; row_capacity: row numbers that each may list.  *out is NULL on failure. */
-static isk_status isk__residence_open(isk__cuda *cuda, const isk_graph *graph, int models, int row_capacity, isk__residence **out) {
+static isk_status isk__residence_open(isk__cuda *cuda, const isk_graph *graph, int models, int row_capacity,
+                                      isk__residence **out) {
     static const char *const names[] = { "scratch", "the models' state", "the models in training", "the data" };
     isk__residence *r = (isk__residence *)isk__allocate_zero(cuda->context, 1, sizeof *r);
     isk_status status;
@@ -14188,25 +14208,34 @@ static isk_status isk__residence_open(isk__cuda *cuda, const isk_graph *graph, i
     if (!r->offsets || !r->bound || !r->controls) {
         isk__residence_fails(r, isk__no_memory(cuda->context, "a residence", (size_t)models * sizeof *r->controls));
     }
-    isk__residence_fails(r, isk__cuda_check(cuda, cuda->driver.set_current(cuda->primary), "using the context"));
+    isk__residence_try(r, cuda->driver.set_current(cuda->primary), "using the context");
     for (i = 0; i < ISK__CLASSES && r->status == ISK_OK; i++) {
         r->sizes[i] = isk__memory_layout(graph, i, r->offsets);
-        r->blocks[i] = isk__device_block(r, isk__mul(isk__mul(r->sizes[i], sizeof(float)), i == ISK__SHARED ? 1 : (size_t)models), names[i]);
+        r->blocks[i] = isk__device_block(
+            r, isk__mul(isk__mul(r->sizes[i], sizeof(float)), i == ISK__SHARED ? 1 : (size_t)models), names[i]);
     }
     for (i = 0; i < graph->space_count && r->status == ISK_OK; i++) {
         size_t bytes = graph->spaces[i].bound ? isk__mul(isk__bound_size(graph, i), sizeof(float)) : 0;
         if (bytes == 0) { continue; }
         r->bound[i] = isk__device_block(r, bytes, "the data");
         if (r->status == ISK_OK) {
-            isk__residence_fails(r, isk__cuda_check(cuda, cuda->driver.to_device(r->bound[i], graph->spaces[i].bound, bytes),
-                                                    "copying the data"));
+            isk__residence_try(r, cuda->driver.to_device(r->bound[i], graph->spaces[i].bound, bytes), "copying the data");
         }
     }
     r->control = isk__device_block(r, (size_t)models * sizeof *r->controls, "control blocks");
-    if (row_capacity > 0) { r->rows = isk__device_block(r, (size_t)models * (size_t)row_capacity * sizeof(int32_t), "row lists"); }
+    if (row_capacity > 0) {
+        r->rows = isk__device_block(r, (size_t)models * (size_t)row_capacity * sizeof(int32_t), "row lists");
+    }
     status = r->status;
     if (status != ISK_OK) { isk__residence_close(r); } else { *out = r; }
     return status;
+}
+
+/* Nothing failed yet, and the calling thread, whichever it is, uses the device's context. */
+static int isk__residence_ready(isk__residence *residence) {
+    isk__cuda *cuda = residence->cuda;
+    return residence->status == ISK_OK &&
+           !isk__residence_try(residence, cuda->driver.set_current(cuda->primary), "using the context");
 }
 
 static uint64_t isk__residence_address(const isk__residence *residence, int model, int space, size_t offset) {
@@ -14217,26 +14246,34 @@ static uint64_t isk__residence_address(const isk__residence *residence, int mode
     return residence->blocks[kind] + at * sizeof(float);
 }
 
-static void isk__residence_write(isk__residence *residence, int model, int space, size_t offset, const isk_scalar *values, size_t count) {
+static void isk__residence_write(isk__residence *residence, int model, int space, size_t offset, const isk_scalar *values,
+                                 size_t count) {
     isk__cuda *cuda = residence->cuda;
-    if (count == 0 || residence->status != ISK_OK) { return; }
-    isk__residence_fails(residence, isk__cuda_check(cuda, cuda->driver.to_device(isk__residence_address(residence, model, space, offset),
-                                                                                 values, count * sizeof(float)), "copying to the GPU"));
+    if (count == 0 || !isk__residence_ready(residence)) { return; }
+    isk__residence_try(
+        residence,
+        cuda->driver.to_device(isk__residence_address(residence, model, space, offset), values, count * sizeof(float)),
+        "copying to the GPU");
 }
 
-static void isk__residence_read(isk__residence *residence, int model, int space, size_t offset, isk_scalar *values, size_t count) {
+static void isk__residence_read(isk__residence *residence, int model, int space, size_t offset, isk_scalar *values,
+                                size_t count) {
     isk__cuda *cuda = residence->cuda;
-    if (count == 0 || residence->status != ISK_OK) { return; }
-    isk__residence_fails(residence, isk__cuda_check(cuda, cuda->driver.to_host(values, isk__residence_address(residence, model, space, offset),
-                                                                               count * sizeof(float)), "copying from the GPU"));
+    if (count == 0 || !isk__residence_ready(residence)) { return; }
+    isk__residence_try(
+        residence, cuda->driver.to_host(values, isk__residence_address(residence, model, space, offset), count * sizeof(float)),
+        "copying from the GPU");
 }
 
-static void isk__residence_copy(isk__residence *residence, int model, int to, size_t to_offset, int from, size_t from_offset, size_t count) {
+static void isk__residence_copy(isk__residence *residence, int model, int to, size_t to_offset, int from, size_t from_offset,
+                                size_t count) {
     isk__cuda *cuda = residence->cuda;
-    if (count == 0 || residence->status != ISK_OK) { return; }
-    isk__residence_fails(residence, isk__cuda_check(cuda, cuda->driver.on_device(isk__residence_address(residence, model, to, to_offset),
-                                                                                 isk__residence_address(residence, model, from, from_offset),
-                                                                                 count * sizeof(float)), "copying on the GPU"));
+    if (count == 0 || !isk__residence_ready(residence)) { return; }
+    isk__residence_try(residence,
+                       cuda->driver.on_device(isk__residence_address(residence, model, to, to_offset),
+                                              isk__residence_address(residence, model, from, from_offset),
+                                              count * sizeof(float)),
+                       "copying on the GPU");
 }
 
 /* All of a class for one model, as the host lays it out too. */
@@ -14245,17 +14282,19 @@ static void isk__residence_move(isk__residence *residence, int model, int kind, 
     size_t bytes = residence->sizes[kind] * sizeof(float);
     uint64_t address = residence->blocks[kind] + (kind == ISK__SHARED ? 0 : (size_t)model * bytes);
     int result;
-    if (bytes == 0 || residence->status != ISK_OK) { return; }
+    if (bytes == 0 || !isk__residence_ready(residence)) { return; }
     result = to_device ? cuda->driver.to_device(address, block, bytes) : cuda->driver.to_host(block, address, bytes);
-    isk__residence_fails(residence, isk__cuda_check(cuda, result, to_device ? "copying to the GPU" : "copying from the GPU"));
+    isk__residence_try(residence, result, to_device ? "copying to the GPU" : "copying from the GPU");
 }
 
 /* A model that moves into a slot finds it empty. */
 static void isk__residence_clear(isk__residence *residence, int model, int kind) {
     isk__cuda *cuda = residence->cuda;
-    if (residence->sizes[kind] == 0 || residence->status != ISK_OK) { return; }
-    isk__residence_fails(residence, isk__cuda_check(cuda, cuda->driver.set_words(
-        residence->blocks[kind] + (size_t)model * residence->sizes[kind] * sizeof(float), 0, residence->sizes[kind]), "clearing memory"));
+    if (residence->sizes[kind] == 0 || !isk__residence_ready(residence)) { return; }
+    isk__residence_try(residence,
+                       cuda->driver.set_words(residence->blocks[kind] + (size_t)model * residence->sizes[kind] * sizeof(float),
+                                              0, residence->sizes[kind]),
+                       "clearing memory");
 }
 
 /* ---- lowering: instructions become launches ---- */
@@ -14319,15 +14358,17 @@ static void isk__lower(isk__lowering *l, const char *name, const isk__kernel_cal
 }
 
 /* out[m, n] (+)= op(a) op(b); what else is in *call (bias, mask, flags 4 for ReLU) is kept. */
-static void isk__lower_product(isk__lowering *l, isk__kernel_call *call, int m, int n, int k, isk__kernel_operand a, int a_transposed,
-                               isk__kernel_operand b, int b_transposed, isk__kernel_operand out, int accumulate) {
+static void isk__lower_product(isk__lowering *l, isk__kernel_call *call, int m, int n, int k, isk__kernel_operand a,
+                               int a_transposed, isk__kernel_operand b, int b_transposed, isk__kernel_operand out,
+                               int accumulate) {
     static const char *const names[] = { "isk_gemm_fp32", "isk_gemm_tf32x3", "isk_gemm_tf32" };
     const isk__cuda *cuda = l->residence->cuda;
     const int large = 64, small = 32;
     int tile = large, precision = (int)cuda->context->desc.cuda.precision;
     const char *name = names[precision];
     int64_t tiles = (int64_t)((m + large - 1) / large) * ((n + large - 1) / large);
-    if (precision == ISK_FP32 && tiles * l->residence->models < 2 * (int64_t)cuda->processors) {     /* else most of the GPU rests */
+    if (precision == ISK_FP32 &&
+        tiles * l->residence->models < 2 * (int64_t)cuda->processors) { /* else most of the GPU rests */
         tile = small;
         name = "isk_gemm_fp32_small";
     }
@@ -14382,7 +14423,8 @@ static void isk__lower_expression(isk__lowering *l, const isk__instruction *inst
     }
 }
 
-static void isk__lower_copy(isk__lowering *l, int rows, int cols, isk__kernel_operand from, isk__kernel_operand to, int accumulate) {
+static void isk__lower_copy(isk__lowering *l, int rows, int cols, isk__kernel_operand from, isk__kernel_operand to,
+                            int accumulate) {
     isk__kernel_call call;
     memset(&call, 0, sizeof call);
     call.rows = rows;
@@ -14409,24 +14451,29 @@ static void isk__lower_matmul(isk__lowering *l, const isk__instruction *instruct
     int transposed = (int)node->attributes[0], inner = transposed & 1 ? a->rows : a->cols, accumulate;
     memset(&product, 0, sizeof product);
     if (instruction->action == ISK__FORWARD) {
-        isk__lower_product(l, &product, node->rows, node->cols, inner, call.in[0], transposed & 1, call.in[1], transposed >> 1, call.out, 0);
+        isk__lower_product(l, &product, node->rows, node->cols, inner, call.in[0], transposed & 1, call.in[1], transposed >> 1,
+                           call.out, 0);
         return;
     }
     if (call.grad_in[0].data) {
         accumulate = (int)(call.accumulate & 1);
         if (transposed & 1) {
-            isk__lower_product(l, &product, inner, node->rows, node->cols, call.in[1], transposed >> 1, call.grad, 1, call.grad_in[0], accumulate);
+            isk__lower_product(l, &product, inner, node->rows, node->cols, call.in[1], transposed >> 1, call.grad, 1,
+                               call.grad_in[0], accumulate);
         } else {
-            isk__lower_product(l, &product, node->rows, inner, node->cols, call.grad, 0, call.in[1], !(transposed >> 1), call.grad_in[0], accumulate);
+            isk__lower_product(l, &product, node->rows, inner, node->cols, call.grad, 0, call.in[1], !(transposed >> 1),
+                               call.grad_in[0], accumulate);
         }
     }
     memset(&product, 0, sizeof product);
     if (call.grad_in[1].data) {
         accumulate = (int)(call.accumulate >> 1 & 1);
         if (transposed & 2) {
-            isk__lower_product(l, &product, node->cols, inner, node->rows, call.grad, 1, call.in[0], transposed & 1, call.grad_in[1], accumulate);
+            isk__lower_product(l, &product, node->cols, inner, node->rows, call.grad, 1, call.in[0], transposed & 1,
+                               call.grad_in[1], accumulate);
         } else {
-            isk__lower_product(l, &product, inner, node->cols, node->rows, call.in[0], !(transposed & 1), call.grad, 0, call.grad_in[1], accumulate);
+            isk__lower_product(l, &product, inner, node->cols, node->rows, call.in[0], !(transposed & 1), call.grad, 0,
+                               call.grad_in[1], accumulate);
         }
     }
 }
@@ -14452,18 +14499,20 @@ static void isk__lower_linear(isk__lowering *l, const isk__instruction *instruct
         isk__lower(l, "isk_sum_rows", &sum);
     }
     if (call.grad_in[1].data) {
-        isk__lower_product(l, &product, in, node->cols, node->rows, call.in[0], 1, call.grad, 0, call.grad_in[1], (int)(call.accumulate >> 1 & 1));
+        isk__lower_product(l, &product, in, node->cols, node->rows, call.in[0], 1, call.grad, 0, call.grad_in[1],
+                           (int)(call.accumulate >> 1 & 1));
     }
     memset(&product, 0, sizeof product);
     if (call.grad_in[0].data) {
         if (instruction->mask & 1) { product.in[3] = call.in[0]; }
-        isk__lower_product(l, &product, node->rows, in, node->cols, call.grad, 0, call.in[1], 1, call.grad_in[0], (int)(call.accumulate & 1));
+        isk__lower_product(l, &product, node->rows, in, node->cols, call.grad, 0, call.in[1], 1, call.grad_in[0],
+                           (int)(call.accumulate & 1));
     }
 }
 
 static void isk__lower_info_nce(isk__lowering *l, const isk__instruction *instruction, const isk__node *node) {
-    static const char *const forward[] = { "isk_nce_share", "isk_nce_rows", "isk_nce_columns", "isk_nce_shift", "isk_nce_row_sums",
-                                           "isk_nce_column_sums", "isk_nce_loss", "isk_nce_gradient" };
+    static const char *const forward[] = { "isk_nce_share",    "isk_nce_rows",        "isk_nce_columns", "isk_nce_shift",
+                                           "isk_nce_row_sums", "isk_nce_column_sums", "isk_nce_loss",    "isk_nce_gradient" };
     const isk__node *u = &l->residence->graph->nodes[node->inputs[0]];
     isk__kernel_call call = isk__lower_call(l, instruction), product;
     int rows = u->rows, cols = u->cols, wide = isk__stride(cols), side;
@@ -14506,7 +14555,8 @@ static void isk__lower_concat(isk__lowering *l, const isk__instruction *instruct
         if (instruction->action == ISK__FORWARD) {
             isk__lower_copy(l, node->rows, cols, call.in[i], isk__operand_at(call.out, first), 0);
         } else if (call.grad_in[i].data) {
-            isk__lower_copy(l, node->rows, cols, isk__operand_at(call.grad, first), call.grad_in[i], (int)(call.accumulate >> i & 1));
+            isk__lower_copy(l, node->rows, cols, isk__operand_at(call.grad, first), call.grad_in[i],
+                            (int)(call.accumulate >> i & 1));
         }
         first += (size_t)cols;
     }
@@ -14519,7 +14569,9 @@ static void isk__lower_slice(isk__lowering *l, const isk__instruction *instructi
         isk__lower_copy(l, node->rows, node->cols, isk__operand_at(call.in[0], first), call.out, 0);
         return;
     }
-    if (!(call.accumulate & 1)) { isk__lower_fill(l, node->rows, l->residence->graph->nodes[node->inputs[0]].cols, call.grad_in[0], 0); }
+    if (!(call.accumulate & 1)) {
+        isk__lower_fill(l, node->rows, l->residence->graph->nodes[node->inputs[0]].cols, call.grad_in[0], 0);
+    }
     isk__lower_copy(l, node->rows, node->cols, call.grad, isk__operand_at(call.grad_in[0], first), 1);
 }
 
@@ -14685,7 +14737,8 @@ static isk__round *isk__round_find(isk__residence *residence, const isk__round_k
         if (memcmp(&residence->rounds[i]->key, key, sizeof *key) == 0) { return residence->rounds[i]; }
     }
     round = (isk__round *)isk__allocate_zero(residence->cuda->context, 1, sizeof *round);
-    if (!round || !isk__grow(residence->cuda->context, &items, &residence->round_capacity, residence->round_count + 1, sizeof round)) {
+    if (!round ||
+        !isk__grow(residence->cuda->context, &items, &residence->round_capacity, residence->round_count + 1, sizeof round)) {
         isk__release(residence->cuda->context, round);
         isk__residence_fails(residence, isk__no_memory(residence->cuda->context, "a round", sizeof *round));
         return NULL;
@@ -14725,10 +14778,11 @@ static int64_t isk__extent_of(const isk__launch *launch) {
 static int isk__launch_run(const isk__residence *residence, isk__launch *launch) {
     const isk__cuda *cuda = residence->cuda;
     void *arguments[1];
-    int64_t blocks = launch->grid == 't' ? launch->call.tiles : (isk__extent_of(launch) + ISK__BLOCK_THREADS - 1) / ISK__BLOCK_THREADS;
+    int64_t blocks =
+        launch->grid == 't' ? launch->call.tiles : (isk__extent_of(launch) + ISK__BLOCK_THREADS - 1) / ISK__BLOCK_THREADS;
     arguments[0] = &launch->call;
-    return cuda->driver.launch(launch->function, (unsigned)blocks, (unsigned)residence->models, 1, ISK__BLOCK_THREADS, 1, 1, 0, cuda->stream,
-                               arguments, NULL);
+    return cuda->driver.launch(launch->function, (unsigned)blocks, (unsigned)residence->models, 1, ISK__BLOCK_THREADS, 1, 1, 0,
+                               cuda->stream, arguments, NULL);
 }
 
 /* An executable graph of some rounds. */
@@ -14744,7 +14798,7 @@ static void *isk__round_capture(isk__residence *residence, isk__round *round, in
     if (result == 0) { result = ended; }
     if (result == 0) { result = cuda->driver.graph_instantiate(&executable, graph, 0); }
     if (graph) { cuda->driver.graph_destroy(graph); }
-    isk__residence_fails(residence, isk__cuda_check(cuda, result, "recording a CUDA graph"));
+    isk__residence_try(residence, result, "recording a CUDA graph");
     return executable;
 }
 
@@ -14832,8 +14886,8 @@ static void isk__block_open(isk__residence *residence, isk__round *round) {
     text.context = cuda->context;
     if (!isk__residence_fails(residence, isk__block_text(round, &text)) &&
         !isk__residence_fails(residence, isk__cuda_load(cuda, "block", text.data, &round->module))) {
-        isk__residence_fails(residence, isk__cuda_check(cuda, cuda->driver.module_function(&round->block, round->module, "isk_block"),
-                                                        "finding the kernel isk_block"));
+        isk__residence_try(residence, cuda->driver.module_function(&round->block, round->module, "isk_block"),
+                           "finding the kernel isk_block");
     }
     isk__release(cuda->context, text.data);
     calls = (isk__kernel_call *)isk__allocate_zero(cuda->context, (size_t)round->count, sizeof *calls);
@@ -14846,10 +14900,10 @@ static void isk__block_open(isk__residence *residence, isk__round *round) {
         kernels[i] = isk__block_case(round, i);
     }
     if (residence->status == ISK_OK) {
-        isk__residence_fails(residence, isk__cuda_check(cuda, cuda->driver.to_device(round->calls, calls, (size_t)round->count * sizeof *calls),
-                                                        "copying launches"));
-        isk__residence_fails(residence, isk__cuda_check(cuda, cuda->driver.to_device(round->kernels, kernels,
-                                                                                     (size_t)round->count * sizeof *kernels), "copying launches"));
+        isk__residence_try(residence, cuda->driver.to_device(round->calls, calls, (size_t)round->count * sizeof *calls),
+                           "copying launches");
+        isk__residence_try(residence, cuda->driver.to_device(round->kernels, kernels, (size_t)round->count * sizeof *kernels),
+                           "copying launches");
     }
     isk__release(cuda->context, calls);
     isk__release(cuda->context, kernels);
@@ -14866,11 +14920,12 @@ static void isk__block_run(isk__residence *residence, const isk__round *round, i
     call.calls = (isk__kernel_call *)(uintptr_t)round->calls;
     call.kernels = (int32_t *)(uintptr_t)round->kernels;
     call.count = round->count;
-    for (; rounds > 0 && residence->status == ISK_OK; rounds -= ISK__BLOCK_ROUNDS) {     /* pieces: a GPU may drive a screen too */
+    for (; rounds > 0 && residence->status == ISK_OK; rounds -= ISK__BLOCK_ROUNDS) { /* pieces: a GPU may drive a screen too */
         call.rounds = rounds < ISK__BLOCK_ROUNDS ? rounds : ISK__BLOCK_ROUNDS;
-        isk__residence_fails(residence, isk__cuda_check(cuda, cuda->driver.launch(round->block, (unsigned)residence->models, 1, 1,
-                                                                                  ISK__BLOCK_THREADS, 1, 1, 0, cuda->stream, arguments, NULL),
-                                                        "a launch of the block trainer"));
+        isk__residence_try(residence,
+                           cuda->driver.launch(round->block, (unsigned)residence->models, 1, 1, ISK__BLOCK_THREADS, 1, 1, 0,
+                                               cuda->stream, arguments, NULL),
+                           "a launch of the block trainer");
     }
 }
 
@@ -14880,28 +14935,33 @@ static void isk__round_run(isk__residence *residence, const isk__round_key *key,
     size_t bytes = (size_t)residence->models * sizeof *residence->controls;
     int many = isk__graph_rounds(cuda), result = 0;
     isk__round *round;
-    if (residence->status != ISK_OK || rounds < 1) { return; }
-    if (isk__residence_fails(residence, isk__cuda_check(cuda, cuda->driver.set_current(cuda->primary), "using the context"))) { return; }
+    if (rounds < 1 || !isk__residence_ready(residence)) { return; }
     round = isk__round_find(residence, key);
     if (!round) { return; }
-    if (isk__residence_fails(residence, isk__cuda_check(cuda, cuda->driver.to_device(residence->control, residence->controls, bytes),
-                                                        "copying control blocks"))) { return; }
+    if (isk__residence_try(residence, cuda->driver.to_device(residence->control, residence->controls, bytes),
+                           "copying control blocks")) {
+        return;
+    }
     if (!round->block_tried) { isk__block_open(residence, round); }
     if (round->block) {
         isk__block_run(residence, round, rounds);
         rounds = 0;
     }
-    if (rounds >= many && !round->many && residence->status == ISK_OK) { round->many = isk__round_capture(residence, round, many); }
+    if (rounds >= many && !round->many && residence->status == ISK_OK) {
+        round->many = isk__round_capture(residence, round, many);
+    }
     if (rounds % many && !round->one && residence->status == ISK_OK) { round->one = isk__round_capture(residence, round, 1); }
     for (; rounds >= many && residence->status == ISK_OK && result == 0; rounds -= many) {
         result = cuda->driver.graph_launch(round->many, cuda->stream);
     }
-    for (; rounds > 0 && residence->status == ISK_OK && result == 0; rounds--) { result = cuda->driver.graph_launch(round->one, cuda->stream); }
+    for (; rounds > 0 && residence->status == ISK_OK && result == 0; rounds--) {
+        result = cuda->driver.graph_launch(round->one, cuda->stream);
+    }
     if (result == 0) { result = cuda->driver.synchronise(cuda->stream); }
-    isk__residence_fails(residence, isk__cuda_check(cuda, result, "training"));
+    isk__residence_try(residence, result, "training");
     if (residence->status == ISK_OK) {
-        isk__residence_fails(residence, isk__cuda_check(cuda, cuda->driver.to_host(residence->controls, residence->control, bytes),
-                                                        "reading control blocks"));
+        isk__residence_try(residence, cuda->driver.to_host(residence->controls, residence->control, bytes),
+                           "reading control blocks");
     }
 }
 
@@ -14962,7 +15022,8 @@ static isk_status isk__run_cuda(isk_program *program, int count) {
         control->steps[0] = program->steps[model];
         control->rates[0] = program->optimiser.rate;
         control->batch_rows = program->batch_rows;
-        control->count = program->data_rows && program->data_rows < program->batch_rows ? program->data_rows : program->batch_rows;
+        control->count =
+            program->data_rows && program->data_rows < program->batch_rows ? program->data_rows : program->batch_rows;
         control->batches = control->live = 1;
         control->epochs = 1;
         program->steps[model] += (uint64_t)count;
@@ -14985,13 +15046,16 @@ static int isk__residence_stale(const isk_graph *graph) { (void)graph; return 0;
 static isk_status isk__run_cuda(isk_program *program, int count) { (void)program; (void)count; return ISK_DEVICE; }
 static void isk__residence_close(isk__residence *residence) { (void)residence; }
 static isk_status isk__residence_state(const isk__residence *residence) { return residence->status; }
-static void isk__residence_write(isk__residence *residence, int model, int space, size_t offset, const isk_scalar *values, size_t count) {
+static void isk__residence_write(isk__residence *residence, int model, int space, size_t offset, const isk_scalar *values,
+                                 size_t count) {
     (void)residence; (void)model; (void)space; (void)offset; (void)values; (void)count;
 }
-static void isk__residence_read(isk__residence *residence, int model, int space, size_t offset, isk_scalar *values, size_t count) {
+static void isk__residence_read(isk__residence *residence, int model, int space, size_t offset, isk_scalar *values,
+                                size_t count) {
     (void)residence; (void)model; (void)space; (void)offset; (void)values; (void)count;
 }
-static void isk__residence_copy(isk__residence *residence, int model, int to, size_t to_offset, int from, size_t from_offset, size_t count) {
+static void isk__residence_copy(isk__residence *residence, int model, int to, size_t to_offset, int from, size_t from_offset,
+                                size_t count) {
     (void)residence; (void)model; (void)to; (void)to_offset; (void)from; (void)from_offset; (void)count;
 }
 static void isk__residence_move(isk__residence *residence, int model, int kind, isk_scalar *block, int to_device) {
@@ -14999,7 +15063,8 @@ static void isk__residence_move(isk__residence *residence, int model, int kind, 
 }
 INDISEEK_API void isk_cuda_info_get(isk_cuda_info *info) {
     memset(info, 0, sizeof *info);
-    snprintf(info->missing, sizeof info->missing, "this program was built without CUDA (INDISEEK_NO_CUDA, INDISEEK_DOUBLE or Windows)");
+    snprintf(info->missing, sizeof info->missing,
+             "this program was built without CUDA (INDISEEK_NO_CUDA, INDISEEK_DOUBLE or Windows)");
 }
 
 #endif /* ISK__HAVE_CUDA */
@@ -15562,7 +15627,8 @@ static int isk__judge_epoch(isk__crew *crew, isk__trainee *trainee, int judged) 
     const isk__stage *stage = crew->stage;
     isk__track *track = trainee->track;
     double value = track->means[stage->main][stage->watch];
-    int i, stop = 0, keeps = stage->best >= 0 && (judged || stage->patience > 0);   /* without held-out rows only early stopping does */
+    int i, stop = 0,
+           keeps = stage->best >= 0 && (judged || stage->patience > 0); /* without held-out rows only early stopping does */
     if (judged) {
         for (i = 0; i < stage->evaluation.label_count; i++) { track->evaluation[i] = trainee->sums[0][i] / trainee->present[0]; }
         value = track->evaluation[stage->watch];
@@ -15718,16 +15784,21 @@ static isk_status isk__residence_for(isk__training *training, int *slots) {
     size_t each, shared, free_bytes = 0, all = 0, room;
     each = isk__residence_bytes(training->plan.graph, rows, &shared);
     isk_status status = isk__cuda_check(cuda, cuda->driver.set_current(cuda->primary), "using the context");
-    if (status == ISK_OK) { status = isk__cuda_check(cuda, cuda->driver.memory_info(&free_bytes, &all), "asking for free memory"); }
+    if (status == ISK_OK) {
+        status = isk__cuda_check(cuda, cuda->driver.memory_info(&free_bytes, &all), "asking for free memory");
+    }
     if (status != ISK_OK) { return status; }
     room = free_bytes - free_bytes / 16;        /* the driver takes some for itself */
     room = room > shared ? (room - shared) / each : 0;
     if (room < (size_t)count && (room == 0 || !context->desc.cuda.auto_split)) {
-        return isk__fail(context, ISK_MEMORY, "%d model%s ask%s for %.1f MB of device memory (%.1f MB each, and %.1f MB of data); "
-                         "%.1f MB are free on %s: %d would fit%s", count, count == 1 ? "" : "s", count == 1 ? "s" : "",
-                         ((double)each * count + (double)shared) / 1e6, (double)each / 1e6, (double)shared / 1e6, (double)free_bytes / 1e6,
-                         cuda->name, (int)room, room > 0 ? "; train fewer at once, or let the sweep be split (cuda.auto_split, "
-                                                           "--auto-split)" : "; use device cpu");
+        return isk__fail(context, ISK_MEMORY,
+                         "%d model%s ask%s for %.1f MB of device memory (%.1f MB each, and %.1f MB of data); "
+                         "%.1f MB are free on %s: %d would fit%s",
+                         count, count == 1 ? "" : "s", count == 1 ? "s" : "", ((double)each * count + (double)shared) / 1e6,
+                         (double)each / 1e6, (double)shared / 1e6, (double)free_bytes / 1e6, cuda->name, (int)room,
+                         room > 0 ? "; train fewer at once, or let the sweep be split (cuda.auto_split, "
+                                    "--auto-split)"
+                                  : "; use device cpu");
     }
     *slots = room < (size_t)count ? (int)room : count;
     if (*slots < count) {
@@ -15747,9 +15818,9 @@ static void isk__residence_take(isk__training *training, int slot) {
     isk__residence_clear(residence, slot, ISK__SLOT);
     isk__residence_move(residence, slot, ISK__STATE, learner->state.block, 1);
     if (residence->status != ISK_OK) { return; }
-    isk__residence_fails(residence, isk__cuda_check(cuda, cuda->driver.to_device(
+    isk__residence_try(residence, cuda->driver.to_device(
         residence->rows + (uint64_t)slot * (uint64_t)residence->row_capacity * sizeof(int32_t), learner->rows[ISK__ROWS_TRAIN],
-        listed * sizeof(int32_t)), "copying row lists"));
+        listed * sizeof(int32_t)), "copying row lists");
 }
 #else
 static void isk__walk_cuda(isk__crew *crew, const isk__walk *walk) { (void)crew; (void)walk; }
