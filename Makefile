@@ -52,7 +52,8 @@ hdf5   := $(call have,hdf5,hdf5.h)
 cmocka := $(call have,cmocka,cmocka.h)
 nvrtc  := $(shell { ldconfig -p || /sbin/ldconfig -p; } 2>/dev/null | grep -q libnvrtc.so && echo found || echo 'not found')
 
-libraries := -pthread -lm
+# glibc before 2.34 has dlopen in a library of its own
+libraries := -pthread -lm $(if $(filter Linux,$(shell uname -s)),-ldl)
 ifeq ($(zlib),on)
     override CPPFLAGS += -DINDISEEK_HAVE_ZLIB $(call flags,--cflags,zlib)
     libraries += $(call flags,--libs,zlib,-lz)

@@ -22,17 +22,23 @@
        isk_model_close(model);
        isk_close(context);
 
-   Link with -lm (and -pthread unless INDISEEK_NO_THREADS).
+   Link with -lm (and -pthread unless INDISEEK_NO_THREADS; and -ldl, for the GPU, where glibc is older than 2.34).
 
    CONFIGURE: define before including, in the implementation file only unless the last column says otherwise
-       INDISEEK_DOUBLE         isk_scalar is double; portable kernels only                                    every file
+       INDISEEK_DOUBLE         isk_scalar is double; portable kernels only, no GPU                            every file
        INDISEEK_API            prefix of every public function, e.g. static or an export attribute          every file
        INDISEEK_NO_METRICS     leaves out the section "metrics"                                               every file
        INDISEEK_NO_FILES       leaves out the sections "npy" and "safetensors", isk_save, isk_load, resuming  every file
-       INDISEEK_NO_CUDA        leaves out the device code and the kernel text
+       INDISEEK_NO_CUDA        leaves out the section "cuda" and the text of its kernels: ISK_DEVICE_CUDA is refused
        INDISEEK_NO_THREADS     no pthread: everything runs on the calling thread
        INDISEEK_NO_SIMD        portable C kernels only
        INDISEEK_USE_CBLAS      matrix products by cblas_sgemm/cblas_dgemm; see "same bits" below
+
+   GPU: a context uses one when it finds one, unless device is ISK_DEVICE_CPU.  Nothing is needed to compile; NVIDIA's
+       driver (525 or newer) and NVRTC are opened at run time, and isk_cuda_info_get says what is missing.  Environment:
+       INDISEEK_CUDA_LIB       path of libcuda.so.1, where the system does not find it
+       INDISEEK_NVRTC_LIB      path of libnvrtc.so.12 or .13, the same
+       INDISEEK_CACHE_DIR      where compiled kernels are kept; empty: nowhere.  Else XDG_CACHE_HOME/indiseek, ~/.cache/indiseek
 
    WORDS
        view       one measurement: a matrix [samples, features], rows aligned over views
@@ -50,16 +56,17 @@
 
    SAME BITS: the same executable, CPU and seed give the same bits whatever the number of threads, the number of models
        trained together, and whether training was interrupted and resumed, with the built-in matrix product (default).
-       With cblas this holds for OpenBLAS at one thread; its thread count is never changed from here.
+       With cblas this holds for OpenBLAS at one thread; its thread count is never changed from here.  A GPU has its own
+       bits, close to the CPU's.
 
    WHAT IT DOES NOT DO: image encoders, data sets larger than memory, training on several machines.
 
    HOW TO READ: every section stands under a mark; search for ">>platform", ">>math", ">>ops", ">>gemm", ">>optimisers",
-       ">>graph", ">>cpu-kernels", ">>modules", ">>losses", ">>trainer", ">>methods", ">>metrics", ">>files",
+       ">>graph", ">>cpu-kernels", ">>cuda", ">>modules", ">>losses", ">>trainer", ">>methods", ">>metrics", ">>files",
        ">>npy", ">>safetensors", ">>model-files".  Each uses only what stands above it.  Blocks between ">>generated"
        marks are written by codegen/generate.py.
 
-   HISTORY: 0.1.0  CLIP, IndiSeek and IndiSeek0 on the CPU.
+   HISTORY: 0.1.0  CLIP, IndiSeek and IndiSeek0, on the CPU and by CUDA (tested by an emulator, not yet run on a GPU).
 
    LICENCE: MIT or public domain, at your choice; see the end of the file.
 */
@@ -194,7 +201,11 @@ INDISEEK_API void isk_interrupt(isk_context *context);
 
 /* ---- options ---------------------------------------------------------------------------------------------------- */
 
-typedef enum isk_method { ISK_INDISEEK, ISK_INDISEEK0, ISK_CLIP, ISK_METHOD_COUNT } isk_method;
+/* What each learns, as a table, stands under >>methods.  FactorizedCL and InfoDisen are those of Gui et al. section 3.3: they have
+   no decoder. */
+typedef enum isk_method {
+    ISK_INDISEEK, ISK_INDISEEK0, ISK_CLIP, ISK_FACTORIZEDCL, ISK_INFODISEN, ISK_METHOD_COUNT
+} isk_method;
 typedef enum isk_preset { ISK_ROBUST, ISK_PAPER, ISK_SIMULATION, ISK_PRESET_COUNT } isk_preset;
 
 /* Values of the CHOICE options below; 0 asks for the preset's choice. */
@@ -212,14 +223,15 @@ enum { ISK_SHARED_UNIT = 1, ISK_SHARED_RAW };
 enum { ISK_TEMPERATURE_LEARNED = 1, ISK_TEMPERATURE_FIXED };
 enum { ISK_KEEP_BEST = 1, ISK_KEEP_LAST };
 enum { ISK_POWER_TRAIN = 1, ISK_POWER_BATCH };
-enum { ISK_STOP_LOSS = 1, ISK_STOP_RECONSTRUCTION, ISK_STOP_CLUB };
+enum { ISK_STOP_LOSS = 1, ISK_STOP_RECONSTRUCTION, ISK_STOP_CLUB };   /* for other methods: the terms in their place */
+enum { ISK_ORTHO_FROB = 1, ISK_ORTHO_FROB_SUM, ISK_ORTHO_COS, ISK_ORTHO_COS2 };
 
 /* Everything that determines a result beside the data, one row each:
    kind, field, default of `robust`, of `paper`, of `simulation`, smallest, largest, choices or "", meaning.
    A field of 0 takes the preset's value, ISK_NONE means none or zero where the smallest value is 0.
    Sources: `paper` METHODS of Gui et al. sections 3.1-3.3, A.1, A.3; `simulation` their section 1.1. */
 #define ISK_OPTION_LIST(X)                                                                                            \
-    X(REAL,   lambda,          10,   10,   0.1,  0, 1e9, "", "weight of the reconstruction of X_i from (Z_i, C_i)")     \
+    X(REAL,   lambda,          10,   10,   0.1,  0, 1e9, "", "weight of the term that keeps X_i in (Z_i, C_i)")         \
     X(INT,    epochs,          200,  2000, 40,   0, 1e9, "", "passes over the training rows for the specific features") \
     X(INT,    shared_epochs,   100,  2000, 30,   0, 1e9, "", "passes for the shared features (CLIP)")                  \
     X(INT,    batch,           128,  128,  128,  2, 1e6, "", "rows of a mini-batch")                                    \
@@ -249,6 +261,8 @@ enum { ISK_STOP_LOSS = 1, ISK_STOP_RECONSTRUCTION, ISK_STOP_CLUB };
     X(CHOICE, shared_scale,    1, 1, 1, 1, 2, "unit|raw", "C_i is of Euclidean norm 1, or the encoder's raw output")     \
     X(CHOICE, temperature,     1, 1, 1, 1, 2, "learned|fixed", "the temperature of CLIP's logits, clamped to [0.01, 1]") \
     X(REAL,   tau,             0.07, 0.07, 0.07, 1e-3, 100, "", "first (or fixed) temperature")                         \
+    X(REAL,   contrast_tau,    0.07, 0.07, 0.07, 1e-3, 100, "", "temperature of the contrast with X_i (factorizedcl, infodisen)") \
+    X(CHOICE, ortho,           1, 1, 1, 1, 4, "frob|frob_sum|cos|cos2", "how infodisen keeps Z_i apart from C_i") \
     X(CHOICE, shared_keep,     1, 2, 2, 1, 2, "best|last", "which weights of the shared encoders are kept")              \
     X(CHOICE, power,           1, 1, 1, 1, 2, "train|batch", "E||X_i||^2 of the reconstruction term")                    \
     X(REAL,   validation,      0.1,  0.1,  0,    0, 0.9, "", "part of the rows held out when no split is given")          \
@@ -336,6 +350,7 @@ typedef struct isk_transform_desc {
 /* What training left behind.  Values that a method does not have are NaN. */
 typedef struct isk_view_report {
     double loss, club, reconstruction;      /* on the training rows, last epoch; reconstruction = E||g-x||^2 / E||x||^2 */
+    double overlap, contrast;               /* infodisen's orthogonality term; InfoNCE of h(C, Z) and X */
     double validation_r2;                   /* 1 - E||g-x||^2 / E||x-mean||^2 on validation rows, of the weights kept */
     double fresh_club;                      /* CLUB of standardised held-out Z with a freshly fitted critic, in nats */
     double saturation;                      /* fraction of the critic's log variances at the tanh limits (|.| > 0.99) */
@@ -376,6 +391,7 @@ INDISEEK_API int isk_model_views(const isk_model *model);
 INDISEEK_API int isk_model_shared_dim(const isk_model *model, int view);      /* columns of C_i; 0 beyond the views */
 INDISEEK_API int isk_model_specific_dim(const isk_model *model, int view);    /* columns of Z_i; 0 when the method has none */
 INDISEEK_API int isk_model_view_cols(const isk_model *model, int view);
+INDISEEK_API int isk_model_decodes(const isk_model *model);                   /* it can reconstruct X_i from (Z_i, C_i) */
 /* A matrix of the user's own that is saved and loaded with the model (input means, loadings); copied.  `get` points into
    the model, rows == 0 when there is none of that name.  Names start with "user.". */
 INDISEEK_API isk_status isk_model_put(isk_model *model, const char *name, isk_matrix value);
@@ -13689,7 +13705,7 @@ static isk_status isk__cuda_check(const isk__cuda *cuda, int result, const char 
 }
 
 static isk_status isk__cuda_driver(isk__cuda *cuda) {
-    static const char *const names[] = { "libcuda.so.1", "libcuda.so", NULL };
+    static const char *const names[] = { "libcuda.so.1", NULL };
     const int no_device = 100;              /* CUDA_ERROR_NO_DEVICE */
     const char *missing;
     int result;
@@ -15997,6 +16013,7 @@ static isk_status isk__train(isk__training *training, void (*begin)(isk__trainin
         } else {
             isk__parallel(context, training->task_count, isk__train_task, training);
         }
+        if (training->residence && isk__residence_state(training->residence) != ISK_OK) { return isk__device_failed(training); }
         seconds = (isk__seconds() - start) / training->task_count;      /* each stage's share of the round */
         for (i = 0; i < training->task_count; i++) {
             int slot = training->tasks[i] / ISK__MAX_STAGES, stage = training->tasks[i] % ISK__MAX_STAGES;
@@ -16007,7 +16024,6 @@ static isk_status isk__train(isk__training *training, void (*begin)(isk__trainin
         }
         if (trained >= 0) { isk__report_progress(training, trained / ISK__MAX_STAGES, trained % ISK__MAX_STAGES); }
         isk__advance(training);
-        if (training->residence && isk__residence_state(training->residence) != ISK_OK) { return isk__device_failed(training); }
         if (trained < 0) { continue; }      /* caches only: made again when resuming, so stopping here would lead nowhere */
         training->rounds++;
         interrupted = context->interrupted;
@@ -16156,18 +16172,35 @@ INDISEEK_API isk_status isk_options_resolve(isk_context *context, isk_options *o
     return ISK_OK;
 }
 
-/* One row per method; the table of METHODS section 0. */
+/* One row per method.  Z_i is kept apart from a C by a term, and with a C it is made to hold X_i by another:
+
+     apart   CLUB         the upper bound on I(Z_i; C), Cheng et al. 2020
+             ORTHOGONAL   the overlap of the directions of Z_i and C, Wang et al. 2025 (DisentangledSSL)
+     keep    DECODER      lambda / (2 E||X_i||^2) E||g(Z_i, C) - X_i||^2
+             CONTRAST     lambda / 2 InfoNCE(h(C, Z_i), X_i)
+
+   and each term sees either the view's own C_i or the other view's. */
+enum { ISK__APART_NONE, ISK__APART_CLUB, ISK__APART_ORTHOGONAL };
+enum { ISK__KEEP_NONE, ISK__KEEP_DECODER, ISK__KEEP_CONTRAST };
+enum { ISK__OWN, ISK__OTHER };
+
 typedef struct isk__method_info {
     const char *name;
-    int specific;                           /* learns Z_i after the shared features */
-    int club_other;                         /* CLUB bounds I(Z_i; C of the other view), else of its own */
+    int apart, apart_from;                  /* which term, which C */
+    int keep, keep_with;
 } isk__method_info;
 
 static const isk__method_info isk__methods[ISK_METHOD_COUNT] = {
-    { "indiseek", 1, 1 },
-    { "indiseek0", 1, 0 },
-    { "clip", 0, 0 },
+    { "indiseek", ISK__APART_CLUB, ISK__OTHER, ISK__KEEP_DECODER, ISK__OWN },
+    { "indiseek0", ISK__APART_CLUB, ISK__OWN, ISK__KEEP_DECODER, ISK__OWN },
+    { "clip", ISK__APART_NONE, ISK__OWN, ISK__KEEP_NONE, ISK__OWN },
+    { "factorizedcl", ISK__APART_CLUB, ISK__OWN, ISK__KEEP_CONTRAST, ISK__OWN },
+    { "infodisen", ISK__APART_ORTHOGONAL, ISK__OWN, ISK__KEEP_CONTRAST, ISK__OTHER },
 };
+
+/* Learns Z_i after the shared features. */
+static int isk__specific(isk_method method) { return isk__methods[method].apart != ISK__APART_NONE; }
+static int isk__decodes(isk_method method) { return isk__methods[method].keep == ISK__KEEP_DECODER; }
 
 INDISEEK_API const char *isk_method_name(isk_method method) {
     return (int)method >= 0 && method < ISK_METHOD_COUNT ? isk__methods[method].name : NULL;
@@ -16187,7 +16220,8 @@ INDISEEK_API isk_status isk_method_find(isk_context *context, const char *name, 
             return ISK_OK;
         }
     }
-    return isk__fail(context, ISK_ARGUMENT, "there is no method '%s'; the methods are indiseek, indiseek0 and clip", name);
+    return isk__fail(context, ISK_ARGUMENT, "there is no method '%s'; the methods are indiseek, indiseek0, clip, factorizedcl and "
+                     "infodisen", name);
 }
 
 INDISEEK_API isk_status isk_preset_find(isk_context *context, const char *name, isk_preset *preset) {
@@ -16213,15 +16247,22 @@ static int isk__design_given(const isk__design *design) { return design->given_c
 static int isk__shared_cols(const isk__design *design, int view) {
     return isk__design_given(design) ? design->given_cols[view] : design->options.shared_dim;
 }
-/* The view whose C the CLUB term of view i sees; with one view, its own. */
-static int isk__club_view(const isk__design *design, int view) {
-    return isk__methods[design->method].club_other && design->view_count > 1 ? 1 - view : view;
+/* The view whose C a term of view i sees; with one view, its own. */
+static int isk__view_seen(const isk__design *design, int view, int which) {
+    return which == ISK__OTHER && design->view_count > 1 ? 1 - view : view;
+}
+static int isk__apart_view(const isk__design *design, int view) {
+    return isk__view_seen(design, view, isk__methods[design->method].apart_from);
+}
+
+static isk_scope isk__view_scope_in(isk_graph *graph, int group, const char *name, int view) {
+    char prefix[48];
+    snprintf(prefix, sizeof prefix, "%s%d", name, view + 1);
+    return isk__scope(graph, group, prefix);
 }
 
 static isk_scope isk__view_scope(isk_graph *graph, const char *group, const char *name, int view) {
-    char prefix[48];
-    snprintf(prefix, sizeof prefix, "%s%d", name, view + 1);
-    return isk__scope(graph, isk_group(graph, group).group, prefix);
+    return isk__view_scope_in(graph, isk_group(graph, group).group, name, view);
 }
 
 static const char *isk__view_group(char *buffer, const char *name, int view) {
@@ -16402,25 +16443,63 @@ static isk_program *isk__record_critic_step(isk__recorder *r, const char *group,
     return isk__minimise(r->graph, group, outputs, saturation ? 2 : 1, &optimiser, 0);
 }
 
-/* loss, CLUB, fraction of |x|^2 not reconstructed, mean variance of the raw Z: METHODS section 4. */
+/* CLUB of Z_i and C, with the critic as it stands: METHODS section 3.2. */
+static isk_tensor isk__apart_club(isk__recorder *r, int view, isk_tensor z, isk_tensor c) {
+    char group[32];
+    isk__critic critic = isk__critic_record(isk_group(r->graph, isk__view_group(group, "critic", view)), c, r->design->options.dim,
+                                            &r->design->options);
+    return isk__club_record(critic, z, r->design->options.club);
+}
+
+/* How much the directions of Z_i and C overlap; METHODS section 6.  With rows scaled to norm 1: frob ||Z^T C / B||_F, frob_sum
+   ||Z^T C||_F, cos the mean of <z, c>, cos2 of <z, c>^2. */
+static isk_tensor isk__apart_overlap(isk__recorder *r, isk_tensor z, isk_tensor c, isk_tensor batch) {
+    isk_tensor weight = batch, cross;
+    int ortho = r->design->options.ortho;
+    z = isk_l2_normalise(z, 1e-12);
+    c = isk_l2_normalise(c, 1e-12);
+    if (ortho == ISK_ORTHO_COS || ortho == ISK_ORTHO_COS2) {
+        isk_tensor dot = isk_row_dot(z, c);
+        return isk_mean_all(ortho == ISK_ORTHO_COS ? dot : isk_square(dot));
+    }
+    if (batch.node < 0) { return batch; }
+    weight.node = isk__node_of(batch)->weight;  /* absent rows have a Z too, that of the zero row */
+    cross = isk_sqrt(isk_sum_all(isk_square(isk_matmul_tn(isk_mul_rows(z, weight), c))));
+    return ortho == ISK_ORTHO_FROB ? isk_div(cross, isk_col_sum(weight)) : cross;
+}
+
+/* Fraction of |x|^2 that the decoder does not give back: METHODS section 4. */
+static isk_tensor isk__keep_decoder(isk__recorder *r, int view, isk_tensor z, isk_tensor c, isk_tensor x, int training) {
+    isk_tensor error = isk_mse(isk__decode_record(r->design, view, z, c, training), x);
+    if (r->design->options.power == ISK_POWER_BATCH) { return isk_div(error, isk_mse(isk_affine(x, 0, 0), x)); }
+    return isk_mul(error, r->inverse_power[view]);
+}
+
+/* InfoNCE of h(C, Z_i) and X_i with a separable critic of unit vectors: METHODS sections 5 and 6. */
+static isk_tensor isk__keep_contrast(isk__recorder *r, int view, isk_tensor z, isk_tensor c, isk_tensor x, int training) {
+    const isk__design *design = r->design;
+    char group[32];
+    int owner = isk_group(r->graph, isk__view_group(group, "specific", view)).group, dim = design->options.dim;
+    isk_tensor parts[2], joint, own, scale = isk_affine(r->lambda, 0, 1 / design->options.contrast_tau);
+    parts[0] = c;
+    parts[1] = z;
+    joint = isk__encoder(design, isk__view_scope_in(r->graph, owner, "joint", view), isk_concat(parts, 2), dim, training);
+    own = isk__encoder(design, isk__view_scope_in(r->graph, owner, "input", view), x, dim, training);
+    return isk_info_nce(isk_l2_normalise(joint, 1e-12), isk_l2_normalise(own, 1e-12), scale);
+}
+
+/* loss, the term that keeps Z apart, the term that keeps X in it, mean variance of the raw Z. */
 static void isk__specific_outputs(isk__recorder *r, int view, int training, isk_tensor outputs[4]) {
     const isk__design *design = r->design;
+    const isk__method_info *method = &isk__methods[design->method];
     isk_tensor batch = isk_batch(r->graph, r->rows), x = isk_gather(r->views[view], batch);
     isk_tensor raw = isk__specific_record(design, view, x, training), z = isk__specific_final(design, view, raw, training);
-    isk_tensor own = isk_gather(r->shared[view], batch), seen = isk_gather(r->shared[isk__club_view(design, view)], batch);
-    char group[32];
-    isk__critic critic = isk__critic_record(isk_group(r->graph, isk__view_group(group, "critic", view)), seen,
-                                            design->options.dim, &design->options);
-    isk_tensor club = isk__club_record(critic, z, design->options.club);
-    isk_tensor error = isk_mse(isk__decode_record(design, view, z, own, training), x), fraction;
-    if (design->options.power == ISK_POWER_BATCH) {
-        fraction = isk_div(error, isk_mse(isk_affine(x, 0, 0), x));
-    } else {
-        fraction = isk_mul(error, r->inverse_power[view]);
-    }
-    outputs[0] = isk_add(club, isk_mul(isk_affine(r->lambda, 0.5, 0), fraction));
-    outputs[1] = club;
-    outputs[2] = fraction;
+    isk_tensor with = isk_gather(r->shared[isk__view_seen(design, view, method->keep_with)], batch);
+    isk_tensor from = isk_gather(r->shared[isk__apart_view(design, view)], batch);
+    outputs[1] = method->apart == ISK__APART_CLUB ? isk__apart_club(r, view, z, from) : isk__apart_overlap(r, z, from, batch);
+    outputs[2] = method->keep == ISK__KEEP_DECODER ? isk__keep_decoder(r, view, z, with, x, training)
+                                                   : isk__keep_contrast(r, view, z, with, x, training);
+    outputs[0] = isk_add(outputs[1], isk_mul(isk_affine(r->lambda, 0.5, 0), outputs[2]));
     outputs[3] = isk_mean_all(isk_col_var(raw));
 }
 
@@ -16435,7 +16514,7 @@ static isk_program *isk__record_fill(isk__recorder *r, int view, isk_tensor cach
 static void isk__record_critic_passes(isk__recorder *r, isk__stage *stage, int view, isk_tensor cache) {
     static const char *const labels[] = { "critic_loss", "saturation" };
     const isk__design *design = r->design;
-    isk_tensor source = r->shared[isk__club_view(design, view)], batch, z, c;
+    isk_tensor source = r->shared[isk__apart_view(design, view)], batch, z, c;
     isk__pass *first = &stage->passes[0], *second = &stage->passes[1];
     char group[32];
     isk__view_group(group, "critic", view);
@@ -16470,7 +16549,7 @@ static void isk__record_critic_passes(isk__recorder *r, isk__stage *stage, int v
 /* CLUB of standardised held-out Z with a critic that is fitted afresh. */
 static void isk__record_diagnosis(isk__recorder *r, isk__stage *stage, int view, isk_tensor cache) {
     const isk__design *design = r->design;
-    isk_tensor source = r->shared[isk__club_view(design, view)], batch, z, club;
+    isk_tensor source = r->shared[isk__apart_view(design, view)], batch, z, club;
     isk__critic critic;
     char group[32];
     isk__view_group(group, "diagnosis", view);
@@ -16488,23 +16567,30 @@ static void isk__record_diagnosis(isk__recorder *r, isk__stage *stage, int view,
 }
 
 static void isk__record_specific_stage(isk__recorder *r, int view) {
-    static const char *const labels[] = { "loss", "club", "reconstruction", "variance" };
     static const int watched[] = { 0, 0, 2, 1 };        /* by stop_on */
     const isk_options *options = &r->design->options;
+    const isk__method_info *method = &isk__methods[r->design->method];
     isk_optimiser_desc optimiser = isk__optimiser_of(options);
     isk__stage *stage = isk__stage_add(r, "specific", view, 2, options->epochs);
     isk_tensor outputs[4], cache = isk__no_tensor(r->graph);
+    const char *labels[4];
     char group[32];
+    int critic = method->apart == ISK__APART_CLUB;
+    labels[0] = "loss";
+    labels[1] = critic ? "club" : "overlap";
+    labels[2] = method->keep == ISK__KEEP_DECODER ? "reconstruction" : "contrast";
+    labels[3] = "variance";
     isk__view_group(group, "specific", view);
     if (options->diagnoses > 0 || options->critic_inner == ISK_CRITIC_PER_EPOCH) {
         cache = isk__leaf(r->graph, ISK__SLOT, isk_rows(r->views[view]), options->dim, 1);
     }
-    isk__record_critic_passes(r, stage, view, cache);
+    if (critic) { isk__record_critic_passes(r, stage, view, cache); }
     isk__specific_outputs(r, view, ISK__TRAINING, outputs);
-    stage->passes[2] = isk__pass_of(isk__minimise(r->graph, group, outputs, 4, &optimiser, 0), ISK__PER_BATCH, 1, ISK__RATE_MAIN);
-    isk__pass_labels(&stage->passes[2], 4, labels);
-    stage->pass_count = 3;
-    stage->main = 2;
+    stage->main = critic ? 2 : 0;
+    stage->passes[stage->main] =
+        isk__pass_of(isk__minimise(r->graph, group, outputs, 4, &optimiser, 0), ISK__PER_BATCH, 1, ISK__RATE_MAIN);
+    isk__pass_labels(&stage->passes[stage->main], 4, labels);
+    stage->pass_count = stage->main + 1;
     isk__specific_outputs(r, view, ISK__EVALUATING, outputs);
     stage->evaluation = isk__pass_of(isk_compute(r->graph, outputs, 3), ISK__FILL, 1, ISK__RATE_NONE);
     isk__pass_labels(&stage->evaluation, 3, labels);
@@ -16536,9 +16622,9 @@ static isk_status isk__training_record(isk__training *training, const isk__desig
     }
     if (!isk__design_given(design)) {
         isk__record_shared_stage(&r);
-        if (isk__methods[design->method].specific) { isk__record_cache_stage(&r); }
+        if (isk__specific(design->method)) { isk__record_cache_stage(&r); }
     }
-    for (i = 0; i < design->view_count && isk__methods[design->method].specific; i++) { isk__record_specific_stage(&r, i); }
+    for (i = 0; i < design->view_count && isk__specific(design->method); i++) { isk__record_specific_stage(&r, i); }
     if (graph->failed) { return (isk_status)graph->failed; }
     for (i = 0; i < training->plan.stage_count; i++) {
         const isk__stage *stage = &training->plan.stages[i];
@@ -16619,11 +16705,19 @@ static isk_status isk__design_of(isk_context *context, const isk_fit_desc *desc,
     if (desc->view_count == 1 && !given) {
         return isk__fail(context, ISK_ARGUMENT, "one view needs given shared features: set given[0], or give a second view");
     }
-    if (given && !isk__methods[desc->method].specific) {
+    if (given && !isk__specific(desc->method)) {
         return isk__fail(context, ISK_ARGUMENT, "method %s learns shared features, so given ones leave it nothing to do",
                          isk_method_name(desc->method));
     }
     if (desc->views[0].rows < 2) { return isk__fail(context, ISK_SHAPE, "there is 1 row; training needs at least 2"); }
+    for (i = 0; i < desc->view_count && isk__methods[desc->method].apart == ISK__APART_ORTHOGONAL; i++) {
+        int from = isk__shared_cols(design, isk__apart_view(design, i));
+        if ((design->options.ortho == ISK_ORTHO_COS || design->options.ortho == ISK_ORTHO_COS2) && from != design->options.dim) {
+            return isk__fail(context, ISK_ARGUMENT, "ortho cos and cos2 compare Z%d with C%d coordinate by coordinate, but dim is %d "
+                             "and C has %d; make them equal, or choose frob", i + 1, isk__apart_view(design, i) + 1,
+                             design->options.dim, from);
+        }
+    }
     return ISK_OK;
 }
 
@@ -16839,7 +16933,7 @@ INDISEEK_API void isk_model_close(isk_model *model) {
 static isk_status isk__model_open(isk_context *context, const isk__design *design, uint64_t seed, isk_model **out) {
     isk_model *model = (isk_model *)isk__allocate_zero(context, 1, sizeof *model);
     isk_matrix none;
-    int i, specific = isk__methods[design->method].specific, learned = !isk__design_given(design);
+    int i, specific = isk__specific(design->method), learned = !isk__design_given(design);
     isk_status status = ISK_OK;
     *out = NULL;
     if (!model) { return isk__no_memory(context, "a model", sizeof *model); }
@@ -16862,7 +16956,7 @@ static isk_status isk__model_open(isk_context *context, const isk__design *desig
         }
         model->encode[i] = isk_compute(model->graph, outputs, count);
         if (!model->encode[i]) { status = ISK_MEMORY; }
-        if (!specific) { continue; }
+        if (!isk__decodes(design->method)) { continue; }
         c = outputs[0];
         if (!learned) {
             none.cols = design->given_cols[i];
@@ -16905,6 +16999,26 @@ static void isk__model_take_weights(isk_model *model, const isk_graph *graph, co
     }
 }
 
+/* The pass that has an output of this name; 0 when none has. */
+static int isk__stage_pass(const isk__stage *stage, const char *label) {
+    int p, i;
+    for (p = 0; p < stage->pass_count; p++) {
+        for (i = 0; i < stage->passes[p].label_count; i++) {
+            if (strcmp(stage->passes[p].labels[i], label) == 0) { return p; }
+        }
+    }
+    return 0;
+}
+
+/* The mean over the last epoch of the pass's output of this name; NaN when it has none. */
+static double isk__track_mean(const isk__stage *stage, const isk__track *track, int pass, const char *label) {
+    int i;
+    for (i = 0; i < stage->passes[pass].label_count; i++) {
+        if (strcmp(stage->passes[pass].labels[i], label) == 0) { return track->means[pass][i]; }
+    }
+    return NAN;
+}
+
 static void isk__report_fill(const isk__training *training, const isk__learner *learner, isk_report *report) {
     const double none = NAN;
     int s, v;
@@ -16913,7 +17027,7 @@ static void isk__report_fill(const isk__training *training, const isk__learner *
     report->shared_loss = report->shared_validation_loss = report->temperature = none;
     for (v = 0; v < ISK_MAX_VIEWS; v++) {
         isk_view_report *view = &report->view[v];
-        view->loss = view->club = view->reconstruction = view->validation_r2 = none;
+        view->loss = view->club = view->reconstruction = view->validation_r2 = view->overlap = view->contrast = none;
         view->fresh_club = view->saturation = view->variance = none;
     }
     for (s = 0; s < training->plan.stage_count; s++) {
@@ -16934,13 +17048,16 @@ static void isk__report_fill(const isk__training *training, const isk__learner *
             if (held_out) { report->shared_validation_loss = track->kept[0]; }
         } else {
             isk_view_report *view = &report->view[stage->view];
+            int main = stage->main, critic = isk__stage_pass(stage, "saturation");
             if (track->epoch > report->epochs) { report->epochs = (int)track->epoch; }
-            view->loss = track->means[stage->main][0];
-            view->club = track->means[stage->main][1];
-            view->reconstruction = track->means[stage->main][2];
-            view->variance = track->means[stage->main][3];
-            view->saturation = track->means[1][1];
-            if (held_out && learner->view_spread[stage->view] > 0) {
+            view->loss = isk__track_mean(stage, track, main, "loss");
+            view->club = isk__track_mean(stage, track, main, "club");
+            view->overlap = isk__track_mean(stage, track, main, "overlap");
+            view->reconstruction = isk__track_mean(stage, track, main, "reconstruction");
+            view->contrast = isk__track_mean(stage, track, main, "contrast");
+            view->variance = isk__track_mean(stage, track, main, "variance");
+            view->saturation = isk__track_mean(stage, track, critic, "saturation");
+            if (held_out && learner->view_spread[stage->view] > 0 && view->reconstruction == view->reconstruction) {
                 view->validation_r2 = 1 - track->kept[2] * learner->view_power[stage->view] / learner->view_spread[stage->view];
             }
             if (track->diagnosed > 0) { view->fresh_club = track->diagnosis; }
@@ -17083,7 +17200,7 @@ static void isk__transform_tile(void *argument, int tile, int worker) {
     const isk_model *model = job->model;
     const isk__design *design = &model->design;
     const isk_graph *graph = model->graph;
-    int view, specific = isk__methods[design->method].specific, learned = !isk__design_given(design);
+    int view, specific = isk__specific(design->method), learned = !isk__design_given(design);
     isk__frame frame;
     memset(&frame, 0, sizeof frame);
     frame.base = job->bases + (size_t)worker * (size_t)(graph->space_count + 1);
@@ -17131,8 +17248,12 @@ static isk_status isk__transform_check(const isk_model *model, const isk_transfo
             return isk__fail(context, ISK_SHAPE, "transform: view %d has %lld columns; the model was trained on %d", i + 1,
                              (long long)desc->views[i].cols, design->cols[i]);
         }
-        if ((desc->specific[i] || desc->reconstruction[i]) && !isk__methods[design->method].specific) {
+        if ((desc->specific[i] || desc->reconstruction[i]) && !isk__specific(design->method)) {
             return isk__fail(context, ISK_ARGUMENT, "transform: method %s has no specific features", isk_method_name(design->method));
+        }
+        if (desc->reconstruction[i] && !isk__decodes(design->method)) {
+            return isk__fail(context, ISK_ARGUMENT, "transform: method %s has no decoder, so there is no reconstruction",
+                             isk_method_name(design->method));
         }
         if (desc->shared[i] && isk__design_given(design)) {
             return isk__fail(context, ISK_ARGUMENT, "transform: the shared features of view %d were given, not learned", i + 1);
@@ -17193,11 +17314,13 @@ INDISEEK_API int isk_model_shared_dim(const isk_model *model, int view) {
     return view >= 0 && view < model->design.view_count ? isk__shared_cols(&model->design, view) : 0;
 }
 INDISEEK_API int isk_model_specific_dim(const isk_model *model, int view) {
-    return view >= 0 && view < model->design.view_count && isk__methods[model->design.method].specific ? model->design.options.dim : 0;
+    return view >= 0 && view < model->design.view_count && isk__specific(model->design.method) ? model->design.options.dim : 0;
 }
 INDISEEK_API int isk_model_view_cols(const isk_model *model, int view) {
     return view >= 0 && view < model->design.view_count ? model->design.cols[view] : 0;
 }
+
+INDISEEK_API int isk_model_decodes(const isk_model *model) { return isk__decodes(model->design.method); }
 
 static isk__item_saved *isk__item_find(const isk_model *model, const char *name) {
     isk__item_saved *item;
@@ -21625,7 +21748,7 @@ static isk_status isk__load_design(isk_context *context, const isk_safetensors *
         }
     }
     if (status == ISK_OK && (design->view_count < 1 || (design->view_count == 1 && !isk__design_given(design)) ||
-                             (isk__design_given(design) && !isk__methods[design->method].specific))) {
+                             (isk__design_given(design) && !isk__specific(design->method)))) {
         status = isk__fail(context, ISK_DATA, "%s: %d views %s given shared features, which no model of method %s has", path,
                            design->view_count, isk__design_given(design) ? "with" : "without", isk_method_name(design->method));
     }

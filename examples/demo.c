@@ -337,7 +337,9 @@ int main(int argc, char **argv) {
     if (code >= 0) { return check_output(demo_command.name, code); }
     progress_open(&d.bar, d.s.quiet);
     progress_attach(&d.bar, &desc);
+    d.bar.single = 1;
     desc.threads = d.s.threads;
+    desc.device = ISK_DEVICE_CPU;           /* it takes seconds there, and its numbers are known */
     d.context = isk_open(&desc);
     if (!d.context) { return fail(demo_command.name, ISK_MEMORY, NULL); }
     progress_watch(d.context);

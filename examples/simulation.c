@@ -1,4 +1,5 @@
 /* The simulated settings of Gui, Ma and Ma 2025: all runs of a call are models of one sweep. */
+#include "common/device.h"
 #include "common/options.h"
 #include "common/output.h"
 #include "common/progress.h"
@@ -9,7 +10,8 @@
 #include <stdlib.h>
 
 typedef struct settings {
-    int setting, n, test, seeds, threads, quiet;
+    device_settings device;
+    int setting, n, test, seeds, quiet;
     const char *method, *preset, *json, *svg;
     real_list lambdas;
     uint64_t seed;
@@ -23,7 +25,7 @@ static const option table[] = {
     { "n", OPTION_INT, FIELD(n), "N", "training rows [10000]", 2, 1e8, NULL },
     { "test", OPTION_INT, FIELD(test), "N", "rows of the independent test set [1000]", 1, 1e8, NULL },
     { "method", OPTION_TEXT, FIELD(method), "NAME",
-      "indiseek or indiseek0, the same here where there is one view [indiseek]", 0, 0, NULL },
+      "indiseek (indiseek0 is the same where there is one view), factorizedcl, infodisen [indiseek]", 0, 0, NULL },
     { "lambda", OPTION_REALS, FIELD(lambdas), "LIST", "weights of the reconstruction, with commas between [0.1]", 0,
       1e9, NULL },
     { "seeds", OPTION_INT, FIELD(seeds), "N", "models of each lambda, of seeds SEED, SEED + 1, ... [1]", 1, 100000,
@@ -34,11 +36,11 @@ static const option table[] = {
       "where other options have their defaults from: robust, paper or simulation "
       "[simulation]",
       0, 0, NULL },
-    { "threads", OPTION_INT, FIELD(threads), "N", "threads; 0 is one per processor [0]", 0, 256, NULL },
     { NULL, OPTION_HEADING, 0, NULL, "Output", 0, 0, NULL },
     { "json", OPTION_TEXT, FIELD(json), "FILE", "an array with one object for each model", 0, 0, NULL },
     { "svg", OPTION_TEXT, FIELD(svg), "FILE", "a bar chart of the importances, with standard deviations", 0, 0, NULL },
     { "quiet", OPTION_FLAG, FIELD(quiet), NULL, "no progress", 0, 0, NULL },
+    DEVICE_OPTIONS(FIELD(device)),
 };
 
 static const command simulation = {
@@ -123,19 +125,21 @@ static isk_status write_files(isk_context *context, const settings *s, const set
     return status;
 }
 
-static isk_status run(isk_context *context, const settings *s) {
+static isk_status run(isk_context *context, const settings *s, progress *bar) {
     isk_sweep_desc sweep = { .fit = { .seed = s->seed, .options = s->options }, .lambdas = s->lambdas.value,
                              .lambda_count = s->lambdas.count, .seed_count = s->seeds };
     setting_run *runs = NULL;
     setting_summary all[MOST_REALS];
     int count = 0;
-    isk_status status = isk_method_find(context, s->method, &sweep.fit.method);
+    /* isk_open leaves its sentence when there is no GPU for --device cuda */
+    isk_status status = *isk_error(context) ? ISK_DEVICE : isk_method_find(context, s->method, &sweep.fit.method);
     if (status == ISK_OK) { status = isk_preset_find(context, s->preset, &sweep.fit.preset); }
     if (status == ISK_OK) { status = can_write(context, s->json); }
     if (status == ISK_OK) { status = can_write(context, s->svg); }
     if (status == ISK_OK) {
         count = isk_sweep_models(&sweep);
         runs = calloc((size_t)count + 1, sizeof *runs);
+        progress_say(bar, "%d model%s on %s", count, count == 1 ? "" : "s", isk_device_text(context));
         status = runs ? setting_sweep(context, s->setting, s->n, s->test, &sweep, runs) : ISK_MEMORY;
     }
     if (status == ISK_OK) {
@@ -150,7 +154,7 @@ static isk_status run(isk_context *context, const settings *s) {
 
 int main(int argc, char **argv) {
     settings s = { .setting = 1, .n = 10000, .test = 1000, .seeds = 1, .method = "indiseek", .preset = "simulation",
-                   .lambdas = { { 0.1 }, 1 } };
+                   .lambdas = { { 0.1 }, 1 }, .device = DEVICE_DEFAULTS };
     isk_context_desc desc = { 0 };
     isk_context *context;
     isk_status status;
@@ -159,11 +163,12 @@ int main(int argc, char **argv) {
     if (code >= 0) { return check_output(simulation.name, code); }
     progress_open(&bar, s.quiet);
     progress_attach(&bar, &desc);
-    desc.threads = s.threads;
+    bar.single = s.seeds * s.lambdas.count == 1;
+    device_apply(&s.device, &desc);
     context = isk_open(&desc);
     if (!context) { return fail(simulation.name, ISK_MEMORY, NULL); }
     progress_watch(context);
-    status = run(context, &s);
+    status = run(context, &s, &bar);
     progress_close(&bar);
     code = status == ISK_OK ? 0 : fail(simulation.name, status, isk_error(context));
     if (status == ISK_INTERRUPTED) { code = EXIT_FAILED; }             /* nothing is kept that could be resumed */

@@ -92,6 +92,7 @@ static UNUSED_FUNCTION isk_context *scarce_context(void) {
     isk_context_desc desc = { .threads = 1, .allocator = { scarce_allocate, scarce_release, NULL } };
     isk_context *context;
     supply.left = -1;
+    desc.device = ISK_DEVICE_CPU;
     context = isk_open(&desc);
     assert_non_null(context);
     return context;

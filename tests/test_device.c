@@ -147,15 +147,16 @@ typedef struct tolerance { double relative, to_largest, absolute; } tolerance;
 
 static const tolerance exact_enough = { 2e-5, 5e-6, 5e-7 }, coarse = { 1e-2, 5e-3, 5e-4 };
 
-static void compare(const isk_scalar *due, const isk_scalar *got, int rows, int cols, tolerance within, const char *name, const char *what, int model) {
+static void compare(const isk_scalar *due, const isk_scalar *got, int rows, int cols, tolerance within, const char *name,
+                    const char *what, int model) {
     double largest = 0;
     int k;
     for (k = 0; k < rows * cols; k++) { largest = fmax(largest, fabs((double)due[k])); }
     for (k = 0; k < rows * cols; k++) {
         const double a = (double)due[k], b = (double)got[k];
         if (!(fabs(a - b) <= within.relative * fabs(a) + within.to_largest * largest + within.absolute)) {
-            fail_msg("%s: %s [%d, %d] of model %d at [%d, %d]: %.9g on the device, %.9g on the CPU", name, what, rows, cols, model, k / cols,
-                     k % cols, b, a);
+            fail_msg("%s: %s [%d, %d] of model %d at [%d, %d]: %.9g on the device, %.9g on the CPU", name, what, rows, cols, model,
+                     k / cols, k % cols, b, a);
         }
     }
 }
@@ -380,7 +381,8 @@ static const double mild = 3, sharp = 200;
    are others. */
 static const struct { const char *name; recipe *record; const void *argument; int weighted, steep; } recipes[] = {
     { "matmul", record_matmul, NULL, 0, 0 }, { "matmul_nt", record_matmul_nt, NULL, 0, 0 }, { "matmul_tn", record_matmul_tn, NULL, 0, 0 },
-    { "a a^T", record_square, NULL, 0, 0 }, { "linear map", record_linear, NULL, 0, 0 }, { "two linear maps", record_linear_relu, NULL, 0, 1 },
+    { "a a^T", record_square, NULL, 0, 0 }, { "linear map", record_linear, NULL, 0, 0 },
+    { "two linear maps", record_linear_relu, NULL, 0, 1 },
     { "concat", record_concat, NULL, 0, 0 }, { "slice", record_slice, NULL, 0, 0 }, { "dropout", record_dropout, NULL, 0, 0 },
     { "permute_rows", record_permute, NULL, 1, 0 }, { "batch", record_batch, NULL, 0, 0 }, { "effects", record_effects, NULL, 0, 0 },
     { "info_nce", record_info_nce, &mild, 1, 0 }, { "sharp info_nce", record_info_nce, &sharp, 1, 1 },
@@ -394,7 +396,8 @@ static void test_specials(void **state) {
         for (s = 0; s < COUNT(shapes); s++) {
             for (absent = ALL_PRESENT; absent <= ALL_ABSENT; absent++) {
                 if (absent && !recipes[n].weighted) { continue; }
-                check_on(gpu, recipes[n].record, recipes[n].argument, shapes[s][0], shapes[s][1], (present)absent, exact_enough, recipes[n].name);
+                check_on(gpu, recipes[n].record, recipes[n].argument, shapes[s][0], shapes[s][1], (present)absent, exact_enough,
+                         recipes[n].name);
             }
         }
     }

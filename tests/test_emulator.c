@@ -94,8 +94,10 @@ static int open_library(void **state) {
 
 static void *stream;
 
-static const char *const faults[] = { "STANDIN_DEVICES", "STANDIN_DRIVER", "STANDIN_INIT", "STANDIN_MEMORY", "STANDIN_FAIL_ALLOC",
-    "STANDIN_FAIL_LAUNCH", "STANDIN_FAIL_LOAD", "STANDIN_FAIL_COMPILE", "STANDIN_NVRTC", "STANDIN_SCHEDULE", "STANDIN_ARCH", "STANDIN_CFLAGS" };
+static const char *const faults[] = {
+    "STANDIN_DEVICES", "STANDIN_DRIVER", "STANDIN_INIT", "STANDIN_MEMORY", "STANDIN_FAIL_ALLOC", "STANDIN_FAIL_LAUNCH",
+    "STANDIN_FAIL_LOAD", "STANDIN_FAIL_COMPILE", "STANDIN_NVRTC", "STANDIN_SCHEDULE", "STANDIN_ARCH", "STANDIN_CFLAGS"
+};
 
 static int start(void **state) {
     void *context;
@@ -324,7 +326,8 @@ static void check_failure(const char *body, const char *words, const char *more_
     for (schedule = 0; schedule < 3; schedule++) {
         module = build(text);
         assert_int_equal(run_small(module, "wrong", schedule, out), 719);
-        if (!strstr(standin_message(), "kernel wrong, block (") || !strstr(standin_message(), words) || !strstr(standin_message(), more_words)) {
+        if (!strstr(standin_message(), "kernel wrong, block (") || !strstr(standin_message(), words) ||
+            !strstr(standin_message(), more_words)) {
             fail_msg("the message: %s", standin_message());
         }
         assert_int_equal(cuMemGetInfo_v2(&free_bytes, &total), 719);
@@ -343,8 +346,10 @@ static void check_failure(const char *body, const char *words, const char *more_
 static void test_divergence(void **state) {
     (void)state;
     check_failure("    if (threadIdx.x < 100) __syncthreads();\n", "waits at __syncthreads() of line 3 in wrong", "has ended");
-    check_failure("    if (threadIdx.x < 100) __syncthreads();\n    else\n        __syncthreads();\n", "of line 3 in wrong", "of line 5 in wrong");
-    check_failure("    if (threadIdx.x < 100) __syncwarp();\n    __syncthreads();\n", "waits for its warp of line 3", "at __syncthreads() of line 4");
+    check_failure("    if (threadIdx.x < 100) __syncthreads();\n    else\n        __syncthreads();\n",
+                  "of line 3 in wrong", "of line 5 in wrong");
+    check_failure("    if (threadIdx.x < 100) __syncwarp();\n    __syncthreads();\n",
+                  "waits for its warp of line 3", "at __syncthreads() of line 4");
     check_failure("    const int sum = threadIdx.x % 2 ? __shfl_xor_sync(0xFFFFFFFFu, 1, 1) : 1;\n    call.out[0] = (float)sum;\n",
                   "waits for its warp of line 3 in wrong", "has ended");
     check_failure("    const int sum = __shfl_xor_sync(0xFFFFu, 1, 1);\n    call.out[0] = (float)sum;\n", "part of a warp", "line 3");

@@ -241,10 +241,10 @@ static void naive_moments(values x, int col, double *mean, double *variance) {
 
 /* Z from h(x): as it is, standardised over the batch, or (evaluating) by the running moments. */
 static values naive_z(const fixture *f, int view, values x, int evaluating) {
-    values z = naive_encoder(f, "specific", view, x, DIM);
+    values z = naive_encoder(f, "specific", view, x, f->design.options.dim);
     char name[40];
     int i, j;
-    for (j = 0; j < DIM && f->design.options.standardise == ISK_STANDARDISE_BATCH; j++) {
+    for (j = 0; j < f->design.options.dim && f->design.options.standardise == ISK_STANDARDISE_BATCH; j++) {
         double mean, variance;
         naive_moments(z, j, &mean, &variance);
         if (evaluating) {
@@ -274,11 +274,11 @@ static critic naive_critic(const fixture *f, int view, values c) {
     char scope[32];
     critic q;
     snprintf(scope, sizeof scope, "critic%d.mean", view + 1);
-    q.mean = naive_mlp(f, scope, c, width, DIM);
+    q.mean = naive_mlp(f, scope, c, width, f->design.options.dim);
     snprintf(scope, sizeof scope, "critic%d.logvar", view + 1);
-    q.logvar = naive_mlp(f, scope, c, width, DIM);
+    q.logvar = naive_mlp(f, scope, c, width, f->design.options.dim);
     for (i = 0; i < c.rows; i++) {
-        for (j = 0; j < DIM; j++) {
+        for (j = 0; j < f->design.options.dim; j++) {
             double *v = &q.logvar.at[i][j];
             if (options->logvar == ISK_LOGVAR_TANH) { *v = tanh(*v); }
             if (options->logvar == ISK_LOGVAR_CLAMP) { *v = *v < -8 ? -8 : *v > 8 ? 8 : *v; }
@@ -296,7 +296,7 @@ static double naive_learning(critic q, values z) {
     double sum = 0;
     int i, j;
     for (i = 0; i < z.rows; i++) {
-        for (j = 0; j < DIM; j++) { sum -= 2 * log_density(z.at[i][j], q.mean.at[i][j], q.logvar.at[i][j]) + log(6.283185307179586); }
+        for (j = 0; j < q.mean.cols; j++) { sum -= 2 * log_density(z.at[i][j], q.mean.at[i][j], q.logvar.at[i][j]) + log(6.283185307179586); }
     }
     return sum / z.rows;
 }
@@ -305,9 +305,9 @@ static double naive_saturation(critic q) {
     double sum = 0;
     int i, j;
     for (i = 0; i < q.logvar.rows; i++) {
-        for (j = 0; j < DIM; j++) { sum += fabs(q.logvar.at[i][j]) > 0.99; }
+        for (j = 0; j < q.mean.cols; j++) { sum += fabs(q.logvar.at[i][j]) > 0.99; }
     }
-    return sum / q.logvar.rows / DIM;
+    return sum / q.logvar.rows / q.mean.cols;
 }
 
 /* METHODS 3.2, all pairs: B x B x p log-densities. */
@@ -316,7 +316,7 @@ static double naive_club(critic q, values z) {
     int i, j, k;
     for (i = 0; i < z.rows; i++) {
         for (j = 0; j < z.rows; j++) {
-            for (k = 0; k < DIM; k++) {
+            for (k = 0; k < q.mean.cols; k++) {
                 sum += log_density(z.at[i][k], q.mean.at[i][k], q.logvar.at[i][k]) -
                        log_density(z.at[j][k], q.mean.at[i][k], q.logvar.at[i][k]);
             }
@@ -332,7 +332,7 @@ static int permutations_that_give(critic q, values z, double value) {
     while (more) {
         double sum = 0;
         for (i = 0; i < z.rows; i++) {
-            for (k = 0; k < DIM; k++) {
+            for (k = 0; k < q.mean.cols; k++) {
                 sum += log_density(z.at[i][k], q.mean.at[i][k], q.logvar.at[i][k]) -
                        log_density(z.at[places[i]][k], q.mean.at[i][k], q.logvar.at[i][k]);
             }
@@ -385,17 +385,15 @@ static double naive_reconstruction(const fixture *f, int view, values z, values 
     return sum / x.rows / power;
 }
 
-/* METHODS 2: half the cross entropies of rows and of columns. */
-static double naive_clip(const fixture *f, int rows, double scale) {
-    values u = naive_unit(naive_encoder(f, "shared", 0, chosen(x1, COLS1, rows), SHARED));
-    values v = naive_unit(naive_encoder(f, "shared", 1, chosen(x2, COLS2, rows), SHARED));
+/* Half the cross entropies of rows and of columns of scale u v^T. */
+static double naive_info_nce(values u, values v, double scale) {
     double loss = 0;
     int i, j, k;
-    for (i = 0; i < rows; i++) {
+    for (i = 0; i < u.rows; i++) {
         double over_columns = 0, over_rows = 0, own = 0;
-        for (j = 0; j < rows; j++) {
+        for (j = 0; j < u.rows; j++) {
             double forth = 0, back = 0;
-            for (k = 0; k < SHARED; k++) {
+            for (k = 0; k < u.cols; k++) {
                 forth += u.at[i][k] * v.at[j][k];
                 back += u.at[j][k] * v.at[i][k];
             }
@@ -405,7 +403,48 @@ static double naive_clip(const fixture *f, int rows, double scale) {
         }
         loss += (log(over_columns) + log(over_rows)) / 2 - own;
     }
-    return loss / rows;
+    return loss / u.rows;
+}
+
+/* METHODS 2 */
+static double naive_clip(const fixture *f, int rows, double scale) {
+    return naive_info_nce(naive_unit(naive_encoder(f, "shared", 0, chosen(x1, COLS1, rows), SHARED)),
+                          naive_unit(naive_encoder(f, "shared", 1, chosen(x2, COLS2, rows), SHARED)), scale);
+}
+
+/* METHODS 5 and 6: InfoNCE of h(C, Z) and X, unit vectors over tau. */
+static double naive_contrast(const fixture *f, int view, values c, values z, values x) {
+    values joint = c, u, v;
+    int i, j;
+    joint.cols = c.cols + z.cols;
+    for (i = 0; i < z.rows; i++) {
+        for (j = 0; j < z.cols; j++) { joint.at[i][c.cols + j] = z.at[i][j]; }
+    }
+    u = naive_unit(naive_encoder(f, "joint", view, joint, f->design.options.dim));
+    v = naive_unit(naive_encoder(f, "input", view, x, f->design.options.dim));
+    return naive_info_nce(u, v, 1 / f->design.options.contrast_tau);
+}
+
+/* METHODS 6: the four readings of <Z, C> = 0. */
+static double naive_overlap(int ortho, values z, values c) {
+    double sum = 0;
+    int i, j, k;
+    z = naive_unit(z);
+    c = naive_unit(c);
+    for (i = 0; i < z.rows && (ortho == ISK_ORTHO_COS || ortho == ISK_ORTHO_COS2); i++) {
+        double cosine = 0;
+        for (k = 0; k < z.cols; k++) { cosine += z.at[i][k] * c.at[i][k]; }
+        sum += (ortho == ISK_ORTHO_COS ? cosine : cosine * cosine) / z.rows;
+    }
+    if (ortho == ISK_ORTHO_COS || ortho == ISK_ORTHO_COS2) { return sum; }
+    for (j = 0; j < z.cols; j++) {
+        for (k = 0; k < c.cols; k++) {
+            double cross = 0;
+            for (i = 0; i < z.rows; i++) { cross += z.at[i][j] * c.at[i][k]; }
+            sum += cross * cross;
+        }
+    }
+    return sqrt(sum) / (ortho == ISK_ORTHO_FROB ? z.rows : 1);
 }
 
 /* ---- losses are their formulas --------------------------------------------------------------------------------------------- */
@@ -459,6 +498,51 @@ static void check_specific(fixture *f, int view, int rows) {
     reconstruction = naive_reconstruction(f, view, z, own, x);
     close_to("validation reconstruction", output(f, evaluate, 2), reconstruction);
     close_to("validation loss", output(f, evaluate, 0), output(f, evaluate, 1) + options->lambda / 2 * reconstruction);
+}
+
+/* The same for the methods that have no decoder. */
+static void check_contrast(fixture *f, int view, int rows) {
+    const isk_options *options = &f->design.options;
+    const isk__stage *stage = stage_of(f, view ? "specific2" : "specific1");
+    const isk_program *main_step = stage->passes[stage->main].program, *evaluate = stage->evaluation.program;
+    int clubbed = f->design.method == ISK_FACTORIZEDCL, one = f->design.view_count == 1, round;
+    values x = view ? chosen(x2, COLS2, rows) : chosen(x1, COLS1, rows), own = naive_c(f, view, rows), z;
+    values with = clubbed || one ? own : naive_c(f, 1 - view, rows);
+    double apart, keep;
+    for (round = 0; round < 2; round++) {
+        z = naive_z(f, view, x, 0);
+        apart = clubbed ? naive_club(naive_critic(f, view, own), z) : naive_overlap(options->ortho, z, own);
+        keep = naive_contrast(f, view, with, z, x);
+        run(f, main_step, rows);
+        close_to(clubbed ? "club" : "overlap", output(f, main_step, 1), apart);
+        close_to("contrast", output(f, main_step, 2), keep);
+        close_to("loss", output(f, main_step, 0), apart + options->lambda / 2 * keep);
+    }
+    z = naive_z(f, view, x, 1);
+    run(f, evaluate, rows);
+    close_to("validation contrast", output(f, evaluate, 2), naive_contrast(f, view, with, z, x));
+}
+
+static void contrast_losses(void **state) {
+    static const char *const variants[] = {
+        "", "ortho=frob_sum contrast_tau=0.5", "ortho=cos dim=2 standardise=none", "ortho=cos2 dim=2 layers=2", "activation=tanh lambda=0",
+    };
+    static const isk_method methods[] = { ISK_FACTORIZEDCL, ISK_INFODISEN };
+    static fixture f;
+    int v, method, view, views, rows;
+    (void)state;
+    for (v = 0; v < (int)COUNT(variants); v++) {
+        for (method = 0; method < 2; method++) {
+            for (views = 1; views <= 2; views++) {
+                open_fixture(&f, methods[method], views, 1, variants[v]);
+                stir_weights(&f, 1);
+                for (view = 0; view < views; view++) {
+                    for (rows = BATCH; rows >= BATCH - 1; rows--) { check_contrast(&f, view, rows); }
+                }
+                close_fixture(&f);
+            }
+        }
+    }
 }
 
 static void specific_losses(void **state) {
@@ -586,30 +670,32 @@ static void diagnosis_is_club(void **state) {
 /* ---- wiring ------------------------------------------------------------------------------------------------------------------ */
 
 /* Which C the terms of view i see, METHODS section 0: its own or the other view's. */
-static const struct { const char *method; int club_other, reconstruction_other; } wiring[] = {
+static const struct { const char *method; int apart_other, keep_other; } wiring[] = {
     { "indiseek", 1, 0 },
     { "indiseek0", 0, 0 },
+    { "factorizedcl", 0, 0 },
+    { "infodisen", 0, 1 },
 };
 
 enum { TERMS = 6 };
-static const char *const terms[TERMS] = { "learning loss", "club", "reconstruction", "validation club", "validation reconstruction",
-                                          "fresh club" };
+static const char *const terms[TERMS] = { "learning loss", "term that keeps Z apart", "term that keeps X", "the first in validation",
+                                          "the second in validation", "fresh club" };
 
 /* All terms of a view's stage, from the same weights each time. */
 static void terms_of(fixture *f, int view, double value[TERMS]) {
     isk__learner *learner = &f->training.learners[0];
     const isk__stage *stage = stage_of(f, view ? "specific2" : "specific1");
-    const isk_program *learn = stage->passes[1].program, *step = stage->passes[2].program, *evaluate = stage->evaluation.program;
+    const isk_program *step = stage->passes[stage->main].program, *evaluate = stage->evaluation.program;
     isk_scalar *kept = malloc(learner->state.size * sizeof *kept);
     assert_non_null(kept);
     memcpy(kept, learner->state.block, learner->state.size * sizeof *kept);
-    if (stage->passes[0].kind == ISK__FILL) {
+    if (stage->main > 0 && stage->passes[0].kind == ISK__FILL) {
         fill(f, stage->passes[0].program);
-    } else {
+    } else if (stage->main > 0) {
         run(f, stage->passes[0].program, BATCH);
     }
-    run(f, learn, BATCH);
-    value[0] = output(f, learn, 0);
+    if (stage->main > 0) { run(f, stage->passes[1].program, BATCH); }
+    value[0] = stage->main > 0 ? output(f, stage->passes[1].program, 0) : 0;
     memcpy(learner->state.block, kept, learner->state.size * sizeof *kept);
     run(f, evaluate, BATCH);
     value[3] = output(f, evaluate, 1);
@@ -631,7 +717,7 @@ static void each_term_sees_its_c(void **state) {
     (void)state;
     for (method = 0; method < ISK_METHOD_COUNT; method++) {
         int row;
-        if (!isk__methods[method].specific) { continue; }
+        if (!isk__specific((isk_method)method)) { continue; }
         for (row = 0; row < (int)COUNT(wiring) && strcmp(wiring[row].method, isk_method_name((isk_method)method)) != 0; row++) {}
         if (row == (int)COUNT(wiring)) { fail_msg("method %s has no row in the table of wiring", isk_method_name((isk_method)method)); }
         for (v = 0; v < (int)COUNT(variants); v++) {
@@ -649,7 +735,8 @@ static void each_term_sees_its_c(void **state) {
                     terms_of(&f, view, after);
                     c[order[1] * SHARED] -= 0.5;
                     for (t = 0; t < TERMS; t++) {
-                        int due = other == (t == 2 || t == 4 ? wiring[row].reconstruction_other : wiring[row].club_other);
+                        int due = other == (t == 2 || t == 4 ? wiring[row].keep_other : wiring[row].apart_other);
+                        if (t == 0 && isk__methods[method].apart != ISK__APART_CLUB) { due = 0; }   /* there is no critic */
                         if ((before[t] != after[t]) != due) {
                             fail_msg("%s %s: %s of view %d %s when C%d changes", wiring[row].method, variants[v], terms[t], view + 1,
                                      due ? "does not change" : "changes", moved + 1);
@@ -744,7 +831,8 @@ static void objectives_have_their_gradients(void **state) {
     int v, view, method;
     (void)state;
     for (v = 0; v < (int)COUNT(variants); v++) {
-        for (method = ISK_INDISEEK; method <= ISK_INDISEEK0; method++) {
+        for (method = 0; method < ISK_METHOD_COUNT; method++) {
+            if (!isk__specific((isk_method)method)) { continue; }
             open_fixture(&f, (isk_method)method, 2, 1, variants[v]);
             record_leaves(&f);
             for (view = 0; view < 2; view++) {
@@ -879,7 +967,8 @@ static const struct { const char *name, *text[3]; } table[] = {
     { "critic_inner", { "per_batch", "per_epoch", "per_batch" } }, { "critic_steps", { "5", "5", "5" } },
     { "critic_width", { "0", "0", "0" } },        { "shared_scale", { "unit", "unit", "unit" } },
     { "temperature", { "learned", "learned", "learned" } }, { "tau", { "0.07", "0.07", "0.07" } },
-    { "shared_keep", { "best", "last", "last" } }, { "power", { "train", "train", "train" } },
+    { "contrast_tau", { "0.07", "0.07", "0.07" } },
+    { "ortho", { "frob", "frob", "frob" } },      { "shared_keep", { "best", "last", "last" } }, { "power", { "train", "train", "train" } },
     { "validation", { "0.1", "0.1", "0" } },      { "patience", { "0", "0", "0" } },
     { "stop_on", { "loss", "loss", "loss" } },    { "diagnoses", { "10", "10", "0" } },
     { "diagnosis_epochs", { "10", "10", "10" } },
@@ -1066,7 +1155,8 @@ static void texts_of_numbers(void **state) {
 }
 
 static void names_are_found(void **state) {
-    static const char *const methods[] = { "indiseek", "indiseek0", "clip" }, *const presets[] = { "robust", "paper", "simulation" };
+    static const char *const methods[] = { "indiseek", "indiseek0", "clip", "factorizedcl", "infodisen" };
+    static const char *const presets[] = { "robust", "paper", "simulation" };
     isk_method method;
     isk_preset preset;
     int i;
@@ -1087,7 +1177,7 @@ static void names_are_found(void **state) {
     assert_null(isk_method_name((isk_method)-1));
     assert_null(isk_preset_name(ISK_PRESET_COUNT));
     expect(context, isk_method_find(context, "IndiSeek", &method), ISK_ARGUMENT,
-           "there is no method 'IndiSeek'; the methods are indiseek, indiseek0 and clip");
+           "there is no method 'IndiSeek'; the methods are indiseek, indiseek0, clip, factorizedcl and infodisen");
     expect(context, isk_preset_find(context, "", &preset), ISK_ARGUMENT,
            "there is no preset ''; the presets are robust, paper and simulation");
 }
@@ -1095,6 +1185,7 @@ static void names_are_found(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(specific_losses),
+        cmocka_unit_test(contrast_losses),
         cmocka_unit_test(shared_losses),
         cmocka_unit_test(temperature_limits),
         cmocka_unit_test(diagnosis_is_club),

@@ -91,7 +91,7 @@ enum { LOOK_ENCODED, LOOK_Z, LOOK_MEAN, LOOK_LOGVAR, LOOK_DECODED };
 /* The same builders as the method's, with their intermediate values as outputs. */
 static void record_look(fixture *f, isk__recorder *r, int view) {
     isk_tensor rows = isk_batch(r->graph, batch), x = isk_gather(r->views[view], rows), outputs[5], losses[1];
-    isk_tensor own = isk_gather(r->shared[view], rows), seen = isk_gather(r->shared[isk__club_view(r->design, view)], rows);
+    isk_tensor own = isk_gather(r->shared[view], rows), seen = isk_gather(r->shared[isk__apart_view(r->design, view)], rows);
     isk_tensor power = r->inverse_power[view], present = rows;
     isk_parameter_desc zero;
     isk__critic critic;

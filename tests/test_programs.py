@@ -136,11 +136,19 @@ def program(name):
     return os.path.join(BUILD, name)
 
 
-def run(name, *arguments, stdout=subprocess.PIPE, before=None):
-    """before: called in the new process.  SIGXFSZ stays ignored, as Python has it, so that a full disk is an error code."""
+# Compiled kernels stay in the test's own folder, and no program finds a GPU of this machine: results are the CPU's
+# wherever the tests run.
+os.environ.update(INDISEEK_CACHE_DIR=os.path.abspath(at("kernels")), INDISEEK_CUDA_LIB="/nowhere/libcuda.so.1",
+                  INDISEEK_NVRTC_LIB="/nowhere/libnvrtc.so")
+
+
+def run(name, *arguments, stdout=subprocess.PIPE, before=None, **environment):
+    """before: called in the new process.  SIGXFSZ stays ignored, as Python has it, so that a full disk is an error code.
+    environment: variables beside those of this process."""
     line = [program(name)] + [str(a) for a in arguments]
     done = subprocess.run(line, stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE, text=True, errors="replace",
-                          timeout=PATIENCE, preexec_fn=before, restore_signals=before is None)
+                          timeout=PATIENCE, preexec_fn=before, restore_signals=before is None,
+                          env=dict(os.environ, **{name: str(value) for name, value in environment.items()}))
     return Run(line, done.returncode, done.stdout or "", done.stderr)
 
 
@@ -256,9 +264,11 @@ def _():
 @test("config.json holds every option in one flat object")
 def _():
     config = json.loads(text(at("first/config.json")))
-    for key, value in {"x1": at("x1.npy"), "labels": LABELS[1], "label-ignore": "unknown", "method": "indiseek", "preset": "robust",
-                       "epochs": 4, "shared_epochs": 3, "width": 8, "lambda": 10, "seed": 0, "test": 0.2, "batch": 32}.items():
+    for key, value in {"x1": os.path.abspath(at("x1.npy")), "labels": os.path.abspath(LABELS[1]), "label-ignore": "unknown",
+                       "method": "indiseek", "preset": "robust", "epochs": 4, "shared_epochs": 3, "width": 8, "lambda": 10, "seed": 0, "test": 0.2, "batch": 32,
+                       "device": "auto", "precision": "fp32", "trainer": "auto", "out": os.path.abspath(at("first"))}.items():
         equal(config.get(key), value, key)
+    assert re.match(r"cpu, \d+ threads?, \w", config["trained_on"]), config["trained_on"]
     assert not any(isinstance(v, (dict, list)) or v is None for v in config.values()), config
 
 
@@ -656,11 +666,30 @@ def _():
     equal((got["leakage"], got["completeness"]["1"]["ridge"], got["probe"]["raw"]["accuracy"]), (wanted["leakage"], None, None))
     shutil.copytree(at("first"), at("moved"))
     config = text(at("moved/config.json"))
-    write("moved/config.json", config.replace(at("x1.npy"), at("gone.npy")))
+    write("moved/config.json", config.replace(at("x1.npy"), at("gone.npy")).replace(at("labels.tsv"), at("gone.tsv")))
     done = run("indiseek", "evaluate", at("moved"), "--json", at("scores.json"))
     assert done.code == 0, str(done)
-    inside("warning: %s cannot be read; what needs x1 is left out\n" % at("gone.npy"), done.err)
-    equal(json.loads(text(at("scores.json")))["completeness"]["2"]["ridge"], wanted["completeness"]["2"]["ridge"])
+    inside("warning: %s cannot be read; what needs x1 is left out (--x1 FILE names it)\n" % os.path.abspath(at("gone.npy")), done.err)
+    inside("warning: %s:kind cannot be read; what needs labels is left out (--labels FILE:COLUMN names them)\n" %
+           os.path.abspath(at("gone.tsv")), done.err)
+    got = json.loads(text(at("scores.json")))
+    equal((got["completeness"]["2"]["ridge"], got["probe"]["all"]["accuracy"]), (wanted["completeness"]["2"]["ridge"], None))
+    for option, value in (("--x1", at("gone.npy")), ("--labels", at("gone.tsv"))):
+        done = run("indiseek", "evaluate", at("moved"), "--quiet", "--labels", at("labels.tsv") + ":kind", option, value)
+        equal((done.code, done.err.split("\n")[-2]), (1, "indiseek evaluate: %s: cannot be opened: No such file or directory" % value))
+
+
+@test("evaluate works from any folder, and --config too")
+def _():
+    line = [os.path.abspath(program("indiseek")), "evaluate", os.path.abspath(at("first")), "--json", "scores.json", "--quiet"]
+    os.mkdir(at("elsewhere"))
+    done = subprocess.run(line, cwd=at("elsewhere"), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE)
+    equal((done.returncode, done.stderr), (0, ""))
+    equal(json.loads(text(at("elsewhere/scores.json")))["probe"], metrics(at("first"))["probe"])
+    line[1:] = ["fit", "--config", os.path.abspath(at("first/config.json")), "--out", "again", "--quiet"]
+    done = subprocess.run(line, cwd=at("elsewhere"), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE)
+    equal(done.returncode, 0, done.stderr)
+    equal(sha(at("elsewhere/again/model.safetensors")), sha(at("first/model.safetensors")))
 
 
 # ---- stopping and going on --------------------------------------------------------------------------------------------
@@ -926,7 +955,8 @@ def _():
 
 @test("--help of every program and command: exit code 0, usage and examples first, on standard output")
 def _():
-    for line in (["indiseek"], ["indiseek", "fit"], ["indiseek", "transform"], ["indiseek", "evaluate"], ["simulation"], ["demo"]):
+    for line in (["indiseek"], ["indiseek", "fit"], ["indiseek", "transform"], ["indiseek", "evaluate"], ["indiseek", "devices"], ["simulation"],
+                 ["demo"]):
         for word in ("--help", "-h"):
             done = run(*line, word)
             equal((done.code, done.err), (0, ""), str(line))
@@ -938,7 +968,7 @@ def _():
         equal(sorted(set(options)), sorted(options), "an option stands twice")
     options = re.findall(r"^  --([\w-]+)", run("indiseek", "fit", "--help").out, re.M)
     for name in ("x1 x2 x1-transpose x2-transpose x1-norm x2-norm x1-pca x2-pca labels label-ignore test split group method preset lambda "
-                 "epochs batch lr width layers dim seed threads device config out resume quiet").split():
+                 "epochs batch lr width layers dim seed threads device gpu precision trainer auto-split config out resume quiet").split():
         assert name in options, "--%s is not in --help" % name
 
 
@@ -991,6 +1021,149 @@ def _():
         inside(word, words)
 
 
+# ---- devices ----------------------------------------------------------------------------------------------------------
+
+# What stands in for driver and NVRTC: its kernels are C, run by an emulator.
+STANDIN = os.path.abspath("build/objects/%s/tests/emulator/libstandin.so" % (os.path.basename(BUILD) if BUILD != "build" else "release"))
+NO_DRIVER = "there is no GPU driver: /nowhere/libcuda.so.1: "
+
+
+def gpu():
+    if not os.path.exists(STANDIN):
+        raise Skip("there is no %s" % STANDIN)
+    return {"INDISEEK_CUDA_LIB": STANDIN, "INDISEEK_NVRTC_LIB": STANDIN}
+
+
+def devices(**environment):
+    """The words and the object; the words name all that the object does."""
+    words, done = run("indiseek", "devices", **environment), run("indiseek", "devices", "--json", **environment)
+    equal((words.code, words.err, done.code, done.err), (0, "", 0, ""))
+    found = json.loads(done.out)
+    for key in ("cpu", "driver", "compiler", "missing", "kernel_cache"):
+        inside(found[key] or "", words.out)
+    for each in found["gpus"]:
+        inside("GPU %-7d%s: compute capability %s" % (each["gpu"], each["name"], each["compute_capability"]), words.out)
+        inside(each["problem"] or "", words.out)
+    return found, words.out
+
+
+@test("devices: without a driver it says what is missing")
+def _():
+    found, words = devices()
+    assert re.match(r"cpu, \d+ threads?, \w", found["cpu"]), found["cpu"]
+    equal((found["driver"], found["compiler"], found["gpus"]), (None, None, []))
+    assert found["missing"].startswith(NO_DRIVER), found["missing"]
+    equal(found["kernel_cache"], os.environ["INDISEEK_CACHE_DIR"])
+    inside("No GPU can be used: training runs on the CPU.", words)
+
+
+@test("devices: GPU, driver and NVRTC")
+def _():
+    found, words = devices(**gpu())
+    equal(found["missing"], None)
+    inside(STANDIN + ", CUDA ", found["driver"])
+    inside(STANDIN + ", NVRTC ", found["compiler"])
+    equal(found["gpus"], [{"gpu": 0, "name": "Emulated GPU", "compute_capability": "9.0", "multiprocessors": 132,
+                           "memory_bytes": 2 ** 33, "usable": True, "problem": None}])
+    inside("Training runs on GPU 0", words)
+
+
+@test("devices: a driver that does not start, no NVRTC, a GPU too old; where kernels are kept")
+def _():
+    found = devices(STANDIN_INIT=999, **gpu())[0]
+    inside("does not start: CUDA_ERROR_UNKNOWN (999)", found["missing"])
+    found = devices(**dict(gpu(), INDISEEK_NVRTC_LIB="/nowhere/libnvrtc.so"))[0]
+    inside("NVRTC, which compiles the kernels, is not there", found["missing"])
+    equal((found["compiler"], [each["usable"] for each in found["gpus"]]), (None, [False]))
+    found, words = devices(STANDIN_DEVICES=2, STANDIN_ARCH=61, **gpu())
+    equal([(each["usable"], "7.5 (Turing) or newer is needed" in each["problem"]) for each in found["gpus"]], 2 * [(False, True)])
+    inside("No GPU can be used", words)
+    equal(devices(INDISEEK_CACHE_DIR="")[0]["kernel_cache"], None)
+
+
+@test("--device cuda without a GPU: one sentence, exit code 1, no folder")
+def _():
+    for line in (["indiseek", "fit", *views(), "--out", at("no-gpu"), *SMALL], ["simulation", *SIMULATION]):
+        done = run(*line, "--device", "cuda")
+        equal((done.code, done.out, done.err.count("\n")), (1, "", 1), str(done))
+        assert done.err.startswith("%s: device cuda: %s" % (" ".join(line[:2]) if "fit" in line else line[0], NO_DRIVER)), done.err
+    assert not os.path.exists(at("no-gpu"))
+    done = run("simulation", *SIMULATION, "--device", "cuda", "--gpu", 1, **gpu())
+    equal((done.code, done.err), (1, "simulation: device cuda: there is no GPU 1: this machine has 1, counted from 0\n"))
+
+
+@test("--device auto without a GPU says so once; --quiet and --device cpu do not")
+def _():
+    said = "no GPU is used: " + NO_DRIVER
+    equal(fit("auto").err.count(said), 1)
+    equal(fit("auto", "--quiet").err.count("GPU"), 0)
+    equal(fit("auto", "--device", "cpu").err.count("GPU"), 0)
+    done = run("simulation", *SIMULATION)
+    equal((done.code, done.err.count(said)), (0, 1))
+    equal(run("simulation", *SIMULATION, "--quiet").err.count("GPU"), 0)
+    for line in (["evaluate", at("auto")], ["transform", "--model", at("auto"), "--x1", at("x1.npy"), "--out", at("new")]):
+        done = run("indiseek", *line)
+        equal((done.code, done.err.count("GPU")), (0, 0), str(done))
+
+
+def losses(name):
+    return [(r["stage"], r["epoch"], r["loss"]) for r in records(at(name + "/log.jsonl")) if "epoch" in r]
+
+
+# 60 rows; every launch of the stand-in costs far more than on a GPU.
+TINY = SIZE + "--epochs 2 --shared-epochs 2 --diagnoses 1 --diagnosis-epochs 1 --quiet".split()
+
+
+def tiny_views():
+    return {"x1": write("tiny1.npy", npy(x[0][:60])), "x2": write("tiny2.npy", npy(x[1][:60]))}
+
+
+@test("fit --device cuda: the files and, to 1e-3, the losses of the CPU; it is recorded what it ran on")
+def _():
+    for name, line, environment in (("tiny-cpu", ["--device", "cpu"], {}),
+                                    ("tiny-gpu", ["--device", "cuda", "--trainer", "graph"], gpu())):
+        done = run("indiseek", "fit", *views(**tiny_views()), "--out", at(name), *TINY, *line, **environment)
+        assert done.code == 0, str(done)
+        equal(sorted(os.listdir(at(name))), RESULTS)
+    one, two = losses("tiny-cpu"), losses("tiny-gpu")
+    equal([each[:2] for each in two], [each[:2] for each in one])
+    for a, b in zip(one, two):
+        assert abs(a[2] - b[2]) <= 1e-3 * max(1, abs(a[2])), (a, b)
+    config = json.loads(text(at("tiny-gpu/config.json")))
+    equal((config["trained_on"], config["device"], config["precision"], config["trainer"]),
+          ("cuda, Emulated GPU, sm_90, 8.6 GB", "cuda", "fp32", "graph"))
+    assert any(name.endswith(".cubin") for name in os.listdir(at("kernels"))), "no compiled kernels are kept"
+
+
+@test("fit --device cuda: a GPU that is lost ends the run with exit code 1; earlier results stay, --resume goes on")
+def _():
+    wanted = features_of(at("tiny-gpu"))
+    line = ["indiseek", "fit", *views(**tiny_views()), "--out", at("lost"), *TINY, "--device", "cuda", "--checkpoint-every", 1]
+    done = run(*line, STANDIN_FAIL_LAUNCH=200, STANDIN_QUIET=1, **gpu())
+    equal((done.code, done.err.count("\n")), (1, 1), str(done))
+    inside("training failed on Emulated GPU: CUDA_ERROR_LAUNCH_FAILED (719)", done.err)
+    assert not set(os.listdir(at("lost"))) & set(RESULTS), os.listdir(at("lost"))
+    done = run(*line, "--resume", **gpu())
+    assert done.code == 0, str(done)
+    equal(features_of(at("lost")), wanted)
+
+
+@test("simulation --device cuda: two lambdas, two seeds, by both trainers, as on the CPU")
+def _():
+    found = {}
+    for name, environment in (("cpu", {}), ("graph", gpu()), ("block", gpu())):
+        line = ["--device", "cuda", "--trainer", name, "--auto-split"] if environment else ["--device", "cpu"]
+        done = run("simulation", *SIMULATION, "--lambda", "0.1,1", "--seeds", 2, "--json", at("runs.json"), "--quiet", *line,
+                   **environment)
+        assert done.code == 0, str(done)
+        found[name] = json.loads(text(at("runs.json")))
+        equal([(r["lambda"], r["seed"]) for r in found[name]], [(0.1, 0), (0.1, 1), (1, 0), (1, 1)])
+    for name in ("graph", "block"):
+        for a, b in zip(found["cpu"], found[name]):
+            for one, two in zip(a["importance"] + [a["reconstruction_error"]], b["importance"] + [b["reconstruction_error"]]):
+                assert abs(one - two) <= 2e-3 * max(1, abs(one)), (name, a, b)
+
+
 # ---- bad input: exit code, sentence, and an existing folder of results that stays as it was -----------------------------
 
 def bad(name, code, sentence, *arguments, usage=False, command="indiseek fit"):
@@ -1030,6 +1203,9 @@ def changed_csv(value):
 
 good = npy(x[0])
 total = len(good)
+# "a, b and c", as the header numbers them.
+METHODS = re.search(r"typedef enum isk_method \{([^}]*), ISK_METHOD_COUNT", text("indiseek.h")).group(1).replace("ISK_", "").lower()
+METHODS = " and ".join(", ".join(METHODS.replace(",", " ").split()).rsplit(", ", 1))
 BANNER = "%%MatrixMarket matrix coordinate real general\n"
 
 bad("missing file", 1, at("none.npy") + ": cannot be opened: No such file or directory", "--x1", at("none.npy"))
@@ -1122,7 +1298,7 @@ for option, value, words in (
         ("stray", "", '"stray" is no option; options begin with --')):
     bad("%s %s" % (option, value), 2, words, option, value, usage=True)
 bad("an option without its value", 2, "--lambda needs a value: --lambda N", "--lambda", usage=True)
-bad("unknown method", 2, "there is no method 'indiseak'; the methods are indiseek, indiseek0 and clip", "--method", "indiseak")
+bad("unknown method", 2, "there is no method 'indiseak'; the methods are " + METHODS, "--method", "indiseak")
 bad("unknown preset", 2, "there is no preset 'robst'; the presets are robust, paper and simulation", "--preset", "robst")
 
 bad("no --config file", 1, at("no.json") + ": cannot be opened: No such file or directory", "--config", at("no.json"))
@@ -1137,7 +1313,7 @@ for content, code, words in (
 bad("--out is a file", 1, at("x1.npy") + " is a file; --out wants a folder", "--out", at("x1.npy"))
 bad("--out is below a file", 1, "the folder %s cannot be made: Not a directory" % at("x1.npy/deeper"), "--out", at("x1.npy/deeper"))
 bad("--out is a device", 1, "/dev/full is a file; --out wants a folder", "--out", "/dev/full")
-bad("no command", 2, "a command is missing: fit, transform or evaluate", command="indiseek", usage=True)
+bad("no command", 2, "a command is missing: fit, transform, evaluate or devices", command="indiseek", usage=True)
 bad("unknown command", 2, 'there is no command "fti"; did you mean fit?', "fti", command="indiseek", usage=True)
 
 TRANSFORM = "indiseek transform"
@@ -1173,7 +1349,7 @@ for option, value, code, words in (
     bad("simulation %s %s" % (option, value), code, words, option, value, command="simulation", usage=True)
 bad("simulation --method clip", 2, "method clip learns shared features, so given ones leave it nothing to do", "--method", "clip", "--quiet",
     command="simulation")
-bad("simulation --method foo", 2, "there is no method 'foo'; the methods are indiseek, indiseek0 and clip", "--method", "foo", command="simulation")
+bad("simulation --method foo", 2, "there is no method 'foo'; the methods are " + METHODS, "--method", "foo", command="simulation")
 bad("simulation --json to nowhere", 1, at("no/x.json") + " cannot be written: No such file or directory", "--json", at("no/x.json"), command="simulation")
 bad("simulation --svg to a device", 1, "/dev/full is there and is no regular file", "--svg", "/dev/full", command="simulation")
 bad("demo --out is a file", 1, at("x1.npy") + " is a file; --out wants a folder", "--out", at("x1.npy"), command="demo")

@@ -86,7 +86,7 @@ static void on_record(void *user, const char *json) {
 }
 
 static isk_context *watched(int threads) {
-    isk_context_desc desc = { .threads = threads, .log = on_log, .progress = on_progress, .record = on_record, .user = &watch };
+    isk_context_desc desc = { .threads = threads, .device = ISK_DEVICE_CPU, .log = on_log, .progress = on_progress, .record = on_record, .user = &watch };
     isk_context *made = isk_open(&desc);
     assert_non_null(made);
     return made;
@@ -168,12 +168,12 @@ static void threads_and_company_leave_no_trace(void **state) {
         isk_fit_desc fit = run_of(run);
         isk_sweep_desc sweep = alone(&fit);
         isk_model *one, *other, *many[6];
-        isk_context *single = isk_open(&(isk_context_desc){ .threads = 1 });
+        isk_context *single = isk_open(&(isk_context_desc){ .threads = 1, .device = ISK_DEVICE_CPU });
         int i;
         fit.options.lambda = 3;
         assert_int_equal(isk_fit(single, &fit, &one), ISK_OK);
         for (threads = 2; threads <= 5; threads += 3) {
-            isk_context *several = isk_open(&(isk_context_desc){ .threads = threads });
+            isk_context *several = isk_open(&(isk_context_desc){ .threads = threads, .device = ISK_DEVICE_CPU });
             assert_int_equal(isk_fit(several, &fit, &other), ISK_OK);
             same_model(context, one, other, "threads");
             isk_model_close(other);
@@ -320,7 +320,7 @@ static void kills_leave_no_trace(void **state) {
             pid_t child = fork();
             assert_true(child >= 0);
             if (child == 0) {
-                isk_context *own = isk_open(&(isk_context_desc){ .threads = 2 });
+                isk_context *own = isk_open(&(isk_context_desc){ .threads = 2, .device = ISK_DEVICE_CPU });
                 isk_status status = isk_resume(own, &sweep, &other);
                 if (status != ISK_OK) { fprintf(stderr, "%s\n", isk_error(own)); }
                 _exit(status == ISK_OK ? 0 : 1);
@@ -647,7 +647,7 @@ static void bad_input_is_named(void **state) {
     refuse_fit(&fit, ISK_ARGUMENT, "one view needs given shared features: set given[0], or give a second view");
     fit = good;
     fit.method = ISK_METHOD_COUNT;
-    refuse_fit(&fit, ISK_ARGUMENT, "method 3 is unknown");
+    refuse_fit(&fit, ISK_ARGUMENT, "method 5 is unknown");
     fit = good;
     fit.preset = (isk_preset)7;
     refuse_fit(&fit, ISK_ARGUMENT, "preset 7 is unknown");

@@ -253,19 +253,36 @@ static isk_status npy_labels(isk_context *context, const char *path, int64_t row
     return status;
 }
 
-isk_status input_labels(isk_context *context, const char *file_and_column, int64_t rows, labels *l) {
-    const char *colon = strrchr(file_and_column, ':'), *column = NULL;
+/* FILE of FILE:COLUMN, to be freed, NULL without memory; *column is NULL where none is named. */
+static char *labels_path(const char *file_and_column, const char **column) {
+    const char *colon = strrchr(file_and_column, ':');
     size_t length = strlen(file_and_column) + 1;
     char *path = malloc(length);
+    *column = NULL;
+    if (!path) { return NULL; }
+    memcpy(path, file_and_column, length);
+    if (colon && colon > file_and_column && colon[1] && !is_file(path)) {
+        path[colon - file_and_column] = 0;
+        *column = colon + 1;
+    }
+    return path;
+}
+
+int input_labels_there(const char *file_and_column) {
+    const char *column;
+    char *path = labels_path(file_and_column, &column);
+    int there = path && is_file(path);
+    free(path);
+    return there;
+}
+
+isk_status input_labels(isk_context *context, const char *file_and_column, int64_t rows, labels *l) {
+    const char *column;
+    char *path = labels_path(file_and_column, &column);
     format kind = TABLE;
     isk_status status;
     memset(l, 0, sizeof *l);
     if (!path) { return no_memory(context, file_and_column); }
-    memcpy(path, file_and_column, length);
-    if (colon && colon > file_and_column && colon[1] && !is_file(path)) {
-        path[colon - file_and_column] = 0;
-        column = colon + 1;
-    }
     status = find_format(context, path, &kind);
     if (status == ISK_OK && kind == MTX) {
         status = isk_set_error(context, ISK_UNSUPPORTED, "%s: is a Matrix Market file; labels come from a table or a .npy", path);

@@ -37,5 +37,7 @@ void input_free(input *in);
 /* Labels from FILE or FILE:COLUMN (a name, or a number from 1): a table as text, or a .npy of whole numbers.  `rows` is how
    many are due, 0 when not known. */
 isk_status input_labels(isk_context *context, const char *file_and_column, int64_t rows, labels *l);
+/* 1 when the file of FILE or FILE:COLUMN is there and can be read. */
+int input_labels_there(const char *file_and_column);
 
 #endif

@@ -124,7 +124,7 @@ static int set_seed(const char *program, const char *who, const char *given, uin
 
 static int set_library(const char *program, const char *who, const char *name, const char *given,
                        isk_options *options) {
-    isk_context *context = isk_open(&(isk_context_desc){ .threads = 1 });
+    isk_context *context = isk_open(&(isk_context_desc){ .threads = 1, .device = ISK_DEVICE_CPU });
     const isk_option_info *info = find_library_option(name);
     isk_status status = !context ? ISK_MEMORY : isk_option_set(context, options, info->name, given);
     int code = 0;
@@ -194,7 +194,9 @@ static isk_status read_member(void *user, const char *key, isk_json_kind kind, c
     const char *given;
     char who[128];
     snprintf(who, sizeof who, "%.60s: \"%.40s\"", r->path, key);
-    if (kind == ISK_JSON_NULL || strcmp(key, "indiseek") == 0) { return ISK_OK; }        /* the version is for people */
+    if (kind == ISK_JSON_NULL || strcmp(key, "indiseek") == 0 || strcmp(key, "trained_on") == 0) {
+        return ISK_OK;                  /* version and device are for people */
+    }
     given = keep(value);
     if (!given) { return ISK_MEMORY; }
     if (o) {
@@ -224,7 +226,7 @@ static char *read_all(isk_context *context, const char *path, size_t *length) {
 }
 
 int options_read(const command *c, const char *path, int lenient, void *settings) {
-    isk_context *context = isk_open(&(isk_context_desc){ .threads = 1 });
+    isk_context *context = isk_open(&(isk_context_desc){ .threads = 1, .device = ISK_DEVICE_CPU });
     reading r = { c, path, settings, lenient, 0 };
     size_t length = 0;
     char *data = context ? read_all(context, path, &length) : NULL;

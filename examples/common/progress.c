@@ -105,7 +105,12 @@ static const char *gist(const char *message) {
 }
 
 static void on_log(void *user, isk_level level, const char *message) {
+    static const char model[] = "model 0";
     progress *p = user;
+    if (p->single && strncmp(message, model, sizeof model - 1) == 0) {      /* "model 0: ...", "model 0 diverged ..." */
+        message += sizeof model - 1;
+        message += strspn(message, ": ");
+    }
     if (level == ISK_WARNING) {
         int repeated = p->warnings.data && strstr(p->warnings.data, gist(message)) != NULL;     /* by another model */
         if (!p->mute && !repeated) { progress_warn(p, "%s", message); }

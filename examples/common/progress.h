@@ -16,6 +16,7 @@ typedef struct progress {
     double began, printed;          /* seconds of the clock; of the last bar or line */
     double first, last;             /* fraction done when work began (not 0 for a resumed run), and at last */
     int mute;                       /* 1: warnings of the library are kept in `warnings` only */
+    int single;                     /* 1: one model is trained, and warnings need not say which */
 } progress;
 
 void progress_open(progress *p, int quiet);

@@ -85,13 +85,11 @@ static void verdict_completeness(text *page, const evaluation *e, int view) {
     close_verdict(page, tone, head, &s);
 }
 
-/* Each line of the library's warnings; "model 0: " says nothing where there is one model. */
+/* Each line of the library's warnings. */
 static void verdict_warnings(text *page, const char *warnings) {
-    static const char prefix[] = "model 0: ";
     while (warnings && *warnings) {
         const char *end = strchr(warnings, '\n');
         text s = { 0 };
-        if (strncmp(warnings, prefix, sizeof prefix - 1) == 0) { warnings += sizeof prefix - 1; }
         text_add_bytes(&s, warnings, end ? (size_t)(end - warnings) : strlen(warnings));
         close_verdict(page, PAGE_WARNING, "Training warned:", &s);
         warnings = end ? end + 1 : NULL;

@@ -31,15 +31,19 @@ static isk_status encode(void *user, const isk_scalar *x, int64_t rows, isk_scal
     return isk_transform(user, &(isk_transform_desc){ .views = { { x, rows, SETTING_COLS } }, .specific = { out } });
 }
 
+/* Importances, and the error of the decoder on test rows where the method has one. */
 static isk_status judge(isk_context *context, isk_model *model, const setting_data *d, int64_t test, setting_run *run) {
-    isk_status status = isk_transform(model, &(isk_transform_desc){
-        .views = { { d->test_x, test, SETTING_COLS } }, .given = { { d->test_c, test, SETTING_SHARED } },
-        .reconstruction = { d->reconstruction } });
-    if (status != ISK_OK) { return status; }
-    run->error = 0;
-    for (int64_t i = 0; i < test * SETTING_COLS; i++) {
-        double miss = (double)d->test_x[i] - (double)d->reconstruction[i];
-        run->error += miss * miss / (double)test;
+    run->error = NAN;
+    if (isk_model_decodes(model)) {
+        isk_status status = isk_transform(model, &(isk_transform_desc){
+            .views = { { d->test_x, test, SETTING_COLS } }, .given = { { d->test_c, test, SETTING_SHARED } },
+            .reconstruction = { d->reconstruction } });
+        if (status != ISK_OK) { return status; }
+        run->error = 0;
+        for (int64_t i = 0; i < test * SETTING_COLS; i++) {
+            double miss = (double)d->test_x[i] - (double)d->reconstruction[i];
+            run->error += miss * miss / (double)test;
+        }
     }
     return isk_importance(context, &(isk_importance_desc){
         .map = encode, .user = model, .cols = SETTING_COLS, .out_cols = isk_model_specific_dim(model, 0),

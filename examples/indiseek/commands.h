@@ -6,5 +6,6 @@
 int command_fit(int argc, char **argv);
 int command_transform(int argc, char **argv);
 int command_evaluate(int argc, char **argv);
+int command_devices(int argc, char **argv);
 
 #endif

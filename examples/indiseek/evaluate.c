@@ -50,6 +50,7 @@ typedef struct job {
     features decoded;
     isk_model *model;
     char paths[4][4200], split[4200];
+    data_settings line;             /* what the command line names by itself */
     evaluation scores;
 } job;
 
@@ -59,17 +60,17 @@ typedef struct job {
 static int read_settings(job *j, int argc, char **argv) {
     settings defaults = { .data = DATA_DEFAULTS };
     char path[4200];
-    int code, other_labels;
+    int code;
     j->s = defaults;
     code = options_parse(&evaluate_command, argc - 1, argv + 1, &j->s);
     if (code >= 0 || !j->s.folder) { return code; }
-    other_labels = j->s.data.labels != NULL;
+    j->line = j->s.data;
     snprintf(path, sizeof path, "%s/config.json", j->s.folder);
     j->s = defaults;
     code = options_read(&evaluate_command, path, 1, &j->s);
     if (code) { return code; }
-    j->s.data.split = NULL;
-    if (other_labels) { j->s.data.ignore = NULL; }          /* that name belonged to the labels of the fit */
+    j->s.data.split = j->s.data.group = NULL;               /* split.tsv holds what came of them */
+    if (j->line.labels) { j->s.data.ignore = NULL; }          /* that name belonged to the labels of the fit */
     return options_parse(&evaluate_command, argc - 1, argv + 1, &j->s);
 }
 
@@ -83,13 +84,21 @@ static void find_files(job *j) {
         snprintf(j->split, sizeof j->split, "%s/split.tsv", j->s.folder);
         j->s.data.split = j->split;
     }
-    for (int view = 0; view < 2 && j->s.folder; view++) {
-        const char *path = j->s.data.x[view];
-        if (path && access(path, R_OK) != 0) {
-            progress_warn(&j->bar, "%s cannot be read; what needs x%d is left out", path, view + 1);
-            j->s.data.x[view] = NULL;
-        }
+}
+
+/* What config.json names may have gone since: its part is left out.  What the line names must be there. */
+static void drop_what_is_gone(job *j) {
+    data_settings *data = &j->s.data;
+    for (int view = 0; view < 2; view++) {
+        if (j->line.x[view] || !data->x[view] || access(data->x[view], R_OK) == 0) { continue; }
+        progress_warn(&j->bar, "%s cannot be read; what needs x%d is left out (--x%d FILE names it)", data->x[view],
+                      view + 1, view + 1);
+        data->x[view] = NULL;
     }
+    if (j->line.labels || !data->labels || input_labels_there(data->labels)) { return; }
+    progress_warn(&j->bar, "%s cannot be read; what needs labels is left out (--labels FILE:COLUMN names them)",
+                  data->labels);
+    data->labels = data->ignore = NULL;
 }
 
 /* ---- reading ---- */
@@ -131,6 +140,7 @@ static isk_status run(job *j) {
     int64_t rows = 0;
     isk_status status;
     find_files(j);
+    drop_what_is_gone(j);
     status = can_write(j->context, j->s.json);
     if (status == ISK_OK) { status = read_features(j, &rows); }
     if (status == ISK_OK) { status = data_read(&j->d, j->context, &j->s.data, 0, rows, &j->bar); }
@@ -165,6 +175,7 @@ int command_evaluate(int argc, char **argv) {
     progress_open(&j.bar, j.s.quiet);
     progress_attach(&j.bar, &desc);
     desc.threads = j.s.threads;
+    desc.device = ISK_DEVICE_CPU;           /* nothing is trained */
     j.context = isk_open(&desc);
     if (!j.context) { return fail(evaluate_command.name, ISK_MEMORY, NULL); }
     status = run(&j);

@@ -5,6 +5,7 @@
 #include "split.h"
 
 #include "../common/curves.h"
+#include "../common/device.h"
 #include "../common/report.h"
 
 #include <errno.h>
@@ -15,8 +16,9 @@
 
 typedef struct settings {
     data_settings data;
-    const char *method, *preset, *device, *out, *config;
-    int threads, checkpoint_every, resume, quiet;
+    device_settings device;
+    const char *method, *preset, *out, *config;
+    int checkpoint_every, resume, quiet;
     isk_options options;
 } settings;
 
@@ -35,7 +37,7 @@ static const option fit_options[] = {
       NULL },
     { "quiet", OPTION_FLAG, FIELD(quiet), NULL, "warnings and errors only", 0, 0, NULL },
     { NULL, OPTION_HEADING, 0, NULL, "Training", 0, 0, NULL },
-    { "method", OPTION_TEXT, FIELD(method), "NAME", "indiseek, indiseek0 or clip [indiseek]", 0, 0, NULL },
+    { "method", OPTION_TEXT, FIELD(method), "NAME", "indiseek, indiseek0, clip, factorizedcl or infodisen [indiseek]", 0, 0, NULL },
     { "preset", OPTION_TEXT, FIELD(preset), "NAME",
       "where all options below have their defaults from: robust, paper or "
       "simulation [robust]",
@@ -44,10 +46,8 @@ static const option fit_options[] = {
       "options from a flat JSON object, such as DIR/config.json; the command line "
       "has the last word",
       0, 0, NULL },
-    { "threads", OPTION_INT, FIELD(threads), "N", "threads, 0 is one per processor [0]; results do not depend on it", 0,
-      256, NULL },
-    { "device", OPTION_TEXT, FIELD(device), "NAME", "auto, cpu or cuda [auto]", 0, 0, "auto|cpu|cuda" },
     { "lr", OPTION_ALIAS, 0, "rate", NULL, 0, 0, NULL },
+    DEVICE_OPTIONS(FIELD(device)),
 };
 
 static const command fit_command = {
@@ -168,15 +168,33 @@ static isk_status train(job *j) {
 
 /* ---- results ---- */
 
-/* config.json: what would repeat this run. */
+/* The path, or FILE:COLUMN, as it reads from every folder; into a buffer of `size`. */
+static const char *from_anywhere(const char *path, char *buffer, size_t size) {
+    size_t length;
+    if (!path || *path == '/' || !getcwd(buffer, size)) { return path; }
+    length = strlen(buffer);
+    snprintf(buffer + length, size - length, "/%s", path);
+    return buffer;
+}
+
+/* config.json: what would repeat this run, from any folder. */
 static isk_status write_config(job *j) {
     settings copy = j->s;
+    const char **paths[] = { &copy.data.x[0], &copy.data.x[1], &copy.data.labels, &copy.data.group, &copy.data.split,
+                             &copy.out };
+    char buffers[sizeof paths / sizeof *paths][8400];
     text out = { 0 };
     isk_status status;
     copy.resume = copy.quiet = 0;
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        *paths[i] = from_anywhere(*paths[i], buffers[i], sizeof buffers[i]);
+    }
     text_add(&out, "{\n  ");
     text_json_key(&out, "indiseek");
     text_json_string(&out, ISK_VERSION);
+    text_add(&out, "\n  ");
+    text_json_key(&out, "trained_on");
+    text_json_string(&out, isk_device_text(j->context));
     options_write(&fit_command, &copy, &out);
     text_add(&out, "\n}\n");
     status = output_text(&j->out, "config.json", &out);
@@ -283,7 +301,8 @@ static isk_status write_all(job *j) {
 }
 
 static isk_status run(job *j) {
-    isk_status status = find_names(j);
+    /* isk_open leaves its sentence when there is no GPU for --device cuda: no folder is made then. */
+    isk_status status = *isk_error(j->context) ? ISK_DEVICE : find_names(j);
     if (status == ISK_OK) { status = folder_open(j); }
     if (status == ISK_OK) { status = data_read(&j->d, j->context, &j->s.data, j->s.options.validation, 0, &j->bar); }
     if (status == ISK_OK) { checkpoint_keep(j); }
@@ -347,15 +366,11 @@ static int finish(job *j, isk_status status) {
     return code;
 }
 
-static isk_device device_of(const char *name) {
-    return strcmp(name, "cuda") == 0 ? ISK_DEVICE_CUDA : strcmp(name, "cpu") == 0 ? ISK_DEVICE_CPU : ISK_DEVICE_AUTO;
-}
-
 int command_fit(int argc, char **argv) {
     job j = { .s = { .data = DATA_DEFAULTS,
                      .method = "indiseek",
                      .preset = "robust",
-                     .device = "auto",
+                     .device = DEVICE_DEFAULTS,
                      .checkpoint_every = 10 },
               .argc = argc,
               .argv = argv };
@@ -369,8 +384,8 @@ int command_fit(int argc, char **argv) {
     if (j.s.data.ignore && !j.s.data.labels) { return usage_error(fit_command.name, "--label-ignore needs --labels"); }
     progress_open(&j.bar, j.s.quiet);
     progress_attach(&j.bar, &desc);
-    desc.threads = j.s.threads;
-    desc.device = device_of(j.s.device);
+    j.bar.single = 1;
+    device_apply(&j.s.device, &desc);
     j.context = isk_open(&desc);
     if (!j.context) { return fail(fit_command.name, ISK_MEMORY, NULL); }
     progress_watch(j.context);

@@ -10,6 +10,7 @@ static const struct { const char *name; int (*run)(int argc, char **argv); const
     { "fit", command_fit, "learn features from two matrices, and report how good they are" },
     { "transform", command_transform, "features of new samples by a model that was fitted" },
     { "evaluate", command_evaluate, "score features again, or features from elsewhere" },
+    { "devices", command_devices, "what there is to train on, and what is missing for a GPU" },
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
 
@@ -20,7 +21,8 @@ static void help(void) {
            "Examples:\n"
            "  indiseek fit --x1 rna.npy --x2 protein.csv --labels cells.tsv:cell_type --out results\n"
            "  indiseek transform --model results --x1 new_rna.npy --x2 new_protein.csv --out new_results\n"
-           "  indiseek evaluate results\n\n"
+           "  indiseek evaluate results\n"
+           "  indiseek devices\n\n"
            "Commands:\n");
     for (int i = 0; i < COMMAND_COUNT; i++) { printf("  %-12s%s\n", commands[i].name, commands[i].text); }
     printf("\nindiseek COMMAND --help says more.\n"
@@ -29,7 +31,7 @@ static void help(void) {
 
 int main(int argc, char **argv) {
     const char *names[COMMAND_COUNT + 1] = { NULL }, *near;
-    if (argc < 2) { return usage_error("indiseek", "a command is missing: fit, transform or evaluate"); }
+    if (argc < 2) { return usage_error("indiseek", "a command is missing: fit, transform, evaluate or devices"); }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
         help();
         return check_output("indiseek", 0);

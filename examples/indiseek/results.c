@@ -24,7 +24,7 @@ isk_status features_make(features *f, isk_context *context, const isk_model *mod
         int dim = isk_model_specific_dim(model, view);
         ok = ok && make_matrix(&f->m[view], rows, isk_model_shared_dim(model, view), &desc.shared[view]) &&
              make_matrix(&f->m[2 + view], rows, dim, &desc.specific[view]) &&
-             make_matrix(&f->reconstruction[view], reconstruct && dim ? rows : 0, x[view].cols,
+             make_matrix(&f->reconstruction[view], reconstruct && isk_model_decodes(model) ? rows : 0, x[view].cols,
                          &desc.reconstruction[view]);
     }
     return ok ? isk_transform(model, &desc) : isk_set_error(context, ISK_MEMORY, "no memory for the features");

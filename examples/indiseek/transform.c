@@ -141,6 +141,7 @@ int command_transform(int argc, char **argv) {
     progress_open(&j.bar, j.s.quiet);
     progress_attach(&j.bar, &desc);
     desc.threads = j.s.threads;
+    desc.device = ISK_DEVICE_CPU;           /* nothing is trained */
     j.context = isk_open(&desc);
     if (!j.context) { return fail(transform_command.name, ISK_MEMORY, NULL); }
     status = run(&j);

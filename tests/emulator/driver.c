@@ -617,7 +617,8 @@ static int load_library(module *loaded, const char *code, size_t bytes) {
         unlink(loaded->path);
         loaded->path[0] = '\0';
     }
-    if (!loaded->library) { return complain(INVALID_IMAGE, "cuModuleLoadData: %s", written == bytes ? dlerror() : "no room for a temporary file"); }
+    if (written < bytes) { return complain(OUT_OF_MEMORY, "no room for a temporary file"); }
+    if (!loaded->library) { return complain(INVALID_IMAGE, "cuModuleLoadData: %s", dlerror()); }
     argument_bytes = dlsym(loaded->library, "emulator_argument_bytes");
     launch = dlsym(loaded->library, "emulator_launch");
     if (!argument_bytes || !launch) { return INVALID_IMAGE; }
@@ -1069,9 +1070,12 @@ static int set_log(program *one, int result, const char *format, ...) {
 
 /* Macros go to the compiler; of the rest it matters only that NVRTC knows it. */
 static int read_options(program *one, int count, const char *const *options, char *macros, size_t room) {
-    static const char *const known[] = { "--std=c++", "-std=c++", "--ptxas-options", "-Xptxas", "--fmad", "-fmad", "--use_fast_math", "-lineinfo",
-        "--generate-line-info", "--restrict", "--maxrregcount", "--extra-device-vectorization", "--dopt", "-dopt", "-default-device",
-        "--device-as-default-execution-space", "--ftz", "--prec-sqrt", "--prec-div", "-w", "--disable-warnings", "--split-compile", "--no-cache" };
+    static const char *const known[] = {
+        "--std=c++", "-std=c++", "--ptxas-options", "-Xptxas", "--fmad", "-fmad", "--use_fast_math", "-lineinfo",
+        "--generate-line-info", "--restrict", "--maxrregcount", "--extra-device-vectorization", "--dopt", "-dopt",
+        "-default-device", "--device-as-default-execution-space", "--ftz", "--prec-sqrt", "--prec-div", "-w",
+        "--disable-warnings", "--split-compile", "--no-cache"
+    };
     size_t k;
     int n, arch;
     one->real = 0;
@@ -1104,7 +1108,8 @@ static int run_compiler(program *one, const char *macros, const char *source, co
     FILE *words;
     int status;
     if (!log) { return 1; }
-    snprintf(command, sizeof command, "%s %s -std=gnu11 -w -fPIC -shared -fvisibility=hidden -fno-strict-aliasing%s -include '%s' '%s' -o '%s' -lm 2>&1",
+    snprintf(command, sizeof command,
+             "%s %s -std=gnu11 -w -fPIC -shared -fvisibility=hidden -fno-strict-aliasing%s -include '%s' '%s' -o '%s' -lm 2>&1",
              compiler(), compiler_flags(), macros, emulator_path(), source, library);
     words = popen(command, "r");
     if (!words) {
