@@ -202,9 +202,9 @@ INDISEEK_API void isk_interrupt(isk_context *context);
 /* ---- options ---------------------------------------------------------------------------------------------------- */
 
 /* What each learns, as a table, stands under >>methods.  FactorizedCL and InfoDisen are those of Gui et al. section 3.3: they have
-   no decoder. */
+   no decoder.  RESIDUAL_INDISEEK is ours: IndiSeek on what C_i does not say about X_i. */
 typedef enum isk_method {
-    ISK_INDISEEK, ISK_INDISEEK0, ISK_CLIP, ISK_FACTORIZEDCL, ISK_INFODISEN, ISK_METHOD_COUNT
+    ISK_INDISEEK, ISK_INDISEEK0, ISK_CLIP, ISK_FACTORIZEDCL, ISK_INFODISEN, ISK_RESIDUAL_INDISEEK, ISK_METHOD_COUNT
 } isk_method;
 typedef enum isk_preset { ISK_ROBUST, ISK_PAPER, ISK_SIMULATION, ISK_PRESET_COUNT } isk_preset;
 
@@ -234,6 +234,7 @@ enum { ISK_ORTHO_FROB = 1, ISK_ORTHO_FROB_SUM, ISK_ORTHO_COS, ISK_ORTHO_COS2 };
     X(REAL,   lambda,          10,   10,   0.1,  0, 1e9, "", "weight of the term that keeps X_i in (Z_i, C_i)")         \
     X(INT,    epochs,          200,  2000, 40,   0, 1e9, "", "passes over the training rows for the specific features") \
     X(INT,    shared_epochs,   100,  2000, 30,   0, 1e9, "", "passes for the shared features (CLIP)")                  \
+    X(INT,    residual_epochs, 100,  100,  30,   0, 1e9, "", "passes for the mean and the spread of X_i given C_i (residual-indiseek)") \
     X(INT,    batch,           128,  128,  128,  2, 1e6, "", "rows of a mini-batch")                                    \
     X(CHOICE, last_batch,      1, 1, 2, 1, 2, "keep|drop", "what happens to the last, partial batch of an epoch")       \
     X(REAL,   rate,            1e-3, 1e-4, 1e-3, 0, 1e3, "", "learning rate of encoders and decoders")                  \
@@ -349,7 +350,8 @@ typedef struct isk_transform_desc {
 
 /* What training left behind.  Values that a method does not have are NaN. */
 typedef struct isk_view_report {
-    double loss, club, reconstruction;      /* on the training rows, last epoch; reconstruction = E||g-x||^2 / E||x||^2 */
+    double loss, club, reconstruction;      /* on the training rows, last epoch; reconstruction = E||g-x||^2 / E||x||^2, */
+                                            /* of the residuals where the method works on those */
     double overlap, contrast;               /* infodisen's orthogonality term; InfoNCE of h(C, Z) and X */
     double validation_r2;                   /* 1 - E||g-x||^2 / E||x-mean||^2 on validation rows, of the weights kept */
     double fresh_club;                      /* CLUB of standardised held-out Z with a freshly fitted critic, in nats */
@@ -15236,7 +15238,8 @@ enum {
 };
 enum { ISK__RATE_MAIN, ISK__RATE_SHARED, ISK__RATE_CRITIC, ISK__RATE_NONE };
 enum { ISK__ROWS_TRAIN, ISK__ROWS_HELD_OUT, ISK__ROWS_ALL };
-enum { ISK__MAX_PASSES = 4, ISK__MAX_STAGES = 1 + ISK_MAX_VIEWS, ISK__MAX_LABELS = 8 };
+enum { ISK__REPORTED_NOWHERE, ISK__REPORTED_SHARED, ISK__REPORTED_SPECIFIC };
+enum { ISK__MAX_PASSES = 4, ISK__MAX_STAGES = 2 + 4 * ISK_MAX_VIEWS, ISK__MAX_LABELS = 8 };
 
 typedef struct isk__pass {
     isk_program *program;
@@ -15251,6 +15254,8 @@ typedef struct isk__diagnosis { isk_program *fill, *fit, *measure; int group; } 
 typedef struct isk__stage {
     char name[40];
     int view;                               /* or -1 */
+    int reported;                           /* ISK__REPORTED_...: what the report takes from it */
+    int explains_view;                      /* its "reconstruction" is a fraction of the view's power */
     int phase, epochs;
     isk_program *before;                    /* fills caches when the stage begins, over all rows; or NULL */
     isk__pass passes[ISK__MAX_PASSES];
@@ -15884,7 +15889,7 @@ static void isk__record_epoch(const isk__training *training, int model, int inde
             char name[64];
             snprintf(name, sizeof name, "validation.%s", stage->evaluation.labels[i]);
             isk__record_number(&text, name, track->evaluation[i]);
-            if (stage->view >= 0 && strcmp(stage->evaluation.labels[i], "reconstruction") == 0) {
+            if (stage->explains_view && strcmp(stage->evaluation.labels[i], "reconstruction") == 0) {
                 isk__record_number(&text, "validation.r2",
                                    1 - track->evaluation[i] * learner->view_power[stage->view] / learner->view_spread[stage->view]);
             }
@@ -16179,7 +16184,9 @@ INDISEEK_API isk_status isk_options_resolve(isk_context *context, isk_options *o
      keep    DECODER      lambda / (2 E||X_i||^2) E||g(Z_i, C) - X_i||^2
              CONTRAST     lambda / 2 InfoNCE(h(C, Z_i), X_i)
 
-   and each term sees either the view's own C_i or the other view's. */
+   and each term sees either the view's own C_i or the other view's.  A method on residuals first takes away from X_i what its
+   own C_i says: r_i = (X_i - m(C_i)) / s(C_i), with the mean and the spread regressed on the frozen C_i, and then does all this
+   with r_i in the place of X_i (METHODS section 4b, ours). */
 enum { ISK__APART_NONE, ISK__APART_CLUB, ISK__APART_ORTHOGONAL };
 enum { ISK__KEEP_NONE, ISK__KEEP_DECODER, ISK__KEEP_CONTRAST };
 enum { ISK__OWN, ISK__OTHER };
@@ -16188,14 +16195,16 @@ typedef struct isk__method_info {
     const char *name;
     int apart, apart_from;                  /* which term, which C */
     int keep, keep_with;
+    int residual;
 } isk__method_info;
 
 static const isk__method_info isk__methods[ISK_METHOD_COUNT] = {
-    { "indiseek", ISK__APART_CLUB, ISK__OTHER, ISK__KEEP_DECODER, ISK__OWN },
-    { "indiseek0", ISK__APART_CLUB, ISK__OWN, ISK__KEEP_DECODER, ISK__OWN },
-    { "clip", ISK__APART_NONE, ISK__OWN, ISK__KEEP_NONE, ISK__OWN },
-    { "factorizedcl", ISK__APART_CLUB, ISK__OWN, ISK__KEEP_CONTRAST, ISK__OWN },
-    { "infodisen", ISK__APART_ORTHOGONAL, ISK__OWN, ISK__KEEP_CONTRAST, ISK__OTHER },
+    { "indiseek", ISK__APART_CLUB, ISK__OTHER, ISK__KEEP_DECODER, ISK__OWN, 0 },
+    { "indiseek0", ISK__APART_CLUB, ISK__OWN, ISK__KEEP_DECODER, ISK__OWN, 0 },
+    { "clip", ISK__APART_NONE, ISK__OWN, ISK__KEEP_NONE, ISK__OWN, 0 },
+    { "factorizedcl", ISK__APART_CLUB, ISK__OWN, ISK__KEEP_CONTRAST, ISK__OWN, 0 },
+    { "infodisen", ISK__APART_ORTHOGONAL, ISK__OWN, ISK__KEEP_CONTRAST, ISK__OTHER, 0 },
+    { "residual-indiseek", ISK__APART_CLUB, ISK__OTHER, ISK__KEEP_DECODER, ISK__OWN, 1 },
 };
 
 /* Learns Z_i after the shared features. */
@@ -16213,6 +16222,7 @@ INDISEEK_API const char *isk_preset_name(isk_preset preset) {
 }
 
 INDISEEK_API isk_status isk_method_find(isk_context *context, const char *name, isk_method *method) {
+    char names[200] = "";
     int i;
     for (i = 0; i < ISK_METHOD_COUNT; i++) {
         if (strcmp(isk__methods[i].name, name) == 0) {
@@ -16220,8 +16230,12 @@ INDISEEK_API isk_status isk_method_find(isk_context *context, const char *name, 
             return ISK_OK;
         }
     }
-    return isk__fail(context, ISK_ARGUMENT, "there is no method '%s'; the methods are indiseek, indiseek0, clip, factorizedcl and "
-                     "infodisen", name);
+    for (i = 0; i < ISK_METHOD_COUNT; i++) {
+        size_t used = strlen(names);
+        snprintf(names + used, sizeof names - used, "%s%s", i == 0 ? "" : i < ISK_METHOD_COUNT - 1 ? ", " : " and ",
+                 isk__methods[i].name);
+    }
+    return isk__fail(context, ISK_ARGUMENT, "there is no method '%s'; the methods are %s", name, names);
 }
 
 INDISEEK_API isk_status isk_preset_find(isk_context *context, const char *name, isk_preset *preset) {
@@ -16295,6 +16309,42 @@ static isk_tensor isk__shared_final(const isk__design *design, int view, isk_ten
     return design->options.shared_scale == ISK_SHARED_UNIT ? isk_l2_normalise(c, 1e-12) : c;
 }
 
+static int isk__on_residuals(const isk__design *design) { return isk__methods[design->method].residual; }
+
+/* A regression on C_i of every column of X_i; three linear maps of width 100, METHODS section 4b. */
+static isk_tensor isk__regress_on(const isk__design *design, int view, const char *name, isk_tensor c) {
+    isk_mlp_desc mlp;
+    char group[32];
+    memset(&mlp, 0, sizeof mlp);
+    mlp.layers = 3;
+    mlp.width = 100;
+    mlp.out = design->cols[view];
+    return isk_mlp(isk__view_scope(c.graph, isk__view_group(group, name, view), name, view), c, &mlp);
+}
+
+static isk_tensor isk__mean_given(const isk__design *design, int view, isk_tensor c) { return isk__regress_on(design, view, "mean", c); }
+
+/* ln of the squared deviation, as it is regressed on C_i. */
+static isk_tensor isk__log_deviation(const isk__design *design, int view, isk_tensor c) {
+    return isk__regress_on(design, view, "spread", c);
+}
+
+/* s(C_i) to the power of `sign`.  ln of a squared standard normal is -1.27 on average (digamma(1/2) + ln 2), which is added. */
+static isk_tensor isk__spread_given(const isk__design *design, int view, isk_tensor c, int sign) {
+    const double normal = 1.2703628454614782;
+    return isk_exp(isk_affine(isk__log_deviation(design, view, c), 0.5 * sign, 0.5 * sign * normal));
+}
+
+/* r_i: what C_i does not say about X_i */
+static isk_tensor isk__residual_of(const isk__design *design, int view, isk_tensor x, isk_tensor c) {
+    return isk_mul(isk_sub(x, isk__mean_given(design, view, c)), isk__spread_given(design, view, c, -1));
+}
+
+/* X_i from its residual */
+static isk_tensor isk__from_residual(const isk__design *design, int view, isk_tensor residual, isk_tensor c) {
+    return isk_add(isk_mul(residual, isk__spread_given(design, view, c, 1)), isk__mean_given(design, view, c));
+}
+
 /* h_i(x), raw */
 static isk_tensor isk__specific_record(const isk__design *design, int view, isk_tensor x, int training) {
     char group[32];
@@ -16357,6 +16407,7 @@ typedef struct isk__recorder {
     const isk__design *design;
     int rows;                               /* of a batch */
     isk_tensor views[ISK_MAX_VIEWS], shared[ISK_MAX_VIEWS];     /* [n, .]: X_i and C_i, given or cached */
+    isk_tensor encoded[ISK_MAX_VIEWS];      /* what h_i sees: X_i, or its cached residual */
     isk_tensor lambda, inverse_power[ISK_MAX_VIEWS];
 } isk__recorder;
 
@@ -16411,6 +16462,7 @@ static void isk__record_shared_stage(isk__recorder *r) {
     isk_optimiser_desc optimiser = isk__optimiser_of(options);
     isk__stage *stage = isk__stage_add(r, "shared", -1, 0, options->shared_epochs);
     isk_tensor outputs[2];
+    stage->reported = ISK__REPORTED_SHARED;
     isk__clip_outputs(r, ISK__TRAINING, outputs);
     stage->passes[0] = isk__pass_of(isk__minimise(r->graph, "shared", outputs, 2, &optimiser, 0), ISK__PER_BATCH, 1,
                                     ISK__RATE_SHARED);
@@ -16430,6 +16482,50 @@ static void isk__record_cache_stage(isk__recorder *r) {
     for (i = 0; i < r->design->view_count; i++) {
         isk__scatter(r->shared[i], isk__shared_final(r->design, i, isk_gather(r->views[i], batch)), batch);
     }
+    stage->before = isk_compute(r->graph, NULL, 0);
+}
+
+/* Regresses X_i, and then the size of what is left of it, on the frozen C_i; then caches the residuals. */
+static void isk__record_residual_stages(isk__recorder *r, int view) {
+    static const char *const labels[] = { "loss" };
+    const isk_options *options = &r->design->options;
+    isk_optimiser_desc optimiser = isk__optimiser_of(options);
+    isk__stage *stage;
+    isk_tensor batch, x, c, left, loss;
+    char group[32];
+    int which, training;
+    optimiser.weight_decay = 1e-4;
+    for (which = 0; which < 2; which++) {
+        stage = isk__stage_add(r, which ? "spread" : "mean", view, 2 + which, options->residual_epochs);
+        stage->reported = ISK__REPORTED_NOWHERE;
+        isk__view_group(group, which ? "spread" : "mean", view);
+        for (training = 1; training >= 0; training--) {
+            batch = isk_batch(r->graph, r->rows);
+            x = isk_gather(r->views[view], batch);
+            c = isk_gather(r->shared[view], batch);
+            if (which) {
+                left = isk_stop_gradient(isk_log(isk_affine(isk_square(isk_sub(x, isk__mean_given(r->design, view, c))), 1, 1e-4)));
+                loss = isk_mse(isk__log_deviation(r->design, view, c), left);
+            } else {
+                loss = isk_mse(isk__mean_given(r->design, view, c), x);
+            }
+            if (training) {
+                stage->passes[0] = isk__pass_of(isk__minimise(r->graph, group, &loss, 1, &optimiser, 0), ISK__PER_BATCH, 1, ISK__RATE_MAIN);
+                isk__pass_labels(&stage->passes[0], 1, labels);
+                stage->pass_count = 1;
+            } else {
+                stage->evaluation = isk__pass_of(isk_compute(r->graph, &loss, 1), ISK__FILL, 1, ISK__RATE_NONE);
+                isk__pass_labels(&stage->evaluation, 1, labels);
+            }
+        }
+        isk__stage_keeps_best(r, stage, group);
+    }
+    r->encoded[view] = isk__leaf(r->graph, ISK__SLOT, isk_rows(r->views[view]), isk_cols(r->views[view]), 1);
+    stage = isk__stage_add(r, "residual", view, 4, 0);
+    stage->reported = ISK__REPORTED_NOWHERE;
+    batch = isk_batch(r->graph, ISK__TILE_ROWS);
+    isk__scatter(r->encoded[view], isk__residual_of(r->design, view, isk_gather(r->views[view], batch), isk_gather(r->shared[view], batch)),
+                 batch);
     stage->before = isk_compute(r->graph, NULL, 0);
 }
 
@@ -16471,7 +16567,7 @@ static isk_tensor isk__apart_overlap(isk__recorder *r, isk_tensor z, isk_tensor 
 /* Fraction of |x|^2 that the decoder does not give back: METHODS section 4. */
 static isk_tensor isk__keep_decoder(isk__recorder *r, int view, isk_tensor z, isk_tensor c, isk_tensor x, int training) {
     isk_tensor error = isk_mse(isk__decode_record(r->design, view, z, c, training), x);
-    if (r->design->options.power == ISK_POWER_BATCH) { return isk_div(error, isk_mse(isk_affine(x, 0, 0), x)); }
+    if (r->design->options.power == ISK_POWER_BATCH || isk__on_residuals(r->design)) { return isk_div(error, isk_mse(isk_affine(x, 0, 0), x)); }
     return isk_mul(error, r->inverse_power[view]);
 }
 
@@ -16492,7 +16588,7 @@ static isk_tensor isk__keep_contrast(isk__recorder *r, int view, isk_tensor z, i
 static void isk__specific_outputs(isk__recorder *r, int view, int training, isk_tensor outputs[4]) {
     const isk__design *design = r->design;
     const isk__method_info *method = &isk__methods[design->method];
-    isk_tensor batch = isk_batch(r->graph, r->rows), x = isk_gather(r->views[view], batch);
+    isk_tensor batch = isk_batch(r->graph, r->rows), x = isk_gather(r->encoded[view], batch);
     isk_tensor raw = isk__specific_record(design, view, x, training), z = isk__specific_final(design, view, raw, training);
     isk_tensor with = isk_gather(r->shared[isk__view_seen(design, view, method->keep_with)], batch);
     isk_tensor from = isk_gather(r->shared[isk__apart_view(design, view)], batch);
@@ -16506,7 +16602,7 @@ static void isk__specific_outputs(isk__recorder *r, int view, int training, isk_
 /* Raw Z of rows in order, into the cache. */
 static isk_program *isk__record_fill(isk__recorder *r, int view, isk_tensor cache) {
     isk_tensor batch = isk_batch(r->graph, ISK__TILE_ROWS);
-    isk__scatter(cache, isk__specific_record(r->design, view, isk_gather(r->views[view], batch), ISK__EVALUATING), batch);
+    isk__scatter(cache, isk__specific_record(r->design, view, isk_gather(r->encoded[view], batch), ISK__EVALUATING), batch);
     return isk_compute(r->graph, NULL, 0);
 }
 
@@ -16529,7 +16625,7 @@ static void isk__record_critic_passes(isk__recorder *r, isk__stage *stage, int v
         isk_tensor kept_z = isk_model_input(r->graph, r->rows, design->options.dim);
         isk_tensor kept_c = isk_model_input(r->graph, r->rows, isk_cols(source) > 0 ? isk_cols(source) : 1);
         batch = isk_batch(r->graph, r->rows);
-        z = isk__specific_record(design, view, isk_gather(r->views[view], batch), ISK__BATCH_MOMENTS);
+        z = isk__specific_record(design, view, isk_gather(r->encoded[view], batch), ISK__BATCH_MOMENTS);
         c = isk_gather(source, batch);
         isk__store(kept_z, isk__specific_final(design, view, z, ISK__BATCH_MOMENTS));
         isk__store(kept_c, c);
@@ -16571,7 +16667,7 @@ static void isk__record_specific_stage(isk__recorder *r, int view) {
     const isk_options *options = &r->design->options;
     const isk__method_info *method = &isk__methods[r->design->method];
     isk_optimiser_desc optimiser = isk__optimiser_of(options);
-    isk__stage *stage = isk__stage_add(r, "specific", view, 2, options->epochs);
+    isk__stage *stage = isk__stage_add(r, "specific", view, isk__on_residuals(r->design) ? 5 : 2, options->epochs);
     isk_tensor outputs[4], cache = isk__no_tensor(r->graph);
     const char *labels[4];
     char group[32];
@@ -16580,6 +16676,8 @@ static void isk__record_specific_stage(isk__recorder *r, int view) {
     labels[1] = critic ? "club" : "overlap";
     labels[2] = method->keep == ISK__KEEP_DECODER ? "reconstruction" : "contrast";
     labels[3] = "variance";
+    stage->reported = ISK__REPORTED_SPECIFIC;
+    stage->explains_view = method->keep == ISK__KEEP_DECODER && !method->residual;
     isk__view_group(group, "specific", view);
     if (options->diagnoses > 0 || options->critic_inner == ISK_CRITIC_PER_EPOCH) {
         cache = isk__leaf(r->graph, ISK__SLOT, isk_rows(r->views[view]), options->dim, 1);
@@ -16623,6 +16721,10 @@ static isk_status isk__training_record(isk__training *training, const isk__desig
     if (!isk__design_given(design)) {
         isk__record_shared_stage(&r);
         if (isk__specific(design->method)) { isk__record_cache_stage(&r); }
+    }
+    for (i = 0; i < design->view_count; i++) {
+        r.encoded[i] = r.views[i];
+        if (isk__on_residuals(design)) { isk__record_residual_stages(&r, i); }
     }
     for (i = 0; i < design->view_count && isk__specific(design->method); i++) { isk__record_specific_stage(&r, i); }
     if (graph->failed) { return (isk_status)graph->failed; }
@@ -16707,6 +16809,10 @@ static isk_status isk__design_of(isk_context *context, const isk_fit_desc *desc,
     }
     if (given && !isk__specific(desc->method)) {
         return isk__fail(context, ISK_ARGUMENT, "method %s learns shared features, so given ones leave it nothing to do",
+                         isk_method_name(desc->method));
+    }
+    if (given && isk__on_residuals(design)) {
+        return isk__fail(context, ISK_ARGUMENT, "method %s works on what its own C_i leaves of X_i, so it takes no given shared features",
                          isk_method_name(desc->method));
     }
     if (desc->views[0].rows < 2) { return isk__fail(context, ISK_SHAPE, "there is 1 row; training needs at least 2"); }
@@ -16949,21 +17055,23 @@ static isk_status isk__model_open(isk_context *context, const isk__design *desig
         none.cols = design->cols[i];
         model->views[i] = isk__bound(model->graph, none);
         x = isk_gather(model->views[i], batch);
-        if (learned) { outputs[count++] = isk__shared_final(design, i, x); }
+        z = c = x;
+        if (learned) { c = outputs[count++] = isk__shared_final(design, i, x); }
         if (specific) {
-            z = isk__specific_final(design, i, isk__specific_record(design, i, x, ISK__EVALUATING), ISK__EVALUATING);
+            isk_tensor seen = isk__on_residuals(design) ? isk__residual_of(design, i, x, c) : x;
+            z = isk__specific_final(design, i, isk__specific_record(design, i, seen, ISK__EVALUATING), ISK__EVALUATING);
             outputs[count++] = z;
         }
         model->encode[i] = isk_compute(model->graph, outputs, count);
         if (!model->encode[i]) { status = ISK_MEMORY; }
         if (!isk__decodes(design->method)) { continue; }
-        c = outputs[0];
         if (!learned) {
             none.cols = design->given_cols[i];
             model->given[i] = isk__bound(model->graph, none);
             c = isk_gather(model->given[i], batch);
         }
         z = isk__decode_record(design, i, z, c, ISK__EVALUATING);
+        if (isk__on_residuals(design)) { z = isk__from_residual(design, i, z, c); }
         model->decode[i] = isk_compute(model->graph, &z, 1);
         if (!model->decode[i]) { status = ISK_MEMORY; }
     }
@@ -17040,13 +17148,12 @@ static void isk__report_fill(const isk__training *training, const isk__learner *
             snprintf(report->message, sizeof report->message, "diverged at epoch %d of stage %s: %s is not finite",
                      (int)track->epoch, stage->name, stage->passes[pass].labels[label]);
         }
-        if (stage->view < 0) {
-            if (stage->pass_count == 0) { continue; }
+        if (stage->reported == ISK__REPORTED_SHARED) {
             report->shared_loss = track->means[0][0];
             report->temperature = track->means[0][1];
             report->shared_epochs = (int)track->epoch;
             if (held_out) { report->shared_validation_loss = track->kept[0]; }
-        } else {
+        } else if (stage->reported == ISK__REPORTED_SPECIFIC) {
             isk_view_report *view = &report->view[stage->view];
             int main = stage->main, critic = isk__stage_pass(stage, "saturation");
             if (track->epoch > report->epochs) { report->epochs = (int)track->epoch; }
@@ -17057,7 +17164,7 @@ static void isk__report_fill(const isk__training *training, const isk__learner *
             view->contrast = isk__track_mean(stage, track, main, "contrast");
             view->variance = isk__track_mean(stage, track, main, "variance");
             view->saturation = isk__track_mean(stage, track, critic, "saturation");
-            if (held_out && learner->view_spread[stage->view] > 0 && view->reconstruction == view->reconstruction) {
+            if (held_out && learner->view_spread[stage->view] > 0 && stage->explains_view) {
                 view->validation_r2 = 1 - track->kept[2] * learner->view_power[stage->view] / learner->view_spread[stage->view];
             }
             if (track->diagnosed > 0) { view->fresh_club = track->diagnosis; }
@@ -17080,7 +17187,7 @@ static void isk__report_warn(const isk__training *training, int model) {
             isk__log(context, ISK_WARNING, "model %d: Z%d has collapsed (variance %.1e): it says nothing about X%d; raise lambda, "
                      "or train for more steps", model, v + 1, view->variance, v + 1);
         }
-        if (view->reconstruction > 0.5) {
+        if (view->reconstruction > 0.5 && !isk__methods[training->desc->method].residual) {
             isk__log(context, ISK_WARNING, "model %d: %.0f %% of X%d is not reconstructed from (Z%d, C%d): coordinates are unlearned; "
                      "train for more epochs or raise lambda", model, 100 * view->reconstruction, v + 1, v + 1, v + 1);
         }
@@ -21748,7 +21855,7 @@ static isk_status isk__load_design(isk_context *context, const isk_safetensors *
         }
     }
     if (status == ISK_OK && (design->view_count < 1 || (design->view_count == 1 && !isk__design_given(design)) ||
-                             (isk__design_given(design) && !isk__specific(design->method)))) {
+                             (isk__design_given(design) && (!isk__specific(design->method) || isk__on_residuals(design))))) {
         status = isk__fail(context, ISK_DATA, "%s: %d views %s given shared features, which no model of method %s has", path,
                            design->view_count, isk__design_given(design) ? "with" : "without", isk_method_name(design->method));
     }

@@ -10,7 +10,7 @@
 
 #include <math.h>
 
-enum { N = 11, BATCH = 7, MOST = 16, COLS1 = 4, COLS2 = 3, DIM = 3, SHARED = 2, WIDTH = 5 };
+enum { N = 11, BATCH = 7, MOST = 16, WIDEST = 100, COLS1 = 4, COLS2 = 3, DIM = 3, SHARED = 2, WIDTH = 5 };
 
 static isk_context *context;
 static isk_scalar x1[N * COLS1], x2[N * COLS2], c1[N * SHARED], c2[N * SHARED];
@@ -179,7 +179,7 @@ static void stir_weights(fixture *f, double logvar_scale) {
 
 /* ---- the formulas --------------------------------------------------------------------------------------------------------- */
 
-typedef struct values { double at[MOST][MOST]; int rows, cols; } values;
+typedef struct values { double at[MOST][WIDEST]; int rows, cols; } values;
 
 static values chosen(const isk_scalar *data, int cols, int rows) {
     values v;
@@ -545,6 +545,71 @@ static void contrast_losses(void **state) {
     }
 }
 
+/* Three linear maps of width 100 on C: METHODS 4b. */
+static values naive_regression(fixture *f, const char *name, int view, values c, int out) {
+    int layers = f->design.options.layers, activation = f->design.options.activation;
+    char scope[32];
+    values y;
+    snprintf(scope, sizeof scope, "%s%d", name, view + 1);
+    f->design.options.layers = 3;
+    f->design.options.activation = ISK_RELU;
+    y = naive_mlp(f, scope, c, 100, out);
+    f->design.options.layers = layers;
+    f->design.options.activation = activation;
+    return y;
+}
+
+/* The regressions' losses, the cached residuals, and the specific losses on them. */
+static void residual_losses(void **state) {
+    static const double normal = 1.2703628454614782;       /* -(digamma(1/2) + ln 2) */
+    static fixture f;
+    int view, i, j;
+    (void)state;
+    open_fixture(&f, ISK_RESIDUAL_INDISEEK, 2, 0, "activation=tanh");
+    stir_weights(&f, 1);
+    fill(&f, stage_of(&f, "cache")->before);
+    for (view = 0; view < 2; view++) {
+        const char *const names[2][4] = { { "mean1", "spread1", "residual1", "specific1" }, { "mean2", "spread2", "residual2", "specific2" } };
+        int cols = view ? COLS2 : COLS1;
+        values x = chosen(view ? x2 : x1, cols, BATCH), c = naive_c(&f, view, BATCH), mean, spread, r, z, joint, g;
+        const isk__stage *stage = stage_of(&f, names[view][3]);
+        double loss = 0, power = 0;
+        mean = naive_regression(&f, "mean", view, c, cols);
+        for (i = 0; i < BATCH; i++) {
+            for (j = 0; j < cols; j++) { loss += (x.at[i][j] - mean.at[i][j]) * (x.at[i][j] - mean.at[i][j]) / BATCH; }
+        }
+        run(&f, stage_of(&f, names[view][0])->evaluation.program, BATCH);
+        close_to("mean", output(&f, stage_of(&f, names[view][0])->evaluation.program, 0), loss);
+        spread = naive_regression(&f, "spread", view, c, cols);
+        for (r = x, loss = 0, i = 0; i < BATCH; i++) {
+            for (j = 0; j < cols; j++) {
+                double left = x.at[i][j] - mean.at[i][j], due = log(left * left + 1e-4) - spread.at[i][j];
+                loss += due * due / BATCH;
+                r.at[i][j] = left / exp((spread.at[i][j] + normal) / 2);
+                power += r.at[i][j] * r.at[i][j];
+            }
+        }
+        run(&f, stage_of(&f, names[view][1])->evaluation.program, BATCH);
+        close_to("spread", output(&f, stage_of(&f, names[view][1])->evaluation.program, 0), loss);
+        fill(&f, stage_of(&f, names[view][2])->before);
+        z = naive_z(&f, view, r, 1);
+        joint = z;
+        joint.cols = z.cols + c.cols;
+        for (i = 0; i < BATCH; i++) {
+            for (j = 0; j < c.cols; j++) { joint.at[i][z.cols + j] = c.at[i][j]; }
+        }
+        g = naive_encoder(&f, "decoder", view, joint, cols);
+        for (loss = 0, i = 0; i < BATCH; i++) {
+            for (j = 0; j < cols; j++) { loss += (g.at[i][j] - r.at[i][j]) * (g.at[i][j] - r.at[i][j]); }
+        }
+        run(&f, stage->evaluation.program, BATCH);
+        close_to("residual reconstruction", output(&f, stage->evaluation.program, 2), loss / power);
+        close_to("residual club", output(&f, stage->evaluation.program, 1),
+                 naive_club(naive_critic(&f, view, naive_c(&f, 1 - view, BATCH)), z));
+    }
+    close_fixture(&f);
+}
+
 static void specific_losses(void **state) {
     static const char *const variants[] = {
         "", "layers=1", "layers=5 activation=tanh", "critic_inner=per_epoch", "club=permutation", "logvar=none", "logvar=clamp",
@@ -717,7 +782,8 @@ static void each_term_sees_its_c(void **state) {
     (void)state;
     for (method = 0; method < ISK_METHOD_COUNT; method++) {
         int row;
-        if (!isk__specific((isk_method)method)) { continue; }
+        /* with residuals everything of a view hangs on its own C, through what it leaves of X */
+        if (!isk__specific((isk_method)method) || isk__methods[method].residual) { continue; }
         for (row = 0; row < (int)COUNT(wiring) && strcmp(wiring[row].method, isk_method_name((isk_method)method)) != 0; row++) {}
         if (row == (int)COUNT(wiring)) { fail_msg("method %s has no row in the table of wiring", isk_method_name((isk_method)method)); }
         for (v = 0; v < (int)COUNT(variants); v++) {
@@ -811,7 +877,7 @@ static void record_leaves(fixture *f) {
     ok(isk_write(f->recorder.lambda, 0, &lambda));
     for (i = 0; i < 2; i++) {
         isk_scalar inverse = 0.7;
-        f->recorder.views[i] = isk__bound(f->recorder.graph, f->sweep.fit.views[i]);
+        f->recorder.views[i] = f->recorder.encoded[i] = isk__bound(f->recorder.graph, f->sweep.fit.views[i]);
         f->recorder.shared[i] = isk__bound(f->recorder.graph, f->sweep.fit.given[i]);
         ok(isk_write(f->recorder.inverse_power[i], 0, &inverse));
     }
@@ -832,7 +898,7 @@ static void objectives_have_their_gradients(void **state) {
     (void)state;
     for (v = 0; v < (int)COUNT(variants); v++) {
         for (method = 0; method < ISK_METHOD_COUNT; method++) {
-            if (!isk__specific((isk_method)method)) { continue; }
+            if (!isk__specific((isk_method)method) || isk__methods[method].residual) { continue; }
             open_fixture(&f, (isk_method)method, 2, 1, variants[v]);
             record_leaves(&f);
             for (view = 0; view < 2; view++) {
@@ -953,7 +1019,8 @@ static void plateau_cuts_the_rate(void **state) {
 /* What the presets are, written down a second time: METHODS 9, 10.6, 13.5, 16. */
 static const struct { const char *name, *text[3]; } table[] = {
     { "lambda", { "10", "10", "0.1" } },          { "epochs", { "200", "2000", "40" } },
-    { "shared_epochs", { "100", "2000", "30" } }, { "batch", { "128", "128", "128" } },
+    { "shared_epochs", { "100", "2000", "30" } }, { "residual_epochs", { "100", "100", "30" } },
+    { "batch", { "128", "128", "128" } },        
     { "last_batch", { "keep", "keep", "drop" } }, { "rate", { "0.001", "0.0001", "0.001" } },
     { "shared_rate", { "0.001", "0.0001", "0.001" } }, { "critic_rate", { "0.001", "0.0001", "0.001" } },
     { "schedule", { "cosine", "constant", "cosine" } }, { "optimiser", { "adam", "adam", "adam" } },
@@ -1155,7 +1222,7 @@ static void texts_of_numbers(void **state) {
 }
 
 static void names_are_found(void **state) {
-    static const char *const methods[] = { "indiseek", "indiseek0", "clip", "factorizedcl", "infodisen" };
+    static const char *const methods[] = { "indiseek", "indiseek0", "clip", "factorizedcl", "infodisen", "residual-indiseek" };
     static const char *const presets[] = { "robust", "paper", "simulation" };
     isk_method method;
     isk_preset preset;
@@ -1177,7 +1244,7 @@ static void names_are_found(void **state) {
     assert_null(isk_method_name((isk_method)-1));
     assert_null(isk_preset_name(ISK_PRESET_COUNT));
     expect(context, isk_method_find(context, "IndiSeek", &method), ISK_ARGUMENT,
-           "there is no method 'IndiSeek'; the methods are indiseek, indiseek0, clip, factorizedcl and infodisen");
+           "there is no method 'IndiSeek'; the methods are indiseek, indiseek0, clip, factorizedcl, infodisen and residual-indiseek");
     expect(context, isk_preset_find(context, "", &preset), ISK_ARGUMENT,
            "there is no preset ''; the presets are robust, paper and simulation");
 }
@@ -1186,6 +1253,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(specific_losses),
         cmocka_unit_test(contrast_losses),
+        cmocka_unit_test(residual_losses),
         cmocka_unit_test(shared_losses),
         cmocka_unit_test(temperature_limits),
         cmocka_unit_test(diagnosis_is_club),

@@ -647,7 +647,7 @@ static void bad_input_is_named(void **state) {
     refuse_fit(&fit, ISK_ARGUMENT, "one view needs given shared features: set given[0], or give a second view");
     fit = good;
     fit.method = ISK_METHOD_COUNT;
-    refuse_fit(&fit, ISK_ARGUMENT, "method 5 is unknown");
+    refuse_fit(&fit, ISK_ARGUMENT, "method 6 is unknown");
     fit = good;
     fit.preset = (isk_preset)7;
     refuse_fit(&fit, ISK_ARGUMENT, "preset 7 is unknown");

@@ -37,7 +37,7 @@ static const option fit_options[] = {
       NULL },
     { "quiet", OPTION_FLAG, FIELD(quiet), NULL, "warnings and errors only", 0, 0, NULL },
     { NULL, OPTION_HEADING, 0, NULL, "Training", 0, 0, NULL },
-    { "method", OPTION_TEXT, FIELD(method), "NAME", "indiseek, indiseek0, clip, factorizedcl or infodisen [indiseek]", 0, 0, NULL },
+    { "method", OPTION_TEXT, FIELD(method), "NAME", "indiseek, residual-indiseek, indiseek0, clip, factorizedcl or infodisen [indiseek]", 0, 0, NULL },
     { "preset", OPTION_TEXT, FIELD(preset), "NAME",
       "where all options below have their defaults from: robust, paper or "
       "simulation [robust]",
