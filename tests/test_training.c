@@ -1115,6 +1115,69 @@ static void simulations_of_the_paper(void **state) {
 
 #define training(test) cmocka_unit_test_setup(test, begin)
 
+/* Mean over models, sides and seeds: how much of the other view's C ridge regression finds in Z on held-out rows (leakage), and
+   of X in (Z, C) (completeness). */
+static void leakage_of(isk_method method, double *leakage, double *completeness) {
+    enum { n = 1500, D = 4, S = 3, SEEDS = 3, MOST_COLS = D + S };
+    static isk_scalar c[2][n * S], z[2][n * D], both[n * MOST_COLS];
+    static uint8_t part[n];
+    isk_sweep_desc sweep;
+    isk_model *models[SEEDS];
+    int i, j, m, v;
+    memset(&sweep, 0, sizeof sweep);
+    for (i = 0; i < n; i++) { part[i] = i % 3 == 0 ? ISK_TEST : ISK_TRAIN; }
+    sweep.fit = small_fit(context, n, "epochs=40 shared_epochs=40 residual_epochs=40 width=24 lambda=100 diagnoses=0 validation=0");
+    sweep.fit.method = method;
+    sweep.fit.split = part;
+    sweep.seed_count = SEEDS;
+    if (sweep_now(&sweep, models) != ISK_OK) { fail_msg("%s", isk_error(context)); }
+    *leakage = *completeness = 0;
+    for (m = 0; m < SEEDS; m++) {
+        isk_transform_desc out;
+        memset(&out, 0, sizeof out);
+        for (v = 0; v < 2; v++) {
+            out.views[v] = sweep.fit.views[v];
+            out.shared[v] = c[v];
+            out.specific[v] = z[v];
+        }
+        if (isk_transform(models[m], &out) != ISK_OK) { fail_msg("%s", isk_error(context)); }
+        for (v = 0; v < 2; v++) {
+            isk_regression_desc regression;
+            double r2;
+            memset(&regression, 0, sizeof regression);
+            regression.part = part;
+            regression.x = matrix_of(z[v], n, D);
+            regression.y = matrix_of(c[1 - v], n, S);
+            if (isk_ridge_r2(context, &regression, &r2) != ISK_OK) { fail_msg("%s", isk_error(context)); }
+            *leakage += r2 / 2 / SEEDS;
+            for (i = 0; i < n; i++) {
+                for (j = 0; j < D; j++) { both[i * MOST_COLS + j] = z[v][i * D + j]; }
+                for (j = 0; j < S; j++) { both[i * MOST_COLS + D + j] = c[v][i * S + j]; }
+            }
+            regression.x = matrix_of(both, n, MOST_COLS);
+            regression.y = sweep.fit.views[v];
+            if (isk_ridge_r2(context, &regression, &r2) != ISK_OK) { fail_msg("%s", isk_error(context)); }
+            *completeness += r2 / 2 / SEEDS;
+        }
+        isk_model_close(models[m]);
+    }
+}
+
+/* What METHODS 4b promises of residuals, where IndiSeek is pressed to keep X: much less of C in Z, at no loss. */
+static void residuals_leak_less(void **state) {
+    double plain, residual, complete, complete_residual;
+    (void)state;
+#ifdef SANITIZED
+    skip();
+#endif
+    forget();
+    leakage_of(ISK_INDISEEK, &plain, &complete);
+    leakage_of(ISK_RESIDUAL_INDISEEK, &residual, &complete_residual);
+    print_message("# leakage %.3f, on residuals %.3f; completeness %.3f, on residuals %.3f\n", plain, residual, complete, complete_residual);
+    assert_true(residual < 0.5 * plain);
+    assert_true(complete_residual > complete - 0.05);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         training(threads_and_company_leave_no_trace),
@@ -1138,6 +1201,7 @@ int main(void) {
         training(callbacks_see_every_epoch),
         training(failures_are_warned_of),
         training(simulations_of_the_paper),
+        training(residuals_leak_less),
     };
     return cmocka_run_group_tests_name("training", tests, open_context, close_context);
 }
