@@ -93,10 +93,15 @@ standin  := $(objects)/tests/emulator/libstandin.so
 
 benches  := $(patsubst bench/%.c,$(objects)/bench/%,$(wildcard bench/*.c))
 
+# What needs a GPU, and is built without one.
+gpu_tests := $(addprefix $(objects)/tests/,test_device test_gpu_training test_nvrtc)
+gpu_bench := $(objects)/bench/bench_gpu
+
 # ---- targets --------------------------------------------------------------------------------------------------------
 
 .DEFAULT_GOAL := all
-.PHONY: all demo test test-build test-run bench codegen check fuzz oracle install clean help summary
+.PHONY: all demo test test-build test-run test-gpu bench bench-gpu device-check device-build codegen check fuzz oracle install \
+        clean help summary
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -120,8 +125,22 @@ test-build: all $(standin) $(filter-out tests/%,$(chosen))
 test-run:
 	@BUILD=$(programs) CC='$(CC)' PYTHON='$(PYTHON)' config=$(config) built=$(built) tests/run $(chosen)
 
-bench: $(benches)  ## speed, beside the FMA peak and PyTorch (where installed) in the same run
+test-gpu: $(gpu_tests)  ## the suites of the device on this machine's GPU (`make test` runs them on a stand-in)
+	@INDISEEK_TEST_GPU=1 BUILD=$(programs) CC='$(CC)' PYTHON='$(PYTHON)' config=$(config) tests/run $(gpu_tests)
+
+bench: $(filter-out $(gpu_bench),$(benches))  ## speed, beside the FMA peak and PyTorch (where installed) in the same run
 	@CC='$(CC)' $(objects)/bench/bench
+
+# Both write results.json and a log to $$OUT, or to bench/results/<gpu>/, row by row; they build device-build themselves, so that
+# a failed build is a row too.
+device_check = @CC='$(CC)' MAKE='$(MAKE_COMMAND)' config=$(config) BUDGET='$(BUDGET)' $(PYTHON) bench/device_check.py
+bench-gpu:  ## speed on this machine's GPU, beside PyTorch and cuBLAS where installed; within BUDGET=SECONDS (480)
+	$(device_check) --bench
+
+device-check:  ## all that needs a GPU, in one call within BUDGET=SECONDS (480): suites, sanitizer, speed; fetches nothing
+	$(device_check)
+
+device-build: $(gpu_tests) $(gpu_bench)
 
 codegen:  ## writes kernels/ and the generated blocks of indiseek.h from codegen/
 	$(PYTHON) codegen/generate.py
@@ -160,7 +179,7 @@ clean:  ## removes build/
 	rm -rf build
 
 help:  ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
 	@echo
 	@echo "  config=release|debug|sanitize   optimised; for a debugger; address and undefined-behaviour sanitizers"
 	@echo "  cblas=1                         matrix products by OpenBLAS (or cblas) instead of the built-in ones"
@@ -214,10 +233,22 @@ $(objects)/testable.double.a: $(testable:%.c=$(objects)/%.double.o)
 	@rm -f $@
 	@ar rcs $@ $^
 
+cmocka_library = $(call flags,--libs,cmocka,-lcmocka)
 $(doubles): %: %.o $(objects)/testable.double.a
-	$(call say,link) $(link) $(call flags,--libs,cmocka,-lcmocka)
+	$(call say,link) $(link) $(cmocka_library)
 $(singles): %: %.o $(objects)/testable.a
-	$(call say,link) $(link) $(call flags,--libs,cmocka,-lcmocka)
+	$(call say,link) $(link) $(cmocka_library)
+
+# A machine with a GPU may lack cmocka and the means to fetch it: the suites for the GPU then take a small one.  (private: what
+# these are made from is made as ever.)
+ifeq ($(cmocka),off)
+$(objects)/include/cmocka.h: tests/cmocka_small.h
+	@mkdir -p $(@D)
+	@cp $< $@
+$(gpu_tests:%=%.o): $(objects)/include/cmocka.h
+$(gpu_tests:%=%.o): private override CPPFLAGS += -I$(objects)/include
+$(gpu_tests): private cmocka_library =
+endif
 
 # It compiles kernels with the compiler that compiles it, and with sanitizers if it has them.
 $(standin): tests/emulator/driver.c $(objects)/flags
@@ -228,5 +259,7 @@ $(standin): tests/emulator/driver.c $(objects)/flags
 $(benches:%=%.o): override compile += -std=c11
 $(benches): %: %.o
 	$(call say,link) $(link) -ldl
+# The simulated settings are those of examples/common.
+$(gpu_bench): $(objects)/testable.a
 
 -include $(wildcard $(objects)/*.d $(objects)/*/*.d $(objects)/*/*/*.d)

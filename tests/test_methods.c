@@ -1020,7 +1020,7 @@ static void plateau_cuts_the_rate(void **state) {
 static const struct { const char *name, *text[3]; } table[] = {
     { "lambda", { "10", "10", "0.1" } },          { "epochs", { "200", "2000", "40" } },
     { "shared_epochs", { "100", "2000", "30" } }, { "residual_epochs", { "100", "100", "30" } },
-    { "batch", { "128", "128", "128" } },        
+    { "batch", { "128", "128", "128" } },
     { "last_batch", { "keep", "keep", "drop" } }, { "rate", { "0.001", "0.0001", "0.001" } },
     { "shared_rate", { "0.001", "0.0001", "0.001" } }, { "critic_rate", { "0.001", "0.0001", "0.001" } },
     { "schedule", { "cosine", "constant", "cosine" } }, { "optimiser", { "adam", "adam", "adam" } },

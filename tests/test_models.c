@@ -418,7 +418,8 @@ static void files_that_are_no_models(void **state) {
         { { .drop = "format" }, ISK_DATA, "not a model of this library (metadata 'format' is missing)" },
         { { .key = "format", .value = "pt" }, ISK_DATA, "not a model of this library (metadata 'format' is 'pt')" },
         { { .drop = "method" }, ISK_DATA, "there is no method ''; the methods are indiseek, indiseek0, clip, factorizedcl, infodisen and residual-indiseek" },
-        { { .key = "method", .value = "vae" }, ISK_DATA, "there is no method 'vae'; the methods are indiseek, indiseek0, clip, factorizedcl, infodisen and residual-indiseek" },
+        { { .key = "method", .value = "vae" }, ISK_DATA, "there is no method 'vae'; the methods are indiseek, indiseek0, clip, "
+          "factorizedcl, infodisen and residual-indiseek" },
         { { .key = "method", .value = "clip" }, ISK_OK, NULL },             /* its weights are all there */
         { { .drop = "option.width" }, ISK_DATA, "metadata 'option.width' is missing" },
         { { .key = "option.width", .value = "0" }, ISK_DATA, "option width is 0; it must be from 1 to 65536" },
