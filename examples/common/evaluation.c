@@ -20,7 +20,27 @@ static void pick(isk_matrix from, const int64_t *index, int64_t rows, isk_scalar
     }
 }
 
-/* Matrices side by side; absent ones are passed over.  data NULL when none is there or memory ran out. */
+/* Divides columns first .. first + cols - 1 by the root of the sum of their variances. */
+static void scale_block(isk_scalar *data, isk_matrix all, int64_t first, int64_t cols) {
+    double total = 0;
+    for (int64_t j = first; j < first + cols; j++) {
+        double mean = 0, square = 0;
+        for (int64_t i = 0; i < all.rows; i++) { mean += (double)data[i * all.cols + j] / (double)all.rows; }
+        for (int64_t i = 0; i < all.rows; i++) {
+            double left = (double)data[i * all.cols + j] - mean;
+            square += left * left / (double)all.rows;
+        }
+        total += square;
+    }
+    for (int64_t i = 0; i < all.rows && total > 0; i++) {
+        for (int64_t j = first; j < first + cols; j++) {
+            data[i * all.cols + j] = (isk_scalar)((double)data[i * all.cols + j] / sqrt(total));
+        }
+    }
+}
+
+/* Matrices side by side; absent ones are passed over.  data NULL when none is there or memory ran out.  Each of several gets
+   the same total variance: else neighbours would be those of Z alone, whose scale is free while C has norm 1. */
 static isk_matrix join(isk_context *context, const isk_matrix *parts, int count) {
     isk_matrix present[4], joined = { NULL, 0, 0 };
     isk_scalar *data;
@@ -38,6 +58,9 @@ static isk_matrix join(isk_context *context, const isk_matrix *parts, int count)
         return joined;
     }
     joined.data = data;
+    for (int64_t i = 0, first = 0; i < n && n > 1; first += present[i++].cols) {
+        scale_block(data, joined, first, present[i].cols);
+    }
     return joined;
 }
 
