@@ -5,7 +5,6 @@
 #include "common/progress.h"
 #include "common/settings.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -57,54 +56,10 @@ static const command simulation = {
 static void json_runs(text *out, const settings *s, const setting_run *runs, int count) {
     text_add(out, "[");
     for (int i = 0; i < count; i++) {
-        text_add(out, i ? ",\n  {" : "\n  {");
-        text_json_key(out, "setting");
-        text_format(out, "%d", s->setting);
-        text_json_key(out, "method");
-        text_json_string(out, s->method);
-        text_json_key(out, "lambda");
-        text_json_number(out, runs[i].lambda);
-        text_json_key(out, "seed");
-        text_format(out, "%llu", (unsigned long long)runs[i].seed);
-        text_json_key(out, "importance");
-        for (int j = 0; j < SETTING_COLS; j++) {
-            text_add(out, j ? ", " : "[");
-            text_json_number(out, runs[i].diverged ? NAN : runs[i].importance[j]);
-        }
-        text_add(out, "]");
-        text_json_key(out, "reconstruction_error");
-        text_json_number(out, runs[i].diverged ? NAN : runs[i].error);
-        text_json_key(out, "seconds");
-        text_json_number(out, runs[i].seconds);
-        text_add(out, "}");
+        text_add(out, i ? ",\n  " : "\n  ");
+        setting_json(out, s->setting, s->method, &runs[i]);
     }
     text_add(out, "\n]\n");
-}
-
-static void print_summaries(const settings *s, const setting_summary *all, int count) {
-    printf("%8s%8s%8s%8s%8s%8s%8s%9s%9s\n", "lambda", "x1", "x2", "x3", "x4", "x5", "x6", "error", "s/run");
-    for (int i = 0; i < count; i++) {
-        char number[32];
-        printf("%8g", all[i].lambda);
-        for (int j = 0; j < SETTING_COLS; j++) { printf("%8s", fixed(all[i].mean[j], 3, number)); }
-        printf("%9s", fixed(all[i].error, 3, number));
-        printf("%9s\n", fixed(all[i].seconds / all[i].runs, 1, number));
-        if (all[i].runs - all[i].diverged > 1) {
-            printf("%8s", "+-");
-            for (int j = 0; j < SETTING_COLS; j++) { printf("%8s", fixed(all[i].deviation[j], 3, number)); }
-            printf("%9s\n", "");
-        }
-    }
-    for (int i = 0; i < count; i++) {
-        printf("lambda %g: %s %.3f", all[i].lambda, setting_share_words(s->setting),
-               setting_share(s->setting, &all[i]));
-        if (all[i].unlearned) {
-            printf("; %d of %d runs left a coordinate unlearned (test error up to %.2f): more --epochs",
-                   all[i].unlearned, all[i].runs, all[i].worst_error);
-        }
-        if (all[i].diverged) { printf("; %d of %d runs diverged", all[i].diverged, all[i].runs); }
-        printf("\n");
-    }
 }
 
 /* Files are written one after the other; the first that cannot be is the error. */
@@ -145,7 +100,7 @@ static isk_status run(isk_context *context, const settings *s, progress *bar) {
     if (status == ISK_OK) {
         for (int i = 0; i < s->lambdas.count; i++) { setting_summarise(runs + i * s->seeds, s->seeds, &all[i]); }
         printf("setting %d, %s, %d rows, %d seed%s\n", s->setting, s->method, s->n, s->seeds, s->seeds > 1 ? "s" : "");
-        print_summaries(s, all, s->lambdas.count);
+        setting_print(s->setting, all, s->lambdas.count);
         status = write_files(context, s, runs, count, all, s->lambdas.count);
     }
     free(runs);

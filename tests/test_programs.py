@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The programs as their users run them: files in, files out, exit codes, sentences, signals.
 
-Runs indiseek and simulation from BUILD on tiny data of its own; scratch data under build/, removed when all is well.
+Runs indiseek, simulation and study from BUILD on tiny data of its own; scratch data under build/, removed when all is well.
 """
 import array
 import ast
@@ -956,7 +956,7 @@ def _():
 @test("--help of every program and command: exit code 0, usage and examples first, on standard output")
 def _():
     for line in (["indiseek"], ["indiseek", "fit"], ["indiseek", "transform"], ["indiseek", "evaluate"], ["indiseek", "devices"], ["simulation"],
-                 ["demo"]):
+                 ["study"], ["study", "simulations"], ["demo"]):
         for word in ("--help", "-h"):
             done = run(*line, word)
             equal((done.code, done.err), (0, ""), str(line))
@@ -974,7 +974,7 @@ def _():
 
 @test("--version of every program")
 def _():
-    said = {run(*line, "--version").out for line in (["indiseek"], ["simulation"], ["demo"], ["indiseek", "fit"])}
+    said = {run(*line, "--version").out for line in (["indiseek"], ["simulation"], ["demo"], ["study"], ["indiseek", "fit"], ["study", "simulations"])}
     equal({words.split()[-1] for words in said}, {json.loads(text(at("first/config.json")))["indiseek"]})
 
 
@@ -1019,6 +1019,124 @@ def _():
     words = " ".join(root.itertext())
     for word in ("x1", "x6", "shared", "specific", "importance", "0.1"):
         inside(word, words)
+
+
+# ---- study ------------------------------------------------------------------------------------------------------------
+
+STUDY = "--settings 1,2 --n 300 --test 50 --seeds 1 --epochs 1 --width 8 --layers 2 --dim 3".split()
+SWEEPS = [(setting, method) for setting in (1, 2) for method in ("indiseek", "factorizedcl", "infodisen")]
+
+
+def study(out, *arguments):
+    done = run("study", "simulations", *STUDY, "--out", at(out), *arguments)
+    assert done.code == 0, str(done)
+    return done
+
+
+def results(out):
+    return json.loads(text(at(out + "/results.json")))
+
+
+@test("study simulations: results.json, --json and report.html")
+def _():
+    done = study("study", "--lambda", "0.1,1", "--json", at("study.json"))
+    equal(sorted(os.listdir(at("study"))), ["report.html", "results.json"])
+    found = results("study")
+    equal(found["runs"], json.loads(text(at("study.json"))))
+    equal([(r["setting"], r["method"], r["lambda"], r["seed"]) for r in found["runs"]], [s + (value, 0) for s in SWEEPS for value in (0.1, 1)])
+    for each in found["runs"]:
+        equal(sorted(each), ["importance", "lambda", "method", "reconstruction_error", "seconds", "seed", "setting"])
+        assert len(each["importance"]) == 6 and abs(sum(each["importance"]) - 1) < 1e-6, each
+        equal(each["reconstruction_error"] is None, each["method"] != "indiseek")
+    for key, value in {"n": 300, "test": 50, "lambda": "0.1,1", "seeds": 1, "seed": 0, "preset": "simulation", "epochs": 1, "width": 8,
+                       "made_by": shlex.join(done.arguments)}.items():
+        equal(found["configuration"][key], value, key)
+    equal(len(re.findall(r"^setting [12], \w+, 300 rows, 1 seed$", done.out, re.M)), 6)
+    inside("/report.html\n", done.out)
+    page, pictures = read_page(at("study/report.html"))
+    equal(len(pictures), 4)
+    words = " ".join(page.words)
+    for each in ("What the paper claims", "Setting 1, λ = 0.1", "x5 + x6 > 0.9", "unclear", "factorizedcl", shlex.join(done.arguments)):
+        inside(each, words)
+
+
+@test("study simulations: a model is that of simulation")
+def _():
+    done = run("simulation", *STUDY[2:], "--setting", 2, "--lambda", 1, "--method", "infodisen", "--json", at("runs.json"), "--quiet")
+    assert done.code == 0, str(done)
+    equal(json.loads(text(at("runs.json")))[0]["importance"], results("study")["runs"][-1]["importance"])
+
+
+@test("study simulations --resume: nothing is run again, other settings are added")
+def _():
+    before = results("study")
+    done = study("study", "--lambda", "0.1,1", "--json", at("study.json"), "--resume")
+    equal(len(re.findall(r"^setting [12], \w+: finished before$", done.err, re.M)), 6)
+    equal(results("study"), before)
+    done = study("study", "--lambda", "0.1,1", "--settings", 3, "--methods", "infodisen", "--resume", "--quiet")
+    equal(results("study")["runs"][:-2], before["runs"])
+    equal([(r["setting"], r["method"]) for r in results("study")["runs"][-2:]], 2 * [(3, "infodisen")])
+    equal(results("study")["configuration"]["made_by"].split("\n")[1], shlex.join(a for a in done.arguments if a != "--resume"))
+    equal(len(read_page(at("study/report.html"))[1]), 6)
+
+
+@test("study simulations --resume: another option is named, a damaged file too, and nothing changes")
+def _():
+    file, before = at("study/results.json"), state(at("study"))
+    for arguments, words in ((["--n", 301], "n is 300 in the results and 301 here"), (["--rate", 0.01], "rate is 0.001 in the results and 0.01 here"),
+                             (["--lambda", 1], "lambda is 0.1,1 in the results and 1 here")):
+        done = run("study", "simulations", *STUDY, "--lambda", "0.1,1", "--out", at("study"), "--resume", "--quiet", *arguments)
+        equal((done.code, done.out), (2, ""), str(done))
+        equal(done.err, "study simulations: %s: %s; resume with what they were made with, or start afresh\n" % (file, words))
+        equal(state(at("study")), before)
+    whole = text(file)
+    for content, words in (
+            (whole[:-40], "JSON at offset"),
+            (whole.replace('"seed": 0, "importance"', '"seed": 1, "importance"', 1), "runs[0] is not the one that is due there"),
+            (whole.replace('"seconds": ', '"second": ', 1), "runs[0]: second is"),
+            (re.sub(r'\{"setting": 3.*?\},\n\s*', "", whole, count=1), "runs[12] is not the one that is due there"),
+            ("[1]", "is no results.json of this study")):
+        write("study/results.json", content)
+        done = run("study", "simulations", *STUDY, "--lambda", "0.1,1", "--out", at("study"), "--resume", "--quiet")
+        equal((done.code, done.out, done.err.count("\n")), (65, "", 1), str(done))
+        assert done.err.startswith("study simulations: %s: " % file) and words in done.err, done.err
+    write("study/results.json", whole)
+
+
+@test("study simulations without --resume keeps the results of an earlier study under another name")
+def _():
+    before = text(at("study/results.json"))
+    done = study("study", "--lambda", 1, "--settings", 1, "--methods", "indiseek", "--quiet")
+    equal(done.err, "warning: %s is there from an earlier study; it is kept as %s, --resume would have gone on with it\n" % (
+        at("study/results.json"), at("study/results.previous.json")))
+    equal(text(at("study/results.previous.json")), before)
+    equal(len(results("study")["runs"]), 1)
+
+
+@test("study simulations: SIGINT saves, --resume goes on with the same results")
+def _():
+    more = ["--settings", 1, "--methods", "infodisen,indiseek", "--lambda", 1, "--epochs", 1500, "--n", 500]
+    for _turn in range(5):
+        shutil.rmtree(at("study-stopped"), ignore_errors=True)
+        line = [program("study"), "simulations", *STUDY, "--out", at("study-stopped"), *[str(word) for word in more]]
+        process = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        until = time.time() + PATIENCE
+        while process.poll() is None and not os.path.exists(at("study-stopped/checkpoint.1-indiseek.safetensors")) and time.time() < until:
+            time.sleep(0.002)
+        process.send_signal(signal.SIGINT)
+        _out, err = process.communicate(timeout=PATIENCE)
+        if process.returncode != 0:
+            break                   # else this process slept too long
+    equal(process.returncode, 75, err)
+    equal([r["method"] for r in results("study-stopped")["runs"]], ["infodisen"])
+    line = re.search(r"^to go on:  (.*)$", err, re.M).group(1)
+    done = subprocess.run(line, shell=True, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE)
+    equal(done.returncode, 0, done.stderr)
+    inside("setting 1, infodisen: finished before\n", done.stderr)
+    inside("resumed from %s after round" % at("study-stopped/checkpoint.1-indiseek.safetensors"), done.stderr)
+    equal(sorted(os.listdir(at("study-stopped"))), ["report.html", "results.json"])
+    study("study-whole", *more)
+    equal(*([(r["method"], r["importance"], r["reconstruction_error"]) for r in results(name)["runs"]] for name in ("study-stopped", "study-whole")))
 
 
 # ---- devices ----------------------------------------------------------------------------------------------------------
@@ -1204,7 +1322,7 @@ def changed_csv(value):
 good = npy(x[0])
 total = len(good)
 # "a, b and c", as the header numbers them.
-METHODS = re.search(r"typedef enum isk_method \{([^}]*), ISK_METHOD_COUNT", text("indiseek.h")).group(1).replace("ISK_", "").lower()
+METHODS = re.search(r"typedef enum isk_method \{([^}]*), ISK_METHOD_COUNT", text("indiseek.h")).group(1).replace("ISK_", "").lower().replace("_", "-")
 METHODS = " and ".join(", ".join(METHODS.replace(",", " ").split()).rsplit(", ", 1))
 BANNER = "%%MatrixMarket matrix coordinate real general\n"
 
@@ -1352,6 +1470,25 @@ bad("simulation --method clip", 2, "method clip learns shared features, so given
 bad("simulation --method foo", 2, "there is no method 'foo'; the methods are " + METHODS, "--method", "foo", command="simulation")
 bad("simulation --json to nowhere", 1, at("no/x.json") + " cannot be written: No such file or directory", "--json", at("no/x.json"), command="simulation")
 bad("simulation --svg to a device", 1, "/dev/full is there and is no regular file", "--svg", "/dev/full", command="simulation")
+STUDIES = "study simulations"
+for option, value, words in (
+        ("--settings", "5", "--settings is 5; it must lie between 1 and 4"),
+        ("--settings", "1.5", "--settings is 1.5; it must be a whole number"),
+        ("--settings", "1,2,1", "--settings has 1 twice"),
+        ("--lambda", "0.1,x", '--lambda is "x"; it must be a number'),
+        ("--lambda", "1,1.0", "--lambda has 1 twice"),
+        ("--setings", "1", "unknown option --setings; did you mean --settings?"),
+        ("--seeds", "0", "--seeds is 0; it must lie between 1 and 100000")):
+    bad("study simulations %s %s" % (option, value), 2, words, option, value, command=STUDIES, usage=True)
+bad("study simulations --resume without --out", 2, "--resume needs --out", "--resume", command=STUDIES, usage=True)
+bad("study simulations --methods foo", 2, "there is no method 'foo'; the methods are " + METHODS, "--methods", "indiseek,foo", command=STUDIES)
+bad("study simulations --methods twice", 2, "--methods has indiseek twice", "--methods", "indiseek,indiseek", command=STUDIES)
+bad("study simulations --methods clip", 2, "method clip learns shared features, so given ones leave it nothing to do", "--methods", "indiseek,clip",
+    "--out", at("no-study"), command=STUDIES)
+bad("study simulations --json to nowhere", 1, at("no/x.json") + " cannot be written: No such file or directory", "--json", at("no/x.json"), command=STUDIES)
+bad("study simulations --out is a file", 1, at("x1.npy") + " is a file; --out wants a folder", "--out", at("x1.npy"), command=STUDIES)
+bad("study without a name", 2, "a study is missing: simulations", command="study", usage=True)
+bad("an unknown study", 2, 'there is no study "simulation"; did you mean simulations?', "simulation", command="study", usage=True)
 bad("demo --out is a file", 1, at("x1.npy") + " is a file; --out wants a folder", "--out", at("x1.npy"), command="demo")
 bad("demo: unknown option", 2, "unknown option --sed; did you mean --seed?", "--sed", "1", command="demo", usage=True)
 

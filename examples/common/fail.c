@@ -43,6 +43,31 @@ int check_output(const char *program, int code) {
     return fail_as(code ? code : EXIT_FAILED, program, "what goes to standard output cannot be written");
 }
 
+/* ---- the line again ---- */
+
+void typed_line(text *out, int argc, char **argv) {
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:,=+@%";
+    for (int i = 0; i < argc; i++) {
+        const char *word = argv[i];
+        if (strcmp(word, "--resume") == 0) { continue; }
+        text_add(out, i ? " " : "");
+        if (*word && strspn(word, plain) == strlen(word)) {
+            text_add(out, word);
+        } else {
+            text_add(out, "'");
+            for (; *word; word++) { text_add(out, *word == '\'' ? "'\\''" : (char[2]){ *word, 0 }); }
+            text_add(out, "'");
+        }
+    }
+}
+
+void say_how_to_resume(int argc, char **argv) {
+    text line = { 0 };
+    typed_line(&line, argc, argv);
+    if (line.data) { fprintf(stderr, "to go on:  %s --resume\n", line.data); }
+    text_free(&line);
+}
+
 /* ---- suggestions ---- */
 
 static int smaller(int a, int b) { return a < b ? a : b; }

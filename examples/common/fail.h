@@ -16,6 +16,11 @@ int usage_error(const char *program, const char *format, ...) TEXT_FORMAT(2, 3);
 /* The exit code of a program that would end with `code`: that of a failure when standard output was not written. */
 int check_output(const char *program, int code);
 
+/* The line that was typed, but for the word --resume, with quotes where the shell needs them. */
+void typed_line(text *out, int argc, char **argv);
+/* "to go on: " and that line with --resume, on standard error. */
+void say_how_to_resume(int argc, char **argv);
+
 /* "Did you mean": the word that is nearest to what was typed, NULL when none is near. */
 typedef struct nearest { const char *typed, *word; int distance; } nearest;
 nearest nearest_to(const char *typed);

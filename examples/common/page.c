@@ -26,7 +26,7 @@ static const char style_tables[] =
     "thead th{color:var(--muted);font-weight:500;font-size:13.5px;vertical-align:bottom}"
     "th:first-child{text-align:left;font-weight:500;padding-left:2px}"
     "td.b{background:linear-gradient(to right,var(--bar) calc(var(--v)*100%),transparent 0) no-repeat 0 4px/"
-    "calc(100% - 6px) calc(100% - 8px)}td.w{text-align:left}\n"
+    "calc(100% - 6px) calc(100% - 8px)}td.w,.words th{text-align:left}\n"
     ".facts{list-style:none;padding:0;columns:290px 3;column-gap:32px;font-size:14px}"
     ".facts li{display:flex;justify-content:space-between;gap:12px;border-bottom:1px solid var(--grid);padding:3px 0;"
     "break-inside:avoid;overflow-wrap:anywhere;text-align:right}.facts span{color:var(--muted);text-align:left;"
@@ -77,14 +77,20 @@ void page_verdict(text *out, page_tone tone, const char *head, const char *sente
     text_add(out, "</li>\n");
 }
 
-void page_table_begin(text *out, const char *const *header, int columns) {
-    text_add(out, "<div class=\"scroll\"><table><thead><tr>");
+static void table_begin(text *out, const char *tag, const char *const *header, int columns) {
+    text_format(out, "<div class=\"scroll\"><%s><thead><tr>", tag);
     for (int i = 0; i < columns; i++) {
         text_add(out, "<th scope=\"col\">");
         text_html(out, header[i]);
         text_add(out, "</th>");
     }
     text_add(out, "</tr></thead>\n<tbody>\n");
+}
+
+void page_table_begin(text *out, const char *const *header, int columns) { table_begin(out, "table", header, columns); }
+
+void page_words_begin(text *out, const char *const *header, int columns) {
+    table_begin(out, "table class=\"words\"", header, columns);
 }
 
 /* HTML closes a row and a cell by itself when the next one begins. */

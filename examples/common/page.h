@@ -19,6 +19,8 @@ void page_verdict(text *out, page_tone tone, const char *head, const char *sente
 void page_verdicts_end(text *out);
 
 void page_table_begin(text *out, const char *const *header, int columns);
+/* The same for columns of words: their headings stand to the left, too. */
+void page_words_begin(text *out, const char *const *header, int columns);
 void page_row(text *out, const char *name);             /* begins a row with its name */
 void page_cell(text *out, const char *words);
 /* A number with a bar behind it: `value` in low .. high; "-" when it is not finite. */

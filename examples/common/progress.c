@@ -142,6 +142,7 @@ static void on_progress(void *user, const isk_progress *now) {
     progress *p = user;
     double clock = progress_clock(), fraction = now->fraction < 0 ? 0 : now->fraction > 1 ? 1 : now->fraction;
     char left[32] = "", models[48] = "", loss[32];
+    if (p->pieces > 0) { fraction = (p->piece + fraction) / p->pieces; }
     if (p->began == 0 || fraction < p->last) {              /* work begins, or the next piece of it */
         p->began = clock;
         p->first = fraction;
@@ -157,8 +158,9 @@ static void on_progress(void *user, const isk_progress *now) {
         fputc('\r', stderr);
         draw_bar(p, fraction);
     }
-    fprintf(stderr, " %3.0f %%  %s%s epoch %d/%d, loss %s%s%s%s", 100 * fraction, models, now->stage, now->epoch,
-            now->epochs, fixed(now->loss, 4, loss), left[0] ? ", " : "", left, left[0] ? " left" : "");
+    fprintf(stderr, " %3.0f %%  %s%s%s%s epoch %d/%d, loss %s%s%s%s", 100 * fraction, p->what ? p->what : "",
+            p->what ? ", " : "", models, now->stage, now->epoch, now->epochs, fixed(now->loss, 4, loss),
+            left[0] ? ", " : "", left, left[0] ? " left" : "");
     fputs(p->terminal ? "\033[K" : "\n", stderr);
     fflush(stderr);
     p->shown = p->terminal;

@@ -17,6 +17,8 @@ typedef struct progress {
     double first, last;             /* fraction done when work began (not 0 for a resumed run), and at last */
     int mute;                       /* 1: warnings of the library are kept in `warnings` only */
     int single;                     /* 1: one model is trained, and warnings need not say which */
+    int piece, pieces;              /* a call of the library is piece 0, 1, ... of a longer work; 0 pieces: all of it */
+    const char *what;               /* what that piece is, for the bar, or NULL */
 } progress;
 
 void progress_open(progress *p, int quiet);

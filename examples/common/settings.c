@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 enum { TEST_STREAM = 1000003 };     /* so that no test seed is a training seed of a neighbouring call */
+enum { MOST_SERIES = 10 };          /* of a chart */
 
 typedef struct setting_data { isk_scalar *x, *c, *test_x, *test_c, *reconstruction; } setting_data;
 
@@ -60,7 +61,7 @@ isk_status setting_sweep(isk_context *context, int setting, int64_t n, int64_t t
         sweep->fit.views[0] = (isk_matrix){ d.x, n, SETTING_COLS };
         sweep->fit.given[0] = (isk_matrix){ d.c, n, SETTING_SHARED };
         sweep->fit.view_count = 1;
-        status = isk_sweep(context, sweep, models);
+        status = sweep->fit.checkpoint ? isk_resume(context, sweep, models) : isk_sweep(context, sweep, models);
     } else {
         isk_set_error(context, status, "no memory for %lld rows", (long long)n);
     }
@@ -84,7 +85,7 @@ void setting_summarise(const setting_run *runs, int count, setting_summary *s) {
         s->diverged += runs[i].diverged;
         if (runs[i].diverged) { continue; }
         good++;
-        s->unlearned += runs[i].error >= 0.1;
+        s->unlearned += runs[i].error >= SETTING_UNLEARNED;
         s->error += runs[i].error;
         s->worst_error = fmax(s->worst_error, runs[i].error);
         for (int j = 0; j < SETTING_COLS; j++) { s->mean[j] += runs[i].importance[j]; }
@@ -111,34 +112,89 @@ const char *setting_share_words(int setting) {
                             : "shared coordinates 1 and 2 together (ideal 0)";
 }
 
-void setting_chart(text *out, int setting, const setting_summary *s, int count, int standalone) {
-    enum { MOST = 10 };
+void setting_bars(text *out, int setting, const char *title, const char *const *names, const setting_summary *s,
+                  int count, int standalone) {
     static const char *const groups[] = { "x1", "x2", "x3", "x4", "x5", "x6" };
     static const char *const notes[2][SETTING_COLS] = {
         { "shared", "shared", "specific", "specific", "specific", "specific" },
         { "shared", "shared", ".2(x1+x2)", "x1 x2", "specific", "specific" } };
-    double mean[MOST * SETTING_COLS], deviation[MOST * SETTING_COLS];
-    char title[80], names[MOST][32];
-    const char *series[MOST];
-    if (count > MOST) { count = MOST; }
+    double mean[MOST_SERIES * SETTING_COLS], deviation[MOST_SERIES * SETTING_COLS];
+    if (count > MOST_SERIES) { count = MOST_SERIES; }
     for (int i = 0; i < count; i++) {
-        snprintf(names[i], sizeof names[i], "λ = %g", s[i].lambda);
-        series[i] = names[i];
         for (int j = 0; j < SETTING_COLS; j++) {
             mean[i * SETTING_COLS + j] = s[i].mean[j];
             deviation[i * SETTING_COLS + j] = s[i].deviation[j];
         }
     }
-    snprintf(title, sizeof title, "Setting %d: importance of each coordinate for Z (± s.d. of %d runs)", setting,
-             s[0].runs);
     chart_bars(out, &(bar_chart){ .title = title,
                                   .y_label = "importance",
                                   .groups = groups,
                                   .notes = notes[derived(setting)],
-                                  .series = series,
+                                  .series = names,
                                   .mean = mean,
                                   .error = deviation,
                                   .group_count = SETTING_COLS,
                                   .series_count = count,
                                   .standalone = standalone });
+}
+
+void setting_chart(text *out, int setting, const setting_summary *s, int count, int standalone) {
+    char title[80], words[MOST_SERIES][32];
+    const char *names[MOST_SERIES];
+    if (count > MOST_SERIES) { count = MOST_SERIES; }
+    for (int i = 0; i < count; i++) {
+        snprintf(words[i], sizeof words[i], "λ = %g", s[i].lambda);
+        names[i] = words[i];
+    }
+    snprintf(title, sizeof title, "Setting %d: importance of each coordinate for Z (± s.d. of %d runs)", setting,
+             s[0].runs);
+    setting_bars(out, setting, title, names, s, count, standalone);
+}
+
+void setting_json(text *out, int setting, const char *method, const setting_run *run) {
+    text_add(out, "{");
+    text_json_key(out, "setting");
+    text_format(out, "%d", setting);
+    text_json_key(out, "method");
+    text_json_string(out, method);
+    text_json_key(out, "lambda");
+    text_json_number(out, run->lambda);
+    text_json_key(out, "seed");
+    text_format(out, "%llu", (unsigned long long)run->seed);
+    text_json_key(out, "importance");
+    for (int j = 0; j < SETTING_COLS; j++) {
+        text_add(out, j ? ", " : "[");
+        text_json_number(out, run->diverged ? NAN : run->importance[j]);
+    }
+    text_add(out, "]");
+    text_json_key(out, "reconstruction_error");
+    text_json_number(out, run->diverged ? NAN : run->error);
+    text_json_key(out, "seconds");
+    text_json_number(out, run->seconds);
+    text_add(out, "}");
+}
+
+void setting_print(int setting, const setting_summary *s, int count) {
+    printf("%8s%8s%8s%8s%8s%8s%8s%9s%9s\n", "lambda", "x1", "x2", "x3", "x4", "x5", "x6", "error", "s/run");
+    for (int i = 0; i < count; i++) {
+        char number[32];
+        printf("%8g", s[i].lambda);
+        for (int j = 0; j < SETTING_COLS; j++) { printf("%8s", fixed(s[i].mean[j], 3, number)); }
+        printf("%9s", fixed(s[i].error, 3, number));
+        printf("%9s\n", fixed(s[i].seconds / s[i].runs, 1, number));
+        if (s[i].runs - s[i].diverged > 1) {
+            printf("%8s", "+-");
+            for (int j = 0; j < SETTING_COLS; j++) { printf("%8s", fixed(s[i].deviation[j], 3, number)); }
+            printf("%9s\n", "");
+        }
+    }
+    for (int i = 0; i < count; i++) {
+        printf("lambda %g: %s %.3f", s[i].lambda, setting_share_words(setting), setting_share(setting, &s[i]));
+        if (s[i].unlearned) {
+            printf("; %d of %d runs left a coordinate unlearned (test error up to %.2f): more --epochs", s[i].unlearned,
+                   s[i].runs, s[i].worst_error);
+        }
+        if (s[i].diverged) { printf("; %d of %d runs diverged", s[i].diverged, s[i].runs); }
+        printf("\n");
+    }
 }

@@ -318,23 +318,6 @@ static isk_status run(job *j) {
 
 /* ---- what is said at the end ---- */
 
-/* The line that was typed, with quotes where the shell needs them. */
-static void say_how_to_resume(const job *j) {
-    fprintf(stderr, "to go on: ");
-    for (int i = 0; i < j->argc; i++) {
-        const char *word = j->argv[i];
-        if (strcmp(word, "--resume") == 0) { continue; }
-        if (strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:,=+@%") == strlen(word)) {
-            fprintf(stderr, " %s", word);
-        } else {
-            fputs(" '", stderr);
-            for (; *word; word++) { fputs(*word == '\'' ? "'\\''" : (char[2]){ *word, 0 }, stderr); }
-            fputc('\'', stderr);
-        }
-    }
-    fprintf(stderr, " --resume\n");
-}
-
 static void say_results(const job *j) {
     text scores = { 0 };
     if (j->s.quiet) { return; }
@@ -354,7 +337,7 @@ static int finish(job *j, isk_status status) {
     }
     if (status != ISK_OK) {
         code = fail(fit_command.name, status, *isk_error(j->context) ? isk_error(j->context) : NULL);
-        if (status == ISK_INTERRUPTED) { say_how_to_resume(j); }
+        if (status == ISK_INTERRUPTED) { say_how_to_resume(j->argc, j->argv); }
     } else {
         say_results(j);
     }
