@@ -146,8 +146,8 @@ typedef struct isk_progress {
     double loss;                    /* training loss of the last epoch */
 } isk_progress;
 
-/* How products of matrices are computed on a GPU: in float; in three products of TF32 that give almost float's accuracy; in
-   one, with 10 bits of mantissa. */
+/* How products of matrices are computed on a GPU: in float; in three products of TF32, close to float for short sums; in one,
+   with 10 bits of mantissa. */
 typedef enum isk_precision { ISK_FP32, ISK_TF32X3, ISK_TF32 } isk_precision;
 /* AUTO: one block of threads a model where there are many small ones, else CUDA graphs of launches. */
 typedef enum isk_trainer { ISK_TRAINER_AUTO, ISK_TRAINER_GRAPH, ISK_TRAINER_BLOCK } isk_trainer;
@@ -1575,7 +1575,9 @@ static void isk__device_choose(isk_context *context) {
     if (context->desc.device == ISK_DEVICE_CUDA) {
         context->pending = isk__fail(context, status, "device cuda: %s", reason);
     } else {
+        const char *no_driver = "there is no GPU driver";       /* the usual case: where to get one is of no interest then */
         memcpy(context->no_device, reason, sizeof reason);
+        if (strncmp(reason, no_driver, strlen(no_driver)) == 0) { context->no_device[strlen(no_driver)] = 0; }
     }
 }
 
@@ -7854,8 +7856,8 @@ ISK__UNUSED static const char *const isk__kernels_gemm[] = {
     "/* ---- products: out[rows, cols] (+)= A B, with what often follows them ----\n"
     "\n"
     "   A is [rows, inner], or [inner, rows] if flags & 1; B is [inner, cols], or [cols, inner] if flags & 2.\n"
-    "   Then, each only where it is given: the product is multiplied by in[4], a scalar; in[2] is added, a row;\n"
-    "   max(., 0) is taken if flags & 4; it is 0 where in[3] <= 0.\n"
+    "   Then, each only where it is given: in[2] is added, a row; max(., 0) is taken if flags & 4; it is 0 where\n"
+    "   in[3] <= 0.\n"
     "\n"
     "   A block of threads makes one tile of out.  It goes through `inner` in steps of 16: all threads fetch their\n"
     "   part of the tile's rows of A and columns of B for the next step into registers, work on the step before in\n"
@@ -7910,9 +7912,8 @@ ISK__UNUSED static const char *const isk__kernels_gemm[] = {
     "\n"
     "/* What follows the sum of an element. */\n"
     "ISK_INLINE void dev_finish(isk_call call, int model, int i, int j, float sum) {\n"
-    "    float value = sum;\n",
-    "    if (i >= call.rows || j >= call.cols) return;\n"
-    "    if (call.in[4].data) value *= dev_scalar(call.in[4], model);\n"
+    "    float value = sum;\n"
+    "    if (i >= call.rows || j >= call.cols) return;\n",
     "    if (call.in[2].data) value += dev_get(call.in[2], model, 0, j);\n"
     "    if (call.flags & 4u) value = dev_relu(value);\n"
     "    if (call.in[3].data && !(dev_get(call.in[3], model, i, j) > 0)) value = 0;\n"
@@ -7992,10 +7993,10 @@ ISK__UNUSED static const char *const isk__kernels_gemm[] = {
     "        dev_fetch(left, begin + ISK_STEP, next_a, 4);\n"
     "        dev_fetch(right, begin + ISK_STEP, next_b, 4);\n"
     "        #pragma unroll\n"
-    "        for (int k = 0; k < ISK_STEP; k += 8) {\n",
+    "        for (int k = 0; k < ISK_STEP; k += 8) {\n"
     "            unsigned big_a[4], small_a[4], big_b[2], small_b[2];\n"
     "            #pragma unroll\n"
-    "            for (int n = 0; n < 4; n++) {\n"
+    "            for (int n = 0; n < 4; n++) {\n",
     "                const float value = a[(k + q + n / 2 * 4) * pitch + y + n % 2 * 8];\n"
     "                big_a[n] = dev_tf32(value);\n"
     "                small_a[n] = split ? dev_tf32(value - dev_tf32_value(big_a[n])) : 0u;\n"
@@ -13639,6 +13640,7 @@ static const isk__symbol isk__nvrtc_symbols[] = {
     { NULL, 0 }
 };
 
+enum { ISK__MOST_MODELS = 65535 };          /* at once: gridDim.y */
 enum { ISK__MODULES = sizeof isk__kernel_modules / sizeof isk__kernel_modules[0], ISK__BLOCK_THREADS = 256 };
 
 struct isk__cuda {
@@ -13651,7 +13653,7 @@ struct isk__cuda {
     int ordinal, device, major, minor, processors;
     char name[96];
     size_t memory;
-    void *primary, *stream;
+    void *primary, *stream, *recorder;      /* graphs are recorded on a stream of their own, which nothing waits for */
     void *modules[ISK__MODULES];
     int cache_told, fallback_told;                      /* said once */
 };
@@ -13751,8 +13753,10 @@ static isk_status isk__cuda_device(isk__cuda *cuda, int ordinal) {
                      : isk__fail(cuda->context, ISK_DEVICE, "the driver %s finds no GPU", cuda->driver_path);
     }
     cuda->ordinal = ordinal;
+    memset(cuda->name, 0, sizeof cuda->name);
     status = isk__cuda_check(cuda, cuda->driver.device_get(&cuda->device, ordinal), "opening the GPU");
-    if (status != ISK_OK || cuda->driver.device_name(cuda->name, sizeof cuda->name, cuda->device) != 0 ||
+    if (status != ISK_OK) { return status; }
+    if (cuda->driver.device_name(cuda->name, sizeof cuda->name, cuda->device) != 0 ||
         cuda->driver.device_attribute(&cuda->major, compute_major, cuda->device) != 0 ||
         cuda->driver.device_attribute(&cuda->minor, compute_minor, cuda->device) != 0 ||
         cuda->driver.device_attribute(&cuda->processors, multiprocessors, cuda->device) != 0 ||
@@ -13803,7 +13807,9 @@ static void isk__cuda_close(isk__cuda *cuda) {
             if (cuda->modules[i]) { cuda->driver.module_unload(cuda->modules[i]); }
         }
         if (cuda->stream) { cuda->driver.stream_destroy(cuda->stream); }
+        if (cuda->recorder) { cuda->driver.stream_destroy(cuda->recorder); }
         cuda->driver.release(cuda->device);
+        cuda->driver.set_current(NULL);     /* the thread must not hold what may be gone now */
     }
     isk__release(cuda->context, cuda);
 }
@@ -13812,6 +13818,8 @@ static void isk__cuda_close(isk__cuda *cuda) {
 static isk_status isk__cuda_open(isk_context *context, isk__cuda **out) {
     /* CU_STREAM_DEFAULT: its kernels wait for copies from pageable memory, which may still be on their way when a call returns */
     const unsigned ordered_with_copies = 0;
+    /* CU_STREAM_NON_BLOCKING: while a stream of the other kind is recorded, no thread may copy */
+    const unsigned apart_from_copies = 1;
     isk__cuda *cuda = (isk__cuda *)isk__allocate_zero(context, 1, sizeof *cuda);
     isk_status status;
     *out = NULL;
@@ -13826,6 +13834,9 @@ static isk_status isk__cuda_open(isk_context *context, isk__cuda **out) {
     if (status == ISK_OK) { status = isk__cuda_check(cuda, cuda->driver.set_current(cuda->primary), "using the context"); }
     if (status == ISK_OK) {
         status = isk__cuda_check(cuda, cuda->driver.stream_create(&cuda->stream, ordered_with_copies), "making a stream");
+    }
+    if (status == ISK_OK) {
+        status = isk__cuda_check(cuda, cuda->driver.stream_create(&cuda->recorder, apart_from_copies), "making a stream");
     }
     if (status != ISK_OK) {
         isk__cuda_close(cuda);
@@ -13997,7 +14008,7 @@ static isk_status isk__cuda_compile(isk__cuda *cuda, const char *name, const cha
             log = (char *)isk__allocate_zero(context, length + 1, 1);
             if (log) { cuda->nvrtc.log(program, log); }
         }
-        isk__first_error(log ? log : "no log", line, sizeof line);
+        isk__first_error(log && log[0] ? log : "there is no log", line, sizeof line);
         snprintf(log_path, sizeof log_path, "%s.log", path);
         file = path[0] && log ? fopen(log_path, "wb") : NULL;
         if (file) {
@@ -14051,6 +14062,7 @@ static isk_status isk__cuda_load(isk__cuda *cuda, const char *name, const char *
             result = cuda->driver.module_load(module, code);
             isk__release(cuda->context, code);
             if (result == 0) { return ISK_OK; }
+            if (result == 2) { return isk__cuda_check(cuda, result, "loading compiled kernels"); }  /* out of memory: nothing is wrong with it */
             remove(path);
         }
     }
@@ -14346,6 +14358,11 @@ static void isk__lower_named(isk__lowering *l, const char *name, int module, cha
     void *items = round->launches;
     isk__launch *launch;
     if (l->residence->status != ISK_OK) { return; }
+    if (grid == 'e' && (int64_t)call->rows * call->cols > INT_MAX - ISK__BLOCK_THREADS) {        /* kernels count in 32 bits */
+        isk__residence_fails(l->residence, isk__fail(cuda->context, ISK_UNSUPPORTED, "%s: [%d, %d] has more elements than a GPU kernel "
+                                                     "counts; take smaller batches, or device cpu", name, call->rows, call->cols));
+        return;
+    }
     if (!isk__grow(cuda->context, &items, &round->capacity, round->count + 1, sizeof *launch)) {
         isk__residence_fails(l->residence, isk__no_memory(cuda->context, "launches", sizeof *launch));
         return;
@@ -14793,30 +14810,37 @@ static int64_t isk__extent_of(const isk__launch *launch) {
     }
 }
 
-static int isk__launch_run(const isk__residence *residence, isk__launch *launch) {
+/* Onto the stream that records. */
+static int isk__launch_record(const isk__residence *residence, isk__launch *launch) {
     const isk__cuda *cuda = residence->cuda;
     void *arguments[1];
     int64_t blocks =
         launch->grid == 't' ? launch->call.tiles : (isk__extent_of(launch) + ISK__BLOCK_THREADS - 1) / ISK__BLOCK_THREADS;
     arguments[0] = &launch->call;
     return cuda->driver.launch(launch->function, (unsigned)blocks, (unsigned)residence->models, 1, ISK__BLOCK_THREADS, 1, 1, 0,
-                               cuda->stream, arguments, NULL);
+                               cuda->recorder, arguments, NULL);
 }
 
 /* An executable graph of some rounds. */
 static void *isk__round_capture(isk__residence *residence, isk__round *round, int rounds) {
     const int thread_local_mode = 1;        /* CU_STREAM_CAPTURE_MODE_THREAD_LOCAL */
     isk__cuda *cuda = residence->cuda;
+    const char *at = "beginning";
+    char what[120];
     void *graph = NULL, *executable = NULL;
-    int i, k, result = cuda->driver.begin_capture(cuda->stream, thread_local_mode), ended;
+    int i, k, result = cuda->driver.begin_capture(cuda->recorder, thread_local_mode), ended;
     for (k = 0; k < rounds && result == 0; k++) {
-        for (i = 0; i < round->count && result == 0; i++) { result = isk__launch_run(residence, &round->launches[i]); }
+        for (i = 0; i < round->count && result == 0; i++) {
+            result = isk__launch_record(residence, &round->launches[i]);
+            at = round->launches[i].name;
+        }
     }
-    ended = cuda->driver.end_capture(cuda->stream, &graph);
+    ended = cuda->driver.end_capture(cuda->recorder, &graph);
     if (result == 0) { result = ended; }
     if (result == 0) { result = cuda->driver.graph_instantiate(&executable, graph, 0); }
     if (graph) { cuda->driver.graph_destroy(graph); }
-    isk__residence_try(residence, result, "recording a CUDA graph");
+    snprintf(what, sizeof what, "recording a CUDA graph (at %s)", at);
+    isk__residence_try(residence, result, what);
     return executable;
 }
 
@@ -14827,7 +14851,7 @@ static int isk__graph_rounds(const isk__cuda *cuda) {
 
 /* ---- the block trainer: one block of threads runs the launches of one model, many rounds in one launch ---- */
 
-enum { ISK__BLOCK_LEAST_MODELS = 16, ISK__BLOCK_MOST_COLS = 512, ISK__BLOCK_MOST_ROWS = 1024, ISK__BLOCK_ROUNDS = 64 };
+enum { ISK__BLOCK_LEAST_MODELS = 16, ISK__BLOCK_MOST_COLS = 512, ISK__BLOCK_MOST_ROWS = 1024, ISK__BLOCK_MOST_ROUNDS = 64 };
 
 /* Why the block trainer does not take this round, or NULL. */
 static const char *isk__block_refuses(const isk__residence *residence, const isk__round *round) {
@@ -14884,6 +14908,14 @@ static isk_status isk__block_text(const isk__round *round, isk__text *text) {
     return text->failed ? isk__no_memory(text->context, "kernel text", text->capacity) : ISK_OK;
 }
 
+static void isk__block_gives_way(const isk__residence *residence, const char *why) {
+    isk__cuda *cuda = residence->cuda;
+    if (cuda->context->desc.cuda.trainer != ISK_TRAINER_GRAPH && residence->models > 1 && !cuda->fallback_told) {
+        cuda->fallback_told = 1;
+        isk__log(cuda->context, ISK_INFO, "training by CUDA graphs, not by one block a model: %s", why);
+    }
+}
+
 /* Compiles and uploads what the block trainer needs for the round. */
 static void isk__block_open(isk__residence *residence, isk__round *round) {
     isk__cuda *cuda = residence->cuda;
@@ -14891,23 +14923,25 @@ static void isk__block_open(isk__residence *residence, isk__round *round) {
     isk__kernel_call *calls;
     int32_t *kernels;
     isk__text text;
+    isk_status status;
     int i;
     round->block_tried = 1;
     if (refusal) {
-        if (cuda->context->desc.cuda.trainer != ISK_TRAINER_GRAPH && residence->models > 1 && !cuda->fallback_told) {
-            cuda->fallback_told = 1;
-            isk__log(cuda->context, ISK_INFO, "training by CUDA graphs, not by one block a model: %s", refusal);
-        }
+        isk__block_gives_way(residence, refusal);
         return;
     }
     memset(&text, 0, sizeof text);
     text.context = cuda->context;
-    if (!isk__residence_fails(residence, isk__block_text(round, &text)) &&
-        !isk__residence_fails(residence, isk__cuda_load(cuda, "block", text.data, &round->module))) {
-        isk__residence_try(residence, cuda->driver.module_function(&round->block, round->module, "isk_block"),
-                           "finding the kernel isk_block");
-    }
+    status = isk__block_text(round, &text);
+    if (status == ISK_OK) { status = isk__cuda_load(cuda, "block", text.data, &round->module); }
     isk__release(cuda->context, text.data);
+    if (status == ISK_DEVICE && cuda->context->desc.cuda.trainer == ISK_TRAINER_AUTO) {     /* graphs will do */
+        isk__block_gives_way(residence, cuda->context->error);
+        return;
+    }
+    if (isk__residence_fails(residence, status)) { return; }
+    isk__residence_try(residence, cuda->driver.module_function(&round->block, round->module, "isk_block"),
+                       "finding the kernel isk_block");
     calls = (isk__kernel_call *)isk__allocate_zero(cuda->context, (size_t)round->count, sizeof *calls);
     kernels = (int32_t *)isk__allocate_zero(cuda->context, (size_t)round->count, sizeof *kernels);
     if (!calls || !kernels) { isk__residence_fails(residence, isk__no_memory(cuda->context, "launches", sizeof *calls)); }
@@ -14928,9 +14962,22 @@ static void isk__block_open(isk__residence *residence, isk__round *round) {
     if (residence->status != ISK_OK) { round->block = NULL; }
 }
 
+/* Rounds of one launch: a fraction of a second by one multiprocessor, because a GPU may drive a screen too. */
+static int isk__block_rounds(const isk__round *round) {
+    const double most = 1e10;               /* operations of products */
+    double work = 1;
+    int i;
+    for (i = 0; i < round->count; i++) {
+        const isk__kernel_call *call = &round->launches[i].call;
+        if (round->launches[i].grid == 't') { work += 2.0 * call->rows * call->cols * call->inner; }
+    }
+    return work * (double)ISK__BLOCK_MOST_ROUNDS <= most ? ISK__BLOCK_MOST_ROUNDS : most / work < 1 ? 1 : (int)(most / work);
+}
+
 static void isk__block_run(isk__residence *residence, const isk__round *round, int rounds) {
     isk__cuda *cuda = residence->cuda;
     isk__kernel_call call;
+    int most = isk__block_rounds(round);
     void *arguments[1];
     arguments[0] = &call;
     memset(&call, 0, sizeof call);
@@ -14938,8 +14985,8 @@ static void isk__block_run(isk__residence *residence, const isk__round *round, i
     call.calls = (isk__kernel_call *)(uintptr_t)round->calls;
     call.kernels = (int32_t *)(uintptr_t)round->kernels;
     call.count = round->count;
-    for (; rounds > 0 && residence->status == ISK_OK; rounds -= ISK__BLOCK_ROUNDS) { /* pieces: a GPU may drive a screen too */
-        call.rounds = rounds < ISK__BLOCK_ROUNDS ? rounds : ISK__BLOCK_ROUNDS;
+    for (; rounds > 0 && residence->status == ISK_OK; rounds -= most) {
+        call.rounds = rounds < most ? rounds : most;
         isk__residence_try(residence,
                            cuda->driver.launch(round->block, (unsigned)residence->models, 1, 1, ISK__BLOCK_THREADS, 1, 1, 0,
                                                cuda->stream, arguments, NULL),
@@ -15014,6 +15061,9 @@ static isk_status isk__graph_enter(isk_graph *graph) {
     isk_status status;
     int model;
     if (graph->residence) { return ISK_OK; }
+    if (graph->models > ISK__MOST_MODELS) {
+        return isk__fail(graph->context, ISK_UNSUPPORTED, "graph: %d models; a GPU takes at most %d at once", graph->models, ISK__MOST_MODELS);
+    }
     status = isk__residence_open(graph->context->cuda, graph, graph->models, 0, &graph->residence);
     if (status != ISK_OK) { return status; }
     isk__residence_move(graph->residence, 0, ISK__SHARED, graph->shared.block, 1);
@@ -15821,6 +15871,7 @@ static isk_status isk__residence_for(isk__training *training, int *slots) {
                                     "--auto-split)"
                                   : "; use device cpu");
     }
+    if (room > ISK__MOST_MODELS) { room = ISK__MOST_MODELS; }
     *slots = room < (size_t)count ? (int)room : count;
     if (*slots < count) {
         isk__log(context, ISK_INFO, "%d of %d models fit on %s at once: the sweep is split", *slots, count, cuda->name);
@@ -15989,6 +16040,20 @@ static int isk__unfinished(const isk__training *training) {
 
 static isk_status isk__checkpoint_write(isk__training *training);       /* >>model-files */
 
+/* The weights of every model in a slot, from wherever they are trained. */
+static void isk__training_pull(isk__training *training) {
+    int slot;
+    for (slot = 0; training->residence && slot < training->slot_count; slot++) {
+        if (training->slot_learner[slot] >= 0) {
+            isk__residence_move(training->residence, slot, ISK__STATE, training->learners[training->slot_learner[slot]].state.block, 0);
+        }
+    }
+}
+
+static int isk__residence_lost(const isk__training *training) {
+    return training->residence && isk__residence_state(training->residence) != ISK_OK;
+}
+
 /* A checkpoint is only written from models that came back whole, so the last one is good. */
 static isk_status isk__device_failed(const isk__training *training) {
     char reason[320];
@@ -16011,6 +16076,7 @@ static isk_status isk__train(isk__training *training, void (*begin)(isk__trainin
         if (training->task_count == 0) {
             if (!isk__unfinished(training)) { break; }
             isk__advance(training);
+            if (isk__residence_lost(training)) { return isk__device_failed(training); }
             continue;
         }
         if (training->residence) {
@@ -16018,7 +16084,7 @@ static isk_status isk__train(isk__training *training, void (*begin)(isk__trainin
         } else {
             isk__parallel(context, training->task_count, isk__train_task, training);
         }
-        if (training->residence && isk__residence_state(training->residence) != ISK_OK) { return isk__device_failed(training); }
+        if (isk__residence_lost(training)) { return isk__device_failed(training); }
         seconds = (isk__seconds() - start) / training->task_count;      /* each stage's share of the round */
         for (i = 0; i < training->task_count; i++) {
             int slot = training->tasks[i] / ISK__MAX_STAGES, stage = training->tasks[i] % ISK__MAX_STAGES;
@@ -16029,10 +16095,13 @@ static isk_status isk__train(isk__training *training, void (*begin)(isk__trainin
         }
         if (trained >= 0) { isk__report_progress(training, trained / ISK__MAX_STAGES, trained % ISK__MAX_STAGES); }
         isk__advance(training);
+        if (isk__residence_lost(training)) { return isk__device_failed(training); }     /* weights that did not come back */
         if (trained < 0) { continue; }      /* caches only: made again when resuming, so stopping here would lead nowhere */
         training->rounds++;
         interrupted = context->interrupted;
         if (training->desc->checkpoint && (training->rounds % every == 0 || interrupted)) {
+            isk__training_pull(training);
+            if (isk__residence_lost(training)) { return isk__device_failed(training); }
             status = isk__checkpoint_write(training);
             if (status != ISK_OK) { return status; }
         }
@@ -22028,16 +22097,6 @@ static void isk__design_of_training(const isk__training *training, isk__design *
     }
 }
 
-/* The weights of every model in a slot, from wherever they are trained. */
-static void isk__training_pull(isk__training *training) {
-    int slot;
-    for (slot = 0; training->residence && slot < training->slot_count; slot++) {
-        if (training->slot_learner[slot] >= 0) {
-            isk__residence_move(training->residence, slot, ISK__STATE, training->learners[training->slot_learner[slot]].state.block, 0);
-        }
-    }
-}
-
 static isk_status isk__checkpoint_write(isk__training *training) {
     isk_context *context = training->context;
     isk_safetensors_writer *writer = NULL;
@@ -22049,7 +22108,6 @@ static isk_status isk__checkpoint_write(isk__training *training) {
         isk__release(context, bits);
         return status;
     }
-    isk__training_pull(training);
     isk__design_of_training(training, &design);
     isk_safetensors_put_text(writer, "format", "indiseek.checkpoint");
     isk__put_design(writer, &design, training->learners[0].seed, training->desc->views[0].rows, training->fingerprint);

@@ -443,6 +443,35 @@ static void damage(const char *path) {
 
 static void erase(const char *path) { remove(path); }
 
+/* A block kernel that does not compile: `auto` trains by graphs and says so, who asked for blocks is told why not. */
+static void blocks_that_do_not_compile(void **state) {
+    static diary d;
+    const char *folder = scratch("blocks");
+    isk_model *models[16];
+    isk_context *context;
+    isk_sweep_desc sweep;
+    (void)state;
+    if (!library) { skip(); }
+    setenv("INDISEEK_CACHE_DIR", folder, 1);
+    fault("STANDIN_FAIL_COMPILE", "block");
+    context = open_on(ISK_DEVICE_CUDA, ISK_TRAINER_AUTO, &d);
+    train(context, "epochs=1 shared_epochs=1 diagnoses=0", 1, 16, models);
+    if (!strstr(d.notes, "training by CUDA graphs") || !strstr(d.notes, "\"block\"")) { fail_msg("%s", d.notes); }
+    close_models(models, 16);
+    isk_close(context);
+    forget(&d);
+    context = open_on(ISK_DEVICE_CUDA, ISK_TRAINER_BLOCK, &d);
+    memset(&sweep, 0, sizeof sweep);
+    sweep.fit = small_fit(context, ROWS, "epochs=1 shared_epochs=1 diagnoses=0");
+    assert_int_equal(isk_sweep(context, &sweep, models), ISK_DEVICE);
+    assert_non_null(strstr(isk_error(context), "cannot compile the kernels \"block\""));
+    isk_close(context);
+    forget(&d);
+    files_like(folder, ".log", erase);
+    files_like(folder, ".cubin", erase);
+    rmdir(folder);
+}
+
 static void compiled_once(void **state) {
     const char *folder = scratch("kernels"), *settings = "epochs=1 shared_epochs=1 diagnoses=0";
     standin_counts counts;
@@ -494,6 +523,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(resumed_as_never_stopped),
         cmocka_unit_test_teardown(parts_that_are_missing, without_faults),
         cmocka_unit_test_teardown(memory_that_is_not_enough, without_faults),
+        cmocka_unit_test_teardown(blocks_that_do_not_compile, without_faults),
         cmocka_unit_test_teardown(device_lost_in_training, without_faults),
         cmocka_unit_test_teardown(compiled_once, without_faults),
     };
