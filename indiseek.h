@@ -7856,8 +7856,8 @@ ISK__UNUSED static const char *const isk__kernels_gemm[] = {
     "/* ---- products: out[rows, cols] (+)= A B, with what often follows them ----\n"
     "\n"
     "   A is [rows, inner], or [inner, rows] if flags & 1; B is [inner, cols], or [cols, inner] if flags & 2.\n"
-    "   Then, each only where it is given: in[2] is added, a row; max(., 0) is taken if flags & 4; it is 0 where\n"
-    "   in[3] <= 0.\n"
+    "   Then, each only where it is given: the product is multiplied by in[4], a scalar; in[2] is added, a row;\n"
+    "   max(., 0) is taken if flags & 4; it is 0 where in[3] <= 0.\n"
     "\n"
     "   A block of threads makes one tile of out.  It goes through `inner` in steps of 16: all threads fetch their\n"
     "   part of the tile's rows of A and columns of B for the next step into registers, work on the step before in\n"
@@ -7912,8 +7912,9 @@ ISK__UNUSED static const char *const isk__kernels_gemm[] = {
     "\n"
     "/* What follows the sum of an element. */\n"
     "ISK_INLINE void dev_finish(isk_call call, int model, int i, int j, float sum) {\n"
-    "    float value = sum;\n"
-    "    if (i >= call.rows || j >= call.cols) return;\n",
+    "    float value = sum;\n",
+    "    if (i >= call.rows || j >= call.cols) return;\n"
+    "    if (call.in[4].data) value *= dev_scalar(call.in[4], model);\n"
     "    if (call.in[2].data) value += dev_get(call.in[2], model, 0, j);\n"
     "    if (call.flags & 4u) value = dev_relu(value);\n"
     "    if (call.in[3].data && !(dev_get(call.in[3], model, i, j) > 0)) value = 0;\n"
@@ -7993,10 +7994,10 @@ ISK__UNUSED static const char *const isk__kernels_gemm[] = {
     "        dev_fetch(left, begin + ISK_STEP, next_a, 4);\n"
     "        dev_fetch(right, begin + ISK_STEP, next_b, 4);\n"
     "        #pragma unroll\n"
-    "        for (int k = 0; k < ISK_STEP; k += 8) {\n"
+    "        for (int k = 0; k < ISK_STEP; k += 8) {\n",
     "            unsigned big_a[4], small_a[4], big_b[2], small_b[2];\n"
     "            #pragma unroll\n"
-    "            for (int n = 0; n < 4; n++) {\n",
+    "            for (int n = 0; n < 4; n++) {\n"
     "                const float value = a[(k + q + n / 2 * 4) * pitch + y + n % 2 * 8];\n"
     "                big_a[n] = dev_tf32(value);\n"
     "                small_a[n] = split ? dev_tf32(value - dev_tf32_value(big_a[n])) : 0u;\n"

@@ -240,8 +240,8 @@ ISK_INLINE void dev_mma_tf32(float *c, const unsigned *a, const unsigned *b) {
 /* ---- products: out[rows, cols] (+)= A B, with what often follows them ----
 
    A is [rows, inner], or [inner, rows] if flags & 1; B is [inner, cols], or [cols, inner] if flags & 2.
-   Then, each only where it is given: in[2] is added, a row; max(., 0) is taken if flags & 4; it is 0 where
-   in[3] <= 0.
+   Then, each only where it is given: the product is multiplied by in[4], a scalar; in[2] is added, a row;
+   max(., 0) is taken if flags & 4; it is 0 where in[3] <= 0.
 
    A block of threads makes one tile of out.  It goes through `inner` in steps of 16: all threads fetch their
    part of the tile's rows of A and columns of B for the next step into registers, work on the step before in
@@ -298,6 +298,7 @@ dev_share(isk_side side, int first, const float *fetched, const int count, float
 ISK_INLINE void dev_finish(isk_call call, int model, int i, int j, float sum) {
     float value = sum;
     if (i >= call.rows || j >= call.cols) return;
+    if (call.in[4].data) value *= dev_scalar(call.in[4], model);
     if (call.in[2].data) value += dev_get(call.in[2], model, 0, j);
     if (call.flags & 4u) value = dev_relu(value);
     if (call.in[3].data && !(dev_get(call.in[3], model, i, j) > 0)) value = 0;
