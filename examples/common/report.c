@@ -60,7 +60,7 @@ static void verdict_leakage(text *page, const evaluation *e, int view) {
     text_format(&s, "C%d on held-out rows", 2 - view);
     add_fixed(&s, " (linear ", e->leakage[view].ridge, 2, ", ");
     add_fixed(&s, "10 neighbours ", e->leakage[view].knn, 2, ").");
-    if (tone != PAGE_GOOD) { text_add(&s, " A smaller lambda or more critic_steps lowers it."); }
+    if (tone != PAGE_GOOD) { text_add(&s, " A smaller lambda lowers it; the method residual-indiseek leaks less."); }
     close_verdict(page, tone, head, &s);
 }
 
@@ -196,7 +196,8 @@ void report_curves(text *page, const curves *c) {
     add_line(series, &count, &one[CURVE_VALIDATION_RECONSTRUCTION], "X1 validation", 1, 1);
     add_line(series, &count, &two[CURVE_RECONSTRUCTION], "X2", 3, 0);
     add_line(series, &count, &two[CURVE_VALIDATION_RECONSTRUCTION], "X2 validation", 3, 1);
-    draw(page, "Specific features: part of X not reconstructed", "error / E|X|²", series, count, 1);
+    draw(page, "Specific features: part of X (or of its residual) not reconstructed", "error / power", series, count,
+         1);
     count = 0;
     add_line(series, &count, &one[CURVE_CLUB], "Z1 in training", 1, 0);
     add_line(series, &count, &one[CURVE_FRESH_CLUB], "Z1 fresh critic", 1, 1);
