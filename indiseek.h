@@ -66,7 +66,8 @@
        ">>npy", ">>safetensors", ">>model-files".  Each uses only what stands above it.  Blocks between ">>generated"
        marks are written by codegen/generate.py.
 
-   HISTORY: 0.1.0  CLIP, IndiSeek and IndiSeek0, on the CPU and by CUDA (tested by an emulator, not yet run on a GPU).
+   HISTORY: 0.1.0  CLIP, IndiSeek, IndiSeek0, residual IndiSeek, FactorizedCL and InfoDisen, on the CPU and by CUDA (tested by
+       an emulator, not yet run on a GPU).
 
    LICENCE: MIT or public domain, at your choice; see the end of the file.
 */
@@ -265,7 +266,7 @@ enum { ISK_ORTHO_FROB = 1, ISK_ORTHO_FROB_SUM, ISK_ORTHO_COS, ISK_ORTHO_COS2 };
     X(REAL,   contrast_tau,    0.07, 0.07, 0.07, 1e-3, 100, "", "temperature of the contrast with X_i (factorizedcl, infodisen)") \
     X(CHOICE, ortho,           1, 1, 1, 1, 4, "frob|frob_sum|cos|cos2", "how infodisen keeps Z_i apart from C_i") \
     X(CHOICE, shared_keep,     1, 2, 2, 1, 2, "best|last", "which weights of the shared encoders are kept")              \
-    X(CHOICE, power,           1, 1, 1, 1, 2, "train|batch", "E||X_i||^2 of the reconstruction term")                    \
+    X(CHOICE, power,           1, 1, 1, 1, 2, "train|batch", "E||X_i||^2 of the reconstruction term; of residuals always batch") \
     X(REAL,   validation,      0.1,  0.1,  0,    0, 0.9, "", "part of the rows held out when no split is given")          \
     X(INT,    patience,        0,    0,    0,    0, 1e9, "", "epochs without a better stop_on before stopping; 0 is never") \
     X(CHOICE, stop_on,         1, 1, 1, 1, 3, "loss|reconstruction|club", "validation value that early stopping watches") \
@@ -886,6 +887,10 @@ typedef enum isk_json_kind {
 typedef isk_status isk_json_member(void *user, const char *key, isk_json_kind kind, const char *value);
 INDISEEK_API isk_status isk_json_object(isk_context *context, const char *name, const char *text, size_t length,
                                         isk_json_member *member, void *user);
+/* The same for objects and arrays within each other: `member` gets every value in order, as it is read, with the path to it
+   for a key: "runs.0.name".  A path of more than 190 bytes is DATA; that a key stands twice is not found. */
+INDISEEK_API isk_status isk_json_walk(isk_context *context, const char *name, const char *text, size_t length,
+                                      isk_json_member *member, void *user);
 
 /* Types of stored values: name in safetensors, bits.  The first five can be read and written, the others listed. */
 #define ISK_TYPE_LIST(X)                                                                                              \
@@ -1013,8 +1018,8 @@ INDISEEK_API isk_status isk_safetensors_finish(isk_safetensors_writer *writer, c
 extern "C" {
 #endif
 
-/* How hard gcc works on which section.  At -Og a section compiles in half the time that it takes at -O2, at -O1 in two
-   thirds.  Running time is spent in a few loops over data, which are marked (ISK__LOOPS), and in products of matrices. */
+/* How hard gcc works on which section: gcc 12 takes about a third as long over the whole file at -Og as at -O2, and half as
+   long at -O1.  Running time is spent in a few loops over data, which are marked (ISK__LOOPS), and in products of matrices. */
 #if defined(__GNUC__) && !defined(__clang__) && defined(__OPTIMIZE__)
     #define ISK__TUNED 1
     #define ISK__COLD_BEGIN _Pragma("GCC push_options") _Pragma("GCC optimize (\"Og\")")
@@ -1807,7 +1812,7 @@ typedef struct isk__op_info {
 
 /* ---- what the generated loops call ---- */
 
-/* How loops are compiled that take a measurable part of a program.  Vectorising a loop doubles its compile time. */
+/* How loops are compiled that take a measurable part of a program.  Vectorising all of them would cost a second. */
 #ifdef ISK__TUNED
     #define ISK__LOOPS __attribute__((optimize("O1", "tree-loop-vectorize", "vect-cost-model=dynamic", \
                                               "no-trapping-math")))
@@ -8195,11 +8200,10 @@ ISK__UNUSED static const char *const isk__kernels_nce[] = {
     "\n"
     "/* The row's logits, and the largest of them. */\n"
     "ISK_ROWS(isk_nce_rows) {\n"
-    "    const float scale = dev_scalar(call.in[2], model);\n"
     "    float *logits = dev_at(call.save, model, i, 0), largest = ISK_LOWEST;\n"
     "    if (dev_nce_absent(call, model, i)) return;\n"
     "    for (int j = 0; j < call.cols; j++) {\n"
-    "        const float logit = scale * logits[j] + (dev_nce_absent(call, model, j) ? ISK_NCE_ABSENT : 0.0f);\n"
+    "        const float logit = logits[j] + (dev_nce_absent(call, model, j) ? ISK_NCE_ABSENT : 0.0f);\n"
     "        logits[j] = logit;\n"
     "        largest = dev_maximum(largest, logit);\n"
     "    }\n"
@@ -8236,8 +8240,8 @@ ISK__UNUSED static const char *const isk__kernels_nce[] = {
     "    const float *logits = dev_at(call.save, model, i, 0);\n"
     "    float sum = 0;\n"
     "    if (dev_nce_absent(call, model, i)) return;\n"
-    "    for (int j = 0; j < call.cols; j++) sum += expf(logits[j] - shift);\n",
-    "    *dev_nce(call, model, ISK_NCE_ROW_FACTOR, i) = 0.5f * share / sum;\n"
+    "    for (int j = 0; j < call.cols; j++) sum += expf(logits[j] - shift);\n"
+    "    *dev_nce(call, model, ISK_NCE_ROW_FACTOR, i) = 0.5f * share / sum;\n",
     "    *dev_nce(call, model, ISK_NCE_ROW_LOSS, i) = share * (0.5f * (shift + logf(sum)) - logits[i]);\n"
     "}\n"
     "\n"
@@ -13641,6 +13645,7 @@ static const isk__symbol isk__nvrtc_symbols[] = {
     { NULL, 0 }
 };
 
+enum { ISK__CUDA_NO_MEMORY = 2, ISK__CUDA_NO_DEVICE = 100 };    /* CUDA_ERROR_... */
 enum { ISK__MOST_MODELS = 65535 };          /* at once: gridDim.y */
 enum { ISK__MODULES = sizeof isk__kernel_modules / sizeof isk__kernel_modules[0], ISK__BLOCK_THREADS = 256 };
 
@@ -13700,9 +13705,8 @@ static const char *isk__cuda_error(const isk__cuda *cuda, int result) {
 
 /* Turns a result of the driver into a status; `what` says what was tried. */
 static isk_status isk__cuda_check(const isk__cuda *cuda, int result, const char *what) {
-    const int out_of_memory = 2;
     if (result == 0) { return ISK_OK; }
-    if (result == out_of_memory) {
+    if (result == ISK__CUDA_NO_MEMORY) {
         return isk__fail(cuda->context, ISK_MEMORY, "out of device memory: %s on %s", what, cuda->name);
     }
     return isk__fail(cuda->context, ISK_DEVICE, "%s failed on %s: %s (%d); the device is not used further", what,
@@ -13711,7 +13715,6 @@ static isk_status isk__cuda_check(const isk__cuda *cuda, int result, const char 
 
 static isk_status isk__cuda_driver(isk__cuda *cuda) {
     static const char *const names[] = { "libcuda.so.1", NULL };
-    const int no_device = 100;              /* CUDA_ERROR_NO_DEVICE */
     const char *missing;
     int result;
     cuda->driver_library = isk__library_open("INDISEEK_CUDA_LIB", names, cuda->driver_path, sizeof cuda->driver_path);
@@ -13726,7 +13729,7 @@ static isk_status isk__cuda_driver(isk__cuda *cuda) {
     }
     result = cuda->driver.init(0);
     if (result == 0) { result = cuda->driver.driver_version(&cuda->driver_version); }
-    if (result == no_device) {
+    if (result == ISK__CUDA_NO_DEVICE) {
         return isk__fail(cuda->context, ISK_DEVICE, "the driver %s finds no GPU (CUDA_VISIBLE_DEVICES may hide it)",
                          cuda->driver_path);
     }
@@ -14063,7 +14066,7 @@ static isk_status isk__cuda_load(isk__cuda *cuda, const char *name, const char *
             result = cuda->driver.module_load(module, code);
             isk__release(cuda->context, code);
             if (result == 0) { return ISK_OK; }
-            if (result == 2) { return isk__cuda_check(cuda, result, "loading compiled kernels"); }  /* out of memory: nothing is wrong with it */
+            if (result == ISK__CUDA_NO_MEMORY) { return isk__cuda_check(cuda, result, "loading compiled kernels"); }
             remove(path);
         }
     }
@@ -14102,7 +14105,7 @@ static isk_status isk__cuda_function(isk__cuda *cuda, int module, const char *na
 
 typedef struct isk__launch {
     char name[56], grid;
-    int module;
+    int module, kind;                       /* kind: number of this kernel among the different ones of the round */
     void *function;
     isk__kernel_call call;
 } isk__launch;
@@ -14115,7 +14118,7 @@ typedef struct isk__round_key {
 
 typedef struct isk__round {
     isk__round_key key;
-    isk__launch *launches; int count, capacity;
+    isk__launch *launches; int count, capacity, kinds;
     void *one, *many;                       /* executable graphs of 1 round and of desc.cuda.graph_rounds */
     void *module, *block;                   /* the block trainer's, or NULL */
     int block_tried;
@@ -14358,6 +14361,7 @@ static void isk__lower_named(isk__lowering *l, const char *name, int module, cha
     isk__cuda *cuda = l->residence->cuda;
     void *items = round->launches;
     isk__launch *launch;
+    int same;
     if (l->residence->status != ISK_OK) { return; }
     if (grid == 'e' && (int64_t)call->rows * call->cols > INT_MAX - ISK__BLOCK_THREADS) {        /* kernels count in 32 bits */
         isk__residence_fails(l->residence, isk__fail(cuda->context, ISK_UNSUPPORTED, "%s: [%d, %d] has more elements than a GPU kernel "
@@ -14376,6 +14380,8 @@ static void isk__lower_named(isk__lowering *l, const char *name, int module, cha
     launch->grid = grid;
     launch->call = *call;
     launch->call.control = (isk__kernel_control *)(uintptr_t)l->residence->control;
+    for (same = 0; same < round->count && strcmp(round->launches[same].name, name) != 0; same++) {}
+    launch->kind = same < round->count ? round->launches[same].kind : round->kinds++;
     if (isk__residence_fails(l->residence, isk__cuda_function(cuda, module, name, &launch->function))) { return; }
     round->count++;
 }
@@ -14393,7 +14399,7 @@ static void isk__lower(isk__lowering *l, const char *name, const isk__kernel_cal
     isk__residence_fails(l->residence, isk__fail(l->residence->cuda->context, ISK_DEVICE, "there is no kernel %s", name));
 }
 
-/* out[m, n] (+)= op(a) op(b); what else is in *call (bias, mask, flags 4 for ReLU) is kept. */
+/* out[m, n] (+)= op(a) op(b); what else is in *call (bias, mask, scalar, flags 4 for ReLU) is kept. */
 static void isk__lower_product(isk__lowering *l, isk__kernel_call *call, int m, int n, int k, isk__kernel_operand a,
                                int a_transposed, isk__kernel_operand b, int b_transposed, isk__kernel_operand out,
                                int accumulate) {
@@ -14557,6 +14563,7 @@ static void isk__lower_info_nce(isk__lowering *l, const isk__instruction *instru
     call.save.stride = isk__stride(rows);
     if (instruction->action == ISK__FORWARD) {
         memset(&product, 0, sizeof product);
+        product.in[4] = call.in[2];         /* the logits' scale */
         isk__lower_product(l, &product, rows, rows, cols, call.in[0], 0, call.in[1], 1, call.save, 0);
         for (i = 0; i < sizeof forward / sizeof forward[0]; i++) { isk__lower(l, forward[i], &call); }
         return;
@@ -14852,6 +14859,7 @@ static int isk__graph_rounds(const isk__cuda *cuda) {
 
 /* ---- the block trainer: one block of threads runs the launches of one model, many rounds in one launch ---- */
 
+/* Chosen without a GPU at hand, as is the choice of tiles above: bench_gpu will tell. */
 enum { ISK__BLOCK_LEAST_MODELS = 16, ISK__BLOCK_MOST_COLS = 512, ISK__BLOCK_MOST_ROWS = 1024, ISK__BLOCK_MOST_ROUNDS = 64 };
 
 /* Why the block trainer does not take this round, or NULL. */
@@ -14871,21 +14879,6 @@ static const char *isk__block_refuses(const isk__residence *residence, const isk
     return NULL;
 }
 
-/* Number of the launch's kernel among the different ones of the round. */
-static int isk__block_case(const isk__round *round, int launch) {
-    int i, j, number = 0;
-    for (i = 0; i <= launch; i++) {
-        for (j = 0; j < i && strcmp(round->launches[j].name, round->launches[i].name) != 0; j++) {}
-        if (j < i) {
-            if (i == launch) { return isk__block_case(round, j); }
-            continue;
-        }
-        if (i == launch) { return number; }
-        number++;
-    }
-    return number;
-}
-
 /* The text of a kernel that holds just what this round needs. */
 static isk_status isk__block_text(const isk__round *round, isk__text *text) {
     char line[128];
@@ -14898,10 +14891,9 @@ static isk_status isk__block_text(const isk__round *round, isk__text *text) {
     }
     isk__text_add(text, "#define ISK_CASES");
     for (i = 0; i < round->count; i++) {
-        int number = isk__block_case(round, i);
-        if (number < cases) { continue; }
-        cases++;
-        snprintf(line, sizeof line, " \\\n    ISK_CASE_%c(%d, %s)", round->launches[i].grid, number, round->launches[i].name);
+        const isk__launch *launch = &round->launches[i];
+        if (launch->kind < cases) { continue; }
+        snprintf(line, sizeof line, " \\\n    ISK_CASE_%c(%d, %s)", launch->grid, cases++, launch->name);
         isk__text_add(text, line);
     }
     isk__text_add(text, "\n");
@@ -14950,7 +14942,7 @@ static void isk__block_open(isk__residence *residence, isk__round *round) {
     round->kernels = isk__device_block(residence, (size_t)round->count * sizeof *kernels, "launches");
     for (i = 0; i < round->count && residence->status == ISK_OK; i++) {
         calls[i] = round->launches[i].call;
-        kernels[i] = isk__block_case(round, i);
+        kernels[i] = round->launches[i].kind;
     }
     if (residence->status == ISK_OK) {
         isk__residence_try(residence, cuda->driver.to_device(round->calls, calls, (size_t)round->count * sizeof *calls),
@@ -15063,7 +15055,8 @@ static isk_status isk__graph_enter(isk_graph *graph) {
     int model;
     if (graph->residence) { return ISK_OK; }
     if (graph->models > ISK__MOST_MODELS) {
-        return isk__fail(graph->context, ISK_UNSUPPORTED, "graph: %d models; a GPU takes at most %d at once", graph->models, ISK__MOST_MODELS);
+        return isk__fail(graph->context, ISK_UNSUPPORTED, "graph: %d models; a GPU takes at most %d at once", graph->models,
+                         ISK__MOST_MODELS);
     }
     status = isk__residence_open(graph->context->cuda, graph, graph->models, 0, &graph->residence);
     if (status != ISK_OK) { return status; }
@@ -16637,7 +16630,9 @@ static isk_tensor isk__apart_overlap(isk__recorder *r, isk_tensor z, isk_tensor 
 /* Fraction of |x|^2 that the decoder does not give back: METHODS section 4. */
 static isk_tensor isk__keep_decoder(isk__recorder *r, int view, isk_tensor z, isk_tensor c, isk_tensor x, int training) {
     isk_tensor error = isk_mse(isk__decode_record(r->design, view, z, c, training), x);
-    if (r->design->options.power == ISK_POWER_BATCH || isk__on_residuals(r->design)) { return isk_div(error, isk_mse(isk_affine(x, 0, 0), x)); }
+    if (r->design->options.power == ISK_POWER_BATCH || isk__on_residuals(r->design)) {      /* those have no power ahead */
+        return isk_div(error, isk_mse(isk_affine(x, 0, 0), x));
+    }
     return isk_mul(error, r->inverse_power[view]);
 }
 
@@ -20626,6 +20621,60 @@ INDISEEK_API isk_status isk_json_object(isk_context *context, const char *name, 
     }
     isk__release(context, members.items);
     isk__release(context, json.store);
+    return status;
+}
+
+typedef struct isk__json_walker { isk__json json; char path[200]; isk_json_member *member; void *user; } isk__json_walker;
+
+/* The value at the cursor, and those within it, whose paths go on from the first `length` bytes of walker->path. */
+static isk_status isk__json_walk_value(isk__json_walker *walker, size_t length) {
+    isk__json *json = &walker->json;
+    isk_json_kind kind;
+    const char *value;
+    isk_status status;
+    int named = isk__json_take(json, '{'), i = 0;
+    const char close = named ? '}' : ']';
+    if (!named && !isk__json_take(json, '[')) {
+        status = isk__json_value(json, &kind, &value);
+        return status == ISK_OK ? walker->member(walker->user, walker->path, kind, value) : status;
+    }
+    if (isk__json_take(json, close)) { return ISK_OK; }
+    do {
+        char number[16];
+        const char *key = number;
+        int more;
+        snprintf(number, sizeof number, "%d", i++);
+        if (named) {
+            status = isk__json_string(json, &key);
+            if (status != ISK_OK) { return status; }
+            if (!isk__json_take(json, ':')) { return isk__json_fail(json, "a colon is due"); }
+        }
+        more = snprintf(walker->path + length, sizeof walker->path - length, "%s%s", length ? "." : "", key);
+        if (more < 0 || length + (size_t)more > 190) { return isk__json_fail(json, "keys that are too long, or too deep"); }
+        status = isk__json_walk_value(walker, length + (size_t)more);
+        if (status != ISK_OK) { return status; }
+    } while (isk__json_take(json, ','));
+    walker->path[length] = 0;
+    return isk__json_take(json, close) ? ISK_OK : isk__json_fail(json, named ? "a comma or } is due" : "a comma or ] is due");
+}
+
+INDISEEK_API isk_status isk_json_walk(isk_context *context, const char *name, const char *text, size_t length,
+                                      isk_json_member *member, void *user) {
+    isk__json_walker walker;
+    isk_status status;
+    memset(&walker, 0, sizeof walker);
+    walker.json.context = context;
+    walker.json.name = name;
+    walker.json.text = text;
+    walker.json.length = length;
+    walker.member = member;
+    walker.user = user;
+    walker.json.store = (char *)isk__allocate(context, length, 1);
+    if (!walker.json.store) { return isk__no_memory(context, "reading JSON", length); }
+    status = isk__json_walk_value(&walker, 0);
+    isk__json_space(&walker.json);
+    if (status == ISK_OK && walker.json.at < length) { status = isk__json_fail(&walker.json, "something follows the value"); }
+    isk__release(context, walker.json.store);
     return status;
 }
 

@@ -10,7 +10,7 @@ import tempfile
 count = 0
 failed = 0
 GENERATED = ["kernels/%s.cu" % name for name in ("elementwise", "activations", "rows", "columns", "losses",
-                                                 "gemm", "memory", "nce", "optimiser", "schedule")] + ["tests/op_vectors.h"]
+                                                 "gemm", "memory", "nce", "optimiser", "schedule", "prelude")] + ["tests/op_vectors.h"]
 
 
 def check(name, good, detail=""):

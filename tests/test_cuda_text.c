@@ -249,36 +249,38 @@ static void test_layout(void **state) {
     CALL_FIELDS(SAME_OFFSET, isk__kernel_call, isk_call)
 }
 
-/* The text inside the header is the text of kernels/. */
-static void test_header_text(void **state) {
+/* The text that the header holds is what stands in the file after its heading. */
+static void check_text(const char *name, const char *const *lines, const char *first) {
     static char file_text[200000], header_text[200000];
-    int k, part;
+    const char *begin;
+    char path[128], *to = header_text;
+    size_t size, i;
+    FILE *file;
+    snprintf(path, sizeof path, "kernels/%s.cu", name);
+    file = fopen(path, "rb");
+    if (file == NULL) fail_msg("%s is missing: run from the repository's root", path);
+    size = fread(file_text, 1, sizeof file_text - 1, file);
+    fclose(file);
+    file_text[size] = '\0';
+    for (i = 0; lines[i] != NULL; i++) {
+        assert_true(strlen(lines[i]) <= 4095);
+        strcpy(to, lines[i]);
+        to += strlen(to);
+    }
+    while (to > header_text && to[-1] == '\n') *--to = '\0';
+    begin = strstr(file_text, first);
+    if (begin == NULL) fail_msg("%s has no line %s", path, first);
+    begin += strlen(first);
+    for (i = 0; header_text[i] != '\0' && begin[i] == header_text[i]; i++) {}
+    if (header_text[i] != '\0' || strcmp(begin + i, "\n") != 0) fail_msg("%s differs from the text in indiseek.h", path);
+}
+
+static void test_header_text(void **state) {
+    int k;
     (void)state;
+    check_text("prelude", isk__kernel_prelude, "do not edit. */\n\n");
     for (k = 0; k < COUNT(isk__kernel_modules); k++) {
-        const isk__kernel_module *module = &isk__kernel_modules[k];
-        const char *const *const parts[2] = { isk__kernel_prelude, module->text };
-        const char *begin;
-        char path[128], *to = header_text;
-        size_t size, i;
-        FILE *file;
-        snprintf(path, sizeof path, "kernels/%s.cu", module->name);
-        file = fopen(path, "rb");
-        if (file == NULL) fail_msg("%s is missing: run from the repository's root", path);
-        size = fread(file_text, 1, sizeof file_text - 1, file);
-        fclose(file);
-        file_text[size] = '\0';
-        for (part = 0; part < 2; part++) {
-            for (i = 0; parts[part][i] != NULL; i++) {
-                assert_true(strlen(parts[part][i]) <= 4095);
-                strcpy(to, parts[part][i]);
-                to += strlen(to);
-            }
-        }
-        while (to > header_text && to[-1] == '\n') *--to = '\0';
-        begin = strstr(file_text, "/* Shared by all modules");
-        assert_non_null(begin);
-        for (i = 0; header_text[i] != '\0' && begin[i] == header_text[i]; i++) {}
-        if (header_text[i] != '\0' || strcmp(begin + i, "\n") != 0) fail_msg("%s differs from the text in indiseek.h", path);
+        check_text(isk__kernel_modules[k].name, isk__kernel_modules[k].text, "#include \"prelude.cu\"\n\n");
     }
 }
 
@@ -655,6 +657,11 @@ static void check_nce(int rows, int weights, float spread) {
     call.out = loss.o;
     call.save = save.o;
     call.work = work.o;
+    for (m = 0; m < MODELS; m += 2) {           /* the product before these kernels has scaled its result */
+        for (i = 0; i < rows; i++) {
+            for (j = 0; j < rows; j++) *of(&save, m, i, j) *= spread;
+        }
+    }
     for (k = 0; k < COUNT(kernels); k++) run(kernels[k], &call, k & 1);
     for (m = 0; m < MODELS; m += 2) {
         isk__nce n;

@@ -697,6 +697,18 @@ static char *read_text(const char *path) {
     return text;
 }
 
+/* The text of a module as NVRTC gets it: the prelude, then what stands after the line that includes it. */
+static char *read_module(const char *path) {
+    static const char include[] = "#include \"prelude.cu\"";
+    char *all = calloc(1 << 19, 1), *prelude = read_text("kernels/prelude.cu"), *text = read_text(path), *own = strstr(text, include);
+    assert_non_null(all);
+    assert_non_null(own);
+    snprintf(all, 1 << 19, "%s%s", prelude, own + sizeof include - 1);
+    free(prelude);
+    free(text);
+    return all;
+}
+
 /* Which of the kernels give a wrong product, or none, in some schedule: a bit each. */
 static unsigned wrong_products(const char *text) {
     static float out[M * N];
@@ -726,7 +738,7 @@ static unsigned wrong_products(const char *text) {
 
 /* Each barrier of the text is needed, and taking it away is noticed. */
 static void test_gemm_barriers(void **state) {
-    char *text = read_text("kernels/gemm.cu"), *less;
+    char *text = read_module("kernels/gemm.cu"), *less;
     unsigned seen = 0;
     int n;
     (void)state;

@@ -40,11 +40,10 @@ ISK_MODELS(isk_nce_share) {
 
 /* The row's logits, and the largest of them. */
 ISK_ROWS(isk_nce_rows) {
-    const float scale = dev_scalar(call.in[2], model);
     float *logits = dev_at(call.save, model, i, 0), largest = ISK_LOWEST;
     if (dev_nce_absent(call, model, i)) return;
     for (int j = 0; j < call.cols; j++) {
-        const float logit = scale * logits[j] + (dev_nce_absent(call, model, j) ? ISK_NCE_ABSENT : 0.0f);
+        const float logit = logits[j] + (dev_nce_absent(call, model, j) ? ISK_NCE_ABSENT : 0.0f);
         logits[j] = logit;
         largest = dev_maximum(largest, logit);
     }

@@ -27,7 +27,7 @@ typedef struct device_settings {
     { "gpu", OPTION_INT, DEVICE_OFFSET(at, gpu), "N",                                                                 \
       "which GPU, counted from 0 as CUDA_VISIBLE_DEVICES leaves them [0]", 0, 1000, NULL },                           \
     { "precision", OPTION_TEXT, DEVICE_OFFSET(at, precision), "WORD",                                                 \
-      "matrix products on a GPU: fp32; tf32x3: three products of TF32, almost as accurate; tf32: 10 bits of "         \
+      "matrix products on a GPU: fp32; tf32x3: three products of TF32, closer to fp32 than one; tf32: 10 bits of "         \
       "mantissa [fp32]", 0, 0, PRECISION_CHOICES },                                                                   \
     { "trainer", OPTION_TEXT, DEVICE_OFFSET(at, trainer), "WORD",                                                     \
       "on a GPU: graph: CUDA graphs of launches; block: one block of threads a model; auto: as suits the models "     \
