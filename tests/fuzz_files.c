@@ -87,7 +87,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {
     switch (bytes[0] & 3) {
     case 0: read_npy(context, &reader); break;
     case 1: read_safetensors(context, &reader); break;
-    case 2: isk_json_object(context, "input", (const char *)bytes + 1, count - 1, member, &sum); break;
+    case 2:
+        isk_json_object(context, "input", (const char *)bytes + 1, count - 1, member, &sum);
+        isk_json_walk(context, "input", (const char *)bytes + 1, count - 1, member, &sum);
+        break;
     default:
         if (isk_parse_number((const char *)bytes + 1, count - 1, &number) > count - 1) { abort(); }
         break;

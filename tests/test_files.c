@@ -306,6 +306,34 @@ static void json_is_strict(void **state) {
     assert_string_equal(out, "");                   /* no member is given out before all is known to be right */
 }
 
+static void json_is_walked(void **state) {
+    static const struct { const char *text, *due; } cases[] = {
+        { "1", "=n:1;" }, { " \"a\" ", "=s:a;" }, { "[]", "" }, { "{}", "" }, { "[[],{}]", "" }, { "[true,[null,2]]", "0=T:true;1.0=0:null;1.1=n:2;" },
+        { "{\"a\":{\"b\":[1,{\"c\":\"d\"}]},\"e\":[0]}", "a.b.0=n:1;a.b.1.c=s:d;e.0=n:0;" }, { "{\"a\":1,\"a\":2}", "a=n:1;a=n:2;" },
+    };
+    static const struct { const char *text; int at; const char *problem; } wrong[] = {
+        { "", 0, "a value is due" }, { "[1", 2, "a comma or ] is due" }, { "[1}", 2, "a comma or ] is due" }, { "[,1]", 1, "a value is due" },
+        { "[1,]", 3, "a value is due" }, { "{\"a\":[1}", 7, "a comma or ] is due" }, { "{\"a\":{\"b\"}}", 9, "a colon is due" },
+        { "{\"a\":{\"b\":1]", 11, "a comma or } is due" }, { "[1] 2", 4, "something follows the value" }, { "[[01]]", 4, "a number with a leading zero" },
+    };
+    char out[500], due[300], deep[500];
+    size_t i;
+    (void)state;
+    for (i = 0; i < COUNT(cases); i++) {
+        out[0] = 0;
+        assert_int_equal(isk_json_walk(context, "j.json", cases[i].text, strlen(cases[i].text), write_down, out), ISK_OK);
+        assert_string_equal(out, cases[i].due);
+    }
+    for (i = 0; i < COUNT(wrong); i++) {
+        out[0] = 0;
+        snprintf(due, sizeof due, "j.json: JSON at offset %d: %s", wrong[i].at, wrong[i].problem);
+        expect(context, isk_json_walk(context, "j.json", wrong[i].text, strlen(wrong[i].text), write_down, out), ISK_DATA, due);
+    }
+    memset(deep, '[', sizeof deep);
+    expect(context, isk_json_walk(context, "j.json", deep, sizeof deep, write_down, out), ISK_DATA,
+           "j.json: JSON at offset 96: keys that are too long, or too deep");
+}
+
 static isk_status run_json(isk_context *c, void *argument) {
     char out[500] = "";
     (void)argument;
@@ -322,11 +350,17 @@ static isk_status run_damaged_json(isk_context *c, const isk_reader *reader) {
     return isk_json_object(c, reader->name, reader->user, (size_t)reader->size, count_member, &sum);
 }
 
+static isk_status run_damaged_walk(isk_context *c, const isk_reader *reader) {
+    size_t sum = 0;
+    return isk_json_walk(c, reader->name, reader->user, (size_t)reader->size, count_member, &sum);
+}
+
 static void json_survives_damage(void **state) {
     static const char text[] = "{\"a\":-1.5e3,\"\xC3\xA9\\u00e9\\ud83d\\ude00\":\"x\\n\",\"t\":true, \"n\":null}";
     (void)state;
     sweep_memory(context, run_json, NULL);
     sweep_damage(context, text, sizeof text - 1, run_damaged_json);
+    sweep_damage(context, text, sizeof text - 1, run_damaged_walk);
 }
 
 /* ---- SHA-256 ---- */
@@ -378,6 +412,7 @@ int main(void) {
         cmocka_unit_test(a_number_ends_where_it_ends),
         cmocka_unit_test(json_objects_are_walked),
         cmocka_unit_test(json_is_strict),
+        cmocka_unit_test(json_is_walked),
         cmocka_unit_test(json_survives_damage),
         cmocka_unit_test(sha256_of_the_standard),
     };

@@ -290,7 +290,8 @@ static void refused(const char *sentence) {
 /* A test that fails halfway leaves no fault to the next one. */
 static int without_faults(void **state) {
     static const char *const names[] = { "STANDIN_DRIVER", "STANDIN_DEVICES", "STANDIN_INIT", "STANDIN_ARCH", "STANDIN_MEMORY",
-                                         "STANDIN_FAIL_ALLOC", "STANDIN_FAIL_LAUNCH", "STANDIN_FAIL_LOAD", "STANDIN_FAIL_COMPILE" };
+                                         "STANDIN_FAIL_ALLOC", "STANDIN_FAIL_LAUNCH", "STANDIN_FAIL_COPY",
+                                         "STANDIN_FAIL_LOAD", "STANDIN_FAIL_COMPILE" };
     size_t i;
     (void)state;
     if (!library) { return 0; }
@@ -413,6 +414,49 @@ static void device_lost_in_training(void **state) {
     isk_close(context);
 }
 
+/* Whichever copy from the device does not arrive, no model comes of it, and the checkpoint is one to go on from. */
+static void copies_that_do_not_arrive(void **state) {
+    const char *path = scratch("copies.checkpoint"), *settings = "epochs=2 shared_epochs=2 diagnoses=0 validation=0.2 batch=64 critic_steps=1";
+    isk_context_desc desc;
+    isk_context *context;
+    isk_sweep_desc sweep;
+    isk_model *whole, *model;
+    standin_counts counts;
+    long long copies;
+    char error[600], number[16];
+    int n;
+    (void)state;
+    if (!library) { skip(); }
+    memset(&desc, 0, sizeof desc);
+    desc.threads = 1;
+    desc.device = ISK_DEVICE_CUDA;
+    context = isk_open(&desc);
+    memset(&sweep, 0, sizeof sweep);
+    sweep.fit = small_fit(context, ROWS, settings);
+    sweep.fit.checkpoint = path;
+    sweep.fit.checkpoint_every = 1;
+    reset();
+    if (isk_sweep(context, &sweep, &whole) != ISK_OK) { fail_msg("%s", isk_error(context)); }
+    count(&counts);
+    copies = counts.to_host;
+    assert_true(copies > 10);
+    for (n = 1; n <= copies; n++) {
+        remove(path);
+        snprintf(number, sizeof number, "%d", n);
+        fault("STANDIN_FAIL_COPY", number);
+        if (try_fit(settings, 1, 0, error, sizeof error, path, &model) != ISK_DEVICE) { fail_msg("copy %d of %lld: %s", n, copies, error); }
+        if (!strstr(error, "resume from ")) { fail_msg("copy %d: %s", n, error); }
+        no_fault("STANDIN_FAIL_COPY");
+        if (n % 4 && n < copies - 2) { continue; }
+        if (isk_resume(context, &sweep, &model) != ISK_OK) { fail_msg("copy %d: %s", n, isk_error(context)); }
+        same_model(context, whole, model, number);
+        isk_model_close(model);
+    }
+    remove(path);
+    isk_model_close(whole);
+    isk_close(context);
+}
+
 /* ---- the cache of compiled kernels ---- */
 
 /* How many files of the folder end so; each is given to `work`, if any. */
@@ -525,6 +569,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test_teardown(memory_that_is_not_enough, without_faults),
         cmocka_unit_test_teardown(blocks_that_do_not_compile, without_faults),
         cmocka_unit_test_teardown(device_lost_in_training, without_faults),
+        cmocka_unit_test_teardown(copies_that_do_not_arrive, without_faults),
         cmocka_unit_test_teardown(compiled_once, without_faults),
     };
     const char *real = getenv("INDISEEK_TEST_GPU");

@@ -211,27 +211,35 @@ static isk_status read_member(void *user, const char *key, isk_json_kind kind, c
     return r->code ? ISK_ARGUMENT : ISK_OK;
 }
 
-/* Small files only; NULL when it cannot be read. */
-static char *read_all(isk_context *context, const char *path, size_t *length) {
+isk_status read_small_file(isk_context *context, const char *path, char **data, size_t *length) {
+    const uint64_t most = 1 << 26;
     isk_reader reader;
-    char *data = NULL;
-    if (isk_reader_open(context, path, &reader) != ISK_OK) { return NULL; }
-    if (reader.size < 1 << 24 && (data = malloc((size_t)reader.size + 1)) != NULL) {
-        int64_t got = reader.read(reader.user, 0, data, (size_t)reader.size);
-        *length = got < 0 ? 0 : (size_t)got;
-        data[*length] = 0;
+    isk_status status = isk_reader_open(context, path, &reader);
+    *data = NULL;
+    if (status != ISK_OK) { return status; }
+    *length = (size_t)reader.size;
+    if (reader.size > most) {
+        status = isk_set_error(context, ISK_DATA, "%s has %llu bytes; files of settings and results are smaller", path,
+                               (unsigned long long)reader.size);
+    } else if (!(*data = malloc(*length + 1))) {
+        status = isk_set_error(context, ISK_MEMORY, "%s: no memory for %llu bytes", path, (unsigned long long)*length);
+    } else if (reader.read(reader.user, 0, *data, *length) != (int64_t)*length) {
+        status = isk_set_error(context, ISK_IO, "%s cannot be read", path);
+    } else {
+        (*data)[*length] = 0;
     }
     isk_reader_close(&reader);
-    return data;
+    return status;
 }
 
 int options_read(const command *c, const char *path, int lenient, void *settings) {
     isk_context *context = isk_open(&(isk_context_desc){ .threads = 1, .device = ISK_DEVICE_CPU });
     reading r = { c, path, settings, lenient, 0 };
     size_t length = 0;
-    char *data = context ? read_all(context, path, &length) : NULL;
-    if (!data) {
-        r.code = fail_as(EXIT_FAILED, c->name, "%s", context ? isk_error(context) : "out of memory");
+    char *data = NULL;
+    if (!context) { return fail_as(EXIT_FAILED, c->name, "out of memory"); }
+    if (read_small_file(context, path, &data, &length) != ISK_OK) {
+        r.code = fail_as(EXIT_FAILED, c->name, "%s", isk_error(context));
     } else {
         isk_status status = isk_json_object(context, path, data, length, read_member, &r);
         if (status != ISK_OK && !r.code) { r.code = fail(c->name, status, isk_error(context)); }

@@ -52,4 +52,7 @@ void options_help(const command *c);
 /* The row of the table with that name, "-" and "_" being alike; NULL when there is none. */
 const option *options_find(const command *c, const char *name);
 
+/* A whole file of settings or results and a 0 after it, to be freed whatever is returned. */
+isk_status read_small_file(isk_context *context, const char *path, char **data, size_t *length);
+
 #endif

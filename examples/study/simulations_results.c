@@ -1,7 +1,7 @@
 /* results.json of `study simulations`. */
 #include "simulations.h"
 
-#include "json.h"
+#include "../common/options.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -219,7 +219,11 @@ static isk_status visit(void *user, const char *path, isk_json_kind kind, const 
 
 isk_status measurements_read(measurements *m, isk_context *context, const char *file, const configuration *c) {
     reading r = { .m = m, .context = context, .file = file, .c = c, .at = -1 };
-    isk_status status = json_walk(context, file, visit, &r);
+    size_t length;
+    char *content;
+    isk_status status = read_small_file(context, file, &content, &length);
+    if (status == ISK_OK) { status = isk_json_walk(context, file, content, length, visit, &r); }
+    free(content);
     if (status == ISK_OK) { status = run_ends(&r); }
     for (int i = 0; i < c->count && status == ISK_OK; i++) {
         if (!r.seen[i]) { status = differs(&r, &c->members[i], "missing"); }

@@ -27,6 +27,7 @@
      STANDIN_MEMORY=BYTES         the device's memory; 8 GiB by default
      STANDIN_FAIL_ALLOC=n         the n-th allocation, and no other, fails with CUDA_ERROR_OUT_OF_MEMORY
      STANDIN_FAIL_LAUNCH=n        the n-th kernel that runs (in a graph or not) fails: the device is lost
+     STANDIN_FAIL_COPY=n          the n-th copy to the host and all that follow fail with CUDA_ERROR_LAUNCH_FAILED
      STANDIN_FAIL_LOAD=n          the n-th cuModuleLoadData fails with CUDA_ERROR_INVALID_IMAGE
      STANDIN_FAIL_COMPILE=1       programs do not compile; another text: only programs with this text in their name
      STANDIN_NVRTC=13             major version of NVRTC (it knows sm_100 and sm_120 from 13 on)
@@ -725,6 +726,10 @@ static int copy_now(const work *one) {
     if (one->count == 0) { return SUCCESS; }
     if (!to || !from) {
         return complain(INVALID_VALUE, "a copy of %zu bytes %s leaves the allocations", one->count, names[one->kind]);
+    }
+    if (one->kind == COPY_TO_HOST && number_from("STANDIN_FAIL_COPY", 0) > 0 &&
+        standin.counts.to_host + 1 >= number_from("STANDIN_FAIL_COPY", 0)) {
+        return LAUNCH_FAILED;
     }
     memmove(to, from, one->count);
     standin.counts.to_device += one->kind == COPY_TO_DEVICE;
