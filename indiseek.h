@@ -226,6 +226,11 @@ enum { ISK_KEEP_BEST = 1, ISK_KEEP_LAST };
 enum { ISK_POWER_TRAIN = 1, ISK_POWER_BATCH };
 enum { ISK_STOP_LOSS = 1, ISK_STOP_RECONSTRUCTION, ISK_STOP_CLUB };   /* for other methods: the terms in their place */
 enum { ISK_ORTHO_FROB = 1, ISK_ORTHO_FROB_SUM, ISK_ORTHO_COS, ISK_ORTHO_COS2 };
+enum { ISK_OTHERS_CONCAT = 1, ISK_OTHERS_MEAN };
+enum { ISK_POSITIONS_NONE = 1, ISK_POSITIONS_SINCOS, ISK_POSITIONS_LEARNED };
+enum { ISK_NORM_LAST = 1, ISK_NORM_FIRST };
+enum { ISK_PADDING_MASKED = 1, ISK_PADDING_SEEN };
+enum { ISK_TARGET_FLAT = 1, ISK_TARGET_POOLED };
 
 /* Everything that determines a result beside the data, one row each:
    kind, field, default of `robust`, of `paper`, of `simulation`, smallest, largest, choices or "", meaning.
@@ -265,6 +270,17 @@ enum { ISK_ORTHO_FROB = 1, ISK_ORTHO_FROB_SUM, ISK_ORTHO_COS, ISK_ORTHO_COS2 };
     X(REAL,   tau,             0.07, 0.07, 0.07, 1e-3, 100, "", "first (or fixed) temperature")                         \
     X(REAL,   contrast_tau,    0.07, 0.07, 0.07, 1e-3, 100, "", "temperature of the contrast with X_i (factorizedcl, infodisen)") \
     X(CHOICE, ortho,           1, 1, 1, 1, 4, "frob|frob_sum|cos|cos2", "how infodisen keeps Z_i apart from C_i") \
+    X(CHOICE, others,          1, 1, 1, 1, 2, "concat|mean", "of three or more views: what C of the other views is")       \
+    X(INT,    blocks,          2,    2,    2,    1, 64,  "", "layers of a sequence's transformer")                     \
+    X(INT,    heads,           2,    2,    2,    1, 1024, "", "its attention heads")                                  \
+    X(INT,    token_width,     128,  128,  128,  1, 65536, "", "its width")                                            \
+    X(INT,    feed_forward,    128,  128,  128,  1, 65536, "", "units between its two linear maps")                    \
+    X(REAL,   attention_dropout, 0.1, 0.1, 0.1,  0, 0.99, "", "its probability of dropping a unit or an attention weight") \
+    X(CHOICE, norm_place,      1, 1, 1, 1, 2, "last|first", "whether its layers normalise their sums or their inputs")   \
+    X(CHOICE, positions,       1, 1, 1, 1, 3, "none|sincos|learned", "positional table added to its input")             \
+    X(CHOICE, pool,            1, 1, 1, 1, 4, "last|last_padded|mean|cls", "which of its outputs stands for the sequence") \
+    X(CHOICE, padding,         1, 1, 1, 1, 2, "masked|seen", "whether steps beyond a row's length are left out of attention") \
+    X(CHOICE, target,          1, 1, 1, 1, 2, "flat|pooled", "what is reconstructed of a sequence: its steps, or their mean") \
     X(CHOICE, shared_keep,     1, 2, 2, 1, 2, "best|last", "which weights of the shared encoders are kept")              \
     X(CHOICE, power,           1, 1, 1, 1, 2, "train|batch", "E||X_i||^2 of the reconstruction term; of residuals always batch") \
     X(REAL,   validation,      0.1,  0.1,  0,    0, 0.9, "", "part of the rows held out when no split is given")          \
@@ -320,8 +336,12 @@ typedef enum isk_part { ISK_TRAIN, ISK_VALIDATION, ISK_TEST } isk_part;
 typedef struct isk_fit_desc {
     isk_method method;
     isk_preset preset;
-    isk_matrix views[ISK_MAX_VIEWS];        /* X_i [rows, cols_i], the same rows in each; no NaN, no infinity */
-    int view_count;                         /* 2; or 1 with given shared features */
+    isk_matrix views[ISK_MAX_VIEWS];        /* X_i [rows, cols_i], the same samples in each; no NaN, no infinity */
+    int view_count;                         /* 2 to ISK_MAX_VIEWS; or 1 with given shared features */
+    const uint8_t *present[ISK_MAX_VIEWS];  /* [rows] 0: X_i of that row was not measured, whatever stands there; NULL: all were */
+    int steps[ISK_MAX_VIEWS];               /* of a sequence, whose X_i is [rows, steps * features]; 0: X_i is no sequence */
+    const int32_t *lengths[ISK_MAX_VIEWS];  /* [rows] steps that a row really has, 0 to `steps`; NULL: all of them.  What stands
+                                               beyond is never looked at; a row of length 0 is not present */
     isk_matrix given[ISK_MAX_VIEWS];        /* shared features to use instead of learning them: given[i] is C_i.  With one
                                                view given[0] also stands for the other view's (METHODS: simulations) */
     const uint8_t *split;                   /* isk_part of each row, or NULL: `validation` of the rows at random by seed */
@@ -343,10 +363,13 @@ typedef struct isk_model isk_model;
 
 typedef struct isk_transform_desc {
     isk_matrix views[ISK_MAX_VIEWS];                /* X_i [rows, cols_i]; data NULL where that view is not measured */
+    const uint8_t *present[ISK_MAX_VIEWS];          /* [rows] as in isk_fit_desc; what belongs to an absent row comes out as NaN */
+    const int32_t *lengths[ISK_MAX_VIEWS];          /* [rows] as in isk_fit_desc */
     isk_matrix given[ISK_MAX_VIEWS];                /* C_i of models with given shared features; for reconstruction only */
     isk_scalar *shared[ISK_MAX_VIEWS];              /* out: C_i [rows, shared_dim], or NULL */
     isk_scalar *specific[ISK_MAX_VIEWS];            /* out: Z_i [rows, dim], or NULL */
-    isk_scalar *reconstruction[ISK_MAX_VIEWS];      /* out: g_i(Z_i, C_i) [rows, cols_i], or NULL */
+    isk_scalar *reconstruction[ISK_MAX_VIEWS];      /* out: g_i(Z_i, C_i), or NULL.  [rows, cols_i]; of a sequence
+                                                       its steps, or with target=pooled their mean [rows, features] */
 } isk_transform_desc;
 
 /* What training left behind.  Values that a method does not have are NaN. */
@@ -394,6 +417,8 @@ INDISEEK_API int isk_model_views(const isk_model *model);
 INDISEEK_API int isk_model_shared_dim(const isk_model *model, int view);      /* columns of C_i; 0 beyond the views */
 INDISEEK_API int isk_model_specific_dim(const isk_model *model, int view);    /* columns of Z_i; 0 when the method has none */
 INDISEEK_API int isk_model_view_cols(const isk_model *model, int view);
+INDISEEK_API int isk_model_view_steps(const isk_model *model, int view);      /* 1 when X_i is no sequence */
+INDISEEK_API int isk_model_target_cols(const isk_model *model, int view);     /* columns of the reconstruction */
 INDISEEK_API int isk_model_decodes(const isk_model *model);                   /* it can reconstruct X_i from (Z_i, C_i) */
 /* A matrix of the user's own that is saved and loaded with the model (input means, loadings); copied.  `get` points into
    the model, rows == 0 when there is none of that name.  Names start with "user.". */
@@ -410,7 +435,7 @@ typedef struct isk_program isk_program;
 /* A recorded value: shape [models, rows, cols], known when it is recorded.  node < 0: recording failed, see isk_error. */
 typedef struct isk_tensor { isk_graph *graph; int node; } isk_tensor;
 /* A named set of parameters under a prefix; see isk_group. */
-typedef struct isk_scope { isk_graph *graph; int group; char prefix[48]; } isk_scope;
+typedef struct isk_scope { isk_graph *graph; int group; char prefix[80]; } isk_scope;
 
 typedef struct isk_graph_desc {
     int models;                     /* 0: 1.  Every tensor has this many models */
@@ -431,8 +456,11 @@ INDISEEK_API isk_tensor isk_with_row_weights(isk_tensor x, isk_tensor weights);
 INDISEEK_API isk_scope isk_group(isk_graph *graph, const char *name);        /* finds or makes */
 INDISEEK_API isk_scope isk_within(isk_scope scope, const char *name);        /* same group, longer prefix: "net.0" */
 
-/* First values of a parameter: uniform in [-bound, bound], or normal with that standard deviation. */
-typedef enum isk_fill { ISK_FILL_ZERO, ISK_FILL_ONE, ISK_FILL_UNIFORM, ISK_FILL_NORMAL, ISK_FILL_VALUE } isk_fill;
+/* First values of a parameter: uniform in [-bound, bound], or normal with that standard deviation; or Vaswani et al.'s table of
+   positions, [t, 2k] sin and [t, 2k+1] cos of t * 10000^(-2k / cols). */
+typedef enum isk_fill {
+    ISK_FILL_ZERO, ISK_FILL_ONE, ISK_FILL_UNIFORM, ISK_FILL_NORMAL, ISK_FILL_VALUE, ISK_FILL_SINCOS
+} isk_fill;
 typedef struct isk_parameter_desc {
     isk_fill fill; double amount;   /* bound, standard deviation or value */
     int no_decay;                   /* 1: the optimiser's weight decay leaves it alone */
@@ -633,6 +661,18 @@ typedef struct isk_mlp_desc {
 /* PyTorch's names: prefix.0.weight, prefix.2.weight ... as in nn.Sequential(Linear, [norm], activation, [dropout], ...).
    Recording the same scope twice (training and evaluation) uses the same parameters. */
 INDISEEK_API isk_tensor isk_mlp(isk_scope scope, isk_tensor x, const isk_mlp_desc *desc);
+typedef struct isk_transformer_desc {
+    int steps;                      /* T: x is [samples * T, width], the steps of a sample below each other */
+    int layers, heads, feed_forward;        /* 0: 2, 2, 128 */
+    int norm_first;                 /* 1: each half of a layer normalises its input; 0: its output, added to the input */
+    int activation;                 /* as in the option table; 0: relu */
+    double dropout;
+    int training;                   /* as isk_mlp_desc */
+} isk_transformer_desc;
+
+/* nn.TransformerEncoder with PyTorch's names, prefix.layers.0.self_attn.in_proj_weight ...: Vaswani et al. 2017.  A step of row
+   weight 0 is seen by no other step; what comes out for it means nothing. */
+INDISEEK_API isk_tensor isk_transformer(isk_scope scope, isk_tensor x, const isk_transformer_desc *desc);
 /* nn.BatchNorm1d(affine=False) over the present rows: batch moments when training (running moments follow with weight
    0.1), running moments else.  Population variance in both, eps 1e-5. */
 INDISEEK_API isk_tensor isk_standardise_rows(isk_scope scope, isk_tensor x, int training);
@@ -11398,7 +11438,7 @@ typedef struct isk__node {
 } isk__node;
 
 typedef struct isk__parameter_info {
-    char name[64];
+    char name[96];
     int node, group;
     size_t offset;                          /* in the group's vector, or in its buffers */
     isk_parameter_desc desc;
@@ -12063,6 +12103,10 @@ static void isk__parameter_fill(const isk_graph *graph, const isk__parameter_inf
             case ISK_FILL_UNIFORM: value = desc->amount * (2 * isk__random_uniform(&random) - 1); break;
             case ISK_FILL_NORMAL: value = desc->amount * isk__random_normal(&random); break;
             case ISK_FILL_VALUE: value = desc->amount; break;
+            case ISK_FILL_SINCOS:
+                value = row * exp(-(col / 2 * 2) * log(10000.0) / node->cols);
+                value = col % 2 ? cos(value) : sin(value);
+                break;
             }
             values[(size_t)row * (size_t)node->leaf.stride + (size_t)col] = (isk_scalar)value;
         }
@@ -15138,6 +15182,8 @@ ISK__COLD_BEGIN
 /* ==== >>modules: networks made of ops ================================================================================== */
 
 /* A linear map with PyTorch's names and one of three first fills (He et al.'s bound with a = sqrt 5 is 1/sqrt(in)). */
+enum { ISK__INIT_ZERO_BIAS = 16 };            /* beside the choices of option init: the bias begins at 0 */
+
 static isk_tensor isk__linear(isk_scope scope, isk_tensor x, int out, int init, int relu) {
     isk_parameter_desc weight, bias;
     isk_tensor w, b;
@@ -15147,6 +15193,7 @@ static isk_tensor isk__linear(isk_scope scope, isk_tensor x, int out, int init, 
     weight.fill = bias.fill = ISK_FILL_UNIFORM;
     bias.vector = 1;
     weight.amount = bias.amount = 1 / sqrt((double)in);
+    if (init == ISK__INIT_ZERO_BIAS) { bias.fill = ISK_FILL_ZERO; }
     if (init == ISK_INIT_XAVIER) { weight.amount = sqrt(6.0 / (in + out)); }
     if (init == ISK_INIT_NORMAL) {
         weight.fill = ISK_FILL_NORMAL;
@@ -15236,6 +15283,48 @@ INDISEEK_API isk_tensor isk_mlp(isk_scope scope, isk_tensor x, const isk_mlp_des
         }
     }
     return isk__linear(isk__numbered(scope, position), x, desc->out, desc->init, 0);
+}
+
+static isk_tensor isk__dropped(isk_tensor x, const isk_transformer_desc *desc) {
+    return desc->dropout > 0 && desc->training == ISK__TRAINING ? isk_dropout(x, desc->dropout) : x;
+}
+
+/* The weights of all heads' queries, keys and values as one matrix; PyTorch fills it by Glorot's rule. */
+static isk_tensor isk__self_attention(isk_scope scope, isk_tensor x, const isk_transformer_desc *desc, int heads) {
+    isk_parameter_desc weight, bias;
+    isk_tensor w, b;
+    int width = isk_cols(x) > 0 ? isk_cols(x) : 1;
+    memset(&weight, 0, sizeof weight);
+    memset(&bias, 0, sizeof bias);
+    weight.fill = ISK_FILL_UNIFORM;
+    weight.amount = sqrt(6.0 / (4 * width));
+    bias.vector = 1;
+    w = isk_parameter(scope, "in_proj_weight", width, 3 * width, &weight);
+    b = isk_parameter(scope, "in_proj_bias", 1, 3 * width, &bias);
+    x = isk_attention(isk_linear_map(x, w, b, 0), desc->steps, heads, desc->training == ISK__TRAINING ? desc->dropout : 0);
+    return isk__linear(isk_within(scope, "out_proj"), x, width, ISK__INIT_ZERO_BIAS, 0);
+}
+
+INDISEEK_API isk_tensor isk_transformer(isk_scope scope, isk_tensor x, const isk_transformer_desc *desc) {
+    int layers = desc->layers ? desc->layers : 2, heads = desc->heads ? desc->heads : 2, layer;
+    int feed_forward = desc->feed_forward ? desc->feed_forward : 128, width = isk_cols(x);
+    int activation = desc->activation ? desc->activation : ISK_RELU;
+    if (layers < 1 || feed_forward < 1 || desc->steps < 1) {
+        return isk__record_fail(scope.graph, ISK_ARGUMENT, "transformer '%s': layers %d, feed_forward %d and steps %d must be at least 1",
+                                scope.prefix, layers, feed_forward, desc->steps);
+    }
+    for (layer = 0; layer < layers; layer++) {
+        isk_scope own = isk__numbered(isk_within(scope, "layers"), layer), norm1 = isk_within(own, "norm1"), norm2 = isk_within(own, "norm2");
+        isk_tensor y = desc->norm_first ? isk__norm(norm1, x, ISK_NORM_LAYER, 0) : x;
+        x = isk_add(x, isk__dropped(isk__self_attention(isk_within(own, "self_attn"), y, desc, heads), desc));
+        if (!desc->norm_first) { x = isk__norm(norm1, x, ISK_NORM_LAYER, 0); }
+        y = desc->norm_first ? isk__norm(norm2, x, ISK_NORM_LAYER, 0) : x;
+        y = isk__linear(isk_within(own, "linear1"), y, feed_forward, 0, activation == ISK_RELU);
+        if (activation != ISK_RELU) { y = isk__activate(y, activation); }
+        x = isk_add(x, isk__dropped(isk__linear(isk_within(own, "linear2"), isk__dropped(y, desc), width, 0, 0), desc));
+        if (!desc->norm_first) { x = isk__norm(norm2, x, ISK_NORM_LAYER, 0); }
+    }
+    return x;
 }
 
 /* ==== >>losses: what methods minimise ================================================================================== */
@@ -15364,6 +15453,7 @@ typedef struct isk__training {
     int rounds;
     char fingerprint[65];                   /* of the data */
     isk_tensor lambda, inverse_power[ISK_MAX_VIEWS];    /* inputs, one value per model */
+    isk_scalar *lengths[ISK_MAX_VIEWS];     /* [rows] steps that a row has, 0 where it is absent; NULL: no sequence, all present */
 } isk__training;
 
 /* Models that take the same steps of the same stage together: one on the CPU, all that are resident on a GPU. */
@@ -16317,6 +16407,7 @@ typedef struct isk__design {
     isk_method method;
     isk_options options;                    /* resolved */
     int view_count, cols[ISK_MAX_VIEWS], given_cols[ISK_MAX_VIEWS];
+    int steps[ISK_MAX_VIEWS];               /* 1: not a sequence */
 } isk__design;
 
 static int isk__design_given(const isk__design *design) { return design->given_cols[0] > 0; }
@@ -16324,12 +16415,26 @@ static int isk__design_given(const isk__design *design) { return design->given_c
 static int isk__shared_cols(const isk__design *design, int view) {
     return isk__design_given(design) ? design->given_cols[view] : design->options.shared_dim;
 }
-/* The view whose C a term of view i sees; with one view, its own. */
+/* Is the C that a term sees made of several views'? */
+static int isk__several_seen(const isk__design *design, int which) { return which == ISK__OTHER && design->view_count > 2; }
+/* The view whose C a term of view i sees where it is one; with one view, its own. */
 static int isk__view_seen(const isk__design *design, int view, int which) {
-    return which == ISK__OTHER && design->view_count > 1 ? 1 - view : view;
+    return which == ISK__OTHER && design->view_count > 1 ? (view == 0) : view;
 }
-static int isk__apart_view(const isk__design *design, int view) {
-    return isk__view_seen(design, view, isk__methods[design->method].apart_from);
+/* Columns of the C that a term of view i sees. */
+static int isk__seen_cols(const isk__design *design, int view, int which) {
+    int other, cols = 0;
+    if (!isk__several_seen(design, which)) { return isk__shared_cols(design, isk__view_seen(design, view, which)); }
+    if (design->options.others == ISK_OTHERS_MEAN) { return isk__shared_cols(design, view == 0); }
+    for (other = 0; other < design->view_count; other++) { cols += other == view ? 0 : isk__shared_cols(design, other); }
+    return cols;
+}
+static int isk__pooled_target(const isk__design *design, int view) {
+    return design->steps[view] > 1 && design->options.target == ISK_TARGET_POOLED;
+}
+/* Columns of what the decoder gives back. */
+static int isk__target_cols(const isk__design *design, int view) {
+    return isk__pooled_target(design, view) ? design->cols[view] / design->steps[view] : design->cols[view];
 }
 
 static isk_scope isk__view_scope_in(isk_graph *graph, int group, const char *name, int view) {
@@ -16361,13 +16466,80 @@ static isk_tensor isk__encoder(const isk__design *design, isk_scope scope, isk_t
     return isk_mlp(scope, x, &mlp);
 }
 
+/* Rows of a view: X_i, and how many steps of each row are there, [rows, 1]; node -1 where all are. */
+typedef struct isk__sample { isk_tensor x, lengths; } isk__sample;
+
+static isk_tensor isk__weights_of(isk_tensor x) {
+    isk_tensor weights = x;
+    weights.node = x.node < 0 ? -1 : isk__node_of(x)->weight;
+    return weights;
+}
+
+/* The steps of a sequence below each other, [rows * steps, features]; those beyond a row's length are absent. */
+static isk_tensor isk__steps_of(const isk__design *design, int view, isk__sample sample) {
+    isk_tensor x = isk_reshape(sample.x, design->cols[view] / design->steps[view]);
+    return isk_with_row_weights(x, isk_reshape(isk_step_mask(sample.lengths, design->steps[view]), 1));
+}
+
+/* METHODS section 1.3: a linear map without bias, a transformer, one output for the whole sequence, a linear map. */
+static isk_tensor isk__sequence_encoder(const isk__design *design, isk_scope scope, int view, isk__sample sample, int out, int training) {
+    const isk_options *options = &design->options;
+    isk_transformer_desc transformer;
+    isk_parameter_desc desc;
+    isk_tensor x = isk__steps_of(design, view, sample), weights = isk__weights_of(x);
+    int steps = design->steps[view], width = options->token_width;
+    memset(&desc, 0, sizeof desc);
+    desc.fill = ISK_FILL_UNIFORM;
+    desc.amount = 1 / sqrt((double)(design->cols[view] / steps));
+    x = isk_matmul(x, isk_parameter(isk_within(scope, "project"), "weight", design->cols[view] / steps, width, &desc));
+    if (options->positions != ISK_POSITIONS_NONE) {
+        desc.fill = options->positions == ISK_POSITIONS_SINCOS ? ISK_FILL_SINCOS : ISK_FILL_NORMAL;
+        desc.amount = 0.02;
+        desc.buffer = options->positions == ISK_POSITIONS_SINCOS;
+        x = isk_add_steps(x, isk_parameter(scope, "positions", steps, width, &desc));
+    }
+    if (options->pool == ISK_POOL_FIRST) {
+        isk_tensor parts[2], masks[2];
+        int counts[2];
+        memset(&desc, 0, sizeof desc);
+        desc.fill = ISK_FILL_NORMAL;
+        desc.amount = 1;
+        parts[0] = isk_parameter(scope, "cls", 1, width, &desc);
+        parts[1] = x;
+        counts[0] = 1;
+        counts[1] = steps++;
+        x = isk_join_steps(parts, counts, 2);
+        masks[0] = isk_clamp(sample.lengths, 0, 1);
+        masks[1] = isk_reshape(weights, steps - 1);
+        weights = isk_reshape(isk_concat(masks, 2), 1);
+    }
+    if (options->padding == ISK_PADDING_MASKED) { x = isk_with_row_weights(x, weights); }
+    memset(&transformer, 0, sizeof transformer);
+    transformer.steps = steps;
+    transformer.layers = options->blocks;
+    transformer.heads = options->heads;
+    transformer.feed_forward = options->feed_forward;
+    transformer.norm_first = options->norm_place == ISK_NORM_FIRST;
+    transformer.activation = options->activation;
+    transformer.dropout = options->attention_dropout;
+    transformer.training = training;
+    x = isk_transformer(isk_within(scope, "encoder"), x, &transformer);
+    x = isk_pool_steps(isk_with_row_weights(x, weights), steps, options->pool);
+    return isk__linear(isk_within(scope, "head"), isk_with_row_weights(x, isk__weights_of(sample.x)), out, options->init, 0);
+}
+
+static isk_tensor isk__view_encoder(const isk__design *design, isk_scope scope, int view, isk__sample sample, int out, int training) {
+    return design->steps[view] > 1 ? isk__sequence_encoder(design, scope, view, sample, out, training)
+                                   : isk__encoder(design, scope, sample.x, out, training);
+}
+
 /* f_i(x), not yet normalised */
-static isk_tensor isk__shared_record(const isk__design *design, int view, isk_tensor x, int training) {
-    return isk__encoder(design, isk__view_scope(x.graph, "shared", "shared", view), x, design->options.shared_dim, training);
+static isk_tensor isk__shared_record(const isk__design *design, int view, isk__sample x, int training) {
+    return isk__view_encoder(design, isk__view_scope(x.x.graph, "shared", "shared", view), view, x, design->options.shared_dim, training);
 }
 
 /* C_i as the rest of the method sees it */
-static isk_tensor isk__shared_final(const isk__design *design, int view, isk_tensor x) {
+static isk_tensor isk__shared_final(const isk__design *design, int view, isk__sample x) {
     isk_tensor c = isk__shared_record(design, view, x, ISK__EVALUATING);
     return design->options.shared_scale == ISK_SHARED_UNIT ? isk_l2_normalise(c, 1e-12) : c;
 }
@@ -16398,9 +16570,10 @@ static isk_tensor isk__spread_given(const isk__design *design, int view, isk_ten
     return isk_exp(isk_affine(isk__log_deviation(design, view, c), 0.5 * sign, 0.5 * sign * normal));
 }
 
-/* r_i: what C_i does not say about X_i */
-static isk_tensor isk__residual_of(const isk__design *design, int view, isk_tensor x, isk_tensor c) {
-    return isk_mul(isk_sub(x, isk__mean_given(design, view, c)), isk__spread_given(design, view, c, -1));
+/* r_i: what C_i does not say about X_i; of a sequence, wherever it has a step */
+static isk_tensor isk__residual_of(const isk__design *design, int view, isk__sample x, isk_tensor c) {
+    isk_tensor residual = isk_mul(isk_sub(x.x, isk__mean_given(design, view, c)), isk__spread_given(design, view, c, -1));
+    return x.lengths.node >= 0 ? isk_trim(residual, x.lengths, design->steps[view]) : residual;
 }
 
 /* X_i from its residual */
@@ -16409,10 +16582,10 @@ static isk_tensor isk__from_residual(const isk__design *design, int view, isk_te
 }
 
 /* h_i(x), raw */
-static isk_tensor isk__specific_record(const isk__design *design, int view, isk_tensor x, int training) {
+static isk_tensor isk__specific_record(const isk__design *design, int view, isk__sample x, int training) {
     char group[32];
-    return isk__encoder(design, isk__view_scope(x.graph, isk__view_group(group, "specific", view), "specific", view), x,
-                        design->options.dim, training);
+    return isk__view_encoder(design, isk__view_scope(x.x.graph, isk__view_group(group, "specific", view), "specific", view), view, x,
+                             design->options.dim, training);
 }
 
 /* Z_i from h_i(x) */
@@ -16430,7 +16603,18 @@ static isk_tensor isk__decode_record(const isk__design *design, int view, isk_te
     parts[0] = z;
     parts[1] = c;
     return isk__encoder(design, isk__view_scope(z.graph, isk__view_group(group, "specific", view), "decoder", view),
-                        isk_concat(parts, 2), design->cols[view], training);
+                        isk_concat(parts, 2), isk__target_cols(design, view), training);
+}
+
+/* What the decoder should give back: X_i, or the mean over its steps. */
+static isk_tensor isk__decode_target(const isk__design *design, int view, isk__sample x) {
+    if (!isk__pooled_target(design, view)) { return x.x; }
+    return isk_with_row_weights(isk_pool_steps(isk__steps_of(design, view, x), design->steps[view], ISK_POOL_MEAN), isk__weights_of(x.x));
+}
+
+/* `y` is like X_i; what stands beyond the length of a sequence becomes 0, as in X_i. */
+static isk_tensor isk__trimmed(const isk__design *design, int view, isk_tensor y, isk__sample x) {
+    return x.lengths.node >= 0 && !isk__pooled_target(design, view) ? isk_trim(y, x.lengths, design->steps[view]) : y;
 }
 
 /* The scale of CLIP's logits, exp(t) with t learned from ln(1/tau) and clamped to [0, ln 100]; Radford et al. 2021.  A fixed
@@ -16453,6 +16637,14 @@ static isk_tensor isk__logit_scale(const isk__design *design, isk_graph *graph) 
 
 /* ---- the training programs ---- */
 
+static isk_matrix isk__matrix_of(const isk_scalar *data, int64_t rows, int64_t cols) {
+    isk_matrix matrix;
+    matrix.data = data;
+    matrix.rows = rows;
+    matrix.cols = cols;
+    return matrix;
+}
+
 /* A leaf that shows the user's memory. */
 static isk_tensor isk__bound(isk_graph *graph, isk_matrix matrix) {
     isk_tensor tensor = isk__leaf(graph, ISK__SHARED, 1, (int)matrix.cols, 1);
@@ -16471,6 +16663,7 @@ typedef struct isk__recorder {
     int rows;                               /* of a batch */
     isk_tensor views[ISK_MAX_VIEWS], shared[ISK_MAX_VIEWS];     /* [n, .]: X_i and C_i, given or cached */
     isk_tensor encoded[ISK_MAX_VIEWS];      /* what h_i sees: X_i, or its cached residual */
+    isk_tensor lengths[ISK_MAX_VIEWS];      /* [n, 1] steps that a row of the view has, 0 where it is absent; node -1: all are whole */
     isk_tensor lambda, inverse_power[ISK_MAX_VIEWS];
 } isk__recorder;
 
@@ -16508,14 +16701,75 @@ static void isk__stage_keeps_best(isk__recorder *r, isk__stage *stage, const cha
     stage->keep_best = 1;
 }
 
-/* CLIP: symmetric InfoNCE of the unit-norm encodings of the two views. */
-static void isk__clip_outputs(isk__recorder *r, int training, isk_tensor outputs[2]) {
-    isk_tensor batch = isk_batch(r->graph, r->rows), u[2], scale = isk__logit_scale(r->design, r->graph);
-    int i;
-    for (i = 0; i < 2; i++) {
-        u[i] = isk_l2_normalise(isk__shared_record(r->design, i, isk_gather(r->views[i], batch), training), 1e-12);
+/* ---- rows of a batch.  A row where a view was not measured has weight 0 in everything that comes from that view ---- */
+
+static isk_tensor isk__present_rows(const isk__recorder *r, int view, isk_tensor batch, isk_tensor x) {
+    if (r->lengths[view].node < 0) { return x; }
+    return isk_with_row_weights(x, isk_mul(isk__weights_of(batch), isk_clamp(isk_gather(r->lengths[view], batch), 0, 1)));
+}
+
+/* Rows of X_i, or of what stands in its place. */
+static isk__sample isk__sample_of(const isk__recorder *r, int view, isk_tensor source, isk_tensor batch) {
+    isk__sample sample;
+    sample.x = isk_gather(source, batch);
+    sample.lengths = r->lengths[view];
+    if (sample.lengths.node < 0) { return sample; }
+    sample.lengths = isk_gather(sample.lengths, batch);
+    sample.x = isk__present_rows(r, view, batch, isk_trim(sample.x, sample.lengths, r->design->steps[view]));
+    return sample;
+}
+
+/* Both lose the rows that one of them lacks. */
+static void isk__rows_in_both(isk_tensor *a, isk_tensor *b) {
+    isk_tensor weights = isk__weights_of(*a), others = isk__weights_of(*b);
+    if (weights.node < 0 || others.node < 0 || weights.node == others.node) { return; }
+    weights = isk_mul(weights, others);
+    *a = isk_with_row_weights(*a, weights);
+    *b = isk_with_row_weights(*b, weights);
+}
+
+/* Rows of the C that a term of view i sees: its own; or of the other views side by side, where all of them are present; or
+   the mean of those that are. */
+static isk_tensor isk__shared_seen(const isk__recorder *r, int view, int which, isk_tensor batch) {
+    isk_tensor parts[ISK_MAX_VIEWS], all, weight, none = isk__no_tensor(r->graph), sum = none, present = none;
+    int other = isk__view_seen(r->design, view, which), count = 0, i;
+    if (!isk__several_seen(r->design, which)) { return isk__present_rows(r, other, batch, isk_gather(r->shared[other], batch)); }
+    for (other = 0; other < r->design->view_count; other++) {
+        if (other == view) { continue; }
+        parts[count++] = isk__present_rows(r, other, batch, isk_gather(r->shared[other], batch));
     }
-    outputs[0] = isk_info_nce(u[0], u[1], scale);
+    if (r->design->options.others == ISK_OTHERS_CONCAT) {
+        for (i = 1; i < count; i++) { isk__rows_in_both(&parts[0], &parts[i]); }
+        return isk_concat(parts, count);
+    }
+    for (i = 0; i < count; i++) {
+        weight = isk__weights_of(parts[i]);
+        all = isk_mul_rows(isk_with_row_weights(parts[i], isk__weights_of(batch)), weight);
+        sum = i ? isk_add(sum, all) : all;
+        present = i ? isk_add(present, weight) : weight;
+    }
+    sum = isk_mul_rows(sum, isk_reciprocal(isk_clamp(present, 1, ISK_MAX_VIEWS)));
+    return isk_with_row_weights(sum, isk_clamp(present, 0, 1));
+}
+
+/* CLIP: symmetric InfoNCE of the unit-norm encodings of two views, the mean over all pairs of views.  A pair learns from the rows
+   where both are present. */
+static void isk__clip_outputs(isk__recorder *r, int training, isk_tensor outputs[2]) {
+    isk_tensor batch = isk_batch(r->graph, r->rows), u[ISK_MAX_VIEWS], scale = isk__logit_scale(r->design, r->graph);
+    int i, j, count = r->design->view_count, pairs = count * (count - 1) / 2;
+    for (i = 0; i < count; i++) {
+        u[i] = isk_l2_normalise(isk__shared_record(r->design, i, isk__sample_of(r, i, r->views[i], batch), training), 1e-12);
+    }
+    outputs[0] = isk__no_tensor(r->graph);
+    for (i = 0; i < count; i++) {
+        for (j = i + 1; j < count; j++) {
+            isk_tensor a = u[i], b = u[j], loss;
+            isk__rows_in_both(&a, &b);
+            loss = isk_info_nce(a, b, scale);
+            outputs[0] = outputs[0].node < 0 ? loss : isk_add(outputs[0], loss);
+        }
+    }
+    if (pairs > 1) { outputs[0] = isk_affine(outputs[0], 1.0 / pairs, 0); }
     outputs[1] = isk_reciprocal(scale);
 }
 
@@ -16543,7 +16797,7 @@ static void isk__record_cache_stage(isk__recorder *r) {
     isk_tensor batch = isk_batch(r->graph, ISK__TILE_ROWS);
     int i;
     for (i = 0; i < r->design->view_count; i++) {
-        isk__scatter(r->shared[i], isk__shared_final(r->design, i, isk_gather(r->views[i], batch)), batch);
+        isk__scatter(r->shared[i], isk__shared_final(r->design, i, isk__sample_of(r, i, r->views[i], batch)), batch);
     }
     stage->before = isk_compute(r->graph, NULL, 0);
 }
@@ -16554,7 +16808,8 @@ static void isk__record_residual_stages(isk__recorder *r, int view) {
     const isk_options *options = &r->design->options;
     isk_optimiser_desc optimiser = isk__optimiser_of(options);
     isk__stage *stage;
-    isk_tensor batch, x, c, left, loss;
+    isk_tensor batch, c, given, left, loss;
+    isk__sample x;
     char group[32];
     int which, training;
     optimiser.weight_decay = 1e-4;
@@ -16564,14 +16819,20 @@ static void isk__record_residual_stages(isk__recorder *r, int view) {
         isk__view_group(group, which ? "spread" : "mean", view);
         for (training = 1; training >= 0; training--) {
             batch = isk_batch(r->graph, r->rows);
-            x = isk_gather(r->views[view], batch);
-            c = isk_gather(r->shared[view], batch);
+            x = isk__sample_of(r, view, r->views[view], batch);
+            c = isk__shared_seen(r, view, ISK__OWN, batch);
+            given = isk__mean_given(r->design, view, c);
             if (which) {
-                left = isk_stop_gradient(isk_log(isk_affine(isk_square(isk_sub(x, isk__mean_given(r->design, view, c))), 1, 1e-4)));
-                loss = isk_mse(isk__log_deviation(r->design, view, c), left);
+                left = isk_stop_gradient(isk_log(isk_affine(isk_square(isk_sub(x.x, given)), 1, 1e-4)));
+                given = isk__log_deviation(r->design, view, c);
             } else {
-                loss = isk_mse(isk__mean_given(r->design, view, c), x);
+                left = x.x;
             }
+            if (x.lengths.node >= 0) {      /* a sequence is regressed where it has steps */
+                given = isk_trim(given, x.lengths, r->design->steps[view]);
+                left = isk_trim(left, x.lengths, r->design->steps[view]);
+            }
+            loss = isk_mse(given, left);
             if (training) {
                 stage->passes[0] = isk__pass_of(isk__minimise(r->graph, group, &loss, 1, &optimiser, 0), ISK__PER_BATCH, 1, ISK__RATE_MAIN);
                 isk__pass_labels(&stage->passes[0], 1, labels);
@@ -16587,8 +16848,8 @@ static void isk__record_residual_stages(isk__recorder *r, int view) {
     stage = isk__stage_add(r, "residual", view, 4, 0);
     stage->reported = ISK__REPORTED_NOWHERE;
     batch = isk_batch(r->graph, ISK__TILE_ROWS);
-    isk__scatter(r->encoded[view], isk__residual_of(r->design, view, isk_gather(r->views[view], batch), isk_gather(r->shared[view], batch)),
-                 batch);
+    isk__scatter(r->encoded[view], isk__residual_of(r->design, view, isk__sample_of(r, view, r->views[view], batch),
+                                                    isk__shared_seen(r, view, ISK__OWN, batch)), batch);
     stage->before = isk_compute(r->graph, NULL, 0);
 }
 
@@ -16612,8 +16873,8 @@ static isk_tensor isk__apart_club(isk__recorder *r, int view, isk_tensor z, isk_
 
 /* How much the directions of Z_i and C overlap; METHODS section 6.  With rows scaled to norm 1: frob ||Z^T C / B||_F, frob_sum
    ||Z^T C||_F, cos the mean of <z, c>, cos2 of <z, c>^2. */
-static isk_tensor isk__apart_overlap(isk__recorder *r, isk_tensor z, isk_tensor c, isk_tensor batch) {
-    isk_tensor weight = batch, cross;
+static isk_tensor isk__apart_overlap(isk__recorder *r, isk_tensor z, isk_tensor c) {
+    isk_tensor weight, cross;
     int ortho = r->design->options.ortho;
     z = isk_l2_normalise(z, 1e-12);
     c = isk_l2_normalise(c, 1e-12);
@@ -16621,31 +16882,33 @@ static isk_tensor isk__apart_overlap(isk__recorder *r, isk_tensor z, isk_tensor 
         isk_tensor dot = isk_row_dot(z, c);
         return isk_mean_all(ortho == ISK_ORTHO_COS ? dot : isk_square(dot));
     }
-    if (batch.node < 0) { return batch; }
-    weight.node = isk__node_of(batch)->weight;  /* absent rows have a Z too, that of the zero row */
+    weight = isk__weights_of(z);            /* absent rows have a Z too, that of the zero row */
     cross = isk_sqrt(isk_sum_all(isk_square(isk_matmul_tn(isk_mul_rows(z, weight), c))));
     return ortho == ISK_ORTHO_FROB ? isk_div(cross, isk_col_sum(weight)) : cross;
 }
 
 /* Fraction of |x|^2 that the decoder does not give back: METHODS section 4. */
-static isk_tensor isk__keep_decoder(isk__recorder *r, int view, isk_tensor z, isk_tensor c, isk_tensor x, int training) {
-    isk_tensor error = isk_mse(isk__decode_record(r->design, view, z, c, training), x);
+static isk_tensor isk__keep_decoder(isk__recorder *r, int view, isk_tensor z, isk_tensor c, isk__sample x, int training) {
+    isk_tensor target = isk__decode_target(r->design, view, x);
+    isk_tensor error = isk_mse(isk__trimmed(r->design, view, isk__decode_record(r->design, view, z, c, training), x), target);
     if (r->design->options.power == ISK_POWER_BATCH || isk__on_residuals(r->design)) {      /* those have no power ahead */
-        return isk_div(error, isk_mse(isk_affine(x, 0, 0), x));
+        return isk_div(error, isk_mse(isk_affine(target, 0, 0), target));
     }
     return isk_mul(error, r->inverse_power[view]);
 }
 
 /* InfoNCE of h(C, Z_i) and X_i with a separable critic of unit vectors: METHODS sections 5 and 6. */
-static isk_tensor isk__keep_contrast(isk__recorder *r, int view, isk_tensor z, isk_tensor c, isk_tensor x, int training) {
+static isk_tensor isk__keep_contrast(isk__recorder *r, int view, isk_tensor z, isk_tensor c, isk__sample x, int training) {
     const isk__design *design = r->design;
     char group[32];
     int owner = isk_group(r->graph, isk__view_group(group, "specific", view)).group, dim = design->options.dim;
     isk_tensor parts[2], joint, own, scale = isk_affine(r->lambda, 0, 1 / design->options.contrast_tau);
+    isk__rows_in_both(&c, &z);
     parts[0] = c;
     parts[1] = z;
     joint = isk__encoder(design, isk__view_scope_in(r->graph, owner, "joint", view), isk_concat(parts, 2), dim, training);
-    own = isk__encoder(design, isk__view_scope_in(r->graph, owner, "input", view), x, dim, training);
+    own = isk__view_encoder(design, isk__view_scope_in(r->graph, owner, "input", view), view, x, dim, training);
+    isk__rows_in_both(&joint, &own);
     return isk_info_nce(isk_l2_normalise(joint, 1e-12), isk_l2_normalise(own, 1e-12), scale);
 }
 
@@ -16653,11 +16916,14 @@ static isk_tensor isk__keep_contrast(isk__recorder *r, int view, isk_tensor z, i
 static void isk__specific_outputs(isk__recorder *r, int view, int training, isk_tensor outputs[4]) {
     const isk__design *design = r->design;
     const isk__method_info *method = &isk__methods[design->method];
-    isk_tensor batch = isk_batch(r->graph, r->rows), x = isk_gather(r->encoded[view], batch);
-    isk_tensor raw = isk__specific_record(design, view, x, training), z = isk__specific_final(design, view, raw, training);
-    isk_tensor with = isk_gather(r->shared[isk__view_seen(design, view, method->keep_with)], batch);
-    isk_tensor from = isk_gather(r->shared[isk__apart_view(design, view)], batch);
-    outputs[1] = method->apart == ISK__APART_CLUB ? isk__apart_club(r, view, z, from) : isk__apart_overlap(r, z, from, batch);
+    isk_tensor batch = isk_batch(r->graph, r->rows), raw, z, apart, with, from;
+    isk__sample x = isk__sample_of(r, view, r->encoded[view], batch);
+    raw = isk__specific_record(design, view, x, training);
+    apart = z = isk__specific_final(design, view, raw, training);
+    with = isk__shared_seen(r, view, method->keep_with, batch);
+    from = isk__shared_seen(r, view, method->apart_from, batch);
+    isk__rows_in_both(&apart, &from);
+    outputs[1] = method->apart == ISK__APART_CLUB ? isk__apart_club(r, view, apart, from) : isk__apart_overlap(r, apart, from);
     outputs[2] = method->keep == ISK__KEEP_DECODER ? isk__keep_decoder(r, view, z, with, x, training)
                                                    : isk__keep_contrast(r, view, z, with, x, training);
     outputs[0] = isk_add(outputs[1], isk_mul(isk_affine(r->lambda, 0.5, 0), outputs[2]));
@@ -16667,7 +16933,7 @@ static void isk__specific_outputs(isk__recorder *r, int view, int training, isk_
 /* Raw Z of rows in order, into the cache. */
 static isk_program *isk__record_fill(isk__recorder *r, int view, isk_tensor cache) {
     isk_tensor batch = isk_batch(r->graph, ISK__TILE_ROWS);
-    isk__scatter(cache, isk__specific_record(r->design, view, isk_gather(r->encoded[view], batch), ISK__EVALUATING), batch);
+    isk__scatter(cache, isk__specific_record(r->design, view, isk__sample_of(r, view, r->encoded[view], batch), ISK__EVALUATING), batch);
     return isk_compute(r->graph, NULL, 0);
 }
 
@@ -16675,30 +16941,31 @@ static isk_program *isk__record_fill(isk__recorder *r, int view, isk_tensor cach
 static void isk__record_critic_passes(isk__recorder *r, isk__stage *stage, int view, isk_tensor cache) {
     static const char *const labels[] = { "critic_loss", "saturation" };
     const isk__design *design = r->design;
-    isk_tensor source = r->shared[isk__apart_view(design, view)], batch, z, c;
+    int which = isk__methods[design->method].apart_from;
+    isk_tensor batch, z, c;
     isk__pass *first = &stage->passes[0], *second = &stage->passes[1];
     char group[32];
     isk__view_group(group, "critic", view);
     if (design->options.critic_inner == ISK_CRITIC_PER_EPOCH) {
         *first = isk__pass_of(isk__record_fill(r, view, cache), ISK__FILL, 1, ISK__RATE_NONE);
         batch = isk_batch(r->graph, r->rows);
-        z = isk__specific_final(design, view, isk_gather(cache, batch), ISK__BATCH_MOMENTS);
-        *second = isk__pass_of(isk__record_critic_step(r, group, z, isk_gather(source, batch), 1), ISK__PER_EPOCH,
-                               design->options.critic_steps, ISK__RATE_CRITIC);
+        z = isk__present_rows(r, view, batch, isk_gather(cache, batch));
+        z = isk__specific_final(design, view, z, ISK__BATCH_MOMENTS);
+        c = isk__shared_seen(r, view, which, batch);
+        isk__rows_in_both(&z, &c);
+        *second = isk__pass_of(isk__record_critic_step(r, group, z, c, 1), ISK__PER_EPOCH, design->options.critic_steps, ISK__RATE_CRITIC);
     } else {
         isk_tensor weight = isk_model_input(r->graph, r->rows, 1);
         isk_tensor kept_z = isk_model_input(r->graph, r->rows, design->options.dim);
-        isk_tensor kept_c = isk_model_input(r->graph, r->rows, isk_cols(source) > 0 ? isk_cols(source) : 1);
+        isk_tensor kept_c = isk_model_input(r->graph, r->rows, isk__seen_cols(design, view, which));
         batch = isk_batch(r->graph, r->rows);
-        z = isk__specific_record(design, view, isk_gather(r->encoded[view], batch), ISK__BATCH_MOMENTS);
-        c = isk_gather(source, batch);
-        isk__store(kept_z, isk__specific_final(design, view, z, ISK__BATCH_MOMENTS));
+        z = isk__specific_record(design, view, isk__sample_of(r, view, r->encoded[view], batch), ISK__BATCH_MOMENTS);
+        z = isk__specific_final(design, view, z, ISK__BATCH_MOMENTS);
+        c = isk__shared_seen(r, view, which, batch);
+        isk__rows_in_both(&z, &c);
+        isk__store(kept_z, z);
         isk__store(kept_c, c);
-        if (batch.node >= 0) {
-            isk_tensor present = batch;
-            present.node = isk__node_of(batch)->weight;
-            isk__store(weight, present);
-        }
+        isk__store(weight, isk__weights_of(z));
         *first = isk__pass_of(isk_compute(r->graph, NULL, 0), ISK__PER_BATCH, 1, ISK__RATE_NONE);
         *second = isk__pass_of(isk__record_critic_step(r, group, isk_with_row_weights(kept_z, weight),
                                                        isk_with_row_weights(kept_c, weight), 1),
@@ -16710,18 +16977,21 @@ static void isk__record_critic_passes(isk__recorder *r, isk__stage *stage, int v
 /* CLUB of standardised held-out Z with a critic that is fitted afresh. */
 static void isk__record_diagnosis(isk__recorder *r, isk__stage *stage, int view, isk_tensor cache) {
     const isk__design *design = r->design;
-    isk_tensor source = r->shared[isk__apart_view(design, view)], batch, z, club;
+    isk_tensor batch, z, c, club;
     isk__critic critic;
     char group[32];
+    int which = isk__methods[design->method].apart_from, measured;
     isk__view_group(group, "diagnosis", view);
     stage->diagnosed = 1;
     stage->diagnosis.fill = isk__record_fill(r, view, cache);
-    batch = isk_batch(r->graph, r->rows);
-    z = isk_standardise(isk_gather(cache, batch), 1e-12);
-    stage->diagnosis.fit = isk__record_critic_step(r, group, z, isk_gather(source, batch), 0);
-    batch = isk_batch(r->graph, ISK__TILE_ROWS);
-    z = isk_standardise(isk_gather(cache, batch), 1e-12);
-    critic = isk__critic_record(isk_group(r->graph, group), isk_gather(source, batch), design->options.dim, &design->options);
+    for (measured = 0; measured < 2; measured++) {
+        batch = isk_batch(r->graph, measured ? ISK__TILE_ROWS : r->rows);
+        z = isk_standardise(isk__present_rows(r, view, batch, isk_gather(cache, batch)), 1e-12);
+        c = isk__shared_seen(r, view, which, batch);
+        isk__rows_in_both(&z, &c);
+        if (!measured) { stage->diagnosis.fit = isk__record_critic_step(r, group, z, c, 0); }
+    }
+    critic = isk__critic_record(isk_group(r->graph, group), c, design->options.dim, &design->options);
     club = isk_club(critic.mean, critic.logvar, z);
     stage->diagnosis.measure = isk_compute(r->graph, &club, 1);
     stage->diagnosis.group = isk__group_find(r->graph, group);
@@ -16763,6 +17033,47 @@ static void isk__record_specific_stage(isk__recorder *r, int view) {
     if (options->diagnoses > 0) { isk__record_diagnosis(r, stage, view, cache); }
 }
 
+/* Which rows of a view are there, and how many steps of each. */
+typedef struct isk__coverage {
+    int steps;                              /* 1: not a sequence */
+    const uint8_t *present;                 /* NULL: all are */
+    const int32_t *lengths;                 /* NULL: as many as `steps` */
+} isk__coverage;
+
+static int isk__length_of(isk__coverage extent, int64_t row) {
+    if (extent.present && !extent.present[row]) { return 0; }
+    return extent.lengths ? (int)extent.lengths[row] : extent.steps;
+}
+
+static isk__coverage isk__whole(void) {
+    isk__coverage extent;
+    memset(&extent, 0, sizeof extent);
+    extent.steps = 1;
+    return extent;
+}
+
+static isk__coverage isk__coverage_of(const isk_fit_desc *desc, int view) {
+    isk__coverage extent;
+    extent.steps = desc->steps[view] > 1 ? desc->steps[view] : 1;
+    extent.present = desc->present[view];
+    extent.lengths = desc->lengths[view];
+    return extent;
+}
+
+/* Lengths as the programs read them, of views that are sequences or that some rows lack. */
+static isk_status isk__lengths_open(isk__training *training, const isk__design *design) {
+    int64_t row, rows = training->desc->views[0].rows;
+    int i;
+    for (i = 0; i < design->view_count; i++) {
+        isk__coverage extent = isk__coverage_of(training->desc, i);
+        if (extent.steps == 1 && !extent.present && !extent.lengths) { continue; }
+        training->lengths[i] = (isk_scalar *)isk__allocate(training->context, (size_t)rows, sizeof(isk_scalar));
+        if (!training->lengths[i]) { return isk__no_memory(training->context, "lengths", (size_t)rows * sizeof(isk_scalar)); }
+        for (row = 0; row < rows; row++) { training->lengths[i][row] = (isk_scalar)isk__length_of(extent, row); }
+    }
+    return ISK_OK;
+}
+
 /* Records everything that training a design needs. */
 static isk_status isk__training_record(isk__training *training, const isk__design *design) {
     const isk_fit_desc *desc = training->desc;
@@ -16779,6 +17090,7 @@ static isk_status isk__training_record(isk__training *training, const isk__desig
     r.lambda = training->lambda = isk_model_input(graph, 1, 1);
     for (i = 0; i < design->view_count; i++) {
         r.views[i] = isk__bound(graph, desc->views[i]);
+        r.lengths[i] = training->lengths[i] ? isk__bound(graph, isk__matrix_of(training->lengths[i], rows, 1)) : isk__no_tensor(graph);
         r.inverse_power[i] = training->inverse_power[i] = isk_model_input(graph, 1, 1);
         r.shared[i] = isk__design_given(design) ? isk__bound(graph, desc->given[i])
                                                 : isk__leaf(graph, ISK__SLOT, rows, design->options.shared_dim, 1);
@@ -16808,15 +17120,30 @@ static isk_status isk__training_record(isk__training *training, const isk__desig
 
 /* ---- checks of what the caller gave ---- */
 
-/* Refuses NaN and infinity with row and column. */
-static isk_status isk__check_finite(isk_context *context, const char *what, int index, isk_matrix matrix) {
+static isk_status isk__check_coverage(isk_context *context, const char *what, int index, isk_matrix matrix, isk__coverage extent) {
+    int64_t row;
+    if (matrix.cols % extent.steps != 0) {
+        return isk__fail(context, ISK_SHAPE, "%s %d has %lld columns, which are not %d steps of the same features", what, index + 1,
+                         (long long)matrix.cols, extent.steps);
+    }
+    for (row = 0; row < matrix.rows && extent.lengths; row++) {
+        if (extent.lengths[row] >= 0 && extent.lengths[row] <= extent.steps) { continue; }
+        return isk__fail(context, ISK_DATA, "%s %d: the length of row %lld is %d; it must be from 0 to %d", what, index + 1,
+                         (long long)row + 1, (int)extent.lengths[row], extent.steps);
+    }
+    return ISK_OK;
+}
+
+/* Refuses NaN and infinity with row and column, where there is something. */
+static isk_status isk__check_finite(isk_context *context, const char *what, int index, isk_matrix matrix, isk__coverage extent) {
     int64_t row, col;
     for (row = 0; row < matrix.rows; row++) {
         const isk_scalar *line = matrix.data + row * matrix.cols;
+        int64_t there = matrix.cols / extent.steps * isk__length_of(extent, row);
         isk_scalar sum = 0;                 /* 0 times a finite number is 0; one test a row in the usual case */
-        for (col = 0; col < matrix.cols; col++) { sum += 0 * line[col]; }
+        for (col = 0; col < there; col++) { sum += 0 * line[col]; }
         if (sum == 0) { continue; }
-        for (col = 0; col < matrix.cols; col++) {
+        for (col = 0; col < there; col++) {
             if (!(line[col] - line[col] == 0)) {
                 return isk__fail(context, ISK_DATA, "%s %d: row %lld, column %lld is %s; remove or impute it", what, index + 1,
                                  (long long)row + 1, (long long)col + 1, line[col] != line[col] ? "not a number" : "infinite");
@@ -16826,7 +17153,9 @@ static isk_status isk__check_finite(isk_context *context, const char *what, int 
     return ISK_OK;
 }
 
-static isk_status isk__check_matrix(isk_context *context, const char *what, int index, isk_matrix matrix, int64_t rows) {
+static isk_status isk__check_matrix(isk_context *context, const char *what, int index, isk_matrix matrix, int64_t rows,
+                                    isk__coverage extent) {
+    isk_status status;
     if (!matrix.data || matrix.rows < 1 || matrix.cols < 1) {
         return isk__fail(context, ISK_SHAPE, "%s %d is empty: %lld x %lld", what, index + 1, (long long)matrix.rows,
                          (long long)matrix.cols);
@@ -16839,7 +17168,38 @@ static isk_status isk__check_matrix(isk_context *context, const char *what, int 
         return isk__fail(context, ISK_SHAPE, "%s %d has %lld rows, view 1 has %lld; rows must be the same samples", what,
                          index + 1, (long long)matrix.rows, (long long)rows);
     }
-    return isk__check_finite(context, what, index, matrix);
+    status = isk__check_coverage(context, what, index, matrix, extent);
+    return status == ISK_OK ? isk__check_finite(context, what, index, matrix, extent) : status;
+}
+
+/* What a method asks of widths that options and data give. */
+static isk_status isk__design_check(isk_context *context, const isk__design *design) {
+    const isk_options *options = &design->options;
+    const isk__method_info *method = &isk__methods[design->method];
+    int i;
+    for (i = 0; i < design->view_count; i++) {
+        int from = isk__seen_cols(design, i, method->apart_from), other;
+        if (method->apart == ISK__APART_ORTHOGONAL && (options->ortho == ISK_ORTHO_COS || options->ortho == ISK_ORTHO_COS2) &&
+            from != options->dim) {
+            return isk__fail(context, ISK_ARGUMENT, "ortho cos and cos2 compare Z%d with C coordinate by coordinate, but dim is %d "
+                             "and C has %d; make them equal, or choose frob", i + 1, options->dim, from);
+        }
+        for (other = 0; other < i && options->others == ISK_OTHERS_MEAN && design->view_count > 2; other++) {
+            if (isk__shared_cols(design, i) == isk__shared_cols(design, other)) { continue; }
+            return isk__fail(context, ISK_ARGUMENT, "others=mean averages C, but C%d has %d columns and C%d has %d; choose concat",
+                             other + 1, isk__shared_cols(design, other), i + 1, isk__shared_cols(design, i));
+        }
+        if (design->steps[i] == 1) { continue; }
+        if (options->token_width % options->heads != 0) {
+            return isk__fail(context, ISK_ARGUMENT, "token_width is %d, which %d heads do not divide", options->token_width,
+                             options->heads);
+        }
+        if (method->residual && isk__pooled_target(design, i)) {
+            return isk__fail(context, ISK_ARGUMENT, "method %s gives back X%d from its residuals, step by step; choose target flat",
+                             method->name, i + 1);
+        }
+    }
+    return ISK_OK;
 }
 
 static isk_status isk__design_of(isk_context *context, const isk_fit_desc *desc, isk__design *design) {
@@ -16855,17 +17215,19 @@ static isk_status isk__design_of(isk_context *context, const isk_fit_desc *desc,
     design->view_count = desc->view_count;
     status = isk_options_resolve(context, &design->options, desc->preset);
     if (status != ISK_OK) { return status; }
-    if (desc->view_count < 1 || desc->view_count > 2) {
-        return isk__fail(context, ISK_UNSUPPORTED, "view_count is %d; this version takes 2 views, or 1 with given shared features",
-                         desc->view_count);
+    if (desc->view_count < 1 || desc->view_count > ISK_MAX_VIEWS) {
+        return isk__fail(context, ISK_ARGUMENT, "view_count is %d; it must be from 2 to %d, or 1 with given shared features",
+                         desc->view_count, ISK_MAX_VIEWS);
     }
     for (i = 0; i < desc->view_count && status == ISK_OK; i++) {
-        status = isk__check_matrix(context, "view", i, desc->views[i], desc->views[0].rows);
+        if (desc->steps[i] < 0) { return isk__fail(context, ISK_ARGUMENT, "steps[%d] is %d; it must be at least 0", i, desc->steps[i]); }
+        status = isk__check_matrix(context, "view", i, desc->views[i], desc->views[0].rows, isk__coverage_of(desc, i));
         design->cols[i] = (int)desc->views[i].cols;
+        design->steps[i] = isk__coverage_of(desc, i).steps;
         given += desc->given[i].data != NULL;
     }
     for (i = 0; i < desc->view_count && given && status == ISK_OK; i++) {
-        status = isk__check_matrix(context, "given shared features", i, desc->given[i], desc->views[0].rows);
+        status = isk__check_matrix(context, "given shared features", i, desc->given[i], desc->views[0].rows, isk__whole());
         design->given_cols[i] = (int)desc->given[i].cols;
     }
     if (status != ISK_OK) { return status; }
@@ -16881,15 +17243,7 @@ static isk_status isk__design_of(isk_context *context, const isk_fit_desc *desc,
                          isk_method_name(desc->method));
     }
     if (desc->views[0].rows < 2) { return isk__fail(context, ISK_SHAPE, "there is 1 row; training needs at least 2"); }
-    for (i = 0; i < desc->view_count && isk__methods[desc->method].apart == ISK__APART_ORTHOGONAL; i++) {
-        int from = isk__shared_cols(design, isk__apart_view(design, i));
-        if ((design->options.ortho == ISK_ORTHO_COS || design->options.ortho == ISK_ORTHO_COS2) && from != design->options.dim) {
-            return isk__fail(context, ISK_ARGUMENT, "ortho cos and cos2 compare Z%d with C%d coordinate by coordinate, but dim is %d "
-                             "and C has %d; make them equal, or choose frob", i + 1, isk__apart_view(design, i) + 1,
-                             design->options.dim, from);
-        }
-    }
-    return ISK_OK;
+    return isk__design_check(context, design);
 }
 
 /* ---- learners ---- */
@@ -16933,28 +17287,52 @@ static isk_status isk__learner_rows(isk__training *training, isk__learner *learn
     return ISK_OK;
 }
 
-/* mean |x|^2 over training rows, and mean |x - training mean|^2 over held-out rows */
-static isk_status isk__learner_moments(isk__training *training, isk__learner *learner) {
-    int view, i;
+/* Row `row` of what the decoder of a view should give back, [target columns].  Returns 0 where the row is absent. */
+static int isk__target_row(const isk__training *training, const isk__design *design, int view, int row, double *target) {
+    isk_matrix x = training->desc->views[view];
+    const isk_scalar *line = x.data + (int64_t)row * x.cols;
+    int length = isk__length_of(isk__coverage_of(training->desc, view), row), cols = isk__target_cols(design, view), pooled;
+    int64_t features = x.cols / design->steps[view], col;
+    pooled = isk__pooled_target(design, view);
+    memset(target, 0, (size_t)cols * sizeof *target);
+    for (col = 0; col < features * length; col++) {
+        target[pooled ? col % features : col] += pooled ? (double)line[col] / length : (double)line[col];
+    }
+    return length > 0;
+}
+
+/* Of what is reconstructed: mean |x|^2 over training rows, and mean |x - training mean|^2 over held-out rows.  Values beyond the
+   length of a sequence are 0 and cost nothing. */
+static isk_status isk__learner_moments(isk__training *training, isk__learner *learner, const isk__design *design) {
+    int view, i, col;
     for (view = 0; view < training->desc->view_count; view++) {
-        isk_matrix x = training->desc->views[view];
-        double *mean = (double *)isk__allocate_zero(training->context, (size_t)x.cols, sizeof(double)), power = 0, spread = 0;
-        int64_t col;
-        if (!mean) { return isk__no_memory(training->context, "column means", (size_t)x.cols * sizeof(double)); }
+        int cols = isk__target_cols(design, view), train = 0, held = 0;
+        double *mean = (double *)isk__allocate_zero(training->context, 2 * (size_t)cols, sizeof(double)), power = 0, spread = 0;
+        double *x = mean ? mean + cols : NULL;
+        if (!mean) { return isk__no_memory(training->context, "column means", 2 * (size_t)cols * sizeof(double)); }
         for (i = 0; i < learner->counts[ISK__ROWS_TRAIN]; i++) {
-            const isk_scalar *line = x.data + (int64_t)learner->rows[ISK__ROWS_TRAIN][i] * x.cols;
-            for (col = 0; col < x.cols; col++) {
-                mean[col] += (double)line[col] / learner->counts[ISK__ROWS_TRAIN];
-                power += (double)line[col] * (double)line[col];
+            if (!isk__target_row(training, design, view, learner->rows[ISK__ROWS_TRAIN][i], x)) { continue; }
+            train++;
+            for (col = 0; col < cols; col++) {
+                mean[col] += x[col];
+                power += x[col] * x[col];
             }
         }
+        for (col = 0; col < cols && train > 0; col++) { mean[col] /= train; }
         for (i = 0; i < learner->counts[ISK__ROWS_HELD_OUT]; i++) {
-            const isk_scalar *line = x.data + (int64_t)learner->rows[ISK__ROWS_HELD_OUT][i] * x.cols;
-            for (col = 0; col < x.cols; col++) { spread += ((double)line[col] - mean[col]) * ((double)line[col] - mean[col]); }
+            int row = learner->rows[ISK__ROWS_HELD_OUT][i];
+            int length = isk__length_of(isk__coverage_of(training->desc, view), row);
+            int there = isk__pooled_target(design, view) ? cols : cols / design->steps[view] * length;
+            held += isk__target_row(training, design, view, row, x);
+            for (col = 0; col < there && length > 0; col++) { spread += (x[col] - mean[col]) * (x[col] - mean[col]); }
         }
         isk__release(training->context, mean);
-        learner->view_power[view] = power / learner->counts[ISK__ROWS_TRAIN];
-        learner->view_spread[view] = learner->counts[ISK__ROWS_HELD_OUT] ? spread / learner->counts[ISK__ROWS_HELD_OUT] : 0;
+        if (train < 2) {
+            return isk__fail(training->context, ISK_DATA, "view %d is present in %d training row%s; at least 2 are needed", view + 1,
+                             train, train == 1 ? "" : "s");
+        }
+        learner->view_power[view] = power / train;
+        learner->view_spread[view] = held ? spread / held : 0;
         if (!(learner->view_power[view] > 0)) {
             return isk__fail(training->context, ISK_DATA, "view %d is zero in every training row; there is nothing to encode",
                              view + 1);
@@ -16985,7 +17363,7 @@ static isk_status isk__learners_open(isk__training *training, const isk_sweep_de
         status = isk__option_check(context, isk__option_find("lambda"), learner->options.lambda);
         if (status == ISK_OK) { status = isk__option_check(context, isk__option_find("rate"), learner->options.rate); }
         if (status == ISK_OK) { status = isk__learner_rows(training, learner); }
-        if (status == ISK_OK) { status = isk__learner_moments(training, learner); }
+        if (status == ISK_OK) { status = isk__learner_moments(training, learner, design); }
         if (status == ISK_OK) { status = isk__memory_open(training->plan.graph, ISK__STATE, &learner->state); }
         if (status != ISK_OK) { break; }
         isk__compose(training->plan.graph, base, NULL, &learner->state, NULL, NULL);
@@ -17033,6 +17411,7 @@ static void isk__training_close(isk__training *training) {
     }
     for (i = 0; training->workers && i < 2 * context->threads; i++) { isk__memory_close(context, &training->workers[i]); }
     isk__memory_close(context, &training->shared);
+    for (i = 0; i < ISK_MAX_VIEWS; i++) { isk__release(context, training->lengths[i]); }
     isk__release(context, training->learners);
     isk__release(context, training->workers);
     isk__release(context, training->bases);
@@ -17078,7 +17457,7 @@ struct isk_model {
     isk__design design;
     uint64_t seed;
     isk_graph *graph;                       /* the networks alone, for transform; weights are its state */
-    isk_tensor views[ISK_MAX_VIEWS], given[ISK_MAX_VIEWS];
+    isk_tensor views[ISK_MAX_VIEWS], given[ISK_MAX_VIEWS], lengths[ISK_MAX_VIEWS];      /* lengths: of sequences */
     isk_program *encode[ISK_MAX_VIEWS];     /* outputs: C_i unless given, Z_i if the method has it */
     isk_program *decode[ISK_MAX_VIEWS];     /* output: reconstruction */
     isk_report report;
@@ -17103,27 +17482,31 @@ INDISEEK_API void isk_model_close(isk_model *model) {
 /* The networks of a design that transform tiles of rows; isk__graph_ready then gives them memory and first weights. */
 static isk_status isk__model_open(isk_context *context, const isk__design *design, uint64_t seed, isk_model **out) {
     isk_model *model = (isk_model *)isk__allocate_zero(context, 1, sizeof *model);
-    isk_matrix none;
     int i, specific = isk__specific(design->method), learned = !isk__design_given(design);
     isk_status status = ISK_OK;
     *out = NULL;
     if (!model) { return isk__no_memory(context, "a model", sizeof *model); }
-    memset(&none, 0, sizeof none);
-    none.rows = 1;
     model->context = context;
     model->design = *design;
     model->seed = seed;
     model->graph = isk_graph_open(context, NULL);
     for (i = 0; i < design->view_count && model->graph; i++) {
-        isk_tensor batch = isk_batch(model->graph, ISK__TILE_ROWS), outputs[2], x, z, c;
+        isk_tensor batch = isk_batch(model->graph, ISK__TILE_ROWS), outputs[2], z, c;
+        isk__sample x;
         int count = 0;
-        none.cols = design->cols[i];
-        model->views[i] = isk__bound(model->graph, none);
-        x = isk_gather(model->views[i], batch);
-        z = c = x;
+        model->views[i] = isk__bound(model->graph, isk__matrix_of(NULL, 1, design->cols[i]));
+        x.x = isk_gather(model->views[i], batch);
+        x.lengths = isk__no_tensor(model->graph);
+        if (design->steps[i] > 1) {
+            model->lengths[i] = isk__bound(model->graph, isk__matrix_of(NULL, 1, 1));
+            x.lengths = isk_gather(model->lengths[i], batch);
+            x.x = isk_trim(x.x, x.lengths, design->steps[i]);
+        }
+        z = c = x.x;
         if (learned) { c = outputs[count++] = isk__shared_final(design, i, x); }
         if (specific) {
-            isk_tensor seen = isk__on_residuals(design) ? isk__residual_of(design, i, x, c) : x;
+            isk__sample seen = x;
+            if (isk__on_residuals(design)) { seen.x = isk__residual_of(design, i, x, c); }
             z = isk__specific_final(design, i, isk__specific_record(design, i, seen, ISK__EVALUATING), ISK__EVALUATING);
             outputs[count++] = z;
         }
@@ -17131,12 +17514,12 @@ static isk_status isk__model_open(isk_context *context, const isk__design *desig
         if (!model->encode[i]) { status = ISK_MEMORY; }
         if (!isk__decodes(design->method)) { continue; }
         if (!learned) {
-            none.cols = design->given_cols[i];
-            model->given[i] = isk__bound(model->graph, none);
+            model->given[i] = isk__bound(model->graph, isk__matrix_of(NULL, 1, design->given_cols[i]));
             c = isk_gather(model->given[i], batch);
         }
         z = isk__decode_record(design, i, z, c, ISK__EVALUATING);
         if (isk__on_residuals(design)) { z = isk__from_residual(design, i, z, c); }
+        z = isk__trimmed(design, i, z, x);
         model->decode[i] = isk_compute(model->graph, &z, 1);
         if (!model->decode[i]) { status = ISK_MEMORY; }
     }
@@ -17319,7 +17702,8 @@ static isk_status isk__sweep(isk_context *context, const isk_sweep_desc *desc, i
     training.context = context;
     training.desc = &desc->fit;
     training.options = design.options;
-    status = isk__training_record(&training, &design);
+    status = isk__lengths_open(&training, &design);
+    if (status == ISK_OK) { status = isk__training_record(&training, &design); }
     if (status == ISK_OK) { status = isk__learners_open(&training, desc, &design); }
     if (status == ISK_OK) { status = isk__workers_open(&training); }
     if (status == ISK_OK) { status = isk__fingerprint(&training); }
@@ -17354,17 +17738,30 @@ INDISEEK_API isk_status isk_fit(isk_context *context, const isk_fit_desc *desc, 
 typedef struct isk__transform_job {
     const isk_model *model;
     const isk_transform_desc *desc;
+    isk_scalar *lengths[ISK_MAX_VIEWS];     /* [rows] of sequences */
     isk__memory *workers;                   /* [threads] scratch, then [threads] slots */
     isk_scalar **bases;
     int64_t rows;
 } isk__transform_job;
 
-static void isk__copy_out(const isk__frame *frame, const isk_program *program, int output, int present, isk_scalar *to, int cols) {
+/* Features of absent rows are not a number. */
+static void isk__copy_out(const isk__frame *frame, const isk_program *program, int output, int present, isk_scalar *to, int cols,
+                          isk__coverage extent) {
     const isk__ref *ref = &program->output_refs[output];
-    if (to) {
-        isk__copy_columns(isk__pointer(frame, ref), ref->stride, to + (size_t)frame->batch.first * (size_t)cols, cols, present,
-                          cols, 0);
+    int64_t row;
+    if (!to) { return; }
+    isk__copy_columns(isk__pointer(frame, ref), ref->stride, to + (size_t)frame->batch.first * (size_t)cols, cols, present, cols, 0);
+    for (row = frame->batch.first; row < frame->batch.first + present && (extent.present || extent.lengths); row++) {
+        if (isk__length_of(extent, row) == 0) { isk__fill(to + (size_t)row * (size_t)cols, cols, (isk_scalar)NAN); }
     }
+}
+
+static isk__coverage isk__transform_coverage(const isk_model *model, const isk_transform_desc *desc, int view) {
+    isk__coverage extent;
+    extent.steps = model->design.steps[view];
+    extent.present = desc->present[view];
+    extent.lengths = desc->lengths[view];
+    return extent;
 }
 
 static void isk__transform_tile(void *argument, int tile, int worker) {
@@ -17383,21 +17780,23 @@ static void isk__transform_tile(void *argument, int tile, int worker) {
     frame.batch.first = (int64_t)tile * ISK__TILE_ROWS;
     for (view = 0; view < design->view_count; view++) {
         const isk_transform_desc *desc = job->desc;
+        isk__coverage extent = isk__transform_coverage(model, desc, view);
         int present;
         if (!desc->views[view].data) { continue; }
+        if (job->lengths[view]) { frame.base[graph->nodes[model->lengths[view].node].leaf.space] = job->lengths[view]; }
         memcpy(&frame.base[graph->nodes[model->views[view].node].leaf.space], &desc->views[view].data, sizeof(isk_scalar *));
         present = isk__present(&frame, model->encode[view]);
         if (desc->shared[view] || desc->specific[view]) {
             isk__execute(model->encode[view], &frame);
-            if (learned) { isk__copy_out(&frame, model->encode[view], 0, present, desc->shared[view], design->options.shared_dim); }
-            if (specific) { isk__copy_out(&frame, model->encode[view], learned, present, desc->specific[view], design->options.dim); }
+            if (learned) { isk__copy_out(&frame, model->encode[view], 0, present, desc->shared[view], design->options.shared_dim, extent); }
+            if (specific) { isk__copy_out(&frame, model->encode[view], learned, present, desc->specific[view], design->options.dim, extent); }
         }
         if (desc->reconstruction[view]) {
             if (!learned) {
                 memcpy(&frame.base[graph->nodes[model->given[view].node].leaf.space], &desc->given[view].data, sizeof(isk_scalar *));
             }
             isk__execute(model->decode[view], &frame);
-            isk__copy_out(&frame, model->decode[view], 0, present, desc->reconstruction[view], design->cols[view]);
+            isk__copy_out(&frame, model->decode[view], 0, present, desc->reconstruction[view], isk__target_cols(design, view), extent);
         }
     }
 }
@@ -17414,7 +17813,8 @@ static isk_status isk__transform_check(const isk_model *model, const isk_transfo
             continue;
         }
         if (first < 0) { first = i; }
-        status = isk__check_matrix(context, "transform: view", i, desc->views[i], desc->views[first].rows);
+        status = isk__check_matrix(context, "transform: view", i, desc->views[i], desc->views[first].rows,
+                                   isk__transform_coverage(model, desc, i));
         if (status != ISK_OK) { return status; }
         if (desc->views[i].cols != design->cols[i]) {
             return isk__fail(context, ISK_SHAPE, "transform: view %d has %lld columns; the model was trained on %d", i + 1,
@@ -17431,7 +17831,7 @@ static isk_status isk__transform_check(const isk_model *model, const isk_transfo
             return isk__fail(context, ISK_ARGUMENT, "transform: the shared features of view %d were given, not learned", i + 1);
         }
         if (desc->reconstruction[i] && isk__design_given(design)) {
-            status = isk__check_matrix(context, "transform: given shared features", i, desc->given[i], desc->views[i].rows);
+            status = isk__check_matrix(context, "transform: given shared features", i, desc->given[i], desc->views[i].rows, isk__whole());
             if (status != ISK_OK) { return status; }
             if (desc->given[i].cols != design->given_cols[i]) {
                 return isk__fail(context, ISK_SHAPE, "transform: given shared features %d have %lld columns; the model has %d", i + 1,
@@ -17456,12 +17856,22 @@ INDISEEK_API isk_status isk_transform(const isk_model *model, const isk_transfor
     isk_status status = isk__transform_check(model, desc, &job.rows);
     int i;
     if (status != ISK_OK) { return status; }
+    memset(job.lengths, 0, sizeof job.lengths);
     job.model = model;
     job.desc = desc;
+    for (i = 0; i < model->design.view_count && status == ISK_OK; i++) {
+        int64_t row;
+        if (!desc->views[i].data || model->design.steps[i] == 1) { continue; }
+        job.lengths[i] = (isk_scalar *)isk__allocate(context, (size_t)job.rows, sizeof(isk_scalar));
+        if (!job.lengths[i]) { status = isk__no_memory(context, "transform", (size_t)job.rows * sizeof(isk_scalar)); }
+        for (row = 0; row < job.rows && job.lengths[i]; row++) {
+            job.lengths[i][row] = (isk_scalar)isk__length_of(isk__transform_coverage(model, desc, i), row);
+        }
+    }
     job.workers = (isk__memory *)isk__allocate_zero(context, 2 * (size_t)context->threads, sizeof(isk__memory));
     job.bases = (isk_scalar **)isk__allocate_zero(
         context, isk__mul((size_t)context->threads, (size_t)model->graph->space_count + 1), sizeof(isk_scalar *));
-    if (!job.workers || !job.bases) { status = isk__no_memory(context, "transform", sizeof(isk__memory)); }
+    if (status == ISK_OK && (!job.workers || !job.bases)) { status = isk__no_memory(context, "transform", sizeof(isk__memory)); }
     for (i = 0; i < context->threads && status == ISK_OK; i++) {
         status = isk__memory_open(model->graph, ISK__WORKER, &job.workers[i]);
         if (status == ISK_OK) { status = isk__memory_open(model->graph, ISK__SLOT, &job.workers[context->threads + i]); }
@@ -17470,6 +17880,7 @@ INDISEEK_API isk_status isk_transform(const isk_model *model, const isk_transfor
         isk__parallel(context, (int)((job.rows + ISK__TILE_ROWS - 1) / ISK__TILE_ROWS), isk__transform_tile, &job);
     }
     for (i = 0; job.workers && i < 2 * context->threads; i++) { isk__memory_close(context, &job.workers[i]); }
+    for (i = 0; i < ISK_MAX_VIEWS; i++) { isk__release(context, job.lengths[i]); }
     isk__release(context, job.workers);
     isk__release(context, job.bases);
     return status;
@@ -17490,6 +17901,13 @@ INDISEEK_API int isk_model_specific_dim(const isk_model *model, int view) {
 }
 INDISEEK_API int isk_model_view_cols(const isk_model *model, int view) {
     return view >= 0 && view < model->design.view_count ? model->design.cols[view] : 0;
+}
+
+INDISEEK_API int isk_model_view_steps(const isk_model *model, int view) {
+    return view >= 0 && view < model->design.view_count ? model->design.steps[view] : 0;
+}
+INDISEEK_API int isk_model_target_cols(const isk_model *model, int view) {
+    return view >= 0 && view < model->design.view_count && isk__decodes(model->design.method) ? isk__target_cols(&model->design, view) : 0;
 }
 
 INDISEEK_API int isk_model_decodes(const isk_model *model) { return isk__decodes(model->design.method); }
@@ -21835,6 +22253,8 @@ static void isk__put_design(isk_safetensors_writer *writer, const isk__design *d
         isk__put_whole(writer, key, (uint64_t)design->cols[i]);
         snprintf(key, sizeof key, "given%d.cols", i + 1);
         isk__put_whole(writer, key, (uint64_t)design->given_cols[i]);
+        snprintf(key, sizeof key, "view%d.steps", i + 1);
+        isk__put_whole(writer, key, (uint64_t)design->steps[i]);
     }
     for (i = 0; i < isk_option_count(); i++) {
         snprintf(key, sizeof key, "option.%s", isk_option_get(i)->name);
@@ -21958,7 +22378,7 @@ static isk_status isk__load_design(isk_context *context, const isk_safetensors *
     }
     status = isk__get_whole(context, file, path, "seed", UINT64_MAX, seed);
     if (status == ISK_OK) { status = isk__get_whole(context, file, path, "data.rows", INT64_MAX, rows); }
-    if (status == ISK_OK) { status = isk__get_whole(context, file, path, "views", 2, &number); }
+    if (status == ISK_OK) { status = isk__get_whole(context, file, path, "views", ISK_MAX_VIEWS, &number); }
     if (status != ISK_OK) { return status; }
     design->view_count = (int)number;
     for (i = 0; i < design->view_count && status == ISK_OK; i++) {
@@ -21968,6 +22388,13 @@ static isk_status isk__load_design(isk_context *context, const isk_safetensors *
         snprintf(key, sizeof key, "given%d.cols", i + 1);
         if (status == ISK_OK) { status = isk__get_whole(context, file, path, key, 1 << 24, &number); }
         design->given_cols[i] = (int)number;
+        snprintf(key, sizeof key, "view%d.steps", i + 1);
+        if (status == ISK_OK) { status = isk__get_whole(context, file, path, key, 1 << 24, &number); }
+        design->steps[i] = (int)number;
+        if (status == ISK_OK && (design->steps[i] < 1 || design->cols[i] % design->steps[i] != 0)) {
+            status = isk__fail(context, ISK_DATA, "%s: view %d has %d columns in %d steps, which no model has", path, i + 1,
+                               design->cols[i], design->steps[i]);
+        }
         if (status == ISK_OK && (design->cols[i] < 1 || (design->given_cols[i] > 0) != isk__design_given(design))) {
             status = isk__fail(context, ISK_DATA, "%s: view %d has %d columns and %d given ones, which no model has", path, i + 1,
                                design->cols[i], design->given_cols[i]);
@@ -21978,7 +22405,7 @@ static isk_status isk__load_design(isk_context *context, const isk_safetensors *
         status = isk__fail(context, ISK_DATA, "%s: %d views %s given shared features, which no model of method %s has", path,
                            design->view_count, isk__design_given(design) ? "with" : "without", isk_method_name(design->method));
     }
-    return status;
+    return status == ISK_OK ? isk__design_check(context, design) : status;
 }
 
 /* "3, 4", for messages */
@@ -22103,6 +22530,13 @@ static isk_status isk__fingerprint(isk__training *training) {
         isk__sha256_add(&hash, &matrix.cols, sizeof matrix.cols);
         if (matrix.data) { isk__sha256_add(&hash, matrix.data, (size_t)matrix.rows * (size_t)matrix.cols * sizeof(isk_scalar)); }
     }
+    for (i = 0; i < desc->view_count; i++) {
+        int64_t size = desc->views[0].rows * (int64_t)sizeof(isk_scalar);
+        if (training->lengths[i]) {
+            isk__sha256_add(&hash, &desc->steps[i], sizeof desc->steps[i]);
+            isk__sha256_add(&hash, training->lengths[i], (size_t)size);
+        }
+    }
     if (desc->split) { isk__sha256_add(&hash, desc->split, (size_t)desc->views[0].rows); }
     isk__sha256_close(&hash, training->fingerprint);
     return ISK_OK;
@@ -22144,6 +22578,7 @@ static void isk__design_of_training(const isk__training *training, isk__design *
     for (i = 0; i < design->view_count; i++) {
         design->cols[i] = (int)training->desc->views[i].cols;
         design->given_cols[i] = (int)training->desc->given[i].cols;
+        design->steps[i] = isk__coverage_of(training->desc, i).steps;
     }
 }
 
