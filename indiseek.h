@@ -645,6 +645,15 @@ INDISEEK_API isk_tensor isk_gather(isk_tensor data, isk_tensor batch);
    u, v [rows, d], best of unit norm; scale [1, 1] (1/temperature).  Radford et al. 2021, figure 3. */
 INDISEEK_API isk_tensor isk_info_nce(isk_tensor u, isk_tensor v, isk_tensor scale);
 
+/* Sequences: n samples of T steps stand as [n*T, features], the steps of a sample in order.  A step whose row weight is 0 is
+   absent, for example because it lies beyond the sample's length. */
+/* The same values, row after row: [r, c] -> [r*c/cols, cols].  Row weights are not taken over. */
+INDISEEK_API isk_tensor isk_reshape(isk_tensor x, int cols);
+/* x [n, steps*F], lengths [n, 1] -> x with 0 in place of whatever stood, NaN too, in steps t >= length. */
+INDISEEK_API isk_tensor isk_trim(isk_tensor x, isk_tensor lengths, int steps);
+/* lengths [n, 1] -> [n, steps]: 1 where t < length, else 0; no gradient passes. */
+INDISEEK_API isk_tensor isk_step_mask(isk_tensor lengths, int steps);
+
 INDISEEK_API isk_status isk_write(isk_tensor tensor, int model, const isk_scalar *values);    /* inputs and parameters */
 INDISEEK_API isk_status isk_read(isk_tensor tensor, int model, isk_scalar *values);           /* any kept value */
 
@@ -8450,6 +8459,28 @@ ISK__UNUSED static const char *const isk__kernels_schedule[] = {
     "ISK_MODELS(isk_end_batch) { call.control[model].batch += 1; }\n",
     NULL };
 
+ISK__UNUSED static const char *const isk__kernels_sequence[] = {
+    "/* ---- sequences: samples of T steps stand as [samples * T, features], the steps of a sample in order ---- */\n"
+    "\n"
+    "/* The same values, row after row, from rows of `inner` columns: forward and backward. */\n"
+    "ISK_ELEMENTS(isk_reshape) {\n"
+    "    const unsigned at = (unsigned)i * (unsigned)call.cols + (unsigned)j, inner = (unsigned)call.inner;\n"
+    "    const float value = dev_get(call.in[0], model, (int)(at / inner), (int)(at % inner));\n"
+    "    dev_put(dev_at(call.out, model, i, j), call.accumulate & 1u, value);\n"
+    "}\n"
+    "\n"
+    "/* in[0] where the step, of `inner` columns, is below the length in[1], else 0: forward and backward. */\n"
+    "ISK_ELEMENTS(isk_trim) {\n"
+    "    const int kept = (float)(j / call.inner) < dev_get(call.in[1], model, i, 0);\n"
+    "    const float value = kept ? dev_get(call.in[0], model, i, j) : 0.0f;\n"
+    "    dev_put(dev_at(call.out, model, i, j), call.accumulate & 1u, value);\n"
+    "}\n"
+    "\n"
+    "ISK_ELEMENTS(isk_step_mask) {\n"
+    "    *dev_at(call.out, model, i, j) = (float)j < dev_get(call.in[0], model, i, 0) ? 1.0f : 0.0f;\n"
+    "}\n",
+    NULL };
+
 /* isk__op_info.module is an index; the text of a module is the prelude and then its own. */
 static const isk__kernel_module isk__kernel_modules[] ISK__UNUSED = {
     { "elementwise", isk__kernels_elementwise },
@@ -8462,6 +8493,7 @@ static const isk__kernel_module isk__kernel_modules[] ISK__UNUSED = {
     { "nce", isk__kernels_nce },
     { "optimiser", isk__kernels_optimiser },
     { "schedule", isk__kernels_schedule },
+    { "sequence", isk__kernels_sequence },
 };
 
 /* The kernels that are not those of an op. */
@@ -8504,6 +8536,9 @@ static const isk__kernel_info isk__template_kernels[] ISK__UNUSED = {
     { "isk_begin_step", 9, 's' },
     { "isk_collect", 9, 's' },
     { "isk_end_batch", 9, 's' },
+    { "isk_reshape", 10, 'e' },
+    { "isk_trim", 10, 'e' },
+    { "isk_step_mask", 10, 'e' },
 };
 /* >>generated kernel-text: end */
 
@@ -11551,7 +11586,10 @@ typedef struct isk__special_info {
     X(scatter, 0, 0, 0)           \
     X(store, 0, 0, 0)             \
     X(follow, 0, 0, 0)            \
-    X(info_nce, 7, 7, 0)
+    X(info_nce, 7, 7, 0)          \
+    X(reshape, 1, 0, 0)           \
+    X(trim, 1, 2, 0)              \
+    X(step_mask, 0, 0, 0)
 
 enum {
     ISK__LEAF = -1,
@@ -11927,6 +11965,51 @@ INDISEEK_API isk_tensor isk_info_nce(isk_tensor u, isk_tensor v, isk_tensor scal
     isk__node_of(tensor)->input_count = 4;
     isk__node_of(tensor)->weight = -1;
     return tensor;
+}
+
+/* A node of a sequence op.  `weight` is the node of its row weights, -1: none. */
+static isk_tensor isk__sequence(int op, const char *name, int64_t rows, int64_t cols, const isk_tensor *inputs, int count, int weight) {
+    const int64_t most = INT_MAX;
+    isk_tensor tensor;
+    if (!isk__shape_fits(inputs[0].graph, name, (int)(rows < most ? rows : most), (int)(cols < most ? cols : most))) {
+        return isk__no_tensor(inputs[0].graph);
+    }
+    tensor = isk__node_with_inputs(op, (int)rows, (int)cols, inputs, count);
+    if (tensor.node >= 0) { isk__node_of(tensor)->weight = weight; }
+    return tensor;
+}
+
+INDISEEK_API isk_tensor isk_reshape(isk_tensor x, int cols) {
+    int64_t size;
+    if (!isk__recorded("reshape", &x, 1)) { return isk__no_tensor(x.graph); }
+    size = (int64_t)isk_rows(x) * isk_cols(x);
+    if (cols < 1 || size % cols != 0) {
+        return isk__record_fail(x.graph, ISK_SHAPE, "reshape: [%d, %d] does not fill rows of %d", isk_rows(x), isk_cols(x), cols);
+    }
+    return isk__sequence(ISK__OP_reshape, "reshape", size / cols, cols, &x, 1, -1);
+}
+
+INDISEEK_API isk_tensor isk_trim(isk_tensor x, isk_tensor lengths, int steps) {
+    isk_tensor inputs[2], tensor;
+    inputs[0] = x;
+    inputs[1] = lengths;
+    if (!isk__recorded("trim", inputs, 2)) { return isk__no_tensor(x.graph); }
+    if (isk_rows(lengths) != isk_rows(x) || isk_cols(lengths) != 1 || steps < 1 || isk_cols(x) % steps != 0) {
+        return isk__record_fail(x.graph, ISK_SHAPE, "trim: x [%d, %d] in %d steps and lengths [%d, %d] do not fit", isk_rows(x),
+                                isk_cols(x), steps, isk_rows(lengths), isk_cols(lengths));
+    }
+    tensor = isk__sequence(ISK__OP_trim, "trim", isk_rows(x), isk_cols(x), inputs, 2, isk__node_of(x)->weight);
+    if (tensor.node >= 0) { isk__node_of(tensor)->attributes[0] = steps; }
+    return tensor;
+}
+
+INDISEEK_API isk_tensor isk_step_mask(isk_tensor lengths, int steps) {
+    if (!isk__recorded("step_mask", &lengths, 1)) { return isk__no_tensor(lengths.graph); }
+    if (isk_cols(lengths) != 1 || steps < 1) {
+        return isk__record_fail(lengths.graph, ISK_SHAPE, "step_mask: lengths [%d, %d] and %d steps; it takes [rows, 1] and at least 1",
+                                isk_rows(lengths), isk_cols(lengths), steps);
+    }
+    return isk__sequence(ISK__OP_step_mask, "step_mask", isk_rows(lengths), steps, &lengths, 1, isk__node_of(lengths)->weight);
 }
 
 /* ---- side effects: they run in the next program that is made ---- */
@@ -13532,6 +13615,76 @@ static size_t isk__info_nce_save(const isk_graph *graph, const isk__node *node) 
     return (size_t)rows * (size_t)isk__stride(rows);
 }
 
+ISK__COLD_BEGIN
+
+/* ---- sequences: other forms of a matrix, steps beyond a length ---- */
+
+/* to (+)= from, both `count` values, row after row */
+static void isk__copy_flat(const isk_scalar *from, int from_stride, int from_cols, isk_scalar *to, int to_stride, int to_cols,
+                           size_t count, int accumulate) {
+    int read = 0, written = 0;              /* columns of the rows that are now read and written */
+    while (count > 0) {
+        int run = from_cols - read < to_cols - written ? from_cols - read : to_cols - written;
+        isk__copy_columns(from + read, 0, to + written, 0, 1, run, accumulate);
+        read = (read + run) % from_cols;
+        written = (written + run) % to_cols;
+        from += read ? 0 : from_stride;
+        to += written ? 0 : to_stride;
+        count -= (size_t)run;
+    }
+}
+
+static void isk__reshape_forward(const isk__call *call) {
+    const isk__loop *l = &call->loop;
+    isk__copy_flat(l->in[0], l->in_stride[0], call->in_cols[0], l->out, l->out_stride, l->cols, (size_t)l->rows * (size_t)l->cols, 0);
+}
+
+static void isk__reshape_backward(const isk__call *call) {
+    const isk__loop *l = &call->loop;
+    isk__copy_flat(l->grad, l->grad_stride, l->cols, l->grad_in[0], l->grad_in_stride[0], call->in_cols[0],
+                   (size_t)l->rows * (size_t)l->cols, (int)(l->accumulate & 1));
+}
+
+/* How many of the steps 0 .. steps-1 are below `length`; none for NaN. */
+static int isk__steps_below(isk_scalar length, int steps) {
+    return !(length > 0) ? 0 : length >= (isk_scalar)steps ? steps : (int)ceil((double)length);
+}
+
+/* to (+)= from in the steps below in[1], (+)= 0 in the others: forward and backward */
+static void isk__trim_apply(const isk__call *call, const isk_scalar *from, int from_stride, isk_scalar *to, int to_stride,
+                            int accumulate) {
+    const isk__loop *l = &call->loop;
+    int steps = (int)l->attributes[0], row;
+    for (row = 0; row < l->rows; row++) {
+        int kept = l->cols / steps * isk__steps_below(*isk__row(l->in[1], l->in_stride[1], row), steps);
+        isk_scalar *y = isk__row_of(to, to_stride, row);
+        isk__copy_columns(isk__row(from, from_stride, row), 0, y, 0, 1, kept, accumulate);
+        if (!accumulate) { isk__fill(y + kept, l->cols - kept, 0); }
+    }
+}
+
+static void isk__trim_forward(const isk__call *call) {
+    isk__trim_apply(call, call->loop.in[0], call->loop.in_stride[0], call->loop.out, call->loop.out_stride, 0);
+}
+
+static void isk__trim_backward(const isk__call *call) {
+    const isk__loop *l = &call->loop;
+    isk__trim_apply(call, l->grad, l->grad_stride, l->grad_in[0], l->grad_in_stride[0], (int)(l->accumulate & 1));
+}
+
+static void isk__step_mask_forward(const isk__call *call) {
+    const isk__loop *l = &call->loop;
+    int row;
+    for (row = 0; row < l->rows; row++) {
+        int kept = isk__steps_below(*isk__row(l->in[0], l->in_stride[0], row), l->cols);
+        isk_scalar *y = isk__row_of(l->out, l->out_stride, row);
+        isk__fill(y, kept, 1);
+        isk__fill(y + kept, l->cols - kept, 0);
+    }
+}
+
+ISK__SECTION_END
+
 /* ---- the table ---- */
 
 static const isk__special_info *isk__special(int op) {
@@ -13549,6 +13702,9 @@ static const isk__special_info *isk__special(int op) {
         { "store", isk__store_forward, NULL, NULL, NULL, 0, 0, 0 },
         { "follow", isk__follow_forward, NULL, NULL, NULL, 0, 0, 0 },
         { "info_nce", isk__info_nce_forward, isk__info_nce_backward, isk__info_nce_work, isk__info_nce_save, 7, 7, 0 },
+        { "reshape", isk__reshape_forward, isk__reshape_backward, NULL, NULL, 1, 0, 0 },
+        { "trim", isk__trim_forward, isk__trim_backward, NULL, NULL, 1, 2, 0 },
+        { "step_mask", isk__step_mask_forward, NULL, NULL, NULL, 0, 0, 0 },
     };
     return &table[op - ISK__OP_COUNT];
 }
@@ -14662,17 +14818,39 @@ static void isk__lower_slice(isk__lowering *l, const isk__instruction *instructi
     isk__lower_copy(l, node->rows, node->cols, call.grad, isk__operand_at(call.grad_in[0], first), 1);
 }
 
-static void isk__lower_dropout(isk__lowering *l, const isk__instruction *instruction, const isk__node *node) {
+/* The call of a kernel out (+)= f(in[0]) that serves both directions: backward it goes from grad to grad_in[0], [rows, cols]
+   of the input. */
+static isk__kernel_call isk__lower_either(const isk__lowering *l, const isk__instruction *instruction, const isk__node *node) {
     isk__kernel_call call = isk__lower_call(l, instruction);
     if (instruction->action == ISK__BACKWARD) {
         call.in[0] = call.grad;
         call.out = call.grad_in[0];
+        call.rows = l->residence->graph->nodes[node->inputs[0]].rows;
+        call.cols = l->residence->graph->nodes[node->inputs[0]].cols;
+        call.accumulate &= 1u;
     } else {
         call.accumulate = 0;
     }
+    return call;
+}
+
+static void isk__lower_dropout(isk__lowering *l, const isk__instruction *instruction, const isk__node *node) {
+    isk__kernel_call call = isk__lower_either(l, instruction, node);
     call.flags = (uint32_t)(node->attributes[0] * 4294967296.0);
     call.attributes[0] = (float)(1 / (1 - node->attributes[0]));
     isk__lower(l, "isk_dropout", &call);
+}
+
+static void isk__lower_reshape(isk__lowering *l, const isk__instruction *instruction, const isk__node *node) {
+    isk__kernel_call call = isk__lower_either(l, instruction, node);
+    call.inner = instruction->action == ISK__FORWARD ? l->residence->graph->nodes[node->inputs[0]].cols : node->cols;
+    isk__lower(l, "isk_reshape", &call);
+}
+
+static void isk__lower_trim(isk__lowering *l, const isk__instruction *instruction, const isk__node *node) {
+    isk__kernel_call call = isk__lower_either(l, instruction, node);
+    call.inner = node->cols / (int)node->attributes[0];
+    isk__lower(l, "isk_trim", &call);
 }
 
 static void isk__lower_special(isk__lowering *l, const isk__instruction *instruction) {
@@ -14685,6 +14863,9 @@ static void isk__lower_special(isk__lowering *l, const isk__instruction *instruc
     case ISK__OP_slice: isk__lower_slice(l, instruction, node); break;
     case ISK__OP_dropout: isk__lower_dropout(l, instruction, node); break;
     case ISK__OP_info_nce: isk__lower_info_nce(l, instruction, node); break;
+    case ISK__OP_reshape: isk__lower_reshape(l, instruction, node); break;
+    case ISK__OP_trim: isk__lower_trim(l, instruction, node); break;
+    case ISK__OP_step_mask: isk__lower(l, "isk_step_mask", &call); break;
     case ISK__OP_permute_rows:
         if (instruction->action == ISK__FORWARD) {
             isk__lower(l, "isk_permute_present", &call);

@@ -10,6 +10,9 @@
 #define isk_gather host_gather
 #define isk_follow host_follow
 #define isk_permute_rows host_permute_rows
+#define isk_reshape host_reshape
+#define isk_trim host_trim
+#define isk_step_mask host_step_mask
 #define INDISEEK_IMPLEMENTATION
 #include "indiseek.h"
 #undef isk_fill
@@ -19,6 +22,9 @@
 #undef isk_gather
 #undef isk_follow
 #undef isk_permute_rows
+#undef isk_reshape
+#undef isk_trim
+#undef isk_step_mask
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -37,6 +43,7 @@
 #include "../kernels/nce.cu"
 #include "../kernels/optimiser.cu"
 #include "../kernels/schedule.cu"
+#include "../kernels/sequence.cu"
 
 #define MODELS 3
 #define RESTS 1                         /* this model is not trained any more */
@@ -52,7 +59,8 @@ typedef struct kernel_entry {
     X(isk_nce_share) X(isk_nce_rows) X(isk_nce_columns) X(isk_nce_shift) X(isk_nce_row_sums) X(isk_nce_column_sums) \
     X(isk_nce_loss) X(isk_nce_gradient) X(isk_nce_apply) X(isk_nce_dots) X(isk_nce_scale_gradient) \
     X(isk_adam) X(isk_sgd) X(isk_limit) X(isk_norm_parts) X(isk_norm) \
-    X(isk_begin_batch) X(isk_begin_step) X(isk_collect) X(isk_end_batch)
+    X(isk_begin_batch) X(isk_begin_step) X(isk_collect) X(isk_end_batch) \
+    X(isk_reshape) X(isk_trim) X(isk_step_mask)
 static const kernel_entry kernel_entries[] = { OP_KERNELS(KERNEL_ENTRY) TEMPLATE_KERNELS(KERNEL_ENTRY) };
 
 static const kernel_entry *find_named(const char *name) {
@@ -638,6 +646,58 @@ static void test_permuted_rows(void **state) {
     }
 }
 
+/* Values in another form; steps beyond a length, whatever stands there; a mask of steps. */
+static void test_forms_of_sequences(void **state) {
+    const float lengths[] = { -1, 0, 0.5f, 1, 3, 4, 7, NAN };
+    int add, m, i, j;
+    (void)state;
+    for (add = 0; add < 2; add++) {
+        const int rows = COUNT(lengths), steps = 4, cols = 12, features = cols / steps;
+        const matrix x = drawn(rows, cols, 3, 1), other = drawn(rows * 2, cols / 2, 2, 2), trimmed = drawn(rows, cols, 1, 3);
+        const matrix length = drawn(rows, 1, 1, 4), mask = drawn(rows, steps, 2, 5);
+        isk_call call = call_of(rows * 2, cols / 2);
+        for (m = 0; m < MODELS; m++) {
+            for (i = 0; i < rows; i++) *of(&length, m, i, 0) = lengths[(i + m) % rows];
+        }
+        call.accumulate = (unsigned)add;
+        call.in[0] = x.o;
+        call.out = other.o;
+        call.inner = cols;
+        run("isk_reshape", &call, add);
+        for (m = 0; m < MODELS; m++) {
+            for (i = 0; i < rows; i++) {
+                if (!(lengths[(i + m) % rows] > 0)) *of(&x, m, i, 0) = NAN;
+            }
+        }
+        call.rows = rows;
+        call.cols = cols;
+        call.inner = features;
+        call.in[1] = length.o;
+        call.out = trimmed.o;
+        run("isk_trim", &call, !add);
+        call.cols = steps;
+        call.in[0] = length.o;
+        call.out = mask.o;
+        run("isk_step_mask", &call, add);
+        for (m = 0; m < MODELS; m += 2) {
+            for (i = 0; i < rows; i++) {
+                for (j = 0; j < cols; j++) {
+                    const int below = (float)(j / features) < lengths[(i + m) % rows], to = i * cols + j;
+                    const float base = add ? *was(&trimmed, m, i, j) : 0;
+                    const float moved = (add ? *was(&other, m, to / (cols / 2), to % (cols / 2)) : 0) + *was(&x, m, i, j);
+                    assert_true(*of(&other, m, to / (cols / 2), to % (cols / 2)) == moved);
+                    assert_true(*of(&trimmed, m, i, j) == base + (below ? *of(&x, m, i, j) : 0));
+                    assert_true(*of(&mask, m, i, j / features) == (below ? 1.0f : 0.0f));
+                }
+            }
+        }
+        check_rest(&other);
+        check_rest(&trimmed);
+        check_rest(&mask);
+        let_go();
+    }
+}
+
 /* From logits to the loss and D; logits that are wide apart take the way with two exponentials. */
 static void check_nce(int rows, int weights, float spread) {
     static const char *const kernels[] = { "isk_nce_share", "isk_nce_rows", "isk_nce_columns", "isk_nce_shift", "isk_nce_row_sums",
@@ -900,6 +960,7 @@ int main(void) {
         cmocka_unit_test(test_dropout),
         cmocka_unit_test(test_batches),
         cmocka_unit_test(test_permuted_rows),
+        cmocka_unit_test(test_forms_of_sequences),
         cmocka_unit_test(test_nce),
         cmocka_unit_test(test_nce_backward),
         cmocka_unit_test(test_optimisers),

@@ -15,7 +15,7 @@
 #include "op_instance.h"
 #include "emulator/standin.h"
 
-enum { MODELS = 3, MOST_LEAVES = 8, MOST_ELEMENTS = 16384, SPECIALS = ISK__OP_info_nce + 1 - ISK__OP_COUNT };
+enum { MODELS = 3, MOST_LEAVES = 8, MOST_ELEMENTS = 32768, SPECIALS = ISK__OP_END - ISK__OP_COUNT };
 
 static const char *library;                             /* the stand-in, or NULL: the real one */
 static standin_launches_of_function *launches_of;
@@ -375,6 +375,32 @@ static void record_info_nce(trial *t, const void *argument) {
     t->out = isk_info_nce(isk_l2_normalise(u, 1e-12), isk_l2_normalise(v, 1e-12), scale);
 }
 
+/* Lengths of t->rows samples of so many steps: beyond both ends, whole, broken. */
+static isk_tensor lengths(trial *t, int steps) {
+    isk_tensor input = isk_input(t->graph, t->rows, 1);
+    isk_scalar *values = scalars();
+    int i;
+    for (i = 0; i < t->rows; i++) { values[i] = (isk_scalar)(i % 3 ? i % (steps + 3) - 1 : (i + 1) % steps + 0.5); }
+    ok(t->graph->context, isk_write(input, 0, values));
+    free(values);
+    return input;
+}
+
+enum { STEPS = 4 };
+
+static void record_reshape(trial *t, const void *unused) {
+    isk_tensor a = parameter(t, t->rows, 6 * t->cols);
+    (void)unused;
+    t->out = isk_reshape(isk_mul(isk_reshape(a, 2 * t->cols), isk_tanh(isk_reshape(a, 2 * t->cols))), 3);
+}
+
+static void record_trim(trial *t, const void *unused) {
+    isk_tensor n = lengths(t, STEPS), a = parameter(t, t->rows, STEPS * t->cols), masked = isk_reshape(isk_step_mask(n, STEPS), 1);
+    (void)unused;
+    t->out = isk_mul(isk_reshape(isk_trim(a, n, STEPS), t->cols), isk_reshape(isk_trim(isk_tanh(a), n, STEPS), t->cols));
+    t->out = isk_mul_rows(t->out, isk_affine(masked, 2, 1));
+}
+
 static const double mild = 3, sharp = 200;
 
 /* weighted: takes row weights.  steep: with errors of 1e-3 in a product (in a logit of 200, at the corner of a ReLU) gradients
@@ -386,6 +412,7 @@ static const struct { const char *name; recipe *record; const void *argument; in
     { "concat", record_concat, NULL, 0, 0 }, { "slice", record_slice, NULL, 0, 0 }, { "dropout", record_dropout, NULL, 0, 0 },
     { "permute_rows", record_permute, NULL, 1, 0 }, { "batch", record_batch, NULL, 0, 0 }, { "effects", record_effects, NULL, 0, 0 },
     { "info_nce", record_info_nce, &mild, 1, 0 }, { "sharp info_nce", record_info_nce, &sharp, 1, 1 },
+    { "reshape", record_reshape, NULL, 0, 0 }, { "trim", record_trim, NULL, 0, 0 },
 };
 
 static void test_specials(void **state) {

@@ -174,6 +174,19 @@ static void gradients_of_columns_and_rows(void **state) {
     check_gradient(isk_mse(isk_standardise_rows(isk_group(graph, "net"), a, 1), random_input(6, 3)));
 }
 
+static isk_tensor column_of(const isk_scalar *values, int rows) { return input_of(graph, rows, 1, values); }
+
+static void gradients_of_sequences(void **state) {
+    static const isk_scalar length[] = { 0, 3, 1, 7, (isk_scalar)1.5, -2 };
+    isk_tensor x = parameter("x", 6, 12), lengths = column_of(length, 6);
+    (void)state;
+    check_gradient(mixed(isk_square(isk_reshape(x, 4))));
+    check_gradient(mixed(isk_mul(isk_reshape(x, 9), isk_tanh(isk_reshape(x, 9)))));
+    check_gradient(mixed(isk_square(isk_trim(x, lengths, 4))));
+    check_gradient(mixed(isk_mul(isk_trim(isk_tanh(x), lengths, 4), x)));
+    check_gradient(mixed(isk_mul_rows(isk_reshape(x, 3), isk_reshape(isk_step_mask(lengths, 4), 1))));
+}
+
 /* scale 1: one exponential serves both softmaxes; 400 (60 in float): each row and column has its own maximum. */
 static void gradients_of_info_nce(void **state) {
     static const double scales[] = { 1, 14, 0 };
@@ -969,7 +982,11 @@ static isk_tensor mistake(int number) {
         parts[0] = parts[1] = parts[2] = parts[3] = isk_input(graph, 1, 1 << 28);
         return isk_concat(parts, 4);
     case 32: return isk_matmul_tn(isk_input(graph, 1, 1 << 28), isk_input(graph, 1, 1 << 28));
-    case 33:
+    case 33: return isk_reshape(a, 5);
+    case 34: return isk_trim(a, b, 2);
+    case 35: return isk_trim(a, isk_input(graph, 3, 1), 3);
+    case 36: return isk_step_mask(a, 2);
+    case 37:
         isk_parameter(isk_within(scope, "a"), "w", 2, 2, &desc);
         return isk_parameter(isk_group(graph, "net.a"), "w", 2, 2, &desc);
     default: isk_group(graph, "a-group-whose-name-is-longer-than-forty-seven-bytes"); return none;
@@ -1011,6 +1028,10 @@ static void mistakes_are_named(void **state) {
         "batch: shape [2147483647, 1] is too large",
         "concat: shape [1, 1073741824] is too large",
         "matmul_tn: shape [268435456, 268435456] is too large",
+        "reshape: [3, 4] does not fill rows of 5",
+        "trim: x [3, 4] in 2 steps and lengths [5, 2] do not fit",
+        "trim: x [3, 4] in 3 steps and lengths [3, 1] do not fit",
+        "step_mask: lengths [3, 4] and 2 steps; it takes [rows, 1] and at least 1",
         "parameter 'net.a.w' belongs to group 'net'; it is asked for in 'net.a'",
         "group: the name 'a-group-whose-name-is-longer-than-forty-seven-bytes' is longer than 47 bytes",
     };
@@ -1099,6 +1120,38 @@ static void batches_end_with_the_data(void **state) {
     for (i = 0; i < 16; i++) { assert_true(rows[i] == (i < 10 ? x[i] : 0)); }
 }
 
+/* ---- sequences ----------------------------------------------------------------------------------------------------------- */
+
+static void read_run(const isk_tensor *outputs, int count) {
+    isk_program *program = isk_compute(graph, outputs, count);
+    if (!program) { fail_msg("%s", isk_error(context)); }
+    ok(isk_run(program, 1));
+}
+
+static void sequences_take_other_forms(void **state) {
+    static const isk_scalar length[] = { 0, 3, 1, 7, (isk_scalar)1.5, NAN };
+    isk_scalar values[6 * 12], got[3][6 * 12];
+    isk_tensor x, lengths = column_of(length, 6), weights = weights_without(6, 2), outputs[3];
+    int i, j;
+    (void)state;
+    for (i = 0; i < 72; i++) { values[i] = (isk_scalar)normal(); }
+    for (j = 3; j < 12; j++) { values[2 * 12 + j] = NAN; }
+    x = isk_with_row_weights(input_of(graph, 6, 12, values), weights);
+    outputs[0] = isk_reshape(x, 9);
+    outputs[1] = isk_trim(x, lengths, 4);
+    outputs[2] = isk_step_mask(lengths, 5);
+    assert_int_equal(isk__node_of(outputs[0])->weight, -1);
+    assert_int_equal(isk__node_of(outputs[1])->weight, weights.node);
+    assert_int_equal(isk__node_of(isk_reshape(x, 12))->weight, -1);
+    read_run(outputs, 3);
+    for (i = 0; i < 3; i++) { ok(isk_read(outputs[i], 0, got[i])); }
+    assert_memory_equal(got[0], values, sizeof values);
+    for (i = 0; i < 6; i++) {
+        for (j = 0; j < 12; j++) { assert_true(got[1][i * 12 + j] == (j / 3 < length[i] ? values[i * 12 + j] : 0)); }
+        for (j = 0; j < 5; j++) { assert_true(got[2][i * 5 + j] == (j < length[i] ? 1 : 0)); }
+    }
+}
+
 /* NaN in, NaN out: no activation and no product may swallow it. */
 static void nan_is_never_swallowed(void **state) {
     int activation, norm, at, i;
@@ -1146,6 +1199,7 @@ int main(void) {
         in_graph(gradients_of_mlps),
         in_graph(gradients_of_products),
         in_graph(gradients_of_columns_and_rows),
+        in_graph(gradients_of_sequences),
         in_graph(gradients_of_info_nce),
         in_graph(gradients_of_a_value_used_twice),
         in_graph(gradients_of_shared_parameters),
@@ -1169,6 +1223,7 @@ int main(void) {
         in_graph(mistakes_are_named),
         in_graph(reading_and_writing),
         in_graph(batches_end_with_the_data),
+        in_graph(sequences_take_other_forms),
         in_graph(nan_is_never_swallowed),
         cmocka_unit_test(gradient_check_is_of_one_model),
     };
