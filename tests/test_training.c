@@ -640,9 +640,9 @@ static void bad_input_is_named(void **state) {
     double lambdas[2] = { 1, -1 }, rates[2] = { 1, 2e3 };
     (void)state;
     fit.view_count = 0;
-    refuse_fit(&fit, ISK_UNSUPPORTED, "view_count is 0; this version takes 2 views, or 1 with given shared features");
-    fit.view_count = 3;
-    refuse_fit(&fit, ISK_UNSUPPORTED, "view_count is 3; this version takes 2 views, or 1 with given shared features");
+    refuse_fit(&fit, ISK_ARGUMENT, "view_count is 0; it must be from 2 to 4, or 1 with given shared features");
+    fit.view_count = 5;
+    refuse_fit(&fit, ISK_ARGUMENT, "view_count is 5; it must be from 2 to 4, or 1 with given shared features");
     fit.view_count = 1;
     refuse_fit(&fit, ISK_ARGUMENT, "one view needs given shared features: set given[0], or give a second view");
     fit = good;
