@@ -203,9 +203,10 @@ INDISEEK_API void isk_interrupt(isk_context *context);
 /* ---- options ---------------------------------------------------------------------------------------------------- */
 
 /* What each learns, as a table, stands under >>methods.  FactorizedCL and InfoDisen are those of Gui et al. section 3.3: they have
-   no decoder.  RESIDUAL_INDISEEK is ours: IndiSeek on what C_i does not say about X_i. */
+   no decoder.  RESIDUAL_INDISEEK is ours: IndiSeek on what C_i does not say about X_i.  RESIDUAL is that without IndiSeek: Z_i are
+   the whitened principal components of what is left. */
 typedef enum isk_method {
-    ISK_INDISEEK, ISK_INDISEEK0, ISK_CLIP, ISK_FACTORIZEDCL, ISK_INFODISEN, ISK_RESIDUAL_INDISEEK, ISK_METHOD_COUNT
+    ISK_INDISEEK, ISK_INDISEEK0, ISK_CLIP, ISK_FACTORIZEDCL, ISK_INFODISEN, ISK_RESIDUAL_INDISEEK, ISK_RESIDUAL, ISK_METHOD_COUNT
 } isk_method;
 typedef enum isk_preset { ISK_ROBUST, ISK_PAPER, ISK_SIMULATION, ISK_PRESET_COUNT } isk_preset;
 
@@ -226,6 +227,9 @@ enum { ISK_KEEP_BEST = 1, ISK_KEEP_LAST };
 enum { ISK_POWER_TRAIN = 1, ISK_POWER_BATCH };
 enum { ISK_STOP_LOSS = 1, ISK_STOP_RECONSTRUCTION, ISK_STOP_CLUB };   /* for other methods: the terms in their place */
 enum { ISK_ORTHO_FROB = 1, ISK_ORTHO_FROB_SUM, ISK_ORTHO_COS, ISK_ORTHO_COS2 };
+enum { ISK_CRITIC_GAUSSIAN = 1, ISK_CRITIC_NCE };
+enum { ISK_CONTRAST_COSINE = 1, ISK_CONTRAST_CONCAT };
+enum { ISK_SIDES_BOTH = 1, ISK_SIDES_ONE };
 enum { ISK_OTHERS_CONCAT = 1, ISK_OTHERS_MEAN };
 enum { ISK_POSITIONS_NONE = 1, ISK_POSITIONS_SINCOS, ISK_POSITIONS_LEARNED };
 enum { ISK_NORM_LAST = 1, ISK_NORM_FIRST };
@@ -259,7 +263,8 @@ enum { ISK_TARGET_FLAT = 1, ISK_TARGET_POOLED };
     X(CHOICE, norm,            1, 1, 1, 1, 3, "none|layer|batch", "normalisation before each activation")               \
     X(REAL,   dropout,         0,    0,    0,    0, 0.99, "", "probability of dropping a hidden unit")                  \
     X(CHOICE, init,            1, 1, 1, 1, 3, "pytorch|xavier|normal", "first weights; normal is N(0, 0.01^2)")          \
-    X(CHOICE, club,            1, 1, 1, 1, 2, "all_pairs|permutation", "negatives of the CLUB bound")                    \
+    X(CHOICE, critic,          1, 1, 1, 1, 2, "gaussian|nce", "CLUB by a density q(z|c), or by a score of pairs fitted by InfoNCE") \
+    X(CHOICE, club,            1, 1, 1, 1, 2, "all_pairs|permutation", "negatives of the CLUB bound of a density")       \
     X(CHOICE, logvar,          1, 1, 1, 1, 3, "tanh|none|clamp", "last map of the critic's log variance; clamp is to [-8, 8]") \
     X(CHOICE, standardise,     1, 2, 2, 1, 2, "batch|none", "zero mean and unit variance of each coordinate of Z")       \
     X(CHOICE, critic_inner,    1, 2, 1, 1, 2, "per_batch|per_epoch", "critic_steps is per batch, or in whole passes per epoch") \
@@ -269,6 +274,9 @@ enum { ISK_TARGET_FLAT = 1, ISK_TARGET_POOLED };
     X(CHOICE, temperature,     1, 1, 1, 1, 2, "learned|fixed", "the temperature of CLIP's logits, clamped to [0.01, 1]") \
     X(REAL,   tau,             0.07, 0.07, 0.07, 1e-3, 100, "", "first (or fixed) temperature")                         \
     X(REAL,   contrast_tau,    0.07, 0.07, 0.07, 1e-3, 100, "", "temperature of the contrast with X_i (factorizedcl, infodisen)") \
+    X(CHOICE, contrast,        1, 1, 1, 1, 2, "cosine|concat", "its score: cosine of two encodings over contrast_tau, or a network of both") \
+    X(CHOICE, contrast_sides,  1, 1, 1, 1, 2, "both|one", "whether X_i is told from others as well as (C, Z_i)")           \
+    X(CHOICE, contrast_temperature, 2, 2, 2, 1, 2, "learned|fixed", "whether contrast_tau is only the first temperature")     \
     X(CHOICE, ortho,           1, 1, 1, 1, 4, "frob|frob_sum|cos|cos2", "how infodisen keeps Z_i apart from C_i") \
     X(CHOICE, others,          1, 1, 1, 1, 2, "concat|mean", "of three or more views: what C of the other views is")       \
     X(INT,    blocks,          2,    2,    2,    1, 64,  "", "layers of a sequence's transformer")                     \
@@ -15369,6 +15377,12 @@ static isk_tensor isk_pool_steps(isk_tensor x, int steps, int pool) { (void)pool
 /* ENDSTUB */
 /* ==== >>modules: networks made of ops ================================================================================== */
 
+static isk_tensor isk__weights_of(isk_tensor x) {
+    isk_tensor weights = x;
+    weights.node = x.node < 0 ? -1 : isk__node_of(x)->weight;
+    return weights;
+}
+
 /* A linear map with PyTorch's names and one of three first fills (He et al.'s bound with a = sqrt 5 is 1/sqrt(in)). */
 enum { ISK__INIT_ZERO_BIAS = 16 };            /* beside the choices of option init: the bias begins at 0 */
 
@@ -15520,12 +15534,14 @@ INDISEEK_API isk_tensor isk_transformer(isk_scope scope, isk_tensor x, const isk
 /* The networks of q(z|c) = N(z; mean(c), diag(exp(logvar(c)))), Cheng et al. 2020; Gui et al. A.1. */
 typedef struct isk__critic { isk_tensor mean, logvar; } isk__critic;
 
+static int isk__critic_width(const isk_options *options) { return options->critic_width > 0 ? options->critic_width : options->width; }
+
 static isk__critic isk__critic_record(isk_scope scope, isk_tensor c, int dim, const isk_options *options) {
     isk__critic critic;
     isk_mlp_desc mlp;
     memset(&mlp, 0, sizeof mlp);
     mlp.layers = options->layers;
-    mlp.width = options->critic_width > 0 ? options->critic_width : options->width;
+    mlp.width = isk__critic_width(options);
     mlp.out = dim;
     mlp.init = options->init;
     critic.mean = isk_mlp(isk_within(scope, "mean"), c, &mlp);
@@ -15546,7 +15562,57 @@ static isk_tensor isk__saturation_record(isk__critic critic) {
     return isk_mean_all(isk_clamp(isk_affine(isk_abs(critic.logvar), 1e6, -0.99e6), 0, 1));
 }
 
+/* Scores T(a_i, b_j) of all pairs of rows by three linear maps with ReLU between them (METHODS 3.5).  The first map is split,
+   W [a; b] = W_a a + W_b b, so that no matrix of all pairs of inputs is made. */
+typedef struct isk__scores {
+    isk_tensor own;                         /* [rows, 1] T(a_i, b_i) */
+    isk_tensor all;                         /* [rows, rows] */
+} isk__scores;
+
+static isk_tensor isk__score_rest(isk_scope scope, isk_tensor hidden, int width, int init) {
+    return isk__linear(isk_within(scope, "4"), isk__linear(isk_within(scope, "2"), isk_relu(hidden), width, init, 1), 1, init, 0);
+}
+
+static isk__scores isk__scores_record(isk_scope scope, isk_tensor a, isk_tensor b, int width, int init) {
+    isk__scores scores;
+    isk_tensor from_a = isk__linear(isk_within(scope, "0.a"), a, width, init, 0);
+    isk_tensor from_b = isk__linear(isk_within(scope, "0.b"), b, width, init, 0);
+    scores.own = isk__score_rest(scope, isk_add(from_a, from_b), width, init);
+    scores.all = isk_reshape(isk__score_rest(scope, isk_pair_sum(from_a, from_b), width, init), isk_rows(a) > 0 ? isk_rows(a) : 1);
+    if (isk__weights_of(a).node >= 0) { scores.all = isk_with_row_weights(scores.all, isk__weights_of(a)); }
+    return scores;
+}
+
+/* The weights of the rows as a row, [1, rows]; where every row is present, ones. */
+static isk_tensor isk__weights_across(isk_tensor x) {
+    isk_tensor weights = isk__weights_of(x);
+    if (weights.node < 0) { weights = isk_affine(isk_slice(x, 0, 1), 0, 1); }
+    return isk_reshape(weights, isk_rows(x) > 0 ? isk_rows(x) : 1);
+}
+
+/* InfoNCE: mean over the rows of the cross entropy of telling b_i from all present b_j; over both sides, the mean of that and of
+   telling a_i from all present a_j. */
+static isk_tensor isk__scores_nce(isk__scores scores, int both) {
+    isk_tensor across = isk__weights_across(scores.own), own = isk_mean_all(scores.own), weights = isk__weights_of(scores.own), side;
+    isk_tensor loss = isk_mean_all(isk_row_logsumexp(isk_bias(scores.all, isk_affine(across, 1e9, -1e9))));
+    if (both) {
+        side = isk_reshape(isk_col_logsumexp(scores.all), 1);
+        if (weights.node >= 0) { side = isk_with_row_weights(side, weights); }
+        loss = isk_affine(isk_add(loss, isk_mean_all(side)), 0.5, 0);
+    }
+    return isk_sub(loss, own);
+}
+
+/* NCE-CLUB, Liang et al. 2023: mean of T over the pairs that belong together, less its mean over all pairs. */
+static isk_tensor isk__scores_club(isk__scores scores) {
+    isk_tensor across = isk__weights_across(scores.own), all = isk_mean_all(isk_row_sum(isk_mul_cols(scores.all, across)));
+    return isk_sub(isk_mean_all(scores.own), isk_div(all, isk_row_sum(across)));
+}
+
 /* ==== >>trainer: stages of programs, schedules, early stopping ========================================================= */
+
+struct isk__crew;
+struct isk__trainee;
 
 /* A method is a list of stages.  A stage is a list of passes, each a program with its own optimiser and its own counter of
    steps, run per batch, per epoch or to fill a cache.  Stages of one phase are independent and run side by side; a model
@@ -15579,6 +15645,7 @@ typedef struct isk__stage {
     int explains_view;                      /* its "reconstruction" is a fraction of the view's power */
     int phase, epochs;
     isk_program *before;                    /* fills caches when the stage begins, over all rows; or NULL */
+    isk_status (*settle)(struct isk__crew *, struct isk__trainee *);    /* the host's part, once, of a stage without epochs; or NULL */
     isk__pass passes[ISK__MAX_PASSES];
     int pass_count, main;                   /* main: the pass whose first output is the loss */
     isk__pass evaluation;                   /* on held-out rows; program NULL: none */
@@ -15639,8 +15706,10 @@ typedef struct isk__training {
     int next;                               /* first learner that no slot has taken */
     int *tasks, task_count;                 /* slot * ISK__MAX_STAGES + stage */
     int rounds;
+    isk_status failed;                      /* of a stage's `settle` */
     char fingerprint[65];                   /* of the data */
     isk_tensor lambda, inverse_power[ISK_MAX_VIEWS];    /* inputs, one value per model */
+    isk_tensor residuals[ISK_MAX_VIEWS], components[ISK_MAX_VIEWS][2];      /* of method residual: their cache; mean and loadings */
     isk_scalar *lengths[ISK_MAX_VIEWS];     /* [rows] steps that a row has, 0 where it is absent; NULL: no sequence, all present */
 } isk__training;
 
@@ -16017,7 +16086,12 @@ static void isk__train_epoch(isk__crew *crew) {
     if (stage->before && any) { isk__run_fill(crew, stage->before, ISK__ROWS_ALL); }
     for (i = 0; i < crew->count; i++) {
         crew->trainees[i].active = 1;
-        if (stage->epochs == 0) { crew->trainees[i].track->finished = 1; }
+        if (stage->epochs > 0) { continue; }
+        crew->trainees[i].track->finished = 1;
+        if (stage->settle) {
+            isk_status status = stage->settle(crew, &crew->trainees[i]);
+            if (status != ISK_OK) { crew->training->failed = status; }
+        }
     }
     if (stage->epochs == 0) { return; }
     isk__run_passes(crew);
@@ -16357,6 +16431,7 @@ static isk_status isk__train(isk__training *training, void (*begin)(isk__trainin
             isk__parallel(context, training->task_count, isk__train_task, training);
         }
         if (isk__residence_lost(training)) { return isk__device_failed(training); }
+        if (training->failed != ISK_OK) { return training->failed; }
         seconds = (isk__seconds() - start) / training->task_count;      /* each stage's share of the round */
         for (i = 0; i < training->task_count; i++) {
             int slot = training->tasks[i] / ISK__MAX_STAGES, stage = training->tasks[i] % ISK__MAX_STAGES;
@@ -16520,7 +16595,8 @@ INDISEEK_API isk_status isk_options_resolve(isk_context *context, isk_options *o
 
 /* One row per method.  Z_i is kept apart from a C by a term, and with a C it is made to hold X_i by another:
 
-     apart   CLUB         the upper bound on I(Z_i; C), Cheng et al. 2020
+     apart   WHITENED     nothing: Z_i is whitened principal components
+             CLUB         the upper bound on I(Z_i; C), Cheng et al. 2020
              ORTHOGONAL   the overlap of the directions of Z_i and C, Wang et al. 2025 (DisentangledSSL)
      keep    DECODER      lambda / (2 E||X_i||^2) E||g(Z_i, C) - X_i||^2
              CONTRAST     lambda / 2 InfoNCE(h(C, Z_i), X_i)
@@ -16528,7 +16604,7 @@ INDISEEK_API isk_status isk_options_resolve(isk_context *context, isk_options *o
    and each term sees either the view's own C_i or the other view's.  A method on residuals first takes away from X_i what its
    own C_i says: r_i = (X_i - m(C_i)) / s(C_i), with the mean and the spread regressed on the frozen C_i, and then does all this
    with r_i in the place of X_i (METHODS section 4b, ours). */
-enum { ISK__APART_NONE, ISK__APART_CLUB, ISK__APART_ORTHOGONAL };
+enum { ISK__APART_NONE, ISK__APART_WHITENED, ISK__APART_CLUB, ISK__APART_ORTHOGONAL };
 enum { ISK__KEEP_NONE, ISK__KEEP_DECODER, ISK__KEEP_CONTRAST };
 enum { ISK__OWN, ISK__OTHER };
 
@@ -16546,9 +16622,10 @@ static const isk__method_info isk__methods[ISK_METHOD_COUNT] = {
     { "factorizedcl", ISK__APART_CLUB, ISK__OWN, ISK__KEEP_CONTRAST, ISK__OWN, 0 },
     { "infodisen", ISK__APART_ORTHOGONAL, ISK__OWN, ISK__KEEP_CONTRAST, ISK__OTHER, 0 },
     { "residual-indiseek", ISK__APART_CLUB, ISK__OTHER, ISK__KEEP_DECODER, ISK__OWN, 1 },
+    { "residual", ISK__APART_WHITENED, ISK__OWN, ISK__KEEP_NONE, ISK__OWN, 1 },
 };
 
-/* Learns Z_i after the shared features. */
+/* Has Z_i, after the shared features. */
 static int isk__specific(isk_method method) { return isk__methods[method].apart != ISK__APART_NONE; }
 static int isk__decodes(isk_method method) { return isk__methods[method].keep == ISK__KEEP_DECODER; }
 
@@ -16657,12 +16734,6 @@ static isk_tensor isk__encoder(const isk__design *design, isk_scope scope, isk_t
 /* Rows of a view: X_i, and how many steps of each row are there, [rows, 1]; node -1 where all are. */
 typedef struct isk__sample { isk_tensor x, lengths; } isk__sample;
 
-static isk_tensor isk__weights_of(isk_tensor x) {
-    isk_tensor weights = x;
-    weights.node = x.node < 0 ? -1 : isk__node_of(x)->weight;
-    return weights;
-}
-
 /* The steps of a sequence below each other, [rows * steps, features]; those beyond a row's length are absent. */
 static isk_tensor isk__steps_of(const isk__design *design, int view, isk__sample sample) {
     isk_tensor x = isk_reshape(sample.x, design->cols[view] / design->steps[view]);
@@ -16769,9 +16840,30 @@ static isk_tensor isk__from_residual(const isk__design *design, int view, isk_te
     return isk_add(isk_mul(residual, isk__spread_given(design, view, c, 1)), isk__mean_given(design, view, c));
 }
 
+/* Columns of Z_i: there are no more components than columns. */
+static int isk__specific_cols(const isk__design *design, int view) {
+    int whitened = isk__methods[design->method].apart == ISK__APART_WHITENED;
+    return whitened && design->cols[view] < design->options.dim ? design->cols[view] : design->options.dim;
+}
+
+/* (x - mean) times whitening loadings, which isk__settle_components puts there. */
+static isk_tensor isk__components_record(const isk__design *design, int view, isk_tensor x, isk_tensor parameters[2]) {
+    isk_parameter_desc desc;
+    char group[32];
+    isk_scope scope = isk__view_scope(x.graph, isk__view_group(group, "components", view), "components", view);
+    memset(&desc, 0, sizeof desc);
+    desc.buffer = 1;
+    parameters[1] = isk_parameter(scope, "weight", design->cols[view], isk__specific_cols(design, view), &desc);
+    desc.vector = 1;
+    parameters[0] = isk_parameter(scope, "mean", 1, design->cols[view], &desc);
+    return isk_matmul(isk_bias(x, isk_neg(parameters[0])), parameters[1]);
+}
+
 /* h_i(x), raw */
 static isk_tensor isk__specific_record(const isk__design *design, int view, isk__sample x, int training) {
     char group[32];
+    isk_tensor parameters[2];
+    if (isk__methods[design->method].apart == ISK__APART_WHITENED) { return isk__components_record(design, view, x.x, parameters); }
     return isk__view_encoder(design, isk__view_scope(x.x.graph, isk__view_group(group, "specific", view), "specific", view), view, x,
                              design->options.dim, training);
 }
@@ -16779,7 +16871,7 @@ static isk_tensor isk__specific_record(const isk__design *design, int view, isk_
 /* Z_i from h_i(x) */
 static isk_tensor isk__specific_final(const isk__design *design, int view, isk_tensor raw, int training) {
     char group[32];
-    if (design->options.standardise != ISK_STANDARDISE_BATCH) { return raw; }
+    if (isk__methods[design->method].apart == ISK__APART_WHITENED || design->options.standardise != ISK_STANDARDISE_BATCH) { return raw; }
     return isk_standardise_rows(isk__view_scope(raw.graph, isk__view_group(group, "specific", view), "standardise", view), raw,
                                 training);
 }
@@ -16805,25 +16897,56 @@ static isk_tensor isk__trimmed(const isk__design *design, int view, isk_tensor y
     return x.lengths.node >= 0 && !isk__pooled_target(design, view) ? isk_trim(y, x.lengths, design->steps[view]) : y;
 }
 
-/* The scale of CLIP's logits, exp(t) with t learned from ln(1/tau) and clamped to [0, ln 100]; Radford et al. 2021.  A fixed
-   t is what it is. */
-static isk_tensor isk__logit_scale(const isk__design *design, isk_graph *graph) {
+/* exp(t), the scale of logits, with t from ln(1/tau).  Learned, it is clamped to [0, ln 100], Radford et al. 2021; a fixed one is
+   what it is. */
+static isk_tensor isk__scale_parameter(isk_scope scope, double tau, int learned) {
     isk_parameter_desc desc;
     isk_tensor t;
     memset(&desc, 0, sizeof desc);
     desc.fill = ISK_FILL_VALUE;
-    desc.amount = -log(design->options.tau);
+    desc.amount = -log(tau);
     desc.no_decay = 1;
     desc.vector = 1;
-    desc.limited = design->options.temperature == ISK_TEMPERATURE_LEARNED;
+    desc.limited = learned;
     desc.low = 0;
     desc.high = log(100.0);
-    t = isk_parameter(isk__scope(graph, isk_group(graph, "shared").group, ""), "logit_scale", 1, 1, &desc);
-    if (design->options.temperature == ISK_TEMPERATURE_FIXED) { t = isk_stop_gradient(t); }
-    return isk_exp(t);
+    t = isk_parameter(scope, "logit_scale", 1, 1, &desc);
+    return isk_exp(learned ? t : isk_stop_gradient(t));
+}
+
+static isk_tensor isk__logit_scale(const isk__design *design, isk_graph *graph) {
+    return isk__scale_parameter(isk__scope(graph, isk_group(graph, "shared").group, ""), design->options.tau,
+                                design->options.temperature == ISK_TEMPERATURE_LEARNED);
 }
 
 /* ---- the training programs ---- */
+
+/* Which rows of a view are there, and how many steps of each. */
+typedef struct isk__coverage {
+    int steps;                              /* 1: not a sequence */
+    const uint8_t *present;                 /* NULL: all are */
+    const int32_t *lengths;                 /* NULL: as many as `steps` */
+} isk__coverage;
+
+static int isk__length_of(isk__coverage extent, int64_t row) {
+    if (extent.present && !extent.present[row]) { return 0; }
+    return extent.lengths ? (int)extent.lengths[row] : extent.steps;
+}
+
+static isk__coverage isk__whole(void) {
+    isk__coverage extent;
+    memset(&extent, 0, sizeof extent);
+    extent.steps = 1;
+    return extent;
+}
+
+static isk__coverage isk__coverage_of(const isk_fit_desc *desc, int view) {
+    isk__coverage extent;
+    extent.steps = desc->steps[view] > 1 ? desc->steps[view] : 1;
+    extent.present = desc->present[view];
+    extent.lengths = desc->lengths[view];
+    return extent;
+}
 
 static isk_matrix isk__matrix_of(const isk_scalar *data, int64_t rows, int64_t cols) {
     isk_matrix matrix;
@@ -17041,7 +17164,7 @@ static void isk__record_residual_stages(isk__recorder *r, int view) {
     stage->before = isk_compute(r->graph, NULL, 0);
 }
 
-/* The critic of view i: learning loss on detached Z, and the share of saturated log variances. */
+/* A step of a density as critic: learning loss on detached Z, and the share of saturated log variances. */
 static isk_program *isk__record_critic_step(isk__recorder *r, const char *group, isk_tensor z, isk_tensor c, int saturation) {
     isk__critic critic = isk__critic_record(isk_group(r->graph, group), c, r->design->options.dim, &r->design->options);
     isk_optimiser_desc optimiser = isk__optimiser_of(&r->design->options);
@@ -17051,12 +17174,37 @@ static isk_program *isk__record_critic_step(isk__recorder *r, const char *group,
     return isk__minimise(r->graph, group, outputs, saturation ? 2 : 1, &optimiser, 0);
 }
 
-/* CLUB of Z_i and C, with the critic as it stands: METHODS section 3.2. */
+static isk__scores isk__critic_scores(isk__recorder *r, const char *group, isk_tensor z, isk_tensor c) {
+    const isk_options *options = &r->design->options;
+    return isk__scores_record(isk_within(isk_group(r->graph, group), "score"), z, c, isk__critic_width(options), options->init);
+}
+
+/* The step of the critic that the options name. */
+static isk__pass isk__critic_pass(isk__recorder *r, const char *group, isk_tensor z, isk_tensor c, int kind) {
+    static const char *const labels[] = { "critic_loss", "saturation" };
+    const isk_options *options = &r->design->options;
+    isk_optimiser_desc optimiser = isk__optimiser_of(options);
+    int nce = options->critic == ISK_CRITIC_NCE;
+    isk_program *program;
+    isk__pass pass;
+    if (nce) {
+        isk_tensor loss = isk__scores_nce(isk__critic_scores(r, group, z, c), 0);
+        program = isk__minimise(r->graph, group, &loss, 1, &optimiser, 0);
+    } else {
+        program = isk__record_critic_step(r, group, z, c, 1);
+    }
+    pass = isk__pass_of(program, kind, options->critic_steps, ISK__RATE_CRITIC);
+    isk__pass_labels(&pass, nce ? 1 : 2, labels);
+    return pass;
+}
+
+/* CLUB of Z_i and C, with the critic as it stands: METHODS section 3. */
 static isk_tensor isk__apart_club(isk__recorder *r, int view, isk_tensor z, isk_tensor c) {
+    const isk_options *options = &r->design->options;
     char group[32];
-    isk__critic critic = isk__critic_record(isk_group(r->graph, isk__view_group(group, "critic", view)), c, r->design->options.dim,
-                                            &r->design->options);
-    return isk__club_record(critic, z, r->design->options.club);
+    isk__view_group(group, "critic", view);
+    if (options->critic == ISK_CRITIC_NCE) { return isk__scores_club(isk__critic_scores(r, group, z, c)); }
+    return isk__club_record(isk__critic_record(isk_group(r->graph, group), c, options->dim, options), z, options->club);
 }
 
 /* How much the directions of Z_i and C overlap; METHODS section 6.  With rows scaled to norm 1: frob ||Z^T C / B||_F, frob_sum
@@ -17085,19 +17233,41 @@ static isk_tensor isk__keep_decoder(isk__recorder *r, int view, isk_tensor z, is
     return isk_mul(error, r->inverse_power[view]);
 }
 
-/* InfoNCE of h(C, Z_i) and X_i with a separable critic of unit vectors: METHODS sections 5 and 6. */
+/* InfoNCE of h(C, Z_i) and X_i: METHODS sections 5 and 6.  The score of a pair is the cosine of two encodings over a temperature;
+   or a network of (C, Z_i) and X_i, of a sequence its encoding. */
 static isk_tensor isk__keep_contrast(isk__recorder *r, int view, isk_tensor z, isk_tensor c, isk__sample x, int training) {
     const isk__design *design = r->design;
+    const isk_options *options = &design->options;
     char group[32];
-    int owner = isk_group(r->graph, isk__view_group(group, "specific", view)).group, dim = design->options.dim;
-    isk_tensor parts[2], joint, own, scale = isk_affine(r->lambda, 0, 1 / design->options.contrast_tau);
+    int owner = isk_group(r->graph, isk__view_group(group, "specific", view)).group, dim = options->dim;
+    int both = options->contrast_sides == ISK_SIDES_BOTH;
+    isk_tensor parts[2], joint, own, scale;
+    isk__scores scores;
     isk__rows_in_both(&c, &z);
     parts[0] = c;
     parts[1] = z;
-    joint = isk__encoder(design, isk__view_scope_in(r->graph, owner, "joint", view), isk_concat(parts, 2), dim, training);
+    joint = isk_concat(parts, 2);
+    if (options->contrast == ISK_CONTRAST_CONCAT) {
+        own = x.x;
+        if (design->steps[view] > 1) {
+            own = isk__view_encoder(design, isk__view_scope_in(r->graph, owner, "input", view), view, x, dim, training);
+        }
+        isk__rows_in_both(&joint, &own);
+        scores = isk__scores_record(isk__view_scope_in(r->graph, owner, "score", view), joint, own, isk__critic_width(options), options->init);
+        return isk__scores_nce(scores, both);
+    }
+    scale = options->contrast_temperature == ISK_TEMPERATURE_LEARNED
+                ? isk__scale_parameter(isk__view_scope_in(r->graph, owner, "contrast", view), options->contrast_tau, 1)
+                : isk_affine(r->lambda, 0, 1 / options->contrast_tau);
+    joint = isk__encoder(design, isk__view_scope_in(r->graph, owner, "joint", view), joint, dim, training);
     own = isk__view_encoder(design, isk__view_scope_in(r->graph, owner, "input", view), view, x, dim, training);
     isk__rows_in_both(&joint, &own);
-    return isk_info_nce(isk_l2_normalise(joint, 1e-12), isk_l2_normalise(own, 1e-12), scale);
+    joint = isk_l2_normalise(joint, 1e-12);
+    own = isk_l2_normalise(own, 1e-12);
+    if (both) { return isk_info_nce(joint, own, scale); }
+    scores.own = isk_scale(isk_row_dot(joint, own), scale);
+    scores.all = isk_scale(isk_matmul_nt(joint, own), scale);
+    return isk__scores_nce(scores, 0);
 }
 
 /* loss, the term that keeps Z apart, the term that keeps X in it, mean variance of the raw Z. */
@@ -17127,7 +17297,6 @@ static isk_program *isk__record_fill(isk__recorder *r, int view, isk_tensor cach
 
 /* The critic's passes: k steps on the batch that the encoder's step will take, or whole passes over cached Z. */
 static void isk__record_critic_passes(isk__recorder *r, isk__stage *stage, int view, isk_tensor cache) {
-    static const char *const labels[] = { "critic_loss", "saturation" };
     const isk__design *design = r->design;
     int which = isk__methods[design->method].apart_from;
     isk_tensor batch, z, c;
@@ -17141,7 +17310,7 @@ static void isk__record_critic_passes(isk__recorder *r, isk__stage *stage, int v
         z = isk__specific_final(design, view, z, ISK__BATCH_MOMENTS);
         c = isk__shared_seen(r, view, which, batch);
         isk__rows_in_both(&z, &c);
-        *second = isk__pass_of(isk__record_critic_step(r, group, z, c, 1), ISK__PER_EPOCH, design->options.critic_steps, ISK__RATE_CRITIC);
+        *second = isk__critic_pass(r, group, z, c, ISK__PER_EPOCH);
     } else {
         isk_tensor weight = isk_model_input(r->graph, r->rows, 1);
         isk_tensor kept_z = isk_model_input(r->graph, r->rows, design->options.dim);
@@ -17155,11 +17324,8 @@ static void isk__record_critic_passes(isk__recorder *r, isk__stage *stage, int v
         isk__store(kept_c, c);
         isk__store(weight, isk__weights_of(z));
         *first = isk__pass_of(isk_compute(r->graph, NULL, 0), ISK__PER_BATCH, 1, ISK__RATE_NONE);
-        *second = isk__pass_of(isk__record_critic_step(r, group, isk_with_row_weights(kept_z, weight),
-                                                       isk_with_row_weights(kept_c, weight), 1),
-                               ISK__PER_BATCH, design->options.critic_steps, ISK__RATE_CRITIC);
+        *second = isk__critic_pass(r, group, isk_with_row_weights(kept_z, weight), isk_with_row_weights(kept_c, weight), ISK__PER_BATCH);
     }
-    isk__pass_labels(second, 2, labels);
 }
 
 /* CLUB of standardised held-out Z with a critic that is fitted afresh. */
@@ -17183,6 +17349,80 @@ static void isk__record_diagnosis(isk__recorder *r, isk__stage *stage, int view,
     club = isk_club(critic.mean, critic.logvar, z);
     stage->diagnosis.measure = isk_compute(r->graph, &club, 1);
     stage->diagnosis.group = isk__group_find(r->graph, group);
+}
+
+#ifndef INDISEEK_NO_METRICS
+/* Whitened principal components of the residuals of the training rows. */
+static isk_status isk__settle_components(isk__crew *crew, isk__trainee *trainee) {
+    isk__training *training = crew->training;
+    const isk_graph *graph = training->plan.graph;
+    isk_context *context = training->context;
+    int view = crew->stage->view, rows = (int)training->desc->views[0].rows, i, j, k, any = 0;
+    isk_tensor cache = training->residuals[view], *parameters = training->components[view];
+    const isk__node *loadings = &graph->nodes[parameters[1].node], *mean = &graph->nodes[parameters[0].node];
+    int cols = loadings->rows, kept = loadings->cols;
+    const isk__ref *from = &graph->nodes[cache.node].leaf;
+    isk_scalar **bases = isk__trainee_bases(crew, trainee);
+    isk_scalar *whitening = bases[loadings->leaf.space] + loadings->leaf.offset, *own, *components;
+    isk_scalar *centre = bases[mean->leaf.space] + mean->leaf.offset;
+    double *variances = (double *)isk__allocate_zero(context, (size_t)kept, sizeof *variances);
+    uint8_t *part = (uint8_t *)isk__allocate(context, (size_t)rows, 1);
+    isk_pca_desc pca;
+    isk_status status = ISK_OK;
+    memset(&pca, 0, sizeof pca);
+    own = (isk_scalar *)isk__allocate(context, isk__mul((size_t)rows + (size_t)kept, (size_t)cols), sizeof *own);
+    if (!variances || !part || !own) {
+        status = isk__no_memory(context, "principal components", isk__mul((size_t)rows, (size_t)cols) * sizeof *own);
+    }
+    if (status == ISK_OK) {
+        if (training->residence) {
+            isk__residence_read(training->residence, trainee->slot, from->space, from->offset, own, (size_t)rows * (size_t)cols);
+        } else {
+            memcpy(own, trainee->frame.base[from->space] + from->offset, (size_t)rows * (size_t)cols * sizeof *own);
+        }
+        components = own + (size_t)rows * (size_t)cols;
+        memset(part, ISK_TEST, (size_t)rows);
+        for (i = 0; i < trainee->learner->counts[ISK__ROWS_TRAIN]; i++) {
+            int row = trainee->learner->rows[ISK__ROWS_TRAIN][i];
+            if (isk__length_of(isk__coverage_of(training->desc, view), row) == 0) { continue; }
+            part[row] = ISK_TRAIN;
+            any++;
+        }
+        pca.x = isk__matrix_of(own, rows, cols);
+        pca.part = part;
+        pca.k = kept < any - 1 ? kept : any - 1;
+        pca.seed = trainee->learner->seed;
+        pca.mean = centre;
+        pca.components = components;
+        pca.variances = variances;
+        status = isk_pca(context, &pca);
+    }
+    for (j = 0; j < cols && status == ISK_OK; j++) {
+        for (k = 0; k < kept; k++) {
+            /* a direction of no variance holds nothing but noise of the arithmetic */
+            int real = k < pca.k && variances[k] > 1e-6 * variances[0];
+            whitening[(size_t)j * (size_t)loadings->leaf.stride + (size_t)k] =
+                real ? (isk_scalar)((double)components[(size_t)j * (size_t)pca.k + (size_t)k] / sqrt(variances[k])) : (isk_scalar)0;
+        }
+    }
+    if (status == ISK_OK) { isk__space_push(crew, trainee, loadings->leaf.space); }
+    isk__release(context, variances);
+    isk__release(context, part);
+    isk__release(context, own);
+    return status;
+}
+#endif
+
+static void isk__record_components_stage(isk__recorder *r, int view) {
+#ifndef INDISEEK_NO_METRICS
+    isk__stage *stage = isk__stage_add(r, "components", view, 5, 0);
+    isk__components_record(r->design, view, r->encoded[view], r->training->components[view]);
+    r->training->residuals[view] = r->encoded[view];
+    stage->settle = isk__settle_components;
+#else
+    isk__record_fail(r->graph, ISK_UNSUPPORTED, "view %d: this build has no principal components (INDISEEK_NO_METRICS), which method "
+                     "residual needs", view + 1);
+#endif
 }
 
 static void isk__record_specific_stage(isk__recorder *r, int view) {
@@ -17219,33 +17459,6 @@ static void isk__record_specific_stage(isk__recorder *r, int view) {
     stage->watch = watched[options->stop_on];
     if (options->patience > 0) { isk__stage_keeps_best(r, stage, group); }
     if (options->diagnoses > 0) { isk__record_diagnosis(r, stage, view, cache); }
-}
-
-/* Which rows of a view are there, and how many steps of each. */
-typedef struct isk__coverage {
-    int steps;                              /* 1: not a sequence */
-    const uint8_t *present;                 /* NULL: all are */
-    const int32_t *lengths;                 /* NULL: as many as `steps` */
-} isk__coverage;
-
-static int isk__length_of(isk__coverage extent, int64_t row) {
-    if (extent.present && !extent.present[row]) { return 0; }
-    return extent.lengths ? (int)extent.lengths[row] : extent.steps;
-}
-
-static isk__coverage isk__whole(void) {
-    isk__coverage extent;
-    memset(&extent, 0, sizeof extent);
-    extent.steps = 1;
-    return extent;
-}
-
-static isk__coverage isk__coverage_of(const isk_fit_desc *desc, int view) {
-    isk__coverage extent;
-    extent.steps = desc->steps[view] > 1 ? desc->steps[view] : 1;
-    extent.present = desc->present[view];
-    extent.lengths = desc->lengths[view];
-    return extent;
 }
 
 /* Lengths as the programs read them, of views that are sequences or that some rows lack. */
@@ -17291,14 +17504,20 @@ static isk_status isk__training_record(isk__training *training, const isk__desig
         r.encoded[i] = r.views[i];
         if (isk__on_residuals(design)) { isk__record_residual_stages(&r, i); }
     }
-    for (i = 0; i < design->view_count && isk__specific(design->method); i++) { isk__record_specific_stage(&r, i); }
+    for (i = 0; i < design->view_count && isk__specific(design->method); i++) {
+        if (isk__methods[design->method].apart == ISK__APART_WHITENED) {
+            isk__record_components_stage(&r, i);
+        } else {
+            isk__record_specific_stage(&r, i);
+        }
+    }
     if (graph->failed) { return (isk_status)graph->failed; }
     for (i = 0; i < training->plan.stage_count; i++) {
         const isk__stage *stage = &training->plan.stages[i];
         for (j = 0; j < stage->pass_count; j++) {
             if (!stage->passes[j].program) { return ISK_MEMORY; }
         }
-        if ((!stage->before && stage->epochs == 0 && stage->pass_count == 0) || (stage->pass_count && !stage->evaluation.program) ||
+        if ((!stage->before && !stage->settle && stage->epochs == 0 && stage->pass_count == 0) || (stage->pass_count && !stage->evaluation.program) ||
             (stage->diagnosed && !(stage->diagnosis.fill && stage->diagnosis.fit && stage->diagnosis.measure))) {
             return ISK_MEMORY;
         }
@@ -17977,7 +18196,7 @@ static void isk__transform_tile(void *argument, int tile, int worker) {
         if (desc->shared[view] || desc->specific[view]) {
             isk__execute(model->encode[view], &frame);
             if (learned) { isk__copy_out(&frame, model->encode[view], 0, present, desc->shared[view], design->options.shared_dim, extent); }
-            if (specific) { isk__copy_out(&frame, model->encode[view], learned, present, desc->specific[view], design->options.dim, extent); }
+            if (specific) { isk__copy_out(&frame, model->encode[view], learned, present, desc->specific[view], isk__specific_cols(design, view), extent); }
         }
         if (desc->reconstruction[view]) {
             if (!learned) {
@@ -18085,7 +18304,7 @@ INDISEEK_API int isk_model_shared_dim(const isk_model *model, int view) {
     return view >= 0 && view < model->design.view_count ? isk__shared_cols(&model->design, view) : 0;
 }
 INDISEEK_API int isk_model_specific_dim(const isk_model *model, int view) {
-    return view >= 0 && view < model->design.view_count && isk__specific(model->design.method) ? model->design.options.dim : 0;
+    return view >= 0 && view < model->design.view_count && isk__specific(model->design.method) ? isk__specific_cols(&model->design, view) : 0;
 }
 INDISEEK_API int isk_model_view_cols(const isk_model *model, int view) {
     return view >= 0 && view < model->design.view_count ? model->design.cols[view] : 0;
