@@ -12764,12 +12764,12 @@ static void isk__execute_node(const isk_graph *graph, const isk__instruction *in
     loop->accumulate = instruction->accumulate;
     loop->attributes = node->attributes;
     loop->work = isk__pointer(frame, &instruction->work);
+    loop->level = frame->level;
     if (expression) {
         const isk__op_info *info = isk__op(node->op);
         const isk__node *extent = isk__extent(graph, node);
         loop->rows = extent->rows;
         loop->cols = extent->cols;
-        loop->level = frame->level;
         (instruction->action == ISK__FORWARD ? info->forward : info->backward)(loop);
         return;
     }
