@@ -204,9 +204,10 @@ INDISEEK_API void isk_interrupt(isk_context *context);
 
 /* What each learns, as a table, stands under >>methods.  FactorizedCL and InfoDisen are those of Gui et al. section 3.3: they have
    no decoder.  RESIDUAL_INDISEEK is ours: IndiSeek on what C_i does not say about X_i.  RESIDUAL is that without IndiSeek: Z_i are
-   the whitened principal components of what is left. */
+   the whitened principal components of what is left.  COMM, Dufumier et al. 2025, learns one representation of all views. */
 typedef enum isk_method {
-    ISK_INDISEEK, ISK_INDISEEK0, ISK_CLIP, ISK_FACTORIZEDCL, ISK_INFODISEN, ISK_RESIDUAL_INDISEEK, ISK_RESIDUAL, ISK_METHOD_COUNT
+    ISK_INDISEEK, ISK_INDISEEK0, ISK_CLIP, ISK_FACTORIZEDCL, ISK_INFODISEN, ISK_RESIDUAL_INDISEEK, ISK_RESIDUAL, ISK_COMM,
+    ISK_METHOD_COUNT
 } isk_method;
 typedef enum isk_preset { ISK_ROBUST, ISK_PAPER, ISK_SIMULATION, ISK_PRESET_COUNT } isk_preset;
 
@@ -230,6 +231,7 @@ enum { ISK_ORTHO_FROB = 1, ISK_ORTHO_FROB_SUM, ISK_ORTHO_COS, ISK_ORTHO_COS2 };
 enum { ISK_CRITIC_GAUSSIAN = 1, ISK_CRITIC_NCE };
 enum { ISK_CONTRAST_COSINE = 1, ISK_CONTRAST_CONCAT };
 enum { ISK_SIDES_BOTH = 1, ISK_SIDES_ONE };
+enum { ISK_AUGMENT_BOTH = 1, ISK_AUGMENT_NOISE, ISK_AUGMENT_DROP, ISK_AUGMENT_NONE };
 enum { ISK_OTHERS_CONCAT = 1, ISK_OTHERS_MEAN };
 enum { ISK_POSITIONS_NONE = 1, ISK_POSITIONS_SINCOS, ISK_POSITIONS_LEARNED };
 enum { ISK_NORM_LAST = 1, ISK_NORM_FIRST };
@@ -291,6 +293,13 @@ enum { ISK_TARGET_FLAT = 1, ISK_TARGET_POOLED };
     X(CHOICE, target,          1, 1, 1, 1, 2, "flat|pooled", "what is reconstructed of a sequence: its steps, or their mean") \
     X(CHOICE, shared_keep,     1, 2, 2, 1, 2, "best|last", "which weights of the shared encoders are kept")              \
     X(CHOICE, power,           1, 1, 1, 1, 2, "train|batch", "E||X_i||^2 of the reconstruction term; of residuals always batch") \
+    X(CHOICE, augment,         1, 1, 1, 1, 4, "noise_drop|noise|drop|none", "of comm: noise on all, and steps of sequences dropped") \
+    X(INT,    tokens,          10,   10,   10,   1, 4096, "", "of comm: tokens that are made of a vector")              \
+    X(INT,    fusion_blocks,   1,    1,    1,    1, 64,  "", "of comm: layers of the transformer over all views' tokens") \
+    X(INT,    fusion_heads,    8,    8,    8,    1, 1024, "", "of comm: its heads")                                   \
+    X(INT,    project_width,   512,  512,  512,  1, 65536, "", "of comm: units of the projection head")               \
+    X(INT,    project_dim,     256,  256,  256,  1, 65536, "", "of comm: coordinates that its loss compares")         \
+    X(REAL,   fusion_tau,      0.1,  0.1,  0.1,  1e-3, 100, "", "of comm: temperature of its loss")                   \
     X(REAL,   validation,      0.1,  0.1,  0,    0, 0.9, "", "part of the rows held out when no split is given")          \
     X(INT,    patience,        0,    0,    0,    0, 1e9, "", "epochs without a better stop_on before stopping; 0 is never") \
     X(CHOICE, stop_on,         1, 1, 1, 1, 3, "loss|reconstruction|club", "validation value that early stopping watches") \
@@ -374,6 +383,8 @@ typedef struct isk_transform_desc {
     const uint8_t *present[ISK_MAX_VIEWS];          /* [rows] as in isk_fit_desc; what belongs to an absent row comes out as NaN */
     const int32_t *lengths[ISK_MAX_VIEWS];          /* [rows] as in isk_fit_desc */
     isk_matrix given[ISK_MAX_VIEWS];                /* C_i of models with given shared features; for reconstruction only */
+    isk_scalar *fused;                              /* out: of method comm [rows, token_width], or NULL; asks for the data of
+                                                       every view, NaN where none is present */
     isk_scalar *shared[ISK_MAX_VIEWS];              /* out: C_i [rows, shared_dim], or NULL */
     isk_scalar *specific[ISK_MAX_VIEWS];            /* out: Z_i [rows, dim], or NULL */
     isk_scalar *reconstruction[ISK_MAX_VIEWS];      /* out: g_i(Z_i, C_i), or NULL.  [rows, cols_i]; of a sequence
@@ -424,6 +435,7 @@ INDISEEK_API uint64_t isk_model_seed(const isk_model *model);
 INDISEEK_API int isk_model_views(const isk_model *model);
 INDISEEK_API int isk_model_shared_dim(const isk_model *model, int view);      /* columns of C_i; 0 beyond the views */
 INDISEEK_API int isk_model_specific_dim(const isk_model *model, int view);    /* columns of Z_i; 0 when the method has none */
+INDISEEK_API int isk_model_fused_dim(const isk_model *model);                 /* columns of what comm learns; 0 of other methods */
 INDISEEK_API int isk_model_view_cols(const isk_model *model, int view);
 INDISEEK_API int isk_model_view_steps(const isk_model *model, int view);      /* 1 when X_i is no sequence */
 INDISEEK_API int isk_model_target_cols(const isk_model *model, int view);     /* columns of the reconstruction */
@@ -15737,7 +15749,6 @@ ISK__COLD_BEGIN
 
 /* STUB */
 enum { ISK_POOL_LAST = 1, ISK_POOL_LAST_PADDED, ISK_POOL_MEAN, ISK_POOL_FIRST };
-static isk_tensor isk_attention(isk_tensor qkv, int steps, int heads, double d) { (void)steps; (void)heads; (void)d; return isk_slice(qkv, 0, isk_cols(qkv) / 3); }
 static isk_tensor isk_add_steps(isk_tensor x, isk_tensor t) { (void)t; return x; }
 static isk_tensor isk_join_steps(const isk_tensor *p, const int *s, int c) { (void)s; (void)c; return p[1]; }
 static isk_tensor isk_pool_steps(isk_tensor x, int steps, int pool) { (void)pool; return isk_slice(isk_reshape(x, steps * isk_cols(x)), 0, isk_cols(x)); }
@@ -15788,6 +15799,7 @@ static isk_tensor isk__row_parameter(isk_scope scope, const char *name, int cols
     isk_parameter_desc desc;
     memset(&desc, 0, sizeof desc);
     desc.fill = fill;
+    desc.amount = 1;
     desc.buffer = buffer;
     desc.vector = 1;
     return isk_parameter(scope, name, 1, cols, &desc);
@@ -16077,6 +16089,7 @@ typedef struct isk__training {
     char fingerprint[65];                   /* of the data */
     isk_tensor lambda, inverse_power[ISK_MAX_VIEWS];    /* inputs, one value per model */
     isk_tensor residuals[ISK_MAX_VIEWS], components[ISK_MAX_VIEWS][2];      /* of method residual: their cache; mean and loadings */
+    isk_scalar *counting;                   /* of method comm: 0, 1, ... for two copies of a batch */
     isk_scalar *lengths[ISK_MAX_VIEWS];     /* [rows] steps that a row has, 0 where it is absent; NULL: no sequence, all present */
 } isk__training;
 
@@ -16967,12 +16980,13 @@ INDISEEK_API isk_status isk_options_resolve(isk_context *context, isk_options *o
              ORTHOGONAL   the overlap of the directions of Z_i and C, Wang et al. 2025 (DisentangledSSL)
      keep    DECODER      lambda / (2 E||X_i||^2) E||g(Z_i, C) - X_i||^2
              CONTRAST     lambda / 2 InfoNCE(h(C, Z_i), X_i)
+             FUSED        there is no C and no Z, but one representation of all views: METHODS section 7
 
    and each term sees either the view's own C_i or the other view's.  A method on residuals first takes away from X_i what its
    own C_i says: r_i = (X_i - m(C_i)) / s(C_i), with the mean and the spread regressed on the frozen C_i, and then does all this
    with r_i in the place of X_i (METHODS section 4b, ours). */
 enum { ISK__APART_NONE, ISK__APART_WHITENED, ISK__APART_CLUB, ISK__APART_ORTHOGONAL };
-enum { ISK__KEEP_NONE, ISK__KEEP_DECODER, ISK__KEEP_CONTRAST };
+enum { ISK__KEEP_NONE, ISK__KEEP_DECODER, ISK__KEEP_CONTRAST, ISK__KEEP_FUSED };
 enum { ISK__OWN, ISK__OTHER };
 
 typedef struct isk__method_info {
@@ -16990,10 +17004,12 @@ static const isk__method_info isk__methods[ISK_METHOD_COUNT] = {
     { "infodisen", ISK__APART_ORTHOGONAL, ISK__OWN, ISK__KEEP_CONTRAST, ISK__OTHER, 0 },
     { "residual-indiseek", ISK__APART_CLUB, ISK__OTHER, ISK__KEEP_DECODER, ISK__OWN, 1 },
     { "residual", ISK__APART_WHITENED, ISK__OWN, ISK__KEEP_NONE, ISK__OWN, 1 },
+    { "comm", ISK__APART_NONE, ISK__OWN, ISK__KEEP_FUSED, ISK__OWN, 0 },
 };
 
 /* Has Z_i, after the shared features. */
 static int isk__specific(isk_method method) { return isk__methods[method].apart != ISK__APART_NONE; }
+static int isk__fused(isk_method method) { return isk__methods[method].keep == ISK__KEEP_FUSED; }
 static int isk__decodes(isk_method method) { return isk__methods[method].keep == ISK__KEEP_DECODER; }
 
 INDISEEK_API const char *isk_method_name(isk_method method) {
@@ -17107,41 +17123,41 @@ static isk_tensor isk__steps_of(const isk__design *design, int view, isk__sample
     return isk_with_row_weights(x, isk_reshape(isk_step_mask(sample.lengths, design->steps[view]), 1));
 }
 
-/* METHODS section 1.3: a linear map without bias, a transformer, one output for the whole sequence, a linear map. */
-static isk_tensor isk__sequence_encoder(const isk__design *design, isk_scope scope, int view, isk__sample sample, int out, int training) {
+/* METHODS section 1.3: a linear map without bias, positions, a learned token in front if asked for, a transformer.  [rows * *steps,
+   token_width]; absent steps have weight 0. */
+static isk_tensor isk__sequence_tokens(const isk__design *design, isk_scope scope, int view, isk__sample sample, int cls, int training,
+                                       int *steps) {
     const isk_options *options = &design->options;
     isk_transformer_desc transformer;
     isk_parameter_desc desc;
     isk_tensor x = isk__steps_of(design, view, sample), weights = isk__weights_of(x);
-    int steps = design->steps[view], width = options->token_width;
+    int features = design->cols[view] / design->steps[view], width = options->token_width;
+    *steps = design->steps[view];
     memset(&desc, 0, sizeof desc);
     desc.fill = ISK_FILL_UNIFORM;
-    desc.amount = 1 / sqrt((double)(design->cols[view] / steps));
-    x = isk_matmul(x, isk_parameter(isk_within(scope, "project"), "weight", design->cols[view] / steps, width, &desc));
+    desc.amount = 1 / sqrt((double)features);
+    x = isk_matmul(x, isk_parameter(isk_within(scope, "project"), "weight", features, width, &desc));
     if (options->positions != ISK_POSITIONS_NONE) {
         desc.fill = options->positions == ISK_POSITIONS_SINCOS ? ISK_FILL_SINCOS : ISK_FILL_NORMAL;
         desc.amount = 0.02;
         desc.buffer = options->positions == ISK_POSITIONS_SINCOS;
-        x = isk_add_steps(x, isk_parameter(scope, "positions", steps, width, &desc));
+        x = isk_add_steps(x, isk_parameter(scope, "positions", *steps, width, &desc));
     }
-    if (options->pool == ISK_POOL_FIRST) {
+    if (cls) {
         isk_tensor parts[2], masks[2];
         int counts[2];
-        memset(&desc, 0, sizeof desc);
-        desc.fill = ISK_FILL_NORMAL;
-        desc.amount = 1;
-        parts[0] = isk_parameter(scope, "cls", 1, width, &desc);
+        parts[0] = isk__row_parameter(scope, "cls", width, ISK_FILL_NORMAL, 0);
         parts[1] = x;
         counts[0] = 1;
-        counts[1] = steps++;
+        counts[1] = *steps;
         x = isk_join_steps(parts, counts, 2);
         masks[0] = isk_clamp(sample.lengths, 0, 1);
-        masks[1] = isk_reshape(weights, steps - 1);
+        masks[1] = isk_reshape(weights, (*steps)++);
         weights = isk_reshape(isk_concat(masks, 2), 1);
     }
     if (options->padding == ISK_PADDING_MASKED) { x = isk_with_row_weights(x, weights); }
     memset(&transformer, 0, sizeof transformer);
-    transformer.steps = steps;
+    transformer.steps = *steps;
     transformer.layers = options->blocks;
     transformer.heads = options->heads;
     transformer.feed_forward = options->feed_forward;
@@ -17149,9 +17165,15 @@ static isk_tensor isk__sequence_encoder(const isk__design *design, isk_scope sco
     transformer.activation = options->activation;
     transformer.dropout = options->attention_dropout;
     transformer.training = training;
-    x = isk_transformer(isk_within(scope, "encoder"), x, &transformer);
-    x = isk_pool_steps(isk_with_row_weights(x, weights), steps, options->pool);
-    return isk__linear(isk_within(scope, "head"), isk_with_row_weights(x, isk__weights_of(sample.x)), out, options->init, 0);
+    return isk_with_row_weights(isk_transformer(isk_within(scope, "encoder"), x, &transformer), weights);
+}
+
+/* One output of the transformer for the whole sequence, and a linear map. */
+static isk_tensor isk__sequence_encoder(const isk__design *design, isk_scope scope, int view, isk__sample sample, int out, int training) {
+    int steps, pool = design->options.pool;
+    isk_tensor x = isk__sequence_tokens(design, scope, view, sample, pool == ISK_POOL_FIRST, training, &steps);
+    x = isk_with_row_weights(isk_pool_steps(x, steps, pool), isk__weights_of(sample.x));
+    return isk__linear(isk_within(scope, "head"), x, out, design->options.init, 0);
 }
 
 static isk_tensor isk__view_encoder(const isk__design *design, isk_scope scope, int view, isk__sample sample, int out, int training) {
@@ -17262,6 +17284,60 @@ static isk_tensor isk__decode_target(const isk__design *design, int view, isk__s
 /* `y` is like X_i; what stands beyond the length of a sequence becomes 0, as in X_i. */
 static isk_tensor isk__trimmed(const isk__design *design, int view, isk_tensor y, isk__sample x) {
     return x.lengths.node >= 0 && !isk__pooled_target(design, view) ? isk_trim(y, x.lengths, design->steps[view]) : y;
+}
+
+/* ---- CoMM's networks, METHODS section 7 ---- */
+
+/* Tokens of a view: the outputs of a sequence's transformer; or outputs of an MLP, each times a learned vector plus another. */
+static isk_tensor isk__tokens_record(const isk__design *design, int view, isk__sample sample, int training, int *count) {
+    const isk_options *options = &design->options;
+    isk_scope scope = isk__view_scope(sample.x.graph, "fused", "tokens", view), adapter = isk_within(scope, "adapter");
+    isk_tensor x, weight, bias, present = isk__weights_of(sample.x);
+    isk_parameter_desc desc;
+    if (design->steps[view] > 1) { return isk__sequence_tokens(design, scope, view, sample, 0, training, count); }
+    *count = options->tokens;
+    memset(&desc, 0, sizeof desc);
+    desc.fill = ISK_FILL_NORMAL;
+    desc.amount = 1;
+    x = isk__encoder(design, scope, sample.x, options->tokens, training);
+    weight = isk_parameter(adapter, "weight", options->tokens, options->token_width, &desc);
+    bias = isk_parameter(adapter, "bias", options->tokens, options->token_width, &desc);
+    x = isk_tokens(x, weight, bias);
+    return isk_with_row_weights(x, isk_reshape(isk_step_mask(isk_affine(present, options->tokens, 0), options->tokens), 1));
+}
+
+/* A learned token and those of some views (a bit each) through a transformer: its first output, [rows, token_width]. */
+static isk_tensor isk__fuse(const isk__design *design, const isk_tensor *tokens, const int *counts, unsigned views, int training) {
+    const isk_options *options = &design->options;
+    isk_graph *graph = tokens[0].graph;
+    isk_scope scope = isk__scope(graph, isk_group(graph, "fused").group, "fusion");
+    isk_transformer_desc transformer;
+    isk_tensor joined[2], masks[2], weights, x;
+    int steps[2], view;
+    joined[0] = isk__row_parameter(scope, "cls", options->token_width, ISK_FILL_NORMAL, 0);
+    steps[0] = 1;
+    masks[0] = isk__no_tensor(graph);
+    for (view = 0; view < design->view_count; view++) {
+        if (!(views >> view & 1)) { continue; }
+        joined[1] = tokens[view];
+        steps[1] = counts[view];
+        masks[1] = isk_reshape(isk__weights_of(tokens[view]), counts[view]);
+        if (masks[0].node < 0) { masks[0] = isk_affine(isk_slice(masks[1], 0, 1), 0, 1); }       /* the learned token is always there */
+        joined[0] = isk_join_steps(joined, steps, 2);
+        masks[0] = isk_concat(masks, 2);
+        steps[0] += steps[1];
+    }
+    weights = isk_reshape(masks[0], 1);
+    memset(&transformer, 0, sizeof transformer);
+    transformer.steps = steps[0];
+    transformer.layers = options->fusion_blocks;
+    transformer.heads = options->fusion_heads;
+    transformer.feed_forward = 4 * options->token_width;
+    transformer.norm_first = 1;
+    transformer.activation = ISK_QUICK_GELU;
+    transformer.training = training;
+    x = isk_transformer(scope, isk_with_row_weights(joined[0], weights), &transformer);
+    return isk_pool_steps(isk__norm(isk_within(scope, "norm"), x, ISK_NORM_LAYER, 0), steps[0], ISK_POOL_FIRST);
 }
 
 /* exp(t), the scale of logits, with t from ln(1/tau).  Learned, it is clamped to [0, ln 100], Radford et al. 2021; a fixed one is
@@ -17467,6 +17543,100 @@ static void isk__record_shared_stage(isk__recorder *r) {
     stage->evaluation = isk__pass_of(isk_compute(r->graph, outputs, 1), ISK__FILL, 1, ISK__RATE_NONE);
     isk__pass_labels(&stage->evaluation, 1, labels);
     if (options->shared_keep == ISK_KEEP_BEST) { isk__stage_keeps_best(r, stage, "shared"); }
+}
+
+/* ---- CoMM ---- */
+
+/* A copy of the rows with steps of sequences dropped and noise added, each by one coin a row that all views share. */
+static isk__sample isk__augmented(const isk__recorder *r, int view, isk__sample x, int copy) {
+    const double deviation = 0.1, most_dropped = 0.8, often = 0.5;
+    int augment = r->design->options.augment, steps = r->design->steps[view];
+    isk_tensor weights = isk__weights_of(x.x);
+    if (steps > 1 && (augment == ISK_AUGMENT_BOTH || augment == ISK_AUGMENT_DROP)) {
+        x.x = isk_drop_steps(x.x, steps, most_dropped, often, 2 * copy);
+    }
+    if (augment == ISK_AUGMENT_BOTH || augment == ISK_AUGMENT_NOISE) { x.x = isk_noise(x.x, deviation, often, 2 * copy + 1); }
+    x.x = isk_with_row_weights(x.x, weights);
+    return x;
+}
+
+/* NT-Xent, Chen et al. 2020: of the 2 rows rows of two copies, each is to find its partner among all but itself.  `index` counts
+   them from 0. */
+static isk_tensor isk__nt_xent(isk_tensor a, isk_tensor b, isk_tensor index, double tau) {
+    isk_tensor parts[2], both, weights, all, own, itself;
+    int rows = 2 * isk_rows(a), dim = isk_cols(a) > 0 ? isk_cols(a) : 1;
+    isk__rows_in_both(&a, &b);
+    parts[0] = a;
+    parts[1] = b;
+    both = isk_reshape(isk_concat(parts, 2), dim);
+    parts[0] = parts[1] = isk__weights_of(a);
+    weights = isk_reshape(isk_concat(parts, 2), 1);
+    itself = isk_sub(isk_step_mask(isk_affine(index, 1, 1), rows), isk_step_mask(index, rows));
+    all = isk_add(isk_affine(isk_matmul_nt(both, both), 1 / tau, 0), isk_affine(itself, -1e9, 0));
+    all = isk_bias(all, isk_affine(isk_reshape(weights, rows), 1e9, -1e9));
+    own = isk_affine(isk_row_dot(a, b), 1 / tau, 0);
+    return isk_sub(isk_mean_all(isk_with_row_weights(isk_row_logsumexp(all), weights)), isk_mean_all(own));
+}
+
+/* loss = l(all views) + lambda * mean over the views of l(that view), where l(m) compares what is made of m with what is made of
+   all views of the other copy. */
+static void isk__fused_outputs(isk__recorder *r, int training, isk_tensor outputs[3]) {
+    const isk__design *design = r->design;
+    isk_tensor batch = isk_batch(r->graph, r->rows), projected[2][ISK_MAX_VIEWS + 1], index;
+    int copy, m, view, count = design->view_count;
+    double tau = design->options.fusion_tau;
+    for (copy = 0; copy < 2; copy++) {
+        isk_tensor tokens[ISK_MAX_VIEWS], any = isk__no_tensor(r->graph), present, fused;
+        int counts[ISK_MAX_VIEWS];
+        for (view = 0; view < count; view++) {
+            isk__sample x = isk__sample_of(r, view, r->views[view], batch);
+            present = isk__weights_of(x.x);
+            any = view ? isk_add(any, present) : present;
+            projected[copy][view] = present;
+            tokens[view] = isk__tokens_record(design, view, isk__augmented(r, view, x, copy), training, &counts[view]);
+        }
+        projected[copy][count] = isk_clamp(any, 0, 1);
+        for (m = 0; m <= count; m++) {
+            isk_mlp_desc head;
+            memset(&head, 0, sizeof head);
+            head.layers = 3;
+            head.width = design->options.project_width;
+            head.out = design->options.project_dim;
+            head.norm = ISK_NORM_BATCH;
+            head.training = training;
+            fused = isk__fuse(design, tokens, counts, m < count ? 1u << m : (1u << count) - 1, training);
+            fused = isk_with_row_weights(fused, projected[copy][m]);
+            fused = isk_mlp(isk__scope(r->graph, isk_group(r->graph, "fused").group, "projection"), fused, &head);
+            projected[copy][m] = isk_l2_normalise(fused, 1e-12);
+        }
+    }
+    index = isk__bound(r->graph, isk__matrix_of(r->training->counting, 2 * r->rows, 1));
+    outputs[1] = isk__nt_xent(projected[0][count], projected[1][count], index, tau);
+    for (m = 0; m < count; m++) {
+        isk_tensor one = isk_add(isk__nt_xent(projected[0][m], projected[1][count], index, tau),
+                                 isk__nt_xent(projected[1][m], projected[0][count], index, tau));
+        outputs[2] = m ? isk_add(outputs[2], one) : one;
+    }
+    outputs[2] = isk_affine(outputs[2], 0.5 / count, 0);
+    outputs[0] = isk_add(outputs[1], isk_mul(r->lambda, outputs[2]));
+}
+
+static void isk__record_fused_stage(isk__recorder *r) {
+    static const char *const labels[] = { "loss", "fused", "single" };
+    const isk_options *options = &r->design->options;
+    isk_optimiser_desc optimiser = isk__optimiser_of(options);
+    isk__stage *stage = isk__stage_add(r, "fused", -1, 0, options->epochs);
+    isk_tensor outputs[3];
+    stage->reported = ISK__REPORTED_SHARED;
+    isk__fused_outputs(r, ISK__TRAINING, outputs);
+    stage->passes[0] = isk__pass_of(isk__minimise(r->graph, "fused", outputs, 3, &optimiser, 0), ISK__PER_BATCH, 1, ISK__RATE_MAIN);
+    isk__pass_labels(&stage->passes[0], 3, labels);
+    stage->pass_count = 1;
+    isk__fused_outputs(r, ISK__EVALUATING, outputs);
+    stage->evaluation = isk__pass_of(isk_compute(r->graph, outputs, 3), ISK__FILL, 1, ISK__RATE_NONE);
+    isk__pass_labels(&stage->evaluation, 3, labels);
+    stage->patience = options->patience;
+    if (options->patience > 0) { isk__stage_keeps_best(r, stage, "fused"); }
 }
 
 /* C_i of every row, once the encoders are frozen. */
@@ -17839,6 +18009,10 @@ static isk_status isk__lengths_open(isk__training *training, const isk__design *
         if (!training->lengths[i]) { return isk__no_memory(training->context, "lengths", (size_t)rows * sizeof(isk_scalar)); }
         for (row = 0; row < rows; row++) { training->lengths[i][row] = (isk_scalar)isk__length_of(extent, row); }
     }
+    if (!isk__fused(design->method)) { return ISK_OK; }
+    training->counting = (isk_scalar *)isk__allocate(training->context, 2 * (size_t)design->options.batch, sizeof(isk_scalar));
+    if (!training->counting) { return isk__no_memory(training->context, "row numbers", 2 * (size_t)design->options.batch * sizeof(isk_scalar)); }
+    for (i = 0; i < 2 * design->options.batch; i++) { training->counting[i] = (isk_scalar)i; }
     return ISK_OK;
 }
 
@@ -17863,7 +18037,9 @@ static isk_status isk__training_record(isk__training *training, const isk__desig
         r.shared[i] = isk__design_given(design) ? isk__bound(graph, desc->given[i])
                                                 : isk__leaf(graph, ISK__SLOT, rows, design->options.shared_dim, 1);
     }
-    if (!isk__design_given(design)) {
+    if (isk__fused(design->method)) {
+        isk__record_fused_stage(&r);
+    } else if (!isk__design_given(design)) {
         isk__record_shared_stage(&r);
         if (isk__specific(design->method)) { isk__record_cache_stage(&r); }
     }
@@ -17963,6 +18139,10 @@ static isk_status isk__design_check(isk_context *context, const isk__design *des
             return isk__fail(context, ISK_ARGUMENT, "others=mean averages C, but C%d has %d columns and C%d has %d; choose concat",
                              other + 1, isk__shared_cols(design, other), i + 1, isk__shared_cols(design, i));
         }
+        if (isk__fused(design->method) && options->token_width % options->fusion_heads != 0) {
+            return isk__fail(context, ISK_ARGUMENT, "token_width is %d, which %d fusion_heads do not divide", options->token_width,
+                             options->fusion_heads);
+        }
         if (design->steps[i] == 1) { continue; }
         if (options->token_width % options->heads != 0) {
             return isk__fail(context, ISK_ARGUMENT, "token_width is %d, which %d heads do not divide", options->token_width,
@@ -18009,7 +18189,8 @@ static isk_status isk__design_of(isk_context *context, const isk_fit_desc *desc,
         return isk__fail(context, ISK_ARGUMENT, "one view needs given shared features: set given[0], or give a second view");
     }
     if (given && !isk__specific(desc->method)) {
-        return isk__fail(context, ISK_ARGUMENT, "method %s learns shared features, so given ones leave it nothing to do",
+        return isk__fail(context, ISK_ARGUMENT, isk__fused(desc->method) ? "method %s has no use for given shared features"
+                                                : "method %s learns shared features, so given ones leave it nothing to do",
                          isk_method_name(desc->method));
     }
     if (given && isk__on_residuals(design)) {
@@ -18186,6 +18367,7 @@ static void isk__training_close(isk__training *training) {
     for (i = 0; training->workers && i < 2 * context->threads; i++) { isk__memory_close(context, &training->workers[i]); }
     isk__memory_close(context, &training->shared);
     for (i = 0; i < ISK_MAX_VIEWS; i++) { isk__release(context, training->lengths[i]); }
+    isk__release(context, training->counting);
     isk__release(context, training->learners);
     isk__release(context, training->workers);
     isk__release(context, training->bases);
@@ -18234,6 +18416,7 @@ struct isk_model {
     isk_tensor views[ISK_MAX_VIEWS], given[ISK_MAX_VIEWS], lengths[ISK_MAX_VIEWS];      /* lengths: of sequences */
     isk_program *encode[ISK_MAX_VIEWS];     /* outputs: C_i unless given, Z_i if the method has it */
     isk_program *decode[ISK_MAX_VIEWS];     /* output: reconstruction */
+    isk_program *fuse;                      /* output: the representation of all views */
     isk_report report;
     char fingerprint[65];                   /* SHA-256 of the training data */
     int64_t rows;                           /* of the training data */
@@ -18257,6 +18440,8 @@ INDISEEK_API void isk_model_close(isk_model *model) {
 static isk_status isk__model_open(isk_context *context, const isk__design *design, uint64_t seed, isk_model **out) {
     isk_model *model = (isk_model *)isk__allocate_zero(context, 1, sizeof *model);
     int i, specific = isk__specific(design->method), learned = !isk__design_given(design);
+    isk_tensor batch = isk__no_tensor(NULL);
+    isk__sample samples[ISK_MAX_VIEWS];
     isk_status status = ISK_OK;
     *out = NULL;
     if (!model) { return isk__no_memory(context, "a model", sizeof *model); }
@@ -18265,17 +18450,20 @@ static isk_status isk__model_open(isk_context *context, const isk__design *desig
     model->seed = seed;
     model->graph = isk_graph_open(context, NULL);
     for (i = 0; i < design->view_count && model->graph; i++) {
-        isk_tensor batch = isk_batch(model->graph, ISK__TILE_ROWS), outputs[2], z, c;
+        isk_tensor outputs[2], z, c;
         isk__sample x;
+        if (i == 0 || !isk__fused(design->method)) { batch = isk_batch(model->graph, ISK__TILE_ROWS); }
         int count = 0;
         model->views[i] = isk__bound(model->graph, isk__matrix_of(NULL, 1, design->cols[i]));
         x.x = isk_gather(model->views[i], batch);
         x.lengths = isk__no_tensor(model->graph);
-        if (design->steps[i] > 1) {
+        if (design->steps[i] > 1 || isk__fused(design->method)) {
             model->lengths[i] = isk__bound(model->graph, isk__matrix_of(NULL, 1, 1));
             x.lengths = isk_gather(model->lengths[i], batch);
             x.x = isk_trim(x.x, x.lengths, design->steps[i]);
         }
+        samples[i] = x;
+        if (isk__fused(design->method)) { continue; }
         z = c = x.x;
         if (learned) { c = outputs[count++] = isk__shared_final(design, i, x); }
         if (specific) {
@@ -18297,7 +18485,19 @@ static isk_status isk__model_open(isk_context *context, const isk__design *desig
         model->decode[i] = isk_compute(model->graph, &z, 1);
         if (!model->decode[i]) { status = ISK_MEMORY; }
     }
-    if (learned && model->graph) { isk__logit_scale(design, model->graph); }
+    if (isk__fused(design->method) && model->graph) {
+        isk_tensor tokens[ISK_MAX_VIEWS], fused;
+        int counts[ISK_MAX_VIEWS];
+        for (i = 0; i < design->view_count; i++) {
+            samples[i].x = isk_with_row_weights(samples[i].x, isk_clamp(samples[i].lengths, 0, 1));
+            tokens[i] = isk__tokens_record(design, i, samples[i], ISK__EVALUATING, &counts[i]);
+        }
+        fused = isk__fuse(design, tokens, counts, (1u << design->view_count) - 1, ISK__EVALUATING);
+        model->fuse = isk_compute(model->graph, &fused, 1);
+        if (!model->fuse) { status = ISK_MEMORY; }
+    } else if (learned && model->graph) {
+        isk__logit_scale(design, model->graph);
+    }
     if (!model->graph) { status = ISK_MEMORY; } else if (model->graph->failed) { status = (isk_status)model->graph->failed; }
     if (status != ISK_OK) {
         isk_model_close(model);
@@ -18372,7 +18572,7 @@ static void isk__report_fill(const isk__training *training, const isk__learner *
         }
         if (stage->reported == ISK__REPORTED_SHARED) {
             report->shared_loss = track->means[0][0];
-            report->temperature = track->means[0][1];
+            report->temperature = isk__track_mean(stage, track, 0, "temperature");
             report->shared_epochs = (int)track->epoch;
             if (held_out) { report->shared_validation_loss = track->kept[0]; }
         } else if (stage->reported == ISK__REPORTED_SPECIFIC) {
@@ -18538,6 +18738,20 @@ static isk__coverage isk__transform_coverage(const isk_model *model, const isk_t
     return extent;
 }
 
+static void isk__fuse_tile(const isk__transform_job *job, isk__frame *frame) {
+    int cols = job->model->design.options.token_width, view, present = isk__present(frame, job->model->fuse);
+    int64_t row;
+    isk__execute(job->model->fuse, frame);
+    isk__copy_out(frame, job->model->fuse, 0, present, job->desc->fused, cols, isk__whole());
+    for (row = frame->batch.first; row < frame->batch.first + present; row++) {
+        int any = 0;
+        for (view = 0; view < job->model->design.view_count; view++) {
+            any |= isk__length_of(isk__transform_coverage(job->model, job->desc, view), row) > 0;
+        }
+        if (!any) { isk__fill(job->desc->fused + (size_t)row * (size_t)cols, cols, (isk_scalar)NAN); }
+    }
+}
+
 static void isk__transform_tile(void *argument, int tile, int worker) {
     const isk__transform_job *job = (const isk__transform_job *)argument;
     const isk_model *model = job->model;
@@ -18559,6 +18773,7 @@ static void isk__transform_tile(void *argument, int tile, int worker) {
         if (!desc->views[view].data) { continue; }
         if (job->lengths[view]) { frame.base[graph->nodes[model->lengths[view].node].leaf.space] = job->lengths[view]; }
         memcpy(&frame.base[graph->nodes[model->views[view].node].leaf.space], &desc->views[view].data, sizeof(isk_scalar *));
+        if (model->fuse) { continue; }
         present = isk__present(&frame, model->encode[view]);
         if (desc->shared[view] || desc->specific[view]) {
             isk__execute(model->encode[view], &frame);
@@ -18573,6 +18788,7 @@ static void isk__transform_tile(void *argument, int tile, int worker) {
             isk__copy_out(&frame, model->decode[view], 0, present, desc->reconstruction[view], isk__target_cols(design, view), extent);
         }
     }
+    if (model->fuse) { isk__fuse_tile(job, &frame); }
 }
 
 static isk_status isk__transform_check(const isk_model *model, const isk_transform_desc *desc, int64_t *rows) {
@@ -18582,6 +18798,10 @@ static isk_status isk__transform_check(const isk_model *model, const isk_transfo
     for (i = 0; i < design->view_count; i++) {
         isk_status status;
         int wanted = desc->shared[i] || desc->specific[i] || desc->reconstruction[i];
+        if (isk__fused(design->method) && (wanted || !desc->fused || !desc->views[i].data)) {
+            return isk__fail(context, ISK_ARGUMENT, "transform: method %s makes fused features, of the data of every view; rows without a "
+                             "view are marked by `present`", isk_method_name(design->method));
+        }
         if (!desc->views[i].data) {
             if (wanted) { return isk__fail(context, ISK_ARGUMENT, "transform: features of view %d are asked for without its data", i + 1); }
             continue;
@@ -18619,6 +18839,9 @@ static isk_status isk__transform_check(const isk_model *model, const isk_transfo
                              design->view_count, design->view_count == 1 ? "" : "s");
         }
     }
+    if (desc->fused && !isk__fused(design->method)) {
+        return isk__fail(context, ISK_ARGUMENT, "transform: method %s has no fused features", isk_method_name(design->method));
+    }
     if (first < 0) { return isk__fail(context, ISK_ARGUMENT, "transform: there is no view"); }
     *rows = desc->views[first].rows;
     return ISK_OK;
@@ -18635,7 +18858,7 @@ INDISEEK_API isk_status isk_transform(const isk_model *model, const isk_transfor
     job.desc = desc;
     for (i = 0; i < model->design.view_count && status == ISK_OK; i++) {
         int64_t row;
-        if (!desc->views[i].data || model->design.steps[i] == 1) { continue; }
+        if (!desc->views[i].data || (model->design.steps[i] == 1 && !model->fuse)) { continue; }
         job.lengths[i] = (isk_scalar *)isk__allocate(context, (size_t)job.rows, sizeof(isk_scalar));
         if (!job.lengths[i]) { status = isk__no_memory(context, "transform", (size_t)job.rows * sizeof(isk_scalar)); }
         for (row = 0; row < job.rows && job.lengths[i]; row++) {
@@ -18667,8 +18890,11 @@ INDISEEK_API const isk_options *isk_model_options(const isk_model *model) { retu
 INDISEEK_API isk_method isk_model_method(const isk_model *model) { return model->design.method; }
 INDISEEK_API uint64_t isk_model_seed(const isk_model *model) { return model->seed; }
 INDISEEK_API int isk_model_views(const isk_model *model) { return model->design.view_count; }
+INDISEEK_API int isk_model_fused_dim(const isk_model *model) {
+    return isk__fused(model->design.method) ? model->design.options.token_width : 0;
+}
 INDISEEK_API int isk_model_shared_dim(const isk_model *model, int view) {
-    return view >= 0 && view < model->design.view_count ? isk__shared_cols(&model->design, view) : 0;
+    return view >= 0 && view < model->design.view_count && !isk__fused(model->design.method) ? isk__shared_cols(&model->design, view) : 0;
 }
 INDISEEK_API int isk_model_specific_dim(const isk_model *model, int view) {
     return view >= 0 && view < model->design.view_count && isk__specific(model->design.method) ? isk__specific_cols(&model->design, view) : 0;
