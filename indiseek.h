@@ -231,6 +231,7 @@ enum { ISK_ORTHO_FROB = 1, ISK_ORTHO_FROB_SUM, ISK_ORTHO_COS, ISK_ORTHO_COS2 };
 enum { ISK_CRITIC_GAUSSIAN = 1, ISK_CRITIC_NCE };
 enum { ISK_CONTRAST_COSINE = 1, ISK_CONTRAST_CONCAT };
 enum { ISK_SIDES_BOTH = 1, ISK_SIDES_ONE };
+enum { ISK_REDUCE_NONE = 1, ISK_REDUCE_TARGET, ISK_REDUCE_AUGMENT };
 enum { ISK_AUGMENT_BOTH = 1, ISK_AUGMENT_NOISE, ISK_AUGMENT_DROP, ISK_AUGMENT_NONE };
 enum { ISK_OTHERS_CONCAT = 1, ISK_OTHERS_MEAN };
 enum { ISK_POSITIONS_NONE = 1, ISK_POSITIONS_SINCOS, ISK_POSITIONS_LEARNED };
@@ -292,8 +293,9 @@ enum { ISK_TARGET_FLAT = 1, ISK_TARGET_POOLED };
     X(CHOICE, padding,         1, 1, 1, 1, 2, "masked|seen", "whether steps beyond a row's length are left out of attention") \
     X(CHOICE, target,          1, 1, 1, 1, 2, "flat|pooled", "what is reconstructed of a sequence: its steps, or their mean") \
     X(CHOICE, shared_keep,     1, 2, 2, 1, 2, "best|last", "which weights of the shared encoders are kept")              \
-    X(CHOICE, power,           1, 1, 1, 1, 2, "train|batch", "E||X_i||^2 of the reconstruction term; of residuals always batch") \
-    X(CHOICE, augment,         1, 1, 1, 1, 4, "noise_drop|noise|drop|none", "of comm: noise on all, and steps of sequences dropped") \
+    X(CHOICE, power,           1, 1, 1, 1, 2, "train|batch", "E||X_i||^2 of the reconstruction term; of residuals and reductions always batch") \
+    X(CHOICE, reduce,          1, 1, 1, 1, 3, "none|target|augment", "what of each X_i is used: all; what it shares with a target; what augmenting leaves") \
+    X(CHOICE, augment,         1, 1, 1, 1, 4, "noise_drop|noise|drop|none", "of comm and reduce=augment: noise, and steps of sequences dropped") \
     X(INT,    tokens,          10,   10,   10,   1, 4096, "", "of comm: tokens that are made of a vector")              \
     X(INT,    fusion_blocks,   1,    1,    1,    1, 64,  "", "of comm: layers of the transformer over all views' tokens") \
     X(INT,    fusion_heads,    8,    8,    8,    1, 1024, "", "of comm: its heads")                                   \
@@ -361,6 +363,15 @@ typedef struct isk_fit_desc {
                                                beyond is never looked at; a row of length 0 is not present */
     isk_matrix given[ISK_MAX_VIEWS];        /* shared features to use instead of learning them: given[i] is C_i.  With one
                                                view given[0] also stands for the other view's (METHODS: simulations) */
+    /* Gui et al. section 6, option reduce: before all else each X_i gives way to an encoding of shared_dim columns, learned by
+       InfoNCE between X_i and the target, or between two augmented copies of X_i.  Reconstructions are then of those encodings. */
+    isk_matrix target;                      /* reduce=target: Y [rows, q], labels one-hot or numbers */
+    const uint8_t *target_present;          /* [rows] 0: Y of that row is unknown; NULL: none is */
+    /* reduce=augment: puts a changed copy of X_i in the place of values [rows, cols]; called for copy 0 .. augment_copies - 1 of
+       every view before training.  NULL: option augment names what is done, afresh in every step. */
+    isk_status (*augment)(void *user, int view, int copy, isk_scalar *values, int64_t rows, int64_t cols);
+    void *augment_user;
+    int augment_copies;                     /* 2, 4, 6 or 8; 0: 4.  Neighbours are compared */
     const uint8_t *split;                   /* isk_part of each row, or NULL: `validation` of the rows at random by seed */
     uint64_t seed;
     isk_options options;
@@ -16005,7 +16016,7 @@ enum {
 enum { ISK__RATE_MAIN, ISK__RATE_SHARED, ISK__RATE_CRITIC, ISK__RATE_NONE };
 enum { ISK__ROWS_TRAIN, ISK__ROWS_HELD_OUT, ISK__ROWS_ALL };
 enum { ISK__REPORTED_NOWHERE, ISK__REPORTED_SHARED, ISK__REPORTED_SPECIFIC };
-enum { ISK__MAX_PASSES = 4, ISK__MAX_STAGES = 2 + 4 * ISK_MAX_VIEWS, ISK__MAX_LABELS = 8 };
+enum { ISK__MAX_PASSES = 4, ISK__MAX_STAGES = 4 + 4 * ISK_MAX_VIEWS, ISK__MAX_LABELS = 8, ISK__MAX_COPIES = 2 * ISK__MAX_PASSES };
 
 typedef struct isk__pass {
     isk_program *program;
@@ -16089,6 +16100,8 @@ typedef struct isk__training {
     char fingerprint[65];                   /* of the data */
     isk_tensor lambda, inverse_power[ISK_MAX_VIEWS];    /* inputs, one value per model */
     isk_tensor residuals[ISK_MAX_VIEWS], components[ISK_MAX_VIEWS][2];      /* of method residual: their cache; mean and loadings */
+    isk_scalar *copies[ISK_MAX_VIEWS], *target_present;     /* the user's copies [copy_count, rows, cols]; [rows] 0 or 1 */
+    int copy_count;
     isk_scalar *counting;                   /* of method comm: 0, 1, ... for two copies of a batch */
     isk_scalar *lengths[ISK_MAX_VIEWS];     /* [rows] steps that a row has, 0 where it is absent; NULL: no sequence, all present */
 } isk__training;
@@ -17056,6 +17069,7 @@ typedef struct isk__design {
     isk_options options;                    /* resolved */
     int view_count, cols[ISK_MAX_VIEWS], given_cols[ISK_MAX_VIEWS];
     int steps[ISK_MAX_VIEWS];               /* 1: not a sequence */
+    int input_cols[ISK_MAX_VIEWS], input_steps[ISK_MAX_VIEWS];        /* of X_i itself; cols and steps are of its reduction */
 } isk__design;
 
 static int isk__design_given(const isk__design *design) { return design->given_cols[0] > 0; }
@@ -17083,6 +17097,24 @@ static int isk__pooled_target(const isk__design *design, int view) {
 /* Columns of what the decoder gives back. */
 static int isk__target_cols(const isk__design *design, int view) {
     return isk__pooled_target(design, view) ? design->cols[view] / design->steps[view] : design->cols[view];
+}
+
+static int isk__reduces(const isk__design *design) { return design->options.reduce != ISK_REDUCE_NONE; }
+/* The design before the reduction, for what works on X_i itself; and what the reduction makes of it. */
+static isk__design isk__design_before(const isk__design *design) {
+    isk__design before = *design;
+    memcpy(before.cols, design->input_cols, sizeof before.cols);
+    memcpy(before.steps, design->input_steps, sizeof before.steps);
+    return before;
+}
+static void isk__design_reduce(isk__design *design) {
+    int i;
+    memcpy(design->input_cols, design->cols, sizeof design->cols);
+    memcpy(design->input_steps, design->steps, sizeof design->steps);
+    for (i = 0; i < design->view_count && isk__reduces(design); i++) {
+        design->cols[i] = design->options.shared_dim;
+        design->steps[i] = 1;
+    }
 }
 
 static isk_scope isk__view_scope_in(isk_graph *graph, int group, const char *name, int view) {
@@ -17181,6 +17213,12 @@ static isk_tensor isk__view_encoder(const isk__design *design, isk_scope scope, 
                                    : isk__encoder(design, scope, sample.x, out, training);
 }
 
+/* What X_i is reduced to; `before` is the design before that. */
+static isk_tensor isk__reduced(const isk__design *before, int view, isk__sample x, int training) {
+    isk_scope scope = isk__view_scope(x.x.graph, "reduced", "reduced", view);
+    return isk_l2_normalise(isk__view_encoder(before, scope, view, x, before->options.shared_dim, training), 1e-12);
+}
+
 /* f_i(x), not yet normalised */
 static isk_tensor isk__shared_record(const isk__design *design, int view, isk__sample x, int training) {
     return isk__view_encoder(design, isk__view_scope(x.x.graph, "shared", "shared", view), view, x, design->options.shared_dim, training);
@@ -17193,6 +17231,8 @@ static isk_tensor isk__shared_final(const isk__design *design, int view, isk__sa
 }
 
 static int isk__on_residuals(const isk__design *design) { return isk__methods[design->method].residual; }
+/* Residuals and reductions have no power before they are learned. */
+static int isk__power_known(const isk__design *design) { return !isk__on_residuals(design) && !isk__reduces(design); }
 
 /* A regression on C_i of every column of X_i; three linear maps of width 100, METHODS section 4b. */
 static isk_tensor isk__regress_on(const isk__design *design, int view, const char *name, isk_tensor c) {
@@ -17411,6 +17451,7 @@ static isk_tensor isk__bound(isk_graph *graph, isk_matrix matrix) {
 enum { ISK__TILE_ROWS = 256 };              /* rows of a program that fills caches or transforms */
 
 typedef struct isk__recorder {
+    int phase;                              /* of the stages after a reduction */
     isk__training *training;
     isk_graph *graph;
     const isk__design *design;
@@ -17418,6 +17459,7 @@ typedef struct isk__recorder {
     isk_tensor views[ISK_MAX_VIEWS], shared[ISK_MAX_VIEWS];     /* [n, .]: X_i and C_i, given or cached */
     isk_tensor encoded[ISK_MAX_VIEWS];      /* what h_i sees: X_i, or its cached residual */
     isk_tensor lengths[ISK_MAX_VIEWS];      /* [n, 1] steps that a row of the view has, 0 where it is absent; node -1: all are whole */
+    isk_tensor copies[ISK_MAX_VIEWS][ISK__MAX_COPIES], target, target_present;     /* [n, .] for a reduction */
     isk_tensor lambda, inverse_power[ISK_MAX_VIEWS];
 } isk__recorder;
 
@@ -17441,7 +17483,7 @@ static isk__stage *isk__stage_add(isk__recorder *r, const char *name, int view, 
         snprintf(stage->name, sizeof stage->name, "%.16s%d", name, view + 1);
     }
     stage->view = view;
-    stage->phase = phase;
+    stage->phase = r->phase + phase;
     stage->epochs = epochs;
     stage->best = stage->group = -1;
     return stage;
@@ -17639,6 +17681,77 @@ static void isk__record_fused_stage(isk__recorder *r) {
     if (options->patience > 0) { isk__stage_keeps_best(r, stage, "fused"); }
 }
 
+/* ---- reduction of the views: Gui et al. section 6 ---- */
+
+/* Mean over the views of InfoNCE between encodings of X_i and of the target, or of two copies of X_i; `pair` counts pairs of the
+   user's copies. */
+static void isk__reduction_outputs(isk__recorder *r, const isk__design *before, int pair, int training, isk_tensor outputs[2]) {
+    const isk__design *design = r->design;
+    isk_tensor batch = isk_batch(r->graph, r->rows), target = isk__no_tensor(r->graph), one, other;
+    isk_tensor scale = isk__scale_parameter(isk_group(r->graph, "reduced"), design->options.tau,
+                                            design->options.temperature == ISK_TEMPERATURE_LEARNED);
+    int view, copies = r->training->copies[0] != NULL;
+    r->design = before;
+    if (design->options.reduce == ISK_REDUCE_TARGET) {
+        isk_scope scope = isk__scope(r->graph, isk_group(r->graph, "reduced").group, "target");
+        target = isk_gather(r->target, batch);
+        if (r->target_present.node >= 0) {
+            target = isk_with_row_weights(target, isk_mul(isk__weights_of(batch), isk_gather(r->target_present, batch)));
+        }
+        target = isk_l2_normalise(isk__encoder(before, scope, target, design->options.shared_dim, training), 1e-12);
+    }
+    for (view = 0; view < design->view_count; view++) {
+        isk__sample x = isk__sample_of(r, view, copies ? r->copies[view][2 * pair] : r->views[view], batch), y = x;
+        if (target.node >= 0) {
+            one = isk__reduced(before, view, x, training);
+            other = target;
+        } else {
+            if (copies) { y = isk__sample_of(r, view, r->copies[view][2 * pair + 1], batch); }
+            one = isk__reduced(before, view, copies ? x : isk__augmented(r, view, x, 0), training);
+            other = isk__reduced(before, view, copies ? y : isk__augmented(r, view, y, 1), training);
+        }
+        isk__rows_in_both(&one, &other);
+        one = isk_info_nce(one, other, scale);
+        outputs[0] = view ? isk_add(outputs[0], one) : one;
+    }
+    outputs[0] = isk_affine(outputs[0], 1.0 / design->view_count, 0);
+    outputs[1] = isk_reciprocal(scale);
+    r->design = design;
+}
+
+/* Learns the reductions; then they stand in the place of the views. */
+static void isk__record_reduction_stages(isk__recorder *r) {
+    static const char *const labels[] = { "loss", "temperature" };
+    const isk_options *options = &r->design->options;
+    isk_optimiser_desc optimiser = isk__optimiser_of(options);
+    isk__design before = isk__design_before(r->design);
+    const isk__design *design = r->design;
+    isk__stage *stage = isk__stage_add(r, "reduced", -1, 0, options->shared_epochs);
+    int pair, pairs = r->training->copies[0] ? r->training->copy_count / 2 : 1, view;
+    isk_tensor outputs[2], batch, reduced[ISK_MAX_VIEWS];
+    for (pair = 0; pair < pairs; pair++) {
+        isk__reduction_outputs(r, &before, pair, ISK__TRAINING, outputs);
+        stage->passes[pair] = isk__pass_of(isk__minimise(r->graph, "reduced", outputs, 2, &optimiser, 0), ISK__PER_BATCH, 1, ISK__RATE_SHARED);
+        isk__pass_labels(&stage->passes[pair], 2, labels);
+    }
+    stage->pass_count = pairs;
+    isk__reduction_outputs(r, &before, 0, ISK__EVALUATING, outputs);
+    stage->evaluation = isk__pass_of(isk_compute(r->graph, outputs, 1), ISK__FILL, 1, ISK__RATE_NONE);
+    isk__pass_labels(&stage->evaluation, 1, labels);
+    if (options->shared_keep == ISK_KEEP_BEST) { isk__stage_keeps_best(r, stage, "reduced"); }
+    stage = isk__stage_add(r, "reduction", -1, 1, 0);
+    batch = isk_batch(r->graph, ISK__TILE_ROWS);
+    r->design = &before;
+    for (view = 0; view < design->view_count; view++) {
+        reduced[view] = isk__leaf(r->graph, ISK__SLOT, isk_rows(r->views[view]), options->shared_dim, 1);
+        isk__scatter(reduced[view], isk__reduced(&before, view, isk__sample_of(r, view, r->views[view], batch), ISK__EVALUATING), batch);
+    }
+    stage->before = isk_compute(r->graph, NULL, 0);
+    r->design = design;
+    memcpy(r->views, reduced, sizeof r->views);
+    r->phase = 2;
+}
+
 /* C_i of every row, once the encoders are frozen. */
 static void isk__record_cache_stage(isk__recorder *r) {
     isk__stage *stage = isk__stage_add(r, "cache", -1, 1, 0);
@@ -17764,7 +17877,7 @@ static isk_tensor isk__apart_overlap(isk__recorder *r, isk_tensor z, isk_tensor 
 static isk_tensor isk__keep_decoder(isk__recorder *r, int view, isk_tensor z, isk_tensor c, isk__sample x, int training) {
     isk_tensor target = isk__decode_target(r->design, view, x);
     isk_tensor error = isk_mse(isk__trimmed(r->design, view, isk__decode_record(r->design, view, z, c, training), x), target);
-    if (r->design->options.power == ISK_POWER_BATCH || isk__on_residuals(r->design)) {      /* those have no power ahead */
+    if (r->design->options.power == ISK_POWER_BATCH || !isk__power_known(r->design)) {
         return isk_div(error, isk_mse(isk_affine(target, 0, 0), target));
     }
     return isk_mul(error, r->inverse_power[view]);
@@ -17977,7 +18090,7 @@ static void isk__record_specific_stage(isk__recorder *r, int view) {
     labels[2] = method->keep == ISK__KEEP_DECODER ? "reconstruction" : "contrast";
     labels[3] = "variance";
     stage->reported = ISK__REPORTED_SPECIFIC;
-    stage->explains_view = method->keep == ISK__KEEP_DECODER && !method->residual;
+    stage->explains_view = method->keep == ISK__KEEP_DECODER && isk__power_known(r->design);
     isk__view_group(group, "specific", view);
     if (options->diagnoses > 0 || options->critic_inner == ISK_CRITIC_PER_EPOCH) {
         cache = isk__leaf(r->graph, ISK__SLOT, isk_rows(r->views[view]), options->dim, 1);
@@ -17998,24 +18111,6 @@ static void isk__record_specific_stage(isk__recorder *r, int view) {
     if (options->diagnoses > 0) { isk__record_diagnosis(r, stage, view, cache); }
 }
 
-/* Lengths as the programs read them, of views that are sequences or that some rows lack. */
-static isk_status isk__lengths_open(isk__training *training, const isk__design *design) {
-    int64_t row, rows = training->desc->views[0].rows;
-    int i;
-    for (i = 0; i < design->view_count; i++) {
-        isk__coverage extent = isk__coverage_of(training->desc, i);
-        if (extent.steps == 1 && !extent.present && !extent.lengths) { continue; }
-        training->lengths[i] = (isk_scalar *)isk__allocate(training->context, (size_t)rows, sizeof(isk_scalar));
-        if (!training->lengths[i]) { return isk__no_memory(training->context, "lengths", (size_t)rows * sizeof(isk_scalar)); }
-        for (row = 0; row < rows; row++) { training->lengths[i][row] = (isk_scalar)isk__length_of(extent, row); }
-    }
-    if (!isk__fused(design->method)) { return ISK_OK; }
-    training->counting = (isk_scalar *)isk__allocate(training->context, 2 * (size_t)design->options.batch, sizeof(isk_scalar));
-    if (!training->counting) { return isk__no_memory(training->context, "row numbers", 2 * (size_t)design->options.batch * sizeof(isk_scalar)); }
-    for (i = 0; i < 2 * design->options.batch; i++) { training->counting[i] = (isk_scalar)i; }
-    return ISK_OK;
-}
-
 /* Records everything that training a design needs. */
 static isk_status isk__training_record(isk__training *training, const isk__design *design) {
     const isk_fit_desc *desc = training->desc;
@@ -18030,13 +18125,21 @@ static isk_status isk__training_record(isk__training *training, const isk__desig
     r.design = design;
     r.rows = design->options.batch < rows ? design->options.batch : rows;
     r.lambda = training->lambda = isk_model_input(graph, 1, 1);
+    r.target = r.target_present = isk__no_tensor(graph);
+    if (design->options.reduce == ISK_REDUCE_TARGET) { r.target = isk__bound(graph, desc->target); }
+    if (training->target_present) { r.target_present = isk__bound(graph, isk__matrix_of(training->target_present, rows, 1)); }
     for (i = 0; i < design->view_count; i++) {
         r.views[i] = isk__bound(graph, desc->views[i]);
+        for (j = 0; j < training->copy_count; j++) {
+            isk_matrix x = desc->views[i];
+            r.copies[i][j] = isk__bound(graph, isk__matrix_of(training->copies[i] + (int64_t)j * x.rows * x.cols, x.rows, x.cols));
+        }
         r.lengths[i] = training->lengths[i] ? isk__bound(graph, isk__matrix_of(training->lengths[i], rows, 1)) : isk__no_tensor(graph);
         r.inverse_power[i] = training->inverse_power[i] = isk_model_input(graph, 1, 1);
         r.shared[i] = isk__design_given(design) ? isk__bound(graph, desc->given[i])
                                                 : isk__leaf(graph, ISK__SLOT, rows, design->options.shared_dim, 1);
     }
+    if (isk__reduces(design)) { isk__record_reduction_stages(&r); }
     if (isk__fused(design->method)) {
         isk__record_fused_stage(&r);
     } else if (!isk__design_given(design)) {
@@ -18158,6 +18261,7 @@ static isk_status isk__design_check(isk_context *context, const isk__design *des
 
 static isk_status isk__design_of(isk_context *context, const isk_fit_desc *desc, isk__design *design) {
     isk_status status;
+    isk__coverage extent;
     int i, given = 0;
     memset(design, 0, sizeof *design);
     if (context->pending) { return context->pending; }
@@ -18198,7 +18302,70 @@ static isk_status isk__design_of(isk_context *context, const isk_fit_desc *desc,
                          isk_method_name(desc->method));
     }
     if (desc->views[0].rows < 2) { return isk__fail(context, ISK_SHAPE, "there is 1 row; training needs at least 2"); }
+    if (design->options.reduce == ISK_REDUCE_TARGET) {
+        if (!desc->target.data) { return isk__fail(context, ISK_ARGUMENT, "reduce=target needs a target: set desc->target"); }
+        extent = isk__whole();
+        extent.present = desc->target_present;
+        status = isk__check_matrix(context, "target", 0, desc->target, desc->views[0].rows, extent);
+        if (status != ISK_OK) { return status; }
+    }
+    if (isk__reduces(design) && given) {
+        return isk__fail(context, ISK_ARGUMENT, "reduce changes the views that the given shared features belong to; learn them instead");
+    }
+    if (desc->augment_copies < 0 || desc->augment_copies > ISK__MAX_COPIES || desc->augment_copies % 2 != 0) {
+        return isk__fail(context, ISK_ARGUMENT, "augment_copies is %d; it must be 2, 4, 6 or %d", desc->augment_copies, ISK__MAX_COPIES);
+    }
+    isk__design_reduce(design);
     return isk__design_check(context, design);
+}
+
+/* ---- data that the programs read beside the views ---- */
+
+/* The user's augmented copies of every view. */
+static isk_status isk__copies_open(isk__training *training, const isk__design *design) {
+    const isk_fit_desc *desc = training->desc;
+    isk_status status = ISK_OK;
+    int i, copy, count = desc->augment_copies > 0 ? desc->augment_copies : 4;
+    if (!desc->augment || design->options.reduce != ISK_REDUCE_AUGMENT) { return ISK_OK; }
+    for (i = 0; i < design->view_count; i++) {
+        isk_matrix x = desc->views[i];
+        size_t each = (size_t)x.rows * (size_t)x.cols;
+        training->copies[i] = (isk_scalar *)isk__allocate(training->context, isk__mul((size_t)count, each), sizeof(isk_scalar));
+        if (!training->copies[i]) { return isk__no_memory(training->context, "augmented copies", isk__mul((size_t)count * sizeof(isk_scalar), each)); }
+        for (copy = 0; copy < count && status == ISK_OK; copy++) {
+            isk_scalar *values = training->copies[i] + (size_t)copy * each;
+            memcpy(values, x.data, each * sizeof(isk_scalar));
+            status = desc->augment(desc->augment_user, i, copy, values, x.rows, x.cols);
+            if (status != ISK_OK) { return isk__fail(training->context, status, "augment failed for view %d, copy %d", i + 1, copy); }
+            status = isk__check_finite(training->context, "augmented view", i, isk__matrix_of(values, x.rows, x.cols),
+                                       isk__coverage_of(desc, i));
+        }
+    }
+    training->copy_count = count;
+    return status;
+}
+
+/* Lengths as the programs read them, of views that are sequences or that some rows lack. */
+static isk_status isk__lengths_open(isk__training *training, const isk__design *design) {
+    int64_t row, rows = training->desc->views[0].rows;
+    int i;
+    for (i = 0; i < design->view_count; i++) {
+        isk__coverage extent = isk__coverage_of(training->desc, i);
+        if (extent.steps == 1 && !extent.present && !extent.lengths) { continue; }
+        training->lengths[i] = (isk_scalar *)isk__allocate(training->context, (size_t)rows, sizeof(isk_scalar));
+        if (!training->lengths[i]) { return isk__no_memory(training->context, "lengths", (size_t)rows * sizeof(isk_scalar)); }
+        for (row = 0; row < rows; row++) { training->lengths[i][row] = (isk_scalar)isk__length_of(extent, row); }
+    }
+    if (training->desc->target_present && design->options.reduce == ISK_REDUCE_TARGET) {
+        training->target_present = (isk_scalar *)isk__allocate(training->context, (size_t)rows, sizeof(isk_scalar));
+        if (!training->target_present) { return isk__no_memory(training->context, "the target", (size_t)rows * sizeof(isk_scalar)); }
+        for (row = 0; row < rows; row++) { training->target_present[row] = training->desc->target_present[row] ? 1 : 0; }
+    }
+    if (!isk__fused(design->method)) { return ISK_OK; }
+    training->counting = (isk_scalar *)isk__allocate(training->context, 2 * (size_t)design->options.batch, sizeof(isk_scalar));
+    if (!training->counting) { return isk__no_memory(training->context, "row numbers", 2 * (size_t)design->options.batch * sizeof(isk_scalar)); }
+    for (i = 0; i < 2 * design->options.batch; i++) { training->counting[i] = (isk_scalar)i; }
+    return ISK_OK;
 }
 
 /* ---- learners ---- */
@@ -18245,7 +18412,7 @@ static isk_status isk__learner_rows(isk__training *training, isk__learner *learn
 /* Row `row` of what the decoder of a view should give back, [target columns].  Returns 0 where the row is absent. */
 static int isk__target_row(const isk__training *training, const isk__design *design, int view, int row, double *target) {
     isk_matrix x = training->desc->views[view];
-    const isk_scalar *line = x.data + (int64_t)row * x.cols;
+    const isk_scalar *line = x.data + (int64_t)row * x.cols;        /* `design` is that before a reduction */
     int length = isk__length_of(isk__coverage_of(training->desc, view), row), cols = isk__target_cols(design, view), pooled;
     int64_t features = x.cols / design->steps[view], col;
     pooled = isk__pooled_target(design, view);
@@ -18258,7 +18425,8 @@ static int isk__target_row(const isk__training *training, const isk__design *des
 
 /* Of what is reconstructed: mean |x|^2 over training rows, and mean |x - training mean|^2 over held-out rows.  Values beyond the
    length of a sequence are 0 and cost nothing. */
-static isk_status isk__learner_moments(isk__training *training, isk__learner *learner, const isk__design *design) {
+static isk_status isk__learner_moments(isk__training *training, isk__learner *learner, const isk__design *reduced) {
+    const isk__design before = isk__design_before(reduced), *design = &before;
     int view, i, col;
     for (view = 0; view < training->desc->view_count; view++) {
         int cols = isk__target_cols(design, view), train = 0, held = 0;
@@ -18367,6 +18535,8 @@ static void isk__training_close(isk__training *training) {
     for (i = 0; training->workers && i < 2 * context->threads; i++) { isk__memory_close(context, &training->workers[i]); }
     isk__memory_close(context, &training->shared);
     for (i = 0; i < ISK_MAX_VIEWS; i++) { isk__release(context, training->lengths[i]); }
+    for (i = 0; i < ISK_MAX_VIEWS; i++) { isk__release(context, training->copies[i]); }
+    isk__release(context, training->target_present);
     isk__release(context, training->counting);
     isk__release(context, training->learners);
     isk__release(context, training->workers);
@@ -18440,6 +18610,7 @@ INDISEEK_API void isk_model_close(isk_model *model) {
 static isk_status isk__model_open(isk_context *context, const isk__design *design, uint64_t seed, isk_model **out) {
     isk_model *model = (isk_model *)isk__allocate_zero(context, 1, sizeof *model);
     int i, specific = isk__specific(design->method), learned = !isk__design_given(design);
+    const isk__design before = isk__design_before(design);
     isk_tensor batch = isk__no_tensor(NULL);
     isk__sample samples[ISK_MAX_VIEWS];
     isk_status status = ISK_OK;
@@ -18454,14 +18625,15 @@ static isk_status isk__model_open(isk_context *context, const isk__design *desig
         isk__sample x;
         if (i == 0 || !isk__fused(design->method)) { batch = isk_batch(model->graph, ISK__TILE_ROWS); }
         int count = 0;
-        model->views[i] = isk__bound(model->graph, isk__matrix_of(NULL, 1, design->cols[i]));
+        model->views[i] = isk__bound(model->graph, isk__matrix_of(NULL, 1, before.cols[i]));
         x.x = isk_gather(model->views[i], batch);
         x.lengths = isk__no_tensor(model->graph);
-        if (design->steps[i] > 1 || isk__fused(design->method)) {
+        if (before.steps[i] > 1 || isk__fused(design->method)) {
             model->lengths[i] = isk__bound(model->graph, isk__matrix_of(NULL, 1, 1));
             x.lengths = isk_gather(model->lengths[i], batch);
-            x.x = isk_trim(x.x, x.lengths, design->steps[i]);
+            x.x = isk_trim(x.x, x.lengths, before.steps[i]);
         }
+        if (isk__reduces(design)) { x.x = isk__reduced(&before, i, x, ISK__EVALUATING); }
         samples[i] = x;
         if (isk__fused(design->method)) { continue; }
         z = c = x.x;
@@ -18677,6 +18849,7 @@ static isk_status isk__sweep(isk_context *context, const isk_sweep_desc *desc, i
     training.desc = &desc->fit;
     training.options = design.options;
     status = isk__lengths_open(&training, &design);
+    if (status == ISK_OK) { status = isk__copies_open(&training, &design); }
     if (status == ISK_OK) { status = isk__training_record(&training, &design); }
     if (status == ISK_OK) { status = isk__learners_open(&training, desc, &design); }
     if (status == ISK_OK) { status = isk__workers_open(&training); }
@@ -18732,7 +18905,7 @@ static void isk__copy_out(const isk__frame *frame, const isk_program *program, i
 
 static isk__coverage isk__transform_coverage(const isk_model *model, const isk_transform_desc *desc, int view) {
     isk__coverage extent;
-    extent.steps = model->design.steps[view];
+    extent.steps = model->design.input_steps[view];
     extent.present = desc->present[view];
     extent.lengths = desc->lengths[view];
     return extent;
@@ -18810,9 +18983,9 @@ static isk_status isk__transform_check(const isk_model *model, const isk_transfo
         status = isk__check_matrix(context, "transform: view", i, desc->views[i], desc->views[first].rows,
                                    isk__transform_coverage(model, desc, i));
         if (status != ISK_OK) { return status; }
-        if (desc->views[i].cols != design->cols[i]) {
+        if (desc->views[i].cols != design->input_cols[i]) {
             return isk__fail(context, ISK_SHAPE, "transform: view %d has %lld columns; the model was trained on %d", i + 1,
-                             (long long)desc->views[i].cols, design->cols[i]);
+                             (long long)desc->views[i].cols, design->input_cols[i]);
         }
         if ((desc->specific[i] || desc->reconstruction[i]) && !isk__specific(design->method)) {
             return isk__fail(context, ISK_ARGUMENT, "transform: method %s has no specific features", isk_method_name(design->method));
@@ -18858,7 +19031,7 @@ INDISEEK_API isk_status isk_transform(const isk_model *model, const isk_transfor
     job.desc = desc;
     for (i = 0; i < model->design.view_count && status == ISK_OK; i++) {
         int64_t row;
-        if (!desc->views[i].data || (model->design.steps[i] == 1 && !model->fuse)) { continue; }
+        if (!desc->views[i].data || (model->design.input_steps[i] == 1 && !model->fuse)) { continue; }
         job.lengths[i] = (isk_scalar *)isk__allocate(context, (size_t)job.rows, sizeof(isk_scalar));
         if (!job.lengths[i]) { status = isk__no_memory(context, "transform", (size_t)job.rows * sizeof(isk_scalar)); }
         for (row = 0; row < job.rows && job.lengths[i]; row++) {
@@ -18900,11 +19073,11 @@ INDISEEK_API int isk_model_specific_dim(const isk_model *model, int view) {
     return view >= 0 && view < model->design.view_count && isk__specific(model->design.method) ? isk__specific_cols(&model->design, view) : 0;
 }
 INDISEEK_API int isk_model_view_cols(const isk_model *model, int view) {
-    return view >= 0 && view < model->design.view_count ? model->design.cols[view] : 0;
+    return view >= 0 && view < model->design.view_count ? model->design.input_cols[view] : 0;
 }
 
 INDISEEK_API int isk_model_view_steps(const isk_model *model, int view) {
-    return view >= 0 && view < model->design.view_count ? model->design.steps[view] : 0;
+    return view >= 0 && view < model->design.view_count ? model->design.input_steps[view] : 0;
 }
 INDISEEK_API int isk_model_target_cols(const isk_model *model, int view) {
     return view >= 0 && view < model->design.view_count && isk__decodes(model->design.method) ? isk__target_cols(&model->design, view) : 0;
@@ -23250,11 +23423,11 @@ static void isk__put_design(isk_safetensors_writer *writer, const isk__design *d
     isk__put_whole(writer, "views", (uint64_t)design->view_count);
     for (i = 0; i < design->view_count; i++) {
         snprintf(key, sizeof key, "view%d.cols", i + 1);
-        isk__put_whole(writer, key, (uint64_t)design->cols[i]);
+        isk__put_whole(writer, key, (uint64_t)design->input_cols[i]);
         snprintf(key, sizeof key, "given%d.cols", i + 1);
         isk__put_whole(writer, key, (uint64_t)design->given_cols[i]);
         snprintf(key, sizeof key, "view%d.steps", i + 1);
-        isk__put_whole(writer, key, (uint64_t)design->steps[i]);
+        isk__put_whole(writer, key, (uint64_t)design->input_steps[i]);
     }
     for (i = 0; i < isk_option_count(); i++) {
         snprintf(key, sizeof key, "option.%s", isk_option_get(i)->name);
@@ -23405,7 +23578,9 @@ static isk_status isk__load_design(isk_context *context, const isk_safetensors *
         status = isk__fail(context, ISK_DATA, "%s: %d views %s given shared features, which no model of method %s has", path,
                            design->view_count, isk__design_given(design) ? "with" : "without", isk_method_name(design->method));
     }
-    return status == ISK_OK ? isk__design_check(context, design) : status;
+    if (status != ISK_OK) { return status; }
+    isk__design_reduce(design);
+    return isk__design_check(context, design);
 }
 
 /* "3, 4", for messages */
@@ -23537,6 +23712,14 @@ static isk_status isk__fingerprint(isk__training *training) {
             isk__sha256_add(&hash, training->lengths[i], (size_t)size);
         }
     }
+    for (i = 0; i < desc->view_count && training->copies[i]; i++) {
+        size_t count = (size_t)training->copy_count * (size_t)desc->views[i].rows * (size_t)desc->views[i].cols;
+        isk__sha256_add(&hash, training->copies[i], count * sizeof(isk_scalar));
+    }
+    if (desc->target.data && training->options.reduce == ISK_REDUCE_TARGET) {
+        isk__sha256_add(&hash, desc->target.data, (size_t)desc->target.rows * (size_t)desc->target.cols * sizeof(isk_scalar));
+        if (training->target_present) { isk__sha256_add(&hash, training->target_present, (size_t)desc->views[0].rows * sizeof(isk_scalar)); }
+    }
     if (desc->split) { isk__sha256_add(&hash, desc->split, (size_t)desc->views[0].rows); }
     isk__sha256_close(&hash, training->fingerprint);
     return ISK_OK;
@@ -23580,6 +23763,7 @@ static void isk__design_of_training(const isk__training *training, isk__design *
         design->given_cols[i] = (int)training->desc->given[i].cols;
         design->steps[i] = isk__coverage_of(training->desc, i).steps;
     }
+    isk__design_reduce(design);
 }
 
 static isk_status isk__checkpoint_write(isk__training *training) {
