@@ -1,66 +1,26 @@
 /* Parity with PyTorch: the programs that isk_fit itself records and runs, against the vectors of tests/oracle/indiseek.py
-   (what is in them, and how they were made, stands at its top).  1e-10 in double, 1e-5 in float, of max(1, |value|). */
+   (what is in them, and how they were made, stands at its top). */
 /* build: float double */
 
 #define INDISEEK_IMPLEMENTATION
 #define INDISEEK_NO_CUDA
 #include "indiseek.h"
 
-#include <setjmp.h>
-#include <cmocka.h>
-
-#ifdef INDISEEK_DOUBLE
-static const double tolerance = 1e-10;
-#else
-static const double tolerance = 1e-5;
-#endif
+#include "vectors.h"
 
 enum { n = 40, batch = 12, few = 7, steps = 20, q_steps = 5, width = 8, shared = 3, most = 16384 };
 
-static isk_context *context;
-static isk_safetensors *vectors;
 static isk_scalar x1[n * 6], x2[n * 4], c1[n * shared], c2[n * shared];
 static int32_t order[steps][batch];
-static double worst;                            /* of the tensors compared so far, for the message */
-
-/* ---- the vectors ----------------------------------------------------------------------------------------------------- */
-
-static const isk_safetensors_entry *entry(const char *name) {
-    const isk_safetensors_entry *found = isk_safetensors_find(vectors, name);
-    if (!found) { fail_msg("%s is not in the vectors", name); }
-    return found;
-}
-
-/* The file is float64; in a float build its values are rounded to float, as the library's own are. */
-static void load(const char *name, uint64_t count, isk_scalar *values) {
-    if (isk_safetensors_read(vectors, name, 0, count, values) != ISK_OK) { fail_msg("%s", isk_error(context)); }
-}
-
-static double load_one(const char *name) {
-    isk_scalar value;
-    load(name, 1, &value);
-    return (double)value;
-}
-
-static void compare_one(const char *what, const char *name, int index, double ours, double theirs) {
-    double size = fabs(theirs) > 1 ? fabs(theirs) : 1, difference = fabs(ours - theirs) / size;
-    if (!(difference <= tolerance)) {
-        fail_msg("%s %s[%d]: %.12g, PyTorch %.12g, off by %.2g of %.2g", what, name, index, ours, theirs, difference, tolerance);
-    }
-    if (difference > worst) { worst = difference; }
-}
-
-static void compare(const char *what, const char *name, double ours) { compare_one(what, name, 0, ours, load_one(name)); }
 
 /* A kept output [rows, cols] of a program, first `rows` of them. */
 static void compare_output(const isk_program *program, const isk__frame *frame, int output, int rows, const char *name) {
     static isk_scalar theirs[most];
     const isk__ref *ref = &program->output_refs[output];
     const isk_scalar *ours = isk__pointer(frame, ref);
-    uint64_t count = entry(name)->count;
-    int cols = (int)count / rows, row, col;
-    assert_true(count <= most && count == (uint64_t)(rows * cols));
-    load(name, count, theirs);
+    int cols = program->graph->nodes[program->outputs[output]].cols, row, col;
+    assert_true(rows * cols <= most);
+    load(name, (uint64_t)(rows * cols), theirs);
     for (row = 0; row < rows; row++) {
         for (col = 0; col < cols; col++) {
             compare_one("value", name, row * cols + col, (double)ours[row * ref->stride + col], (double)theirs[row * cols + col]);
@@ -192,10 +152,6 @@ static void record_looks(fixture *f) {
     record_look(f, &r);
 }
 
-static void ok(isk_status status) {
-    if (status != ISK_OK) { fail_msg("%s", isk_error(context)); }
-}
-
 static isk_matrix matrix(const isk_scalar *data, int cols) {
     isk_matrix m;
     m.data = data;
@@ -219,7 +175,7 @@ static void set_parameters(fixture *f) {
         load(name, (uint64_t)(node->rows * node->cols), values);
         for (row = 0; row < node->rows; row++) {
             for (col = 0; col < node->cols; col++) {
-                to[row * node->leaf.stride + col] = parameter->desc.vector ? values[col] : values[col * node->rows + row];
+                to[row * node->leaf.stride + col] = values[place_of(graph, parameter, row, col)];
             }
         }
         set++;
@@ -310,7 +266,7 @@ static void compare_group(fixture *f, const char *group_name, const char *prefix
         load(slope_name, (uint64_t)count, slope);
         for (row = 0; row < node->rows; row++) {
             for (col = 0; col < node->cols; col++) {
-                int at = parameter->desc.vector ? col : col * node->rows + row;
+                int at = place_of(graph, parameter, row, col);
                 /* Where the true gradient is 0, ours is rounding noise, which Adam's first step magnifies 1e5 times. */
                 if (!gradient && fabs((double)slope[at]) < 1e-6) { continue; }
                 compare_one(gradient ? "gradient" : "parameter", name, at,
@@ -553,45 +509,21 @@ static void short_batch_at(int level) {
     }
 }
 
-/* Every instruction set that this CPU has, the portable one first. */
-#define AT_EVERY_LEVEL(call) do { \
-        int level, best = isk__cpu_level(); \
-        for (level = 0; level <= best; level++) { \
-            worst = 0; \
-            call; \
-            print_message("level %d: within %.1e\n", level, worst); \
-        } \
-    } while (0)
-
 static void clip(void **state) { (void)state; AT_EVERY_LEVEL(clip_at(level)); }
 static void one_case(void **state) { AT_EVERY_LEVEL(case_at((const known_case *)*state, level)); }
 static void short_batch(void **state) { (void)state; AT_EVERY_LEVEL(short_batch_at(level)); }
 
 static int open_vectors(void **state) {
     int64_t numbers[steps * batch];
-    isk_context_desc desc;
     int i;
     (void)state;
-    memset(&desc, 0, sizeof desc);
-    desc.threads = 1;
-    context = isk_open(&desc);
-    if (!context || isk_safetensors_open(context, "tests/oracle/indiseek.safetensors", &vectors) != ISK_OK) {
-        print_error("%s\n", isk_error(context));
-        return -1;
-    }
+    if (open_file("tests/oracle/indiseek.safetensors")) { return -1; }
     load("data.x1", n * 6, x1);
     load("data.x2", n * 4, x2);
     load("data.c1", n * shared, c1);
     load("data.c2", n * shared, c2);
     if (isk_safetensors_read_int64(vectors, "order", steps * batch, numbers) != ISK_OK) { return -1; }
     for (i = 0; i < steps * batch; i++) { order[i / batch][i % batch] = (int32_t)numbers[i]; }
-    return 0;
-}
-
-static int close_vectors(void **state) {
-    (void)state;
-    isk_safetensors_close(vectors);
-    isk_close(context);
     return 0;
 }
 
