@@ -861,18 +861,25 @@ INDISEEK_API isk_status isk_probe(isk_context *context, const isk_probe_desc *de
    it may be negative.  Z_i about C of the other view is leakage, (Z_i, C_i) about X_i completeness.
    isk_ridge_r2: linear, min (1/n) ||Y - X B||^2 + alpha ||B||^2 with X standardised and Y centred by training moments.
    isk_knn_r2: mean of the k nearest training rows, X taken as it is.
-   DATA when Y is constant over the scored rows, or too few rows are trained on (1) or scored (1). */
+   isk_mlp_r2: an MLP of 3 linear maps with ReLU, X and each column of Y standardised by training moments (METHODS 13.5).  Adam
+   at 1e-3, weight decay 1e-4 in the gradient, batches of 128; a tenth of the training rows, drawn by seed, chooses the
+   weights kept and stops after 10 epochs without a better one.  On the CPU, whatever the context's device.
+   DATA when Y is constant over the scored rows, or too few rows are trained on (1) or scored (1).  DIVERGED when the MLP's
+   weights or predictions are not finite. */
 typedef struct isk_regression_desc {
     isk_matrix x, y;                /* [n, d], [n, q] */
     const uint8_t *part;            /* [n] isk_part of each row */
     isk_part scored;                /* 0: ISK_TEST; or ISK_VALIDATION */
     double alpha;                   /* ridge: penalty per training row; 0: 1e-3; at least 1e-6 with float scalars */
     int k;                          /* knn: neighbours; 0: 10, and no more than the training rows */
+    int width, epochs;              /* mlp: units of both hidden layers; most passes over the training rows; 0: 100, 100 */
+    uint64_t seed;                  /* mlp: first weights, order of the rows, rows that choose the weights */
     double *column_r2;              /* out: [q] R^2 of each column (constant: 1 if met exactly, else 0); or NULL */
     isk_scalar *predictions;        /* out: [n, q], rows of the scored part only; or NULL */
 } isk_regression_desc;
 INDISEEK_API isk_status isk_ridge_r2(isk_context *context, const isk_regression_desc *desc, double *r2);
 INDISEEK_API isk_status isk_knn_r2(isk_context *context, const isk_regression_desc *desc, double *r2);
+INDISEEK_API isk_status isk_mlp_r2(isk_context *context, const isk_regression_desc *desc, double *r2);
 
 /* Principal components.  Up to 512 columns: eigenvectors of the covariance by tridiagonal QL.  More: randomised
    subspace iteration (Halko, Martinsson and Tropp 2011).  The largest loading of each component is positive.  ARGUMENT
@@ -929,6 +936,44 @@ INDISEEK_API isk_status isk_split(isk_context *context, const isk_split_desc *de
 
 /* Matrices of equal rows side by side: out [rows, sum of cols], e.g. (C1, Z1, C2, Z2) for a probe. */
 INDISEEK_API isk_status isk_join_columns(isk_context *context, const isk_matrix *parts, int count, isk_scalar *out);
+
+/* What a larger lambda buys and costs, for the models of a sweep: leakage of Z_i about C of the other views, completeness of
+   (Z_i, C_i) about X_i, on rows held out; one point per lambda over its seeds, and which point to take.
+   The leakage that chooses is the best R^2 of ridge, 10 neighbours and MLP, at least 0.  The knee is the point farthest above
+   the line from (0, 0) to (1, 1) once leakage and completeness are scaled to 0 .. 1 (Satopaa et al. 2011): of two points the
+   one that is better in both, else, as for all ties, the more complete one. */
+enum {
+    ISK_LEAKAGE,                    /* the largest of the three R^2 of Z_i about C below, or 0 */
+    ISK_LEAKAGE_RIDGE, ISK_LEAKAGE_KNN, ISK_LEAKAGE_MLP,
+    ISK_LEAKAGE_CLUB,               /* fresh_club of isk_view_report; NaN where no diagnosis was made */
+    ISK_COMPLETENESS,               /* R^2 of isk_ridge_r2 */
+    ISK_TRADEOFF_COUNT
+};
+typedef struct isk_estimate { double mean, error; } isk_estimate;   /* standard error, NaN of fewer than 2 values; NaN: of none */
+typedef struct isk_tradeoff_point {
+    double lambda;
+    int models, diverged;           /* of this lambda; those that diverged are left out of all means */
+    isk_estimate view[ISK_MAX_VIEWS][ISK_TRADEOFF_COUNT];
+    isk_estimate mean[ISK_TRADEOFF_COUNT];  /* of the means over the views */
+    isk_estimate probe;             /* accuracy of isk_probe from all C and Z, standardised, on the validation rows */
+    isk_estimate test;              /* the same on the test rows; NaN unless reproduce_best_test */
+} isk_tradeoff_point;
+typedef struct isk_tradeoff_desc {
+    isk_model *const *models;       /* [model_count] as of isk_sweep, in any order: of one method and one rate */
+    int model_count;
+    isk_matrix views[ISK_MAX_VIEWS];        /* X_i [n, cols_i] */
+    isk_matrix given[ISK_MAX_VIEWS];        /* C_i [n, .] of models that were given them */
+    const uint8_t *part;            /* [n] isk_part of each row, as in training */
+    isk_part scored;                /* 0: ISK_VALIDATION; what is chosen by ISK_TEST can no longer be tested there */
+    const int32_t *labels;          /* [n] for the probe, or NULL */
+    int reproduce_best_test;        /* 1: says which lambda is best on the test rows.  Only to reproduce published tables */
+    isk_tradeoff_point *points;     /* out: [model_count] at most, by rising lambda */
+} isk_tradeoff_desc;
+/* Indices of points; -1: there is none, as nothing could be measured. */
+typedef struct isk_tradeoff_report { int points, knee, best_probe, best_test; } isk_tradeoff_report;
+/* ARGUMENT where the method has no specific features, SHAPE and DATA as isk_transform; what cannot be measured of a model
+   (a C that is constant) is NaN.  On the CPU, whatever the context's device. */
+INDISEEK_API isk_status isk_tradeoff(isk_context *context, const isk_tradeoff_desc *desc, isk_tradeoff_report *report);
 #endif
 
 #ifndef INDISEEK_NO_FILES
@@ -20903,7 +20948,7 @@ static void isk__r2_item(void *argument, int item, int worker) {
     }
 }
 
-/* What both regressions share. */
+/* What the regressions share. */
 typedef struct isk__regression {
     const isk_regression_desc *desc;
     int32_t *train, *scored;
@@ -21080,6 +21125,166 @@ INDISEEK_API isk_status isk_knn_r2(isk_context *context, const isk_regression_de
         for (j = 0; j < q; j++) { regression.predictions[(ptrdiff_t)i * q + j] = (isk_scalar)(sum[j] / k); }
     }
     if (status == ISK_OK) { status = isk__regression_score(context, &regression, &blocks, r2); }
+    return isk__blocks_close(&blocks, status);
+}
+
+/* An MLP in training: programs that fit it, measure its loss and predict, over rows of standardised copies of X and Y. */
+typedef struct isk__regressor {
+    isk_graph *graph;
+    isk_program *fit, *judge, *predict;
+    isk__frame frame;
+    isk_scalar *x, *y;              /* [train_rows + scored_rows, .], training rows first */
+    int32_t *order;                 /* rows of x: `fitted` that are learned from, `held` that choose the weights, the scored */
+    int fitted, held;
+} isk__regressor;
+
+static isk_tensor isk__regressor_record(isk_graph *graph, isk_matrix x, isk_matrix y, const isk_regression_desc *desc, int rows,
+                                        isk_tensor *prediction) {
+    isk_tensor batch = isk_batch(graph, rows);
+    isk_mlp_desc mlp;
+    memset(&mlp, 0, sizeof mlp);
+    mlp.layers = 3;
+    mlp.width = desc->width;
+    mlp.out = (int)y.cols;
+    *prediction = isk_mlp(isk_group(graph, "mlp"), isk_gather(isk__bound(graph, x), batch), &mlp);
+    return isk_mse(*prediction, isk_gather(isk__bound(graph, y), batch));
+}
+
+static isk_status isk__regressor_open(isk_context *context, const isk__regression *regression, isk__blocks *blocks,
+                                      isk__regressor *r) {
+    const isk_regression_desc *desc = regression->desc;
+    const size_t d = (size_t)desc->x.cols, q = (size_t)desc->y.cols;
+    const int train = regression->train_rows, rows = train + regression->scored_rows;
+    double *mean = isk__take_doubles(blocks, d), *scale = isk__take_doubles(blocks, d), *y_scale = isk__take_doubles(blocks, q);
+    isk__source x = isk__source_of(desc->x.data, train, desc->x.cols, regression->train, NULL, NULL), y;
+    isk_matrix bound_x, bound_y;
+    isk_tensor prediction, loss;
+    isk_optimiser_desc optimiser;
+    isk_graph_desc one;
+    isk_status status;
+    int i;
+    r->x = isk__take_scalars(blocks, isk__mul((size_t)rows, d));
+    r->y = isk__take_scalars(blocks, isk__mul((size_t)train, q));
+    r->order = isk__take_ints(blocks, (size_t)rows);
+    status = isk__blocks_status(blocks, "isk_mlp_r2");
+    if (status != ISK_OK) { return status; }
+    isk__moments(context, &x, mean, scale);
+    isk__scales(scale, (int)d, scale);
+    isk__scales(regression->variance, (int)q, y_scale);
+    x.mean = mean;
+    x.scale = scale;
+    isk__source_load(&x, 0, train, 0, (int)d, r->x);
+    x.list = regression->scored;
+    isk__source_load(&x, 0, rows - train, 0, (int)d, r->x + (size_t)train * d);
+    y = isk__source_of(desc->y.data, train, desc->y.cols, regression->train, regression->mean, y_scale);
+    isk__source_load(&y, 0, train, 0, (int)q, r->y);
+    r->held = train / 10;
+    r->fitted = train - r->held;
+    for (i = 0; i < train; i++) {
+        r->order[i] = (int32_t)isk__permute((uint32_t)i, (uint32_t)train, isk__order_key(desc->seed, "held", 0, 0));
+    }
+    for (; i < rows; i++) { r->order[i] = i; }
+
+    memset(&one, 0, sizeof one);
+    memset(&optimiser, 0, sizeof optimiser);
+    one.seeds = &desc->seed;
+    optimiser.weight_decay = 1e-4;
+    bound_x.data = r->x;
+    bound_y.data = r->y;
+    bound_x.rows = rows;
+    bound_y.rows = train;
+    bound_x.cols = desc->x.cols;
+    bound_y.cols = desc->y.cols;
+    r->graph = isk_graph_open(context, &one);
+    if (!r->graph) { return isk__no_memory(context, "isk_mlp_r2", sizeof *r->graph); }
+    loss = isk__regressor_record(r->graph, bound_x, bound_y, desc, 128, &prediction);
+    r->fit = isk_minimise(r->graph, "mlp", loss, &optimiser);
+    loss = isk__regressor_record(r->graph, bound_x, bound_y, desc, ISK__TILE_ROWS, &prediction);
+    r->judge = isk_compute(r->graph, &loss, 1);
+    r->predict = isk_compute(r->graph, &prediction, 1);
+    status = isk__graph_ready(r->graph);
+    if (status != ISK_OK) { return status; }
+    if (!r->fit || !r->judge || !r->predict) { return isk__no_memory(context, "isk_mlp_r2", sizeof *r->graph); }
+    r->frame.base = isk__bases_open(r->graph);
+    if (!r->frame.base) { return isk__no_memory(context, "isk_mlp_r2", sizeof *r->graph); }
+    isk__compose(r->graph, r->frame.base, r->graph->worker, r->graph->state, r->graph->slot, &r->graph->shared);
+    r->frame.level = context->level;
+    r->frame.seed = desc->seed;
+    r->frame.rate = r->fit->optimiser.rate;
+    return ISK_OK;
+}
+
+/* Runs a program over some rows of `order`.  Returns its mean over them, weighted by the rows of each batch; out, or NULL,
+   gets its output [count, cols] instead. */
+static double isk__regressor_walk(isk__regressor *r, isk_program *program, int first, int count, isk_scalar *out, int cols) {
+    double sum = 0;
+    r->frame.batch.rows = r->order + first;
+    r->frame.batch.count = count;
+    for (r->frame.batch.first = 0; r->frame.batch.first < count; r->frame.batch.first += program->batch_rows) {
+        const int present = isk__present(&r->frame, program);
+        r->frame.step = program->steps[0]++;
+        isk__execute(program, &r->frame);
+        sum += (double)*isk__pointer(&r->frame, &program->output_refs[0]) * present;
+        isk__copy_out(&r->frame, program, 0, present, out, cols);
+    }
+    return sum / count;
+}
+
+/* Leaves the predictions of the best epoch's weights in the regression. */
+static isk_status isk__regressor_fit(isk_context *context, const isk__regression *regression, isk__blocks *blocks, isk__regressor *r) {
+    const isk_regression_desc *desc = regression->desc;
+    const isk__group_info *group = &r->graph->groups[isk__group_find(r->graph, "mlp")];
+    isk_scalar *weights = r->frame.base[group->value], *predictions = regression->predictions;
+    isk_scalar *kept = isk__take_scalars(blocks, group->size);
+    const int patience = 10, epochs = desc->epochs ? desc->epochs : 100, q = (int)desc->y.cols;
+    isk_status status = isk__blocks_status(blocks, "isk_mlp_r2");
+    double best = HUGE_VAL, loss;
+    int64_t i;
+    int epoch, stale = 0;
+    for (epoch = 0; status == ISK_OK && epoch < epochs && stale < patience; epoch++) {
+        r->frame.batch.shuffled = 1;
+        r->frame.batch.key = isk__order_key(desc->seed, "mlp", epoch, 0);
+        loss = isk__regressor_walk(r, r->fit, 0, r->fitted, NULL, q);
+        r->frame.batch.shuffled = 0;
+        if (r->held > 0) { loss = isk__regressor_walk(r, r->judge, r->fitted, r->held, NULL, q); }
+        stale++;
+        if (loss < best || (r->held == 0 && loss - loss == 0)) {     /* without rows to choose by, the last weights are kept */
+            best = loss;
+            stale = 0;
+            memcpy(kept, weights, group->size * sizeof *kept);
+        }
+    }
+    if (status != ISK_OK) { return status; }
+    memcpy(weights, kept, group->size * sizeof *kept);
+    isk__regressor_walk(r, r->predict, regression->train_rows, regression->scored_rows, predictions, q);
+    for (i = 0; i < (int64_t)regression->scored_rows * q; i++) {
+        const double value = (double)predictions[i] * sqrt(regression->variance[i % q]) + regression->mean[i % q];
+        if (best < HUGE_VAL && value - value == 0) {
+            predictions[i] = (isk_scalar)value;
+            continue;
+        }
+        return isk__fail(context, ISK_DIVERGED, "the MLP's prediction of scored row %d is not finite; are values of x there far beyond "
+                         "those it was trained on?", (int)regression->scored[i / q]);
+    }
+    return ISK_OK;
+}
+
+INDISEEK_API isk_status isk_mlp_r2(isk_context *context, const isk_regression_desc *desc, double *r2) {
+    isk__blocks blocks = isk__blocks_open(context);
+    isk__regression regression;
+    isk__regressor r;
+    isk_status status;
+    if (desc->width < 0 || desc->width > 65536 || desc->epochs < 0) {
+        return isk__fail(context, ISK_ARGUMENT, "width is %d and epochs %d; they must be 0 to 65536 and at least 0", desc->width,
+                         desc->epochs);
+    }
+    memset(&r, 0, sizeof r);
+    status = isk__regression_open(context, desc, r2, &blocks, &regression);
+    if (status == ISK_OK) { status = isk__regressor_open(context, &regression, &blocks, &r); }
+    if (status == ISK_OK) { status = isk__regressor_fit(context, &regression, &blocks, &r); }
+    if (status == ISK_OK) { status = isk__regression_score(context, &regression, &blocks, r2); }
+    if (r.graph) { isk__release(context, r.frame.base); }
+    isk_graph_close(r.graph);
     return isk__blocks_close(&blocks, status);
 }
 
@@ -21658,6 +21863,274 @@ INDISEEK_API isk_status isk_join_columns(isk_context *context, const isk_matrix 
     }
     return status;
 }
+
+/* ---- leakage against completeness ---- */
+
+ISK__COLD_BEGIN
+
+/* Which point is the knee: largest gain in completeness less gain in leakage, each as a share of its range.  Points that are
+   not finite are passed over; -1 when all are. */
+static int isk__knee(const double *leakage, const double *completeness, int count) {
+    double low[2] = { HUGE_VAL, HUGE_VAL }, high[2] = { -HUGE_VAL, -HUGE_VAL }, best = -HUGE_VAL;
+    const double *axis[2];
+    int i, a, knee = -1;
+    axis[0] = leakage;
+    axis[1] = completeness;
+    for (i = 0; i < count; i++) {
+        if (!(leakage[i] - leakage[i] == 0 && completeness[i] - completeness[i] == 0)) { continue; }
+        for (a = 0; a < 2; a++) {
+            low[a] = axis[a][i] < low[a] ? axis[a][i] : low[a];
+            high[a] = axis[a][i] > high[a] ? axis[a][i] : high[a];
+        }
+    }
+    for (i = 0; i < count; i++) {
+        double share[2] = { 0, 0 }, gain;
+        if (!(leakage[i] - leakage[i] == 0 && completeness[i] - completeness[i] == 0)) { continue; }
+        for (a = 0; a < 2; a++) { share[a] = high[a] > low[a] ? (axis[a][i] - low[a]) / (high[a] - low[a]) : 0; }
+        gain = share[1] - share[0];
+        if (gain > best + 1e-9 || (gain >= best - 1e-9 && completeness[i] > completeness[knee])) {
+            knee = i;
+            best = gain > best ? gain : best;
+        }
+    }
+    return knee;
+}
+
+/* What one model reaches.  The last row of `view` is the mean over the views. */
+typedef struct isk__tradeoff_score {
+    const isk_model *model;
+    double lambda, view[ISK_MAX_VIEWS + 1][ISK_TRADEOFF_COUNT], probe, test;
+    int diverged;
+} isk__tradeoff_score;
+
+/* What is wrong with one model's features alone (a constant column) leaves NaN and does not end the call. */
+static isk_status isk__or_nan(isk_status status, double *value) {
+    if (status != ISK_OK) { *value = NAN; }
+    return status == ISK_DATA || status == ISK_DIVERGED ? ISK_OK : status;
+}
+
+static isk_status isk__leakage(isk_context *context, const isk_regression_desc *desc, double *score) {
+    isk_status (*const measure[])(isk_context *, const isk_regression_desc *, double *) = { isk_ridge_r2, isk_knn_r2, isk_mlp_r2 };
+    isk_status status = ISK_OK;
+    int i;
+    score[ISK_LEAKAGE] = NAN;
+    for (i = 0; i < 3 && status == ISK_OK; i++) {
+        double *r2 = &score[ISK_LEAKAGE_RIDGE + i];
+        status = isk__or_nan(measure[i](context, desc, r2), r2);
+        if (*r2 - *r2 == 0) { score[ISK_LEAKAGE] = fmax(fmax(score[ISK_LEAKAGE], *r2), 0); }
+    }
+    return status;
+}
+
+static isk_status isk__tradeoff_probe(isk_context *context, const isk_tradeoff_desc *desc, isk_matrix x, isk_part scored,
+                                      double *accuracy) {
+    isk_probe_desc probe;
+    isk_probe_report report;
+    isk_status status;
+    memset(&probe, 0, sizeof probe);
+    probe.x = x;
+    probe.labels = desc->labels;
+    probe.part = desc->part;
+    probe.scored = scored;
+    probe.standardise = 1;
+    status = isk__or_nan(isk_probe(context, &probe, &report), accuracy);
+    if (report.classes > 0) { *accuracy = report.accuracy; }
+    return status;
+}
+
+/* Features of one model, and what can be told from them. */
+static isk_status isk__tradeoff_model(isk_context *context, const isk_tradeoff_desc *desc, isk__tradeoff_score *score) {
+    const isk_model *model = score->model;
+    const int views = isk_model_views(model), given = isk__design_given(&model->design);
+    const int others = views > 1 ? views : 2;       /* one view: C of the other is given[0] */
+    const int64_t rows = desc->views[0].rows;
+    isk__blocks blocks = isk__blocks_open(context);
+    isk_transform_desc transform;
+    isk_regression_desc regression;
+    isk_matrix c[ISK_MAX_VIEWS], parts[2 * ISK_MAX_VIEWS], joined;
+    isk_scalar *out;
+    isk_status status;
+    size_t cols = 0;
+    int i, j, k, n;
+    memset(&transform, 0, sizeof transform);
+    for (i = 0; i < views; i++) {
+        transform.views[i] = desc->views[i];
+        transform.specific[i] = isk__take_scalars(&blocks, isk__mul((size_t)rows, (size_t)isk_model_specific_dim(model, i)));
+        c[i] = desc->given[i];
+        if (!given) {
+            c[i].rows = rows;
+            c[i].cols = isk_model_shared_dim(model, i);
+            c[i].data = transform.shared[i] = isk__take_scalars(&blocks, isk__mul((size_t)rows, (size_t)c[i].cols));
+        }
+        cols += (size_t)c[i].cols + (size_t)isk_model_specific_dim(model, i);
+    }
+    if (views == 1) { c[1] = c[0]; }
+    out = isk__take_scalars(&blocks, isk__mul((size_t)rows, cols));
+    joined.data = out;
+    joined.rows = rows;
+    status = isk__blocks_status(&blocks, "isk_tradeoff");
+    if (status == ISK_OK) { status = isk_transform(model, &transform); }
+    memset(&regression, 0, sizeof regression);
+    regression.part = desc->part;
+    regression.scored = desc->scored ? desc->scored : ISK_VALIDATION;
+    regression.seed = isk_model_seed(model);
+    for (i = 0; i < views && status == ISK_OK; i++) {
+        double *of = score->view[i];
+        isk_matrix z;
+        z.data = transform.specific[i];
+        z.rows = rows;
+        z.cols = isk_model_specific_dim(model, i);
+        for (j = n = 0, joined.cols = 0; j < others; j++) {
+            if (j != i) { parts[n++] = c[j]; joined.cols += c[j].cols; }
+        }
+        status = isk_join_columns(context, parts, n, out);
+        regression.x = z;
+        regression.y = joined;
+        if (status == ISK_OK) { status = isk__leakage(context, &regression, of); }
+        parts[0] = z;
+        parts[1] = c[i];
+        if (status == ISK_OK) { status = isk_join_columns(context, parts, 2, out); }
+        joined.cols = z.cols + c[i].cols;
+        regression.x = joined;
+        regression.y = desc->views[i];
+        if (status == ISK_OK) { status = isk_ridge_r2(context, &regression, &of[ISK_COMPLETENESS]); }
+        status = isk__or_nan(status, &of[ISK_COMPLETENESS]);
+        of[ISK_LEAKAGE_CLUB] = isk_model_report(model)->view[i].fresh_club;
+        for (k = 0; k < ISK_TRADEOFF_COUNT; k++) { score->view[ISK_MAX_VIEWS][k] += of[k] / views; }
+    }
+    for (i = n = 0, joined.cols = 0; desc->labels && i < views; i++) {
+        parts[n++] = c[i];
+        parts[n].data = transform.specific[i];
+        parts[n].rows = rows;
+        parts[n++].cols = isk_model_specific_dim(model, i);
+        joined.cols += c[i].cols + isk_model_specific_dim(model, i);
+    }
+    score->probe = score->test = NAN;
+    if (status == ISK_OK && n > 0) { status = isk_join_columns(context, parts, n, out); }
+    if (status == ISK_OK && n > 0) { status = isk__tradeoff_probe(context, desc, joined, ISK_VALIDATION, &score->probe); }
+    if (status == ISK_OK && n > 0 && desc->reproduce_best_test) {
+        status = isk__tradeoff_probe(context, desc, joined, ISK_TEST, &score->test);
+    }
+    return isk__blocks_close(&blocks, status);
+}
+
+/* Mean and standard error of one value, `offset` bytes into a score, over the models of a point. */
+static isk_estimate isk__estimate(const isk__tradeoff_score *scores, int count, double lambda, const double *first) {
+    const size_t offset = (size_t)((const char *)first - (const char *)scores);
+    isk_estimate estimate;
+    double squares = 0;
+    int i, n = 0;
+    estimate.mean = 0;
+    for (i = 0; i < count; i++) {
+        double value, before = estimate.mean;
+        memcpy(&value, (const char *)&scores[i] + offset, sizeof value);
+        if (scores[i].diverged || scores[i].lambda < lambda || scores[i].lambda > lambda || !(value - value == 0)) { continue; }
+        estimate.mean += (value - before) / ++n;
+        squares += (value - before) * (value - estimate.mean);      /* Welford 1962 */
+    }
+    if (n < 1) { estimate.mean = NAN; }
+    estimate.error = n > 1 ? sqrt(squares / (n - 1) / n) : NAN;
+    return estimate;
+}
+
+static isk_status isk__tradeoff_check(isk_context *context, const isk_tradeoff_desc *desc) {
+    isk_status status = isk__check_given(context, "models", desc->models);
+    char name[32];
+    int m, i;
+    if (status == ISK_OK) { status = isk__check_given(context, "points", desc->points); }
+    if (status != ISK_OK) { return status; }
+    if (desc->model_count < 1 || (desc->scored != 0 && desc->scored != ISK_VALIDATION && desc->scored != ISK_TEST)) {
+        return isk__fail(context, ISK_ARGUMENT, "model_count is %d and scored %d; there must be a model, and scored be 0, 1 or 2",
+                         desc->model_count, (int)desc->scored);
+    }
+    for (m = 0; m < desc->model_count; m++) {
+        const isk_model *model = desc->models[m], *first = desc->models[0];
+        if (!model || model->context != context) {
+            return isk__fail(context, ISK_ARGUMENT, "models[%d] %s", m, model ? "belongs to another context" : "is NULL");
+        }
+        if (!isk__specific(model->design.method)) {
+            return isk__fail(context, ISK_ARGUMENT, "method %s has no specific features, so nothing can leak and no lambda can be chosen",
+                             isk_method_name(model->design.method));
+        }
+        if (model->design.method != first->design.method || isk_model_views(model) != isk_model_views(first) ||
+            model->design.options.rate < first->design.options.rate || model->design.options.rate > first->design.options.rate) {
+            return isk__fail(context, ISK_ARGUMENT,
+                             "models[%d] has another method, rate or number of views than models[0]; a curve is of one", m);
+        }
+    }
+    for (i = 0; i < isk_model_views(desc->models[0]); i++) {
+        snprintf(name, sizeof name, "views[%d]", i);
+        status = isk__checked_matrix(context, name, &desc->views[i], i ? desc->views[0].rows : -1);
+        snprintf(name, sizeof name, "given[%d]", i);
+        if (status == ISK_OK && isk__design_given(&desc->models[0]->design)) {
+            status = isk__checked_matrix(context, name, &desc->given[i], desc->views[0].rows);
+        }
+        if (status != ISK_OK) { return status; }
+    }
+    return isk__check_part(context, desc->part, desc->views[0].rows);
+}
+
+static isk_status isk__tradeoff_parts(isk_context *context, const isk_tradeoff_desc *desc) {
+    const int scored = desc->scored ? (int)desc->scored : ISK_VALIDATION;
+    int64_t i, rows[3] = { 0, 0, 0 };
+    for (i = 0; i < desc->views[0].rows; i++) { rows[desc->part[i]]++; }
+    if (rows[ISK_TRAIN] > 0 && rows[scored] > 0) { return ISK_OK; }
+    return isk__fail(context, ISK_DATA, "part holds %lld training rows and %lld %s rows; both must be at least 1",
+                     (long long)rows[ISK_TRAIN], (long long)rows[scored], scored == ISK_TEST ? "test" : "validation");
+}
+
+INDISEEK_API isk_status isk_tradeoff(isk_context *context, const isk_tradeoff_desc *desc, isk_tradeoff_report *report) {
+    isk__blocks blocks = isk__blocks_open(context);
+    isk__tradeoff_score *scores;
+    double *leakage, *completeness;
+    isk_status status = isk__check_given(context, "report", report);
+    int m, p, i, k, count = 0;
+    if (status == ISK_OK) { status = isk__tradeoff_check(context, desc); }
+    if (status == ISK_OK) { status = isk__tradeoff_parts(context, desc); }
+    if (status != ISK_OK) { return status; }
+    scores = (isk__tradeoff_score *)isk__take(&blocks, (size_t)desc->model_count, sizeof *scores);
+    leakage = isk__take_doubles(&blocks, (size_t)desc->model_count);
+    completeness = isk__take_doubles(&blocks, (size_t)desc->model_count);
+    status = isk__blocks_status(&blocks, "isk_tradeoff");
+    for (m = 0; m < desc->model_count && status == ISK_OK; m++) {
+        const double lambda = isk_model_options(desc->models[m])->lambda;
+        scores[m].model = desc->models[m];
+        scores[m].lambda = lambda;
+        scores[m].diverged = isk_model_report(desc->models[m])->status != ISK_OK;
+        if (!scores[m].diverged) { status = isk__tradeoff_model(context, desc, &scores[m]); }
+        for (p = 0; p < count && desc->points[p].lambda < lambda; p++) {}
+        if (p == count || desc->points[p].lambda > lambda) {        /* insertion: a sweep has few lambdas */
+            memmove(desc->points + p + 1, desc->points + p, (size_t)(count++ - p) * sizeof *desc->points);
+            memset(&desc->points[p], 0, sizeof *desc->points);
+            desc->points[p].lambda = lambda;
+        }
+        desc->points[p].models++;
+        desc->points[p].diverged += scores[m].diverged;
+    }
+    if (status != ISK_OK) { return isk__blocks_close(&blocks, status); }
+    report->points = count;
+    report->best_probe = report->best_test = -1;
+    for (p = 0; p < count; p++) {
+        isk_tradeoff_point *point = &desc->points[p];
+        for (k = 0; k < ISK_TRADEOFF_COUNT; k++) {
+            for (i = 0; i < ISK_MAX_VIEWS; i++) {
+                point->view[i][k] = isk__estimate(scores, desc->model_count, point->lambda, &scores[0].view[i][k]);
+                if (i >= isk_model_views(scores[0].model)) { point->view[i][k].mean = point->view[i][k].error = NAN; }
+            }
+            point->mean[k] = isk__estimate(scores, desc->model_count, point->lambda, &scores[0].view[ISK_MAX_VIEWS][k]);
+        }
+        point->probe = isk__estimate(scores, desc->model_count, point->lambda, &scores[0].probe);
+        point->test = isk__estimate(scores, desc->model_count, point->lambda, &scores[0].test);
+        leakage[p] = point->mean[ISK_LEAKAGE].mean;
+        completeness[p] = point->mean[ISK_COMPLETENESS].mean;
+        if (point->probe.mean > (report->best_probe < 0 ? -1 : desc->points[report->best_probe].probe.mean)) { report->best_probe = p; }
+        if (point->test.mean > (report->best_test < 0 ? -1 : desc->points[report->best_test].test.mean)) { report->best_test = p; }
+    }
+    report->knee = isk__knee(leakage, completeness, count);
+    return isk__blocks_close(&blocks, ISK_OK);
+}
+
+ISK__SECTION_END
 
 #endif /* INDISEEK_NO_METRICS */
 
