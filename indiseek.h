@@ -941,7 +941,7 @@ INDISEEK_API isk_status isk_join_columns(isk_context *context, const isk_matrix 
    (Z_i, C_i) about X_i, on rows held out; one point per lambda over its seeds, and which point to take.
    The leakage that chooses is the best R^2 of ridge, 10 neighbours and MLP, at least 0.  The knee is the point farthest above
    the line from (0, 0) to (1, 1) once leakage and completeness are scaled to 0 .. 1 (Satopaa et al. 2011): of two points the
-   one that is better in both, else, as for all ties, the more complete one. */
+   one that is better in both, else, as for all ties and for a curve that never rises above that line, the more complete one. */
 enum {
     ISK_LEAKAGE,                    /* the largest of the three R^2 of Z_i about C below, or 0 */
     ISK_LEAKAGE_RIDGE, ISK_LEAKAGE_KNN, ISK_LEAKAGE_MLP,
@@ -972,7 +972,7 @@ typedef struct isk_tradeoff_desc {
 /* Indices of points; -1: there is none, as nothing could be measured. */
 typedef struct isk_tradeoff_report { int points, knee, best_probe, best_test; } isk_tradeoff_report;
 /* ARGUMENT where the method has no specific features, SHAPE and DATA as isk_transform; what cannot be measured of a model
-   (a C that is constant) is NaN.  On the CPU, whatever the context's device. */
+   (a C that is constant, labels of one class) is NaN.  On the CPU, whatever the context's device. */
 INDISEEK_API isk_status isk_tradeoff(isk_context *context, const isk_tradeoff_desc *desc, isk_tradeoff_report *report);
 #endif
 
@@ -21933,9 +21933,9 @@ static isk_status isk__tradeoff_probe(isk_context *context, const isk_tradeoff_d
     probe.part = desc->part;
     probe.scored = scored;
     probe.standardise = 1;
-    status = isk__or_nan(isk_probe(context, &probe, &report), accuracy);
-    if (report.classes > 0) { *accuracy = report.accuracy; }
-    return status;
+    status = isk_probe(context, &probe, &report);
+    if (status == ISK_OK) { *accuracy = report.accuracy; }
+    return isk__or_nan(status, accuracy);
 }
 
 /* Features of one model, and what can be told from them. */

@@ -28,6 +28,7 @@ static void knees(void **state) {
         { 4, 1, { 100, 150, 200, 800 }, { -2, 5, 5.4, 6 } },            /* whatever the units */
         { 4, 2, { .8, .1, .2, .15 }, { .95, .2, .9, .5 } },             /* and the order */
         { 3, 2, { 0, .5, 1 }, { 0, .5, 1 } },                           /* a straight line: the most complete */
+        { 4, 3, { .17, .18, .2, .34 }, { .675, .6751, .677, .7 } },     /* and where it bends the other way */
         { 5, 4, { .1, .3, .2, .4, .2 }, { .9, .95, .95, .8, .96 } },    /* a curve that turns back */
         { 3, 2, { .3, .3, .3 }, { .1, .2, .4 } },                       /* nothing leaks more: the most complete */
         { 3, 1, { .3, .1, .2 }, { .5, .5, .5 } },                       /* nothing is more complete: the least leakage */
@@ -88,18 +89,22 @@ static isk_tradeoff_desc whole_desc(void) {
     return desc;
 }
 
+static void divide_rows(void) {
+    int i;
+    for (i = 0; i < ROWS; i++) {
+        part[i] = (uint8_t)(i % 4 == 1 ? ISK_VALIDATION : i % 4 == 3 ? ISK_TEST : ISK_TRAIN);
+        labels[i] = view1[i * VIEW1_COLS + 4] > view1[i * VIEW1_COLS + 1];      /* of a factor of view 1 alone */
+    }
+}
+
 static int begin(void **state) {
     isk_context_desc desc;
-    int i;
     (void)state;
     memset(&desc, 0, sizeof desc);
     desc.threads = 2;
     context = isk_open(&desc);
     make_views(3);
-    for (i = 0; i < ROWS; i++) {
-        part[i] = (uint8_t)(i % 4 == 1 ? ISK_VALIDATION : i % 4 == 3 ? ISK_TEST : ISK_TRAIN);
-        labels[i] = view1[i * VIEW1_COLS + 4] > view1[i * VIEW1_COLS + 1];      /* of a factor of view 1 alone */
-    }
+    divide_rows();
     return context == NULL;
 }
 
@@ -265,7 +270,7 @@ static void bad_input_is_named(void **state) {
     ok(isk_fit(context, &fit, &models[0]));
     fails(isk_tradeoff(context, &desc, &report), ISK_ARGUMENT, "method clip has no specific features");
     close_models();
-    begin(NULL);
+    divide_rows();
 }
 
 static isk_status few_rows(isk_context *scarce, void *model) {
