@@ -21225,7 +21225,7 @@ static double isk__regressor_walk(isk__regressor *r, isk_program *program, int f
         r->frame.step = program->steps[0]++;
         isk__execute(program, &r->frame);
         sum += (double)*isk__pointer(&r->frame, &program->output_refs[0]) * present;
-        isk__copy_out(&r->frame, program, 0, present, out, cols);
+        isk__copy_out(&r->frame, program, 0, present, out, cols, isk__whole());
     }
     return sum / count;
 }
