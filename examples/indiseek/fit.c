@@ -2,7 +2,7 @@
 #include "commands.h"
 
 #include "results.h"
-#include "split.h"
+#include "../common/split.h"
 
 #include "../common/curves.h"
 #include "../common/device.h"
