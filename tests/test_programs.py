@@ -312,10 +312,10 @@ def _():
             assert 0 <= found["probe"][name][key] <= 1, (name, key)
         assert 0 <= found["knn_agreement"][name] <= 1, name
     for view in ("1", "2"):
-        for key in ("ridge", "knn"):
+        for key in ("ridge", "knn", "mlp"):
             assert found["leakage"][view][key] <= 1, (view, key)
             assert found["completeness"][view][key] <= 1, (view, key)
-        assert found["completeness"][view]["best"] == max(found["completeness"][view][k] for k in ("ridge", "knn"))
+        assert found["completeness"][view]["best"] == max(found["completeness"][view][k] for k in ("ridge", "knn", "mlp"))
     equal((found["method"], found["lambda"], found["seed"], found["scored_on"]), ("indiseek", 10, 0, "test"))
     equal((found["training"]["status"], found["training"]["epochs"], found["training"]["shared_epochs"]), ("ok", 4, 3))
 
