@@ -15,25 +15,7 @@
 #define FIELD(name) offsetof(probe_settings, name)
 #define STUDY(name) STUDY_OFFSET(FIELD(study), name)
 
-static const option first_rows[] = {
-    { NULL, OPTION_HEADING, 0, NULL, "Data (--x1 and --x2; --x3 ... where there are more views)", 0, 0, NULL },
-};
-
-/* Of every view: x1, x1-transpose, x1-norm, x1-pca. */
-static const option view_rows[] = {
-    { "", OPTION_TEXT, FIELD(x), "FILE", "samples x features: .npy, CSV or TSV, .mtx; the latter two also as .gz",
-      0, 0, NULL },
-    { "-transpose", OPTION_FLAG, FIELD(transpose), NULL, "the file holds features x samples", 0, 0, NULL },
-    { "-norm", OPTION_TEXT, FIELD(norm), "WORD",
-      "none; zscore: per column; log1p-cp10k: ln(1 + 10000 x / row sum), z-score, cut at 10; clr: Seurat's log ratio per "
-      "sample, z-score [zscore]", 0, 0, NORM_CHOICES },
-    { "-pca", OPTION_INT, FIELD(pca), "K",
-      "first K principal components instead, divided by one number so that their mean variance is 1 [0: none]",
-      0, 100000, NULL },
-};
-enum { VIEW_ROWS = sizeof view_rows / sizeof *view_rows };
-
-static const option last_rows[] = {
+static const option options[] = {
     { "labels", OPTION_TEXT, FIELD(labels), "FILE:COLUMN,...",
       "one label a row; each column is a task of its own; or a .npy of whole numbers [n] or [n, tasks]", 0, 0, NULL },
     { "label-ignore", OPTION_TEXT, FIELD(ignore), "NAME", "rows of this label train but are not probed", 0, 0, NULL },
@@ -63,40 +45,15 @@ static const option last_rows[] = {
     STUDY_OUTPUT_OPTIONS(FIELD(study), "methods"),
 };
 
-enum { MOST_OPTIONS = 1 + ISK_MAX_VIEWS * VIEW_ROWS + sizeof last_rows / sizeof *last_rows };
-typedef struct option_table {
-    option rows[MOST_OPTIONS];
-    char names[ISK_MAX_VIEWS][VIEW_ROWS][24], words[ISK_MAX_VIEWS][24];
-    command command;
-} option_table;
-
-/* As many views as the library has. */
-static void make_table(option_table *t) {
-    int count = 0;
-    t->rows[count++] = first_rows[0];
-    for (int view = 0; view < ISK_MAX_VIEWS; view++) {
-        snprintf(t->words[view], sizeof t->words[view], "the same for view %d", view + 1);
-        for (int i = 0; i < VIEW_ROWS; i++) {
-            option *o = &t->rows[count++];
-            *o = view_rows[i];
-            snprintf(t->names[view][i], sizeof t->names[view][i], "x%d%s", view + 1, view_rows[i].name);
-            o->name = t->names[view][i];
-            o->offset += (size_t)view * (o->kind == OPTION_TEXT ? sizeof(const char *) : sizeof(int));
-            if (view) { o->text = t->words[view]; }
-        }
-    }
-    memcpy(t->rows + count, last_rows, sizeof last_rows);
-    t->command = (command){
-        .name = "study probe", .usage = "--x1 FILE --x2 FILE --labels FILE:COLUMN [OPTION]...",
-        .about = "What a linear probe finds in the features of every method, beside leakage and completeness, and beside\n"
-                 "rows that the paper (Gui, Ma and Ma 2025, tables 1 to 8, 10 and 11) leaves out: the inputs themselves,\n"
-                 "an autoencoder, untrained encoders, and the most frequent label.",
-        .examples = "  study probe --x1 a.npy --x2 b.npy --labels kinds.tsv:kind --out results\n"
-                    "  study probe --x1 a.npy --x2 b.npy --labels kinds.tsv:kind,batch --lambda 1,10 --dims 20,50 --out r\n",
-        .options = t->rows, .option_count = MOST_OPTIONS, .library = 1, .library_offset = STUDY(options),
-        .notes = STUDY_NOTES,
-    };
-}
+static const command about = {
+    .name = "study probe", .usage = "--x1 FILE --x2 FILE --labels FILE:COLUMN [OPTION]...",
+    .about = "What a linear probe finds in the features of every method, beside leakage and completeness, and beside\n"
+             "rows that the paper (Gui, Ma and Ma 2025, tables 1 to 8, 10 and 11) leaves out: the inputs themselves,\n"
+             "an autoencoder, untrained encoders, and the most frequent label.",
+    .examples = "  study probe --x1 a.npy --x2 b.npy --labels kinds.tsv:kind --out results\n"
+                "  study probe --x1 a.npy --x2 b.npy --labels kinds.tsv:kind,batch --lambda 1,10 --dims 20,50 --out r\n",
+    .library = 1, .library_offset = STUDY(options), .notes = STUDY_NOTES,
+};
 
 /* ---- the study ---- */
 
@@ -134,13 +91,13 @@ static void try_method(const job *j, isk_method method, trial *t) {
     *t = (trial){ .status = ISK_MEMORY, .has_lambda = 1 };
     if (!aside) { return; }
     sweep.fit.method = method;
-    sweep.fit.view_count = j->d.views;
+    sweep.fit.view_count = j->d.v.count;
     o->epochs = o->shared_epochs = o->residual_epochs = 1;
     o->diagnoses = ISK_NONE;
     o->batch = 32;
     o->last_batch = ISK_LAST_KEEP;
-    for (int i = 0; i < j->d.views; i++) {
-        few[i] = j->d.x[i];
+    for (int i = 0; i < j->d.v.count; i++) {
+        few[i] = j->d.v.x[i];
         if (few[i].rows > 64) { few[i].rows = 64; }
         sweep.fit.views[i] = few[i];
     }
@@ -161,19 +118,22 @@ static void add_row(job *j, probe_row row) { j->rows[j->row_count++] = row; }
    or this version do not suit are left out. */
 static isk_status find_rows(job *j) {
     isk_context *context = j->w.context;
-    trial t = { ISK_OK, "", 0 };
+    trial tried[ISK_METHOD_COUNT];
     for (int i = 0; i < j->w.method_count; i++) {
         const char *name = isk_method_name(j->w.methods[i]);
-        try_method(j, j->w.methods[i], &t);
-        if (t.status == ISK_OK) {
-            add_row(j, (probe_row){ PROBE_METHOD, j->w.methods[i], name, name, 1, t.has_lambda, 1 });
-        } else if (t.status != ISK_UNSUPPORTED || j->s.study.methods) {
-            return isk_set_error(context, t.status, "%s: %s", name, t.words);
-        } else if (j->row_count || i + 1 < j->w.method_count) {
-            progress_say(&j->w.bar, "%s is left out: %s", name, t.words);
+        const trial *t = &tried[i];
+        try_method(j, j->w.methods[i], &tried[i]);
+        if (t->status == ISK_OK) {
+            add_row(j, (probe_row){ PROBE_METHOD, j->w.methods[i], name, name, 1, t->has_lambda, 1 });
+        } else if (t->status != ISK_UNSUPPORTED || j->s.study.methods) {
+            return isk_set_error(context, t->status, "%s: %s", name, t->words);
         }
     }
-    if (!j->row_count) { return isk_set_error(context, ISK_UNSUPPORTED, "%s", t.words); }
+    if (!j->row_count) { return isk_set_error(context, ISK_UNSUPPORTED, "%s", tried[0].words); }
+    for (int i = 0; i < j->w.method_count; i++) {
+        if (tried[i].status == ISK_OK) { continue; }
+        progress_say(&j->w.bar, "%s is left out: %s", isk_method_name(j->w.methods[i]), tried[i].words);
+    }
     add_row(j, (probe_row){ PROBE_AUTOENCODER, ISK_INDISEEK, "autoencoder", "autoencoder (indiseek at λ = 1e6)", 1, 0, 1 });
     add_row(j, (probe_row){ PROBE_RANDOM_Z, ISK_INDISEEK, "random-z", "C of CLIP, untrained Z", 1, 0, 1 });
     add_row(j, (probe_row){ PROBE_RANDOM, ISK_INDISEEK, "random", "untrained C and Z", 1, 0, 1 });
@@ -187,9 +147,9 @@ static void configure(job *j) {
     text tasks = { 0 }, dims = { 0 };
     char words[96], key[16];
     configuration_add(c, "version", ISK_VERSION, 1);
-    for (int i = 0; i < j->d.views; i++) {
+    for (int i = 0; i < j->d.v.count; i++) {
         snprintf(key, sizeof key, "x%d", i + 1);
-        configuration_add(c, key, recipe_words(&j->d.recipe[i], words), 1);
+        configuration_add(c, key, recipe_words(&j->d.v.recipe[i], words), 1);
     }
     for (int t = 0; t < j->d.task_count; t++) { text_format(&tasks, "%s%s", t ? "," : "", j->d.tasks[t].name); }
     configuration_add(c, "tasks", tasks.data ? tasks.data : "", 1);
@@ -214,9 +174,9 @@ static isk_status prepare(job *j) {
     if (status == ISK_OK) { status = can_write(j->w.context, j->s.study.json); }
     if (status == ISK_OK) { status = probe_read(&j->d, j->w.context, &j->s, j->w.resolved.validation, &j->w.bar); }
     if (status != ISK_OK) { return status; }
-    j->w.sweep.fit.view_count = j->d.views;
+    j->w.sweep.fit.view_count = j->d.v.count;
     j->w.sweep.fit.split = j->d.part;
-    for (int i = 0; i < j->d.views; i++) { j->w.sweep.fit.views[i] = j->d.x[i]; }
+    for (int i = 0; i < j->d.v.count; i++) { j->w.sweep.fit.views[i] = j->d.v.x[i]; }
     for (int i = 0; i < j->s.dims.count; i++) { j->dims[j->dim_count++] = (int)j->s.dims.value[i]; }
     if (!j->dim_count) { j->dims[j->dim_count++] = j->w.resolved.dim; }
     probe_fields(&j->r, &j->d);
@@ -261,7 +221,7 @@ static isk_status judge_models(job *j, isk_model **models, const sweep_record *t
         *records_at(&j->r, to, i, PROBE_DIVERGED) = report->status != ISK_OK;
         if (report->status != ISK_OK) { continue; }
         if (progress_stopped()) { return isk_set_error(j->w.context, ISK_INTERRUPTED, "stopped while scoring"); }
-        status = probe_features_make(j->w.context, models[i], j->d.x, &f);
+        status = probe_features_make(j->w.context, models[i], j->d.v.x, &f);
         if (status != ISK_OK) { return status; }
         status = probe_judge(j->w.context, &j->d, &j->s, &f, isk_model_seed(models[i]), &j->r, to, i);
         probe_features_free(&f);
@@ -377,7 +337,7 @@ static isk_status run(void *user) {
 static int check(const command *c, const probe_settings *s) {
     int code;
     for (int i = 0; i < 2; i++) {
-        if (!s->x[i]) { return usage_error(c->name, "--x%d is missing: two views or more are needed", i + 1); }
+        if (!s->views.x[i]) { return usage_error(c->name, "--x%d is missing: two views or more are needed", i + 1); }
     }
     if (!s->labels) { return usage_error(c->name, "--labels is missing: a probe needs labels"); }
     for (int i = 0; i < s->dims.count; i++) {
@@ -401,14 +361,14 @@ int study_probe(int argc, char **argv) {
         free(t);
         return fail("study probe", ISK_MEMORY, NULL);
     }
-    make_table(t);
+    option_table_make(t, &about, FIELD(views), options, (int)(sizeof options / sizeof *options));
     j->s = (probe_settings){ .probe = "standardised", .c = 1, .test = 0.2,
                              .study = { .lambdas = { { 0.01, 0.1, 1, 10, 100, 1000 }, 6 }, .seeds = 3,
                                         .preset = "robust", .device = DEVICE_DEFAULTS } };
-    for (int i = 0; i < ISK_MAX_VIEWS; i++) { j->s.norm[i] = "zscore"; }
+    view_defaults(&j->s.views);
     code = options_parse(&t->command, argc - 1, argv + 1, &j->s);
     if (code < 0 && (code = check(&t->command, &j->s)) == 0) {
-        j->w = (study){ .command = &t->command, .s = &j->s.study, .argc = argc, .argv = argv };
+        j->w = (study){ .command = &t->command, .s = &j->s.study, .resumable = 1, .argc = argc, .argv = argv };
         code = study_run(&j->w, run, j);
         records_free(&j->r);
         probe_data_free(&j->d);

@@ -5,8 +5,7 @@
 #include "records.h"
 #include "statistics.h"
 #include "study.h"
-
-#include "../common/preprocess.h"
+#include "views.h"
 
 /* Weight of the reconstruction by which indiseek is an autoencoder: beside it what CLUB says is lost. */
 #define AUTOENCODER_LAMBDA 1e6
@@ -15,8 +14,7 @@ enum { MOST_TASKS = 64 };
 
 typedef struct probe_settings {
     study_settings study;
-    const char *x[ISK_MAX_VIEWS], *norm[ISK_MAX_VIEWS];
-    int transpose[ISK_MAX_VIEWS], pca[ISK_MAX_VIEWS];
+    view_settings views;
     const char *labels, *ignore, *split, *groups, *probe;
     double test, c;
     real_list dims;
@@ -31,11 +29,7 @@ typedef struct probe_task {
 
 typedef struct probe_data {
     int64_t rows, parts[3];         /* all; of each isk_part */
-    int views;
-    input in[ISK_MAX_VIEWS];
-    recipe recipe[ISK_MAX_VIEWS];
-    isk_matrix x[ISK_MAX_VIEWS];    /* prepared */
-    isk_scalar *own[ISK_MAX_VIEWS]; /* memory of x where it is not that of `in` */
+    views v;
     probe_task tasks[MOST_TASKS];
     int task_count;
     uint8_t *part;                  /* [rows] */

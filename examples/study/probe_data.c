@@ -9,49 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- views ---- */
-
-/* One view from its file.  This is the place where a sequence, .npy of [n, T, features] beside a file of lengths, would be
-   read; all that follows takes samples x features. */
-static isk_status read_view(input *in, isk_context *context, const probe_settings *s, int view) {
-    return input_read(context, s->x[view], &(input_desc){ .transpose = s->transpose[view] }, in);
-}
-
-static isk_status read_views(probe_data *d, isk_context *context, const probe_settings *s) {
-    isk_status status = ISK_OK;
-    for (int i = 0; i < ISK_MAX_VIEWS && status == ISK_OK; i++) {
-        if (!s->x[i]) { continue; }
-        if (i > d->views) {
-            return isk_set_error(context, ISK_ARGUMENT, "--x%d is given, but --x%d is not", i + 1, d->views + 1);
-        }
-        status = read_view(&d->in[i], context, s, i);
-        d->views++;
-        if (status == ISK_OK && i && d->in[i].rows != d->rows) {
-            status = isk_set_error(context, ISK_SHAPE, "%s has %lld samples, %s has %lld; rows must be the same samples "
-                                   "in all views%s", s->x[0], (long long)d->rows, s->x[i], (long long)d->in[i].rows,
-                                   d->in[i].cols == d->rows ? " (is the latter transposed?)" : "");
-        }
-        d->rows = d->in[0].rows;
-    }
-    if (status == ISK_OK && d->views < 2) {
-        status = isk_set_error(context, ISK_ARGUMENT, "two views or more are needed: --x1 FILE --x2 FILE");
-    }
-    return status;
-}
-
-static isk_status prepare_views(probe_data *d, const probe_settings *s) {
-    isk_status status = ISK_OK;
-    for (int i = 0; i < d->views && status == ISK_OK; i++) {
-        char name[8];
-        snprintf(name, sizeof name, "x%d", i + 1);
-        snprintf(d->recipe[i].norm, sizeof d->recipe[i].norm, "%s", s->norm[i]);
-        d->recipe[i].pca = s->pca[i];
-        d->recipe[i].transpose = s->transpose[i];
-        status = recipe_learn(&d->recipe[i], &d->in[i], name, d->part, &d->x[i], &d->own[i]);
-    }
-    return status;
-}
-
 /* ---- tasks ---- */
 
 static isk_status add_task(probe_data *d, isk_context *context, const char *name, labels *l) {
@@ -195,11 +152,7 @@ static isk_status check_task(const probe_data *d, isk_context *context, probe_ta
 /* ---- all of it ---- */
 
 static void say_what_was_read(const probe_data *d, const probe_settings *s, progress *bar) {
-    char words[96];
-    for (int i = 0; i < d->views; i++) {
-        progress_say(bar, "x%d  %s: %lld samples x %lld features (%s); %s", i + 1, s->x[i], (long long)d->rows,
-                     (long long)d->recipe[i].cols, d->in[i].about, recipe_words(&d->recipe[i], words));
-    }
+    views_say(&d->v, &s->views, bar);
     progress_say(bar, "rows: %lld train, %lld validation, %lld test%s", (long long)d->parts[0], (long long)d->parts[1],
                  (long long)d->parts[2], s->groups ? "; no group is divided" : s->split ? "" : "; every label alike");
     for (int t = 0; t < d->task_count; t++) {
@@ -209,7 +162,8 @@ static void say_what_was_read(const probe_data *d, const probe_settings *s, prog
 }
 
 isk_status probe_read(probe_data *d, isk_context *context, const probe_settings *s, double validation, progress *bar) {
-    isk_status status = read_views(d, context, s);
+    isk_status status = views_read(&d->v, context, &s->views);
+    d->rows = d->v.rows;
     if (status == ISK_OK) { status = read_tasks(d, context, s->labels); }
     if (status == ISK_OK && s->ignore) { status = ignore_label(d, context, s->ignore); }
     d->part = calloc((size_t)d->rows + 1, 1);
@@ -224,17 +178,13 @@ isk_status probe_read(probe_data *d, isk_context *context, const probe_settings 
         status = isk_set_error(context, ISK_DATA, "%s: no row is for the test", s->split ? s->split : "the split");
     }
     for (int t = 0; t < d->task_count && status == ISK_OK; t++) { status = check_task(d, context, &d->tasks[t]); }
-    if (status == ISK_OK) { status = prepare_views(d, s); }
+    if (status == ISK_OK) { status = views_prepare(&d->v, &s->views, d->part); }
     if (status == ISK_OK) { say_what_was_read(d, s, bar); }
     return status;
 }
 
 void probe_data_free(probe_data *d) {
-    for (int i = 0; i < ISK_MAX_VIEWS; i++) {
-        input_free(&d->in[i]);
-        recipe_free(&d->recipe[i]);
-        free(d->own[i]);
-    }
+    views_free(&d->v);
     for (int t = 0; t < d->task_count; t++) { labels_free(&d->tasks[t].labels); }
     free(d->part);
     memset(d, 0, sizeof *d);
@@ -249,8 +199,8 @@ static uint64_t hash(uint64_t h, const void *bytes, size_t count) {
 
 uint64_t probe_checksum(const probe_data *d) {
     uint64_t h = 14695981039346656037u;
-    for (int i = 0; i < d->views; i++) {
-        h = hash(h, d->x[i].data, sizeof *d->x[i].data * (size_t)(d->x[i].rows * d->x[i].cols));
+    for (int i = 0; i < d->v.count; i++) {
+        h = hash(h, d->v.x[i].data, sizeof *d->v.x[i].data * (size_t)(d->v.x[i].rows * d->v.x[i].cols));
     }
     for (int t = 0; t < d->task_count; t++) {
         h = hash(h, d->tasks[t].labels.codes, sizeof *d->tasks[t].labels.codes * (size_t)d->rows);

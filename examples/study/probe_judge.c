@@ -25,7 +25,7 @@ void probe_fields(records *r, const probe_data *d) {
         record_field *leakage = &r->fields[PROBE_LEAKAGE + i], *completeness = &r->fields[PROBE_COMPLETENESS + i];
         snprintf(leakage->name, sizeof leakage->name, "leakage_%s", regression_names[i]);
         snprintf(completeness->name, sizeof completeness->name, "completeness_%s", regression_names[i]);
-        leakage->count = completeness->count = d->views;
+        leakage->count = completeness->count = d->v.count;
     }
     r->fields[PROBE_SECONDS] = (record_field){ "seconds", 0 };
     r->fields[PROBE_DIVERGED] = (record_field){ "diverged", 0 };
@@ -130,16 +130,16 @@ static isk_status judge_view(isk_context *context, const probe_data *d, const pr
     const isk_matrix own[2] = { f->z[view], f->c[view] };
     isk_matrix others[ISK_MAX_VIEWS] = { { NULL, 0, 0 } }, other, joined = join_blocks(context, own, 2);
     isk_status status = ISK_OK;
-    for (int i = 0; i < d->views; i++) {
+    for (int i = 0; i < d->v.count; i++) {
         if (i != view) { others[i] = f->c[i]; }
     }
-    other = join_blocks(context, others, d->views);
+    other = join_blocks(context, others, d->v.count);
     if ((joined.cols && !joined.data) || (other.cols && !other.data)) { status = no_memory(context, "features"); }
     if (status == ISK_OK) {
         status = regress(context, d, f->z[view], other, seed, r, to, model, PROBE_LEAKAGE, view);
     }
     if (status == ISK_OK) {
-        status = regress(context, d, joined, d->x[view], seed, r, to, model, PROBE_COMPLETENESS, view);
+        status = regress(context, d, joined, d->v.x[view], seed, r, to, model, PROBE_COMPLETENESS, view);
     }
     release(&joined);
     release(&other);
@@ -154,8 +154,8 @@ isk_status probe_judge(isk_context *context, const probe_data *d, const probe_se
     isk_scalar *values;
     int count = 0;
     isk_status status;
-    for (int i = 0; i < d->views; i++) {
-        if (!f) { parts[count++] = d->x[i]; }
+    for (int i = 0; i < d->v.count; i++) {
+        if (!f) { parts[count++] = d->v.x[i]; }
         if (f && f->c[i].data) { parts[count++] = f->c[i]; }
         if (f && f->z[i].data) { parts[count++] = f->z[i]; }
     }
@@ -165,7 +165,7 @@ isk_status probe_judge(isk_context *context, const probe_data *d, const probe_se
     status = isk_join_columns(context, parts, count, values);
     if (status == ISK_OK) { status = probe_tasks(context, d, s, all, r, to, model); }
     release(&all);
-    for (int i = 0; i < d->views && f && status == ISK_OK; i++) {
+    for (int i = 0; i < d->v.count && f && status == ISK_OK; i++) {
         status = judge_view(context, d, f, i, seed, r, to, model);
     }
     return status;

@@ -168,13 +168,13 @@ static void leakage_row(text *page, const source *s, const probe_row *row, const
     text name = { 0 };
     text_add(&name, row->words);
     if (sweep->lambda_count) {
-        text_add(&name, ", λ = ");
+        text_add(&name, ", λ\xC2\xA0=\xC2\xA0");
         text_number(&name, s->c->lambdas[lambda], 4);
     }
     page_row(page, name.data ? name.data : "");
     text_free(&name);
     for (int first = PROBE_LEAKAGE; first <= PROBE_COMPLETENESS; first += PROBE_COMPLETENESS - PROBE_LEAKAGE) {
-        for (int view = 0; view < s->d->views; view++) {
+        for (int view = 0; view < s->d->v.count; view++) {
             for (int i = 0; i < REGRESSION_COUNT; i++) {
                 page_cell_bar(page, view_average(s, sweep, lambda, first + i, view).mean, 3, 0, 1);
             }
@@ -185,7 +185,7 @@ static void leakage_row(text *page, const source *s, const probe_row *row, const
 /* "R² of Z1 about C2, C3: ridge" */
 static void leakage_header(char *words, size_t size, const source *s, int view, int completeness, int regression) {
     char others[4 * ISK_MAX_VIEWS + 1] = "";
-    for (int i = 0; i < s->d->views; i++) {
+    for (int i = 0; i < s->d->v.count; i++) {
         char one[16];
         if (i == view) { continue; }
         snprintf(one, sizeof one, "%sC%d", *others ? ", " : "", i + 1);
@@ -204,7 +204,7 @@ static void leakage_table(text *page, const source *s, int dim) {
     const char *header[MOST + 1] = { "R² on test rows" };
     int columns = 0;
     for (int completeness = 0; completeness < 2; completeness++) {
-        for (int view = 0; view < s->d->views; view++) {
+        for (int view = 0; view < s->d->v.count; view++) {
             for (int i = 0; i < REGRESSION_COUNT; i++) {
                 leakage_header(words[columns], sizeof words[columns], s, view, completeness, i);
                 header[columns + 1] = words[columns];
@@ -259,8 +259,8 @@ static void leakage_chart(text *page, const source *s, int dim, int view) {
         count++;
     }
     snprintf(title, sizeof title, "View %d, by λ", view + 1);
-    chart_lines(page, &(line_chart){ .title = title, .x_label = "leakage: R² of Z about C of the other views",
-                                     .y_label = "completeness: R² of (Z, C) about X", .series = series,
+    chart_lines(page, &(line_chart){ .title = title, .x_label = "leakage: R² of the other views' C",
+                                     .y_label = "completeness: R² of X", .series = series,
                                      .series_count = count });
 }
 
@@ -286,7 +286,7 @@ static void dim_section(text *page, const source *s, int dim) {
                          "low is good) and completeness (Z and C about their own X, high is good), by ridge regression, ten "
                          "nearest neighbours and a small network:");
     page_grid_begin(page);
-    for (int view = 0; view < s->d->views; view++) { leakage_chart(page, s, dim, view); }
+    for (int view = 0; view < s->d->v.count; view++) { leakage_chart(page, s, dim, view); }
     page_grid_end(page);
     page_paragraph(page, "Each point is the most that any of the three regressions finds; the numbers beside the points are λ.");
     leakage_table(page, s, dim);

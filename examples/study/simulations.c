@@ -226,7 +226,7 @@ int study_simulations(int argc, char **argv) {
                                   .methods = "indiseek,factorizedcl,infodisen", .device = DEVICE_DEFAULTS } };
     code = options_parse(&simulations, argc - 1, argv + 1, &j->s);
     if (code < 0 && (code = check(&j->s)) == 0) {
-        j->w = (study){ .command = &simulations, .s = &j->s.study, .argc = argc, .argv = argv };
+        j->w = (study){ .command = &simulations, .s = &j->s.study, .resumable = 1, .argc = argc, .argv = argv };
         code = study_run(&j->w, run, j);
         measurements_free(&j->m);
     }

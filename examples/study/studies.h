@@ -5,6 +5,6 @@
 
 int study_simulations(int argc, char **argv);
 int study_probe(int argc, char **argv);
-
+int study_time(int argc, char **argv);
 
 #endif

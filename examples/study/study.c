@@ -104,12 +104,20 @@ isk_status study_write(study *w, const text *results, const text *report) {
 
 /* ---- the whole ---- */
 
+static void on_progress(void *user, const isk_progress *now) {
+    study *w = user;
+    if (w->watch) { w->watch(w, now); }
+    w->draw(&w->bar, now);
+}
+
 int study_run(study *w, isk_status (*run)(void *job), void *job) {
     isk_context_desc desc = { 0 };
     isk_status status;
     int code;
     progress_open(&w->bar, w->s->quiet);
     progress_attach(&w->bar, &desc);
+    w->draw = desc.progress;
+    desc.progress = on_progress;
     device_apply(&w->s->device, &desc);
     w->context = isk_open(&desc);
     if (!w->context) { return fail(w->command->name, ISK_MEMORY, NULL); }
@@ -119,7 +127,7 @@ int study_run(study *w, isk_status (*run)(void *job), void *job) {
     progress_close(&w->bar);
     output_drop(&w->out);
     code = status == ISK_OK ? 0 : fail(w->command->name, status, isk_error(w->context));
-    if (status == ISK_INTERRUPTED && w->s->out) {
+    if (status == ISK_INTERRUPTED && w->s->out && w->resumable) {
         say_how_to_resume(w->argc, w->argv);
     } else if (status == ISK_INTERRUPTED) {
         code = EXIT_FAILED;         /* nothing is kept that could be resumed */

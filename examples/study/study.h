@@ -33,12 +33,16 @@ typedef struct study_settings {
 
 /* A study being run. */
 typedef struct study {
+    progress bar;                   /* first: what the library's callbacks are given is the study too */
     const command *command;
     const study_settings *s;
     int argc;
     char **argv;
+    int resumable;
     isk_context *context;
-    progress bar;
+    void (*watch)(void *study, const isk_progress *now);        /* called before `draw`, or NULL */
+    double stage_ended;             /* for that */
+    void (*draw)(void *bar, const isk_progress *now);
     output out;
     isk_sweep_desc sweep;           /* what all sweeps have in common */
     isk_options resolved;
