@@ -1533,7 +1533,7 @@ bad("study simulations --methods clip", 2, "method clip learns shared features, 
     "--out", at("no-study"), command=STUDIES)
 bad("study simulations --json to nowhere", 1, at("no/x.json") + " cannot be written: No such file or directory", "--json", at("no/x.json"), command=STUDIES)
 bad("study simulations --out is a file", 1, at("x1.npy") + " is a file; --out wants a folder", "--out", at("x1.npy"), command=STUDIES)
-bad("study without a name", 2, "a study is missing: simulations", command="study", usage=True)
+bad("study without a name", 2, "a study is missing: simulations, probe or time", command="study", usage=True)
 bad("an unknown study", 2, 'there is no study "simulation"; did you mean simulations?', "simulation", command="study", usage=True)
 bad("demo --out is a file", 1, at("x1.npy") + " is a file; --out wants a folder", "--out", at("x1.npy"), command="demo")
 bad("demo: unknown option", 2, "unknown option --sed; did you mean --seed?", "--sed", "1", command="demo", usage=True)

@@ -39,10 +39,8 @@ static void scale_block(isk_scalar *data, isk_matrix all, int64_t first, int64_t
     }
 }
 
-/* Matrices side by side; absent ones are passed over.  data NULL when none is there or memory ran out.  Each of several gets
-   the same total variance: else neighbours would be those of Z alone, whose scale is free while C has norm 1. */
-static isk_matrix join(isk_context *context, const isk_matrix *parts, int count) {
-    isk_matrix present[4], joined = { NULL, 0, 0 };
+isk_matrix join_blocks(isk_context *context, const isk_matrix *parts, int count) {
+    isk_matrix present[2 * ISK_MAX_VIEWS], joined = { NULL, 0, 0 };
     isk_scalar *data;
     int n = 0;
     for (int i = 0; i < count; i++) {
@@ -143,7 +141,7 @@ static isk_status score_labels(isk_context *context, const evaluation_input *in,
     isk_status status = ISK_OK;
     e->majority = majority(in, rows, e->scored);
     for (int i = 0; i < SCORE_COUNT && status == ISK_OK; i++) {
-        isk_matrix x = join(context, sets[i], 4);
+        isk_matrix x = join_blocks(context, sets[i], 4);
         if (x.data) {
             status = score_label(context, x, in, e, i);
         } else if (x.cols) {
@@ -194,7 +192,7 @@ static double decoder_r2(isk_matrix x, isk_matrix reconstruction, const uint8_t 
 
 static isk_status score_view(isk_context *context, const evaluation_input *in, int view, evaluation *e) {
     const isk_matrix own[2] = { in->z[view], in->c[view] };
-    isk_matrix joined = join(context, own, 2);
+    isk_matrix joined = join_blocks(context, own, 2);
     isk_status status = joined.cols && !joined.data ? ISK_MEMORY : ISK_OK;
     r2_scores *leakage = &e->leakage[view];
     if (status == ISK_OK) { status = regress(context, in->z[view], in->c[1 - view], in, e, leakage); }

@@ -173,7 +173,7 @@ void report_settings(text *page, const char *const *facts, const isk_options *op
 
 static void add_line(line_series *series, int *count, const curve *c, const char *name, int colour, int dashed) {
     if (c->count == 0) { return; }
-    series[(*count)++] = (line_series){ name, c->x, c->y, c->count, dashed, colour };
+    series[(*count)++] = (line_series){ name, c->x, c->y, c->count, dashed, colour, NULL };
 }
 
 static void draw(text *page, const char *title, const char *y_label, const line_series *series, int count, int log_y) {

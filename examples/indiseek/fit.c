@@ -3,7 +3,7 @@
 
 #include "choose.h"
 #include "results.h"
-#include "split.h"
+#include "../common/split.h"
 
 #include "../common/curves.h"
 #include "../common/device.h"
