@@ -16446,10 +16446,6 @@ ISK__SECTION_END
 
 ISK__COLD_BEGIN
 
-/* STUB */
-static isk_tensor isk_noise(isk_tensor x, double d, double p, int c) { (void)d; (void)p; (void)c; return isk_dropout(x, 0.1); }
-static isk_tensor isk_drop_steps(isk_tensor x, int s, double d, double p, int c) { (void)d; (void)p; (void)c; (void)s; return x; }
-/* ENDSTUB */
 /* ==== >>modules: networks made of ops ================================================================================== */
 
 static isk_tensor isk__weights_of(isk_tensor x) {
