@@ -114,8 +114,8 @@ static void try_method(const job *j, isk_method method, trial *t) {
 
 static void add_row(job *j, probe_row row) { j->rows[j->row_count++] = row; }
 
-/* The rows of the tables: methods, then what the paper leaves out.  Of the library's whole table, methods that these views
-   or this version do not suit are left out. */
+/* The rows of the tables: methods, then what the paper leaves out.  Of the library's whole table, methods that refuse
+   these views are left out; where all do, what the first says is what is wrong. */
 static isk_status find_rows(job *j) {
     isk_context *context = j->w.context;
     trial tried[ISK_METHOD_COUNT];
@@ -125,11 +125,11 @@ static isk_status find_rows(job *j) {
         try_method(j, j->w.methods[i], &tried[i]);
         if (t->status == ISK_OK) {
             add_row(j, (probe_row){ PROBE_METHOD, j->w.methods[i], name, name, 1, t->has_lambda, 1 });
-        } else if (t->status != ISK_UNSUPPORTED || j->s.study.methods) {
+        } else if (t->status == ISK_MEMORY || j->s.study.methods) {
             return isk_set_error(context, t->status, "%s: %s", name, t->words);
         }
     }
-    if (!j->row_count) { return isk_set_error(context, ISK_UNSUPPORTED, "%s", tried[0].words); }
+    if (!j->row_count) { return isk_set_error(context, tried[0].status, "%s", tried[0].words); }
     for (int i = 0; i < j->w.method_count; i++) {
         if (tried[i].status == ISK_OK) { continue; }
         progress_say(&j->w.bar, "%s is left out: %s", isk_method_name(j->w.methods[i]), tried[i].words);
