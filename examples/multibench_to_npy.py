@@ -12,9 +12,9 @@ What is written to the folder
     split.npy                [n] int32: 0 train, 1 validation, 2 test
 
 Rules, those of MultiBench's and FactorCL's loaders
-    A sample whose text is zero throughout is dropped.  All modalities of a sample are cut from its first step with text,
-    and padded with zeros at the end, to the longest sample of the file.  -inf becomes 0.  Samples stand in the order
-    train, valid, test.  Sentiment is class 1 when y >= 0 (FactorCL, as the paper has it) or when y > 0 (MultiBench);
+    A sample whose text is zero throughout is dropped.  All modalities of a sample are cut from its first step with
+    text, and padded with zeros at the end, to the longest sample of the file.  -inf becomes 0.  Samples stand in the
+    order train, valid, test.  Sentiment is class 1 when y >= 0 (FactorCL, as the paper has it) or when y > 0 (MultiBench);
     humour and sarcasm are class 1 when y > 0.
     MIMIC: nan and inf become 0; static values are z-scored by column and series by channel over all patients and steps;
     samples are shuffled by Python's generator of seed 10; the first tenth is validation, the next one test.
@@ -37,7 +37,7 @@ SPLITS = ("train", "valid", "test")
 SENTIMENT = ("mosi", "mosei")
 PLAIN = {"builtins": ("bytearray", "complex", "list", "dict", "tuple", "set", "bytes", "str", "int", "float", "slice"),
          "_codecs": ("encode",), "collections": ("OrderedDict",), "numpy": ("ndarray", "dtype")}
-ARRAYS = ("_reconstruct", "scalar", "_frombuffer")          # of numpy.core and its parts, whatever their version calls them
+ARRAYS = ("_reconstruct", "scalar", "_frombuffer")          # of numpy.core and its parts
 
 
 class Fault(Exception):
@@ -70,7 +70,7 @@ def member(data, name, where):
     return data[name]
 
 
-# ---- MOSI, MOSEI, UR-FUNNY, MUsTARD -----------------------------------------------------------------------------------
+# ---- MOSI, MOSEI, UR-FUNNY, MUsTARD ---------------------------------------------------------------------------------
 
 def labels_of(values, rule):
     """Class 1 by y >= 0 or y > 0; of several values a sample the first, which is the sentiment."""
@@ -147,7 +147,7 @@ def convert_affect(data, options):
     return files, "%d samples without text were dropped" % dropped if dropped else ""
 
 
-# ---- MIMIC ------------------------------------------------------------------------------------------------------------
+# ---- MIMIC ----------------------------------------------------------------------------------------------------------
 
 def zscore(values, axes):
     values = numpy.array(values, dtype=numpy.float64)
@@ -170,10 +170,12 @@ def convert_mimic(data, options):
     else:
         groups = numpy.asarray(member(data, "y_icd9", "the pickle"))
         if options.task is not None and not 0 <= options.task < groups.shape[1]:
-            raise Fault("--task is %d; it must be -1 (mortality) or lie between 0 and %d" % (options.task, groups.shape[1] - 1))
+            raise Fault("--task is %d; it must be -1 (mortality) or lie between 0 and %d" % (
+                options.task, groups.shape[1] - 1))
         labels = (groups if options.task is None else groups[:, options.task]).astype(numpy.int32)
     if not len(labels) == len(series) == len(static):
-        raise Fault("it has %d labels, %d series and %d rows of static values" % (len(labels), len(series), len(static)))
+        raise Fault("it has %d labels, %d series and %d rows of static values" % (
+            len(labels), len(series), len(static)))
     order, count = list(range(len(labels))), len(labels)
     random.seed(10)
     random.shuffle(order)
@@ -189,7 +191,7 @@ def convert_mimic(data, options):
     return files, ""
 
 
-# ---- the program ------------------------------------------------------------------------------------------------------
+# ---- the program ----------------------------------------------------------------------------------------------------
 
 def kind_of(path, data):
     """What the pickle holds, by its content and, for MOSI and MOSEI against UR-FUNNY and MUsTARD, by its name."""
@@ -206,11 +208,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pickle", help="the file of MultiBench")
     parser.add_argument("folder", help="where the .npy files go; made if missing")
-    parser.add_argument("--kind", choices=("mosi", "mosei", "humor", "sarcasm", "mimic"), help="else told by name and content")
-    parser.add_argument("--rule", choices=("ge", "gt"), default="ge", help="sentiment is class 1 when y >= 0, or y > 0 [ge]")
-    parser.add_argument("--modalities", default="vision,text", metavar="LIST", help="of vision, audio, text [vision,text]")
-    parser.add_argument("--task", type=int, help="MIMIC: an ICD-9 group 0 .. 19, or -1 for mortality [all groups, side by side]")
-    parser.add_argument("--pool", action="store_true", help="means over the valid steps, for programs that take vectors")
+    parser.add_argument("--kind", choices=("mosi", "mosei", "humor", "sarcasm", "mimic"),
+                        help="else told by name and content")
+    parser.add_argument("--rule", choices=("ge", "gt"), default="ge",
+                        help="sentiment is class 1 when y >= 0, or y > 0 [ge]")
+    parser.add_argument("--modalities", default="vision,text", metavar="LIST",
+                        help="of vision, audio, text [vision,text]")
+    parser.add_argument("--task", type=int,
+                        help="MIMIC: an ICD-9 group 0 .. 19, or -1 for mortality [all groups, side by side]")
+    parser.add_argument("--pool", action="store_true",
+                        help="means over the valid steps, for programs that take vectors")
     parser.add_argument("--trust", action="store_true", help="unpack whatever is in the pickle, running the code in it")
     options = parser.parse_args()
     try:

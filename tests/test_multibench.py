@@ -43,7 +43,8 @@ def dump(name, data):
 
 
 def convert(*arguments):
-    return subprocess.run([sys.executable, PROGRAM, *[str(a) for a in arguments]], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    return subprocess.run([sys.executable, PROGRAM, *[str(a) for a in arguments]], stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True)
 
 
 def converted(*arguments):
@@ -55,7 +56,8 @@ def converted(*arguments):
 
 def refused(sentence, *arguments):
     done = convert(*arguments)
-    assert done.returncode == 1 and done.stderr == "multibench_to_npy.py: %s: %s\n" % (arguments[0], sentence), done.stderr
+    assert done.returncode == 1, done.stderr
+    assert done.stderr == "multibench_to_npy.py: %s: %s\n" % (arguments[0], sentence), done.stderr
 
 
 def same(got, wanted):
@@ -86,7 +88,8 @@ def _():
     same(found["text"][1], [[5, 6], [0, 0], [0, 0]])
     same(found["vision"][0], VISION[0, 1:])
     same(found["vision"][1], [list(VISION[2, 3]), [0] * 3, [0] * 3])
-    for name, kind in (("text", "float32"), ("vision", "float32"), ("lengths", "int32"), ("labels", "int32"), ("split", "int32")):
+    for name in sorted(found):
+        kind = "float32" if name in ("text", "vision") else "int32"
         assert found[name].dtype == kind and found[name].flags.c_contiguous, name
     assert "2 train, 1 validation, 1 test; 1 samples without text were dropped" in done.stdout, done.stdout
 
@@ -116,8 +119,9 @@ def _():
     series[3, 4, 5], static[6, 1], static[7, 2] = numpy.nan, numpy.inf, -numpy.inf
     labels = numpy.zeros((20, 6))
     labels[4, 3] = labels[5, 1] = labels[5, 2] = 1
-    path = dump("im.pk", {"ep_tdata": series.copy(), "adm_features_all": static.copy(), "y_icd9": groups, "adm_labels_all": labels})
-    found, done = converted(path, at("mimic"))
+    path = dump("im.pk", {"ep_tdata": series.copy(), "adm_features_all": static.copy(), "y_icd9": groups,
+                          "adm_labels_all": labels})
+    found, _done = converted(path, at("mimic"))
     order = list(range(20))
     random.seed(10)
     random.shuffle(order)
@@ -126,7 +130,8 @@ def _():
     same(found["lengths"], [24] * 20)
     clean = numpy.where(numpy.isfinite(static), static, 0)
     assert numpy.abs(found["static"] - ((clean - clean.mean(0)) / clean.std(0))[order]).max() < 1e-5
-    assert numpy.abs(found["series"].mean(axis=(0, 1))).max() < 1e-5 and numpy.abs(found["series"].std(axis=(0, 1)) - 1).max() < 1e-5
+    assert numpy.abs(found["series"].mean(axis=(0, 1))).max() < 1e-5
+    assert numpy.abs(found["series"].std(axis=(0, 1)) - 1).max() < 1e-5
     same(converted(path, at("task"), "--task", 7)[0]["labels"], groups[order, 7])
     wanted = numpy.zeros(20, int)
     wanted[4], wanted[5] = 3, 1
@@ -142,17 +147,20 @@ class Runs:
 @test("a pickle that would run code is refused, and does not run it")
 def _():
     path = dump("mosi_bad.pkl", {"train": Runs()})
-    refused("%s.mkdir is no array or plain value; the pickle would run code (--trust lets it)" % os.mkdir.__module__, path, at("none"))
+    refused("%s.mkdir is no array or plain value; the pickle would run code (--trust lets it)" % os.mkdir.__module__,
+            path, at("none"))
     assert not os.path.exists(at("ran")) and not os.path.exists(at("none"))
 
 
 @test("what is wrong with a file is said")
 def _():
     refused("the pickle has no 'train'; is it a file of MultiBench?", dump("mosi_1.pkl", {}), at("none"))
-    refused("which of mosi, mosei, humor, sarcasm is it?  Its name does not say; --kind does", dump("x.pkl", affect([1, 2, 3])), at("none"))
+    refused("which of mosi, mosei, humor, sarcasm is it?  Its name does not say; --kind does",
+            dump("x.pkl", affect([1, 2, 3])), at("none"))
     vision = VISION.copy()
     vision[1, 2, 0] = numpy.nan
-    refused("train, vision: sample 2, step 3, feature 1 is nan", dump("mosi_2.pkl", affect([1, 2, 3], vision=vision)), at("none"))
+    refused("train, vision: sample 2, step 3, feature 1 is nan", dump("mosi_2.pkl", affect([1, 2, 3], vision=vision)),
+            at("none"))
     refused("train, vision: is [3, 3, 3] where text is [3, 4, 2]; both must be [samples, steps, features]",
             dump("mosi_3.pkl", affect([1, 2, 3], vision=VISION[:, 1:])), at("none"))
     refused("no sample has text", dump("mosi_4.pkl", affect([1, 2, 3], text=0 * TEXT)), at("none"))

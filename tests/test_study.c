@@ -198,12 +198,14 @@ static void damaged_results_are_refused(void **state) {
     records_write(&r, &c, &whole);
     damaged(context, whole.data, "\"n\": 3", "\"n\": 4", ISK_MISMATCH, "n is 4 in the results and 3 here");
     damaged(context, whole.data, "\"n\": 3", "\"m\": 3", ISK_MISMATCH, "m is no part of a study");
-    damaged(context, whole.data, "    \"n\": 3", "    \"name\": \"a \\\"b\\\"\"", ISK_MISMATCH, "n is missing in the results");
+    damaged(context, whole.data, "    \"n\": 3", "    \"name\": \"a \\\"b\\\"\"", ISK_MISMATCH,
+            "n is missing in the results");
     damaged(context, whole.data, "\"lambda\": 1,", "\"lambda\": 2,", ISK_DATA, "runs[2] is not the one that is due");
     damaged(context, whole.data, "\"seconds\": 3", "\"second\": 3", ISK_DATA, "runs[3]: second is 3");
     damaged(context, whole.data, "\"seconds\": 3", "\"seconds\": \"3\"", ISK_DATA, "runs[3]: seconds is 3");
     damaged(context, whole.data, ", \"diverged\": 0}", "}", ISK_DATA, "runs[0] lacks a member");
-    damaged(context, whole.data, "\"method\": \"method\", \"dim\": 20, \"lambda\": 10", "\"method\": \"b\", \"dim\": 20, \"lambda\": 10",
+    damaged(context, whole.data, "\"method\": \"method\", \"dim\": 20, \"lambda\": 10",
+            "\"method\": \"b\", \"dim\": 20, \"lambda\": 10",
             ISK_DATA, "method has 4 models where 6 are due");
     damaged(context, whole.data, "\"runs\"", "\"walks\"", ISK_DATA, "is no results.json of this study");
     text_free(&whole);
