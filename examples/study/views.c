@@ -81,7 +81,7 @@ isk_status views_read(views *v, isk_context *context, const view_settings *s) {
 isk_status views_prepare(views *v, const view_settings *s, const uint8_t *part) {
     isk_status status = ISK_OK;
     for (int i = 0; i < v->count && status == ISK_OK; i++) {
-        char name[8];
+        char name[16];
         snprintf(name, sizeof name, "x%d", i + 1);
         snprintf(v->recipe[i].norm, sizeof v->recipe[i].norm, "%s", s->norm[i]);
         v->recipe[i].pca = s->pca[i];
