@@ -1039,6 +1039,7 @@ static const struct { const char *name, *text[3]; } table[] = {
     { "validation", { "0.1", "0.1", "0" } },      { "patience", { "0", "0", "0" } },
     { "stop_on", { "loss", "loss", "loss" } },    { "diagnoses", { "10", "10", "0" } },
     { "diagnosis_epochs", { "10", "10", "10" } },
+    { "residual_spread", { "learned", "learned", "learned" } },
     { "critic", { "gaussian", "gaussian", "gaussian" } }, { "contrast", { "cosine", "cosine", "cosine" } },
     { "contrast_sides", { "both", "both", "both" } }, { "contrast_temperature", { "fixed", "fixed", "fixed" } },
     { "others", { "concat", "concat", "concat" } }, { "blocks", { "2", "2", "2" } },
