@@ -41,9 +41,11 @@
        INDISEEK_CACHE_DIR      where compiled kernels are kept; empty: nowhere.  Else XDG_CACHE_HOME/indiseek, ~/.cache/indiseek
 
    WORDS
-       view       one measurement: a matrix [samples, features], rows aligned over views
+       view       one measurement: a matrix [samples, features], rows aligned over the 2 to 4 views; or a sequence, [samples,
+                  steps * features] with the length of each row; rows may lack a view, which a mask says
        shared     C_i = f_i(X_i), learned by contrast between the views (CLIP), then frozen
-       specific   Z_i = h_i(X_i), learned to say nothing about C of the other view and, with C_i, everything about X_i
+       specific   Z_i = h_i(X_i), learned to say nothing about C of the other views and, with C_i, everything about X_i
+       residual   what is left of X_i when what C_i says of it is taken away
        critic     q(z|c), the Gaussian whose fit bounds the mutual information of Z and C (CLUB)
        program    a recorded computation over common state, planned once and then replayed without any allocation
        group      parameters that one optimiser updates, laid out as one flat vector
@@ -66,8 +68,8 @@
        ">>npy", ">>safetensors", ">>model-files".  Each uses only what stands above it.  Blocks between ">>generated"
        marks are written by codegen/generate.py.
 
-   HISTORY: 0.1.0  CLIP, IndiSeek, IndiSeek0, residual IndiSeek, FactorizedCL and InfoDisen, on the CPU and by CUDA (tested by
-       an emulator, not yet run on a GPU).
+   HISTORY: 0.1.0  CLIP, IndiSeek, IndiSeek0, residual IndiSeek, FactorizedCL, InfoDisen and CoMM, on the CPU and by CUDA (tested
+       by an emulator, not yet run on a GPU).
 
    LICENCE: MIT or public domain, at your choice; see the end of the file.
 */
