@@ -13813,20 +13813,105 @@ static isk__random isk__node_random(const isk__call *call) {
     return random;
 }
 
+/* The words of isk__random_word, many at a time: the one of number k is words[k - first]. */
+enum { ISK__WORD_LANES = 16, ISK__WORDS = 4 * ISK__WORD_LANES };
+typedef struct isk__words { uint64_t key, stream, first; int level, filled; uint32_t words[ISK__WORDS]; } isk__words;
+
+typedef struct isk__lane { uint32_t c0, c1, c2, c3; } isk__lane;
+
+static ISK__INLINE isk__lane isk__philox_round(isk__lane lane, uint64_t key, uint32_t round) {
+    const uint64_t p0 = (uint64_t)0xD2511F53u * lane.c0, p1 = (uint64_t)0xCD9E8D57u * lane.c2;
+    isk__lane next;
+    next.c0 = (uint32_t)(p1 >> 32) ^ lane.c1 ^ ((uint32_t)key + round * 0x9E3779B9u);
+    next.c1 = (uint32_t)p1;
+    next.c2 = (uint32_t)(p0 >> 32) ^ lane.c3 ^ ((uint32_t)(key >> 32) + round * 0xBB67AE85u);
+    next.c3 = (uint32_t)p0;
+    return next;
+}
+
+/* isk__philox for counters side by side.  Its rounds stand one by one, so that compilers make vectors of the lanes. */
+static ISK__INLINE void isk__philox_lanes(uint32_t *ISK__RESTRICT words, uint64_t key, uint64_t stream, uint64_t counter) {
+    const uint32_t low = (uint32_t)counter, stream0 = (uint32_t)stream, stream1 = (uint32_t)(stream >> 32);
+    uint32_t i;
+    ISK__VECTOR
+    for (i = 0; i < ISK__WORD_LANES; i++) {
+        isk__lane lane;
+        lane.c0 = low + i;
+        lane.c1 = (uint32_t)(counter >> 32) + (low + i < low ? 1u : 0u);
+        lane.c2 = stream0;
+        lane.c3 = stream1;
+        lane = isk__philox_round(lane, key, 0);
+        lane = isk__philox_round(lane, key, 1);
+        lane = isk__philox_round(lane, key, 2);
+        lane = isk__philox_round(lane, key, 3);
+        lane = isk__philox_round(lane, key, 4);
+        lane = isk__philox_round(lane, key, 5);
+        lane = isk__philox_round(lane, key, 6);
+        lane = isk__philox_round(lane, key, 7);
+        lane = isk__philox_round(lane, key, 8);
+        lane = isk__philox_round(lane, key, 9);
+        words[4 * i] = lane.c0;
+        words[4 * i + 1] = lane.c1;
+        words[4 * i + 2] = lane.c2;
+        words[4 * i + 3] = lane.c3;
+    }
+}
+
+ISK__LOOPS static void isk__philox_portable(isk__words *w) { isk__philox_lanes(w->words, w->key, w->stream, w->first / 4); }
+#ifdef ISK__HAVE_AVX2
+ISK__AVX2_LOOPS static void isk__philox_avx2(isk__words *w) { isk__philox_lanes(w->words, w->key, w->stream, w->first / 4); }
+#endif
+
+static isk__words isk__words_open(const isk__call *call) {
+    isk__random random = isk__node_random(call);
+    isk__words w;
+    w.key = random.key;
+    w.stream = random.stream;
+    w.first = 0;
+    w.level = call->frame->level;
+    w.filled = 0;
+    return w;
+}
+
+/* The words from number `word` on: *count of them, or fewer. */
+static const uint32_t *isk__words_at(isk__words *w, uint64_t word, int *count) {
+    int left;
+    if (!w->filled || word < w->first || word - w->first >= ISK__WORDS) {
+        w->first = word / 4 * 4;
+        w->filled = 1;
+#ifdef ISK__HAVE_AVX2
+        (w->level > 0 ? isk__philox_avx2 : isk__philox_portable)(w);
+#else
+        isk__philox_portable(w);
+#endif
+    }
+    left = ISK__WORDS - (int)(word - w->first);
+    *count = *count < left ? *count : left;
+    return w->words + (word - w->first);
+}
+
+ISK__LOOPS static void isk__dropout_row(isk_scalar *to, int add, const isk_scalar *from, isk_scalar scale, const uint32_t *words,
+                                        uint32_t limit, int count) {
+    int j;
+    ISK__VECTOR
+    for (j = 0; j < count; j++) { to[j] = (add ? to[j] : 0) + (words[j] >= limit ? scale * from[j] : (isk_scalar)0); }
+}
+
 /* to (+)= from / (1 - p) where a word of the stream is at least p * 2^32, else 0 */
 static void isk__dropout_apply(const isk__call *call, const isk_scalar *from, int from_stride, isk_scalar *to, int to_stride,
                                int accumulate) {
     const isk__loop *l = &call->loop;
-    isk__random random = isk__node_random(call);
+    isk__words words = isk__words_open(call);
     uint32_t limit = (uint32_t)(l->attributes[0] * 4294967296.0);
     isk_scalar scale = (isk_scalar)(1 / (1 - l->attributes[0]));
-    int row, col;
+    int row, col, count;
     for (row = 0; row < l->rows; row++) {
-        const isk_scalar *x = isk__row(from, from_stride, row);
-        isk_scalar *y = isk__row_of(to, to_stride, row);
-        for (col = 0; col < l->cols; col++) {
-            isk_scalar value = isk__random_word(&random) >= limit ? scale * x[col] : (isk_scalar)0;
-            y[col] = accumulate ? y[col] + value : value;
+        for (col = 0; col < l->cols; col += count) {
+            const uint32_t *some;
+            count = l->cols - col;
+            some = isk__words_at(&words, (uint64_t)row * (uint64_t)l->cols + (uint64_t)col, &count);
+            isk__dropout_row(isk__row_of(to, to_stride, row) + col, accumulate, isk__row(from, from_stride, row) + col, scale, some, limit,
+                             count);
         }
     }
 }
@@ -14330,16 +14415,29 @@ ISK__LOOPS static void isk__attention_less(isk_scalar *ISK__RESTRICT slope, cons
     for (j = 0; j < count; j++) { slope[j] = scale * (slope[j] - (p[j] < 0 ? -p[j] : p[j]) * total); }
 }
 
+ISK__LOOPS static void isk__attention_turn(isk_scalar *p, const uint32_t *words, uint32_t limit, int count) {
+    int j;
+    ISK__VECTOR
+    for (j = 0; j < count; j++) { p[j] = words[j] < limit ? -p[j] : p[j]; }
+}
+
 /* Turns the weights round that are dropped.  Every row of the samples, heads and queries has words of its own, for all steps. */
-static void isk__attention_drop(const isk__attention *a, isk_scalar *p, uint64_t row) {
+static void isk__attention_drop(const isk__attention *a, isk__words *words, isk_scalar *p, uint64_t row) {
     const uint32_t limit = (uint32_t)(a->call->loop.attributes[2] * 4294967296.0);
-    isk__random random = isk__node_random(a->call);
-    uint32_t word = 0;
-    int i, next = 0;
-    random.position = row * (uint64_t)((a->steps + 3) / 4);
-    for (i = 0; i < a->present; i++) {
-        for (; next <= (int)a->number[i]; next++) { word = isk__random_word(&random); }
-        if (word < limit) { p[i] = -p[i]; }
+    const uint64_t begin = row * (uint64_t)((a->steps + 3) / 4 * 4);
+    int i = 0, step, count;
+    for (step = 0; i < a->present; step += count) {
+        const uint32_t *some;
+        count = a->steps - step;
+        some = isk__words_at(words, begin + (uint64_t)step, &count);
+        if (a->present == a->steps) {
+            isk__attention_turn(p + i, some, limit, count);
+            i += count;
+        } else {
+            for (; i < a->present && (int)a->number[i] < step + count; i++) {
+                p[i] = some[(int)a->number[i] - step] < limit ? -p[i] : p[i];
+            }
+        }
     }
 }
 
@@ -14347,6 +14445,7 @@ static void isk__attention_forward(const isk__call *call) {
     const isk__loop *l = &call->loop;
     isk__attention a = isk__attention_of(call);
     const isk_scalar scale = (isk_scalar)(1 / sqrt((double)a.width));
+    isk__words words = isk__words_open(call);
     isk__loop line = *l;
     int sample, head, i;
     for (sample = 0; sample < l->rows / a.steps; sample++) {
@@ -14363,7 +14462,7 @@ static void isk__attention_forward(const isk__call *call) {
                 isk__attention_shift(weights, isk__largest(weights, a.present), scale, a.present);
                 isk__exp_row(&line, weights, weights);
                 isk__attention_scale(weights, 1 / isk__sum(weights, a.present), a.present);
-                if (l->attributes[2] > 0) { isk__attention_drop(&a, weights, row + (uint64_t)a.number[i]); }
+                if (l->attributes[2] > 0) { isk__attention_drop(&a, &words, weights, row + (uint64_t)a.number[i]); }
                 isk__attention_kept(isk__row_of(a.weights, a.stride, i), weights, a.drop, a.present);
             }
             isk__attention_product(&a, a.width, a.present, a.weights, a.stride, 0, v, a.wide, 0, result + head * a.width, a.wide);

@@ -464,6 +464,38 @@ static void test_random(void **state) {
     }
 }
 
+/* Many words at a time are the words one by one, also where the counter's lower half runs over, with every instruction set. */
+static void test_words(void **state) {
+    int k, n, level;
+    (void)state;
+    for (level = 0; level <= isk__cpu_level(); level++) {
+        for (k = 0; k < 40; k++) {
+            const uint64_t first = k % 2 ? UINT64_C(0x3ffffffc0) + (unsigned)k : (uint64_t)k * 7;
+            isk__frame frame;
+            isk__call call;
+            isk__words words;
+            isk__random one;
+            memset(&frame, 0, sizeof frame);
+            memset(&call, 0, sizeof call);
+            frame.seed = isk__mix64((uint64_t)k);
+            frame.step = isk__mix64(frame.seed) >> (k % 3 ? 50 : 0);
+            frame.level = level;
+            call.frame = &frame;
+            call.node = k;
+            words = isk__words_open(&call);
+            one = isk__node_random(&call);
+            isk__random_seek(&one, first);
+            for (n = 0; n < 200;) {
+                int count = 1 + n % 90, i;
+                const uint32_t *some = isk__words_at(&words, first + (unsigned)n, &count);
+                assert_in_range(count, 1, 1 + n % 90);
+                for (i = 0; i < count; i++) assert_int_equal(some[i], isk__random_word(&one));
+                n += count;
+            }
+        }
+    }
+}
+
 static void test_copies(void **state) {
     int backwards, m, i, j, add;
     (void)state;
@@ -1259,6 +1291,7 @@ int main(void) {
         cmocka_unit_test(test_table),
         cmocka_unit_test(test_random),
         cmocka_unit_test(test_copies),
+        cmocka_unit_test(test_words),
         cmocka_unit_test(test_dropout),
         cmocka_unit_test(test_batches),
         cmocka_unit_test(test_permuted_rows),
