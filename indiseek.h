@@ -273,7 +273,7 @@ enum { ISK_TARGET_FLAT = 1, ISK_TARGET_POOLED };
     X(CHOICE, others,          1, 1, 1, 1, 2, "concat|mean", "of three or more views: what C of the other views is")       \
     X(INT,    blocks,          2,    2,    2,    1, 64,  "", "layers of a sequence's transformer")                     \
     X(INT,    heads,           2,    2,    2,    1, 1024, "", "its attention heads")                                  \
-    X(INT,    token_width,     128,  128,  128,  1, 65536, "", "its width")                                            \
+    X(INT,    token_width,     128,  128,  128,  1, 65536, "", "columns of its steps")                                 \
     X(INT,    feed_forward,    128,  128,  128,  1, 65536, "", "units between its two linear maps")                    \
     X(REAL,   attention_dropout, 0.1, 0.1, 0.1,  0, 0.99, "", "its probability of dropping a unit or an attention weight") \
     X(CHOICE, norm_place,      1, 1, 1, 1, 2, "last|first", "whether its layers normalise their sums or their inputs")   \
