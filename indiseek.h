@@ -653,6 +653,10 @@ INDISEEK_API isk_tensor isk_reshape(isk_tensor x, int cols);
 INDISEEK_API isk_tensor isk_trim(isk_tensor x, isk_tensor lengths, int steps);
 /* lengths [n, 1] -> [n, steps]: 1 where t < length, else 0; no gradient passes. */
 INDISEEK_API isk_tensor isk_step_mask(isk_tensor lengths, int steps);
+/* Multi-head self-attention within each sample: qkv [n*steps, 3d], queries, keys and values side by side, -> [n*steps, d].
+   Head h, columns h*d/heads .. of each: softmax(q k^T / sqrt(d/heads)) v over the present steps, 0 for absent ones.
+   dropout: of the softmax's weights, survivors scaled by 1/(1-p); 0: none.  Vaswani et al. 2017, section 3.2. */
+INDISEEK_API isk_tensor isk_attention(isk_tensor qkv, int steps, int heads, double dropout);
 
 INDISEEK_API isk_status isk_write(isk_tensor tensor, int model, const isk_scalar *values);    /* inputs and parameters */
 INDISEEK_API isk_status isk_read(isk_tensor tensor, int model, isk_scalar *values);           /* any kept value */
@@ -8478,6 +8482,104 @@ ISK__UNUSED static const char *const isk__kernels_sequence[] = {
     "\n"
     "ISK_ELEMENTS(isk_step_mask) {\n"
     "    *dev_at(call.out, model, i, j) = (float)j < dev_get(call.in[0], model, i, 0) ? 1.0f : 0.0f;\n"
+    "}\n"
+    "\n"
+    "/* ---- attention, as isk__attention_forward and _backward; in: queries, keys, values side by side, weights ----\n"
+    "\n"
+    "   A row of save and of work is that of (sample * heads + head) * steps + query, a column a key.  count: heads;\n"
+    "   inner: columns of a head; tiles: steps.  A weight p of the softmax that is dropped is saved as -p. */\n"
+    "\n"
+    "/* The row of the sample's first step, and the first column of the head, of row i of save. */\n"
+    "ISK_INLINE int dev_attention_first(isk_call call, int i) {\n"
+    "    return i / (call.tiles * call.count) * call.tiles;\n"
+    "}\n"
+    "ISK_INLINE int dev_attention_head(isk_call call, int i) { return i / call.tiles % call.count * call.inner; }\n"
+    "/* A row of save for the element of a result in this row and column. */\n"
+    "ISK_INLINE int dev_attention_row(isk_call call, int i, int col) {\n"
+    "    return (i / call.tiles * call.count + col / call.inner) * call.tiles;\n"
+    "}\n"
+    "ISK_INLINE float dev_dot(const float *a, const float *b, int count) {\n"
+    "    float sum = 0;\n"
+    "    for (int k = 0; k < count; k++) sum += a[k] * b[k];\n"
+    "    return sum;\n"
+    "}\n"
+    "\n"
+    "ISK_ELEMENTS(isk_attention_scores) {\n"
+    "    const int first = dev_attention_first(call, i), head = dev_attention_head(call, i);\n"
+    "    const int query = first + i % call.tiles, key = first + j;\n"
+    "    float score = ISK_LOWEST;\n"
+    "    if (dev_weight(call.in[1], model, query) > 0 && dev_weight(call.in[1], model, key) > 0) {\n"
+    "        const float *q = dev_at(call.in[0], model, query, head);\n"
+    "        const float *k = dev_at(call.in[0], model, key, head + call.inner * call.count);\n"
+    "        score = call.attributes[0] * dev_dot(q, k, call.inner);\n"
+    "    }\n"
+    "    *dev_at(call.save, model, i, j) = score;\n"
+    "}\n"
+    "\n"
+    "/* A query that is present sees itself at least, so its largest score is no mark of absence. */\n"
+    "ISK_ROWS(isk_attention_softmax) {\n"
+    "    const int query = dev_attention_first(call, i) + i % call.tiles;\n"
+    "    const int present = dev_weight(call.in[1], model, query) > 0;\n"
+    "    const unsigned long long key = dev_node_key(call, model), step = call.control[model].step;\n"
+    "    const unsigned long long words = (unsigned long long)i * (unsigned)((call.tiles + 3) / 4 * 4);\n"
+    "    float *row = dev_at(call.save, model, i, 0), largest = ISK_LOWEST, sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) largest = dev_maximum(largest, row[j]);\n"
+    "    for (int j = 0; j < call.cols; j++) {\n"
+    "        row[j] = expf(row[j] - largest);\n"
+    "        sum += row[j];\n"
+    "    }\n"
+    "    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float p = present ? row[j] / sum : 0.0f;\n"
+    "        row[j] = call.flags && dev_philox(key, step, words + (unsigned)j) < call.flags ? -p : p;\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "ISK_ELEMENTS(isk_attention_apply) {\n"
+    "    const int first = i / call.tiles * call.tiles;\n"
+    "    const int row = dev_attention_row(call, i, j) + i % call.tiles;\n"
+    "    float sum = 0;\n"
+    "    for (int k = 0; k < call.tiles; k++) {\n"
+    "        const float p = dev_get(call.save, model, row, k);\n"
+    "        if (!(p <= 0)) sum += p * dev_get(call.in[0], model, first + k, 2 * call.cols + j);\n"
+    "    }\n"
+    "    *dev_at(call.out, model, i, j) = call.attributes[1] * sum;\n"
+    "}\n"
+    "\n"
+    "/* The gradient of p. */\n",
+    "ISK_ELEMENTS(isk_attention_slopes) {\n"
+    "    const int first = dev_attention_first(call, i), head = dev_attention_head(call, i);\n"
+    "    float slope = 0;\n"
+    "    if (!(dev_get(call.save, model, i, j) <= 0)) {\n"
+    "        const float *g = dev_at(call.grad, model, first + i % call.tiles, head);\n"
+    "        const float *v = dev_at(call.in[0], model, first + j, head + 2 * call.inner * call.count);\n"
+    "        slope = call.attributes[1] * dev_dot(g, v, call.inner);\n"
+    "    }\n"
+    "    *dev_at(call.work, model, i, j) = slope;\n"
+    "}\n"
+    "\n"
+    "/* That of the scores, less their scale. */\n"
+    "ISK_ROWS(isk_attention_softmax_back) {\n"
+    "    const float *p = dev_at(call.save, model, i, 0);\n"
+    "    float *slope = dev_at(call.work, model, i, 0), total = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) total += fabsf(p[j]) * slope[j];\n"
+    "    for (int j = 0; j < call.cols; j++) slope[j] = call.attributes[0] * fabsf(p[j]) * (slope[j] - total);\n"
+    "}\n"
+    "\n"
+    "/* Queries, keys or values: each from the rows of the sample with which it was multiplied. */\n"
+    "ISK_ELEMENTS(isk_attention_back) {\n"
+    "    const int all = call.inner * call.count, part = j / all, col = j % all;\n"
+    "    const int first = i / call.tiles * call.tiles, t = i % call.tiles;\n"
+    "    const int row = dev_attention_row(call, i, col);\n"
+    "    float sum = 0;\n"
+    "    for (int k = 0; k < call.tiles; k++) {\n"
+    "        const float slope = part == 0 ? dev_get(call.work, model, row + t, k)\n"
+    "                            : part == 1 ? dev_get(call.work, model, row + k, t)\n"
+    "                                        : dev_maximum(dev_get(call.save, model, row + k, t), 0);\n"
+    "        if (slope == 0) continue;\n"
+    "        if (part == 2) sum += call.attributes[1] * slope * dev_get(call.grad, model, first + k, col);\n"
+    "        else sum += slope * dev_get(call.in[0], model, first + k, (1 - part) * all + col);\n"
+    "    }\n"
+    "    dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, sum);\n"
     "}\n",
     NULL };
 
@@ -8539,6 +8641,12 @@ static const isk__kernel_info isk__template_kernels[] ISK__UNUSED = {
     { "isk_reshape", 10, 'e' },
     { "isk_trim", 10, 'e' },
     { "isk_step_mask", 10, 'e' },
+    { "isk_attention_scores", 10, 'e' },
+    { "isk_attention_softmax", 10, 'r' },
+    { "isk_attention_apply", 10, 'e' },
+    { "isk_attention_slopes", 10, 'e' },
+    { "isk_attention_softmax_back", 10, 'r' },
+    { "isk_attention_back", 10, 'e' },
 };
 /* >>generated kernel-text: end */
 
@@ -11589,7 +11697,8 @@ typedef struct isk__special_info {
     X(info_nce, 7, 7, 0)          \
     X(reshape, 1, 0, 0)           \
     X(trim, 1, 2, 0)              \
-    X(step_mask, 0, 0, 0)
+    X(step_mask, 0, 0, 0)         \
+    X(attention, 1, 3, 0)
 
 enum {
     ISK__LEAF = -1,
@@ -11967,14 +12076,14 @@ INDISEEK_API isk_tensor isk_info_nce(isk_tensor u, isk_tensor v, isk_tensor scal
     return tensor;
 }
 
+/* a * b, or INT_MAX, which is no extent, when that is more */
+static int isk__extent_times(int a, int b) { return (int64_t)a * b > INT_MAX ? INT_MAX : a * b; }
+
 /* A node of a sequence op.  `weight` is the node of its row weights, -1: none. */
-static isk_tensor isk__sequence(int op, const char *name, int64_t rows, int64_t cols, const isk_tensor *inputs, int count, int weight) {
-    const int64_t most = INT_MAX;
+static isk_tensor isk__sequence(int op, const char *name, int rows, int cols, const isk_tensor *inputs, int count, int weight) {
     isk_tensor tensor;
-    if (!isk__shape_fits(inputs[0].graph, name, (int)(rows < most ? rows : most), (int)(cols < most ? cols : most))) {
-        return isk__no_tensor(inputs[0].graph);
-    }
-    tensor = isk__node_with_inputs(op, (int)rows, (int)cols, inputs, count);
+    if (!isk__shape_fits(inputs[0].graph, name, rows, cols)) { return isk__no_tensor(inputs[0].graph); }
+    tensor = isk__node_with_inputs(op, rows, cols, inputs, count);
     if (tensor.node >= 0) { isk__node_of(tensor)->weight = weight; }
     return tensor;
 }
@@ -11986,7 +12095,8 @@ INDISEEK_API isk_tensor isk_reshape(isk_tensor x, int cols) {
     if (cols < 1 || size % cols != 0) {
         return isk__record_fail(x.graph, ISK_SHAPE, "reshape: [%d, %d] does not fill rows of %d", isk_rows(x), isk_cols(x), cols);
     }
-    return isk__sequence(ISK__OP_reshape, "reshape", size / cols, cols, &x, 1, -1);
+    size /= cols;
+    return isk__sequence(ISK__OP_reshape, "reshape", size < INT_MAX ? (int)size : INT_MAX, cols, &x, 1, -1);
 }
 
 INDISEEK_API isk_tensor isk_trim(isk_tensor x, isk_tensor lengths, int steps) {
@@ -12010,6 +12120,45 @@ INDISEEK_API isk_tensor isk_step_mask(isk_tensor lengths, int steps) {
                                 isk_rows(lengths), isk_cols(lengths), steps);
     }
     return isk__sequence(ISK__OP_step_mask, "step_mask", isk_rows(lengths), steps, &lengths, 1, isk__node_of(lengths)->weight);
+}
+
+/* Do rows go up in samples of so many steps? */
+static int isk__in_steps(const char *name, isk_tensor x, int steps) {
+    if (steps > 0 && isk_rows(x) % steps == 0) { return 1; }
+    isk__record_fail(x.graph, ISK_ARGUMENT, "%s: [%d, %d] is not made of samples of %d steps", name, isk_rows(x), isk_cols(x), steps);
+    return 0;
+}
+
+/* The row weights as one more input: NULL when every row is present. */
+static void isk__weights_as_input(isk_tensor tensor, isk_tensor x) {
+    isk__node *node = isk__node_of(tensor);
+    node->inputs[node->input_count++] = isk__node_of(x)->weight;
+}
+
+INDISEEK_API isk_tensor isk_attention(isk_tensor qkv, int steps, int heads, double dropout) {
+    isk_tensor tensor;
+    int width = isk_cols(qkv) / 3;
+    if (!isk__recorded("attention", &qkv, 1)) { return isk__no_tensor(qkv.graph); }
+    if (isk_cols(qkv) % 3 != 0) {
+        return isk__record_fail(qkv.graph, ISK_SHAPE, "attention: [%d, %d] is not queries, keys and values side by side",
+                                isk_rows(qkv), isk_cols(qkv));
+    }
+    if (heads < 1 || width % heads != 0) {
+        return isk__record_fail(qkv.graph, ISK_ARGUMENT, "attention: a width of %d is not divisible by %d heads", width, heads);
+    }
+    if (!isk__in_steps("attention", qkv, steps)) { return isk__no_tensor(qkv.graph); }
+    if (!(dropout >= 0 && dropout < 1)) {
+        return isk__record_fail(qkv.graph, ISK_ARGUMENT, "attention: dropout %g; it must be in [0, 1)", dropout);
+    }
+    /* the softmax's weights of all heads */
+    if (!isk__shape_fits(qkv.graph, "attention", isk__extent_times(isk_rows(qkv), heads), steps)) { return isk__no_tensor(qkv.graph); }
+    tensor = isk__sequence(ISK__OP_attention, "attention", isk_rows(qkv), width, &qkv, 1, isk__node_of(qkv)->weight);
+    if (tensor.node < 0) { return tensor; }
+    isk__weights_as_input(tensor, qkv);
+    isk__node_of(tensor)->attributes[0] = steps;
+    isk__node_of(tensor)->attributes[1] = heads;
+    isk__node_of(tensor)->attributes[2] = dropout;
+    return tensor;
 }
 
 /* ---- side effects: they run in the next program that is made ---- */
@@ -12808,12 +12957,12 @@ static void isk__execute_node(const isk_graph *graph, const isk__instruction *in
     loop->accumulate = instruction->accumulate;
     loop->attributes = node->attributes;
     loop->work = isk__pointer(frame, &instruction->work);
+    loop->level = frame->level;
     if (expression) {
         const isk__op_info *info = isk__op(node->op);
         const isk__node *extent = isk__extent(graph, node);
         loop->rows = extent->rows;
         loop->cols = extent->cols;
-        loop->level = frame->level;
         (instruction->action == ISK__FORWARD ? info->forward : info->backward)(loop);
         return;
     }
@@ -13683,6 +13832,198 @@ static void isk__step_mask_forward(const isk__call *call) {
     }
 }
 
+/* ---- attention.  save: for sample, head and query a row of the softmax's weights p of the keys; a dropped one as -p ----
+
+   With the weights A = p / (1 - dropout), or 0 where dropped, and their gradient dA = g V^T,
+     out = A V,  dV = A^T g,  dp = dA / (1 - dropout) or 0,  dS = p (dp - sum p dp) / sqrt(width),  dQ = dS K,  dK = dS^T Q.
+   Absent steps are left out before anything is computed, so rows and columns of save number the present steps here. */
+typedef struct isk__attention {
+    const isk__call *call;
+    int steps, heads, all, width;           /* all: columns of the result; width: those of a head */
+    int stride, wide;                       /* of a row of weights; of one of queries, keys and values */
+    int present;                            /* steps of this sample */
+    isk_scalar drop;                        /* what survives is multiplied with it */
+    isk_scalar *number;                     /* [present] which steps */
+    isk_scalar *qkv, *grad, *grad_qkv;      /* [steps, wide], [steps, wide], [steps, wide]: the present steps' rows */
+    isk_scalar *weights, *slopes, *pack;    /* [steps, stride] A, [steps, stride] dS, work of products */
+} isk__attention;
+
+static isk__attention isk__attention_of(const isk__call *call) {
+    isk__attention a;
+    memset(&a, 0, sizeof a);
+    a.call = call;
+    a.steps = (int)call->loop.attributes[0];
+    a.heads = (int)call->loop.attributes[1];
+    a.all = call->loop.cols;
+    a.width = a.all / a.heads;
+    a.stride = isk__stride(a.steps);
+    a.wide = isk__stride(3 * a.all);
+    a.drop = (isk_scalar)(1 / (1 - call->loop.attributes[2]));
+    a.number = call->loop.work;
+    a.qkv = a.number + a.stride;
+    a.grad = a.qkv + (size_t)a.steps * (size_t)a.wide;
+    a.grad_qkv = a.grad + (size_t)a.steps * (size_t)a.wide;
+    a.weights = a.grad_qkv + (size_t)a.steps * (size_t)a.wide;
+    a.slopes = a.weights + (size_t)a.steps * (size_t)a.stride;
+    a.pack = a.slopes + (size_t)a.steps * (size_t)a.stride;
+    return a;
+}
+
+static size_t isk__attention_work(const isk_graph *graph, const isk__node *node) {
+    int steps = (int)node->attributes[0], heads = (int)node->attributes[1], stride = isk__stride(steps);
+    size_t host = (size_t)stride + 3 * (size_t)steps * (size_t)isk__stride(3 * node->cols) + 2 * (size_t)steps * (size_t)stride +
+                  isk__gemm_work(steps, node->cols / heads, 2) + 16;
+    size_t device = (size_t)node->rows * (size_t)heads * (size_t)stride;
+    return graph->context->cuda && device > host ? device : host;
+}
+
+static size_t isk__attention_save(const isk_graph *graph, const isk__node *node) {
+    (void)graph;
+    return (size_t)node->rows * (size_t)node->attributes[1] * (size_t)isk__stride((int)node->attributes[0]);
+}
+
+/* The present steps of a sample, and rows of x for them alone. */
+static void isk__attention_sample(isk__attention *a, int sample) {
+    const isk__loop *l = &a->call->loop;
+    int step, i;
+    a->present = 0;
+    for (step = 0; step < a->steps; step++) {
+        if (isk__weight(l, 1, sample * a->steps + step) > 0) { a->number[a->present++] = (isk_scalar)step; }
+    }
+    for (i = 0; i < a->present; i++) {
+        int row = sample * a->steps + (int)a->number[i];
+        memcpy(isk__row_of(a->qkv, a->wide, i), isk__row(l->in[0], l->in_stride[0], row), 3 * (size_t)a->all * sizeof(isk_scalar));
+        if (l->grad) {
+            memcpy(isk__row_of(a->grad, a->wide, i), isk__row(l->grad, l->grad_stride, row), (size_t)a->all * sizeof(isk_scalar));
+        }
+    }
+}
+
+/* Rows of the present steps to where they belong; (+)= 0 for the others */
+static void isk__attention_put(const isk__attention *a, const isk_scalar *from, int sample, isk_scalar *to, int stride, int cols,
+                               int accumulate) {
+    int step, i = 0;
+    for (step = 0; step < a->steps; step++) {
+        isk_scalar *y = isk__row_of(to, stride, sample * a->steps + step);
+        if (i < a->present && (int)a->number[i] == step) {
+            isk__put_all(y, accumulate, isk__row(from, a->wide, i), cols);
+            i++;
+        } else if (!accumulate) {
+            isk__fill(y, cols, 0);
+        }
+    }
+}
+
+/* A product for one head; the transposed one of two is packed. */
+static void isk__attention_product(const isk__attention *a, int n, int k, const isk_scalar *x, int x_stride, int x_transposed,
+                                   const isk_scalar *y, int y_stride, int y_transposed, isk_scalar *out, int out_stride) {
+    isk__product(a->call, a->present, n, k, x, x_stride, x_transposed, y, y_stride, y_transposed, out, out_stride, 0, a->pack);
+}
+
+/* scale (row - shift) */
+ISK__LOOPS static void isk__attention_shift(isk_scalar *row, isk_scalar shift, isk_scalar scale, int count) {
+    int j;
+    ISK__VECTOR
+    for (j = 0; j < count; j++) { row[j] = scale * (row[j] - shift); }
+}
+
+ISK__LOOPS static void isk__attention_scale(isk_scalar *row, isk_scalar scale, int count) {
+    int j;
+    ISK__VECTOR
+    for (j = 0; j < count; j++) { row[j] *= scale; }
+}
+
+/* A from the softmax's weights: `drop` times those that are not dropped */
+ISK__LOOPS static void isk__attention_kept(isk_scalar *ISK__RESTRICT to, const isk_scalar *ISK__RESTRICT p, isk_scalar drop, int count) {
+    int j;
+    ISK__VECTOR
+    for (j = 0; j < count; j++) { to[j] = p[j] < 0 ? 0 : drop * p[j]; }
+}
+
+/* dS from dA: first p dp, then those less p times their sum */
+ISK__LOOPS static void isk__attention_slope(isk_scalar *ISK__RESTRICT slope, const isk_scalar *ISK__RESTRICT p, isk_scalar drop,
+                                            int count) {
+    int j;
+    ISK__VECTOR
+    for (j = 0; j < count; j++) { slope[j] = p[j] < 0 ? 0 : drop * p[j] * slope[j]; }
+}
+ISK__LOOPS static void isk__attention_less(isk_scalar *ISK__RESTRICT slope, const isk_scalar *ISK__RESTRICT p, isk_scalar total,
+                                           isk_scalar scale, int count) {
+    int j;
+    ISK__VECTOR
+    for (j = 0; j < count; j++) { slope[j] = scale * (slope[j] - (p[j] < 0 ? -p[j] : p[j]) * total); }
+}
+
+/* Turns the weights round that are dropped.  Every row of the samples, heads and queries has words of its own, for all steps. */
+static void isk__attention_drop(const isk__attention *a, isk_scalar *p, uint64_t row) {
+    const uint32_t limit = (uint32_t)(a->call->loop.attributes[2] * 4294967296.0);
+    isk__random random = isk__node_random(a->call);
+    uint32_t word = 0;
+    int i, next = 0;
+    random.position = row * (uint64_t)((a->steps + 3) / 4);
+    for (i = 0; i < a->present; i++) {
+        for (; next <= (int)a->number[i]; next++) { word = isk__random_word(&random); }
+        if (word < limit) { p[i] = -p[i]; }
+    }
+}
+
+static void isk__attention_forward(const isk__call *call) {
+    const isk__loop *l = &call->loop;
+    isk__attention a = isk__attention_of(call);
+    const isk_scalar scale = (isk_scalar)(1 / sqrt((double)a.width));
+    isk__loop line = *l;
+    int sample, head, i;
+    for (sample = 0; sample < l->rows / a.steps; sample++) {
+        isk_scalar *result = a.grad;        /* [present, all] in rows of `wide` */
+        isk__attention_sample(&a, sample);
+        line.cols = a.present;
+        for (head = 0; head < a.heads && a.present > 0; head++) {
+            const uint64_t row = ((uint64_t)sample * (uint64_t)a.heads + (uint64_t)head) * (uint64_t)a.steps;
+            const isk_scalar *q = a.qkv + head * a.width, *k = q + a.all, *v = k + a.all;
+            isk_scalar *p = call->save + row * (uint64_t)a.stride;
+            isk__attention_product(&a, a.present, a.width, q, a.wide, 0, k, a.wide, 1, p, a.stride);
+            for (i = 0; i < a.present; i++) {
+                isk_scalar *weights = isk__row_of(p, a.stride, i);
+                isk__attention_shift(weights, isk__largest(weights, a.present), scale, a.present);
+                isk__exp_row(&line, weights, weights);
+                isk__attention_scale(weights, 1 / isk__sum(weights, a.present), a.present);
+                if (l->attributes[2] > 0) { isk__attention_drop(&a, weights, row + (uint64_t)a.number[i]); }
+                isk__attention_kept(isk__row_of(a.weights, a.stride, i), weights, a.drop, a.present);
+            }
+            isk__attention_product(&a, a.width, a.present, a.weights, a.stride, 0, v, a.wide, 0, result + head * a.width, a.wide);
+        }
+        isk__attention_put(&a, result, sample, l->out, l->out_stride, a.all, 0);
+    }
+}
+
+static void isk__attention_backward(const isk__call *call) {
+    const isk__loop *l = &call->loop;
+    isk__attention a = isk__attention_of(call);
+    const isk_scalar scale = (isk_scalar)(1 / sqrt((double)a.width));
+    int sample, head, i;
+    for (sample = 0; sample < l->rows / a.steps; sample++) {
+        isk__attention_sample(&a, sample);
+        for (head = 0; head < a.heads && a.present > 0; head++) {
+            const size_t row = ((size_t)sample * (size_t)a.heads + (size_t)head) * (size_t)a.steps;
+            const isk_scalar *q = a.qkv + head * a.width, *k = q + a.all, *v = k + a.all, *g = a.grad + head * a.width;
+            const isk_scalar *p = call->save + row * (size_t)a.stride;
+            isk_scalar *dq = a.grad_qkv + head * a.width, *dk = dq + a.all, *dv = dk + a.all;
+            isk__attention_product(&a, a.present, a.width, g, a.wide, 0, v, a.wide, 1, a.slopes, a.stride);
+            for (i = 0; i < a.present; i++) {
+                const isk_scalar *weights = isk__row(p, a.stride, i);
+                isk_scalar *slopes = isk__row_of(a.slopes, a.stride, i);
+                isk__attention_kept(isk__row_of(a.weights, a.stride, i), weights, a.drop, a.present);
+                isk__attention_slope(slopes, weights, a.drop, a.present);
+                isk__attention_less(slopes, weights, isk__sum(slopes, a.present), scale, a.present);
+            }
+            isk__attention_product(&a, a.width, a.present, a.slopes, a.stride, 0, k, a.wide, 0, dq, a.wide);
+            isk__attention_product(&a, a.width, a.present, a.slopes, a.stride, 1, q, a.wide, 0, dk, a.wide);
+            isk__attention_product(&a, a.width, a.present, a.weights, a.stride, 1, g, a.wide, 0, dv, a.wide);
+        }
+        isk__attention_put(&a, a.grad_qkv, sample, l->grad_in[0], l->grad_in_stride[0], 3 * a.all, (int)(l->accumulate & 1));
+    }
+}
+
 ISK__SECTION_END
 
 /* ---- the table ---- */
@@ -13705,6 +14046,7 @@ static const isk__special_info *isk__special(int op) {
         { "reshape", isk__reshape_forward, isk__reshape_backward, NULL, NULL, 1, 0, 0 },
         { "trim", isk__trim_forward, isk__trim_backward, NULL, NULL, 1, 2, 0 },
         { "step_mask", isk__step_mask_forward, NULL, NULL, NULL, 0, 0, 0 },
+        { "attention", isk__attention_forward, isk__attention_backward, isk__attention_work, isk__attention_save, 1, 3, 0 },
     };
     return &table[op - ISK__OP_COUNT];
 }
@@ -14853,6 +15195,30 @@ static void isk__lower_trim(isk__lowering *l, const isk__instruction *instructio
     isk__lower(l, "isk_trim", &call);
 }
 
+static void isk__lower_attention(isk__lowering *l, const isk__instruction *instruction, const isk__node *node) {
+    isk__kernel_call call = isk__lower_call(l, instruction), whole;
+    call.cols = call.tiles = (int)node->attributes[0];
+    call.count = (int)node->attributes[1];
+    call.rows = node->rows * call.count;
+    call.inner = node->cols / call.count;
+    call.save.stride = call.work.stride = isk__stride(call.cols);
+    call.flags = (uint32_t)(node->attributes[2] * 4294967296.0);
+    call.attributes[0] = (float)(1 / sqrt((double)call.inner));
+    call.attributes[1] = (float)(1 / (1 - node->attributes[2]));
+    whole = call;                           /* over rows of the result, or of the gradient of queries, keys and values */
+    whole.rows = node->rows;
+    whole.cols = instruction->action == ISK__FORWARD ? node->cols : 3 * node->cols;
+    if (instruction->action == ISK__FORWARD) {
+        isk__lower(l, "isk_attention_scores", &call);
+        isk__lower(l, "isk_attention_softmax", &call);
+        isk__lower(l, "isk_attention_apply", &whole);
+    } else {
+        isk__lower(l, "isk_attention_slopes", &call);
+        isk__lower(l, "isk_attention_softmax_back", &call);
+        isk__lower(l, "isk_attention_back", &whole);
+    }
+}
+
 static void isk__lower_special(isk__lowering *l, const isk__instruction *instruction) {
     const isk__node *node = &l->residence->graph->nodes[instruction->node];
     isk__kernel_call call = isk__lower_call(l, instruction);
@@ -14865,6 +15231,7 @@ static void isk__lower_special(isk__lowering *l, const isk__instruction *instruc
     case ISK__OP_info_nce: isk__lower_info_nce(l, instruction, node); break;
     case ISK__OP_reshape: isk__lower_reshape(l, instruction, node); break;
     case ISK__OP_trim: isk__lower_trim(l, instruction, node); break;
+    case ISK__OP_attention: isk__lower_attention(l, instruction, node); break;
     case ISK__OP_step_mask: isk__lower(l, "isk_step_mask", &call); break;
     case ISK__OP_permute_rows:
         if (instruction->action == ISK__FORWARD) {

@@ -21,3 +21,101 @@ ISK_ELEMENTS(isk_trim) {
 ISK_ELEMENTS(isk_step_mask) {
     *dev_at(call.out, model, i, j) = (float)j < dev_get(call.in[0], model, i, 0) ? 1.0f : 0.0f;
 }
+
+/* ---- attention, as isk__attention_forward and _backward; in: queries, keys, values side by side, weights ----
+
+   A row of save and of work is that of (sample * heads + head) * steps + query, a column a key.  count: heads;
+   inner: columns of a head; tiles: steps.  A weight p of the softmax that is dropped is saved as -p. */
+
+/* The row of the sample's first step, and the first column of the head, of row i of save. */
+ISK_INLINE int dev_attention_first(isk_call call, int i) {
+    return i / (call.tiles * call.count) * call.tiles;
+}
+ISK_INLINE int dev_attention_head(isk_call call, int i) { return i / call.tiles % call.count * call.inner; }
+/* A row of save for the element of a result in this row and column. */
+ISK_INLINE int dev_attention_row(isk_call call, int i, int col) {
+    return (i / call.tiles * call.count + col / call.inner) * call.tiles;
+}
+ISK_INLINE float dev_dot(const float *a, const float *b, int count) {
+    float sum = 0;
+    for (int k = 0; k < count; k++) sum += a[k] * b[k];
+    return sum;
+}
+
+ISK_ELEMENTS(isk_attention_scores) {
+    const int first = dev_attention_first(call, i), head = dev_attention_head(call, i);
+    const int query = first + i % call.tiles, key = first + j;
+    float score = ISK_LOWEST;
+    if (dev_weight(call.in[1], model, query) > 0 && dev_weight(call.in[1], model, key) > 0) {
+        const float *q = dev_at(call.in[0], model, query, head);
+        const float *k = dev_at(call.in[0], model, key, head + call.inner * call.count);
+        score = call.attributes[0] * dev_dot(q, k, call.inner);
+    }
+    *dev_at(call.save, model, i, j) = score;
+}
+
+/* A query that is present sees itself at least, so its largest score is no mark of absence. */
+ISK_ROWS(isk_attention_softmax) {
+    const int query = dev_attention_first(call, i) + i % call.tiles;
+    const int present = dev_weight(call.in[1], model, query) > 0;
+    const unsigned long long key = dev_node_key(call, model), step = call.control[model].step;
+    const unsigned long long words = (unsigned long long)i * (unsigned)((call.tiles + 3) / 4 * 4);
+    float *row = dev_at(call.save, model, i, 0), largest = ISK_LOWEST, sum = 0;
+    for (int j = 0; j < call.cols; j++) largest = dev_maximum(largest, row[j]);
+    for (int j = 0; j < call.cols; j++) {
+        row[j] = expf(row[j] - largest);
+        sum += row[j];
+    }
+    for (int j = 0; j < call.cols; j++) {
+        const float p = present ? row[j] / sum : 0.0f;
+        row[j] = call.flags && dev_philox(key, step, words + (unsigned)j) < call.flags ? -p : p;
+    }
+}
+
+ISK_ELEMENTS(isk_attention_apply) {
+    const int first = i / call.tiles * call.tiles;
+    const int row = dev_attention_row(call, i, j) + i % call.tiles;
+    float sum = 0;
+    for (int k = 0; k < call.tiles; k++) {
+        const float p = dev_get(call.save, model, row, k);
+        if (!(p <= 0)) sum += p * dev_get(call.in[0], model, first + k, 2 * call.cols + j);
+    }
+    *dev_at(call.out, model, i, j) = call.attributes[1] * sum;
+}
+
+/* The gradient of p. */
+ISK_ELEMENTS(isk_attention_slopes) {
+    const int first = dev_attention_first(call, i), head = dev_attention_head(call, i);
+    float slope = 0;
+    if (!(dev_get(call.save, model, i, j) <= 0)) {
+        const float *g = dev_at(call.grad, model, first + i % call.tiles, head);
+        const float *v = dev_at(call.in[0], model, first + j, head + 2 * call.inner * call.count);
+        slope = call.attributes[1] * dev_dot(g, v, call.inner);
+    }
+    *dev_at(call.work, model, i, j) = slope;
+}
+
+/* That of the scores, less their scale. */
+ISK_ROWS(isk_attention_softmax_back) {
+    const float *p = dev_at(call.save, model, i, 0);
+    float *slope = dev_at(call.work, model, i, 0), total = 0;
+    for (int j = 0; j < call.cols; j++) total += fabsf(p[j]) * slope[j];
+    for (int j = 0; j < call.cols; j++) slope[j] = call.attributes[0] * fabsf(p[j]) * (slope[j] - total);
+}
+
+/* Queries, keys or values: each from the rows of the sample with which it was multiplied. */
+ISK_ELEMENTS(isk_attention_back) {
+    const int all = call.inner * call.count, part = j / all, col = j % all;
+    const int first = i / call.tiles * call.tiles, t = i % call.tiles;
+    const int row = dev_attention_row(call, i, col);
+    float sum = 0;
+    for (int k = 0; k < call.tiles; k++) {
+        const float slope = part == 0 ? dev_get(call.work, model, row + t, k)
+                            : part == 1 ? dev_get(call.work, model, row + k, t)
+                                        : dev_maximum(dev_get(call.save, model, row + k, t), 0);
+        if (slope == 0) continue;
+        if (part == 2) sum += call.attributes[1] * slope * dev_get(call.grad, model, first + k, col);
+        else sum += slope * dev_get(call.in[0], model, first + k, (1 - part) * all + col);
+    }
+    dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, sum);
+}

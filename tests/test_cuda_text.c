@@ -60,7 +60,9 @@ typedef struct kernel_entry {
     X(isk_nce_loss) X(isk_nce_gradient) X(isk_nce_apply) X(isk_nce_dots) X(isk_nce_scale_gradient) \
     X(isk_adam) X(isk_sgd) X(isk_limit) X(isk_norm_parts) X(isk_norm) \
     X(isk_begin_batch) X(isk_begin_step) X(isk_collect) X(isk_end_batch) \
-    X(isk_reshape) X(isk_trim) X(isk_step_mask)
+    X(isk_reshape) X(isk_trim) X(isk_step_mask) \
+    X(isk_attention_scores) X(isk_attention_softmax) X(isk_attention_apply) X(isk_attention_slopes) \
+    X(isk_attention_softmax_back) X(isk_attention_back)
 static const kernel_entry kernel_entries[] = { OP_KERNELS(KERNEL_ENTRY) TEMPLATE_KERNELS(KERNEL_ENTRY) };
 
 static const kernel_entry *find_named(const char *name) {
@@ -698,6 +700,98 @@ static void test_forms_of_sequences(void **state) {
     }
 }
 
+/* Forward and backward against the loops, which leave absent steps out before they compute. */
+static void check_attention(int samples, int steps, int heads, int width, int weights, int add, double dropout) {
+    const int rows = samples * steps, all = heads * width;
+    const double attributes[] = { steps, heads, dropout };
+    const matrix x = drawn(rows, 3 * all, 2, 1), y = drawn(rows, all, 1, 2), g = drawn(rows, all, 0, 3), dx = drawn(rows, 3 * all, 3, 4);
+    const matrix w = row_weights(rows, weights), save = drawn(rows * heads, steps, 1, 5), work = drawn(rows * heads, steps, 0, 6);
+    isk_call call = call_of(rows * heads, steps);
+    isk_graph graph;
+    isk_context context;
+    isk__node node;
+    int m, i, j;
+    call.node = 9;
+    call.accumulate = (unsigned)add;
+    call.in[0] = x.o;
+    call.in[1] = w.o;
+    call.out = y.o;
+    call.grad = g.o;
+    call.grad_in[0] = dx.o;
+    call.save = save.o;
+    call.work = work.o;
+    call.tiles = steps;
+    call.count = heads;
+    call.inner = width;
+    call.flags = (unsigned)(dropout * 4294967296.0);
+    call.attributes[0] = (float)(1 / sqrt(width));
+    call.attributes[1] = (float)(1 / (1 - dropout));
+    run("isk_attention_scores", &call, add);
+    run("isk_attention_softmax", &call, !add);
+    run("isk_attention_slopes", &call, add);
+    run("isk_attention_softmax_back", &call, !add);
+    call.rows = rows;
+    call.cols = all;
+    run("isk_attention_apply", &call, add);
+    call.cols = 3 * all;
+    run("isk_attention_back", &call, !add);
+    call.cols = all;
+    memset(&graph, 0, sizeof graph);
+    memset(&context, 0, sizeof context);
+    memset(&node, 0, sizeof node);
+    graph.context = &context;
+    node.rows = rows;
+    node.cols = all;
+    memcpy(node.attributes, attributes, sizeof attributes);
+    for (m = 0; m < MODELS; m += 2) {
+        isk__frame frame;
+        isk__call host = host_call(&call, m, &frame);
+        host_in(&host, 0, &x, m);
+        host_in(&host, 1, &w, m);
+        host.save = (isk_scalar *)keep(isk__attention_save(&graph, &node) * sizeof *host.save);
+        host.loop.work = (isk_scalar *)keep(isk__attention_work(&graph, &node) * sizeof *host.loop.work);
+        host.loop.attributes = attributes;
+        host.loop.out = was(&y, m, 0, 0);
+        host.loop.out_stride = y.o.stride;
+        isk__attention_forward(&host);
+        host.loop.grad = of(&g, m, 0, 0);
+        host.loop.grad_stride = g.o.stride;
+        host.loop.grad_in[0] = was(&dx, m, 0, 0);
+        host.loop.grad_in_stride[0] = dx.o.stride;
+        isk__attention_backward(&host);
+        for (i = 0; i < rows; i++) {
+            const int absent = w.o.data && !(*of(&w, m, i, 0) > 0);
+            for (j = 0; j < all; j++) {
+                check_near("attention", m, i, j, (double)*of(&y, m, i, j), (double)*was(&y, m, i, j), 1e-5);
+                if (absent) assert_true(*of(&y, m, i, j) == 0);
+            }
+            for (j = 0; j < 3 * all; j++) {
+                check_near("its gradient", m, i, j, (double)*of(&dx, m, i, j), (double)*was(&dx, m, i, j), 2e-5);
+                if (absent && !add) assert_true(*of(&dx, m, i, j) == 0);
+            }
+        }
+    }
+    check_rest(&y);
+    check_rest(&dx);
+    check_rest(&save);
+    check_rest(&work);
+    let_go();
+}
+
+static void test_attention(void **state) {
+    int weights, add, k;
+    (void)state;
+    for (weights = 0; weights < 3; weights++) {
+        for (add = 0; add < 2; add++) {
+            for (k = 0; k < 2; k++) {
+                check_attention(1, 1, 1, 1, weights, add, 0.4 * k);
+                check_attention(3, 5, 2, 3, weights, add, 0.4 * k);
+                check_attention(2, 17, 1, 8, weights, add, 0.4 * k);
+            }
+        }
+    }
+}
+
 /* From logits to the loss and D; logits that are wide apart take the way with two exponentials. */
 static void check_nce(int rows, int weights, float spread) {
     static const char *const kernels[] = { "isk_nce_share", "isk_nce_rows", "isk_nce_columns", "isk_nce_shift", "isk_nce_row_sums",
@@ -961,6 +1055,7 @@ int main(void) {
         cmocka_unit_test(test_batches),
         cmocka_unit_test(test_permuted_rows),
         cmocka_unit_test(test_forms_of_sequences),
+        cmocka_unit_test(test_attention),
         cmocka_unit_test(test_nce),
         cmocka_unit_test(test_nce_backward),
         cmocka_unit_test(test_optimisers),

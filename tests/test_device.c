@@ -401,6 +401,15 @@ static void record_trim(trial *t, const void *unused) {
     t->out = isk_mul_rows(t->out, isk_affine(masked, 2, 1));
 }
 
+/* argument: dropout.  Two of three heads' widths are no whole number of vectors. */
+static void record_attention(trial *t, const void *argument) {
+    enum { HEADS = 3 };
+    isk_tensor qkv = with_weights(t, parameter(t, t->rows * STEPS, 9 * (1 + t->cols / 16)));
+    t->out = isk_attention(isk_add(qkv, isk_tanh(qkv)), STEPS, HEADS, *(const double *)argument);
+}
+
+static const double none_dropped = 0, some_dropped = 0.3;
+
 static const double mild = 3, sharp = 200;
 
 /* weighted: takes row weights.  steep: with errors of 1e-3 in a product (in a logit of 200, at the corner of a ReLU) gradients
@@ -413,6 +422,7 @@ static const struct { const char *name; recipe *record; const void *argument; in
     { "permute_rows", record_permute, NULL, 1, 0 }, { "batch", record_batch, NULL, 0, 0 }, { "effects", record_effects, NULL, 0, 0 },
     { "info_nce", record_info_nce, &mild, 1, 0 }, { "sharp info_nce", record_info_nce, &sharp, 1, 1 },
     { "reshape", record_reshape, NULL, 0, 0 }, { "trim", record_trim, NULL, 0, 0 },
+    { "attention", record_attention, &none_dropped, 1, 0 }, { "attention with dropout", record_attention, &some_dropped, 1, 0 },
 };
 
 static void test_specials(void **state) {

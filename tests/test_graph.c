@@ -187,6 +187,19 @@ static void gradients_of_sequences(void **state) {
     check_gradient(mixed(isk_mul_rows(isk_reshape(x, 3), isk_reshape(isk_step_mask(lengths, 4), 1))));
 }
 
+static void gradients_of_attention(void **state) {
+    isk_tensor x = parameter("x", 10, 12), absent = weights_without(10, 1u << 1 | 0x1e0u);
+    int heads;
+    (void)state;
+    for (heads = 1; heads <= 4; heads *= 2) {
+        check_gradient(mixed(isk_attention(x, 5, heads, 0)));
+        check_gradient(mixed(isk_square(isk_attention(isk_with_row_weights(x, absent), 5, heads, 0))));
+        check_gradient(mixed(isk_square(isk_attention(isk_with_row_weights(isk_tanh(x), absent), 5, heads, 0.4))));
+    }
+    check_gradient(isk_add(mixed(isk_attention(isk_affine(x, 3, 0), 10, 2, 0.2)), mixed(isk_square(x))));
+    check_gradient(mixed(isk_attention(x, 1, 2, 0)));
+}
+
 /* scale 1: one exponential serves both softmaxes; 400 (60 in float): each row and column has its own maximum. */
 static void gradients_of_info_nce(void **state) {
     static const double scales[] = { 1, 14, 0 };
@@ -986,7 +999,12 @@ static isk_tensor mistake(int number) {
     case 34: return isk_trim(a, b, 2);
     case 35: return isk_trim(a, isk_input(graph, 3, 1), 3);
     case 36: return isk_step_mask(a, 2);
-    case 37:
+    case 37: return isk_attention(a, 1, 2, 0);
+    case 38: return isk_attention(isk_input(graph, 4, 15), 2, 2, 0);
+    case 39: return isk_attention(isk_input(graph, 4, 12), 3, 2, 0);
+    case 40: return isk_attention(isk_input(graph, 4, 12), 2, 2, 1);
+    case 41: return isk_attention(isk_input(graph, 1 << 16, 3 << 15), 1 << 10, 1 << 15, 0);
+    case 42:
         isk_parameter(isk_within(scope, "a"), "w", 2, 2, &desc);
         return isk_parameter(isk_group(graph, "net.a"), "w", 2, 2, &desc);
     default: isk_group(graph, "a-group-whose-name-is-longer-than-forty-seven-bytes"); return none;
@@ -1032,6 +1050,11 @@ static void mistakes_are_named(void **state) {
         "trim: x [3, 4] in 2 steps and lengths [5, 2] do not fit",
         "trim: x [3, 4] in 3 steps and lengths [3, 1] do not fit",
         "step_mask: lengths [3, 4] and 2 steps; it takes [rows, 1] and at least 1",
+        "attention: [3, 4] is not queries, keys and values side by side",
+        "attention: a width of 5 is not divisible by 2 heads",
+        "attention: [4, 12] is not made of samples of 3 steps",
+        "attention: dropout 1; it must be in [0, 1)",
+        "attention: shape [2147483647, 1024] is too large",
         "parameter 'net.a.w' belongs to group 'net'; it is asked for in 'net.a'",
         "group: the name 'a-group-whose-name-is-longer-than-forty-seven-bytes' is longer than 47 bytes",
     };
@@ -1152,6 +1175,61 @@ static void sequences_take_other_forms(void **state) {
     }
 }
 
+/* From the formula, number by number.  What stands in absent steps is not looked at: here NaN. */
+static void attention_is_its_formula(void **state) {
+    enum { SAMPLES = 2, STEPS = 5, HEADS = 2, WIDTH = 3, ALL = HEADS * WIDTH, ROWS = SAMPLES * STEPS };
+    const unsigned absent = 1u << 1 | 1u << 7 | 1u << 9;
+    isk_scalar x[ROWS][3 * ALL], got[2][ROWS][ALL];
+    isk_tensor qkv, outputs[2];
+    int row, col, key, i, dropped = 0;
+    (void)state;
+    for (row = 0; row < ROWS; row++) {
+        for (col = 0; col < 3 * ALL; col++) { x[row][col] = absent >> row & 1 ? (isk_scalar)NAN : (isk_scalar)(3 * normal()); }
+    }
+    qkv = isk_with_row_weights(input_of(graph, ROWS, 3 * ALL, x[0]), weights_without(ROWS, absent));
+    outputs[0] = isk_attention(qkv, STEPS, HEADS, 0);
+    outputs[1] = isk_attention(qkv, STEPS, HEADS, 0.5);
+    assert_int_equal(isk__node_of(outputs[0])->weight, isk__node_of(qkv)->weight);
+    read_run(outputs, 2);
+    for (i = 0; i < 2; i++) { ok(isk_read(outputs[i], 0, got[i][0])); }
+    for (row = 0; row < ROWS; row++) {
+        for (col = 0; col < ALL; col++) {
+            const int head = col / WIDTH * WIDTH, first = row / STEPS * STEPS;
+            double sum = 0, total = 0;
+            for (key = first; key < first + STEPS; key++) {
+                double score = 0;
+                if ((absent >> key | absent >> row) & 1) { continue; }
+                for (i = 0; i < WIDTH; i++) { score += (double)x[row][head + i] * (double)x[key][ALL + head + i]; }
+                sum += exp(score / sqrt(WIDTH));
+                total += exp(score / sqrt(WIDTH)) * (double)x[key][2 * ALL + col];
+            }
+            close_to((double)got[0][row][col], sum > 0 ? total / sum : 0, 20 * equal_tolerance);
+            dropped += fabs((double)got[1][row][col] - (double)got[0][row][col]) > 1e-3;
+        }
+    }
+    assert_in_range(dropped, 1, ROWS * ALL);
+}
+
+/* Of the weights so many are dropped, the others are scaled so that the expectation stays. */
+static void attention_drops_weights(void **state) {
+    enum { STEPS = 40, SAMPLES = 10 };
+    static isk_scalar x[SAMPLES * STEPS][3], got[SAMPLES * STEPS];
+    isk_tensor out;
+    double sum = 0, squares = 0;
+    int row;
+    (void)state;
+    for (row = 0; row < SAMPLES * STEPS; row++) { x[row][2] = 1; }          /* the same score for all, values 1 */
+    out = isk_attention(input_of(graph, SAMPLES * STEPS, 3, x[0]), STEPS, 1, 0.25);
+    read_run(&out, 1);
+    ok(isk_read(out, 0, got));
+    for (row = 0; row < SAMPLES * STEPS; row++) {
+        sum += (double)got[row] / (SAMPLES * STEPS);
+        squares += ((double)got[row] - 1) * ((double)got[row] - 1) / (SAMPLES * STEPS);
+    }
+    assert_true(fabs(sum - 1) < 0.02);
+    assert_true(fabs(squares - 0.25 / 0.75 / STEPS) < 0.3 * 0.25 / 0.75 / STEPS);
+}
+
 /* NaN in, NaN out: no activation and no product may swallow it. */
 static void nan_is_never_swallowed(void **state) {
     int activation, norm, at, i;
@@ -1200,6 +1278,7 @@ int main(void) {
         in_graph(gradients_of_products),
         in_graph(gradients_of_columns_and_rows),
         in_graph(gradients_of_sequences),
+        in_graph(gradients_of_attention),
         in_graph(gradients_of_info_nce),
         in_graph(gradients_of_a_value_used_twice),
         in_graph(gradients_of_shared_parameters),
@@ -1224,6 +1303,8 @@ int main(void) {
         in_graph(reading_and_writing),
         in_graph(batches_end_with_the_data),
         in_graph(sequences_take_other_forms),
+        in_graph(attention_is_its_formula),
+        in_graph(attention_drops_weights),
         in_graph(nan_is_never_swallowed),
         cmocka_unit_test(gradient_check_is_of_one_model),
     };
