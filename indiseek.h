@@ -15729,7 +15729,6 @@ ISK__COLD_BEGIN
 
 /* STUB */
 enum { ISK_POOL_LAST = 1, ISK_POOL_LAST_PADDED, ISK_POOL_MEAN, ISK_POOL_FIRST };
-static isk_tensor isk_attention(isk_tensor qkv, int steps, int heads, double d) { (void)steps; (void)heads; (void)d; return isk_slice(qkv, 0, isk_cols(qkv) / 3); }
 static isk_tensor isk_add_steps(isk_tensor x, isk_tensor t) { (void)t; return x; }
 static isk_tensor isk_join_steps(const isk_tensor *p, const int *s, int c) { (void)s; (void)c; return p[1]; }
 static isk_tensor isk_pool_steps(isk_tensor x, int steps, int pool) { (void)pool; return isk_slice(isk_reshape(x, steps * isk_cols(x)), 0, isk_cols(x)); }
