@@ -15780,11 +15780,23 @@ static isk_tensor isk__row_parameter(isk_scope scope, const char *name, int cols
 
 enum { ISK__EVALUATING, ISK__TRAINING, ISK__BATCH_MOMENTS };     /* the last: batch moments, running ones left alone */
 
-/* Running moments follow those of the batch. */
+/* One running moment follows the batch's.  `there` is 0 where it stays; node -1: it never does. */
+static void isk__follow_moment(isk_tensor running, isk_tensor moment, isk_tensor there) {
+    if (there.node >= 0) { moment = isk_add(isk_scale(moment, there), isk_scale(running, isk_affine(there, -1, 1))); }
+    isk__follow(running, moment, 0.1);
+}
+
+/* Running moments follow those of the batch.  The trainer leaves out batches of fewer than two rows; where rows may lack a view, this
+   leaves out those that have the view in fewer than two. */
 static void isk__follow_moments(isk_scope scope, isk_tensor x) {
     int cols = isk_cols(x) > 0 ? isk_cols(x) : 1;
-    isk__follow(isk__row_parameter(scope, "running_mean", cols, ISK_FILL_ZERO, 1), isk_col_mean(x), 0.1);
-    isk__follow(isk__row_parameter(scope, "running_var", cols, ISK_FILL_ONE, 1), isk_col_var(x), 0.1);
+    isk_tensor there = isk__no_tensor(x.graph), weights = x;
+    weights.node = x.node < 0 ? -1 : isk__node_of(x)->weight;
+    if (weights.node >= 0 && isk__node_of(weights)->op != ISK__OP_batch_weight) {
+        there = isk_clamp(isk_affine(isk_col_sum(weights), 1, -1), 0, 1);
+    }
+    isk__follow_moment(isk__row_parameter(scope, "running_mean", cols, ISK_FILL_ZERO, 1), isk_col_mean(x), there);
+    isk__follow_moment(isk__row_parameter(scope, "running_var", cols, ISK_FILL_ONE, 1), isk_col_var(x), there);
 }
 
 INDISEEK_API isk_tensor isk_standardise_rows(isk_scope scope, isk_tensor x, int training) {
