@@ -23232,12 +23232,12 @@ static isk_status isk__checkpoint_compare(isk__training *training, const isk_saf
 
 /* A model goes on in the stage that it had reached, but caches are made again. */
 static void isk__learner_rewind(const isk__training *training, isk__learner *learner) {
-    int i;
+    int i, reached = learner->phase;
     for (i = 0; i < training->plan.stage_count && !learner->finished; i++) {
         const isk__stage *stage = &training->plan.stages[i];
-        if (stage->before && stage->pass_count == 0 && stage->phase < learner->phase) {
+        if (stage->before && stage->pass_count == 0 && stage->phase < reached) {
             learner->tracks[i].finished = 0;
-            learner->phase = stage->phase;
+            if (stage->phase < learner->phase) { learner->phase = stage->phase; }
         }
     }
 }
