@@ -23092,15 +23092,18 @@ static isk_status isk__fingerprint(isk__training *training) {
     isk__sha256_open(&hash);
     for (i = 0; i < 2 * desc->view_count; i++) {
         isk_matrix matrix = i % 2 ? desc->given[i / 2] : desc->views[i / 2];
+        const isk_scalar *lengths = i % 2 ? NULL : training->lengths[i / 2];
+        int64_t row, steps = isk__coverage_of(desc, i / 2).steps;
         isk__sha256_add(&hash, &matrix.rows, sizeof matrix.rows);
         isk__sha256_add(&hash, &matrix.cols, sizeof matrix.cols);
-        if (matrix.data) { isk__sha256_add(&hash, matrix.data, (size_t)matrix.rows * (size_t)matrix.cols * sizeof(isk_scalar)); }
-    }
-    for (i = 0; i < desc->view_count; i++) {
-        int64_t size = desc->views[0].rows * (int64_t)sizeof(isk_scalar);
-        if (training->lengths[i]) {
-            isk__sha256_add(&hash, &desc->steps[i], sizeof desc->steps[i]);
-            isk__sha256_add(&hash, training->lengths[i], (size_t)size);
+        if (lengths) {                      /* what stands in an absent row, or beyond a length, is no matter */
+            isk__sha256_add(&hash, &steps, sizeof steps);
+            isk__sha256_add(&hash, lengths, (size_t)matrix.rows * sizeof(isk_scalar));
+            for (row = 0; row < matrix.rows; row++) {
+                isk__sha256_add(&hash, matrix.data + row * matrix.cols, (size_t)(matrix.cols / steps) * (size_t)lengths[row] * sizeof(isk_scalar));
+            }
+        } else if (matrix.data) {
+            isk__sha256_add(&hash, matrix.data, (size_t)matrix.rows * (size_t)matrix.cols * sizeof(isk_scalar));
         }
     }
     if (desc->split) { isk__sha256_add(&hash, desc->split, (size_t)desc->views[0].rows); }
