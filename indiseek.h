@@ -657,6 +657,26 @@ INDISEEK_API isk_tensor isk_step_mask(isk_tensor lengths, int steps);
    Head h, columns h*d/heads .. of each: softmax(q k^T / sqrt(d/heads)) v over the present steps, 0 for absent ones.
    dropout: of the softmax's weights, survivors scaled by 1/(1-p); 0: none.  Vaswani et al. 2017, section 3.2. */
 INDISEEK_API isk_tensor isk_attention(isk_tensor qkv, int steps, int heads, double dropout);
+/* One row for each sample: [n*steps, d] -> [n, d], 0 where no step is present.  Row weights are not taken over. */
+enum {
+    ISK_POOL_LAST = 1,              /* the last present step */
+    ISK_POOL_LAST_PADDED,           /* the last step, present or not, as the public code of MultiBench has it */
+    ISK_POOL_MEAN,                  /* the mean of the present steps */
+    ISK_POOL_FIRST                  /* the first present step: a class token */
+};
+INDISEEK_API isk_tensor isk_pool_steps(isk_tensor x, int steps, int pool);
+/* The steps of each sample of part 0, then those of part 1 ...: parts [n*steps[i], d] -> [n * sum of steps, d], at most 4.
+   A part [1, d] of 1 step stands in every sample, a learned token; n is that of the first other part, and the same in all
+   of them.  Row weights are not taken over. */
+INDISEEK_API isk_tensor isk_join_steps(const isk_tensor *parts, const int *steps, int count);
+/* x [n*T, d] + table [T, d] in every sample: positions. */
+INDISEEK_API isk_tensor isk_add_steps(isk_tensor x, isk_tensor table);
+/* Each feature a token: x [n, k], weight, bias [k, d] -> [n*k, d], step j of sample i is x_ij weight_j + bias_j.  Row weights
+   are not taken over.  Dufumier et al. 2024 (CoMM), input adapter of vectors. */
+INDISEEK_API isk_tensor isk_tokens(isk_tensor x, isk_tensor weight, isk_tensor bias);
+/* All pairs: a [m, h], b [n, h] -> [m*n, h], row i*n + j is a_i + b_j: the first layer of a critic on pairs, W[a; b] split.
+   Row weights are not taken over. */
+INDISEEK_API isk_tensor isk_pair_sum(isk_tensor a, isk_tensor b);
 
 INDISEEK_API isk_status isk_write(isk_tensor tensor, int model, const isk_scalar *values);    /* inputs and parameters */
 INDISEEK_API isk_status isk_read(isk_tensor tensor, int model, isk_scalar *values);           /* any kept value */
@@ -8580,6 +8600,96 @@ ISK__UNUSED static const char *const isk__kernels_sequence[] = {
     "        else sum += slope * dev_get(call.in[0], model, first + k, (1 - part) * all + col);\n"
     "    }\n"
     "    dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, sum);\n"
+    "}\n"
+    "\n"
+    "/* ---- one row for each sample of `tiles` steps: flags is an ISK_POOL_... of the host ---- */\n"
+    "\n"
+    "enum { DEV_POOL_LAST = 1, DEV_POOL_LAST_PADDED, DEV_POOL_MEAN };\n"
+    "\n"
+    "/* The step that stands for a sample, or -1; for the mean how many steps are present. */\n"
+    "ISK_INLINE int dev_pool_of(isk_call call, int model, int sample) {\n"
+    "    int found = -1, count = 0;\n"
+    "    for (int step = 0; step < call.tiles; step++) {\n"
+    "        if (!(dev_weight(call.in[1], model, sample * call.tiles + step) > 0)) continue;\n"
+    "        count++;\n"
+    "        if (call.flags == DEV_POOL_LAST || found < 0) found = step;\n"
+    "    }\n"
+    "    if (call.flags == DEV_POOL_LAST_PADDED) return call.tiles - 1;\n"
+    "    return call.flags == DEV_POOL_MEAN ? count : found;\n"
+    "}\n"
+    "/* What a step is multiplied with in the row of its sample. */\n"
+    "ISK_INLINE float dev_pool_share(isk_call call, int model, int sample, int step, int found) {\n"
+    "    if (call.flags != DEV_POOL_MEAN) return step == found ? 1.0f : 0.0f;\n"
+    "    const int present = dev_weight(call.in[1], model, sample * call.tiles + step) > 0;\n"
+    "    return present ? 1.0f / (float)found : 0.0f;\n"
+    "}\n"
+    "\n"
+    "ISK_ELEMENTS(isk_pool_steps) {\n"
+    "    const int found = dev_pool_of(call, model, i);\n"
+    "    float sum = 0;\n"
+    "    for (int step = 0; step < call.tiles; step++) {\n"
+    "        const float share = dev_pool_share(call, model, i, step, found);\n"
+    "        if (share > 0) sum += share * dev_get(call.in[0], model, i * call.tiles + step, j);\n"
+    "    }\n"
+    "    *dev_at(call.out, model, i, j) = sum;\n"
+    "}\n"
+    "\n"
+    "ISK_ELEMENTS(isk_pool_steps_back) {\n"
+    "    const int sample = i / call.tiles, found = dev_pool_of(call, model, sample);\n"
+    "    const float share = dev_pool_share(call, model, sample, i % call.tiles, found);\n"
+    "    const float value = share > 0 ? share * dev_get(call.in[0], model, sample, j) : 0.0f;\n"
+    "    dev_put(dev_at(call.out, model, i, j), call.accumulate & 1u, value);\n"
+    "}\n"
+    "\n"
+    "/* ---- rows that are repeated, and sums over where they went ---- */\n"
+    "\n"
+    "/* out_i = a_(i / inner) + b_(i mod tiles) */\n"
+    "ISK_ELEMENTS(isk_add_every) {\n"
+    "    const float a = dev_get(call.in[0], model, i / call.inner, j);\n"
+    "    *dev_at(call.out, model, i, j) = a + dev_get(call.in[1], model, i % call.tiles, j);\n"
+    "}\n"
+    "\n",
+    "/* out_i (+)= sum over k < count of in_(i * inner + k * tiles) */\n"
+    "ISK_ELEMENTS(isk_sum_every) {\n"
+    "    float sum = 0;\n"
+    "    for (int k = 0; k < call.count; k++) {\n"
+    "        sum += dev_get(call.in[0], model, i * call.inner + k * call.tiles, j);\n"
+    "    }\n"
+    "    dev_put(dev_at(call.out, model, i, j), call.accumulate & 1u, sum);\n"
+    "}\n"
+    "\n"
+    "/* A part of `count` steps into samples of `inner`, and its gradient back; out and grad begin at its place. */\n"
+    "ISK_ELEMENTS(isk_join_steps) {\n"
+    "    const int to = i / call.count * call.inner + i % call.count;\n"
+    "    *dev_at(call.out, model, to, j) = dev_get(call.in[0], model, i, j);\n"
+    "}\n"
+    "\n"
+    "ISK_ELEMENTS(isk_join_steps_back) {\n"
+    "    const int from = i / call.count * call.inner + i % call.count;\n"
+    "    dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, dev_get(call.grad, model, from, j));\n"
+    "}\n"
+    "\n"
+    "/* ---- tokens x_ij weight_j + bias_j; count: samples; inner: features; tiles: columns of a token ---- */\n"
+    "\n"
+    "ISK_ELEMENTS(isk_tokens) {\n"
+    "    const int sample = i / call.inner, token = i % call.inner;\n"
+    "    const float x = dev_get(call.in[0], model, sample, token), weight = dev_get(call.in[1], model, token, j);\n"
+    "    *dev_at(call.out, model, i, j) = dev_get(call.in[2], model, token, j) + x * weight;\n"
+    "}\n"
+    "\n"
+    "/* The gradient of x, */\n"
+    "ISK_ELEMENTS(isk_tokens_back) {\n"
+    "    const float *g = dev_at(call.grad, model, i * call.inner + j, 0), *weight = dev_at(call.in[1], model, j, 0);\n"
+    "    dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, dev_dot(g, weight, call.tiles));\n"
+    "}\n"
+    "\n"
+    "/* and of the weights. */\n"
+    "ISK_ELEMENTS(isk_tokens_weight) {\n"
+    "    float sum = 0;\n"
+    "    for (int k = 0; k < call.count; k++) {\n"
+    "        sum += dev_get(call.grad, model, k * call.inner + i, j) * dev_get(call.in[0], model, k, i);\n"
+    "    }\n"
+    "    dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, sum);\n"
     "}\n",
     NULL };
 
@@ -8647,6 +8757,15 @@ static const isk__kernel_info isk__template_kernels[] ISK__UNUSED = {
     { "isk_attention_slopes", 10, 'e' },
     { "isk_attention_softmax_back", 10, 'r' },
     { "isk_attention_back", 10, 'e' },
+    { "isk_pool_steps", 10, 'e' },
+    { "isk_pool_steps_back", 10, 'e' },
+    { "isk_add_every", 10, 'e' },
+    { "isk_sum_every", 10, 'e' },
+    { "isk_join_steps", 10, 'e' },
+    { "isk_join_steps_back", 10, 'e' },
+    { "isk_tokens", 10, 'e' },
+    { "isk_tokens_back", 10, 'e' },
+    { "isk_tokens_weight", 10, 'e' },
 };
 /* >>generated kernel-text: end */
 
@@ -11698,7 +11817,11 @@ typedef struct isk__special_info {
     X(reshape, 1, 0, 0)           \
     X(trim, 1, 2, 0)              \
     X(step_mask, 0, 0, 0)         \
-    X(attention, 1, 3, 0)
+    X(attention, 1, 3, 0)         \
+    X(pool_steps, 1, 2, 0)        \
+    X(join_steps, 15, 0, 0)       \
+    X(add_every, 3, 0, 0)         \
+    X(tokens, 7, 3, 0)
 
 enum {
     ISK__LEAF = -1,
@@ -12077,7 +12200,7 @@ INDISEEK_API isk_tensor isk_info_nce(isk_tensor u, isk_tensor v, isk_tensor scal
 }
 
 /* a * b, or INT_MAX, which is no extent, when that is more */
-static int isk__extent_times(int a, int b) { return (int64_t)a * b > INT_MAX ? INT_MAX : a * b; }
+static int isk__extent_times(int a, int64_t b) { return a * b > INT_MAX ? INT_MAX : (int)(a * b); }
 
 /* A node of a sequence op.  `weight` is the node of its row weights, -1: none. */
 static isk_tensor isk__sequence(int op, const char *name, int rows, int cols, const isk_tensor *inputs, int count, int weight) {
@@ -12159,6 +12282,97 @@ INDISEEK_API isk_tensor isk_attention(isk_tensor qkv, int steps, int heads, doub
     isk__node_of(tensor)->attributes[1] = heads;
     isk__node_of(tensor)->attributes[2] = dropout;
     return tensor;
+}
+
+INDISEEK_API isk_tensor isk_pool_steps(isk_tensor x, int steps, int pool) {
+    isk_tensor tensor;
+    if (!isk__recorded("pool_steps", &x, 1) || !isk__in_steps("pool_steps", x, steps)) { return isk__no_tensor(x.graph); }
+    if (pool < ISK_POOL_LAST || pool > ISK_POOL_FIRST) {
+        return isk__record_fail(x.graph, ISK_ARGUMENT, "pool_steps: %d is no ISK_POOL_...", pool);
+    }
+    tensor = isk__sequence(ISK__OP_pool_steps, "pool_steps", isk_rows(x) / steps, isk_cols(x), &x, 1, -1);
+    if (tensor.node < 0) { return tensor; }
+    isk__weights_as_input(tensor, x);
+    isk__node_of(tensor)->attributes[0] = steps;
+    isk__node_of(tensor)->attributes[1] = pool;
+    return tensor;
+}
+
+INDISEEK_API isk_tensor isk_join_steps(const isk_tensor *parts, const int *steps, int count) {
+    isk_tensor tensor;
+    int64_t all = 0;
+    int i, samples = 1, first = -1;
+    if (count < 1 || count > 4) {
+        return isk__record_fail(parts[0].graph, ISK_ARGUMENT, "join_steps: %d parts; it takes 1 to 4", count);
+    }
+    if (!isk__recorded("join_steps", parts, count)) { return isk__no_tensor(parts[0].graph); }
+    for (i = 0; i < count; i++) {
+        int rows = isk_rows(parts[i]), token = rows == 1 && steps[i] == 1;
+        if (!isk__in_steps("join_steps", parts[i], steps[i])) { return isk__no_tensor(parts[0].graph); }
+        if (first < 0 && !token) {
+            first = i;
+            samples = rows / steps[i];
+        }
+        if (isk_cols(parts[i]) != isk_cols(parts[0])) {
+            return isk__record_fail(parts[0].graph, ISK_SHAPE, "join_steps: part 0 is [%d, %d], part %d is [%d, %d]; columns differ",
+                                    isk_rows(parts[0]), isk_cols(parts[0]), i, rows, isk_cols(parts[i]));
+        }
+        if (!token && rows / steps[i] != samples) {
+            return isk__record_fail(parts[0].graph, ISK_SHAPE, "join_steps: part %d has %d samples of %d steps, part %d has %d of %d",
+                                    first, samples, steps[first], i, rows / steps[i], steps[i]);
+        }
+        all += steps[i];
+    }
+    tensor = isk__sequence(ISK__OP_join_steps, "join_steps", isk__extent_times(samples, all), isk_cols(parts[0]), parts, count, -1);
+    for (i = 0; i < count && tensor.node >= 0; i++) { isk__node_of(tensor)->attributes[i] = steps[i]; }
+    return tensor;
+}
+
+/* out_i = a_(i / every) + b_(i mod rows of b) */
+static isk_tensor isk__add_every(const char *name, isk_tensor a, isk_tensor b, int every, int rows, int weight) {
+    isk_tensor inputs[2], tensor;
+    inputs[0] = a;
+    inputs[1] = b;
+    tensor = isk__sequence(ISK__OP_add_every, name, rows, isk_cols(a), inputs, 2, weight);
+    if (tensor.node >= 0) { isk__node_of(tensor)->attributes[0] = every; }
+    return tensor;
+}
+
+INDISEEK_API isk_tensor isk_add_steps(isk_tensor x, isk_tensor table) {
+    isk_tensor inputs[2];
+    inputs[0] = x;
+    inputs[1] = table;
+    if (!isk__recorded("add_steps", inputs, 2)) { return isk__no_tensor(x.graph); }
+    if (isk_cols(x) != isk_cols(table) || isk_rows(x) % isk_rows(table) != 0) {
+        return isk__record_fail(x.graph, ISK_SHAPE, "add_steps: x [%d, %d] is not made of samples of [%d, %d]", isk_rows(x), isk_cols(x),
+                                isk_rows(table), isk_cols(table));
+    }
+    return isk__add_every("add_steps", x, table, 1, isk_rows(x), isk__node_of(x)->weight);
+}
+
+INDISEEK_API isk_tensor isk_pair_sum(isk_tensor a, isk_tensor b) {
+    isk_tensor inputs[2];
+    inputs[0] = a;
+    inputs[1] = b;
+    if (!isk__recorded("pair_sum", inputs, 2)) { return isk__no_tensor(a.graph); }
+    if (isk_cols(a) != isk_cols(b)) {
+        return isk__record_fail(a.graph, ISK_SHAPE, "pair_sum: a [%d, %d] and b [%d, %d] do not fit; columns differ", isk_rows(a),
+                                isk_cols(a), isk_rows(b), isk_cols(b));
+    }
+    return isk__add_every("pair_sum", a, b, isk_rows(b), isk__extent_times(isk_rows(a), isk_rows(b)), -1);
+}
+
+INDISEEK_API isk_tensor isk_tokens(isk_tensor x, isk_tensor weight, isk_tensor bias) {
+    isk_tensor inputs[3];
+    inputs[0] = x;
+    inputs[1] = weight;
+    inputs[2] = bias;
+    if (!isk__recorded("tokens", inputs, 3)) { return isk__no_tensor(x.graph); }
+    if (isk_rows(weight) != isk_cols(x) || isk_rows(bias) != isk_cols(x) || isk_cols(bias) != isk_cols(weight)) {
+        return isk__record_fail(x.graph, ISK_SHAPE, "tokens: x [%d, %d], weight [%d, %d] and bias [%d, %d] do not fit", isk_rows(x),
+                                isk_cols(x), isk_rows(weight), isk_cols(weight), isk_rows(bias), isk_cols(bias));
+    }
+    return isk__sequence(ISK__OP_tokens, "tokens", isk__extent_times(isk_rows(x), isk_cols(x)), isk_cols(weight), inputs, 3, -1);
 }
 
 /* ---- side effects: they run in the next program that is made ---- */
@@ -14024,6 +14238,170 @@ static void isk__attention_backward(const isk__call *call) {
     }
 }
 
+/* ---- one row for each sample ---- */
+
+/* The step that stands for a sample, or -1; for the mean how many steps are present. */
+static int isk__pool_of(const isk__loop *l, int sample) {
+    int steps = (int)l->attributes[0], pool = (int)l->attributes[1], step, found = -1, count = 0;
+    for (step = 0; step < steps; step++) {
+        if (!(isk__weight(l, 1, sample * steps + step) > 0)) { continue; }
+        count++;
+        if (pool == ISK_POOL_LAST || found < 0) { found = step; }
+    }
+    return pool == ISK_POOL_MEAN ? count : pool == ISK_POOL_LAST_PADDED ? steps - 1 : found;
+}
+
+/* What the row of step `step` is multiplied with in the row of its sample; 0: it may be anything */
+static isk_scalar isk__pool_share(const isk__loop *l, int sample, int step, int found) {
+    if ((int)l->attributes[1] != ISK_POOL_MEAN) { return step == found ? (isk_scalar)1 : (isk_scalar)0; }
+    return isk__weight(l, 1, sample * (int)l->attributes[0] + step) > 0 ? 1 / (isk_scalar)found : (isk_scalar)0;
+}
+
+/* to = base + x * row */
+ISK__LOOPS static void isk__add_scaled(isk_scalar *to, const isk_scalar *base, isk_scalar x, const isk_scalar *row, int count) {
+    int j;
+    ISK__VECTOR
+    for (j = 0; j < count; j++) { to[j] = base[j] + x * row[j]; }
+}
+
+static void isk__pool_steps_forward(const isk__call *call) {
+    const isk__loop *l = &call->loop;
+    int steps = (int)l->attributes[0], sample, step;
+    for (sample = 0; sample < l->rows; sample++) {
+        int found = isk__pool_of(l, sample);
+        isk_scalar *y = isk__row_of(l->out, l->out_stride, sample);
+        isk__fill(y, l->cols, 0);
+        for (step = 0; step < steps; step++) {
+            isk_scalar share = isk__pool_share(l, sample, step, found);
+            if (share > 0) { isk__add_scaled(y, y, share, isk__row(l->in[0], l->in_stride[0], sample * steps + step), l->cols); }
+        }
+    }
+}
+
+static void isk__pool_steps_backward(const isk__call *call) {
+    const isk__loop *l = &call->loop;
+    int steps = (int)l->attributes[0], sample, step;
+    for (sample = 0; sample < l->rows; sample++) {
+        int found = isk__pool_of(l, sample);
+        for (step = 0; step < steps; step++) {
+            isk_scalar share = isk__pool_share(l, sample, step, found);
+            isk_scalar *dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], sample * steps + step);
+            if (!(l->accumulate & 1)) { isk__fill(dx, l->cols, 0); }
+            if (share > 0) { isk__add_scaled(dx, dx, share, isk__row(l->grad, l->grad_stride, sample), l->cols); }
+        }
+    }
+}
+
+/* ---- rows that are repeated, and sums over where they went ---- */
+
+/* to_i (+)= sum over k < count of from_(i * first + k * next) */
+static void isk__sum_every(const isk_scalar *from, int from_stride, int first, int next, int count, isk_scalar *to, int to_stride, int rows,
+                           int cols, int accumulate) {
+    int i, k;
+    for (i = 0; i < rows; i++) {
+        for (k = 0; k < count; k++) {
+            isk__put_all(isk__row_of(to, to_stride, i), accumulate || k > 0, isk__row(from, from_stride, i * first + k * next), cols);
+        }
+    }
+}
+
+static void isk__add_every_forward(const isk__call *call) {
+    const isk__loop *l = &call->loop;
+    int i;
+    for (i = 0; i < l->rows; i++) {
+        isk__add_scaled(isk__row_of(l->out, l->out_stride, i), isk__row(l->in[0], l->in_stride[0], i / (int)l->attributes[0]), 1,
+                        isk__row(l->in[1], l->in_stride[1], i % call->in_rows[1]), l->cols);
+    }
+}
+
+static void isk__add_every_backward(const isk__call *call) {
+    const isk__loop *l = &call->loop;
+    int every = (int)l->attributes[0];
+    if (l->grad_in[0]) {
+        isk__sum_every(l->grad, l->grad_stride, every, 1, every, l->grad_in[0], l->grad_in_stride[0], call->in_rows[0], l->cols,
+                       (int)(l->accumulate & 1));
+    }
+    if (l->grad_in[1]) {
+        isk__sum_every(l->grad, l->grad_stride, 1, call->in_rows[1], l->rows / call->in_rows[1], l->grad_in[1], l->grad_in_stride[1],
+                       call->in_rows[1], l->cols, (int)(l->accumulate >> 1 & 1));
+    }
+}
+
+/* Steps of a joined sample. */
+static int isk__join_all(const isk__loop *l) {
+    return (int)(l->attributes[0] + l->attributes[1] + l->attributes[2] + l->attributes[3]);
+}
+
+static void isk__join_steps_forward(const isk__call *call) {
+    const isk__loop *l = &call->loop;
+    int all = isk__join_all(l), first = 0, i, sample;
+    for (i = 0; i < 4 && first < all; i++) {
+        int steps = (int)l->attributes[i];
+        for (sample = 0; sample < l->rows / all; sample++) {
+            isk__copy_columns(isk__row(l->in[i], l->in_stride[i], call->in_rows[i] == 1 ? 0 : sample * steps), l->in_stride[i],
+                              isk__row_of(l->out, l->out_stride, sample * all + first), l->out_stride, steps, l->cols, 0);
+        }
+        first += steps;
+    }
+}
+
+static void isk__join_steps_backward(const isk__call *call) {
+    const isk__loop *l = &call->loop;
+    int all = isk__join_all(l), first = 0, i, sample;
+    for (i = 0; i < 4 && first < all; i++) {
+        int steps = (int)l->attributes[i], accumulate = (int)(l->accumulate >> i & 1);
+        const isk_scalar *grad = isk__row(l->grad, l->grad_stride, first);
+        first += steps;
+        if (!l->grad_in[i]) { continue; }
+        if (call->in_rows[i] == 1) {
+            isk__sum_every(grad, l->grad_stride, 0, all, l->rows / all, l->grad_in[i], l->grad_in_stride[i], 1, l->cols, accumulate);
+            continue;
+        }
+        for (sample = 0; sample < l->rows / all; sample++) {
+            isk__copy_columns(isk__row(grad, l->grad_stride, sample * all), l->grad_stride,
+                              isk__row_of(l->grad_in[i], l->grad_in_stride[i], sample * steps), l->grad_in_stride[i], steps, l->cols,
+                              accumulate);
+        }
+    }
+}
+
+static void isk__tokens_forward(const isk__call *call) {
+    const isk__loop *l = &call->loop;
+    int k = call->in_cols[0], i;
+    for (i = 0; i < l->rows; i++) {
+        isk__add_scaled(isk__row_of(l->out, l->out_stride, i), isk__row(l->in[2], l->in_stride[2], i % k),
+                        isk__row(l->in[0], l->in_stride[0], i / k)[i % k], isk__row(l->in[1], l->in_stride[1], i % k), l->cols);
+    }
+}
+
+static void isk__tokens_backward(const isk__call *call) {
+    const isk__loop *l = &call->loop;
+    int k = call->in_cols[0], i, j;
+    for (j = 0; j < k && l->grad_in[1] && !(l->accumulate & 2); j++) {
+        isk__fill(isk__row_of(l->grad_in[1], l->grad_in_stride[1], j), l->cols, 0);
+    }
+    for (i = 0; i < l->rows; i++) {
+        const isk_scalar *g = isk__row(l->grad, l->grad_stride, i);
+        if (l->grad_in[0]) {
+            for (j = 0; j < l->cols; j++) { l->work[j] = g[j] * isk__row(l->in[1], l->in_stride[1], i % k)[j]; }
+            isk__put(isk__row_of(l->grad_in[0], l->grad_in_stride[0], i / k) + i % k, (int)(l->accumulate & 1), isk__sum(l->work, l->cols));
+        }
+        if (l->grad_in[1]) {
+            isk_scalar *dw = isk__row_of(l->grad_in[1], l->grad_in_stride[1], i % k);
+            isk__add_scaled(dw, dw, isk__row(l->in[0], l->in_stride[0], i / k)[i % k], g, l->cols);
+        }
+    }
+    if (l->grad_in[2]) {
+        isk__sum_every(l->grad, l->grad_stride, 1, k, l->rows / k, l->grad_in[2], l->grad_in_stride[2], k, l->cols,
+                       (int)(l->accumulate >> 2 & 1));
+    }
+}
+
+static size_t isk__tokens_work(const isk_graph *graph, const isk__node *node) {
+    (void)graph;
+    return (size_t)node->cols;
+}
+
 ISK__SECTION_END
 
 /* ---- the table ---- */
@@ -14047,6 +14425,10 @@ static const isk__special_info *isk__special(int op) {
         { "trim", isk__trim_forward, isk__trim_backward, NULL, NULL, 1, 2, 0 },
         { "step_mask", isk__step_mask_forward, NULL, NULL, NULL, 0, 0, 0 },
         { "attention", isk__attention_forward, isk__attention_backward, isk__attention_work, isk__attention_save, 1, 3, 0 },
+        { "pool_steps", isk__pool_steps_forward, isk__pool_steps_backward, NULL, NULL, 1, 2, 0 },
+        { "join_steps", isk__join_steps_forward, isk__join_steps_backward, NULL, NULL, 15, 0, 0 },
+        { "add_every", isk__add_every_forward, isk__add_every_backward, NULL, NULL, 3, 0, 0 },
+        { "tokens", isk__tokens_forward, isk__tokens_backward, isk__tokens_work, NULL, 7, 3, 0 },
     };
     return &table[op - ISK__OP_COUNT];
 }
@@ -14894,7 +15276,7 @@ static isk__kernel_operand isk__operand(const isk__residence *residence, const i
 }
 
 static isk__kernel_operand isk__operand_at(isk__kernel_operand operand, size_t scalars) {
-    operand.data += scalars;
+    if (operand.data) { operand.data += scalars; }
     return operand;
 }
 
@@ -15219,6 +15601,90 @@ static void isk__lower_attention(isk__lowering *l, const isk__instruction *instr
     }
 }
 
+static void isk__lower_pool(isk__lowering *l, const isk__instruction *instruction, const isk__node *node) {
+    isk__kernel_call call = isk__lower_either(l, instruction, node);
+    call.tiles = (int)node->attributes[0];
+    call.flags = (uint32_t)node->attributes[1];
+    isk__lower(l, instruction->action == ISK__FORWARD ? "isk_pool_steps" : "isk_pool_steps_back", &call);
+}
+
+/* to_i (+)= sum over k < count of from_(i * first + k * next) */
+static void isk__lower_sum(isk__lowering *l, isk__kernel_operand from, int first, int next, int count, isk__kernel_operand to, int rows,
+                           int cols, unsigned accumulate) {
+    isk__kernel_call call;
+    if (!to.data) { return; }
+    memset(&call, 0, sizeof call);
+    call.rows = rows;
+    call.cols = cols;
+    call.in[0] = from;
+    call.out = to;
+    call.inner = first;
+    call.tiles = next;
+    call.count = count;
+    call.accumulate = accumulate & 1u;
+    isk__lower(l, "isk_sum_every", &call);
+}
+
+static void isk__lower_add_every(isk__lowering *l, const isk__instruction *instruction, const isk__node *node) {
+    isk__kernel_call call = isk__lower_call(l, instruction);
+    int every = (int)node->attributes[0], a = l->residence->graph->nodes[node->inputs[0]].rows;
+    int b = l->residence->graph->nodes[node->inputs[1]].rows;
+    if (instruction->action == ISK__FORWARD) {
+        call.inner = every;
+        call.tiles = b;
+        isk__lower(l, "isk_add_every", &call);
+        return;
+    }
+    isk__lower_sum(l, call.grad, every, 1, every, call.grad_in[0], a, node->cols, call.accumulate);
+    isk__lower_sum(l, call.grad, 1, b, node->rows / b, call.grad_in[1], b, node->cols, call.accumulate >> 1);
+}
+
+static void isk__lower_join(isk__lowering *l, const isk__instruction *instruction, const isk__node *node) {
+    isk__kernel_call whole = isk__lower_call(l, instruction);
+    int all = 0, first = 0, i;
+    for (i = 0; i < node->input_count; i++) { all += (int)node->attributes[i]; }
+    for (i = 0; i < node->input_count; i++) {
+        isk__kernel_call call = whole;
+        int token = l->residence->graph->nodes[node->inputs[i]].rows == 1;
+        call.count = (int)node->attributes[i];
+        call.inner = all;
+        call.rows = node->rows / all * call.count;
+        call.in[0] = whole.in[i];
+        if (token) { call.in[0].stride = 0; }
+        call.out = isk__operand_at(whole.out, (size_t)first * (size_t)whole.out.stride);
+        call.grad = isk__operand_at(whole.grad, (size_t)first * (size_t)whole.grad.stride);
+        call.grad_in[0] = whole.grad_in[i];
+        call.accumulate = whole.accumulate >> i & 1;
+        first += call.count;
+        if (instruction->action == ISK__FORWARD) {
+            isk__lower(l, "isk_join_steps", &call);
+        } else if (token) {
+            isk__lower_sum(l, call.grad, 0, all, node->rows / all, call.grad_in[0], 1, node->cols, call.accumulate);
+        } else if (call.grad_in[0].data) {
+            isk__lower(l, "isk_join_steps_back", &call);
+        }
+    }
+}
+
+static void isk__lower_tokens(isk__lowering *l, const isk__instruction *instruction, const isk__node *node) {
+    isk__kernel_call call = isk__lower_call(l, instruction);
+    int features = l->residence->graph->nodes[node->inputs[0]].cols, rows = node->rows / features;
+    call.count = rows;
+    call.inner = features;
+    call.tiles = node->cols;
+    if (instruction->action == ISK__FORWARD) {
+        isk__lower(l, "isk_tokens", &call);
+        return;
+    }
+    call.rows = rows;
+    call.cols = features;
+    if (call.grad_in[0].data) { isk__lower(l, "isk_tokens_back", &call); }
+    call.rows = features;
+    call.cols = node->cols;
+    if (call.grad_in[1].data) { isk__lower(l, "isk_tokens_weight", &call); }
+    isk__lower_sum(l, call.grad, 1, features, rows, call.grad_in[2], features, node->cols, call.accumulate >> 2);
+}
+
 static void isk__lower_special(isk__lowering *l, const isk__instruction *instruction) {
     const isk__node *node = &l->residence->graph->nodes[instruction->node];
     isk__kernel_call call = isk__lower_call(l, instruction);
@@ -15232,6 +15698,10 @@ static void isk__lower_special(isk__lowering *l, const isk__instruction *instruc
     case ISK__OP_reshape: isk__lower_reshape(l, instruction, node); break;
     case ISK__OP_trim: isk__lower_trim(l, instruction, node); break;
     case ISK__OP_attention: isk__lower_attention(l, instruction, node); break;
+    case ISK__OP_pool_steps: isk__lower_pool(l, instruction, node); break;
+    case ISK__OP_join_steps: isk__lower_join(l, instruction, node); break;
+    case ISK__OP_add_every: isk__lower_add_every(l, instruction, node); break;
+    case ISK__OP_tokens: isk__lower_tokens(l, instruction, node); break;
     case ISK__OP_step_mask: isk__lower(l, "isk_step_mask", &call); break;
     case ISK__OP_permute_rows:
         if (instruction->action == ISK__FORWARD) {

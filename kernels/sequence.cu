@@ -119,3 +119,93 @@ ISK_ELEMENTS(isk_attention_back) {
     }
     dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, sum);
 }
+
+/* ---- one row for each sample of `tiles` steps: flags is an ISK_POOL_... of the host ---- */
+
+enum { DEV_POOL_LAST = 1, DEV_POOL_LAST_PADDED, DEV_POOL_MEAN };
+
+/* The step that stands for a sample, or -1; for the mean how many steps are present. */
+ISK_INLINE int dev_pool_of(isk_call call, int model, int sample) {
+    int found = -1, count = 0;
+    for (int step = 0; step < call.tiles; step++) {
+        if (!(dev_weight(call.in[1], model, sample * call.tiles + step) > 0)) continue;
+        count++;
+        if (call.flags == DEV_POOL_LAST || found < 0) found = step;
+    }
+    if (call.flags == DEV_POOL_LAST_PADDED) return call.tiles - 1;
+    return call.flags == DEV_POOL_MEAN ? count : found;
+}
+/* What a step is multiplied with in the row of its sample. */
+ISK_INLINE float dev_pool_share(isk_call call, int model, int sample, int step, int found) {
+    if (call.flags != DEV_POOL_MEAN) return step == found ? 1.0f : 0.0f;
+    const int present = dev_weight(call.in[1], model, sample * call.tiles + step) > 0;
+    return present ? 1.0f / (float)found : 0.0f;
+}
+
+ISK_ELEMENTS(isk_pool_steps) {
+    const int found = dev_pool_of(call, model, i);
+    float sum = 0;
+    for (int step = 0; step < call.tiles; step++) {
+        const float share = dev_pool_share(call, model, i, step, found);
+        if (share > 0) sum += share * dev_get(call.in[0], model, i * call.tiles + step, j);
+    }
+    *dev_at(call.out, model, i, j) = sum;
+}
+
+ISK_ELEMENTS(isk_pool_steps_back) {
+    const int sample = i / call.tiles, found = dev_pool_of(call, model, sample);
+    const float share = dev_pool_share(call, model, sample, i % call.tiles, found);
+    const float value = share > 0 ? share * dev_get(call.in[0], model, sample, j) : 0.0f;
+    dev_put(dev_at(call.out, model, i, j), call.accumulate & 1u, value);
+}
+
+/* ---- rows that are repeated, and sums over where they went ---- */
+
+/* out_i = a_(i / inner) + b_(i mod tiles) */
+ISK_ELEMENTS(isk_add_every) {
+    const float a = dev_get(call.in[0], model, i / call.inner, j);
+    *dev_at(call.out, model, i, j) = a + dev_get(call.in[1], model, i % call.tiles, j);
+}
+
+/* out_i (+)= sum over k < count of in_(i * inner + k * tiles) */
+ISK_ELEMENTS(isk_sum_every) {
+    float sum = 0;
+    for (int k = 0; k < call.count; k++) {
+        sum += dev_get(call.in[0], model, i * call.inner + k * call.tiles, j);
+    }
+    dev_put(dev_at(call.out, model, i, j), call.accumulate & 1u, sum);
+}
+
+/* A part of `count` steps into samples of `inner`, and its gradient back; out and grad begin at its place. */
+ISK_ELEMENTS(isk_join_steps) {
+    const int to = i / call.count * call.inner + i % call.count;
+    *dev_at(call.out, model, to, j) = dev_get(call.in[0], model, i, j);
+}
+
+ISK_ELEMENTS(isk_join_steps_back) {
+    const int from = i / call.count * call.inner + i % call.count;
+    dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, dev_get(call.grad, model, from, j));
+}
+
+/* ---- tokens x_ij weight_j + bias_j; count: samples; inner: features; tiles: columns of a token ---- */
+
+ISK_ELEMENTS(isk_tokens) {
+    const int sample = i / call.inner, token = i % call.inner;
+    const float x = dev_get(call.in[0], model, sample, token), weight = dev_get(call.in[1], model, token, j);
+    *dev_at(call.out, model, i, j) = dev_get(call.in[2], model, token, j) + x * weight;
+}
+
+/* The gradient of x, */
+ISK_ELEMENTS(isk_tokens_back) {
+    const float *g = dev_at(call.grad, model, i * call.inner + j, 0), *weight = dev_at(call.in[1], model, j, 0);
+    dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, dev_dot(g, weight, call.tiles));
+}
+
+/* and of the weights. */
+ISK_ELEMENTS(isk_tokens_weight) {
+    float sum = 0;
+    for (int k = 0; k < call.count; k++) {
+        sum += dev_get(call.grad, model, k * call.inner + i, j) * dev_get(call.in[0], model, k, i);
+    }
+    dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, sum);
+}

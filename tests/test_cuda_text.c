@@ -13,6 +13,9 @@
 #define isk_reshape host_reshape
 #define isk_trim host_trim
 #define isk_step_mask host_step_mask
+#define isk_pool_steps host_pool_steps
+#define isk_join_steps host_join_steps
+#define isk_tokens host_tokens
 #define INDISEEK_IMPLEMENTATION
 #include "indiseek.h"
 #undef isk_fill
@@ -25,6 +28,9 @@
 #undef isk_reshape
 #undef isk_trim
 #undef isk_step_mask
+#undef isk_pool_steps
+#undef isk_join_steps
+#undef isk_tokens
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -62,7 +68,8 @@ typedef struct kernel_entry {
     X(isk_begin_batch) X(isk_begin_step) X(isk_collect) X(isk_end_batch) \
     X(isk_reshape) X(isk_trim) X(isk_step_mask) \
     X(isk_attention_scores) X(isk_attention_softmax) X(isk_attention_apply) X(isk_attention_slopes) \
-    X(isk_attention_softmax_back) X(isk_attention_back)
+    X(isk_attention_softmax_back) X(isk_attention_back) X(isk_pool_steps) X(isk_pool_steps_back) X(isk_add_every) X(isk_sum_every) \
+    X(isk_join_steps) X(isk_join_steps_back) X(isk_tokens) X(isk_tokens_back) X(isk_tokens_weight)
 static const kernel_entry kernel_entries[] = { OP_KERNELS(KERNEL_ENTRY) TEMPLATE_KERNELS(KERNEL_ENTRY) };
 
 static const kernel_entry *find_named(const char *name) {
@@ -792,6 +799,153 @@ static void test_attention(void **state) {
     }
 }
 
+static void test_pooled_steps(void **state) {
+    int pool, weights, add, m, i, j;
+    (void)state;
+    for (pool = ISK_POOL_LAST; pool <= ISK_POOL_FIRST; pool++) {
+        for (weights = 0; weights < 3; weights++) {
+            for (add = 0; add < 2; add++) {
+                const int samples = 5, steps = 2, rows = samples * steps, cols = 7;
+                const double attributes[] = { steps, pool };
+                const matrix x = drawn(rows, cols, 2, 1), y = drawn(samples, cols, 1, 2), g = drawn(samples, cols, 0, 3);
+                const matrix dx = drawn(rows, cols, 3, 4), w = row_weights(rows, weights);
+                isk_call call = call_of(samples, cols);
+                call.accumulate = (unsigned)add;
+                call.flags = (unsigned)pool;
+                call.tiles = steps;
+                call.in[0] = x.o;
+                call.in[1] = w.o;
+                call.out = y.o;
+                run("isk_pool_steps", &call, add);
+                call.rows = rows;
+                call.in[0] = g.o;
+                call.out = dx.o;
+                run("isk_pool_steps_back", &call, !add);
+                call.rows = samples;
+                for (m = 0; m < MODELS; m += 2) {
+                    isk__frame frame;
+                    isk__call host = host_call(&call, m, &frame);
+                    host_in(&host, 0, &x, m);
+                    host_in(&host, 1, &w, m);
+                    host.loop.attributes = attributes;
+                    host.loop.out = was(&y, m, 0, 0);
+                    host.loop.out_stride = y.o.stride;
+                    host.loop.grad = of(&g, m, 0, 0);
+                    host.loop.grad_stride = g.o.stride;
+                    host.loop.grad_in[0] = was(&dx, m, 0, 0);
+                    host.loop.grad_in_stride[0] = dx.o.stride;
+                    isk__pool_steps_forward(&host);
+                    isk__pool_steps_backward(&host);
+                    for (j = 0; j < cols; j++) {
+                        for (i = 0; i < samples; i++) {
+                            check_near("pooled", m, i, j, (double)*of(&y, m, i, j), (double)*was(&y, m, i, j), 1e-6);
+                        }
+                        for (i = 0; i < rows; i++) {
+                            check_near("its gradient", m, i, j, (double)*of(&dx, m, i, j), (double)*was(&dx, m, i, j), 1e-6);
+                        }
+                    }
+                }
+                check_rest(&y);
+                check_rest(&dx);
+                let_go();
+            }
+        }
+    }
+}
+
+/* Rows that are repeated, joined, multiplied, and the sums over where they went: from their formulas. */
+static void test_repeated_rows(void **state) {
+    int add, m, i, j, k;
+    (void)state;
+    for (add = 0; add < 2; add++) {
+        const int a_rows = 4, b_rows = 3, cols = 5, rows = a_rows * b_rows;
+        const matrix a = drawn(a_rows, cols, 1, 1), b = drawn(b_rows, cols, 2, 2), both = drawn(rows, cols, 0, 3);
+        const matrix sums = drawn(a_rows, cols, 3, 4), joined = drawn(rows, cols, 1, 5), part = drawn(2 * a_rows, cols, 2, 6);
+        const matrix back = drawn(2 * a_rows, cols, 0, 7), x = drawn(a_rows, b_rows, 1, 8), tokens = drawn(rows, cols, 2, 9);
+        const matrix dx = drawn(a_rows, b_rows, 0, 10), dw = drawn(b_rows, cols, 3, 11);
+        isk_call call = call_of(rows, cols);
+        call.accumulate = add ? 7u : 0u;
+        call.in[0] = a.o;
+        call.in[1] = b.o;
+        call.out = both.o;
+        call.inner = call.tiles = b_rows;
+        run("isk_add_every", &call, add);
+        call.rows = a_rows;                     /* each row of a went to b_rows rows */
+        call.in[0] = both.o;
+        call.out = sums.o;
+        call.tiles = 1;
+        call.count = b_rows;
+        run("isk_sum_every", &call, !add);
+        call.rows = 2 * a_rows;                 /* steps 1 and 2 of three */
+        call.in[0] = part.o;
+        call.out = joined.o;
+        call.out.data += joined.o.stride;
+        call.count = 2;
+        call.inner = 3;
+        run("isk_join_steps", &call, add);
+        call.grad = joined.o;
+        call.grad.data += joined.o.stride;
+        call.grad_in[0] = back.o;
+        run("isk_join_steps_back", &call, !add);
+        call.rows = rows;
+        call.in[0] = x.o;
+        call.in[1] = call.in[2] = b.o;
+        call.out = tokens.o;
+        call.count = a_rows;
+        call.inner = b_rows;
+        call.tiles = cols;
+        run("isk_tokens", &call, add);
+        call.grad = both.o;
+        call.rows = a_rows;
+        call.cols = b_rows;
+        call.grad_in[0] = dx.o;
+        run("isk_tokens_back", &call, !add);
+        call.rows = b_rows;
+        call.cols = cols;
+        call.grad_in[1] = dw.o;
+        run("isk_tokens_weight", &call, add);
+        for (m = 0; m < MODELS; m += 2) {
+            for (j = 0; j < cols; j++) {
+                for (i = 0; i < rows; i++) {
+                    const float in_b = *of(&b, m, i % b_rows, j);
+                    assert_true(*of(&both, m, i, j) == *of(&a, m, i / b_rows, j) + in_b);
+                    assert_true(*of(&joined, m, i, j) == (i % 3 ? *of(&part, m, i / 3 * 2 + i % 3 - 1, j) : *was(&joined, m, i, j)));
+                    check_near("token", m, i, j, (double)*of(&tokens, m, i, j),
+                               (double)in_b * (1 + (double)*of(&x, m, i / b_rows, i % b_rows)), 1e-6);
+                }
+                for (i = 0; i < 2 * a_rows; i++) {
+                    assert_true(*of(&back, m, i, j) == (add ? *was(&back, m, i, j) : 0) + *of(&part, m, i, j));
+                }
+                for (i = 0; i < a_rows; i++) {
+                    double sum = add ? (double)*was(&sums, m, i, j) : 0;
+                    for (k = 0; k < b_rows; k++) sum += (double)*of(&both, m, i * b_rows + k, j);
+                    check_near("sum", m, i, j, (double)*of(&sums, m, i, j), sum, 1e-6);
+                }
+                for (k = 0; k < b_rows; k++) {
+                    double sum = add ? (double)*was(&dw, m, k, j) : 0;
+                    for (i = 0; i < a_rows; i++) sum += (double)*of(&both, m, i * b_rows + k, j) * (double)*of(&x, m, i, k);
+                    check_near("gradient of a weight", m, k, j, (double)*of(&dw, m, k, j), sum, 1e-5);
+                }
+            }
+            for (i = 0; i < a_rows; i++) {
+                for (k = 0; k < b_rows; k++) {
+                    double sum = add ? (double)*was(&dx, m, i, k) : 0;
+                    for (j = 0; j < cols; j++) sum += (double)*of(&both, m, i * b_rows + k, j) * (double)*of(&b, m, k, j);
+                    check_near("gradient of x", m, i, k, (double)*of(&dx, m, i, k), sum, 1e-5);
+                }
+            }
+        }
+        check_rest(&both);
+        check_rest(&sums);
+        check_rest(&joined);
+        check_rest(&back);
+        check_rest(&tokens);
+        check_rest(&dx);
+        check_rest(&dw);
+        let_go();
+    }
+}
+
 /* From logits to the loss and D; logits that are wide apart take the way with two exponentials. */
 static void check_nce(int rows, int weights, float spread) {
     static const char *const kernels[] = { "isk_nce_share", "isk_nce_rows", "isk_nce_columns", "isk_nce_shift", "isk_nce_row_sums",
@@ -1056,6 +1210,8 @@ int main(void) {
         cmocka_unit_test(test_permuted_rows),
         cmocka_unit_test(test_forms_of_sequences),
         cmocka_unit_test(test_attention),
+        cmocka_unit_test(test_pooled_steps),
+        cmocka_unit_test(test_repeated_rows),
         cmocka_unit_test(test_nce),
         cmocka_unit_test(test_nce_backward),
         cmocka_unit_test(test_optimisers),

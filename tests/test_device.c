@@ -15,7 +15,7 @@
 #include "op_instance.h"
 #include "emulator/standin.h"
 
-enum { MODELS = 3, MOST_LEAVES = 8, MOST_ELEMENTS = 32768, SPECIALS = ISK__OP_END - ISK__OP_COUNT };
+enum { MODELS = 3, MOST_LEAVES = 8, MOST_ELEMENTS = 65536, SPECIALS = ISK__OP_END - ISK__OP_COUNT };
 
 static const char *library;                             /* the stand-in, or NULL: the real one */
 static standin_launches_of_function *launches_of;
@@ -410,6 +410,43 @@ static void record_attention(trial *t, const void *argument) {
 
 static const double none_dropped = 0, some_dropped = 0.3;
 
+static void record_pool(trial *t, const void *argument) {
+    isk_tensor x = with_weights(t, parameter(t, t->rows * STEPS, t->cols));
+    t->out = isk_mul(isk_pool_steps(isk_tanh(x), STEPS, *(const int *)argument), isk_pool_steps(x, STEPS, *(const int *)argument));
+}
+
+static const int pools[] = { ISK_POOL_LAST, ISK_POOL_LAST_PADDED, ISK_POOL_MEAN, ISK_POOL_FIRST };
+
+/* A token, a part, one whose gradient is added to, and data. */
+static void record_join(trial *t, const void *unused) {
+    static const int steps[] = { 1, 3, 2, 1 };
+    isk_tensor parts[4];
+    (void)unused;
+    parts[0] = parameter(t, 1, t->cols);
+    parts[1] = parameter(t, 3 * t->rows, t->cols);
+    parts[2] = isk_reshape(isk_slice(isk_reshape(parts[1], 3 * t->cols), 0, 2 * t->cols), t->cols);
+    parts[3] = data(t, t->rows, t->cols);
+    t->out = isk_square(isk_join_steps(parts, steps, 4));
+}
+
+static void record_add_steps(trial *t, const void *unused) {
+    isk_tensor x = parameter(t, t->rows * STEPS, t->cols), table = parameter(t, STEPS, t->cols);
+    (void)unused;
+    t->out = isk_add_steps(isk_square(isk_add_steps(x, table)), table);
+}
+
+static void record_tokens(trial *t, const void *unused) {
+    isk_tensor x = parameter(t, t->rows, 5), weight = parameter(t, 5, t->cols), bias = parameter(t, 5, t->cols);
+    (void)unused;
+    t->out = isk_mul(isk_tokens(x, weight, bias), isk_tokens(isk_tanh(x), bias, weight));
+}
+
+static void record_pairs(trial *t, const void *unused) {
+    isk_tensor a = parameter(t, t->rows, 5), b = parameter(t, t->cols, 5);
+    (void)unused;
+    t->out = isk_mul(isk_pair_sum(a, b), isk_pair_sum(isk_tanh(a), isk_tanh(b)));
+}
+
 static const double mild = 3, sharp = 200;
 
 /* weighted: takes row weights.  steep: with errors of 1e-3 in a product (in a logit of 200, at the corner of a ReLU) gradients
@@ -423,6 +460,10 @@ static const struct { const char *name; recipe *record; const void *argument; in
     { "info_nce", record_info_nce, &mild, 1, 0 }, { "sharp info_nce", record_info_nce, &sharp, 1, 1 },
     { "reshape", record_reshape, NULL, 0, 0 }, { "trim", record_trim, NULL, 0, 0 },
     { "attention", record_attention, &none_dropped, 1, 0 }, { "attention with dropout", record_attention, &some_dropped, 1, 0 },
+    { "last step", record_pool, &pools[0], 1, 0 }, { "last padded step", record_pool, &pools[1], 1, 0 },
+    { "mean of steps", record_pool, &pools[2], 1, 0 }, { "first step", record_pool, &pools[3], 1, 0 },
+    { "join_steps", record_join, NULL, 0, 0 }, { "add_steps", record_add_steps, NULL, 0, 0 }, { "tokens", record_tokens, NULL, 0, 0 },
+    { "pair_sum", record_pairs, NULL, 0, 0 },
 };
 
 static void test_specials(void **state) {

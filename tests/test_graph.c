@@ -200,6 +200,34 @@ static void gradients_of_attention(void **state) {
     check_gradient(mixed(isk_attention(x, 1, 2, 0)));
 }
 
+static void gradients_of_steps(void **state) {
+    static const int steps[] = { 1, 3, 1, 2 };
+    isk_tensor x = parameter("x", 12, 4), table = parameter("table", 3, 4), token = parameter("token", 1, 4), parts[4];
+    isk_tensor features = parameter("features", 5, 3), bias = parameter("bias", 3, 4);
+    int pool;
+    (void)state;
+    for (pool = ISK_POOL_LAST; pool <= ISK_POOL_FIRST; pool++) {
+        check_gradient(mixed(isk_square(isk_pool_steps(x, 3, pool))));
+        check_gradient(mixed(isk_square(isk_pool_steps(isk_with_row_weights(x, weights_without(12, 0x1d4u)), 3, pool))));
+        check_gradient(isk_add(mixed(isk_pool_steps(isk_tanh(x), 4, pool)), mixed(isk_pool_steps(x, 1, pool))));
+    }
+    parts[0] = parts[2] = token;
+    parts[1] = x;
+    parts[3] = isk_slice(isk_reshape(x, 6), 1, 4);
+    check_gradient(mixed(isk_square(isk_join_steps(parts, steps, 4))));
+    check_gradient(mixed(isk_square(isk_join_steps(parts, steps, 3))));
+    check_gradient(mixed(isk_join_steps(parts, steps, 1)));
+    check_gradient(mixed(isk_square(isk_add_steps(x, table))));
+    check_gradient(mixed(isk_square(isk_add_steps(table, table))));
+    check_gradient(mixed(isk_square(isk_add_steps(random_input(6, 4), table))));
+    check_gradient(mixed(isk_square(isk_tokens(features, table, bias))));
+    check_gradient(mixed(isk_tokens(isk_tanh(features), table, table)));
+    check_gradient(mixed(isk_tokens(random_input(7, 3), table, random_input(3, 4))));
+    check_gradient(mixed(isk_square(isk_pair_sum(x, table))));
+    check_gradient(mixed(isk_square(isk_pair_sum(table, isk_tanh(table)))));
+    check_gradient(mixed(isk_square(isk_pair_sum(random_input(2, 4), token))));
+}
+
 /* scale 1: one exponential serves both softmaxes; 400 (60 in float): each row and column has its own maximum. */
 static void gradients_of_info_nce(void **state) {
     static const double scales[] = { 1, 14, 0 };
@@ -954,6 +982,7 @@ static isk_tensor mistake(int number) {
     isk_scope scope = isk_group(graph, "net");
     isk_mlp_desc mlp = { .layers = 2, .width = 3 };
     isk_parameter_desc desc = { .fill = ISK_FILL_ONE };
+    const int steps[5] = { 1, 2, 1, 1, 1 };
     parts[0] = parts[2] = parts[3] = parts[4] = a;
     parts[1] = b;
     none.graph = graph;
@@ -1004,7 +1033,22 @@ static isk_tensor mistake(int number) {
     case 39: return isk_attention(isk_input(graph, 4, 12), 3, 2, 0);
     case 40: return isk_attention(isk_input(graph, 4, 12), 2, 2, 1);
     case 41: return isk_attention(isk_input(graph, 1 << 16, 3 << 15), 1 << 10, 1 << 15, 0);
-    case 42:
+    case 42: return isk_pool_steps(a, 3, 5);
+    case 43: return isk_pool_steps(a, 2, ISK_POOL_MEAN);
+    case 44: return isk_join_steps(parts, steps, 5);
+    case 45: return isk_join_steps(parts, steps, 2);
+    case 46:
+        parts[1] = isk_input(graph, 4, 4);
+        return isk_join_steps(parts, steps, 2);
+    case 47: return isk_join_steps(parts, steps + 1, 1);
+    case 48: return isk_add_steps(a, isk_input(graph, 2, 4));
+    case 49: return isk_tokens(a, b, b);
+    case 50: return isk_pair_sum(a, b);
+    case 51: return isk_pair_sum(isk_input(graph, 1 << 20, 1), isk_input(graph, 1 << 20, 1));
+    case 52:
+        parts[1] = isk_input(graph, 4, 2);
+        return isk_join_steps(parts, steps, 2);
+    case 53:
         isk_parameter(isk_within(scope, "a"), "w", 2, 2, &desc);
         return isk_parameter(isk_group(graph, "net.a"), "w", 2, 2, &desc);
     default: isk_group(graph, "a-group-whose-name-is-longer-than-forty-seven-bytes"); return none;
@@ -1055,6 +1099,17 @@ static void mistakes_are_named(void **state) {
         "attention: [4, 12] is not made of samples of 3 steps",
         "attention: dropout 1; it must be in [0, 1)",
         "attention: shape [2147483647, 1024] is too large",
+        "pool_steps: 5 is no ISK_POOL_...",
+        "pool_steps: [3, 4] is not made of samples of 2 steps",
+        "join_steps: 5 parts; it takes 1 to 4",
+        "join_steps: [5, 2] is not made of samples of 2 steps",
+        "join_steps: part 0 has 3 samples of 1 steps, part 1 has 2 of 2",
+        "join_steps: [3, 4] is not made of samples of 2 steps",
+        "add_steps: x [3, 4] is not made of samples of [2, 4]",
+        "tokens: x [3, 4], weight [5, 2] and bias [5, 2] do not fit",
+        "pair_sum: a [3, 4] and b [5, 2] do not fit; columns differ",
+        "pair_sum: shape [2147483647, 1] is too large",
+        "join_steps: part 0 is [3, 4], part 1 is [4, 2]; columns differ",
         "parameter 'net.a.w' belongs to group 'net'; it is asked for in 'net.a'",
         "group: the name 'a-group-whose-name-is-longer-than-forty-seven-bytes' is longer than 47 bytes",
     };
@@ -1230,6 +1285,54 @@ static void attention_drops_weights(void **state) {
     assert_true(fabs(squares - 0.25 / 0.75 / STEPS) < 0.3 * 0.25 / 0.75 / STEPS);
 }
 
+static void steps_are_pooled(void **state) {
+    enum { ROWS = 12, STEPS = 4 };
+    static const unsigned absent = 1u << 0 | 1u << 3 | 0xf0u;                 /* steps 0 and 3 of sample 0, all of sample 1 */
+    static const isk_scalar due[4][3] = { { 2, 0, 11 }, { 3, 7, 11 }, { (isk_scalar)1.5, 0, (isk_scalar)9.5 }, { 1, 0, 8 } };
+    isk_scalar values[ROWS], got[3];
+    isk_tensor outputs[4], x;
+    int pool, i;
+    (void)state;
+    for (i = 0; i < ROWS; i++) { values[i] = (isk_scalar)i; }
+    values[0] = values[4] = (isk_scalar)NAN;                                /* nobody looks there */
+    x = isk_with_row_weights(column_of(values, ROWS), weights_without(ROWS, absent));
+    for (pool = 0; pool < 4; pool++) { outputs[pool] = isk_pool_steps(x, STEPS, pool + ISK_POOL_LAST); }
+    read_run(outputs, 4);
+    for (pool = 0; pool < 4; pool++) {
+        assert_int_equal(isk__node_of(outputs[pool])->weight, -1);
+        ok(isk_read(outputs[pool], 0, got));
+        for (i = 0; i < 3; i++) { close_to((double)got[i], (double)due[pool][i], equal_tolerance); }
+    }
+}
+
+static void steps_are_joined_and_added(void **state) {
+    static const int steps[] = { 2, 1, 3 };
+    static const isk_scalar due[] = { 1, 2, 9, 11, 12, 13, 3, 4, 9, 14, 15, 16 };
+    isk_scalar got[4][12];
+    isk_tensor parts[3], outputs[4], weights = weights_without(4, 2);
+    int i, j;
+    (void)state;
+    parts[0] = column_of((isk_scalar[]){ 1, 2, 3, 4 }, 4);
+    parts[1] = column_of((isk_scalar[]){ 9 }, 1);
+    parts[2] = column_of((isk_scalar[]){ 11, 12, 13, 14, 15, 16 }, 6);
+    outputs[0] = isk_join_steps(parts, steps, 3);
+    outputs[1] = isk_add_steps(isk_with_row_weights(parts[0], weights), column_of((isk_scalar[]){ 10, 20 }, 2));
+    outputs[2] = isk_tokens(input_of(graph, 2, 2, (isk_scalar[]){ 1, 2, 3, 4 }), column_of((isk_scalar[]){ 10, 20 }, 2),
+                            column_of((isk_scalar[]){ 5, 6 }, 2));
+    outputs[3] = isk_pair_sum(isk_with_row_weights(parts[0], weights), column_of((isk_scalar[]){ 10, 20, 30 }, 3));
+    assert_int_equal(isk__node_of(outputs[1])->weight, weights.node);
+    assert_int_equal(isk__node_of(outputs[3])->weight, -1);
+    assert_int_equal(isk_rows(isk_join_steps(parts + 1, steps + 1, 1)), 1);
+    read_run(outputs, 4);
+    for (i = 0; i < 4; i++) { ok(isk_read(outputs[i], 0, got[i])); }
+    for (i = 0; i < 12; i++) { assert_true(got[0][i] == due[i]); }
+    for (i = 0; i < 4; i++) {
+        assert_true(got[1][i] == i + 1 + (i % 2 ? 20 : 10));
+        assert_true(got[2][i] == (i + 1) * (i % 2 ? 20 : 10) + (i % 2 ? 6 : 5));
+        for (j = 0; j < 3; j++) { assert_true(got[3][i * 3 + j] == i + 1 + 10 * (j + 1)); }
+    }
+}
+
 /* NaN in, NaN out: no activation and no product may swallow it. */
 static void nan_is_never_swallowed(void **state) {
     int activation, norm, at, i;
@@ -1279,6 +1382,7 @@ int main(void) {
         in_graph(gradients_of_columns_and_rows),
         in_graph(gradients_of_sequences),
         in_graph(gradients_of_attention),
+        in_graph(gradients_of_steps),
         in_graph(gradients_of_info_nce),
         in_graph(gradients_of_a_value_used_twice),
         in_graph(gradients_of_shared_parameters),
@@ -1305,6 +1409,8 @@ int main(void) {
         in_graph(sequences_take_other_forms),
         in_graph(attention_is_its_formula),
         in_graph(attention_drops_weights),
+        in_graph(steps_are_pooled),
+        in_graph(steps_are_joined_and_added),
         in_graph(nan_is_never_swallowed),
         cmocka_unit_test(gradient_check_is_of_one_model),
     };
