@@ -16197,12 +16197,6 @@ ISK__SECTION_END
 
 ISK__COLD_BEGIN
 
-/* STUB */
-enum { ISK_POOL_LAST = 1, ISK_POOL_LAST_PADDED, ISK_POOL_MEAN, ISK_POOL_FIRST };
-static isk_tensor isk_add_steps(isk_tensor x, isk_tensor t) { (void)t; return x; }
-static isk_tensor isk_join_steps(const isk_tensor *p, const int *s, int c) { (void)s; (void)c; return p[1]; }
-static isk_tensor isk_pool_steps(isk_tensor x, int steps, int pool) { (void)pool; return isk_slice(isk_reshape(x, steps * isk_cols(x)), 0, isk_cols(x)); }
-/* ENDSTUB */
 /* ==== >>modules: networks made of ops ================================================================================== */
 
 /* A linear map with PyTorch's names and one of three first fills (He et al.'s bound with a = sqrt 5 is 1/sqrt(in)). */
