@@ -7,13 +7,15 @@
 
 #include <math.h>
 
-enum { N = 11, BATCH = 7, MOST = 16, WIDEST = 100, VIEWS = 4, COLS1 = 4, COLS2 = 3, COLS3 = 6, COLS4 = 2, DIM = 3, SHARED = 2, WIDTH = 5 };
+enum { N = 11, BATCH = 7, MOST = 16, WIDEST = 100, VIEWS = 4, COLS1 = 4, COLS2 = 3, COLS3 = 6, COLS4 = 2, STEPS3 = 3, DIM = 3, SHARED = 2, WIDTH = 5 };
 
 static isk_context *context;
 static const int cols_of[VIEWS] = { COLS1, COLS2, COLS3, COLS4 };
 static isk_scalar xs[VIEWS][N * COLS3], cs[VIEWS][N * SHARED];
 static const int32_t order[BATCH] = { 4, 0, 9, 2, 7, 1, 10 };
 static const char *variant = "";            /* for messages */
+/* Where it is set, view 3 is a sequence of STEPS3 steps with these lengths. */
+static const int32_t *sequence_lengths;
 
 static UNUSED_FUNCTION void ok(isk_status status) {
     if (status != ISK_OK) { fail_msg("%s", isk_error(context)); }
@@ -85,6 +87,10 @@ static UNUSED_FUNCTION void describe_fixture(fixture *f, isk_method method, int 
     for (i = 0; i < views || i < 2; i++) {
         fit->views[i] = matrix(xs[i], cols_of[i]);
         if (given) { fit->given[i] = matrix(cs[i], SHARED); }
+    }
+    if (sequence_lengths) {
+        fit->steps[2] = STEPS3;
+        fit->lengths[2] = sequence_lengths;
     }
     variant = settings;
     set_options(&fit->options, "lambda=3 batch=7 layers=2 width=5 dim=3 shared_dim=2 diagnoses=0 validation=0");
@@ -222,7 +228,7 @@ static UNUSED_FUNCTION void check_gradient(fixture *f, const char *group, isk_te
 /* ---- the formulas --------------------------------------------------------------------------------------------------------- */
 
 typedef struct list { int row[MOST], count; } list;         /* rows of the data */
-typedef struct values { double at[MOST][WIDEST]; int rows, cols; } values;
+typedef struct values { double at[MOST][WIDEST]; int rows, cols; list from; } values;
 
 static UNUSED_FUNCTION list in_batch(int rows) {
     list all;
@@ -235,13 +241,21 @@ static UNUSED_FUNCTION values picked(const isk_scalar *data, int cols, list rows
     int i, j;
     v.rows = rows.count;
     v.cols = cols;
+    v.from = rows;
     for (i = 0; i < v.rows; i++) {
         for (j = 0; j < cols; j++) { v.at[i][j] = data[rows.row[i] * cols + j]; }
     }
     return v;
 }
 
-static UNUSED_FUNCTION values chosen(int view, list rows) { return picked(xs[view], cols_of[view], rows); }
+static UNUSED_FUNCTION values chosen(int view, list rows) {
+    values v = picked(xs[view], cols_of[view], rows);
+    int i, j;
+    for (i = 0; i < rows.count && view == 2 && sequence_lengths; i++) {
+        for (j = COLS3 / STEPS3 * sequence_lengths[rows.row[i]]; j < COLS3; j++) { v.at[i][j] = 0; }
+    }
+    return v;
+}
 
 static UNUSED_FUNCTION values side_by_side(values a, values b) {
     int i, j;
@@ -265,6 +279,7 @@ static UNUSED_FUNCTION values naive_mlp(const fixture *f, const char *scope, val
         snprintf(b, sizeof b, "%s.%d.bias", scope, 2 * layer);
         y.rows = x.rows;
         y.cols = cols;
+        y.from = x.from;
         for (i = 0; i < x.rows; i++) {
             for (j = 0; j < cols; j++) {
                 double sum = *weight(f, b, 0, j);
@@ -278,9 +293,122 @@ static UNUSED_FUNCTION values naive_mlp(const fixture *f, const char *scope, val
     return x;
 }
 
+/* ---- METHODS 1.3: the encoder of a sequence, one sample after the other ---- */
+
+/* x[t] W + b, W [in, out]; bias NULL: none */
+static UNUSED_FUNCTION void naive_map(const fixture *f, const char *scope, const char *w, const char *b, const double *x, int in, double *y, int out) {
+    char name[100], bias[100];
+    int j, k;
+    snprintf(name, sizeof name, "%s%s", scope, w);
+    snprintf(bias, sizeof bias, "%s%s", scope, b ? b : "");
+    for (j = 0; j < out; j++) {
+        y[j] = b ? *weight(f, bias, 0, j) : 0;
+        for (k = 0; k < in; k++) { y[j] += x[k] * *weight(f, name, k, j); }
+    }
+}
+
+static UNUSED_FUNCTION void naive_layer_norm(const fixture *f, const char *scope, const char *which, double *x, int width) {
+    char gamma[100], beta[100];
+    double mean = 0, variance = 0;
+    int j;
+    snprintf(gamma, sizeof gamma, "%s%s.weight", scope, which);
+    snprintf(beta, sizeof beta, "%s%s.bias", scope, which);
+    for (j = 0; j < width; j++) { mean += x[j] / width; }
+    for (j = 0; j < width; j++) { variance += (x[j] - mean) * (x[j] - mean) / width; }
+    for (j = 0; j < width; j++) { x[j] = (x[j] - mean) / sqrt(variance + 1e-5) * *weight(f, gamma, 0, j) + *weight(f, beta, 0, j); }
+}
+
+enum { MOST_TOKENS = 8, MOST_WIDTH = 24 };
+typedef double tokens[MOST_TOKENS][MOST_WIDTH];
+
+/* to += multi-head attention of `from` to the tokens that may be seen */
+static UNUSED_FUNCTION void naive_attention(const fixture *f, const char *scope, tokens from, const int *seen, int count, int width, int heads, tokens to) {
+    double qkv[MOST_TOKENS][3 * MOST_WIDTH], mixed[MOST_WIDTH], share[MOST_TOKENS], result[MOST_WIDTH], total;
+    int t, s, h, j, each = width / heads;
+    for (t = 0; t < count; t++) { naive_map(f, scope, "self_attn.in_proj_weight", "self_attn.in_proj_bias", from[t], width, qkv[t], 3 * width); }
+    for (t = 0; t < count; t++) {
+        for (h = 0; h < heads; h++) {
+            for (total = 0, s = 0; s < count; s++) {
+                double dot = 0;
+                for (j = h * each; j < (h + 1) * each; j++) { dot += qkv[t][j] * qkv[s][width + j]; }
+                share[s] = seen[s] ? exp(dot / sqrt(each)) : 0;
+                total += share[s];
+            }
+            for (j = h * each; j < (h + 1) * each; j++) {
+                for (mixed[j] = 0, s = 0; s < count; s++) { mixed[j] += share[s] / total * qkv[s][2 * width + j]; }
+            }
+        }
+        naive_map(f, scope, "self_attn.out_proj.weight", "self_attn.out_proj.bias", mixed, width, result, width);
+        for (j = 0; j < width; j++) { to[t][j] += result[j]; }
+    }
+}
+
+static UNUSED_FUNCTION void naive_block(const fixture *f, const char *scope, tokens x, const int *seen, int count) {
+    const isk_options *o = &f->design.options;
+    int width = o->token_width, t, j;
+    double hidden[MOST_WIDTH], result[MOST_WIDTH];
+    tokens y;
+    memcpy(y, x, sizeof(tokens));
+    for (t = 0; t < count && o->norm_place == ISK_NORM_FIRST; t++) { naive_layer_norm(f, scope, "norm1", y[t], width); }
+    naive_attention(f, scope, y, seen, count, width, o->heads, x);
+    for (t = 0; t < count; t++) {
+        if (o->norm_place == ISK_NORM_LAST) { naive_layer_norm(f, scope, "norm1", x[t], width); }
+        memcpy(y[t], x[t], sizeof y[t]);
+        if (o->norm_place == ISK_NORM_FIRST) { naive_layer_norm(f, scope, "norm2", y[t], width); }
+        naive_map(f, scope, "linear1.weight", "linear1.bias", y[t], width, hidden, o->feed_forward);
+        for (j = 0; j < o->feed_forward; j++) { hidden[j] = o->activation == ISK_TANH ? tanh(hidden[j]) : hidden[j] > 0 ? hidden[j] : 0; }
+        naive_map(f, scope, "linear2.weight", "linear2.bias", hidden, o->feed_forward, result, width);
+        for (j = 0; j < width; j++) { x[t][j] += result[j]; }
+        if (o->norm_place == ISK_NORM_LAST) { naive_layer_norm(f, scope, "norm2", x[t], width); }
+    }
+}
+
+static UNUSED_FUNCTION values naive_sequence_encoder(const fixture *f, const char *scope, values x, int out) {
+    const isk_options *o = &f->design.options;
+    int i, t, j, layer, features = COLS3 / STEPS3, cls = o->pool == ISK_POOL_FIRST, count = STEPS3 + cls;
+    char name[100];
+    values y;
+    y.rows = x.rows;
+    y.cols = out;
+    y.from = x.from;
+    for (i = 0; i < x.rows; i++) {
+        int length = sequence_lengths[x.from.row[i]], seen[MOST_TOKENS];
+        double pooled[MOST_WIDTH];
+        tokens z;
+        snprintf(name, sizeof name, "%s.cls", scope);
+        for (j = 0; j < o->token_width && cls; j++) { z[0][j] = *weight(f, name, 0, j); }
+        seen[0] = 1;
+        for (t = 0; t < STEPS3; t++) {
+            snprintf(name, sizeof name, "%s.project.", scope);
+            naive_map(f, name, "weight", NULL, x.at[i] + t * features, features, z[t + cls], o->token_width);
+            for (j = 0; j < o->token_width && o->positions != ISK_POSITIONS_NONE; j++) {
+                double angle = t * pow(10000, -(j / 2 * 2) / (double)o->token_width);
+                snprintf(name, sizeof name, "%s.positions", scope);
+                z[t + cls][j] += o->positions == ISK_POSITIONS_LEARNED ? *weight(f, name, t, j) : j % 2 ? cos(angle) : sin(angle);
+            }
+            seen[t + cls] = t < length || o->padding == ISK_PADDING_SEEN;
+        }
+        for (layer = 0; layer < o->blocks; layer++) {
+            snprintf(name, sizeof name, "%s.encoder.layers.%d.", scope, layer);
+            naive_block(f, name, z, seen, count);
+        }
+        memset(pooled, 0, sizeof pooled);
+        for (j = 0; j < o->token_width; j++) {
+            for (t = 0; t < length && o->pool == ISK_POOL_MEAN; t++) { pooled[j] += z[t][j] / length; }
+            if (o->pool != ISK_POOL_MEAN) { pooled[j] = z[cls ? 0 : o->pool == ISK_POOL_LAST ? length - 1 : STEPS3 - 1][j]; }
+        }
+        snprintf(name, sizeof name, "%s.head.", scope);
+        naive_map(f, name, "weight", "bias", pooled, o->token_width, y.at[i], out);
+    }
+    return y;
+}
+
 static UNUSED_FUNCTION values naive_encoder(const fixture *f, const char *name, int view, values x, int out) {
     char scope[32];
     snprintf(scope, sizeof scope, "%s%d", name, view + 1);
+    if (view == 2 && sequence_lengths && strcmp(name, "joint") != 0 && strcmp(name, "decoder") != 0) {
+        return naive_sequence_encoder(f, scope, x, out);
+    }
     return naive_mlp(f, scope, x, WIDTH, out);
 }
 
@@ -397,24 +525,39 @@ static UNUSED_FUNCTION double naive_power(values x) {
     return sum / x.rows;
 }
 
-/* E||x||^2 over the training rows, which are all where the view is present. */
+/* What the decoder is to give back: X_i, or the mean over a sequence's steps. */
+static UNUSED_FUNCTION values naive_target(const fixture *f, int view, values x) {
+    values y = x;
+    int i, j, t, features = COLS3 / STEPS3;
+    if (view != 2 || !sequence_lengths || f->design.options.target != ISK_TARGET_POOLED) { return x; }
+    y.cols = features;
+    for (i = 0; i < x.rows; i++) {
+        for (j = 0; j < features; j++) {
+            for (y.at[i][j] = 0, t = 0; t < STEPS3; t++) { y.at[i][j] += x.at[i][t * features + j] / sequence_lengths[x.from.row[i]]; }
+        }
+    }
+    return y;
+}
+
+/* E||x||^2 of that over the training rows, which are all where the view is present. */
 static UNUSED_FUNCTION double training_power(const fixture *f, int view) {
     list rows;
     for (int i = rows.count = 0; i < N; i++) {
-        if (!f->sweep.fit.present[view] || f->sweep.fit.present[view][i]) { rows.row[rows.count++] = i; }
+        if ((!f->sweep.fit.present[view] || f->sweep.fit.present[view][i]) && (view != 2 || !sequence_lengths || sequence_lengths[i])) { rows.row[rows.count++] = i; }
     }
-    return naive_power(chosen(view, rows));
+    return naive_power(naive_target(f, view, chosen(view, rows)));
 }
 
 /* METHODS 4: E||g(Z, C) - X||^2 / E||X||^2, the latter over the training rows or the batch. */
 static UNUSED_FUNCTION double naive_reconstruction(const fixture *f, int view, values z, values c, values x) {
-    values g = naive_encoder(f, "decoder", view, side_by_side(z, c), x.cols);
+    values due = naive_target(f, view, x), g = naive_encoder(f, "decoder", view, side_by_side(z, c), due.cols);
     int of_batch = f->design.options.power == ISK_POWER_BATCH || f->design.method == ISK_RESIDUAL_INDISEEK, i, j;
     double sum = 0;
     for (i = 0; i < x.rows; i++) {
-        for (j = 0; j < x.cols; j++) { sum += (g.at[i][j] - x.at[i][j]) * (g.at[i][j] - x.at[i][j]); }
+        int there = view == 2 && sequence_lengths && due.cols == COLS3 ? COLS3 / STEPS3 * sequence_lengths[x.from.row[i]] : due.cols;
+        for (j = 0; j < there; j++) { sum += (g.at[i][j] - due.at[i][j]) * (g.at[i][j] - due.at[i][j]); }
     }
-    return sum / x.rows / (of_batch ? naive_power(x) : training_power(f, view));
+    return sum / x.rows / (of_batch ? naive_power(due) : training_power(f, view));
 }
 
 /* Half the cross entropies of rows and of columns of scale u v^T. */

@@ -32,6 +32,7 @@ static void open_absent(fixture *f, isk_method method, int views, int given, int
 /* ---- the formulas of several views ---------------------------------------------------------------------------------------- */
 
 static int is_present(const fixture *f, int view, int row) {
+    if (view == 2 && sequence_lengths && sequence_lengths[row] == 0) { return 0; }
     return !f->sweep.fit.present[view] || f->sweep.fit.present[view][row];
 }
 
@@ -60,6 +61,7 @@ static values lines_of(values v, list from, list to) {
     values w = v;
     int i, j;
     w.rows = to.count;
+    w.from = to;
     for (i = 0; i < to.count; i++) {
         for (j = 0; j < from.count && from.row[j] != to.row[i]; j++) {}
         assert_true(j < from.count);
@@ -389,6 +391,77 @@ static void moments_need_rows(void **state) {
     }
 }
 
+/* ---- sequences -------------------------------------------------------------------------------------------------------------------- */
+
+/* Lengths of view 3, which is in 3 steps of 2 features; row 8 has none. */
+static const int32_t some_lengths[N] = { 3, 1, 2, 3, 2, 3, 1, 3, 0, 1, 2 };
+static const int32_t whole_lengths[N] = { 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3 };
+
+static const char *const sequences[] = {
+    "", "pool=mean", "pool=cls", "pool=last_padded padding=seen", "padding=seen", "pool=mean padding=seen norm_place=first",
+    "norm_place=first blocks=2", "positions=sincos pool=cls blocks=2", "positions=learned", "target=pooled", "target=pooled power=batch",
+    "pool=cls padding=seen activation=tanh", "heads=4 critic_inner=per_epoch",
+};
+
+static const char *sequence_settings(const char *more) {
+    static char text[200];
+    snprintf(text, sizeof text, "attention_dropout=0 token_width=8 feed_forward=5 blocks=1 others=mean %s", more);
+    return text;
+}
+
+/* CLIP and the second steps of all methods, view 3 being a sequence whose rows have some steps, and garbage beyond. */
+static void sequence_losses(void **state) {
+    static fixture f;
+    int v, m, round, row, col;
+    (void)state;
+    for (v = 0; v < (int)COUNT(sequences); v++) {
+        for (round = 0; round < 2; round++) {
+            sequence_lengths = round ? whole_lengths : some_lengths;
+            for (row = 0; row < N; row++) {
+                for (col = COLS3 / STEPS3 * sequence_lengths[row]; col < COLS3; col++) { xs[2][row * COLS3 + col] = NAN; }
+            }
+            open_absent(&f, ISK_CLIP, 3, 0, 1, sequence_settings(sequences[v]));
+            stir_weights(&f, 1);
+            run(&f, stage_of(&f, "shared")->evaluation.program, BATCH);
+            close_to("InfoNCE", output(&f, stage_of(&f, "shared")->evaluation.program, 0), naive_clip(&f, in_batch(BATCH)));
+            close_fixture(&f);
+            for (m = 0; m < (int)COUNT(specific); m++) {
+                open_absent(&f, specific[m], 3, (v + m) % 2, round == 0, sequence_settings(sequences[v]));
+                stir_weights(&f, 1);
+                if ((v + m) % 2 == 0) { fill(&f, stage_of(&f, "cache")->before); }
+                check_view(&f, 2, BATCH);
+                check_view(&f, 1, BATCH);
+                close_fixture(&f);
+            }
+            for (row = 0; row < N * COLS3; row++) {
+                if (!(xs[2][row] == xs[2][row])) { xs[2][row] = sin(row); }
+            }
+        }
+    }
+    sequence_lengths = NULL;
+}
+
+static void sequence_gradients(void **state) {
+    static fixture f;
+    int v;
+    (void)state;
+    for (v = 0; v < (int)COUNT(sequences); v++) {
+        isk_tensor outputs[4];
+        sequence_lengths = some_lengths;
+        open_absent(&f, specific[v % 4], 3, 1, v % 2, sequence_settings(sequences[v]));
+        record_leaves(&f);
+        isk__specific_outputs(&f.recorder, 2, ISK__TRAINING, outputs);
+        check_gradient(&f, "specific3", outputs[0]);
+        close_fixture(&f);
+        open_absent(&f, ISK_CLIP, 3, 0, 1, sequence_settings(sequences[v]));
+        record_leaves(&f);
+        isk__clip_outputs(&f.recorder, ISK__TRAINING, outputs);
+        check_gradient(&f, "shared", outputs[0]);
+        close_fixture(&f);
+    }
+    sequence_lengths = NULL;
+}
+
 /* ---- gradients of whole objectives --------------------------------------------------------------------------------------------- */
 
 static void objectives_have_their_gradients(void **state) {
@@ -429,6 +502,8 @@ int main(void) {
         cmocka_unit_test(diagnosis_is_club),
         cmocka_unit_test(batches_without_a_view),
         cmocka_unit_test(moments_need_rows),
+        cmocka_unit_test(sequence_losses),
+        cmocka_unit_test(sequence_gradients),
         cmocka_unit_test(objectives_have_their_gradients),
     };
     return cmocka_run_group_tests_name("views", tests, open_context, close_context);
