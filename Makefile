@@ -167,7 +167,7 @@ oracle:  ## rewrites tests/oracle/*.safetensors; needs PyTorch (Debian: python3-
 	@python=; for each in $(PYTHON) /usr/bin/python3; do \
 	    if $$each -c 'import torch' 2>/dev/null; then python=$$each; break; fi; done; \
 	if [ -z "$$python" ]; then echo "make oracle: no PyTorch; on Debian: apt-get install python3-torch libopenblas0" >&2; exit 1; fi; \
-	for script in tests/oracle/*.py; do $$python $$script || exit 1; done
+	failed=0; for script in tests/oracle/*.py; do $$python $$script || failed=1; done; exit $$failed
 
 install: all  ## the header and the programs, to PREFIX (/usr/local), under DESTDIR
 	install -d '$(DESTDIR)$(PREFIX)/include' '$(DESTDIR)$(PREFIX)/bin'

@@ -203,9 +203,11 @@ INDISEEK_API void isk_interrupt(isk_context *context);
 /* ---- options ---------------------------------------------------------------------------------------------------- */
 
 /* What each learns, as a table, stands under >>methods.  FactorizedCL and InfoDisen are those of Gui et al. section 3.3: they have
-   no decoder.  RESIDUAL_INDISEEK is ours: IndiSeek on what C_i does not say about X_i. */
+   no decoder.  RESIDUAL_INDISEEK is ours: IndiSeek on what C_i does not say about X_i.  RESIDUAL is that without IndiSeek: Z_i are
+   the whitened principal components of what is left.  COMM, Dufumier et al. 2025, learns one representation of all views. */
 typedef enum isk_method {
-    ISK_INDISEEK, ISK_INDISEEK0, ISK_CLIP, ISK_FACTORIZEDCL, ISK_INFODISEN, ISK_RESIDUAL_INDISEEK, ISK_METHOD_COUNT
+    ISK_INDISEEK, ISK_INDISEEK0, ISK_CLIP, ISK_FACTORIZEDCL, ISK_INFODISEN, ISK_RESIDUAL_INDISEEK, ISK_RESIDUAL, ISK_COMM,
+    ISK_METHOD_COUNT
 } isk_method;
 typedef enum isk_preset { ISK_ROBUST, ISK_PAPER, ISK_SIMULATION, ISK_PRESET_COUNT } isk_preset;
 
@@ -226,6 +228,11 @@ enum { ISK_KEEP_BEST = 1, ISK_KEEP_LAST };
 enum { ISK_POWER_TRAIN = 1, ISK_POWER_BATCH };
 enum { ISK_STOP_LOSS = 1, ISK_STOP_RECONSTRUCTION, ISK_STOP_CLUB };   /* for other methods: the terms in their place */
 enum { ISK_ORTHO_FROB = 1, ISK_ORTHO_FROB_SUM, ISK_ORTHO_COS, ISK_ORTHO_COS2 };
+enum { ISK_CRITIC_GAUSSIAN = 1, ISK_CRITIC_NCE };
+enum { ISK_CONTRAST_COSINE = 1, ISK_CONTRAST_CONCAT };
+enum { ISK_SIDES_BOTH = 1, ISK_SIDES_ONE };
+enum { ISK_REDUCE_NONE = 1, ISK_REDUCE_TARGET, ISK_REDUCE_AUGMENT };
+enum { ISK_AUGMENT_BOTH = 1, ISK_AUGMENT_NOISE, ISK_AUGMENT_DROP, ISK_AUGMENT_NONE };
 enum { ISK_OTHERS_CONCAT = 1, ISK_OTHERS_MEAN };
 enum { ISK_POSITIONS_NONE = 1, ISK_POSITIONS_SINCOS, ISK_POSITIONS_LEARNED };
 enum { ISK_NORM_LAST = 1, ISK_NORM_FIRST };
@@ -259,7 +266,8 @@ enum { ISK_TARGET_FLAT = 1, ISK_TARGET_POOLED };
     X(CHOICE, norm,            1, 1, 1, 1, 3, "none|layer|batch", "normalisation before each activation")               \
     X(REAL,   dropout,         0,    0,    0,    0, 0.99, "", "probability of dropping a hidden unit")                  \
     X(CHOICE, init,            1, 1, 1, 1, 3, "pytorch|xavier|normal", "first weights; normal is N(0, 0.01^2)")          \
-    X(CHOICE, club,            1, 1, 1, 1, 2, "all_pairs|permutation", "negatives of the CLUB bound")                    \
+    X(CHOICE, critic,          1, 1, 1, 1, 2, "gaussian|nce", "CLUB by a density q(z|c), or by a score of pairs fitted by InfoNCE") \
+    X(CHOICE, club,            1, 1, 1, 1, 2, "all_pairs|permutation", "negatives of the CLUB bound of a density")       \
     X(CHOICE, logvar,          1, 1, 1, 1, 3, "tanh|none|clamp", "last map of the critic's log variance; clamp is to [-8, 8]") \
     X(CHOICE, standardise,     1, 2, 2, 1, 2, "batch|none", "zero mean and unit variance of each coordinate of Z")       \
     X(CHOICE, critic_inner,    1, 2, 1, 1, 2, "per_batch|per_epoch", "critic_steps is per batch, or in whole passes per epoch") \
@@ -269,6 +277,9 @@ enum { ISK_TARGET_FLAT = 1, ISK_TARGET_POOLED };
     X(CHOICE, temperature,     1, 1, 1, 1, 2, "learned|fixed", "the temperature of CLIP's logits, clamped to [0.01, 1]") \
     X(REAL,   tau,             0.07, 0.07, 0.07, 1e-3, 100, "", "first (or fixed) temperature")                         \
     X(REAL,   contrast_tau,    0.07, 0.07, 0.07, 1e-3, 100, "", "temperature of the contrast with X_i (factorizedcl, infodisen)") \
+    X(CHOICE, contrast,        1, 1, 1, 1, 2, "cosine|concat", "its score: cosine of two encodings over contrast_tau, or a network of both") \
+    X(CHOICE, contrast_sides,  1, 1, 1, 1, 2, "both|one", "whether X_i is told from others as well as (C, Z_i)")           \
+    X(CHOICE, contrast_temperature, 2, 2, 2, 1, 2, "learned|fixed", "whether contrast_tau is only the first temperature")     \
     X(CHOICE, ortho,           1, 1, 1, 1, 4, "frob|frob_sum|cos|cos2", "how infodisen keeps Z_i apart from C_i") \
     X(CHOICE, others,          1, 1, 1, 1, 2, "concat|mean", "of three or more views: what C of the other views is")       \
     X(INT,    blocks,          2,    2,    2,    1, 64,  "", "layers of a sequence's transformer")                     \
@@ -282,7 +293,15 @@ enum { ISK_TARGET_FLAT = 1, ISK_TARGET_POOLED };
     X(CHOICE, padding,         1, 1, 1, 1, 2, "masked|seen", "whether steps beyond a row's length are left out of attention") \
     X(CHOICE, target,          1, 1, 1, 1, 2, "flat|pooled", "what is reconstructed of a sequence: its steps, or their mean") \
     X(CHOICE, shared_keep,     1, 2, 2, 1, 2, "best|last", "which weights of the shared encoders are kept")              \
-    X(CHOICE, power,           1, 1, 1, 1, 2, "train|batch", "E||X_i||^2 of the reconstruction term; of residuals always batch") \
+    X(CHOICE, power,           1, 1, 1, 1, 2, "train|batch", "E||X_i||^2 of the reconstruction term; of residuals and reductions always batch") \
+    X(CHOICE, reduce,          1, 1, 1, 1, 3, "none|target|augment", "what of each X_i is used: all; what it shares with a target; what augmenting leaves") \
+    X(CHOICE, augment,         1, 1, 1, 1, 4, "noise_drop|noise|drop|none", "of comm and reduce=augment: noise, and steps of sequences dropped") \
+    X(INT,    tokens,          10,   10,   10,   1, 4096, "", "of comm: tokens that are made of a vector")              \
+    X(INT,    fusion_blocks,   1,    1,    1,    1, 64,  "", "of comm: layers of the transformer over all views' tokens") \
+    X(INT,    fusion_heads,    8,    8,    8,    1, 1024, "", "of comm: its heads")                                   \
+    X(INT,    project_width,   512,  512,  512,  1, 65536, "", "of comm: units of the projection head")               \
+    X(INT,    project_dim,     256,  256,  256,  1, 65536, "", "of comm: coordinates that its loss compares")         \
+    X(REAL,   fusion_tau,      0.1,  0.1,  0.1,  1e-3, 100, "", "of comm: temperature of its loss")                   \
     X(REAL,   validation,      0.1,  0.1,  0,    0, 0.9, "", "part of the rows held out when no split is given")          \
     X(INT,    patience,        0,    0,    0,    0, 1e9, "", "epochs without a better stop_on before stopping; 0 is never") \
     X(CHOICE, stop_on,         1, 1, 1, 1, 3, "loss|reconstruction|club", "validation value that early stopping watches") \
@@ -344,6 +363,15 @@ typedef struct isk_fit_desc {
                                                beyond is never looked at; a row of length 0 is not present */
     isk_matrix given[ISK_MAX_VIEWS];        /* shared features to use instead of learning them: given[i] is C_i.  With one
                                                view given[0] also stands for the other view's (METHODS: simulations) */
+    /* Gui et al. section 6, option reduce: before all else each X_i gives way to an encoding of shared_dim columns, learned by
+       InfoNCE between X_i and the target, or between two augmented copies of X_i.  Reconstructions are then of those encodings. */
+    isk_matrix target;                      /* reduce=target: Y [rows, q], labels one-hot or numbers */
+    const uint8_t *target_present;          /* [rows] 0: Y of that row is unknown; NULL: none is */
+    /* reduce=augment: puts a changed copy of X_i in the place of values [rows, cols]; called for copy 0 .. augment_copies - 1 of
+       every view before training.  NULL: option augment names what is done, afresh in every step. */
+    isk_status (*augment)(void *user, int view, int copy, isk_scalar *values, int64_t rows, int64_t cols);
+    void *augment_user;
+    int augment_copies;                     /* 2, 4, 6 or 8; 0: 4.  Neighbours are compared */
     const uint8_t *split;                   /* isk_part of each row, or NULL: `validation` of the rows at random by seed */
     uint64_t seed;
     isk_options options;
@@ -366,6 +394,8 @@ typedef struct isk_transform_desc {
     const uint8_t *present[ISK_MAX_VIEWS];          /* [rows] as in isk_fit_desc; what belongs to an absent row comes out as NaN */
     const int32_t *lengths[ISK_MAX_VIEWS];          /* [rows] as in isk_fit_desc */
     isk_matrix given[ISK_MAX_VIEWS];                /* C_i of models with given shared features; for reconstruction only */
+    isk_scalar *fused;                              /* out: of method comm [rows, token_width], or NULL; asks for the data of
+                                                       every view, NaN where none is present */
     isk_scalar *shared[ISK_MAX_VIEWS];              /* out: C_i [rows, shared_dim], or NULL */
     isk_scalar *specific[ISK_MAX_VIEWS];            /* out: Z_i [rows, dim], or NULL */
     isk_scalar *reconstruction[ISK_MAX_VIEWS];      /* out: g_i(Z_i, C_i), or NULL.  [rows, cols_i]; of a sequence
@@ -416,6 +446,7 @@ INDISEEK_API uint64_t isk_model_seed(const isk_model *model);
 INDISEEK_API int isk_model_views(const isk_model *model);
 INDISEEK_API int isk_model_shared_dim(const isk_model *model, int view);      /* columns of C_i; 0 beyond the views */
 INDISEEK_API int isk_model_specific_dim(const isk_model *model, int view);    /* columns of Z_i; 0 when the method has none */
+INDISEEK_API int isk_model_fused_dim(const isk_model *model);                 /* columns of what comm learns; 0 of other methods */
 INDISEEK_API int isk_model_view_cols(const isk_model *model, int view);
 INDISEEK_API int isk_model_view_steps(const isk_model *model, int view);      /* 1 when X_i is no sequence */
 INDISEEK_API int isk_model_target_cols(const isk_model *model, int view);     /* columns of the reconstruction */
@@ -677,6 +708,12 @@ INDISEEK_API isk_tensor isk_tokens(isk_tensor x, isk_tensor weight, isk_tensor b
 /* All pairs: a [m, h], b [n, h] -> [m*n, h], row i*n + j is a_i + b_j: the first layer of a critic on pairs, W[a; b] split.
    Row weights are not taken over. */
 INDISEEK_API isk_tensor isk_pair_sum(isk_tensor a, isk_tensor b);
+/* Augmentations of CoMM, Dufumier et al. 2024, for rows whose coin falls.  A row has one coin for each number `coin` and step
+   of training, the same wherever that number is used: modalities can share it.  The other random numbers are the node's own.
+   Noise: x + deviation * N(0, 1). */
+INDISEEK_API isk_tensor isk_noise(isk_tensor x, double deviation, double probability, int coin);
+/* x [n, steps*F]: a fraction of the steps, uniform in [0, most), is 0, which ones at random; and so in the gradient. */
+INDISEEK_API isk_tensor isk_drop_steps(isk_tensor x, int steps, double most, double probability, int coin);
 
 INDISEEK_API isk_status isk_write(isk_tensor tensor, int model, const isk_scalar *values);    /* inputs and parameters */
 INDISEEK_API isk_status isk_read(isk_tensor tensor, int model, isk_scalar *values);           /* any kept value */
@@ -850,18 +887,25 @@ INDISEEK_API isk_status isk_probe(isk_context *context, const isk_probe_desc *de
    it may be negative.  Z_i about C of the other view is leakage, (Z_i, C_i) about X_i completeness.
    isk_ridge_r2: linear, min (1/n) ||Y - X B||^2 + alpha ||B||^2 with X standardised and Y centred by training moments.
    isk_knn_r2: mean of the k nearest training rows, X taken as it is.
-   DATA when Y is constant over the scored rows, or too few rows are trained on (1) or scored (1). */
+   isk_mlp_r2: an MLP of 3 linear maps with ReLU, X and each column of Y standardised by training moments (METHODS 13.5).  Adam
+   at 1e-3, weight decay 1e-4 in the gradient, batches of 128; a tenth of the training rows, drawn by seed, chooses the
+   weights kept and stops after 10 epochs without a better one.  On the CPU, whatever the context's device.
+   DATA when Y is constant over the scored rows, or too few rows are trained on (1) or scored (1).  DIVERGED when the MLP's
+   weights or predictions are not finite. */
 typedef struct isk_regression_desc {
     isk_matrix x, y;                /* [n, d], [n, q] */
     const uint8_t *part;            /* [n] isk_part of each row */
     isk_part scored;                /* 0: ISK_TEST; or ISK_VALIDATION */
     double alpha;                   /* ridge: penalty per training row; 0: 1e-3; at least 1e-6 with float scalars */
     int k;                          /* knn: neighbours; 0: 10, and no more than the training rows */
+    int width, epochs;              /* mlp: units of both hidden layers; most passes over the training rows; 0: 100, 100 */
+    uint64_t seed;                  /* mlp: first weights, order of the rows, rows that choose the weights */
     double *column_r2;              /* out: [q] R^2 of each column (constant: 1 if met exactly, else 0); or NULL */
     isk_scalar *predictions;        /* out: [n, q], rows of the scored part only; or NULL */
 } isk_regression_desc;
 INDISEEK_API isk_status isk_ridge_r2(isk_context *context, const isk_regression_desc *desc, double *r2);
 INDISEEK_API isk_status isk_knn_r2(isk_context *context, const isk_regression_desc *desc, double *r2);
+INDISEEK_API isk_status isk_mlp_r2(isk_context *context, const isk_regression_desc *desc, double *r2);
 
 /* Principal components.  Up to 512 columns: eigenvectors of the covariance by tridiagonal QL.  More: randomised
    subspace iteration (Halko, Martinsson and Tropp 2011).  The largest loading of each component is positive.  ARGUMENT
@@ -918,6 +962,44 @@ INDISEEK_API isk_status isk_split(isk_context *context, const isk_split_desc *de
 
 /* Matrices of equal rows side by side: out [rows, sum of cols], e.g. (C1, Z1, C2, Z2) for a probe. */
 INDISEEK_API isk_status isk_join_columns(isk_context *context, const isk_matrix *parts, int count, isk_scalar *out);
+
+/* What a larger lambda buys and costs, for the models of a sweep: leakage of Z_i about C of the other views, completeness of
+   (Z_i, C_i) about X_i, on rows held out; one point per lambda over its seeds, and which point to take.
+   The leakage that chooses is the best R^2 of ridge, 10 neighbours and MLP, at least 0.  The knee is the point farthest above
+   the line from (0, 0) to (1, 1) once leakage and completeness are scaled to 0 .. 1 (Satopaa et al. 2011): of two points the
+   one that is better in both, else, as for all ties and for a curve that never rises above that line, the more complete one. */
+enum {
+    ISK_LEAKAGE,                    /* the largest of the three R^2 of Z_i about C below, or 0 */
+    ISK_LEAKAGE_RIDGE, ISK_LEAKAGE_KNN, ISK_LEAKAGE_MLP,
+    ISK_LEAKAGE_CLUB,               /* fresh_club of isk_view_report; NaN where no diagnosis was made */
+    ISK_COMPLETENESS,               /* R^2 of isk_ridge_r2 */
+    ISK_TRADEOFF_COUNT
+};
+typedef struct isk_estimate { double mean, error; } isk_estimate;   /* standard error, NaN of fewer than 2 values; NaN: of none */
+typedef struct isk_tradeoff_point {
+    double lambda;
+    int models, diverged;           /* of this lambda; those that diverged are left out of all means */
+    isk_estimate view[ISK_MAX_VIEWS][ISK_TRADEOFF_COUNT];
+    isk_estimate mean[ISK_TRADEOFF_COUNT];  /* of the means over the views */
+    isk_estimate probe;             /* accuracy of isk_probe from all C and Z, standardised, on the validation rows */
+    isk_estimate test;              /* the same on the test rows; NaN unless reproduce_best_test */
+} isk_tradeoff_point;
+typedef struct isk_tradeoff_desc {
+    isk_model *const *models;       /* [model_count] as of isk_sweep, in any order: of one method and one rate */
+    int model_count;
+    isk_matrix views[ISK_MAX_VIEWS];        /* X_i [n, cols_i] */
+    isk_matrix given[ISK_MAX_VIEWS];        /* C_i [n, .] of models that were given them */
+    const uint8_t *part;            /* [n] isk_part of each row, as in training */
+    isk_part scored;                /* 0: ISK_VALIDATION; what is chosen by ISK_TEST can no longer be tested there */
+    const int32_t *labels;          /* [n] for the probe, or NULL */
+    int reproduce_best_test;        /* 1: says which lambda is best on the test rows.  Only to reproduce published tables */
+    isk_tradeoff_point *points;     /* out: [model_count] at most, by rising lambda */
+} isk_tradeoff_desc;
+/* Indices of points; -1: there is none, as nothing could be measured. */
+typedef struct isk_tradeoff_report { int points, knee, best_probe, best_test; } isk_tradeoff_report;
+/* ARGUMENT where the method has no specific features, SHAPE and DATA as isk_transform; what cannot be measured of a model
+   (a C that is constant, labels of one class) is NaN.  On the CPU, whatever the context's device. */
+INDISEEK_API isk_status isk_tradeoff(isk_context *context, const isk_tradeoff_desc *desc, isk_tradeoff_report *report);
 #endif
 
 #ifndef INDISEEK_NO_FILES
@@ -5658,6 +5740,14 @@ ISK__UNUSED static const char *const isk__kernel_prelude[] = {
     "    return word == 0 ? c0 : word == 1 ? c1 : word == 2 ? c2 : c3;\n"
     "}\n"
     "\n"
+    "/* Standard normal number `position` of the stream, from two of its words, as isk__random_normal: to 4 ulp. */\n"
+    "ISK_INLINE float\n"
+    "dev_normal(unsigned long long key, unsigned long long stream, unsigned long long position) {\n"
+    "    const float u = (float)(16777216u - (dev_philox(key, stream, 2 * position) >> 8)) / 16777216.0f;\n"
+    "    const float v = (float)(dev_philox(key, stream, 2 * position + 1) >> 8) / 16777216.0f;\n"
+    "    return sqrtf(-2.0f * logf(u)) * cospif(2.0f * v);\n"
+    "}\n"
+    "\n"
     "/* The key of a node of the graph: its numbers are its own. */\n"
     "ISK_INLINE unsigned long long dev_node_key(isk_call call, int model) {\n"
     "    return dev_mix64(call.control[model].seed ^ dev_mix64((unsigned long long)call.node + 1));\n"
@@ -8690,6 +8780,39 @@ ISK__UNUSED static const char *const isk__kernels_sequence[] = {
     "        sum += dev_get(call.grad, model, k * call.inner + i, j) * dev_get(call.in[0], model, k, i);\n"
     "    }\n"
     "    dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, sum);\n"
+    "}\n"
+    "\n"
+    "/* ---- augmentations of rows whose coin falls, number `count`, `flags` of whose 2^24 faces do so ---- */\n"
+    "\n"
+    "ISK_INLINE int dev_coin_falls(isk_call call, int model, int i) {\n"
+    "    const isk_control *control = call.control + model;\n"
+    "    const unsigned long long key = dev_mix64(control->seed ^ dev_mix64(~(unsigned long long)call.count));\n"
+    "    return dev_philox(key, control->step, (unsigned)i) >> 8 < call.flags;\n"
+    "}\n"
+    "\n"
+    "ISK_ELEMENTS(isk_noise) {\n"
+    "    const unsigned long long position = (unsigned long long)i * (unsigned)call.cols + (unsigned)j;\n"
+    "    float value = dev_get(call.in[0], model, i, j);\n"
+    "    if (dev_coin_falls(call, model, i)) {\n"
+    "        const unsigned long long step = call.control[model].step;\n"
+    "        value += call.attributes[0] * dev_normal(dev_node_key(call, model), step, position);\n"
+    "    }\n"
+    "    *dev_at(call.out, model, i, j) = value;\n"
+    "}\n"
+    "\n"
+    "/* in[0], but 0 in some of the `tiles` steps of `inner` columns: forward and backward. */\n"
+    "ISK_ELEMENTS(isk_drop_steps) {\n"
+    "    const unsigned long long key = dev_node_key(call, model), stream = call.control[model].step;\n"
+    "    int dropped = 0;\n"
+    "    if (dev_coin_falls(call, model, i)) {\n"
+    "        const unsigned word = dev_philox(key, stream, (unsigned)i) >> 8, steps = (unsigned)call.tiles;\n"
+    "        const float share = (float)word * (1.0f / 16777216.0f) * call.attributes[0];\n"
+    "        const unsigned long long order = dev_mix64(dev_mix64(key ^ dev_mix64(stream)) ^ (unsigned)i);\n"
+    "        const unsigned place = dev_permute((unsigned)(j / call.inner), steps, order);\n"
+    "        dropped = place < (unsigned)(share * (float)steps);\n"
+    "    }\n"
+    "    const float value = dropped ? 0.0f : dev_get(call.in[0], model, i, j);\n"
+    "    dev_put(dev_at(call.out, model, i, j), call.accumulate & 1u, value);\n"
     "}\n",
     NULL };
 
@@ -8766,6 +8889,8 @@ static const isk__kernel_info isk__template_kernels[] ISK__UNUSED = {
     { "isk_tokens", 10, 'e' },
     { "isk_tokens_back", 10, 'e' },
     { "isk_tokens_weight", 10, 'e' },
+    { "isk_noise", 10, 'e' },
+    { "isk_drop_steps", 10, 'e' },
 };
 /* >>generated kernel-text: end */
 
@@ -11821,7 +11946,9 @@ typedef struct isk__special_info {
     X(pool_steps, 1, 2, 0)        \
     X(join_steps, 15, 0, 0)       \
     X(add_every, 3, 0, 0)         \
-    X(tokens, 7, 3, 0)
+    X(tokens, 7, 3, 0)            \
+    X(noise, 1, 0, 0)             \
+    X(drop_steps, 1, 0, 0)
 
 enum {
     ISK__LEAF = -1,
@@ -12373,6 +12500,34 @@ INDISEEK_API isk_tensor isk_tokens(isk_tensor x, isk_tensor weight, isk_tensor b
                                 isk_cols(x), isk_rows(weight), isk_cols(weight), isk_rows(bias), isk_cols(bias));
     }
     return isk__sequence(ISK__OP_tokens, "tokens", isk__extent_times(isk_rows(x), isk_cols(x)), isk_cols(weight), inputs, 3, -1);
+}
+
+static isk_tensor isk__augmented(int op, const char *name, isk_tensor x, double amount, double most, double probability, int coin,
+                                 int steps) {
+    isk_tensor tensor;
+    if (!isk__recorded(name, &x, 1)) { return isk__no_tensor(x.graph); }
+    if (steps < 1 || isk_cols(x) % steps != 0) {
+        return isk__record_fail(x.graph, ISK_SHAPE, "%s: %d columns are not made of %d steps", name, isk_cols(x), steps);
+    }
+    if (!(amount >= 0 && amount <= most && probability >= 0 && probability <= 1) || coin < 0) {
+        return isk__record_fail(x.graph, ISK_ARGUMENT, "%s: amount %g, probability %g or coin %d is out of range", name, amount,
+                                probability, coin);
+    }
+    tensor = isk__sequence(op, name, isk_rows(x), isk_cols(x), &x, 1, isk__node_of(x)->weight);
+    if (tensor.node < 0) { return tensor; }
+    isk__node_of(tensor)->attributes[0] = amount;
+    isk__node_of(tensor)->attributes[1] = probability;
+    isk__node_of(tensor)->attributes[2] = coin;
+    isk__node_of(tensor)->attributes[3] = steps;
+    return tensor;
+}
+
+INDISEEK_API isk_tensor isk_noise(isk_tensor x, double deviation, double probability, int coin) {
+    return isk__augmented(ISK__OP_noise, "noise", x, deviation, FLT_MAX, probability, coin, 1);
+}
+
+INDISEEK_API isk_tensor isk_drop_steps(isk_tensor x, int steps, double most, double probability, int coin) {
+    return isk__augmented(ISK__OP_drop_steps, "drop_steps", x, most, 1, probability, coin, steps);
 }
 
 /* ---- side effects: they run in the next program that is made ---- */
@@ -14402,6 +14557,84 @@ static size_t isk__tokens_work(const isk_graph *graph, const isk__node *node) {
     return (size_t)node->cols;
 }
 
+/* ---- augmentations ---- */
+
+/* The next word is that of this number. */
+static void isk__random_seek(isk__random *random, uint64_t word) {
+    int skip;
+    random->position = word >> 2;
+    random->left = 0;
+    for (skip = (int)(word & 3); skip > 0; skip--) { isk__random_word(random); }
+}
+
+static uint32_t isk__random_word_at(isk__random *random, uint64_t word) {
+    isk__random_seek(random, word);
+    return isk__random_word(random);
+}
+
+/* Of 2^24 faces of a coin so many fall. */
+static uint32_t isk__coin_limit(double probability) { return (uint32_t)ceil(probability * 16777216.0); }
+
+/* Keyed by the coin's number, which no node's number is the complement of. */
+static int isk__coin_falls(const isk__call *call, int row) {
+    const double *attributes = call->loop.attributes;
+    isk__random coins = isk__random_open(call->frame->seed ^ isk__mix64(~(uint64_t)attributes[2]), call->frame->step);
+    return (isk__random_word_at(&coins, (uint64_t)row) >> 8) < isk__coin_limit(attributes[1]);
+}
+
+static void isk__noise_forward(const isk__call *call) {
+    const isk__loop *l = &call->loop;
+    isk__random random = isk__node_random(call);
+    int row, col;
+    for (row = 0; row < l->rows; row++) {
+        isk_scalar *y = isk__row_of(l->out, l->out_stride, row);
+        memcpy(y, isk__row(l->in[0], l->in_stride[0], row), (size_t)l->cols * sizeof *y);
+        if (!isk__coin_falls(call, row)) { continue; }
+        isk__random_seek(&random, 2 * (uint64_t)row * (uint64_t)l->cols);
+        for (col = 0; col < l->cols; col++) { y[col] += (isk_scalar)(l->attributes[0] * isk__random_normal(&random)); }
+    }
+}
+
+static void isk__noise_backward(const isk__call *call) {
+    const isk__loop *l = &call->loop;
+    isk__copy_columns(l->grad, l->grad_stride, l->grad_in[0], l->grad_in_stride[0], l->rows, l->cols, (int)(l->accumulate & 1));
+}
+
+/* to (+)= from, but 0 in dropped steps: forward and backward.  How many are dropped is counted in float on every device. */
+static void isk__drop_steps_apply(const isk__call *call, const isk_scalar *from, int from_stride, isk_scalar *to, int to_stride,
+                                  int accumulate) {
+    const isk__loop *l = &call->loop;
+    isk__random random = isk__node_random(call);
+    const uint64_t key = isk__mix64(random.key ^ isk__mix64(call->frame->step));
+    int steps = (int)l->attributes[3], features = l->cols / steps, row, step;
+    for (row = 0; row < l->rows; row++) {
+        const isk_scalar *x = isk__row(from, from_stride, row);
+        isk_scalar *y = isk__row_of(to, to_stride, row);
+        const uint64_t order = isk__mix64(key ^ (uint64_t)row);
+        uint32_t dropped = 0;
+        if (isk__coin_falls(call, row)) {
+            const float share = (float)(isk__random_word_at(&random, (uint64_t)row) >> 8) * (1.0f / 16777216.0f) * (float)l->attributes[0];
+            dropped = (uint32_t)(share * (float)steps);
+        }
+        for (step = 0; step < steps; step++, x += features, y += features) {
+            if (isk__permute((uint32_t)step, (uint32_t)steps, order) >= dropped) {
+                isk__copy_columns(x, 0, y, 0, 1, features, accumulate);
+            } else if (!accumulate) {
+                isk__fill(y, features, 0);
+            }
+        }
+    }
+}
+
+static void isk__drop_steps_forward(const isk__call *call) {
+    isk__drop_steps_apply(call, call->loop.in[0], call->loop.in_stride[0], call->loop.out, call->loop.out_stride, 0);
+}
+
+static void isk__drop_steps_backward(const isk__call *call) {
+    const isk__loop *l = &call->loop;
+    isk__drop_steps_apply(call, l->grad, l->grad_stride, l->grad_in[0], l->grad_in_stride[0], (int)(l->accumulate & 1));
+}
+
 ISK__SECTION_END
 
 /* ---- the table ---- */
@@ -14429,6 +14662,8 @@ static const isk__special_info *isk__special(int op) {
         { "join_steps", isk__join_steps_forward, isk__join_steps_backward, NULL, NULL, 15, 0, 0 },
         { "add_every", isk__add_every_forward, isk__add_every_backward, NULL, NULL, 3, 0, 0 },
         { "tokens", isk__tokens_forward, isk__tokens_backward, isk__tokens_work, NULL, 7, 3, 0 },
+        { "noise", isk__noise_forward, isk__noise_backward, NULL, NULL, 1, 0, 0 },
+        { "drop_steps", isk__drop_steps_forward, isk__drop_steps_backward, NULL, NULL, 1, 0, 0 },
     };
     return &table[op - ISK__OP_COUNT];
 }
@@ -15685,6 +15920,19 @@ static void isk__lower_tokens(isk__lowering *l, const isk__instruction *instruct
     isk__lower_sum(l, call.grad, 1, features, rows, call.grad_in[2], features, node->cols, call.accumulate >> 2);
 }
 
+static void isk__lower_augmented(isk__lowering *l, const isk__instruction *instruction, const isk__node *node) {
+    isk__kernel_call call = isk__lower_either(l, instruction, node);
+    if (node->op == ISK__OP_noise && instruction->action == ISK__BACKWARD) {
+        isk__lower(l, "isk_copy", &call);
+        return;
+    }
+    call.flags = isk__coin_limit(node->attributes[1]);
+    call.count = (int)node->attributes[2];
+    call.tiles = (int)node->attributes[3];
+    call.inner = node->cols / call.tiles;
+    isk__lower(l, node->op == ISK__OP_noise ? "isk_noise" : "isk_drop_steps", &call);
+}
+
 static void isk__lower_special(isk__lowering *l, const isk__instruction *instruction) {
     const isk__node *node = &l->residence->graph->nodes[instruction->node];
     isk__kernel_call call = isk__lower_call(l, instruction);
@@ -15702,6 +15950,7 @@ static void isk__lower_special(isk__lowering *l, const isk__instruction *instruc
     case ISK__OP_join_steps: isk__lower_join(l, instruction, node); break;
     case ISK__OP_add_every: isk__lower_add_every(l, instruction, node); break;
     case ISK__OP_tokens: isk__lower_tokens(l, instruction, node); break;
+    case ISK__OP_noise: case ISK__OP_drop_steps: isk__lower_augmented(l, instruction, node); break;
     case ISK__OP_step_mask: isk__lower(l, "isk_step_mask", &call); break;
     case ISK__OP_permute_rows:
         if (instruction->action == ISK__FORWARD) {
@@ -16199,6 +16448,12 @@ ISK__COLD_BEGIN
 
 /* ==== >>modules: networks made of ops ================================================================================== */
 
+static isk_tensor isk__weights_of(isk_tensor x) {
+    isk_tensor weights = x;
+    weights.node = x.node < 0 ? -1 : isk__node_of(x)->weight;
+    return weights;
+}
+
 /* A linear map with PyTorch's names and one of three first fills (He et al.'s bound with a = sqrt 5 is 1/sqrt(in)). */
 enum { ISK__INIT_ZERO_BIAS = 16 };            /* beside the choices of option init: the bias begins at 0 */
 
@@ -16237,6 +16492,7 @@ static isk_tensor isk__row_parameter(isk_scope scope, const char *name, int cols
     isk_parameter_desc desc;
     memset(&desc, 0, sizeof desc);
     desc.fill = fill;
+    desc.amount = 1;
     desc.buffer = buffer;
     desc.vector = 1;
     return isk_parameter(scope, name, 1, cols, &desc);
@@ -16362,12 +16618,14 @@ INDISEEK_API isk_tensor isk_transformer(isk_scope scope, isk_tensor x, const isk
 /* The networks of q(z|c) = N(z; mean(c), diag(exp(logvar(c)))), Cheng et al. 2020; Gui et al. A.1. */
 typedef struct isk__critic { isk_tensor mean, logvar; } isk__critic;
 
+static int isk__critic_width(const isk_options *options) { return options->critic_width > 0 ? options->critic_width : options->width; }
+
 static isk__critic isk__critic_record(isk_scope scope, isk_tensor c, int dim, const isk_options *options) {
     isk__critic critic;
     isk_mlp_desc mlp;
     memset(&mlp, 0, sizeof mlp);
     mlp.layers = options->layers;
-    mlp.width = options->critic_width > 0 ? options->critic_width : options->width;
+    mlp.width = isk__critic_width(options);
     mlp.out = dim;
     mlp.init = options->init;
     critic.mean = isk_mlp(isk_within(scope, "mean"), c, &mlp);
@@ -16388,7 +16646,57 @@ static isk_tensor isk__saturation_record(isk__critic critic) {
     return isk_mean_all(isk_clamp(isk_affine(isk_abs(critic.logvar), 1e6, -0.99e6), 0, 1));
 }
 
+/* Scores T(a_i, b_j) of all pairs of rows by three linear maps with ReLU between them (METHODS 3.5).  The first map is split,
+   W [a; b] = W_a a + W_b b, so that no matrix of all pairs of inputs is made. */
+typedef struct isk__scores {
+    isk_tensor own;                         /* [rows, 1] T(a_i, b_i) */
+    isk_tensor all;                         /* [rows, rows] */
+} isk__scores;
+
+static isk_tensor isk__score_rest(isk_scope scope, isk_tensor hidden, int width, int init) {
+    return isk__linear(isk_within(scope, "4"), isk__linear(isk_within(scope, "2"), isk_relu(hidden), width, init, 1), 1, init, 0);
+}
+
+static isk__scores isk__scores_record(isk_scope scope, isk_tensor a, isk_tensor b, int width, int init) {
+    isk__scores scores;
+    isk_tensor from_a = isk__linear(isk_within(scope, "0.a"), a, width, init, 0);
+    isk_tensor from_b = isk__linear(isk_within(scope, "0.b"), b, width, init, 0);
+    scores.own = isk__score_rest(scope, isk_add(from_a, from_b), width, init);
+    scores.all = isk_reshape(isk__score_rest(scope, isk_pair_sum(from_a, from_b), width, init), isk_rows(a) > 0 ? isk_rows(a) : 1);
+    if (isk__weights_of(a).node >= 0) { scores.all = isk_with_row_weights(scores.all, isk__weights_of(a)); }
+    return scores;
+}
+
+/* The weights of the rows as a row, [1, rows]; where every row is present, ones. */
+static isk_tensor isk__weights_across(isk_tensor x) {
+    isk_tensor weights = isk__weights_of(x);
+    if (weights.node < 0) { weights = isk_affine(isk_slice(x, 0, 1), 0, 1); }
+    return isk_reshape(weights, isk_rows(x) > 0 ? isk_rows(x) : 1);
+}
+
+/* InfoNCE: mean over the rows of the cross entropy of telling b_i from all present b_j; over both sides, the mean of that and of
+   telling a_i from all present a_j. */
+static isk_tensor isk__scores_nce(isk__scores scores, int both) {
+    isk_tensor across = isk__weights_across(scores.own), own = isk_mean_all(scores.own), weights = isk__weights_of(scores.own), side;
+    isk_tensor loss = isk_mean_all(isk_row_logsumexp(isk_bias(scores.all, isk_affine(across, 1e9, -1e9))));
+    if (both) {
+        side = isk_reshape(isk_col_logsumexp(scores.all), 1);
+        if (weights.node >= 0) { side = isk_with_row_weights(side, weights); }
+        loss = isk_affine(isk_add(loss, isk_mean_all(side)), 0.5, 0);
+    }
+    return isk_sub(loss, own);
+}
+
+/* NCE-CLUB, Liang et al. 2023: mean of T over the pairs that belong together, less its mean over all pairs. */
+static isk_tensor isk__scores_club(isk__scores scores) {
+    isk_tensor across = isk__weights_across(scores.own), all = isk_mean_all(isk_row_sum(isk_mul_cols(scores.all, across)));
+    return isk_sub(isk_mean_all(scores.own), isk_div(all, isk_row_sum(across)));
+}
+
 /* ==== >>trainer: stages of programs, schedules, early stopping ========================================================= */
+
+struct isk__crew;
+struct isk__trainee;
 
 /* A method is a list of stages.  A stage is a list of passes, each a program with its own optimiser and its own counter of
    steps, run per batch, per epoch or to fill a cache.  Stages of one phase are independent and run side by side; a model
@@ -16402,7 +16710,7 @@ enum {
 enum { ISK__RATE_MAIN, ISK__RATE_SHARED, ISK__RATE_CRITIC, ISK__RATE_NONE };
 enum { ISK__ROWS_TRAIN, ISK__ROWS_HELD_OUT, ISK__ROWS_ALL };
 enum { ISK__REPORTED_NOWHERE, ISK__REPORTED_SHARED, ISK__REPORTED_SPECIFIC };
-enum { ISK__MAX_PASSES = 4, ISK__MAX_STAGES = 2 + 4 * ISK_MAX_VIEWS, ISK__MAX_LABELS = 8 };
+enum { ISK__MAX_PASSES = 4, ISK__MAX_STAGES = 4 + 4 * ISK_MAX_VIEWS, ISK__MAX_LABELS = 8, ISK__MAX_COPIES = 2 * ISK__MAX_PASSES };
 
 typedef struct isk__pass {
     isk_program *program;
@@ -16421,6 +16729,7 @@ typedef struct isk__stage {
     int explains_view;                      /* its "reconstruction" is a fraction of the view's power */
     int phase, epochs;
     isk_program *before;                    /* fills caches when the stage begins, over all rows; or NULL */
+    isk_status (*settle)(struct isk__crew *, struct isk__trainee *);    /* the host's part, once, of a stage without epochs; or NULL */
     isk__pass passes[ISK__MAX_PASSES];
     int pass_count, main;                   /* main: the pass whose first output is the loss */
     isk__pass evaluation;                   /* on held-out rows; program NULL: none */
@@ -16481,8 +16790,13 @@ typedef struct isk__training {
     int next;                               /* first learner that no slot has taken */
     int *tasks, task_count;                 /* slot * ISK__MAX_STAGES + stage */
     int rounds;
+    isk_status failed;                      /* of a stage's `settle` */
     char fingerprint[65];                   /* of the data */
     isk_tensor lambda, inverse_power[ISK_MAX_VIEWS];    /* inputs, one value per model */
+    isk_tensor residuals[ISK_MAX_VIEWS], components[ISK_MAX_VIEWS][2];      /* of method residual: their cache; mean and loadings */
+    isk_scalar *copies[ISK_MAX_VIEWS], *target_present;     /* the user's copies [copy_count, rows, cols]; [rows] 0 or 1 */
+    int copy_count;
+    isk_scalar *counting;                   /* of method comm: 0, 1, ... for two copies of a batch */
     isk_scalar *lengths[ISK_MAX_VIEWS];     /* [rows] steps that a row has, 0 where it is absent; NULL: no sequence, all present */
 } isk__training;
 
@@ -16859,7 +17173,12 @@ static void isk__train_epoch(isk__crew *crew) {
     if (stage->before && any) { isk__run_fill(crew, stage->before, ISK__ROWS_ALL); }
     for (i = 0; i < crew->count; i++) {
         crew->trainees[i].active = 1;
-        if (stage->epochs == 0) { crew->trainees[i].track->finished = 1; }
+        if (stage->epochs > 0) { continue; }
+        crew->trainees[i].track->finished = 1;
+        if (stage->settle) {
+            isk_status status = stage->settle(crew, &crew->trainees[i]);
+            if (status != ISK_OK) { crew->training->failed = status; }
+        }
     }
     if (stage->epochs == 0) { return; }
     isk__run_passes(crew);
@@ -17199,6 +17518,7 @@ static isk_status isk__train(isk__training *training, void (*begin)(isk__trainin
             isk__parallel(context, training->task_count, isk__train_task, training);
         }
         if (isk__residence_lost(training)) { return isk__device_failed(training); }
+        if (training->failed != ISK_OK) { return training->failed; }
         seconds = (isk__seconds() - start) / training->task_count;      /* each stage's share of the round */
         for (i = 0; i < training->task_count; i++) {
             int slot = training->tasks[i] / ISK__MAX_STAGES, stage = training->tasks[i] % ISK__MAX_STAGES;
@@ -17362,16 +17682,18 @@ INDISEEK_API isk_status isk_options_resolve(isk_context *context, isk_options *o
 
 /* One row per method.  Z_i is kept apart from a C by a term, and with a C it is made to hold X_i by another:
 
-     apart   CLUB         the upper bound on I(Z_i; C), Cheng et al. 2020
+     apart   WHITENED     nothing: Z_i is whitened principal components
+             CLUB         the upper bound on I(Z_i; C), Cheng et al. 2020
              ORTHOGONAL   the overlap of the directions of Z_i and C, Wang et al. 2025 (DisentangledSSL)
      keep    DECODER      lambda / (2 E||X_i||^2) E||g(Z_i, C) - X_i||^2
              CONTRAST     lambda / 2 InfoNCE(h(C, Z_i), X_i)
+             FUSED        there is no C and no Z, but one representation of all views: METHODS section 7
 
    and each term sees either the view's own C_i or the other view's.  A method on residuals first takes away from X_i what its
    own C_i says: r_i = (X_i - m(C_i)) / s(C_i), with the mean and the spread regressed on the frozen C_i, and then does all this
    with r_i in the place of X_i (METHODS section 4b, ours). */
-enum { ISK__APART_NONE, ISK__APART_CLUB, ISK__APART_ORTHOGONAL };
-enum { ISK__KEEP_NONE, ISK__KEEP_DECODER, ISK__KEEP_CONTRAST };
+enum { ISK__APART_NONE, ISK__APART_WHITENED, ISK__APART_CLUB, ISK__APART_ORTHOGONAL };
+enum { ISK__KEEP_NONE, ISK__KEEP_DECODER, ISK__KEEP_CONTRAST, ISK__KEEP_FUSED };
 enum { ISK__OWN, ISK__OTHER };
 
 typedef struct isk__method_info {
@@ -17388,10 +17710,13 @@ static const isk__method_info isk__methods[ISK_METHOD_COUNT] = {
     { "factorizedcl", ISK__APART_CLUB, ISK__OWN, ISK__KEEP_CONTRAST, ISK__OWN, 0 },
     { "infodisen", ISK__APART_ORTHOGONAL, ISK__OWN, ISK__KEEP_CONTRAST, ISK__OTHER, 0 },
     { "residual-indiseek", ISK__APART_CLUB, ISK__OTHER, ISK__KEEP_DECODER, ISK__OWN, 1 },
+    { "residual", ISK__APART_WHITENED, ISK__OWN, ISK__KEEP_NONE, ISK__OWN, 1 },
+    { "comm", ISK__APART_NONE, ISK__OWN, ISK__KEEP_FUSED, ISK__OWN, 0 },
 };
 
-/* Learns Z_i after the shared features. */
+/* Has Z_i, after the shared features. */
 static int isk__specific(isk_method method) { return isk__methods[method].apart != ISK__APART_NONE; }
+static int isk__fused(isk_method method) { return isk__methods[method].keep == ISK__KEEP_FUSED; }
 static int isk__decodes(isk_method method) { return isk__methods[method].keep == ISK__KEEP_DECODER; }
 
 INDISEEK_API const char *isk_method_name(isk_method method) {
@@ -17438,6 +17763,7 @@ typedef struct isk__design {
     isk_options options;                    /* resolved */
     int view_count, cols[ISK_MAX_VIEWS], given_cols[ISK_MAX_VIEWS];
     int steps[ISK_MAX_VIEWS];               /* 1: not a sequence */
+    int input_cols[ISK_MAX_VIEWS], input_steps[ISK_MAX_VIEWS];        /* of X_i itself; cols and steps are of its reduction */
 } isk__design;
 
 static int isk__design_given(const isk__design *design) { return design->given_cols[0] > 0; }
@@ -17465,6 +17791,24 @@ static int isk__pooled_target(const isk__design *design, int view) {
 /* Columns of what the decoder gives back. */
 static int isk__target_cols(const isk__design *design, int view) {
     return isk__pooled_target(design, view) ? design->cols[view] / design->steps[view] : design->cols[view];
+}
+
+static int isk__reduces(const isk__design *design) { return design->options.reduce != ISK_REDUCE_NONE; }
+/* The design before the reduction, for what works on X_i itself; and what the reduction makes of it. */
+static isk__design isk__design_before(const isk__design *design) {
+    isk__design before = *design;
+    memcpy(before.cols, design->input_cols, sizeof before.cols);
+    memcpy(before.steps, design->input_steps, sizeof before.steps);
+    return before;
+}
+static void isk__design_reduce(isk__design *design) {
+    int i;
+    memcpy(design->input_cols, design->cols, sizeof design->cols);
+    memcpy(design->input_steps, design->steps, sizeof design->steps);
+    for (i = 0; i < design->view_count && isk__reduces(design); i++) {
+        design->cols[i] = design->options.shared_dim;
+        design->steps[i] = 1;
+    }
 }
 
 static isk_scope isk__view_scope_in(isk_graph *graph, int group, const char *name, int view) {
@@ -17499,53 +17843,47 @@ static isk_tensor isk__encoder(const isk__design *design, isk_scope scope, isk_t
 /* Rows of a view: X_i, and how many steps of each row are there, [rows, 1]; node -1 where all are. */
 typedef struct isk__sample { isk_tensor x, lengths; } isk__sample;
 
-static isk_tensor isk__weights_of(isk_tensor x) {
-    isk_tensor weights = x;
-    weights.node = x.node < 0 ? -1 : isk__node_of(x)->weight;
-    return weights;
-}
-
 /* The steps of a sequence below each other, [rows * steps, features]; those beyond a row's length are absent. */
 static isk_tensor isk__steps_of(const isk__design *design, int view, isk__sample sample) {
     isk_tensor x = isk_reshape(sample.x, design->cols[view] / design->steps[view]);
     return isk_with_row_weights(x, isk_reshape(isk_step_mask(sample.lengths, design->steps[view]), 1));
 }
 
-/* METHODS section 1.3: a linear map without bias, a transformer, one output for the whole sequence, a linear map. */
-static isk_tensor isk__sequence_encoder(const isk__design *design, isk_scope scope, int view, isk__sample sample, int out, int training) {
+/* METHODS section 1.3: a linear map without bias, positions, a learned token in front if asked for, a transformer.  [rows * *steps,
+   token_width]; absent steps have weight 0. */
+static isk_tensor isk__sequence_tokens(const isk__design *design, isk_scope scope, int view, isk__sample sample, int cls, int training,
+                                       int *steps) {
     const isk_options *options = &design->options;
     isk_transformer_desc transformer;
     isk_parameter_desc desc;
     isk_tensor x = isk__steps_of(design, view, sample), weights = isk__weights_of(x);
-    int steps = design->steps[view], width = options->token_width;
+    int features = design->cols[view] / design->steps[view], width = options->token_width;
+    *steps = design->steps[view];
     memset(&desc, 0, sizeof desc);
     desc.fill = ISK_FILL_UNIFORM;
-    desc.amount = 1 / sqrt((double)(design->cols[view] / steps));
-    x = isk_matmul(x, isk_parameter(isk_within(scope, "project"), "weight", design->cols[view] / steps, width, &desc));
+    desc.amount = 1 / sqrt((double)features);
+    x = isk_matmul(x, isk_parameter(isk_within(scope, "project"), "weight", features, width, &desc));
     if (options->positions != ISK_POSITIONS_NONE) {
         desc.fill = options->positions == ISK_POSITIONS_SINCOS ? ISK_FILL_SINCOS : ISK_FILL_NORMAL;
         desc.amount = 0.02;
         desc.buffer = options->positions == ISK_POSITIONS_SINCOS;
-        x = isk_add_steps(x, isk_parameter(scope, "positions", steps, width, &desc));
+        x = isk_add_steps(x, isk_parameter(scope, "positions", *steps, width, &desc));
     }
-    if (options->pool == ISK_POOL_FIRST) {
+    if (cls) {
         isk_tensor parts[2], masks[2];
         int counts[2];
-        memset(&desc, 0, sizeof desc);
-        desc.fill = ISK_FILL_NORMAL;
-        desc.amount = 1;
-        parts[0] = isk_parameter(scope, "cls", 1, width, &desc);
+        parts[0] = isk__row_parameter(scope, "cls", width, ISK_FILL_NORMAL, 0);
         parts[1] = x;
         counts[0] = 1;
-        counts[1] = steps++;
+        counts[1] = *steps;
         x = isk_join_steps(parts, counts, 2);
         masks[0] = isk_clamp(sample.lengths, 0, 1);
-        masks[1] = isk_reshape(weights, steps - 1);
+        masks[1] = isk_reshape(weights, (*steps)++);
         weights = isk_reshape(isk_concat(masks, 2), 1);
     }
     if (options->padding == ISK_PADDING_MASKED) { x = isk_with_row_weights(x, weights); }
     memset(&transformer, 0, sizeof transformer);
-    transformer.steps = steps;
+    transformer.steps = *steps;
     transformer.layers = options->blocks;
     transformer.heads = options->heads;
     transformer.feed_forward = options->feed_forward;
@@ -17553,14 +17891,26 @@ static isk_tensor isk__sequence_encoder(const isk__design *design, isk_scope sco
     transformer.activation = options->activation;
     transformer.dropout = options->attention_dropout;
     transformer.training = training;
-    x = isk_transformer(isk_within(scope, "encoder"), x, &transformer);
-    x = isk_pool_steps(isk_with_row_weights(x, weights), steps, options->pool);
-    return isk__linear(isk_within(scope, "head"), isk_with_row_weights(x, isk__weights_of(sample.x)), out, options->init, 0);
+    return isk_with_row_weights(isk_transformer(isk_within(scope, "encoder"), x, &transformer), weights);
+}
+
+/* One output of the transformer for the whole sequence, and a linear map. */
+static isk_tensor isk__sequence_encoder(const isk__design *design, isk_scope scope, int view, isk__sample sample, int out, int training) {
+    int steps, pool = design->options.pool;
+    isk_tensor x = isk__sequence_tokens(design, scope, view, sample, pool == ISK_POOL_FIRST, training, &steps);
+    x = isk_with_row_weights(isk_pool_steps(x, steps, pool), isk__weights_of(sample.x));
+    return isk__linear(isk_within(scope, "head"), x, out, design->options.init, 0);
 }
 
 static isk_tensor isk__view_encoder(const isk__design *design, isk_scope scope, int view, isk__sample sample, int out, int training) {
     return design->steps[view] > 1 ? isk__sequence_encoder(design, scope, view, sample, out, training)
                                    : isk__encoder(design, scope, sample.x, out, training);
+}
+
+/* What X_i is reduced to; `before` is the design before that. */
+static isk_tensor isk__reduced(const isk__design *before, int view, isk__sample x, int training) {
+    isk_scope scope = isk__view_scope(x.x.graph, "reduced", "reduced", view);
+    return isk_l2_normalise(isk__view_encoder(before, scope, view, x, before->options.shared_dim, training), 1e-12);
 }
 
 /* f_i(x), not yet normalised */
@@ -17575,6 +17925,8 @@ static isk_tensor isk__shared_final(const isk__design *design, int view, isk__sa
 }
 
 static int isk__on_residuals(const isk__design *design) { return isk__methods[design->method].residual; }
+/* Residuals and reductions have no power before they are learned. */
+static int isk__power_known(const isk__design *design) { return !isk__on_residuals(design) && !isk__reduces(design); }
 
 /* A regression on C_i of every column of X_i; three linear maps of width 100, METHODS section 4b. */
 static isk_tensor isk__regress_on(const isk__design *design, int view, const char *name, isk_tensor c) {
@@ -17611,9 +17963,30 @@ static isk_tensor isk__from_residual(const isk__design *design, int view, isk_te
     return isk_add(isk_mul(residual, isk__spread_given(design, view, c, 1)), isk__mean_given(design, view, c));
 }
 
+/* Columns of Z_i: there are no more components than columns. */
+static int isk__specific_cols(const isk__design *design, int view) {
+    int whitened = isk__methods[design->method].apart == ISK__APART_WHITENED;
+    return whitened && design->cols[view] < design->options.dim ? design->cols[view] : design->options.dim;
+}
+
+/* (x - mean) times whitening loadings, which isk__settle_components puts there. */
+static isk_tensor isk__components_record(const isk__design *design, int view, isk_tensor x, isk_tensor parameters[2]) {
+    isk_parameter_desc desc;
+    char group[32];
+    isk_scope scope = isk__view_scope(x.graph, isk__view_group(group, "components", view), "components", view);
+    memset(&desc, 0, sizeof desc);
+    desc.buffer = 1;
+    parameters[1] = isk_parameter(scope, "weight", design->cols[view], isk__specific_cols(design, view), &desc);
+    desc.vector = 1;
+    parameters[0] = isk_parameter(scope, "mean", 1, design->cols[view], &desc);
+    return isk_matmul(isk_bias(x, isk_neg(parameters[0])), parameters[1]);
+}
+
 /* h_i(x), raw */
 static isk_tensor isk__specific_record(const isk__design *design, int view, isk__sample x, int training) {
     char group[32];
+    isk_tensor parameters[2];
+    if (isk__methods[design->method].apart == ISK__APART_WHITENED) { return isk__components_record(design, view, x.x, parameters); }
     return isk__view_encoder(design, isk__view_scope(x.x.graph, isk__view_group(group, "specific", view), "specific", view), view, x,
                              design->options.dim, training);
 }
@@ -17621,7 +17994,7 @@ static isk_tensor isk__specific_record(const isk__design *design, int view, isk_
 /* Z_i from h_i(x) */
 static isk_tensor isk__specific_final(const isk__design *design, int view, isk_tensor raw, int training) {
     char group[32];
-    if (design->options.standardise != ISK_STANDARDISE_BATCH) { return raw; }
+    if (isk__methods[design->method].apart == ISK__APART_WHITENED || design->options.standardise != ISK_STANDARDISE_BATCH) { return raw; }
     return isk_standardise_rows(isk__view_scope(raw.graph, isk__view_group(group, "specific", view), "standardise", view), raw,
                                 training);
 }
@@ -17647,25 +18020,110 @@ static isk_tensor isk__trimmed(const isk__design *design, int view, isk_tensor y
     return x.lengths.node >= 0 && !isk__pooled_target(design, view) ? isk_trim(y, x.lengths, design->steps[view]) : y;
 }
 
-/* The scale of CLIP's logits, exp(t) with t learned from ln(1/tau) and clamped to [0, ln 100]; Radford et al. 2021.  A fixed
-   t is what it is. */
-static isk_tensor isk__logit_scale(const isk__design *design, isk_graph *graph) {
+/* ---- CoMM's networks, METHODS section 7 ---- */
+
+/* Tokens of a view: the outputs of a sequence's transformer; or outputs of an MLP, each times a learned vector plus another. */
+static isk_tensor isk__tokens_record(const isk__design *design, int view, isk__sample sample, int training, int *count) {
+    const isk_options *options = &design->options;
+    isk_scope scope = isk__view_scope(sample.x.graph, "fused", "tokens", view), adapter = isk_within(scope, "adapter");
+    isk_tensor x, weight, bias, present = isk__weights_of(sample.x);
+    isk_parameter_desc desc;
+    if (design->steps[view] > 1) { return isk__sequence_tokens(design, scope, view, sample, 0, training, count); }
+    *count = options->tokens;
+    memset(&desc, 0, sizeof desc);
+    desc.fill = ISK_FILL_NORMAL;
+    desc.amount = 1;
+    x = isk__encoder(design, scope, sample.x, options->tokens, training);
+    weight = isk_parameter(adapter, "weight", options->tokens, options->token_width, &desc);
+    bias = isk_parameter(adapter, "bias", options->tokens, options->token_width, &desc);
+    x = isk_tokens(x, weight, bias);
+    return isk_with_row_weights(x, isk_reshape(isk_step_mask(isk_affine(present, options->tokens, 0), options->tokens), 1));
+}
+
+/* A learned token and those of some views (a bit each) through a transformer: its first output, [rows, token_width]. */
+static isk_tensor isk__fuse(const isk__design *design, const isk_tensor *tokens, const int *counts, unsigned views, int training) {
+    const isk_options *options = &design->options;
+    isk_graph *graph = tokens[0].graph;
+    isk_scope scope = isk__scope(graph, isk_group(graph, "fused").group, "fusion");
+    isk_transformer_desc transformer;
+    isk_tensor joined[2], masks[2], weights, x;
+    int steps[2], view;
+    joined[0] = isk__row_parameter(scope, "cls", options->token_width, ISK_FILL_NORMAL, 0);
+    steps[0] = 1;
+    masks[0] = isk__no_tensor(graph);
+    for (view = 0; view < design->view_count; view++) {
+        if (!(views >> view & 1)) { continue; }
+        joined[1] = tokens[view];
+        steps[1] = counts[view];
+        masks[1] = isk_reshape(isk__weights_of(tokens[view]), counts[view]);
+        if (masks[0].node < 0) { masks[0] = isk_affine(isk_slice(masks[1], 0, 1), 0, 1); }       /* the learned token is always there */
+        joined[0] = isk_join_steps(joined, steps, 2);
+        masks[0] = isk_concat(masks, 2);
+        steps[0] += steps[1];
+    }
+    weights = isk_reshape(masks[0], 1);
+    memset(&transformer, 0, sizeof transformer);
+    transformer.steps = steps[0];
+    transformer.layers = options->fusion_blocks;
+    transformer.heads = options->fusion_heads;
+    transformer.feed_forward = 4 * options->token_width;
+    transformer.norm_first = 1;
+    transformer.activation = ISK_QUICK_GELU;
+    transformer.training = training;
+    x = isk_transformer(scope, isk_with_row_weights(joined[0], weights), &transformer);
+    return isk_pool_steps(isk__norm(isk_within(scope, "norm"), x, ISK_NORM_LAYER, 0), steps[0], ISK_POOL_FIRST);
+}
+
+/* exp(t), the scale of logits, with t from ln(1/tau).  Learned, it is clamped to [0, ln 100], Radford et al. 2021; a fixed one is
+   what it is. */
+static isk_tensor isk__scale_parameter(isk_scope scope, double tau, int learned) {
     isk_parameter_desc desc;
     isk_tensor t;
     memset(&desc, 0, sizeof desc);
     desc.fill = ISK_FILL_VALUE;
-    desc.amount = -log(design->options.tau);
+    desc.amount = -log(tau);
     desc.no_decay = 1;
     desc.vector = 1;
-    desc.limited = design->options.temperature == ISK_TEMPERATURE_LEARNED;
+    desc.limited = learned;
     desc.low = 0;
     desc.high = log(100.0);
-    t = isk_parameter(isk__scope(graph, isk_group(graph, "shared").group, ""), "logit_scale", 1, 1, &desc);
-    if (design->options.temperature == ISK_TEMPERATURE_FIXED) { t = isk_stop_gradient(t); }
-    return isk_exp(t);
+    t = isk_parameter(scope, "logit_scale", 1, 1, &desc);
+    return isk_exp(learned ? t : isk_stop_gradient(t));
+}
+
+static isk_tensor isk__logit_scale(const isk__design *design, isk_graph *graph) {
+    return isk__scale_parameter(isk__scope(graph, isk_group(graph, "shared").group, ""), design->options.tau,
+                                design->options.temperature == ISK_TEMPERATURE_LEARNED);
 }
 
 /* ---- the training programs ---- */
+
+/* Which rows of a view are there, and how many steps of each. */
+typedef struct isk__coverage {
+    int steps;                              /* 1: not a sequence */
+    const uint8_t *present;                 /* NULL: all are */
+    const int32_t *lengths;                 /* NULL: as many as `steps` */
+} isk__coverage;
+
+static int isk__length_of(isk__coverage extent, int64_t row) {
+    if (extent.present && !extent.present[row]) { return 0; }
+    return extent.lengths ? (int)extent.lengths[row] : extent.steps;
+}
+
+static isk__coverage isk__whole(void) {
+    isk__coverage extent;
+    memset(&extent, 0, sizeof extent);
+    extent.steps = 1;
+    return extent;
+}
+
+static isk__coverage isk__coverage_of(const isk_fit_desc *desc, int view) {
+    isk__coverage extent;
+    extent.steps = desc->steps[view] > 1 ? desc->steps[view] : 1;
+    extent.present = desc->present[view];
+    extent.lengths = desc->lengths[view];
+    return extent;
+}
 
 static isk_matrix isk__matrix_of(const isk_scalar *data, int64_t rows, int64_t cols) {
     isk_matrix matrix;
@@ -17687,6 +18145,7 @@ static isk_tensor isk__bound(isk_graph *graph, isk_matrix matrix) {
 enum { ISK__TILE_ROWS = 256 };              /* rows of a program that fills caches or transforms */
 
 typedef struct isk__recorder {
+    int phase;                              /* of the stages after a reduction */
     isk__training *training;
     isk_graph *graph;
     const isk__design *design;
@@ -17694,6 +18153,7 @@ typedef struct isk__recorder {
     isk_tensor views[ISK_MAX_VIEWS], shared[ISK_MAX_VIEWS];     /* [n, .]: X_i and C_i, given or cached */
     isk_tensor encoded[ISK_MAX_VIEWS];      /* what h_i sees: X_i, or its cached residual */
     isk_tensor lengths[ISK_MAX_VIEWS];      /* [n, 1] steps that a row of the view has, 0 where it is absent; node -1: all are whole */
+    isk_tensor copies[ISK_MAX_VIEWS][ISK__MAX_COPIES], target, target_present;     /* [n, .] for a reduction */
     isk_tensor lambda, inverse_power[ISK_MAX_VIEWS];
 } isk__recorder;
 
@@ -17717,7 +18177,7 @@ static isk__stage *isk__stage_add(isk__recorder *r, const char *name, int view, 
         snprintf(stage->name, sizeof stage->name, "%.16s%d", name, view + 1);
     }
     stage->view = view;
-    stage->phase = phase;
+    stage->phase = r->phase + phase;
     stage->epochs = epochs;
     stage->best = stage->group = -1;
     return stage;
@@ -17821,6 +18281,171 @@ static void isk__record_shared_stage(isk__recorder *r) {
     if (options->shared_keep == ISK_KEEP_BEST) { isk__stage_keeps_best(r, stage, "shared"); }
 }
 
+/* ---- CoMM ---- */
+
+/* A copy of the rows with steps of sequences dropped and noise added, each by one coin a row that all views share. */
+static isk__sample isk__augmented_copy(const isk__recorder *r, int view, isk__sample x, int copy) {
+    const double deviation = 0.1, most_dropped = 0.8, often = 0.5;
+    int augment = r->design->options.augment, steps = r->design->steps[view];
+    isk_tensor weights = isk__weights_of(x.x);
+    if (steps > 1 && (augment == ISK_AUGMENT_BOTH || augment == ISK_AUGMENT_DROP)) {
+        x.x = isk_drop_steps(x.x, steps, most_dropped, often, 2 * copy);
+    }
+    if (augment == ISK_AUGMENT_BOTH || augment == ISK_AUGMENT_NOISE) { x.x = isk_noise(x.x, deviation, often, 2 * copy + 1); }
+    x.x = isk_with_row_weights(x.x, weights);
+    return x;
+}
+
+/* NT-Xent, Chen et al. 2020: of the 2 rows rows of two copies, each is to find its partner among all but itself.  `index` counts
+   them from 0. */
+static isk_tensor isk__nt_xent(isk_tensor a, isk_tensor b, isk_tensor index, double tau) {
+    isk_tensor parts[2], both, weights, all, own, itself;
+    int rows = 2 * isk_rows(a), dim = isk_cols(a) > 0 ? isk_cols(a) : 1;
+    isk__rows_in_both(&a, &b);
+    parts[0] = a;
+    parts[1] = b;
+    both = isk_reshape(isk_concat(parts, 2), dim);
+    parts[0] = parts[1] = isk__weights_of(a);
+    weights = isk_reshape(isk_concat(parts, 2), 1);
+    itself = isk_sub(isk_step_mask(isk_affine(index, 1, 1), rows), isk_step_mask(index, rows));
+    all = isk_add(isk_affine(isk_matmul_nt(both, both), 1 / tau, 0), isk_affine(itself, -1e9, 0));
+    all = isk_bias(all, isk_affine(isk_reshape(weights, rows), 1e9, -1e9));
+    own = isk_affine(isk_row_dot(a, b), 1 / tau, 0);
+    return isk_sub(isk_mean_all(isk_with_row_weights(isk_row_logsumexp(all), weights)), isk_mean_all(own));
+}
+
+/* loss = l(all views) + lambda * mean over the views of l(that view), where l(m) compares what is made of m with what is made of
+   all views of the other copy. */
+static void isk__fused_outputs(isk__recorder *r, int training, isk_tensor outputs[3]) {
+    const isk__design *design = r->design;
+    isk_tensor batch = isk_batch(r->graph, r->rows), projected[2][ISK_MAX_VIEWS + 1], index;
+    int copy, m, view, count = design->view_count;
+    double tau = design->options.fusion_tau;
+    for (copy = 0; copy < 2; copy++) {
+        isk_tensor tokens[ISK_MAX_VIEWS], any = isk__no_tensor(r->graph), present, fused;
+        int counts[ISK_MAX_VIEWS];
+        for (view = 0; view < count; view++) {
+            isk__sample x = isk__sample_of(r, view, r->views[view], batch);
+            present = isk__weights_of(x.x);
+            any = view ? isk_add(any, present) : present;
+            projected[copy][view] = present;
+            tokens[view] = isk__tokens_record(design, view, isk__augmented_copy(r, view, x, copy), training, &counts[view]);
+        }
+        projected[copy][count] = isk_clamp(any, 0, 1);
+        for (m = 0; m <= count; m++) {
+            isk_mlp_desc head;
+            memset(&head, 0, sizeof head);
+            head.layers = 3;
+            head.width = design->options.project_width;
+            head.out = design->options.project_dim;
+            head.norm = ISK_NORM_BATCH;
+            head.training = training;
+            fused = isk__fuse(design, tokens, counts, m < count ? 1u << m : (1u << count) - 1, training);
+            fused = isk_with_row_weights(fused, projected[copy][m]);
+            fused = isk_mlp(isk__scope(r->graph, isk_group(r->graph, "fused").group, "projection"), fused, &head);
+            projected[copy][m] = isk_l2_normalise(fused, 1e-12);
+        }
+    }
+    index = isk__bound(r->graph, isk__matrix_of(r->training->counting, 2 * r->rows, 1));
+    outputs[1] = isk__nt_xent(projected[0][count], projected[1][count], index, tau);
+    for (m = 0; m < count; m++) {
+        isk_tensor one = isk_add(isk__nt_xent(projected[0][m], projected[1][count], index, tau),
+                                 isk__nt_xent(projected[1][m], projected[0][count], index, tau));
+        outputs[2] = m ? isk_add(outputs[2], one) : one;
+    }
+    outputs[2] = isk_affine(outputs[2], 0.5 / count, 0);
+    outputs[0] = isk_add(outputs[1], isk_mul(r->lambda, outputs[2]));
+}
+
+static void isk__record_fused_stage(isk__recorder *r) {
+    static const char *const labels[] = { "loss", "fused", "single" };
+    const isk_options *options = &r->design->options;
+    isk_optimiser_desc optimiser = isk__optimiser_of(options);
+    isk__stage *stage = isk__stage_add(r, "fused", -1, 0, options->epochs);
+    isk_tensor outputs[3];
+    stage->reported = ISK__REPORTED_SHARED;
+    isk__fused_outputs(r, ISK__TRAINING, outputs);
+    stage->passes[0] = isk__pass_of(isk__minimise(r->graph, "fused", outputs, 3, &optimiser, 0), ISK__PER_BATCH, 1, ISK__RATE_MAIN);
+    isk__pass_labels(&stage->passes[0], 3, labels);
+    stage->pass_count = 1;
+    isk__fused_outputs(r, ISK__EVALUATING, outputs);
+    stage->evaluation = isk__pass_of(isk_compute(r->graph, outputs, 3), ISK__FILL, 1, ISK__RATE_NONE);
+    isk__pass_labels(&stage->evaluation, 3, labels);
+    stage->patience = options->patience;
+    if (options->patience > 0) { isk__stage_keeps_best(r, stage, "fused"); }
+}
+
+/* ---- reduction of the views: Gui et al. section 6 ---- */
+
+/* Mean over the views of InfoNCE between encodings of X_i and of the target, or of two copies of X_i; `pair` counts pairs of the
+   user's copies. */
+static void isk__reduction_outputs(isk__recorder *r, const isk__design *before, int pair, int training, isk_tensor outputs[2]) {
+    const isk__design *design = r->design;
+    isk_tensor batch = isk_batch(r->graph, r->rows), target = isk__no_tensor(r->graph), one, other;
+    isk_tensor scale = isk__scale_parameter(isk_group(r->graph, "reduced"), design->options.tau,
+                                            design->options.temperature == ISK_TEMPERATURE_LEARNED);
+    int view, copies = r->training->copies[0] != NULL;
+    r->design = before;
+    if (design->options.reduce == ISK_REDUCE_TARGET) {
+        isk_scope scope = isk__scope(r->graph, isk_group(r->graph, "reduced").group, "target");
+        target = isk_gather(r->target, batch);
+        if (r->target_present.node >= 0) {
+            target = isk_with_row_weights(target, isk_mul(isk__weights_of(batch), isk_gather(r->target_present, batch)));
+        }
+        target = isk_l2_normalise(isk__encoder(before, scope, target, design->options.shared_dim, training), 1e-12);
+    }
+    for (view = 0; view < design->view_count; view++) {
+        isk__sample x = isk__sample_of(r, view, copies ? r->copies[view][2 * pair] : r->views[view], batch), y = x;
+        if (target.node >= 0) {
+            one = isk__reduced(before, view, x, training);
+            other = target;
+        } else {
+            if (copies) { y = isk__sample_of(r, view, r->copies[view][2 * pair + 1], batch); }
+            one = isk__reduced(before, view, copies ? x : isk__augmented_copy(r, view, x, 0), training);
+            other = isk__reduced(before, view, copies ? y : isk__augmented_copy(r, view, y, 1), training);
+        }
+        isk__rows_in_both(&one, &other);
+        one = isk_info_nce(one, other, scale);
+        outputs[0] = view ? isk_add(outputs[0], one) : one;
+    }
+    outputs[0] = isk_affine(outputs[0], 1.0 / design->view_count, 0);
+    outputs[1] = isk_reciprocal(scale);
+    r->design = design;
+}
+
+/* Learns the reductions; then they stand in the place of the views. */
+static void isk__record_reduction_stages(isk__recorder *r) {
+    static const char *const labels[] = { "loss", "temperature" };
+    const isk_options *options = &r->design->options;
+    isk_optimiser_desc optimiser = isk__optimiser_of(options);
+    isk__design before = isk__design_before(r->design);
+    const isk__design *design = r->design;
+    isk__stage *stage = isk__stage_add(r, "reduced", -1, 0, options->shared_epochs);
+    int pair, pairs = r->training->copies[0] ? r->training->copy_count / 2 : 1, view;
+    isk_tensor outputs[2], batch, reduced[ISK_MAX_VIEWS];
+    for (pair = 0; pair < pairs; pair++) {
+        isk__reduction_outputs(r, &before, pair, ISK__TRAINING, outputs);
+        stage->passes[pair] = isk__pass_of(isk__minimise(r->graph, "reduced", outputs, 2, &optimiser, 0), ISK__PER_BATCH, 1, ISK__RATE_SHARED);
+        isk__pass_labels(&stage->passes[pair], 2, labels);
+    }
+    stage->pass_count = pairs;
+    isk__reduction_outputs(r, &before, 0, ISK__EVALUATING, outputs);
+    stage->evaluation = isk__pass_of(isk_compute(r->graph, outputs, 1), ISK__FILL, 1, ISK__RATE_NONE);
+    isk__pass_labels(&stage->evaluation, 1, labels);
+    if (options->shared_keep == ISK_KEEP_BEST) { isk__stage_keeps_best(r, stage, "reduced"); }
+    stage = isk__stage_add(r, "reduction", -1, 1, 0);
+    batch = isk_batch(r->graph, ISK__TILE_ROWS);
+    r->design = &before;
+    for (view = 0; view < design->view_count; view++) {
+        reduced[view] = isk__leaf(r->graph, ISK__SLOT, isk_rows(r->views[view]), options->shared_dim, 1);
+        isk__scatter(reduced[view], isk__reduced(&before, view, isk__sample_of(r, view, r->views[view], batch), ISK__EVALUATING), batch);
+    }
+    stage->before = isk_compute(r->graph, NULL, 0);
+    r->design = design;
+    memcpy(r->views, reduced, sizeof r->views);
+    r->phase = 2;
+}
+
 /* C_i of every row, once the encoders are frozen. */
 static void isk__record_cache_stage(isk__recorder *r) {
     isk__stage *stage = isk__stage_add(r, "cache", -1, 1, 0);
@@ -17883,7 +18508,7 @@ static void isk__record_residual_stages(isk__recorder *r, int view) {
     stage->before = isk_compute(r->graph, NULL, 0);
 }
 
-/* The critic of view i: learning loss on detached Z, and the share of saturated log variances. */
+/* A step of a density as critic: learning loss on detached Z, and the share of saturated log variances. */
 static isk_program *isk__record_critic_step(isk__recorder *r, const char *group, isk_tensor z, isk_tensor c, int saturation) {
     isk__critic critic = isk__critic_record(isk_group(r->graph, group), c, r->design->options.dim, &r->design->options);
     isk_optimiser_desc optimiser = isk__optimiser_of(&r->design->options);
@@ -17893,12 +18518,37 @@ static isk_program *isk__record_critic_step(isk__recorder *r, const char *group,
     return isk__minimise(r->graph, group, outputs, saturation ? 2 : 1, &optimiser, 0);
 }
 
-/* CLUB of Z_i and C, with the critic as it stands: METHODS section 3.2. */
+static isk__scores isk__critic_scores(isk__recorder *r, const char *group, isk_tensor z, isk_tensor c) {
+    const isk_options *options = &r->design->options;
+    return isk__scores_record(isk_within(isk_group(r->graph, group), "score"), z, c, isk__critic_width(options), options->init);
+}
+
+/* The step of the critic that the options name. */
+static isk__pass isk__critic_pass(isk__recorder *r, const char *group, isk_tensor z, isk_tensor c, int kind) {
+    static const char *const labels[] = { "critic_loss", "saturation" };
+    const isk_options *options = &r->design->options;
+    isk_optimiser_desc optimiser = isk__optimiser_of(options);
+    int nce = options->critic == ISK_CRITIC_NCE;
+    isk_program *program;
+    isk__pass pass;
+    if (nce) {
+        isk_tensor loss = isk__scores_nce(isk__critic_scores(r, group, z, c), 0);
+        program = isk__minimise(r->graph, group, &loss, 1, &optimiser, 0);
+    } else {
+        program = isk__record_critic_step(r, group, z, c, 1);
+    }
+    pass = isk__pass_of(program, kind, options->critic_steps, ISK__RATE_CRITIC);
+    isk__pass_labels(&pass, nce ? 1 : 2, labels);
+    return pass;
+}
+
+/* CLUB of Z_i and C, with the critic as it stands: METHODS section 3. */
 static isk_tensor isk__apart_club(isk__recorder *r, int view, isk_tensor z, isk_tensor c) {
+    const isk_options *options = &r->design->options;
     char group[32];
-    isk__critic critic = isk__critic_record(isk_group(r->graph, isk__view_group(group, "critic", view)), c, r->design->options.dim,
-                                            &r->design->options);
-    return isk__club_record(critic, z, r->design->options.club);
+    isk__view_group(group, "critic", view);
+    if (options->critic == ISK_CRITIC_NCE) { return isk__scores_club(isk__critic_scores(r, group, z, c)); }
+    return isk__club_record(isk__critic_record(isk_group(r->graph, group), c, options->dim, options), z, options->club);
 }
 
 /* How much the directions of Z_i and C overlap; METHODS section 6.  With rows scaled to norm 1: frob ||Z^T C / B||_F, frob_sum
@@ -17921,25 +18571,47 @@ static isk_tensor isk__apart_overlap(isk__recorder *r, isk_tensor z, isk_tensor 
 static isk_tensor isk__keep_decoder(isk__recorder *r, int view, isk_tensor z, isk_tensor c, isk__sample x, int training) {
     isk_tensor target = isk__decode_target(r->design, view, x);
     isk_tensor error = isk_mse(isk__trimmed(r->design, view, isk__decode_record(r->design, view, z, c, training), x), target);
-    if (r->design->options.power == ISK_POWER_BATCH || isk__on_residuals(r->design)) {      /* those have no power ahead */
+    if (r->design->options.power == ISK_POWER_BATCH || !isk__power_known(r->design)) {
         return isk_div(error, isk_mse(isk_affine(target, 0, 0), target));
     }
     return isk_mul(error, r->inverse_power[view]);
 }
 
-/* InfoNCE of h(C, Z_i) and X_i with a separable critic of unit vectors: METHODS sections 5 and 6. */
+/* InfoNCE of h(C, Z_i) and X_i: METHODS sections 5 and 6.  The score of a pair is the cosine of two encodings over a temperature;
+   or a network of (C, Z_i) and X_i, of a sequence its encoding. */
 static isk_tensor isk__keep_contrast(isk__recorder *r, int view, isk_tensor z, isk_tensor c, isk__sample x, int training) {
     const isk__design *design = r->design;
+    const isk_options *options = &design->options;
     char group[32];
-    int owner = isk_group(r->graph, isk__view_group(group, "specific", view)).group, dim = design->options.dim;
-    isk_tensor parts[2], joint, own, scale = isk_affine(r->lambda, 0, 1 / design->options.contrast_tau);
+    int owner = isk_group(r->graph, isk__view_group(group, "specific", view)).group, dim = options->dim;
+    int both = options->contrast_sides == ISK_SIDES_BOTH;
+    isk_tensor parts[2], joint, own, scale;
+    isk__scores scores;
     isk__rows_in_both(&c, &z);
     parts[0] = c;
     parts[1] = z;
-    joint = isk__encoder(design, isk__view_scope_in(r->graph, owner, "joint", view), isk_concat(parts, 2), dim, training);
+    joint = isk_concat(parts, 2);
+    if (options->contrast == ISK_CONTRAST_CONCAT) {
+        own = x.x;
+        if (design->steps[view] > 1) {
+            own = isk__view_encoder(design, isk__view_scope_in(r->graph, owner, "input", view), view, x, dim, training);
+        }
+        isk__rows_in_both(&joint, &own);
+        scores = isk__scores_record(isk__view_scope_in(r->graph, owner, "score", view), joint, own, isk__critic_width(options), options->init);
+        return isk__scores_nce(scores, both);
+    }
+    scale = options->contrast_temperature == ISK_TEMPERATURE_LEARNED
+                ? isk__scale_parameter(isk__view_scope_in(r->graph, owner, "contrast", view), options->contrast_tau, 1)
+                : isk_affine(r->lambda, 0, 1 / options->contrast_tau);
+    joint = isk__encoder(design, isk__view_scope_in(r->graph, owner, "joint", view), joint, dim, training);
     own = isk__view_encoder(design, isk__view_scope_in(r->graph, owner, "input", view), view, x, dim, training);
     isk__rows_in_both(&joint, &own);
-    return isk_info_nce(isk_l2_normalise(joint, 1e-12), isk_l2_normalise(own, 1e-12), scale);
+    joint = isk_l2_normalise(joint, 1e-12);
+    own = isk_l2_normalise(own, 1e-12);
+    if (both) { return isk_info_nce(joint, own, scale); }
+    scores.own = isk_scale(isk_row_dot(joint, own), scale);
+    scores.all = isk_scale(isk_matmul_nt(joint, own), scale);
+    return isk__scores_nce(scores, 0);
 }
 
 /* loss, the term that keeps Z apart, the term that keeps X in it, mean variance of the raw Z. */
@@ -17969,7 +18641,6 @@ static isk_program *isk__record_fill(isk__recorder *r, int view, isk_tensor cach
 
 /* The critic's passes: k steps on the batch that the encoder's step will take, or whole passes over cached Z. */
 static void isk__record_critic_passes(isk__recorder *r, isk__stage *stage, int view, isk_tensor cache) {
-    static const char *const labels[] = { "critic_loss", "saturation" };
     const isk__design *design = r->design;
     int which = isk__methods[design->method].apart_from;
     isk_tensor batch, z, c;
@@ -17983,7 +18654,7 @@ static void isk__record_critic_passes(isk__recorder *r, isk__stage *stage, int v
         z = isk__specific_final(design, view, z, ISK__BATCH_MOMENTS);
         c = isk__shared_seen(r, view, which, batch);
         isk__rows_in_both(&z, &c);
-        *second = isk__pass_of(isk__record_critic_step(r, group, z, c, 1), ISK__PER_EPOCH, design->options.critic_steps, ISK__RATE_CRITIC);
+        *second = isk__critic_pass(r, group, z, c, ISK__PER_EPOCH);
     } else {
         isk_tensor weight = isk_model_input(r->graph, r->rows, 1);
         isk_tensor kept_z = isk_model_input(r->graph, r->rows, design->options.dim);
@@ -17997,11 +18668,8 @@ static void isk__record_critic_passes(isk__recorder *r, isk__stage *stage, int v
         isk__store(kept_c, c);
         isk__store(weight, isk__weights_of(z));
         *first = isk__pass_of(isk_compute(r->graph, NULL, 0), ISK__PER_BATCH, 1, ISK__RATE_NONE);
-        *second = isk__pass_of(isk__record_critic_step(r, group, isk_with_row_weights(kept_z, weight),
-                                                       isk_with_row_weights(kept_c, weight), 1),
-                               ISK__PER_BATCH, design->options.critic_steps, ISK__RATE_CRITIC);
+        *second = isk__critic_pass(r, group, isk_with_row_weights(kept_z, weight), isk_with_row_weights(kept_c, weight), ISK__PER_BATCH);
     }
-    isk__pass_labels(second, 2, labels);
 }
 
 /* CLUB of standardised held-out Z with a critic that is fitted afresh. */
@@ -18027,6 +18695,80 @@ static void isk__record_diagnosis(isk__recorder *r, isk__stage *stage, int view,
     stage->diagnosis.group = isk__group_find(r->graph, group);
 }
 
+#ifndef INDISEEK_NO_METRICS
+/* Whitened principal components of the residuals of the training rows. */
+static isk_status isk__settle_components(isk__crew *crew, isk__trainee *trainee) {
+    isk__training *training = crew->training;
+    const isk_graph *graph = training->plan.graph;
+    isk_context *context = training->context;
+    int view = crew->stage->view, rows = (int)training->desc->views[0].rows, i, j, k, any = 0;
+    isk_tensor cache = training->residuals[view], *parameters = training->components[view];
+    const isk__node *loadings = &graph->nodes[parameters[1].node], *mean = &graph->nodes[parameters[0].node];
+    int cols = loadings->rows, kept = loadings->cols;
+    const isk__ref *from = &graph->nodes[cache.node].leaf;
+    isk_scalar **bases = isk__trainee_bases(crew, trainee);
+    isk_scalar *whitening = bases[loadings->leaf.space] + loadings->leaf.offset, *own, *components;
+    isk_scalar *centre = bases[mean->leaf.space] + mean->leaf.offset;
+    double *variances = (double *)isk__allocate_zero(context, (size_t)kept, sizeof *variances);
+    uint8_t *part = (uint8_t *)isk__allocate(context, (size_t)rows, 1);
+    isk_pca_desc pca;
+    isk_status status = ISK_OK;
+    memset(&pca, 0, sizeof pca);
+    own = (isk_scalar *)isk__allocate(context, isk__mul((size_t)rows + (size_t)kept, (size_t)cols), sizeof *own);
+    if (!variances || !part || !own) {
+        status = isk__no_memory(context, "principal components", isk__mul((size_t)rows, (size_t)cols) * sizeof *own);
+    }
+    if (status == ISK_OK) {
+        if (training->residence) {
+            isk__residence_read(training->residence, trainee->slot, from->space, from->offset, own, (size_t)rows * (size_t)cols);
+        } else {
+            memcpy(own, trainee->frame.base[from->space] + from->offset, (size_t)rows * (size_t)cols * sizeof *own);
+        }
+        components = own + (size_t)rows * (size_t)cols;
+        memset(part, ISK_TEST, (size_t)rows);
+        for (i = 0; i < trainee->learner->counts[ISK__ROWS_TRAIN]; i++) {
+            int row = trainee->learner->rows[ISK__ROWS_TRAIN][i];
+            if (isk__length_of(isk__coverage_of(training->desc, view), row) == 0) { continue; }
+            part[row] = ISK_TRAIN;
+            any++;
+        }
+        pca.x = isk__matrix_of(own, rows, cols);
+        pca.part = part;
+        pca.k = kept < any - 1 ? kept : any - 1;
+        pca.seed = trainee->learner->seed;
+        pca.mean = centre;
+        pca.components = components;
+        pca.variances = variances;
+        status = isk_pca(context, &pca);
+    }
+    for (j = 0; j < cols && status == ISK_OK; j++) {
+        for (k = 0; k < kept; k++) {
+            /* a direction of no variance holds nothing but noise of the arithmetic */
+            int real = k < pca.k && variances[k] > 1e-6 * variances[0];
+            whitening[(size_t)j * (size_t)loadings->leaf.stride + (size_t)k] =
+                real ? (isk_scalar)((double)components[(size_t)j * (size_t)pca.k + (size_t)k] / sqrt(variances[k])) : (isk_scalar)0;
+        }
+    }
+    if (status == ISK_OK) { isk__space_push(crew, trainee, loadings->leaf.space); }
+    isk__release(context, variances);
+    isk__release(context, part);
+    isk__release(context, own);
+    return status;
+}
+#endif
+
+static void isk__record_components_stage(isk__recorder *r, int view) {
+#ifndef INDISEEK_NO_METRICS
+    isk__stage *stage = isk__stage_add(r, "components", view, 5, 0);
+    isk__components_record(r->design, view, r->encoded[view], r->training->components[view]);
+    r->training->residuals[view] = r->encoded[view];
+    stage->settle = isk__settle_components;
+#else
+    isk__record_fail(r->graph, ISK_UNSUPPORTED, "view %d: this build has no principal components (INDISEEK_NO_METRICS), which method "
+                     "residual needs", view + 1);
+#endif
+}
+
 static void isk__record_specific_stage(isk__recorder *r, int view) {
     static const int watched[] = { 0, 0, 2, 1 };        /* by stop_on */
     const isk_options *options = &r->design->options;
@@ -18042,7 +18784,7 @@ static void isk__record_specific_stage(isk__recorder *r, int view) {
     labels[2] = method->keep == ISK__KEEP_DECODER ? "reconstruction" : "contrast";
     labels[3] = "variance";
     stage->reported = ISK__REPORTED_SPECIFIC;
-    stage->explains_view = method->keep == ISK__KEEP_DECODER && !method->residual;
+    stage->explains_view = method->keep == ISK__KEEP_DECODER && isk__power_known(r->design);
     isk__view_group(group, "specific", view);
     if (options->diagnoses > 0 || options->critic_inner == ISK_CRITIC_PER_EPOCH) {
         cache = isk__leaf(r->graph, ISK__SLOT, isk_rows(r->views[view]), options->dim, 1);
@@ -18063,47 +18805,6 @@ static void isk__record_specific_stage(isk__recorder *r, int view) {
     if (options->diagnoses > 0) { isk__record_diagnosis(r, stage, view, cache); }
 }
 
-/* Which rows of a view are there, and how many steps of each. */
-typedef struct isk__coverage {
-    int steps;                              /* 1: not a sequence */
-    const uint8_t *present;                 /* NULL: all are */
-    const int32_t *lengths;                 /* NULL: as many as `steps` */
-} isk__coverage;
-
-static int isk__length_of(isk__coverage extent, int64_t row) {
-    if (extent.present && !extent.present[row]) { return 0; }
-    return extent.lengths ? (int)extent.lengths[row] : extent.steps;
-}
-
-static isk__coverage isk__whole(void) {
-    isk__coverage extent;
-    memset(&extent, 0, sizeof extent);
-    extent.steps = 1;
-    return extent;
-}
-
-static isk__coverage isk__coverage_of(const isk_fit_desc *desc, int view) {
-    isk__coverage extent;
-    extent.steps = desc->steps[view] > 1 ? desc->steps[view] : 1;
-    extent.present = desc->present[view];
-    extent.lengths = desc->lengths[view];
-    return extent;
-}
-
-/* Lengths as the programs read them, of views that are sequences or that some rows lack. */
-static isk_status isk__lengths_open(isk__training *training, const isk__design *design) {
-    int64_t row, rows = training->desc->views[0].rows;
-    int i;
-    for (i = 0; i < design->view_count; i++) {
-        isk__coverage extent = isk__coverage_of(training->desc, i);
-        if (extent.steps == 1 && !extent.present && !extent.lengths) { continue; }
-        training->lengths[i] = (isk_scalar *)isk__allocate(training->context, (size_t)rows, sizeof(isk_scalar));
-        if (!training->lengths[i]) { return isk__no_memory(training->context, "lengths", (size_t)rows * sizeof(isk_scalar)); }
-        for (row = 0; row < rows; row++) { training->lengths[i][row] = (isk_scalar)isk__length_of(extent, row); }
-    }
-    return ISK_OK;
-}
-
 /* Records everything that training a design needs. */
 static isk_status isk__training_record(isk__training *training, const isk__design *design) {
     const isk_fit_desc *desc = training->desc;
@@ -18118,14 +18819,24 @@ static isk_status isk__training_record(isk__training *training, const isk__desig
     r.design = design;
     r.rows = design->options.batch < rows ? design->options.batch : rows;
     r.lambda = training->lambda = isk_model_input(graph, 1, 1);
+    r.target = r.target_present = isk__no_tensor(graph);
+    if (design->options.reduce == ISK_REDUCE_TARGET) { r.target = isk__bound(graph, desc->target); }
+    if (training->target_present) { r.target_present = isk__bound(graph, isk__matrix_of(training->target_present, rows, 1)); }
     for (i = 0; i < design->view_count; i++) {
         r.views[i] = isk__bound(graph, desc->views[i]);
+        for (j = 0; j < training->copy_count; j++) {
+            isk_matrix x = desc->views[i];
+            r.copies[i][j] = isk__bound(graph, isk__matrix_of(training->copies[i] + (int64_t)j * x.rows * x.cols, x.rows, x.cols));
+        }
         r.lengths[i] = training->lengths[i] ? isk__bound(graph, isk__matrix_of(training->lengths[i], rows, 1)) : isk__no_tensor(graph);
         r.inverse_power[i] = training->inverse_power[i] = isk_model_input(graph, 1, 1);
         r.shared[i] = isk__design_given(design) ? isk__bound(graph, desc->given[i])
                                                 : isk__leaf(graph, ISK__SLOT, rows, design->options.shared_dim, 1);
     }
-    if (!isk__design_given(design)) {
+    if (isk__reduces(design)) { isk__record_reduction_stages(&r); }
+    if (isk__fused(design->method)) {
+        isk__record_fused_stage(&r);
+    } else if (!isk__design_given(design)) {
         isk__record_shared_stage(&r);
         if (isk__specific(design->method)) { isk__record_cache_stage(&r); }
     }
@@ -18133,14 +18844,20 @@ static isk_status isk__training_record(isk__training *training, const isk__desig
         r.encoded[i] = r.views[i];
         if (isk__on_residuals(design)) { isk__record_residual_stages(&r, i); }
     }
-    for (i = 0; i < design->view_count && isk__specific(design->method); i++) { isk__record_specific_stage(&r, i); }
+    for (i = 0; i < design->view_count && isk__specific(design->method); i++) {
+        if (isk__methods[design->method].apart == ISK__APART_WHITENED) {
+            isk__record_components_stage(&r, i);
+        } else {
+            isk__record_specific_stage(&r, i);
+        }
+    }
     if (graph->failed) { return (isk_status)graph->failed; }
     for (i = 0; i < training->plan.stage_count; i++) {
         const isk__stage *stage = &training->plan.stages[i];
         for (j = 0; j < stage->pass_count; j++) {
             if (!stage->passes[j].program) { return ISK_MEMORY; }
         }
-        if ((!stage->before && stage->epochs == 0 && stage->pass_count == 0) || (stage->pass_count && !stage->evaluation.program) ||
+        if ((!stage->before && !stage->settle && stage->epochs == 0 && stage->pass_count == 0) || (stage->pass_count && !stage->evaluation.program) ||
             (stage->diagnosed && !(stage->diagnosis.fill && stage->diagnosis.fit && stage->diagnosis.measure))) {
             return ISK_MEMORY;
         }
@@ -18219,6 +18936,10 @@ static isk_status isk__design_check(isk_context *context, const isk__design *des
             return isk__fail(context, ISK_ARGUMENT, "others=mean averages C, but C%d has %d columns and C%d has %d; choose concat",
                              other + 1, isk__shared_cols(design, other), i + 1, isk__shared_cols(design, i));
         }
+        if (isk__fused(design->method) && options->token_width % options->fusion_heads != 0) {
+            return isk__fail(context, ISK_ARGUMENT, "token_width is %d, which %d fusion_heads do not divide", options->token_width,
+                             options->fusion_heads);
+        }
         if (design->steps[i] == 1) { continue; }
         if (options->token_width % options->heads != 0) {
             return isk__fail(context, ISK_ARGUMENT, "token_width is %d, which %d heads do not divide", options->token_width,
@@ -18234,6 +18955,7 @@ static isk_status isk__design_check(isk_context *context, const isk__design *des
 
 static isk_status isk__design_of(isk_context *context, const isk_fit_desc *desc, isk__design *design) {
     isk_status status;
+    isk__coverage extent;
     int i, given = 0;
     memset(design, 0, sizeof *design);
     if (context->pending) { return context->pending; }
@@ -18265,7 +18987,8 @@ static isk_status isk__design_of(isk_context *context, const isk_fit_desc *desc,
         return isk__fail(context, ISK_ARGUMENT, "one view needs given shared features: set given[0], or give a second view");
     }
     if (given && !isk__specific(desc->method)) {
-        return isk__fail(context, ISK_ARGUMENT, "method %s learns shared features, so given ones leave it nothing to do",
+        return isk__fail(context, ISK_ARGUMENT, isk__fused(desc->method) ? "method %s has no use for given shared features"
+                                                : "method %s learns shared features, so given ones leave it nothing to do",
                          isk_method_name(desc->method));
     }
     if (given && isk__on_residuals(design)) {
@@ -18273,7 +18996,70 @@ static isk_status isk__design_of(isk_context *context, const isk_fit_desc *desc,
                          isk_method_name(desc->method));
     }
     if (desc->views[0].rows < 2) { return isk__fail(context, ISK_SHAPE, "there is 1 row; training needs at least 2"); }
+    if (design->options.reduce == ISK_REDUCE_TARGET) {
+        if (!desc->target.data) { return isk__fail(context, ISK_ARGUMENT, "reduce=target needs a target: set desc->target"); }
+        extent = isk__whole();
+        extent.present = desc->target_present;
+        status = isk__check_matrix(context, "target", 0, desc->target, desc->views[0].rows, extent);
+        if (status != ISK_OK) { return status; }
+    }
+    if (isk__reduces(design) && given) {
+        return isk__fail(context, ISK_ARGUMENT, "reduce changes the views that the given shared features belong to; learn them instead");
+    }
+    if (desc->augment_copies < 0 || desc->augment_copies > ISK__MAX_COPIES || desc->augment_copies % 2 != 0) {
+        return isk__fail(context, ISK_ARGUMENT, "augment_copies is %d; it must be 2, 4, 6 or %d", desc->augment_copies, ISK__MAX_COPIES);
+    }
+    isk__design_reduce(design);
     return isk__design_check(context, design);
+}
+
+/* ---- data that the programs read beside the views ---- */
+
+/* The user's augmented copies of every view. */
+static isk_status isk__copies_open(isk__training *training, const isk__design *design) {
+    const isk_fit_desc *desc = training->desc;
+    isk_status status = ISK_OK;
+    int i, copy, count = desc->augment_copies > 0 ? desc->augment_copies : 4;
+    if (!desc->augment || design->options.reduce != ISK_REDUCE_AUGMENT) { return ISK_OK; }
+    for (i = 0; i < design->view_count; i++) {
+        isk_matrix x = desc->views[i];
+        size_t each = (size_t)x.rows * (size_t)x.cols;
+        training->copies[i] = (isk_scalar *)isk__allocate(training->context, isk__mul((size_t)count, each), sizeof(isk_scalar));
+        if (!training->copies[i]) { return isk__no_memory(training->context, "augmented copies", isk__mul((size_t)count * sizeof(isk_scalar), each)); }
+        for (copy = 0; copy < count && status == ISK_OK; copy++) {
+            isk_scalar *values = training->copies[i] + (size_t)copy * each;
+            memcpy(values, x.data, each * sizeof(isk_scalar));
+            status = desc->augment(desc->augment_user, i, copy, values, x.rows, x.cols);
+            if (status != ISK_OK) { return isk__fail(training->context, status, "augment failed for view %d, copy %d", i + 1, copy); }
+            status = isk__check_finite(training->context, "augmented view", i, isk__matrix_of(values, x.rows, x.cols),
+                                       isk__coverage_of(desc, i));
+        }
+    }
+    training->copy_count = count;
+    return status;
+}
+
+/* Lengths as the programs read them, of views that are sequences or that some rows lack. */
+static isk_status isk__lengths_open(isk__training *training, const isk__design *design) {
+    int64_t row, rows = training->desc->views[0].rows;
+    int i;
+    for (i = 0; i < design->view_count; i++) {
+        isk__coverage extent = isk__coverage_of(training->desc, i);
+        if (extent.steps == 1 && !extent.present && !extent.lengths) { continue; }
+        training->lengths[i] = (isk_scalar *)isk__allocate(training->context, (size_t)rows, sizeof(isk_scalar));
+        if (!training->lengths[i]) { return isk__no_memory(training->context, "lengths", (size_t)rows * sizeof(isk_scalar)); }
+        for (row = 0; row < rows; row++) { training->lengths[i][row] = (isk_scalar)isk__length_of(extent, row); }
+    }
+    if (training->desc->target_present && design->options.reduce == ISK_REDUCE_TARGET) {
+        training->target_present = (isk_scalar *)isk__allocate(training->context, (size_t)rows, sizeof(isk_scalar));
+        if (!training->target_present) { return isk__no_memory(training->context, "the target", (size_t)rows * sizeof(isk_scalar)); }
+        for (row = 0; row < rows; row++) { training->target_present[row] = training->desc->target_present[row] ? 1 : 0; }
+    }
+    if (!isk__fused(design->method)) { return ISK_OK; }
+    training->counting = (isk_scalar *)isk__allocate(training->context, 2 * (size_t)design->options.batch, sizeof(isk_scalar));
+    if (!training->counting) { return isk__no_memory(training->context, "row numbers", 2 * (size_t)design->options.batch * sizeof(isk_scalar)); }
+    for (i = 0; i < 2 * design->options.batch; i++) { training->counting[i] = (isk_scalar)i; }
+    return ISK_OK;
 }
 
 /* ---- learners ---- */
@@ -18320,7 +19106,7 @@ static isk_status isk__learner_rows(isk__training *training, isk__learner *learn
 /* Row `row` of what the decoder of a view should give back, [target columns].  Returns 0 where the row is absent. */
 static int isk__target_row(const isk__training *training, const isk__design *design, int view, int row, double *target) {
     isk_matrix x = training->desc->views[view];
-    const isk_scalar *line = x.data + (int64_t)row * x.cols;
+    const isk_scalar *line = x.data + (int64_t)row * x.cols;        /* `design` is that before a reduction */
     int length = isk__length_of(isk__coverage_of(training->desc, view), row), cols = isk__target_cols(design, view), pooled;
     int64_t features = x.cols / design->steps[view], col;
     pooled = isk__pooled_target(design, view);
@@ -18333,7 +19119,8 @@ static int isk__target_row(const isk__training *training, const isk__design *des
 
 /* Of what is reconstructed: mean |x|^2 over training rows, and mean |x - training mean|^2 over held-out rows.  Values beyond the
    length of a sequence are 0 and cost nothing. */
-static isk_status isk__learner_moments(isk__training *training, isk__learner *learner, const isk__design *design) {
+static isk_status isk__learner_moments(isk__training *training, isk__learner *learner, const isk__design *reduced) {
+    const isk__design before = isk__design_before(reduced), *design = &before;
     int view, i, col;
     for (view = 0; view < training->desc->view_count; view++) {
         int cols = isk__target_cols(design, view), train = 0, held = 0;
@@ -18442,6 +19229,9 @@ static void isk__training_close(isk__training *training) {
     for (i = 0; training->workers && i < 2 * context->threads; i++) { isk__memory_close(context, &training->workers[i]); }
     isk__memory_close(context, &training->shared);
     for (i = 0; i < ISK_MAX_VIEWS; i++) { isk__release(context, training->lengths[i]); }
+    for (i = 0; i < ISK_MAX_VIEWS; i++) { isk__release(context, training->copies[i]); }
+    isk__release(context, training->target_present);
+    isk__release(context, training->counting);
     isk__release(context, training->learners);
     isk__release(context, training->workers);
     isk__release(context, training->bases);
@@ -18490,6 +19280,7 @@ struct isk_model {
     isk_tensor views[ISK_MAX_VIEWS], given[ISK_MAX_VIEWS], lengths[ISK_MAX_VIEWS];      /* lengths: of sequences */
     isk_program *encode[ISK_MAX_VIEWS];     /* outputs: C_i unless given, Z_i if the method has it */
     isk_program *decode[ISK_MAX_VIEWS];     /* output: reconstruction */
+    isk_program *fuse;                      /* output: the representation of all views */
     isk_report report;
     char fingerprint[65];                   /* SHA-256 of the training data */
     int64_t rows;                           /* of the training data */
@@ -18513,6 +19304,9 @@ INDISEEK_API void isk_model_close(isk_model *model) {
 static isk_status isk__model_open(isk_context *context, const isk__design *design, uint64_t seed, isk_model **out) {
     isk_model *model = (isk_model *)isk__allocate_zero(context, 1, sizeof *model);
     int i, specific = isk__specific(design->method), learned = !isk__design_given(design);
+    const isk__design before = isk__design_before(design);
+    isk_tensor batch = isk__no_tensor(NULL);
+    isk__sample samples[ISK_MAX_VIEWS];
     isk_status status = ISK_OK;
     *out = NULL;
     if (!model) { return isk__no_memory(context, "a model", sizeof *model); }
@@ -18521,17 +19315,21 @@ static isk_status isk__model_open(isk_context *context, const isk__design *desig
     model->seed = seed;
     model->graph = isk_graph_open(context, NULL);
     for (i = 0; i < design->view_count && model->graph; i++) {
-        isk_tensor batch = isk_batch(model->graph, ISK__TILE_ROWS), outputs[2], z, c;
+        isk_tensor outputs[2], z, c;
         isk__sample x;
+        if (i == 0 || !isk__fused(design->method)) { batch = isk_batch(model->graph, ISK__TILE_ROWS); }
         int count = 0;
-        model->views[i] = isk__bound(model->graph, isk__matrix_of(NULL, 1, design->cols[i]));
+        model->views[i] = isk__bound(model->graph, isk__matrix_of(NULL, 1, before.cols[i]));
         x.x = isk_gather(model->views[i], batch);
         x.lengths = isk__no_tensor(model->graph);
-        if (design->steps[i] > 1) {
+        if (before.steps[i] > 1 || isk__fused(design->method)) {
             model->lengths[i] = isk__bound(model->graph, isk__matrix_of(NULL, 1, 1));
             x.lengths = isk_gather(model->lengths[i], batch);
-            x.x = isk_trim(x.x, x.lengths, design->steps[i]);
+            x.x = isk_trim(x.x, x.lengths, before.steps[i]);
         }
+        if (isk__reduces(design)) { x.x = isk__reduced(&before, i, x, ISK__EVALUATING); }
+        samples[i] = x;
+        if (isk__fused(design->method)) { continue; }
         z = c = x.x;
         if (learned) { c = outputs[count++] = isk__shared_final(design, i, x); }
         if (specific) {
@@ -18553,7 +19351,19 @@ static isk_status isk__model_open(isk_context *context, const isk__design *desig
         model->decode[i] = isk_compute(model->graph, &z, 1);
         if (!model->decode[i]) { status = ISK_MEMORY; }
     }
-    if (learned && model->graph) { isk__logit_scale(design, model->graph); }
+    if (isk__fused(design->method) && model->graph) {
+        isk_tensor tokens[ISK_MAX_VIEWS], fused;
+        int counts[ISK_MAX_VIEWS];
+        for (i = 0; i < design->view_count; i++) {
+            samples[i].x = isk_with_row_weights(samples[i].x, isk_clamp(samples[i].lengths, 0, 1));
+            tokens[i] = isk__tokens_record(design, i, samples[i], ISK__EVALUATING, &counts[i]);
+        }
+        fused = isk__fuse(design, tokens, counts, (1u << design->view_count) - 1, ISK__EVALUATING);
+        model->fuse = isk_compute(model->graph, &fused, 1);
+        if (!model->fuse) { status = ISK_MEMORY; }
+    } else if (learned && model->graph) {
+        isk__logit_scale(design, model->graph);
+    }
     if (!model->graph) { status = ISK_MEMORY; } else if (model->graph->failed) { status = (isk_status)model->graph->failed; }
     if (status != ISK_OK) {
         isk_model_close(model);
@@ -18628,7 +19438,7 @@ static void isk__report_fill(const isk__training *training, const isk__learner *
         }
         if (stage->reported == ISK__REPORTED_SHARED) {
             report->shared_loss = track->means[0][0];
-            report->temperature = track->means[0][1];
+            report->temperature = isk__track_mean(stage, track, 0, "temperature");
             report->shared_epochs = (int)track->epoch;
             if (held_out) { report->shared_validation_loss = track->kept[0]; }
         } else if (stage->reported == ISK__REPORTED_SPECIFIC) {
@@ -18733,6 +19543,7 @@ static isk_status isk__sweep(isk_context *context, const isk_sweep_desc *desc, i
     training.desc = &desc->fit;
     training.options = design.options;
     status = isk__lengths_open(&training, &design);
+    if (status == ISK_OK) { status = isk__copies_open(&training, &design); }
     if (status == ISK_OK) { status = isk__training_record(&training, &design); }
     if (status == ISK_OK) { status = isk__learners_open(&training, desc, &design); }
     if (status == ISK_OK) { status = isk__workers_open(&training); }
@@ -18788,10 +19599,24 @@ static void isk__copy_out(const isk__frame *frame, const isk_program *program, i
 
 static isk__coverage isk__transform_coverage(const isk_model *model, const isk_transform_desc *desc, int view) {
     isk__coverage extent;
-    extent.steps = model->design.steps[view];
+    extent.steps = model->design.input_steps[view];
     extent.present = desc->present[view];
     extent.lengths = desc->lengths[view];
     return extent;
+}
+
+static void isk__fuse_tile(const isk__transform_job *job, isk__frame *frame) {
+    int cols = job->model->design.options.token_width, view, present = isk__present(frame, job->model->fuse);
+    int64_t row;
+    isk__execute(job->model->fuse, frame);
+    isk__copy_out(frame, job->model->fuse, 0, present, job->desc->fused, cols, isk__whole());
+    for (row = frame->batch.first; row < frame->batch.first + present; row++) {
+        int any = 0;
+        for (view = 0; view < job->model->design.view_count; view++) {
+            any |= isk__length_of(isk__transform_coverage(job->model, job->desc, view), row) > 0;
+        }
+        if (!any) { isk__fill(job->desc->fused + (size_t)row * (size_t)cols, cols, (isk_scalar)NAN); }
+    }
 }
 
 static void isk__transform_tile(void *argument, int tile, int worker) {
@@ -18815,11 +19640,12 @@ static void isk__transform_tile(void *argument, int tile, int worker) {
         if (!desc->views[view].data) { continue; }
         if (job->lengths[view]) { frame.base[graph->nodes[model->lengths[view].node].leaf.space] = job->lengths[view]; }
         memcpy(&frame.base[graph->nodes[model->views[view].node].leaf.space], &desc->views[view].data, sizeof(isk_scalar *));
+        if (model->fuse) { continue; }
         present = isk__present(&frame, model->encode[view]);
         if (desc->shared[view] || desc->specific[view]) {
             isk__execute(model->encode[view], &frame);
             if (learned) { isk__copy_out(&frame, model->encode[view], 0, present, desc->shared[view], design->options.shared_dim, extent); }
-            if (specific) { isk__copy_out(&frame, model->encode[view], learned, present, desc->specific[view], design->options.dim, extent); }
+            if (specific) { isk__copy_out(&frame, model->encode[view], learned, present, desc->specific[view], isk__specific_cols(design, view), extent); }
         }
         if (desc->reconstruction[view]) {
             if (!learned) {
@@ -18829,6 +19655,7 @@ static void isk__transform_tile(void *argument, int tile, int worker) {
             isk__copy_out(&frame, model->decode[view], 0, present, desc->reconstruction[view], isk__target_cols(design, view), extent);
         }
     }
+    if (model->fuse) { isk__fuse_tile(job, &frame); }
 }
 
 static isk_status isk__transform_check(const isk_model *model, const isk_transform_desc *desc, int64_t *rows) {
@@ -18838,6 +19665,10 @@ static isk_status isk__transform_check(const isk_model *model, const isk_transfo
     for (i = 0; i < design->view_count; i++) {
         isk_status status;
         int wanted = desc->shared[i] || desc->specific[i] || desc->reconstruction[i];
+        if (isk__fused(design->method) && (wanted || !desc->fused || !desc->views[i].data)) {
+            return isk__fail(context, ISK_ARGUMENT, "transform: method %s makes fused features, of the data of every view; rows without a "
+                             "view are marked by `present`", isk_method_name(design->method));
+        }
         if (!desc->views[i].data) {
             if (wanted) { return isk__fail(context, ISK_ARGUMENT, "transform: features of view %d are asked for without its data", i + 1); }
             continue;
@@ -18846,9 +19677,9 @@ static isk_status isk__transform_check(const isk_model *model, const isk_transfo
         status = isk__check_matrix(context, "transform: view", i, desc->views[i], desc->views[first].rows,
                                    isk__transform_coverage(model, desc, i));
         if (status != ISK_OK) { return status; }
-        if (desc->views[i].cols != design->cols[i]) {
+        if (desc->views[i].cols != design->input_cols[i]) {
             return isk__fail(context, ISK_SHAPE, "transform: view %d has %lld columns; the model was trained on %d", i + 1,
-                             (long long)desc->views[i].cols, design->cols[i]);
+                             (long long)desc->views[i].cols, design->input_cols[i]);
         }
         if ((desc->specific[i] || desc->reconstruction[i]) && !isk__specific(design->method)) {
             return isk__fail(context, ISK_ARGUMENT, "transform: method %s has no specific features", isk_method_name(design->method));
@@ -18875,6 +19706,9 @@ static isk_status isk__transform_check(const isk_model *model, const isk_transfo
                              design->view_count, design->view_count == 1 ? "" : "s");
         }
     }
+    if (desc->fused && !isk__fused(design->method)) {
+        return isk__fail(context, ISK_ARGUMENT, "transform: method %s has no fused features", isk_method_name(design->method));
+    }
     if (first < 0) { return isk__fail(context, ISK_ARGUMENT, "transform: there is no view"); }
     *rows = desc->views[first].rows;
     return ISK_OK;
@@ -18891,7 +19725,7 @@ INDISEEK_API isk_status isk_transform(const isk_model *model, const isk_transfor
     job.desc = desc;
     for (i = 0; i < model->design.view_count && status == ISK_OK; i++) {
         int64_t row;
-        if (!desc->views[i].data || model->design.steps[i] == 1) { continue; }
+        if (!desc->views[i].data || (model->design.input_steps[i] == 1 && !model->fuse)) { continue; }
         job.lengths[i] = (isk_scalar *)isk__allocate(context, (size_t)job.rows, sizeof(isk_scalar));
         if (!job.lengths[i]) { status = isk__no_memory(context, "transform", (size_t)job.rows * sizeof(isk_scalar)); }
         for (row = 0; row < job.rows && job.lengths[i]; row++) {
@@ -18923,18 +19757,21 @@ INDISEEK_API const isk_options *isk_model_options(const isk_model *model) { retu
 INDISEEK_API isk_method isk_model_method(const isk_model *model) { return model->design.method; }
 INDISEEK_API uint64_t isk_model_seed(const isk_model *model) { return model->seed; }
 INDISEEK_API int isk_model_views(const isk_model *model) { return model->design.view_count; }
+INDISEEK_API int isk_model_fused_dim(const isk_model *model) {
+    return isk__fused(model->design.method) ? model->design.options.token_width : 0;
+}
 INDISEEK_API int isk_model_shared_dim(const isk_model *model, int view) {
-    return view >= 0 && view < model->design.view_count ? isk__shared_cols(&model->design, view) : 0;
+    return view >= 0 && view < model->design.view_count && !isk__fused(model->design.method) ? isk__shared_cols(&model->design, view) : 0;
 }
 INDISEEK_API int isk_model_specific_dim(const isk_model *model, int view) {
-    return view >= 0 && view < model->design.view_count && isk__specific(model->design.method) ? model->design.options.dim : 0;
+    return view >= 0 && view < model->design.view_count && isk__specific(model->design.method) ? isk__specific_cols(&model->design, view) : 0;
 }
 INDISEEK_API int isk_model_view_cols(const isk_model *model, int view) {
-    return view >= 0 && view < model->design.view_count ? model->design.cols[view] : 0;
+    return view >= 0 && view < model->design.view_count ? model->design.input_cols[view] : 0;
 }
 
 INDISEEK_API int isk_model_view_steps(const isk_model *model, int view) {
-    return view >= 0 && view < model->design.view_count ? model->design.steps[view] : 0;
+    return view >= 0 && view < model->design.view_count ? model->design.input_steps[view] : 0;
 }
 INDISEEK_API int isk_model_target_cols(const isk_model *model, int view) {
     return view >= 0 && view < model->design.view_count && isk__decodes(model->design.method) ? isk__target_cols(&model->design, view) : 0;
@@ -20760,7 +21597,7 @@ static void isk__r2_item(void *argument, int item, int worker) {
     }
 }
 
-/* What both regressions share. */
+/* What the regressions share. */
 typedef struct isk__regression {
     const isk_regression_desc *desc;
     int32_t *train, *scored;
@@ -20937,6 +21774,166 @@ INDISEEK_API isk_status isk_knn_r2(isk_context *context, const isk_regression_de
         for (j = 0; j < q; j++) { regression.predictions[(ptrdiff_t)i * q + j] = (isk_scalar)(sum[j] / k); }
     }
     if (status == ISK_OK) { status = isk__regression_score(context, &regression, &blocks, r2); }
+    return isk__blocks_close(&blocks, status);
+}
+
+/* An MLP in training: programs that fit it, measure its loss and predict, over rows of standardised copies of X and Y. */
+typedef struct isk__regressor {
+    isk_graph *graph;
+    isk_program *fit, *judge, *predict;
+    isk__frame frame;
+    isk_scalar *x, *y;              /* [train_rows + scored_rows, .], training rows first */
+    int32_t *order;                 /* rows of x: `fitted` that are learned from, `held` that choose the weights, the scored */
+    int fitted, held;
+} isk__regressor;
+
+static isk_tensor isk__regressor_record(isk_graph *graph, isk_matrix x, isk_matrix y, const isk_regression_desc *desc, int rows,
+                                        isk_tensor *prediction) {
+    isk_tensor batch = isk_batch(graph, rows);
+    isk_mlp_desc mlp;
+    memset(&mlp, 0, sizeof mlp);
+    mlp.layers = 3;
+    mlp.width = desc->width;
+    mlp.out = (int)y.cols;
+    *prediction = isk_mlp(isk_group(graph, "mlp"), isk_gather(isk__bound(graph, x), batch), &mlp);
+    return isk_mse(*prediction, isk_gather(isk__bound(graph, y), batch));
+}
+
+static isk_status isk__regressor_open(isk_context *context, const isk__regression *regression, isk__blocks *blocks,
+                                      isk__regressor *r) {
+    const isk_regression_desc *desc = regression->desc;
+    const size_t d = (size_t)desc->x.cols, q = (size_t)desc->y.cols;
+    const int train = regression->train_rows, rows = train + regression->scored_rows;
+    double *mean = isk__take_doubles(blocks, d), *scale = isk__take_doubles(blocks, d), *y_scale = isk__take_doubles(blocks, q);
+    isk__source x = isk__source_of(desc->x.data, train, desc->x.cols, regression->train, NULL, NULL), y;
+    isk_matrix bound_x, bound_y;
+    isk_tensor prediction, loss;
+    isk_optimiser_desc optimiser;
+    isk_graph_desc one;
+    isk_status status;
+    int i;
+    r->x = isk__take_scalars(blocks, isk__mul((size_t)rows, d));
+    r->y = isk__take_scalars(blocks, isk__mul((size_t)train, q));
+    r->order = isk__take_ints(blocks, (size_t)rows);
+    status = isk__blocks_status(blocks, "isk_mlp_r2");
+    if (status != ISK_OK) { return status; }
+    isk__moments(context, &x, mean, scale);
+    isk__scales(scale, (int)d, scale);
+    isk__scales(regression->variance, (int)q, y_scale);
+    x.mean = mean;
+    x.scale = scale;
+    isk__source_load(&x, 0, train, 0, (int)d, r->x);
+    x.list = regression->scored;
+    isk__source_load(&x, 0, rows - train, 0, (int)d, r->x + (size_t)train * d);
+    y = isk__source_of(desc->y.data, train, desc->y.cols, regression->train, regression->mean, y_scale);
+    isk__source_load(&y, 0, train, 0, (int)q, r->y);
+    r->held = train / 10;
+    r->fitted = train - r->held;
+    for (i = 0; i < train; i++) {
+        r->order[i] = (int32_t)isk__permute((uint32_t)i, (uint32_t)train, isk__order_key(desc->seed, "held", 0, 0));
+    }
+    for (; i < rows; i++) { r->order[i] = i; }
+
+    memset(&one, 0, sizeof one);
+    memset(&optimiser, 0, sizeof optimiser);
+    one.seeds = &desc->seed;
+    optimiser.weight_decay = 1e-4;
+    bound_x.data = r->x;
+    bound_y.data = r->y;
+    bound_x.rows = rows;
+    bound_y.rows = train;
+    bound_x.cols = desc->x.cols;
+    bound_y.cols = desc->y.cols;
+    r->graph = isk_graph_open(context, &one);
+    if (!r->graph) { return isk__no_memory(context, "isk_mlp_r2", sizeof *r->graph); }
+    loss = isk__regressor_record(r->graph, bound_x, bound_y, desc, 128, &prediction);
+    r->fit = isk_minimise(r->graph, "mlp", loss, &optimiser);
+    loss = isk__regressor_record(r->graph, bound_x, bound_y, desc, ISK__TILE_ROWS, &prediction);
+    r->judge = isk_compute(r->graph, &loss, 1);
+    r->predict = isk_compute(r->graph, &prediction, 1);
+    status = isk__graph_ready(r->graph);
+    if (status != ISK_OK) { return status; }
+    if (!r->fit || !r->judge || !r->predict) { return isk__no_memory(context, "isk_mlp_r2", sizeof *r->graph); }
+    r->frame.base = isk__bases_open(r->graph);
+    if (!r->frame.base) { return isk__no_memory(context, "isk_mlp_r2", sizeof *r->graph); }
+    isk__compose(r->graph, r->frame.base, r->graph->worker, r->graph->state, r->graph->slot, &r->graph->shared);
+    r->frame.level = context->level;
+    r->frame.seed = desc->seed;
+    r->frame.rate = r->fit->optimiser.rate;
+    return ISK_OK;
+}
+
+/* Runs a program over some rows of `order`.  Returns its mean over them, weighted by the rows of each batch; out, or NULL,
+   gets its output [count, cols] instead. */
+static double isk__regressor_walk(isk__regressor *r, isk_program *program, int first, int count, isk_scalar *out, int cols) {
+    double sum = 0;
+    r->frame.batch.rows = r->order + first;
+    r->frame.batch.count = count;
+    for (r->frame.batch.first = 0; r->frame.batch.first < count; r->frame.batch.first += program->batch_rows) {
+        const int present = isk__present(&r->frame, program);
+        r->frame.step = program->steps[0]++;
+        isk__execute(program, &r->frame);
+        sum += (double)*isk__pointer(&r->frame, &program->output_refs[0]) * present;
+        isk__copy_out(&r->frame, program, 0, present, out, cols, isk__whole());
+    }
+    return sum / count;
+}
+
+/* Leaves the predictions of the best epoch's weights in the regression. */
+static isk_status isk__regressor_fit(isk_context *context, const isk__regression *regression, isk__blocks *blocks, isk__regressor *r) {
+    const isk_regression_desc *desc = regression->desc;
+    const isk__group_info *group = &r->graph->groups[isk__group_find(r->graph, "mlp")];
+    isk_scalar *weights = r->frame.base[group->value], *predictions = regression->predictions;
+    isk_scalar *kept = isk__take_scalars(blocks, group->size);
+    const int patience = 10, epochs = desc->epochs ? desc->epochs : 100, q = (int)desc->y.cols;
+    isk_status status = isk__blocks_status(blocks, "isk_mlp_r2");
+    double best = HUGE_VAL, loss;
+    int64_t i;
+    int epoch, stale = 0;
+    for (epoch = 0; status == ISK_OK && epoch < epochs && stale < patience; epoch++) {
+        r->frame.batch.shuffled = 1;
+        r->frame.batch.key = isk__order_key(desc->seed, "mlp", epoch, 0);
+        loss = isk__regressor_walk(r, r->fit, 0, r->fitted, NULL, q);
+        r->frame.batch.shuffled = 0;
+        if (r->held > 0) { loss = isk__regressor_walk(r, r->judge, r->fitted, r->held, NULL, q); }
+        stale++;
+        if (loss < best || (r->held == 0 && loss - loss == 0)) {     /* without rows to choose by, the last weights are kept */
+            best = loss;
+            stale = 0;
+            memcpy(kept, weights, group->size * sizeof *kept);
+        }
+    }
+    if (status != ISK_OK) { return status; }
+    memcpy(weights, kept, group->size * sizeof *kept);
+    isk__regressor_walk(r, r->predict, regression->train_rows, regression->scored_rows, predictions, q);
+    for (i = 0; i < (int64_t)regression->scored_rows * q; i++) {
+        const double value = (double)predictions[i] * sqrt(regression->variance[i % q]) + regression->mean[i % q];
+        if (best < HUGE_VAL && value - value == 0) {
+            predictions[i] = (isk_scalar)value;
+            continue;
+        }
+        return isk__fail(context, ISK_DIVERGED, "the MLP's prediction of scored row %d is not finite; are values of x there far beyond "
+                         "those it was trained on?", (int)regression->scored[i / q]);
+    }
+    return ISK_OK;
+}
+
+INDISEEK_API isk_status isk_mlp_r2(isk_context *context, const isk_regression_desc *desc, double *r2) {
+    isk__blocks blocks = isk__blocks_open(context);
+    isk__regression regression;
+    isk__regressor r;
+    isk_status status;
+    if (desc->width < 0 || desc->width > 65536 || desc->epochs < 0) {
+        return isk__fail(context, ISK_ARGUMENT, "width is %d and epochs %d; they must be 0 to 65536 and at least 0", desc->width,
+                         desc->epochs);
+    }
+    memset(&r, 0, sizeof r);
+    status = isk__regression_open(context, desc, r2, &blocks, &regression);
+    if (status == ISK_OK) { status = isk__regressor_open(context, &regression, &blocks, &r); }
+    if (status == ISK_OK) { status = isk__regressor_fit(context, &regression, &blocks, &r); }
+    if (status == ISK_OK) { status = isk__regression_score(context, &regression, &blocks, r2); }
+    if (r.graph) { isk__release(context, r.frame.base); }
+    isk_graph_close(r.graph);
     return isk__blocks_close(&blocks, status);
 }
 
@@ -21515,6 +22512,274 @@ INDISEEK_API isk_status isk_join_columns(isk_context *context, const isk_matrix 
     }
     return status;
 }
+
+/* ---- leakage against completeness ---- */
+
+ISK__COLD_BEGIN
+
+/* Which point is the knee: largest gain in completeness less gain in leakage, each as a share of its range.  Points that are
+   not finite are passed over; -1 when all are. */
+static int isk__knee(const double *leakage, const double *completeness, int count) {
+    double low[2] = { HUGE_VAL, HUGE_VAL }, high[2] = { -HUGE_VAL, -HUGE_VAL }, best = -HUGE_VAL;
+    const double *axis[2];
+    int i, a, knee = -1;
+    axis[0] = leakage;
+    axis[1] = completeness;
+    for (i = 0; i < count; i++) {
+        if (!(leakage[i] - leakage[i] == 0 && completeness[i] - completeness[i] == 0)) { continue; }
+        for (a = 0; a < 2; a++) {
+            low[a] = axis[a][i] < low[a] ? axis[a][i] : low[a];
+            high[a] = axis[a][i] > high[a] ? axis[a][i] : high[a];
+        }
+    }
+    for (i = 0; i < count; i++) {
+        double share[2] = { 0, 0 }, gain;
+        if (!(leakage[i] - leakage[i] == 0 && completeness[i] - completeness[i] == 0)) { continue; }
+        for (a = 0; a < 2; a++) { share[a] = high[a] > low[a] ? (axis[a][i] - low[a]) / (high[a] - low[a]) : 0; }
+        gain = share[1] - share[0];
+        if (gain > best + 1e-9 || (gain >= best - 1e-9 && completeness[i] > completeness[knee])) {
+            knee = i;
+            best = gain > best ? gain : best;
+        }
+    }
+    return knee;
+}
+
+/* What one model reaches.  The last row of `view` is the mean over the views. */
+typedef struct isk__tradeoff_score {
+    const isk_model *model;
+    double lambda, view[ISK_MAX_VIEWS + 1][ISK_TRADEOFF_COUNT], probe, test;
+    int diverged;
+} isk__tradeoff_score;
+
+/* What is wrong with one model's features alone (a constant column) leaves NaN and does not end the call. */
+static isk_status isk__or_nan(isk_status status, double *value) {
+    if (status != ISK_OK) { *value = NAN; }
+    return status == ISK_DATA || status == ISK_DIVERGED ? ISK_OK : status;
+}
+
+static isk_status isk__leakage(isk_context *context, const isk_regression_desc *desc, double *score) {
+    isk_status (*const measure[])(isk_context *, const isk_regression_desc *, double *) = { isk_ridge_r2, isk_knn_r2, isk_mlp_r2 };
+    isk_status status = ISK_OK;
+    int i;
+    score[ISK_LEAKAGE] = NAN;
+    for (i = 0; i < 3 && status == ISK_OK; i++) {
+        double *r2 = &score[ISK_LEAKAGE_RIDGE + i];
+        status = isk__or_nan(measure[i](context, desc, r2), r2);
+        if (*r2 - *r2 == 0) { score[ISK_LEAKAGE] = fmax(fmax(score[ISK_LEAKAGE], *r2), 0); }
+    }
+    return status;
+}
+
+static isk_status isk__tradeoff_probe(isk_context *context, const isk_tradeoff_desc *desc, isk_matrix x, isk_part scored,
+                                      double *accuracy) {
+    isk_probe_desc probe;
+    isk_probe_report report;
+    isk_status status;
+    memset(&probe, 0, sizeof probe);
+    probe.x = x;
+    probe.labels = desc->labels;
+    probe.part = desc->part;
+    probe.scored = scored;
+    probe.standardise = 1;
+    status = isk_probe(context, &probe, &report);
+    if (status == ISK_OK) { *accuracy = report.accuracy; }
+    return isk__or_nan(status, accuracy);
+}
+
+/* Features of one model, and what can be told from them. */
+static isk_status isk__tradeoff_model(isk_context *context, const isk_tradeoff_desc *desc, isk__tradeoff_score *score) {
+    const isk_model *model = score->model;
+    const int views = isk_model_views(model), given = isk__design_given(&model->design);
+    const int others = views > 1 ? views : 2;       /* one view: C of the other is given[0] */
+    const int64_t rows = desc->views[0].rows;
+    isk__blocks blocks = isk__blocks_open(context);
+    isk_transform_desc transform;
+    isk_regression_desc regression;
+    isk_matrix c[ISK_MAX_VIEWS], parts[2 * ISK_MAX_VIEWS], joined;
+    isk_scalar *out;
+    isk_status status;
+    size_t cols = 0;
+    int i, j, k, n;
+    memset(&transform, 0, sizeof transform);
+    for (i = 0; i < views; i++) {
+        transform.views[i] = desc->views[i];
+        transform.specific[i] = isk__take_scalars(&blocks, isk__mul((size_t)rows, (size_t)isk_model_specific_dim(model, i)));
+        c[i] = desc->given[i];
+        if (!given) {
+            c[i].rows = rows;
+            c[i].cols = isk_model_shared_dim(model, i);
+            c[i].data = transform.shared[i] = isk__take_scalars(&blocks, isk__mul((size_t)rows, (size_t)c[i].cols));
+        }
+        cols += (size_t)c[i].cols + (size_t)isk_model_specific_dim(model, i);
+    }
+    if (views == 1) { c[1] = c[0]; }
+    out = isk__take_scalars(&blocks, isk__mul((size_t)rows, cols));
+    joined.data = out;
+    joined.rows = rows;
+    status = isk__blocks_status(&blocks, "isk_tradeoff");
+    if (status == ISK_OK) { status = isk_transform(model, &transform); }
+    memset(&regression, 0, sizeof regression);
+    regression.part = desc->part;
+    regression.scored = desc->scored ? desc->scored : ISK_VALIDATION;
+    regression.seed = isk_model_seed(model);
+    for (i = 0; i < views && status == ISK_OK; i++) {
+        double *of = score->view[i];
+        isk_matrix z;
+        z.data = transform.specific[i];
+        z.rows = rows;
+        z.cols = isk_model_specific_dim(model, i);
+        for (j = n = 0, joined.cols = 0; j < others; j++) {
+            if (j != i) { parts[n++] = c[j]; joined.cols += c[j].cols; }
+        }
+        status = isk_join_columns(context, parts, n, out);
+        regression.x = z;
+        regression.y = joined;
+        if (status == ISK_OK) { status = isk__leakage(context, &regression, of); }
+        parts[0] = z;
+        parts[1] = c[i];
+        if (status == ISK_OK) { status = isk_join_columns(context, parts, 2, out); }
+        joined.cols = z.cols + c[i].cols;
+        regression.x = joined;
+        regression.y = desc->views[i];
+        if (status == ISK_OK) { status = isk_ridge_r2(context, &regression, &of[ISK_COMPLETENESS]); }
+        status = isk__or_nan(status, &of[ISK_COMPLETENESS]);
+        of[ISK_LEAKAGE_CLUB] = isk_model_report(model)->view[i].fresh_club;
+        for (k = 0; k < ISK_TRADEOFF_COUNT; k++) { score->view[ISK_MAX_VIEWS][k] += of[k] / views; }
+    }
+    for (i = n = 0, joined.cols = 0; desc->labels && i < views; i++) {
+        parts[n++] = c[i];
+        parts[n].data = transform.specific[i];
+        parts[n].rows = rows;
+        parts[n++].cols = isk_model_specific_dim(model, i);
+        joined.cols += c[i].cols + isk_model_specific_dim(model, i);
+    }
+    score->probe = score->test = NAN;
+    if (status == ISK_OK && n > 0) { status = isk_join_columns(context, parts, n, out); }
+    if (status == ISK_OK && n > 0) { status = isk__tradeoff_probe(context, desc, joined, ISK_VALIDATION, &score->probe); }
+    if (status == ISK_OK && n > 0 && desc->reproduce_best_test) {
+        status = isk__tradeoff_probe(context, desc, joined, ISK_TEST, &score->test);
+    }
+    return isk__blocks_close(&blocks, status);
+}
+
+/* Mean and standard error of one value, `offset` bytes into a score, over the models of a point. */
+static isk_estimate isk__estimate(const isk__tradeoff_score *scores, int count, double lambda, const double *first) {
+    const size_t offset = (size_t)((const char *)first - (const char *)scores);
+    isk_estimate estimate;
+    double squares = 0;
+    int i, n = 0;
+    estimate.mean = 0;
+    for (i = 0; i < count; i++) {
+        double value, before = estimate.mean;
+        memcpy(&value, (const char *)&scores[i] + offset, sizeof value);
+        if (scores[i].diverged || scores[i].lambda < lambda || scores[i].lambda > lambda || !(value - value == 0)) { continue; }
+        estimate.mean += (value - before) / ++n;
+        squares += (value - before) * (value - estimate.mean);      /* Welford 1962 */
+    }
+    if (n < 1) { estimate.mean = NAN; }
+    estimate.error = n > 1 ? sqrt(squares / (n - 1) / n) : NAN;
+    return estimate;
+}
+
+static isk_status isk__tradeoff_check(isk_context *context, const isk_tradeoff_desc *desc) {
+    isk_status status = isk__check_given(context, "models", desc->models);
+    char name[32];
+    int m, i;
+    if (status == ISK_OK) { status = isk__check_given(context, "points", desc->points); }
+    if (status != ISK_OK) { return status; }
+    if (desc->model_count < 1 || (desc->scored != 0 && desc->scored != ISK_VALIDATION && desc->scored != ISK_TEST)) {
+        return isk__fail(context, ISK_ARGUMENT, "model_count is %d and scored %d; there must be a model, and scored be 0, 1 or 2",
+                         desc->model_count, (int)desc->scored);
+    }
+    for (m = 0; m < desc->model_count; m++) {
+        const isk_model *model = desc->models[m], *first = desc->models[0];
+        if (!model || model->context != context) {
+            return isk__fail(context, ISK_ARGUMENT, "models[%d] %s", m, model ? "belongs to another context" : "is NULL");
+        }
+        if (!isk__specific(model->design.method)) {
+            return isk__fail(context, ISK_ARGUMENT, "method %s has no specific features, so nothing can leak and no lambda can be chosen",
+                             isk_method_name(model->design.method));
+        }
+        if (model->design.method != first->design.method || isk_model_views(model) != isk_model_views(first) ||
+            model->design.options.rate < first->design.options.rate || model->design.options.rate > first->design.options.rate) {
+            return isk__fail(context, ISK_ARGUMENT,
+                             "models[%d] has another method, rate or number of views than models[0]; a curve is of one", m);
+        }
+    }
+    for (i = 0; i < isk_model_views(desc->models[0]); i++) {
+        snprintf(name, sizeof name, "views[%d]", i);
+        status = isk__checked_matrix(context, name, &desc->views[i], i ? desc->views[0].rows : -1);
+        snprintf(name, sizeof name, "given[%d]", i);
+        if (status == ISK_OK && isk__design_given(&desc->models[0]->design)) {
+            status = isk__checked_matrix(context, name, &desc->given[i], desc->views[0].rows);
+        }
+        if (status != ISK_OK) { return status; }
+    }
+    return isk__check_part(context, desc->part, desc->views[0].rows);
+}
+
+static isk_status isk__tradeoff_parts(isk_context *context, const isk_tradeoff_desc *desc) {
+    const int scored = desc->scored ? (int)desc->scored : ISK_VALIDATION;
+    int64_t i, rows[3] = { 0, 0, 0 };
+    for (i = 0; i < desc->views[0].rows; i++) { rows[desc->part[i]]++; }
+    if (rows[ISK_TRAIN] > 0 && rows[scored] > 0) { return ISK_OK; }
+    return isk__fail(context, ISK_DATA, "part holds %lld training rows and %lld %s rows; both must be at least 1",
+                     (long long)rows[ISK_TRAIN], (long long)rows[scored], scored == ISK_TEST ? "test" : "validation");
+}
+
+INDISEEK_API isk_status isk_tradeoff(isk_context *context, const isk_tradeoff_desc *desc, isk_tradeoff_report *report) {
+    isk__blocks blocks = isk__blocks_open(context);
+    isk__tradeoff_score *scores;
+    double *leakage, *completeness;
+    isk_status status = isk__check_given(context, "report", report);
+    int m, p, i, k, count = 0;
+    if (status == ISK_OK) { status = isk__tradeoff_check(context, desc); }
+    if (status == ISK_OK) { status = isk__tradeoff_parts(context, desc); }
+    if (status != ISK_OK) { return status; }
+    scores = (isk__tradeoff_score *)isk__take(&blocks, (size_t)desc->model_count, sizeof *scores);
+    leakage = isk__take_doubles(&blocks, (size_t)desc->model_count);
+    completeness = isk__take_doubles(&blocks, (size_t)desc->model_count);
+    status = isk__blocks_status(&blocks, "isk_tradeoff");
+    for (m = 0; m < desc->model_count && status == ISK_OK; m++) {
+        const double lambda = isk_model_options(desc->models[m])->lambda;
+        scores[m].model = desc->models[m];
+        scores[m].lambda = lambda;
+        scores[m].diverged = isk_model_report(desc->models[m])->status != ISK_OK;
+        if (!scores[m].diverged) { status = isk__tradeoff_model(context, desc, &scores[m]); }
+        for (p = 0; p < count && desc->points[p].lambda < lambda; p++) {}
+        if (p == count || desc->points[p].lambda > lambda) {        /* insertion: a sweep has few lambdas */
+            memmove(desc->points + p + 1, desc->points + p, (size_t)(count++ - p) * sizeof *desc->points);
+            memset(&desc->points[p], 0, sizeof *desc->points);
+            desc->points[p].lambda = lambda;
+        }
+        desc->points[p].models++;
+        desc->points[p].diverged += scores[m].diverged;
+    }
+    if (status != ISK_OK) { return isk__blocks_close(&blocks, status); }
+    report->points = count;
+    report->best_probe = report->best_test = -1;
+    for (p = 0; p < count; p++) {
+        isk_tradeoff_point *point = &desc->points[p];
+        for (k = 0; k < ISK_TRADEOFF_COUNT; k++) {
+            for (i = 0; i < ISK_MAX_VIEWS; i++) {
+                point->view[i][k] = isk__estimate(scores, desc->model_count, point->lambda, &scores[0].view[i][k]);
+                if (i >= isk_model_views(scores[0].model)) { point->view[i][k].mean = point->view[i][k].error = NAN; }
+            }
+            point->mean[k] = isk__estimate(scores, desc->model_count, point->lambda, &scores[0].view[ISK_MAX_VIEWS][k]);
+        }
+        point->probe = isk__estimate(scores, desc->model_count, point->lambda, &scores[0].probe);
+        point->test = isk__estimate(scores, desc->model_count, point->lambda, &scores[0].test);
+        leakage[p] = point->mean[ISK_LEAKAGE].mean;
+        completeness[p] = point->mean[ISK_COMPLETENESS].mean;
+        if (point->probe.mean > (report->best_probe < 0 ? -1 : desc->points[report->best_probe].probe.mean)) { report->best_probe = p; }
+        if (point->test.mean > (report->best_test < 0 ? -1 : desc->points[report->best_test].test.mean)) { report->best_test = p; }
+    }
+    report->knee = isk__knee(leakage, completeness, count);
+    return isk__blocks_close(&blocks, ISK_OK);
+}
+
+ISK__SECTION_END
 
 #endif /* INDISEEK_NO_METRICS */
 
@@ -23280,11 +24545,11 @@ static void isk__put_design(isk_safetensors_writer *writer, const isk__design *d
     isk__put_whole(writer, "views", (uint64_t)design->view_count);
     for (i = 0; i < design->view_count; i++) {
         snprintf(key, sizeof key, "view%d.cols", i + 1);
-        isk__put_whole(writer, key, (uint64_t)design->cols[i]);
+        isk__put_whole(writer, key, (uint64_t)design->input_cols[i]);
         snprintf(key, sizeof key, "given%d.cols", i + 1);
         isk__put_whole(writer, key, (uint64_t)design->given_cols[i]);
         snprintf(key, sizeof key, "view%d.steps", i + 1);
-        isk__put_whole(writer, key, (uint64_t)design->steps[i]);
+        isk__put_whole(writer, key, (uint64_t)design->input_steps[i]);
     }
     for (i = 0; i < isk_option_count(); i++) {
         snprintf(key, sizeof key, "option.%s", isk_option_get(i)->name);
@@ -23435,7 +24700,9 @@ static isk_status isk__load_design(isk_context *context, const isk_safetensors *
         status = isk__fail(context, ISK_DATA, "%s: %d views %s given shared features, which no model of method %s has", path,
                            design->view_count, isk__design_given(design) ? "with" : "without", isk_method_name(design->method));
     }
-    return status == ISK_OK ? isk__design_check(context, design) : status;
+    if (status != ISK_OK) { return status; }
+    isk__design_reduce(design);
+    return isk__design_check(context, design);
 }
 
 /* "3, 4", for messages */
@@ -23570,6 +24837,14 @@ static isk_status isk__fingerprint(isk__training *training) {
             isk__sha256_add(&hash, matrix.data, (size_t)matrix.rows * (size_t)matrix.cols * sizeof(isk_scalar));
         }
     }
+    for (i = 0; i < desc->view_count && training->copies[i]; i++) {
+        size_t count = (size_t)training->copy_count * (size_t)desc->views[i].rows * (size_t)desc->views[i].cols;
+        isk__sha256_add(&hash, training->copies[i], count * sizeof(isk_scalar));
+    }
+    if (desc->target.data && training->options.reduce == ISK_REDUCE_TARGET) {
+        isk__sha256_add(&hash, desc->target.data, (size_t)desc->target.rows * (size_t)desc->target.cols * sizeof(isk_scalar));
+        if (training->target_present) { isk__sha256_add(&hash, training->target_present, (size_t)desc->views[0].rows * sizeof(isk_scalar)); }
+    }
     if (desc->split) { isk__sha256_add(&hash, desc->split, (size_t)desc->views[0].rows); }
     isk__sha256_close(&hash, training->fingerprint);
     return ISK_OK;
@@ -23613,6 +24888,7 @@ static void isk__design_of_training(const isk__training *training, isk__design *
         design->given_cols[i] = (int)training->desc->given[i].cols;
         design->steps[i] = isk__coverage_of(training->desc, i).steps;
     }
+    isk__design_reduce(design);
 }
 
 static isk_status isk__checkpoint_write(isk__training *training) {

@@ -243,7 +243,7 @@ static isk_status write_report(demo *d) {
     static const char *const facts[] = { "data", "simulated", "method", "indiseek", "preset", "robust", NULL };
     text page = { 0 };
     curves course;
-    isk_status status = curves_read(d->context, d->log_path, &course);
+    isk_status status = curves_read(d->context, d->log_path, 0, &course);
     if (status != ISK_OK) { return status; }
     page_begin(&page, "IndiSeek on data whose truth is known",
                "2000 simulated samples, two views of 30 and 20 features.");

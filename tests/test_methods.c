@@ -621,6 +621,18 @@ static const struct { const char *name, *text[3]; } table[] = {
     { "validation", { "0.1", "0.1", "0" } },      { "patience", { "0", "0", "0" } },
     { "stop_on", { "loss", "loss", "loss" } },    { "diagnoses", { "10", "10", "0" } },
     { "diagnosis_epochs", { "10", "10", "10" } },
+    { "critic", { "gaussian", "gaussian", "gaussian" } }, { "contrast", { "cosine", "cosine", "cosine" } },
+    { "contrast_sides", { "both", "both", "both" } }, { "contrast_temperature", { "fixed", "fixed", "fixed" } },
+    { "others", { "concat", "concat", "concat" } }, { "blocks", { "2", "2", "2" } },
+    { "heads", { "2", "2", "2" } },               { "token_width", { "128", "128", "128" } },
+    { "feed_forward", { "128", "128", "128" } },  { "attention_dropout", { "0.1", "0.1", "0.1" } },
+    { "norm_place", { "last", "last", "last" } }, { "positions", { "none", "none", "none" } },
+    { "pool", { "last", "last", "last" } },       { "padding", { "masked", "masked", "masked" } },
+    { "target", { "flat", "flat", "flat" } },     { "reduce", { "none", "none", "none" } },
+    { "augment", { "noise_drop", "noise_drop", "noise_drop" } }, { "tokens", { "10", "10", "10" } },
+    { "fusion_blocks", { "1", "1", "1" } },       { "fusion_heads", { "8", "8", "8" } },
+    { "project_width", { "512", "512", "512" } }, { "project_dim", { "256", "256", "256" } },
+    { "fusion_tau", { "0.1", "0.1", "0.1" } },
 };
 
 static void presets_are_the_table(void **state) {
@@ -804,7 +816,8 @@ static void texts_of_numbers(void **state) {
 }
 
 static void names_are_found(void **state) {
-    static const char *const methods[] = { "indiseek", "indiseek0", "clip", "factorizedcl", "infodisen", "residual-indiseek" };
+    static const char *const methods[] = { "indiseek", "indiseek0", "clip", "factorizedcl", "infodisen", "residual-indiseek",
+                                           "residual", "comm" };
     static const char *const presets[] = { "robust", "paper", "simulation" };
     isk_method method;
     isk_preset preset;
@@ -826,7 +839,7 @@ static void names_are_found(void **state) {
     assert_null(isk_method_name((isk_method)-1));
     assert_null(isk_preset_name(ISK_PRESET_COUNT));
     expect(context, isk_method_find(context, "IndiSeek", &method), ISK_ARGUMENT,
-           "there is no method 'IndiSeek'; the methods are indiseek, indiseek0, clip, factorizedcl, infodisen and residual-indiseek");
+           "there is no method 'IndiSeek'; the methods are indiseek, indiseek0, clip, factorizedcl, infodisen, residual-indiseek, residual and comm");
     expect(context, isk_preset_find(context, "", &preset), ISK_ARGUMENT,
            "there is no preset ''; the presets are robust, paper and simulation");
 }

@@ -770,6 +770,112 @@ static void regression_edges(void **state) {
     free(y);
 }
 
+/* Y is x1 x2, which no line finds; then a line; then nothing that X tells.  Three columns of X say nothing. */
+static void mlp_finds_what_lines_do_not(void **state) {
+    enum { n = 3000 };
+    isk_scalar *x = random_block(n, 5), *y = block(n, 1), *line = block(n, 2), *noise = random_block(n, 2), *predictions = block(n, 2);
+    uint8_t part[n];
+    double mlp, ridge, other, column_r2[2];
+    isk_regression_desc desc;
+    int i;
+    (void)state;
+    for (i = 0; i < n; i++) {
+        part[i] = (uint8_t)(i % 3 ? ISK_TRAIN : ISK_TEST);
+        x[i * 5 + 1] = x[i * 5 + 1] * 1000 + 50;            /* the scale of x is taken out */
+        y[i] = (isk_scalar)(7 + 0.01 * (double)x[i * 5] * ((double)x[i * 5 + 1] - 50));
+        line[2 * i] = x[i * 5] - x[i * 5 + 1] / 2000;
+        line[2 * i + 1] = 3;
+    }
+    memset(&desc, 0, sizeof desc);
+    desc.x = matrix(x, n, 5);
+    desc.y = matrix(y, n, 1);
+    desc.part = part;
+    assert_ok(isk_ridge_r2(one, &desc, &ridge));
+    assert_ok(isk_mlp_r2(one, &desc, &mlp));
+    assert_close(ridge, 0, 0.1);
+    assert_true(mlp > 0.9 && mlp < 1);
+    assert_ok(isk_mlp_r2(two, &desc, &other));
+    assert_true(mlp == other);
+    desc.seed = 5;
+    assert_ok(isk_mlp_r2(one, &desc, &other));
+    assert_true(mlp != other && other > 0.9);
+    desc.epochs = 1;
+    assert_ok(isk_mlp_r2(one, &desc, &other));
+    assert_true(other < mlp);
+    desc.epochs = 0;
+    desc.y = matrix(line, n, 2);
+    desc.width = 20;
+    desc.column_r2 = column_r2;
+    desc.predictions = predictions;
+    assert_ok(isk_mlp_r2(one, &desc, &mlp));
+    assert_true(mlp > 0.95);
+    assert_close(column_r2[0], mlp, 1e-12);
+    assert_close(column_r2[1], 1, 0);                       /* constant, and met */
+    for (i = 0; i < n; i++) {
+        if (part[i] == ISK_TRAIN) {
+            assert_true(predictions[2 * i] == 0 && predictions[2 * i + 1] == 0);
+        } else {
+            assert_close((double)predictions[2 * i], (double)line[2 * i], 0.5);
+            assert_true(predictions[2 * i + 1] == 3);
+        }
+    }
+    desc.y = matrix(noise, n, 2);
+    desc.width = 0;
+    assert_ok(isk_mlp_r2(one, &desc, &mlp));
+    assert_true(mlp < 0.02 && mlp > -0.2);
+    free(x);
+    free(y);
+    free(line);
+    free(noise);
+    free(predictions);
+}
+
+static void mlp_edges(void **state) {
+    enum { n = 40 };
+    isk_scalar *x = random_block(n, 2), *y = random_block(n, 1);
+    uint8_t part[n];
+    isk_regression_desc desc;
+    double r2;
+    int i;
+    (void)state;
+    for (i = 0; i < n; i++) { part[i] = (uint8_t)(i ? ISK_TEST : ISK_TRAIN); }          /* one training row: its y */
+    memset(&desc, 0, sizeof desc);
+    desc.x = matrix(x, n, 2);
+    desc.y = matrix(y, n, 1);
+    desc.part = part;
+    assert_ok(isk_mlp_r2(one, &desc, &r2));
+    assert_close(r2, 0, 1e-12);
+    for (i = 0; i < 9; i++) { part[i] = ISK_TRAIN; }        /* too few to hold any out */
+    assert_ok(isk_mlp_r2(one, &desc, &r2));
+    assert_true(r2 < 1);
+    desc.scored = (isk_part)7;
+    assert_fails(isk_mlp_r2(one, &desc, &r2), ISK_ARGUMENT, "scored is 7");
+    desc.scored = ISK_VALIDATION;
+    assert_fails(isk_mlp_r2(one, &desc, &r2), ISK_DATA, "9 training rows and 0 scored rows");
+    desc.scored = ISK_TEST;
+    desc.width = -3;
+    assert_fails(isk_mlp_r2(one, &desc, &r2), ISK_ARGUMENT, "width is -3 and epochs 0");
+    desc.width = 0;
+    desc.epochs = -1;
+    assert_fails(isk_mlp_r2(one, &desc, &r2), ISK_ARGUMENT, "epochs -1");
+    desc.epochs = 2;
+    desc.x = matrix(x, n - 1, 2);
+    assert_fails(isk_mlp_r2(one, &desc, &r2), ISK_SHAPE, "y has 40 rows, but 39 are needed");
+    desc.x = matrix(x, n, 2);
+    assert_fails(isk_mlp_r2(one, &desc, NULL), ISK_ARGUMENT, "r2 is NULL");
+    x[7] = (isk_scalar)NAN;
+    assert_fails(isk_mlp_r2(one, &desc, &r2), ISK_DATA, "x holds a NaN in row 3, column 1");
+    for (i = 0; i < n; i++) { x[2 * i] = part[i] == ISK_TRAIN ? (isk_scalar)(1e-30 * i) : (isk_scalar)1e30; }
+    x[7] = 0;
+    if (sizeof(isk_scalar) == 4) { assert_fails(isk_mlp_r2(one, &desc, &r2), ISK_DIVERGED, "scored row 9 is not finite"); }
+    for (i = 0; i < n; i++) { y[i] = 1; }
+    x[0] = x[7] = 0;
+    for (i = 0; i < n; i++) { x[2 * i] = (isk_scalar)i; }
+    assert_fails(isk_mlp_r2(one, &desc, &r2), ISK_DATA, "so R^2 is undefined");
+    free(x);
+    free(y);
+}
+
 /* ---- principal components ---- */
 
 static void pca_agrees_with_numpy(void **state) {
@@ -1158,12 +1264,14 @@ static isk_status call(isk_context *context, everything *e, int which) {
         d.part = e->part;
         return isk_probe(context, &d, &report);
     }
-    case 3: case 4: {
+    case 3: case 4: case 14: {
         isk_regression_desc d;
         memset(&d, 0, sizeof d);
         d.x = x;
         d.y = x;
         d.part = e->part;
+        d.epochs = 1;
+        if (which == 14) { return isk_mlp_r2(context, &d, e->values); }
         return which == 3 ? isk_ridge_r2(context, &d, e->values) : isk_knn_r2(context, &d, e->values);
     }
     case 5: case 6: {
@@ -1228,7 +1336,7 @@ static void no_memory_leaves_nothing_behind(void **state) {
     desc.allocator.allocate = counted;
     desc.allocator.release = counted_free;
     e.x = random_block(60, 9);
-    for (which = 0; which < 15; which++) {
+    for (which = 0; which < 16; which++) {
         isk_status status = ISK_MEMORY;
         for (i = 0; i < 60; i++) {
             e.labels[i] = i % 3;
@@ -1308,6 +1416,8 @@ int main(void) {
         cmocka_unit_test(probe_edges),
         cmocka_unit_test(regression_agrees_with_scikit_learn),
         cmocka_unit_test(regression_edges),
+        cmocka_unit_test(mlp_finds_what_lines_do_not),
+        cmocka_unit_test(mlp_edges),
         cmocka_unit_test(pca_agrees_with_numpy),
         cmocka_unit_test(pca_both_ways),
         cmocka_unit_test(pca_edges),

@@ -417,9 +417,9 @@ static void files_that_are_no_models(void **state) {
     static const struct { change how; isk_status status; const char *due; } cases[] = {
         { { .drop = "format" }, ISK_DATA, "not a model of this library (metadata 'format' is missing)" },
         { { .key = "format", .value = "pt" }, ISK_DATA, "not a model of this library (metadata 'format' is 'pt')" },
-        { { .drop = "method" }, ISK_DATA, "there is no method ''; the methods are indiseek, indiseek0, clip, factorizedcl, infodisen and residual-indiseek" },
+        { { .drop = "method" }, ISK_DATA, "there is no method ''; the methods are indiseek, indiseek0, clip, factorizedcl, infodisen, residual-indiseek, residual and comm" },
         { { .key = "method", .value = "vae" }, ISK_DATA, "there is no method 'vae'; the methods are indiseek, indiseek0, clip, "
-          "factorizedcl, infodisen and residual-indiseek" },
+          "factorizedcl, infodisen, residual-indiseek, residual and comm" },
         { { .key = "method", .value = "clip" }, ISK_OK, NULL },             /* its weights are all there */
         { { .drop = "option.width" }, ISK_DATA, "metadata 'option.width' is missing" },
         { { .key = "option.width", .value = "0" }, ISK_DATA, "option width is 0; it must be from 1 to 65536" },
@@ -437,9 +437,9 @@ static void files_that_are_no_models(void **state) {
           "metadata 'seed' is '18446744073709551616'; it must be a whole number up to 18446744073709551615" },
         { { .key = "data.rows", .value = "1e3" }, ISK_DATA, "metadata 'data.rows' is '1e3'; it must be a whole number up to 9223372036854775807" },
         { { .key = "views", .value = "5" }, ISK_DATA, "metadata 'views' is '5'; it must be a whole number up to 4" },
-        { { .key = "views", .value = "3" }, ISK_DATA, "metadata 'view3.cols' is missing" },
+        { { .key = "views", .value = "3" }, ISK_DATA, "metadata 'view3.cols' is missing; it must be a whole number up to 16777216" },
         { { .key = "view1.steps", .value = "0" }, ISK_DATA, "view 1 has 6 columns in 0 steps, which no model has" },
-        { { .key = "view2.steps", .value = "7" }, ISK_DATA, "columns in 7 steps, which no model has" },
+        { { .key = "view2.steps", .value = "7" }, ISK_DATA, "view 2 has 4 columns in 7 steps, which no model has" },
         { { .key = "views", .value = "0" }, ISK_DATA, "0 views without given shared features, which no model of method indiseek has" },
         { { .key = "views", .value = "1" }, ISK_DATA, "1 views without given shared features, which no model of method indiseek has" },
         { { .key = "view1.cols", .value = "0" }, ISK_DATA, "view 1 has 0 columns and 0 given ones, which no model has" },

@@ -312,10 +312,10 @@ def _():
             assert 0 <= found["probe"][name][key] <= 1, (name, key)
         assert 0 <= found["knn_agreement"][name] <= 1, name
     for view in ("1", "2"):
-        for key in ("ridge", "knn"):
+        for key in ("ridge", "knn", "mlp"):
             assert found["leakage"][view][key] <= 1, (view, key)
             assert found["completeness"][view][key] <= 1, (view, key)
-        assert found["completeness"][view]["best"] == max(found["completeness"][view][k] for k in ("ridge", "knn"))
+        assert found["completeness"][view]["best"] == max(found["completeness"][view][k] for k in ("ridge", "knn", "mlp"))
     equal((found["method"], found["lambda"], found["seed"], found["scored_on"]), ("indiseek", 10, 0, "test"))
     equal((found["training"]["status"], found["training"]["epochs"], found["training"]["shared_epochs"]), ("ok", 4, 3))
 
@@ -461,6 +461,43 @@ def _():
         fit("seeds", "--quiet", *more)
         models.add(sha(at("seeds/model.safetensors")))
     equal(len(models), 4, "different models")
+
+
+@test("--choose keeps one model of a sweep: the same as it alone; the curve is in tradeoff.csv, metrics.json and the report")
+def _():
+    sweep = ["--lambda", "100,0.1,3", "--seeds", 2, *LABELS]
+    done = fit("choose", *sweep, "--choose", "knee")
+    found, points = metrics(at("choose")), metrics(at("choose"))["tradeoff"]["points"]
+    equal(([p["lambda"] for p in points], {p["models"] for p in points}), ([0.1, 3, 100], {2}))
+    equal((found["tradeoff"]["kept_by"], found["tradeoff"]["kept"], found["lambda"], found["seed"]),
+          ("knee", found["tradeoff"]["knee"], found["tradeoff"]["knee"], 0))
+    rows = [line.split(",") for line in lines(at("choose/tradeoff.csv"))]
+    equal(rows[0][:5] + rows[0][-3:], ["lambda", "models", "diverged", "leakage", "leakage_error", "probe", "probe_error", "remark"])
+    column = {name: i for i, name in enumerate(rows[0])}
+    for row, point in zip(rows[1:], points):
+        for name in ("leakage", "leakage_ridge", "leakage_knn", "leakage_mlp", "fresh_club", "completeness", "probe"):
+            assert abs(float(row[column[name]]) - point[name]["mean"]) < 1e-6 and point[name]["error"] >= 0, (name, row, point)
+        for view in ("1", "2"):
+            leakage = point[view]["leakage"]["mean"]
+            assert abs(float(row[column["leakage_" + view]]) - leakage) < 1e-6 and 0 <= leakage <= 1, (view, row, point)
+        assert "kept" in ",".join(row[column["remark"]:]) if point["lambda"] == found["lambda"] else True, row
+    inside("on the validation rows, means over views and seeds", done.out)
+    inside("knee, ", done.out)
+    page = text(at("choose/report.html"))
+    for words in ("Choice of lambda", "Kept: lambda %g, by the knee of the curve" % found["lambda"], "What a larger lambda buys and costs"):
+        inside(words, page)
+    fit("choice", "--quiet", *LABELS, "--lambda", found["lambda"])
+    equal(sha(at("choose/model.safetensors")), sha(at("choice/model.safetensors")), "the model alone")
+    again = run("indiseek", "fit", "--config", at("choose/config.json"), "--out", at("choice"), "--quiet")
+    equal((again.code, metrics(at("choice"))["tradeoff"]), (0, found["tradeoff"]))
+    done = run("indiseek", "evaluate", at("choose"))
+    equal(done.code, 0, str(done))
+    fit("choose", *sweep, "--choose", "probe", "--quiet")
+    found = metrics(at("choose"))["tradeoff"]
+    equal((found["kept_by"], found["kept"]), ("probe", found["best_probe"]))
+    equal(max(p["probe"]["mean"] for p in found["points"]), [p for p in found["points"] if p["lambda"] == found["kept"]][0]["probe"]["mean"])
+    fit("choose", "--quiet")
+    assert not os.path.exists(at("choose/tradeoff.csv")) and "tradeoff" not in metrics(at("choose"))
 
 
 @test("an option counts from --lr, --rate=, --shared_epochs alike")
@@ -1393,8 +1430,12 @@ bad("a split that trains nothing", 65, lambda: at("words.txt") + ": no row is fo
 bad("groups of another length", 65, at("l90.tsv") + ": has 90 labels where 120 rows are due", "--group", at("l90.tsv") + ":kind")
 
 for option, value, words in (
-        ("--lambda", "-1", "option lambda is -1; it must be from 0 to 1e+09"),
-        ("--lambda", "nan", "option lambda is 'nan'; it must be a number from 0 to 1e+09"),
+        ("--lambda", "-1", "--lambda is -1; it must lie between 0 and 1000000000"),
+        ("--lambda", "nan", '--lambda is "nan"; it must be a number'),
+        ("--lambda", "1,2", "--lambda has 2 numbers: --choose knee or --choose probe says which model is kept"),
+        ("--seeds", "2", "--seeds 2 needs --choose knee or --choose probe"),
+        ("--choose", "probe", "--choose probe needs --labels"),
+        ("--choose", "best", '--choose is "best"; it must be one of none|knee|probe'),
         ("--tau", "0", "option tau is 0; it must be from 0.001 to 100"),
         ("--tau", "101", "option tau is 101; it must be from 0.001 to 100"),
         ("--epochs", "1.5", "option epochs is '1.5'; it must be a whole number from 0 to 1e+09"),
@@ -1415,7 +1456,12 @@ for option, value, words in (
         ("--resume=1", "", "--resume takes no value"),
         ("stray", "", '"stray" is no option; options begin with --')):
     bad("%s %s" % (option, value), 2, words, option, value, usage=True)
-bad("an option without its value", 2, "--lambda needs a value: --lambda N", "--lambda", usage=True)
+bad("an option without its value", 2, "--lambda needs a value: --lambda LIST", "--lambda", usage=True)
+bad("a choice from one lambda", 2, "--choose knee needs several numbers in --lambda; for one lambda it is --choose none", "--choose", "knee",
+    "--lambda", 3, usage=True)
+bad("a choice where there is none", 2, "method clip has no lambda to choose", "--choose", "knee", "--method", "clip")
+bad("a choice without validation rows", 65, "--choose needs validation rows, and there are none: give --validation 0.1, or name some in --split",
+    "--choose", "knee", "--validation", 0)
 bad("unknown method", 2, "there is no method 'indiseak'; the methods are " + METHODS, "--method", "indiseak")
 bad("unknown preset", 2, "there is no preset 'robst'; the presets are robust, paper and simulation", "--preset", "robst")
 
@@ -1487,7 +1533,7 @@ bad("study simulations --methods clip", 2, "method clip learns shared features, 
     "--out", at("no-study"), command=STUDIES)
 bad("study simulations --json to nowhere", 1, at("no/x.json") + " cannot be written: No such file or directory", "--json", at("no/x.json"), command=STUDIES)
 bad("study simulations --out is a file", 1, at("x1.npy") + " is a file; --out wants a folder", "--out", at("x1.npy"), command=STUDIES)
-bad("study without a name", 2, "a study is missing: simulations", command="study", usage=True)
+bad("study without a name", 2, "a study is missing: simulations, probe or time", command="study", usage=True)
 bad("an unknown study", 2, 'there is no study "simulation"; did you mean simulations?', "simulation", command="study", usage=True)
 bad("demo --out is a file", 1, at("x1.npy") + " is a file; --out wants a folder", "--out", at("x1.npy"), command="demo")
 bad("demo: unknown option", 2, "unknown option --sed; did you mean --seed?", "--sed", "1", command="demo", usage=True)

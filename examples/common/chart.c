@@ -220,6 +220,66 @@ static void draw_line(text *out, const line_series *s, const scale *x, const sca
     text_add(out, "</title></path>\n");
 }
 
+/* Labels of points.  Each takes the first place beside its point that is free of labels and marks; the ends of a line come
+   first, and a label without a free place is left out. */
+enum { MOST_BOXES = 512 };
+typedef struct box { double left, right, top, bottom; } box;
+typedef struct boxes { box all[MOST_BOXES]; int count; box frame; } boxes;
+
+static int is_free(const boxes *b, const box *new) {
+    if (new->left < b->frame.left || new->right > b->frame.right || new->top < b->frame.top ||
+        new->bottom > b->frame.bottom) {
+        return 0;
+    }
+    for (int i = 0; i < b->count; i++) {
+        const box *old = &b->all[i];
+        if (new->left < old->right && old->left < new->right && new->top < old->bottom && old->top < new->bottom) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static void take(boxes *b, const box *new) {
+    if (b->count < MOST_BOXES) { b->all[b->count++] = *new; }
+}
+
+static void label_point(text *out, boxes *b, double x, double y, const char *words) {
+    static const struct { double x, y; char anchor; } places[] = {
+        { 0, -7, 'm' }, { 0, 15, 'm' }, { 7, 4, 's' }, { -7, 4, 'e' }, { 6, -5, 's' }, { -6, -5, 'e' }, { 6, 13, 's' },
+        { -6, 13, 'e' },
+    };
+    const double width = 6.4 * (double)strlen(words), height = 10;
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        const double left = x + places[i].x - (places[i].anchor == 'm' ? width / 2 : places[i].anchor == 'e' ? width : 0);
+        const double base = y + places[i].y;
+        const box new = { left, left + width, base - height, base + 1 };
+        if (!is_free(b, &new)) { continue; }
+        take(b, &new);
+        label_at(out, x + places[i].x, base, places[i].anchor, words);
+        return;
+    }
+}
+
+static void draw_labels(text *out, const line_chart *c, int count, const scale *x, const scale *y) {
+    boxes b = { .frame = { x->from, x->to, y->to, y->from } };
+    for (int k = 0; k < count; k++) {
+        for (int i = 0; i < c->series[k].count; i++) {
+            const double px = place(x, c->series[k].x[i]), py = place(y, c->series[k].y[i]);
+            if (isfinite(px) && isfinite(py)) { take(&b, &(box){ px - 3, px + 3, py - 3, py + 3 }); }
+        }
+    }
+    for (int inner = 0; inner < 2; inner++) {
+        for (int k = 0; k < count; k++) {
+            const line_series *s = &c->series[k];
+            for (int i = 0; s->labels && i < s->count; i++) {
+                if ((i > 0 && i + 1 < s->count) != inner || !isfinite(s->x[i]) || !isfinite(s->y[i])) { continue; }
+                label_point(out, &b, place(x, s->x[i]), place(y, s->y[i]), s->labels[i]);
+            }
+        }
+    }
+}
+
 static void line_range(const line_chart *c, double range[4], int *positive) {
     range[0] = range[2] = INFINITY;
     range[1] = range[3] = -INFINITY;
@@ -272,6 +332,7 @@ void chart_lines(text *out, const line_chart *c) {
         draw_line(out, &c->series[i], &x, &y, items[i].colour);
         if (c->series[i].count <= FEW_POINTS) { draw_markers(out, &c->series[i], &x, &y, items[i].colour); }
     }
+    draw_labels(out, c, count, &x, &y);
     text_add(out, "</svg>\n");
 }
 

@@ -14,6 +14,7 @@ typedef struct line_series {
     int count;
     int dashed;
     int colour;                     /* 1 .. 10; 0: its place among the series */
+    const char *const *labels;      /* [count], at the points where there is room, or NULL */
 } line_series;
 
 typedef struct line_chart {

@@ -55,7 +55,7 @@ static int add_record(curves *c, const record *r) {
     return 1;
 }
 
-isk_status curves_read(isk_context *context, const char *path, curves *c) {
+isk_status curves_read(isk_context *context, const char *path, int model, curves *c) {
     char line[4096];
     isk_status status = ISK_OK;
     FILE *file = fopen(path, "rb");
@@ -64,7 +64,7 @@ isk_status curves_read(isk_context *context, const char *path, curves *c) {
     while (status == ISK_OK && fgets(line, sizeof line, file)) {
         record r = { .model = -1, .stage = -1 };
         if (isk_json_object(context, path, line, strlen(line), read_member, &r) != ISK_OK) { continue; }
-        if (r.model != 0 || r.stage < 0 || r.epoch < 1) { continue; }
+        if (r.model != model || r.stage < 0 || r.epoch < 1) { continue; }
         if (!add_record(c, &r)) { status = isk_set_error(context, ISK_MEMORY, "no memory for the curves of %s", path); }
     }
     fclose(file);

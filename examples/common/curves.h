@@ -22,9 +22,9 @@ enum {
 typedef struct curve { double *x, *y; int count, room; } curve;            /* x: epoch, rising */
 typedef struct curves { curve stage[CURVE_STAGES][CURVE_COUNT]; } curves;
 
-/* Records of model 0.  An epoch recorded twice, before and after resuming, counts once.  Lines that are no records,
+/* Records of one model of the call.  An epoch recorded twice, before and after resuming, counts once.  Lines that are no records,
    such as half a line where a run was killed, are passed over. */
-isk_status curves_read(isk_context *context, const char *path, curves *c);
+isk_status curves_read(isk_context *context, const char *path, int model, curves *c);
 void curves_free(curves *c);
 
 #endif

@@ -39,10 +39,8 @@ static void scale_block(isk_scalar *data, isk_matrix all, int64_t first, int64_t
     }
 }
 
-/* Matrices side by side; absent ones are passed over.  data NULL when none is there or memory ran out.  Each of several gets
-   the same total variance: else neighbours would be those of Z alone, whose scale is free while C has norm 1. */
-static isk_matrix join(isk_context *context, const isk_matrix *parts, int count) {
-    isk_matrix present[4], joined = { NULL, 0, 0 };
+isk_matrix join_blocks(isk_context *context, const isk_matrix *parts, int count) {
+    isk_matrix present[2 * ISK_MAX_VIEWS], joined = { NULL, 0, 0 };
     isk_scalar *data;
     int n = 0;
     for (int i = 0; i < count; i++) {
@@ -143,7 +141,7 @@ static isk_status score_labels(isk_context *context, const evaluation_input *in,
     isk_status status = ISK_OK;
     e->majority = majority(in, rows, e->scored);
     for (int i = 0; i < SCORE_COUNT && status == ISK_OK; i++) {
-        isk_matrix x = join(context, sets[i], 4);
+        isk_matrix x = join_blocks(context, sets[i], 4);
         if (x.data) {
             status = score_label(context, x, in, e, i);
         } else if (x.cols) {
@@ -156,14 +154,17 @@ static isk_status score_labels(isk_context *context, const evaluation_input *in,
 
 /* ---- what one matrix says about another ---- */
 
+double r2_best(const r2_scores *r2) { return fmax(fmax(r2->ridge, r2->knn), r2->mlp); }     /* NaN loses */
+
 static isk_status regress(isk_context *context, isk_matrix x, isk_matrix y, const evaluation_input *in,
-                          const evaluation *e, r2_pair *r2) {
+                          const evaluation *e, r2_scores *r2) {
     isk_regression_desc desc = { .x = x, .y = y, .part = in->part, .scored = e->scored };
     isk_status status;
     if (!x.data || !y.data) { return ISK_OK; }
     status = isk_ridge_r2(context, &desc, &r2->ridge);
     if (status == ISK_OK) { status = isk_knn_r2(context, &desc, &r2->knn); }
-    return status == ISK_DATA ? ISK_OK : status;            /* a constant target cannot be explained: NaN stays */
+    if (status == ISK_OK) { status = isk_mlp_r2(context, &desc, &r2->mlp); }
+    return status == ISK_DATA || status == ISK_DIVERGED ? ISK_OK : status;  /* a constant target cannot be explained: NaN stays */
 }
 
 /* 1 - sum (x - reconstruction)^2 / sum (x - training mean)^2 over the scored rows. */
@@ -191,12 +192,12 @@ static double decoder_r2(isk_matrix x, isk_matrix reconstruction, const uint8_t 
 
 static isk_status score_view(isk_context *context, const evaluation_input *in, int view, evaluation *e) {
     const isk_matrix own[2] = { in->z[view], in->c[view] };
-    isk_matrix joined = join(context, own, 2);
+    isk_matrix joined = join_blocks(context, own, 2);
     isk_status status = joined.cols && !joined.data ? ISK_MEMORY : ISK_OK;
-    r2_pair *leakage = &e->leakage[view];
+    r2_scores *leakage = &e->leakage[view];
     if (status == ISK_OK) { status = regress(context, in->z[view], in->c[1 - view], in, e, leakage); }
     if (status == ISK_OK) { status = regress(context, joined, in->x[view], in, e, &e->completeness[view].r2); }
-    e->completeness[view].best = fmax(e->completeness[view].r2.ridge, e->completeness[view].r2.knn);    /* NaN loses */
+    e->completeness[view].best = r2_best(&e->completeness[view].r2);
     if (in->reconstruction[view].data && in->x[view].data) {
         e->completeness[view].decoder = decoder_r2(in->x[view], in->reconstruction[view], in->part, e->scored);
     }
@@ -210,8 +211,8 @@ isk_status evaluate(isk_context *context, const evaluation_input *in, evaluation
     *e = (evaluation){ .neighbours = 10, .majority = NAN };
     for (int i = 0; i < SCORE_COUNT; i++) { e->label[i] = (label_score){ NAN, NAN, NAN }; }
     for (int i = 0; i < 2; i++) {
-        e->leakage[i] = (r2_pair){ NAN, NAN };
-        e->completeness[i].r2 = (r2_pair){ NAN, NAN };
+        e->leakage[i] = (r2_scores){ NAN, NAN, NAN };
+        e->completeness[i].r2 = (r2_scores){ NAN, NAN, NAN };
         e->completeness[i].best = e->completeness[i].decoder = NAN;
     }
     count_rows(in, rows, e);
@@ -287,6 +288,7 @@ void evaluation_json(const evaluation *e, const isk_report *training, int views,
         open_object(out, "\n    ", view[i]);
         json_number(out, "ridge", e->leakage[i].ridge);
         json_number(out, "knn", e->leakage[i].knn);
+        json_number(out, "mlp", e->leakage[i].mlp);
         text_add(out, "}");
     }
     text_add(out, "}");
@@ -295,6 +297,7 @@ void evaluation_json(const evaluation *e, const isk_report *training, int views,
         open_object(out, "\n    ", view[i]);
         json_number(out, "ridge", e->completeness[i].r2.ridge);
         json_number(out, "knn", e->completeness[i].r2.knn);
+        json_number(out, "mlp", e->completeness[i].r2.mlp);
         json_number(out, "best", e->completeness[i].best);
         json_number(out, "decoder", e->completeness[i].decoder);
         text_add(out, "}");
@@ -328,12 +331,13 @@ void evaluation_text(const evaluation *e, int has_labels, text *out) {
         cell(out, e->majority, 12);
         text_add(out, "\n\n");
     }
-    text_format(out, "%-40s%10s%10s%10s\n", "R^2", "ridge", "10-NN", "decoder");
+    text_format(out, "%-40s%10s%10s%10s%10s\n", "R^2", "ridge", "10-NN", "MLP", "decoder");
     for (int i = 0; i < 2; i++) {
         if (isnan(e->leakage[i].ridge)) { continue; }
         text_format(out, "leakage of Z%d about C%d%18s", i + 1, 2 - i, "");
         cell(out, e->leakage[i].ridge, 10);
         cell(out, e->leakage[i].knn, 10);
+        cell(out, e->leakage[i].mlp, 10);
         text_add(out, "\n");
     }
     for (int i = 0; i < 2; i++) {
@@ -341,6 +345,7 @@ void evaluation_text(const evaluation *e, int has_labels, text *out) {
         text_format(out, "completeness of (Z%d, C%d) about X%d%7s", i + 1, i + 1, i + 1, "");
         cell(out, e->completeness[i].r2.ridge, 10);
         cell(out, e->completeness[i].r2.knn, 10);
+        cell(out, e->completeness[i].r2.mlp, 10);
         cell(out, e->completeness[i].decoder, 10);
         text_add(out, "\n");
     }

@@ -19,7 +19,9 @@ enum { SCORE_SHARED, SCORE_ALL, SCORE_SPECIFIC_1, SCORE_SPECIFIC_2, SCORE_RAW, S
 extern const char *const score_names[SCORE_COUNT];          /* "shared", ... */
 extern const char *const score_words[SCORE_COUNT];          /* "C1, C2", ... */
 
-typedef struct r2_pair { double ridge, knn; } r2_pair;
+/* R^2 by a linear map, by the 10 nearest rows and by a small network. */
+typedef struct r2_scores { double ridge, knn, mlp; } r2_scores;
+double r2_best(const r2_scores *r2);
 
 /* Fitted on the training rows and scored on the test rows, or on the validation rows where there are no test rows.
    NaN: could not be measured. */
@@ -29,11 +31,15 @@ typedef struct evaluation {
     int neighbours;                 /* k */
     double majority;                /* accuracy of always guessing the most frequent label */
     label_score label[SCORE_COUNT]; /* a logistic regression; share of the k nearest rows that have the row's label */
-    r2_pair leakage[2];             /* R^2 of Z_i about C of the other view */
-    struct { r2_pair r2; double best, decoder; } completeness[2];   /* R^2 of (Z_i, C_i) about X_i */
+    r2_scores leakage[2];           /* R^2 of Z_i about C of the other view */
+    struct { r2_scores r2; double best, decoder; } completeness[2];   /* R^2 of (Z_i, C_i) about X_i */
 } evaluation;
 
 isk_status evaluate(isk_context *context, const evaluation_input *input, evaluation *e);
+/* Matrices side by side, to be freed; absent ones are passed over, at most 2 ISK_MAX_VIEWS are there.  data NULL when none is
+   there (cols 0 then) or memory ran out.  Each of several gets the same total variance: else neighbours would be those of Z
+   alone, whose scale is free while C has norm 1. */
+isk_matrix join_blocks(isk_context *context, const isk_matrix *parts, int count);
 /* Members of a JSON object; training may be NULL. */
 void evaluation_json(const evaluation *e, const isk_report *training, int views, text *out);
 /* A table for the terminal. */

@@ -250,12 +250,13 @@ int options_read(const command *c, const char *path, int lenient, void *settings
 }
 
 static void write_reals(text *out, const real_list *list) {
-    text_add(out, "\"");
+    const char *quote = list->count > 1 ? "\"" : "";         /* one number is a number */
+    text_add(out, quote);
     for (int i = 0; i < list->count; i++) {
         text_add(out, i ? "," : "");
         text_number(out, list->value[i], 9);
     }
-    text_add(out, "\"");
+    text_add(out, quote);
 }
 
 static void write_option(const option *o, const char *field, text *out) {

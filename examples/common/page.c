@@ -106,6 +106,12 @@ void page_cell(text *out, const char *words) {
     text_add(out, "</td>");
 }
 
+void page_cell_number(text *out, const char *words, int strong) {
+    text_add(out, strong ? "<td><b>" : "<td>");
+    text_html(out, words);
+    text_add(out, strong ? "</b></td>" : "</td>");
+}
+
 void page_cell_bar(text *out, double value, int decimals, double low, double high) {
     if (!isfinite(value)) {
         text_add(out, "<td>–</td>");

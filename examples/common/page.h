@@ -23,6 +23,8 @@ void page_table_begin(text *out, const char *const *header, int columns);
 void page_words_begin(text *out, const char *const *header, int columns);
 void page_row(text *out, const char *name);             /* begins a row with its name */
 void page_cell(text *out, const char *words);
+/* Numbers in words, such as "70.03 (0.39)"; a strong one is what the row is read for. */
+void page_cell_number(text *out, const char *words, int strong);
 /* A number with a bar behind it: `value` in low .. high; "-" when it is not finite. */
 void page_cell_bar(text *out, double value, int decimals, double low, double high);
 void page_table_end(text *out);

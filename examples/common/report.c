@@ -41,11 +41,9 @@ static void verdict_shared(text *page, const evaluation *e) {
     close_verdict(page, tone, head, &s);
 }
 
-static double larger(double a, double b) { return fmax(a, b); }             /* a NaN loses */
-
 /* Is Z_i free of what the other view shows? */
 static void verdict_leakage(text *page, const evaluation *e, int view) {
-    double most = larger(e->leakage[view].ridge, e->leakage[view].knn);
+    double most = r2_best(&e->leakage[view]);
     page_tone tone = most < 0.1 ? PAGE_GOOD : most < 0.5 ? PAGE_WARNING : PAGE_BAD;
     const char *words = most < 0.1   ? "is nearly free of shared information."
                         : most < 0.3 ? "holds some shared information."
@@ -59,14 +57,15 @@ static void verdict_leakage(text *page, const evaluation *e, int view) {
     add_fixed(&s, "", 100 * fmax(most, 0), 0, " % of the variance of ");
     text_format(&s, "C%d on held-out rows", 2 - view);
     add_fixed(&s, " (linear ", e->leakage[view].ridge, 2, ", ");
-    add_fixed(&s, "10 neighbours ", e->leakage[view].knn, 2, ").");
+    add_fixed(&s, "10 neighbours ", e->leakage[view].knn, 2, ", ");
+    add_fixed(&s, "MLP ", e->leakage[view].mlp, 2, ").");
     if (tone != PAGE_GOOD) { text_add(&s, " A smaller lambda lowers it; the method residual-indiseek leaks less."); }
     close_verdict(page, tone, head, &s);
 }
 
 /* Do Z_i and C_i together say all about X_i? */
 static void verdict_completeness(text *page, const evaluation *e, int view) {
-    double most = larger(e->completeness[view].best, e->completeness[view].decoder);
+    double most = fmax(e->completeness[view].best, e->completeness[view].decoder);
     page_tone tone = most >= 0.75 ? PAGE_GOOD : most >= 0.4 ? PAGE_NEUTRAL : PAGE_WARNING;
     char head[80];
     text s = { 0 };
@@ -115,7 +114,7 @@ void report_verdicts(text *page, const evaluation *e, const isk_report *training
 
 void report_scores(text *page, const evaluation *e, int has_labels) {
     static const char *const probe_header[] = { "features", "accuracy", "balanced accuracy", "10-NN agreement" };
-    static const char *const r2_header[] = { "R²", "linear (ridge)", "10 neighbours", "own decoder" };
+    static const char *const r2_header[] = { "R²", "linear (ridge)", "10 neighbours", "MLP", "own decoder" };
     static const char *const part[] = { "", "validation", "test" };
     text s = { 0 };
     if (e->scored == ISK_TRAIN) { return; }
@@ -142,15 +141,16 @@ void report_scores(text *page, const evaluation *e, int has_labels) {
         page_cell_bar(page, e->majority, 3, 0, 1);
         page_table_end(page);
     }
-    page_table_begin(page, r2_header, 4);
+    page_table_begin(page, r2_header, 5);
     for (int i = 0; i < 4; i++) {
         static const char *const names[] = { "leakage: Z1 about C2", "leakage: Z2 about C1",
                                              "completeness: (Z1, C1) about X1", "completeness: (Z2, C2) about X2" };
-        const r2_pair *r2 = i < 2 ? &e->leakage[i] : &e->completeness[i - 2].r2;
+        const r2_scores *r2 = i < 2 ? &e->leakage[i] : &e->completeness[i - 2].r2;
         if (isnan(r2->ridge)) { continue; }
         page_row(page, names[i]);
         page_cell_bar(page, r2->ridge, 3, 0, 1);
         page_cell_bar(page, r2->knn, 3, 0, 1);
+        page_cell_bar(page, r2->mlp, 3, 0, 1);
         page_cell_bar(page, i < 2 ? NAN : e->completeness[i - 2].decoder, 3, 0, 1);
     }
     page_table_end(page);
@@ -173,7 +173,7 @@ void report_settings(text *page, const char *const *facts, const isk_options *op
 
 static void add_line(line_series *series, int *count, const curve *c, const char *name, int colour, int dashed) {
     if (c->count == 0) { return; }
-    series[(*count)++] = (line_series){ name, c->x, c->y, c->count, dashed, colour };
+    series[(*count)++] = (line_series){ name, c->x, c->y, c->count, dashed, colour, NULL };
 }
 
 static void draw(text *page, const char *title, const char *y_label, const line_series *series, int count, int log_y) {

@@ -1,6 +1,6 @@
 #include "data.h"
 
-#include "split.h"
+#include "../common/split.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -104,6 +104,14 @@ static void say_what_was_read(const dataset *d, const data_settings *s, progress
     }
 }
 
+static isk_status divide(dataset *d, isk_context *context, const data_settings *s, double validation) {
+    d->part = calloc((size_t)d->rows + 1, 1);
+    if (!d->part) { return isk_set_error(context, ISK_MEMORY, "no memory for the split"); }
+    return split_rows(context, &(split_settings){ .split = s->split, .group = s->group, .test = s->test,
+                                                  .validation = validation, .seed = s->seed, .rows = d->rows,
+                                                  .labels = d->has_labels ? d->labels.codes : NULL }, d->part);
+}
+
 isk_status data_read(dataset *d, isk_context *context, const data_settings *s, double validation, int64_t rows,
                      progress *bar) {
     isk_status status = ISK_OK;
@@ -114,7 +122,7 @@ isk_status data_read(dataset *d, isk_context *context, const data_settings *s, d
     }
     if (status == ISK_OK) { status = compare_names(d, context, s, bar); }
     if (status == ISK_OK && s->labels) { status = read_labels(d, context, s); }
-    if (status == ISK_OK) { status = split_rows(d, context, s, validation); }
+    if (status == ISK_OK) { status = divide(d, context, s, validation); }
     for (int view = 0; view < 2 && status == ISK_OK; view++) {
         recipe *r = &d->recipe[view];
         if (!s->x[view]) { continue; }

@@ -2,7 +2,7 @@
 #ifndef DATA_H
 #define DATA_H
 
-#include "preprocess.h"
+#include "../common/preprocess.h"
 
 #include "../common/options.h"
 #include "../common/progress.h"

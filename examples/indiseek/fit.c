@@ -1,8 +1,9 @@
 /* indiseek fit */
 #include "commands.h"
 
+#include "choose.h"
 #include "results.h"
-#include "split.h"
+#include "../common/split.h"
 
 #include "../common/curves.h"
 #include "../common/device.h"
@@ -17,8 +18,9 @@
 typedef struct settings {
     data_settings data;
     device_settings device;
-    const char *method, *preset, *out, *config;
-    int checkpoint_every, resume, quiet;
+    const char *method, *preset, *out, *config, *choose;
+    real_list lambdas;
+    int seeds, checkpoint_every, resume, quiet;
     isk_options options;
 } settings;
 
@@ -42,6 +44,15 @@ static const option fit_options[] = {
       "where all options below have their defaults from: robust, paper or "
       "simulation [robust]",
       0, 0, NULL },
+    { "lambda", OPTION_REALS, FIELD(lambdas), "LIST",
+      "weight of the term that keeps X_i in (Z_i, C_i) [10]; with several numbers, commas between, --choose keeps one model", 0,
+      1e9, NULL },
+    { "choose", OPTION_TEXT, FIELD(choose), "WORD",
+      "which lambda, by the validation rows: knee, where more completeness begins to cost more leakage; probe, the best accuracy of "
+      "the labels; none: there is one lambda [none]; without --lambda it tries 0.1,1,10,100",
+      0, 0, "none|knee|probe" },
+    { "seeds", OPTION_INT, FIELD(seeds), "N", "models for each lambda, of which the first is kept, seeds --seed, --seed + 1, ... [1]",
+      1, 1000, NULL },
     { "config", OPTION_CONFIG, FIELD(config), "FILE",
       "options from a flat JSON object, such as DIR/config.json; the command line "
       "has the last word",
@@ -56,7 +67,8 @@ static const command fit_command = {
     .examples = "  indiseek fit --x1 rna.npy --x2 protein.csv --labels cells.tsv:cell_type --out results\n"
                 "  indiseek fit --x1 rna_counts.mtx.gz --x1-transpose --x1-norm log1p-cp10k --x1-pca 50 \\\n"
                 "               --x2 adt_counts.npy --x2-norm clr --lambda 10 --out results\n"
-                "  indiseek fit --config results/config.json --lambda 1 --out results-1\n",
+                "  indiseek fit --config results/config.json --lambda 1 --out results-1\n"
+                "  indiseek fit --x1 rna.npy --x2 protein.csv --lambda 1,10,100 --choose knee --out results\n",
     .options = fit_options, .option_count = sizeof fit_options / sizeof *fit_options,
     .library = 1, .library_offset = FIELD(options),
     .notes = "Moments and components of the preparation come from the training rows alone and are kept in the model.\n"
@@ -72,7 +84,8 @@ typedef struct job {
     output out;
     dataset d;
     isk_fit_desc fit;
-    isk_model *model;
+    isk_model *model;               /* that is kept */
+    choice choice;
     features f;
     evaluation scores;
     char log_path[4200], checkpoint[4200];
@@ -80,10 +93,23 @@ typedef struct job {
 
 /* ---- before training ---- */
 
+/* Is there a sweep, of which one model is kept? */
+static int chooses(const job *j) { return strcmp(j->s.choose, "none") != 0; }
+
 static isk_status find_names(job *j) {
     isk_status status = isk_method_find(j->context, j->s.method, &j->fit.method);
     if (status == ISK_OK) { status = isk_preset_find(j->context, j->s.preset, &j->fit.preset); }
+    if (status == ISK_OK && chooses(j) && j->fit.method == ISK_CLIP) {
+        status = isk_set_error(j->context, ISK_ARGUMENT, "method clip has no lambda to choose");
+    }
+    if (status == ISK_OK && j->s.lambdas.count == 1) {
+        j->s.options.lambda = j->s.lambdas.value[0] > 0 ? j->s.lambdas.value[0] : ISK_NONE;
+    }
     if (status == ISK_OK) { status = isk_options_resolve(j->context, &j->s.options, j->fit.preset); }
+    if (j->s.lambdas.count < 2) {
+        j->s.lambdas.value[0] = j->s.options.lambda;
+        j->s.lambdas.count = 1;
+    }
     return status;
 }
 
@@ -141,9 +167,40 @@ static isk_status log_open(job *j) {
 
 /* ---- training ---- */
 
+/* Keeps one model of a sweep and lets the others go. */
+static isk_status keep_one(job *j, isk_model **models, int count) {
+    isk_status status;
+    int kept = 0;
+    if (chooses(j)) {
+        progress_say(&j->bar, "trained %d models; measuring leakage and completeness", count);
+        status = choice_make(&j->choice, j->context, models, count, &j->d, j->s.choose);
+        kept = j->choice.model;
+        if (status == ISK_OK) { progress_say(&j->bar, "lambda %g is kept", isk_model_options(models[kept])->lambda); }
+    } else {
+        status = isk_model_report(models[0])->status;
+        if (status != ISK_OK) {
+            status = isk_set_error(j->context, status, "%s; a smaller --rate or --clip-norm 1 may help (log: %s)",
+                                   isk_model_report(models[0])->message, j->log_path);
+        }
+    }
+    for (int i = 0; i < count; i++) {
+        if (status == ISK_OK && i == kept) { j->model = models[i]; } else { isk_model_close(models[i]); }
+    }
+    return status;
+}
+
+/* A choice needs validation rows, which is better known before the training than after. */
+static isk_status check_choice(const job *j) {
+    if (!chooses(j) || memchr(j->d.part, ISK_VALIDATION, (size_t)j->d.rows)) { return ISK_OK; }
+    return isk_set_error(j->context, ISK_DATA, "--choose needs validation rows, and there are none: give --validation 0.1, or name some "
+                         "in --split");
+}
+
 static isk_status train(job *j) {
     isk_sweep_desc sweep = { 0 };
+    isk_model **models;
     isk_status status;
+    int count;
     j->fit.views[0] = j->d.x[0];
     j->fit.views[1] = j->d.x[1];
     j->fit.view_count = 2;
@@ -153,16 +210,27 @@ static isk_status train(job *j) {
     j->fit.checkpoint = j->checkpoint;
     j->fit.checkpoint_every = j->s.checkpoint_every;
     sweep.fit = j->fit;
-    if (progress_stopped()) { return isk_set_error(j->context, ISK_INTERRUPTED, "stopped before training"); }
-    progress_say(&j->bar, "%s, preset %s, lambda %g, seed %llu on %s", j->s.method, j->s.preset, j->s.options.lambda,
-                 (unsigned long long)j->fit.seed, isk_device_text(j->context));
-    status = j->s.resume ? isk_resume(j->context, &sweep, &j->model) : isk_sweep(j->context, &sweep, &j->model);
-    progress_end(&j->bar);
-    if (status == ISK_OK && isk_model_report(j->model)->status != ISK_OK) {
-        const isk_report *report = isk_model_report(j->model);
-        status = isk_set_error(j->context, report->status, "%s; a smaller --rate or --clip-norm 1 may help (log: %s)",
-                               report->message, j->log_path);
+    if (chooses(j)) {
+        sweep.lambdas = j->s.lambdas.value;
+        sweep.lambda_count = j->s.lambdas.count;
+        sweep.seed_count = j->s.seeds;
     }
+    count = isk_sweep_models(&sweep);
+    j->bar.single = count == 1;
+    if (progress_stopped()) { return isk_set_error(j->context, ISK_INTERRUPTED, "stopped before training"); }
+    models = calloc((size_t)count, sizeof *models);
+    if (!models) { return isk_set_error(j->context, ISK_MEMORY, "no memory for %d models", count); }
+    if (chooses(j)) {
+        progress_say(&j->bar, "%s, preset %s, %d lambdas, %d seed%s from %llu on %s", j->s.method, j->s.preset, j->s.lambdas.count,
+                     j->s.seeds, j->s.seeds == 1 ? "" : "s", (unsigned long long)j->fit.seed, isk_device_text(j->context));
+    } else {
+        progress_say(&j->bar, "%s, preset %s, lambda %g, seed %llu on %s", j->s.method, j->s.preset, j->s.options.lambda,
+                     (unsigned long long)j->fit.seed, isk_device_text(j->context));
+    }
+    status = j->s.resume ? isk_resume(j->context, &sweep, models) : isk_sweep(j->context, &sweep, models);
+    progress_end(&j->bar);
+    if (status == ISK_OK) { status = keep_one(j, models, count); }
+    free(models);
     return status;
 }
 
@@ -209,14 +277,36 @@ static isk_status write_metrics(job *j) {
     text_json_key(&out, "method");
     text_json_string(&out, j->s.method);
     text_json_key(&out, "lambda");
-    text_json_number(&out, j->s.options.lambda);
+    text_json_number(&out, isk_model_options(j->model)->lambda);
     text_json_key(&out, "seed");
-    text_format(&out, "%llu", (unsigned long long)j->fit.seed);
+    text_format(&out, "%llu", (unsigned long long)isk_model_seed(j->model));
+    choice_json(&j->choice, &out);
     evaluation_json(&j->scores, isk_model_report(j->model), 2, &out);
     text_add(&out, "\n}\n");
     status = output_text(&j->out, "metrics.json", &out);
     text_free(&out);
     return status;
+}
+
+static isk_status write_choice(job *j) {
+    text out = { 0 };
+    isk_status status;
+    if (!chooses(j)) { return ISK_OK; }
+    choice_csv(&j->choice, &out);
+    status = output_text(&j->out, "tradeoff.csv", &out);
+    text_free(&out);
+    return status;
+}
+
+/* Of what was warned of, what concerns the model that is kept. */
+static void own_warnings(const job *j, text *out) {
+    char own[32];
+    snprintf(own, sizeof own, "model %d: ", j->choice.model);
+    for (const char *line = j->bar.warnings.data; line && *line; line += strcspn(line, "\n") + 1) {
+        size_t skip = strncmp(line, own, strlen(own)) == 0 ? strlen(own) : 0;
+        if (!skip && strncmp(line, "model ", 6) == 0) { continue; }
+        text_add_bytes(out, line + skip, strcspn(line + skip, "\n") + 1);
+    }
 }
 
 static isk_status write_report(job *j) {
@@ -234,24 +324,27 @@ static isk_status write_report(job *j) {
         "x1", j->s.data.x[0], "x1 prepared", recipe_words(&j->d.recipe[0], one), "x2", j->s.data.x[1], "x2 prepared",
         recipe_words(&j->d.recipe[1], two), "method", j->s.method, "preset", j->s.preset, NULL,
     };
-    text page = { 0 };
+    text page = { 0 }, warnings = { 0 };
     curves course;
-    isk_status status = curves_read(j->context, j->log_path, &course);
+    isk_status status = curves_read(j->context, j->log_path, j->choice.model, &course);
     if (status != ISK_OK) { return status; }
     snprintf(lead, sizeof lead,
              "%lld samples, %lld and %lld features. Method %s, lambda %g, seed %llu; trained in %s on %s.",
              (long long)j->d.rows, (long long)j->d.recipe[0].cols, (long long)j->d.recipe[1].cols, j->s.method,
-             j->s.options.lambda, (unsigned long long)j->fit.seed, duration(training->seconds, length),
+             isk_model_options(j->model)->lambda, (unsigned long long)isk_model_seed(j->model), duration(training->seconds, length),
              isk_device_text(j->context));
     page_begin(&page, "Shared and specific features", lead);
-    report_verdicts(&page, &j->scores, training, j->bar.warnings.data);
+    own_warnings(j, &warnings);
+    report_verdicts(&page, &j->scores, training, warnings.data);
     report_scores(&page, &j->scores, j->d.has_labels);
+    choice_page(&j->choice, &page);
     status = report_embeddings(&page, j->context, &embeddings);
     report_curves(&page, &course);
     report_settings(&page, facts, isk_model_options(j->model));
     page_end(&page);
     if (status == ISK_OK) { status = output_text(&j->out, "report.html", &page); }
     text_free(&page);
+    text_free(&warnings);
     curves_free(&course);
     return status;
 }
@@ -281,6 +374,7 @@ static isk_status write_all(job *j) {
     text_free(&split);
     if (status == ISK_OK) { status = write_config(j); }
     if (status == ISK_OK) { status = write_metrics(j); }
+    if (status == ISK_OK) { status = write_choice(j); }
     if (status == ISK_OK) { status = write_report(j); }
     if (status != ISK_OK) { return status; }
     unwritten = ferror(j->bar.log);
@@ -295,6 +389,7 @@ static isk_status write_all(job *j) {
         if (status != ISK_OK) { return isk_set_error(j->context, status, "%s", j->out.error); }
         unlink(j->checkpoint);                              /* the run is complete: nothing is left to resume */
         features_tidy(&j->f, &j->out);
+        if (!chooses(j)) { remove(output_path(&j->out, "tradeoff.csv", path, sizeof path)); }     /* of another run */
         output_tidy(&j->out);
     }
     return status;
@@ -305,6 +400,7 @@ static isk_status run(job *j) {
     isk_status status = *isk_error(j->context) ? ISK_DEVICE : find_names(j);
     if (status == ISK_OK) { status = folder_open(j); }
     if (status == ISK_OK) { status = data_read(&j->d, j->context, &j->s.data, j->s.options.validation, 0, &j->bar); }
+    if (status == ISK_OK) { status = check_choice(j); }
     if (status == ISK_OK) { checkpoint_keep(j); }
     if (status == ISK_OK) { status = log_open(j); }
     if (status == ISK_OK) { status = train(j); }
@@ -321,6 +417,7 @@ static isk_status run(job *j) {
 static void say_results(const job *j) {
     text scores = { 0 };
     if (j->s.quiet) { return; }
+    choice_text(&j->choice, &scores);
     evaluation_text(&j->scores, j->d.has_labels, &scores);
     printf("\n%s\nfeatures, model and metrics are in %s; open %s/report.html\n", scores.data ? scores.data : "",
            j->s.out, j->s.out);
@@ -342,6 +439,7 @@ static int finish(job *j, isk_status status) {
         say_results(j);
     }
     features_free(&j->f);
+    choice_free(&j->choice);
     isk_model_close(j->model);
     data_free(&j->d);
     progress_close(&j->bar);
@@ -349,10 +447,31 @@ static int finish(job *j, isk_status status) {
     return code;
 }
 
+/* Do --lambda, --choose and --seeds go together?  Fills in the lambdas to try; returns -1 to go on, else the exit code. */
+static int check_line(settings *s) {
+    static const double usual[] = { 0.1, 1, 10, 100 };
+    if (strcmp(s->choose, "none") == 0) {
+        if (s->lambdas.count > 1) {
+            return usage_error(fit_command.name, "--lambda has %d numbers: --choose knee or --choose probe says which model is kept",
+                               s->lambdas.count);
+        }
+        return s->seeds > 1 ? usage_error(fit_command.name, "--seeds %d needs --choose knee or --choose probe", s->seeds) : -1;
+    }
+    if (s->lambdas.count == 1) {
+        return usage_error(fit_command.name, "--choose %s needs several numbers in --lambda; for one lambda it is --choose none", s->choose);
+    }
+    if (strcmp(s->choose, "probe") == 0 && !s->data.labels) { return usage_error(fit_command.name, "--choose probe needs --labels"); }
+    for (size_t i = 0; !s->lambdas.count && i < sizeof usual / sizeof *usual; i++) { s->lambdas.value[i] = usual[i]; }
+    if (!s->lambdas.count) { s->lambdas.count = (int)(sizeof usual / sizeof *usual); }
+    return -1;
+}
+
 int command_fit(int argc, char **argv) {
     job j = { .s = { .data = DATA_DEFAULTS,
                      .method = "indiseek",
                      .preset = "robust",
+                     .choose = "none",
+                     .seeds = 1,
                      .device = DEVICE_DEFAULTS,
                      .checkpoint_every = 10 },
               .argc = argc,
@@ -365,9 +484,10 @@ int command_fit(int argc, char **argv) {
     if (!j.s.data.x[1]) { return usage_error(fit_command.name, "--x2 FILE is missing"); }
     if (!j.s.out) { return usage_error(fit_command.name, "--out DIR is missing"); }
     if (j.s.data.ignore && !j.s.data.labels) { return usage_error(fit_command.name, "--label-ignore needs --labels"); }
+    code = check_line(&j.s);
+    if (code >= 0) { return code; }
     progress_open(&j.bar, j.s.quiet);
     progress_attach(&j.bar, &desc);
-    j.bar.single = 1;
     device_apply(&j.s.device, &desc);
     j.context = isk_open(&desc);
     if (!j.context) { return fail(fit_command.name, ISK_MEMORY, NULL); }

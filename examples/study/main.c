@@ -8,6 +8,8 @@
 
 static const struct { const char *name; int (*run)(int argc, char **argv); const char *text; } studies[] = {
     { "simulations", study_simulations, "which coordinates specific features see, in four settings with known truth" },
+    { "probe", study_probe, "what a linear probe finds in the features, with leakage and completeness, on your own data" },
+    { "time", study_time, "how long the specific features take to train, beside the paper's Table 9" },
 };
 enum { STUDY_COUNT = sizeof studies / sizeof *studies };
 
@@ -16,7 +18,7 @@ static void help(void) {
            "An experiment of Gui, Ma and Ma 2025 with all its methods, lambdas and seeds, and a report of it.\n\n"
            "Examples:\n"
            "  study simulations --out results\n"
-           "  study simulations --settings 1,2 --lambda 0.1 --seeds 10 --out results\n\n"
+           "  study probe --x1 a.npy --x2 b.npy --labels kinds.tsv:kind --out results\n\n"
            "Studies:\n");
     for (int i = 0; i < STUDY_COUNT; i++) { printf("  %-13s%s\n", studies[i].name, studies[i].text); }
     printf("\nstudy NAME --help says more.\n"
@@ -25,7 +27,7 @@ static void help(void) {
 
 int main(int argc, char **argv) {
     const char *names[STUDY_COUNT + 1] = { NULL }, *near;
-    if (argc < 2) { return usage_error("study", "a study is missing: simulations"); }
+    if (argc < 2) { return usage_error("study", "a study is missing: simulations, probe or time"); }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
         help();
         return check_output("study", 0);

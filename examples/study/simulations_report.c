@@ -1,6 +1,8 @@
 /* What the paper claims of its simulations, beside what was measured, and pictures of it. */
 #include "simulations.h"
 
+#include "study.h"
+
 #include "../common/page.h"
 
 #include <math.h>
@@ -263,15 +265,6 @@ static void setting_section(text *page, const measurements *m, const configurati
 
 /* ---- all of it ---- */
 
-static void lines_of(text *page, const text *lines) {
-    for (const char *at = lines->data; at && *at; at += strcspn(at, "\n"), at += *at == '\n') {
-        text line = { 0 };
-        text_add_bytes(&line, at, strcspn(at, "\n"));
-        page_paragraph(page, line.data ? line.data : "");
-        text_free(&line);
-    }
-}
-
 void simulations_report(const measurements *m, const configuration *c, text *page) {
     isk_method methods[ISK_METHOD_COUNT];
     int method_count = 0, settings[5] = { 0 };
@@ -294,11 +287,5 @@ void simulations_report(const measurements *m, const configuration *c, text *pag
     for (int setting = 1; setting <= 4; setting++) {
         if (settings[setting]) { setting_section(page, m, c, setting, methods, method_count); }
     }
-    page_heading(page, "How to repeat it");
-    lines_of(page, &m->made_by);
-    lines_of(page, &m->made_on);
-    page_facts_begin(page);
-    for (int i = 0; i < c->count; i++) { page_fact(page, c->members[i].key, c->members[i].value); }
-    page_facts_end(page);
-    page_end(page);
+    study_repeat_section(page, c);
 }

@@ -4,25 +4,13 @@
 #include "../common/options.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-void configuration_add(configuration *c, const char *key, const char *value, int word) {
-    member *m = &c->members[c->count];
-    if (c->count == MOST_MEMBERS) { return; }
-    snprintf(m->key, sizeof m->key, "%s", key);
-    snprintf(m->value, sizeof m->value, "%s", value);
-    m->word = word;
-    c->count++;
-}
 
 /* ---- what has been measured ---- */
 
 void measurements_free(measurements *m) {
     for (int i = 0; i < m->count; i++) { free(m->sweeps[i].runs); }
-    text_free(&m->made_on);
-    text_free(&m->made_by);
     m->count = 0;
 }
 
@@ -31,15 +19,6 @@ const measured *measurements_find(const measurements *m, int setting, isk_method
         if (m->sweeps[i].setting == setting && m->sweeps[i].method == method) { return &m->sweeps[i]; }
     }
     return NULL;
-}
-
-void add_line(text *lines, const char *line) {
-    size_t length = strlen(line);
-    for (const char *at = lines->data; at && *at; at += strcspn(at, "\n"), at += *at == '\n') {
-        if (strcspn(at, "\n") == length && memcmp(at, line, length) == 0) { return; }
-    }
-    if (lines->length) { text_add(lines, "\n"); }
-    text_add(lines, line);
 }
 
 /* ---- writing ---- */
@@ -62,26 +41,10 @@ void measurements_runs(const measurements *m, const configuration *c, text *out)
     text_add(out, "\n");
 }
 
-static void write_words(const char *key, const text *words, text *out) {
-    text_add(out, "\n    ");
-    text_json_key(out, key);
-    text_json_string(out, words->data ? words->data : "");
-}
-
 void measurements_write(const measurements *m, const configuration *c, text *out) {
-    text_add(out, "{\n  \"configuration\": {");
-    write_words("made_by", &m->made_by, out);
-    write_words("made_on", &m->made_on, out);
-    for (int i = 0; i < c->count; i++) {
-        text_add(out, "\n    ");
-        text_json_key(out, c->members[i].key);
-        if (c->members[i].word) {
-            text_json_string(out, c->members[i].value);
-        } else {
-            text_add(out, c->members[i].value);
-        }
-    }
-    text_add(out, "\n  },\n  \"runs\": ");
+    text_add(out, "{\n");
+    configuration_write(c, out);
+    text_add(out, ",\n  \"runs\": ");
     runs_at(m, c, "    ", out);
     text_add(out, "\n}\n");
 }
@@ -97,33 +60,12 @@ typedef struct reading {
     measurements *m;
     isk_context *context;
     const char *file;
-    const configuration *c;
-    char seen[MOST_MEMBERS];        /* of the configuration */
+    configuration *c;
     int at, setting, has;           /* the run being read, and what of it has been */
     isk_method method;
     setting_run run;
     int filled[MOST_SWEEPS];        /* runs of each sweep */
 } reading;
-
-static isk_status differs(reading *r, const member *m, const char *there) {
-    return isk_set_error(r->context, ISK_MISMATCH, "%s: %s is %s in the results and %s here; resume with what they "
-                         "were made with, or start afresh", r->file, m->key, there, m->value);
-}
-
-static isk_status read_configuration(reading *r, const char *key, const char *value) {
-    if (strcmp(key, "made_by") == 0 || strcmp(key, "made_on") == 0) {
-        add_line(key[5] == 'b' ? &r->m->made_by : &r->m->made_on, value);
-        return ISK_OK;
-    }
-    for (int i = 0; i < r->c->count; i++) {
-        const member *m = &r->c->members[i];
-        if (strcmp(m->key, key) != 0) { continue; }
-        r->seen[i] = 1;
-        return strcmp(m->value, value) == 0 ? ISK_OK : differs(r, m, value);
-    }
-    return isk_set_error(r->context, ISK_MISMATCH, "%s: %s is no part of a study by this version (%s); start afresh",
-                         r->file, key, ISK_VERSION);
-}
 
 /* Puts the run that has been read into its sweep, where it must be the next. */
 static isk_status run_ends(reading *r) {
@@ -201,7 +143,7 @@ static isk_status visit(void *user, const char *path, isk_json_kind kind, const 
     long at;
     isk_status status = ISK_OK;
     if (strncmp(path, options, sizeof options - 1) == 0) {
-        return read_configuration(r, path + sizeof options - 1, value);
+        return configuration_read(r->c, r->context, r->file, path + sizeof options - 1, value);
     }
     at = strncmp(path, runs, sizeof runs - 1) == 0 ? strtol(path + sizeof runs - 1, &end, 10) : -1;
     if (at < 0 || *end != '.') {
@@ -217,7 +159,7 @@ static isk_status visit(void *user, const char *path, isk_json_kind kind, const 
     return status == ISK_OK ? read_run(r, end + 1, kind, value) : status;
 }
 
-isk_status measurements_read(measurements *m, isk_context *context, const char *file, const configuration *c) {
+isk_status measurements_read(measurements *m, isk_context *context, const char *file, configuration *c) {
     reading r = { .m = m, .context = context, .file = file, .c = c, .at = -1 };
     size_t length;
     char *content;
@@ -225,9 +167,7 @@ isk_status measurements_read(measurements *m, isk_context *context, const char *
     if (status == ISK_OK) { status = isk_json_walk(context, file, content, length, visit, &r); }
     free(content);
     if (status == ISK_OK) { status = run_ends(&r); }
-    for (int i = 0; i < c->count && status == ISK_OK; i++) {
-        if (!r.seen[i]) { status = differs(&r, &c->members[i], "missing"); }
-    }
+    if (status == ISK_OK) { status = configuration_complete(c, context, file); }
     for (int i = 0; i < m->count && status == ISK_OK; i++) {
         if (r.filled[i] == c->lambda_count * c->seeds) { continue; }
         status = isk_set_error(context, ISK_DATA, "%s: setting %d, %s has %d models where %d are due", file,

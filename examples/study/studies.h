@@ -4,5 +4,7 @@
 #define STUDIES_H
 
 int study_simulations(int argc, char **argv);
+int study_probe(int argc, char **argv);
+int study_time(int argc, char **argv);
 
 #endif

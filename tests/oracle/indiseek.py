@@ -1,55 +1,66 @@
 #!/usr/bin/env python3
-"""IndiSeek in PyTorch, float64, written from the paper's formulas alone: the vectors that tests/test_oracle.c compares with.
+"""The methods in PyTorch, float64, written from the papers' formulas alone: the vectors that tests/test_oracle.c compares with.
 
     make oracle              writes tests/oracle/indiseek.safetensors (committed; the C tests need no Python)
-    indiseek.py --search     looks for another SEED first (minutes)
+    indiseek.py --search     looks for another SEED_OF_OTHERS first (minutes)
 
-WHAT IS COMPUTED (METHODS: Gui, Ma and Ma 2025, sections 3.1-3.3; CLUB: Cheng et al. 2020; CLIP: Radford et al. 2021)
-    Two views of n = 40 samples, x1 [40, 6] and x2 [40, 4].  Every network is 5 linear maps of width 8 with ReLU between.
+WHAT IS COMPUTED (METHODS: Gui, Ma and Ma 2025, sections 3.1-3.3; CLUB: Cheng et al. 2020; CLIP: Radford et al. 2021;
+orthogonality: Wang et al. 2025)
+    Two views of n = 40 samples, x1 [40, 6] and x2 [40, 4].  Every network is 5 linear maps of width 8 with ReLU between, unless
+    another size is given.
     clip     encoders shared1, shared2 -> 3 coordinates, L2-normalised to u, v; logits = exp(logit_scale) u v^T; loss = mean
              of the two cross entropies.  logit_scale starts at ln(1/0.07) and is kept in [0, ln 100] after each update.
-    q step   of view i: critic_i.mean and critic_i.logvar (tanh after its last map) of C_other; loss = mean over rows of
-             sum_d (mean - z)^2 exp(-logvar) + logvar; z = specific_i(x_i) is data here.
-    main     of view i: loss = CLUB(z; C_other) + lambda / (2 M_i) mean over rows of ||decoder_i([z, C_i]) - x_i||^2, M_i = mean of
-             ||x_i||^2 over all n rows, lambda = 10.  CLUB by its definition, over all pairs of the batch (B x B x p numbers).
-             Updates specific_i and decoder_i together; the critic is not touched.
-    IndiSeek step = 5 q steps, then a main step, on the same batch, for view 1 and for view 2 (they do not meet).
-    Adam everywhere: rate 1e-3, 0.9, 0.999, 1e-8, no weight decay, constant rate.
-    C_1, C_2 of the IndiSeek part are given data (unit rows, [40, 3]), so that it does not depend on the clip part.
+    The others train one view i, given C_1 and C_2, data with unit rows, by loss = APART + lambda / 2 KEEP, lambda = 10:
+      APART  club       CLUB(z; C) by its definition, over all pairs of the batch (B x B x p numbers), with q(z|C) from critic_i.mean
+                        and critic_i.logvar (tanh after its last map).  The critic is not touched by this loss.
+             frob       ||A||_F, A = mean over rows of z c^T, both scaled to norm 1; frob_sum: the sum over rows instead;
+             cos, cos2  mean over rows of <z, c>, of <z, c>^2, both scaled to norm 1
+      KEEP   reconstruction   mean over rows of ||decoder_i([z, C]) - x_i||^2 / M_i, M_i = mean of ||x_i||^2 over all n rows
+             contrast         the loss of clip with u = joint_i([C, z]), v = input_i(x_i), scaled to norm 1, logits u v^T / 0.07
+      and which C is seen by each is in CASES, below.  One update is of specific_i and of decoder_i, or joint_i and input_i.
+      q step (where APART is club): of critic_i; loss = mean over rows of sum_d (mean - z)^2 exp(-logvar) + logvar; z is data here.
+      A step is 5 q steps, where there is a critic, then an update of the rest, on the same batch.
+    residual-indiseek   C_i = shared_i(x_i) scaled to norm 1, with the first parameters.  m = mean_i(C_i) learns x_i, then v =
+             spread_i(C_i) learns ln((x_i - m)^2 + 1e-4), squared errors summed over columns, 20 steps each, weight decay 1e-4;
+             mean_i and spread_i are 3 linear maps of width 100.  Of a normal X the mean of that logarithm falls short of the
+             log-variance by s = -(digamma(1/2) + ln 2), so r = (x_i - m) / exp((v + s) / 2).  Then IndiSeek with r in the place of
+             x_i, M_i being the mean over the rows of the batch.
+    Adam everywhere: rate 1e-3, 0.9, 0.999, 1e-8, no weight decay but where it is named, constant rate.
     "standardised": z passes through standardise_i: (z - mean) / sqrt(variance + 1e-5) over the batch, population variance.  Its
              running moments start at 0 and 1 and follow with weight 0.1, with the population variance (PyTorch's own layer
-             takes the unbiased one here), once per main step: the forward pass that makes z for the q steps does not move them.
+             takes the unbiased one here), once per update: the forward pass that makes z for the q steps does not move them.
     "raw":   z is the encoder's output.
 
-THE FILE: safetensors, all F64 but `order` (I64), names joined by dots, PyTorch's names of parameters, weights [out, in].
-Inputs and first parameters are exactly representable in float32.  A bias that only shifts z has gradient 0 in "standardised"
-(its own, or that of a unit which is on for every row).  In any arithmetic that 0 is rounding noise, and Adam's first update
-divides it by itself or by 1e-8.  So an entry of after.NAME is compared only where its gradient is above 1e-6 in size.
+THE FILE: safetensors, F64, but F32 where that loses nothing, and `order` I64; names joined by dots, PyTorch's names of parameters,
+weights [out, in].  Inputs and first parameters are exactly representable in float32.  A bias that only shifts z has gradient 0 in
+"standardised" (its own, or that of a unit which is on for every row).  In any arithmetic that 0 is rounding noise, and Adam's first
+update divides it by itself or by 1e-8.  So an entry of after.NAME is compared only where its gradient is above 1e-6 in size.
     data.x1 data.x2 data.c1 data.c2     [40, 6] [40, 4] [40, 3] [40, 3]
     order                               [20, 12] rows of the batch of each step; step 0 is the one that is written in full
-    initial.NAME                        shared1.{0,2,4,6,8}.{weight,bias}, shared2, logit_scale, specific1, decoder1,
-                                        critic1.mean, critic1.logvar, and the same with 2
+    initial.NAME                        shared1.{0,2,4,6,8}.{weight,bias}, logit_scale, specific1, decoder1, critic1.mean,
+                                        critic1.logvar, joint1, input1, mean1.{0,2,4}, spread1, and the same with 2 where a case
+                                        needs them
+    square.NAME                         the same of the networks of a Z with 3 coordinates, as C has
     clip.losses [20]   clip.scales [20]     loss of each step before its update; exp(logit_scale) after it
     clip.u clip.v clip.logits clip.loss     of step 0; clip.gradient.NAME, clip.after.NAME before and after its update
-    VARIANT.*                           standardised.1, standardised.2 or raw.1: Z's scale and the view.  Of step 0:
-        z                               [12, 5] what the critic and the decoder see (after standardisation)
-        encoded                         [12, 5] specific_i(x_i) before it (standardised only)
-        q.loss [5]                      of the five q steps, each before its update
-        q.mean q.logvar                 [12, 5] in the first q step;  q.gradient.NAME of the first, q.after.NAME after the fifth
-        club.mean club.logvar           [12, 5] in the main step
-        club.loss                       []
+    residual.c1 residual.c2 [40, 3]   residual.r [40, 6]   of residual-indiseek, all rows, when they are learned
+    residual.losses.mean [20]   residual.losses.spread [20]
+    CASE.*                              names of CASES; p is the number of coordinates of Z.  Of step 0:
+        z                               [12, p] what the critic and the decoder see (after standardisation)
+        encoded                         [12, p] specific_i(x_i) before it
+        q.mean q.logvar                 [12, p] in the first q step;  q.gradient.NAME of the first, q.after.NAME after the fifth
+        club.mean club.logvar           [12, p] in the main step
         decoded                         [12, d_i]
-        reconstruction                  [] mean ||decoded - x||^2 / M_i
-        loss                            []
-        gradient_z                      [12, 5] of loss, with respect to z
+        gradient_z                      [12, p] of loss, with respect to z
         gradient.NAME  after.NAME       main step
-        running_mean running_var        [5] of standardise_i after step 0 (standardised only)
-      Of all 20 steps:
-        steps.q [20, 5]  steps.club [20]  steps.reconstruction [20]  steps.loss [20]
+        running_mean running_var        [p] of standardise_i after step 0 (standardised only)
+      Of all 20 steps, each before its update:
+        steps.q [20, 5]  steps.loss [20]  steps.APART [20] (club or overlap)  steps.KEEP [20] (reconstruction or contrast)
     short.*                             step 0 with only the first 7 of its rows: what a batch of 12 with 5 absent rows must give
-        clip.loss [], VARIANT: q.loss [] (of the first q step), club.loss, reconstruction, loss [], gradient_z [7, 5]; critics
-        are the initial ones throughout
+        clip.loss [], CASE: q [] (of the first q step), loss, APART, KEEP [], gradient_z [7, p]; critics are the initial ones
+        throughout; not of residual-indiseek
 """
+import collections
 import json
 import math
 import os
@@ -61,27 +72,42 @@ import torch.nn.functional as F
 from torch import nn
 
 N, D, WIDTH, DIM, SHARED, BATCH, SHORT, STEPS, Q_STEPS, LAMBDA, RATE = 40, (6, 4), 8, 5, 3, 12, 7, 20, 5, 10.0, 1e-3
-VARIANTS = (("standardised", 1), ("standardised", 2), ("raw", 1))
-SEED = 141                  # the first that --search accepts
+SHORT_OF_NORMAL = -(torch.digamma(torch.tensor(0.5, dtype=torch.float64)) + math.log(2)).item()
+SEED, SEED_OF_OTHERS = 141, 13              # the second is the first that --search accepts
+OWN, OTHER = 0, 1
+Case = collections.namedtuple("Case", "name view standardised apart apart_from keep keep_with model")
+CASES = (
+    Case("indiseek.1", 1, True, "club", OTHER, "reconstruction", OWN, "initial"),
+    Case("indiseek.2", 2, True, "club", OTHER, "reconstruction", OWN, "initial"),
+    Case("indiseek.raw.1", 1, False, "club", OTHER, "reconstruction", OWN, "initial"),
+    Case("indiseek0.1", 1, True, "club", OWN, "reconstruction", OWN, "initial"),
+    Case("factorizedcl.1", 1, True, "club", OWN, "contrast", OWN, "initial"),
+    Case("factorizedcl.raw.2", 2, False, "club", OWN, "contrast", OWN, "initial"),
+    Case("infodisen.frob.1", 1, True, "frob", OWN, "contrast", OTHER, "initial"),
+    Case("infodisen.frob_sum.raw.2", 2, False, "frob_sum", OWN, "contrast", OTHER, "initial"),
+    Case("infodisen.cos.raw.1", 1, False, "cos", OWN, "contrast", OTHER, "square"),
+    Case("infodisen.cos2.raw.2", 2, False, "cos2", OWN, "contrast", OTHER, "square"),
+)
+RESIDUAL = Case("residual-indiseek.1", 1, True, "club", OTHER, "reconstruction", OWN, "initial")
 TARGET = os.path.join(os.path.dirname(os.path.abspath(__file__)), "indiseek.safetensors")
 DTYPE = torch.float64
 
 
 # ---- the model ----------------------------------------------------------------------------------------------------------
 
-def mlp(inputs, outputs):
-    """5 linear maps, ReLU between them; PyTorch's own first values and names 0, 2, 4, 6, 8."""
-    sizes = [inputs, WIDTH, WIDTH, WIDTH, WIDTH, outputs]
+def mlp(inputs, outputs, width=WIDTH, maps=5):
+    """Linear maps with ReLU between them; PyTorch's own first values and names 0, 2, 4, ..."""
+    sizes = [inputs] + [width] * (maps - 1) + [outputs]
     layers = []
-    for i in range(5):
-        layers += [nn.Linear(sizes[i], sizes[i + 1])] + ([nn.ReLU()] if i < 4 else [])
+    for i in range(maps):
+        layers += [nn.Linear(sizes[i], sizes[i + 1])] + ([nn.ReLU()] if i < maps - 1 else [])
     return nn.Sequential(*layers)
 
 
 class Critic(nn.Module):
-    def __init__(self):
+    def __init__(self, dim):
         super().__init__()
-        self.mean, self.logvar = mlp(SHARED, DIM), mlp(SHARED, DIM)
+        self.mean, self.logvar = mlp(SHARED, dim), mlp(SHARED, dim)
 
     def forward(self, c):
         return self.mean(c), torch.tanh(self.logvar(c))
@@ -89,10 +115,10 @@ class Critic(nn.Module):
 
 class Standardise(nn.Module):
     """Over the rows of the batch; population variance, in the running moments too."""
-    def __init__(self):
+    def __init__(self, dim):
         super().__init__()
-        self.register_buffer("running_mean", torch.zeros(DIM))
-        self.register_buffer("running_var", torch.ones(DIM))
+        self.register_buffer("running_mean", torch.zeros(dim))
+        self.register_buffer("running_var", torch.ones(dim))
 
     def forward(self, z, follow=False):
         mean, variance = z.mean(0), z.var(0, unbiased=False)
@@ -104,15 +130,26 @@ class Standardise(nn.Module):
 
 
 class Model(nn.Module):
-    def __init__(self):
+    def __init__(self, dim):
         super().__init__()
         self.logit_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
         for view, inputs in enumerate(D, 1):
             setattr(self, "shared%d" % view, mlp(inputs, SHARED))
-            setattr(self, "specific%d" % view, mlp(inputs, DIM))
-            setattr(self, "decoder%d" % view, mlp(DIM + SHARED, inputs))
-            setattr(self, "critic%d" % view, Critic())
-            setattr(self, "standardise%d" % view, Standardise())
+            setattr(self, "specific%d" % view, mlp(inputs, dim))
+            setattr(self, "decoder%d" % view, mlp(dim + SHARED, inputs))
+            setattr(self, "critic%d" % view, Critic(dim))
+            setattr(self, "standardise%d" % view, Standardise(dim))
+
+    def draw_others(self, dim):
+        """What only the other methods have."""
+        for view, inputs in enumerate(D, 1):
+            setattr(self, "joint%d" % view, mlp(SHARED + dim, dim))
+            setattr(self, "input%d" % view, mlp(inputs, dim))
+            setattr(self, "mean%d" % view, mlp(SHARED, inputs, 100, 3))
+            setattr(self, "spread%d" % view, mlp(SHARED, inputs, 100, 3))
+
+    def of(self, name, view):
+        return getattr(self, "%s%d" % (name, view))
 
 
 # ---- the losses, each by its definition ---------------------------------------------------------------------------------
@@ -135,9 +172,17 @@ def club(z, mean, logvar):
     return (positive - negative).sum(1).mean()
 
 
-def adam(*modules):
+def overlap(kind, z, c):
+    z, c = F.normalize(z, dim=1), F.normalize(c, dim=1)
+    if kind.startswith("frob"):
+        cross = torch.einsum("np,nd->pd", z, c)
+        return torch.linalg.matrix_norm(cross if kind == "frob_sum" else cross / len(z), "fro")
+    return (F.cosine_similarity(z, c) ** (2 if kind == "cos2" else 1)).mean()
+
+
+def adam(*modules, **options):
     return torch.optim.Adam([p for module in modules for p in (module.parameters() if isinstance(module, nn.Module) else [module])],
-                            lr=RATE)
+                            lr=RATE, **options)
 
 
 # ---- training -----------------------------------------------------------------------------------------------------------
@@ -175,94 +220,134 @@ def run_clip(model, data, order, out):
     out["clip.losses"], out["clip.scales"] = torch.stack(losses), torch.stack(scales)
 
 
-def parts_of(model, view):
-    return [getattr(model, "%s%d" % (name, view)) for name in ("specific", "decoder", "critic", "standardise")]
+def c_of(data, case, which):
+    return data["c%d" % (case.view if which == OWN else 3 - case.view)]
 
 
-def main_loss(model, data, view, rows, z):
-    """CLUB, the reconstruction as a fraction of M_i, the decoded rows, the moments."""
-    _, decoder, critic, _ = parts_of(model, view)
-    x, own, other = data["x%d" % view], data["c%d" % view], data["c%d" % (3 - view)]
-    mean, logvar = critic(other[rows])
-    decoded = decoder(torch.cat([z, own[rows]], 1))
-    power = (x ** 2).sum(1).mean()
-    reconstruction = ((decoded - x[rows]) ** 2).sum(1).mean() / power
-    return club(z, mean.detach(), logvar.detach()), reconstruction, decoded, mean, logvar
+def trained(model, case):
+    """Names of the networks that the loss updates."""
+    return ["%s%d" % (name, case.view)
+            for name in (("specific", "decoder") if case.keep == "reconstruction" else ("specific", "joint", "input"))]
 
 
-def run_view(model, data, order, view, standardised, out, prefix):
-    encoder, decoder, critic, standardise = parts_of(model, view)
-    x, other = data["x%d" % view], data["c%d" % (3 - view)]
-    q_optimiser, optimiser = adam(critic), adam(encoder, decoder)
-    critic_names = named(model, "critic%d" % view)
-    names = named(model, "specific%d" % view, "decoder%d" % view)
-    history = dict(q=[], club=[], reconstruction=[], loss=[])
-    for step, rows in enumerate(order):
-        # Five updates of the critic; z is data and the same in all of them.
-        with torch.no_grad():
-            z = encoder(x[rows])
-            z = standardise(z) if standardised else z
-        q_losses = []
-        for inner in range(Q_STEPS):
-            mean, logvar = critic(other[rows])
-            loss = learning_loss(z, mean, logvar)
-            q_optimiser.zero_grad()
-            loss.backward()
-            if step == 0 and inner == 0:
-                keep(out, prefix + "q.", dict(mean=mean, logvar=logvar))
-                keep(out, prefix + "q.gradient.", {name: p.grad for name, p in critic_names.items()})
-            q_optimiser.step()
-            q_losses.append(loss.detach())
-        if step == 0:
-            keep(out, prefix + "q.after.", critic_names)
+def case_loss(model, data, case, rows, z):
+    """The loss, its two terms by name, and what was on the way."""
+    x, c, other = data["x%d" % case.view], c_of(data, case, case.keep_with)[rows], c_of(data, case, case.apart_from)[rows]
+    way, terms = {}, {}
+    if case.apart == "club":
+        mean, logvar = model.of("critic", case.view)(other)
+        way["club.mean"], way["club.logvar"] = mean, logvar
+        apart = terms["club"] = club(z, mean.detach(), logvar.detach())
+    else:
+        apart = terms["overlap"] = overlap(case.apart, z, other)
+    if case.keep == "reconstruction":
+        way["decoded"] = model.of("decoder", case.view)(torch.cat([z, c], 1))
+        power = (x[rows] if case is RESIDUAL else x).square().sum(1).mean()
+        keep_in = (way["decoded"] - x[rows]).square().sum(1).mean() / power
+    else:
+        joint = F.normalize(model.of("joint", case.view)(torch.cat([c, z], 1)), dim=1)
+        own = F.normalize(model.of("input", case.view)(x[rows]), dim=1)
+        keep_in, _ = info_nce(joint, own, torch.tensor(-math.log(0.07)))
+    terms[case.keep] = keep_in
+    return apart + LAMBDA / 2 * keep_in, terms, way
 
-        # One update of encoder and decoder.
-        encoded = encoder(x[rows])
-        z = standardise(encoded, follow=True) if standardised else encoded
-        z.retain_grad()
-        bound, reconstruction, decoded, mean, logvar = main_loss(model, data, view, rows, z)
-        loss = bound + LAMBDA / 2 * reconstruction
+
+def encode(model, data, case, rows, follow=False):
+    encoded = model.of("specific", case.view)(data["x%d" % case.view][rows])
+    return encoded, model.of("standardise", case.view)(encoded, follow) if case.standardised else encoded
+
+
+def q_steps(model, data, case, rows, optimiser, out):
+    """Five updates of the critic; z is data and the same in all of them."""
+    critic, other = model.of("critic", case.view), c_of(data, case, case.apart_from)[rows]
+    names = named(model, "critic%d" % case.view)
+    losses = []
+    with torch.no_grad():
+        _, z = encode(model, data, case, rows)
+    for inner in range(Q_STEPS):
+        mean, logvar = critic(other)
+        loss = learning_loss(z, mean, logvar)
         optimiser.zero_grad()
         loss.backward()
-        if step == 0:
-            keep(out, prefix, dict(z=z, decoded=decoded, reconstruction=reconstruction, loss=loss, gradient_z=z.grad))
-            keep(out, prefix, dict(encoded=encoded) if standardised else {})
-            keep(out, prefix + "club.", dict(mean=mean, logvar=logvar, loss=bound))
-            keep(out, prefix + "q.", dict(loss=torch.stack(q_losses)))
-            keep(out, prefix + "gradient.", {name: p.grad for name, p in names.items()})
+        if inner == 0:
+            keep(out, case.name + ".q.", dict(mean=mean, logvar=logvar))
+            keep(out, case.name + ".q.gradient.", {name: p.grad for name, p in names.items()})
         optimiser.step()
-        if step == 0:
-            keep(out, prefix + "after.", names)
-            if standardised:
-                keep(out, prefix, dict(running_mean=standardise.running_mean, running_var=standardise.running_var))
-        for name, value in (("q", torch.stack(q_losses)), ("club", bound), ("reconstruction", reconstruction), ("loss", loss)):
+        losses.append(loss.detach())
+    keep(out, case.name + ".q.after.", names)
+    return torch.stack(losses)
+
+
+def run_case(model, data, order, case, out):
+    prefix, names = case.name + ".", named(model, *trained(model, case))
+    q_optimiser, optimiser = adam(model.of("critic", case.view)), adam(*names.values())
+    history = collections.defaultdict(list)
+    for step, rows in enumerate(order):
+        first = out if step == 0 else {}                        # written in full
+        if case.apart == "club":
+            history["q"].append(q_steps(model, data, case, rows, q_optimiser, first))
+        encoded, z = encode(model, data, case, rows, follow=True)
+        z.retain_grad()
+        loss, terms, way = case_loss(model, data, case, rows, z)
+        optimiser.zero_grad()
+        loss.backward()
+        keep(first, prefix, dict(way, z=z, encoded=encoded, gradient_z=z.grad))
+        keep(first, prefix + "gradient.", {name: p.grad for name, p in names.items()})
+        optimiser.step()
+        keep(first, prefix + "after.", names)
+        if case.standardised:
+            keep(first, prefix, dict(model.of("standardise", case.view).named_buffers()))
+        for name, value in dict(terms, loss=loss).items():
             history[name].append(value.detach())
     for name, values in history.items():
         out[prefix + "steps." + name] = torch.stack(values)
 
 
-def run_short(model, data, rows, out):
-    """Losses of a batch of few rows, nothing trained."""
-    u, v = F.normalize(model.shared1(data["x1"][rows]), dim=1), F.normalize(model.shared2(data["x2"][rows]), dim=1)
-    out["short.clip.loss"] = info_nce(u, v, model.logit_scale)[0].detach()
-    for variant, view in VARIANTS:
-        encoder, _, critic, standardise = parts_of(model, view)
-        z = encoder(data["x%d" % view][rows])
-        z = standardise(z) if variant == "standardised" else z
-        z.retain_grad()
-        q_loss = learning_loss(z.detach(), *critic(data["c%d" % (3 - view)][rows]))
-        bound, reconstruction, _, _, _ = main_loss(model, data, view, rows, z)
-        loss = bound + LAMBDA / 2 * reconstruction
+def run_regression(network, inputs, target, order):
+    optimiser = adam(network, weight_decay=1e-4)
+    losses = []
+    for rows in order:
+        loss = (network(inputs[rows]) - target[rows]).square().sum(1).mean()
+        optimiser.zero_grad()
         loss.backward()
-        keep(out, "short.%s.%d." % (variant, view), {"q.loss": q_loss, "club.loss": bound, "reconstruction": reconstruction,
-                                                     "loss": loss, "gradient_z": z.grad})
+        optimiser.step()
+        losses.append(loss.detach())
+    with torch.no_grad():
+        return network(inputs), torch.stack(losses)
+
+
+def run_residual(model, data, order, out):
+    """What the view's own C does not say about X, then IndiSeek on that."""
+    view = RESIDUAL.view
+    x = data["x%d" % view]
+    with torch.no_grad():
+        c = {"c%d" % i: F.normalize(model.of("shared", i)(data["x%d" % i]), dim=1) for i in (1, 2)}
+    mean, mean_losses = run_regression(model.of("mean", view), c["c%d" % view], x, order)
+    logarithm = torch.log((x - mean) ** 2 + 1e-4)
+    spread, spread_losses = run_regression(model.of("spread", view), c["c%d" % view], logarithm, order)
+    residual = (x - mean) / torch.exp((spread + SHORT_OF_NORMAL) / 2)
+    keep(out, "residual.", dict(c, r=residual))
+    keep(out, "residual.losses.", dict(mean=mean_losses, spread=spread_losses))
+    run_case(model, dict(data, **c, **{"x%d" % view: residual}), order, RESIDUAL, out)
+
+
+def run_short(model, data, rows, case, out):
+    """Losses of a batch of few rows, nothing trained."""
+    prefix = "short.%s." % case.name
+    _, z = encode(model, data, case, rows)
+    z.retain_grad()
+    loss, terms, way = case_loss(model, data, case, rows, z)
+    loss.backward()
+    keep(out, prefix, dict(terms, loss=loss, gradient_z=z.grad))
+    if case.apart == "club":
+        keep(out, prefix, dict(q=learning_loss(z, way["club.mean"], way["club.logvar"])))
 
 
 # ---- the experiment -----------------------------------------------------------------------------------------------------
 
-def experiment(seed, dtype, shake=0):
+def experiment(seed_of_others, dtype, shake=0):
     """Everything in one dtype, from first values that both dtypes represent exactly, or those moved by a rounding error."""
-    torch.manual_seed(seed)
+    torch.manual_seed(SEED)
     torch.set_default_dtype(torch.float32)
     common = torch.randn(N, 2)
     data = {}
@@ -272,28 +357,42 @@ def experiment(seed, dtype, shake=0):
         data["x%d" % view] = (x - x.mean(0)) / x.std(0)
         data["c%d" % view] = F.normalize(common @ torch.randn(2, SHARED) + 0.2 * torch.randn(N, SHARED), dim=1)
     order = torch.cat([torch.randperm(N)[:N // BATCH * BATCH].view(-1, BATCH) for _ in range(STEPS)])[:STEPS]
-    model = Model()
+    models = {"initial": Model(DIM)}
+    torch.manual_seed(seed_of_others)
+    models["initial"].draw_others(DIM)
+    models["square"] = Model(SHARED)
+    models["square"].draw_others(SHARED)
 
     torch.set_default_dtype(dtype)
-    model.to(dtype)
     data = {name: value.to(dtype) for name, value in data.items()}
-    if shake:
-        torch.manual_seed(shake)
+    torch.manual_seed(shake)
+    for model in models.values():
+        model.to(dtype)
         with torch.no_grad():
             for p in model.parameters():
-                p *= 1 + 6e-8 * torch.empty_like(p).uniform_(-1, 1)
-    first = {name: value.clone() for name, value in model.state_dict().items()}
+                p *= 1 + (6e-8 * torch.empty_like(p).uniform_(-1, 1) if shake else 0)
+    first = {name: {key: value.clone() for key, value in model.state_dict().items()} for name, model in models.items()}
     out = {}
     keep(out, "data.", data)
-    keep(out, "initial.", dict(model.named_parameters()))
     out["order"] = order
 
-    run_clip(model, data, order, out)
-    for variant, view in VARIANTS:
-        model.load_state_dict(first)
-        run_view(model, data, order, view, variant == "standardised", out, "%s.%d." % (variant, view))
-    model.load_state_dict(first)
-    run_short(model, data, order[0][:SHORT], out)
+    def fresh(name, *parts):
+        """The model with its first values; those of these parts are written."""
+        models[name].load_state_dict(first[name])
+        keep(out, name + ".", named(models[name], *parts))
+        return models[name]
+
+    run_clip(fresh("initial", "shared1", "shared2", "logit_scale"), data, order, out)
+    for case in CASES:
+        critic = ["critic%d" % case.view] if case.apart == "club" else []
+        run_case(fresh(case.model, *trained(models[case.model], case), *critic), data, order, case, out)
+    run_residual(fresh("initial", "mean%d" % RESIDUAL.view, "spread%d" % RESIDUAL.view), data, order, out)
+
+    few, model = order[0][:SHORT], fresh("initial")
+    u, v = F.normalize(model.shared1(data["x1"][few]), dim=1), F.normalize(model.shared2(data["x2"][few]), dim=1)
+    out["short.clip.loss"] = info_nce(u, v, model.logit_scale)[0].detach()
+    for case in CASES:
+        run_short(fresh(case.model), data, few, case, out)
     return out
 
 
@@ -310,13 +409,18 @@ def distances(exact, rounded):
 
 
 def write_safetensors(path, tensors):
-    """8 bytes of header length, a JSON header with sorted names, the numbers; little-endian."""
+    """8 bytes of header length, a JSON header, the numbers, wide ones first so that all are aligned; little-endian."""
+    def kind(tensor):
+        if tensor.dtype == torch.int64:
+            return "I64", "q", 8
+        return ("F32", "f", 4) if torch.equal(tensor.float().double(), tensor) else ("F64", "d", 8)
+
     header, blocks, offset = {}, [], 0
-    for name in sorted(tensors):
+    for name in sorted(tensors, key=lambda name: (-kind(tensors[name])[2], name)):
         tensor = tensors[name].contiguous()
-        kind, code = ("I64", "q") if tensor.dtype == torch.int64 else ("F64", "d")
+        dtype, code, _ = kind(tensor)
         block = struct.pack("<%d%s" % (tensor.numel(), code), *tensor.flatten().tolist())
-        header[name] = {"dtype": kind, "shape": list(tensor.shape), "data_offsets": [offset, offset + len(block)]}
+        header[name] = {"dtype": dtype, "shape": list(tensor.shape), "data_offsets": [offset, offset + len(block)]}
         blocks.append(block)
         offset += len(block)
     text = json.dumps(header, separators=(",", ":")).encode()
@@ -328,23 +432,23 @@ def write_safetensors(path, tensors):
 
 def main():
     torch.set_num_threads(1)
-    # A seed will do when float32 stays close to float64 whatever the rounding: PyTorch's own, and that of three more runs
-    # whose first parameters are moved by a rounding error.  Then a float32 library can be held to 1e-5.
-    for seed in range(1000) if "--search" in sys.argv else (SEED,):
-        exact, worst = experiment(seed, torch.float64), (0.0, "")
+    # Seeds will do when float32 stays close to float64 whatever the rounding: PyTorch's own, and that of three more runs whose
+    # first parameters are moved by a rounding error.  Then a float32 library can be held to 1e-5.
+    for others in range(1000) if "--search" in sys.argv else (SEED_OF_OTHERS,):
+        exact, worst = experiment(others, torch.float64), (0.0, "")
         for shake in range(4):
-            worst = max(worst, *distances(exact, experiment(seed, torch.float32, shake)))
-            if worst[0] > 3e-6:
+            worst = max(worst, *distances(exact, experiment(others, torch.float32, shake)))
+            if worst[0] > 5e-6:
                 break
         else:
             break
-        print("seed %d will not do: float32 is off by %.1e at %s" % (seed, *worst), flush=True)
+        print("seed %d will not do: float32 is off by %.1e at %s" % (others, *worst), flush=True)
     else:
         sys.exit(1)
     size = write_safetensors(TARGET, exact)
     print("%s: seed %d, %d tensors, %d bytes; PyTorch %s's float32 is within %.1e (%s)"
-          % (os.path.relpath(TARGET), seed, len(exact), size, torch.__version__, worst[0], worst[1]))
-    for name in ("clip.losses", "standardised.1.steps.loss", "raw.1.steps.club"):
+          % (os.path.relpath(TARGET), others, len(exact), size, torch.__version__, worst[0], worst[1]))
+    for name in ("clip.losses", *(case.name + ".steps.loss" for case in (*CASES, RESIDUAL))):
         print("%-28s %s" % (name, " ".join("%.4f" % value for value in exact[name][::4].tolist())))
 
 

@@ -3,7 +3,7 @@
 #ifndef PREPROCESS_H
 #define PREPROCESS_H
 
-#include "../common/input.h"
+#include "input.h"
 
 #define NORM_CHOICES "none|zscore|log1p-cp10k|clr"
 

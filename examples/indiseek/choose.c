@@ -1,0 +1,212 @@
+#include "choose.h"
+
+#include "../common/page.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const score_keys[ISK_TRADEOFF_COUNT] = {
+    [ISK_LEAKAGE] = "leakage", [ISK_LEAKAGE_RIDGE] = "leakage_ridge", [ISK_LEAKAGE_KNN] = "leakage_knn",
+    [ISK_LEAKAGE_MLP] = "leakage_mlp", [ISK_LEAKAGE_CLUB] = "fresh_club", [ISK_COMPLETENESS] = "completeness",
+};
+
+/* ---- choosing ---- */
+
+isk_status choice_make(choice *c, isk_context *context, isk_model *const *models, int count, const dataset *d, const char *by) {
+    const int by_probe = strcmp(by, "probe") == 0;
+    isk_tradeoff_desc desc = {
+        .models = models, .model_count = count, .views = { d->x[0], d->x[1] }, .part = d->part,
+        .labels = d->has_labels ? d->labels.codes : NULL,
+    };
+    isk_status status;
+    *c = (choice){ .by = by, .model = -1 };
+    c->points = desc.points = malloc(sizeof *c->points * (size_t)count);
+    if (!c->points) { return isk_set_error(context, ISK_MEMORY, "no memory for the curve over lambda"); }
+    status = isk_tradeoff(context, &desc, &c->report);
+    if (status != ISK_OK) { return status; }
+    c->point = by_probe ? c->report.best_probe : c->report.knee;
+    if (c->point < 0) {
+        return isk_set_error(context, ISK_DATA, "no lambda can be chosen: %s", by_probe ? "no labelled validation row was scored"
+                             : "of every model leakage or completeness is unknown, because it diverged or its features are constant");
+    }
+    for (int m = count - 1; m >= 0; m--) {
+        int here = fabs(isk_model_options(models[m])->lambda - c->points[c->point].lambda) <= 0;
+        if (here && isk_model_report(models[m])->status == ISK_OK) { c->model = m; }
+    }
+    return ISK_OK;
+}
+
+void choice_free(choice *c) {
+    free(c->points);
+    c->points = NULL;
+}
+
+/* ---- output ---- */
+
+/* "knee, kept" */
+static const char *remark(const choice *c, int point, char *buffer, size_t size) {
+    const char *words[] = { point == c->report.knee ? "knee" : NULL, point == c->report.best_probe ? "best probe" : NULL,
+                            point == c->point ? "kept" : NULL };
+    buffer[0] = 0;
+    for (int i = 0; i < 3; i++) {
+        size_t length = strlen(buffer);
+        if (words[i]) { snprintf(buffer + length, size - length, "%s%s", length ? ", " : "", words[i]); }
+    }
+    return buffer;
+}
+
+static void cell(text *out, double value, int decimals) {
+    char number[32];
+    text_format(out, "%13s", isfinite(value) ? fixed(value, decimals, number) : "-");
+}
+
+void choice_text(const choice *c, text *out) {
+    if (!c->points) { return; }
+    text_format(out, "%-10s%13s%13s%13s%13s\n", "lambda", "leakage", "fresh CLUB", "completeness", "probe");
+    for (int i = 0; i < c->report.points; i++) {
+        const isk_tradeoff_point *p = &c->points[i];
+        char words[64];
+        text_format(out, "%-10g", p->lambda);
+        cell(out, p->mean[ISK_LEAKAGE].mean, 3);
+        cell(out, p->mean[ISK_LEAKAGE_CLUB].mean, 2);
+        cell(out, p->mean[ISK_COMPLETENESS].mean, 3);
+        cell(out, p->probe.mean, 3);
+        if (p->diverged) { text_format(out, "  %d of %d diverged", p->diverged, p->models); }
+        text_format(out, "  %s\n", remark(c, i, words, sizeof words));
+    }
+    text_add(out, "(on the validation rows, means over views and seeds)\n\n");
+}
+
+static void csv_cell(text *out, isk_estimate estimate) {
+    const double value[2] = { estimate.mean, estimate.error };
+    for (int i = 0; i < 2; i++) {
+        text_add(out, ",");
+        if (isfinite(value[i])) { text_number(out, value[i], 9); }
+    }
+}
+
+void choice_csv(const choice *c, text *out) {
+    static const char *const where[3] = { "", "_1", "_2" };
+    text_add(out, "lambda,models,diverged");
+    for (int v = 0; v < 3; v++) {
+        for (int k = 0; k < ISK_TRADEOFF_COUNT; k++) { text_format(out, ",%s%s,%s%s_error", score_keys[k], where[v], score_keys[k], where[v]); }
+    }
+    text_add(out, ",probe,probe_error,remark\n");
+    for (int i = 0; i < c->report.points; i++) {
+        const isk_tradeoff_point *p = &c->points[i];
+        char words[64];
+        text_number(out, p->lambda, 9);
+        text_format(out, ",%d,%d", p->models, p->diverged);
+        for (int v = 0; v < 3; v++) {
+            for (int k = 0; k < ISK_TRADEOFF_COUNT; k++) { csv_cell(out, v ? p->view[v - 1][k] : p->mean[k]); }
+        }
+        csv_cell(out, p->probe);
+        text_format(out, ",\"%s\"\n", remark(c, i, words, sizeof words));
+    }
+}
+
+static void json_estimate(text *out, const char *key, isk_estimate estimate) {
+    text_json_key(out, key);
+    text_add(out, "{");
+    text_json_key(out, "mean");
+    text_json_number(out, estimate.mean);
+    text_json_key(out, "error");
+    text_json_number(out, estimate.error);
+    text_add(out, "}");
+}
+
+static void json_lambda(const choice *c, const char *key, int point, text *out) {
+    text_json_key(out, key);
+    text_json_number(out, point < 0 ? NAN : c->points[point].lambda);
+}
+
+void choice_json(const choice *c, text *out) {
+    static const char *const view[2] = { "1", "2" };
+    if (!c->points) { return; }
+    text_add(out, "\n  ");
+    text_json_key(out, "tradeoff");
+    text_add(out, "{");
+    text_json_key(out, "kept_by");
+    text_json_string(out, c->by);
+    json_lambda(c, "kept", c->point, out);
+    json_lambda(c, "knee", c->report.knee, out);
+    json_lambda(c, "best_probe", c->report.best_probe, out);
+    text_json_key(out, "points");
+    text_add(out, "[");
+    for (int i = 0; i < c->report.points; i++) {
+        const isk_tradeoff_point *p = &c->points[i];
+        text_add(out, i ? ",\n    {" : "\n    {");
+        json_lambda(c, "lambda", i, out);
+        text_json_key(out, "models");
+        text_format(out, "%d", p->models);
+        text_json_key(out, "diverged");
+        text_format(out, "%d", p->diverged);
+        for (int k = 0; k < ISK_TRADEOFF_COUNT; k++) { json_estimate(out, score_keys[k], p->mean[k]); }
+        json_estimate(out, "probe", p->probe);
+        for (int v = 0; v < 2; v++) {
+            text_add(out, "\n      ");
+            text_json_key(out, view[v]);
+            text_add(out, "{");
+            for (int k = 0; k < ISK_TRADEOFF_COUNT; k++) { json_estimate(out, score_keys[k], p->view[v][k]); }
+            text_add(out, "}");
+        }
+        text_add(out, "}");
+    }
+    text_add(out, "]}");
+}
+
+/* ---- report ---- */
+
+static void draw(const choice *c, text *page) {
+    double leakage[MOST_REALS], completeness[MOST_REALS];
+    const int knee = c->report.knee, count = c->report.points < MOST_REALS ? c->report.points : MOST_REALS;
+    line_series series[2] = { { .name = "one point a lambda, rising", .x = leakage, .y = completeness, .count = count },
+                              { .name = "knee", .count = 1 } };
+    for (int i = 0; i < count; i++) {
+        leakage[i] = c->points[i].mean[ISK_LEAKAGE].mean;
+        completeness[i] = c->points[i].mean[ISK_COMPLETENESS].mean;
+    }
+    if (knee >= 0) {
+        series[1].x = &leakage[knee];
+        series[1].y = &completeness[knee];
+    }
+    chart_lines(page, &(line_chart){ .title = "What a larger lambda buys and costs", .x_label = "leakage", .y_label = "completeness",
+                                     .series = series, .series_count = knee >= 0 ? 2 : 1 });
+}
+
+void choice_page(const choice *c, text *page) {
+    static const char *const header[] = { "lambda", "leakage", "linear", "10 neighbours", "MLP", "fresh CLUB (nats)", "completeness", "probe", "" };
+    static const int columns[] = { ISK_LEAKAGE, ISK_LEAKAGE_RIDGE, ISK_LEAKAGE_KNN, ISK_LEAKAGE_MLP, ISK_LEAKAGE_CLUB, ISK_COMPLETENESS };
+    text words = { 0 };
+    if (!c->points) { return; }
+    page_heading(page, "Choice of lambda");
+    text_format(&words, "Kept: lambda %g, by %s. Measured on the validation rows, means over both views and %d seed%s: leakage is the "
+                "best R² of three regressions of the other view's C on Z, completeness R² of X on (Z, C). The knee is where more "
+                "completeness begins to cost more leakage than it is worth, each as a share of its range.",
+                c->points[c->point].lambda, strcmp(c->by, "probe") == 0 ? "the best validation probe" : "the knee of the curve",
+                c->points[0].models, c->points[0].models == 1 ? "" : "s");
+    page_paragraph(page, words.data ? words.data : "");
+    text_free(&words);
+    page_grid_begin(page);
+    draw(c, page);
+    page_grid_end(page);
+    page_table_begin(page, header, 9);
+    for (int i = 0; i < c->report.points; i++) {
+        const isk_tradeoff_point *p = &c->points[i];
+        char name[32], note[64], number[32];
+        snprintf(name, sizeof name, "%g", p->lambda);
+        page_row(page, name);
+        for (int k = 0; k < 6; k++) {
+            double value = p->mean[columns[k]].mean;
+            if (columns[k] == ISK_LEAKAGE_CLUB) {             /* no share of anything, so without a bar */
+                page_cell(page, isfinite(value) ? fixed(value, 2, number) : "-");
+            } else {
+                page_cell_bar(page, value, 3, 0, 1);
+            }
+        }
+        page_cell_bar(page, p->probe.mean, 3, 0, 1);
+        page_cell(page, remark(c, i, note, sizeof note));
+    }
+    page_table_end(page);
+}

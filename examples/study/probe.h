@@ -1,0 +1,94 @@
+/* The parts of `study probe`: what it reads, how it judges features, and the report. */
+#ifndef PROBE_H
+#define PROBE_H
+
+#include "records.h"
+#include "statistics.h"
+#include "study.h"
+#include "views.h"
+
+/* Weight of the reconstruction by which indiseek is an autoencoder: beside it what CLUB says is lost. */
+#define AUTOENCODER_LAMBDA 1e6
+
+enum { MOST_TASKS = 64 };
+
+typedef struct probe_settings {
+    study_settings study;
+    view_settings views;
+    const char *labels, *ignore, *split, *groups, *probe;
+    double test, c;
+    real_list dims;
+} probe_settings;
+
+/* One question put to the features. */
+typedef struct probe_task {
+    char name[80];
+    labels labels;                  /* code -1: no label, or the ignored one */
+    double majority;                /* accuracy on the test rows of the training rows' most frequent label */
+} probe_task;
+
+typedef struct probe_data {
+    int64_t rows, parts[3];         /* all; of each isk_part */
+    views v;
+    probe_task tasks[MOST_TASKS];
+    int task_count;
+    uint8_t *part;                  /* [rows] */
+} probe_data;
+
+/* `validation`: part of the training rows, where the split names none. */
+isk_status probe_read(probe_data *d, isk_context *context, const probe_settings *s, double validation, progress *bar);
+void probe_data_free(probe_data *d);
+/* A checksum of everything that a result depends on: prepared views, labels, parts. */
+uint64_t probe_checksum(const probe_data *d);
+
+/* ---- what is measured of a model: fields of records ---- */
+
+enum { RIDGE, KNN, MLP, REGRESSION_COUNT };
+extern const char *const regression_names[REGRESSION_COUNT];
+enum {
+    PROBE_VALIDATION, PROBE_TEST, PROBE_VALIDATION_BALANCED, PROBE_TEST_BALANCED,   /* accuracies, one a task */
+    PROBE_LEAKAGE,                                                  /* one a view; R^2 of Z_i about C of the others */
+    PROBE_COMPLETENESS = PROBE_LEAKAGE + REGRESSION_COUNT,          /* one a view; R^2 of (Z_i, C_i) about X_i */
+    PROBE_SECONDS = PROBE_COMPLETENESS + REGRESSION_COUNT, PROBE_DIVERGED, PROBE_FIELDS
+};
+void probe_fields(records *r, const probe_data *d);
+
+/* Features of all rows, data NULL where there are none. */
+typedef struct probe_features { isk_matrix c[ISK_MAX_VIEWS], z[ISK_MAX_VIEWS]; } probe_features;
+isk_status probe_features_make(isk_context *context, const isk_model *model, const isk_matrix *x, probe_features *f);
+void probe_features_free(probe_features *f);
+
+/* Fills what features (or, without features, the inputs themselves) score.  `seed`: of the regression by an MLP. */
+isk_status probe_judge(isk_context *context, const probe_data *d, const probe_settings *s, const probe_features *f,
+                       uint64_t seed, const records *r, const sweep_record *to, int model);
+void probe_majority(const probe_data *d, const records *r, const sweep_record *to);
+
+/* ---- rows of the tables ---- */
+
+typedef enum probe_kind {
+    PROBE_METHOD, PROBE_RAW, PROBE_AUTOENCODER, PROBE_RANDOM_Z, PROBE_RANDOM, PROBE_MAJORITY
+} probe_kind;
+typedef struct probe_row {
+    probe_kind kind;
+    isk_method method;
+    const char *name, *words;       /* in results.json; in a table */
+    int per_dim, has_lambda, trained;
+} probe_row;
+enum { MOST_ROWS = ISK_METHOD_COUNT + 5 };
+
+/* One row of a table of accuracies: task, or -1 for the mean over the tasks.  Both choices are of the lambda whose mean over
+   the seeds is best: on the test rows themselves, as the paper has it, or on the validation rows. */
+typedef struct probe_scores {
+    average by_lambda[MOST_REALS];  /* on the test rows; the first alone where the row has no lambda */
+    average best, chosen;
+    int best_at, chosen_at;         /* -1: cannot be said */
+} probe_scores;
+probe_scores probe_scores_of(const records *r, const sweep_record *s, int task, int tasks);
+
+void probe_report(const records *r, const configuration *c, const probe_data *d, const probe_row *rows, int row_count,
+                  const int *dims, int dim_count, text *page);
+/* The same in short, for the terminal. */
+void probe_print(const records *r, const configuration *c, const probe_data *d, const probe_row *rows, int row_count,
+                 const int *dims, int dim_count);
+
+#endif

@@ -1,0 +1,19 @@
+/* Means over runs, and which of several is best. */
+#ifndef STATISTICS_H
+#define STATISTICS_H
+
+/* Runs that gave no number (NaN) are left out. */
+typedef struct average {
+    double mean;                    /* NaN without any */
+    double error;                   /* standard error of the mean: deviation (n - 1) / sqrt(n); NaN below two runs */
+    int count;
+} average;
+
+/* Of values[0], values[stride], ...: `count` of them. */
+average average_of(const double *values, int count, int stride);
+/* Index of the largest, the first of equal ones; -1 when there is no number. */
+int largest_of(const double *values, int count);
+/* The largest itself; NaN when there is no number. */
+double largest_value(const double *values, int count);
+
+#endif
