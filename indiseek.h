@@ -17862,6 +17862,7 @@ static isk_tensor isk__sequence_tokens(const isk__design *design, isk_scope scop
     memset(&desc, 0, sizeof desc);
     desc.fill = ISK_FILL_UNIFORM;
     desc.amount = 1 / sqrt((double)features);
+    if (options->padding == ISK_PADDING_SEEN) { x = isk_reshape(sample.x, features); }      /* the same, none of them absent */
     x = isk_matmul(x, isk_parameter(isk_within(scope, "project"), "weight", features, width, &desc));
     if (options->positions != ISK_POSITIONS_NONE) {
         desc.fill = options->positions == ISK_POSITIONS_SINCOS ? ISK_FILL_SINCOS : ISK_FILL_NORMAL;
