@@ -188,14 +188,14 @@ static UNUSED_FUNCTION isk_scalar *weight(const fixture *f, const char *name, in
 static UNUSED_FUNCTION void stir_weights(fixture *f, double logvar_scale) {
     const isk_graph *graph = f->training.plan.graph;
     isk__random random = isk__random_open(8, 9);
-    int i, row, col;
+    int i, row, col, fixed_table = f->design.options.positions == ISK_POSITIONS_SINCOS;
     for (i = 0; i < graph->parameter_count; i++) {
         const isk__parameter_info *parameter = &graph->parameters[i];
         const isk__node *node = &graph->nodes[parameter->node];
         for (row = 0; row < node->rows; row++) {
             for (col = 0; col < node->cols; col++) {
                 isk_scalar *value = weight(f, parameter->name, row, col);
-                if (strcmp(parameter->name, "logit_scale") == 0) { continue; }
+                if (strcmp(parameter->name, "logit_scale") == 0 || (fixed_table && strstr(parameter->name, "positions"))) { continue; }
                 *value += strstr(parameter->name, "running") ? 0.2 * isk__random_uniform(&random) : 0.2 * isk__random_normal(&random);
                 if (strstr(parameter->name, "logvar")) { *value *= logvar_scale; }
             }

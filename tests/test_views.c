@@ -494,17 +494,27 @@ static void objectives_have_their_gradients(void **state) {
     }
 }
 
+static int begin(void **state) {
+    int i;
+    (void)state;
+    sequence_lengths = NULL;
+    for (i = 0; i < N * COLS3; i++) {
+        if (!(xs[2][i] == xs[2][i])) { xs[2][i] = sin(i); }
+    }
+    return 0;
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(shared_losses),
-        cmocka_unit_test(specific_losses),
-        cmocka_unit_test(residual_losses),
-        cmocka_unit_test(diagnosis_is_club),
-        cmocka_unit_test(batches_without_a_view),
-        cmocka_unit_test(moments_need_rows),
-        cmocka_unit_test(sequence_losses),
-        cmocka_unit_test(sequence_gradients),
-        cmocka_unit_test(objectives_have_their_gradients),
+        cmocka_unit_test_setup(shared_losses, begin),
+        cmocka_unit_test_setup(specific_losses, begin),
+        cmocka_unit_test_setup(residual_losses, begin),
+        cmocka_unit_test_setup(diagnosis_is_club, begin),
+        cmocka_unit_test_setup(batches_without_a_view, begin),
+        cmocka_unit_test_setup(moments_need_rows, begin),
+        cmocka_unit_test_setup(sequence_losses, begin),
+        cmocka_unit_test_setup(sequence_gradients, begin),
+        cmocka_unit_test_setup(objectives_have_their_gradients, begin),
     };
     return cmocka_run_group_tests_name("views", tests, open_context, close_context);
 }
