@@ -1173,17 +1173,20 @@ INDISEEK_API isk_status isk_safetensors_finish(isk_safetensors_writer *writer, c
 extern "C" {
 #endif
 
-/* How hard gcc works on which section: gcc 12 takes about a third as long over the whole file at -Og as at -O2, and half as
-   long at -O1.  Running time is spent in a few loops over data, which are marked (ISK__LOOPS), and in products of matrices. */
+/* How hard gcc works on which section: gcc 12 takes about a third as long over the whole file at -Og as at -O2, half as long at
+   -O1, and least at -O0, which does for what only arranges (methods, launches).  Running time is spent in a few loops over data,
+   which are marked (ISK__LOOPS), and in products of matrices. */
 #if defined(__GNUC__) && !defined(__clang__) && defined(__OPTIMIZE__)
     #define ISK__TUNED 1
     #define ISK__COLD_BEGIN _Pragma("GCC push_options") _Pragma("GCC optimize (\"Og\")")
+    #define ISK__ARRANGE_BEGIN _Pragma("GCC push_options") _Pragma("GCC optimize (\"O0\")")
     #define ISK__HOT_BEGIN _Pragma("GCC push_options") _Pragma("GCC optimize (\"O2\")")
     #define ISK__SECTION_END _Pragma("GCC pop_options")
     #pragma GCC push_options
     #pragma GCC optimize ("O1")
 #else
     #define ISK__COLD_BEGIN
+    #define ISK__ARRANGE_BEGIN
     #define ISK__HOT_BEGIN
     #define ISK__SECTION_END
 #endif
@@ -14722,7 +14725,7 @@ static void isk__update(const isk_program *program, const isk__frame *frame) {
     }
 }
 
-ISK__COLD_BEGIN
+ISK__ARRANGE_BEGIN
 
 /* ==== >>cuda: the GPU, reached through its driver and NVRTC, both opened at run time ================================== */
 
@@ -16444,7 +16447,7 @@ INDISEEK_API void isk_cuda_info_get(isk_cuda_info *info) {
 
 ISK__SECTION_END
 
-ISK__COLD_BEGIN
+ISK__ARRANGE_BEGIN
 
 /* ==== >>modules: networks made of ops ================================================================================== */
 
@@ -18883,7 +18886,7 @@ static isk_status isk__check_coverage(isk_context *context, const char *what, in
 }
 
 /* Refuses NaN and infinity with row and column, where there is something. */
-static isk_status isk__check_finite(isk_context *context, const char *what, int index, isk_matrix matrix, isk__coverage extent) {
+ISK__LOOPS static isk_status isk__check_finite(isk_context *context, const char *what, int index, isk_matrix matrix, isk__coverage extent) {
     int64_t row, col;
     for (row = 0; row < matrix.rows; row++) {
         const isk_scalar *line = matrix.data + row * matrix.cols;
@@ -19105,7 +19108,7 @@ static isk_status isk__learner_rows(isk__training *training, isk__learner *learn
 }
 
 /* Row `row` of what the decoder of a view should give back, [target columns].  Returns 0 where the row is absent. */
-static int isk__target_row(const isk__training *training, const isk__design *design, int view, int row, double *target) {
+ISK__LOOPS static int isk__target_row(const isk__training *training, const isk__design *design, int view, int row, double *target) {
     isk_matrix x = training->desc->views[view];
     const isk_scalar *line = x.data + (int64_t)row * x.cols;        /* `design` is that before a reduction */
     int length = isk__length_of(isk__coverage_of(training->desc, view), row), cols = isk__target_cols(design, view), pooled;
@@ -19120,7 +19123,7 @@ static int isk__target_row(const isk__training *training, const isk__design *des
 
 /* Of what is reconstructed: mean |x|^2 over training rows, and mean |x - training mean|^2 over held-out rows.  Values beyond the
    length of a sequence are 0 and cost nothing. */
-static isk_status isk__learner_moments(isk__training *training, isk__learner *learner, const isk__design *reduced) {
+ISK__LOOPS static isk_status isk__learner_moments(isk__training *training, isk__learner *learner, const isk__design *reduced) {
     const isk__design before = isk__design_before(reduced), *design = &before;
     int view, i, col;
     for (view = 0; view < training->desc->view_count; view++) {
@@ -19851,6 +19854,7 @@ INDISEEK_API const char *isk_model_get_text(const isk_model *model, const char *
 ISK__SECTION_END
 
 #ifndef INDISEEK_NO_METRICS
+ISK__COLD_BEGIN
 /* ==== >>metrics ======================================================================================================= */
 /* ---- what the metrics share: blocks of memory, checks, and matrices that are read centred and scaled ---- */
 
@@ -22516,7 +22520,7 @@ INDISEEK_API isk_status isk_join_columns(isk_context *context, const isk_matrix 
 
 /* ---- leakage against completeness ---- */
 
-ISK__COLD_BEGIN
+
 
 /* Which point is the knee: largest gain in completeness less gain in leakage, each as a share of its range.  Points that are
    not finite are passed over; -1 when all are. */

@@ -993,7 +993,7 @@ def _():
 @test("--help of every program and command: exit code 0, usage and examples first, on standard output")
 def _():
     for line in (["indiseek"], ["indiseek", "fit"], ["indiseek", "transform"], ["indiseek", "evaluate"], ["indiseek", "devices"], ["simulation"],
-                 ["study"], ["study", "simulations"], ["demo"]):
+                 ["study"], ["study", "simulations"], ["study", "probe"], ["study", "time"], ["demo"]):
         for word in ("--help", "-h"):
             done = run(*line, word)
             equal((done.code, done.err), (0, ""), str(line))
@@ -1174,6 +1174,174 @@ def _():
     equal(sorted(os.listdir(at("study-stopped"))), ["report.html", "results.json"])
     study("study-whole", *more)
     equal(*([(r["method"], r["importance"], r["reconstruction_error"]) for r in results(name)["runs"]] for name in ("study-stopped", "study-whole")))
+
+
+# ---- study probe and time ---------------------------------------------------------------------------------------------
+
+PROBE = "--lambda 0.1,10 --seeds 2 --epochs 2 --shared-epochs 2 --residual-epochs 2 --test 0.25".split() + SIZE
+CONTROLS = ["autoencoder", "random-z", "random", "raw", "majority"]
+
+
+def probe_labels(*columns):
+    return ["--labels", at("labels.tsv") + ":" + ",".join(columns or ("kind",))]
+
+
+def probe(out, *arguments, code=0, labels=("kind",)):
+    done = run("study", "probe", *views(), *probe_labels(*labels), *PROBE, "--label-ignore", "unknown", "--out", at(out), *arguments)
+    equal(done.code, code, str(done))
+    return done
+
+
+def measured(out):
+    """The runs of results.json without their seconds."""
+    return [{key: value for key, value in each.items() if key != "seconds"} for each in results(out)["runs"]]
+
+
+def names_of_methods():
+    listed = METHODS.replace(" and ", ", ").split(", ")
+    return [name for name in listed if name in {each["method"] for each in results("probe")["runs"]}]
+
+
+@test("study probe: every method by lambda and seed, and what the paper omits; results.json, --json and report.html")
+def _():
+    done = probe("probe", "--json", at("probe.json"))
+    equal(sorted(os.listdir(at("probe"))), ["report.html", "results.json"])
+    found = results("probe")
+    equal(found["runs"], json.loads(text(at("probe.json"))))
+    methods = names_of_methods()
+    known = ["indiseek", "indiseek0", "clip", "factorizedcl", "infodisen", "residual-indiseek"]
+    assert set(known) <= set(methods), methods
+    free = {r["method"] for r in found["runs"] if r["lambda"] is None}          # of lambda
+    equal([name for name in known if name in free], ["clip"])
+    wanted = []
+    for name in methods:
+        wanted += [(name, 3, value, seed) for value in ([None] if name in free else [0.1, 10]) for seed in (0, 1)]
+    for name in CONTROLS[:3]:
+        wanted += [(name, 3, None, seed) for seed in (0, 1)]
+    wanted += [(name, None, None, None) for name in CONTROLS[3:]]
+    equal([(r["method"], r["dim"], r["lambda"], r["seed"]) for r in found["runs"]], wanted)
+    for each in found["runs"]:
+        equal(sorted(each), ["completeness_knn", "completeness_mlp", "completeness_ridge", "dim", "diverged", "lambda", "leakage_knn",
+                             "leakage_mlp", "leakage_ridge", "method", "seconds", "seed", "test", "test_balanced", "validation",
+                             "validation_balanced"])
+        assert len(each["test"]) == 1 and 0 <= each["test"][0] <= 1, each
+        trained, parted = each["seed"] is not None, each["seed"] is not None and each["method"] != "clip"
+        for key in each if each["method"] in known + CONTROLS else ():          # a method of the future may lack some
+            if key.startswith(("leakage", "completeness")):
+                there = parted if key.startswith("leakage") else trained
+                assert len(each[key]) == 2 and all((value is not None and value <= 1) == there for value in each[key]), (key, each)
+        assert (each["validation"][0] is None) == (each["method"] == "majority"), each
+    equal({r["diverged"] for r in found["runs"] if r["seed"] is not None}, {0})
+    for key, value in {"lambda": "0.1,10", "seeds": 2, "tasks": "kind", "epochs": 2, "dims": "3", "probe": "standardised",
+                       "x1": "z-score", "made_by": shlex.join(done.arguments)}.items():
+        equal(found["configuration"][key], value, key)
+    majority = found["runs"][-1]["test"][0]
+    inside("majority %.1f %% of the test rows" % (100 * majority), done.err)
+    assert re.search(r"^majority class +%.2f +%.2f *$" % (100 * majority, 100 * majority), done.out, re.M), done.out
+    page, pictures = read_page(at("probe/report.html"))
+    equal(len(pictures), 2)
+    words = " ".join(page.words)
+    for each in ("λ = 0.1", "best on test, as the paper", "chosen on validation", "raw features", "majority class", "Z1 → C2: mlp",
+                 "Z2, C2 → X2: ridge", "%.2f" % (100 * majority), shlex.join(done.arguments), *methods):
+        inside(each, words)
+
+
+@test("study probe: means and standard errors are those of the runs")
+def _():
+    runs = [r["test"][0] for r in results("probe")["runs"] if r["method"] == "factorizedcl" and r["lambda"] == 10]
+    mean = sum(runs) / 2
+    words = "%.2f (%.2f)" % (100 * mean, 100 * abs(runs[0] - runs[1]) / 2)
+    inside(words, " ".join(read_page(at("probe/report.html"))[0].words))
+
+
+@test("study probe --resume: nothing is run again; another option or other data are named")
+def _():
+    before = results("probe")
+    done = probe("probe", "--resume")
+    equal(len(re.findall(r"^[a-z0-9-]+: finished before$", done.err, re.M)), len(names_of_methods()) + 3)
+    equal(results("probe"), before)
+    kept = state(at("probe"))
+    inside("epochs is 2 in the results and 3 here", probe("probe", "--resume", "--epochs", 3, code=2).err)
+    done = probe("probe", "--resume", "--x1", write("other.npy", npy([[v + (i == 3) for v in row] for i, row in enumerate(x[0])])), code=2)
+    assert re.search(r": data is [0-9a-f]{16} in the results and [0-9a-f]{16} here; ", done.err), done.err
+    inside("tasks is kind in the results and kind,group here", probe("probe", "--resume", labels=("kind", "group"), code=2).err)
+    equal(state(at("probe")), kept)
+
+
+@test("study probe: SIGINT saves, --resume goes on with the same results")
+def _():
+    more = ["--methods", "infodisen,indiseek", "--epochs", 1200]
+    for _turn in range(5):
+        shutil.rmtree(at("probe-stopped"), ignore_errors=True)
+        line = [program("study"), "probe", *views(), *probe_labels(), *PROBE, "--label-ignore", "unknown", "--out", at("probe-stopped"),
+                *[str(word) for word in more]]
+        process = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        until = time.time() + PATIENCE
+        while process.poll() is None and not os.path.exists(at("probe-stopped/checkpoint.indiseek-3.safetensors")) and time.time() < until:
+            time.sleep(0.002)
+        process.send_signal(signal.SIGINT)
+        _out, err = process.communicate(timeout=PATIENCE)
+        if process.returncode != 0:
+            break                   # else this process slept too long
+    equal(process.returncode, 75, err)
+    equal({r["method"] for r in results("probe-stopped")["runs"]}, {"infodisen"})
+    line = re.search(r"^to go on:  (.*)$", err, re.M).group(1)
+    done = subprocess.run(line, shell=True, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE)
+    equal(done.returncode, 0, done.stderr)
+    inside("infodisen: finished before\n", done.stderr)
+    inside("resumed from %s after round" % at("probe-stopped/checkpoint.indiseek-3.safetensors"), done.stderr)
+    equal(sorted(os.listdir(at("probe-stopped"))), ["report.html", "results.json"])
+    probe("probe-whole", *more)
+    equal(measured("probe-stopped"), measured("probe-whole"))
+
+
+@test("study probe: several tasks and dimensions; split and groups from files; labels from a .npy")
+def _():
+    r = random.Random(5)
+    parts = ["train" if i % 4 < 2 else "valid" if i % 4 == 2 else "test" for i in range(ROWS)]
+    write("parts.txt", "".join(each + "\n" for each in parts))
+    write("parts.npy", npy([[{"train": 0, "valid": 1, "test": 2}[each]] for each in parts], dtype="<i4"))
+    write("tasks.npy", npy([[int(x[0][i][0] > 0), r.randrange(3)] for i in range(ROWS)], dtype="<i4"))
+    some = ["--methods", "indiseek", "--dims", "2,4", "--labels", at("tasks.npy"), *[w for w in PROBE if w not in ("--dim", "--shared-dim", "3", "4")]]
+    found = []
+    for name in ("parts.txt", "parts.npy"):
+        done = run("study", "probe", *views(), *some, "--split", at(name), "--out", at("tasks-" + name))
+        equal(done.code, 0, str(done))
+        inside("rows: 60 train, 30 validation, 30 test\n", done.err)
+        found.append(measured("tasks-" + name))
+    equal(found[0], found[1])
+    each = [("indiseek", 4)] + [(name, 2) for name in CONTROLS[:3]]
+    equal([(r["method"], r["dim"]) for r in found[0]],
+          [(name, 2) for name, count in each for _model in range(count)] + [(name, None) for name in CONTROLS[3:]] +
+          [(name, 4) for name, count in each for _model in range(count)])
+    assert all(len(r["test"]) == 2 for r in found[0])
+    words = " ".join(read_page(at("tasks-parts.txt/report.html"))[0].words)
+    for each in ("outdim = 4", "mean over the tasks", "accuracy, %: 2"):
+        inside(each, words)
+    done = run("study", "probe", *views(), *probe_labels(), *PROBE, "--label-ignore", "unknown", "--methods", "clip", "--groups",
+               at("labels.tsv") + ":group", "--out", at("grouped"))
+    equal(done.code, 0, str(done))
+    inside("; no group is divided\n", done.err)
+
+
+@test("study time: seconds and steps of every method that trains specific features, the paper's beside them")
+def _():
+    some = ["--methods", "infodisen,clip,indiseek", "--repetitions", 2, "--epochs", 2, "--batch", 64]
+    done = run("study", "time", "--like", "mustard", *some, "--out", at("time"), "--json", at("time.json"))
+    equal(done.code, 0, str(done))
+    inside("clip trains no specific features\n", done.err)
+    found = results("time")
+    equal(found["runs"], json.loads(text(at("time.json"))))
+    equal([(r["data"], r["method"], r["seed"], r["rows"], r["columns"], r["epochs"], r["steps"], r["paper_seconds_2000_epochs"]) for r in found["runs"]],
+          [("mustard", name, seed, 414, [371, 300], 2, 14, value) for seed in (0, 1) for name, value in (("infodisen", 265), ("indiseek", 263))])
+    for each in found["runs"]:
+        assert each["seconds"] > 0 and abs(each["seconds"] / 14 - each["seconds_per_step"]) < 1e-6, each
+    for key in ("machine", "threads", "made_by", "made_on"):
+        assert key in found["configuration"], key
+    inside("of the size of mustard: 414 rows of 371 + 300", " ".join(read_page(at("time/report.html"))[0].words))
+    done = run("study", "time", *views(), *some, "--json", at("time.json"))
+    equal(done.code, 0, str(done))
+    equal({(r["data"], r["rows"], r["paper_seconds_2000_epochs"]) for r in json.loads(text(at("time.json")))}, {("data", ROWS, None)})
 
 
 # ---- devices ----------------------------------------------------------------------------------------------------------
@@ -1533,6 +1701,32 @@ bad("study simulations --methods clip", 2, "method clip learns shared features, 
     "--out", at("no-study"), command=STUDIES)
 bad("study simulations --json to nowhere", 1, at("no/x.json") + " cannot be written: No such file or directory", "--json", at("no/x.json"), command=STUDIES)
 bad("study simulations --out is a file", 1, at("x1.npy") + " is a file; --out wants a folder", "--out", at("x1.npy"), command=STUDIES)
+bad("study probe without labels", 2, "--labels is missing: a probe needs labels", *views(), command="study probe", usage=True)
+bad("study probe with one view", 2, "--x2 is missing: two views or more are needed", "--x1", at("x1.npy"), *probe_labels(),
+    command="study probe", usage=True)
+bad("study probe with a gap between views", 2, "--x4 is given, but --x3 is not", *views(), "--x4", at("x1.npy"), *probe_labels(),
+    command="study probe")
+bad("study probe --resume without --out", 2, "--resume needs --out", *views(), *probe_labels(), "--resume", command="study probe", usage=True)
+bad("study probe: a lambda twice", 2, "--lambda has 1 twice", *views(), *probe_labels(), "--lambda", "1,1", command="study probe", usage=True)
+bad("study probe: half a dimension", 2, "--dims is 2.5; it must be a whole number", *views(), *probe_labels(), "--dims", "2.5",
+    command="study probe", usage=True)
+bad("study probe: --dims and --dim", 2, "--dims stands for --dim and --shared-dim; give it or them", *views(), *probe_labels(), "--dims", 2,
+    "--dim", 3, command="study probe", usage=True)
+bad("study probe: labels of one class", 65, "label label: every row with a label is 'a'; a probe needs two classes", *views(), "--quiet",
+    "--labels", lambda: write("one.txt", "a\n" * ROWS), command="study probe")
+bad("study probe: a class without training rows", 65,
+    "label label: class 'c' has 1 rows, none of them for training, so no probe can learn it; --label-ignore 'c', another --split, "
+    "--groups or --seed", *views(), "--quiet", "--labels", lambda: write("rare.txt", "a\nb\n" * (ROWS // 2 - 1) + "a\nc\n"), "--split",
+    lambda: write("last.txt", "train\n" * (ROWS - 10) + "test\n" * 10), command="study probe")
+bad("study probe: a split without test rows", 65, lambda: "%s: no row is for the test" % at("all.txt"), *views(), *probe_labels(), "--quiet",
+    "--split", lambda: write("all.txt", "train\n" * ROWS), command="study probe")
+bad("study probe: no such label to ignore", 2, "--label-ignore: there is no label 'unknwon'", *views(), *probe_labels(), "--quiet",
+    "--label-ignore", "unknwon", command="study probe")
+bad("study probe: other numbers of samples", 65, lambda: "%s has 120 samples, %s has 119; rows must be the same samples in all views" % (
+    at("x1.npy"), at("short.npy")), "--x1", at("x1.npy"), "--x2", lambda: write("short.npy", npy(x[1][1:])), *probe_labels(), "--quiet",
+    command="study probe")
+bad("study time of unknown size", 2, "--like has \"mosa\"; there are mosi, mosei, ur-funny, mustard and mimic", "--like", "mosi,mosa",
+    "--quiet", command="study time")
 bad("study without a name", 2, "a study is missing: simulations, probe or time", command="study", usage=True)
 bad("an unknown study", 2, 'there is no study "simulation"; did you mean simulations?', "simulation", command="study", usage=True)
 bad("demo --out is a file", 1, at("x1.npy") + " is a file; --out wants a folder", "--out", at("x1.npy"), command="demo")

@@ -220,8 +220,8 @@ static void draw_line(text *out, const line_series *s, const scale *x, const sca
     text_add(out, "</title></path>\n");
 }
 
-/* Labels of points.  Each takes the first place beside its point that is free of labels and marks; the ends of a line come
-   first, and a label without a free place is left out. */
+/* Labels of points.  Each takes the first place beside its point that is free of labels and marks; the ends of a line
+   come first, and a label without a free place is left out. */
 enum { MOST_BOXES = 512 };
 typedef struct box { double left, right, top, bottom; } box;
 typedef struct boxes { box all[MOST_BOXES]; int count; box frame; } boxes;
@@ -251,12 +251,13 @@ static void label_point(text *out, boxes *b, double x, double y, const char *wor
     };
     const double width = 6.4 * (double)strlen(words), height = 10;
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        const double left = x + places[i].x - (places[i].anchor == 'm' ? width / 2 : places[i].anchor == 'e' ? width : 0);
+        const char anchor = places[i].anchor;
+        const double left = x + places[i].x - (anchor == 'm' ? width / 2 : anchor == 'e' ? width : 0);
         const double base = y + places[i].y;
         const box new = { left, left + width, base - height, base + 1 };
         if (!is_free(b, &new)) { continue; }
         take(b, &new);
-        label_at(out, x + places[i].x, base, places[i].anchor, words);
+        label_at(out, x + places[i].x, base, anchor, words);
         return;
     }
 }
@@ -303,6 +304,14 @@ void chart_lines(text *out, const line_chart *c) {
     int count = c->series_count < COLOURS ? c->series_count : COLOURS, positive;
     scale x, y;
     line_range(c, range, &positive);
+    if (c->x_low < c->x_high) {
+        double room;                /* so that marks and their labels stand free of the edges */
+        range[0] = fmin(range[0], c->x_low);
+        range[1] = fmax(range[1], c->x_high);
+        room = 0.03 * (range[1] - range[0]);
+        range[0] -= room;
+        range[1] += room;
+    }
     widen(&range[0], &range[1]);
     if (c->log_y && positive && range[2] > 0 && range[3] / range[2] > 1.5) {
         range[2] /= 1.1;

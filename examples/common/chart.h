@@ -21,6 +21,7 @@ typedef struct line_chart {
     const char *title, *x_label, *y_label;
     const line_series *series;      /* at most 10 */
     int series_count;
+    double x_low, x_high;           /* the x axis holds these at least; both 0: what the points span */
     int log_y;                      /* 1: logarithmic when every value is positive */
     int standalone;
 } line_chart;

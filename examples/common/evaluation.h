@@ -36,9 +36,9 @@ typedef struct evaluation {
 } evaluation;
 
 isk_status evaluate(isk_context *context, const evaluation_input *input, evaluation *e);
-/* Matrices side by side, to be freed; absent ones are passed over, at most 2 ISK_MAX_VIEWS are there.  data NULL when none is
-   there (cols 0 then) or memory ran out.  Each of several gets the same total variance: else neighbours would be those of Z
-   alone, whose scale is free while C has norm 1. */
+/* Matrices side by side, to be freed; absent ones are passed over, at most 2 ISK_MAX_VIEWS are there.  data NULL when
+   none is there (cols 0 then) or memory ran out.  Each of several gets the same total variance: else neighbours would
+   be those of Z alone, whose scale is free while C has norm 1. */
 isk_matrix join_blocks(isk_context *context, const isk_matrix *parts, int count);
 /* Members of a JSON object; training may be NULL. */
 void evaluation_json(const evaluation *e, const isk_report *training, int views, text *out);

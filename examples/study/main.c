@@ -8,7 +8,7 @@
 
 static const struct { const char *name; int (*run)(int argc, char **argv); const char *text; } studies[] = {
     { "simulations", study_simulations, "which coordinates specific features see, in four settings with known truth" },
-    { "probe", study_probe, "what a linear probe finds in the features, with leakage and completeness, on your own data" },
+    { "probe", study_probe, "what linear probes find in the features, with leakage and completeness, on your data" },
     { "time", study_time, "how long the specific features take to train, beside the paper's Table 9" },
 };
 enum { STUDY_COUNT = sizeof studies / sizeof *studies };

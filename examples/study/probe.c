@@ -29,7 +29,7 @@ static const option options[] = {
     { "methods", OPTION_TEXT, STUDY(methods), "LIST", "methods, with commas between [all that take these views]", 0, 0,
       NULL },
     { "lambda", OPTION_REALS, STUDY(lambdas), "LIST",
-      "the grid, with commas between [0.01,0.1,1,10,100,1000]; of a method that has none, one value does", 0, 1e9, NULL },
+      "the grid, with commas between [0.01,0.1,1,10,100,1000]; a method without a lambda is run once", 0, 1e9, NULL },
     { "seeds", OPTION_INT, STUDY(seeds), "N", "models of each, of seeds SEED, SEED + 1, ... [3]; the paper has 10", 1,
       100000, NULL },
     { "seed", OPTION_SEED, STUDY(seed), "SEED", "first seed; it also makes the split, which all models share [0]", 0, 0,
@@ -51,7 +51,7 @@ static const command about = {
              "rows that the paper (Gui, Ma and Ma 2025, tables 1 to 8, 10 and 11) leaves out: the inputs themselves,\n"
              "an autoencoder, untrained encoders, and the most frequent label.",
     .examples = "  study probe --x1 a.npy --x2 b.npy --labels kinds.tsv:kind --out results\n"
-                "  study probe --x1 a.npy --x2 b.npy --labels kinds.tsv:kind,batch --lambda 1,10 --dims 20,50 --out r\n",
+                "  study probe --x1 a.npy --x2 b.npy --labels kinds.tsv:kind,batch --lambda 1,10 --dims 20,50\n",
     .library = 1, .library_offset = STUDY(options), .notes = STUDY_NOTES,
 };
 
@@ -102,7 +102,9 @@ static void try_method(const job *j, isk_method method, trial *t) {
         sweep.fit.views[i] = few[i];
     }
     t->status = isk_sweep(aside, &sweep, models);
-    for (int k = 0; k < 2 && t->status == ISK_OK; k++) { t->status = probe_features_make(aside, models[k], few, &f[k]); }
+    for (int k = 0; k < 2 && t->status == ISK_OK; k++) {
+        t->status = probe_features_make(aside, models[k], few, &f[k]);
+    }
     if (t->status == ISK_OK) { t->has_lambda = !same_features(&f[0], &f[1]); }
     snprintf(t->words, sizeof t->words, "%s", isk_error(aside));
     for (int k = 0; k < 2; k++) {
@@ -114,8 +116,8 @@ static void try_method(const job *j, isk_method method, trial *t) {
 
 static void add_row(job *j, probe_row row) { j->rows[j->row_count++] = row; }
 
-/* The rows of the tables: methods, then what the paper leaves out.  Of the library's whole table, methods that these views
-   or this version do not suit are left out. */
+/* The rows of the tables: methods, then what the paper leaves out.  Of the library's whole table, methods that refuse
+   these views are left out; where all do, what the first says is what is wrong. */
 static isk_status find_rows(job *j) {
     isk_context *context = j->w.context;
     trial tried[ISK_METHOD_COUNT];
@@ -125,16 +127,17 @@ static isk_status find_rows(job *j) {
         try_method(j, j->w.methods[i], &tried[i]);
         if (t->status == ISK_OK) {
             add_row(j, (probe_row){ PROBE_METHOD, j->w.methods[i], name, name, 1, t->has_lambda, 1 });
-        } else if (t->status != ISK_UNSUPPORTED || j->s.study.methods) {
+        } else if (t->status == ISK_MEMORY || j->s.study.methods) {
             return isk_set_error(context, t->status, "%s: %s", name, t->words);
         }
     }
-    if (!j->row_count) { return isk_set_error(context, ISK_UNSUPPORTED, "%s", tried[0].words); }
+    if (!j->row_count) { return isk_set_error(context, tried[0].status, "%s", tried[0].words); }
     for (int i = 0; i < j->w.method_count; i++) {
         if (tried[i].status == ISK_OK) { continue; }
         progress_say(&j->w.bar, "%s is left out: %s", isk_method_name(j->w.methods[i]), tried[i].words);
     }
-    add_row(j, (probe_row){ PROBE_AUTOENCODER, ISK_INDISEEK, "autoencoder", "autoencoder (indiseek at λ = 1e6)", 1, 0, 1 });
+    add_row(j, (probe_row){ PROBE_AUTOENCODER, ISK_INDISEEK, "autoencoder", "autoencoder (indiseek at λ = 1e6)", 1, 0,
+                            1 });
     add_row(j, (probe_row){ PROBE_RANDOM_Z, ISK_INDISEEK, "random-z", "C of CLIP, untrained Z", 1, 0, 1 });
     add_row(j, (probe_row){ PROBE_RANDOM, ISK_INDISEEK, "random", "untrained C and Z", 1, 0, 1 });
     add_row(j, (probe_row){ PROBE_RAW, ISK_INDISEEK, "raw", "raw features", 0, 0, 0 });
@@ -318,7 +321,7 @@ static isk_status run(void *user) {
     isk_status status = prepare(j);
     if (status == ISK_OK && out) { status = study_folder(&j->w, read_results, j); }
     if (status == ISK_OK) { status = run_all(j); }
-    if (status == ISK_OK && out && j->kept == j->r.count) { status = write_files(j); }      /* nothing was left to run */
+    if (status == ISK_OK && out && j->kept == j->r.count) { status = write_files(j); }  /* nothing was left */
     if (status != ISK_OK) { return status; }
     probe_print(&j->r, &j->w.c, &j->d, j->rows, j->row_count, j->dims, j->dim_count);
     if (out) { printf("\nopen %s/report.html\n", out); }

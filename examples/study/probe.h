@@ -76,8 +76,8 @@ typedef struct probe_row {
 } probe_row;
 enum { MOST_ROWS = ISK_METHOD_COUNT + 5 };
 
-/* One row of a table of accuracies: task, or -1 for the mean over the tasks.  Both choices are of the lambda whose mean over
-   the seeds is best: on the test rows themselves, as the paper has it, or on the validation rows. */
+/* One row of a table of accuracies: task, or -1 for the mean over the tasks.  Both choices are of the lambda whose
+   mean over the seeds is best: on the test rows themselves, as the paper has it, or on the validation rows. */
 typedef struct probe_scores {
     average by_lambda[MOST_REALS];  /* on the test rows; the first alone where the row has no lambda */
     average best, chosen;

@@ -132,8 +132,8 @@ static isk_status check_task(const probe_data *d, isk_context *context, probe_ta
         tested += c[ISK_TEST];
         if (c[ISK_TRAIN] > count[3 * most + ISK_TRAIN]) { most = k; }
         if (c[ISK_TRAIN] || status != ISK_OK) { continue; }
-        status = isk_set_error(context, ISK_DATA, "label %s: class '%s' has %lld rows, none of them for training, so no "
-                               "probe can learn it; --label-ignore '%s', another --split, --groups or --seed",
+        status = isk_set_error(context, ISK_DATA, "label %s: class '%s' has %lld rows, none of them for training, so "
+                               "no probe can learn it; --label-ignore '%s', another --split, --groups or --seed",
                                t->name, names_get(&t->labels.classes, k), (long long)(c[1] + c[2]),
                                names_get(&t->labels.classes, k));
     }

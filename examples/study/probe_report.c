@@ -22,7 +22,8 @@ static void accuracies(const records *r, const sweep_record *s, int field, int t
 probe_scores probe_scores_of(const records *r, const sweep_record *s, int task, int tasks) {
     probe_scores p = { .best = { NAN, NAN, 0 }, .chosen = { NAN, NAN, 0 }, .best_at = -1, .chosen_at = -1 };
     const int lambdas = s && s->lambda_count ? s->lambda_count : 1, seeds = s && s->seeds ? s->seeds : 1;
-    double test[MOST_REALS], validation[MOST_REALS], *values = s ? malloc(sizeof *values * (size_t)records_models(s)) : NULL;
+    double test[MOST_REALS], validation[MOST_REALS];
+    double *values = s ? malloc(sizeof *values * (size_t)records_models(s)) : NULL;
     for (int i = 0; i < MOST_REALS; i++) { p.by_lambda[i] = (average){ NAN, NAN, 0 }; }
     if (!values) { return p; }
     accuracies(r, s, PROBE_VALIDATION, task, tasks, values);
@@ -34,7 +35,7 @@ probe_scores probe_scores_of(const records *r, const sweep_record *s, int task, 
     }
     free(values);
     p.best_at = largest_of(test, lambdas);
-    p.chosen_at = s->lambda_count ? largest_of(validation, lambdas) : p.best_at;    /* without a lambda nothing is chosen */
+    p.chosen_at = s->lambda_count ? largest_of(validation, lambdas) : p.best_at;      /* else there is no choice */
     if (p.best_at >= 0) { p.best = p.by_lambda[p.best_at]; }
     if (p.chosen_at >= 0) { p.chosen = p.by_lambda[p.chosen_at]; }
     return p;
@@ -88,7 +89,9 @@ static const sweep_record *sweep_at(const source *s, const probe_row *row, int d
     return records_find(s->r, row->name, row->per_dim ? dim : 0);
 }
 
-static const char *task_words(const source *s, int task) { return task < 0 ? "mean over the tasks" : s->d->tasks[task].name; }
+static const char *task_words(const source *s, int task) {
+    return task < 0 ? "mean over the tasks" : s->d->tasks[task].name;
+}
 
 /* ---- tables of accuracies ---- */
 
@@ -261,7 +264,7 @@ static void leakage_chart(text *page, const source *s, int dim, int view) {
     snprintf(title, sizeof title, "View %d, by λ", view + 1);
     chart_lines(page, &(line_chart){ .title = title, .x_label = "leakage: R² of the other views' C",
                                      .y_label = "completeness: R² of X", .series = series,
-                                     .series_count = count });
+                                     .series_count = count, .x_low = 0, .x_high = 0.1 });
 }
 
 /* ---- all of it ---- */
@@ -282,13 +285,14 @@ static void dim_section(text *page, const source *s, int dim) {
     page_heading(page, title);
     for (int t = 0; t < s->d->task_count; t++) { accuracy_table(page, s, dim, t); }
     if (s->d->task_count > 1) { accuracy_table(page, s, dim, -1); }
-    page_paragraph(page, "A probe says how much is kept, not whether it is split well. Leakage (Z about C of the other views, "
-                         "low is good) and completeness (Z and C about their own X, high is good), by ridge regression, ten "
-                         "nearest neighbours and a small network:");
+    page_paragraph(page, "A probe says how much is kept, not whether it is split well. Leakage (Z about C of the "
+                         "other views, low is good) and completeness (Z and C about their own X, high is good), by "
+                         "ridge regression, ten nearest neighbours and a small network:");
     page_grid_begin(page);
     for (int view = 0; view < s->d->v.count; view++) { leakage_chart(page, s, dim, view); }
     page_grid_end(page);
-    page_paragraph(page, "Each point is the most that any of the three regressions finds; the numbers beside the points are λ.");
+    page_paragraph(page, "Each point is the most that any of the three regressions finds; the numbers beside the "
+                         "points are λ.");
     leakage_table(page, s, dim);
 }
 
@@ -303,16 +307,18 @@ void probe_report(const records *r, const configuration *c, const probe_data *d,
     const source s = { r, c, d, rows, row_count, dims, dim_count };
     const int diverged = diverged_models(&s);
     text lead = { 0 };
-    text_format(&lead, "A linear probe on all features side by side (C and Z of every view), fitted on %lld training rows, "
-                "scored on %lld test rows; mean (standard error) over %d seed%s. λ is chosen by the mean over the seeds: on "
-                "the test rows themselves, as the paper does, which flatters, or on %lld validation rows. The split is one "
-                "for all models, so the standard errors are those of training alone.", (long long)d->parts[ISK_TRAIN],
+    text_format(&lead, "A linear probe on all features side by side (C and Z of every view), fitted on %lld training "
+                "rows, scored on %lld test rows; mean (standard error) over %d seed%s. λ is chosen by the mean over "
+                "the seeds: on the test rows themselves, as the paper does, which flatters, or on %lld validation "
+                "rows. The split is one for all models, so the standard errors are those of training alone.",
+                (long long)d->parts[ISK_TRAIN],
                 (long long)d->parts[ISK_TEST], c->seeds, c->seeds > 1 ? "s" : "", (long long)d->parts[ISK_VALIDATION]);
     page_begin(page, "Linear probes", lead.data ? lead.data : "");
     text_free(&lead);
-    page_paragraph(page, "The last rows are what the paper leaves out. Autoencoder: indiseek with λ = 1e6, so that only the "
-                         "reconstruction counts. C of CLIP, untrained Z: the specific encoders as they are drawn. Untrained C "
-                         "and Z: no encoder is trained. Raw features: the inputs, prepared as for the methods.");
+    page_paragraph(page, "The last rows are what the paper leaves out. Autoencoder: indiseek with λ = 1e6, so that "
+                         "only the reconstruction counts. C of CLIP, untrained Z: the specific encoders as they are "
+                         "drawn. Untrained C and Z: no encoder is trained. Raw features: the inputs, prepared as for "
+                         "the methods.");
     if (diverged) {
         text words = { 0 };
         text_format(&words, "%d model%s diverged and %s left out of the means.", diverged, diverged > 1 ? "s" : "",

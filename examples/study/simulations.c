@@ -189,7 +189,7 @@ static isk_status run(void *user) {
     claim_count claims;
     if (status == ISK_OK && out) { status = study_folder(&j->w, read_results, j); }
     if (status == ISK_OK) { status = run_all(j); }
-    if (status == ISK_OK && out && j->kept == j->m.count) { status = write_files(j); }      /* nothing was left to run */
+    if (status == ISK_OK && out && j->kept == j->m.count) { status = write_files(j); }  /* nothing was left */
     if (status != ISK_OK) { return status; }
     print_all(j);
     claims = claims_count(&j->m, &j->w.c);

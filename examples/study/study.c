@@ -70,8 +70,8 @@ isk_status study_folder(study *w, isk_status (*read)(void *job, const char *path
     if (access(path, F_OK) != 0) { return ISK_OK; }
     if (w->s->resume) { return read(job, path); }
     if (rename(path, output_path(&w->out, "results.previous.json", previous, sizeof previous)) == 0) {
-        progress_warn(&w->bar, "%s is there from an earlier study; it is kept as %s, --resume would have gone on with "
-                      "it", path, previous);
+        progress_warn(&w->bar, "%s is there from an earlier study; it is kept as %s%s", path, previous,
+                      w->resumable ? ", --resume would have gone on with it" : "");
     }
     return ISK_OK;
 }

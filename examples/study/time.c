@@ -16,8 +16,8 @@
 
 /* ---- what the paper measured ---- */
 
-/* Training rows and columns of its data (vision and text; MIMIC: static and one step of the series), and its seconds for
-   2000 epochs of batches of 128 by transformers on a GPU: Table 9, mean over 10 seeds.  NaN: not in that table. */
+/* Training rows and columns of its data (vision and text; MIMIC: static and one step of the series), and its seconds
+   for 2000 epochs of batches of 128 by transformers on a GPU: Table 9, mean over 10 seeds.  NaN: not in that table. */
 enum { PAPER_EPOCHS = 2000, PAPER_BATCH = 128, PAPER_METHODS = 3 };
 static const isk_method paper_methods[PAPER_METHODS] = { ISK_INDISEEK, ISK_FACTORIZEDCL, ISK_INFODISEN };
 static const struct paper { const char *name; int rows, cols[2]; double seconds[PAPER_METHODS]; } papers[] = {
@@ -64,8 +64,9 @@ static const command about = {
     .examples = "  study time --out times\n"
                 "  study time --x1 a.npy --x2 b.npy --methods indiseek,infodisen --repetitions 10 --out times\n",
     .library = 1, .library_offset = STUDY(options),
-    .notes = "--epochs and --residual-epochs are 10 here unless given: a step takes the same time in every epoch.  Fits are not\n"
-             "diagnosed meanwhile, and all rows train.  Nothing is resumed: times of two occasions are no one table.\n",
+    .notes = "--epochs and --residual-epochs are 10 here unless given: a step takes the same time in every epoch.\n"
+             "Fits are not diagnosed meanwhile, and all rows train.  Nothing is resumed: times of two occasions\n"
+             "are no one table.\n",
 };
 
 /* ---- measuring ---- */
@@ -142,7 +143,8 @@ static int batches(const job *j, const set *s) {
     return (int)(keep || s->rows < batch ? (s->rows + batch - 1) / batch : s->rows / batch);
 }
 
-/* One fit.  Methods without specific features, and by default methods that refuse the data, are passed over: *done is 0. */
+/* One fit.  Methods without specific features are passed over, by default also those that refuse the data: *done is
+   0 then. */
 static isk_status measure(job *j, int which, isk_method method, int repetition, int *done) {
     isk_fit_desc fit = j->w.sweep.fit;
     isk_model *model = NULL;
@@ -278,7 +280,7 @@ static void configure(job *j) {
     machine(&words);
     configuration_add(c, "version", ISK_VERSION, 1);
     configuration_add(c, "machine", words.data ? words.data : "", 1);
-    configuration_number(c, "threads", j->s.study.device.threads);          /* 0: one per processor; made_on has the number */
+    configuration_number(c, "threads", j->s.study.device.threads);      /* 0: all; made_on says how many */
     configuration_add(c, "preset", j->s.study.preset, 1);
     configuration_options(c, &j->w.resolved);
     text_free(&words);
@@ -305,8 +307,8 @@ static void set_section(const job *j, int which, text *page) {
                              "the paper's s, 2000 epochs", "the paper's ms a step" };
     text cols = { 0 };
     for (int i = 0; i < s->views; i++) { text_format(&cols, "%s%d", i ? " + " : "", s->cols[i]); }
-    snprintf(title, sizeof title, s->paper ? "Simulated, of the size of %s: %lld rows of %s" : "%s: %lld rows of %s", s->name,
-             (long long)s->rows, cols.data ? cols.data : "");
+    snprintf(title, sizeof title, s->paper ? "Simulated, of the size of %s: %lld rows of %s" : "%s: %lld rows of %s",
+             s->name, (long long)s->rows, cols.data ? cols.data : "");
     text_free(&cols);
     snprintf(seconds, sizeof seconds, "s, %d epochs", j->w.resolved.epochs);
     page_heading(page, title);
@@ -328,13 +330,15 @@ static void set_section(const job *j, int which, text *page) {
 
 static void report(const job *j, text *page) {
     text lead = { 0 };
-    text_format(&lead, "Seconds to train the specific features of all views, after the shared ones (Gui, Ma and Ma 2025, "
-                "Table 9). Measured here: mean (standard error) of %d repetition%s. A step is one batch of every view.",
+    text_format(&lead, "Seconds to train the specific features of all views, after the shared ones (Gui, Ma and Ma "
+                "2025, Table 9). Measured here: mean (standard error) of %d repetition%s. A step is one batch of "
+                "every view.",
                 j->s.study.seeds, j->s.study.seeds > 1 ? "s" : "");
     page_begin(page, "Time of training", lead.data ? lead.data : "");
     text_free(&lead);
-    page_paragraph(page, "The paper's numbers are the paper's: transformers on sequences, on a GPU that it does not name. Here "
-                         "the networks are MLPs on vectors with the same rows and columns, so the two are not the same work.");
+    page_paragraph(page, "The paper's numbers are the paper's: transformers on sequences, on a GPU that it does not "
+                         "name. Here the networks are MLPs on vectors with the same rows and columns, so the two are "
+                         "not the same work.");
     page_paragraph(page, "What a method does once between the shared and the specific features, as the regressions of "
                          "residual-indiseek (residual_epochs), is part of its seconds and so of its steps.");
     for (int k = 0; k < j->set_count; k++) { set_section(j, k, page); }
@@ -346,7 +350,8 @@ static void print_all(const job *j) {
     for (int k = 0; k < j->set_count; k++) {
         const set *s = &j->sets[k];
         printf("%s%s, %lld rows, %d epochs of %d steps\n%-20s%12s%12s%s\n", k ? "\n" : "", s->name, (long long)s->rows,
-               j->w.resolved.epochs, batches(j, s), "", "seconds", "ms a step", s->paper ? "   the paper's ms a step" : "");
+               j->w.resolved.epochs, batches(j, s), "", "seconds", "ms a step",
+               s->paper ? "   the paper's ms a step" : "");
         for (int i = 0; i < j->w.method_count; i++) {
             const isk_method method = j->w.methods[i];
             const average all = mean_of(j, k, method, 0), step = mean_of(j, k, method, 1);
@@ -423,8 +428,8 @@ int study_time(int argc, char **argv) {
     option_table_make(t, &about, FIELD(views), options, (int)(sizeof options / sizeof *options));
     j->s = (settings){ .like = "mosi,mosei,ur-funny,mustard,mimic",
                        .study = { .seeds = 3, .preset = "paper", .device = DEVICE_DEFAULTS,
-                                  .options = { .epochs = 10, .shared_epochs = 1, .residual_epochs = 10, .diagnoses = ISK_NONE,
-                                               .validation = ISK_NONE } } };
+                                  .options = { .epochs = 10, .shared_epochs = 1, .residual_epochs = 10,
+                                               .diagnoses = ISK_NONE, .validation = ISK_NONE } } };
     view_defaults(&j->s.views);
     code = options_parse(&t->command, argc - 1, argv + 1, &j->s);
     if (code < 0) {

@@ -6,8 +6,9 @@
 
 /* ---- options ---- */
 
-static const option heading = { NULL, OPTION_HEADING, 0, NULL, "Data (--x1 and --x2; --x3 ... where there are more views)",
-                                0, 0, NULL };
+static const option heading = {
+    NULL, OPTION_HEADING, 0, NULL, "Data (--x1 and --x2; --x3 ... where there are more views)", 0, 0, NULL
+};
 
 /* Of every view: x1, x1-transpose, x1-norm, x1-pca. */
 #define FIELD(name) offsetof(view_settings, name)
@@ -16,8 +17,8 @@ static const option view_rows[VIEW_ROWS] = {
       0, 0, NULL },
     { "-transpose", OPTION_FLAG, FIELD(transpose), NULL, "the file holds features x samples", 0, 0, NULL },
     { "-norm", OPTION_TEXT, FIELD(norm), "WORD",
-      "none; zscore: per column; log1p-cp10k: ln(1 + 10000 x / row sum), z-score, cut at 10; clr: Seurat's log ratio per "
-      "sample, z-score [zscore]", 0, 0, NORM_CHOICES },
+      "none; zscore: per column; log1p-cp10k: ln(1 + 10000 x / row sum), z-score, cut at 10; clr: Seurat's log ratio "
+      "per sample, z-score [zscore]", 0, 0, NORM_CHOICES },
     { "-pca", OPTION_INT, FIELD(pca), "K",
       "first K principal components instead, divided by one number so that their mean variance is 1 [0: none]",
       0, 100000, NULL },
@@ -50,8 +51,8 @@ void option_table_make(option_table *t, const command *c, size_t at, const optio
 
 /* ---- files ---- */
 
-/* One view from its file.  This is the place where a sequence, .npy of [n, T, features] beside a file of lengths, would be
-   read; all that follows takes samples x features. */
+/* One view from its file.  This is the place where a sequence, .npy of [n, T, features] beside a file of lengths,
+   would be read; all that follows takes samples x features. */
 static isk_status read_view(input *in, isk_context *context, const view_settings *s, int view) {
     return input_read(context, s->x[view], &(input_desc){ .transpose = s->transpose[view] }, in);
 }
@@ -67,8 +68,9 @@ isk_status views_read(views *v, isk_context *context, const view_settings *s) {
         if (status != ISK_OK) { return status; }
         v->count++;
         if (i && v->in[i].rows != v->rows) {
-            status = isk_set_error(context, ISK_SHAPE, "%s has %lld samples, %s has %lld; rows must be the same samples "
-                                   "in all views%s", s->x[0], (long long)v->rows, s->x[i], (long long)v->in[i].rows,
+            status = isk_set_error(context, ISK_SHAPE, "%s has %lld samples, %s has %lld; rows must be the same "
+                                   "samples in all views%s", s->x[0], (long long)v->rows, s->x[i],
+                                   (long long)v->in[i].rows,
                                    v->in[i].cols == v->rows ? " (is the latter transposed?)" : "");
         }
         v->rows = v->in[0].rows;
@@ -79,7 +81,7 @@ isk_status views_read(views *v, isk_context *context, const view_settings *s) {
 isk_status views_prepare(views *v, const view_settings *s, const uint8_t *part) {
     isk_status status = ISK_OK;
     for (int i = 0; i < v->count && status == ISK_OK; i++) {
-        char name[8];
+        char name[16];
         snprintf(name, sizeof name, "x%d", i + 1);
         snprintf(v->recipe[i].norm, sizeof v->recipe[i].norm, "%s", s->norm[i]);
         v->recipe[i].pca = s->pca[i];

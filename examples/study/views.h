@@ -16,7 +16,7 @@ void view_defaults(view_settings *s);
 enum { VIEW_ROWS = 4, MOST_OTHERS = 48 };
 typedef struct option_table {
     option rows[1 + ISK_MAX_VIEWS * VIEW_ROWS + MOST_OTHERS];
-    char names[ISK_MAX_VIEWS][VIEW_ROWS][24], words[ISK_MAX_VIEWS][24];
+    char names[ISK_MAX_VIEWS][VIEW_ROWS][32], words[ISK_MAX_VIEWS][32];
     command command;
 } option_table;
 /* `at`: offset of view_settings in the settings.  `c` is completed. */
