@@ -41,9 +41,11 @@
        INDISEEK_CACHE_DIR      where compiled kernels are kept; empty: nowhere.  Else XDG_CACHE_HOME/indiseek, ~/.cache/indiseek
 
    WORDS
-       view       one measurement: a matrix [samples, features], rows aligned over views
+       view       one measurement: a matrix [samples, features], rows aligned over the 2 to 4 views; or a sequence, [samples,
+                  steps * features] with the length of each row; rows may lack a view, which a mask says
        shared     C_i = f_i(X_i), learned by contrast between the views (CLIP), then frozen
-       specific   Z_i = h_i(X_i), learned to say nothing about C of the other view and, with C_i, everything about X_i
+       specific   Z_i = h_i(X_i), learned to say nothing about C of the other views and, with C_i, everything about X_i
+       residual   what is left of X_i when what C_i says of it is taken away
        critic     q(z|c), the Gaussian whose fit bounds the mutual information of Z and C (CLUB)
        program    a recorded computation over common state, planned once and then replayed without any allocation
        group      parameters that one optimiser updates, laid out as one flat vector
@@ -66,8 +68,8 @@
        ">>npy", ">>safetensors", ">>model-files".  Each uses only what stands above it.  Blocks between ">>generated"
        marks are written by codegen/generate.py.
 
-   HISTORY: 0.1.0  CLIP, IndiSeek, IndiSeek0, residual IndiSeek, FactorizedCL and InfoDisen, on the CPU and by CUDA (tested by
-       an emulator, not yet run on a GPU).
+   HISTORY: 0.1.0  CLIP, IndiSeek, IndiSeek0, residual IndiSeek, FactorizedCL, InfoDisen and CoMM, on the CPU and by CUDA (tested
+       by an emulator, not yet run on a GPU).
 
    LICENCE: MIT or public domain, at your choice; see the end of the file.
 */
@@ -233,6 +235,7 @@ enum { ISK_CONTRAST_COSINE = 1, ISK_CONTRAST_CONCAT };
 enum { ISK_SIDES_BOTH = 1, ISK_SIDES_ONE };
 enum { ISK_REDUCE_NONE = 1, ISK_REDUCE_TARGET, ISK_REDUCE_AUGMENT };
 enum { ISK_AUGMENT_BOTH = 1, ISK_AUGMENT_NOISE, ISK_AUGMENT_DROP, ISK_AUGMENT_NONE };
+enum { ISK_SPREAD_LEARNED = 1, ISK_SPREAD_NONE };
 enum { ISK_OTHERS_CONCAT = 1, ISK_OTHERS_MEAN };
 enum { ISK_POSITIONS_NONE = 1, ISK_POSITIONS_SINCOS, ISK_POSITIONS_LEARNED };
 enum { ISK_NORM_LAST = 1, ISK_NORM_FIRST };
@@ -248,6 +251,7 @@ enum { ISK_TARGET_FLAT = 1, ISK_TARGET_POOLED };
     X(INT,    epochs,          200,  2000, 40,   0, 1e9, "", "passes over the training rows for the specific features") \
     X(INT,    shared_epochs,   100,  2000, 30,   0, 1e9, "", "passes for the shared features (CLIP)")                  \
     X(INT,    residual_epochs, 100,  100,  30,   0, 1e9, "", "passes for the mean and the spread of X_i given C_i (residual-indiseek)") \
+    X(CHOICE, residual_spread, 1, 1, 1, 1, 2, "learned|none", "whether residuals are divided by their spread given C_i")  \
     X(INT,    batch,           128,  128,  128,  2, 1e6, "", "rows of a mini-batch")                                    \
     X(CHOICE, last_batch,      1, 1, 2, 1, 2, "keep|drop", "what happens to the last, partial batch of an epoch")       \
     X(REAL,   rate,            1e-3, 1e-4, 1e-3, 0, 1e3, "", "learning rate of encoders and decoders")                  \
@@ -17958,13 +17962,15 @@ static isk_tensor isk__spread_given(const isk__design *design, int view, isk_ten
 
 /* r_i: what C_i does not say about X_i; of a sequence, wherever it has a step */
 static isk_tensor isk__residual_of(const isk__design *design, int view, isk__sample x, isk_tensor c) {
-    isk_tensor residual = isk_mul(isk_sub(x.x, isk__mean_given(design, view, c)), isk__spread_given(design, view, c, -1));
+    isk_tensor residual = isk_sub(x.x, isk__mean_given(design, view, c));
+    if (design->options.residual_spread == ISK_SPREAD_LEARNED) { residual = isk_mul(residual, isk__spread_given(design, view, c, -1)); }
     return x.lengths.node >= 0 ? isk_trim(residual, x.lengths, design->steps[view]) : residual;
 }
 
 /* X_i from its residual */
 static isk_tensor isk__from_residual(const isk__design *design, int view, isk_tensor residual, isk_tensor c) {
-    return isk_add(isk_mul(residual, isk__spread_given(design, view, c, 1)), isk__mean_given(design, view, c));
+    if (design->options.residual_spread == ISK_SPREAD_LEARNED) { residual = isk_mul(residual, isk__spread_given(design, view, c, 1)); }
+    return isk_add(residual, isk__mean_given(design, view, c));
 }
 
 /* Columns of Z_i: there are no more components than columns. */
@@ -18472,7 +18478,7 @@ static void isk__record_residual_stages(isk__recorder *r, int view) {
     char group[32];
     int which, training;
     optimiser.weight_decay = 1e-4;
-    for (which = 0; which < 2; which++) {
+    for (which = 0; which < (options->residual_spread == ISK_SPREAD_LEARNED ? 2 : 1); which++) {
         stage = isk__stage_add(r, which ? "spread" : "mean", view, 2 + which, options->residual_epochs);
         stage->reported = ISK__REPORTED_NOWHERE;
         isk__view_group(group, which ? "spread" : "mean", view);
