@@ -16724,10 +16724,12 @@ typedef struct isk__pass {
     int kind, repeats, rate;
     int label_count;
     const char *labels[ISK__MAX_LABELS];    /* names of the program's outputs */
+    int shared;                             /* 1: each of those is multiplied by the share of the batch's rows that it is a mean
+                                               over, and that share is the next output */
 } isk__pass;
 
 /* A measurement with a network of its own that starts afresh each time. */
-typedef struct isk__diagnosis { isk_program *fill, *fit, *measure; int group; } isk__diagnosis;
+typedef struct isk__diagnosis { isk_program *fill, *fit, *measure; int group, shared; } isk__diagnosis;      /* shared: as of a pass */
 
 typedef struct isk__stage {
     char name[40];
@@ -16848,6 +16850,8 @@ static void isk__pass_labels(isk__pass *pass, int count, const char *const *labe
     for (i = 0; i < count; i++) { pass->labels[i] = labels[i]; }
 }
 
+static int isk__pass_outputs(const isk__pass *pass) { return pass->label_count + pass->shared; }
+
 static int isk__pass_repeats(const isk__pass *pass) { return pass->kind == ISK__PER_BATCH ? pass->repeats : 1; }
 
 static isk__frame isk__frame_open(const isk__training *training, int slot, int worker) {
@@ -16952,7 +16956,7 @@ static void isk__walk_cpu(isk__trainee *trainee, const isk__walk *walk) {
                 isk__execute(pass->program, frame);
                 trainee->steps[p]++;
             }
-            for (i = 0; i < pass->label_count; i++) {       /* weighted by the rows that were present */
+            for (i = 0; i < isk__pass_outputs(pass); i++) { /* weighted by the rows that were present */
                 trainee->sums[p][i] += (double)*isk__pointer(frame, &pass->program->output_refs[i]) * present;
             }
             trainee->present[p] += present;
@@ -16988,6 +16992,12 @@ static void isk__run_in_order(isk__crew *crew, const isk__pass *pass, int rows) 
         memset(trainee->sums[0], 0, sizeof trainee->sums[0]);
     }
     isk__walk_rows(crew, &walk);
+}
+
+/* The mean of an output after that; NaN where there was no row for it. */
+static double isk__mean_in_order(const isk__trainee *trainee, const isk__pass *pass, int output) {
+    double rows = pass->shared ? trainee->sums[0][pass->label_count] : trainee->present[0];
+    return rows > 0 ? trainee->sums[0][output] / rows : (double)NAN;
 }
 
 /* A program that fills caches, over rows in their order. */
@@ -17100,11 +17110,12 @@ static void isk__diagnose(isk__crew *crew) {
         isk__walk_rows(crew, &walk);
     }
     isk__pass_labels(&measure, 1, stage->evaluation.labels);
+    measure.shared = diagnosis->shared;
     isk__run_in_order(crew, &measure, any->counts[ISK__ROWS_HELD_OUT] > 1 ? ISK__ROWS_HELD_OUT : ISK__ROWS_TRAIN);
     for (i = 0; i < crew->count; i++) {
         isk__trainee *trainee = &crew->trainees[i];
         if (!trainee->active) { continue; }
-        trainee->track->diagnosis = trainee->sums[0][0] / trainee->present[0];
+        trainee->track->diagnosis = isk__mean_in_order(trainee, &measure, 0);
         trainee->track->diagnosed = trainee->track->epoch;
     }
 }
@@ -17133,13 +17144,14 @@ static int isk__judge_epoch(isk__crew *crew, isk__trainee *trainee, int judged) 
     const isk__stage *stage = crew->stage;
     isk__track *track = trainee->track;
     double value = track->means[stage->main][stage->watch];
-    int i, stop = 0,
-           keeps = stage->best >= 0 && (judged || stage->patience > 0); /* without held-out rows only early stopping does */
+    int i, stop = 0, keeps;
     if (judged) {
-        for (i = 0; i < stage->evaluation.label_count; i++) { track->evaluation[i] = trainee->sums[0][i] / trainee->present[0]; }
-        value = track->evaluation[stage->watch];
-        if (!keeps) { memcpy(track->kept, track->evaluation, sizeof track->kept); }
+        for (i = 0; i < stage->evaluation.label_count; i++) { track->evaluation[i] = isk__mean_in_order(trainee, &stage->evaluation, i); }
+        judged = !stage->evaluation.shared || trainee->sums[0][stage->evaluation.label_count] > 0;     /* a held-out row has the view */
+        if (judged) { value = track->evaluation[stage->watch]; }
     }
+    keeps = stage->best >= 0 && (judged || stage->patience > 0);        /* without held-out rows only early stopping does */
+    if (!keeps) { memcpy(track->kept, track->evaluation, sizeof track->kept); }
     if (track->best_epoch == 0 || value < track->best) {
         track->best = value;
         track->best_epoch = track->epoch;
@@ -17230,7 +17242,7 @@ static void isk__walk_cuda(isk__crew *crew, const isk__walk *walk) {
         key.programs[p] = walk->passes[p].program;
         key.repeats[p] = isk__pass_repeats(&walk->passes[p]);
         key.rates[p] = walk->passes[p].rate;
-        key.labels[p] = walk->passes[p].label_count;
+        key.labels[p] = isk__pass_outputs(&walk->passes[p]);
     }
     if (isk__leaves_out(walk, batches - 1, count - (batches - 1) * size)) { batches--; }
     for (i = 0; i < residence->models; i++) { residence->controls[i].live = 0; }
@@ -18252,11 +18264,46 @@ static isk_tensor isk__shared_seen(const isk__recorder *r, int view, int which, 
     return isk_with_row_weights(sum, isk_clamp(present, 0, 1));
 }
 
+static int isk__lacks_views(const isk__recorder *r) {
+    int i, lacks = 0;
+    for (i = 0; i < r->design->view_count; i++) { lacks |= r->lengths[i].node >= 0; }
+    return lacks;
+}
+
+/* The part of a batch's rows that have view i, and view j unless that is the same; node -1: all have. */
+static isk_tensor isk__share_of(const isk__recorder *r, int i, int j, isk_tensor batch) {
+    isk_tensor lengths[2], there = isk__no_tensor(r->graph);
+    int k;
+    lengths[0] = r->lengths[i];
+    lengths[1] = r->lengths[j];
+    for (k = 0; k < (i == j ? 1 : 2); k++) {
+        isk_tensor one;
+        if (lengths[k].node < 0) { continue; }
+        one = isk_clamp(isk_gather(lengths[k], batch), 0, 1);
+        there = there.node < 0 ? one : isk_mul(there, one);
+    }
+    return there.node < 0 ? there : isk_mean_all(there);
+}
+
+/* What a stage of one view is judged by: means over the rows that have the view, wherever they lie among the batches. */
+static isk__pass isk__view_evaluation(isk__recorder *r, int view, isk_tensor *outputs, int count) {
+    isk_tensor share = isk__share_of(r, view, view, isk_batch(r->graph, r->rows));
+    isk__pass pass;
+    int i;
+    for (i = 0; i < count && share.node >= 0; i++) { outputs[i] = isk_mul(outputs[i], share); }
+    outputs[count] = share;
+    pass = isk__pass_of(isk_compute(r->graph, outputs, count + (share.node >= 0)), ISK__FILL, 1, ISK__RATE_NONE);
+    pass.shared = share.node >= 0;
+    return pass;
+}
+
 /* CLIP: symmetric InfoNCE of the unit-norm encodings of two views, the mean over all pairs of views.  A pair learns from the rows
-   where both are present. */
+   where both are present.  outputs[1]: the temperature; or, where rows may lack views and all is only evaluated, the mean share of
+   the rows that pairs have, each pair's loss multiplied by its own. */
 static void isk__clip_outputs(isk__recorder *r, int training, isk_tensor outputs[2]) {
     isk_tensor batch = isk_batch(r->graph, r->rows), u[ISK_MAX_VIEWS], scale = isk__logit_scale(r->design, r->graph);
-    int i, j, count = r->design->view_count, pairs = count * (count - 1) / 2;
+    isk_tensor shares = isk__no_tensor(r->graph);
+    int i, j, count = r->design->view_count, pairs = count * (count - 1) / 2, shared = training == ISK__EVALUATING && isk__lacks_views(r);
     for (i = 0; i < count; i++) {
         u[i] = isk_l2_normalise(isk__shared_record(r->design, i, isk__sample_of(r, i, r->views[i], batch), training), 1e-12);
     }
@@ -18266,11 +18313,17 @@ static void isk__clip_outputs(isk__recorder *r, int training, isk_tensor outputs
             isk_tensor a = u[i], b = u[j], loss;
             isk__rows_in_both(&a, &b);
             loss = isk_info_nce(a, b, scale);
+            if (shared) {
+                isk_tensor share = isk__share_of(r, i, j, batch);
+                if (share.node < 0) { share = isk_affine(scale, 0, 1); }
+                loss = isk_mul(loss, share);
+                shares = shares.node < 0 ? share : isk_add(shares, share);
+            }
             outputs[0] = outputs[0].node < 0 ? loss : isk_add(outputs[0], loss);
         }
     }
     if (pairs > 1) { outputs[0] = isk_affine(outputs[0], 1.0 / pairs, 0); }
-    outputs[1] = isk_reciprocal(scale);
+    outputs[1] = shared ? isk_affine(shares, 1.0 / pairs, 0) : isk_reciprocal(scale);
 }
 
 static void isk__record_shared_stage(isk__recorder *r) {
@@ -18286,7 +18339,8 @@ static void isk__record_shared_stage(isk__recorder *r) {
     isk__pass_labels(&stage->passes[0], 2, labels);
     stage->pass_count = 1;
     isk__clip_outputs(r, ISK__EVALUATING, outputs);
-    stage->evaluation = isk__pass_of(isk_compute(r->graph, outputs, 1), ISK__FILL, 1, ISK__RATE_NONE);
+    stage->evaluation = isk__pass_of(isk_compute(r->graph, outputs, 1 + isk__lacks_views(r)), ISK__FILL, 1, ISK__RATE_NONE);
+    stage->evaluation.shared = isk__lacks_views(r);
     isk__pass_labels(&stage->evaluation, 1, labels);
     if (options->shared_keep == ISK_KEEP_BEST) { isk__stage_keeps_best(r, stage, "shared"); }
 }
@@ -18473,7 +18527,7 @@ static void isk__record_residual_stages(isk__recorder *r, int view) {
     const isk_options *options = &r->design->options;
     isk_optimiser_desc optimiser = isk__optimiser_of(options);
     isk__stage *stage;
-    isk_tensor batch, c, given, left, loss;
+    isk_tensor batch, c, given, left, loss, outputs[2];
     isk__sample x;
     char group[32];
     int which, training;
@@ -18503,7 +18557,8 @@ static void isk__record_residual_stages(isk__recorder *r, int view) {
                 isk__pass_labels(&stage->passes[0], 1, labels);
                 stage->pass_count = 1;
             } else {
-                stage->evaluation = isk__pass_of(isk_compute(r->graph, &loss, 1), ISK__FILL, 1, ISK__RATE_NONE);
+                outputs[0] = loss;
+                stage->evaluation = isk__view_evaluation(r, view, outputs, 1);
                 isk__pass_labels(&stage->evaluation, 1, labels);
             }
         }
@@ -18685,7 +18740,7 @@ static void isk__record_critic_passes(isk__recorder *r, isk__stage *stage, int v
 /* CLUB of standardised held-out Z with a critic that is fitted afresh. */
 static void isk__record_diagnosis(isk__recorder *r, isk__stage *stage, int view, isk_tensor cache) {
     const isk__design *design = r->design;
-    isk_tensor batch, z, c, club;
+    isk_tensor batch, z, c, club, outputs[2];
     isk__critic critic;
     char group[32];
     int which = isk__methods[design->method].apart_from, measured;
@@ -18701,7 +18756,13 @@ static void isk__record_diagnosis(isk__recorder *r, isk__stage *stage, int view,
     }
     critic = isk__critic_record(isk_group(r->graph, group), c, design->options.dim, &design->options);
     club = isk_club(critic.mean, critic.logvar, z);
-    stage->diagnosis.measure = isk_compute(r->graph, &club, 1);
+    outputs[0] = club;
+    if (isk__lacks_views(r)) {
+        outputs[1] = isk_div(isk_col_sum(isk__weights_of(z)), isk_col_sum(isk__weights_of(batch)));
+        outputs[0] = isk_mul(club, outputs[1]);
+        stage->diagnosis.shared = 1;
+    }
+    stage->diagnosis.measure = isk_compute(r->graph, outputs, 1 + stage->diagnosis.shared);
     stage->diagnosis.group = isk__group_find(r->graph, group);
 }
 
@@ -18807,7 +18868,7 @@ static void isk__record_specific_stage(isk__recorder *r, int view) {
     isk__pass_labels(&stage->passes[stage->main], 4, labels);
     stage->pass_count = stage->main + 1;
     isk__specific_outputs(r, view, ISK__EVALUATING, outputs);
-    stage->evaluation = isk__pass_of(isk_compute(r->graph, outputs, 3), ISK__FILL, 1, ISK__RATE_NONE);
+    stage->evaluation = isk__view_evaluation(r, view, outputs, 3);
     isk__pass_labels(&stage->evaluation, 3, labels);
     stage->patience = options->patience;
     stage->watch = watched[options->stop_on];

@@ -471,6 +471,48 @@ static void sources_one_after_the_other(void **state) {
     }
 }
 
+/* What is reported of held-out rows is of those that have the view, however they lie among the batches. */
+static void reports_count_rows_that_are_there(void **state) {
+    static uint8_t first[ROWS], second[ROWS];
+    static features f;
+    isk_fit_desc fit = trio(ISK_INDISEEK, WHOLE, "batch=8 epochs=10");
+    isk_model *model;
+    int row, col, view;
+    (void)state;
+    for (row = 0; row < ROWS; row++) {
+        split[row] = (uint8_t)(row % 3 == 2 ? ISK_VALIDATION : ISK_TRAIN);
+        first[row] = row < 240;
+        second[row] = row >= 160;
+    }
+    fit.view_count = 2;
+    fit.present[0] = first;
+    fit.present[1] = second;
+    model = fitted(context, &fit);
+    features_of(model, &fit, &f);
+    for (view = 0; view < 2; view++) {
+        double mean[MOST_COLS] = { 0 }, left = 0, spread = 0;
+        int count = 0, cols = cols_of[view];
+        for (row = 0; row < ROWS; row++) {
+            if (split[row] != ISK_TRAIN || !fit.present[view][row]) { continue; }
+            for (col = 0; col < cols; col++) { mean[col] += data[view][row * cols + col]; }
+            count++;
+        }
+        for (row = 0; row < ROWS; row++) {
+            if (split[row] != ISK_VALIDATION || !fit.present[view][row]) { continue; }
+            for (col = 0; col < cols; col++) {
+                double x = data[view][row * cols + col], g = f.g[view][row * cols + col];
+                left += (x - g) * (x - g);
+                spread += (x - mean[col] / count) * (x - mean[col] / count);
+            }
+        }
+        if (fabs(isk_model_report(model)->view[view].validation_r2 - (1 - left / spread)) > 1e-4) {
+            fail_msg("view %d: R^2 is reported as %g, it is %g", view + 1, isk_model_report(model)->view[view].validation_r2, 1 - left / spread);
+        }
+    }
+    isk_model_close(model);
+    for (row = 0; row < ROWS; row++) { split[row] = (uint8_t)(row % 4 == 3 ? ISK_TEST : row % 8 == 6 ? ISK_VALIDATION : ISK_TRAIN); }
+}
+
 /* ---- what is refused ---------------------------------------------------------------------------------------------------------------- */
 
 static void refuse(const isk_fit_desc *fit, isk_status due, const char *sentence) {
@@ -552,6 +594,7 @@ int main(void) {
         cmocka_unit_test(sequences_stand_alone),
         cmocka_unit_test(padding_changes_nothing),
         cmocka_unit_test(sources_one_after_the_other),
+        cmocka_unit_test(reports_count_rows_that_are_there),
         cmocka_unit_test(bad_input_is_named),
         cmocka_unit_test(transform_refuses),
     };
