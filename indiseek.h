@@ -288,7 +288,7 @@ enum { ISK_TARGET_FLAT = 1, ISK_TARGET_POOLED };
     X(CHOICE, others,          1, 1, 1, 1, 2, "concat|mean", "of three or more views: what C of the other views is")       \
     X(INT,    blocks,          2,    2,    2,    1, 64,  "", "layers of a sequence's transformer")                     \
     X(INT,    heads,           2,    2,    2,    1, 1024, "", "its attention heads")                                  \
-    X(INT,    token_width,     128,  128,  128,  1, 65536, "", "its width")                                            \
+    X(INT,    token_width,     128,  128,  128,  1, 65536, "", "columns of its steps")                                 \
     X(INT,    feed_forward,    128,  128,  128,  1, 65536, "", "units between its two linear maps")                    \
     X(REAL,   attention_dropout, 0.1, 0.1, 0.1,  0, 0.99, "", "its probability of dropping a unit or an attention weight") \
     X(CHOICE, norm_place,      1, 1, 1, 1, 2, "last|first", "whether its layers normalise their sums or their inputs")   \
@@ -16606,11 +16606,23 @@ static isk_tensor isk__row_parameter(isk_scope scope, const char *name, int cols
 
 enum { ISK__EVALUATING, ISK__TRAINING, ISK__BATCH_MOMENTS };     /* the last: batch moments, running ones left alone */
 
-/* Running moments follow those of the batch. */
+/* One running moment follows the batch's.  `there` is 0 where it stays; node -1: it never does. */
+static void isk__follow_moment(isk_tensor running, isk_tensor moment, isk_tensor there) {
+    if (there.node >= 0) { moment = isk_add(isk_scale(moment, there), isk_scale(running, isk_affine(there, -1, 1))); }
+    isk__follow(running, moment, 0.1);
+}
+
+/* Running moments follow those of the batch.  The trainer leaves out batches of fewer than two rows; where rows may lack a view, this
+   leaves out those that have the view in fewer than two. */
 static void isk__follow_moments(isk_scope scope, isk_tensor x) {
     int cols = isk_cols(x) > 0 ? isk_cols(x) : 1;
-    isk__follow(isk__row_parameter(scope, "running_mean", cols, ISK_FILL_ZERO, 1), isk_col_mean(x), 0.1);
-    isk__follow(isk__row_parameter(scope, "running_var", cols, ISK_FILL_ONE, 1), isk_col_var(x), 0.1);
+    isk_tensor there = isk__no_tensor(x.graph), weights = x;
+    weights.node = x.node < 0 ? -1 : isk__node_of(x)->weight;
+    if (weights.node >= 0 && isk__node_of(weights)->op != ISK__OP_batch_weight) {
+        there = isk_clamp(isk_affine(isk_col_sum(weights), 1, -1), 0, 1);
+    }
+    isk__follow_moment(isk__row_parameter(scope, "running_mean", cols, ISK_FILL_ZERO, 1), isk_col_mean(x), there);
+    isk__follow_moment(isk__row_parameter(scope, "running_var", cols, ISK_FILL_ONE, 1), isk_col_var(x), there);
 }
 
 INDISEEK_API isk_tensor isk_standardise_rows(isk_scope scope, isk_tensor x, int training) {
@@ -16811,10 +16823,12 @@ typedef struct isk__pass {
     int kind, repeats, rate;
     int label_count;
     const char *labels[ISK__MAX_LABELS];    /* names of the program's outputs */
+    int shared;                             /* 1: each of those is multiplied by the share of the batch's rows that it is a mean
+                                               over, and that share is the next output */
 } isk__pass;
 
 /* A measurement with a network of its own that starts afresh each time. */
-typedef struct isk__diagnosis { isk_program *fill, *fit, *measure; int group; } isk__diagnosis;
+typedef struct isk__diagnosis { isk_program *fill, *fit, *measure; int group, shared; } isk__diagnosis;      /* shared: as of a pass */
 
 typedef struct isk__stage {
     char name[40];
@@ -16935,6 +16949,8 @@ static void isk__pass_labels(isk__pass *pass, int count, const char *const *labe
     for (i = 0; i < count; i++) { pass->labels[i] = labels[i]; }
 }
 
+static int isk__pass_outputs(const isk__pass *pass) { return pass->label_count + pass->shared; }
+
 static int isk__pass_repeats(const isk__pass *pass) { return pass->kind == ISK__PER_BATCH ? pass->repeats : 1; }
 
 static isk__frame isk__frame_open(const isk__training *training, int slot, int worker) {
@@ -17039,7 +17055,7 @@ static void isk__walk_cpu(isk__trainee *trainee, const isk__walk *walk) {
                 isk__execute(pass->program, frame);
                 trainee->steps[p]++;
             }
-            for (i = 0; i < pass->label_count; i++) {       /* weighted by the rows that were present */
+            for (i = 0; i < isk__pass_outputs(pass); i++) { /* weighted by the rows that were present */
                 trainee->sums[p][i] += (double)*isk__pointer(frame, &pass->program->output_refs[i]) * present;
             }
             trainee->present[p] += present;
@@ -17075,6 +17091,12 @@ static void isk__run_in_order(isk__crew *crew, const isk__pass *pass, int rows) 
         memset(trainee->sums[0], 0, sizeof trainee->sums[0]);
     }
     isk__walk_rows(crew, &walk);
+}
+
+/* The mean of an output after that; NaN where there was no row for it. */
+static double isk__mean_in_order(const isk__trainee *trainee, const isk__pass *pass, int output) {
+    double rows = pass->shared ? trainee->sums[0][pass->label_count] : trainee->present[0];
+    return rows > 0 ? trainee->sums[0][output] / rows : (double)NAN;
 }
 
 /* A program that fills caches, over rows in their order. */
@@ -17187,11 +17209,12 @@ static void isk__diagnose(isk__crew *crew) {
         isk__walk_rows(crew, &walk);
     }
     isk__pass_labels(&measure, 1, stage->evaluation.labels);
+    measure.shared = diagnosis->shared;
     isk__run_in_order(crew, &measure, any->counts[ISK__ROWS_HELD_OUT] > 1 ? ISK__ROWS_HELD_OUT : ISK__ROWS_TRAIN);
     for (i = 0; i < crew->count; i++) {
         isk__trainee *trainee = &crew->trainees[i];
         if (!trainee->active) { continue; }
-        trainee->track->diagnosis = trainee->sums[0][0] / trainee->present[0];
+        trainee->track->diagnosis = isk__mean_in_order(trainee, &measure, 0);
         trainee->track->diagnosed = trainee->track->epoch;
     }
 }
@@ -17220,13 +17243,14 @@ static int isk__judge_epoch(isk__crew *crew, isk__trainee *trainee, int judged) 
     const isk__stage *stage = crew->stage;
     isk__track *track = trainee->track;
     double value = track->means[stage->main][stage->watch];
-    int i, stop = 0,
-           keeps = stage->best >= 0 && (judged || stage->patience > 0); /* without held-out rows only early stopping does */
+    int i, stop = 0, keeps;
     if (judged) {
-        for (i = 0; i < stage->evaluation.label_count; i++) { track->evaluation[i] = trainee->sums[0][i] / trainee->present[0]; }
-        value = track->evaluation[stage->watch];
-        if (!keeps) { memcpy(track->kept, track->evaluation, sizeof track->kept); }
+        for (i = 0; i < stage->evaluation.label_count; i++) { track->evaluation[i] = isk__mean_in_order(trainee, &stage->evaluation, i); }
+        judged = !stage->evaluation.shared || trainee->sums[0][stage->evaluation.label_count] > 0;     /* a held-out row has the view */
+        if (judged) { value = track->evaluation[stage->watch]; }
     }
+    keeps = stage->best >= 0 && (judged || stage->patience > 0);        /* without held-out rows only early stopping does */
+    if (!keeps) { memcpy(track->kept, track->evaluation, sizeof track->kept); }
     if (track->best_epoch == 0 || value < track->best) {
         track->best = value;
         track->best_epoch = track->epoch;
@@ -17317,7 +17341,7 @@ static void isk__walk_cuda(isk__crew *crew, const isk__walk *walk) {
         key.programs[p] = walk->passes[p].program;
         key.repeats[p] = isk__pass_repeats(&walk->passes[p]);
         key.rates[p] = walk->passes[p].rate;
-        key.labels[p] = walk->passes[p].label_count;
+        key.labels[p] = isk__pass_outputs(&walk->passes[p]);
     }
     if (isk__leaves_out(walk, batches - 1, count - (batches - 1) * size)) { batches--; }
     for (i = 0; i < residence->models; i++) { residence->controls[i].live = 0; }
@@ -17956,6 +17980,7 @@ static isk_tensor isk__sequence_tokens(const isk__design *design, isk_scope scop
     memset(&desc, 0, sizeof desc);
     desc.fill = ISK_FILL_UNIFORM;
     desc.amount = 1 / sqrt((double)features);
+    if (options->padding == ISK_PADDING_SEEN) { x = isk_reshape(sample.x, features); }      /* the same, none of them absent */
     x = isk_matmul(x, isk_parameter(isk_within(scope, "project"), "weight", features, width, &desc));
     if (options->positions != ISK_POSITIONS_NONE) {
         desc.fill = options->positions == ISK_POSITIONS_SINCOS ? ISK_FILL_SINCOS : ISK_FILL_NORMAL;
@@ -18338,11 +18363,46 @@ static isk_tensor isk__shared_seen(const isk__recorder *r, int view, int which, 
     return isk_with_row_weights(sum, isk_clamp(present, 0, 1));
 }
 
+static int isk__lacks_views(const isk__recorder *r) {
+    int i, lacks = 0;
+    for (i = 0; i < r->design->view_count; i++) { lacks |= r->lengths[i].node >= 0; }
+    return lacks;
+}
+
+/* The part of a batch's rows that have view i, and view j unless that is the same; node -1: all have. */
+static isk_tensor isk__share_of(const isk__recorder *r, int i, int j, isk_tensor batch) {
+    isk_tensor lengths[2], there = isk__no_tensor(r->graph);
+    int k;
+    lengths[0] = r->lengths[i];
+    lengths[1] = r->lengths[j];
+    for (k = 0; k < (i == j ? 1 : 2); k++) {
+        isk_tensor one;
+        if (lengths[k].node < 0) { continue; }
+        one = isk_clamp(isk_gather(lengths[k], batch), 0, 1);
+        there = there.node < 0 ? one : isk_mul(there, one);
+    }
+    return there.node < 0 ? there : isk_mean_all(there);
+}
+
+/* What a stage of one view is judged by: means over the rows that have the view, wherever they lie among the batches. */
+static isk__pass isk__view_evaluation(isk__recorder *r, int view, isk_tensor *outputs, int count) {
+    isk_tensor share = isk__share_of(r, view, view, isk_batch(r->graph, r->rows));
+    isk__pass pass;
+    int i;
+    for (i = 0; i < count && share.node >= 0; i++) { outputs[i] = isk_mul(outputs[i], share); }
+    outputs[count] = share;
+    pass = isk__pass_of(isk_compute(r->graph, outputs, count + (share.node >= 0)), ISK__FILL, 1, ISK__RATE_NONE);
+    pass.shared = share.node >= 0;
+    return pass;
+}
+
 /* CLIP: symmetric InfoNCE of the unit-norm encodings of two views, the mean over all pairs of views.  A pair learns from the rows
-   where both are present. */
+   where both are present.  outputs[1]: the temperature; or, where rows may lack views and all is only evaluated, the mean share of
+   the rows that pairs have, each pair's loss multiplied by its own. */
 static void isk__clip_outputs(isk__recorder *r, int training, isk_tensor outputs[2]) {
     isk_tensor batch = isk_batch(r->graph, r->rows), u[ISK_MAX_VIEWS], scale = isk__logit_scale(r->design, r->graph);
-    int i, j, count = r->design->view_count, pairs = count * (count - 1) / 2;
+    isk_tensor shares = isk__no_tensor(r->graph);
+    int i, j, count = r->design->view_count, pairs = count * (count - 1) / 2, shared = training == ISK__EVALUATING && isk__lacks_views(r);
     for (i = 0; i < count; i++) {
         u[i] = isk_l2_normalise(isk__shared_record(r->design, i, isk__sample_of(r, i, r->views[i], batch), training), 1e-12);
     }
@@ -18352,11 +18412,17 @@ static void isk__clip_outputs(isk__recorder *r, int training, isk_tensor outputs
             isk_tensor a = u[i], b = u[j], loss;
             isk__rows_in_both(&a, &b);
             loss = isk_info_nce(a, b, scale);
+            if (shared) {
+                isk_tensor share = isk__share_of(r, i, j, batch);
+                if (share.node < 0) { share = isk_affine(scale, 0, 1); }
+                loss = isk_mul(loss, share);
+                shares = shares.node < 0 ? share : isk_add(shares, share);
+            }
             outputs[0] = outputs[0].node < 0 ? loss : isk_add(outputs[0], loss);
         }
     }
     if (pairs > 1) { outputs[0] = isk_affine(outputs[0], 1.0 / pairs, 0); }
-    outputs[1] = isk_reciprocal(scale);
+    outputs[1] = shared ? isk_affine(shares, 1.0 / pairs, 0) : isk_reciprocal(scale);
 }
 
 static void isk__record_shared_stage(isk__recorder *r) {
@@ -18372,7 +18438,8 @@ static void isk__record_shared_stage(isk__recorder *r) {
     isk__pass_labels(&stage->passes[0], 2, labels);
     stage->pass_count = 1;
     isk__clip_outputs(r, ISK__EVALUATING, outputs);
-    stage->evaluation = isk__pass_of(isk_compute(r->graph, outputs, 1), ISK__FILL, 1, ISK__RATE_NONE);
+    stage->evaluation = isk__pass_of(isk_compute(r->graph, outputs, 1 + isk__lacks_views(r)), ISK__FILL, 1, ISK__RATE_NONE);
+    stage->evaluation.shared = isk__lacks_views(r);
     isk__pass_labels(&stage->evaluation, 1, labels);
     if (options->shared_keep == ISK_KEEP_BEST) { isk__stage_keeps_best(r, stage, "shared"); }
 }
@@ -18559,7 +18626,7 @@ static void isk__record_residual_stages(isk__recorder *r, int view) {
     const isk_options *options = &r->design->options;
     isk_optimiser_desc optimiser = isk__optimiser_of(options);
     isk__stage *stage;
-    isk_tensor batch, c, given, left, loss;
+    isk_tensor batch, c, given, left, loss, outputs[2];
     isk__sample x;
     char group[32];
     int which, training;
@@ -18589,7 +18656,8 @@ static void isk__record_residual_stages(isk__recorder *r, int view) {
                 isk__pass_labels(&stage->passes[0], 1, labels);
                 stage->pass_count = 1;
             } else {
-                stage->evaluation = isk__pass_of(isk_compute(r->graph, &loss, 1), ISK__FILL, 1, ISK__RATE_NONE);
+                outputs[0] = loss;
+                stage->evaluation = isk__view_evaluation(r, view, outputs, 1);
                 isk__pass_labels(&stage->evaluation, 1, labels);
             }
         }
@@ -18771,7 +18839,7 @@ static void isk__record_critic_passes(isk__recorder *r, isk__stage *stage, int v
 /* CLUB of standardised held-out Z with a critic that is fitted afresh. */
 static void isk__record_diagnosis(isk__recorder *r, isk__stage *stage, int view, isk_tensor cache) {
     const isk__design *design = r->design;
-    isk_tensor batch, z, c, club;
+    isk_tensor batch, z, c, club, outputs[2];
     isk__critic critic;
     char group[32];
     int which = isk__methods[design->method].apart_from, measured;
@@ -18787,7 +18855,13 @@ static void isk__record_diagnosis(isk__recorder *r, isk__stage *stage, int view,
     }
     critic = isk__critic_record(isk_group(r->graph, group), c, design->options.dim, &design->options);
     club = isk_club(critic.mean, critic.logvar, z);
-    stage->diagnosis.measure = isk_compute(r->graph, &club, 1);
+    outputs[0] = club;
+    if (isk__lacks_views(r)) {
+        outputs[1] = isk_div(isk_col_sum(isk__weights_of(z)), isk_col_sum(isk__weights_of(batch)));
+        outputs[0] = isk_mul(club, outputs[1]);
+        stage->diagnosis.shared = 1;
+    }
+    stage->diagnosis.measure = isk_compute(r->graph, outputs, 1 + stage->diagnosis.shared);
     stage->diagnosis.group = isk__group_find(r->graph, group);
 }
 
@@ -18803,7 +18877,7 @@ static isk_status isk__settle_components(isk__crew *crew, isk__trainee *trainee)
     int cols = loadings->rows, kept = loadings->cols;
     const isk__ref *from = &graph->nodes[cache.node].leaf;
     isk_scalar **bases = isk__trainee_bases(crew, trainee);
-    isk_scalar *whitening = bases[loadings->leaf.space] + loadings->leaf.offset, *own, *components;
+    isk_scalar *whitening = bases[loadings->leaf.space] + loadings->leaf.offset, *own, *components = NULL;
     isk_scalar *centre = bases[mean->leaf.space] + mean->leaf.offset;
     double *variances = (double *)isk__allocate_zero(context, (size_t)kept, sizeof *variances);
     uint8_t *part = (uint8_t *)isk__allocate(context, (size_t)rows, 1);
@@ -18893,7 +18967,7 @@ static void isk__record_specific_stage(isk__recorder *r, int view) {
     isk__pass_labels(&stage->passes[stage->main], 4, labels);
     stage->pass_count = stage->main + 1;
     isk__specific_outputs(r, view, ISK__EVALUATING, outputs);
-    stage->evaluation = isk__pass_of(isk_compute(r->graph, outputs, 3), ISK__FILL, 1, ISK__RATE_NONE);
+    stage->evaluation = isk__view_evaluation(r, view, outputs, 3);
     isk__pass_labels(&stage->evaluation, 3, labels);
     stage->patience = options->patience;
     stage->watch = watched[options->stop_on];
@@ -24920,15 +24994,18 @@ static isk_status isk__fingerprint(isk__training *training) {
     isk__sha256_open(&hash);
     for (i = 0; i < 2 * desc->view_count; i++) {
         isk_matrix matrix = i % 2 ? desc->given[i / 2] : desc->views[i / 2];
+        const isk_scalar *lengths = i % 2 ? NULL : training->lengths[i / 2];
+        int64_t row, steps = isk__coverage_of(desc, i / 2).steps;
         isk__sha256_add(&hash, &matrix.rows, sizeof matrix.rows);
         isk__sha256_add(&hash, &matrix.cols, sizeof matrix.cols);
-        if (matrix.data) { isk__sha256_add(&hash, matrix.data, (size_t)matrix.rows * (size_t)matrix.cols * sizeof(isk_scalar)); }
-    }
-    for (i = 0; i < desc->view_count; i++) {
-        int64_t size = desc->views[0].rows * (int64_t)sizeof(isk_scalar);
-        if (training->lengths[i]) {
-            isk__sha256_add(&hash, &desc->steps[i], sizeof desc->steps[i]);
-            isk__sha256_add(&hash, training->lengths[i], (size_t)size);
+        if (lengths) {                      /* what stands in an absent row, or beyond a length, is no matter */
+            isk__sha256_add(&hash, &steps, sizeof steps);
+            isk__sha256_add(&hash, lengths, (size_t)matrix.rows * sizeof(isk_scalar));
+            for (row = 0; row < matrix.rows; row++) {
+                isk__sha256_add(&hash, matrix.data + row * matrix.cols, (size_t)(matrix.cols / steps) * (size_t)lengths[row] * sizeof(isk_scalar));
+            }
+        } else if (matrix.data) {
+            isk__sha256_add(&hash, matrix.data, (size_t)matrix.rows * (size_t)matrix.cols * sizeof(isk_scalar));
         }
     }
     for (i = 0; i < desc->view_count && training->copies[i]; i++) {
@@ -25069,12 +25146,12 @@ static isk_status isk__checkpoint_compare(isk__training *training, const isk_saf
 
 /* A model goes on in the stage that it had reached, but caches are made again. */
 static void isk__learner_rewind(const isk__training *training, isk__learner *learner) {
-    int i;
+    int i, reached = learner->phase;
     for (i = 0; i < training->plan.stage_count && !learner->finished; i++) {
         const isk__stage *stage = &training->plan.stages[i];
-        if (stage->before && stage->pass_count == 0 && stage->phase < learner->phase) {
+        if (stage->before && stage->pass_count == 0 && stage->phase < reached) {
             learner->tracks[i].finished = 0;
-            learner->phase = stage->phase;
+            if (stage->phase < learner->phase) { learner->phase = stage->phase; }
         }
     }
 }
