@@ -284,7 +284,7 @@ enum { ISK_TARGET_FLAT = 1, ISK_TARGET_POOLED };
     X(CHOICE, others,          1, 1, 1, 1, 2, "concat|mean", "of three or more views: what C of the other views is")       \
     X(INT,    blocks,          2,    2,    2,    1, 64,  "", "layers of a sequence's transformer")                     \
     X(INT,    heads,           2,    2,    2,    1, 1024, "", "its attention heads")                                  \
-    X(INT,    token_width,     128,  128,  128,  1, 65536, "", "its width")                                            \
+    X(INT,    token_width,     128,  128,  128,  1, 65536, "", "columns of its steps")                                 \
     X(INT,    feed_forward,    128,  128,  128,  1, 65536, "", "units between its two linear maps")                    \
     X(REAL,   attention_dropout, 0.1, 0.1, 0.1,  0, 0.99, "", "its probability of dropping a unit or an attention weight") \
     X(CHOICE, norm_place,      1, 1, 1, 1, 2, "last|first", "whether its layers normalise their sums or their inputs")   \
@@ -16273,10 +16273,6 @@ ISK__SECTION_END
 
 ISK__COLD_BEGIN
 
-/* STUB */
-static isk_tensor isk_noise(isk_tensor x, double d, double p, int c) { (void)d; (void)p; (void)c; return isk_dropout(x, 0.1); }
-static isk_tensor isk_drop_steps(isk_tensor x, int s, double d, double p, int c) { (void)d; (void)p; (void)c; (void)s; return x; }
-/* ENDSTUB */
 /* ==== >>modules: networks made of ops ================================================================================== */
 
 static isk_tensor isk__weights_of(isk_tensor x) {
@@ -16331,11 +16327,23 @@ static isk_tensor isk__row_parameter(isk_scope scope, const char *name, int cols
 
 enum { ISK__EVALUATING, ISK__TRAINING, ISK__BATCH_MOMENTS };     /* the last: batch moments, running ones left alone */
 
-/* Running moments follow those of the batch. */
+/* One running moment follows the batch's.  `there` is 0 where it stays; node -1: it never does. */
+static void isk__follow_moment(isk_tensor running, isk_tensor moment, isk_tensor there) {
+    if (there.node >= 0) { moment = isk_add(isk_scale(moment, there), isk_scale(running, isk_affine(there, -1, 1))); }
+    isk__follow(running, moment, 0.1);
+}
+
+/* Running moments follow those of the batch.  The trainer leaves out batches of fewer than two rows; where rows may lack a view, this
+   leaves out those that have the view in fewer than two. */
 static void isk__follow_moments(isk_scope scope, isk_tensor x) {
     int cols = isk_cols(x) > 0 ? isk_cols(x) : 1;
-    isk__follow(isk__row_parameter(scope, "running_mean", cols, ISK_FILL_ZERO, 1), isk_col_mean(x), 0.1);
-    isk__follow(isk__row_parameter(scope, "running_var", cols, ISK_FILL_ONE, 1), isk_col_var(x), 0.1);
+    isk_tensor there = isk__no_tensor(x.graph), weights = x;
+    weights.node = x.node < 0 ? -1 : isk__node_of(x)->weight;
+    if (weights.node >= 0 && isk__node_of(weights)->op != ISK__OP_batch_weight) {
+        there = isk_clamp(isk_affine(isk_col_sum(weights), 1, -1), 0, 1);
+    }
+    isk__follow_moment(isk__row_parameter(scope, "running_mean", cols, ISK_FILL_ZERO, 1), isk_col_mean(x), there);
+    isk__follow_moment(isk__row_parameter(scope, "running_var", cols, ISK_FILL_ONE, 1), isk_col_var(x), there);
 }
 
 INDISEEK_API isk_tensor isk_standardise_rows(isk_scope scope, isk_tensor x, int training) {
@@ -24642,15 +24650,18 @@ static isk_status isk__fingerprint(isk__training *training) {
     isk__sha256_open(&hash);
     for (i = 0; i < 2 * desc->view_count; i++) {
         isk_matrix matrix = i % 2 ? desc->given[i / 2] : desc->views[i / 2];
+        const isk_scalar *lengths = i % 2 ? NULL : training->lengths[i / 2];
+        int64_t row, steps = isk__coverage_of(desc, i / 2).steps;
         isk__sha256_add(&hash, &matrix.rows, sizeof matrix.rows);
         isk__sha256_add(&hash, &matrix.cols, sizeof matrix.cols);
-        if (matrix.data) { isk__sha256_add(&hash, matrix.data, (size_t)matrix.rows * (size_t)matrix.cols * sizeof(isk_scalar)); }
-    }
-    for (i = 0; i < desc->view_count; i++) {
-        int64_t size = desc->views[0].rows * (int64_t)sizeof(isk_scalar);
-        if (training->lengths[i]) {
-            isk__sha256_add(&hash, &desc->steps[i], sizeof desc->steps[i]);
-            isk__sha256_add(&hash, training->lengths[i], (size_t)size);
+        if (lengths) {                      /* what stands in an absent row, or beyond a length, is no matter */
+            isk__sha256_add(&hash, &steps, sizeof steps);
+            isk__sha256_add(&hash, lengths, (size_t)matrix.rows * sizeof(isk_scalar));
+            for (row = 0; row < matrix.rows; row++) {
+                isk__sha256_add(&hash, matrix.data + row * matrix.cols, (size_t)(matrix.cols / steps) * (size_t)lengths[row] * sizeof(isk_scalar));
+            }
+        } else if (matrix.data) {
+            isk__sha256_add(&hash, matrix.data, (size_t)matrix.rows * (size_t)matrix.cols * sizeof(isk_scalar));
         }
     }
     for (i = 0; i < desc->view_count && training->copies[i]; i++) {
@@ -24791,12 +24802,12 @@ static isk_status isk__checkpoint_compare(isk__training *training, const isk_saf
 
 /* A model goes on in the stage that it had reached, but caches are made again. */
 static void isk__learner_rewind(const isk__training *training, isk__learner *learner) {
-    int i;
+    int i, reached = learner->phase;
     for (i = 0; i < training->plan.stage_count && !learner->finished; i++) {
         const isk__stage *stage = &training->plan.stages[i];
-        if (stage->before && stage->pass_count == 0 && stage->phase < learner->phase) {
+        if (stage->before && stage->pass_count == 0 && stage->phase < reached) {
             learner->tracks[i].finished = 0;
-            learner->phase = stage->phase;
+            if (stage->phase < learner->phase) { learner->phase = stage->phase; }
         }
     }
 }

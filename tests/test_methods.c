@@ -6,300 +6,9 @@
 #define INDISEEK_NO_CUDA
 #define INDISEEK_NO_METRICS
 #include "indiseek.h"
-#include "hostile.h"
+#include "stepped.h"
 
-#include <math.h>
-
-enum { N = 11, BATCH = 7, MOST = 16, WIDEST = 100, COLS1 = 4, COLS2 = 3, DIM = 3, SHARED = 2, WIDTH = 5 };
-
-static isk_context *context;
-static isk_scalar x1[N * COLS1], x2[N * COLS2], c1[N * SHARED], c2[N * SHARED];
-static const int32_t order[BATCH] = { 4, 0, 9, 2, 7, 1, 10 };
-
-static void ok(isk_status status) {
-    if (status != ISK_OK) { fail_msg("%s", isk_error(context)); }
-}
-
-static const char *variant = "";            /* for messages */
-
-static void close_to(const char *what, double ours, double due) {
-    double size = fabs(due) > 1 ? fabs(due) : 1;
-    if (!(fabs(ours - due) <= 1e-11 * size)) { fail_msg("%s: %s: %.17g, the formula gives %.17g", variant, what, ours, due); }
-}
-
-static int open_context(void **state) {
-    isk_context_desc desc = { .threads = 1 };
-    isk__random random = isk__random_open(5, 6);
-    int i;
-    (void)state;
-    context = isk_open(&desc);
-    for (i = 0; i < N * COLS1; i++) { x1[i] = isk__random_normal(&random); }
-    for (i = 0; i < N * COLS2; i++) { x2[i] = 0.3 + isk__random_normal(&random); }
-    for (i = 0; i < N * SHARED; i++) { c1[i] = isk__random_normal(&random); }
-    for (i = 0; i < N * SHARED; i++) { c2[i] = isk__random_normal(&random); }
-    return context ? 0 : -1;
-}
-
-static int close_context(void **state) {
-    (void)state;
-    isk_close(context);
-    return 0;
-}
-
-/* ---- a training that is stepped by hand --------------------------------------------------------------------------------- */
-
-typedef struct fixture {
-    isk_sweep_desc sweep;
-    isk__design design;
-    isk__training training;
-    isk__recorder recorder;                 /* the leaves, for recording more */
-    isk__frame frame;
-} fixture;
-
-static isk_matrix matrix(const isk_scalar *data, int cols) {
-    isk_matrix m;
-    m.data = data;
-    m.rows = N;
-    m.cols = cols;
-    return m;
-}
-
-/* `settings`: "option=value option=value ..."; with given shared features or learned ones. */
-static void open_fixture(fixture *f, isk_method method, int views, int given, const char *settings) {
-    isk_fit_desc *fit = &f->sweep.fit;
-    char text[200], *next, *word;
-    int i;
-    memset(f, 0, sizeof *f);
-    fit->method = method;
-    fit->view_count = views;
-    fit->views[0] = matrix(x1, COLS1);
-    fit->views[1] = matrix(x2, COLS2);
-    if (given) {
-        fit->given[0] = matrix(c1, SHARED);
-        fit->given[1] = matrix(c2, SHARED);
-    }
-    variant = settings;
-    snprintf(text, sizeof text, "lambda=3 batch=7 layers=2 width=5 dim=3 shared_dim=2 diagnoses=0 validation=0 %s", settings);
-    for (word = text; *word; word = next) {
-        char *value = strchr(word, '=');
-        next = word + strcspn(word, " ");
-        if (*next) { *next++ = 0; }
-        assert_non_null(value);
-        *value++ = 0;
-        ok(isk_option_set(context, &fit->options, word, value));
-    }
-    f->training.context = context;
-    f->training.desc = fit;
-    ok(isk__design_of(context, fit, &f->design));
-    f->training.options = f->design.options;
-    ok(isk__training_record(&f->training, &f->design));
-    ok(isk__learners_open(&f->training, &f->sweep, &f->design));
-    f->recorder.training = &f->training;
-    f->recorder.graph = f->training.plan.graph;
-    f->recorder.design = &f->design;
-    f->recorder.rows = BATCH;
-    f->recorder.lambda = f->training.lambda;
-    for (i = 0; i < views; i++) { f->recorder.inverse_power[i] = f->training.inverse_power[i]; }
-    ok(isk__workers_open(&f->training));
-    f->training.slot_learner[0] = 0;
-    isk__slot_begin(&f->training, 0);
-    f->frame = isk__frame_open(&f->training, 0, 0);
-    f->frame.rate = 1e-2;
-    f->frame.batch.rows = order;
-}
-
-static void close_fixture(fixture *f) { isk__training_close(&f->training); }
-
-/* A program that fills a cache, over all rows of the one model. */
-static void fill(fixture *f, isk_program *program) {
-    isk__trainee trainee = isk__trainee_of(&f->training, 0, 0);
-    isk__crew crew;
-    trainee.frame = f->frame;
-    crew.training = &f->training;
-    crew.stage = &f->training.plan.stages[0];
-    crew.trainees = &trainee;
-    crew.count = 1;
-    isk__run_fill(&crew, program, ISK__ROWS_ALL);
-}
-
-static const isk__stage *stage_of(const fixture *f, const char *name) {
-    int i;
-    for (i = 0; i < f->training.plan.stage_count; i++) {
-        if (strcmp(f->training.plan.stages[i].name, name) == 0) { return &f->training.plan.stages[i]; }
-    }
-    fail_msg("there is no stage %s", name);
-    return NULL;
-}
-
-static void run(fixture *f, const isk_program *program, int present) {
-    assert_non_null(program);
-    f->frame.batch.rows = order;
-    f->frame.batch.count = present;
-    f->frame.batch.first = 0;
-    f->frame.batch.shuffled = 0;
-    isk__execute(program, &f->frame);
-}
-
-static double output(const fixture *f, const isk_program *program, int index) {
-    return *isk__pointer(&f->frame, &program->output_refs[index]);
-}
-
-static isk_scalar *weight(const fixture *f, const char *name, int row, int col) {
-    const isk_graph *graph = f->training.plan.graph;
-    int i;
-    for (i = 0; i < graph->parameter_count; i++) {
-        const isk__parameter_info *parameter = &graph->parameters[i];
-        const isk__node *node = &graph->nodes[parameter->node];
-        if (strcmp(parameter->name, name) != 0) { continue; }
-        assert_true(row < node->rows && col < node->cols);
-        return isk__parameter_values(graph, &f->training.learners[0].state, parameter) + row * node->leaf.stride + col;
-    }
-    fail_msg("there is no parameter %s", name);
-    return NULL;
-}
-
-/* Moves what starts at its first fill so that no formula is tested at a special point. */
-static void stir_weights(fixture *f, double logvar_scale) {
-    const isk_graph *graph = f->training.plan.graph;
-    isk__random random = isk__random_open(8, 9);
-    int i, row, col;
-    for (i = 0; i < graph->parameter_count; i++) {
-        const isk__parameter_info *parameter = &graph->parameters[i];
-        const isk__node *node = &graph->nodes[parameter->node];
-        for (row = 0; row < node->rows; row++) {
-            for (col = 0; col < node->cols; col++) {
-                isk_scalar *value = weight(f, parameter->name, row, col);
-                if (strcmp(parameter->name, "logit_scale") == 0) { continue; }
-                *value += strstr(parameter->name, "running") ? 0.2 * isk__random_uniform(&random) : 0.2 * isk__random_normal(&random);
-                if (strstr(parameter->name, "logvar")) { *value *= logvar_scale; }
-            }
-        }
-    }
-}
-
-/* ---- the formulas --------------------------------------------------------------------------------------------------------- */
-
-typedef struct values { double at[MOST][WIDEST]; int rows, cols; } values;
-
-static values chosen(const isk_scalar *data, int cols, int rows) {
-    values v;
-    int i, j;
-    v.rows = rows;
-    v.cols = cols;
-    for (i = 0; i < rows; i++) {
-        for (j = 0; j < cols; j++) { v.at[i][j] = data[order[i] * cols + j]; }
-    }
-    return v;
-}
-
-/* Linear maps with an activation between them: METHODS 1.1.  Critics always have ReLU. */
-static values naive_mlp(const fixture *f, const char *scope, values x, int width, int out) {
-    const isk_options *options = &f->design.options;
-    int layer, i, j, k;
-    for (layer = 0; layer < options->layers; layer++) {
-        int last = layer == options->layers - 1, cols = last ? out : width;
-        char w[64], b[64];
-        values y;
-        snprintf(w, sizeof w, "%s.%d.weight", scope, 2 * layer);
-        snprintf(b, sizeof b, "%s.%d.bias", scope, 2 * layer);
-        y.rows = x.rows;
-        y.cols = cols;
-        for (i = 0; i < x.rows; i++) {
-            for (j = 0; j < cols; j++) {
-                double sum = *weight(f, b, 0, j);
-                for (k = 0; k < x.cols; k++) { sum += x.at[i][k] * *weight(f, w, k, j); }
-                if (!last) { sum = options->activation == ISK_TANH && strncmp(scope, "critic", 6) != 0 ? tanh(sum) : sum > 0 ? sum : 0; }
-                y.at[i][j] = sum;
-            }
-        }
-        x = y;
-    }
-    return x;
-}
-
-static values naive_encoder(const fixture *f, const char *name, int view, values x, int out) {
-    char scope[32];
-    snprintf(scope, sizeof scope, "%s%d", name, view + 1);
-    return naive_mlp(f, scope, x, WIDTH, out);
-}
-
-static values naive_unit(values x) {
-    int i, j;
-    for (i = 0; i < x.rows; i++) {
-        double norm = 0;
-        for (j = 0; j < x.cols; j++) { norm += x.at[i][j] * x.at[i][j]; }
-        for (j = 0; j < x.cols; j++) { x.at[i][j] /= sqrt(norm); }
-    }
-    return x;
-}
-
-static void naive_moments(values x, int col, double *mean, double *variance) {
-    int i;
-    for (i = 0, *mean = 0; i < x.rows; i++) { *mean += x.at[i][col] / x.rows; }
-    for (i = 0, *variance = 0; i < x.rows; i++) { *variance += (x.at[i][col] - *mean) * (x.at[i][col] - *mean) / x.rows; }
-}
-
-/* Z from h(x): as it is, standardised over the batch, or (evaluating) by the running moments. */
-static values naive_z(const fixture *f, int view, values x, int evaluating) {
-    values z = naive_encoder(f, "specific", view, x, f->design.options.dim);
-    char name[40];
-    int i, j;
-    for (j = 0; j < f->design.options.dim && f->design.options.standardise == ISK_STANDARDISE_BATCH; j++) {
-        double mean, variance;
-        naive_moments(z, j, &mean, &variance);
-        if (evaluating) {
-            snprintf(name, sizeof name, "standardise%d.running_mean", view + 1);
-            mean = *weight(f, name, 0, j);
-            snprintf(name, sizeof name, "standardise%d.running_var", view + 1);
-            variance = *weight(f, name, 0, j);
-        }
-        for (i = 0; i < z.rows; i++) { z.at[i][j] = (z.at[i][j] - mean) / sqrt(variance + 1e-5); }
-    }
-    return z;
-}
-
-/* C of a view: given, or made by the shared encoders: METHODS 2. */
-static values naive_c(const fixture *f, int view, int rows) {
-    values c;
-    if (f->sweep.fit.given[0].data) { return chosen(view ? c2 : c1, SHARED, rows); }
-    c = naive_encoder(f, "shared", view, view ? chosen(x2, COLS2, rows) : chosen(x1, COLS1, rows), SHARED);
-    return f->design.options.shared_scale == ISK_SHARED_RAW ? c : naive_unit(c);
-}
-
-typedef struct critic { values mean, logvar; } critic;
-
-static critic naive_critic(const fixture *f, int view, values c) {
-    const isk_options *options = &f->design.options;
-    int width = options->critic_width ? options->critic_width : WIDTH, i, j;
-    char scope[32];
-    critic q;
-    snprintf(scope, sizeof scope, "critic%d.mean", view + 1);
-    q.mean = naive_mlp(f, scope, c, width, f->design.options.dim);
-    snprintf(scope, sizeof scope, "critic%d.logvar", view + 1);
-    q.logvar = naive_mlp(f, scope, c, width, f->design.options.dim);
-    for (i = 0; i < c.rows; i++) {
-        for (j = 0; j < f->design.options.dim; j++) {
-            double *v = &q.logvar.at[i][j];
-            if (options->logvar == ISK_LOGVAR_TANH) { *v = tanh(*v); }
-            if (options->logvar == ISK_LOGVAR_CLAMP) { *v = *v < -8 ? -8 : *v > 8 ? 8 : *v; }
-        }
-    }
-    return q;
-}
-
-static double log_density(double z, double mean, double logvar) {
-    return -(z - mean) * (z - mean) / exp(logvar) / 2 - logvar / 2 - log(6.283185307179586) / 2;
-}
-
-/* METHODS 3.1: twice the negative log-likelihood without its constant. */
-static double naive_learning(critic q, values z) {
-    double sum = 0;
-    int i, j;
-    for (i = 0; i < z.rows; i++) {
-        for (j = 0; j < q.mean.cols; j++) { sum -= 2 * log_density(z.at[i][j], q.mean.at[i][j], q.logvar.at[i][j]) + log(6.283185307179586); }
-    }
-    return sum / z.rows;
-}
+/* ---- formulas of this file alone ---- */
 
 static double naive_saturation(critic q) {
     double sum = 0;
@@ -308,21 +17,6 @@ static double naive_saturation(critic q) {
         for (j = 0; j < q.mean.cols; j++) { sum += fabs(q.logvar.at[i][j]) > 0.99; }
     }
     return sum / q.logvar.rows / q.mean.cols;
-}
-
-/* METHODS 3.2, all pairs: B x B x p log-densities. */
-static double naive_club(critic q, values z) {
-    double sum = 0;
-    int i, j, k;
-    for (i = 0; i < z.rows; i++) {
-        for (j = 0; j < z.rows; j++) {
-            for (k = 0; k < q.mean.cols; k++) {
-                sum += log_density(z.at[i][k], q.mean.at[i][k], q.logvar.at[i][k]) -
-                       log_density(z.at[j][k], q.mean.at[i][k], q.logvar.at[i][k]);
-            }
-        }
-    }
-    return sum / z.rows / z.rows;
 }
 
 /* METHODS 3.2, one permutation: how many of all permutations give this value. */
@@ -356,95 +50,10 @@ static int permutations_that_give(critic q, values z, double value) {
     return found;
 }
 
-static double naive_power(values x) {
-    double sum = 0;
-    int i, j;
-    for (i = 0; i < x.rows; i++) {
-        for (j = 0; j < x.cols; j++) { sum += x.at[i][j] * x.at[i][j]; }
-    }
-    return sum / x.rows;
-}
-
-/* METHODS 4: E||g(Z, C) - X||^2 / E||X||^2, the latter over the training rows or the batch. */
-static double naive_reconstruction(const fixture *f, int view, values z, values c, values x) {
-    values joint = z, g;
-    double sum = 0, power = naive_power(x);
-    int i, j;
-    joint.cols = z.cols + c.cols;
-    for (i = 0; i < z.rows; i++) {
-        for (j = 0; j < c.cols; j++) { joint.at[i][z.cols + j] = c.at[i][j]; }
-    }
-    g = naive_encoder(f, "decoder", view, joint, x.cols);
-    for (i = 0; i < x.rows; i++) {
-        for (j = 0; j < x.cols; j++) { sum += (g.at[i][j] - x.at[i][j]) * (g.at[i][j] - x.at[i][j]); }
-    }
-    if (f->design.options.power == ISK_POWER_TRAIN) {
-        const isk_scalar *data = view ? x2 : x1;
-        for (power = 0, i = 0; i < N * x.cols; i++) { power += data[i] * data[i] / N; }
-    }
-    return sum / x.rows / power;
-}
-
-/* Half the cross entropies of rows and of columns of scale u v^T. */
-static double naive_info_nce(values u, values v, double scale) {
-    double loss = 0;
-    int i, j, k;
-    for (i = 0; i < u.rows; i++) {
-        double over_columns = 0, over_rows = 0, own = 0;
-        for (j = 0; j < u.rows; j++) {
-            double forth = 0, back = 0;
-            for (k = 0; k < u.cols; k++) {
-                forth += u.at[i][k] * v.at[j][k];
-                back += u.at[j][k] * v.at[i][k];
-            }
-            over_columns += exp(scale * forth);
-            over_rows += exp(scale * back);
-            if (i == j) { own = scale * forth; }
-        }
-        loss += (log(over_columns) + log(over_rows)) / 2 - own;
-    }
-    return loss / u.rows;
-}
-
 /* METHODS 2 */
 static double naive_clip(const fixture *f, int rows, double scale) {
-    return naive_info_nce(naive_unit(naive_encoder(f, "shared", 0, chosen(x1, COLS1, rows), SHARED)),
-                          naive_unit(naive_encoder(f, "shared", 1, chosen(x2, COLS2, rows), SHARED)), scale);
-}
-
-/* METHODS 5 and 6: InfoNCE of h(C, Z) and X, unit vectors over tau. */
-static double naive_contrast(const fixture *f, int view, values c, values z, values x) {
-    values joint = c, u, v;
-    int i, j;
-    joint.cols = c.cols + z.cols;
-    for (i = 0; i < z.rows; i++) {
-        for (j = 0; j < z.cols; j++) { joint.at[i][c.cols + j] = z.at[i][j]; }
-    }
-    u = naive_unit(naive_encoder(f, "joint", view, joint, f->design.options.dim));
-    v = naive_unit(naive_encoder(f, "input", view, x, f->design.options.dim));
-    return naive_info_nce(u, v, 1 / f->design.options.contrast_tau);
-}
-
-/* METHODS 6: the four readings of <Z, C> = 0. */
-static double naive_overlap(int ortho, values z, values c) {
-    double sum = 0;
-    int i, j, k;
-    z = naive_unit(z);
-    c = naive_unit(c);
-    for (i = 0; i < z.rows && (ortho == ISK_ORTHO_COS || ortho == ISK_ORTHO_COS2); i++) {
-        double cosine = 0;
-        for (k = 0; k < z.cols; k++) { cosine += z.at[i][k] * c.at[i][k]; }
-        sum += (ortho == ISK_ORTHO_COS ? cosine : cosine * cosine) / z.rows;
-    }
-    if (ortho == ISK_ORTHO_COS || ortho == ISK_ORTHO_COS2) { return sum; }
-    for (j = 0; j < z.cols; j++) {
-        for (k = 0; k < c.cols; k++) {
-            double cross = 0;
-            for (i = 0; i < z.rows; i++) { cross += z.at[i][j] * c.at[i][k]; }
-            sum += cross * cross;
-        }
-    }
-    return sqrt(sum) / (ortho == ISK_ORTHO_FROB ? z.rows : 1);
+    return naive_info_nce(naive_unit(naive_encoder(f, "shared", 0, chosen(0, in_batch(rows)), SHARED)),
+                          naive_unit(naive_encoder(f, "shared", 1, chosen(1, in_batch(rows)), SHARED)), scale);
 }
 
 /* ---- losses are their formulas --------------------------------------------------------------------------------------------- */
@@ -452,14 +61,14 @@ static double naive_overlap(int ortho, values z, values c) {
 /* One batch of a specific stage: critic's step, main step, evaluation; `rows` of the batch are present. */
 static void check_specific(fixture *f, int view, int rows) {
     const isk_options *options = &f->design.options;
-    const isk__stage *stage = stage_of(f, view ? "specific2" : "specific1");
+    const isk__stage *stage = view_stage(f, "specific", view);
     const isk_program *learn = stage->passes[1].program, *main_step = stage->passes[stage->main].program;
     const isk_program *evaluate = stage->evaluation.program;
-    values x = view ? chosen(x2, COLS2, rows) : chosen(x1, COLS1, rows), own = naive_c(f, view, rows), z, raw;
-    values seen = f->design.method == ISK_INDISEEK && f->design.view_count > 1 ? naive_c(f, 1 - view, rows) : own;
-    double club, reconstruction, variance = 0, mean;
+    values x = chosen(view, in_batch(rows)), own = naive_c(f, view, in_batch(rows)), z, raw;
+    values seen = f->design.method == ISK_INDISEEK && f->design.view_count > 1 ? naive_c(f, 1 - view, in_batch(rows)) : own;
+    double club, reconstruction, variance;
     critic q;
-    int round, j;
+    int round;
     for (round = 0; round < 2; round++) {
         if (options->critic_inner == ISK_CRITIC_PER_EPOCH) {
             fill(f, stage->passes[0].program);
@@ -474,11 +83,7 @@ static void check_specific(fixture *f, int view, int rows) {
 
         q = naive_critic(f, view, seen);
         raw = naive_encoder(f, "specific", view, x, DIM);
-        for (j = 0, variance = 0; j < DIM; j++) {
-            double one;
-            naive_moments(raw, j, &mean, &one);
-            variance += one / DIM;
-        }
+        variance = naive_variance(raw);
         club = naive_club(q, z);
         reconstruction = naive_reconstruction(f, view, z, own, x);
         f->frame.step = (uint64_t)round;
@@ -503,11 +108,11 @@ static void check_specific(fixture *f, int view, int rows) {
 /* The same for the methods that have no decoder. */
 static void check_contrast(fixture *f, int view, int rows) {
     const isk_options *options = &f->design.options;
-    const isk__stage *stage = stage_of(f, view ? "specific2" : "specific1");
+    const isk__stage *stage = view_stage(f, "specific", view);
     const isk_program *main_step = stage->passes[stage->main].program, *evaluate = stage->evaluation.program;
     int clubbed = f->design.method == ISK_FACTORIZEDCL, one = f->design.view_count == 1, round;
-    values x = view ? chosen(x2, COLS2, rows) : chosen(x1, COLS1, rows), own = naive_c(f, view, rows), z;
-    values with = clubbed || one ? own : naive_c(f, 1 - view, rows);
+    values x = chosen(view, in_batch(rows)), own = naive_c(f, view, in_batch(rows)), z;
+    values with = clubbed || one ? own : naive_c(f, 1 - view, in_batch(rows));
     double apart, keep;
     for (round = 0; round < 2; round++) {
         z = naive_z(f, view, x, 0);
@@ -545,20 +150,6 @@ static void contrast_losses(void **state) {
     }
 }
 
-/* Three linear maps of width 100 on C: METHODS 4b. */
-static values naive_regression(fixture *f, const char *name, int view, values c, int out) {
-    int layers = f->design.options.layers, activation = f->design.options.activation;
-    char scope[32];
-    values y;
-    snprintf(scope, sizeof scope, "%s%d", name, view + 1);
-    f->design.options.layers = 3;
-    f->design.options.activation = ISK_RELU;
-    y = naive_mlp(f, scope, c, 100, out);
-    f->design.options.layers = layers;
-    f->design.options.activation = activation;
-    return y;
-}
-
 /* The regressions' losses, the cached residuals, and the specific losses on them. */
 static void residual_losses(void **state) {
     static const double normal = 1.2703628454614782;       /* -(digamma(1/2) + ln 2) */
@@ -571,7 +162,7 @@ static void residual_losses(void **state) {
     for (view = 0; view < 2; view++) {
         const char *const names[2][4] = { { "mean1", "spread1", "residual1", "specific1" }, { "mean2", "spread2", "residual2", "specific2" } };
         int cols = view ? COLS2 : COLS1;
-        values x = chosen(view ? x2 : x1, cols, BATCH), c = naive_c(&f, view, BATCH), mean, spread, r, z, joint, g;
+        values x = chosen(view, in_batch(BATCH)), c = naive_c(&f, view, in_batch(BATCH)), mean, spread, r, z, joint, g;
         const isk__stage *stage = stage_of(&f, names[view][3]);
         double loss = 0, power = 0;
         mean = naive_regression(&f, "mean", view, c, cols);
@@ -605,7 +196,7 @@ static void residual_losses(void **state) {
         run(&f, stage->evaluation.program, BATCH);
         close_to("residual reconstruction", output(&f, stage->evaluation.program, 2), loss / power);
         close_to("residual club", output(&f, stage->evaluation.program, 1),
-                 naive_club(naive_critic(&f, view, naive_c(&f, 1 - view, BATCH)), z));
+                 naive_club(naive_critic(&f, view, naive_c(&f, 1 - view, in_batch(BATCH))), z));
     }
     close_fixture(&f);
 }
@@ -715,7 +306,7 @@ static void diagnosis_is_club(void **state) {
     assert_true(diagnosis->fill && diagnosis->fit && diagnosis->measure);
     fill(&f, diagnosis->fill);
     run(&f, diagnosis->measure, BATCH);
-    x = chosen(x1, COLS1, BATCH);
+    x = chosen(0, in_batch(BATCH));
     z = naive_z(&f, 0, x, 0);
     for (j = 0; j < DIM; j++) {
         double mean, variance;
@@ -723,8 +314,8 @@ static void diagnosis_is_club(void **state) {
         for (i = 0; i < z.rows; i++) { z.at[i][j] = (z.at[i][j] - mean) / sqrt(variance + 1e-12); }
     }
     /* the same formulas, with the weights of diagnosis1 */
-    q.mean = naive_mlp(&f, "diagnosis1.mean", chosen(c2, SHARED, BATCH), WIDTH, DIM);
-    q.logvar = naive_mlp(&f, "diagnosis1.logvar", chosen(c2, SHARED, BATCH), WIDTH, DIM);
+    q.mean = naive_mlp(&f, "diagnosis1.mean", picked(cs[1], SHARED, in_batch(BATCH)), WIDTH, DIM);
+    q.logvar = naive_mlp(&f, "diagnosis1.logvar", picked(cs[1], SHARED, in_batch(BATCH)), WIDTH, DIM);
     for (i = 0; i < z.rows; i++) {
         for (j = 0; j < DIM; j++) { q.logvar.at[i][j] = tanh(q.logvar.at[i][j]); }
     }
@@ -734,7 +325,7 @@ static void diagnosis_is_club(void **state) {
 
 /* ---- wiring ------------------------------------------------------------------------------------------------------------------ */
 
-/* Which C the terms of view i see, METHODS section 0: its own or the other view's. */
+/* Which C the terms of view i see, METHODS section 0: its own or that of the other views. */
 static const struct { const char *method; int apart_other, keep_other; } wiring[] = {
     { "indiseek", 1, 0 },
     { "indiseek0", 0, 0 },
@@ -749,7 +340,7 @@ static const char *const terms[TERMS] = { "learning loss", "term that keeps Z ap
 /* All terms of a view's stage, from the same weights each time. */
 static void terms_of(fixture *f, int view, double value[TERMS]) {
     isk__learner *learner = &f->training.learners[0];
-    const isk__stage *stage = stage_of(f, view ? "specific2" : "specific1");
+    const isk__stage *stage = view_stage(f, "specific", view);
     const isk_program *step = stage->passes[stage->main].program, *evaluate = stage->evaluation.program;
     isk_scalar *kept = malloc(learner->state.size * sizeof *kept);
     assert_non_null(kept);
@@ -776,9 +367,12 @@ static void terms_of(fixture *f, int view, double value[TERMS]) {
 }
 
 static void each_term_sees_its_c(void **state) {
-    static const char *const variants[] = { "", "critic_inner=per_epoch", "club=permutation standardise=none" };
+    static const struct { int views; const char *settings; } variants[] = {
+        { 2, "" }, { 2, "critic_inner=per_epoch" }, { 2, "club=permutation standardise=none" },
+        { 3, "" }, { 3, "critic_inner=per_epoch" }, { 3, "others=mean" }, { 4, "others=mean critic_inner=per_epoch" }, { 4, "" },
+    };
     static fixture f;
-    int method, v, view, moved, t;
+    int method, v, view, moved, t, i;
     (void)state;
     for (method = 0; method < ISK_METHOD_COUNT; method++) {
         int row;
@@ -788,23 +382,23 @@ static void each_term_sees_its_c(void **state) {
         if (row == (int)COUNT(wiring)) { fail_msg("method %s has no row in the table of wiring", isk_method_name((isk_method)method)); }
         for (v = 0; v < (int)COUNT(variants); v++) {
             char settings[100];
-            snprintf(settings, sizeof settings, "diagnoses=1 %s", variants[v]);
-            open_fixture(&f, (isk_method)method, 2, 1, settings);
+            snprintf(settings, sizeof settings, "diagnoses=1 %s", variants[v].settings);
+            open_fixture(&f, (isk_method)method, variants[v].views, 1, settings);
             stir_weights(&f, 1);
-            for (view = 0; view < 2; view++) {
+            for (view = 0; view < variants[v].views; view++) {
                 double before[TERMS], after[TERMS];
                 terms_of(&f, view, before);
-                for (moved = 0; moved < 2; moved++) {
-                    isk_scalar *c = moved ? c2 : c1;
+                for (moved = 0; moved < variants[v].views; moved++) {
+                    isk_scalar *c = cs[moved];
                     int other = moved != view;
-                    c[order[1] * SHARED] += 0.5;
+                    for (i = 0; i < BATCH; i++) { c[order[i] * SHARED] += 0.5; }
                     terms_of(&f, view, after);
-                    c[order[1] * SHARED] -= 0.5;
+                    for (i = 0; i < BATCH; i++) { c[order[i] * SHARED] -= 0.5; }
                     for (t = 0; t < TERMS; t++) {
                         int due = other == (t == 2 || t == 4 ? wiring[row].keep_other : wiring[row].apart_other);
                         if (t == 0 && isk__methods[method].apart != ISK__APART_CLUB) { due = 0; }   /* there is no critic */
                         if ((before[t] != after[t]) != due) {
-                            fail_msg("%s %s: %s of view %d %s when C%d changes", wiring[row].method, variants[v], terms[t], view + 1,
+                            fail_msg("%s %s: %s of view %d %s when C%d changes", wiring[row].method, variants[v].settings, terms[t], view + 1,
                                      due ? "does not change" : "changes", moved + 1);
                         }
                     }
@@ -824,12 +418,12 @@ static void transform_sees_its_c(void **state) {
     int moved, view, what;
     (void)state;
     for (what = 0; what < 2; what++) {
-        fit.views[0] = matrix(x1, COLS1);
-        fit.views[1] = matrix(x2, COLS2);
+        fit.views[0] = matrix(xs[0], COLS1);
+        fit.views[1] = matrix(xs[1], COLS2);
         memset(&fit.given, 0, sizeof fit.given);
         if (what == 0) {
-            fit.given[0] = matrix(c1, SHARED);
-            fit.given[1] = matrix(c2, SHARED);
+            fit.given[0] = matrix(cs[0], SHARED);
+            fit.given[1] = matrix(cs[1], SHARED);
         }
         fit.options.shared_dim = SHARED;
         fit.options.shared_epochs = 2;
@@ -845,9 +439,9 @@ static void transform_sees_its_c(void **state) {
             }
             ok(isk_transform(model, &transform));
             if (what == 0) {
-                (moved ? c2 : c1)[SHARED * 2] += 1;
+                cs[moved][SHARED * 2] += 1;
             } else {
-                (moved ? x2 : x1)[2] += 1;
+                xs[moved][2] += 1;
             }
             for (view = 0; view < 2; view++) {
                 transform.specific[view] = z[1][view];
@@ -855,9 +449,9 @@ static void transform_sees_its_c(void **state) {
             }
             ok(isk_transform(model, &transform));
             if (what == 0) {
-                (moved ? c2 : c1)[SHARED * 2] -= 1;
+                cs[moved][SHARED * 2] -= 1;
             } else {
-                (moved ? x2 : x1)[2] -= 1;
+                xs[moved][2] -= 1;
             }
             for (view = 0; view < 2; view++) {
                 int cols = view ? COLS2 : COLS1;
@@ -870,23 +464,6 @@ static void transform_sees_its_c(void **state) {
 }
 
 /* ---- gradients of whole objectives --------------------------------------------------------------------------------------------- */
-
-static void record_leaves(fixture *f) {
-    isk_scalar lambda = f->design.options.lambda;
-    int i;
-    ok(isk_write(f->recorder.lambda, 0, &lambda));
-    for (i = 0; i < 2; i++) {
-        isk_scalar inverse = 0.7;
-        f->recorder.views[i] = f->recorder.encoded[i] = isk__bound(f->recorder.graph, f->sweep.fit.views[i]);
-        f->recorder.shared[i] = isk__bound(f->recorder.graph, f->sweep.fit.given[i]);
-        ok(isk_write(f->recorder.inverse_power[i], 0, &inverse));
-    }
-}
-
-static void check_gradient(fixture *f, const char *group, isk_tensor loss) {
-    double worst = isk_check_gradient(f->recorder.graph, group, loss, 0);
-    if (!(worst >= 0 && worst <= 1e-6)) { fail_msg("%s: gradient is off by %g: %s", group, worst, isk_error(context)); }
-}
 
 static void objectives_have_their_gradients(void **state) {
     static const char *const variants[] = {
@@ -909,7 +486,8 @@ static void objectives_have_their_gradients(void **state) {
                 batch = isk_batch(f.recorder.graph, BATCH);
                 q = isk__critic_record(isk_group(f.recorder.graph, view ? "critic2" : "critic1"),
                                        isk_gather(f.recorder.shared[1 - view], batch), DIM, &f.design.options);
-                z = isk__specific_record(&f.design, view, isk_gather(f.recorder.views[view], batch), ISK__BATCH_MOMENTS);
+                z = isk__specific_record(&f.design, view, isk__sample_of(&f.recorder, view, f.recorder.views[view], batch),
+                                         ISK__BATCH_MOMENTS);
                 check_gradient(&f, view ? "critic2" : "critic1", isk_gaussian_nll(q.mean, q.logvar, z));
             }
             close_fixture(&f);
@@ -918,8 +496,6 @@ static void objectives_have_their_gradients(void **state) {
     for (v = 0; v < 2; v++) {
         isk_tensor outputs[2];
         open_fixture(&f, ISK_CLIP, 2, 0, v ? "norm=batch activation=tanh" : "tau=0.3");
-        f.sweep.fit.given[0] = matrix(c1, SHARED);
-        f.sweep.fit.given[1] = matrix(c2, SHARED);
         record_leaves(&f);
         isk__clip_outputs(&f.recorder, ISK__TRAINING, outputs);
         check_gradient(&f, "shared", outputs[0]);
@@ -1035,7 +611,13 @@ static const struct { const char *name, *text[3]; } table[] = {
     { "critic_width", { "0", "0", "0" } },        { "shared_scale", { "unit", "unit", "unit" } },
     { "temperature", { "learned", "learned", "learned" } }, { "tau", { "0.07", "0.07", "0.07" } },
     { "contrast_tau", { "0.07", "0.07", "0.07" } },
-    { "ortho", { "frob", "frob", "frob" } },      { "shared_keep", { "best", "last", "last" } }, { "power", { "train", "train", "train" } },
+    { "ortho", { "frob", "frob", "frob" } },
+    { "others", { "concat", "concat", "concat" } }, { "blocks", { "2", "2", "2" } }, { "heads", { "2", "2", "2" } },
+    { "token_width", { "128", "128", "128" } },   { "feed_forward", { "128", "128", "128" } },
+    { "attention_dropout", { "0.1", "0.1", "0.1" } }, { "norm_place", { "last", "last", "last" } },
+    { "positions", { "none", "none", "none" } },  { "pool", { "last", "last", "last" } },
+    { "padding", { "masked", "masked", "masked" } }, { "target", { "flat", "flat", "flat" } },
+    { "shared_keep", { "best", "last", "last" } }, { "power", { "train", "train", "train" } },
     { "validation", { "0.1", "0.1", "0" } },      { "patience", { "0", "0", "0" } },
     { "stop_on", { "loss", "loss", "loss" } },    { "diagnoses", { "10", "10", "0" } },
     { "diagnosis_epochs", { "10", "10", "10" } },
