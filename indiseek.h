@@ -708,6 +708,12 @@ INDISEEK_API isk_tensor isk_tokens(isk_tensor x, isk_tensor weight, isk_tensor b
 /* All pairs: a [m, h], b [n, h] -> [m*n, h], row i*n + j is a_i + b_j: the first layer of a critic on pairs, W[a; b] split.
    Row weights are not taken over. */
 INDISEEK_API isk_tensor isk_pair_sum(isk_tensor a, isk_tensor b);
+/* Augmentations of CoMM, Dufumier et al. 2024, for rows whose coin falls.  A row has one coin for each number `coin` and step
+   of training, the same wherever that number is used: modalities can share it.  The other random numbers are the node's own.
+   Noise: x + deviation * N(0, 1). */
+INDISEEK_API isk_tensor isk_noise(isk_tensor x, double deviation, double probability, int coin);
+/* x [n, steps*F]: a fraction of the steps, uniform in [0, most), is 0, which ones at random; and so in the gradient. */
+INDISEEK_API isk_tensor isk_drop_steps(isk_tensor x, int steps, double most, double probability, int coin);
 
 INDISEEK_API isk_status isk_write(isk_tensor tensor, int model, const isk_scalar *values);    /* inputs and parameters */
 INDISEEK_API isk_status isk_read(isk_tensor tensor, int model, isk_scalar *values);           /* any kept value */
@@ -5734,6 +5740,14 @@ ISK__UNUSED static const char *const isk__kernel_prelude[] = {
     "    return word == 0 ? c0 : word == 1 ? c1 : word == 2 ? c2 : c3;\n"
     "}\n"
     "\n"
+    "/* Standard normal number `position` of the stream, from two of its words, as isk__random_normal: to 4 ulp. */\n"
+    "ISK_INLINE float\n"
+    "dev_normal(unsigned long long key, unsigned long long stream, unsigned long long position) {\n"
+    "    const float u = (float)(16777216u - (dev_philox(key, stream, 2 * position) >> 8)) / 16777216.0f;\n"
+    "    const float v = (float)(dev_philox(key, stream, 2 * position + 1) >> 8) / 16777216.0f;\n"
+    "    return sqrtf(-2.0f * logf(u)) * cospif(2.0f * v);\n"
+    "}\n"
+    "\n"
     "/* The key of a node of the graph: its numbers are its own. */\n"
     "ISK_INLINE unsigned long long dev_node_key(isk_call call, int model) {\n"
     "    return dev_mix64(call.control[model].seed ^ dev_mix64((unsigned long long)call.node + 1));\n"
@@ -8766,6 +8780,39 @@ ISK__UNUSED static const char *const isk__kernels_sequence[] = {
     "        sum += dev_get(call.grad, model, k * call.inner + i, j) * dev_get(call.in[0], model, k, i);\n"
     "    }\n"
     "    dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, sum);\n"
+    "}\n"
+    "\n"
+    "/* ---- augmentations of rows whose coin falls, number `count`, `flags` of whose 2^24 faces do so ---- */\n"
+    "\n"
+    "ISK_INLINE int dev_coin_falls(isk_call call, int model, int i) {\n"
+    "    const isk_control *control = call.control + model;\n"
+    "    const unsigned long long key = dev_mix64(control->seed ^ dev_mix64(~(unsigned long long)call.count));\n"
+    "    return dev_philox(key, control->step, (unsigned)i) >> 8 < call.flags;\n"
+    "}\n"
+    "\n"
+    "ISK_ELEMENTS(isk_noise) {\n"
+    "    const unsigned long long position = (unsigned long long)i * (unsigned)call.cols + (unsigned)j;\n"
+    "    float value = dev_get(call.in[0], model, i, j);\n"
+    "    if (dev_coin_falls(call, model, i)) {\n"
+    "        const unsigned long long step = call.control[model].step;\n"
+    "        value += call.attributes[0] * dev_normal(dev_node_key(call, model), step, position);\n"
+    "    }\n"
+    "    *dev_at(call.out, model, i, j) = value;\n"
+    "}\n"
+    "\n"
+    "/* in[0], but 0 in some of the `tiles` steps of `inner` columns: forward and backward. */\n"
+    "ISK_ELEMENTS(isk_drop_steps) {\n"
+    "    const unsigned long long key = dev_node_key(call, model), stream = call.control[model].step;\n"
+    "    int dropped = 0;\n"
+    "    if (dev_coin_falls(call, model, i)) {\n"
+    "        const unsigned word = dev_philox(key, stream, (unsigned)i) >> 8, steps = (unsigned)call.tiles;\n"
+    "        const float share = (float)word * (1.0f / 16777216.0f) * call.attributes[0];\n"
+    "        const unsigned long long order = dev_mix64(dev_mix64(key ^ dev_mix64(stream)) ^ (unsigned)i);\n"
+    "        const unsigned place = dev_permute((unsigned)(j / call.inner), steps, order);\n"
+    "        dropped = place < (unsigned)(share * (float)steps);\n"
+    "    }\n"
+    "    const float value = dropped ? 0.0f : dev_get(call.in[0], model, i, j);\n"
+    "    dev_put(dev_at(call.out, model, i, j), call.accumulate & 1u, value);\n"
     "}\n",
     NULL };
 
@@ -8842,6 +8889,8 @@ static const isk__kernel_info isk__template_kernels[] ISK__UNUSED = {
     { "isk_tokens", 10, 'e' },
     { "isk_tokens_back", 10, 'e' },
     { "isk_tokens_weight", 10, 'e' },
+    { "isk_noise", 10, 'e' },
+    { "isk_drop_steps", 10, 'e' },
 };
 /* >>generated kernel-text: end */
 
@@ -11897,7 +11946,9 @@ typedef struct isk__special_info {
     X(pool_steps, 1, 2, 0)        \
     X(join_steps, 15, 0, 0)       \
     X(add_every, 3, 0, 0)         \
-    X(tokens, 7, 3, 0)
+    X(tokens, 7, 3, 0)            \
+    X(noise, 1, 0, 0)             \
+    X(drop_steps, 1, 0, 0)
 
 enum {
     ISK__LEAF = -1,
@@ -12449,6 +12500,34 @@ INDISEEK_API isk_tensor isk_tokens(isk_tensor x, isk_tensor weight, isk_tensor b
                                 isk_cols(x), isk_rows(weight), isk_cols(weight), isk_rows(bias), isk_cols(bias));
     }
     return isk__sequence(ISK__OP_tokens, "tokens", isk__extent_times(isk_rows(x), isk_cols(x)), isk_cols(weight), inputs, 3, -1);
+}
+
+static isk_tensor isk__augmented(int op, const char *name, isk_tensor x, double amount, double most, double probability, int coin,
+                                 int steps) {
+    isk_tensor tensor;
+    if (!isk__recorded(name, &x, 1)) { return isk__no_tensor(x.graph); }
+    if (steps < 1 || isk_cols(x) % steps != 0) {
+        return isk__record_fail(x.graph, ISK_SHAPE, "%s: %d columns are not made of %d steps", name, isk_cols(x), steps);
+    }
+    if (!(amount >= 0 && amount <= most && probability >= 0 && probability <= 1) || coin < 0) {
+        return isk__record_fail(x.graph, ISK_ARGUMENT, "%s: amount %g, probability %g or coin %d is out of range", name, amount,
+                                probability, coin);
+    }
+    tensor = isk__sequence(op, name, isk_rows(x), isk_cols(x), &x, 1, isk__node_of(x)->weight);
+    if (tensor.node < 0) { return tensor; }
+    isk__node_of(tensor)->attributes[0] = amount;
+    isk__node_of(tensor)->attributes[1] = probability;
+    isk__node_of(tensor)->attributes[2] = coin;
+    isk__node_of(tensor)->attributes[3] = steps;
+    return tensor;
+}
+
+INDISEEK_API isk_tensor isk_noise(isk_tensor x, double deviation, double probability, int coin) {
+    return isk__augmented(ISK__OP_noise, "noise", x, deviation, FLT_MAX, probability, coin, 1);
+}
+
+INDISEEK_API isk_tensor isk_drop_steps(isk_tensor x, int steps, double most, double probability, int coin) {
+    return isk__augmented(ISK__OP_drop_steps, "drop_steps", x, most, 1, probability, coin, steps);
 }
 
 /* ---- side effects: they run in the next program that is made ---- */
@@ -14478,6 +14557,84 @@ static size_t isk__tokens_work(const isk_graph *graph, const isk__node *node) {
     return (size_t)node->cols;
 }
 
+/* ---- augmentations ---- */
+
+/* The next word is that of this number. */
+static void isk__random_seek(isk__random *random, uint64_t word) {
+    int skip;
+    random->position = word >> 2;
+    random->left = 0;
+    for (skip = (int)(word & 3); skip > 0; skip--) { isk__random_word(random); }
+}
+
+static uint32_t isk__random_word_at(isk__random *random, uint64_t word) {
+    isk__random_seek(random, word);
+    return isk__random_word(random);
+}
+
+/* Of 2^24 faces of a coin so many fall. */
+static uint32_t isk__coin_limit(double probability) { return (uint32_t)ceil(probability * 16777216.0); }
+
+/* Keyed by the coin's number, which no node's number is the complement of. */
+static int isk__coin_falls(const isk__call *call, int row) {
+    const double *attributes = call->loop.attributes;
+    isk__random coins = isk__random_open(call->frame->seed ^ isk__mix64(~(uint64_t)attributes[2]), call->frame->step);
+    return (isk__random_word_at(&coins, (uint64_t)row) >> 8) < isk__coin_limit(attributes[1]);
+}
+
+static void isk__noise_forward(const isk__call *call) {
+    const isk__loop *l = &call->loop;
+    isk__random random = isk__node_random(call);
+    int row, col;
+    for (row = 0; row < l->rows; row++) {
+        isk_scalar *y = isk__row_of(l->out, l->out_stride, row);
+        memcpy(y, isk__row(l->in[0], l->in_stride[0], row), (size_t)l->cols * sizeof *y);
+        if (!isk__coin_falls(call, row)) { continue; }
+        isk__random_seek(&random, 2 * (uint64_t)row * (uint64_t)l->cols);
+        for (col = 0; col < l->cols; col++) { y[col] += (isk_scalar)(l->attributes[0] * isk__random_normal(&random)); }
+    }
+}
+
+static void isk__noise_backward(const isk__call *call) {
+    const isk__loop *l = &call->loop;
+    isk__copy_columns(l->grad, l->grad_stride, l->grad_in[0], l->grad_in_stride[0], l->rows, l->cols, (int)(l->accumulate & 1));
+}
+
+/* to (+)= from, but 0 in dropped steps: forward and backward.  How many are dropped is counted in float on every device. */
+static void isk__drop_steps_apply(const isk__call *call, const isk_scalar *from, int from_stride, isk_scalar *to, int to_stride,
+                                  int accumulate) {
+    const isk__loop *l = &call->loop;
+    isk__random random = isk__node_random(call);
+    const uint64_t key = isk__mix64(random.key ^ isk__mix64(call->frame->step));
+    int steps = (int)l->attributes[3], features = l->cols / steps, row, step;
+    for (row = 0; row < l->rows; row++) {
+        const isk_scalar *x = isk__row(from, from_stride, row);
+        isk_scalar *y = isk__row_of(to, to_stride, row);
+        const uint64_t order = isk__mix64(key ^ (uint64_t)row);
+        uint32_t dropped = 0;
+        if (isk__coin_falls(call, row)) {
+            const float share = (float)(isk__random_word_at(&random, (uint64_t)row) >> 8) * (1.0f / 16777216.0f) * (float)l->attributes[0];
+            dropped = (uint32_t)(share * (float)steps);
+        }
+        for (step = 0; step < steps; step++, x += features, y += features) {
+            if (isk__permute((uint32_t)step, (uint32_t)steps, order) >= dropped) {
+                isk__copy_columns(x, 0, y, 0, 1, features, accumulate);
+            } else if (!accumulate) {
+                isk__fill(y, features, 0);
+            }
+        }
+    }
+}
+
+static void isk__drop_steps_forward(const isk__call *call) {
+    isk__drop_steps_apply(call, call->loop.in[0], call->loop.in_stride[0], call->loop.out, call->loop.out_stride, 0);
+}
+
+static void isk__drop_steps_backward(const isk__call *call) {
+    const isk__loop *l = &call->loop;
+    isk__drop_steps_apply(call, l->grad, l->grad_stride, l->grad_in[0], l->grad_in_stride[0], (int)(l->accumulate & 1));
+}
+
 ISK__SECTION_END
 
 /* ---- the table ---- */
@@ -14505,6 +14662,8 @@ static const isk__special_info *isk__special(int op) {
         { "join_steps", isk__join_steps_forward, isk__join_steps_backward, NULL, NULL, 15, 0, 0 },
         { "add_every", isk__add_every_forward, isk__add_every_backward, NULL, NULL, 3, 0, 0 },
         { "tokens", isk__tokens_forward, isk__tokens_backward, isk__tokens_work, NULL, 7, 3, 0 },
+        { "noise", isk__noise_forward, isk__noise_backward, NULL, NULL, 1, 0, 0 },
+        { "drop_steps", isk__drop_steps_forward, isk__drop_steps_backward, NULL, NULL, 1, 0, 0 },
     };
     return &table[op - ISK__OP_COUNT];
 }
@@ -15761,6 +15920,19 @@ static void isk__lower_tokens(isk__lowering *l, const isk__instruction *instruct
     isk__lower_sum(l, call.grad, 1, features, rows, call.grad_in[2], features, node->cols, call.accumulate >> 2);
 }
 
+static void isk__lower_augmented(isk__lowering *l, const isk__instruction *instruction, const isk__node *node) {
+    isk__kernel_call call = isk__lower_either(l, instruction, node);
+    if (node->op == ISK__OP_noise && instruction->action == ISK__BACKWARD) {
+        isk__lower(l, "isk_copy", &call);
+        return;
+    }
+    call.flags = isk__coin_limit(node->attributes[1]);
+    call.count = (int)node->attributes[2];
+    call.tiles = (int)node->attributes[3];
+    call.inner = node->cols / call.tiles;
+    isk__lower(l, node->op == ISK__OP_noise ? "isk_noise" : "isk_drop_steps", &call);
+}
+
 static void isk__lower_special(isk__lowering *l, const isk__instruction *instruction) {
     const isk__node *node = &l->residence->graph->nodes[instruction->node];
     isk__kernel_call call = isk__lower_call(l, instruction);
@@ -15778,6 +15950,7 @@ static void isk__lower_special(isk__lowering *l, const isk__instruction *instruc
     case ISK__OP_join_steps: isk__lower_join(l, instruction, node); break;
     case ISK__OP_add_every: isk__lower_add_every(l, instruction, node); break;
     case ISK__OP_tokens: isk__lower_tokens(l, instruction, node); break;
+    case ISK__OP_noise: case ISK__OP_drop_steps: isk__lower_augmented(l, instruction, node); break;
     case ISK__OP_step_mask: isk__lower(l, "isk_step_mask", &call); break;
     case ISK__OP_permute_rows:
         if (instruction->action == ISK__FORWARD) {

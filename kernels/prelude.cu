@@ -176,6 +176,14 @@ dev_philox(unsigned long long key, unsigned long long stream, unsigned long long
     return word == 0 ? c0 : word == 1 ? c1 : word == 2 ? c2 : c3;
 }
 
+/* Standard normal number `position` of the stream, from two of its words, as isk__random_normal: to 4 ulp. */
+ISK_INLINE float
+dev_normal(unsigned long long key, unsigned long long stream, unsigned long long position) {
+    const float u = (float)(16777216u - (dev_philox(key, stream, 2 * position) >> 8)) / 16777216.0f;
+    const float v = (float)(dev_philox(key, stream, 2 * position + 1) >> 8) / 16777216.0f;
+    return sqrtf(-2.0f * logf(u)) * cospif(2.0f * v);
+}
+
 /* The key of a node of the graph: its numbers are its own. */
 ISK_INLINE unsigned long long dev_node_key(isk_call call, int model) {
     return dev_mix64(call.control[model].seed ^ dev_mix64((unsigned long long)call.node + 1));

@@ -10,6 +10,7 @@ static shim_index blockIdx, blockDim, threadIdx, gridDim;
 #define ISK_KERNEL static void
 #define ISK_INLINE static inline
 #define cospi(x) cos(3.14159265358979323846 * (x))
+#define cospif(x) ((float)cospi((double)(x)))
 
 /* A kernel need not use all that its form gives it, and only CUDA's compiler knows the pragmas. */
 #ifdef __GNUC__

@@ -16,6 +16,8 @@
 #define isk_pool_steps host_pool_steps
 #define isk_join_steps host_join_steps
 #define isk_tokens host_tokens
+#define isk_noise host_noise
+#define isk_drop_steps host_drop_steps
 #define INDISEEK_IMPLEMENTATION
 #include "indiseek.h"
 #undef isk_fill
@@ -31,6 +33,8 @@
 #undef isk_pool_steps
 #undef isk_join_steps
 #undef isk_tokens
+#undef isk_noise
+#undef isk_drop_steps
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -69,7 +73,7 @@ typedef struct kernel_entry {
     X(isk_reshape) X(isk_trim) X(isk_step_mask) \
     X(isk_attention_scores) X(isk_attention_softmax) X(isk_attention_apply) X(isk_attention_slopes) \
     X(isk_attention_softmax_back) X(isk_attention_back) X(isk_pool_steps) X(isk_pool_steps_back) X(isk_add_every) X(isk_sum_every) \
-    X(isk_join_steps) X(isk_join_steps_back) X(isk_tokens) X(isk_tokens_back) X(isk_tokens_weight)
+    X(isk_join_steps) X(isk_join_steps_back) X(isk_tokens) X(isk_tokens_back) X(isk_tokens_weight) X(isk_noise) X(isk_drop_steps)
 static const kernel_entry kernel_entries[] = { OP_KERNELS(KERNEL_ENTRY) TEMPLATE_KERNELS(KERNEL_ENTRY) };
 
 static const kernel_entry *find_named(const char *name) {
@@ -444,6 +448,11 @@ static void test_random(void **state) {
         isk__random random = isk__random_open(seed, stream);
         assert_true(dev_mix64(seed) == isk__mix64(seed));
         for (n = 0; n < 41; n++) assert_int_equal(dev_philox(random.key, stream, (unsigned)n), isk__random_word(&random));
+        random = isk__random_open(seed, stream);
+        for (n = 0; n < 40; n++) {
+            const double normal = isk__random_normal(&random);
+            assert_true(fabs((double)dev_normal(random.key, stream, (unsigned)n) - normal) <= 4 * 6e-8 * fabs(normal));
+        }
         random.position = UINT64_C(0x3fffffffff) * (unsigned)k;
         random.left = 0;
         word = dev_philox(random.key, stream, random.position * 4);
@@ -946,6 +955,51 @@ static void test_repeated_rows(void **state) {
     }
 }
 
+/* Which rows, and which of their steps: bit for bit.  The noise: as its normal numbers. */
+static void test_augmentations(void **state) {
+    int add, k, m, i, j;
+    (void)state;
+    for (add = 0; add < 2; add++) {
+        for (k = 0; k < 3; k++) {
+            const int rows = 11, steps = 6, cols = 18, coin = 5;
+            const double attributes[] = { 0.75, 0.5 * k, coin, steps };
+            const matrix x = drawn(rows, cols, 2, 1), noisy = drawn(rows, cols, 1, 2), dropped = drawn(rows, cols, 3, 3);
+            isk_call call = call_of(rows, cols);
+            call.node = 17;
+            call.flags = isk__coin_limit(attributes[1]);
+            call.count = coin;
+            call.tiles = steps;
+            call.inner = cols / steps;
+            call.attributes[0] = 0.75f;
+            call.in[0] = x.o;
+            call.out = noisy.o;
+            run("isk_noise", &call, add);
+            call.out = dropped.o;
+            call.accumulate = (unsigned)add;
+            run("isk_drop_steps", &call, !add);
+            for (m = 0; m < MODELS; m += 2) {
+                isk__frame frame;
+                isk__call host = host_call(&call, m, &frame);
+                host_in(&host, 0, &x, m);
+                host.loop.attributes = attributes;
+                host.loop.out = was(&noisy, m, 0, 0);
+                host.loop.out_stride = noisy.o.stride;
+                isk__noise_forward(&host);
+                isk__drop_steps_apply(&host, of(&x, m, 0, 0), x.o.stride, was(&dropped, m, 0, 0), dropped.o.stride, add);
+                for (i = 0; i < rows; i++) {
+                    for (j = 0; j < cols; j++) {
+                        check_near("noise", m, i, j, (double)*of(&noisy, m, i, j), (double)*was(&noisy, m, i, j), 1e-6);
+                        assert_true(*of(&dropped, m, i, j) == *was(&dropped, m, i, j));
+                    }
+                }
+            }
+            check_rest(&noisy);
+            check_rest(&dropped);
+            let_go();
+        }
+    }
+}
+
 /* From logits to the loss and D; logits that are wide apart take the way with two exponentials. */
 static void check_nce(int rows, int weights, float spread) {
     static const char *const kernels[] = { "isk_nce_share", "isk_nce_rows", "isk_nce_columns", "isk_nce_shift", "isk_nce_row_sums",
@@ -1212,6 +1266,7 @@ int main(void) {
         cmocka_unit_test(test_attention),
         cmocka_unit_test(test_pooled_steps),
         cmocka_unit_test(test_repeated_rows),
+        cmocka_unit_test(test_augmentations),
         cmocka_unit_test(test_nce),
         cmocka_unit_test(test_nce_backward),
         cmocka_unit_test(test_optimisers),

@@ -447,6 +447,18 @@ static void record_pairs(trial *t, const void *unused) {
     t->out = isk_mul(isk_pair_sum(a, b), isk_pair_sum(isk_tanh(a), isk_tanh(b)));
 }
 
+static void record_noise(trial *t, const void *unused) {
+    isk_tensor x = parameter(t, t->rows, t->cols);
+    (void)unused;
+    t->out = isk_mul(isk_noise(x, 0.5, 0.6, 3), isk_square(isk_noise(isk_tanh(x), 1, 1, 4)));
+}
+
+static void record_drop_steps(trial *t, const void *unused) {
+    isk_tensor x = parameter(t, t->rows, 9 * t->cols);
+    (void)unused;
+    t->out = isk_mul(isk_drop_steps(x, 9, 0.8, 0.7, 3), isk_drop_steps(isk_tanh(x), 9, 1, 1, 3));
+}
+
 static const double mild = 3, sharp = 200;
 
 /* weighted: takes row weights.  steep: with errors of 1e-3 in a product (in a logit of 200, at the corner of a ReLU) gradients
@@ -463,7 +475,7 @@ static const struct { const char *name; recipe *record; const void *argument; in
     { "last step", record_pool, &pools[0], 1, 0 }, { "last padded step", record_pool, &pools[1], 1, 0 },
     { "mean of steps", record_pool, &pools[2], 1, 0 }, { "first step", record_pool, &pools[3], 1, 0 },
     { "join_steps", record_join, NULL, 0, 0 }, { "add_steps", record_add_steps, NULL, 0, 0 }, { "tokens", record_tokens, NULL, 0, 0 },
-    { "pair_sum", record_pairs, NULL, 0, 0 },
+    { "pair_sum", record_pairs, NULL, 0, 0 }, { "noise", record_noise, NULL, 0, 0 }, { "drop_steps", record_drop_steps, NULL, 0, 0 },
 };
 
 static void test_specials(void **state) {

@@ -228,6 +228,15 @@ static void gradients_of_steps(void **state) {
     check_gradient(mixed(isk_square(isk_pair_sum(random_input(2, 4), token))));
 }
 
+static void gradients_of_augmentations(void **state) {
+    isk_tensor x = parameter("x", 8, 12);
+    (void)state;
+    check_gradient(mixed(isk_square(isk_noise(x, 0.7, 0.5, 0))));
+    check_gradient(mixed(isk_mul(isk_noise(x, 0.3, 1, 1), x)));
+    check_gradient(mixed(isk_square(isk_drop_steps(x, 6, 0.8, 0.5, 0))));
+    check_gradient(mixed(isk_mul(isk_drop_steps(isk_tanh(x), 12, 1, 1, 1), x)));
+}
+
 /* scale 1: one exponential serves both softmaxes; 400 (60 in float): each row and column has its own maximum. */
 static void gradients_of_info_nce(void **state) {
     static const double scales[] = { 1, 14, 0 };
@@ -1048,7 +1057,11 @@ static isk_tensor mistake(int number) {
     case 52:
         parts[1] = isk_input(graph, 4, 2);
         return isk_join_steps(parts, steps, 2);
-    case 53:
+    case 53: return isk_noise(a, NAN, 0.5, 0);
+    case 54: return isk_noise(a, 1, 0.5, -1);
+    case 55: return isk_drop_steps(a, 2, 1.5, 0.5, 0);
+    case 56: return isk_drop_steps(a, 3, 0.5, 0.5, 0);
+    case 57:
         isk_parameter(isk_within(scope, "a"), "w", 2, 2, &desc);
         return isk_parameter(isk_group(graph, "net.a"), "w", 2, 2, &desc);
     default: isk_group(graph, "a-group-whose-name-is-longer-than-forty-seven-bytes"); return none;
@@ -1110,6 +1123,10 @@ static void mistakes_are_named(void **state) {
         "pair_sum: a [3, 4] and b [5, 2] do not fit; columns differ",
         "pair_sum: shape [2147483647, 1] is too large",
         "join_steps: part 0 is [3, 4], part 1 is [4, 2]; columns differ",
+        "noise: amount nan, probability 0.5 or coin 0 is out of range",
+        "noise: amount 1, probability 0.5 or coin -1 is out of range",
+        "drop_steps: amount 1.5, probability 0.5 or coin 0 is out of range",
+        "drop_steps: 4 columns are not made of 3 steps",
         "parameter 'net.a.w' belongs to group 'net'; it is asked for in 'net.a'",
         "group: the name 'a-group-whose-name-is-longer-than-forty-seven-bytes' is longer than 47 bytes",
     };
@@ -1333,6 +1350,63 @@ static void steps_are_joined_and_added(void **state) {
     }
 }
 
+/* Two modalities share a coin; what it does to them is their own.  Another step, another seed, another coin: other rows. */
+static void augmentations_share_coins(void **state) {
+    enum { ROWS = 400, STEPS = 10, WIDE = 2 * STEPS, DRAWS = 7 };
+    static isk_scalar ones[ROWS * WIDE], got[DRAWS][ROWS * WIDE];
+    const uint64_t seeds[] = { 5 }, others[] = { 6 };
+    isk_graph *first = isk_graph_open(context, &(isk_graph_desc){ .seeds = seeds });
+    isk_graph *second = isk_graph_open(context, &(isk_graph_desc){ .seeds = others });
+    double mean = 0, variance = 0, share = 0;
+    int fallen = 0, same_node = 1, most = 0, differs[3] = { 0, 0, 0 }, row, col, i, g, n = 0;
+    (void)state;
+    for (i = 0; i < ROWS * WIDE; i++) { ones[i] = 1; }
+    for (g = 0; g < 2; g++) {
+        isk_tensor x = input_of(g ? second : first, ROWS, WIDE, ones), outputs[4];
+        isk_program *program;
+        outputs[0] = isk_noise(x, 0.5, 0.4, 3);
+        outputs[1] = isk_drop_steps(x, STEPS, 0.8, 0.4, 3);
+        outputs[2] = isk_noise(x, 0.5, 0.4, 3);
+        outputs[3] = isk_noise(x, 0.5, 0.4, 4);
+        program = isk_compute(g ? second : first, outputs, 4);
+        assert_non_null(program);
+        ok(isk_run(program, 1));
+        for (i = 0; i < 4 && g == 0; i++) { ok(isk_read(outputs[i], 0, got[i])); }
+        if (g == 0) { ok(isk_run(program, 1)); }
+        ok(isk_read(outputs[0], 0, got[4 + g]));
+    }
+    for (row = 0; row < ROWS; row++) {
+        const isk_scalar *noisy = got[0] + row * WIDE, *dropped = got[1] + row * WIDE;
+        const int falls = noisy[0] != 1;
+        int zeros = 0;
+        fallen += falls;
+        for (i = 0; i < 3; i++) { differs[i] += falls != (got[3 + i][row * WIDE] != 1); }
+        assert_int_equal(falls, got[2][row * WIDE] != 1);
+        for (col = 0; col < WIDE; col++) {
+            assert_int_equal(noisy[col] != 1, falls);
+            assert_true(dropped[col] == dropped[col / 2 * 2] && (dropped[col] == 0 || dropped[col] == 1));
+            same_node &= noisy[col] == got[2][row * WIDE + col];
+            zeros += dropped[col] == 0;
+            if (falls) {
+                mean += (double)noisy[col] - 1;
+                variance += ((double)noisy[col] - 1) * ((double)noisy[col] - 1);
+                n++;
+            }
+        }
+        assert_true(falls || zeros == 0);
+        share += (double)zeros / WIDE;
+        most = zeros > most ? zeros : most;
+    }
+    assert_in_range(fallen, ROWS * 35 / 100, ROWS * 45 / 100);
+    assert_false(same_node);
+    for (i = 0; i < 3; i++) { assert_in_range(differs[i], ROWS / 3, ROWS * 6 / 10); }
+    assert_true(fabs(mean / n) < 0.03 && fabs(variance / n - 0.25) < 0.02);
+    assert_int_equal(most, 2 * 7);                          /* floor(f 10) with f below 0.8 */
+    assert_true(fabs(share / fallen - 0.35) < 0.05);        /* the mean of 0 .. 7 tenths */
+    isk_graph_close(first);
+    isk_graph_close(second);
+}
+
 /* NaN in, NaN out: no activation and no product may swallow it. */
 static void nan_is_never_swallowed(void **state) {
     int activation, norm, at, i;
@@ -1383,6 +1457,7 @@ int main(void) {
         in_graph(gradients_of_sequences),
         in_graph(gradients_of_attention),
         in_graph(gradients_of_steps),
+        in_graph(gradients_of_augmentations),
         in_graph(gradients_of_info_nce),
         in_graph(gradients_of_a_value_used_twice),
         in_graph(gradients_of_shared_parameters),
@@ -1411,6 +1486,7 @@ int main(void) {
         in_graph(attention_drops_weights),
         in_graph(steps_are_pooled),
         in_graph(steps_are_joined_and_added),
+        cmocka_unit_test(augmentations_share_coins),
         in_graph(nan_is_never_swallowed),
         cmocka_unit_test(gradient_check_is_of_one_model),
     };

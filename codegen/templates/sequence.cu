@@ -205,3 +205,36 @@ ISK_ELEMENTS(isk_tokens_weight) {
     }
     dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, sum);
 }
+
+/* ---- augmentations of rows whose coin falls, number `count`, `flags` of whose 2^24 faces do so ---- */
+
+ISK_INLINE int dev_coin_falls(isk_call call, int model, int i) {
+    const isk_control *control = call.control + model;
+    const unsigned long long key = dev_mix64(control->seed ^ dev_mix64(~(unsigned long long)call.count));
+    return dev_philox(key, control->step, (unsigned)i) >> 8 < call.flags;
+}
+
+ISK_ELEMENTS(isk_noise) {
+    const unsigned long long position = (unsigned long long)i * (unsigned)call.cols + (unsigned)j;
+    float value = dev_get(call.in[0], model, i, j);
+    if (dev_coin_falls(call, model, i)) {
+        const unsigned long long step = call.control[model].step;
+        value += call.attributes[0] * dev_normal(dev_node_key(call, model), step, position);
+    }
+    *dev_at(call.out, model, i, j) = value;
+}
+
+/* in[0], but 0 in some of the `tiles` steps of `inner` columns: forward and backward. */
+ISK_ELEMENTS(isk_drop_steps) {
+    const unsigned long long key = dev_node_key(call, model), stream = call.control[model].step;
+    int dropped = 0;
+    if (dev_coin_falls(call, model, i)) {
+        const unsigned word = dev_philox(key, stream, (unsigned)i) >> 8, steps = (unsigned)call.tiles;
+        const float share = (float)word * (1.0f / 16777216.0f) * call.attributes[0];
+        const unsigned long long order = dev_mix64(dev_mix64(key ^ dev_mix64(stream)) ^ (unsigned)i);
+        const unsigned place = dev_permute((unsigned)(j / call.inner), steps, order);
+        dropped = place < (unsigned)(share * (float)steps);
+    }
+    const float value = dropped ? 0.0f : dev_get(call.in[0], model, i, j);
+    dev_put(dev_at(call.out, model, i, j), call.accumulate & 1u, value);
+}

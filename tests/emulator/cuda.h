@@ -587,6 +587,7 @@ static EMULATOR_UNUSED int emulator_run(emulator_kernel kernel, emulator_call ca
 #define __fmaf_rn(a, b, c) fmaf(a, b, c)
 #define rsqrtf(x) (1.0f / sqrtf(x))
 #define cospi(x) cos(3.14159265358979323846 * (x))
+#define cospif(x) ((float)cospi((double)(x)))
 #define make_float2(x, y) ((float2){ x, y })
 #define make_float4(x, y, z, w) ((float4){ x, y, z, w })
 
