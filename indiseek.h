@@ -18284,7 +18284,7 @@ static void isk__record_shared_stage(isk__recorder *r) {
 /* ---- CoMM ---- */
 
 /* A copy of the rows with steps of sequences dropped and noise added, each by one coin a row that all views share. */
-static isk__sample isk__augmented(const isk__recorder *r, int view, isk__sample x, int copy) {
+static isk__sample isk__augmented_copy(const isk__recorder *r, int view, isk__sample x, int copy) {
     const double deviation = 0.1, most_dropped = 0.8, often = 0.5;
     int augment = r->design->options.augment, steps = r->design->steps[view];
     isk_tensor weights = isk__weights_of(x.x);
@@ -18329,7 +18329,7 @@ static void isk__fused_outputs(isk__recorder *r, int training, isk_tensor output
             present = isk__weights_of(x.x);
             any = view ? isk_add(any, present) : present;
             projected[copy][view] = present;
-            tokens[view] = isk__tokens_record(design, view, isk__augmented(r, view, x, copy), training, &counts[view]);
+            tokens[view] = isk__tokens_record(design, view, isk__augmented_copy(r, view, x, copy), training, &counts[view]);
         }
         projected[copy][count] = isk_clamp(any, 0, 1);
         for (m = 0; m <= count; m++) {
@@ -18401,8 +18401,8 @@ static void isk__reduction_outputs(isk__recorder *r, const isk__design *before, 
             other = target;
         } else {
             if (copies) { y = isk__sample_of(r, view, r->copies[view][2 * pair + 1], batch); }
-            one = isk__reduced(before, view, copies ? x : isk__augmented(r, view, x, 0), training);
-            other = isk__reduced(before, view, copies ? y : isk__augmented(r, view, y, 1), training);
+            one = isk__reduced(before, view, copies ? x : isk__augmented_copy(r, view, x, 0), training);
+            other = isk__reduced(before, view, copies ? y : isk__augmented_copy(r, view, y, 1), training);
         }
         isk__rows_in_both(&one, &other);
         one = isk_info_nce(one, other, scale);
