@@ -18292,6 +18292,7 @@ static isk__sample isk__augmented_copy(const isk__recorder *r, int view, isk__sa
         x.x = isk_drop_steps(x.x, steps, most_dropped, often, 2 * copy);
     }
     if (augment == ISK_AUGMENT_BOTH || augment == ISK_AUGMENT_NOISE) { x.x = isk_noise(x.x, deviation, often, 2 * copy + 1); }
+    if (x.lengths.node >= 0) { x.x = isk_trim(x.x, x.lengths, steps); }
     x.x = isk_with_row_weights(x.x, weights);
     return x;
 }
