@@ -18708,7 +18708,7 @@ static isk_status isk__settle_components(isk__crew *crew, isk__trainee *trainee)
     int cols = loadings->rows, kept = loadings->cols;
     const isk__ref *from = &graph->nodes[cache.node].leaf;
     isk_scalar **bases = isk__trainee_bases(crew, trainee);
-    isk_scalar *whitening = bases[loadings->leaf.space] + loadings->leaf.offset, *own, *components;
+    isk_scalar *whitening = bases[loadings->leaf.space] + loadings->leaf.offset, *own, *components = NULL;
     isk_scalar *centre = bases[mean->leaf.space] + mean->leaf.offset;
     double *variances = (double *)isk__allocate_zero(context, (size_t)kept, sizeof *variances);
     uint8_t *part = (uint8_t *)isk__allocate(context, (size_t)rows, 1);
