@@ -18000,7 +18000,7 @@ static isk_tensor isk__sequence_tokens(const isk__design *design, isk_scope scop
         masks[1] = isk_reshape(weights, (*steps)++);
         weights = isk_reshape(isk_concat(masks, 2), 1);
     }
-    if (options->padding == ISK_PADDING_MASKED) { x = isk_with_row_weights(x, weights); }
+    x = isk_with_row_weights(x, options->padding == ISK_PADDING_MASKED ? weights : isk_affine(weights, 0, 1));
     memset(&transformer, 0, sizeof transformer);
     transformer.steps = *steps;
     transformer.layers = options->blocks;
@@ -18455,6 +18455,7 @@ static isk__sample isk__augmented_copy(const isk__recorder *r, int view, isk__sa
         x.x = isk_drop_steps(x.x, steps, most_dropped, often, 2 * copy);
     }
     if (augment == ISK_AUGMENT_BOTH || augment == ISK_AUGMENT_NOISE) { x.x = isk_noise(x.x, deviation, often, 2 * copy + 1); }
+    if (x.lengths.node >= 0) { x.x = isk_trim(x.x, x.lengths, steps); }
     x.x = isk_with_row_weights(x.x, weights);
     return x;
 }

@@ -105,6 +105,7 @@ static UNUSED_FUNCTION void record_fixture(fixture *f) {
     ok(isk__design_of(context, fit, &f->design));
     f->training.options = f->design.options;
     ok(isk__lengths_open(&f->training, &f->design));
+    ok(isk__copies_open(&f->training, &f->design));
     ok(isk__training_record(&f->training, &f->design));
     ok(isk__learners_open(&f->training, &f->sweep, &f->design));
     f->recorder.training = &f->training;
@@ -208,13 +209,20 @@ static UNUSED_FUNCTION void stir_weights(fixture *f, double logvar_scale) {
 /* The leaves of more recordings, with given C. */
 static UNUSED_FUNCTION void record_leaves(fixture *f) {
     isk_scalar lambda = f->design.options.lambda;
-    int i;
+    int i, j;
     ok(isk_write(f->recorder.lambda, 0, &lambda));
+    f->recorder.target = f->recorder.target_present = isk__no_tensor(f->recorder.graph);
+    if (f->sweep.fit.target.data) { f->recorder.target = isk__bound(f->recorder.graph, f->sweep.fit.target); }
+    if (f->training.target_present) { f->recorder.target_present = isk__bound(f->recorder.graph, matrix(f->training.target_present, 1)); }
     for (i = 0; i < f->design.view_count; i++) {
         isk_scalar inverse = 0.7;
         f->recorder.views[i] = f->recorder.encoded[i] = isk__bound(f->recorder.graph, f->sweep.fit.views[i]);
         f->recorder.shared[i] = isk__bound(f->recorder.graph, matrix(cs[i], SHARED));
         f->recorder.lengths[i] = isk__no_tensor(f->recorder.graph);
+        for (j = 0; j < f->training.copy_count; j++) {
+            int cols = (int)f->sweep.fit.views[i].cols;
+            f->recorder.copies[i][j] = isk__bound(f->recorder.graph, matrix(f->training.copies[i] + j * N * cols, cols));
+        }
         if (f->training.lengths[i]) { f->recorder.lengths[i] = isk__bound(f->recorder.graph, matrix(f->training.lengths[i], 1)); }
         ok(isk_write(f->recorder.inverse_power[i], 0, &inverse));
     }

@@ -647,7 +647,7 @@ static void bad_input_is_named(void **state) {
     refuse_fit(&fit, ISK_ARGUMENT, "one view needs given shared features: set given[0], or give a second view");
     fit = good;
     fit.method = ISK_METHOD_COUNT;
-    refuse_fit(&fit, ISK_ARGUMENT, "method 6 is unknown");
+    refuse_fit(&fit, ISK_ARGUMENT, "method 8 is unknown");
     fit = good;
     fit.preset = (isk_preset)7;
     refuse_fit(&fit, ISK_ARGUMENT, "preset 7 is unknown");
@@ -796,6 +796,7 @@ static void resuming_with_something_else(void **state) {
         char due[300], there[32], here[32];
         isk_options resolved;
         sweep = good;
+        sweep.fit.target = sweep.fit.views[1];              /* which reduce=target asks for, and nothing else reads */
         another_value(&sweep.fit.options, i);
         resolved = good.fit.options;
         ok(isk_options_resolve(context, &resolved, ISK_ROBUST));
