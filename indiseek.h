@@ -13817,43 +13817,34 @@ static isk__random isk__node_random(const isk__call *call) {
 enum { ISK__WORD_LANES = 16, ISK__WORDS = 4 * ISK__WORD_LANES };
 typedef struct isk__words { uint64_t key, stream, first; int level, filled; uint32_t words[ISK__WORDS]; } isk__words;
 
-typedef struct isk__lane { uint32_t c0, c1, c2, c3; } isk__lane;
-
-static ISK__INLINE isk__lane isk__philox_round(isk__lane lane, uint64_t key, uint32_t round) {
-    const uint64_t p0 = (uint64_t)0xD2511F53u * lane.c0, p1 = (uint64_t)0xCD9E8D57u * lane.c2;
-    isk__lane next;
-    next.c0 = (uint32_t)(p1 >> 32) ^ lane.c1 ^ ((uint32_t)key + round * 0x9E3779B9u);
-    next.c1 = (uint32_t)p1;
-    next.c2 = (uint32_t)(p0 >> 32) ^ lane.c3 ^ ((uint32_t)(key >> 32) + round * 0xBB67AE85u);
-    next.c3 = (uint32_t)p0;
-    return next;
-}
-
-/* isk__philox for counters side by side.  Its rounds stand one by one, so that compilers make vectors of the lanes. */
+/* isk__philox for counters side by side, of which compilers make vectors. */
 static ISK__INLINE void isk__philox_lanes(uint32_t *ISK__RESTRICT words, uint64_t key, uint64_t stream, uint64_t counter) {
-    const uint32_t low = (uint32_t)counter, stream0 = (uint32_t)stream, stream1 = (uint32_t)(stream >> 32);
-    uint32_t i;
-    ISK__VECTOR
+    uint32_t c0[ISK__WORD_LANES], c1[ISK__WORD_LANES], c2[ISK__WORD_LANES], c3[ISK__WORD_LANES];
+    uint32_t k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
+    int i, round;
     for (i = 0; i < ISK__WORD_LANES; i++) {
-        isk__lane lane;
-        lane.c0 = low + i;
-        lane.c1 = (uint32_t)(counter >> 32) + (low + i < low ? 1u : 0u);
-        lane.c2 = stream0;
-        lane.c3 = stream1;
-        lane = isk__philox_round(lane, key, 0);
-        lane = isk__philox_round(lane, key, 1);
-        lane = isk__philox_round(lane, key, 2);
-        lane = isk__philox_round(lane, key, 3);
-        lane = isk__philox_round(lane, key, 4);
-        lane = isk__philox_round(lane, key, 5);
-        lane = isk__philox_round(lane, key, 6);
-        lane = isk__philox_round(lane, key, 7);
-        lane = isk__philox_round(lane, key, 8);
-        lane = isk__philox_round(lane, key, 9);
-        words[4 * i] = lane.c0;
-        words[4 * i + 1] = lane.c1;
-        words[4 * i + 2] = lane.c2;
-        words[4 * i + 3] = lane.c3;
+        c0[i] = (uint32_t)(counter + (uint64_t)i);
+        c1[i] = (uint32_t)((counter + (uint64_t)i) >> 32);
+        c2[i] = (uint32_t)stream;
+        c3[i] = (uint32_t)(stream >> 32);
+    }
+    for (round = 0; round < 10; round++) {
+        ISK__VECTOR
+        for (i = 0; i < ISK__WORD_LANES; i++) {
+            const uint64_t p0 = (uint64_t)0xD2511F53u * c0[i], p1 = (uint64_t)0xCD9E8D57u * c2[i];
+            c0[i] = (uint32_t)(p1 >> 32) ^ c1[i] ^ k0;
+            c1[i] = (uint32_t)p1;
+            c2[i] = (uint32_t)(p0 >> 32) ^ c3[i] ^ k1;
+            c3[i] = (uint32_t)p0;
+        }
+        k0 += 0x9E3779B9u;
+        k1 += 0xBB67AE85u;
+    }
+    for (i = 0; i < ISK__WORD_LANES; i++) {
+        words[4 * i] = c0[i];
+        words[4 * i + 1] = c1[i];
+        words[4 * i + 2] = c2[i];
+        words[4 * i + 3] = c3[i];
     }
 }
 
@@ -14388,12 +14379,6 @@ ISK__LOOPS static void isk__attention_shift(isk_scalar *row, isk_scalar shift, i
     for (j = 0; j < count; j++) { row[j] = scale * (row[j] - shift); }
 }
 
-ISK__LOOPS static void isk__attention_scale(isk_scalar *row, isk_scalar scale, int count) {
-    int j;
-    ISK__VECTOR
-    for (j = 0; j < count; j++) { row[j] *= scale; }
-}
-
 /* A from the softmax's weights: `drop` times those that are not dropped */
 ISK__LOOPS static void isk__attention_kept(isk_scalar *ISK__RESTRICT to, const isk_scalar *ISK__RESTRICT p, isk_scalar drop, int count) {
     int j;
@@ -14461,7 +14446,7 @@ static void isk__attention_forward(const isk__call *call) {
                 isk_scalar *weights = isk__row_of(p, a.stride, i);
                 isk__attention_shift(weights, isk__largest(weights, a.present), scale, a.present);
                 isk__exp_row(&line, weights, weights);
-                isk__attention_scale(weights, 1 / isk__sum(weights, a.present), a.present);
+                isk__attention_shift(weights, 0, 1 / isk__sum(weights, a.present), a.present);
                 if (l->attributes[2] > 0) { isk__attention_drop(&a, &words, weights, row + (uint64_t)a.number[i]); }
                 isk__attention_kept(isk__row_of(a.weights, a.stride, i), weights, a.drop, a.present);
             }
