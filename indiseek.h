@@ -18416,7 +18416,9 @@ static void isk__reduction_outputs(isk__recorder *r, const isk__design *before, 
 
 /* Learns the reductions; then they stand in the place of the views. */
 static void isk__record_reduction_stages(isk__recorder *r) {
-    static const char *const labels[] = { "loss", "temperature" };
+    static const char *const labels[ISK__MAX_PASSES][2] = {
+        { "loss", "temperature" }, { "loss2", "temperature2" }, { "loss3", "temperature3" }, { "loss4", "temperature4" }
+    };
     const isk_options *options = &r->design->options;
     isk_optimiser_desc optimiser = isk__optimiser_of(options);
     isk__design before = isk__design_before(r->design);
@@ -18427,12 +18429,12 @@ static void isk__record_reduction_stages(isk__recorder *r) {
     for (pair = 0; pair < pairs; pair++) {
         isk__reduction_outputs(r, &before, pair, ISK__TRAINING, outputs);
         stage->passes[pair] = isk__pass_of(isk__minimise(r->graph, "reduced", outputs, 2, &optimiser, 0), ISK__PER_BATCH, 1, ISK__RATE_SHARED);
-        isk__pass_labels(&stage->passes[pair], 2, labels);
+        isk__pass_labels(&stage->passes[pair], 2, labels[pair]);
     }
     stage->pass_count = pairs;
     isk__reduction_outputs(r, &before, 0, ISK__EVALUATING, outputs);
     stage->evaluation = isk__pass_of(isk_compute(r->graph, outputs, 1), ISK__FILL, 1, ISK__RATE_NONE);
-    isk__pass_labels(&stage->evaluation, 1, labels);
+    isk__pass_labels(&stage->evaluation, 1, labels[0]);
     if (options->shared_keep == ISK_KEEP_BEST) { isk__stage_keeps_best(r, stage, "reduced"); }
     stage = isk__stage_add(r, "reduction", -1, 1, 0);
     batch = isk_batch(r->graph, ISK__TILE_ROWS);
