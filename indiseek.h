@@ -18390,8 +18390,9 @@ static void isk__reduction_outputs(isk__recorder *r, const isk__design *before, 
     if (design->options.reduce == ISK_REDUCE_TARGET) {
         isk_scope scope = isk__scope(r->graph, isk_group(r->graph, "reduced").group, "target");
         target = isk_gather(r->target, batch);
-        if (r->target_present.node >= 0) {
-            target = isk_with_row_weights(target, isk_mul(isk__weights_of(batch), isk_gather(r->target_present, batch)));
+        if (r->target_present.node >= 0) {      /* what stands where it is unknown is never looked at */
+            isk_tensor known = isk_gather(r->target_present, batch);
+            target = isk_with_row_weights(isk_trim(target, known, 1), isk_mul(isk__weights_of(batch), known));
         }
         target = isk_l2_normalise(isk__encoder(before, scope, target, design->options.shared_dim, training), 1e-12);
     }
