@@ -19019,6 +19019,15 @@ static isk_status isk__design_of(isk_context *context, const isk_fit_desc *desc,
 
 /* ---- data that the programs read beside the views ---- */
 
+/* 0 wherever a matrix has nothing: what stands there is no matter. */
+static void isk__clear_absent(isk_scalar *values, int64_t rows, int64_t cols, isk__coverage extent) {
+    int64_t row;
+    for (row = 0; row < rows; row++) {
+        int64_t there = cols / extent.steps * isk__length_of(extent, row);
+        memset(values + row * cols + there, 0, (size_t)(cols - there) * sizeof *values);
+    }
+}
+
 /* The user's augmented copies of every view. */
 static isk_status isk__copies_open(isk__training *training, const isk__design *design) {
     const isk_fit_desc *desc = training->desc;
@@ -19033,6 +19042,7 @@ static isk_status isk__copies_open(isk__training *training, const isk__design *d
         for (copy = 0; copy < count && status == ISK_OK; copy++) {
             isk_scalar *values = training->copies[i] + (size_t)copy * each;
             memcpy(values, x.data, each * sizeof(isk_scalar));
+            isk__clear_absent(values, x.rows, x.cols, isk__coverage_of(desc, i));
             status = desc->augment(desc->augment_user, i, copy, values, x.rows, x.cols);
             if (status != ISK_OK) { return isk__fail(training->context, status, "augment failed for view %d, copy %d", i + 1, copy); }
             status = isk__check_finite(training->context, "augmented view", i, isk__matrix_of(values, x.rows, x.cols),
@@ -24819,34 +24829,42 @@ INDISEEK_API isk_status isk_load(isk_context *context, const char *path, isk_mod
 
 /* ---- checkpoints: the state of every model that has begun, and where its stages stand ---- */
 
+/* What stands in an absent row, or beyond a length, is no matter; lengths NULL: there is no such thing. */
+static void isk__sha256_add_rows(isk__sha256 *hash, isk_matrix x, const isk_scalar *lengths, int64_t steps) {
+    int64_t row;
+    if (!lengths) { isk__sha256_add(hash, x.data, (size_t)x.rows * (size_t)x.cols * sizeof(isk_scalar)); }
+    for (row = 0; row < x.rows && lengths; row++) {
+        isk__sha256_add(hash, x.data + row * x.cols, (size_t)(x.cols / steps) * (size_t)lengths[row] * sizeof(isk_scalar));
+    }
+}
+
 /* SHA-256 of the data, the given features and the split, with their shapes. */
 static isk_status isk__fingerprint(isk__training *training) {
     const isk_fit_desc *desc = training->desc;
     isk__sha256 hash;
-    int i;
+    int i, copy;
     isk__sha256_open(&hash);
     for (i = 0; i < 2 * desc->view_count; i++) {
         isk_matrix matrix = i % 2 ? desc->given[i / 2] : desc->views[i / 2];
         const isk_scalar *lengths = i % 2 ? NULL : training->lengths[i / 2];
-        int64_t row, steps = isk__coverage_of(desc, i / 2).steps;
+        int64_t steps = isk__coverage_of(desc, i / 2).steps;
         isk__sha256_add(&hash, &matrix.rows, sizeof matrix.rows);
         isk__sha256_add(&hash, &matrix.cols, sizeof matrix.cols);
-        if (lengths) {                      /* what stands in an absent row, or beyond a length, is no matter */
+        if (lengths) {
             isk__sha256_add(&hash, &steps, sizeof steps);
             isk__sha256_add(&hash, lengths, (size_t)matrix.rows * sizeof(isk_scalar));
-            for (row = 0; row < matrix.rows; row++) {
-                isk__sha256_add(&hash, matrix.data + row * matrix.cols, (size_t)(matrix.cols / steps) * (size_t)lengths[row] * sizeof(isk_scalar));
-            }
-        } else if (matrix.data) {
-            isk__sha256_add(&hash, matrix.data, (size_t)matrix.rows * (size_t)matrix.cols * sizeof(isk_scalar));
         }
+        if (matrix.data) { isk__sha256_add_rows(&hash, matrix, lengths, steps); }
     }
     for (i = 0; i < desc->view_count && training->copies[i]; i++) {
-        size_t count = (size_t)training->copy_count * (size_t)desc->views[i].rows * (size_t)desc->views[i].cols;
-        isk__sha256_add(&hash, training->copies[i], count * sizeof(isk_scalar));
+        isk_matrix x = desc->views[i];
+        for (copy = 0; copy < training->copy_count; copy++) {
+            isk_matrix changed = isk__matrix_of(training->copies[i] + (int64_t)copy * x.rows * x.cols, x.rows, x.cols);
+            isk__sha256_add_rows(&hash, changed, training->lengths[i], isk__coverage_of(desc, i).steps);
+        }
     }
     if (desc->target.data && training->options.reduce == ISK_REDUCE_TARGET) {
-        isk__sha256_add(&hash, desc->target.data, (size_t)desc->target.rows * (size_t)desc->target.cols * sizeof(isk_scalar));
+        isk__sha256_add_rows(&hash, desc->target, training->target_present, 1);
         if (training->target_present) { isk__sha256_add(&hash, training->target_present, (size_t)desc->views[0].rows * sizeof(isk_scalar)); }
     }
     if (desc->split) { isk__sha256_add(&hash, desc->split, (size_t)desc->views[0].rows); }
