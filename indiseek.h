@@ -17399,7 +17399,7 @@ static void isk__report_progress(const isk__training *training, int slot, int st
             done += learner->finished || learner->tracks[s].finished > 0 ? epochs : learner->tracks[s].epoch;
         }
     }
-    progress.stage = training->plan.stages[stage].phase == 0 && training->plan.stages[stage].view < 0 ? "shared" : "specific";
+    progress.stage = training->plan.stages[stage].view < 0 ? "shared" : "specific";
     progress.model = model;
     progress.models = training->learner_count;
     progress.epoch = (int)training->learners[model].tracks[stage].epoch;
