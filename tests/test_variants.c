@@ -538,7 +538,8 @@ static values naive_norm(const fixture *f, const char *scope, values x) {
         for (j = 0; j < x.cols; j++) { mean += x.at[i][j] / x.cols; }
         for (j = 0; j < x.cols; j++) { variance += (x.at[i][j] - mean) * (x.at[i][j] - mean) / x.cols; }
         for (j = 0; j < x.cols; j++) {
-            x.at[i][j] = (x.at[i][j] - mean) / sqrt(variance + 1e-5) * *weight(f, text_of("%s.weight", scope), 0, j) + *weight(f, text_of("%s.bias", scope), 0, j);
+            x.at[i][j] = (x.at[i][j] - mean) / sqrt(variance + 1e-5) * *weight(f, text_of("%s.weight", scope), 0, j) +
+                         *weight(f, text_of("%s.bias", scope), 0, j);
         }
     }
     return x;
@@ -836,7 +837,10 @@ static void copies_are_augmented(void **state) {
         record_leaves(&f);
         batch = isk_batch(f.recorder.graph, BATCH);
         for (copy = 0; copy < 2; copy++) {
-            for (i = 0; i < 2; i++) { copies[copy][i] = isk__augmented_copy(&f.recorder, i, isk__sample_of(&f.recorder, i, f.recorder.views[i], batch), copy).x; }
+            for (i = 0; i < 2; i++) {
+                isk__sample rows = isk__sample_of(&f.recorder, i, f.recorder.views[i], batch);
+                copies[copy][i] = isk__augmented_copy(&f.recorder, i, rows, copy).x;
+            }
         }
         program = isk_compute(f.recorder.graph, copies[0], 4);
         ok(isk__graph_ready(f.recorder.graph));
