@@ -128,13 +128,16 @@ static void losses_as_on_the_cpu(void **state) {
         isk_context *a = open_on(ISK_DEVICE_CPU, ISK_TRAINER_AUTO, &cpu), *b = open_on(ISK_DEVICE_CUDA, ISK_TRAINER_AUTO, &gpu);
         /* dividing a Z of small deviation by it makes rounding much larger, and a contrast at tau 0.07 again */
         const char *more = isk__methods[method].keep == ISK__KEEP_CONTRAST || isk__methods[method].residual ? "standardise=none" : "";
+        const char *fused = "token_width=8 tokens=3 fusion_heads=2 project_width=12 project_dim=6 optimiser=sgd rate=0.0005";
         isk_fit_desc fit = small_fit(a, ROWS, "batch=18 epochs=4 shared_epochs=4 residual_epochs=3 diagnoses=0");
         isk_model *one, *other;
         fit.method = (isk_method)method;
-        set_options(a, &fit.options, more);
+        set_options(a, &fit.options, isk__methods[method].keep == ISK__KEEP_FUSED ? fused : more);
         if (isk_fit(a, &fit, &one) != ISK_OK) { fail_msg("%s", isk_error(a)); }
         if (isk_fit(b, &fit, &other) != ISK_OK) { fail_msg("%s", isk_error(b)); }
-        assert_int_equal(cpu.count, method == ISK_CLIP ? 4 : isk__methods[method].residual ? 24 : 12);
+        /* CLIP or the fused stage; mean and spread of two residuals; two specific stages */
+        assert_int_equal(cpu.count, 4 + (isk__methods[method].residual ? 12 : 0) +
+                                    (isk__methods[method].keep == ISK__KEEP_DECODER || isk__methods[method].keep == ISK__KEEP_CONTRAST ? 8 : 0));
         same_diaries(isk_method_name((isk_method)method), &cpu, &gpu, 1e-4);
         isk_model_close(one);
         isk_model_close(other);
@@ -171,6 +174,136 @@ static void options_as_on_the_cpu(void **state) {
         isk_close(b);
         forget(&cpu);
         forget(&gpu);
+    }
+}
+
+/* Other data: a second view of two steps, a third view, rows that lack views, a target that some rows lack. */
+enum { SEQUENCE = 1, ABSENT = 2, THIRD = 4, KNOWN = 8 };
+
+static isk_fit_desc other_fit(isk_context *context, isk_method method, int what, const char *settings) {
+    static uint8_t there[3][ROWS], known[ROWS];
+    static int32_t lengths[ROWS];
+    isk_fit_desc fit = small_fit(context, ROWS, "epochs=2 shared_epochs=2 residual_epochs=2 diagnoses=0 token_width=8 feed_forward=8 blocks=1 tokens=3 "
+                                                "fusion_heads=2 project_width=12 project_dim=6");
+    int i, view;
+    for (i = 0; i < ROWS; i++) {
+        for (view = 0; view < 3; view++) { there[view][i] = (i * 7 + view * 3) % 5 > 0; }
+        lengths[i] = i % 3 ? 1 + i % 2 : 2;
+        known[i] = i % 6 > 0;
+    }
+    fit.method = method;
+    set_options(context, &fit.options, settings);
+    if (what & THIRD) {
+        fit.view_count = 3;
+        fit.views[2] = matrix_of(given1, ROWS, GIVEN_COLS);
+    }
+    if (what & SEQUENCE) {
+        fit.steps[1] = 2;
+        fit.lengths[1] = lengths;
+    }
+    for (view = 0; view < fit.view_count && (what & ABSENT); view++) { fit.present[view] = there[view]; }
+    if (fit.options.reduce == ISK_REDUCE_TARGET) { fit.target = matrix_of(given2, ROWS, GIVEN_COLS); }
+    if (what & KNOWN) { fit.target_present = known; }
+    return fit;
+}
+
+/* The features of both models, as far as the method has them, within `relative` of each other. */
+static void same_features(const char *what, isk_context *context, const isk_model *one, const isk_model *other, const isk_fit_desc *fit, double relative) {
+    static isk_scalar values[2][2][ISK_MAX_VIEWS][ROWS * 16];
+    const isk_model *models[2] = { one, other };
+    int m, view, i, part;
+    memset(values, 0, sizeof values);
+    for (m = 0; m < 2; m++) {
+        isk_transform_desc desc;
+        memset(&desc, 0, sizeof desc);
+        for (view = 0; view < fit->view_count; view++) {
+            desc.views[view] = fit->views[view];
+            desc.present[view] = fit->present[view];
+            desc.lengths[view] = fit->lengths[view];
+            if (isk_model_shared_dim(one, view) > 0) { desc.shared[view] = values[m][0][view]; }
+            if (isk_model_specific_dim(one, view) > 0) { desc.specific[view] = values[m][1][view]; }
+        }
+        if (isk_model_fused_dim(one) > 0) { desc.fused = values[m][0][0]; }
+        if (isk_transform(models[m], &desc) != ISK_OK) { fail_msg("%s", isk_error(context)); }
+    }
+    for (part = 0; part < 2; part++) {
+        for (view = 0; view < fit->view_count; view++) {
+            for (i = 0; i < ROWS * 16; i++) {
+                double a = (double)values[0][part][view][i], b = (double)values[1][part][view][i];
+                if (a != a && b != b) { continue; }
+                if (!(fabs(a - b) <= relative * (1 + fabs(a)))) { fail_msg("%s: view %d, part %d: %g and %g", what, view + 1, part, a, b); }
+            }
+        }
+    }
+}
+
+static void variants_as_on_the_cpu(void **state) {
+    static const struct { isk_method method; int what; const char *settings; } cases[] = {
+        { ISK_INDISEEK, SEQUENCE | ABSENT, "standardise=none pool=mean" },
+        { ISK_INDISEEK, THIRD | ABSENT, "others=mean critic_inner=per_epoch critic_steps=1" },
+        { ISK_INDISEEK, THIRD, "critic=nce critic_steps=2" }, { ISK_FACTORIZEDCL, SEQUENCE | ABSENT, "contrast=concat standardise=none" },
+        { ISK_INFODISEN, ABSENT, "contrast_sides=one contrast_temperature=learned standardise=none contrast_tau=0.5" },
+        { ISK_INDISEEK, ABSENT | KNOWN, "reduce=target standardise=none" }, { ISK_CLIP, SEQUENCE, "reduce=augment" },
+        { ISK_CLIP, SEQUENCE, "positions=learned pool=cls padding=seen" },
+        { ISK_CLIP, SEQUENCE | ABSENT, "positions=sincos pool=last_padded padding=seen norm_place=first attention_dropout=0" },
+        /* by SGD: Adam makes steps of whatever size out of the rounding of a gradient that is 0 before a batch norm; and slowly: its
+           small head has rectifiers that rounding switches, after which double and float go their own ways too */
+        { ISK_COMM, 0, "optimiser=sgd rate=0.003" }, { ISK_COMM, SEQUENCE | ABSENT, "optimiser=sgd rate=0.0003 patience=1" },
+        { ISK_COMM, THIRD | SEQUENCE, "optimiser=sgd rate=0.003 augment=none fusion_blocks=2" },
+        { ISK_RESIDUAL, 0, "dim=3" }, { ISK_RESIDUAL, SEQUENCE | ABSENT, "dim=3" }, { ISK_RESIDUAL, KNOWN, "reduce=target dim=2" },
+    };
+    size_t i;
+    (void)state;
+    for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        static diary cpu, gpu;
+        isk_context *a = open_on(ISK_DEVICE_CPU, ISK_TRAINER_AUTO, &cpu), *b = open_on(ISK_DEVICE_CUDA, ISK_TRAINER_GRAPH, &gpu);
+        isk_fit_desc fit = other_fit(a, cases[i].method, cases[i].what, cases[i].settings);
+        isk_model *one, *other;
+        char what[200];
+        snprintf(what, sizeof what, "%s %s", isk_method_name(cases[i].method), cases[i].settings);
+        if (isk_fit(a, &fit, &one) != ISK_OK) { fail_msg("%s: %s", what, isk_error(a)); }
+        if (isk_fit(b, &fit, &other) != ISK_OK) { fail_msg("%s: %s", what, isk_error(b)); }
+        same_diaries(what, &cpu, &gpu, 1e-3);
+        same_features(what, a, one, other, &fit, 0.02);
+        isk_model_close(one);
+        isk_model_close(other);
+        isk_close(a);
+        isk_close(b);
+        forget(&cpu);
+        forget(&gpu);
+    }
+}
+
+/* CoMM, residuals and a reduction by one block a model, and in company. */
+static void variants_by_blocks(void **state) {
+    static const struct { isk_method method; int what; const char *settings; } cases[] = {
+        { ISK_COMM, 0, "optimiser=sgd rate=0.003" }, { ISK_COMM, SEQUENCE | ABSENT, "optimiser=sgd rate=0.0003" }, { ISK_RESIDUAL, ABSENT, "dim=3" },
+        { ISK_INDISEEK, KNOWN, "reduce=target critic=nce critic_steps=1" },
+    };
+    size_t i;
+    (void)state;
+    for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        static diary by_graph, by_block;
+        isk_context *a = open_on(ISK_DEVICE_CUDA, ISK_TRAINER_GRAPH, &by_graph), *b = open_on(ISK_DEVICE_CUDA, ISK_TRAINER_BLOCK, &by_block);
+        isk_sweep_desc sweep;
+        isk_model *graphs[2], *blocks[2], *one;
+        memset(&sweep, 0, sizeof sweep);
+        sweep.fit = other_fit(a, cases[i].method, cases[i].what, cases[i].settings);
+        sweep.seed_count = 2;
+        if (isk_sweep(a, &sweep, graphs) != ISK_OK) { fail_msg("%s: %s", cases[i].settings, isk_error(a)); }
+        if (isk_sweep(b, &sweep, blocks) != ISK_OK) { fail_msg("%s: %s", cases[i].settings, isk_error(b)); }
+        same_diaries(cases[i].settings, &by_graph, &by_block, 1e-3);
+        if (by_block.notes[0]) { print_message("# %s: %s", isk_method_name(cases[i].method), by_block.notes); }
+        same_features(cases[i].settings, a, graphs[1], blocks[1], &sweep.fit, 0.02);
+        if (isk_fit(a, &sweep.fit, &one) != ISK_OK) { fail_msg("%s: %s", cases[i].settings, isk_error(a)); }
+        same_model(a, graphs[0], one, "alone and in a sweep");
+        isk_model_close(one);
+        close_models(graphs, 2);
+        close_models(blocks, 2);
+        isk_close(a);
+        isk_close(b);
+        forget(&by_graph);
+        forget(&by_block);
     }
 }
 
@@ -562,6 +695,8 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(losses_as_on_the_cpu),
         cmocka_unit_test(options_as_on_the_cpu),
+        cmocka_unit_test(variants_as_on_the_cpu),
+        cmocka_unit_test(variants_by_blocks),
         cmocka_unit_test(graphs_and_blocks),
         cmocka_unit_test(block_trainer_gives_way),
         cmocka_unit_test(resumed_as_never_stopped),
