@@ -13817,43 +13817,34 @@ static isk__random isk__node_random(const isk__call *call) {
 enum { ISK__WORD_LANES = 16, ISK__WORDS = 4 * ISK__WORD_LANES };
 typedef struct isk__words { uint64_t key, stream, first; int level, filled; uint32_t words[ISK__WORDS]; } isk__words;
 
-typedef struct isk__lane { uint32_t c0, c1, c2, c3; } isk__lane;
-
-static ISK__INLINE isk__lane isk__philox_round(isk__lane lane, uint64_t key, uint32_t round) {
-    const uint64_t p0 = (uint64_t)0xD2511F53u * lane.c0, p1 = (uint64_t)0xCD9E8D57u * lane.c2;
-    isk__lane next;
-    next.c0 = (uint32_t)(p1 >> 32) ^ lane.c1 ^ ((uint32_t)key + round * 0x9E3779B9u);
-    next.c1 = (uint32_t)p1;
-    next.c2 = (uint32_t)(p0 >> 32) ^ lane.c3 ^ ((uint32_t)(key >> 32) + round * 0xBB67AE85u);
-    next.c3 = (uint32_t)p0;
-    return next;
-}
-
-/* isk__philox for counters side by side.  Its rounds stand one by one, so that compilers make vectors of the lanes. */
+/* isk__philox for counters side by side, of which compilers make vectors. */
 static ISK__INLINE void isk__philox_lanes(uint32_t *ISK__RESTRICT words, uint64_t key, uint64_t stream, uint64_t counter) {
-    const uint32_t low = (uint32_t)counter, stream0 = (uint32_t)stream, stream1 = (uint32_t)(stream >> 32);
-    uint32_t i;
-    ISK__VECTOR
+    uint32_t c0[ISK__WORD_LANES], c1[ISK__WORD_LANES], c2[ISK__WORD_LANES], c3[ISK__WORD_LANES];
+    uint32_t k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
+    int i, round;
     for (i = 0; i < ISK__WORD_LANES; i++) {
-        isk__lane lane;
-        lane.c0 = low + i;
-        lane.c1 = (uint32_t)(counter >> 32) + (low + i < low ? 1u : 0u);
-        lane.c2 = stream0;
-        lane.c3 = stream1;
-        lane = isk__philox_round(lane, key, 0);
-        lane = isk__philox_round(lane, key, 1);
-        lane = isk__philox_round(lane, key, 2);
-        lane = isk__philox_round(lane, key, 3);
-        lane = isk__philox_round(lane, key, 4);
-        lane = isk__philox_round(lane, key, 5);
-        lane = isk__philox_round(lane, key, 6);
-        lane = isk__philox_round(lane, key, 7);
-        lane = isk__philox_round(lane, key, 8);
-        lane = isk__philox_round(lane, key, 9);
-        words[4 * i] = lane.c0;
-        words[4 * i + 1] = lane.c1;
-        words[4 * i + 2] = lane.c2;
-        words[4 * i + 3] = lane.c3;
+        c0[i] = (uint32_t)(counter + (uint64_t)i);
+        c1[i] = (uint32_t)((counter + (uint64_t)i) >> 32);
+        c2[i] = (uint32_t)stream;
+        c3[i] = (uint32_t)(stream >> 32);
+    }
+    for (round = 0; round < 10; round++) {
+        ISK__VECTOR
+        for (i = 0; i < ISK__WORD_LANES; i++) {
+            const uint64_t p0 = (uint64_t)0xD2511F53u * c0[i], p1 = (uint64_t)0xCD9E8D57u * c2[i];
+            c0[i] = (uint32_t)(p1 >> 32) ^ c1[i] ^ k0;
+            c1[i] = (uint32_t)p1;
+            c2[i] = (uint32_t)(p0 >> 32) ^ c3[i] ^ k1;
+            c3[i] = (uint32_t)p0;
+        }
+        k0 += 0x9E3779B9u;
+        k1 += 0xBB67AE85u;
+    }
+    for (i = 0; i < ISK__WORD_LANES; i++) {
+        words[4 * i] = c0[i];
+        words[4 * i + 1] = c1[i];
+        words[4 * i + 2] = c2[i];
+        words[4 * i + 3] = c3[i];
     }
 }
 
@@ -14388,12 +14379,6 @@ ISK__LOOPS static void isk__attention_shift(isk_scalar *row, isk_scalar shift, i
     for (j = 0; j < count; j++) { row[j] = scale * (row[j] - shift); }
 }
 
-ISK__LOOPS static void isk__attention_scale(isk_scalar *row, isk_scalar scale, int count) {
-    int j;
-    ISK__VECTOR
-    for (j = 0; j < count; j++) { row[j] *= scale; }
-}
-
 /* A from the softmax's weights: `drop` times those that are not dropped */
 ISK__LOOPS static void isk__attention_kept(isk_scalar *ISK__RESTRICT to, const isk_scalar *ISK__RESTRICT p, isk_scalar drop, int count) {
     int j;
@@ -14461,7 +14446,7 @@ static void isk__attention_forward(const isk__call *call) {
                 isk_scalar *weights = isk__row_of(p, a.stride, i);
                 isk__attention_shift(weights, isk__largest(weights, a.present), scale, a.present);
                 isk__exp_row(&line, weights, weights);
-                isk__attention_scale(weights, 1 / isk__sum(weights, a.present), a.present);
+                isk__attention_shift(weights, 0, 1 / isk__sum(weights, a.present), a.present);
                 if (l->attributes[2] > 0) { isk__attention_drop(&a, &words, weights, row + (uint64_t)a.number[i]); }
                 isk__attention_kept(isk__row_of(a.weights, a.stride, i), weights, a.drop, a.present);
             }
@@ -17517,7 +17502,7 @@ static void isk__report_progress(const isk__training *training, int slot, int st
             done += learner->finished || learner->tracks[s].finished > 0 ? epochs : learner->tracks[s].epoch;
         }
     }
-    progress.stage = training->plan.stages[stage].phase == 0 && training->plan.stages[stage].view < 0 ? "shared" : "specific";
+    progress.stage = training->plan.stages[stage].view < 0 ? "shared" : "specific";
     progress.model = model;
     progress.models = training->learner_count;
     progress.epoch = (int)training->learners[model].tracks[stage].epoch;
@@ -18553,8 +18538,9 @@ static void isk__reduction_outputs(isk__recorder *r, const isk__design *before, 
     if (design->options.reduce == ISK_REDUCE_TARGET) {
         isk_scope scope = isk__scope(r->graph, isk_group(r->graph, "reduced").group, "target");
         target = isk_gather(r->target, batch);
-        if (r->target_present.node >= 0) {
-            target = isk_with_row_weights(target, isk_mul(isk__weights_of(batch), isk_gather(r->target_present, batch)));
+        if (r->target_present.node >= 0) {      /* what stands where it is unknown is never looked at */
+            isk_tensor known = isk_gather(r->target_present, batch);
+            target = isk_with_row_weights(isk_trim(target, known, 1), isk_mul(isk__weights_of(batch), known));
         }
         target = isk_l2_normalise(isk__encoder(before, scope, target, design->options.shared_dim, training), 1e-12);
     }
@@ -18579,7 +18565,9 @@ static void isk__reduction_outputs(isk__recorder *r, const isk__design *before, 
 
 /* Learns the reductions; then they stand in the place of the views. */
 static void isk__record_reduction_stages(isk__recorder *r) {
-    static const char *const labels[] = { "loss", "temperature" };
+    static const char *const labels[ISK__MAX_PASSES][2] = {
+        { "loss", "temperature" }, { "loss2", "temperature2" }, { "loss3", "temperature3" }, { "loss4", "temperature4" }
+    };
     const isk_options *options = &r->design->options;
     isk_optimiser_desc optimiser = isk__optimiser_of(options);
     isk__design before = isk__design_before(r->design);
@@ -18590,12 +18578,12 @@ static void isk__record_reduction_stages(isk__recorder *r) {
     for (pair = 0; pair < pairs; pair++) {
         isk__reduction_outputs(r, &before, pair, ISK__TRAINING, outputs);
         stage->passes[pair] = isk__pass_of(isk__minimise(r->graph, "reduced", outputs, 2, &optimiser, 0), ISK__PER_BATCH, 1, ISK__RATE_SHARED);
-        isk__pass_labels(&stage->passes[pair], 2, labels);
+        isk__pass_labels(&stage->passes[pair], 2, labels[pair]);
     }
     stage->pass_count = pairs;
     isk__reduction_outputs(r, &before, 0, ISK__EVALUATING, outputs);
     stage->evaluation = isk__pass_of(isk_compute(r->graph, outputs, 1), ISK__FILL, 1, ISK__RATE_NONE);
-    isk__pass_labels(&stage->evaluation, 1, labels);
+    isk__pass_labels(&stage->evaluation, 1, labels[0]);
     if (options->shared_keep == ISK_KEEP_BEST) { isk__stage_keeps_best(r, stage, "reduced"); }
     stage = isk__stage_add(r, "reduction", -1, 1, 0);
     batch = isk_batch(r->graph, ISK__TILE_ROWS);
@@ -19186,6 +19174,15 @@ static isk_status isk__design_of(isk_context *context, const isk_fit_desc *desc,
 
 /* ---- data that the programs read beside the views ---- */
 
+/* 0 wherever a matrix has nothing: what stands there is no matter. */
+static void isk__clear_absent(isk_scalar *values, int64_t rows, int64_t cols, isk__coverage extent) {
+    int64_t row;
+    for (row = 0; row < rows; row++) {
+        int64_t there = cols / extent.steps * isk__length_of(extent, row);
+        memset(values + row * cols + there, 0, (size_t)(cols - there) * sizeof *values);
+    }
+}
+
 /* The user's augmented copies of every view. */
 static isk_status isk__copies_open(isk__training *training, const isk__design *design) {
     const isk_fit_desc *desc = training->desc;
@@ -19200,6 +19197,7 @@ static isk_status isk__copies_open(isk__training *training, const isk__design *d
         for (copy = 0; copy < count && status == ISK_OK; copy++) {
             isk_scalar *values = training->copies[i] + (size_t)copy * each;
             memcpy(values, x.data, each * sizeof(isk_scalar));
+            isk__clear_absent(values, x.rows, x.cols, isk__coverage_of(desc, i));
             status = desc->augment(desc->augment_user, i, copy, values, x.rows, x.cols);
             if (status != ISK_OK) { return isk__fail(training->context, status, "augment failed for view %d, copy %d", i + 1, copy); }
             status = isk__check_finite(training->context, "augmented view", i, isk__matrix_of(values, x.rows, x.cols),
@@ -24987,34 +24985,42 @@ INDISEEK_API isk_status isk_load(isk_context *context, const char *path, isk_mod
 
 /* ---- checkpoints: the state of every model that has begun, and where its stages stand ---- */
 
+/* What stands in an absent row, or beyond a length, is no matter; lengths NULL: there is no such thing. */
+static void isk__sha256_add_rows(isk__sha256 *hash, isk_matrix x, const isk_scalar *lengths, int64_t steps) {
+    int64_t row;
+    if (!lengths) { isk__sha256_add(hash, x.data, (size_t)x.rows * (size_t)x.cols * sizeof(isk_scalar)); }
+    for (row = 0; row < x.rows && lengths; row++) {
+        isk__sha256_add(hash, x.data + row * x.cols, (size_t)(x.cols / steps) * (size_t)lengths[row] * sizeof(isk_scalar));
+    }
+}
+
 /* SHA-256 of the data, the given features and the split, with their shapes. */
 static isk_status isk__fingerprint(isk__training *training) {
     const isk_fit_desc *desc = training->desc;
     isk__sha256 hash;
-    int i;
+    int i, copy;
     isk__sha256_open(&hash);
     for (i = 0; i < 2 * desc->view_count; i++) {
         isk_matrix matrix = i % 2 ? desc->given[i / 2] : desc->views[i / 2];
         const isk_scalar *lengths = i % 2 ? NULL : training->lengths[i / 2];
-        int64_t row, steps = isk__coverage_of(desc, i / 2).steps;
+        int64_t steps = isk__coverage_of(desc, i / 2).steps;
         isk__sha256_add(&hash, &matrix.rows, sizeof matrix.rows);
         isk__sha256_add(&hash, &matrix.cols, sizeof matrix.cols);
-        if (lengths) {                      /* what stands in an absent row, or beyond a length, is no matter */
+        if (lengths) {
             isk__sha256_add(&hash, &steps, sizeof steps);
             isk__sha256_add(&hash, lengths, (size_t)matrix.rows * sizeof(isk_scalar));
-            for (row = 0; row < matrix.rows; row++) {
-                isk__sha256_add(&hash, matrix.data + row * matrix.cols, (size_t)(matrix.cols / steps) * (size_t)lengths[row] * sizeof(isk_scalar));
-            }
-        } else if (matrix.data) {
-            isk__sha256_add(&hash, matrix.data, (size_t)matrix.rows * (size_t)matrix.cols * sizeof(isk_scalar));
         }
+        if (matrix.data) { isk__sha256_add_rows(&hash, matrix, lengths, steps); }
     }
     for (i = 0; i < desc->view_count && training->copies[i]; i++) {
-        size_t count = (size_t)training->copy_count * (size_t)desc->views[i].rows * (size_t)desc->views[i].cols;
-        isk__sha256_add(&hash, training->copies[i], count * sizeof(isk_scalar));
+        isk_matrix x = desc->views[i];
+        for (copy = 0; copy < training->copy_count; copy++) {
+            isk_matrix changed = isk__matrix_of(training->copies[i] + (int64_t)copy * x.rows * x.cols, x.rows, x.cols);
+            isk__sha256_add_rows(&hash, changed, training->lengths[i], isk__coverage_of(desc, i).steps);
+        }
     }
     if (desc->target.data && training->options.reduce == ISK_REDUCE_TARGET) {
-        isk__sha256_add(&hash, desc->target.data, (size_t)desc->target.rows * (size_t)desc->target.cols * sizeof(isk_scalar));
+        isk__sha256_add_rows(&hash, desc->target, training->target_present, 1);
         if (training->target_present) { isk__sha256_add(&hash, training->target_present, (size_t)desc->views[0].rows * sizeof(isk_scalar)); }
     }
     if (desc->split) { isk__sha256_add(&hash, desc->split, (size_t)desc->views[0].rows); }
