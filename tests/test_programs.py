@@ -1377,7 +1377,7 @@ bad_file("shape of a trillion rows", 65, "bad.npy", npy(x[0], shape=(10 ** 12, 5
          "{path}: its header asks for %d bytes, but it has %d; it is cut off" % (2 * 10 ** 13 + 128, total))
 bad_file("shape beyond 64 bits", 65, "bad.npy", npy(x[0], shape=(2 ** 62, 5)), "{path}: its shape [%d, 5] is larger than memory can be" % 2 ** 62)
 bad_file("complex dtype", 65, "bad.npy", good.replace(b"<f4", b"<c8"),
-         "{path}: dtype '<c8' is not read, only f4, f8, i4 and i8; save it with numpy.save(path, array.astype('<f4'))")
+         "{path}: dtype '<c8' is not read, only f4, f8, i4, i8, u1 and b1; save it with numpy.save(path, array.astype('<f4'))")
 bad_file("HDF5 file", 65, "bad.h5", b"\x89HDF\r\n\x1a\n" + bytes(50),
          "{path}: is an HDF5 file (.h5, .h5ad, .h5mu, .mat); .npy, .mtx and tables as text are read")
 bad_file("NaN", 65, "bad.npy", lambda: npy(changed(7, 3, float("nan"))), "{path}: row 8, column 4 is NaN")
