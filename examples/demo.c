@@ -248,7 +248,7 @@ static isk_status write_report(demo *d) {
     isk_status status = curves_read(d->context, d->log_path, 0, &course);
     if (status != ISK_OK) { return status; }
     page_begin(&page, "IndiSeek on data whose truth is known",
-               "2000 simulated samples, two views of 30 and 20 features.");
+               "2000 simulated samples, two views of 30 and 20 features; the method that preset robust recommends, residual IndiSeek.");
     report_verdicts(&page, &d->scores, d->model, NULL);
     status = truth_section(&page, d);
     if (status == ISK_OK) { status = report_embeddings(&page, d->context, &embeddings); }

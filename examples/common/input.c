@@ -377,9 +377,8 @@ static isk_status column_numbers(isk_context *context, const char *file_and_colu
         }
         data[i] = (isk_scalar)value;
     }
-    *values = (isk_matrix){ data, l.rows, 1 };
+    if (status == ISK_OK) { *values = (isk_matrix){ data, l.rows, 1 }; } else { free(data); }
     labels_free(&l);
-    if (status != ISK_OK) { free(data); }
     return status;
 }
 

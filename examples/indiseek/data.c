@@ -109,7 +109,8 @@ static void say_what_was_read(const dataset *d, const data_settings *s, progress
     }
     if (!d->target.data) { return; }
     for (int64_t i = 0; i < d->rows; i++) { unknown += !d->target_present[i]; }
-    progress_say(bar, "target: %lld %s, unknown in %lld rows", (long long)d->target.cols, s->target_numbers ? "columns of numbers" : "labels",
+    progress_say(bar, "target: %lld %s%s, unknown in %lld rows", (long long)d->target.cols, s->target_numbers ? "number" : "label",
+                 d->target.cols == 1 ? "" : "s",
                  (long long)unknown);
 }
 

@@ -126,9 +126,11 @@ static isk_status find_names(job *j) {
     isk_status status = isk_preset_find(j->context, j->s.preset, &j->fit.preset);
     if (!j->s.method && status == ISK_OK) { j->s.method = isk_method_name(isk_preset_method(j->fit.preset)); }
     if (status == ISK_OK) { status = isk_method_find(j->context, j->s.method, &j->fit.method); }
-    if (status == ISK_OK && chooses(j) &&
-        (j->fit.method == ISK_CLIP || j->fit.method == ISK_RESIDUAL || j->fit.method == ISK_COMM)) {
+    if (status == ISK_OK && chooses(j) && (j->fit.method == ISK_CLIP || j->fit.method == ISK_RESIDUAL)) {
         status = isk_set_error(j->context, ISK_ARGUMENT, "method %s has no lambda to choose", j->s.method);
+    }
+    if (status == ISK_OK && chooses(j) && j->fit.method == ISK_COMM) {
+        status = isk_set_error(j->context, ISK_ARGUMENT, "method comm has no specific features, whose leakage and completeness choose a lambda");
     }
     if (status == ISK_OK && !j->s.data.target != (j->s.options.reduce != ISK_REDUCE_TARGET)) {
         status = isk_set_error(j->context, ISK_ARGUMENT, "%s", j->s.data.target ? "--target needs --reduce target: labels for scores are "
