@@ -551,7 +551,8 @@ static UNUSED_FUNCTION values naive_target(const fixture *f, int view, values x)
 static UNUSED_FUNCTION double training_power(const fixture *f, int view) {
     list rows;
     for (int i = rows.count = 0; i < N; i++) {
-        if ((!f->sweep.fit.present[view] || f->sweep.fit.present[view][i]) && (view != 2 || !sequence_lengths || sequence_lengths[i])) { rows.row[rows.count++] = i; }
+        int there = !f->sweep.fit.present[view] || f->sweep.fit.present[view][i];
+        if (there && (view != 2 || !sequence_lengths || sequence_lengths[i])) { rows.row[rows.count++] = i; }
     }
     return naive_power(naive_target(f, view, chosen(view, rows)));
 }

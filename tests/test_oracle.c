@@ -101,7 +101,8 @@ static void look_at(fixture *f, isk_tensor *outputs, int *count, int what, isk_t
 static void record_look(fixture *f, isk__recorder *r) {
     const isk__method_info *method = &isk__methods[f->of->method];
     int view = f->of->view, from = isk__view_seen(r->design, view, method->apart_from), count = 0;
-    isk_tensor rows = isk_batch(r->graph, batch), x = isk_gather(r->encoded[view], rows), outputs[LOOK_COUNT], encoded, z;
+    isk_tensor rows = isk_batch(r->graph, batch), outputs[LOOK_COUNT], encoded, z;
+    isk__sample x = isk__sample_of(r, view, r->encoded[view], rows);
     isk_tensor with = isk_gather(r->shared[isk__view_seen(r->design, view, method->keep_with)], rows);
     isk_tensor seen = isk_gather(r->shared[from], rows), present = rows, apart, kept;
     isk_parameter_desc zero;
@@ -125,7 +126,7 @@ static void record_look(fixture *f, isk__recorder *r) {
     f->probe = isk_parameter(isk_group(r->graph, "probe"), "z", batch, f->of->dim, &zero);
     present.node = isk__node_of(rows)->weight;
     z = isk_with_row_weights(f->probe, present);
-    apart = method->apart == ISK__APART_CLUB ? isk__apart_club(r, view, z, seen) : isk__apart_overlap(r, z, seen, rows);
+    apart = method->apart == ISK__APART_CLUB ? isk__apart_club(r, view, z, seen) : isk__apart_overlap(r, z, seen);
     kept = method->keep == ISK__KEEP_DECODER ? isk__keep_decoder(r, view, z, with, x, ISK__BATCH_MOMENTS)
                                              : isk__keep_contrast(r, view, z, with, x, ISK__BATCH_MOMENTS);
     outputs[0] = isk_add(apart, isk_mul(isk_affine(r->lambda, 0.5, 0), kept));
@@ -139,6 +140,7 @@ static void record_looks(fixture *f) {
     memset(&r, 0, sizeof r);
     r.training = &f->training;
     r.graph = f->training.plan.graph;
+    r.lengths[0] = r.lengths[1] = isk__no_tensor(r.graph);         /* every row has both views */
     r.design = &f->design;
     r.rows = batch;
     r.lambda = f->training.lambda;
@@ -169,7 +171,7 @@ static void set_parameters(fixture *f) {
         const isk__parameter_info *parameter = &graph->parameters[i];
         const isk__node *node = &graph->nodes[parameter->node];
         isk_scalar *to = isk__parameter_values(graph, &f->training.learners[0].state, parameter);
-        char name[96];
+        char name[120];
         snprintf(name, sizeof name, "%s.%s", f->of->first, parameter->name);
         if (parameter->desc.buffer || !isk_safetensors_find(vectors, name)) { continue; }
         load(name, (uint64_t)(node->rows * node->cols), values);
@@ -471,7 +473,7 @@ static void short_case_at(const known_case *of, int level) {
     fixture f;
     const isk__stage *stage;
     const isk__pass *main_pass;
-    char name[96];
+    char name[120];
     int k;
     open_fixture(&f, of, level);
     stage = stage_of(&f, "specific", 1);

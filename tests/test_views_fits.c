@@ -162,7 +162,7 @@ static void fits_learn(void **state) {
             }
             for (view = 0; view < TRIO; view++) {
                 double r2 = r2_of_common(f.c[view], C_DIM, fit.present[view]);
-                if (r2 < 0.5) { fail_msg("method %s, data %d: R^2 of the common factors from C%d is %g", isk_method_name((isk_method)method), what, view + 1, r2); }
+                if (r2 < 0.5) { fail_msg("method %s, data %d: R^2 from C%d is %g", isk_method_name((isk_method)method), what, view + 1, r2); }
                 for (row = 0; row < ROWS; row++) {
                     int present = !fit.present[view] || fit.present[view][row];
                     for (col = 0; col < C_DIM; col++) { assert_int_equal(f.c[view][row * C_DIM + col] == f.c[view][row * C_DIM + col], present); }
@@ -213,7 +213,9 @@ static void garbage_changes_nothing(void **state) {
                     first = model;
                     continue;
                 }
-                if (memcmp(&f, &due, sizeof f) != 0) { fail_msg("method %s, data %d, garbage %g: features differ", isk_method_name((isk_method)method), what, (double)garbage[g]); }
+                if (memcmp(&f, &due, sizeof f) != 0) {
+                    fail_msg("method %s, data %d, garbage %g: features differ", isk_method_name((isk_method)method), what, (double)garbage[g]);
+                }
                 same_model(context, first, model, "garbage");
                 isk_model_close(model);
             }
