@@ -19113,6 +19113,10 @@ static isk_status isk__design_check(isk_context *context, const isk__design *des
             return isk__fail(context, ISK_ARGUMENT, "token_width is %d, which %d heads do not divide", options->token_width,
                              options->heads);
         }
+        if (options->pool == ISK_POOL_LAST_PADDED && options->padding == ISK_PADDING_MASKED) {
+            return isk__fail(context, ISK_ARGUMENT, "pool last_padded takes a step that padding masked leaves empty; choose padding seen, or "
+                             "pool last");
+        }
         if (method->residual && isk__pooled_target(design, i)) {
             return isk__fail(context, ISK_ARGUMENT, "method %s gives back X%d from its residuals, step by step; choose target flat",
                              method->name, i + 1);

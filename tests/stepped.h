@@ -239,7 +239,7 @@ typedef struct list { int row[MOST], count; } list;         /* rows of the data 
 typedef struct values { double at[MOST][WIDEST]; int rows, cols; list from; } values;
 
 static UNUSED_FUNCTION list in_batch(int rows) {
-    list all;
+    list all = { { 0 }, 0 };
     for (all.count = 0; all.count < rows; all.count++) { all.row[all.count] = order[all.count]; }
     return all;
 }
@@ -305,7 +305,7 @@ static UNUSED_FUNCTION values naive_mlp(const fixture *f, const char *scope, val
 
 /* x[t] W + b, W [in, out]; bias NULL: none */
 static UNUSED_FUNCTION void naive_map(const fixture *f, const char *scope, const char *w, const char *b, const double *x, int in, double *y, int out) {
-    char name[100], bias[100];
+    char name[160], bias[160];
     int j, k;
     snprintf(name, sizeof name, "%s%s", scope, w);
     snprintf(bias, sizeof bias, "%s%s", scope, b ? b : "");
@@ -316,7 +316,7 @@ static UNUSED_FUNCTION void naive_map(const fixture *f, const char *scope, const
 }
 
 static UNUSED_FUNCTION void naive_layer_norm(const fixture *f, const char *scope, const char *which, double *x, int width) {
-    char gamma[100], beta[100];
+    char gamma[160], beta[160];
     double mean = 0, variance = 0;
     int j;
     snprintf(gamma, sizeof gamma, "%s%s.weight", scope, which);

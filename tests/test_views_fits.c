@@ -366,7 +366,7 @@ static void same_features(const char *what, const isk_scalar *a, const isk_scala
 /* C, Z and reconstruction of a sample are its own: alone, in reverse order, in a larger crowd. */
 static void sequences_stand_alone(void **state) {
     static const char *const settings[] = {
-        "pool=last", "pool=mean norm_place=first", "pool=cls positions=learned", "pool=last_padded padding=seen", "pool=last_padded",
+        "pool=last", "pool=mean norm_place=first", "pool=cls positions=learned", "pool=last_padded padding=seen",
         "pool=mean padding=seen positions=sincos", "pool=cls padding=seen", "pool=last target=pooled", "pool=last padding=seen blocks=2",
     };
     static const int probes[] = { 0, 5, 255, 256, 399 };
@@ -543,6 +543,8 @@ static void bad_input_is_named(void **state) {
     fit.steps[2] = STEPS;
     set_options(context, &fit.options, "token_width=8 heads=3");
     refuse(&fit, ISK_ARGUMENT, "token_width is 8, which 3 heads do not divide");
+    fit = trio(ISK_INDISEEK, SEQUENCE, "pool=last_padded");
+    refuse(&fit, ISK_ARGUMENT, "pool last_padded takes a step that padding masked leaves empty; choose padding seen, or pool last");
     fit = trio(ISK_INDISEEK, WHOLE, "others=mean");
     for (i = 0; i < TRIO; i++) { fit.given[i] = matrix_of(i == 2 ? narrow : common, ROWS, i == 2 ? 1 : COMMON); }
     refuse(&fit, ISK_ARGUMENT, "others=mean averages C, but C1 has 2 columns and C3 has 1; choose concat");
