@@ -18526,7 +18526,7 @@ static isk_status isk__settle_components(isk__crew *crew, isk__trainee *trainee)
     int cols = loadings->rows, kept = loadings->cols;
     const isk__ref *from = &graph->nodes[cache.node].leaf;
     isk_scalar **bases = isk__trainee_bases(crew, trainee);
-    isk_scalar *whitening = bases[loadings->leaf.space] + loadings->leaf.offset, *own, *components;
+    isk_scalar *whitening = bases[loadings->leaf.space] + loadings->leaf.offset, *own, *components = NULL;
     isk_scalar *centre = bases[mean->leaf.space] + mean->leaf.offset;
     double *variances = (double *)isk__allocate_zero(context, (size_t)kept, sizeof *variances);
     uint8_t *part = (uint8_t *)isk__allocate(context, (size_t)rows, 1);
@@ -24791,12 +24791,13 @@ static isk_status isk__checkpoint_compare(isk__training *training, const isk_saf
 
 /* A model goes on in the stage that it had reached, but caches are made again. */
 static void isk__learner_rewind(const isk__training *training, isk__learner *learner) {
+    const int reached = learner->phase;
     int i;
     for (i = 0; i < training->plan.stage_count && !learner->finished; i++) {
         const isk__stage *stage = &training->plan.stages[i];
-        if (stage->before && stage->pass_count == 0 && stage->phase < learner->phase) {
+        if (stage->before && stage->pass_count == 0 && stage->phase < reached) {       /* of every view, and of every phase */
             learner->tracks[i].finished = 0;
-            learner->phase = stage->phase;
+            if (stage->phase < learner->phase) { learner->phase = stage->phase; }
         }
     }
 }
