@@ -342,6 +342,9 @@ INDISEEK_API const char *isk_method_name(isk_method method);                  /*
 INDISEEK_API isk_status isk_method_find(isk_context *context, const char *name, isk_method *method);
 INDISEEK_API const char *isk_preset_name(isk_preset preset);
 INDISEEK_API isk_status isk_preset_find(isk_context *context, const char *name, isk_preset *preset);
+/* The method that a preset recommends: RESIDUAL_INDISEEK for robust, as it leaks less and keeps more on real data (README);
+   INDISEEK for paper and simulation, which are to repeat the paper.  isk_fit_desc does not take it by itself. */
+INDISEEK_API isk_method isk_preset_method(isk_preset preset);
 
 /* ---- fit, sweep, transform, save --------------------------------------------------------------------------------- */
 
@@ -981,7 +984,8 @@ typedef struct isk_tradeoff_point {
 typedef struct isk_tradeoff_desc {
     isk_model *const *models;       /* [model_count] as of isk_sweep, in any order: of one method and one rate */
     int model_count;
-    isk_matrix views[ISK_MAX_VIEWS];        /* X_i [n, cols_i] */
+    isk_matrix views[ISK_MAX_VIEWS];        /* X_i [n, cols_i], present in every row */
+    const int32_t *lengths[ISK_MAX_VIEWS];  /* [n] as in isk_fit_desc; completeness is about all steps as they stand there */
     isk_matrix given[ISK_MAX_VIEWS];        /* C_i [n, .] of models that were given them */
     const uint8_t *part;            /* [n] isk_part of each row, as in training */
     isk_part scored;                /* 0: ISK_VALIDATION; what is chosen by ISK_TEST can no longer be tested there */
@@ -1060,10 +1064,11 @@ enum { ISK_ALLOW_NONFINITE = 1 };   /* flag of the readers below: NaN and infini
 /* ---- .npy: arrays of NumPy, versions 1.0, 2.0 and 3.0 (numpy.lib.format) */
 
 typedef struct isk_npy {
-    isk_type type;                  /* F32, F64, I32 or I64; other dtypes are UNSUPPORTED and named */
+    isk_type type;                  /* F32, F64, I32, I64 or U8 (booleans too); other dtypes are UNSUPPORTED and named */
     int big_endian, fortran_order;
-    int dimensions;                 /* 1: [n] is taken as [n, 1].  2: [rows, cols].  Others are SHAPE */
-    int64_t rows, cols;
+    int dimensions;                 /* 1: [n] is taken as [n, 1].  2: [rows, cols].  3: [rows, steps, features], a sequence a row,
+                                       is taken as [rows, steps * features].  Others are SHAPE */
+    int64_t rows, cols, steps;      /* steps is 1 unless there are 3 dimensions */
     uint64_t offset;                /* of the first value */
 } isk_npy;
 
@@ -1076,8 +1081,10 @@ INDISEEK_API isk_status isk_npy_read(isk_context *context, const isk_reader *rea
 /* Labels: whole numbers that fit 32 bits, of any of the types; anything else is DATA. */
 INDISEEK_API isk_status isk_npy_read_integers(isk_context *context, const isk_reader *reader, const isk_npy *npy,
                                               int32_t *values);
-/* All of it in one call, in memory to be given to isk_free. */
+/* All of it in one call, in memory to be given to isk_free.  A file of 3 dimensions is SHAPE: it is for the second, which puts
+   the steps of isk_fit_desc into *steps, 0 where the file has fewer than 3 dimensions. */
 INDISEEK_API isk_status isk_npy_load(isk_context *context, const char *path, int flags, isk_matrix *matrix);
+INDISEEK_API isk_status isk_npy_load_steps(isk_context *context, const char *path, int flags, int *steps, isk_matrix *matrix);
 /* Writes '<f4', version 1.0, C order, [rows, cols], whatever isk_scalar is; a finite value beyond float is DATA. */
 INDISEEK_API isk_status isk_npy_save(isk_context *context, const char *path, isk_matrix matrix);
 
@@ -17548,6 +17555,8 @@ INDISEEK_API const char *isk_preset_name(isk_preset preset) {
     return (int)preset >= 0 && preset < ISK_PRESET_COUNT ? isk__preset_names[preset] : NULL;
 }
 
+INDISEEK_API isk_method isk_preset_method(isk_preset preset) { return preset == ISK_ROBUST ? ISK_RESIDUAL_INDISEEK : ISK_INDISEEK; }
+
 INDISEEK_API isk_status isk_method_find(isk_context *context, const char *name, isk_method *method) {
     char names[200] = "";
     int i;
@@ -22423,6 +22432,7 @@ static isk_status isk__tradeoff_model(isk_context *context, const isk_tradeoff_d
     memset(&transform, 0, sizeof transform);
     for (i = 0; i < views; i++) {
         transform.views[i] = desc->views[i];
+        transform.lengths[i] = desc->lengths[i];
         transform.specific[i] = isk__take_scalars(&blocks, isk__mul((size_t)rows, (size_t)isk_model_specific_dim(model, i)));
         c[i] = desc->given[i];
         if (!given) {
@@ -23457,17 +23467,21 @@ static isk_status isk__npy_descr(isk__literal *literal, isk_npy *npy) {
             return ISK_OK;
         }
     }
-    return isk__fail(literal->context, ISK_UNSUPPORTED, "%s: dtype '%s' is not read, only f4, f8, i4 and i8; save it "
+    if (length == 3 && (memcmp(text, "|u1", 3) == 0 || memcmp(text, "|b1", 3) == 0)) {
+        npy->type = ISK_TYPE_U8;
+        return ISK_OK;
+    }
+    return isk__fail(literal->context, ISK_UNSUPPORTED, "%s: dtype '%s' is not read, only f4, f8, i4, i8, u1 and b1; save it "
                      "with numpy.save(path, array.astype('<f4'))", isk__file_name(literal->name),
                      isk__show(&shown, text, length));
 }
 
 static isk_status isk__npy_shape(isk__literal *literal, isk_npy *npy) {
-    int64_t size[2];
-    size_t start;
+    int64_t size[3];
+    size_t start, cols;
     isk__shown shown;
     int commas = 0;
-    size[0] = size[1] = 1;
+    size[0] = size[1] = size[2] = 1;
     if (!isk__literal_take(literal, "(")) { return isk__literal_fail(literal, "a shape in parentheses is due"); }
     start = literal->at - 1;
     npy->dimensions = 0;
@@ -23483,18 +23497,27 @@ static isk_status isk__npy_shape(isk__literal *literal, isk_npy *npy) {
         if (literal->at == first || (literal->text[first] == '0' && literal->at > first + 1)) {
             return isk__literal_fail(literal, "a dimension is due");
         }
-        if (npy->dimensions < 2) { size[npy->dimensions] = value; }
+        if (npy->dimensions < 3) { size[npy->dimensions] = value; }
         npy->dimensions++;
         commas += isk__literal_take(literal, ",");
     }
     if (npy->dimensions == 1 && commas == 0) { return isk__literal_fail(literal, "the shape is no tuple"); }
-    if (npy->dimensions < 1 || npy->dimensions > 2) {
-        return isk__fail(literal->context, ISK_SHAPE, "%s: its shape is %s; a matrix (rows, columns) or a vector "
-                         "(rows,) is due", isk__file_name(literal->name),
+    if (npy->dimensions < 1 || npy->dimensions > 3) {
+        return isk__fail(literal->context, ISK_SHAPE, "%s: its shape is %s; a matrix (rows, columns), a vector (rows,) or "
+                         "sequences (rows, steps, features) are due", isk__file_name(literal->name),
                          isk__show(&shown, literal->text + start, literal->at - start));
     }
     npy->rows = size[0];
+    npy->steps = npy->dimensions == 3 ? size[1] : 1;
     npy->cols = size[1];
+    if (npy->dimensions == 3) {
+        cols = (uint64_t)size[1] > SIZE_MAX || (uint64_t)size[2] > SIZE_MAX ? SIZE_MAX : isk__mul((size_t)size[1], (size_t)size[2]);
+        if ((uint64_t)cols > INT64_MAX || cols > PTRDIFF_MAX) {
+            return isk__fail(literal->context, ISK_DATA, "%s: its shape %s is larger than memory can be", isk__file_name(literal->name),
+                             isk__show(&shown, literal->text + start, literal->at - start));
+        }
+        npy->cols = (int64_t)cols;
+    }
     return ISK_OK;
 }
 
@@ -23578,6 +23601,27 @@ INDISEEK_API isk_status isk_npy_open(isk_context *context, const isk_reader *rea
     return isk__check_size(context, reader, npy->offset + values / 8 * (size_t)(isk__types[npy->type].bits / 8));
 }
 
+/* "row 2, column 3", or "row 2, step 1, feature 3" */
+static const char *isk__npy_place(const isk_npy *npy, int64_t row, int64_t col, char buffer[96]) {
+    if (npy->dimensions == 3) {
+        int64_t features = npy->cols / npy->steps;
+        snprintf(buffer, 96, "row %lld, step %lld, feature %lld", (long long)row + 1, (long long)(col / features) + 1,
+                 (long long)(col % features) + 1);
+    } else {
+        snprintf(buffer, 96, "row %lld, column %lld", (long long)row + 1, (long long)col + 1);
+    }
+    return buffer;
+}
+
+/* The next place in Fortran's order: rows fastest, then steps, then features. */
+static void isk__npy_next_fortran(const isk_npy *npy, int64_t *row, int64_t *col) {
+    int64_t features = npy->cols / npy->steps;
+    if (++*row < npy->rows) { return; }
+    *row = 0;
+    *col += npy->dimensions == 3 ? features : 1;
+    if (*col >= npy->cols && npy->dimensions == 3) { *col -= npy->cols - 1; }       /* the first step of the next feature */
+}
+
 /* Walks over all values in the order of the file; exactly one of scalars and labels is given. */
 static isk_status isk__npy_walk(isk_context *context, const isk_reader *reader, const isk_npy *npy, int flags,
                                 isk_scalar *scalars, int32_t *labels) {
@@ -23585,6 +23629,7 @@ static isk_status isk__npy_walk(isk_context *context, const isk_reader *reader, 
     uint64_t size = (uint64_t)(isk__types[npy->type].bits / 8);
     int64_t row = 0, col = 0;
     isk__run run;
+    char place_text[96];
     while (done < total) {
         size_t count = total - done < ISK__RUN ? (size_t)(total - done) : ISK__RUN, i;
         isk_status status = isk__read_run(context, reader, npy->type, npy->big_endian, npy->offset + done * size, count,
@@ -23595,21 +23640,20 @@ static isk_status isk__npy_walk(isk_context *context, const isk_reader *reader, 
             if (scalars) {
                 const char *problem = isk__run_scalar(&run, i, flags, &scalars[place]);
                 if (problem) {
-                    return isk__fail(context, ISK_DATA, "%s: row %lld, column %lld is %s", isk__file_name(reader->name),
-                                     (long long)row + 1, (long long)col + 1, problem);
+                    return isk__fail(context, ISK_DATA, "%s: %s is %s", isk__file_name(reader->name),
+                                     isk__npy_place(npy, row, col, place_text), problem);
                 }
             } else {
                 int64_t whole = 0;
                 char text[32];
                 if (!isk__run_whole(&run, i, INT32_MIN, INT32_MAX, &whole)) {
-                    return isk__fail(context, ISK_DATA, "%s: row %lld, column %lld is %s, not a whole number of 32 "
-                                     "bits", isk__file_name(reader->name), (long long)row + 1, (long long)col + 1,
-                                     isk__run_text(&run, i, text));
+                    return isk__fail(context, ISK_DATA, "%s: %s is %s, not a whole number of 32 bits", isk__file_name(reader->name),
+                                     isk__npy_place(npy, row, col, place_text), isk__run_text(&run, i, text));
                 }
                 labels[place] = (int32_t)whole;
             }
             if (npy->fortran_order) {
-                if (++row == npy->rows) { row = 0; col++; }
+                isk__npy_next_fortran(npy, &row, &col);
             } else {
                 if (++col == npy->cols) { col = 0; row++; }
             }
@@ -23629,15 +23673,21 @@ INDISEEK_API isk_status isk_npy_read_integers(isk_context *context, const isk_re
     return isk__npy_walk(context, reader, npy, 0, NULL, values);
 }
 
-INDISEEK_API isk_status isk_npy_load(isk_context *context, const char *path, int flags, isk_matrix *matrix) {
+INDISEEK_API isk_status isk_npy_load_steps(isk_context *context, const char *path, int flags, int *steps, isk_matrix *matrix) {
     isk_reader reader;
     isk_npy npy;
     isk_scalar *values = NULL;
     isk_status status;
     memset(matrix, 0, sizeof *matrix);
+    if (steps) { *steps = 0; }
     status = isk_reader_open(context, path, &reader);
     if (status != ISK_OK) { return status; }
     status = isk_npy_open(context, &reader, &npy);
+    if (status == ISK_OK && npy.dimensions == 3 && (!steps || npy.steps > INT_MAX)) {
+        status = isk__fail(context, ISK_SHAPE, "%s: holds sequences, [%lld, %lld, %lld]; %s", isk__file_name(path), (long long)npy.rows,
+                           (long long)npy.steps, (long long)(npy.steps > 0 ? npy.cols / npy.steps : 0),
+                           steps ? "so many steps cannot be used" : "a matrix is due (isk_npy_load_steps reads sequences)");
+    }
     if (status == ISK_OK) {
         size_t count = (size_t)npy.rows * (size_t)npy.cols;
         values = (isk_scalar *)isk__allocate(context, count, sizeof *values);
@@ -23649,7 +23699,12 @@ INDISEEK_API isk_status isk_npy_load(isk_context *context, const char *path, int
     matrix->data = values;
     matrix->rows = npy.rows;
     matrix->cols = npy.cols;
+    if (steps && npy.dimensions == 3) { *steps = (int)npy.steps; }
     return ISK_OK;
+}
+
+INDISEEK_API isk_status isk_npy_load(isk_context *context, const char *path, int flags, isk_matrix *matrix) {
+    return isk_npy_load_steps(context, path, flags, NULL, matrix);
 }
 
 /* Values as little-endian bytes. */

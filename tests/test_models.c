@@ -417,7 +417,8 @@ static void files_that_are_no_models(void **state) {
     static const struct { change how; isk_status status; const char *due; } cases[] = {
         { { .drop = "format" }, ISK_DATA, "not a model of this library (metadata 'format' is missing)" },
         { { .key = "format", .value = "pt" }, ISK_DATA, "not a model of this library (metadata 'format' is 'pt')" },
-        { { .drop = "method" }, ISK_DATA, "there is no method ''; the methods are indiseek, indiseek0, clip, factorizedcl, infodisen, residual-indiseek, residual and comm" },
+        { { .drop = "method" }, ISK_DATA, "there is no method ''; the methods are indiseek, indiseek0, clip, "
+          "factorizedcl, infodisen, residual-indiseek, residual and comm" },
         { { .key = "method", .value = "vae" }, ISK_DATA, "there is no method 'vae'; the methods are indiseek, indiseek0, clip, "
           "factorizedcl, infodisen, residual-indiseek, residual and comm" },
         { { .key = "method", .value = "clip" }, ISK_OK, NULL },             /* its weights are all there */

@@ -159,6 +159,52 @@ static void every_type_order_and_version(void **state) {
     }
 }
 
+/* Three rows of two steps of four features, in both orders of the file. */
+static void sequences(void **state) {
+    enum { ROWS = 3, STEPS = 2, FEATURES = 4, CELLS = ROWS * STEPS * FEATURES };
+    (void)state;
+    for (int fortran = 0; fortran < 2; fortran++) {
+        char header[200];
+        isk_scalar values[64];
+        isk_matrix matrix;
+        isk_npy npy;
+        int steps = -1;
+        bytes b;
+        snprintf(header, sizeof header, "{'descr': '<f4', 'fortran_order': %s, 'shape': (3, 2, 4), }", fortran ? "True" : "False");
+        b = start(1, header);
+        for (int i = 0; i < CELLS; i++) {           /* 100 row + 10 step + feature */
+            const int place[3] = { fortran ? i % ROWS : i / (STEPS * FEATURES), fortran ? i / ROWS % STEPS : i / FEATURES % STEPS,
+                                   fortran ? i / (ROWS * STEPS) : i % FEATURES };
+            put_real(&b, 100 * place[0] + 10 * place[1] + place[2], 4, 0);
+        }
+        assert_int_equal(load(&b, 0, &npy, values), ISK_OK);
+        assert_true(npy.dimensions == 3 && npy.rows == ROWS && npy.steps == STEPS && npy.cols == STEPS * FEATURES);
+        for (int i = 0; i < CELLS; i++) {
+            assert_true(values[i] == (isk_scalar)(100 * (i / 8) + 10 * (i / FEATURES % STEPS) + i % FEATURES));
+        }
+        assert_int_equal(isk_npy_load_steps(context, write_bytes("steps.npy", b.at, b.count), 0, &steps, &matrix), ISK_OK);
+        assert_true(steps == STEPS && matrix.rows == ROWS && matrix.cols == STEPS * FEATURES);
+        assert_memory_equal(matrix.data, values, CELLS * sizeof *values);
+        isk_free(context, matrix.data);
+        expect(context, isk_npy_load(context, scratch("steps.npy"), 0, &matrix), ISK_SHAPE,
+               "build/scratch/steps.npy: holds sequences, [3, 2, 4]; a matrix is due (isk_npy_load_steps reads sequences)");
+        assert_null(matrix.data);
+        b.count -= 4 * (fortran ? 5 : 6);           /* the last values are not a number */
+        for (int i = fortran ? 5 : 6; i > 0; i--) { put_real(&b, i == (fortran ? 5 : 6) ? NAN : 0, 4, 0); }
+        expect(context, load(&b, 0, &npy, values), ISK_DATA,
+               fortran ? "a.npy: row 2, step 1, feature 4 is NaN" : "a.npy: row 3, step 1, feature 3 is NaN");
+    }
+}
+
+static void a_matrix_has_no_steps(void **state) {
+    int steps = -1;
+    isk_matrix matrix;
+    (void)state;
+    assert_int_equal(isk_npy_load_steps(context, write_bytes("f4.npy", numpy_f4, sizeof numpy_f4), 0, &steps, &matrix), ISK_OK);
+    assert_int_equal(steps, 0);
+    isk_free(context, matrix.data);
+}
+
 static void the_dictionary_may_be_written_freely(void **state) {
     static const char *const headers[] = {
         "{'descr': '<i4', 'fortran_order': False, 'shape': (1, 2)}", "{'shape': (1, 2), 'fortran_order': False, 'descr': '<i4'}  \n",
@@ -272,6 +318,26 @@ static void labels_are_whole_numbers(void **state) {
 
 /* ---- what is refused ---- */
 
+/* As numpy.save writes masks. */
+static void bytes_and_booleans(void **state) {
+    static const char *const headers[] = { "{'descr': '|u1', 'fortran_order': False, 'shape': (3,), }",
+                                           "{'descr': '|b1', 'fortran_order': False, 'shape': (3,), }" };
+    (void)state;
+    for (size_t i = 0; i < COUNT(headers); i++) {
+        bytes b = start(1, headers[i]);
+        isk_scalar values[64];
+        isk_npy npy;
+        put_bits(&b, 1, 1, 0);
+        put_bits(&b, 0, 1, 0);
+        put_bits(&b, i ? 1 : 200, 1, 0);
+        assert_int_equal(load(&b, 0, &npy, values), ISK_OK);
+        assert_true(npy.type == ISK_TYPE_U8 && npy.rows == 3 && values[0] == 1 && values[1] == 0 && values[2] == (i ? 1 : 200));
+    }
+}
+
+#define NOT_READ(dtype) \
+    "a.npy: dtype '" dtype "' is not read, only f4, f8, i4, i8, u1 and b1; save it with numpy.save(path, array.astype('<f4'))"
+
 static void malformed_headers(void **state) {
     static const struct { const char *header; isk_status status; const char *sentence; } cases[] = {
         { "", ISK_DATA, "a.npy: .npy header at offset 10: a dictionary, {, is due" },
@@ -295,16 +361,23 @@ static void malformed_headers(void **state) {
         { "{'shape': (2L,)}", ISK_DATA, "a.npy: .npy header at offset 22: a comma or ) is due in the shape" },
         { "{'shape': (9223372036854775808,)}", ISK_DATA, "a.npy: .npy header at offset 39: a dimension beyond 2^63 - 1" },
         { "{'shape': (2,", ISK_DATA, "a.npy: .npy header at offset 23: a dimension is due" },
-        { "{'shape': ()}", ISK_SHAPE, "a.npy: its shape is (); a matrix (rows, columns) or a vector (rows,) is due" },
-        { "{'shape': (2, 3, 4)}", ISK_SHAPE, "a.npy: its shape is (2, 3, 4); a matrix (rows, columns) or a vector (rows,) is due" },
-        { "{'descr': '|b1'}", ISK_UNSUPPORTED, "a.npy: dtype '|b1' is not read, only f4, f8, i4 and i8; save it with numpy.save(path, "
-          "array.astype('<f4'))" },
-        { "{'descr': '<f2'}", ISK_UNSUPPORTED, "a.npy: dtype '<f2' is not read, only f4, f8, i4 and i8; save it with numpy.save(path, "
-          "array.astype('<f4'))" },
-        { "{'descr': '=f4'}", ISK_UNSUPPORTED, "a.npy: dtype '=f4' is not read, only f4, f8, i4 and i8; save it with numpy.save(path, "
-          "array.astype('<f4'))" },
-        { "{'descr': '\x1B[2J'}", ISK_UNSUPPORTED, "a.npy: dtype '?[2J' is not read, only f4, f8, i4 and i8; save it with numpy.save(path, "
-          "array.astype('<f4'))" },
+        { "{'shape': ()}", ISK_SHAPE, "a.npy: its shape is (); a matrix (rows, columns), a vector (rows,) or sequences (rows, "
+          "steps, features) are due" },
+        { "{'shape': (2, 3, 4, 5)}", ISK_SHAPE, "a.npy: its shape is (2, 3, 4, 5); a matrix (rows, columns), a vector (rows,) or sequences "
+          "(rows, steps, features) are due" },
+        { "{'shape': (0, 4294967296, 4294967296)}", ISK_DATA,
+          "a.npy: its shape (0, 4294967296, 4294967296) is larger than memory can be" },
+        { "{'descr': '<f4', 'fortran_order': True, 'shape': (2, 4294967296, 1073741824)}", ISK_DATA,
+          "a.npy: its shape [2, 4611686018427387904] is larger than memory can be" },
+        { "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 0, 3)}", ISK_OK, NULL },
+        { "{'descr': '<f4', 'fortran_order': True, 'shape': (0, 2, 3)}", ISK_OK, NULL },
+        { "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3, 4)}", ISK_DATA,
+          "a.npy: its header asks for 166 bytes, but it has 70; it is cut off" },
+        { "{'descr': '|i1'}", ISK_UNSUPPORTED, NOT_READ("|i1") },
+        { "{'descr': '<u1'}", ISK_UNSUPPORTED, NOT_READ("<u1") },
+        { "{'descr': '<f2'}", ISK_UNSUPPORTED, NOT_READ("<f2") },
+        { "{'descr': '=f4'}", ISK_UNSUPPORTED, NOT_READ("=f4") },
+        { "{'descr': '\x1B[2J'}", ISK_UNSUPPORTED, NOT_READ("?[2J") },
         { "{'descr': [('a', '<f4')]}", ISK_UNSUPPORTED, "a.npy: holds a structured array; save one plain matrix, e.g. numpy.save(path, "
           "array.astype('<f4'))" },
         { "{'descr': '<f4', 'fortran_order': False, 'shape': (0,)}x", ISK_DATA,
@@ -441,11 +514,14 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_of_numpy),
         cmocka_unit_test(every_type_order_and_version),
+        cmocka_unit_test(sequences),
+        cmocka_unit_test(a_matrix_has_no_steps),
         cmocka_unit_test(the_dictionary_may_be_written_freely),
         cmocka_unit_test(many_values_pass_in_runs),
         cmocka_unit_test(nan_and_infinity),
         cmocka_unit_test(values_beyond_the_range),
         cmocka_unit_test(labels_are_whole_numbers),
+        cmocka_unit_test(bytes_and_booleans),
         cmocka_unit_test(malformed_headers),
         cmocka_unit_test(malformed_files),
         cmocka_unit_test(what_is_written),
