@@ -95,6 +95,7 @@ static isk_scalar *values(isk_matrix m) { return (isk_scalar *)(uintptr_t)m.data
 
 static isk_status fit(demo *d) {
     isk_fit_desc desc = {
+        .method = isk_preset_method(ISK_ROBUST),
         .views = { d->x[0], d->x[1] },
         .view_count = 2,
         .split = d->part,
@@ -116,8 +117,8 @@ static isk_status score(demo *d) {
     const isk_matrix truth[TRUTHS] = { { d->data.position, ROWS, SIMULATED_POSITION }, { d->data.only1, ROWS, 1 },
                                        { d->data.only2, ROWS, 1 } };
     const evaluation_input judged = {
-        .x = { d->x[0], d->x[1] }, .c = { d->feature[0], d->feature[1] }, .z = { d->feature[2], d->feature[3] },
-        .reconstruction = { d->reconstruction[0], d->reconstruction[1] }, .labels = d->labels, .part = d->part };
+        .views = 2, .x = { d->x[0], d->x[1] }, .c = { d->feature[0], d->feature[1] }, .z = { d->feature[2], d->feature[3] },
+        .reconstruction = { d->reconstruction[0], d->reconstruction[1] }, .target = { d->x[0], d->x[1] }, .labels = d->labels, .part = d->part };
     isk_status status = evaluate(d->context, &judged, &d->scores);
     for (int t = 0; t < TRUTHS && status == ISK_OK; t++) {
         for (int f = 0; f < FEATURES && status == ISK_OK; f++) {
@@ -233,21 +234,22 @@ static isk_status truth_section(text *page, demo *d) {
 
 static isk_status write_report(demo *d) {
     const report_embeddings_desc embeddings = {
-        .features = { d->feature[0], d->feature[1], d->feature[2], d->feature[3] },
+        .features = { [FEATURE_C] = d->feature[0], [FEATURE_C + 1] = d->feature[1], [FEATURE_Z] = d->feature[2],
+                      [FEATURE_Z + 1] = d->feature[3] },
         .labels = d->labels,
         .names = d->name_list,
         .label_count = CLUSTERS,
         .part = d->part,
         .scored = ISK_TEST,
     };
-    static const char *const facts[] = { "data", "simulated", "method", "indiseek", "preset", "robust", NULL };
+    const char *const facts[] = { "data", "simulated", "method", isk_method_name(isk_model_method(d->model)), "preset", "robust", NULL };
     text page = { 0 };
     curves course;
     isk_status status = curves_read(d->context, d->log_path, 0, &course);
     if (status != ISK_OK) { return status; }
     page_begin(&page, "IndiSeek on data whose truth is known",
-               "2000 simulated samples, two views of 30 and 20 features.");
-    report_verdicts(&page, &d->scores, isk_model_report(d->model), NULL);
+               "2000 simulated samples, two views of 30 and 20 features; the method that preset robust recommends, residual IndiSeek.");
+    report_verdicts(&page, &d->scores, d->model, NULL);
     status = truth_section(&page, d);
     if (status == ISK_OK) { status = report_embeddings(&page, d->context, &embeddings); }
     report_scores(&page, &d->scores, 1);
@@ -297,7 +299,7 @@ static isk_status write_all(demo *d) {
         status = isk_save(d->model, output_stage(&d->out, "model.safetensors", path, sizeof path));
     }
     text_add(&metrics, "{");
-    evaluation_json(&d->scores, isk_model_report(d->model), 2, &metrics);
+    evaluation_json(&d->scores, isk_model_report(d->model), &metrics);
     text_add(&metrics, "\n}\n");
     if (status == ISK_OK) { status = output_text(&d->out, "metrics.json", &metrics); }
     text_free(&metrics);

@@ -21,7 +21,7 @@ int main(void) {
     isk_context *context = isk_open(&(isk_context_desc){ .threads = 2 });
     isk_matrix x1 = { rna[0], ROWS, RNA }, x2 = { protein[0], ROWS, PROTEIN };
     isk_fit_desc fit = {
-        .views = { x1, x2 }, .view_count = 2,
+        .method = isk_preset_method(ISK_ROBUST), .views = { x1, x2 }, .view_count = 2,
         .options = { .lambda = 10, .dim = DIM, .shared_dim = DIM, .epochs = 40, .shared_epochs = 40 },
     };
     isk_transform_desc out = { .views = { x1, x2 }, .shared = { c1[0], c2[0] }, .specific = { z1[0], z2[0] } };

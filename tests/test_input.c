@@ -13,6 +13,7 @@
 #include "../examples/common/table.c"
 #include "../examples/common/mtx.c"
 #include "../examples/common/input.c"
+#include "../examples/common/preprocess.c"
 #undef malloc
 #undef calloc
 #undef realloc
@@ -54,7 +55,7 @@ static void formats_are_told_by_content(void **state) {
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
         for (int transpose = 0; transpose < 2; transpose++) {
-            input_desc desc = { transpose, { 0 } };
+            input_desc desc = { .transpose = transpose };
             char about[100];
             const char *path = write_text(cases[i].name, cases[i].text);
             assert_int_equal(input_read(context, path, &desc, &in), ISK_OK);
@@ -172,7 +173,7 @@ static void labels_of_any_format(void **state) {
 
 static isk_status run_input(isk_context *c, void *path) {
     static const int64_t columns[] = { 1, 0 };
-    const input_desc desc = { 1, { 0 } };
+    const input_desc desc = { .transpose = 1 };
     input in;
     isk_status status = input_read(c, path, &desc, &in);
     if (status == ISK_OK) { status = input_select(&in, columns, 2); }
@@ -204,6 +205,95 @@ static void sweeps(void **state) {
     sweep_memory(context, run_labels, codes);
 }
 
+/* ---- sequences, masks, numbers ---- */
+
+static void sequences_and_what_counts(void **state) {
+    static const char header[] = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 2, 2), }";
+    static const int big = 1;
+    const float values[8] = { 1, 2, NAN, NAN, 5, INFINITY, 7, 8 };
+    static const uint8_t first_only[2] = { 1, 0 };
+    char file[10 + sizeof header - 1 + sizeof values] = "\x93NUMPY\x01";
+    const char *path;
+    input in;
+    (void)state;
+    if (*(const char *)&big == 0) { return; }                           /* the bytes are those of a little-endian machine */
+    file[8] = (char)(sizeof header - 1);
+    memcpy(file + 10, header, sizeof header - 1);
+    memcpy(file + 10 + sizeof header - 1, values, sizeof values);
+    path = write_bytes("steps.npy", file, sizeof file);
+    expect(context, input_read(context, path, NULL, &in), ISK_SHAPE,
+           "build/scratch/steps.npy: holds sequences, 2 samples of 2 steps; a matrix is due");
+    expect(context, input_read(context, path, &(input_desc){ .transpose = 1, .sequences = 1 }, &in), ISK_SHAPE,
+           "build/scratch/steps.npy: holds sequences, 2 samples of 2 steps; they cannot be transposed");
+    expect(context, input_read(context, path, &(input_desc){ .sequences = 1 }, &in), ISK_DATA,
+           "build/scratch/steps.npy: row 1, step 2, feature 1 is NaN");
+    assert_int_equal(input_read(context, path, &(input_desc){ .sequences = 1, .missing = 1 }, &in), ISK_OK);
+    assert_true(in.rows == 2 && in.steps == 2 && in.cols == 4);
+    expect(context, input_check(&in, NULL), ISK_DATA, "build/scratch/steps.npy: row 1, step 2, feature 1 is missing (or NaN)");
+    assert_int_equal(input_whole(context, write_text("lengths.csv", "1\n2\n"), 2, "--x1-lengths", 0, 2, &in.lengths), ISK_OK);
+    expect(context, input_check(&in, NULL), ISK_DATA, "build/scratch/steps.npy: row 2, step 1, feature 2 is infinite");
+    assert_int_equal(input_check(&in, first_only), ISK_OK);
+    for (int i = 0; i < 8; i++) { assert_true(in.values[i] == (isk_scalar)(i < 2 ? i + 1 : 0)); }
+    input_free(&in);
+}
+
+static void missing_values_of_a_table(void **state) {
+    input in;
+    (void)state;
+    assert_int_equal(input_read(context, write_text("na.csv", "a,b\n1,NA\n,4\n"), &(input_desc){ .missing = 1 }, &in), ISK_OK);
+    assert_true(in.values[0] == 1 && isnan(in.values[1]) && isnan(in.values[2]) && in.values[3] == 4);
+    input_free(&in);
+}
+
+static void numbers_one_a_row(void **state) {
+    int32_t *whole = NULL;
+    isk_matrix numbers;
+    (void)state;
+    assert_int_equal(input_whole(context, write_text("w.csv", "id,n\na,1\nb,1.0\nc,0\n"), 3, "n", 0, 1, &whole), ISK_ARGUMENT);
+    assert_null(whole);
+    assert_int_equal(input_whole(context, "build/scratch/w.csv:n", 3, "n", 0, 1, &whole), ISK_OK);
+    assert_true(whole[0] == 1 && whole[1] == 1 && whole[2] == 0);
+    scarce_free(whole);
+    expect(context, input_whole(context, write_text("h.csv", "1\n0.5\n"), 2, "n", 0, 1, &whole), ISK_DATA,
+           "build/scratch/h.csv: row 2 is '0.5'; n is a whole number from 0 to 1");
+    write_text("d.csv", "id,dose\na,1.5\nb,\nc,-2\n");
+    assert_int_equal(input_numbers(context, "build/scratch/d.csv:dose", 3, &numbers), ISK_OK);
+    assert_true(numbers.rows == 3 && numbers.cols == 1 && numbers.data[0] == (isk_scalar)1.5 && isnan(numbers.data[1]) && numbers.data[2] == -2);
+    scarce_free((void *)(uintptr_t)numbers.data);
+    expect(context, input_numbers(context, write_text("d.csv", "1\nx\n"), 2, &numbers), ISK_DATA,
+           "build/scratch/d.csv: row 2 is 'x', which is no number");
+}
+
+/* The z-score of a sequence is per feature over the steps that are there of training rows; its summary is their mean. */
+static void recipes_of_sequences(void **state) {
+    static const uint8_t part[3] = { ISK_TRAIN, ISK_TRAIN, ISK_TEST }, present[3] = { 1, 1, 0 };
+    static const isk_scalar given[12] = { 1, 10, 3, 20, 5, 60, 99, 99, 7, 7, 7, 7 };     /* [3 rows, 2 steps, 2 features] */
+    static const int32_t lengths[3] = { 2, 1, 2 };
+    const double mean[2] = { 3, 30 }, deviation[2] = { 2, sqrt(700) };
+    recipe r = { .norm = "zscore" };
+    input in = { .context = context, .path = "x", .rows = 3, .cols = 4, .steps = 2 };
+    isk_matrix x, summary;
+    isk_scalar *own = NULL;
+    (void)state;
+    in.values = scarce_malloc(sizeof given);
+    in.lengths = scarce_malloc(sizeof lengths);
+    assert_true(in.values && in.lengths);
+    memcpy(in.values, given, sizeof given);
+    memcpy(in.lengths, lengths, sizeof lengths);
+    assert_int_equal(recipe_learn(&r, &in, "x1", part, &x, &own), ISK_OK);
+    assert_true(r.steps == 2 && r.cols == 2 && x.rows == 3 && x.cols == 4);
+    for (int f = 0; f < 2; f++) {
+        assert_true(fabs((double)r.mean[f] - mean[f]) < 1e-5 && fabs(1 / (double)r.inverse[f] - deviation[f]) < 1e-4);
+    }
+    assert_true(fabs((double)x.data[0] + 1) < 1e-6 && fabs((double)x.data[4] - 1) < 1e-6 && x.data[6] == 0 && x.data[7] == 0);
+    assert_int_equal(recipe_summary(&r, &in, x, present, &summary, &own), ISK_OK);
+    assert_true(summary.rows == 3 && summary.cols == 2);
+    assert_true(fabs((double)summary.data[0] + 0.5) < 1e-6 && fabs((double)summary.data[2] - 1) < 1e-6 && isnan(summary.data[4]));
+    scarce_free(own);
+    recipe_free(&r);
+    input_free(&in);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(formats_are_told_by_content),
@@ -212,6 +302,10 @@ int main(void) {
         cmocka_unit_test(columns_are_selected),
         cmocka_unit_test(labels_of_any_format),
         cmocka_unit_test(sweeps),
+        cmocka_unit_test(sequences_and_what_counts),
+        cmocka_unit_test(missing_values_of_a_table),
+        cmocka_unit_test(numbers_one_a_row),
+        cmocka_unit_test(recipes_of_sequences)
     };
     return cmocka_run_group_tests(tests, open_context, close_context);
 }

@@ -7,7 +7,7 @@
 typedef struct record { int model, stage; double epoch, value[CURVE_COUNT]; int given[CURVE_COUNT]; } record;
 
 static isk_status read_member(void *user, const char *key, isk_json_kind kind, const char *value) {
-    static const char *const stages[CURVE_STAGES] = { "shared", "specific1", "specific2" };
+    static const char *const stages[CURVE_STAGES] = { "shared", "specific1", "specific2", "specific3", "specific4", "fused" };
     static const char *const names[CURVE_COUNT] = {
 #define CURVE_NAME(name, field) name,
         CURVE_LIST(CURVE_NAME)

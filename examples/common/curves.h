@@ -4,7 +4,7 @@
 
 #include "../../indiseek.h"
 
-enum { CURVE_STAGES = 3 };          /* "shared", "specific1", "specific2" */
+enum { CURVE_SHARED, CURVE_SPECIFIC, CURVE_FUSED = CURVE_SPECIFIC + ISK_MAX_VIEWS, CURVE_STAGES };    /* "shared", "specific1", ... */
 
 /* Quantities of a record: name there, field here. */
 #define CURVE_LIST(X)                                                                                                 \

@@ -1,11 +1,55 @@
 #include "evaluation.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-const char *const score_names[SCORE_COUNT] = { "shared", "all", "specific_1", "specific_2", "raw" };
-const char *const score_words[SCORE_COUNT] = { "C1, C2", "C1, Z1, C2, Z2", "Z1", "Z2", "X1, X2 (raw)" };
+/* ---- names ---- */
+
+int score_next(const evaluation *e, int which) {
+    for (which++; which < SCORE_COUNT; which++) {
+        if (which >= SCORE_SPECIFIC + e->views && which < SCORE_RAW) { continue; }
+        if (which == SCORE_FUSED && !e->fused) { continue; }
+        return which;
+    }
+    return SCORE_COUNT;
+}
+
+const char *score_name(int which, score_text *buffer) {
+    static const char *const names[SCORE_COUNT] = { [SCORE_SHARED] = "shared", [SCORE_ALL] = "all", [SCORE_RAW] = "raw",
+                                                    [SCORE_FUSED] = "fused" };
+    if (names[which]) { return names[which]; }
+    snprintf(buffer->text, sizeof buffer->text, "specific_%d", which - SCORE_SPECIFIC + 1);
+    return buffer->text;
+}
+
+/* "C1, C2" or "C1, Z1, C2, Z2", without view `left_out`. */
+static const char *list(int views, const char *letters, int left_out, score_text *buffer) {
+    size_t used = 0;
+    buffer->text[0] = 0;
+    for (int i = 0; i < views; i++) {
+        for (const char *letter = letters; *letter && i != left_out && used < sizeof buffer->text; letter++) {
+            used += (size_t)snprintf(buffer->text + used, sizeof buffer->text - used, "%s%c%d", used ? ", " : "", *letter, i + 1);
+        }
+    }
+    return buffer->text;
+}
+
+const char *other_shared(int views, int view, score_text *buffer) { return list(views, "C", view, buffer); }
+
+const char *score_words(const evaluation *e, int which, score_text *buffer) {
+    if (which == SCORE_SHARED) { return list(e->views, "C", -1, buffer); }
+    if (which == SCORE_ALL) { return list(e->views, "CZ", -1, buffer); }
+    if (which == SCORE_FUSED) { return "fused"; }
+    if (which == SCORE_RAW) {
+        list(e->views, "X", -1, buffer);
+        strncat(buffer->text, " (raw)", sizeof buffer->text - strlen(buffer->text) - 1);
+        return buffer->text;
+    }
+    snprintf(buffer->text, sizeof buffer->text, "Z%d", which - SCORE_SPECIFIC + 1);
+    return buffer->text;
+}
 
 /* ---- rows ---- */
 
@@ -64,18 +108,66 @@ isk_matrix join_blocks(isk_context *context, const isk_matrix *parts, int count)
 
 static void release(isk_matrix m) { free((void *)(uintptr_t)m.data); }
 
+isk_status whole_rows_find(isk_context *context, const isk_matrix *parts, int count, const uint8_t *part, whole_rows *rows) {
+    int64_t all = 0;
+    for (int k = 0; k < count; k++) { all = parts[k].data ? parts[k].rows : all; }
+    *rows = (whole_rows){ 0, malloc(sizeof *rows->index * ((size_t)all + 1)), malloc((size_t)all + 1) };
+    if (!rows->index || !rows->part) {
+        whole_rows_free(rows);
+        return isk_set_error(context, ISK_MEMORY, "no memory for %lld rows", (long long)all);
+    }
+    for (int64_t i = 0; i < all; i++) {
+        int there = 1;
+        for (int k = 0; k < count; k++) { there = there && !(parts[k].data && isnan(parts[k].data[i * parts[k].cols])); }
+        if (!there) { continue; }
+        rows->part[rows->count] = part[i];
+        rows->index[rows->count++] = i;
+    }
+    return ISK_OK;
+}
+
+void whole_rows_free(whole_rows *rows) {
+    free(rows->index);
+    free(rows->part);
+    *rows = (whole_rows){ 0, NULL, NULL };
+}
+
+int32_t *whole_rows_labels(const whole_rows *rows, const int32_t *labels) {
+    int32_t *own = malloc(sizeof *own * ((size_t)rows->count + 1));
+    for (int64_t i = 0; i < rows->count && own; i++) { own[i] = labels[rows->index[i]]; }
+    return own;
+}
+
+isk_matrix join_whole_rows(isk_context *context, const isk_matrix *parts, int count, const whole_rows *rows) {
+    isk_matrix picked[2 * ISK_MAX_VIEWS], joined = { NULL, rows->count, 0 };
+    int failed = 0;
+    for (int k = 0; k < count; k++) {
+        isk_scalar *data = NULL;
+        picked[k] = (isk_matrix){ NULL, rows->count, parts[k].cols };
+        if (!parts[k].data || !rows->count) { continue; }
+        joined.cols += parts[k].cols;
+        data = malloc(sizeof *data * (size_t)rows->count * (size_t)parts[k].cols);
+        if (data) { pick(parts[k], rows->index, rows->count, data); }
+        failed |= !data;
+        picked[k].data = data;
+    }
+    if (!failed) { joined = join_blocks(context, picked, count); }
+    for (int k = 0; k < count; k++) { release(picked[k]); }
+    return joined;
+}
+
 /* ---- labels ---- */
 
 /* Share of the k nearest scored rows with the same label. */
-static isk_status neighbours(isk_context *context, isk_matrix x, const evaluation_input *in, const evaluation *e,
+static isk_status neighbours(isk_context *context, isk_matrix x, const int32_t *of_rows, const uint8_t *part, const evaluation *e,
                              double *mean) {
     int64_t *index = malloc(sizeof *index * (size_t)x.rows), n = 0;
     isk_scalar *data = NULL;
     int32_t *labels = malloc(sizeof *labels * 2 * (size_t)x.rows), *nearest = NULL;      /* then the matches */
     isk_status status = ISK_MEMORY;
     for (int64_t i = 0; index && labels && i < x.rows; i++) {
-        if (in->part[i] == e->scored && in->labels[i] >= 0) {
-            labels[n] = in->labels[i];
+        if (part[i] == e->scored && of_rows[i] >= 0) {
+            labels[n] = of_rows[i];
             index[n++] = i;
         }
     }
@@ -100,17 +192,32 @@ static isk_status neighbours(isk_context *context, isk_matrix x, const evaluatio
     return status;
 }
 
-static isk_status score_label(isk_context *context, isk_matrix x, const evaluation_input *in, evaluation *e,
-                              int which) {
+static isk_status probe_label(isk_context *context, isk_matrix x, const int32_t *labels, const uint8_t *part, evaluation *e, int which) {
     isk_probe_report report;
     /* Standardised, because the scale of Z is free and that of C is not. */
-    isk_probe_desc probe = { .x = x, .labels = in->labels, .part = in->part, .scored = e->scored, .standardise = 1 };
+    isk_probe_desc probe = { .x = x, .labels = labels, .part = part, .scored = e->scored, .standardise = 1 };
     isk_status status = isk_probe(context, &probe, &report);
     if (status == ISK_DATA) { return ISK_OK; }              /* one class only: NaN stays */
     if (status != ISK_OK) { return status; }
     e->label[which].accuracy = report.accuracy;
     e->label[which].balanced_accuracy = report.balanced_accuracy;
-    return neighbours(context, x, in, e, &e->label[which].neighbours);
+    return neighbours(context, x, labels, part, e, &e->label[which].neighbours);
+}
+
+static isk_status score_label(isk_context *context, const isk_matrix *parts, const evaluation_input *in, evaluation *e, int which) {
+    whole_rows rows;
+    isk_matrix x;
+    int32_t *labels;
+    isk_status status = whole_rows_find(context, parts, 2 * ISK_MAX_VIEWS, in->part, &rows);
+    if (status != ISK_OK) { return status; }
+    x = join_whole_rows(context, parts, 2 * ISK_MAX_VIEWS, &rows);
+    labels = whole_rows_labels(&rows, in->labels);
+    if (!labels || (x.cols && !x.data)) { status = ISK_MEMORY; }
+    if (status == ISK_OK && x.data) { status = probe_label(context, x, labels, rows.part, e, which); }
+    release(x);
+    free(labels);
+    whole_rows_free(&rows);
+    return status;
 }
 
 /* Accuracy, on the scored rows, of the training rows' most frequent label. */
@@ -134,20 +241,17 @@ static double majority(const evaluation_input *in, int64_t rows, isk_part scored
 }
 
 static isk_status score_labels(isk_context *context, const evaluation_input *in, int64_t rows, evaluation *e) {
-    const isk_matrix sets[SCORE_COUNT][4] = {
-        { in->c[0], in->c[1] }, { in->c[0], in->z[0], in->c[1], in->z[1] }, { in->z[0] }, { in->z[1] },
-        { in->x[0], in->x[1] },
-    };
     isk_status status = ISK_OK;
     e->majority = majority(in, rows, e->scored);
-    for (int i = 0; i < SCORE_COUNT && status == ISK_OK; i++) {
-        isk_matrix x = join_blocks(context, sets[i], 4);
-        if (x.data) {
-            status = score_label(context, x, in, e, i);
-        } else if (x.cols) {
-            status = ISK_MEMORY;
+    for (int i = score_next(e, -1); i < SCORE_COUNT && status == ISK_OK; i = score_next(e, i)) {
+        isk_matrix parts[2 * ISK_MAX_VIEWS] = { { NULL, 0, 0 } };
+        for (int view = 0; view < in->views; view++) {
+            if (i == SCORE_SHARED || i == SCORE_ALL) { parts[2 * view] = in->c[view]; }
+            if (i == SCORE_ALL || i == SCORE_SPECIFIC + view) { parts[2 * view + 1] = in->z[view]; }
+            if (i == SCORE_RAW) { parts[view] = in->x[view]; }
         }
-        release(x);
+        if (i == SCORE_FUSED) { parts[0] = in->fused; }
+        status = score_label(context, parts, in, e, i);
     }
     return status;
 }
@@ -156,32 +260,56 @@ static isk_status score_labels(isk_context *context, const evaluation_input *in,
 
 double r2_best(const r2_scores *r2) { return fmax(fmax(r2->ridge, r2->knn), r2->mlp); }     /* NaN loses */
 
-static isk_status regress(isk_context *context, isk_matrix x, isk_matrix y, const evaluation_input *in,
-                          const evaluation *e, r2_scores *r2) {
-    isk_regression_desc desc = { .x = x, .y = y, .part = in->part, .scored = e->scored };
-    isk_status status;
-    if (!x.data || !y.data) { return ISK_OK; }
-    status = isk_ridge_r2(context, &desc, &r2->ridge);
-    if (status == ISK_OK) { status = isk_knn_r2(context, &desc, &r2->knn); }
-    if (status == ISK_OK) { status = isk_mlp_r2(context, &desc, &r2->mlp); }
+static isk_status regress_on(isk_context *context, const isk_regression_desc *desc, r2_scores *r2) {
+    isk_status status = isk_ridge_r2(context, desc, &r2->ridge);
+    if (status == ISK_OK) { status = isk_knn_r2(context, desc, &r2->knn); }
+    if (status == ISK_OK) { status = isk_mlp_r2(context, desc, &r2->mlp); }
     return status == ISK_DATA || status == ISK_DIVERGED ? ISK_OK : status;  /* a constant target cannot be explained: NaN stays */
 }
 
+/* parts: `count` matrices to tell from, then `count` to be told, each kind side by side. */
+static isk_status regress(isk_context *context, const isk_matrix *parts, int count, const evaluation_input *in, const evaluation *e,
+                          r2_scores *r2) {
+    whole_rows rows;
+    isk_matrix x, y;
+    isk_status status = whole_rows_find(context, parts, 2 * count, in->part, &rows);
+    if (status != ISK_OK) { return status; }
+    x = join_whole_rows(context, parts, count, &rows);
+    y = join_whole_rows(context, parts + count, count, &rows);
+    if ((x.cols && !x.data) || (y.cols && !y.data)) { status = ISK_MEMORY; }
+    if (status == ISK_OK && x.data && y.data) {
+        status = regress_on(context, &(isk_regression_desc){ .x = x, .y = y, .part = rows.part, .scored = e->scored }, r2);
+    }
+    release(x);
+    release(y);
+    whole_rows_free(&rows);
+    return status;
+}
+
+/* The columns of a row of the target that count. */
+static int64_t columns_there(const evaluation_input *in, int view, int64_t row) {
+    const isk_matrix m = in->target[view];
+    if (isnan(in->reconstruction[view].data[row * m.cols]) || isnan(m.data[row * m.cols])) { return 0; }
+    return in->steps[view] && in->lengths[view] ? in->lengths[view][row] * (m.cols / in->steps[view]) : m.cols;
+}
+
 /* 1 - sum (x - reconstruction)^2 / sum (x - training mean)^2 over the scored rows. */
-static double decoder_r2(isk_matrix x, isk_matrix reconstruction, const uint8_t *part, isk_part scored) {
-    double *mean = calloc((size_t)x.cols, sizeof *mean), error = 0, total = 0;
-    int64_t trained = 0;
+static double decoder_r2(const evaluation_input *in, int view, isk_part scored) {
+    const isk_matrix x = in->target[view], reconstruction = in->reconstruction[view];
+    double *mean = calloc(2 * (size_t)x.cols, sizeof *mean), *trained = mean + x.cols, error = 0, total = 0;
     if (!mean) { return NAN; }
     for (int64_t i = 0; i < x.rows; i++) {
-        if (part[i] != ISK_TRAIN) { continue; }
-        trained++;
-        for (int64_t j = 0; j < x.cols; j++) { mean[j] += (double)x.data[i * x.cols + j]; }
+        const int64_t there = in->part[i] == ISK_TRAIN ? columns_there(in, view, i) : 0;
+        for (int64_t j = 0; j < there; j++) {
+            mean[j] += (double)x.data[i * x.cols + j];
+            trained[j]++;
+        }
     }
     for (int64_t i = 0; i < x.rows; i++) {
-        if (part[i] != scored) { continue; }
-        for (int64_t j = 0; j < x.cols; j++) {
+        const int64_t there = in->part[i] == scored ? columns_there(in, view, i) : 0;
+        for (int64_t j = 0; j < there; j++) {
             double value = (double)x.data[i * x.cols + j], miss = value - (double)reconstruction.data[i * x.cols + j];
-            double centred = value - mean[j] / (double)(trained ? trained : 1);
+            double centred = value - mean[j] / (trained[j] > 0 ? trained[j] : 1);
             error += miss * miss;
             total += centred * centred;
         }
@@ -191,34 +319,37 @@ static double decoder_r2(isk_matrix x, isk_matrix reconstruction, const uint8_t 
 }
 
 static isk_status score_view(isk_context *context, const evaluation_input *in, int view, evaluation *e) {
-    const isk_matrix own[2] = { in->z[view], in->c[view] };
-    isk_matrix joined = join_blocks(context, own, 2);
-    isk_status status = joined.cols && !joined.data ? ISK_MEMORY : ISK_OK;
-    r2_scores *leakage = &e->leakage[view];
-    if (status == ISK_OK) { status = regress(context, in->z[view], in->c[1 - view], in, e, leakage); }
-    if (status == ISK_OK) { status = regress(context, joined, in->x[view], in, e, &e->completeness[view].r2); }
-    e->completeness[view].best = r2_best(&e->completeness[view].r2);
-    if (in->reconstruction[view].data && in->x[view].data) {
-        e->completeness[view].decoder = decoder_r2(in->x[view], in->reconstruction[view], in->part, e->scored);
+    enum { HALF = ISK_MAX_VIEWS };
+    isk_matrix leakage[2 * HALF] = { in->z[view] }, completeness[2 * HALF] = { in->z[view], in->c[view], in->fused };
+    isk_status status;
+    for (int i = 0; i < in->views; i++) {
+        if (i != view) { leakage[HALF + i] = in->c[i]; }
     }
-    release(joined);
+    completeness[HALF] = in->x[view];
+    status = regress(context, leakage, HALF, in, e, &e->leakage[view]);
+    if (status == ISK_OK) { status = regress(context, completeness, HALF, in, e, &e->completeness[view].r2); }
+    e->completeness[view].best = r2_best(&e->completeness[view].r2);
+    if (in->reconstruction[view].data && in->target[view].data) { e->completeness[view].decoder = decoder_r2(in, view, e->scored); }
     return status;
 }
 
 isk_status evaluate(isk_context *context, const evaluation_input *in, evaluation *e) {
-    int64_t rows = in->c[0].data ? in->c[0].rows : in->x[0].rows;
+    int64_t rows = in->fused.rows;
     isk_status status = ISK_OK;
-    *e = (evaluation){ .neighbours = 10, .majority = NAN };
+    *e = (evaluation){ .views = in->views, .fused = in->fused.data != NULL, .neighbours = 10, .majority = NAN };
     for (int i = 0; i < SCORE_COUNT; i++) { e->label[i] = (label_score){ NAN, NAN, NAN }; }
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < ISK_MAX_VIEWS; i++) {
         e->leakage[i] = (r2_scores){ NAN, NAN, NAN };
         e->completeness[i].r2 = (r2_scores){ NAN, NAN, NAN };
         e->completeness[i].best = e->completeness[i].decoder = NAN;
     }
+    for (int i = 0; i < in->views && !rows; i++) {
+        rows = in->c[i].data ? in->c[i].rows : in->z[i].data ? in->z[i].rows : in->x[i].rows;
+    }
     count_rows(in, rows, e);
     if (e->scored == ISK_TRAIN) { return ISK_OK; }          /* no row is held out: nothing can be said */
     if (in->labels) { status = score_labels(context, in, rows, e); }
-    for (int view = 0; view < 2 && status == ISK_OK; view++) { status = score_view(context, in, view, e); }
+    for (int view = 0; view < in->views && status == ISK_OK; view++) { status = score_view(context, in, view, e); }
     return status;
 }
 
@@ -261,10 +392,11 @@ static void training_json(const isk_report *r, int views, text *out) {
     text_add(out, "}");
 }
 
-void evaluation_json(const evaluation *e, const isk_report *training, int views, text *out) {
+void evaluation_json(const evaluation *e, const isk_report *training, text *out) {
     static const char *const parts[] = { "train", "validation", "test" };
     static const char *const scored[] = { "none", "validation", "test" };
-    static const char *const view[] = { "1", "2" };
+    static const char *const view[ISK_MAX_VIEWS] = { "1", "2", "3", "4" };
+    score_text name;
     open_object(out, "\n  ", "rows");
     for (int i = 0; i < 3; i++) { json_number(out, parts[i], (double)e->rows[i]); }
     text_add(out, "}");
@@ -272,8 +404,8 @@ void evaluation_json(const evaluation *e, const isk_report *training, int views,
     text_json_string(out, scored[e->scored]);
     json_number(out, "majority", e->majority);
     open_object(out, "\n  ", "probe");
-    for (int i = 0; i < SCORE_COUNT; i++) {
-        open_object(out, "\n    ", score_names[i]);
+    for (int i = score_next(e, -1); i < SCORE_COUNT; i = score_next(e, i)) {
+        open_object(out, "\n    ", score_name(i, &name));
         json_number(out, "accuracy", e->label[i].accuracy);
         json_number(out, "balanced_accuracy", e->label[i].balanced_accuracy);
         text_add(out, "}");
@@ -281,10 +413,12 @@ void evaluation_json(const evaluation *e, const isk_report *training, int views,
     text_add(out, "}");
     open_object(out, "\n  ", "knn_agreement");
     json_number(out, "k", e->neighbours);
-    for (int i = 0; i < SCORE_COUNT; i++) { json_number(out, score_names[i], e->label[i].neighbours); }
+    for (int i = score_next(e, -1); i < SCORE_COUNT; i = score_next(e, i)) {
+        json_number(out, score_name(i, &name), e->label[i].neighbours);
+    }
     text_add(out, "}");
     open_object(out, "\n  ", "leakage");
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < e->views; i++) {
         open_object(out, "\n    ", view[i]);
         json_number(out, "ridge", e->leakage[i].ridge);
         json_number(out, "knn", e->leakage[i].knn);
@@ -293,7 +427,7 @@ void evaluation_json(const evaluation *e, const isk_report *training, int views,
     }
     text_add(out, "}");
     open_object(out, "\n  ", "completeness");
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < e->views; i++) {
         open_object(out, "\n    ", view[i]);
         json_number(out, "ridge", e->completeness[i].r2.ridge);
         json_number(out, "knn", e->completeness[i].r2.knn);
@@ -303,7 +437,22 @@ void evaluation_json(const evaluation *e, const isk_report *training, int views,
         text_add(out, "}");
     }
     text_add(out, "}");
-    if (training) { training_json(training, views, out); }
+    if (training) { training_json(training, e->views, out); }
+}
+
+const char *leakage_words(const evaluation *e, int view, char buffer[80]) {
+    score_text others;
+    snprintf(buffer, 80, "Z%d about %s", view + 1, other_shared(e->views, view, &others));
+    return buffer;
+}
+
+const char *completeness_words(const evaluation *e, int view, char buffer[80]) {
+    if (e->fused) {
+        snprintf(buffer, 80, "fused about X%d", view + 1);
+    } else {
+        snprintf(buffer, 80, "(Z%d, C%d) about X%d", view + 1, view + 1, view + 1);
+    }
+    return buffer;
 }
 
 static void cell(text *out, double value, int width) {
@@ -311,44 +460,50 @@ static void cell(text *out, double value, int width) {
     text_format(out, "%*s", width, isfinite(value) ? fixed(value, 3, number) : "-");
 }
 
+static void cells(text *out, const r2_scores *r2) {
+    cell(out, r2->ridge, 10);
+    cell(out, r2->knn, 10);
+    cell(out, r2->mlp, 10);
+}
+
 void evaluation_text(const evaluation *e, int has_labels, text *out) {
     static const char *const parts[] = { "no", "validation", "test" };
+    char line[80];
     if (e->scored == ISK_TRAIN) {
         text_add(out, "no rows are held out, so nothing was scored\n");
         return;
     }
     if (has_labels) {
-        text_format(out, "%-20s%12s%20s%16s\n", "features", "accuracy", "balanced accuracy", "10-NN agreement");
-        for (int i = 0; i < SCORE_COUNT; i++) {
+        score_text words;
+        const int wide = e->views > 2 ? 8 * e->views : 20;     /* "C1, Z1, C2, Z2, C3, Z3" */
+        text_format(out, "%-*s%12s%20s%16s\n", wide, "features", "accuracy", "balanced accuracy", "10-NN agreement");
+        for (int i = score_next(e, -1); i < SCORE_COUNT; i = score_next(e, i)) {
             if (isnan(e->label[i].accuracy)) { continue; }
-            text_format(out, "%-20s", score_words[i]);
+            text_format(out, "%-*s", wide, score_words(e, i, &words));
             cell(out, e->label[i].accuracy, 12);
             cell(out, e->label[i].balanced_accuracy, 20);
             cell(out, e->label[i].neighbours, 16);
             text_add(out, "\n");
         }
-        text_format(out, "%-20s", "majority label");
+        text_format(out, "%-*s", wide, "majority label");
         cell(out, e->majority, 12);
         text_add(out, "\n\n");
     }
     text_format(out, "%-40s%10s%10s%10s%10s\n", "R^2", "ridge", "10-NN", "MLP", "decoder");
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < e->views; i++) {
         if (isnan(e->leakage[i].ridge)) { continue; }
-        text_format(out, "leakage of Z%d about C%d%18s", i + 1, 2 - i, "");
-        cell(out, e->leakage[i].ridge, 10);
-        cell(out, e->leakage[i].knn, 10);
-        cell(out, e->leakage[i].mlp, 10);
+        text_format(out, "leakage of %-29s", leakage_words(e, i, line));
+        cells(out, &e->leakage[i]);
         text_add(out, "\n");
     }
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < e->views; i++) {
         if (isnan(e->completeness[i].best)) { continue; }
-        text_format(out, "completeness of (Z%d, C%d) about X%d%7s", i + 1, i + 1, i + 1, "");
-        cell(out, e->completeness[i].r2.ridge, 10);
-        cell(out, e->completeness[i].r2.knn, 10);
-        cell(out, e->completeness[i].r2.mlp, 10);
+        text_format(out, "completeness of %-24s", completeness_words(e, i, line));
+        cells(out, &e->completeness[i].r2);
         cell(out, e->completeness[i].decoder, 10);
         text_add(out, "\n");
     }
+    if (e->fused) { text_add(out, "(one representation of all views: no C, no Z, and so no leakage)\n"); }
     text_format(out, "(fitted on %lld training rows, scored on %lld %s rows)\n", (long long)e->rows[ISK_TRAIN],
                 (long long)e->rows[e->scored], parts[e->scored]);
 }

@@ -5,19 +5,24 @@
 #include "../../indiseek.h"
 #include "text.h"
 
-/* What is to be judged.  A matrix with data NULL is absent; all others have the same rows. */
+/* What is to be judged.  A matrix with data NULL is absent; all others have the same rows.  A row whose first value is NaN is not
+   there, and is left out of what is said about that matrix. */
 typedef struct evaluation_input {
-    isk_matrix x[2];                /* the inputs, preprocessed */
-    isk_matrix c[2], z[2];          /* shared and specific features */
-    isk_matrix reconstruction[2];   /* the model's own g_i(Z_i, C_i) */
+    int views;
+    isk_matrix x[ISK_MAX_VIEWS];    /* the inputs, preprocessed; of sequences the means over their steps */
+    isk_matrix c[ISK_MAX_VIEWS], z[ISK_MAX_VIEWS];      /* shared and specific features */
+    isk_matrix fused;               /* the one representation of method comm */
+    isk_matrix reconstruction[ISK_MAX_VIEWS];           /* the model's own g_i(Z_i, C_i) */
+    isk_matrix target[ISK_MAX_VIEWS];       /* what that is of: X_i, or a sequence's steps side by side */
+    int steps[ISK_MAX_VIEWS];       /* of the latter, else 0 */
+    const int32_t *lengths[ISK_MAX_VIEWS];  /* [rows] how many of them are there, or NULL */
     const int32_t *labels;          /* negative: left out; NULL: nothing is said about labels */
     const uint8_t *part;            /* isk_part of each row */
 } evaluation_input;
 
 typedef struct label_score { double accuracy, balanced_accuracy, neighbours; } label_score;
-enum { SCORE_SHARED, SCORE_ALL, SCORE_SPECIFIC_1, SCORE_SPECIFIC_2, SCORE_RAW, SCORE_COUNT };
-extern const char *const score_names[SCORE_COUNT];          /* "shared", ... */
-extern const char *const score_words[SCORE_COUNT];          /* "C1, C2", ... */
+/* What a probe is put to: all C, all C and Z, each Z_i, the inputs, the fused representation. */
+enum { SCORE_SHARED, SCORE_ALL, SCORE_SPECIFIC, SCORE_RAW = SCORE_SPECIFIC + ISK_MAX_VIEWS, SCORE_FUSED, SCORE_COUNT };
 
 /* R^2 by a linear map, by the 10 nearest rows and by a small network. */
 typedef struct r2_scores { double ridge, knn, mlp; } r2_scores;
@@ -26,22 +31,47 @@ double r2_best(const r2_scores *r2);
 /* Fitted on the training rows and scored on the test rows, or on the validation rows where there are no test rows.
    NaN: could not be measured. */
 typedef struct evaluation {
+    int views, fused;               /* fused: there is one representation, no C and no Z */
     int64_t rows[3];                /* train, validation, test */
     isk_part scored;                /* ISK_TRAIN: no row is held out, nothing was measured */
     int neighbours;                 /* k */
     double majority;                /* accuracy of always guessing the most frequent label */
     label_score label[SCORE_COUNT]; /* a logistic regression; share of the k nearest rows that have the row's label */
-    r2_scores leakage[2];           /* R^2 of Z_i about C of the other view */
-    struct { r2_scores r2; double best, decoder; } completeness[2];   /* R^2 of (Z_i, C_i) about X_i */
+    r2_scores leakage[ISK_MAX_VIEWS];       /* R^2 of Z_i about C of the other views, side by side */
+    struct { r2_scores r2; double best, decoder; } completeness[ISK_MAX_VIEWS];     /* R^2 of (Z_i, C_i), or fused, about X_i */
 } evaluation;
 
 isk_status evaluate(isk_context *context, const evaluation_input *input, evaluation *e);
+
+/* The score after `which` (-1: the first) that an evaluation has, or SCORE_COUNT. */
+int score_next(const evaluation *e, int which);
+/* "shared", "specific_1", ... as in metrics.json; "C1, C2", ... for people; "C2, C3": C of all views but one. */
+typedef struct score_text { char text[64]; } score_text;
+const char *score_name(int which, score_text *buffer);
+const char *score_words(const evaluation *e, int which, score_text *buffer);
+const char *other_shared(int views, int view, score_text *buffer);
+/* "Z1 about C2, C3"; "(Z1, C1) about X1" or "fused about X1" */
+const char *leakage_words(const evaluation *e, int view, char buffer[80]);
+const char *completeness_words(const evaluation *e, int view, char buffer[80]);
+
+/* The rows that are there in all of several matrices. */
+typedef struct whole_rows {
+    int64_t count, *index;          /* [count], belongs to it */
+    uint8_t *part;                  /* [count] parts of those rows */
+} whole_rows;
+isk_status whole_rows_find(isk_context *context, const isk_matrix *parts, int count, const uint8_t *part, whole_rows *rows);
+void whole_rows_free(whole_rows *rows);
+/* Their labels, to be freed; NULL without memory. */
+int32_t *whole_rows_labels(const whole_rows *rows, const int32_t *labels);
+/* As join_blocks, of those rows alone. */
+isk_matrix join_whole_rows(isk_context *context, const isk_matrix *parts, int count, const whole_rows *rows);
+
 /* Matrices side by side, to be freed; absent ones are passed over, at most 2 ISK_MAX_VIEWS are there.  data NULL when none is
    there (cols 0 then) or memory ran out.  Each of several gets the same total variance: else neighbours would be those of Z
    alone, whose scale is free while C has norm 1. */
 isk_matrix join_blocks(isk_context *context, const isk_matrix *parts, int count);
 /* Members of a JSON object; training may be NULL. */
-void evaluation_json(const evaluation *e, const isk_report *training, int views, text *out);
+void evaluation_json(const evaluation *e, const isk_report *training, text *out);
 /* A table for the terminal. */
 void evaluation_text(const evaluation *e, int has_labels, text *out);
 

@@ -47,20 +47,26 @@ static isk_status find_format(isk_context *context, const char *path, format *re
 
 /* ---- reading ---- */
 
-static isk_status read_npy(input *in) {
+static isk_status read_npy(input *in, const input_desc *desc) {
     isk_reader reader;
     isk_npy npy;
     isk_status status = isk_reader_open(in->context, in->path, &reader);
     if (status != ISK_OK) { return status; }
     status = isk_npy_open(in->context, &reader, &npy);
+    if (status == ISK_OK && npy.dimensions == 3 && (!desc->sequences || desc->transpose || npy.steps > INT32_MAX)) {
+        status = isk_set_error(in->context, ISK_SHAPE, "%s: holds sequences, %lld samples of %lld steps%s", in->path, (long long)npy.rows,
+                               (long long)npy.steps, !desc->sequences ? "; a matrix is due" : desc->transpose ?
+                               "; they cannot be transposed" : ", which are too many");
+    }
     if (status == ISK_OK) {
         size_t count = (size_t)npy.rows * (size_t)npy.cols;         /* isk_npy_open has checked that it fits */
         in->rows = npy.rows;
         in->cols = npy.cols;
+        in->steps = npy.dimensions == 3 ? (int)npy.steps : 0;
         in->values = malloc(count > 0 ? count * sizeof *in->values : 1);
         if (!in->values) { status = no_memory(in->context, in->path); }
     }
-    if (status == ISK_OK) { status = isk_npy_read(in->context, &reader, &npy, 0, in->values); }
+    if (status == ISK_OK) { status = isk_npy_read(in->context, &reader, &npy, desc->missing ? ISK_ALLOW_NONFINITE : 0, in->values); }
     isk_reader_close(&reader);
     return status;
 }
@@ -111,11 +117,13 @@ isk_status input_read(isk_context *context, const char *path, const input_desc *
         snprintf(in->about, sizeof in->about, "Matrix Market%s", desc->transpose ? ", transposed" : "");
     } else {
         if (kind == NPY) {
-            status = read_npy(in);
+            status = read_npy(in, desc);
             snprintf(in->about, sizeof in->about, ".npy%s", desc->transpose ? ", transposed" : "");
         } else {
             table t;
-            status = table_read(context, path, &desc->table, &t);
+            table_desc how = desc->table;
+            how.missing |= desc->missing;
+            status = table_read(context, path, &how, &t);
             in->rows = t.rows;
             in->cols = t.cols;
             in->values = t.values;
@@ -136,10 +144,35 @@ isk_status input_read(isk_context *context, const char *path, const input_desc *
 
 void input_free(input *in) {
     free(in->values);
+    free(in->lengths);
     sparse_free(&in->sparse);
     names_free(&in->row_names);
     names_free(&in->column_names);
     memset(in, 0, sizeof *in);
+}
+
+/* ---- what counts ---- */
+
+static isk_status not_finite(const input *in, int64_t row, int64_t col) {
+    const int64_t features = in->steps ? in->cols / in->steps : in->cols;
+    char step[40] = "";
+    if (in->steps) { snprintf(step, sizeof step, "step %lld, ", (long long)(col / features) + 1); }
+    return isk_set_error(in->context, ISK_DATA, "%s: row %lld, %s%s %lld is %s", in->path, (long long)row + 1, step,
+                         in->steps ? "feature" : "column", (long long)(col % features) + 1,
+                         isnan(in->values[row * in->cols + col]) ? "missing (or NaN)" : "infinite");
+}
+
+isk_status input_check(input *in, const uint8_t *present) {
+    const int64_t features = in->steps ? in->cols / in->steps : in->cols;
+    if (in->is_sparse) { return ISK_OK; }                   /* its reader has checked it; what does not count is never looked at */
+    for (int64_t i = 0; i < in->rows; i++) {
+        const int64_t there = present && !present[i] ? 0 : in->steps && in->lengths ? in->lengths[i] * features : in->cols;
+        for (int64_t j = 0; j < there; j++) {
+            if (!isfinite(in->values[i * in->cols + j])) { return not_finite(in, i, j); }
+        }
+        for (int64_t j = there; j < in->cols; j++) { in->values[i * in->cols + j] = 0; }
+    }
+    return ISK_OK;
 }
 
 /* ---- transforms ---- */
@@ -289,5 +322,83 @@ isk_status input_labels(isk_context *context, const char *file_and_column, int64
     }
     if (status == ISK_OK) { status = kind == NPY ? npy_labels(context, path, rows, l) : labels_read(context, path, column, rows, l); }
     free(path);
+    return status;
+}
+
+/* ---- numbers, one a row ---- */
+
+/* What stands in row `row`, as a number; 0 when it is none. */
+static int number_of(const labels *l, int64_t row, double *value) {
+    const char *text = l->codes[row] < 0 ? "" : names_get(&l->classes, l->codes[row]);
+    const size_t length = strlen(text);
+    return length > 0 && isk_parse_number(text, length, value) == length && isfinite(*value);
+}
+
+isk_status input_whole(isk_context *context, const char *file_and_column, int64_t rows, const char *what, int low, int high,
+                       int32_t **values) {
+    labels l;
+    isk_status status = input_labels(context, file_and_column, rows, &l);
+    *values = NULL;
+    if (status != ISK_OK) { return status; }
+    *values = malloc(sizeof **values * (size_t)(l.rows > 0 ? l.rows : 1));
+    if (!*values) { status = no_memory(context, file_and_column); }
+    for (int64_t i = 0; i < l.rows && status == ISK_OK; i++) {
+        const char *text = l.codes[i] < 0 ? "" : names_get(&l.classes, l.codes[i]);
+        double value = 0;
+        shown wrong;
+        if (number_of(&l, i, &value) && value >= low && value <= high && value == floor(value)) {
+            (*values)[i] = (int32_t)value;
+        } else {
+            status = isk_set_error(context, ISK_DATA, "%s: row %lld is '%s'; %s is a whole number from %d to %d", file_and_column,
+                                   (long long)i + 1, show(&wrong, text), what, low, high);
+        }
+    }
+    labels_free(&l);
+    if (status != ISK_OK) {
+        free(*values);
+        *values = NULL;
+    }
+    return status;
+}
+
+static isk_status column_numbers(isk_context *context, const char *file_and_column, int64_t rows, isk_matrix *values) {
+    labels l;
+    isk_scalar *data;
+    isk_status status = input_labels(context, file_and_column, rows, &l);
+    if (status != ISK_OK) { return status; }
+    data = malloc(sizeof *data * (size_t)(l.rows > 0 ? l.rows : 1));
+    if (!data) { status = no_memory(context, file_and_column); }
+    for (int64_t i = 0; i < l.rows && status == ISK_OK; i++) {
+        double value = NAN;
+        shown wrong;
+        if (l.codes[i] >= 0 && !number_of(&l, i, &value)) {
+            status = isk_set_error(context, ISK_DATA, "%s: row %lld is '%s', which is no number", file_and_column, (long long)i + 1,
+                                   show(&wrong, names_get(&l.classes, l.codes[i])));
+        }
+        data[i] = (isk_scalar)value;
+    }
+    if (status == ISK_OK) { *values = (isk_matrix){ data, l.rows, 1 }; } else { free(data); }
+    labels_free(&l);
+    return status;
+}
+
+isk_status input_numbers(isk_context *context, const char *file_and_column, int64_t rows, isk_matrix *values) {
+    format kind = TABLE;
+    input in;
+    isk_status status;
+    *values = (isk_matrix){ NULL, 0, 0 };
+    if (!is_file(file_and_column)) { return column_numbers(context, file_and_column, rows, values); }
+    status = find_format(context, file_and_column, &kind);
+    if (status != ISK_OK) { return status; }
+    if (kind != NPY) { return column_numbers(context, file_and_column, rows, values); }
+    status = input_read(context, file_and_column, &(input_desc){ .missing = 1 }, &in);
+    if (status == ISK_OK && in.rows != rows) {
+        status = isk_set_error(context, ISK_SHAPE, "%s: has %lld rows where %lld are due", file_and_column, (long long)in.rows, (long long)rows);
+    }
+    if (status == ISK_OK) {
+        *values = (isk_matrix){ in.values, in.rows, in.cols };
+        in.values = NULL;
+    }
+    input_free(&in);
     return status;
 }

@@ -10,6 +10,8 @@
 typedef struct input_desc {
     int transpose;                  /* 1: the file holds features x samples, as those of 10x Genomics do */
     table_desc table;               /* how to read text */
+    int sequences;                  /* 1: a .npy of [samples, steps, features] is taken too */
+    int missing;                    /* 1: what is missing, infinite or not a number is left to the caller to judge, by input_check */
 } input_desc;
 
 /* Samples x features.  Matrix Market files are kept sparse until input_dense. */
@@ -17,6 +19,8 @@ typedef struct input {
     isk_context *context;
     const char *path;               /* not copied */
     int64_t rows, cols;
+    int steps;                      /* of a sequence, whose cols are steps * features; 0: it is none */
+    int32_t *lengths;               /* [rows] steps that are there, belongs to the input; NULL: all of them */
     isk_scalar *values;             /* [rows, cols]; NULL while they are sparse */
     sparse sparse;                  /* cols == 0 when values are dense */
     int is_sparse;
@@ -26,6 +30,9 @@ typedef struct input {
 
 /* After a failure there is nothing to free, but input_free does no harm. */
 isk_status input_read(isk_context *context, const char *path, const input_desc *desc, input *in);
+/* Makes zeros of what does not count: rows that `present` says are not there (0; NULL: all are) and steps beyond a row's length.
+   DATA where anything else is not finite. */
+isk_status input_check(input *in, const uint8_t *present);
 /* Values become dense.  Does nothing when they are. */
 isk_status input_dense(input *in);
 /* The columns of that number, in that order, each at most once. */
@@ -37,6 +44,11 @@ void input_free(input *in);
 /* Labels from FILE or FILE:COLUMN (a name, or a number from 1): a table as text, or a .npy of whole numbers.  `rows` is how
    many are due, 0 when not known. */
 isk_status input_labels(isk_context *context, const char *file_and_column, int64_t rows, labels *l);
+/* Whole numbers from low to high, one a row, from the same kinds of file, to be freed; `what` is for messages. */
+isk_status input_whole(isk_context *context, const char *file_and_column, int64_t rows, const char *what, int low, int high,
+                       int32_t **values);
+/* Numbers [rows, cols], to be freed: a column as for labels, or all columns of a .npy.  What is missing is NaN. */
+isk_status input_numbers(isk_context *context, const char *file_and_column, int64_t rows, isk_matrix *values);
 /* 1 when the file of FILE or FILE:COLUMN is there and can be read. */
 int input_labels_there(const char *file_and_column);
 

@@ -267,6 +267,7 @@ static void write_option(const option *o, const char *field, text *out) {
     if ((o->kind == OPTION_FLAG && !*(const int *)(const void *)field) || (o->kind == OPTION_REALS && !list->count)) {
         return;
     }
+    if (o->kind == OPTION_INT && !o->text && !*(const int *)(const void *)field) { return; }
     text_add(out, "\n  ");
     text_json_key(out, o->name);
     switch (o->kind) {

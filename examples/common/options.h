@@ -26,7 +26,8 @@ typedef struct option {
     const char *name;
     option_kind kind;
     size_t offset;                  /* of the field in the struct of settings */
-    const char *value, *text;       /* "FILE"; what it means */
+    const char *value, *text;       /* "FILE"; what it means, or NULL: it is as one told of before, and --help and files of options
+                                       pass it over where it has no value */
     double low, high;               /* of numbers */
     const char *choices;            /* "none|zscore", or NULL */
 } option;

@@ -81,7 +81,7 @@ void options_help(const command *c) {
             text_format(&words, "the same as --%s", o->value);
             help_line(out, o->name, "N", words.data ? words.data : "");
             text_free(&words);
-        } else if (o->kind != OPTION_ARGUMENT) {
+        } else if (o->kind != OPTION_ARGUMENT && o->text) {
             help_line(out, o->name, o->value, o->text);
         }
     }

@@ -163,8 +163,58 @@ static isk_status check_names(const recipe *r, const input *in) {
 
 /* ---- the whole ---- */
 
+/* Steps become rows, whose part is that of their row where they are there, and ISK_TEST beyond its length; to be freed. */
+static uint8_t *unfold(input *in, const uint8_t *part) {
+    uint8_t *parts = malloc((size_t)in->rows * (size_t)in->steps);
+    if (!parts) { return NULL; }
+    for (int64_t i = 0; i < in->rows; i++) {
+        for (int64_t t = 0; t < in->steps; t++) {
+            parts[i * in->steps + t] = (uint8_t)(in->lengths && t >= in->lengths[i] ? ISK_TEST : part[i]);
+        }
+    }
+    in->rows *= in->steps;
+    in->cols /= in->steps;
+    return parts;
+}
+
+/* Steps become columns again; beyond a row's length they are zeros. */
+static void fold(input *in) {
+    in->rows /= in->steps;
+    in->cols *= in->steps;
+    for (int64_t i = 0; i < in->rows && in->lengths; i++) {
+        const int64_t there = in->lengths[i] * (in->cols / in->steps);
+        memset(in->values + i * in->cols + there, 0, sizeof *in->values * (size_t)(in->cols - there));
+    }
+}
+
+static isk_status learn_sequence(recipe *r, input *in, const char *view, const uint8_t *part, isk_matrix *x) {
+    uint8_t *parts;
+    isk_status status = ISK_OK;
+    if (r->pca) {
+        return isk_set_error(in->context, ISK_ARGUMENT, "--%s-pca: %s holds sequences, which have no principal components here; leave it out",
+                             view, in->path);
+    }
+    if (strcmp(r->norm, "none") != 0 && strcmp(r->norm, "zscore") != 0) {
+        return isk_set_error(in->context, ISK_ARGUMENT, "--%s-norm %s is for counts of a sample; %s holds sequences, which take zscore or none",
+                             view, r->norm, in->path);
+    }
+    parts = unfold(in, part);
+    if (!parts) { return no_memory(in->context, in->path); }
+    r->steps = in->steps;
+    r->cols = in->cols;
+    r->scale = 1;
+    if (strcmp(r->norm, "none") != 0) { status = learn_moments(r, in, parts); }
+    free(parts);
+    standardise(r, in);
+    fold(in);
+    *x = (isk_matrix){ in->values, in->rows, in->cols };
+    return status;
+}
+
 isk_status recipe_learn(recipe *r, input *in, const char *view, const uint8_t *part, isk_matrix *x, isk_scalar **own) {
-    isk_status status = normalise_rows(r, in);
+    isk_status status;
+    if (in->steps) { return learn_sequence(r, in, view, part, x); }
+    status = normalise_rows(r, in);
     r->cols = in->cols;
     r->scale = 1;
     r->names = join_names(&in->column_names);
@@ -179,9 +229,49 @@ isk_status recipe_learn(recipe *r, input *in, const char *view, const uint8_t *p
     return status;
 }
 
+static isk_status apply_sequence(const recipe *r, input *in, const char *view, isk_matrix *x) {
+    if (in->steps != r->steps || in->cols != r->cols * r->steps) {
+        return isk_set_error(in->context, ISK_SHAPE, "%s: has %lld samples of %d steps, %lld numbers each; the model was trained on %s of %d "
+                             "steps of %lld features", in->path, (long long)in->rows, in->steps ? in->steps : 1,
+                             (long long)(in->steps ? in->cols / in->steps : in->cols), view, r->steps, (long long)r->cols);
+    }
+    in->rows *= in->steps;
+    in->cols /= in->steps;
+    standardise(r, in);
+    fold(in);
+    *x = (isk_matrix){ in->values, in->rows, in->cols };
+    return ISK_OK;
+}
+
+/* Mean over the first `there` steps of a row; NaN without any. */
+static void mean_step(const isk_scalar *row, int64_t there, int64_t features, isk_scalar *mean) {
+    for (int64_t j = 0; j < features; j++) {
+        double sum = 0;
+        for (int64_t t = 0; t < there; t++) { sum += (double)row[t * features + j]; }
+        mean[j] = (isk_scalar)(there > 0 ? sum / (double)there : NAN);
+    }
+}
+
+isk_status recipe_summary(const recipe *r, const input *in, isk_matrix x, const uint8_t *present, isk_matrix *summary,
+                          isk_scalar **own) {
+    const int64_t cols = r->steps ? r->cols : x.cols;
+    *summary = x;
+    *own = NULL;
+    if (!r->steps && !present) { return ISK_OK; }
+    *own = malloc(sizeof **own * (size_t)x.rows * (size_t)cols);
+    if (!*own) { return no_memory(in->context, in->path); }
+    for (int64_t i = 0; i < x.rows; i++) {
+        const int64_t steps = !r->steps ? 1 : in->lengths ? in->lengths[i] : r->steps;
+        mean_step(x.data + i * x.cols, present && !present[i] ? 0 : steps, cols, *own + i * cols);
+    }
+    *summary = (isk_matrix){ *own, x.rows, cols };
+    return ISK_OK;
+}
+
 isk_status recipe_apply(const recipe *r, input *in, const char *view, isk_matrix *x, isk_scalar **own) {
     isk_status status;
-    if (in->cols != r->cols) {
+    if (r->steps) { return apply_sequence(r, in, view, x); }
+    if (in->cols != r->cols || in->steps) {
         return isk_set_error(in->context, ISK_SHAPE,
                              "%s: has %lld samples of %lld features; the model was trained on %lld features "
                              "of %s%s",
@@ -236,6 +326,7 @@ isk_status recipe_put(const recipe *r, isk_model *model, int view) {
     isk_status status;
     snprintf(words, sizeof words, "norm=%s pca=%d transpose=%d columns=%lld", r->norm, r->pca, r->transpose,
              (long long)r->cols);
+    if (r->steps) { snprintf(words + strlen(words), sizeof words - strlen(words), " steps=%d", r->steps); }
     status = isk_model_put_text(model, key(name, view, "recipe"), words);
     if (status == ISK_OK && r->names) { status = isk_model_put_text(model, key(name, view, "names"), r->names); }
     for (size_t i = 0; i < sizeof parts / sizeof *parts && status == ISK_OK; i++) {
@@ -269,8 +360,8 @@ isk_status recipe_get(recipe *r, isk_context *context, const isk_model *model, i
     isk_status status;
     memset(r, 0, sizeof *r);
     if (!words ||
-        sscanf(words, "norm=%15s pca=%d transpose=%d columns=%lld", r->norm, &r->pca, &r->transpose, &cols) != 4 ||
-        cols < 1 || r->pca < 0) {
+        sscanf(words, "norm=%15s pca=%d transpose=%d columns=%lld steps=%d", r->norm, &r->pca, &r->transpose, &cols, &r->steps) < 4 ||
+        cols < 1 || r->pca < 0 || r->steps < 0) {
         return isk_set_error(context, ISK_DATA,
                              "the model does not say how x%d was prepared (%s); was it saved by `indiseek fit`?",
                              view + 1, name);

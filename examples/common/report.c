@@ -20,65 +20,82 @@ static void close_verdict(text *page, page_tone tone, const char *head, text *se
 
 /* Do the shared features carry the labels? */
 static void verdict_shared(text *page, const evaluation *e) {
-    double shared = e->label[SCORE_SHARED].accuracy, raw = e->label[SCORE_RAW].accuracy, floor = e->majority;
+    const int which = e->fused ? SCORE_FUSED : SCORE_SHARED;
+    double shared = e->label[which].accuracy, raw = e->label[SCORE_RAW].accuracy, floor = e->majority;
+    score_text words;
     text s = { 0 };
     page_tone tone = PAGE_NEUTRAL;
-    const char *head = "Shared features carry part of the labels.";
+    const char *head = e->fused ? "The features carry part of the labels." : "Shared features carry part of the labels.";
     if (!isfinite(shared)) { return; }
     if (shared >= raw - 0.02) {
         tone = PAGE_GOOD;
-        head = "Shared features carry the labels.";
+        head = e->fused ? "The features carry the labels." : "Shared features carry the labels.";
     } else if (isfinite(raw) && shared < floor + 0.25 * (raw - floor)) {
         tone = PAGE_WARNING;
-        head = "Shared features say little about the labels.";
+        head = e->fused ? "The features say little about the labels." : "Shared features say little about the labels.";
     }
-    add_fixed(&s, "From (C1, C2) a linear probe names ", 100 * shared, 1, " % of the held-out rows right");
+    text_format(&s, e->fused ? "From the %s features" : "From (%s)", score_words(e, which, &words));
+    add_fixed(&s, " a linear probe names ", 100 * shared, 1, " % of the held-out rows right");
     if (isfinite(raw)) { add_fixed(&s, "; from the raw inputs ", 100 * raw, 1, " %"); }
     add_fixed(&s, ", and always guessing the most frequent label ", 100 * floor, 1, " %.");
-    if (tone == PAGE_WARNING) {
+    if (tone == PAGE_WARNING && !e->fused) {
         text_add(&s, " Perhaps the labels show in one view only; then they belong to Z.");
     }
     close_verdict(page, tone, head, &s);
 }
 
 /* Is Z_i free of what the other view shows? */
-static void verdict_leakage(text *page, const evaluation *e, int view) {
+static void verdict_leakage(text *page, const evaluation *e, int view, isk_method method) {
     double most = r2_best(&e->leakage[view]);
     page_tone tone = most < 0.1 ? PAGE_GOOD : most < 0.5 ? PAGE_WARNING : PAGE_BAD;
     const char *words = most < 0.1   ? "is nearly free of shared information."
                         : most < 0.3 ? "holds some shared information."
                         : most < 0.5 ? "still holds shared information."
                                      : "holds much of the shared information.";
+    const int residual = method == ISK_RESIDUAL_INDISEEK || method == ISK_RESIDUAL;
     char head[80];
+    score_text others;
     text s = { 0 };
     if (!isfinite(most)) { return; }
     snprintf(head, sizeof head, "Z%d %s", view + 1, words);
     text_format(&s, "Leakage: from Z%d one predicts ", view + 1);
     add_fixed(&s, "", 100 * fmax(most, 0), 0, " % of the variance of ");
-    text_format(&s, "C%d on held-out rows", 2 - view);
+    text_format(&s, "%s on held-out rows", other_shared(e->views, view, &others));
     add_fixed(&s, " (linear ", e->leakage[view].ridge, 2, ", ");
     add_fixed(&s, "10 neighbours ", e->leakage[view].knn, 2, ", ");
     add_fixed(&s, "MLP ", e->leakage[view].mlp, 2, ").");
-    if (tone != PAGE_GOOD) { text_add(&s, " A smaller lambda lowers it; the method residual-indiseek leaks less."); }
+    if (tone != PAGE_GOOD) {
+        text_add(&s, residual ? " What is left of it follows the shared features in a way that the regression on them did not learn: more "
+                                "residual-epochs may." : " A smaller lambda lowers it; the method residual-indiseek leaks less.");
+    }
     close_verdict(page, tone, head, &s);
 }
 
 /* Do Z_i and C_i together say all about X_i? */
-static void verdict_completeness(text *page, const evaluation *e, int view) {
+static void verdict_completeness(text *page, const evaluation *e, int view, int reduced) {
     double most = fmax(e->completeness[view].best, e->completeness[view].decoder);
-    page_tone tone = most >= 0.75 ? PAGE_GOOD : most >= 0.4 ? PAGE_NEUTRAL : PAGE_WARNING;
+    page_tone tone = most >= 0.75 ? PAGE_GOOD : most >= 0.4 || reduced || e->fused ? PAGE_NEUTRAL : PAGE_WARNING;
+    const char *amount = most >= 0.75 ? "all" : most >= 0.4 ? "part of" : "little of";
     char head[80];
     text s = { 0 };
     if (!isfinite(most)) { return; }
-    snprintf(head, sizeof head, "(Z%d, C%d) %s X%d.", view + 1, view + 1,
-             most >= 0.75 ? "together describe" : most >= 0.4 ? "describe part of" : "describe little of", view + 1);
+    if (e->fused) {
+        snprintf(head, sizeof head, "The fused features describe %s X%d.", most >= 0.75 ? "most of" : amount, view + 1);
+    } else {
+        snprintf(head, sizeof head, "(Z%d, C%d) %s%s X%d.", view + 1, view + 1, most >= 0.75 ? "together describe" : "describe ",
+                 most >= 0.75 ? "" : amount, view + 1);
+    }
     add_fixed(&s, "Completeness: they explain ", 100 * fmax(most, 0), 0, " % of its variance on held-out rows");
     add_fixed(&s, " (linear ", e->completeness[view].r2.ridge, 2, "");
     if (isfinite(e->completeness[view].decoder)) {
         add_fixed(&s, ", own decoder ", e->completeness[view].decoder, 2, "");
     }
     text_add(&s, ").");
-    if (tone != PAGE_GOOD) {
+    if (reduced) {
+        text_add(&s, " Each view was first reduced to what the option reduce keeps of it, so much of X is to be missing.");
+    } else if (e->fused) {
+        text_add(&s, " Its method is not trained to reconstruct.");
+    } else if (tone != PAGE_GOOD) {
         text_add(&s, " What is missing may be noise; if not, a larger lambda or more epochs bring it back.");
     }
     close_verdict(page, tone, head, &s);
@@ -95,9 +112,11 @@ static void verdict_warnings(text *page, const char *warnings) {
     }
 }
 
-void report_verdicts(text *page, const evaluation *e, const isk_report *training, const char *warnings) {
+void report_verdicts(text *page, const evaluation *e, const isk_model *model, const char *warnings) {
+    const isk_report *training = isk_model_report(model);
+    const int reduced = isk_model_options(model)->reduce > ISK_REDUCE_NONE;
     page_verdicts_begin(page);
-    if (training && training->status != ISK_OK) {
+    if (training->status != ISK_OK) {
         page_verdict(page, PAGE_BAD, "Training diverged.", training->message);
     }
     verdict_warnings(page, warnings);
@@ -105,8 +124,12 @@ void report_verdicts(text *page, const evaluation *e, const isk_report *training
         page_verdict(page, PAGE_NEUTRAL, "Nothing was scored.", "No rows were held out for testing or validation.");
     }
     verdict_shared(page, e);
-    for (int view = 0; view < 2; view++) { verdict_leakage(page, e, view); }
-    for (int view = 0; view < 2; view++) { verdict_completeness(page, e, view); }
+    if (e->fused) {
+        page_verdict(page, PAGE_NEUTRAL, "One representation of all views.",
+                     "The method does not tell shared from specific: there is no C and no Z, and nothing is said about leakage.");
+    }
+    for (int view = 0; view < e->views; view++) { verdict_leakage(page, e, view, isk_model_method(model)); }
+    for (int view = 0; view < e->views; view++) { verdict_completeness(page, e, view, reduced); }
     page_verdicts_end(page);
 }
 
@@ -129,10 +152,11 @@ void report_scores(text *page, const evaluation *e, int has_labels) {
     page_paragraph(page, s.data ? s.data : "");
     text_free(&s);
     if (has_labels) {
+        score_text words;
         page_table_begin(page, probe_header, 4);
-        for (int i = 0; i < SCORE_COUNT; i++) {
+        for (int i = score_next(e, -1); i < SCORE_COUNT; i = score_next(e, i)) {
             if (isnan(e->label[i].accuracy)) { continue; }
-            page_row(page, score_words[i]);
+            page_row(page, score_words(e, i, &words));
             page_cell_bar(page, e->label[i].accuracy, 3, 0, 1);
             page_cell_bar(page, e->label[i].balanced_accuracy, 3, 0, 1);
             page_cell_bar(page, e->label[i].neighbours, 3, 0, 1);
@@ -142,16 +166,18 @@ void report_scores(text *page, const evaluation *e, int has_labels) {
         page_table_end(page);
     }
     page_table_begin(page, r2_header, 5);
-    for (int i = 0; i < 4; i++) {
-        static const char *const names[] = { "leakage: Z1 about C2", "leakage: Z2 about C1",
-                                             "completeness: (Z1, C1) about X1", "completeness: (Z2, C2) about X2" };
-        const r2_scores *r2 = i < 2 ? &e->leakage[i] : &e->completeness[i - 2].r2;
+    for (int i = 0; i < 2 * e->views; i++) {
+        const int view = i % e->views, leaks = i < e->views;
+        const r2_scores *r2 = leaks ? &e->leakage[view] : &e->completeness[view].r2;
+        char words[80], name[112];
         if (isnan(r2->ridge)) { continue; }
-        page_row(page, names[i]);
+        snprintf(name, sizeof name, "%s: %s", leaks ? "leakage" : "completeness",
+                 leaks ? leakage_words(e, view, words) : completeness_words(e, view, words));
+        page_row(page, name);
         page_cell_bar(page, r2->ridge, 3, 0, 1);
         page_cell_bar(page, r2->knn, 3, 0, 1);
         page_cell_bar(page, r2->mlp, 3, 0, 1);
-        page_cell_bar(page, i < 2 ? NAN : e->completeness[i - 2].decoder, 3, 0, 1);
+        page_cell_bar(page, leaks ? NAN : e->completeness[view].decoder, 3, 0, 1);
     }
     page_table_end(page);
 }
@@ -182,34 +208,39 @@ static void draw(text *page, const char *title, const char *y_label, const line_
                                      .series_count = count, .log_y = log_y });
 }
 
-void report_curves(text *page, const curves *c) {
-    const curve *shared = c->stage[0], *one = c->stage[1], *two = c->stage[2];
-    line_series series[6];
+/* One quantity of every view in training, dashed on rows not trained on. */
+static void draw_views(text *page, const curves *c, const char *title, const char *y_label, int of_training, int of_others,
+                       const char *letter, const char *const remarks[2], int log_y) {
+    line_series series[2 * ISK_MAX_VIEWS];
+    char names[2 * ISK_MAX_VIEWS][48];
     int count = 0;
+    for (int view = 0; view < ISK_MAX_VIEWS; view++) {
+        for (int k = 0; k < 2; k++) {
+            snprintf(names[2 * view + k], sizeof names[0], "%s%d%s", letter, view + 1, remarks[k]);
+            add_line(series, &count, &c->stage[CURVE_SPECIFIC + view][k ? of_others : of_training], names[2 * view + k], 2 * view + 1, k);
+        }
+    }
+    draw(page, title, y_label, series, count, log_y);
+}
+
+static void draw_stage(text *page, const curve *stage, const char *title) {
+    line_series series[2];
+    int count = 0;
+    add_line(series, &count, &stage[CURVE_LOSS], "training", 1, 0);
+    add_line(series, &count, &stage[CURVE_VALIDATION_LOSS], "validation", 1, 1);
+    draw(page, title, "nats", series, count, 0);
+}
+
+void report_curves(text *page, const curves *c) {
+    static const char *const validation[2] = { "", " validation" }, *const critics[2] = { " in training", " fresh critic" };
     page_heading(page, "Training");
     page_grid_begin(page);
-    add_line(series, &count, &shared[CURVE_LOSS], "training", 1, 0);
-    add_line(series, &count, &shared[CURVE_VALIDATION_LOSS], "validation", 1, 1);
-    draw(page, "Shared features: contrast between the views (InfoNCE)", "nats", series, count, 0);
-    count = 0;
-    add_line(series, &count, &one[CURVE_RECONSTRUCTION], "X1", 1, 0);
-    add_line(series, &count, &one[CURVE_VALIDATION_RECONSTRUCTION], "X1 validation", 1, 1);
-    add_line(series, &count, &two[CURVE_RECONSTRUCTION], "X2", 3, 0);
-    add_line(series, &count, &two[CURVE_VALIDATION_RECONSTRUCTION], "X2 validation", 3, 1);
-    draw(page, "Specific features: part of X (or of its residual) not reconstructed", "error / power", series, count,
-         1);
-    count = 0;
-    add_line(series, &count, &one[CURVE_CLUB], "Z1 in training", 1, 0);
-    add_line(series, &count, &one[CURVE_FRESH_CLUB], "Z1 fresh critic", 1, 1);
-    add_line(series, &count, &two[CURVE_CLUB], "Z2 in training", 3, 0);
-    add_line(series, &count, &two[CURVE_FRESH_CLUB], "Z2 fresh critic", 3, 1);
-    draw(page, "Bound on the information about the other view (CLUB)", "nats", series, count, 0);
-    count = 0;
-    add_line(series, &count, &one[CURVE_LOSS], "Z1", 1, 0);
-    add_line(series, &count, &one[CURVE_VALIDATION_LOSS], "Z1 validation", 1, 1);
-    add_line(series, &count, &two[CURVE_LOSS], "Z2", 3, 0);
-    add_line(series, &count, &two[CURVE_VALIDATION_LOSS], "Z2 validation", 3, 1);
-    draw(page, "Specific features: loss", "CLUB + λ/2 error", series, count, 1);
+    draw_stage(page, c->stage[CURVE_SHARED], "Shared features: contrast between the views (InfoNCE)");
+    draw_stage(page, c->stage[CURVE_FUSED], "Fused features: contrast of augmented copies (InfoNCE)");
+    draw_views(page, c, "Specific features: part of X (or of its residual) not reconstructed", "error / power", CURVE_RECONSTRUCTION,
+               CURVE_VALIDATION_RECONSTRUCTION, "X", validation, 1);
+    draw_views(page, c, "Bound on the information about the other views (CLUB)", "nats", CURVE_CLUB, CURVE_FRESH_CLUB, "Z", critics, 0);
+    draw_views(page, c, "Specific features: loss", "CLUB + λ/2 error", CURVE_LOSS, CURVE_VALIDATION_LOSS, "Z", validation, 1);
     page_grid_end(page);
 }
 
@@ -246,16 +277,18 @@ isk_status plane_of(isk_context *context, isk_matrix x, const int64_t *rows, int
 
 static isk_status draw_plane(text *page, isk_context *context, const report_embeddings_desc *d, int which,
                              const int64_t *rows, int count, const int *label, chart_labels legend) {
-    static const char *const titles[] = { "C1: shared, seen by view 1", "C2: shared, seen by view 2",
-                                          "Z1: specific to view 1", "Z2: specific to view 2" };
+    const int view = which % ISK_MAX_VIEWS + 1;
+    char title[48] = "fused: all views";
     float *points = malloc(sizeof *points * 2 * (size_t)count);
     char axis[2][32];
     double share[2];
     isk_status status = ISK_MEMORY;
+    if (which < FEATURE_Z) { snprintf(title, sizeof title, "C%d: shared, seen by view %d", view, view); }
+    if (which >= FEATURE_Z && which < FEATURE_FUSED) { snprintf(title, sizeof title, "Z%d: specific to view %d", view, view); }
     if (points) { status = plane_of(context, d->features[which], rows, count, points, share); }
     if (status == ISK_OK) {
         for (int i = 0; i < 2; i++) { snprintf(axis[i], sizeof axis[i], "PC %d (%.0f %%)", i + 1, 100 * share[i]); }
-        chart_scatter(page, &(scatter_chart){ .title = titles[which],
+        chart_scatter(page, &(scatter_chart){ .title = title,
                                               .x_label = axis[0],
                                               .y_label = axis[1],
                                               .points = points,
@@ -267,9 +300,28 @@ static isk_status draw_plane(text *page, isk_context *context, const report_embe
     return status;
 }
 
+/* Those of the rows that are there in one matrix. */
+static isk_status draw_there(text *page, isk_context *context, const report_embeddings_desc *d, int which, const int64_t *rows, int count,
+                             const int *label, chart_labels legend) {
+    const isk_matrix m = d->features[which];
+    int64_t *there = malloc(sizeof *there * ((size_t)count + 1));
+    int *names = malloc(sizeof *names * ((size_t)count + 1)), n = 0;
+    isk_status status = there && names ? ISK_OK : ISK_MEMORY;
+    for (int i = 0; i < count && status == ISK_OK; i++) {
+        if (isnan(m.data[rows[i] * m.cols])) { continue; }
+        names[n] = label ? label[i] : 0;
+        there[n++] = rows[i];
+    }
+    if (status == ISK_OK && n > 0) { status = draw_plane(page, context, d, which, there, n, label ? names : NULL, legend); }
+    free(there);
+    free(names);
+    return status;
+}
+
 isk_status report_embeddings(text *page, isk_context *context, const report_embeddings_desc *d) {
     enum { ENOUGH = 200 };
-    int64_t all = d->features[0].rows, *rows = malloc(sizeof *rows * (size_t)all);
+    int64_t all = d->features[FEATURE_C].data ? d->features[FEATURE_C].rows : d->features[FEATURE_FUSED].rows;
+    int64_t *rows = malloc(sizeof *rows * (size_t)all);
     int count = 0, held = 0, *label = malloc(sizeof *label * (size_t)all);
     int *sizes = calloc((size_t)d->label_count + 1, sizeof *sizes);
     isk_status status = rows && label && sizes ? ISK_OK : ISK_MEMORY;
@@ -290,9 +342,9 @@ isk_status report_embeddings(text *page, isk_context *context, const report_embe
     page_paragraph(page, words);
     if (d->labels && status == ISK_OK) { chart_legend(page, &legend); }
     page_grid_begin(page);
-    for (int i = 0; i < 4 && status == ISK_OK; i++) {
+    for (int i = 0; i < FEATURE_COUNT && status == ISK_OK; i++) {
         if (d->features[i].data) {
-            status = draw_plane(page, context, d, i, rows, count, d->labels ? label : NULL, legend);
+            status = draw_there(page, context, d, i, rows, count, d->labels ? label : NULL, legend);
         }
     }
     page_grid_end(page);

@@ -7,13 +7,16 @@
 #include "page.h"
 
 /* Diagnostics in plain words.  `warnings`: what the library warned of, one a line, or NULL. */
-void report_verdicts(text *page, const evaluation *e, const isk_report *training, const char *warnings);
+void report_verdicts(text *page, const evaluation *e, const isk_model *model, const char *warnings);
 /* The table of probes, leakage and completeness. */
 void report_scores(text *page, const evaluation *e, int has_labels);
 void report_curves(text *page, const curves *c);
 
+/* Places of C1, ..., Z1, ... and of the one representation of comm in a list of all features. */
+enum { FEATURE_C, FEATURE_Z = ISK_MAX_VIEWS, FEATURE_FUSED = 2 * ISK_MAX_VIEWS, FEATURE_COUNT };
+
 typedef struct report_embeddings_desc {
-    isk_matrix features[4];         /* C1, C2, Z1, Z2; data NULL: absent */
+    isk_matrix features[FEATURE_COUNT];     /* data NULL: absent; rows that begin with NaN are not there */
     const int32_t *labels;          /* of all rows, or NULL */
     const char *const *names;       /* of the labels */
     int label_count;

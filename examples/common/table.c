@@ -1,6 +1,7 @@
 #include "table.h"
 
 #include <float.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@ typedef struct parser {
     const char *path;
     lines source;
     char delimiter;                 /* 0: not known yet */
+    int missing;                    /* missing values become NaN */
     int of_words;                   /* fields are words: "T cell, naive" is one where nothing else separates fields */
     int64_t records;                /* read so far */
 } parser;
@@ -272,6 +274,10 @@ static isk_status bad_field(parser *p, const table *t, const record *r, int64_t 
 static isk_status read_value(parser *p, const table *t, const record *r, int64_t index, int64_t first_value, isk_scalar *value) {
     const char *text = field(r, index), *comma = strchr(text, ',');
     double number;
+    if (p->missing && is_missing(text)) {
+        *value = (isk_scalar)NAN;
+        return ISK_OK;
+    }
     if (!is_number(text, &number)) {
         const char *problem = "is not a number";
         if (is_missing(text)) { problem = "is a missing value; fill it in or leave the row out"; }
@@ -313,6 +319,7 @@ static isk_status read_table(isk_context *context, const char *path, const isk_r
     if (!desc) { desc = &defaults; }
     memset(t, 0, sizeof *t);
     p.delimiter = desc->delimiter;
+    p.missing = desc->missing;
     status = parser_open(&p, context, path, reader, &first, &second);
     if (status == ISK_OK) { status = find_layout(&p, desc, &first, &second, &l); }
     t->cols = l.fields - l.row_names;

@@ -11,6 +11,7 @@ typedef struct table_desc {
     char delimiter;                 /* '\t', ',', ';' or ' ' (any blanks); 0: the first of these on the first line */
     table_choice header;            /* detected: something on the first line, beside its first field, is no number */
     table_choice row_names;         /* detected: a nameless first column, or a first field that is no number */
+    int missing;                    /* 1: missing values are read as NaN */
 } table_desc;
 
 /* A matrix of numbers. */
@@ -21,8 +22,8 @@ typedef struct table {
     char delimiter;                 /* of the file; 0 when there is one column */
 } table;
 
-/* desc may be NULL.  Every field but the names must be a number; missing values (empty, NA, NaN ...) and infinity are
-   DATA, with line, row and column. */
+/* desc may be NULL.  Every field but the names must be a number; missing values (empty, NA, NaN ...), unless wanted, and
+   infinity are DATA, with line, row and column. */
 isk_status table_read(isk_context *context, const char *path, const table_desc *desc, table *t);
 isk_status table_read_from(isk_context *context, const isk_reader *reader, const table_desc *desc, table *t);
 void table_free(table *t);

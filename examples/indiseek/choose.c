@@ -1,5 +1,6 @@
 #include "choose.h"
 
+#include "../common/evaluation.h"
 #include "../common/page.h"
 
 #include <math.h>
@@ -13,17 +14,59 @@ static const char *const score_keys[ISK_TRADEOFF_COUNT] = {
 
 /* ---- choosing ---- */
 
+/* The rows that are there in every view, as isk_tradeoff takes them. */
+typedef struct complete_rows {
+    whole_rows rows;
+    isk_scalar *x[ISK_MAX_VIEWS];
+    int32_t *lengths[ISK_MAX_VIEWS], *labels;
+} complete_rows;
+
+static void complete_rows_free(complete_rows *c) {
+    whole_rows_free(&c->rows);
+    for (int i = 0; i < ISK_MAX_VIEWS; i++) {
+        free(c->x[i]);
+        free(c->lengths[i]);
+    }
+    free(c->labels);
+}
+
+static isk_status complete_rows_find(complete_rows *c, isk_context *context, const dataset *d, isk_tradeoff_desc *desc) {
+    isk_status status = whole_rows_find(context, d->v.summary, d->v.count, d->part, &c->rows);
+    int ok = 1;
+    for (int i = 0; i < d->v.count && status == ISK_OK && ok; i++) {
+        const isk_matrix x = d->v.x[i];
+        const int64_t count = c->rows.count;
+        c->x[i] = malloc(sizeof *c->x[i] * ((size_t)count * (size_t)x.cols + 1));
+        ok = c->x[i] != NULL;
+        for (int64_t k = 0; k < count && ok; k++) {
+            memcpy(c->x[i] + k * x.cols, x.data + c->rows.index[k] * x.cols, sizeof *c->x[i] * (size_t)x.cols);
+        }
+        desc->views[i] = (isk_matrix){ c->x[i], count, x.cols };
+        if (!d->v.in[i].lengths || !ok) { continue; }
+        c->lengths[i] = whole_rows_labels(&c->rows, d->v.in[i].lengths);
+        ok = c->lengths[i] != NULL;
+        desc->lengths[i] = c->lengths[i];
+    }
+    if (d->has_labels && status == ISK_OK && ok) {
+        c->labels = whole_rows_labels(&c->rows, d->labels.codes);
+        ok = c->labels != NULL;
+    }
+    desc->labels = c->labels;
+    desc->part = c->rows.part;
+    return status != ISK_OK || ok ? status : isk_set_error(context, ISK_MEMORY, "no memory for the rows of the curve over lambda");
+}
+
 isk_status choice_make(choice *c, isk_context *context, isk_model *const *models, int count, const dataset *d, const char *by) {
     const int by_probe = strcmp(by, "probe") == 0;
-    isk_tradeoff_desc desc = {
-        .models = models, .model_count = count, .views = { d->x[0], d->x[1] }, .part = d->part,
-        .labels = d->has_labels ? d->labels.codes : NULL,
-    };
+    isk_tradeoff_desc desc = { .models = models, .model_count = count };
+    complete_rows rows = { .labels = NULL };
     isk_status status;
-    *c = (choice){ .by = by, .model = -1 };
+    *c = (choice){ .by = by, .model = -1, .views = d->v.count };
     c->points = desc.points = malloc(sizeof *c->points * (size_t)count);
     if (!c->points) { return isk_set_error(context, ISK_MEMORY, "no memory for the curve over lambda"); }
-    status = isk_tradeoff(context, &desc, &c->report);
+    status = complete_rows_find(&rows, context, d, &desc);
+    if (status == ISK_OK) { status = isk_tradeoff(context, &desc, &c->report); }
+    complete_rows_free(&rows);
     if (status != ISK_OK) { return status; }
     c->point = by_probe ? c->report.best_probe : c->report.knee;
     if (c->point < 0) {
@@ -87,9 +130,9 @@ static void csv_cell(text *out, isk_estimate estimate) {
 }
 
 void choice_csv(const choice *c, text *out) {
-    static const char *const where[3] = { "", "_1", "_2" };
+    static const char *const where[ISK_MAX_VIEWS + 1] = { "", "_1", "_2", "_3", "_4" };
     text_add(out, "lambda,models,diverged");
-    for (int v = 0; v < 3; v++) {
+    for (int v = 0; v <= c->views; v++) {
         for (int k = 0; k < ISK_TRADEOFF_COUNT; k++) { text_format(out, ",%s%s,%s%s_error", score_keys[k], where[v], score_keys[k], where[v]); }
     }
     text_add(out, ",probe,probe_error,remark\n");
@@ -98,7 +141,7 @@ void choice_csv(const choice *c, text *out) {
         char words[64];
         text_number(out, p->lambda, 9);
         text_format(out, ",%d,%d", p->models, p->diverged);
-        for (int v = 0; v < 3; v++) {
+        for (int v = 0; v <= c->views; v++) {
             for (int k = 0; k < ISK_TRADEOFF_COUNT; k++) { csv_cell(out, v ? p->view[v - 1][k] : p->mean[k]); }
         }
         csv_cell(out, p->probe);
@@ -122,7 +165,7 @@ static void json_lambda(const choice *c, const char *key, int point, text *out) 
 }
 
 void choice_json(const choice *c, text *out) {
-    static const char *const view[2] = { "1", "2" };
+    static const char *const view[ISK_MAX_VIEWS] = { "1", "2", "3", "4" };
     if (!c->points) { return; }
     text_add(out, "\n  ");
     text_json_key(out, "tradeoff");
@@ -144,7 +187,7 @@ void choice_json(const choice *c, text *out) {
         text_format(out, "%d", p->diverged);
         for (int k = 0; k < ISK_TRADEOFF_COUNT; k++) { json_estimate(out, score_keys[k], p->mean[k]); }
         json_estimate(out, "probe", p->probe);
-        for (int v = 0; v < 2; v++) {
+        for (int v = 0; v < c->views; v++) {
             text_add(out, "\n      ");
             text_json_key(out, view[v]);
             text_add(out, "{");

@@ -8,7 +8,7 @@ typedef struct choice {
     isk_tradeoff_point *points;     /* NULL: one model was trained, and nothing is chosen */
     isk_tradeoff_report report;
     const char *by;                 /* "knee" or "probe" */
-    int point, model;               /* that is kept */
+    int views, point, model;        /* point and model are what is kept */
 } choice;
 
 /* Measures the models of isk_sweep on the validation rows and chooses by "knee" or "probe"; of the seeds the first that did

@@ -2,55 +2,11 @@
 
 #include "../common/split.h"
 
-#include <stdio.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static isk_status read_view(dataset *d, isk_context *context, const data_settings *s, int view) {
-    isk_status status = input_read(context, s->x[view], &(input_desc){ .transpose = s->transpose[view] }, &d->in[view]);
-    if (status != ISK_OK) { return status; }
-    if (d->in[view].rows == 0 || d->in[view].cols == 0) {
-        return isk_set_error(context, ISK_DATA, "%s: has %lld samples of %lld features; there is nothing to learn from",
-                             s->x[view], (long long)d->in[view].rows, (long long)d->in[view].cols);
-    }
-    if (d->rows && d->in[view].rows != d->rows && view == 1 && s->x[0]) {
-        const char *hint = d->in[1].cols == d->rows ? " (is the second one transposed? --x2-transpose)" :
-                           d->in[0].cols == d->in[1].rows ? " (is the first one transposed? --x1-transpose)" : "";
-        return isk_set_error(context, ISK_SHAPE,
-                             "%s has %lld samples, %s has %lld; rows must be the same samples in both%s", s->x[0],
-                             (long long)d->rows, s->x[1], (long long)d->in[view].rows, hint);
-    }
-    if (d->rows && d->in[view].rows != d->rows) {
-        return isk_set_error(context, ISK_SHAPE, "%s has %lld samples where %lld are due", s->x[view],
-                             (long long)d->in[view].rows, (long long)d->rows);
-    }
-    d->rows = d->in[view].rows;
-    return ISK_OK;
-}
-
-/* Files that name their samples must name the same ones in the same order. */
-static isk_status compare_names(const dataset *d, isk_context *context, const data_settings *s, progress *bar) {
-    const names *a = &d->in[0].row_names, *b = &d->in[1].row_names;
-    shown one, two;
-    for (int64_t i = 0; i < a->count && i < b->count; i++) {
-        int64_t other;
-        if (strcmp(names_get(a, i), names_get(b, i)) == 0) { continue; }
-        other = names_find(b, names_get(a, i));
-        show(&one, names_get(a, i));
-        show(&two, names_get(b, i));
-        if (other >= 0) {
-            return isk_set_error(context, ISK_DATA,
-                                 "sample %lld is '%s' in %s and '%s' in %s, where '%s' is sample %lld; bring "
-                                 "both into the same order",
-                                 (long long)i + 1, one.text, s->x[0], two.text, s->x[1], one.text,
-                                 (long long)other + 1);
-        }
-        progress_warn(bar, "sample %lld is '%s' in %s and '%s' in %s: are the rows the same samples?", (long long)i + 1,
-                      one.text, s->x[0], two.text, s->x[1]);
-        break;
-    }
-    return ISK_OK;
-}
+/* ---- labels ---- */
 
 /* Rows of the ignored class become unlabelled, and its number goes to nobody. */
 static isk_status ignore_class(dataset *d, isk_context *context, const char *path, const char *name) {
@@ -80,19 +36,68 @@ static isk_status read_labels(dataset *d, isk_context *context, const data_setti
     return s->ignore ? ignore_class(d, context, s->labels, s->ignore) : ISK_OK;
 }
 
-static void say_what_was_read(const dataset *d, const data_settings *s, progress *bar) {
-    int64_t parts[3] = { 0, 0, 0 };
-    char words[96];
-    for (int view = 0; view < 2; view++) {
-        if (!d->x[view].data) { continue; }
-        progress_say(bar, "x%d  %s: %lld samples x %lld features (%s); %s", view + 1, s->x[view], (long long)d->rows,
-                     (long long)d->recipe[view].cols, d->in[view].about, recipe_words(&d->recipe[view], words));
-        if (d->recipe[view].constant) {
-            progress_say(bar, "    %lld of its features never change in the training rows and say nothing",
-                         (long long)d->recipe[view].constant);
-        }
+/* ---- target ---- */
+
+/* Classes side by side, 1 where a row has that one. */
+static isk_status target_of_labels(dataset *d, isk_context *context, const char *path) {
+    labels l;
+    isk_scalar *values = NULL;
+    isk_status status = input_labels(context, path, d->rows, &l);
+    if (status != ISK_OK) { return status; }
+    if (l.count < 2) {
+        status = isk_set_error(context, ISK_DATA, "--target: %s holds %s, which says nothing about the views", path,
+                               l.count ? "one label" : "no label");
+    } else if (!(values = calloc((size_t)l.rows * (size_t)l.count, sizeof *values))) {
+        status = no_memory(context, path);
     }
+    for (int64_t i = 0; i < l.rows && status == ISK_OK; i++) {
+        d->target_present[i] = l.codes[i] >= 0;
+        if (l.codes[i] >= 0) { values[i * l.count + l.codes[i]] = 1; }
+    }
+    d->target = (isk_matrix){ values, l.rows, l.count };
+    labels_free(&l);
+    return status;
+}
+
+/* Zero mean and unit variance of each column over the training rows whose number is known. */
+static void standardise_column(dataset *d, isk_scalar *values, int64_t column) {
+    double n = 0, mean = 0, squares = 0, deviation;
+    for (int64_t i = 0; i < d->rows; i++) {
+        double before = mean, value = (double)values[i * d->target.cols + column];
+        if (!d->target_present[i] || d->part[i] != ISK_TRAIN) { continue; }
+        mean += (value - before) / ++n;
+        squares += (value - before) * (value - mean);
+    }
+    deviation = n > 1 ? sqrt(squares / (n - 1)) : 0;
+    for (int64_t i = 0; i < d->rows; i++) {
+        isk_scalar *value = &values[i * d->target.cols + column];
+        *value = (isk_scalar)(d->target_present[i] && deviation > 0 ? ((double)*value - mean) / deviation : 0);
+    }
+}
+
+static isk_status target_of_numbers(dataset *d, isk_context *context, const char *path) {
+    isk_status status = input_numbers(context, path, d->rows, &d->target);
+    isk_scalar *values = (isk_scalar *)(uintptr_t)d->target.data;
+    for (int64_t i = 0; i < d->rows && status == ISK_OK; i++) {
+        d->target_present[i] = 1;
+        for (int64_t j = 0; j < d->target.cols; j++) { d->target_present[i] &= (uint8_t)isfinite(values[i * d->target.cols + j]); }
+    }
+    for (int64_t j = 0; j < d->target.cols && status == ISK_OK; j++) { standardise_column(d, values, j); }
+    return status;
+}
+
+static isk_status read_target(dataset *d, isk_context *context, const data_settings *s) {
+    d->target_present = calloc((size_t)d->rows + 1, 1);
+    if (!d->target_present) { return no_memory(context, s->target); }
+    return s->target_numbers ? target_of_numbers(d, context, s->target) : target_of_labels(d, context, s->target);
+}
+
+/* ---- all of it ---- */
+
+static void say_what_was_read(const dataset *d, const data_settings *s, progress *bar) {
+    int64_t parts[3] = { 0, 0, 0 }, unknown = 0;
     const char *how = s->group ? "; no group is divided" : d->has_labels && !s->split ? "; every label alike" : "";
+    views_say(&d->v, &s->views, bar);
     for (int64_t i = 0; i < d->rows; i++) { parts[d->part[i]]++; }
     progress_say(bar, "rows: %lld train, %lld validation, %lld test%s", (long long)parts[0], (long long)parts[1],
                  (long long)parts[2], how);
@@ -102,6 +107,11 @@ static void say_what_was_read(const dataset *d, const data_settings *s, progress
         progress_say(bar, "labels: %d kinds, %lld rows without one%s%s", d->labels.count, (long long)without,
                      s->ignore ? ", or with the ignored one, " : "", s->ignore ? s->ignore : "");
     }
+    if (!d->target.data) { return; }
+    for (int64_t i = 0; i < d->rows; i++) { unknown += !d->target_present[i]; }
+    progress_say(bar, "target: %lld %s%s, unknown in %lld rows", (long long)d->target.cols, s->target_numbers ? "number" : "label",
+                 d->target.cols == 1 ? "" : "s",
+                 (long long)unknown);
 }
 
 static isk_status divide(dataset *d, isk_context *context, const data_settings *s, double validation) {
@@ -114,34 +124,24 @@ static isk_status divide(dataset *d, isk_context *context, const data_settings *
 
 isk_status data_read(dataset *d, isk_context *context, const data_settings *s, double validation, int64_t rows,
                      progress *bar) {
-    isk_status status = ISK_OK;
+    isk_status status;
     memset(d, 0, sizeof *d);
-    d->rows = rows;
-    for (int view = 0; view < 2 && status == ISK_OK; view++) {
-        if (s->x[view]) { status = read_view(d, context, s, view); }
-    }
-    if (status == ISK_OK) { status = compare_names(d, context, s, bar); }
+    status = views_read(&d->v, context, &s->views, rows);
+    d->rows = d->v.rows ? d->v.rows : rows;
+    if (status == ISK_OK) { status = views_compare_names(&d->v, context, &s->views, bar); }
     if (status == ISK_OK && s->labels) { status = read_labels(d, context, s); }
     if (status == ISK_OK) { status = divide(d, context, s, validation); }
-    for (int view = 0; view < 2 && status == ISK_OK; view++) {
-        recipe *r = &d->recipe[view];
-        if (!s->x[view]) { continue; }
-        snprintf(r->norm, sizeof r->norm, "%s", s->norm[view]);
-        r->pca = s->pca[view];
-        r->transpose = s->transpose[view];
-        status = recipe_learn(r, &d->in[view], view ? "x2" : "x1", d->part, &d->x[view], &d->own[view]);
-    }
+    if (status == ISK_OK) { status = views_prepare(&d->v, &s->views, d->part); }
+    if (status == ISK_OK && s->target) { status = read_target(d, context, s); }
     if (status == ISK_OK) { say_what_was_read(d, s, bar); }
     return status;
 }
 
 void data_free(dataset *d) {
-    for (int view = 0; view < 2; view++) {
-        input_free(&d->in[view]);
-        recipe_free(&d->recipe[view]);
-        free(d->own[view]);
-    }
+    views_free(&d->v);
     labels_free(&d->labels);
+    free((void *)(uintptr_t)d->target.data);
+    free(d->target_present);
     free(d->names);
     free(d->part);
     memset(d, 0, sizeof *d);

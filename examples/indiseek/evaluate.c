@@ -3,6 +3,7 @@
 
 #include "results.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,46 +11,51 @@
 
 typedef struct settings {
     data_settings data;
-    const char *folder, *feature[4], *json;
+    const char *folder, *feature[FEATURE_COUNT], *json;
     int threads, quiet;
 } settings;
 
 #define FIELD(name) offsetof(settings, name)
+#define FEATURE(name, index, words) { name, OPTION_TEXT, FIELD(feature) + (index) * sizeof(const char *), "FILE", words, 0, 0, NULL }
 static const option evaluate_options[] = {
+    DATA_OPTIONS(FIELD(data)),
     { "DIR", OPTION_ARGUMENT, FIELD(folder), NULL, NULL, 0, 0, NULL },
     { NULL, OPTION_HEADING, 0, NULL, "Features (of a folder: its own)", 0, 0, NULL },
-    { "c1", OPTION_TEXT, FIELD(feature[0]), "FILE", "shared features of view 1, one row a sample", 0, 0, NULL },
-    { "c2", OPTION_TEXT, FIELD(feature[1]), "FILE", "shared features of view 2", 0, 0, NULL },
-    { "z1", OPTION_TEXT, FIELD(feature[2]), "FILE", "specific features of view 1", 0, 0, NULL },
-    { "z2", OPTION_TEXT, FIELD(feature[3]), "FILE", "specific features of view 2", 0, 0, NULL },
+    FEATURE("c1", FEATURE_C, "shared features of view 1, one row a sample; NaN in rows of which it was not measured"),
+    FEATURE("c2", FEATURE_C + 1, "shared features of view 2"),
+    FEATURE("c3", FEATURE_C + 2, "of view 3"),
+    FEATURE("c4", FEATURE_C + 3, "of view 4"),
+    FEATURE("z1", FEATURE_Z, "specific features of view 1"),
+    FEATURE("z2", FEATURE_Z + 1, "specific features of view 2"),
+    FEATURE("z3", FEATURE_Z + 2, "of view 3"),
+    FEATURE("z4", FEATURE_Z + 3, "of view 4"),
+    FEATURE("fused", FEATURE_FUSED, "one representation of all views, as of method comm"),
     { "json", OPTION_TEXT, FIELD(json), "FILE", "the scores, in the form of metrics.json", 0, 0, NULL },
     { "threads", OPTION_INT, FIELD(threads), "N", "threads, 0 is one per processor [0]", 0, 256, NULL },
     { "quiet", OPTION_FLAG, FIELD(quiet), NULL, "the scores alone", 0, 0, NULL },
-    { NULL, OPTION_HEADING, 0, NULL, "Inputs and labels (of a folder: those of its config.json and split.tsv)", 0, 0,
-      NULL },
-    DATA_OPTIONS(FIELD(data)),
 };
 
-static const command evaluate_command = {
+static const command about = {
     .name = "indiseek evaluate", .usage = "[DIR] [OPTION]...",
-    .about = "Scores features: how well they tell labels, what Z says about C of the other view (leakage), and what\n"
+    .about = "Scores features: how well they tell labels, what Z says about C of the other views (leakage), and what\n"
              "(Z, C) say about X (completeness).  DIR is a folder made by `indiseek fit`.",
     .examples = "  indiseek evaluate results\n"
                 "  indiseek evaluate results --labels cells.tsv:donor --json donor.json\n"
                 "  indiseek evaluate --c1 c1.npy --c2 c2.npy --z1 z1.npy --z2 z2.npy --labels cells.tsv:type\n",
-    .options = evaluate_options, .option_count = sizeof evaluate_options / sizeof *evaluate_options,
 };
+static option_table evaluate_table;
+static const command *const evaluate_command = &evaluate_table.command;
 
 typedef struct job {
     settings s;
     isk_context *context;
     progress bar;
     dataset d;
-    input in[4];
+    input in[FEATURE_COUNT];
     features f;                     /* values belong to `in`, reconstructions to `decoded` */
     features decoded;
     isk_model *model;
-    char paths[4][4200], split[4200];
+    char paths[FEATURE_COUNT][4200], split[4200];
     data_settings line;             /* what the command line names by itself */
     evaluation scores;
 } job;
@@ -61,22 +67,23 @@ static int read_settings(job *j, int argc, char **argv) {
     settings defaults = { .data = DATA_DEFAULTS };
     char path[4200];
     int code;
+    view_defaults(&defaults.data.views);
     j->s = defaults;
-    code = options_parse(&evaluate_command, argc - 1, argv + 1, &j->s);
+    code = options_parse(evaluate_command, argc - 1, argv + 1, &j->s);
     if (code >= 0 || !j->s.folder) { return code; }
     j->line = j->s.data;
     snprintf(path, sizeof path, "%s/config.json", j->s.folder);
     j->s = defaults;
-    code = options_read(&evaluate_command, path, 1, &j->s);
+    code = options_read(evaluate_command, path, 1, &j->s);
     if (code) { return code; }
     j->s.data.split = j->s.data.group = NULL;               /* split.tsv holds what came of them */
     if (j->line.labels) { j->s.data.ignore = NULL; }          /* that name belonged to the labels of the fit */
-    return options_parse(&evaluate_command, argc - 1, argv + 1, &j->s);
+    return options_parse(evaluate_command, argc - 1, argv + 1, &j->s);
 }
 
 /* The files of the folder that the line does not name. */
 static void find_files(job *j) {
-    for (int i = 0; i < 4 && j->s.folder; i++) {
+    for (int i = 0; i < FEATURE_COUNT && j->s.folder; i++) {
         snprintf(j->paths[i], sizeof j->paths[i], "%s/%s", j->s.folder, feature_files[i]);
         if (!j->s.feature[i] && access(j->paths[i], R_OK) == 0) { j->s.feature[i] = j->paths[i]; }
     }
@@ -86,14 +93,19 @@ static void find_files(job *j) {
     }
 }
 
+static int there(const char *file_and_column) { return !file_and_column || input_labels_there(file_and_column); }
+
 /* What config.json names may have gone since: its part is left out.  What the line names must be there. */
 static void drop_what_is_gone(job *j) {
     data_settings *data = &j->s.data;
-    for (int view = 0; view < 2; view++) {
-        if (j->line.x[view] || !data->x[view] || access(data->x[view], R_OK) == 0) { continue; }
-        progress_warn(&j->bar, "%s cannot be read; what needs x%d is left out (--x%d FILE names it)", data->x[view],
+    view_settings *v = &data->views;
+    for (int view = 0; view < ISK_MAX_VIEWS; view++) {
+        if (j->line.views.x[view] || !v->x[view]) { continue; }
+        if (access(v->x[view], R_OK) == 0 && there(v->present[view]) && there(v->lengths[view])) { continue; }
+        progress_warn(&j->bar, "%s cannot be read; what needs x%d is left out (--x%d FILE names it)",
+                      access(v->x[view], R_OK) != 0 ? v->x[view] : !there(v->present[view]) ? v->present[view] : v->lengths[view],
                       view + 1, view + 1);
-        data->x[view] = NULL;
+        v->x[view] = v->present[view] = v->lengths[view] = NULL;
     }
     if (j->line.labels || !data->labels || input_labels_there(data->labels)) { return; }
     progress_warn(&j->bar, "%s cannot be read; what needs labels is left out (--labels FILE:COLUMN names them)",
@@ -103,13 +115,27 @@ static void drop_what_is_gone(job *j) {
 
 /* ---- reading ---- */
 
+/* A row that is not there is NaN in all columns. */
+static isk_status check_features(const job *j, const input *in) {
+    for (int64_t i = 0; i < in->rows; i++) {
+        const isk_scalar *row = in->values + i * in->cols;
+        for (int64_t k = 0; k < in->cols; k++) {
+            if (isnan(row[k]) ? isnan(row[0]) : isfinite(row[k]) && !isnan(row[0])) { continue; }
+            return isk_set_error(j->context, ISK_DATA, "%s: row %lld, column %lld is %s; a row without features is NaN in all columns",
+                                 in->path, (long long)i + 1, (long long)k + 1, isnan(row[k]) ? "NaN" : isfinite(row[k]) ? "a number" : "infinite");
+        }
+    }
+    return ISK_OK;
+}
+
 static isk_status read_features(job *j, int64_t *rows) {
     *rows = 0;
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < FEATURE_COUNT; i++) {
         isk_status status;
         if (!j->s.feature[i]) { continue; }
-        status = input_read(j->context, j->s.feature[i], NULL, &j->in[i]);
+        status = input_read(j->context, j->s.feature[i], &(input_desc){ .missing = 1 }, &j->in[i]);
         if (status == ISK_OK) { status = input_dense(&j->in[i]); }
+        if (status == ISK_OK) { status = check_features(j, &j->in[i]); }
         if (status != ISK_OK) { return status; }
         if (*rows && j->in[i].rows != *rows) {
             return isk_set_error(j->context, ISK_SHAPE, "%s has %lld rows where the other features have %lld",
@@ -123,16 +149,23 @@ static isk_status read_features(job *j, int64_t *rows) {
                : isk_set_error(j->context, ISK_ARGUMENT, "there are no features: give DIR, or --c1, --c2, --z1, --z2");
 }
 
-/* The model's own decoder, when the folder has a model and both inputs are here. */
+/* The model's own decoder, when the folder has a model and all its inputs are here. */
 static isk_status decode(job *j) {
     char path[4200];
     isk_status status;
-    if (!j->s.folder || !j->d.x[0].data || !j->d.x[1].data) { return ISK_OK; }
+    if (!j->s.folder) { return ISK_OK; }
     snprintf(path, sizeof path, "%s/model.safetensors", j->s.folder);
     if (access(path, R_OK) != 0) { return ISK_OK; }
     status = isk_load(j->context, path, &j->model);
-    if (status == ISK_OK) { status = features_make(&j->decoded, j->context, j->model, j->d.x, 1); }
-    for (int view = 0; view < 2; view++) { j->f.reconstruction[view] = j->decoded.reconstruction[view]; }
+    for (int i = 0; i < ISK_MAX_VIEWS && status == ISK_OK; i++) {
+        if (!j->d.v.x[i].data != (i >= isk_model_views(j->model))) {
+            isk_model_close(j->model);
+            j->model = NULL;
+            return ISK_OK;
+        }
+    }
+    if (status == ISK_OK) { status = features_make(&j->decoded, j->context, j->model, &j->d.v, 1); }
+    for (int view = 0; view < ISK_MAX_VIEWS; view++) { j->f.reconstruction[view] = j->decoded.reconstruction[view]; }
     return status;
 }
 
@@ -158,7 +191,7 @@ static isk_status report(job *j) {
     text_free(&out);
     if (j->s.json) {
         text_add(&out, "{");
-        evaluation_json(&j->scores, j->model ? isk_model_report(j->model) : NULL, 2, &out);
+        evaluation_json(&j->scores, j->model ? isk_model_report(j->model) : NULL, &out);
         text_add(&out, "\n}\n");
         status = write_text(j->context, j->s.json, &out);
         text_free(&out);
@@ -170,18 +203,21 @@ int command_evaluate(int argc, char **argv) {
     job j = { .context = NULL };
     isk_context_desc desc = { 0 };
     isk_status status;
-    int code = read_settings(&j, argc, argv);
+    int code;
+    option_table_make(&evaluate_table, &about, "Inputs and labels (of a folder: those of its config.json and split.tsv)", FIELD(data.views), 1,
+                      evaluate_options, (int)(sizeof evaluate_options / sizeof *evaluate_options));
+    code = read_settings(&j, argc, argv);
     if (code >= 0) { return code; }
     progress_open(&j.bar, j.s.quiet);
     progress_attach(&j.bar, &desc);
     desc.threads = j.s.threads;
     desc.device = ISK_DEVICE_CPU;           /* nothing is trained */
     j.context = isk_open(&desc);
-    if (!j.context) { return fail(evaluate_command.name, ISK_MEMORY, NULL); }
+    if (!j.context) { return fail(evaluate_command->name, ISK_MEMORY, NULL); }
     status = run(&j);
     if (status == ISK_OK) { status = report(&j); }
-    code = status == ISK_OK ? 0 : fail(evaluate_command.name, status, isk_error(j.context));
-    for (int i = 0; i < 4; i++) { input_free(&j.in[i]); }
+    code = status == ISK_OK ? 0 : fail(evaluate_command->name, status, isk_error(j.context));
+    for (int i = 0; i < FEATURE_COUNT; i++) { input_free(&j.in[i]); }
     features_free(&j.decoded);
     isk_model_close(j.model);
     data_free(&j.d);

@@ -25,12 +25,18 @@ typedef struct settings {
 } settings;
 
 #define FIELD(name) offsetof(settings, name)
+static char method_words[400];      /* made from the library's table */
 static const option fit_options[] = {
-    { NULL, OPTION_HEADING, 0, NULL, "Input", 0, 0, NULL },
     DATA_OPTIONS(FIELD(data)),
+    { NULL, OPTION_HEADING, 0, NULL, "What else training is told (option reduce)", 0, 0, NULL },
+    { "target", OPTION_TEXT, FIELD(data.target), "FILE:COLUMN",
+      "with --reduce target: one label a row, as one more modality: each view gives way to what it shares with that; rows without one "
+      "are told nothing", 0, 0, NULL },
+    { "target-numbers", OPTION_FLAG, FIELD(data.target_numbers), NULL,
+      "the target is numbers, standardised by the training rows: a column, or all columns of a .npy", 0, 0, NULL },
     { NULL, OPTION_HEADING, 0, NULL, "Output", 0, 0, NULL },
     { "out", OPTION_TEXT, FIELD(out), "DIR",
-      "gets c1, c2, z1, z2 .npy of all rows, split.tsv, model.safetensors, config.json, "
+      "gets c1, c2, ..., z1, z2, ... .npy of all rows (of method comm: fused.npy), split.tsv, model.safetensors, config.json, "
       "log.jsonl, metrics.json and report.html; made if missing",
       0, 0, NULL },
     { "resume", OPTION_FLAG, FIELD(resume), NULL, "go on from DIR/checkpoint.safetensors; without one, start afresh", 0,
@@ -39,7 +45,7 @@ static const option fit_options[] = {
       NULL },
     { "quiet", OPTION_FLAG, FIELD(quiet), NULL, "warnings and errors only", 0, 0, NULL },
     { NULL, OPTION_HEADING, 0, NULL, "Training", 0, 0, NULL },
-    { "method", OPTION_TEXT, FIELD(method), "NAME", "indiseek, residual-indiseek, indiseek0, clip, factorizedcl or infodisen [indiseek]", 0, 0, NULL },
+    { "method", OPTION_TEXT, FIELD(method), "NAME", method_words, 0, 0, NULL },
     { "preset", OPTION_TEXT, FIELD(preset), "NAME",
       "where all options below have their defaults from: robust, paper or "
       "simulation [robust]",
@@ -61,19 +67,39 @@ static const option fit_options[] = {
     DEVICE_OPTIONS(FIELD(device)),
 };
 
-static const command fit_command = {
-    .name = "indiseek fit", .usage = "--x1 FILE --x2 FILE --out DIR [OPTION]...",
-    .about = "Learns what two measurements of the same samples share (C1, C2) and what is specific to each (Z1, Z2).",
+static const command about = {
+    .name = "indiseek fit", .usage = "--x1 FILE --x2 FILE [--x3 FILE [--x4 FILE]] --out DIR [OPTION]...",
+    .about = "Learns what two to four measurements of the same samples share (C1, C2, ...) and what is specific to each\n"
+             "(Z1, Z2, ...).",
     .examples = "  indiseek fit --x1 rna.npy --x2 protein.csv --labels cells.tsv:cell_type --out results\n"
                 "  indiseek fit --x1 rna_counts.mtx.gz --x1-transpose --x1-norm log1p-cp10k --x1-pca 50 \\\n"
                 "               --x2 adt_counts.npy --x2-norm clr --lambda 10 --out results\n"
+                "  indiseek fit --x1 text.npy --x1-lengths words.npy --x2 sound.npy --x3 video.npy --x3-present seen.csv --out r\n"
                 "  indiseek fit --config results/config.json --lambda 1 --out results-1\n"
                 "  indiseek fit --x1 rna.npy --x2 protein.csv --lambda 1,10,100 --choose knee --out results\n",
-    .options = fit_options, .option_count = sizeof fit_options / sizeof *fit_options,
     .library = 1, .library_offset = FIELD(options),
     .notes = "Moments and components of the preparation come from the training rows alone and are kept in the model.\n"
              "Ctrl-C stops after the current round and leaves a checkpoint for --resume.\n",
 };
+
+static option_table fit_table;
+static const command *const fit_command = &fit_table.command;
+
+/* The command, with the views' options and the methods that there are. */
+static void make_command(void) {
+    text words = { 0 };
+    for (int i = 0; i < ISK_METHOD_COUNT; i++) {
+        text_format(&words, "%s%s", i == 0 ? "" : i < ISK_METHOD_COUNT - 1 ? ", " : " or ", isk_method_name((isk_method)i));
+    }
+    text_add(&words, " [what the preset recommends:");
+    for (int i = 0; i < ISK_PRESET_COUNT; i++) {
+        text_format(&words, "%s %s %s", i ? "," : "", isk_preset_name((isk_preset)i), isk_method_name(isk_preset_method((isk_preset)i)));
+    }
+    text_add(&words, "]");
+    snprintf(method_words, sizeof method_words, "%s", words.data ? words.data : "");
+    text_free(&words);
+    option_table_make(&fit_table, &about, "Input", FIELD(data.views), 1, fit_options, (int)(sizeof fit_options / sizeof *fit_options));
+}
 
 typedef struct job {
     settings s;
@@ -97,11 +123,20 @@ typedef struct job {
 static int chooses(const job *j) { return strcmp(j->s.choose, "none") != 0; }
 
 static isk_status find_names(job *j) {
-    isk_status status = isk_method_find(j->context, j->s.method, &j->fit.method);
-    if (status == ISK_OK) { status = isk_preset_find(j->context, j->s.preset, &j->fit.preset); }
-    if (status == ISK_OK && chooses(j) && j->fit.method == ISK_CLIP) {
-        status = isk_set_error(j->context, ISK_ARGUMENT, "method clip has no lambda to choose");
+    isk_status status = isk_preset_find(j->context, j->s.preset, &j->fit.preset);
+    if (!j->s.method && status == ISK_OK) { j->s.method = isk_method_name(isk_preset_method(j->fit.preset)); }
+    if (status == ISK_OK) { status = isk_method_find(j->context, j->s.method, &j->fit.method); }
+    if (status == ISK_OK && chooses(j) && (j->fit.method == ISK_CLIP || j->fit.method == ISK_RESIDUAL)) {
+        status = isk_set_error(j->context, ISK_ARGUMENT, "method %s has no lambda to choose", j->s.method);
     }
+    if (status == ISK_OK && chooses(j) && j->fit.method == ISK_COMM) {
+        status = isk_set_error(j->context, ISK_ARGUMENT, "method comm has no specific features, whose leakage and completeness choose a lambda");
+    }
+    if (status == ISK_OK && !j->s.data.target != (j->s.options.reduce != ISK_REDUCE_TARGET)) {
+        status = isk_set_error(j->context, ISK_ARGUMENT, "%s", j->s.data.target ? "--target needs --reduce target: labels for scores are "
+                               "--labels" : "--reduce target needs --target FILE:COLUMN");
+    }
+    if (status == ISK_OK) { status = views_contiguous(j->context, &j->s.data.views); }
     if (status == ISK_OK && j->s.lambdas.count == 1) {
         j->s.options.lambda = j->s.lambdas.value[0] > 0 ? j->s.lambdas.value[0] : ISK_NONE;
     }
@@ -201,9 +236,9 @@ static isk_status train(job *j) {
     isk_model **models;
     isk_status status;
     int count;
-    j->fit.views[0] = j->d.x[0];
-    j->fit.views[1] = j->d.x[1];
-    j->fit.view_count = 2;
+    views_give(&j->d.v, &j->fit);
+    j->fit.target = j->d.target;
+    j->fit.target_present = j->d.target_present;
     j->fit.split = j->d.part;
     j->fit.seed = j->s.data.seed;
     j->fit.options = j->s.options;
@@ -248,12 +283,18 @@ static const char *from_anywhere(const char *path, char *buffer, size_t size) {
 /* config.json: what would repeat this run, from any folder. */
 static isk_status write_config(job *j) {
     settings copy = j->s;
-    const char **paths[] = { &copy.data.x[0], &copy.data.x[1], &copy.data.labels, &copy.data.group, &copy.data.split,
-                             &copy.out };
+    view_settings *v = &copy.data.views;
+    const char **paths[3 * ISK_MAX_VIEWS + 5] = { &copy.data.labels, &copy.data.group, &copy.data.split, &copy.data.target, &copy.out };
     char buffers[sizeof paths / sizeof *paths][8400];
     text out = { 0 };
     isk_status status;
     copy.resume = copy.quiet = 0;
+    for (int i = 0; i < ISK_MAX_VIEWS; i++) {
+        paths[5 + 3 * i] = &v->x[i];
+        paths[6 + 3 * i] = &v->lengths[i];
+        paths[7 + 3 * i] = &v->present[i];
+        if (!v->x[i]) { v->norm[i] = NULL; }
+    }
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
         *paths[i] = from_anywhere(*paths[i], buffers[i], sizeof buffers[i]);
     }
@@ -263,7 +304,7 @@ static isk_status write_config(job *j) {
     text_add(&out, "\n  ");
     text_json_key(&out, "trained_on");
     text_json_string(&out, isk_device_text(j->context));
-    options_write(&fit_command, &copy, &out);
+    options_write(fit_command, &copy, &out);
     text_add(&out, "\n}\n");
     status = output_text(&j->out, "config.json", &out);
     text_free(&out);
@@ -281,7 +322,7 @@ static isk_status write_metrics(job *j) {
     text_json_key(&out, "seed");
     text_format(&out, "%llu", (unsigned long long)isk_model_seed(j->model));
     choice_json(&j->choice, &out);
-    evaluation_json(&j->scores, isk_model_report(j->model), 2, &out);
+    evaluation_json(&j->scores, isk_model_report(j->model), &out);
     text_add(&out, "\n}\n");
     status = output_text(&j->out, "metrics.json", &out);
     text_free(&out);
@@ -310,32 +351,43 @@ static void own_warnings(const job *j, text *out) {
 }
 
 static isk_status write_report(job *j) {
-    char lead[400], one[96], two[96], length[32];
+    char words[ISK_MAX_VIEWS][96], length[32];
     const isk_report *training = isk_model_report(j->model);
-    const report_embeddings_desc embeddings = {
-        .features = { j->f.m[0], j->f.m[1], j->f.m[2], j->f.m[3] },
+    report_embeddings_desc embeddings = {
         .labels = j->d.has_labels ? j->d.labels.codes : NULL,
         .names = j->d.names,
         .label_count = j->d.labels.count,
         .part = j->d.part,
         .scored = j->scores.scored,
     };
-    const char *facts[] = {
-        "x1", j->s.data.x[0], "x1 prepared", recipe_words(&j->d.recipe[0], one), "x2", j->s.data.x[1], "x2 prepared",
-        recipe_words(&j->d.recipe[1], two), "method", j->s.method, "preset", j->s.preset, NULL,
-    };
+    static const char *const titles[ISK_MAX_VIEWS][2] = { { "x1", "x1 prepared" }, { "x2", "x2 prepared" }, { "x3", "x3 prepared" },
+                                                         { "x4", "x4 prepared" } };
+    const char *facts[4 * ISK_MAX_VIEWS + 7];
+    int count = 0;
+    text lead = { 0 };
     text page = { 0 }, warnings = { 0 };
     curves course;
     isk_status status = curves_read(j->context, j->log_path, j->choice.model, &course);
     if (status != ISK_OK) { return status; }
-    snprintf(lead, sizeof lead,
-             "%lld samples, %lld and %lld features. Method %s, lambda %g, seed %llu; trained in %s on %s.",
-             (long long)j->d.rows, (long long)j->d.recipe[0].cols, (long long)j->d.recipe[1].cols, j->s.method,
-             isk_model_options(j->model)->lambda, (unsigned long long)isk_model_seed(j->model), duration(training->seconds, length),
-             isk_device_text(j->context));
-    page_begin(&page, "Shared and specific features", lead);
+    for (int i = 0; i < FEATURE_COUNT; i++) { embeddings.features[i] = j->f.m[i]; }
+    text_format(&lead, "%lld samples, ", (long long)j->d.rows);
+    for (int i = 0; i < j->d.v.count; i++) {
+        const recipe *r = &j->d.v.recipe[i];
+        const char *paired[] = { titles[i][0], j->s.data.views.x[i], titles[i][1], recipe_words(r, words[i]) };
+        memcpy(facts + count, paired, sizeof paired);
+        count += 4;
+        text_add(&lead, i == 0 ? "" : i + 1 < j->d.v.count ? ", " : " and ");
+        if (r->steps) { text_format(&lead, "%d steps of ", r->steps); }
+        text_format(&lead, "%lld", (long long)r->cols);
+    }
+    text_format(&lead, " features. Method %s, lambda %g, seed %llu; trained in %s on %s.", j->s.method,
+                isk_model_options(j->model)->lambda, (unsigned long long)isk_model_seed(j->model), duration(training->seconds, length),
+                isk_device_text(j->context));
+    memcpy(facts + count, (const char *[]){ "method", j->s.method, "preset", j->s.preset, j->s.data.target ? "target" : NULL,
+                                            j->s.data.target, NULL }, 7 * sizeof *facts);
+    page_begin(&page, "Shared and specific features", lead.data ? lead.data : "");
     own_warnings(j, &warnings);
-    report_verdicts(&page, &j->scores, training, warnings.data);
+    report_verdicts(&page, &j->scores, j->model, warnings.data);
     report_scores(&page, &j->scores, j->d.has_labels);
     choice_page(&j->choice, &page);
     status = report_embeddings(&page, j->context, &embeddings);
@@ -344,6 +396,7 @@ static isk_status write_report(job *j) {
     page_end(&page);
     if (status == ISK_OK) { status = output_text(&j->out, "report.html", &page); }
     text_free(&page);
+    text_free(&lead);
     text_free(&warnings);
     curves_free(&course);
     return status;
@@ -352,8 +405,8 @@ static isk_status write_report(job *j) {
 static isk_status write_model(job *j) {
     char path[4200];
     isk_status status = ISK_OK;
-    for (int view = 0; view < 2 && status == ISK_OK; view++) {
-        status = recipe_put(&j->d.recipe[view], j->model, view);
+    for (int view = 0; view < j->d.v.count && status == ISK_OK; view++) {
+        status = recipe_put(&j->d.v.recipe[view], j->model, view);
     }
     if (status == ISK_OK) {
         status = isk_save(j->model, output_stage(&j->out, "model.safetensors", path, sizeof path));
@@ -366,7 +419,7 @@ static isk_status write_all(job *j) {
     text split = { 0 };
     int unwritten;
     isk_status status = write_model(j);
-    for (int i = 0; i < 4 && status == ISK_OK; i++) {
+    for (int i = 0; i < FEATURE_COUNT && status == ISK_OK; i++) {
         if (j->f.m[i].data) { status = output_matrix(&j->out, feature_files[i], j->f.m[i]); }
     }
     split_write(j->d.part, j->d.rows, &split);
@@ -406,7 +459,7 @@ static isk_status run(job *j) {
     if (status == ISK_OK) { status = train(j); }
     if (status != ISK_OK) { return status; }
     progress_say(&j->bar, "trained in %s; scoring", duration(isk_model_report(j->model)->seconds, (char[32]){ 0 }));
-    status = features_make(&j->f, j->context, j->model, j->d.x, 1);
+    status = features_make(&j->f, j->context, j->model, &j->d.v, 1);
     if (status == ISK_OK) { status = features_score(&j->f, j->context, &j->d, &j->scores); }
     if (status == ISK_OK) { status = write_all(j); }
     return status;
@@ -417,6 +470,9 @@ static isk_status run(job *j) {
 static void say_results(const job *j) {
     text scores = { 0 };
     if (j->s.quiet) { return; }
+    if (j->scores.fused) {
+        printf("\nmethod %s learns one representation of all views: there is fused.npy, and no c1, z1, ... .npy\n", j->s.method);
+    }
     choice_text(&j->choice, &scores);
     evaluation_text(&j->scores, j->d.has_labels, &scores);
     printf("\n%s\nfeatures, model and metrics are in %s; open %s/report.html\n", scores.data ? scores.data : "",
@@ -433,7 +489,7 @@ static int finish(job *j, isk_status status) {
         if (status != ISK_DIVERGED && access(j->checkpoint, F_OK) != 0) { unlink(j->log_path); }    /* of no use alone */
     }
     if (status != ISK_OK) {
-        code = fail(fit_command.name, status, *isk_error(j->context) ? isk_error(j->context) : NULL);
+        code = fail(fit_command->name, status, *isk_error(j->context) ? isk_error(j->context) : NULL);
         if (status == ISK_INTERRUPTED) { say_how_to_resume(j->argc, j->argv); }
     } else {
         say_results(j);
@@ -452,15 +508,15 @@ static int check_line(settings *s) {
     static const double usual[] = { 0.1, 1, 10, 100 };
     if (strcmp(s->choose, "none") == 0) {
         if (s->lambdas.count > 1) {
-            return usage_error(fit_command.name, "--lambda has %d numbers: --choose knee or --choose probe says which model is kept",
+            return usage_error(fit_command->name, "--lambda has %d numbers: --choose knee or --choose probe says which model is kept",
                                s->lambdas.count);
         }
-        return s->seeds > 1 ? usage_error(fit_command.name, "--seeds %d needs --choose knee or --choose probe", s->seeds) : -1;
+        return s->seeds > 1 ? usage_error(fit_command->name, "--seeds %d needs --choose knee or --choose probe", s->seeds) : -1;
     }
     if (s->lambdas.count == 1) {
-        return usage_error(fit_command.name, "--choose %s needs several numbers in --lambda; for one lambda it is --choose none", s->choose);
+        return usage_error(fit_command->name, "--choose %s needs several numbers in --lambda; for one lambda it is --choose none", s->choose);
     }
-    if (strcmp(s->choose, "probe") == 0 && !s->data.labels) { return usage_error(fit_command.name, "--choose probe needs --labels"); }
+    if (strcmp(s->choose, "probe") == 0 && !s->data.labels) { return usage_error(fit_command->name, "--choose probe needs --labels"); }
     for (size_t i = 0; !s->lambdas.count && i < sizeof usual / sizeof *usual; i++) { s->lambdas.value[i] = usual[i]; }
     if (!s->lambdas.count) { s->lambdas.count = (int)(sizeof usual / sizeof *usual); }
     return -1;
@@ -468,7 +524,6 @@ static int check_line(settings *s) {
 
 int command_fit(int argc, char **argv) {
     job j = { .s = { .data = DATA_DEFAULTS,
-                     .method = "indiseek",
                      .preset = "robust",
                      .choose = "none",
                      .seeds = 1,
@@ -478,19 +533,23 @@ int command_fit(int argc, char **argv) {
               .argv = argv };
     isk_context_desc desc = { 0 };
     isk_status status;
-    int code = options_parse(&fit_command, argc - 1, argv + 1, &j.s);
+    int code;
+    make_command();
+    view_defaults(&j.s.data.views);
+    code = options_parse(fit_command, argc - 1, argv + 1, &j.s);
     if (code >= 0) { return code; }
-    if (!j.s.data.x[0]) { return usage_error(fit_command.name, "--x1 FILE is missing"); }
-    if (!j.s.data.x[1]) { return usage_error(fit_command.name, "--x2 FILE is missing"); }
-    if (!j.s.out) { return usage_error(fit_command.name, "--out DIR is missing"); }
-    if (j.s.data.ignore && !j.s.data.labels) { return usage_error(fit_command.name, "--label-ignore needs --labels"); }
+    if (!j.s.data.views.x[0]) { return usage_error(fit_command->name, "--x1 FILE is missing"); }
+    if (!j.s.data.views.x[1]) { return usage_error(fit_command->name, "--x2 FILE is missing"); }
+    if (!j.s.out) { return usage_error(fit_command->name, "--out DIR is missing"); }
+    if (j.s.data.target_numbers && !j.s.data.target) { return usage_error(fit_command->name, "--target-numbers needs --target"); }
+    if (j.s.data.ignore && !j.s.data.labels) { return usage_error(fit_command->name, "--label-ignore needs --labels"); }
     code = check_line(&j.s);
     if (code >= 0) { return code; }
     progress_open(&j.bar, j.s.quiet);
     progress_attach(&j.bar, &desc);
     device_apply(&j.s.device, &desc);
     j.context = isk_open(&desc);
-    if (!j.context) { return fail(fit_command.name, ISK_MEMORY, NULL); }
+    if (!j.context) { return fail(fit_command->name, ISK_MEMORY, NULL); }
     progress_watch(j.context);
     status = run(&j);
     return finish(&j, status);

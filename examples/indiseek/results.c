@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const feature_files[4] = { "c1.npy", "c2.npy", "z1.npy", "z2.npy" };
+const char *const feature_files[FEATURE_COUNT] = { "c1.npy", "c2.npy", "c3.npy", "c4.npy", "z1.npy", "z2.npy", "z3.npy", "z4.npy",
+                                                   "fused.npy" };
 
 static int make_matrix(isk_matrix *m, int64_t rows, int64_t cols, isk_scalar **values) {
     *values = NULL;
@@ -14,41 +15,76 @@ static int make_matrix(isk_matrix *m, int64_t rows, int64_t cols, isk_scalar **v
     return *values != NULL;
 }
 
-isk_status features_make(features *f, isk_context *context, const isk_model *model, const isk_matrix x[2],
-                         int reconstruct) {
-    isk_transform_desc desc = { .views = { x[0], x[1] } };
+/* comm takes every view of each row: one that has no file is zeros, absent in all rows. */
+static isk_status fuse(features *f, isk_context *context, const isk_model *model, const views *v, isk_transform_desc *desc) {
+    uint8_t *absent = calloc((size_t)v->rows + 1, 1);
+    isk_scalar *zeros[ISK_MAX_VIEWS] = { NULL };
+    isk_status status = ISK_OK;
+    int ok = absent && make_matrix(&f->m[FEATURE_FUSED], v->rows, isk_model_fused_dim(model), &desc->fused);
+    for (int i = 0; i < isk_model_views(model) && ok; i++) {
+        const int cols = isk_model_view_cols(model, i);
+        if (desc->views[i].data) { continue; }
+        zeros[i] = calloc((size_t)v->rows * (size_t)cols + 1, sizeof *zeros[i]);
+        ok = zeros[i] != NULL;
+        desc->views[i] = (isk_matrix){ zeros[i], v->rows, cols };
+        desc->present[i] = absent;
+    }
+    status = ok ? isk_transform(model, desc) : isk_set_error(context, ISK_MEMORY, "no memory for the features");
+    for (int i = 0; i < ISK_MAX_VIEWS; i++) { free(zeros[i]); }
+    free(absent);
+    return status;
+}
+
+isk_status features_make(features *f, isk_context *context, const isk_model *model, const views *v, int reconstruct) {
+    isk_transform_desc desc = { .fused = NULL };
     int ok = 1;
     memset(f, 0, sizeof *f);
-    for (int view = 0; view < 2; view++) {
-        int64_t rows = x[view].data ? x[view].rows : 0;
-        int dim = isk_model_specific_dim(model, view);
-        ok = ok && make_matrix(&f->m[view], rows, isk_model_shared_dim(model, view), &desc.shared[view]) &&
-             make_matrix(&f->m[2 + view], rows, dim, &desc.specific[view]) &&
-             make_matrix(&f->reconstruction[view], reconstruct && isk_model_decodes(model) ? rows : 0, x[view].cols,
-                         &desc.reconstruction[view]);
+    reconstruct = reconstruct && isk_model_decodes(model) && isk_model_options(model)->reduce == ISK_REDUCE_NONE;   /* else not of X */
+    for (int i = 0; i < isk_model_views(model); i++) {
+        const int64_t rows = v->x[i].data ? v->x[i].rows : 0;
+        desc.views[i] = v->x[i];
+        desc.present[i] = v->present[i];
+        desc.lengths[i] = v->in[i].lengths;
+        ok = ok && make_matrix(&f->m[FEATURE_C + i], rows, isk_model_shared_dim(model, i), &desc.shared[i]) &&
+             make_matrix(&f->m[FEATURE_Z + i], rows, isk_model_specific_dim(model, i), &desc.specific[i]) &&
+             make_matrix(&f->reconstruction[i], reconstruct ? rows : 0, isk_model_target_cols(model, i),
+                         &desc.reconstruction[i]);
     }
+    if (isk_model_fused_dim(model)) { return fuse(f, context, model, v, &desc); }
     return ok ? isk_transform(model, &desc) : isk_set_error(context, ISK_MEMORY, "no memory for the features");
 }
 
 void features_free(features *f) {
-    for (int i = 0; i < 4; i++) { free((void *)(uintptr_t)f->m[i].data); }
-    for (int i = 0; i < 2; i++) { free((void *)(uintptr_t)f->reconstruction[i].data); }
+    for (int i = 0; i < FEATURE_COUNT; i++) { free((void *)(uintptr_t)f->m[i].data); }
+    for (int i = 0; i < ISK_MAX_VIEWS; i++) { free((void *)(uintptr_t)f->reconstruction[i].data); }
     memset(f, 0, sizeof *f);
 }
 
 void features_tidy(const features *f, const output *out) {
     char path[4200];
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < FEATURE_COUNT; i++) {
         if (!f->m[i].data) { remove(output_path(out, feature_files[i], path, sizeof path)); }
     }
 }
 
 isk_status features_score(const features *f, isk_context *context, const dataset *d, evaluation *scores) {
-    evaluation_input judged = {
-        .x = { d->x[0], d->x[1] }, .c = { f->m[0], f->m[1] }, .z = { f->m[2], f->m[3] },
-        .reconstruction = { f->reconstruction[0], f->reconstruction[1] },
-        .labels = d->has_labels ? d->labels.codes : NULL, .part = d->part,
-    };
-    isk_status status = evaluate(context, &judged, scores);
+    evaluation_input judged = { .views = d->v.count > 2 ? d->v.count : 2, .fused = f->m[FEATURE_FUSED],
+                                .labels = d->has_labels ? d->labels.codes : NULL, .part = d->part };
+    isk_status status;
+    for (int i = 0; i < ISK_MAX_VIEWS; i++) {
+        const isk_matrix made = f->reconstruction[i];
+        judged.x[i] = d->v.summary[i];
+        judged.c[i] = f->m[FEATURE_C + i];
+        judged.z[i] = f->m[FEATURE_Z + i];
+        if ((judged.c[i].data || judged.z[i].data) && i >= judged.views) { judged.views = i + 1; }
+        judged.reconstruction[i] = made;
+        if (made.cols == d->v.summary[i].cols) { judged.target[i] = d->v.summary[i]; }
+        if (d->v.recipe[i].steps && made.cols == d->v.x[i].cols) {
+            judged.target[i] = d->v.x[i];
+            judged.steps[i] = d->v.recipe[i].steps;
+            judged.lengths[i] = d->v.in[i].lengths;
+        }
+    }
+    status = evaluate(context, &judged, scores);
     return status == ISK_MEMORY ? isk_set_error(context, status, "no memory for the scores") : status;
 }

@@ -77,7 +77,7 @@ static int same_features(const probe_features *a, const probe_features *b) {
             if (pairs[k][0].data && memcmp(pairs[k][0].data, pairs[k][1].data, bytes) != 0) { return 0; }
         }
     }
-    return 1;
+    return !a->fused.data || memcmp(a->fused.data, b->fused.data, sizeof *a->fused.data * (size_t)(a->fused.rows * a->fused.cols)) == 0;
 }
 
 static void try_method(const job *j, isk_method method, trial *t) {
@@ -85,24 +85,19 @@ static void try_method(const job *j, isk_method method, trial *t) {
     isk_context *aside = isk_open(&(isk_context_desc){ .threads = 1, .device = ISK_DEVICE_CPU });
     isk_sweep_desc sweep = { .fit = j->w.sweep.fit, .lambdas = lambdas, .lambda_count = 2 };
     isk_model *models[2] = { NULL, NULL };
-    isk_matrix few[ISK_MAX_VIEWS] = { { NULL, 0, 0 } };
+    const int64_t few = j->d.rows < 64 ? j->d.rows : 64;
     probe_features f[2] = { { .c = { { NULL, 0, 0 } } }, { .c = { { NULL, 0, 0 } } } };
     isk_options *o = &sweep.fit.options;
     *t = (trial){ .status = ISK_MEMORY, .has_lambda = 1 };
     if (!aside) { return; }
     sweep.fit.method = method;
-    sweep.fit.view_count = j->d.v.count;
     o->epochs = o->shared_epochs = o->residual_epochs = 1;
     o->diagnoses = ISK_NONE;
     o->batch = 32;
     o->last_batch = ISK_LAST_KEEP;
-    for (int i = 0; i < j->d.v.count; i++) {
-        few[i] = j->d.v.x[i];
-        if (few[i].rows > 64) { few[i].rows = 64; }
-        sweep.fit.views[i] = few[i];
-    }
+    for (int i = 0; i < j->d.v.count; i++) { sweep.fit.views[i].rows = few; }
     t->status = isk_sweep(aside, &sweep, models);
-    for (int k = 0; k < 2 && t->status == ISK_OK; k++) { t->status = probe_features_make(aside, models[k], few, &f[k]); }
+    for (int k = 0; k < 2 && t->status == ISK_OK; k++) { t->status = probe_features_make(aside, models[k], &j->d.v, few, &f[k]); }
     if (t->status == ISK_OK) { t->has_lambda = !same_features(&f[0], &f[1]); }
     snprintf(t->words, sizeof t->words, "%s", isk_error(aside));
     for (int k = 0; k < 2; k++) {
@@ -174,9 +169,8 @@ static isk_status prepare(job *j) {
     if (status == ISK_OK) { status = can_write(j->w.context, j->s.study.json); }
     if (status == ISK_OK) { status = probe_read(&j->d, j->w.context, &j->s, j->w.resolved.validation, &j->w.bar); }
     if (status != ISK_OK) { return status; }
-    j->w.sweep.fit.view_count = j->d.v.count;
+    views_give(&j->d.v, &j->w.sweep.fit);
     j->w.sweep.fit.split = j->d.part;
-    for (int i = 0; i < j->d.v.count; i++) { j->w.sweep.fit.views[i] = j->d.v.x[i]; }
     for (int i = 0; i < j->s.dims.count; i++) { j->dims[j->dim_count++] = (int)j->s.dims.value[i]; }
     if (!j->dim_count) { j->dims[j->dim_count++] = j->w.resolved.dim; }
     probe_fields(&j->r, &j->d);
@@ -221,7 +215,7 @@ static isk_status judge_models(job *j, isk_model **models, const sweep_record *t
         *records_at(&j->r, to, i, PROBE_DIVERGED) = report->status != ISK_OK;
         if (report->status != ISK_OK) { continue; }
         if (progress_stopped()) { return isk_set_error(j->w.context, ISK_INTERRUPTED, "stopped while scoring"); }
-        status = probe_features_make(j->w.context, models[i], j->d.v.x, &f);
+        status = probe_features_make(j->w.context, models[i], &j->d.v, j->d.rows, &f);
         if (status != ISK_OK) { return status; }
         status = probe_judge(j->w.context, &j->d, &j->s, &f, isk_model_seed(models[i]), &j->r, to, i);
         probe_features_free(&f);
@@ -361,7 +355,8 @@ int study_probe(int argc, char **argv) {
         free(t);
         return fail("study probe", ISK_MEMORY, NULL);
     }
-    option_table_make(t, &about, FIELD(views), options, (int)(sizeof options / sizeof *options));
+    option_table_make(t, &about, "Data (--x1 and --x2; --x3 ... where there are more views)", FIELD(views), 1, options,
+                      (int)(sizeof options / sizeof *options));
     j->s = (probe_settings){ .probe = "standardised", .c = 1, .test = 0.2,
                              .study = { .lambdas = { { 0.01, 0.1, 1, 10, 100, 1000 }, 6 }, .seeds = 3,
                                         .preset = "robust", .device = DEVICE_DEFAULTS } };

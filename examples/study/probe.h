@@ -5,7 +5,8 @@
 #include "records.h"
 #include "statistics.h"
 #include "study.h"
-#include "views.h"
+
+#include "../common/views.h"
 
 /* Weight of the reconstruction by which indiseek is an autoencoder: beside it what CLUB says is lost. */
 #define AUTOENCODER_LAMBDA 1e6
@@ -48,14 +49,15 @@ extern const char *const regression_names[REGRESSION_COUNT];
 enum {
     PROBE_VALIDATION, PROBE_TEST, PROBE_VALIDATION_BALANCED, PROBE_TEST_BALANCED,   /* accuracies, one a task */
     PROBE_LEAKAGE,                                                  /* one a view; R^2 of Z_i about C of the others */
-    PROBE_COMPLETENESS = PROBE_LEAKAGE + REGRESSION_COUNT,          /* one a view; R^2 of (Z_i, C_i) about X_i */
+    PROBE_COMPLETENESS = PROBE_LEAKAGE + REGRESSION_COUNT,          /* one a view; R^2 of (Z_i, C_i), or of fused, about X_i */
     PROBE_SECONDS = PROBE_COMPLETENESS + REGRESSION_COUNT, PROBE_DIVERGED, PROBE_FIELDS
 };
 void probe_fields(records *r, const probe_data *d);
 
 /* Features of all rows, data NULL where there are none. */
-typedef struct probe_features { isk_matrix c[ISK_MAX_VIEWS], z[ISK_MAX_VIEWS]; } probe_features;
-isk_status probe_features_make(isk_context *context, const isk_model *model, const isk_matrix *x, probe_features *f);
+typedef struct probe_features { isk_matrix c[ISK_MAX_VIEWS], z[ISK_MAX_VIEWS], fused; } probe_features;
+/* Of the first `rows` rows. */
+isk_status probe_features_make(isk_context *context, const isk_model *model, const views *v, int64_t rows, probe_features *f);
 void probe_features_free(probe_features *f);
 
 /* Fills what features (or, without features, the inputs themselves) score.  `seed`: of the regression by an MLP. */

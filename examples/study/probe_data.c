@@ -162,8 +162,10 @@ static void say_what_was_read(const probe_data *d, const probe_settings *s, prog
 }
 
 isk_status probe_read(probe_data *d, isk_context *context, const probe_settings *s, double validation, progress *bar) {
-    isk_status status = views_read(&d->v, context, &s->views);
+    isk_status status = views_contiguous(context, &s->views);
+    if (status == ISK_OK) { status = views_read(&d->v, context, &s->views, 0); }
     d->rows = d->v.rows;
+    if (status == ISK_OK) { status = views_compare_names(&d->v, context, &s->views, bar); }
     if (status == ISK_OK) { status = read_tasks(d, context, s->labels); }
     if (status == ISK_OK && s->ignore) { status = ignore_label(d, context, s->ignore); }
     d->part = calloc((size_t)d->rows + 1, 1);
@@ -201,6 +203,8 @@ uint64_t probe_checksum(const probe_data *d) {
     uint64_t h = 14695981039346656037u;
     for (int i = 0; i < d->v.count; i++) {
         h = hash(h, d->v.x[i].data, sizeof *d->v.x[i].data * (size_t)(d->v.x[i].rows * d->v.x[i].cols));
+        if (d->v.present[i]) { h = hash(h, d->v.present[i], (size_t)d->rows); }
+        if (d->v.in[i].lengths) { h = hash(h, d->v.in[i].lengths, sizeof *d->v.in[i].lengths * (size_t)d->rows); }
     }
     for (int t = 0; t < d->task_count; t++) {
         h = hash(h, d->tasks[t].labels.codes, sizeof *d->tasks[t].labels.codes * (size_t)d->rows);

@@ -43,6 +43,7 @@ void probe_features_free(probe_features *f) {
         release(&f->c[i]);
         release(&f->z[i]);
     }
+    release(&f->fused);
 }
 
 static isk_scalar *make(isk_matrix *m, int64_t rows, int cols) {
@@ -51,21 +52,23 @@ static isk_scalar *make(isk_matrix *m, int64_t rows, int cols) {
     return values;
 }
 
-isk_status probe_features_make(isk_context *context, const isk_model *model, const isk_matrix *x, probe_features *f) {
-    isk_transform_desc desc = { 0 };
-    isk_status status;
-    *f = (probe_features){ .c = { { NULL, 0, 0 } } };
+isk_status probe_features_make(isk_context *context, const isk_model *model, const views *v, int64_t rows, probe_features *f) {
+    const int fused = isk_model_fused_dim(model);
+    isk_transform_desc desc = { .fused = NULL };
+    isk_status status = ISK_OK;
+    *f = (probe_features){ .fused = { NULL, 0, 0 } };
     for (int i = 0; i < isk_model_views(model); i++) {
         const int c = isk_model_shared_dim(model, i), z = isk_model_specific_dim(model, i);
-        desc.views[i] = x[i];
-        desc.shared[i] = make(&f->c[i], x[i].rows, c);
-        desc.specific[i] = make(&f->z[i], x[i].rows, z);
-        if ((c && !desc.shared[i]) || (z && !desc.specific[i])) {
-            probe_features_free(f);
-            return no_memory(context, "features");
-        }
+        desc.views[i] = (isk_matrix){ v->x[i].data, rows, v->x[i].cols };
+        desc.present[i] = v->present[i];
+        desc.lengths[i] = v->in[i].lengths;
+        desc.shared[i] = make(&f->c[i], rows, c);
+        desc.specific[i] = make(&f->z[i], rows, z);
+        if ((c && !desc.shared[i]) || (z && !desc.specific[i])) { status = no_memory(context, "features"); }
     }
-    status = isk_transform(model, &desc);
+    desc.fused = make(&f->fused, rows, fused);
+    if (fused && !desc.fused) { status = no_memory(context, "features"); }
+    if (status == ISK_OK) { status = isk_transform(model, &desc); }
     if (status != ISK_OK) { probe_features_free(f); }
     return status;
 }
@@ -73,98 +76,121 @@ isk_status probe_features_make(isk_context *context, const isk_model *model, con
 /* ---- probes ---- */
 
 /* Accuracies of one part of the rows. */
-static isk_status score_part(isk_context *context, const probe_data *d, const probe_task *t, const int32_t *predicted,
-                             isk_part part, int32_t *truth, double *accuracy, double *balanced) {
+static isk_status score_part(isk_context *context, const whole_rows *rows, const probe_task *t, const int32_t *codes,
+                             const int32_t *predicted, isk_part part, int32_t *truth, double *accuracy, double *balanced) {
     int64_t labelled = 0;
-    isk_status status;
-    for (int64_t i = 0; i < d->rows; i++) {
-        truth[i] = d->part[i] == part ? t->labels.codes[i] : -1;
+    for (int64_t i = 0; i < rows->count; i++) {
+        truth[i] = rows->part[i] == part ? codes[i] : -1;
         labelled += truth[i] >= 0;
     }
     *accuracy = *balanced = NAN;
     if (!labelled) { return ISK_OK; }
-    status = isk_score_labels(context, truth, predicted, d->rows, t->labels.count, NULL, accuracy, balanced);
+    return isk_score_labels(context, truth, predicted, rows->count, t->labels.count, NULL, accuracy, balanced);
+}
+
+static isk_status probe_task_on(isk_context *context, const probe_settings *s, isk_matrix x, const whole_rows *rows,
+                                const probe_task *task, int index, const records *r, const sweep_record *to, int model) {
+    int32_t *codes = whole_rows_labels(rows, task->labels.codes), *predicted = malloc(sizeof *predicted * 2 * ((size_t)rows->count + 1));
+    isk_status status = codes && predicted ? ISK_OK : no_memory(context, "predictions");
+    isk_probe_report report;
+    if (status == ISK_OK) {
+        status = isk_probe(context, &(isk_probe_desc){ .x = x, .labels = codes, .part = rows->part, .c = s->c,
+                                                       .standardise = strcmp(s->probe, "standardised") == 0,
+                                                       .predicted = predicted }, &report);
+    }
+    for (int k = 0; k < 2 && status == ISK_OK; k++) {
+        status = score_part(context, rows, task, codes, predicted, k ? ISK_TEST : ISK_VALIDATION, predicted + rows->count,
+                            records_at(r, to, model, PROBE_VALIDATION + k) + index,
+                            records_at(r, to, model, PROBE_VALIDATION_BALANCED + k) + index);
+    }
+    free(codes);
+    free(predicted);
     return status;
 }
 
-static isk_status probe_tasks(isk_context *context, const probe_data *d, const probe_settings *s, isk_matrix x,
+/* Of the rows that are there in all of `parts`, side by side as they are. */
+static isk_status probe_tasks(isk_context *context, const probe_data *d, const probe_settings *s, const isk_matrix *parts, int count,
                               const records *r, const sweep_record *to, int model) {
-    int32_t *predicted = malloc(sizeof *predicted * 2 * (size_t)d->rows);
-    isk_status status = predicted ? ISK_OK : no_memory(context, "predictions");
-    for (int t = 0; t < d->task_count && status == ISK_OK; t++) {
-        const probe_task *task = &d->tasks[t];
-        isk_probe_report report;
-        status = isk_probe(context, &(isk_probe_desc){ .x = x, .labels = task->labels.codes, .part = d->part, .c = s->c,
-                                                       .standardise = strcmp(s->probe, "standardised") == 0,
-                                                       .predicted = predicted }, &report);
-        for (int k = 0; k < 2 && status == ISK_OK; k++) {
-            status = score_part(context, d, task, predicted, k ? ISK_TEST : ISK_VALIDATION, predicted + d->rows,
-                                records_at(r, to, model, PROBE_VALIDATION + k) + t,
-                                records_at(r, to, model, PROBE_VALIDATION_BALANCED + k) + t);
+    isk_matrix picked[2 * ISK_MAX_VIEWS] = { { NULL, 0, 0 } }, all;
+    whole_rows rows;
+    isk_scalar *values = NULL;
+    isk_status status = whole_rows_find(context, parts, count, d->part, &rows);
+    int64_t cols = 0;
+    if (status != ISK_OK) { return status; }
+    for (int i = 0; i < count && status == ISK_OK; i++) {
+        picked[i] = join_whole_rows(context, &parts[i], 1, &rows);
+        cols += parts[i].cols;
+        if (!picked[i].data) {
+            status = rows.count ? no_memory(context, "features") : isk_set_error(context, ISK_DATA, "no sample is there in every view, so "
+                                                                                 "nothing can be probed");
         }
     }
-    free(predicted);
+    if (status == ISK_OK && !(values = make(&all, rows.count, (int)cols))) { status = no_memory(context, "features"); }
+    if (status == ISK_OK) { status = isk_join_columns(context, picked, count, values); }
+    for (int t = 0; t < d->task_count && status == ISK_OK; t++) {
+        status = probe_task_on(context, s, all, &rows, &d->tasks[t], t, r, to, model);
+    }
+    for (int i = 0; i < count; i++) { release(&picked[i]); }
+    free(values);
+    whole_rows_free(&rows);
     return status;
 }
 
 /* ---- regressions ---- */
 
-/* `first`: field of the first regression.  A matrix that is absent, or a target without variance, leaves NaN. */
-static isk_status regress(isk_context *context, const probe_data *d, isk_matrix x, isk_matrix y, uint64_t seed,
+/* `parts`: `count` matrices to tell from, then as many to be told.  `first`: field of the first regression.  A matrix that is
+   absent, or a target without variance, leaves NaN. */
+static isk_status regress(isk_context *context, const probe_data *d, const isk_matrix *parts, int count, uint64_t seed,
                           const records *r, const sweep_record *to, int model, int first, int view) {
-    isk_status status = ISK_OK;
+    isk_matrix x, y;
+    whole_rows rows;
+    isk_status status = whole_rows_find(context, parts, 2 * count, d->part, &rows);
+    if (status != ISK_OK) { return status; }
+    x = join_whole_rows(context, parts, count, &rows);
+    y = join_whole_rows(context, parts + count, count, &rows);
+    if ((x.cols && !x.data) || (y.cols && !y.data)) { status = no_memory(context, "features"); }
     for (int i = 0; i < REGRESSION_COUNT && x.data && y.data && status == ISK_OK; i++) {
         double *r2 = records_at(r, to, model, first + i) + view;
-        isk_regression_desc desc = { .x = x, .y = y, .part = d->part, .seed = seed };
+        isk_regression_desc desc = { .x = x, .y = y, .part = rows.part, .seed = seed };
         status = regressions[i](context, &desc, r2);
         if (status == ISK_DATA || status == ISK_DIVERGED) {
             *r2 = NAN;
             status = ISK_OK;
         }
     }
+    release(&x);
+    release(&y);
+    whole_rows_free(&rows);
     return status;
 }
 
 static isk_status judge_view(isk_context *context, const probe_data *d, const probe_features *f, int view,
                              uint64_t seed, const records *r, const sweep_record *to, int model) {
-    const isk_matrix own[2] = { f->z[view], f->c[view] };
-    isk_matrix others[ISK_MAX_VIEWS] = { { NULL, 0, 0 } }, other, joined = join_blocks(context, own, 2);
-    isk_status status = ISK_OK;
+    enum { HALF = ISK_MAX_VIEWS };
+    isk_matrix leakage[2 * HALF] = { f->z[view] }, completeness[2 * HALF] = { f->z[view], f->c[view], f->fused };
+    isk_status status;
     for (int i = 0; i < d->v.count; i++) {
-        if (i != view) { others[i] = f->c[i]; }
+        if (i != view) { leakage[HALF + i] = f->c[i]; }
     }
-    other = join_blocks(context, others, d->v.count);
-    if ((joined.cols && !joined.data) || (other.cols && !other.data)) { status = no_memory(context, "features"); }
-    if (status == ISK_OK) {
-        status = regress(context, d, f->z[view], other, seed, r, to, model, PROBE_LEAKAGE, view);
-    }
-    if (status == ISK_OK) {
-        status = regress(context, d, joined, d->v.x[view], seed, r, to, model, PROBE_COMPLETENESS, view);
-    }
-    release(&joined);
-    release(&other);
-    return status;
+    completeness[HALF] = d->v.summary[view];
+    status = regress(context, d, leakage, HALF, seed, r, to, model, PROBE_LEAKAGE, view);
+    return status == ISK_OK ? regress(context, d, completeness, HALF, seed, r, to, model, PROBE_COMPLETENESS, view) : status;
 }
 
 /* ---- the whole ---- */
 
 isk_status probe_judge(isk_context *context, const probe_data *d, const probe_settings *s, const probe_features *f,
                        uint64_t seed, const records *r, const sweep_record *to, int model) {
-    isk_matrix parts[2 * ISK_MAX_VIEWS], all = { NULL, d->rows, 0 };
-    isk_scalar *values;
+    isk_matrix parts[2 * ISK_MAX_VIEWS + 1];
     int count = 0;
     isk_status status;
     for (int i = 0; i < d->v.count; i++) {
-        if (!f) { parts[count++] = d->v.x[i]; }
+        if (!f) { parts[count++] = d->v.summary[i]; }
         if (f && f->c[i].data) { parts[count++] = f->c[i]; }
         if (f && f->z[i].data) { parts[count++] = f->z[i]; }
     }
-    for (int i = 0; i < count; i++) { all.cols += parts[i].cols; }
-    values = make(&all, d->rows, (int)all.cols);
-    if (!values) { return no_memory(context, "features"); }
-    status = isk_join_columns(context, parts, count, values);
-    if (status == ISK_OK) { status = probe_tasks(context, d, s, all, r, to, model); }
-    release(&all);
+    if (f && f->fused.data) { parts[count++] = f->fused; }
+    status = probe_tasks(context, d, s, parts, count, r, to, model);
     for (int i = 0; i < d->v.count && f && status == ISK_OK; i++) {
         status = judge_view(context, d, f, i, seed, r, to, model);
     }

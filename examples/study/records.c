@@ -65,7 +65,7 @@ static void write_run(const records *r, const configuration *c, const sweep_reco
     text_add(out, "{");
     text_json_key(out, "method");
     text_json_string(out, s->name);
-    key_number(out, "dim", s->dim ? s->dim : NAN);
+    key_number(out, "dim", s->dim ? (double)s->dim : NAN);
     key_number(out, "lambda", s->lambda_count ? c->lambdas[model / at_least_one(s->seeds)] : NAN);
     text_json_key(out, "seed");
     if (s->seeds) {

@@ -3,7 +3,7 @@
 
 #include "statistics.h"
 #include "study.h"
-#include "views.h"
+#include "../common/views.h"
 
 #include "../common/page.h"
 #include "../common/simulate.h"
@@ -124,7 +124,7 @@ static isk_status find_sets(job *j) {
 static isk_status open_set(job *j, const set *s) {
     isk_fit_desc *fit = &j->w.sweep.fit;
     fit->view_count = s->views;
-    for (int i = 0; i < j->v.count; i++) { fit->views[i] = j->v.x[i]; }
+    if (j->v.count) { views_give(&j->v, fit); }
     if (j->v.count) { return ISK_OK; }
     simulated_free(&j->simulated);
     if (!simulate_two_views(&j->simulated, s->rows, s->cols[0], s->cols[1], 2, 0.3, j->s.study.seed)) {
@@ -392,7 +392,8 @@ static isk_status run(void *user) {
     uint8_t *part = NULL;
     isk_status status = study_prepare(&j->w);
     if (status == ISK_OK) { status = can_write(j->w.context, j->s.study.json); }
-    if (status == ISK_OK) { status = views_read(&j->v, j->w.context, &j->s.views); }
+    if (status == ISK_OK) { status = views_contiguous(j->w.context, &j->s.views); }
+    if (status == ISK_OK) { status = views_read(&j->v, j->w.context, &j->s.views, 0); }
     if (status == ISK_OK && j->v.count) {
         part = calloc((size_t)j->v.rows + 1, 1);            /* all of them ISK_TRAIN */
         status = part ? views_prepare(&j->v, &j->s.views, part) : no_memory(j->w.context, "rows");
@@ -420,7 +421,8 @@ int study_time(int argc, char **argv) {
         free(t);
         return fail(about.name, ISK_MEMORY, NULL);
     }
-    option_table_make(t, &about, FIELD(views), options, (int)(sizeof options / sizeof *options));
+    option_table_make(t, &about, "Data (--x1 and --x2; --x3 ... where there are more views)", FIELD(views), 1, options,
+                      (int)(sizeof options / sizeof *options));
     j->s = (settings){ .like = "mosi,mosei,ur-funny,mustard,mimic",
                        .study = { .seeds = 3, .preset = "paper", .device = DEVICE_DEFAULTS,
                                   .options = { .epochs = 10, .shared_epochs = 1, .residual_epochs = 10, .diagnoses = ISK_NONE,
