@@ -32,7 +32,7 @@ RESULTS = ["c1.npy", "c2.npy", "config.json", "log.jsonl", "metrics.json", "mode
 FEATURES = ["c1.npy", "c2.npy", "z1.npy", "z2.npy"]
 # Small networks; a fit of them takes milliseconds.
 SIZE = "--width 8 --layers 2 --dim 3 --shared-dim 4 --batch 32".split()
-SMALL = SIZE + "--epochs 4 --shared-epochs 3 --diagnoses 1 --diagnosis-epochs 1".split()
+SMALL = SIZE + "--epochs 4 --shared-epochs 3 --residual-epochs 3 --diagnoses 1 --diagnosis-epochs 1".split()
 # Many short epochs with many checkpoints, for what comes in the middle of a run: about a second.
 LONG = SIZE + "--epochs 800 --shared-epochs 600 --diagnoses 2 --diagnosis-epochs 1 --checkpoint-every 6".split()
 
@@ -68,7 +68,7 @@ def npy(rows, dtype="<f4", fortran=False, shape=None):
     values = [row[j] for j in range(len(rows[0])) for row in rows] if fortran else [v for row in rows for v in row]
     if dtype[1] == "i":
         values = [int(v) for v in values]
-    head = "{'descr': '%s', 'fortran_order': %s, 'shape': (%d, %d), }" % ((dtype, fortran) + (shape or (len(rows), len(rows[0]))))
+    head = "{'descr': '%s', 'fortran_order': %s, 'shape': %s, }" % (dtype, fortran, shape or (len(rows), len(rows[0])))
     head += " " * (-(len(head) + 11) % 64) + "\n"
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode() + struct.pack("%s%d%s" % (dtype[0], len(values), kind), *values)
 
@@ -265,8 +265,9 @@ def _():
 def _():
     config = json.loads(text(at("first/config.json")))
     for key, value in {"x1": os.path.abspath(at("x1.npy")), "labels": os.path.abspath(LABELS[1]), "label-ignore": "unknown",
-                       "method": "indiseek", "preset": "robust", "epochs": 4, "shared_epochs": 3, "width": 8, "lambda": 10, "seed": 0, "test": 0.2, "batch": 32,
-                       "device": "auto", "precision": "fp32", "trainer": "auto", "out": os.path.abspath(at("first"))}.items():
+                       "method": "residual-indiseek", "preset": "robust", "epochs": 4, "shared_epochs": 3, "width": 8, "lambda": 10,
+                       "seed": 0, "test": 0.2, "batch": 32, "device": "auto", "precision": "fp32", "trainer": "auto",
+                       "out": os.path.abspath(at("first"))}.items():
         equal(config.get(key), value, key)
     assert re.match(r"cpu, \d+ threads?, \w", config["trained_on"]), config["trained_on"]
     assert not any(isinstance(v, (dict, list)) or v is None for v in config.values()), config
@@ -300,7 +301,7 @@ def _():
     equal(epochs["shared"], [1, 2, 3])
     equal((epochs["specific1"], epochs["specific2"]), ([1, 2, 3, 4], [1, 2, 3, 4]))
     last = [record for record in log if record.get("stage") == "specific1"][-1]
-    for key in ("loss", "club", "reconstruction", "critic_loss", "saturation", "variance", "validation.loss", "validation.r2"):
+    for key in ("loss", "club", "reconstruction", "critic_loss", "saturation", "variance", "validation.loss", "validation.reconstruction"):
         assert isinstance(last[key], float) or isinstance(last[key], int), key
 
 
@@ -316,8 +317,161 @@ def _():
             assert found["leakage"][view][key] <= 1, (view, key)
             assert found["completeness"][view][key] <= 1, (view, key)
         assert found["completeness"][view]["best"] == max(found["completeness"][view][k] for k in ("ridge", "knn", "mlp"))
-    equal((found["method"], found["lambda"], found["seed"], found["scored_on"]), ("indiseek", 10, 0, "test"))
+    equal((found["method"], found["lambda"], found["seed"], found["scored_on"]), ("residual-indiseek", 10, 0, "test"))
     equal((found["training"]["status"], found["training"]["epochs"], found["training"]["shared_epochs"]), ("ok", 4, 3))
+
+
+# ---- fit: more views, sequences, masks, a target ----------------------------------------------------------------------
+
+STEPS = 5
+NAN = float("nan")
+TOKENS = SMALL + "--blocks 1 --token-width 16 --feed-forward 16 --tokens 3".split()
+
+
+def make_views():
+    """A third view, the sequences of a fourth with their lengths, and which samples the second has."""
+    r = random.Random(11)
+    third = [[round(x[0][i][0] / 2 + 6 * r.gauss(0, 1)) for _ in range(3)] for i in range(ROWS)]
+    lengths = [r.randint(0 if i % 8 == 3 else 1, STEPS) for i in range(ROWS)]
+    steps = [[round(x[1][i][0] / 2 + 4 * r.gauss(0, 1)) if k // 2 < lengths[i] else NAN for k in range(2 * STEPS)] for i in range(ROWS)]
+    present = [int(i % 6 != 2) for i in range(ROWS)]
+    holes = [row if there else [NAN] * len(row) for row, there in zip(x[1], present)]
+    write("x3.npy", npy(third))
+    write("steps.npy", npy(steps, shape=(ROWS, STEPS, 2)))
+    write("lengths.npy", npy([[v] for v in lengths], "<i4", shape=(ROWS,)))
+    write("holes.npy", npy(holes))
+    write("holes.csv", table([["NA" if v != v else str(v) for v in row] for row in holes], form="%s"))
+    write("present.csv", "present\n" + "".join("%d\n" % there for there in present))
+    return lengths, present
+
+
+lengths, present = make_views()
+THREE = ["--x3", at("x3.npy")]
+SEQUENCE = ["--x3", at("steps.npy"), "--x3-lengths", at("lengths.npy")]
+MASKED = ["--x2-present", at("present.csv")]
+
+
+def absent_rows(path):
+    """Rows of NaN; a row that holds NaN beside numbers fails."""
+    rows, cols, values = npy_read(path)
+    found = [[v != v for v in values[i * cols:i * cols + cols]] for i in range(rows)]
+    assert all(all(row) or not any(row) for row in found), path + " holds rows that are NaN in part"
+    return [i for i, row in enumerate(found) if row[0]]
+
+
+@test("three views: c3, z3; scores of each view, leakage about both others; transform and evaluate do the same")
+def _():
+    done = fit("three-views", *THREE, *LABELS)
+    inside("leakage of Z2 about C1, C3", done.out)
+    inside("C1, Z1, C2, Z2, C3, Z3", done.out)
+    equal(sorted(os.listdir(at("three-views"))), sorted(RESULTS + ["c3.npy", "z3.npy"]))
+    found = metrics(at("three-views"))
+    equal(list(found["probe"]), ["shared", "all", "specific_1", "specific_2", "specific_3", "raw"])
+    for key in ("leakage", "completeness", "training"):
+        assert {"1", "2", "3"} <= set(found[key]) and "4" not in found[key], key
+    done = run("indiseek", "transform", "--model", at("three-views"), *THREE, "--out", at("third"))
+    equal(done.code, 0, str(done))
+    equal(sorted(os.listdir(at("third"))), ["c3.npy", "z3.npy"])
+    equal(read(at("third/z3.npy")), read(at("three-views/z3.npy")))
+    done = run("indiseek", "evaluate", at("three-views"), "--json", at("again.json"), "--quiet")
+    equal(done.code, 0, str(done))
+    again = json.loads(text(at("again.json")))
+    equal([again[key] for key in ("probe", "leakage", "completeness")], [found[key] for key in ("probe", "leakage", "completeness")])
+    page = read_page(at("three-views/report.html"))
+    for words in ("C3: shared, seen by view 3", "Z3: specific to view 3", "leakage: Z1 about C2, C3", "x3 prepared"):
+        inside(words, text(at("three-views/report.html")))
+    config = json.loads(text(at("three-views/config.json")))
+    equal((config["x3"], config["x3-norm"], "x4-norm" in config, "x4" in config), (os.path.abspath(at("x3.npy")), "zscore", False, False))
+
+
+@test("--choose with three views and rows that are absent: a column of the curve for each view")
+def _():
+    fit("three-curve", *THREE, *MASKED, *LABELS, "--lambda", "1,10", "--choose", "knee")
+    inside("leakage_3", lines(at("three-curve/tradeoff.csv"))[0])
+    equal(set(metrics(at("three-curve"))["tradeoff"]["points"][0]) & {"1", "2", "3", "4"}, {"1", "2", "3"})
+
+
+@test("a mask: NaN exactly in the rows that were not measured, whatever stands there, from .npy and from text")
+def _():
+    due = [i for i in range(ROWS) if not present[i]]
+    for name, path in (("masked", at("holes.npy")), ("masked-text", at("holes.csv")), ("masked-whole", at("x2.npy"))):
+        done = fit(name, *MASKED, *LABELS, x2=path)
+        inside("%d of its samples are not there" % len(due), done.err)
+        for file in FEATURES:
+            equal(absent_rows(at("%s/%s" % (name, file))), due if "2" in file else [], file)
+    equal(features_of(at("masked")), features_of(at("masked-text")))
+    equal(features_of(at("masked")), features_of(at("masked-whole")))
+    done = run("indiseek", "evaluate", at("masked"), "--json", at("again.json"))
+    equal(done.code, 0, str(done))
+    equal(json.loads(text(at("again.json")))["leakage"], metrics(at("masked"))["leakage"])
+    done = run("indiseek", "transform", "--model", at("masked"), "--x2", at("holes.npy"), *MASKED, "--out", at("masked-new"))
+    equal((done.code, absent_rows(at("masked-new/z2.npy"))), (0, due), str(done))
+    read_page(at("masked/report.html"))
+
+
+@test("a sequence with lengths: what stands beyond is not seen, rows of length 0 are absent")
+def _():
+    due = [i for i in range(ROWS) if not lengths[i]]
+    done = fit("sequence", *SEQUENCE, *LABELS, options=TOKENS)
+    inside("120 samples x 5 steps of 2 features", done.err)
+    equal(absent_rows(at("sequence/c3.npy")), due)
+    equal(absent_rows(at("sequence/z3.npy")), due)
+    values = read(at("steps.npy"))[-8 * STEPS * ROWS:]
+    filled = [[0 if v != v else v for v in struct.unpack_from("<%df" % (2 * STEPS), values, 8 * STEPS * i)] for i in range(ROWS)]
+    write("filled.npy", npy(filled, shape=(ROWS, STEPS, 2)))
+    fit("sequence-filled", "--x3", at("filled.npy"), *SEQUENCE[2:], *LABELS, options=TOKENS)
+    equal(features_of(at("sequence")), features_of(at("sequence-filled")))
+    fit("sequence-whole", "--x3", at("filled.npy"), *LABELS, options=TOKENS)
+    equal(absent_rows(at("sequence-whole/z3.npy")), [])
+    done = run("indiseek", "transform", "--model", at("sequence"), *SEQUENCE, "--out", at("sequence-new"))
+    equal((done.code, read(at("sequence-new/z3.npy"))), (0, read(at("sequence/z3.npy"))), str(done))
+    done = run("indiseek", "transform", "--model", at("sequence"), "--x3", at("x3.npy"), "--out", at("sequence-new"))
+    equal((done.code, done.err), (65, "indiseek transform: %s: has 120 samples of 1 steps, 3 numbers each; the model was trained on x3 of 5 "
+                                      "steps of 2 features\n" % at("x3.npy")))
+    done = run("indiseek", "evaluate", at("sequence"), "--json", at("again.json"))
+    equal(json.loads(text(at("again.json")))["completeness"], metrics(at("sequence"))["completeness"])
+
+
+@test("--target: labels, and numbers of which some are unknown; the model's words hold what determines it")
+def _():
+    done = fit("to-labels", "--reduce", "target", "--target", at("labels.tsv") + ":kind", *LABELS)
+    inside("target: 3 labels, unknown in 0 rows", done.err)
+    write("doses.csv", "dose\n" + "".join("%s\n" % ("NA" if i % 5 == 1 else i * i) for i in range(ROWS)))
+    done = fit("to-numbers", "--reduce", "target", "--target", at("doses.csv"), "--target-numbers")
+    inside("target: 1 number, unknown in 24 rows", done.err)
+    assert features_of(at("to-labels")) != features_of(at("to-numbers"))
+    equal(metrics(at("to-numbers"))["completeness"]["1"]["decoder"], None)
+    fit("to-numbers-npy", "--reduce", "target", "--target-numbers", "--target",
+        write("doses.npy", npy([[NAN if i % 5 == 1 else i * i] for i in range(ROWS)])))
+    equal(features_of(at("to-numbers")), features_of(at("to-numbers-npy")))
+    config = json.loads(text(at("to-numbers/config.json")))
+    equal((config["target"], config["target-numbers"], config["reduce"]), (os.path.abspath(at("doses.csv")), True, "target"))
+    equal(run("indiseek", "evaluate", at("to-numbers"), "--quiet").code, 0)
+
+
+@test("--method comm: fused.npy instead of C and Z, which earlier runs' files make way for")
+def _():
+    fit("fused", *LABELS)
+    done = fit("fused", "--method", "comm", *MASKED, *SEQUENCE, *LABELS, options=TOKENS, x2=at("holes.npy"))
+    inside("there is fused.npy, and no c1, z1, ... .npy", done.out)
+    equal(sorted(os.listdir(at("fused"))), sorted(set(RESULTS) - set(FEATURES) | {"fused.npy"}))
+    equal((npy_read(at("fused/fused.npy"))[:2], absent_rows(at("fused/fused.npy"))), ((ROWS, 16), []))
+    found = metrics(at("fused"))
+    assert 0 <= found["probe"]["fused"]["accuracy"] <= 1 and found["probe"]["shared"]["accuracy"] is None, found["probe"]
+    equal((found["leakage"]["1"]["ridge"], found["completeness"]["1"]["ridge"] is None), (None, False))
+    inside("fused: all views", text(at("fused/report.html")))
+    equal(run("indiseek", "evaluate", at("fused"), "--json", at("again.json")).code, 0)
+    equal(json.loads(text(at("again.json")))["probe"], found["probe"])
+    done = run("indiseek", "transform", "--model", at("fused"), "--x2", at("holes.npy"), *MASKED, "--out", at("fused-new"))
+    equal((done.code, absent_rows(at("fused-new/fused.npy"))), (0, [i for i in range(ROWS) if not present[i]]), str(done))
+
+
+@test("each preset's own method is the default")
+def _():
+    for preset, method in (("robust", "residual-indiseek"), ("paper", "indiseek")):
+        fit("preset", "--preset", preset, "--diagnoses", 0)
+        equal(metrics(at("preset"))["method"], method)
+        inside(preset + " " + method, " ".join(run("indiseek", "fit", "--help").out.split()))
 
 
 # ---- fit: the report --------------------------------------------------------------------------------------------------
@@ -847,7 +1001,7 @@ def _():
     data = "%s: the data or the split are not those that the checkpoint was made from; resume with the same files, or start afresh\n" % checkpoint
     for more, sentence in (
             (["--lambda", 3], named("option.lambda", 10, 3)), (["--width", 9], named("option.width", 8, 9)),
-            (["--method", "indiseek0"], named("method", "indiseek", "indiseek0")), (["--seed", 4], "seed is 0 in the checkpoint and 4 here"),
+            (["--method", "indiseek0"], named("method", "residual-indiseek", "indiseek0")), (["--seed", 4], "seed is 0 in the checkpoint and 4 here"),
             (["--x2", at("x1.npy")], data), (["--test", 0.3], data), (["--x1-norm", "none"], data)):
         done = run("indiseek", "fit", *views(), "--out", at("other"), *LONG, "--resume", "--quiet", *more)
         equal(done.code, 2, str(done))
@@ -914,7 +1068,7 @@ def _():
     before = state(at("diverged"))
     done = run("indiseek", "fit", *views(), "--out", at("diverged"), *SMALL, "--optimiser", "sgd", "--rate", 1000, "--quiet")
     equal(done.code, 1, str(done))
-    assert re.search(r"^indiseek fit: diverged at epoch \d+ of stage specific[12]: \w+ is not finite; a smaller --rate or --clip-norm 1 "
+    assert re.search(r"^indiseek fit: diverged at epoch \d+ of stage \w+[12]: \w+ is not finite; a smaller --rate or --clip-norm 1 "
                      r"may help \(log: %s\)$" % at("diverged/log.jsonl.new"), done.err, re.M), done.err
     after = state(at("diverged"))
     equal({name: after[name] for name in RESULTS}, before)
@@ -1321,6 +1475,21 @@ def _():
 
 # ---- bad input: exit code, sentence, and an existing folder of results that stays as it was -----------------------------
 
+@test("study probe reads sequences and masks as fit does; comm is a row of its tables")
+def _():
+    done = run("study", "probe", *views(x2=at("holes.npy")), *MASKED, *SEQUENCE, *LABELS, "--label-ignore", "unknown", "--methods", "comm,indiseek",
+               "--lambda", "1", "--seeds", 1, "--dims", 3, "--out", at("probe-views"), "--quiet",
+               *"--width 8 --layers 2 --batch 32 --epochs 1 --shared-epochs 1 --diagnoses 0 --blocks 1 --token-width 16 --feed-forward 16".split())
+    equal(done.code, 0, str(done))
+    found = json.loads(text(at("probe-views/results.json")))
+    rows = {one["method"]: one for one in found["runs"]}
+    assert {"comm", "indiseek", "raw"} <= set(rows), sorted(rows)
+    page = text(at("probe-views/report.html"))
+    inside("comm", page)
+    done = run("study", "probe", *views(), "--x3", at("steps.npy"), "--x3-lengths", at("lengths.npy"), "--x3-pca", 2, *LABELS, "--quiet")
+    inside("--x3-pca: %s holds sequences, which have no principal components here; leave it out" % at("steps.npy"), done.err)
+
+
 def bad(name, code, sentence, *arguments, usage=False, command="indiseek fit"):
     """One test.  `sentence`: all that stands on standard error behind "PROGRAM: "; `usage`: a pointer to --help follows."""
     @test("bad input: " + name)
@@ -1359,7 +1528,7 @@ def changed_csv(value):
 good = npy(x[0])
 total = len(good)
 # "a, b and c", as the header numbers them.
-METHODS = re.search(r"typedef enum isk_method \{([^}]*), ISK_METHOD_COUNT", text("indiseek.h")).group(1).replace("ISK_", "").lower().replace("_", "-")
+METHODS = re.search(r"typedef enum isk_method \{([^}]*),\s*ISK_METHOD_COUNT", text("indiseek.h")).group(1).replace("ISK_", "").lower().replace("_", "-")
 METHODS = " and ".join(", ".join(METHODS.replace(",", " ").split()).rsplit(", ", 1))
 BANNER = "%%MatrixMarket matrix coordinate real general\n"
 
@@ -1377,7 +1546,7 @@ bad_file("shape of a trillion rows", 65, "bad.npy", npy(x[0], shape=(10 ** 12, 5
          "{path}: its header asks for %d bytes, but it has %d; it is cut off" % (2 * 10 ** 13 + 128, total))
 bad_file("shape beyond 64 bits", 65, "bad.npy", npy(x[0], shape=(2 ** 62, 5)), "{path}: its shape [%d, 5] is larger than memory can be" % 2 ** 62)
 bad_file("complex dtype", 65, "bad.npy", good.replace(b"<f4", b"<c8"),
-         "{path}: dtype '<c8' is not read, only f4, f8, i4 and i8; save it with numpy.save(path, array.astype('<f4'))")
+         "{path}: dtype '<c8' is not read, only f4, f8, i4, i8, u1 and b1; save it with numpy.save(path, array.astype('<f4'))")
 bad_file("HDF5 file", 65, "bad.h5", b"\x89HDF\r\n\x1a\n" + bytes(50),
          "{path}: is an HDF5 file (.h5, .h5ad, .h5mu, .mat); .npy, .mtx and tables as text are read")
 bad_file("NaN", 65, "bad.npy", lambda: npy(changed(7, 3, float("nan"))), "{path}: row 8, column 4 is NaN")
@@ -1422,6 +1591,36 @@ bad("a label of its own for each row", 65, "120 rows at validation 0 and test 0.
     at("labels.tsv") + ":cell")
 bad("no file of labels", 1, at("no.tsv") + ": cannot be opened: No such file or directory", "--labels", at("no.tsv") + ":kind")
 bad("no such label to ignore", 2, "--label-ignore: %s has no label 'unknwon'; did you mean 'unknown'?" % LABELS[1], *LABELS, "--label-ignore", "unknwon")
+bad("--x4 without --x3", 2, "--x4 is given, but --x3 is not", "--x4", at("x3.npy"))
+bad("a mask without its view", 2, "--x3-present is given, but --x3 is not", "--x3-present", at("present.csv"))
+bad("lengths of what is no sequence", 2, "--x1-lengths: %s holds no sequences; those are a .npy of samples x steps x features" % at("x1.npy"),
+    "--x1-lengths", at("lengths.npy"))
+bad("lengths beyond the steps", 65, "%s: row 3 is '6'; --x3-lengths is a whole number from 0 to 5" % at("long.npy"), "--x3", at("steps.npy"),
+    "--x3-lengths", lambda: write("long.npy", npy([[6 if i == 2 else 1] for i in range(ROWS)], "<i4", shape=(ROWS,))))
+bad("a mask of other values", 65, at("mask.csv") + ": row 2 is 'yes'; --x2-present is a whole number from 0 to 1", "--x2-present",
+    lambda: write("mask.csv", "present\n" + "".join("%s\n" % ("yes" if i == 1 else 1) for i in range(ROWS))))
+bad("a mask with an empty row", 65, at("mask2.tsv") + ":2: row 2 is ''; --x2-present is a whole number from 0 to 1", "--x2-present",
+    lambda: write("mask2.tsv", "id\tthere\n" + "".join("%d\t%s\n" % (i, "" if i == 1 else 1) for i in range(ROWS))) + ":2")
+bad("a mask of other rows", 65, at("mask3.csv") + ": has 90 labels where 120 rows are due", "--x2-present",
+    lambda: write("mask3.csv", "1\n" * 90))
+bad("a mask that leaves nothing", 65, at("mask4.csv") + ": no sample of x2 is there", "--x2-present", lambda: write("mask4.csv", "0\n" * ROWS))
+bad("NaN where a row is there", 65, at("holes.npy") + ": row 3, column 1 is missing (or NaN)", "--x2", at("holes.npy"), "--x2-present",
+    lambda: write("mask5.csv", "1\n" * (ROWS - 1) + "0\n"))
+bad("NaN among the steps that are there", 65, at("short.npy") + ": row 3, step 2, feature 1 is missing (or NaN)", "--x3",
+    lambda: write("short.npy", npy([[1, 2, NAN, 3] if i == 2 else [1, i, 2, 3] for i in range(ROWS)], shape=(ROWS, 2, 2))), "--x3-lengths",
+    lambda: write("twos.csv", "2\n" * ROWS))
+bad("a sequence without lengths that holds NaN", 65, at("nan.npy") + ": row 1, step 2, feature 1 is NaN", "--x3",
+    lambda: write("nan.npy", npy([[1, 2, NAN, 3]] * ROWS, shape=(ROWS, 2, 2))))
+bad("PCA of sequences", 2, "--x3-pca: %s holds sequences, which have no principal components here; leave it out" % at("steps.npy"),
+    "--x3", at("steps.npy"), "--x3-lengths", at("lengths.npy"), "--x3-pca", 2)
+bad("counts of sequences", 2, "--x3-norm clr is for counts of a sample; %s holds sequences, which take zscore or none" % at("steps.npy"),
+    "--x3", at("steps.npy"), "--x3-lengths", at("lengths.npy"), "--x3-norm", "clr")
+bad("a target without --reduce", 2, "--target needs --reduce target: labels for scores are --labels", "--target", at("labels.tsv") + ":kind")
+bad("--reduce target without a target", 2, "--reduce target needs --target FILE:COLUMN", "--reduce", "target")
+bad("a target of words where numbers are due", 65, at("labels.tsv") + ":kind: row 1 is '%s', which is no number" % labels[0], "--reduce", "target",
+    "--target", at("labels.tsv") + ":kind", "--target-numbers")
+bad("--target-numbers alone", 2, "--target-numbers needs --target", "--target-numbers", usage=True)
+bad("--choose with comm", 2, "method comm has no specific features, whose leakage and completeness choose a lambda", "--choose", "knee", "--method", "comm")
 bad("--label-ignore without labels", 2, "--label-ignore needs --labels", "--label-ignore", "unknown", usage=True)
 bad("a split of other words", 65, lambda: at("words.txt") + ": row 3 is 'tset'; it must be train, validation or test (did you mean test?)", "--split",
     lambda: write("words.txt", "train\n" * 2 + "tset\n" + "train\n" * 117))
@@ -1485,9 +1684,9 @@ bad("transform without a model", 2, "--model FILE is missing", command=TRANSFORM
 bad("transform without input", 2, "--x1 FILE and --x2 FILE are both missing", "--model", at("first"), "--out", at("kept"), command=TRANSFORM, usage=True)
 bad("transform: no such model", 1, at("no") + ": cannot be opened: No such file or directory", "--model", at("no"), "--x1", at("x1.npy"), "--out",
     at("kept"), command=TRANSFORM)
-bad("transform: truncated model", 65, lambda: "%s: its header asks for %d bytes, but it has 5000; it is cut off" % (
+bad("transform: truncated model", 65, lambda: "%s: its header asks for %d bytes, but it has 20000; it is cut off" % (
     at("half.safetensors"), len(read(at("first/model.safetensors")))), "--model",
-    lambda: write("half.safetensors", read(at("first/model.safetensors"))[:5000]), "--x1", at("x1.npy"), "--out", at("kept"), command=TRANSFORM)
+    lambda: write("half.safetensors", read(at("first/model.safetensors"))[:20000]), "--x1", at("x1.npy"), "--out", at("kept"), command=TRANSFORM)
 bad("transform: other columns", 65, at("x2.npy") + ": has 120 samples of 4 features; the model was trained on 5 features of x1", "--model", at("first"),
     "--x1", at("x2.npy"), "--out", at("kept"), "--quiet", command=TRANSFORM)
 bad("transform: rows that differ", 65, lambda: "%s has 120 samples, %s has 90; rows must be the same samples in both" % (at("x1.npy"), at("y.npy")),
