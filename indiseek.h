@@ -24753,6 +24753,10 @@ INDISEEK_API isk_status isk_safetensors_finish(isk_safetensors_writer *writer, c
     return status;
 }
 
+ISK__SECTION_END
+
+ISK__ARRANGE_BEGIN
+
 /* ==== >>model-files: saving, loading, checkpoints ===================================================================== */
 
 static isk_status isk__put_whole(isk_safetensors_writer *writer, const char *key, uint64_t value) {

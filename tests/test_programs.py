@@ -1921,7 +1921,7 @@ bad("study probe: a split without test rows", 65, lambda: "%s: no row is for the
     "--split", lambda: write("all.txt", "train\n" * ROWS), command="study probe")
 bad("study probe: no such label to ignore", 2, "--label-ignore: there is no label 'unknwon'", *views(), *probe_labels(), "--quiet",
     "--label-ignore", "unknwon", command="study probe")
-bad("study probe: other numbers of samples", 65, lambda: "%s has 120 samples, %s has 119; rows must be the same samples in all views" % (
+bad("study probe: other numbers of samples", 65, lambda: "%s has 120 samples, %s has 119; rows must be the same samples in both" % (
     at("x1.npy"), at("short.npy")), "--x1", at("x1.npy"), "--x2", lambda: write("short.npy", npy(x[1][1:])), *probe_labels(), "--quiet",
     command="study probe")
 bad("study time of unknown size", 2, "--like has \"mosa\"; there are mosi, mosei, ur-funny, mustard and mimic", "--like", "mosi,mosa",

@@ -86,8 +86,8 @@ static isk_status check_rows(const views *v, isk_context *context, const view_se
         if (turned >= 0) {
             snprintf(hint, sizeof hint, " (is the %s one transposed? --x%d-transpose)", which[turned < 4 ? turned : 3], turned + 1);
         }
-        return isk_set_error(context, ISK_SHAPE, "%s has %lld samples, %s has %lld; rows must be the same samples in both%s", s->x[first],
-                             (long long)v->in[first].rows, s->x[view], (long long)in->rows, hint);
+        return isk_set_error(context, ISK_SHAPE, "%s has %lld samples, %s has %lld; rows must be the same samples in %s%s", s->x[first],
+                             (long long)v->in[first].rows, s->x[view], (long long)in->rows, view > 1 ? "all views" : "both", hint);
     }
     if (due && in->rows != due) {
         return isk_set_error(context, ISK_SHAPE, "%s has %lld samples where %lld are due", s->x[view], (long long)in->rows, (long long)due);
