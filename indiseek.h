@@ -282,7 +282,7 @@ enum { ISK_TARGET_FLAT = 1, ISK_TARGET_POOLED };
     X(REAL,   tau,             0.07, 0.07, 0.07, 1e-3, 100, "", "first (or fixed) temperature")                         \
     X(REAL,   contrast_tau,    0.07, 0.07, 0.07, 1e-3, 100, "", "temperature of the contrast with X_i (factorizedcl, infodisen)") \
     X(CHOICE, contrast,        1, 1, 1, 1, 2, "cosine|concat", "its score: cosine of two encodings over contrast_tau, or a network of both") \
-    X(CHOICE, contrast_sides,  1, 1, 1, 1, 2, "both|one", "whether X_i is told from others as well as (C, Z_i)")           \
+    X(CHOICE, contrast_sides,  1, 1, 1, 1, 2, "both|one", "whether (C, Z_i) is told from others as well as X_i")           \
     X(CHOICE, contrast_temperature, 2, 2, 2, 1, 2, "learned|fixed", "whether contrast_tau is only the first temperature")     \
     X(CHOICE, ortho,           1, 1, 1, 1, 4, "frob|frob_sum|cos|cos2", "how infodisen keeps Z_i apart from C_i") \
     X(CHOICE, others,          1, 1, 1, 1, 2, "concat|mean", "of three or more views: what C of the other views is")       \

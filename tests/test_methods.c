@@ -369,6 +369,7 @@ static void terms_of(fixture *f, int view, double value[TERMS]) {
 static void each_term_sees_its_c(void **state) {
     static const struct { int views; const char *settings; } variants[] = {
         { 2, "" }, { 2, "critic_inner=per_epoch" }, { 2, "club=permutation standardise=none" },
+        { 2, "critic=nce contrast=concat" }, { 3, "critic=nce contrast_sides=one critic_inner=per_epoch" },
         { 3, "" }, { 3, "critic_inner=per_epoch" }, { 3, "others=mean" }, { 4, "others=mean critic_inner=per_epoch" }, { 4, "" },
     };
     static fixture f;
