@@ -840,6 +840,17 @@ static void names_are_found(void **state) {
            "there is no preset ''; the presets are robust, paper and simulation");
 }
 
+static void residual_needs_metrics(void **state) {
+    isk_fit_desc fit = { .method = ISK_RESIDUAL, .view_count = 2 };
+    isk_model *model = (isk_model *)1;
+    (void)state;
+    fit.views[0] = matrix(xs[0], COLS1);
+    fit.views[1] = matrix(xs[1], COLS2);
+    expect(context, isk_fit(context, &fit, &model), ISK_UNSUPPORTED,
+           "view 1: this build has no principal components (INDISEEK_NO_METRICS), which method residual needs");
+    assert_null(model);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(specific_losses),
@@ -861,6 +872,7 @@ int main(void) {
         cmocka_unit_test(texts_that_are_refused),
         cmocka_unit_test(texts_of_numbers),
         cmocka_unit_test(names_are_found),
+        cmocka_unit_test(residual_needs_metrics),
     };
     return cmocka_run_group_tests_name("methods", tests, open_context, close_context);
 }

@@ -156,6 +156,11 @@ static values lines_of(values v, list from, list to) {
     return w;
 }
 
+/* What an evaluation gives; where rows lack views, its outputs are multiplied by the share of the rows that they are means over. */
+static double evaluated(const fixture *f, const isk__pass *pass, int index) {
+    return output(f, pass->program, index) / (pass->shared ? output(f, pass->program, pass->label_count) : 1);
+}
+
 static void open_pair(fixture *f, isk_method method, int given, int absent, const char *settings) {
     describe_fixture(f, method, 2, given, settings);
     if (absent) {
@@ -208,7 +213,7 @@ static void nce_losses(void **state) {
                 {
                     list batch = in_batch(round), here = rows_with(&f, batch, 1u << view, 0), both = rows_of_both(here, rows_with(&f, batch, 1u << seen, 0));
                     values z = lines_of(naive_z(&f, view, chosen(view, here), 1), here, both), c = picked(cs[seen], SHARED, both);
-                    close_to("validation club", output(&f, stage->evaluation.program, 1), naive_nce_club(naive_scores(&f, scope, z, c, critic_width(&f))));
+                    close_to("validation club", evaluated(&f, &stage->evaluation, 1), naive_nce_club(naive_scores(&f, scope, z, c, critic_width(&f))));
                 }
             }
             close_fixture(&f);
@@ -270,7 +275,7 @@ static void contrast_losses(void **state) {
                         due[evaluating] = contrast_due(&f, view, picked(cs[other], SHARED, both), z, chosen(view, both));
                     }
                     run(&f, evaluate, count);
-                    close_to("validation contrast", output(&f, evaluate, 2), due[1]);
+                    close_to("validation contrast", evaluated(&f, &stage->evaluation, 2), due[1]);
                     f.frame.step = (uint64_t)step;
                     run(&f, main_step, count);
                     close_to("contrast", output(&f, main_step, 2), due[0]);
@@ -531,7 +536,7 @@ static void open_fused(fixture *f, int views, int sequence, int absent, const ch
     record_fixture(f);
 }
 
-static values naive_norm(const fixture *f, const char *scope, values x) {
+static values norm_of(const fixture *f, const char *scope, values x) {
     int i, j;
     for (i = 0; i < x.rows; i++) {
         double mean = 0, variance = 0;
@@ -546,7 +551,7 @@ static values naive_norm(const fixture *f, const char *scope, values x) {
 }
 
 /* Tokens of one sample, each seeing those that are there. */
-static values naive_attention(const fixture *f, const char *scope, values x, const int *there, int heads) {
+static values attention_of(const fixture *f, const char *scope, values x, const int *there, int heads) {
     values qkv = naive_linear(f, text_of("%s.in_proj_weight", scope), text_of("%s.in_proj_bias", scope), x, 3 * x.cols), y = x;
     int width = x.cols / heads, h, i, j, k;
     for (h = 0; h < heads; h++) {
@@ -575,7 +580,7 @@ static values naive_feed_forward(const fixture *f, const char *scope, values x, 
 }
 
 /* METHODS 1.3 and 7 */
-static values naive_transformer(const fixture *f, const char *scope, values x, const int *there, int layers, int heads, int width, int first, int quick) {
+static values transformer_of(const fixture *f, const char *scope, values x, const int *there, int layers, int heads, int width, int first, int quick) {
     char own[80], norm1[96], norm2[96], attention[96];
     int layer;
     for (layer = 0; layer < layers; layer++) {
@@ -584,11 +589,11 @@ static values naive_transformer(const fixture *f, const char *scope, values x, c
         snprintf(norm2, sizeof norm2, "%s.norm2", own);
         snprintf(attention, sizeof attention, "%s.self_attn", own);
         if (first) {
-            x = naive_sum(x, naive_attention(f, attention, naive_norm(f, norm1, x), there, heads));
-            x = naive_sum(x, naive_feed_forward(f, own, naive_norm(f, norm2, x), width, quick));
+            x = naive_sum(x, attention_of(f, attention, norm_of(f, norm1, x), there, heads));
+            x = naive_sum(x, naive_feed_forward(f, own, norm_of(f, norm2, x), width, quick));
         } else {
-            x = naive_norm(f, norm1, naive_sum(x, naive_attention(f, attention, x, there, heads)));
-            x = naive_norm(f, norm2, naive_sum(x, naive_feed_forward(f, own, x, width, quick)));
+            x = norm_of(f, norm1, naive_sum(x, attention_of(f, attention, x, there, heads)));
+            x = norm_of(f, norm2, naive_sum(x, naive_feed_forward(f, own, x, width, quick)));
         }
     }
     return x;
@@ -599,40 +604,40 @@ static values naive_tokens(const fixture *f, int view, int row) {
     const isk_options *options = &f->design.options;
     isk_matrix x = f->sweep.fit.views[view];
     list one = { { 0 }, 1 };
-    values tokens, given;
+    values made, given;
     int there[MOST], count, i, j, k;
     one.row[0] = row;
     given = picked(x.data, (int)x.cols, one);
     if (f->design.steps[view] == 1) {
         given = naive_encoder(f, "tokens", view, given, options->tokens);
-        tokens.rows = options->tokens;
-        tokens.cols = options->token_width;
-        for (i = 0; i < tokens.rows; i++) {
-            for (j = 0; j < tokens.cols; j++) {
-                tokens.at[i][j] = given.at[0][i] * *weight(f, text_of("tokens%d.adapter.weight", view + 1), i, j) +
+        made.rows = options->tokens;
+        made.cols = options->token_width;
+        for (i = 0; i < made.rows; i++) {
+            for (j = 0; j < made.cols; j++) {
+                made.at[i][j] = given.at[0][i] * *weight(f, text_of("tokens%d.adapter.weight", view + 1), i, j) +
                                   *weight(f, text_of("tokens%d.adapter.bias", view + 1), i, j);
             }
         }
-        return tokens;
+        return made;
     }
     count = f->sweep.fit.lengths[view][row];
-    memset(&tokens, 0, sizeof tokens);
-    tokens.rows = STEPS;
-    tokens.cols = FEATURES;
+    memset(&made, 0, sizeof made);
+    made.rows = STEPS;
+    made.cols = FEATURES;
     for (i = 0; i < STEPS; i++) {
         there[i] = i < count || options->padding == ISK_PADDING_SEEN;
-        for (k = 0; k < FEATURES && i < count; k++) { tokens.at[i][k] = given.at[0][i * FEATURES + k]; }
+        for (k = 0; k < FEATURES && i < count; k++) { made.at[i][k] = given.at[0][i * FEATURES + k]; }
     }
-    tokens = naive_linear(f, text_of("tokens%d.project.weight", view + 1), NULL, tokens, options->token_width);
+    made = naive_linear(f, text_of("tokens%d.project.weight", view + 1), NULL, made, options->token_width);
     for (i = 0; i < STEPS && options->positions != ISK_POSITIONS_NONE; i++) {
-        for (j = 0; j < tokens.cols; j++) {
-            tokens.at[i][j] += *weight(f, text_of("tokens%d.positions", view + 1), i, j);
+        for (j = 0; j < made.cols; j++) {
+            made.at[i][j] += *weight(f, text_of("tokens%d.positions", view + 1), i, j);
         }
     }
-    tokens = naive_transformer(f, text_of("tokens%d.encoder", view + 1), tokens, there, options->blocks, options->heads, options->feed_forward,
+    made = transformer_of(f, text_of("tokens%d.encoder", view + 1), made, there, options->blocks, options->heads, options->feed_forward,
                                options->norm_place == ISK_NORM_FIRST, 0);
-    tokens.rows = count;
-    return tokens;
+    made.rows = count;
+    return made;
 }
 
 /* A learned token and those of the views (a bit each) that the row has: the first output, [rows, token_width]. */
@@ -649,15 +654,15 @@ static values naive_fused(const fixture *f, list rows, unsigned views) {
         x.cols = options->token_width;
         for (j = 0; j < x.cols; j++) { x.at[0][j] = *weight(f, "fusion.cls", 0, j); }
         for (view = 0; view < f->design.view_count; view++) {
-            values tokens;
+            values made;
             if (!(views >> view & 1) || !has_view(f, view, rows.row[i])) { continue; }
-            tokens = naive_tokens(f, view, rows.row[i]);
-            assert_true(x.rows + tokens.rows <= MOST);
-            memcpy(x.at[x.rows], tokens.at[0], (size_t)tokens.rows * sizeof x.at[0]);
-            x.rows += tokens.rows;
+            made = naive_tokens(f, view, rows.row[i]);
+            assert_true(x.rows + made.rows <= MOST);
+            memcpy(x.at[x.rows], made.at[0], (size_t)made.rows * sizeof x.at[0]);
+            x.rows += made.rows;
         }
-        x = naive_transformer(f, "fusion", x, there, options->fusion_blocks, options->fusion_heads, 4 * x.cols, 1, 1);
-        x = naive_norm(f, "fusion.norm", x);
+        x = transformer_of(f, "fusion", x, there, options->fusion_blocks, options->fusion_heads, 4 * x.cols, 1, 1);
+        x = norm_of(f, "fusion.norm", x);
         memcpy(fused.at[i], x.at[0], sizeof x.at[0]);
     }
     return fused;
@@ -999,7 +1004,7 @@ static void what_comes_after_a_reduction(void **state) {
         }
         program = stage_of(&f, "shared")->evaluation.program;
         run(&f, program, BATCH);
-        close_to("InfoNCE of reductions", output(&f, program, 0),
+        close_to("InfoNCE of reductions", evaluated(&f, &stage_of(&f, "shared")->evaluation, 0),
                  naive_info_nce(lines_of(c[0], rows_with(&f, batch, 1, 0), both), lines_of(c[1], rows_with(&f, batch, 2, 0), both),
                                 exp(*weight(&f, "logit_scale", 0, 0))));
         fill(&f, stage_of(&f, "cache")->before);
@@ -1014,7 +1019,7 @@ static void what_comes_after_a_reduction(void **state) {
             }
             program = view_stage(&f, "specific", view)->evaluation.program;
             run(&f, program, BATCH);
-            close_to("reconstruction of reductions", output(&f, program, 2), error / power);
+            close_to("reconstruction of reductions", evaluated(&f, &view_stage(&f, "specific", view)->evaluation, 2), error / power);
         }
         close_fixture(&f);
     }
