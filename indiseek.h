@@ -17994,7 +17994,7 @@ static isk_tensor isk__sequence_tokens(const isk__design *design, isk_scope scop
         masks[1] = isk_reshape(weights, (*steps)++);
         weights = isk_reshape(isk_concat(masks, 2), 1);
     }
-    x = isk_with_row_weights(x, options->padding == ISK_PADDING_MASKED ? weights : isk_affine(weights, 0, 1));
+    if (options->padding == ISK_PADDING_MASKED) { x = isk_with_row_weights(x, weights); }
     memset(&transformer, 0, sizeof transformer);
     transformer.steps = *steps;
     transformer.layers = options->blocks;
