@@ -220,7 +220,7 @@ static isk_status run(void *user) {
     claims = claims_count(&j->m, &j->w.c);
     printf("\n%d of the paper's %d claims that could be checked hold", claims.hold, claims.checked);
     if (claims.stale_checked) {
-        printf("; with a stale critic %d of %d", claims.stale_hold, claims.stale_checked);
+        printf("; with a stale critic %d of the %d tried", claims.stale_hold, claims.stale_checked);
     }
     printf("%s%s%s\n", out ? "; open " : "", out ? out : "", out ? "/report.html" : "");
     if (j->s.study.json) {

@@ -220,9 +220,9 @@ static void claims_section(text *page, const measurements *m, const configuratio
     page_paragraph(page, words);
     if (count.stale_checked) {
         snprintf(words, sizeof words,
-                 "Where the paper shows a failure that a fresh critic does not, a stale one was tried, too: fitted in %d "
+                 "Some failures that the paper shows may be those of a stale critic, so one was tried, too: fitted in %d "
                  "passes before an epoch (critic_inner per_epoch, critic_steps %d) and not before every update, all "
-                 "else the same. With it %d of %d of these claims hold; they are not counted above.", STALE_PASSES,
+                 "else the same. With it %d of the %d claims tried hold; they are not counted above.", STALE_PASSES,
                  STALE_PASSES, count.stale_hold, count.stale_checked);
         page_paragraph(page, words);
     }

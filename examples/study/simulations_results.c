@@ -25,7 +25,7 @@ const measured *measurements_find(const measurements *m, int setting, isk_method
 
 int same_lambda(double a, double b) { return fabs(a - b) <= 1e-9 * fabs(b); }
 
-/* Failures that the paper shows and that a fresh critic does not: a stale one is tried there, too. */
+/* Failures that the paper shows and that may be a stale critic's: one is tried there, too. */
 static const struct { int setting; isk_method method; double lambda; } stale_sweeps[] = {
     { 1, ISK_FACTORIZEDCL, 1 }, { 2, ISK_FACTORIZEDCL, 1 }, { 2, ISK_INDISEEK, 10 },
     { 3, ISK_FACTORIZEDCL, 1 }, { 4, ISK_FACTORIZEDCL, 1 },
