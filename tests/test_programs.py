@@ -1216,6 +1216,7 @@ def _():
 
 STUDY = "--settings 1,2 --n 300 --test 50 --seeds 1 --epochs 1 --width 8 --layers 2 --dim 3".split()
 SWEEPS = [(setting, method) for setting in (1, 2) for method in ("indiseek", "factorizedcl", "infodisen")]
+STALE = ", stale critic"
 
 
 def study(out, *arguments):
@@ -1234,7 +1235,8 @@ def _():
     equal(sorted(os.listdir(at("study"))), ["report.html", "results.json"])
     found = results("study")
     equal(found["runs"], json.loads(text(at("study.json"))))
-    equal([(r["setting"], r["method"], r["lambda"], r["seed"]) for r in found["runs"]], [s + (value, 0) for s in SWEEPS for value in (0.1, 1)])
+    fresh = [r for r in found["runs"] if STALE not in r["method"]]
+    equal([(r["setting"], r["method"], r["lambda"], r["seed"]) for r in fresh], [s + (value, 0) for s in SWEEPS for value in (0.1, 1)])
     for each in found["runs"]:
         equal(sorted(each), ["importance", "lambda", "method", "reconstruction_error", "seconds", "seed", "setting"])
         assert len(each["importance"]) == 6 and abs(sum(each["importance"]) - 1) < 1e-6, each
@@ -1243,6 +1245,8 @@ def _():
                        "made_by": shlex.join(done.arguments)}.items():
         equal(found["configuration"][key], value, key)
     equal(len(re.findall(r"^setting [12], \w+, 300 rows, 1 seed$", done.out, re.M)), 6)
+    equal(len(re.findall(r"^setting [12], factorizedcl, stale critic, 300 rows, 1 seed$", done.out, re.M)), 2)
+    inside("; with a stale critic ", done.out)
     inside("/report.html\n", done.out)
     page, pictures = read_page(at("study/report.html"))
     equal(len(pictures), 4)
@@ -1251,18 +1255,52 @@ def _():
         inside(each, words)
 
 
-@test("study simulations: a model is that of simulation")
+@test("study simulations: a model is that of simulation, with a stale critic too")
 def _():
-    done = run("simulation", *STUDY[2:], "--setting", 2, "--lambda", 1, "--method", "infodisen", "--json", at("runs.json"), "--quiet")
-    assert done.code == 0, str(done)
-    equal(json.loads(text(at("runs.json")))[0]["importance"], results("study")["runs"][-1]["importance"])
+    stale = ["--critic-inner", "per_epoch", "--critic-steps", 5]
+    for method, more, name in (("infodisen", [], "infodisen"), ("factorizedcl", [], "factorizedcl"), ("factorizedcl", stale, "factorizedcl" + STALE)):
+        done = run("simulation", *STUDY[2:], "--setting", 2, "--lambda", 1, "--method", method, *more, "--json", at("runs.json"), "--quiet")
+        assert done.code == 0, str(done)
+        there = [r["importance"] for r in results("study")["runs"] if (r["setting"], r["method"], r["lambda"]) == (2, name, 1)]
+        equal([json.loads(text(at("runs.json")))[0]["importance"]], there, name)
+
+
+@test("study simulations: a stale critic where the paper shows a failure, at a lambda of the grid, beside the fresh value")
+def _():
+    every = ["--lambda", "1,10", "--settings", "2,3,4", "--methods", "indiseek,factorizedcl", "--seeds", 2, "--quiet"]
+    stale = [(2, "indiseek", 10), (2, "factorizedcl", 1), (3, "factorizedcl", 1), (4, "factorizedcl", 1)]
+    for arguments, wanted in ((every, stale), (every + ["--lambda", "0.1"], []), (every + ["--methods", "infodisen"], []),
+                              (every + ["--critic-inner", "per_epoch"], [])):
+        shutil.rmtree(at("study-stale"), ignore_errors=True)
+        study("study-stale", *arguments)
+        found = [(r["setting"], r["method"], r["lambda"], r["seed"]) for r in results("study-stale")["runs"] if STALE in r["method"]]
+        equal(found, [(setting, method + STALE, value, seed) for setting, method, value in wanted for seed in (0, 1)])
+        words = " ".join(read_page(at("study-stale/report.html"))[0].words)
+        equal(len(re.findall(r"\d ± [\d.]+(?:; 2 of 2 runs left a coordinate unlearned)?; with a stale critic: [\d.]+ ± ", words)), len(wanted) and 5)
+        equal("critic_inner per_epoch, critic_steps 5" in words, bool(wanted))
+
+
+@test("study simulations --resume: results from before there were stale critics get them, and nothing else")
+def _():
+    whole, before = text(at("study/results.json")), results("study")["runs"]
+    write("study/results.json", re.sub(r'\{"setting": \d, "method": "factorizedcl, stale critic".*?\},\n\s*', "", whole))
+    fresh = results("study")["runs"]
+    equal(fresh, [r for r in before if STALE not in r["method"]])
+    done = study("study", "--lambda", "0.1,1", "--resume")
+    equal(len(re.findall(r": finished before$", done.err, re.M)), 6)
+    after = results("study")["runs"]
+    equal(after[:12], fresh)
+    stale = [[(r["setting"], r["method"], r["lambda"], r["importance"]) for r in runs if STALE in r["method"]] for runs in (before, after[12:])]
+    equal(*stale)
+    equal(len(stale[0]), 2)
+    write("study/results.json", whole)
 
 
 @test("study simulations --resume: nothing is run again, other settings are added")
 def _():
     before = results("study")
     done = study("study", "--lambda", "0.1,1", "--json", at("study.json"), "--resume")
-    equal(len(re.findall(r"^setting [12], \w+: finished before$", done.err, re.M)), 6)
+    equal(len(re.findall(r"^setting [12], [\w, ]+: finished before$", done.err, re.M)), 8)
     equal(results("study"), before)
     done = study("study", "--lambda", "0.1,1", "--settings", 3, "--methods", "infodisen", "--resume", "--quiet")
     equal(results("study")["runs"][:-2], before["runs"])
@@ -1285,7 +1323,9 @@ def _():
             (whole[:-40], "JSON at offset"),
             (whole.replace('"seed": 0, "importance"', '"seed": 1, "importance"', 1), "runs[0] is not the one that is due there"),
             (whole.replace('"seconds": ', '"second": ', 1), "runs[0]: second is"),
-            (re.sub(r'\{"setting": 3.*?\},\n\s*', "", whole, count=1), "runs[12] is not the one that is due there"),
+            (re.sub(r'\{"setting": 3.*?\},\n\s*', "", whole, count=1), "runs[14] is not the one that is due there"),
+            (whole.replace('1, "method": "factorizedcl, stale', '1, "method": "infodisen, stale', 1), "runs[4] is not the one that is due there"),
+            (whole.replace('"factorizedcl, stale', '"foo, stale', 1), "there is no method 'foo, stale critic'"),
             ("[1]", "is no results.json of this study")):
         write("study/results.json", content)
         done = run("study", "simulations", *STUDY, "--lambda", "0.1,1", "--out", at("study"), "--resume", "--quiet")
