@@ -12622,8 +12622,8 @@ INDISEEK_API isk_scope isk_group(isk_graph *graph, const char *name) {
 
 INDISEEK_API isk_scope isk_within(isk_scope scope, const char *name) {
     isk_scope inner = scope;
-    char full[sizeof scope.prefix + 64];
-    snprintf(full, sizeof full, "%s%s%.60s", scope.prefix, scope.prefix[0] ? "." : "", name);
+    char full[sizeof scope.prefix + 128];
+    snprintf(full, sizeof full, "%s%s%.120s", scope.prefix, scope.prefix[0] ? "." : "", name);
     if (strlen(full) >= sizeof inner.prefix) {
         isk__record_fail(scope.graph, ISK_ARGUMENT, "within: the prefix '%s' is longer than %d bytes", full,
                          (int)sizeof inner.prefix - 1);
