@@ -19340,6 +19340,27 @@ ISK__LOOPS static isk_status isk__learner_moments(isk__training *training, isk__
     return ISK_OK;
 }
 
+/* What a view shares with the others is learned from the training rows where another is present too. */
+static isk_status isk__learner_meetings(isk__training *training, const isk__learner *learner) {
+    const isk_fit_desc *desc = training->desc;
+    int view, other, i;
+    for (view = 0; view < desc->view_count && desc->view_count > 1 && !desc->given[0].data; view++) {
+        int met = 0;
+        for (i = 0; i < learner->counts[ISK__ROWS_TRAIN] && met < 2; i++) {
+            int row = learner->rows[ISK__ROWS_TRAIN][i], others = 0;
+            for (other = 0; other < desc->view_count; other++) {
+                others += other != view && isk__length_of(isk__coverage_of(desc, other), row) > 0;
+            }
+            met += others > 0 && isk__length_of(isk__coverage_of(desc, view), row) > 0;
+        }
+        if (met < 2) {
+            return isk__fail(training->context, ISK_DATA, "view %d is present together with another view in %d training row%s; what it "
+                             "shares is learned from such rows, at least 2", view + 1, met, met == 1 ? "" : "s");
+        }
+    }
+    return ISK_OK;
+}
+
 /* Options, seed and first weights of every model, in the order that isk_sweep_desc names. */
 static isk_status isk__learners_open(isk__training *training, const isk_sweep_desc *sweep, const isk__design *design) {
     isk_context *context = training->context;
@@ -19363,6 +19384,7 @@ static isk_status isk__learners_open(isk__training *training, const isk_sweep_de
         if (status == ISK_OK) { status = isk__option_check(context, isk__option_find("rate"), learner->options.rate); }
         if (status == ISK_OK) { status = isk__learner_rows(training, learner); }
         if (status == ISK_OK) { status = isk__learner_moments(training, learner, design); }
+        if (status == ISK_OK) { status = isk__learner_meetings(training, learner); }
         if (status == ISK_OK) { status = isk__memory_open(training->plan.graph, ISK__STATE, &learner->state); }
         if (status != ISK_OK) { break; }
         isk__compose(training->plan.graph, base, NULL, &learner->state, NULL, NULL);
@@ -19622,6 +19644,7 @@ static void isk__report_fill(const isk__training *training, const isk__learner *
             report->shared_loss = track->means[0][0];
             report->temperature = isk__track_mean(stage, track, 0, "temperature");
             report->shared_epochs = (int)track->epoch;
+            if (isk__fused(training->desc->method)) { report->epochs = (int)track->epoch; }
             if (held_out) { report->shared_validation_loss = track->kept[0]; }
         } else if (stage->reported == ISK__REPORTED_SPECIFIC) {
             isk_view_report *view = &report->view[stage->view];

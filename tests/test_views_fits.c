@@ -558,6 +558,14 @@ static void bad_input_is_named(void **state) {
     refuse(&fit, ISK_DATA, "view 2 is present in 0 training rows; at least 2 are needed");
     few[8] = few[3] = few[6] = 1;                       /* train, test, validation */
     refuse(&fit, ISK_DATA, "view 2 is present in 1 training row; at least 2 are needed");
+    {                                                   /* view 2 is where the others are not */
+        static uint8_t first[ROWS], second[ROWS];
+        for (i = 0; i < ROWS; i++) { second[i] = !(first[i] = i < ROWS / 2); }
+        fit.present[0] = fit.present[2] = first;
+        fit.present[1] = second;
+        refuse(&fit, ISK_DATA, "view 2 is present together with another view in 0 training rows; what it shares is learned from such rows, "
+               "at least 2");
+    }
     fit = trio(ISK_RESIDUAL_INDISEEK, SEQUENCE, "target=pooled");
     refuse(&fit, ISK_ARGUMENT, "method residual-indiseek gives back X3 from its residuals, step by step; choose target flat");
     data[2][3 * MOST_COLS + 4] = NAN;                   /* row 4, second step */
