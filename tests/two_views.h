@@ -77,8 +77,11 @@ static UNUSED_FUNCTION isk_fit_desc small_fit(isk_context *context, int rows, co
 
 /* The file that isk_save makes, to be freed. */
 static UNUSED_FUNCTION char *saved(isk_context *context, const isk_model *model, const char *name, size_t *count) {
-    const char *path = scratch(name);
+    char own[64];                           /* tests that include this run side by side */
+    const char *path;
     char *bytes;
+    snprintf(own, sizeof own, "%ld_%.40s", (long)getpid(), name);
+    path = scratch(own);
     if (isk_save(model, path) != ISK_OK) { fail_msg("%s", isk_error(context)); }
     bytes = read_bytes_of(path, count);
     remove(path);
