@@ -142,7 +142,8 @@ typedef struct isk_allocator {
 
 /* Where a fit or sweep stands; given to the progress callback after every round of epochs. */
 typedef struct isk_progress {
-    const char *stage;              /* "shared" or "specific", of the model reported on */
+    const char *stage;              /* what is trained, of the model reported on: "shared" (C), "specific" (Z), "mean" or "spread" (of
+                                       X_i given C_i), "reduced" (X_i), "fused" (comm) */
     int model, models;              /* index of that model, number of models in this call */
     int epoch, epochs;              /* of the stage */
     double fraction;                /* of the whole call, 0..1, by epochs */
@@ -240,7 +241,7 @@ enum { ISK_OTHERS_CONCAT = 1, ISK_OTHERS_MEAN };
 enum { ISK_POSITIONS_NONE = 1, ISK_POSITIONS_SINCOS, ISK_POSITIONS_LEARNED };
 enum { ISK_NORM_LAST = 1, ISK_NORM_FIRST };
 enum { ISK_PADDING_MASKED = 1, ISK_PADDING_SEEN };
-enum { ISK_TARGET_FLAT = 1, ISK_TARGET_POOLED };
+enum { ISK_DECODE_FLAT = 1, ISK_DECODE_POOLED };
 
 /* Everything that determines a result beside the data, one row each:
    kind, field, default of `robust`, of `paper`, of `simulation`, smallest, largest, choices or "", meaning.
@@ -250,7 +251,7 @@ enum { ISK_TARGET_FLAT = 1, ISK_TARGET_POOLED };
     X(REAL,   lambda,          10,   10,   0.1,  0, 1e9, "", "weight of the term that keeps X_i in (Z_i, C_i)")         \
     X(INT,    epochs,          200,  2000, 40,   0, 1e9, "", "passes over the training rows for the specific features") \
     X(INT,    shared_epochs,   100,  2000, 30,   0, 1e9, "", "passes for the shared features (CLIP)")                  \
-    X(INT,    residual_epochs, 100,  100,  30,   0, 1e9, "", "passes for the mean and the spread of X_i given C_i (residual-indiseek)") \
+    X(INT,    residual_epochs, 100,  100,  30,   0, 1e9, "", "passes for the mean and the spread of X_i given C_i (residual methods), with weight decay 1e-4") \
     X(CHOICE, residual_spread, 1, 1, 1, 1, 2, "learned|none", "whether residuals are divided by their spread given C_i")  \
     X(INT,    batch,           128,  128,  128,  2, 1e6, "", "rows of a mini-batch")                                    \
     X(CHOICE, last_batch,      1, 1, 2, 1, 2, "keep|drop", "what happens to the last, partial batch of an epoch")       \
@@ -295,7 +296,7 @@ enum { ISK_TARGET_FLAT = 1, ISK_TARGET_POOLED };
     X(CHOICE, positions,       1, 1, 1, 1, 3, "none|sincos|learned", "positional table added to its input")             \
     X(CHOICE, pool,            1, 1, 1, 1, 4, "last|last_padded|mean|cls", "which of its outputs stands for the sequence") \
     X(CHOICE, padding,         1, 1, 1, 1, 2, "masked|seen", "whether steps beyond a row's length are left out of attention") \
-    X(CHOICE, target,          1, 1, 1, 1, 2, "flat|pooled", "what is reconstructed of a sequence: its steps, or their mean") \
+    X(CHOICE, decode,          1, 1, 1, 1, 2, "flat|pooled", "what is reconstructed of a sequence: its steps, or their mean") \
     X(CHOICE, shared_keep,     1, 2, 2, 1, 2, "best|last", "which weights of the shared encoders are kept")              \
     X(CHOICE, power,           1, 1, 1, 1, 2, "train|batch", "E||X_i||^2 of the reconstruction term; of residuals and reductions always batch") \
     X(CHOICE, reduce,          1, 1, 1, 1, 3, "none|target|augment", "what of each X_i is used: all; what it shares with a target; what augmenting leaves") \
@@ -365,7 +366,7 @@ typedef struct isk_fit_desc {
     isk_matrix views[ISK_MAX_VIEWS];        /* X_i [rows, cols_i], the same samples in each; no NaN, no infinity */
     int view_count;                         /* 2 to ISK_MAX_VIEWS; or 1 with given shared features */
     const uint8_t *present[ISK_MAX_VIEWS];  /* [rows] 0: X_i of that row was not measured, whatever stands there; NULL: all were */
-    int steps[ISK_MAX_VIEWS];               /* of a sequence, whose X_i is [rows, steps * features]; 0: X_i is no sequence */
+    int steps[ISK_MAX_VIEWS];               /* of a sequence, whose X_i is [rows, steps * features]; 0 or 1: X_i is no sequence */
     const int32_t *lengths[ISK_MAX_VIEWS];  /* [rows] steps that a row really has, 0 to `steps`; NULL: all of them.  What stands
                                                beyond is never looked at; a row of length 0 is not present */
     isk_matrix given[ISK_MAX_VIEWS];        /* shared features to use instead of learning them: given[i] is C_i.  With one
@@ -406,7 +407,7 @@ typedef struct isk_transform_desc {
     isk_scalar *shared[ISK_MAX_VIEWS];              /* out: C_i [rows, shared_dim], or NULL */
     isk_scalar *specific[ISK_MAX_VIEWS];            /* out: Z_i [rows, dim], or NULL */
     isk_scalar *reconstruction[ISK_MAX_VIEWS];      /* out: g_i(Z_i, C_i), or NULL.  [rows, cols_i]; of a sequence
-                                                       its steps, or with target=pooled their mean [rows, features] */
+                                                       its steps, or with decode=pooled their mean [rows, features] */
 } isk_transform_desc;
 
 /* What training left behind.  Values that a method does not have are NaN. */
@@ -995,7 +996,7 @@ typedef struct isk_tradeoff_desc {
     isk_model *const *models;       /* [model_count] as of isk_sweep, in any order: of one method and one rate */
     int model_count;
     isk_matrix views[ISK_MAX_VIEWS];        /* X_i [n, cols_i], present in every row */
-    const int32_t *lengths[ISK_MAX_VIEWS];  /* [n] as in isk_fit_desc; completeness is about all steps as they stand there */
+    const int32_t *lengths[ISK_MAX_VIEWS];  /* [n] as in isk_fit_desc; completeness of a sequence is about the mean over its steps */
     isk_matrix given[ISK_MAX_VIEWS];        /* C_i [n, .] of models that were given them */
     const uint8_t *part;            /* [n] isk_part of each row, as in training */
     isk_part scored;                /* 0: ISK_VALIDATION; what is chosen by ISK_TEST can no longer be tested there */
@@ -16824,6 +16825,7 @@ typedef struct isk__diagnosis { isk_program *fill, *fit, *measure; int group, sh
 
 typedef struct isk__stage {
     char name[40];
+    const char *word;                       /* the name without the view's number, for people */
     int view;                               /* or -1 */
     int reported;                           /* ISK__REPORTED_...: what the report takes from it */
     int explains_view;                      /* its "reconstruction" is a fraction of the view's power */
@@ -17170,7 +17172,7 @@ static void isk__diagnose(isk__crew *crew) {
     walk.last = walk.shuffled = 1;
     walk.rows = ISK__ROWS_TRAIN;
     walk.batches = isk__batches(any->counts[ISK__ROWS_TRAIN], fit.program->batch_rows, 1);
-    if (epochs * walk.batches < least_steps) { epochs = (least_steps + walk.batches - 1) / walk.batches; }
+    if ((int64_t)epochs * walk.batches < least_steps) { epochs = (least_steps + walk.batches - 1) / walk.batches; }
     isk__run_fill(crew, diagnosis->fill, ISK__ROWS_ALL);
     for (i = 0; i < crew->count; i++) {
         isk__trainee *trainee = &crew->trainees[i];
@@ -17509,7 +17511,7 @@ static void isk__report_progress(const isk__training *training, int slot, int st
             done += learner->finished || learner->tracks[s].finished > 0 ? epochs : learner->tracks[s].epoch;
         }
     }
-    progress.stage = training->plan.stages[stage].view < 0 ? "shared" : "specific";
+    progress.stage = training->plan.stages[stage].word;
     progress.model = model;
     progress.models = training->learner_count;
     progress.epoch = (int)training->learners[model].tracks[stage].epoch;
@@ -17898,7 +17900,7 @@ static int isk__seen_cols(const isk__design *design, int view, int which) {
     return cols;
 }
 static int isk__pooled_target(const isk__design *design, int view) {
-    return design->steps[view] > 1 && design->options.target == ISK_TARGET_POOLED;
+    return design->steps[view] > 1 && design->options.decode == ISK_DECODE_POOLED;
 }
 /* Columns of what the decoder gives back. */
 static int isk__target_cols(const isk__design *design, int view) {
@@ -18286,6 +18288,7 @@ static isk_optimiser_desc isk__optimiser_of(const isk_options *options) {
 static isk__stage *isk__stage_add(isk__recorder *r, const char *name, int view, int phase, int epochs) {
     isk__stage *stage = &r->training->plan.stages[r->training->plan.stage_count++];
     memset(stage, 0, sizeof *stage);
+    stage->word = name;
     if (view < 0) {
         snprintf(stage->name, sizeof stage->name, "%s", name);
     } else {
@@ -19118,7 +19121,7 @@ static isk_status isk__design_check(isk_context *context, const isk__design *des
                              "pool last");
         }
         if (method->residual && isk__pooled_target(design, i)) {
-            return isk__fail(context, ISK_ARGUMENT, "method %s gives back X%d from its residuals, step by step; choose target flat",
+            return isk__fail(context, ISK_ARGUMENT, "method %s gives back X%d from its residuals, step by step; choose decode flat",
                              method->name, i + 1);
         }
     }
@@ -19207,7 +19210,7 @@ static isk_status isk__copies_open(isk__training *training, const isk__design *d
         size_t each = (size_t)x.rows * (size_t)x.cols;
         training->copies[i] = (isk_scalar *)isk__allocate(training->context, isk__mul((size_t)count, each), sizeof(isk_scalar));
         if (!training->copies[i]) { return isk__no_memory(training->context, "augmented copies", isk__mul((size_t)count * sizeof(isk_scalar), each)); }
-        for (copy = 0; copy < count && status == ISK_OK; copy++) {
+        for (copy = 0; copy < count; copy++) {
             isk_scalar *values = training->copies[i] + (size_t)copy * each;
             memcpy(values, x.data, each * sizeof(isk_scalar));
             isk__clear_absent(values, x.rows, x.cols, isk__coverage_of(desc, i));
@@ -19215,6 +19218,7 @@ static isk_status isk__copies_open(isk__training *training, const isk__design *d
             if (status != ISK_OK) { return isk__fail(training->context, status, "augment failed for view %d, copy %d", i + 1, copy); }
             status = isk__check_finite(training->context, "augmented view", i, isk__matrix_of(values, x.rows, x.cols),
                                        isk__coverage_of(desc, i));
+            if (status != ISK_OK) { return status; }
         }
     }
     training->copy_count = count;
@@ -19285,7 +19289,7 @@ static isk_status isk__learner_rows(isk__training *training, isk__learner *learn
     return ISK_OK;
 }
 
-/* Row `row` of what the decoder of a view should give back, [target columns].  Returns 0 where the row is absent. */
+/* Row `row` of what the decoder of a view should give back, [target columns].  Returns how many of them the row has. */
 ISK__LOOPS static int isk__target_row(const isk__training *training, const isk__design *design, int view, int row, double *target) {
     isk_matrix x = training->desc->views[view];
     const isk_scalar *line = x.data + (int64_t)row * x.cols;        /* `design` is that before a reduction */
@@ -19296,7 +19300,7 @@ ISK__LOOPS static int isk__target_row(const isk__training *training, const isk__
     for (col = 0; col < features * length; col++) {
         target[pooled ? col % features : col] += pooled ? (double)line[col] / length : (double)line[col];
     }
-    return length > 0;
+    return pooled && length > 0 ? cols : (int)features * length;
 }
 
 /* Of what is reconstructed: mean |x|^2 over training rows, and mean |x - training mean|^2 over held-out rows.  Values beyond the
@@ -19305,25 +19309,24 @@ ISK__LOOPS static isk_status isk__learner_moments(isk__training *training, isk__
     const isk__design before = isk__design_before(reduced), *design = &before;
     int view, i, col;
     for (view = 0; view < training->desc->view_count; view++) {
-        int cols = isk__target_cols(design, view), train = 0, held = 0;
-        double *mean = (double *)isk__allocate_zero(training->context, 2 * (size_t)cols, sizeof(double)), power = 0, spread = 0;
-        double *x = mean ? mean + cols : NULL;
-        if (!mean) { return isk__no_memory(training->context, "column means", 2 * (size_t)cols * sizeof(double)); }
+        int cols = isk__target_cols(design, view), train = 0, held = 0, there;
+        double *mean = (double *)isk__allocate_zero(training->context, 3 * (size_t)cols, sizeof(double)), power = 0, spread = 0;
+        double *x = mean ? mean + cols : NULL, *rows = mean ? mean + 2 * cols : NULL;       /* rows that have the column's step */
+        if (!mean) { return isk__no_memory(training->context, "column means", 3 * (size_t)cols * sizeof(double)); }
         for (i = 0; i < learner->counts[ISK__ROWS_TRAIN]; i++) {
-            if (!isk__target_row(training, design, view, learner->rows[ISK__ROWS_TRAIN][i], x)) { continue; }
-            train++;
-            for (col = 0; col < cols; col++) {
+            there = isk__target_row(training, design, view, learner->rows[ISK__ROWS_TRAIN][i], x);
+            train += there > 0;
+            for (col = 0; col < there; col++) {
                 mean[col] += x[col];
+                rows[col]++;
                 power += x[col] * x[col];
             }
         }
-        for (col = 0; col < cols && train > 0; col++) { mean[col] /= train; }
+        for (col = 0; col < cols; col++) { mean[col] /= rows[col] > 0 ? rows[col] : 1; }
         for (i = 0; i < learner->counts[ISK__ROWS_HELD_OUT]; i++) {
-            int row = learner->rows[ISK__ROWS_HELD_OUT][i];
-            int length = isk__length_of(isk__coverage_of(training->desc, view), row);
-            int there = isk__pooled_target(design, view) ? cols : cols / design->steps[view] * length;
-            held += isk__target_row(training, design, view, row, x);
-            for (col = 0; col < there && length > 0; col++) { spread += (x[col] - mean[col]) * (x[col] - mean[col]); }
+            there = isk__target_row(training, design, view, learner->rows[ISK__ROWS_HELD_OUT][i], x);
+            held += there > 0;
+            for (col = 0; col < there; col++) { spread += (x[col] - mean[col]) * (x[col] - mean[col]); }
         }
         isk__release(training->context, mean);
         if (train < 2) {
@@ -20016,10 +20019,13 @@ INDISEEK_API isk_status isk_model_put(isk_model *model, const char *name, isk_ma
     if (!value.data || count == 0) {
         return isk__fail(model->context, ISK_SHAPE, "'%s' is empty: %lld x %lld", name, (long long)value.rows, (long long)value.cols);
     }
-    status = isk__item_make(model, name, &item);
-    if (status != ISK_OK) { return status; }
     copy = (isk_scalar *)isk__allocate(model->context, count, sizeof *copy);
     if (!copy) { return isk__no_memory(model->context, name, isk__mul(count, sizeof *copy)); }
+    status = isk__item_make(model, name, &item);
+    if (status != ISK_OK) {
+        isk__release(model->context, copy);
+        return status;
+    }
     memcpy(copy, value.data, count * sizeof *copy);
     isk__release(model->context, (void *)(uintptr_t)item->value.data);
     item->value = value;
@@ -20036,11 +20042,14 @@ INDISEEK_API isk_matrix isk_model_get(const isk_model *model, const char *name) 
 
 INDISEEK_API isk_status isk_model_put_text(isk_model *model, const char *name, const char *text) {
     isk__item_saved *item;
-    isk_status status = isk__item_make(model, name, &item);
-    char *copy;
-    if (status != ISK_OK) { return status; }
-    copy = (char *)isk__allocate(model->context, strlen(text) + 1, 1);
+    isk_status status;
+    char *copy = (char *)isk__allocate(model->context, strlen(text) + 1, 1);
     if (!copy) { return isk__no_memory(model->context, name, strlen(text) + 1); }
+    status = isk__item_make(model, name, &item);
+    if (status != ISK_OK) {
+        isk__release(model->context, copy);
+        return status;
+    }
     memcpy(copy, text, strlen(text) + 1);
     isk__release(model->context, item->text);
     item->text = copy;
@@ -22794,6 +22803,23 @@ static isk_status isk__tradeoff_probe(isk_context *context, const isk_tradeoff_d
 }
 
 /* Features of one model, and what can be told from them. */
+/* Of a sequence the mean over the steps of each row, [rows, features]; else X_i itself. */
+static isk_matrix isk__tradeoff_target(const isk_tradeoff_desc *desc, const isk_model *model, int view, isk_scalar *to) {
+    isk_matrix x = desc->views[view];
+    isk__coverage extent = isk__whole();
+    int64_t row, col, features;
+    extent.steps = isk_model_view_steps(model, view);
+    extent.lengths = desc->lengths[view];
+    features = x.cols / extent.steps;
+    if (extent.steps == 1) { return x; }
+    memset(to, 0, (size_t)x.rows * (size_t)features * sizeof *to);
+    for (row = 0; row < x.rows; row++) {
+        int length = isk__length_of(extent, row);
+        for (col = 0; col < features * length; col++) { to[row * features + col % features] += x.data[row * x.cols + col] / (isk_scalar)length; }
+    }
+    return isk__matrix_of(to, x.rows, features);
+}
+
 static isk_status isk__tradeoff_model(isk_context *context, const isk_tradeoff_desc *desc, isk__tradeoff_score *score) {
     const isk_model *model = score->model;
     const int views = isk_model_views(model), given = isk__design_given(&model->design);
@@ -22803,12 +22829,14 @@ static isk_status isk__tradeoff_model(isk_context *context, const isk_tradeoff_d
     isk_transform_desc transform;
     isk_regression_desc regression;
     isk_matrix c[ISK_MAX_VIEWS], parts[2 * ISK_MAX_VIEWS], joined;
-    isk_scalar *out;
+    isk_scalar *out, *means;
     isk_status status;
-    size_t cols = 0;
+    size_t cols = 0, most = 1;
     int i, j, k, n;
     memset(&transform, 0, sizeof transform);
     for (i = 0; i < views; i++) {
+        int features = isk_model_view_cols(model, i) / isk_model_view_steps(model, i);
+        if (isk_model_view_steps(model, i) > 1 && (size_t)features > most) { most = (size_t)features; }
         transform.views[i] = desc->views[i];
         transform.lengths[i] = desc->lengths[i];
         transform.specific[i] = isk__take_scalars(&blocks, isk__mul((size_t)rows, (size_t)isk_model_specific_dim(model, i)));
@@ -22822,6 +22850,7 @@ static isk_status isk__tradeoff_model(isk_context *context, const isk_tradeoff_d
     }
     if (views == 1) { c[1] = c[0]; }
     out = isk__take_scalars(&blocks, isk__mul((size_t)rows, cols));
+    means = isk__take_scalars(&blocks, isk__mul((size_t)rows, most));
     joined.data = out;
     joined.rows = rows;
     status = isk__blocks_status(&blocks, "isk_tradeoff");
@@ -22848,7 +22877,7 @@ static isk_status isk__tradeoff_model(isk_context *context, const isk_tradeoff_d
         if (status == ISK_OK) { status = isk_join_columns(context, parts, 2, out); }
         joined.cols = z.cols + c[i].cols;
         regression.x = joined;
-        regression.y = desc->views[i];
+        regression.y = isk__tradeoff_target(desc, model, i, means);
         if (status == ISK_OK) { status = isk_ridge_r2(context, &regression, &of[ISK_COMPLETENESS]); }
         status = isk__or_nan(status, &of[ISK_COMPLETENESS]);
         of[ISK_LEAKAGE_CLUB] = isk_model_report(model)->view[i].fresh_club;
@@ -22891,6 +22920,7 @@ static isk_estimate isk__estimate(const isk__tradeoff_score *scores, int count, 
 
 static isk_status isk__tradeoff_check(isk_context *context, const isk_tradeoff_desc *desc) {
     isk_status status = isk__check_given(context, "models", desc->models);
+    isk__coverage extent = isk__whole();
     char name[32];
     int m, i;
     if (status == ISK_OK) { status = isk__check_given(context, "points", desc->points); }
@@ -22916,7 +22946,9 @@ static isk_status isk__tradeoff_check(isk_context *context, const isk_tradeoff_d
     }
     for (i = 0; i < isk_model_views(desc->models[0]); i++) {
         snprintf(name, sizeof name, "views[%d]", i);
-        status = isk__checked_matrix(context, name, &desc->views[i], i ? desc->views[0].rows : -1);
+        extent.steps = isk_model_view_steps(desc->models[0], i);
+        extent.lengths = desc->lengths[i];
+        status = isk__check_matrix(context, "view", i, desc->views[i], desc->views[0].rows, extent);
         snprintf(name, sizeof name, "given[%d]", i);
         if (status == ISK_OK && isk__design_given(&desc->models[0]->design)) {
             status = isk__checked_matrix(context, name, &desc->given[i], desc->views[0].rows);

@@ -537,7 +537,7 @@ static UNUSED_FUNCTION double naive_power(values x) {
 static UNUSED_FUNCTION values naive_target(const fixture *f, int view, values x) {
     values y = x;
     int i, j, t, features = COLS3 / STEPS3;
-    if (view != 2 || !sequence_lengths || f->design.options.target != ISK_TARGET_POOLED) { return x; }
+    if (view != 2 || !sequence_lengths || f->design.options.decode != ISK_DECODE_POOLED) { return x; }
     y.cols = features;
     for (i = 0; i < x.rows; i++) {
         for (j = 0; j < features; j++) {

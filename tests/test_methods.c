@@ -620,7 +620,7 @@ static const struct { const char *name, *text[3]; } table[] = {
     { "token_width", { "128", "128", "128" } },             { "feed_forward", { "128", "128", "128" } },
     { "attention_dropout", { "0.1", "0.1", "0.1" } },       { "norm_place", { "last", "last", "last" } },
     { "positions", { "none", "none", "none" } },            { "pool", { "last", "last", "last" } },
-    { "padding", { "masked", "masked", "masked" } },        { "target", { "flat", "flat", "flat" } },
+    { "padding", { "masked", "masked", "masked" } },        { "decode", { "flat", "flat", "flat" } },
     { "shared_keep", { "best", "last", "last" } },          { "power", { "train", "train", "train" } },
     { "reduce", { "none", "none", "none" } },               { "augment", { "noise_drop", "noise_drop", "noise_drop" } },
     { "tokens", { "10", "10", "10" } },                     { "fusion_blocks", { "1", "1", "1" } },

@@ -258,7 +258,7 @@ static void bad_input_is_named(void **state) {
     fails(isk_tradeoff(context, &desc, &report), ISK_ARGUMENT, "part is NULL");
     desc.part = part;
     desc.views[1].rows--;
-    fails(isk_tradeoff(context, &desc, &report), ISK_SHAPE, "views[1] has 599 rows, but 600 are needed");
+    fails(isk_tradeoff(context, &desc, &report), ISK_SHAPE, "view 2 has 599 rows, view 1 has 600; rows must be the same samples");
     desc.views[1] = matrix_of(view2, ROWS, VIEW2_COLS - 1);
     fails(isk_tradeoff(context, &desc, &report), ISK_SHAPE, "transform: view 2 has 3 columns");
     desc = whole_desc();

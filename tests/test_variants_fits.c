@@ -324,9 +324,11 @@ static void garbage_changes_nothing(void **state) {
 /* ---- what callers see ---------------------------------------------------------------------------------------------------------------------- */
 
 static void records_and_progress(void **state) {
-    static const char *const due[COUNT(cases)] = { "shared", "shared", "shared", "shared specific", "shared specific", "shared specific",
-                                                   "shared specific", "shared specific", "shared", "shared specific", "shared specific",
-                                                   "shared specific", "shared specific" };
+    static const char *const due[COUNT(cases)] = {
+        "fused", "fused", "reduced fused", "shared mean spread", "shared mean spread", "reduced shared mean spread", "reduced shared specific",
+        "reduced shared specific", "reduced shared", "reduced shared specific", "reduced shared mean spread specific", "shared specific",
+        "shared specific",
+    };
     int i;
     (void)state;
     for (i = 0; i < (int)COUNT(cases); i++) {
@@ -563,8 +565,8 @@ static void bad_input_is_named(void **state) {
     fit = pair(ISK_RESIDUAL, 0, "");
     fit.given[0] = fit.given[1] = matrix_of(common, ROWS, COMMON);
     refuse(&fit, ISK_ARGUMENT, "method residual works on what its own C_i leaves of X_i, so it takes no given shared features");
-    fit = pair(ISK_RESIDUAL, SEQUENCE, "target=pooled");
-    refuse(&fit, ISK_ARGUMENT, "method residual gives back X2 from its residuals, step by step; choose target flat");
+    fit = pair(ISK_RESIDUAL, SEQUENCE, "decode=pooled");
+    refuse(&fit, ISK_ARGUMENT, "method residual gives back X2 from its residuals, step by step; choose decode flat");
     fit = pair(ISK_INFODISEN, 0, "ortho=cos");
     refuse(&fit, ISK_ARGUMENT, "ortho cos and cos2 compare Z1 with C coordinate by coordinate, but dim is 4 and C has 3; make them equal, or choose frob");
     fit = pair(ISK_INFODISEN, 0, "ortho=cos2 dim=2");

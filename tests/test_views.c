@@ -420,7 +420,7 @@ static const int32_t whole_lengths[N] = { 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3 };
 
 static const char *const sequences[] = {
     "", "pool=mean", "pool=cls", "pool=last_padded padding=seen", "padding=seen", "pool=mean padding=seen norm_place=first",
-    "norm_place=first blocks=2", "positions=sincos pool=cls blocks=2", "positions=learned", "target=pooled", "target=pooled power=batch",
+    "norm_place=first blocks=2", "positions=sincos pool=cls blocks=2", "positions=learned", "decode=pooled", "decode=pooled power=batch",
     "pool=cls padding=seen activation=tanh", "heads=4 critic_inner=per_epoch",
 };
 

@@ -367,7 +367,7 @@ static void same_features(const char *what, const isk_scalar *a, const isk_scala
 static void sequences_stand_alone(void **state) {
     static const char *const settings[] = {
         "pool=last", "pool=mean norm_place=first", "pool=cls positions=learned", "pool=last_padded padding=seen",
-        "pool=mean padding=seen positions=sincos", "pool=cls padding=seen", "pool=last target=pooled", "pool=last padding=seen blocks=2",
+        "pool=mean padding=seen positions=sincos", "pool=cls padding=seen", "pool=last decode=pooled", "pool=last padding=seen blocks=2",
     };
     static const int probes[] = { 0, 5, 255, 256, 399 };
     static features all, one;
@@ -566,8 +566,8 @@ static void bad_input_is_named(void **state) {
         refuse(&fit, ISK_DATA, "view 2 is present together with another view in 0 training rows; what it shares is learned from such rows, "
                "at least 2");
     }
-    fit = trio(ISK_RESIDUAL_INDISEEK, SEQUENCE, "target=pooled");
-    refuse(&fit, ISK_ARGUMENT, "method residual-indiseek gives back X3 from its residuals, step by step; choose target flat");
+    fit = trio(ISK_RESIDUAL_INDISEEK, SEQUENCE, "decode=pooled");
+    refuse(&fit, ISK_ARGUMENT, "method residual-indiseek gives back X3 from its residuals, step by step; choose decode flat");
     data[2][3 * MOST_COLS + 4] = NAN;                   /* row 4, second step */
     lengths_now[3] = 2;
     fit = trio(ISK_INDISEEK, SEQUENCE, "");
