@@ -388,6 +388,9 @@ def _():
 def _():
     fit("three-curve", *THREE, *MASKED, *LABELS, "--lambda", "1,10", "--choose", "knee")
     inside("leakage_3", lines(at("three-curve/tradeoff.csv"))[0])
+    words = " ".join(read_page(at("three-curve/report.html"))[0].words)
+    for each in ("means over all views and 1 seed", "regressions of C of the other views on Z"):
+        inside(each, words)
     equal(set(metrics(at("three-curve"))["tradeoff"]["points"][0]) & {"1", "2", "3", "4"}, {"1", "2", "3"})
 
 
@@ -414,6 +417,17 @@ def _():
     due = [i for i in range(ROWS) if not lengths[i]]
     done = fit("sequence", *SEQUENCE, *LABELS, options=TOKENS)
     inside("120 samples x 5 steps of 2 features", done.err)
+    page = text(at("sequence/report.html"))
+    inside("\ncompleteness of (Z3, C3) about the mean of X3 over its steps ", done.out)
+    inside("\ncompleteness of (Z1, C1) about X1 ", done.out)
+    if isinstance(metrics(at("sequence"))["completeness"]["3"]["decoder"], float):
+        inside("R^2 of all steps", done.out)
+        inside(" of all steps)", page)
+    # no verdict is good where the model's own decoder fails
+    for view in "123":
+        score = metrics(at("sequence"))["completeness"][view]["decoder"]
+        tone = re.search(r'<li class="(\w+)"><b>\(Z%s, C%s\)' % (view, view), page).group(1)
+        assert tone != "good" or score is None or score >= 0.1, (view, tone, score)
     equal(absent_rows(at("sequence/c3.npy")), due)
     equal(absent_rows(at("sequence/z3.npy")), due)
     values = read(at("steps.npy"))[-8 * STEPS * ROWS:]
@@ -644,6 +658,9 @@ def _():
     equal(sha(at("choose/model.safetensors")), sha(at("choice/model.safetensors")), "the model alone")
     again = run("indiseek", "fit", "--config", at("choose/config.json"), "--out", at("choice"), "--quiet")
     equal((again.code, metrics(at("choice"))["tradeoff"]), (0, found["tradeoff"]))
+    again = run("indiseek", "fit", "--config", at("choose/config.json"), "--lambda", 1, "--out", at("choice"), "--quiet")
+    equal((again.code, metrics(at("choice"))["lambda"], "tradeoff" in metrics(at("choice"))), (0, 1, False), str(again))
+    inside(">0.1</text>", page.split("What a larger lambda buys and costs")[2].split("</svg>")[0])
     done = run("indiseek", "evaluate", at("choose"))
     equal(done.code, 0, str(done))
     fit("choose", *sweep, "--choose", "probe", "--quiet")
@@ -1518,6 +1535,17 @@ def _():
     inside("; no group is divided\n", done.err)
 
 
+@test("study probe: files that are sorted, with test rows first and a view that few of the first rows have")
+def _():
+    parts = ["test" if i < 40 else "validation" if i < 50 else "train" for i in range(ROWS)]
+    write("sorted.txt", "".join(each + "\n" for each in parts))
+    write("sorted.csv", "".join("%d\n" % (i % 20 == 0 or i >= 90) for i in range(ROWS)))
+    done = run("study", "probe", *views(), *PROBE, "--labels", write("alternating.npy", npy([[i % 2] for i in range(ROWS)], dtype="<i4")),
+               "--split", at("sorted.txt"), "--x2-present", at("sorted.csv"), "--methods", "indiseek,clip,residual-indiseek", "--out", at("sorted"))
+    equal(done.code, 0, str(done))
+    equal({r["method"] for r in results("sorted")["runs"] if r["lambda"] is not None}, {"indiseek", "residual-indiseek"})
+
+
 @test("study time: seconds and steps of every method that trains specific features, the paper's beside them")
 def _():
     some = ["--methods", "infodisen,clip,indiseek", "--repetitions", 2, "--epochs", 2, "--batch", 64]
@@ -1536,6 +1564,12 @@ def _():
     done = run("study", "time", *views(), *some, "--json", at("time.json"))
     equal(done.code, 0, str(done))
     equal({(r["data"], r["rows"], r["paper_seconds_2000_epochs"]) for r in json.loads(text(at("time.json")))}, {("data", ROWS, None)})
+    done = run("study", "time", *views(), "--x2", at("steps.npy"), "--x2-lengths", at("lengths.npy"), "--methods", "residual", "--out", at("time-own"))
+    equal(done.code, 0, str(done))
+    assert re.search(r"^residual +[0-9.]+ +- *$", done.out, re.M), done.out
+    words = " ".join(read_page(at("time-own/report.html"))[0].words)
+    inside("data: 120 rows of 5 + 5 x 2", words)
+    assert "MLPs on vectors" not in words, words
 
 
 # ---- devices ----------------------------------------------------------------------------------------------------------
@@ -1740,6 +1774,8 @@ METHODS = re.search(r"typedef enum isk_method \{([^}]*),\s*ISK_METHOD_COUNT", te
 METHODS = " and ".join(", ".join(METHODS.replace(",", " ").split()).rsplit(", ", 1))
 BANNER = "%%MatrixMarket matrix coordinate real general\n"
 
+UNMEASURED = " (samples that were not measured are marked by --x%d-present)"
+
 bad("missing file", 1, at("none.npy") + ": cannot be opened: No such file or directory", "--x1", at("none.npy"))
 bad("a folder for a file", 1, folder + ": cannot be read as a file: Is a directory", "--x1", folder)
 bad_file("empty file", 65, "bad.npy", b"", "{path}: is empty")
@@ -1757,14 +1793,14 @@ bad_file("complex dtype", 65, "bad.npy", good.replace(b"<f4", b"<c8"),
          "{path}: dtype '<c8' is not read, only f4, f8, i4, i8, u1 and b1; save it with numpy.save(path, array.astype('<f4'))")
 bad_file("HDF5 file", 65, "bad.h5", b"\x89HDF\r\n\x1a\n" + bytes(50),
          "{path}: is an HDF5 file (.h5, .h5ad, .h5mu, .mat); .npy, .mtx and tables as text are read")
-bad_file("NaN", 65, "bad.npy", lambda: npy(changed(7, 3, float("nan"))), "{path}: row 8, column 4 is NaN")
+bad_file("NaN", 65, "bad.npy", lambda: npy(changed(7, 3, float("nan"))), "{path}: row 8, column 4 is NaN" + UNMEASURED % 1)
 bad_file("infinity", 65, "bad.npy", lambda: npy(changed(0, 4, float("-inf"))), "{path}: row 1, column 5 is infinite")
 bad_file("no rows", 65, "bad.npy", lambda: npy([[0] * 5], shape=(0, 5))[:128], "{path}: holds no values: 0 rows, 5 columns")
 bad_file("text for a number", 65, "bad.csv", lambda: changed_csv("foo"), "{path}: line 36 (row 35), column 2 'b': 'foo' is not a number")
 bad_file("a missing value", 65, "bad.csv", lambda: changed_csv(""),
-         "{path}: line 36 (row 35), column 2 'b': '' is a missing value; fill it in or leave the row out")
+         "{path}: line 36 (row 35), column 2 'b': '' is a missing value; fill it in or leave the row out" + UNMEASURED % 1)
 bad_file("NaN in a table", 65, "bad.csv", lambda: changed_csv("nan"),
-         "{path}: line 36 (row 35), column 2 'b': 'nan' is a missing value; fill it in or leave the row out")
+         "{path}: line 36 (row 35), column 2 'b': 'nan' is a missing value; fill it in or leave the row out" + UNMEASURED % 1)
 bad_file("infinity in a table", 65, "bad.csv", lambda: changed_csv("-Inf"), "{path}: line 36 (row 35), column 2 'b': '-Inf' is infinite")
 bad_file("a row too short", 65, "bad.csv", lambda: changed_csv("1\n2"), "{path}: line 36 has 2 fields where line 2 has 5")
 bad_file("a quote never closed", 65, "bad.csv", lambda: changed_csv('"2'), "{path}: the quote that opens on line 36, field 2 is never closed")
@@ -1811,13 +1847,15 @@ bad("a mask with an empty row", 65, at("mask2.tsv") + ":2: row 2 is ''; --x2-pre
     lambda: write("mask2.tsv", "id\tthere\n" + "".join("%d\t%s\n" % (i, "" if i == 1 else 1) for i in range(ROWS))) + ":2")
 bad("a mask of other rows", 65, at("mask3.csv") + ": has 90 labels where 120 rows are due", "--x2-present",
     lambda: write("mask3.csv", "1\n" * 90))
+bad("a mask with a header and one value too few", 65, at("mask6.csv") + ": has 119 values under the header 'seen' where 120 are due",
+    "--x2-present", lambda: write("mask6.csv", "seen\n" + "1\n" * (ROWS - 1)))
 bad("a mask that leaves nothing", 65, at("mask4.csv") + ": no sample of x2 is there", "--x2-present", lambda: write("mask4.csv", "0\n" * ROWS))
 bad("NaN where a row is there", 65, at("holes.npy") + ": row 3, column 1 is missing (or NaN)", "--x2", at("holes.npy"), "--x2-present",
     lambda: write("mask5.csv", "1\n" * (ROWS - 1) + "0\n"))
 bad("NaN among the steps that are there", 65, at("short.npy") + ": row 3, step 2, feature 1 is missing (or NaN)", "--x3",
     lambda: write("short.npy", npy([[1, 2, NAN, 3] if i == 2 else [1, i, 2, 3] for i in range(ROWS)], shape=(ROWS, 2, 2))), "--x3-lengths",
     lambda: write("twos.csv", "2\n" * ROWS))
-bad("a sequence without lengths that holds NaN", 65, at("nan.npy") + ": row 1, step 2, feature 1 is NaN", "--x3",
+bad("a sequence without lengths that holds NaN", 65, at("nan.npy") + ": row 1, step 2, feature 1 is NaN" + UNMEASURED % 3, "--x3",
     lambda: write("nan.npy", npy([[1, 2, NAN, 3]] * ROWS, shape=(ROWS, 2, 2))))
 bad("PCA of sequences", 2, "--x3-pca: %s holds sequences, which have no principal components here; leave it out" % at("steps.npy"),
     "--x3", at("steps.npy"), "--x3-lengths", at("lengths.npy"), "--x3-pca", 2)

@@ -97,7 +97,7 @@ static void path_point(text *out, char command, double x, double y) {
 
 /* ---- scales ---- */
 
-typedef struct scale { double low, high, from, to; int log; } scale;    /* values low..high lie at pixels from..to */
+typedef struct scale { double low, high, from, to; int log, whole; } scale;     /* values low..high lie at pixels from..to */
 
 static double place(const scale *s, double value) {
     double low = s->low, high = s->high;
@@ -152,6 +152,7 @@ static void ticks(text *out, const scale *s, int vertical, double other1, double
         }
     } else {
         double step = nice_step(s->high - s->low, vertical ? 5 : 6);
+        if (s->whole && step < 1) { step = 1; }
         for (double i = ceil(s->low / step - 1e-9); i * step <= s->high + 1e-9 * step; i++) {
             tick(out, s, i * step, vertical, other1, other2);
         }
@@ -319,6 +320,11 @@ void chart_lines(text *out, const line_chart *c) {
     } else {
         double room;
         positive = 0;
+        if (range[3] - range[2] < c->y_span) {
+            const double middle = (range[2] + range[3]) / 2;
+            range[2] = middle - c->y_span / 2;
+            range[3] = middle + c->y_span / 2;
+        }
         widen(&range[2], &range[3]);
         room = 0.04 * (range[3] - range[2]);
         range[2] -= room;
@@ -330,8 +336,8 @@ void chart_lines(text *out, const line_chart *c) {
     }
     svg_begin(out, WIDTH, height, c->title, c->standalone);
     legend = legend_row(out, items, count, WIDTH, 0);
-    x = (scale){ range[0], range[1], LEFT, WIDTH - RIGHT, 0 };
-    y = (scale){ range[2], range[3], height - BOTTOM, TOP + legend, c->log_y && positive };
+    x = (scale){ range[0], range[1], LEFT, WIDTH - RIGHT, 0, c->whole_x };
+    y = (scale){ range[2], range[3], height - BOTTOM, TOP + legend, c->log_y && positive, 0 };
     ticks(out, &y, 1, LEFT, WIDTH - RIGHT);
     segment(out, "axis", LEFT, height - BOTTOM, WIDTH - RIGHT, height - BOTTOM);
     ticks(out, &x, 0, height - BOTTOM, 0);
@@ -424,9 +430,9 @@ void chart_scatter(text *out, const scatter_chart *c) {
     scale x, y;
     if (!order) { out->failed = 1; return; }
     scatter_range(c, 0, &low, &high);
-    x = (scale){ low, high, SCATTER_MARGIN, edge, 0 };
+    x = (scale){ low, high, SCATTER_MARGIN, edge, 0, 0 };
     scatter_range(c, 1, &low, &high);
-    y = (scale){ low, high, bottom, TOP - 2, 0 };
+    y = (scale){ low, high, bottom, TOP - 2, 0, 0 };
     svg_begin(out, WIDTH, SCATTER_HEIGHT, c->title, c->standalone);
     segment(out, "axis", SCATTER_MARGIN, bottom, edge, bottom);
     segment(out, "axis", SCATTER_MARGIN, TOP - 2, SCATTER_MARGIN, bottom);
@@ -506,7 +512,7 @@ void chart_bars(text *out, const bar_chart *c) {
     svg_begin(out, WIDTH, height, c->title, c->standalone);
     for (int i = 0; i < shown; i++) { items[i] = (legend_item){ c->series[i], i, 0 }; }
     legend = shown > 1 ? legend_row(out, items, shown, WIDTH, 1) : 0;
-    y = (scale){ low, high * 1.04, base, TOP + legend, 0 };
+    y = (scale){ low, high * 1.04, base, TOP + legend, 0, 0 };
     ticks(out, &y, 1, LEFT, WIDTH - RIGHT);
     upright_label(out, 14, (TOP + legend + base) / 2, c->y_label);
     band = (WIDTH - RIGHT - LEFT) / (double)c->group_count;

@@ -22,7 +22,9 @@ typedef struct line_chart {
     const line_series *series;      /* at most 10 */
     int series_count;
     double x_low, x_high;           /* the x axis holds these at least; both 0: what the points span */
+    double y_span;                  /* the y axis spans this at least, so that small differences look small */
     int log_y;                      /* 1: logarithmic when every value is positive */
+    int whole_x;                    /* 1: ticks of the x axis stand at whole numbers */
     int standalone;
 } line_chart;
 

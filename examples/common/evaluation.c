@@ -342,6 +342,8 @@ isk_status evaluate(isk_context *context, const evaluation_input *in, evaluation
         e->leakage[i] = (r2_scores){ NAN, NAN, NAN };
         e->completeness[i].r2 = (r2_scores){ NAN, NAN, NAN };
         e->completeness[i].best = e->completeness[i].decoder = NAN;
+        e->steps[i].mean = in->sequence[i];
+        e->steps[i].decoder = in->steps[i] > 1;
     }
     for (int i = 0; i < in->views && !rows; i++) {
         rows = in->c[i].data ? in->c[i].rows : in->z[i].data ? in->z[i].rows : in->x[i].rows;
@@ -446,13 +448,26 @@ const char *leakage_words(const evaluation *e, int view, char buffer[80]) {
     return buffer;
 }
 
-const char *completeness_words(const evaluation *e, int view, char buffer[80]) {
+const char *told_words(const evaluation *e, int view, char buffer[48]) {
+    snprintf(buffer, 48, e->steps[view].mean ? "the mean of X%d over its steps" : "X%d", view + 1);
+    return buffer;
+}
+
+const char *completeness_words(const evaluation *e, int view, char buffer[96]) {
+    char told[48];
+    told_words(e, view, told);
     if (e->fused) {
-        snprintf(buffer, 80, "fused about X%d", view + 1);
+        snprintf(buffer, 96, "fused about %s", told);
     } else {
-        snprintf(buffer, 80, "(Z%d, C%d) about X%d", view + 1, view + 1, view + 1);
+        snprintf(buffer, 96, "(Z%d, C%d) about %s", view + 1, view + 1, told);
     }
     return buffer;
+}
+
+int decoder_of_steps(const evaluation *e) {
+    int found = 0;
+    for (int i = 0; i < e->views; i++) { found |= e->steps[i].decoder && isfinite(e->completeness[i].decoder); }
+    return found;
 }
 
 static void cell(text *out, double value, int width) {
@@ -468,41 +483,47 @@ static void cells(text *out, const r2_scores *r2) {
 
 void evaluation_text(const evaluation *e, int has_labels, text *out) {
     static const char *const parts[] = { "no", "validation", "test" };
-    char line[80];
+    char line[96];
+    int wide = 40;                  /* of the names of what is scored */
     if (e->scored == ISK_TRAIN) {
         text_add(out, "no rows are held out, so nothing was scored\n");
         return;
     }
     if (has_labels) {
         score_text words;
-        const int wide = e->views > 2 ? 8 * e->views : 20;     /* "C1, Z1, C2, Z2, C3, Z3" */
-        text_format(out, "%-*s%12s%20s%16s\n", wide, "features", "accuracy", "balanced accuracy", "10-NN agreement");
+        const int columns = e->views > 2 ? 8 * e->views : 20;     /* "C1, Z1, C2, Z2, C3, Z3" */
+        text_format(out, "%-*s%12s%20s%16s\n", columns, "features", "accuracy", "balanced accuracy", "10-NN agreement");
         for (int i = score_next(e, -1); i < SCORE_COUNT; i = score_next(e, i)) {
             if (isnan(e->label[i].accuracy)) { continue; }
-            text_format(out, "%-*s", wide, score_words(e, i, &words));
+            text_format(out, "%-*s", columns, score_words(e, i, &words));
             cell(out, e->label[i].accuracy, 12);
             cell(out, e->label[i].balanced_accuracy, 20);
             cell(out, e->label[i].neighbours, 16);
             text_add(out, "\n");
         }
-        text_format(out, "%-*s", wide, "majority label");
+        text_format(out, "%-*s", columns, "majority label");
         cell(out, e->majority, 12);
         text_add(out, "\n\n");
     }
-    text_format(out, "%-40s%10s%10s%10s%10s\n", "R^2", "ridge", "10-NN", "MLP", "decoder");
+    for (int i = 0; i < e->views; i++) {
+        const int length = 16 + (int)strlen(completeness_words(e, i, line));
+        if (length > wide && !isnan(e->completeness[i].best)) { wide = length; }
+    }
+    text_format(out, "%-*s%10s%10s%10s%10s\n", wide, "R^2", "ridge", "10-NN", "MLP", "decoder");
     for (int i = 0; i < e->views; i++) {
         if (isnan(e->leakage[i].ridge)) { continue; }
-        text_format(out, "leakage of %-29s", leakage_words(e, i, line));
+        text_format(out, "leakage of %-*s", wide - 11, leakage_words(e, i, line));
         cells(out, &e->leakage[i]);
         text_add(out, "\n");
     }
     for (int i = 0; i < e->views; i++) {
         if (isnan(e->completeness[i].best)) { continue; }
-        text_format(out, "completeness of %-24s", completeness_words(e, i, line));
+        text_format(out, "completeness of %-*s", wide - 16, completeness_words(e, i, line));
         cells(out, &e->completeness[i].r2);
         cell(out, e->completeness[i].decoder, 10);
         text_add(out, "\n");
     }
+    if (decoder_of_steps(e)) { text_add(out, "(decoder of a sequence: R^2 of all steps, not of their mean)\n"); }
     if (e->fused) { text_add(out, "(one representation of all views: no C, no Z, and so no leakage)\n"); }
     text_format(out, "(fitted on %lld training rows, scored on %lld %s rows)\n", (long long)e->rows[ISK_TRAIN],
                 (long long)e->rows[e->scored], parts[e->scored]);

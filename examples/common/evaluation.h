@@ -15,6 +15,7 @@ typedef struct evaluation_input {
     isk_matrix reconstruction[ISK_MAX_VIEWS];           /* the model's own g_i(Z_i, C_i) */
     isk_matrix target[ISK_MAX_VIEWS];       /* what that is of: X_i, or a sequence's steps side by side */
     int steps[ISK_MAX_VIEWS];       /* of the latter, else 0 */
+    int sequence[ISK_MAX_VIEWS];    /* 1: x is the mean over the steps of a sequence */
     const int32_t *lengths[ISK_MAX_VIEWS];  /* [rows] how many of them are there, or NULL */
     const int32_t *labels;          /* negative: left out; NULL: nothing is said about labels */
     const uint8_t *part;            /* isk_part of each row */
@@ -39,6 +40,7 @@ typedef struct evaluation {
     label_score label[SCORE_COUNT]; /* a logistic regression; share of the k nearest rows that have the row's label */
     r2_scores leakage[ISK_MAX_VIEWS];       /* R^2 of Z_i about C of the other views, side by side */
     struct { r2_scores r2; double best, decoder; } completeness[ISK_MAX_VIEWS];     /* R^2 of (Z_i, C_i), or fused, about X_i */
+    struct { int mean, decoder; } steps[ISK_MAX_VIEWS];     /* 1: r2 and best are about the mean over X_i's steps; decoder is about all */
 } evaluation;
 
 isk_status evaluate(isk_context *context, const evaluation_input *input, evaluation *e);
@@ -50,9 +52,12 @@ typedef struct score_text { char text[64]; } score_text;
 const char *score_name(int which, score_text *buffer);
 const char *score_words(const evaluation *e, int which, score_text *buffer);
 const char *other_shared(int views, int view, score_text *buffer);
-/* "Z1 about C2, C3"; "(Z1, C1) about X1" or "fused about X1" */
+/* "X1" or "the mean of X1 over its steps"; "Z1 about C2, C3"; "(Z1, C1) about X1" or "fused about X1" */
+const char *told_words(const evaluation *e, int view, char buffer[48]);
 const char *leakage_words(const evaluation *e, int view, char buffer[80]);
-const char *completeness_words(const evaluation *e, int view, char buffer[80]);
+const char *completeness_words(const evaluation *e, int view, char buffer[96]);
+/* Is a decoder's R^2 that of all steps of a sequence? */
+int decoder_of_steps(const evaluation *e);
 
 /* The rows that are there in all of several matrices. */
 typedef struct whole_rows {

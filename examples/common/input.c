@@ -334,6 +334,17 @@ static int number_of(const labels *l, int64_t row, double *value) {
     return length > 0 && isk_parse_number(text, length, value) == length && isfinite(*value);
 }
 
+/* A first line that is no number, above numbers alone, is a header; where there are as many lines as values are due, one value is
+   missing below it. */
+static int under_header(const labels *l, const char *file_and_column) {
+    double value;
+    if (!is_file(file_and_column) || l->rows < 2 || l->codes[0] < 0 || number_of(l, 0, &value)) { return 0; }
+    for (int64_t i = 1; i < l->rows; i++) {
+        if (!number_of(l, i, &value)) { return 0; }
+    }
+    return 1;
+}
+
 isk_status input_whole(isk_context *context, const char *file_and_column, int64_t rows, const char *what, int low, int high,
                        int32_t **values) {
     labels l;
@@ -348,6 +359,9 @@ isk_status input_whole(isk_context *context, const char *file_and_column, int64_
         shown wrong;
         if (number_of(&l, i, &value) && value >= low && value <= high && value == floor(value)) {
             (*values)[i] = (int32_t)value;
+        } else if (i == 0 && under_header(&l, file_and_column)) {
+            status = isk_set_error(context, ISK_SHAPE, "%s: has %lld values under the header '%s' where %lld are due", file_and_column,
+                                   (long long)l.rows - 1, show(&wrong, text), (long long)l.rows);
         } else {
             status = isk_set_error(context, ISK_DATA, "%s: row %lld is '%s'; %s is a whole number from %d to %d", file_and_column,
                                    (long long)i + 1, show(&wrong, text), what, low, high);

@@ -13,7 +13,7 @@ static const char style_blocks[] =
     "main{max-width:1060px;margin:0 auto;padding:40px 24px 80px}\n"
     "h1{font-size:27px;line-height:1.25;margin:0 0 6px;letter-spacing:-.01em}"
     "h2{font-size:19px;margin:44px 0 10px}p{margin:8px 0;max-width:76ch}.lead,small{color:var(--muted)}\n"
-    ".grid{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,420px),1fr));gap:16px;margin:14px 0}"
+    ".grid{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,420px),1fr));gap:16px;margin:14px 0}"
     ".grid>svg{background:var(--card);border:1px solid var(--grid);border-radius:8px;width:100%;height:auto}\n"
     ".verdicts{list-style:none;margin:14px 0;padding:0}"
     ".verdicts li{background:var(--card);border:1px solid var(--grid);border-left:4px solid var(--tone);"

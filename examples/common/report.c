@@ -73,28 +73,32 @@ static void verdict_leakage(text *page, const evaluation *e, int view, isk_metho
 
 /* Do Z_i and C_i together say all about X_i? */
 static void verdict_completeness(text *page, const evaluation *e, int view, int reduced) {
-    double most = fmax(e->completeness[view].best, e->completeness[view].decoder);
-    page_tone tone = most >= 0.75 ? PAGE_GOOD : most >= 0.4 || reduced || e->fused ? PAGE_NEUTRAL : PAGE_WARNING;
+    const double decoder = e->completeness[view].decoder, best = e->completeness[view].best;
+    const double most = e->steps[view].decoder ? best : fmax(best, decoder);        /* of what the regressions are about */
+    const int undecoded = decoder < 0.1;
+    page_tone tone = undecoded ? PAGE_WARNING : most >= 0.75 ? PAGE_GOOD : most >= 0.4 || reduced || e->fused ? PAGE_NEUTRAL : PAGE_WARNING;
     const char *amount = most >= 0.75 ? "all" : most >= 0.4 ? "part of" : "little of";
-    char head[80];
+    char head[120], told[48];
     text s = { 0 };
     if (!isfinite(most)) { return; }
+    told_words(e, view, told);
     if (e->fused) {
-        snprintf(head, sizeof head, "The fused features describe %s X%d.", most >= 0.75 ? "most of" : amount, view + 1);
+        snprintf(head, sizeof head, "The fused features describe %s %s.", most >= 0.75 ? "most of" : amount, told);
     } else {
-        snprintf(head, sizeof head, "(Z%d, C%d) %s%s X%d.", view + 1, view + 1, most >= 0.75 ? "together describe" : "describe ",
-                 most >= 0.75 ? "" : amount, view + 1);
+        snprintf(head, sizeof head, "(Z%d, C%d) %s%s %s.", view + 1, view + 1, most >= 0.75 ? "together describe" : "describe ",
+                 most >= 0.75 ? "" : amount, told);
     }
     add_fixed(&s, "Completeness: they explain ", 100 * fmax(most, 0), 0, " % of its variance on held-out rows");
     add_fixed(&s, " (linear ", e->completeness[view].r2.ridge, 2, "");
-    if (isfinite(e->completeness[view].decoder)) {
-        add_fixed(&s, ", own decoder ", e->completeness[view].decoder, 2, "");
-    }
+    if (isfinite(decoder)) { add_fixed(&s, ", own decoder ", decoder, 2, e->steps[view].decoder ? " of all steps" : ""); }
     text_add(&s, ").");
     if (reduced) {
         text_add(&s, " Each view was first reduced to what the option reduce keeps of it, so much of X is to be missing.");
     } else if (e->fused) {
         text_add(&s, " Its method is not trained to reconstruct.");
+    } else if (undecoded) {
+        text_format(&s, " The model's own decoder gives back next to nothing of %sX%d: a larger lambda or more epochs may teach it.",
+                    e->steps[view].decoder ? "the steps of " : "", view + 1);
     } else if (tone != PAGE_GOOD) {
         text_add(&s, " What is missing may be noise; if not, a larger lambda or more epochs bring it back.");
     }
@@ -169,7 +173,7 @@ void report_scores(text *page, const evaluation *e, int has_labels) {
     for (int i = 0; i < 2 * e->views; i++) {
         const int view = i % e->views, leaks = i < e->views;
         const r2_scores *r2 = leaks ? &e->leakage[view] : &e->completeness[view].r2;
-        char words[80], name[112];
+        char words[96], name[120];
         if (isnan(r2->ridge)) { continue; }
         snprintf(name, sizeof name, "%s: %s", leaks ? "leakage" : "completeness",
                  leaks ? leakage_words(e, view, words) : completeness_words(e, view, words));
@@ -180,6 +184,7 @@ void report_scores(text *page, const evaluation *e, int has_labels) {
         page_cell_bar(page, leaks ? NAN : e->completeness[view].decoder, 3, 0, 1);
     }
     page_table_end(page);
+    if (decoder_of_steps(e)) { page_paragraph(page, "The own decoder's R² of a sequence is of all steps, not of their mean."); }
 }
 
 void report_settings(text *page, const char *const *facts, const isk_options *options) {
@@ -205,7 +210,7 @@ static void add_line(line_series *series, int *count, const curve *c, const char
 static void draw(text *page, const char *title, const char *y_label, const line_series *series, int count, int log_y) {
     if (count == 0) { return; }
     chart_lines(page, &(line_chart){ .title = title, .x_label = "epoch", .y_label = y_label, .series = series,
-                                     .series_count = count, .log_y = log_y });
+                                     .series_count = count, .log_y = log_y, .whole_x = 1 });
 }
 
 /* One quantity of every view in training, dashed on rows not trained on. */

@@ -122,11 +122,20 @@ static isk_status find_present(views *v, isk_context *context, const view_settin
     return status;
 }
 
+/* Where a value is missing, the user may not know that there are masks. */
+static isk_status hint_at_mask(isk_context *context, int view, isk_status status) {
+    char said[900];
+    snprintf(said, sizeof said, "%s", isk_error(context));
+    if (status != ISK_DATA || (!strstr(said, " is NaN") && !strstr(said, " is a missing value"))) { return status; }
+    return isk_set_error(context, status, "%s (samples that were not measured are marked by --x%d-present)", said, view + 1);
+}
+
 static isk_status read_view(views *v, isk_context *context, const view_settings *s, int view, int first, int64_t due) {
     input *in = &v->in[view];
     const int partial = s->present[view] || s->lengths[view];
     char name[24];
     isk_status status = input_read(context, s->x[view], &(input_desc){ .transpose = s->transpose[view], .sequences = 1, .missing = partial }, in);
+    if (status != ISK_OK && !partial) { return hint_at_mask(context, view, status); }
     snprintf(name, sizeof name, "--x%d-lengths", view + 1);
     if (status == ISK_OK) { status = check_rows(v, context, s, view, first, due); }
     v->rows = in->rows;

@@ -503,6 +503,21 @@ static int finish(job *j, isk_status status) {
     return code;
 }
 
+static int on_line(int argc, char **argv, const char *name) {
+    const size_t length = strlen(name);
+    for (int i = 1; i < argc; i++) {
+        if (strncmp(argv[i], name, length) == 0 && (!argv[i][length] || argv[i][length] == '=')) { return 1; }
+    }
+    return 0;
+}
+
+/* One lambda on the line takes the place of a choice that a file of options asks for. */
+static void take_one_lambda(settings *s, int argc, char **argv) {
+    if (s->lambdas.count != 1 || !on_line(argc, argv, "--lambda") || on_line(argc, argv, "--choose")) { return; }
+    s->choose = "none";
+    if (!on_line(argc, argv, "--seeds")) { s->seeds = 1; }
+}
+
 /* Do --lambda, --choose and --seeds go together?  Fills in the lambdas to try; returns -1 to go on, else the exit code. */
 static int check_line(settings *s) {
     static const double usual[] = { 0.1, 1, 10, 100 };
@@ -543,6 +558,7 @@ int command_fit(int argc, char **argv) {
     if (!j.s.out) { return usage_error(fit_command->name, "--out DIR is missing"); }
     if (j.s.data.target_numbers && !j.s.data.target) { return usage_error(fit_command->name, "--target-numbers needs --target"); }
     if (j.s.data.ignore && !j.s.data.labels) { return usage_error(fit_command->name, "--label-ignore needs --labels"); }
+    take_one_lambda(&j.s, argc, argv);
     code = check_line(&j.s);
     if (code >= 0) { return code; }
     progress_open(&j.bar, j.s.quiet);

@@ -74,6 +74,7 @@ isk_status features_score(const features *f, isk_context *context, const dataset
     for (int i = 0; i < ISK_MAX_VIEWS; i++) {
         const isk_matrix made = f->reconstruction[i];
         judged.x[i] = d->v.summary[i];
+        judged.sequence[i] = d->v.recipe[i].steps > 1;
         judged.c[i] = f->m[FEATURE_C + i];
         judged.z[i] = f->m[FEATURE_Z + i];
         if ((judged.c[i].data || judged.z[i].data) && i >= judged.views) { judged.views = i + 1; }

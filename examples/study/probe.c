@@ -80,25 +80,60 @@ static int same_features(const probe_features *a, const probe_features *b) {
     return !a->fused.data || memcmp(a->fused.data, b->fused.data, sizeof *a->fused.data * (size_t)(a->fused.rows * a->fused.cols)) == 0;
 }
 
-static void try_method(const job *j, isk_method method, trial *t) {
+/* The first training rows that have every view, so that it does not matter how the files are sorted.  0 without memory. */
+enum { TRIAL_ROWS = 64 };
+static int trial_views(const probe_data *d, views *few) {
+    const views *all = &d->v;
+    int64_t index[TRIAL_ROWS];
+    *few = (views){ .rows = 0, .count = all->count };
+    for (int64_t i = 0; i < d->rows && few->rows < TRIAL_ROWS; i++) {
+        int there = d->part[i] == ISK_TRAIN;
+        for (int v = 0; v < all->count; v++) { there = there && !(all->present[v] && !all->present[v][i]); }
+        if (there) { index[few->rows++] = i; }
+    }
+    for (int v = 0; v < all->count; v++) {
+        const int64_t cols = all->x[v].cols;
+        few->recipe[v].steps = all->recipe[v].steps;
+        few->own[v] = malloc(sizeof *few->own[v] * TRIAL_ROWS * (size_t)cols);
+        few->in[v].lengths = all->in[v].lengths ? calloc(TRIAL_ROWS, sizeof *few->in[v].lengths) : NULL;
+        if (!few->own[v] || (all->in[v].lengths && !few->in[v].lengths)) { return 0; }
+        few->x[v] = (isk_matrix){ few->own[v], few->rows, cols };
+        for (int64_t k = 0; k < few->rows; k++) {
+            memcpy(few->own[v] + k * cols, all->x[v].data + index[k] * cols, sizeof *few->own[v] * (size_t)cols);
+            if (few->in[v].lengths) { few->in[v].lengths[k] = all->in[v].lengths[index[k]]; }
+        }
+    }
+    return 1;
+}
+
+/* What a trial on so few rows says of SHAPE or DATA says nothing about all rows: has_lambda stays 1 then. */
+static void try_method(const job *j, isk_method method, const views *few, trial *t) {
     static const double lambdas[2] = { 1, 4 };
     isk_context *aside = isk_open(&(isk_context_desc){ .threads = 1, .device = ISK_DEVICE_CPU });
     isk_sweep_desc sweep = { .fit = j->w.sweep.fit, .lambdas = lambdas, .lambda_count = 2 };
     isk_model *models[2] = { NULL, NULL };
-    const int64_t few = j->d.rows < 64 ? j->d.rows : 64;
+    uint8_t part[TRIAL_ROWS] = { ISK_TRAIN };
     probe_features f[2] = { { .c = { { NULL, 0, 0 } } }, { .c = { { NULL, 0, 0 } } } };
     isk_options *o = &sweep.fit.options;
     *t = (trial){ .status = ISK_MEMORY, .has_lambda = 1 };
     if (!aside) { return; }
+    if (few->rows < 2) {            /* nothing to try on */
+        t->status = ISK_OK;
+        isk_close(aside);
+        return;
+    }
     sweep.fit.method = method;
     o->epochs = o->shared_epochs = o->residual_epochs = 1;
     o->diagnoses = ISK_NONE;
     o->batch = 32;
     o->last_batch = ISK_LAST_KEEP;
-    for (int i = 0; i < j->d.v.count; i++) { sweep.fit.views[i].rows = few; }
+    views_give(few, &sweep.fit);
+    for (int k = 7; k < TRIAL_ROWS && j->d.parts[ISK_VALIDATION]; k += 8) { part[k] = ISK_VALIDATION; }
+    sweep.fit.split = part;
     t->status = isk_sweep(aside, &sweep, models);
-    for (int k = 0; k < 2 && t->status == ISK_OK; k++) { t->status = probe_features_make(aside, models[k], &j->d.v, few, &f[k]); }
+    for (int k = 0; k < 2 && t->status == ISK_OK; k++) { t->status = probe_features_make(aside, models[k], few, few->rows, &f[k]); }
     if (t->status == ISK_OK) { t->has_lambda = !same_features(&f[0], &f[1]); }
+    if (t->status == ISK_SHAPE || t->status == ISK_DATA) { t->status = ISK_OK; }
     snprintf(t->words, sizeof t->words, "%s", isk_error(aside));
     for (int k = 0; k < 2; k++) {
         probe_features_free(&f[k]);
@@ -114,10 +149,14 @@ static void add_row(job *j, probe_row row) { j->rows[j->row_count++] = row; }
 static isk_status find_rows(job *j) {
     isk_context *context = j->w.context;
     trial tried[ISK_METHOD_COUNT];
+    views few;
+    const int copied = trial_views(&j->d, &few);
+    for (int i = 0; i < j->w.method_count && copied; i++) { try_method(j, j->w.methods[i], &few, &tried[i]); }
+    views_free(&few);
+    if (!copied) { return no_memory(context, "a trial of every method"); }
     for (int i = 0; i < j->w.method_count; i++) {
         const char *name = isk_method_name(j->w.methods[i]);
         const trial *t = &tried[i];
-        try_method(j, j->w.methods[i], &tried[i]);
         if (t->status == ISK_OK) {
             add_row(j, (probe_row){ PROBE_METHOD, j->w.methods[i], name, name, 1, t->has_lambda, 1 });
         } else if (t->status == ISK_MEMORY || j->s.study.methods) {

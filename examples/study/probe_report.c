@@ -264,7 +264,7 @@ static void leakage_chart(text *page, const source *s, int dim, int view) {
     snprintf(title, sizeof title, "View %d, by λ", view + 1);
     chart_lines(page, &(line_chart){ .title = title, .x_label = "leakage: R² of the other views' C",
                                      .y_label = "completeness: R² of X", .series = series,
-                                     .series_count = count, .x_low = 0, .x_high = 0.1 });
+                                     .series_count = count, .x_low = 0, .x_high = 0.1, .y_span = 0.05 });
 }
 
 /* ---- all of it ---- */
@@ -279,6 +279,12 @@ static int diverged_models(const source *s) {
     return diverged;
 }
 
+static int has_sequence(const probe_data *d) {
+    int found = 0;
+    for (int i = 0; i < d->v.count; i++) { found |= d->v.recipe[i].steps > 1; }
+    return found;
+}
+
 static void dim_section(text *page, const source *s, int dim) {
     char title[64];
     snprintf(title, sizeof title, "%d output dimensions", dim);
@@ -288,6 +294,7 @@ static void dim_section(text *page, const source *s, int dim) {
     page_paragraph(page, "A probe says how much is kept, not whether it is split well. Leakage (Z about C of the "
                          "other views, low is good) and completeness (Z and C about their own X, high is good), by "
                          "ridge regression, ten nearest neighbours and a small network:");
+    if (has_sequence(s->d)) { page_paragraph(page, "Of a sequence, X is here the mean over its steps."); }
     page_grid_begin(page);
     for (int view = 0; view < s->d->v.count; view++) { leakage_chart(page, s, dim, view); }
     page_grid_end(page);

@@ -218,11 +218,14 @@ static isk_status run(void *user) {
     if (status != ISK_OK) { return status; }
     print_all(j);
     claims = claims_count(&j->m, &j->w.c);
-    printf("\n%d of the paper's %d claims that could be checked hold", claims.hold, claims.checked);
+    printf("\n");
+    if (claims.checked) { printf("%d of the paper's %d claims that could be checked hold", claims.hold, claims.checked); }
     if (claims.stale_checked) {
-        printf("; with a stale critic %d of the %d tried", claims.stale_hold, claims.stale_checked);
+        printf("%swith a stale critic %d of the %d tried%s", claims.checked ? "; " : "", claims.stale_hold, claims.stale_checked,
+               claims.checked ? "" : " hold");
     }
-    printf("%s%s%s\n", out ? "; open " : "", out ? out : "", out ? "/report.html" : "");
+    if (claims.checked || claims.stale_checked) { printf("%s", out ? "; " : "\n"); }
+    if (out) { printf("open %s/report.html\n", out); }
     if (j->s.study.json) {
         text runs = { 0 };
         measurements_runs(&j->m, &j->w.c, &runs);

@@ -211,13 +211,13 @@ static void claims_section(text *page, const measurements *m, const configuratio
     claim_count count = claims_count(m, c);
     char words[600];
     page_heading(page, "What the paper claims");
-    snprintf(words, sizeof words,
-             "%d of the %d claims that could be checked hold. The paper shows bars and gives no numbers, so the bounds "
-             "are ours. A claim is unclear where a run has left a coordinate unlearned (test error of 0.1 or more): "
-             "more --epochs. The last column says what an independent implementation in PyTorch found before (3 seeds, the "
-             "critic always fresh): where it says no, a claim is not expected to hold here either.", count.hold,
-             count.checked);
+    snprintf(words, sizeof words, count.checked ? "%d of the %d claims that could be checked hold." : "No claim could be checked.",
+             count.hold, count.checked);
     page_paragraph(page, words);
+    page_paragraph(page, "The paper shows bars and gives no numbers, so the bounds "
+                         "are ours. A claim is unclear where a run has left a coordinate unlearned (test error of 0.1 or more): "
+                         "more --epochs. The last column says what an independent implementation in PyTorch found before (3 seeds, the "
+                         "critic always fresh): where it says no, a claim is not expected to hold here either.");
     if (count.stale_checked) {
         snprintf(words, sizeof words,
                  "Some failures that the paper shows may be those of a stale critic, so one was tried, too: fitted in %d "

@@ -78,7 +78,12 @@ typedef struct timed {              /* one fit */
     double seconds;
 } timed;
 
-typedef struct set { const char *name; int64_t rows; int cols[ISK_MAX_VIEWS], views; const struct paper *paper; } set;
+typedef struct set {
+    const char *name;
+    int64_t rows;
+    int cols[ISK_MAX_VIEWS], steps[ISK_MAX_VIEWS], views;   /* steps: of a sequence, whose cols are those of all steps; else 0 */
+    const struct paper *paper;
+} set;
 
 typedef struct job {
     settings s;
@@ -102,7 +107,10 @@ static isk_status find_sets(job *j) {
     if (j->v.count) {
         set *s = &j->sets[j->set_count++];
         *s = (set){ .name = "data", .rows = j->v.rows, .views = j->v.count };
-        for (int i = 0; i < j->v.count; i++) { s->cols[i] = (int)j->v.x[i].cols; }
+        for (int i = 0; i < j->v.count; i++) {
+            s->cols[i] = (int)j->v.x[i].cols;
+            s->steps[i] = j->v.recipe[i].steps;
+        }
         return ISK_OK;
     }
     for (const char *at = j->s.like; at;) {
@@ -115,8 +123,8 @@ static isk_status find_sets(job *j) {
                                  "--like has \"%s\"; there are mosi, mosei, ur-funny, mustard and mimic" :
                                  "--like has more than all sets; \"%s\" is one too many", word);
         }
-        j->sets[j->set_count++] = (set){ papers[k].name, papers[k].rows, { papers[k].cols[0], papers[k].cols[1] }, 2,
-                                         &papers[k] };
+        j->sets[j->set_count++] = (set){ .name = papers[k].name, .rows = papers[k].rows, .views = 2, .paper = &papers[k],
+                                         .cols = { papers[k].cols[0], papers[k].cols[1] } };
         at = comma ? comma + 1 : NULL;
     }
     return ISK_OK;
@@ -209,7 +217,7 @@ static average mean_of(const job *j, int which, isk_method method, int per_step)
     for (int i = 0; i < j->count && count < 1000; i++) {
         const timed *t = &j->times[i];
         if (t->set != which || t->method != method) { continue; }
-        values[count++] = per_step ? t->seconds / (t->steps ? t->steps : 1) : t->seconds;
+        values[count++] = per_step ? t->steps ? t->seconds / t->steps : NAN : t->seconds;
     }
     return average_of(values, count, 1);
 }
@@ -306,7 +314,11 @@ static void set_section(const job *j, int which, text *page) {
     const char *header[] = { "method", seconds, "ms a step", "2000 epochs at that rate, s",
                              "the paper's s, 2000 epochs", "the paper's ms a step" };
     text cols = { 0 };
-    for (int i = 0; i < s->views; i++) { text_format(&cols, "%s%d", i ? " + " : "", s->cols[i]); }
+    for (int i = 0; i < s->views; i++) {
+        text_add(&cols, i ? " + " : "");
+        if (s->steps[i]) { text_format(&cols, "%d x ", s->steps[i]); }
+        text_format(&cols, "%d", s->cols[i] / (s->steps[i] ? s->steps[i] : 1));
+    }
     snprintf(title, sizeof title, s->paper ? "Simulated, of the size of %s: %lld rows of %s" : "%s: %lld rows of %s",
              s->name, (long long)s->rows, cols.data ? cols.data : "");
     text_free(&cols);
@@ -336,9 +348,11 @@ static void report(const job *j, text *page) {
                 j->s.study.seeds, j->s.study.seeds > 1 ? "s" : "");
     page_begin(page, "Time of training", lead.data ? lead.data : "");
     text_free(&lead);
-    page_paragraph(page, "The paper's numbers are the paper's: transformers on sequences, on a GPU that it does not "
-                         "name. Here the networks are MLPs on vectors with the same rows and columns, so the two are "
-                         "not the same work.");
+    if (j->sets[0].paper) {
+        page_paragraph(page, "The paper's numbers are the paper's: transformers on sequences, on a GPU that it does not "
+                             "name. Here the networks are MLPs on vectors with the same rows and columns, so the two are "
+                             "not the same work.");
+    }
     page_paragraph(page, "What a method does once between the shared and the specific features, as the regressions of "
                          "residual-indiseek (residual_epochs), is part of its seconds and so of its steps.");
     for (int k = 0; k < j->set_count; k++) { set_section(j, k, page); }
@@ -357,8 +371,8 @@ static void print_all(const job *j) {
             const average all = mean_of(j, k, method, 0), step = mean_of(j, k, method, 1);
             const double theirs = 1e3 * paper_step(s, method);
             if (!all.count) { continue; }
-            printf("%-20s%12s%12s%24s\n", isk_method_name(method), fixed(all.mean, 3, a), fixed(1e3 * step.mean, 3, b),
-                   isfinite(theirs) ? fixed(theirs, 1, c) : "");
+            printf("%-20s%12s%12s%24s\n", isk_method_name(method), fixed(all.mean, 3, a),
+                   step.count ? fixed(1e3 * step.mean, 3, b) : "-", isfinite(theirs) ? fixed(theirs, 1, c) : "");
         }
     }
 }
