@@ -19673,27 +19673,34 @@ static void isk__report_warn(const isk__training *training, int model) {
     const isk__learner *learner = &training->learners[model];
     const isk_context *context = training->context;
     isk_report report;
+    char who[96];
     int v;
+    if (training->learner_count == 1) {
+        snprintf(who, sizeof who, "model 0");
+    } else {                                /* counted as progress is shown */
+        snprintf(who, sizeof who, "model %d of %d (lambda %g, seed %llu)", model + 1, training->learner_count, learner->options.lambda,
+                 (unsigned long long)learner->seed);
+    }
     isk__report_fill(training, learner, &report);
-    if (report.status != ISK_OK) { isk__log(context, ISK_WARNING, "model %d %s", model, report.message); }
+    if (report.status != ISK_OK) { isk__log(context, ISK_WARNING, "%s %s", who, report.message); }
     for (v = 0; v < training->desc->view_count && report.status == ISK_OK; v++) {
         const isk_view_report *view = &report.view[v];
         int standardised = learner->options.standardise == ISK_STANDARDISE_BATCH;
         if (view->variance < (standardised ? 1e-12 : 1e-6)) {
-            isk__log(context, ISK_WARNING, "model %d: Z%d has collapsed (variance %.1e): it says nothing about X%d; raise lambda, "
-                     "or train for more steps", model, v + 1, view->variance, v + 1);
+            isk__log(context, ISK_WARNING, "%s: Z%d has collapsed (variance %.1e): it says nothing about X%d; raise lambda, "
+                     "or train for more steps", who, v + 1, view->variance, v + 1);
         }
         if (view->reconstruction > 0.5 && !isk__methods[training->desc->method].residual) {
-            isk__log(context, ISK_WARNING, "model %d: %.0f %% of X%d is not reconstructed from (Z%d, C%d): coordinates are unlearned; "
-                     "train for more epochs or raise lambda", model, 100 * view->reconstruction, v + 1, v + 1, v + 1);
+            isk__log(context, ISK_WARNING, "%s: %.0f %% of X%d is not reconstructed from (Z%d, C%d): coordinates are unlearned; "
+                     "train for more epochs or raise lambda", who, 100 * view->reconstruction, v + 1, v + 1, v + 1);
         }
         if (view->club < -0.5 || view->fresh_club > view->club + 1 + 2 * fabs(view->club)) {
-            isk__log(context, ISK_WARNING, "model %d: the critic of Z%d is stale: in training CLUB was %.2f, a fresh critic finds %.2f "
-                     "nats; raise critic_steps", model, v + 1, view->club, view->fresh_club);
+            isk__log(context, ISK_WARNING, "%s: the critic of Z%d is stale: in training CLUB was %.2f, a fresh critic finds %.2f "
+                     "nats; raise critic_steps", who, v + 1, view->club, view->fresh_club);
         }
         if (view->saturation > 0.9 && view->fresh_club > 0.5) {
-            isk__log(context, ISK_WARNING, "model %d: Z%d depends on C although its CLUB looks small, because the critic's log variances "
-                     "are at the limit of tanh; use standardise=batch, or train for more steps", model, v + 1);
+            isk__log(context, ISK_WARNING, "%s: Z%d depends on C although its CLUB looks small, because the critic's log variances "
+                     "are at the limit of tanh; use standardise=batch, or train for more steps", who, v + 1);
         }
     }
 }

@@ -98,7 +98,7 @@ void progress_warn(progress *p, const char *format, ...) {
 
 /* ---- the library's callbacks ---- */
 
-/* What a warning says, without "model 3: " before it. */
+/* What a warning says, without "model 3 of 8 (lambda 1, seed 0): " before it. */
 static const char *gist(const char *message) {
     const char *colon = strchr(message, ':');
     return strncmp(message, "model ", 6) == 0 && colon && colon[1] == ' ' ? colon + 2 : message;

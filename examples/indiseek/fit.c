@@ -342,9 +342,10 @@ static isk_status write_choice(job *j) {
 /* Of what was warned of, what concerns the model that is kept. */
 static void own_warnings(const job *j, text *out) {
     char own[32];
-    snprintf(own, sizeof own, "model %d: ", j->choice.model);
+    snprintf(own, sizeof own, "model %d of ", j->choice.model + 1);
     for (const char *line = j->bar.warnings.data; line && *line; line += strcspn(line, "\n") + 1) {
-        size_t skip = strncmp(line, own, strlen(own)) == 0 ? strlen(own) : 0;
+        const char *colon = strstr(line, ": ");             /* "model 2 of 8 (lambda 0.1, seed 0): Z1 ..." */
+        size_t skip = strncmp(line, own, strlen(own)) == 0 && colon ? (size_t)(colon + 2 - line) : 0;
         if (!skip && strncmp(line, "model ", 6) == 0) { continue; }
         text_add_bytes(out, line + skip, strcspn(line + skip, "\n") + 1);
     }
