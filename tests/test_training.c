@@ -358,7 +358,9 @@ static void a_model_that_diverges_ends_alone(void **state) {
         sweep.rate_count = 4;
         forget();
         ok(sweep_now(&sweep, all));
-        for (i = 0; i < watch.warnings && i < 16 && (strncmp(watch.warning[i], "model 3 of ", 11) != 0 || !strstr(watch.warning[i], ") diverged at epoch ")); i++) {}
+        for (i = 0; i < watch.warnings && i < 16; i++) {
+            if (strncmp(watch.warning[i], "model 3 of ", 11) == 0 && strstr(watch.warning[i], ") diverged at epoch ")) { break; }
+        }
         assert_true(i < watch.warnings && i < 16);
         sweep.rates = without;
         sweep.rate_count = 3;
