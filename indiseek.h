@@ -251,7 +251,8 @@ enum { ISK_DECODE_FLAT = 1, ISK_DECODE_POOLED };
     X(REAL,   lambda,          10,   10,   0.1,  0, 1e9, "", "weight of the term that keeps X_i in (Z_i, C_i)")         \
     X(INT,    epochs,          200,  2000, 40,   0, 1e9, "", "passes over the training rows for the specific features") \
     X(INT,    shared_epochs,   100,  2000, 30,   0, 1e9, "", "passes for the shared features (CLIP)")                  \
-    X(INT,    residual_epochs, 100,  100,  30,   0, 1e9, "", "passes for the mean and the spread of X_i given C_i (residual methods), with weight decay 1e-4") \
+    X(INT,    residual_epochs, 100,  100,  30,   0, 1e9, "", \
+      "passes for the mean and the spread of X_i given C_i (residual methods), with weight decay 1e-4") \
     X(CHOICE, residual_spread, 1, 1, 1, 1, 2, "learned|none", "whether residuals are divided by their spread given C_i")  \
     X(INT,    batch,           128,  128,  128,  2, 1e6, "", "rows of a mini-batch")                                    \
     X(CHOICE, last_batch,      1, 1, 2, 1, 2, "keep|drop", "what happens to the last, partial batch of an epoch")       \
@@ -282,7 +283,8 @@ enum { ISK_DECODE_FLAT = 1, ISK_DECODE_POOLED };
     X(CHOICE, temperature,     1, 1, 1, 1, 2, "learned|fixed", "the temperature of CLIP's logits, clamped to [0.01, 1]") \
     X(REAL,   tau,             0.07, 0.07, 0.07, 1e-3, 100, "", "first (or fixed) temperature")                         \
     X(REAL,   contrast_tau,    0.07, 0.07, 0.07, 1e-3, 100, "", "temperature of the contrast with X_i (factorizedcl, infodisen)") \
-    X(CHOICE, contrast,        1, 1, 1, 1, 2, "cosine|concat", "its score: cosine of two encodings over contrast_tau, or a network of both") \
+    X(CHOICE, contrast,        1, 1, 1, 1, 2, "cosine|concat", \
+      "its score: cosine of two encodings over contrast_tau, or a network of both") \
     X(CHOICE, contrast_sides,  1, 1, 1, 1, 2, "both|one", "whether (C, Z_i) is told from others as well as X_i")           \
     X(CHOICE, contrast_temperature, 2, 2, 2, 1, 2, "learned|fixed", "whether contrast_tau is only the first temperature")     \
     X(CHOICE, ortho,           1, 1, 1, 1, 4, "frob|frob_sum|cos|cos2", "how infodisen keeps Z_i apart from C_i") \
@@ -298,9 +300,12 @@ enum { ISK_DECODE_FLAT = 1, ISK_DECODE_POOLED };
     X(CHOICE, padding,         1, 1, 1, 1, 2, "masked|seen", "whether steps beyond a row's length are left out of attention") \
     X(CHOICE, decode,          1, 1, 1, 1, 2, "flat|pooled", "what is reconstructed of a sequence: its steps, or their mean") \
     X(CHOICE, shared_keep,     1, 2, 2, 1, 2, "best|last", "which weights of the shared encoders are kept")              \
-    X(CHOICE, power,           1, 1, 1, 1, 2, "train|batch", "E||X_i||^2 of the reconstruction term; of residuals and reductions always batch") \
-    X(CHOICE, reduce,          1, 1, 1, 1, 3, "none|target|augment", "what of each X_i is used: all; what it shares with a target; what augmenting leaves") \
-    X(CHOICE, augment,         1, 1, 1, 1, 4, "noise_drop|noise|drop|none", "of comm and reduce=augment: noise, and steps of sequences dropped") \
+    X(CHOICE, power,           1, 1, 1, 1, 2, "train|batch", \
+      "E||X_i||^2 of the reconstruction term; of residuals and reductions always batch") \
+    X(CHOICE, reduce,          1, 1, 1, 1, 3, "none|target|augment", \
+      "what of each X_i is used: all; what it shares with a target; what augmenting leaves") \
+    X(CHOICE, augment,         1, 1, 1, 1, 4, "noise_drop|noise|drop|none", \
+      "of comm and reduce=augment: noise, and steps of sequences dropped") \
     X(INT,    tokens,          10,   10,   10,   1, 4096, "", "of comm: tokens that are made of a vector")              \
     X(INT,    fusion_blocks,   1,    1,    1,    1, 64,  "", "of comm: layers of the transformer over all views' tokens") \
     X(INT,    fusion_heads,    8,    8,    8,    1, 1024, "", "of comm: its heads")                                   \
@@ -361,7 +366,7 @@ typedef struct isk_matrix {
 typedef enum isk_part { ISK_TRAIN, ISK_VALIDATION, ISK_TEST } isk_part;
 
 typedef struct isk_fit_desc {
-    isk_method method;
+    isk_method method;                      /* 0: ISK_INDISEEK whatever the preset; isk_preset_method says what it recommends */
     isk_preset preset;
     isk_matrix views[ISK_MAX_VIEWS];        /* X_i [rows, cols_i], the same samples in each; no NaN, no infinity */
     int view_count;                         /* 2 to ISK_MAX_VIEWS; or 1 with given shared features */
@@ -16699,7 +16704,8 @@ INDISEEK_API isk_tensor isk_transformer(isk_scope scope, isk_tensor x, const isk
                                 scope.prefix, layers, feed_forward, desc->steps);
     }
     for (layer = 0; layer < layers; layer++) {
-        isk_scope own = isk__numbered(isk_within(scope, "layers"), layer), norm1 = isk_within(own, "norm1"), norm2 = isk_within(own, "norm2");
+        isk_scope own = isk__numbered(isk_within(scope, "layers"), layer);
+        isk_scope norm1 = isk_within(own, "norm1"), norm2 = isk_within(own, "norm2");
         isk_tensor y = desc->norm_first ? isk__norm(norm1, x, ISK_NORM_LAYER, 0) : x;
         x = isk_add(x, isk__dropped(isk__self_attention(isk_within(own, "self_attn"), y, desc, heads), desc));
         if (!desc->norm_first) { x = isk__norm(norm1, x, ISK_NORM_LAYER, 0); }
@@ -18589,7 +18595,8 @@ static void isk__record_reduction_stages(isk__recorder *r) {
     isk_tensor outputs[2], batch, reduced[ISK_MAX_VIEWS];
     for (pair = 0; pair < pairs; pair++) {
         isk__reduction_outputs(r, &before, pair, ISK__TRAINING, outputs);
-        stage->passes[pair] = isk__pass_of(isk__minimise(r->graph, "reduced", outputs, 2, &optimiser, 0), ISK__PER_BATCH, 1, ISK__RATE_SHARED);
+        stage->passes[pair] = isk__pass_of(isk__minimise(r->graph, "reduced", outputs, 2, &optimiser, 0), ISK__PER_BATCH, 1,
+                                           ISK__RATE_SHARED);
         isk__pass_labels(&stage->passes[pair], 2, labels[pair]);
     }
     stage->pass_count = pairs;
@@ -18762,7 +18769,8 @@ static isk_tensor isk__keep_contrast(isk__recorder *r, int view, isk_tensor z, i
             own = isk__view_encoder(design, isk__view_scope_in(r->graph, owner, "input", view), view, x, dim, training);
         }
         isk__rows_in_both(&joint, &own);
-        scores = isk__scores_record(isk__view_scope_in(r->graph, owner, "score", view), joint, own, isk__critic_width(options), options->init);
+        scores = isk__scores_record(isk__view_scope_in(r->graph, owner, "score", view), joint, own, isk__critic_width(options),
+                                    options->init);
         return isk__scores_nce(scores, both);
     }
     scale = options->contrast_temperature == ISK_TEMPERATURE_LEARNED
@@ -19028,7 +19036,8 @@ static isk_status isk__training_record(isk__training *training, const isk__desig
         for (j = 0; j < stage->pass_count; j++) {
             if (!stage->passes[j].program) { return ISK_MEMORY; }
         }
-        if ((!stage->before && !stage->settle && stage->epochs == 0 && stage->pass_count == 0) || (stage->pass_count && !stage->evaluation.program) ||
+        if ((!stage->before && !stage->settle && stage->epochs == 0 && stage->pass_count == 0) ||
+            (stage->pass_count && !stage->evaluation.program) ||
             (stage->diagnosed && !(stage->diagnosis.fill && stage->diagnosis.fit && stage->diagnosis.measure))) {
             return ISK_MEMORY;
         }
@@ -19117,7 +19126,8 @@ static isk_status isk__design_check(isk_context *context, const isk__design *des
                              options->heads);
         }
         if (options->pool == ISK_POOL_LAST_PADDED && options->padding == ISK_PADDING_MASKED) {
-            return isk__fail(context, ISK_ARGUMENT, "pool last_padded takes a step that padding masked leaves empty; choose padding seen, or "
+            return isk__fail(context, ISK_ARGUMENT, "pool last_padded takes a step that padding masked leaves empty; choose padding seen, "
+                             "or "
                              "pool last");
         }
         if (method->residual && isk__pooled_target(design, i)) {
@@ -19209,7 +19219,9 @@ static isk_status isk__copies_open(isk__training *training, const isk__design *d
         isk_matrix x = desc->views[i];
         size_t each = (size_t)x.rows * (size_t)x.cols;
         training->copies[i] = (isk_scalar *)isk__allocate(training->context, isk__mul((size_t)count, each), sizeof(isk_scalar));
-        if (!training->copies[i]) { return isk__no_memory(training->context, "augmented copies", isk__mul((size_t)count * sizeof(isk_scalar), each)); }
+        if (!training->copies[i]) {
+            return isk__no_memory(training->context, "augmented copies", isk__mul((size_t)count * sizeof(isk_scalar), each));
+        }
         for (copy = 0; copy < count; copy++) {
             isk_scalar *values = training->copies[i] + (size_t)copy * each;
             memcpy(values, x.data, each * sizeof(isk_scalar));
@@ -19243,7 +19255,9 @@ static isk_status isk__lengths_open(isk__training *training, const isk__design *
     }
     if (!isk__fused(design->method)) { return ISK_OK; }
     training->counting = (isk_scalar *)isk__allocate(training->context, 2 * (size_t)design->options.batch, sizeof(isk_scalar));
-    if (!training->counting) { return isk__no_memory(training->context, "row numbers", 2 * (size_t)design->options.batch * sizeof(isk_scalar)); }
+    if (!training->counting) {
+        return isk__no_memory(training->context, "row numbers", 2 * (size_t)design->options.batch * sizeof(isk_scalar));
+    }
     for (i = 0; i < 2 * design->options.batch; i++) { training->counting[i] = (isk_scalar)i; }
     return ISK_OK;
 }
@@ -19860,7 +19874,10 @@ static void isk__transform_tile(void *argument, int tile, int worker) {
         if (desc->shared[view] || desc->specific[view]) {
             isk__execute(model->encode[view], &frame);
             if (learned) { isk__copy_out(&frame, model->encode[view], 0, present, desc->shared[view], design->options.shared_dim, extent); }
-            if (specific) { isk__copy_out(&frame, model->encode[view], learned, present, desc->specific[view], isk__specific_cols(design, view), extent); }
+            if (specific) {
+                isk__copy_out(&frame, model->encode[view], learned, present, desc->specific[view], isk__specific_cols(design, view),
+                              extent);
+            }
         }
         if (desc->reconstruction[view]) {
             if (!learned) {
@@ -19979,7 +19996,8 @@ INDISEEK_API int isk_model_shared_dim(const isk_model *model, int view) {
     return view >= 0 && view < model->design.view_count && !isk__fused(model->design.method) ? isk__shared_cols(&model->design, view) : 0;
 }
 INDISEEK_API int isk_model_specific_dim(const isk_model *model, int view) {
-    return view >= 0 && view < model->design.view_count && isk__specific(model->design.method) ? isk__specific_cols(&model->design, view) : 0;
+    const isk__design *design = &model->design;
+    return view >= 0 && view < design->view_count && isk__specific(design->method) ? isk__specific_cols(design, view) : 0;
 }
 INDISEEK_API int isk_model_view_cols(const isk_model *model, int view) {
     return view >= 0 && view < model->design.view_count ? model->design.input_cols[view] : 0;
@@ -22822,7 +22840,9 @@ static isk_matrix isk__tradeoff_target(const isk_tradeoff_desc *desc, const isk_
     memset(to, 0, (size_t)x.rows * (size_t)features * sizeof *to);
     for (row = 0; row < x.rows; row++) {
         int length = isk__length_of(extent, row);
-        for (col = 0; col < features * length; col++) { to[row * features + col % features] += x.data[row * x.cols + col] / (isk_scalar)length; }
+        for (col = 0; col < features * length; col++) {
+            to[row * features + col % features] += x.data[row * x.cols + col] / (isk_scalar)length;
+        }
     }
     return isk__matrix_of(to, x.rows, features);
 }
@@ -25146,7 +25166,9 @@ static isk_status isk__fingerprint(isk__training *training) {
     }
     if (desc->target.data && training->options.reduce == ISK_REDUCE_TARGET) {
         isk__sha256_add_rows(&hash, desc->target, training->target_present, 1);
-        if (training->target_present) { isk__sha256_add(&hash, training->target_present, (size_t)desc->views[0].rows * sizeof(isk_scalar)); }
+        if (training->target_present) {
+            isk__sha256_add(&hash, training->target_present, (size_t)desc->views[0].rows * sizeof(isk_scalar));
+        }
     }
     if (desc->split) { isk__sha256_add(&hash, desc->split, (size_t)desc->views[0].rows); }
     isk__sha256_close(&hash, training->fingerprint);

@@ -419,7 +419,10 @@ static void test_stray_stores(void **state) {
     small_call call = { NULL, NULL, 0, 0 };
     device_pointer memory;
     (void)state;
-    if (EMULATOR_ASAN) { skip(); }
+    if (EMULATOR_ASAN) {
+        print_message("# skipped: the address sanitizer ends the program that this test means to survive\n");
+        skip();
+    }
     module = build(SMALL_CALL "ISK_KERNEL store(const isk_call call) { call.out[call.count] = 1; }\n");
     assert_int_equal(cuMemAlloc_v2(&memory, 40), 0);
     call.out = on_device(memory);

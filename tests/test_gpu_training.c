@@ -439,7 +439,10 @@ static int without_faults(void **state) {
 
 static void parts_that_are_missing(void **state) {
     (void)state;
-    if (!library) { skip(); }
+    if (!library) {
+        print_message("# skipped: without the stand-in for driver and NVRTC there is no GPU path to test\n");
+        skip();
+    }
     setenv("INDISEEK_CUDA_LIB", "build/no-such-driver.so", 1);
     refused("there is no GPU driver");
     setenv("INDISEEK_CUDA_LIB", "libm.so.6", 1);
@@ -496,7 +499,10 @@ static void memory_that_is_not_enough(void **state) {
     char error[600];
     int n;
     (void)state;
-    if (!library) { skip(); }
+    if (!library) {
+        print_message("# skipped: without the stand-in for driver and NVRTC there is no GPU path to test\n");
+        skip();
+    }
     fault("STANDIN_MEMORY", "700000");
     assert_int_equal(try_fit("epochs=1 shared_epochs=1 diagnoses=0", 6, 0, error, sizeof error, NULL, models), ISK_MEMORY);
     if (!strstr(error, "6 models ask for") || !strstr(error, "would fit; train fewer at once")) { fail_msg("%s", error); }
@@ -527,7 +533,10 @@ static void device_lost_in_training(void **state) {
     isk_sweep_desc sweep;
     char error[600];
     (void)state;
-    if (!library) { skip(); }
+    if (!library) {
+        print_message("# skipped: without the stand-in for driver and NVRTC there is no GPU path to test\n");
+        skip();
+    }
     fault("STANDIN_FAIL_LAUNCH", "900");
     assert_int_equal(try_fit(settings, 1, 0, error, sizeof error, path, &lost), ISK_DEVICE);
     if (!strstr(error, "CUDA_ERROR_LAUNCH_FAILED") || !strstr(error, "resume from ")) { fail_msg("%s", error); }
@@ -560,7 +569,10 @@ static void copies_that_do_not_arrive(void **state) {
     char error[600], number[16];
     int n;
     (void)state;
-    if (!library) { skip(); }
+    if (!library) {
+        print_message("# skipped: without the stand-in for driver and NVRTC there is no GPU path to test\n");
+        skip();
+    }
     memset(&desc, 0, sizeof desc);
     desc.threads = 1;
     desc.device = ISK_DEVICE_CUDA;
@@ -629,7 +641,10 @@ static void blocks_that_do_not_compile(void **state) {
     isk_context *context;
     isk_sweep_desc sweep;
     (void)state;
-    if (!library) { skip(); }
+    if (!library) {
+        print_message("# skipped: without the stand-in for driver and NVRTC there is no GPU path to test\n");
+        skip();
+    }
     setenv("INDISEEK_CACHE_DIR", folder, 1);
     fault("STANDIN_FAIL_COMPILE", "block");
     context = open_on(ISK_DEVICE_CUDA, ISK_TRAINER_AUTO, &d);
@@ -657,7 +672,10 @@ static void compiled_once(void **state) {
     char error[600];
     long long first;
     (void)state;
-    if (!library) { skip(); }
+    if (!library) {
+        print_message("# skipped: without the stand-in for driver and NVRTC there is no GPU path to test\n");
+        skip();
+    }
     setenv("INDISEEK_CACHE_DIR", folder, 1);
     reset();
     assert_int_equal(try_fit(settings, 1, 0, error, sizeof error, NULL, &model), ISK_OK);

@@ -1077,6 +1077,7 @@ static void simulations_of_the_paper(void **state) {
     int setting, i, j;
     (void)state;
 #ifdef SANITIZED
+    print_message("# skipped: whole trainings take too long under the sanitizers\n");
     skip();
 #endif
     for (setting = 1; setting <= 2; setting++) {
@@ -1171,6 +1172,7 @@ static void residuals_leak_less(void **state) {
     double plain, residual, complete, complete_residual;
     (void)state;
 #ifdef SANITIZED
+    print_message("# skipped: whole trainings take too long under the sanitizers\n");
     skip();
 #endif
     forget();
