@@ -1,0 +1,97 @@
+/* A single-cell data set: up to four modalities of the same cells, matched by the cells' names, and what is known of each cell. */
+#ifndef CELLS_H
+#define CELLS_H
+
+#include "../common/input.h"
+#include "../common/progress.h"
+
+typedef enum modality_kind { MODALITY_OTHER, MODALITY_RNA, MODALITY_PROTEIN, MODALITY_ATAC } modality_kind;
+/* "other", "rna", "protein", "atac" */
+const char *modality_kind_name(modality_kind kind);
+/* What a name in a file says: "Gene Expression", "rna" and "GEX" are RNA, "Antibody Capture", "prot" and "ADT" protein, "Peaks" and
+   "Chromatin Accessibility" ATAC, whatever their case; others MODALITY_OTHER. */
+modality_kind modality_kind_of(const char *words);
+
+typedef struct modality {
+    modality_kind kind;
+    char name[32];                  /* "rna": letters, digits and _, unique in its data set */
+    char key[96];                   /* as the file calls it: "Gene Expression", "mod/prot", "obsm/protein_expression" */
+    input in;                       /* cells x features; row_names: the cells, column_names: the features, each unique */
+    names ids;                      /* of the features, such as ENSG00000141510, in their order; count 0: none */
+} modality;
+
+/* One thing that is known of each cell: a class or a number. */
+typedef struct cell_column {
+    char *name;
+    double *numbers;                /* [rows], NaN: missing; NULL: these are classes */
+    labels classes;
+} cell_column;
+
+/* What one source knows of its cells; rows are `cells`, in their order. */
+typedef struct cell_table {
+    names cells;
+    cell_column *columns;
+    int64_t count, capacity;        /* of columns */
+} cell_table;
+void cell_table_free(cell_table *t);
+
+typedef struct cells {
+    isk_context *context;
+    const char *path;               /* of the source, not copied */
+    modality modality[ISK_MAX_VIEWS];
+    int count;
+    cell_table *tables;             /* until they are matched: as their sources have them, the most important first */
+    int64_t table_count, table_capacity;
+    /* After cells_match: */
+    int64_t rows;
+    names names;                    /* [rows] */
+    uint8_t *present[ISK_MAX_VIEWS];        /* [rows] 0: not measured, its row is zeros; NULL: all were */
+    cell_table table;               /* of all rows, in their order; columns of one name: the first source's */
+} cells;
+
+/* What is wanted of a file; zeros: what it is meant to hold. */
+typedef struct read_desc {
+    const char *modalities;         /* "rna,protein": these alone, in this order; by name or by kind; NULL: all, RNA first */
+    const char *layer;              /* .h5ad and .h5mu: layers/NAME instead of X, or "raw" for raw/X; NULL: X */
+    const char *obsm;               /* .h5ad: "protein_expression" or "protein=ADT": obsm/NAME is a modality too; NULL:
+                                       obsm/protein_expression where it is there; "": none */
+    double most_memory;             /* bytes; 0: no limit */
+    progress *bar;                  /* for the estimate and warnings, or NULL */
+} read_desc;
+
+/* A source gives its modalities, each with row_names of its own, and tables.  Both calls take what they are given, also when they
+   fail.  A modality whose name is taken, or a fifth one, is DATA. */
+isk_status cells_add(cells *c, modality *m);
+isk_status cells_add_table(cells *c, cell_table *t);
+/* Makes one list of cells: those of the first modality in its order, then what others have beside them.  Rows follow it; a cell that a
+   modality lacks is a row of zeros and marked absent.  A name twice in one modality is DATA and said. */
+isk_status cells_match(cells *c);
+/* NULL when there is none of that name. */
+const cell_column *cells_column(const cells *c, const char *name);
+void cells_free(cells *c);
+
+/* Reads and matches a folder or file of any kind, told by its content.  The estimate of memory is said before the values are read;
+   above most_memory it is MEMORY, with what would help. */
+isk_status cells_read(cells *c, isk_context *context, const char *path, const read_desc *desc);
+
+/* What there is to know before values are read, for the estimate. */
+typedef struct extent { int64_t rows, cols, count; int is_sparse; } extent;
+/* Says "reading 6855 cells x 4000 genes (rna), 6855 x 14 (protein): about 120 MB" and keeps to the limit. */
+isk_status memory_check(isk_context *context, const read_desc *desc, const char *path, const extent *parts, int count);
+
+/* ---- readers: they add to c, and do not match ---- */
+
+/* .h5 of 10x Genomics, .h5ad, .h5mu; UNSUPPORTED, with the package to install, where HDF5 was not compiled in. */
+isk_status h5_read(isk_context *context, const char *path, const read_desc *desc, cells *c);
+int h5_is(const char *path);
+/* matrix.mtx[.gz], features.tsv or genes.tsv, barcodes.tsv, also behind a prefix, of one folder */
+isk_status tenx_read(isk_context *context, const char *path, const read_desc *desc, cells *c);
+int tenx_is(const char *path);
+/* One modality from a table (CSV, TSV), a .npy or a Matrix Market file.  Of a file without names of cells they are taken from `cells`
+   (a text file of one name a line, or a table whose first column they are), else "1", "2", ...; features likewise. */
+typedef struct matrix_source { const char *path, *cells, *features; int transpose; modality_kind kind; } matrix_source;
+isk_status matrix_read(isk_context *context, const matrix_source *source, const read_desc *desc, cells *c);
+/* A table (CSV, TSV, also .gz) whose first column, or that called barcode, cell or index, names the cells. */
+isk_status cell_table_read(isk_context *context, const char *path, cell_table *t);
+
+#endif
