@@ -138,32 +138,49 @@ static void draw_bar(const progress *p, double fraction) {
     fputs(p->colour ? "\033[0m" : "", stderr);
 }
 
-static void on_progress(void *user, const isk_progress *now) {
-    progress *p = user;
-    double clock = progress_clock(), fraction = now->fraction < 0 ? 0 : now->fraction > 1 ? 1 : now->fraction;
-    char left[32] = "", models[48] = "", loss[32];
-    if (p->pieces > 0) { fraction = (p->piece + fraction) / p->pieces; }
+/* Is it time for another bar or line?  Keeps the clock of the work, of which `fraction` is done; left gets how long the rest takes. */
+static int is_due(progress *p, double fraction, char left[32]) {
+    const double clock = progress_clock();
+    left[0] = 0;
     if (p->began == 0 || fraction < p->last) {              /* work begins, or the next piece of it */
         p->began = clock;
         p->first = fraction;
     }
     p->last = fraction;
-    if (p->quiet || (clock - p->printed < (p->terminal ? bar_interval : line_interval) && fraction < 1)) { return; }
+    if (p->quiet || (clock - p->printed < (p->terminal ? bar_interval : line_interval) && fraction < 1)) { return 0; }
     p->printed = clock;
     if (fraction > p->first + 0.005 && fraction < 1) {
         duration((clock - p->began) * (1 - fraction) / (fraction - p->first), left);
     }
-    if (now->models > 1) { snprintf(models, sizeof models, "model %d of %d, ", now->model + 1, now->models); }
+    return 1;
+}
+
+static void show_line(progress *p, double fraction, const char *words, const char *left) {
     if (p->terminal) {
         fputc('\r', stderr);
         draw_bar(p, fraction);
     }
-    fprintf(stderr, " %3.0f %%  %s%s%s%s epoch %d/%d, loss %s%s%s%s", 100 * fraction, p->what ? p->what : "",
-            p->what ? ", " : "", models, now->stage, now->epoch, now->epochs, fixed(now->loss, 4, loss),
-            left[0] ? ", " : "", left, left[0] ? " left" : "");
+    fprintf(stderr, " %3.0f %%  %s%s%s%s", 100 * fraction, words, left[0] ? ", " : "", left, left[0] ? " left" : "");
     fputs(p->terminal ? "\033[K" : "\n", stderr);
     fflush(stderr);
     p->shown = p->terminal;
+}
+
+void progress_show(progress *p, double fraction, const char *words) {
+    char left[32];
+    if (is_due(p, fraction, left)) { show_line(p, fraction, words, left); }
+}
+
+static void on_progress(void *user, const isk_progress *now) {
+    progress *p = user;
+    double fraction = now->fraction < 0 ? 0 : now->fraction > 1 ? 1 : now->fraction;
+    char left[32], models[48] = "", loss[32], words[200];
+    if (p->pieces > 0) { fraction = (p->piece + fraction) / p->pieces; }
+    if (!is_due(p, fraction, left)) { return; }
+    if (now->models > 1) { snprintf(models, sizeof models, "model %d of %d, ", now->model + 1, now->models); }
+    snprintf(words, sizeof words, "%s%s%s%s epoch %d/%d, loss %s", p->what ? p->what : "", p->what ? ", " : "", models, now->stage,
+             now->epoch, now->epochs, fixed(now->loss, 4, loss));
+    show_line(p, fraction, words, left);
 }
 
 void progress_attach(progress *p, isk_context_desc *desc) {

@@ -27,6 +27,8 @@ void progress_attach(progress *p, isk_context_desc *desc);
 /* A sentence for the user, on standard error, unless quiet.  A bar on the line gives way. */
 void progress_say(progress *p, const char *format, ...) TEXT_FORMAT(2, 3);
 void progress_warn(progress *p, const char *format, ...) TEXT_FORMAT(2, 3);
+/* The bar, or now and then a line, of work that is not the library's training; from one thread at a time. */
+void progress_show(progress *p, double fraction, const char *words);
 /* Clears the bar. */
 void progress_end(progress *p);
 void progress_close(progress *p);

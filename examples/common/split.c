@@ -23,28 +23,29 @@ static int part_named(const char *word) {
     return -1;
 }
 
-/* Words of the file to parts. */
-static isk_status read_split(isk_context *context, const split_settings *s, uint8_t *part) {
-    labels l;
-    isk_status status = input_labels(context, s->split, s->rows, &l);
-    if (status != ISK_OK) { return status; }
-    for (int64_t row = 0; row < l.rows && status == ISK_OK; row++) {
-        const char *word = l.codes[row] < 0 ? "" : names_get(&l.classes, l.codes[row]);
+/* Words to parts; `source` is for messages. */
+static isk_status parts_of(isk_context *context, const char *source, const labels *l, uint8_t *part) {
+    for (int64_t row = 0; row < l->rows; row++) {
+        const char *word = l->codes[row] < 0 ? "" : names_get(&l->classes, l->codes[row]);
         const int named = part_named(word);
-        if (l.codes[row] < 0) {
-            status = isk_set_error(context, ISK_DATA, "%s: row %lld is empty; it must be train, validation or test",
-                                   s->split, (long long)row + 1);
-        } else if (named < 0) {
-            const char *near = nearest_word(word, words);
-            shown wrong;
-            status =
-                isk_set_error(context, ISK_DATA, "%s: row %lld is '%s'; it must be train, validation or test%s%s%s",
-                              s->split, (long long)row + 1, show(&wrong, word), near ? " (did you mean " : "",
-                              near ? near : "", near ? "?)" : "");
-        } else {
-            part[row] = (uint8_t)named;
+        const char *near = nearest_word(word, words);
+        shown wrong;
+        if (l->codes[row] < 0) {
+            return isk_set_error(context, ISK_DATA, "%s: row %lld is empty; it must be train, validation or test", source, (long long)row + 1);
         }
+        if (named < 0) {
+            return isk_set_error(context, ISK_DATA, "%s: row %lld is '%s'; it must be train, validation or test%s%s%s", source,
+                                 (long long)row + 1, show(&wrong, word), near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
+        }
+        part[row] = (uint8_t)named;
     }
+    return ISK_OK;
+}
+
+static isk_status read_split(isk_context *context, const split_settings *s, uint8_t *part) {
+    labels l = { 0 };
+    isk_status status = s->parts ? ISK_OK : input_labels(context, s->split, s->rows, &l);
+    if (status == ISK_OK) { status = parts_of(context, s->split, s->parts ? s->parts : &l, part); }
     labels_free(&l);
     return status;
 }
@@ -84,23 +85,24 @@ static isk_status carve(isk_context *context, const split_settings *s, const int
 }
 
 isk_status split_rows(isk_context *context, const split_settings *s, uint8_t *part) {
-    labels groups = { 0 };
-    isk_status status = s->group ? input_labels(context, s->group, s->rows, &groups) : ISK_OK;
+    labels read = { 0 };
+    isk_status status = s->group ? input_labels(context, s->group, s->rows, &read) : ISK_OK;
+    const int32_t *groups = s->groups ? s->groups->codes : read.codes;
     if (s->rows > 0) { memset(part, ISK_TRAIN, (size_t)s->rows); }
     if (status == ISK_OK && s->split) {
         status = read_split(context, s, part);
     } else if (status == ISK_OK && s->test > 0) {
-        status = isk_split(context, &(isk_split_desc){ .rows = s->rows, .labels = s->labels, .groups = groups.codes,
+        status = isk_split(context, &(isk_split_desc){ .rows = s->rows, .labels = s->labels, .groups = groups,
                                                        .test = s->test, .seed = s->seed, .part = part });
     }
     if (status == ISK_OK && s->validation > 0 && !split_count(part, s->rows, ISK_VALIDATION) &&
         split_count(part, s->rows, ISK_TRAIN) > 2) {
-        status = carve(context, s, groups.codes, part);
+        status = carve(context, s, groups, part);
     }
     if (status == ISK_OK && split_count(part, s->rows, ISK_TRAIN) == 0) {
         status = isk_set_error(context, ISK_DATA, "%s: no row is for training", s->split ? s->split : "the split");
     }
-    labels_free(&groups);
+    labels_free(&read);
     return status;
 }
 

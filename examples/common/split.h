@@ -2,12 +2,13 @@
 #ifndef SPLIT_H
 #define SPLIT_H
 
-#include "../../indiseek.h"
+#include "table.h"
 #include "text.h"
 
 typedef struct split_settings {
     const char *split;              /* a file or FILE:COLUMN with a part for each row, or NULL */
     const char *group;              /* the same with a group for each row; none of them is divided; or NULL */
+    const labels *parts, *groups;   /* the same already read, `split` being the name of `parts`; or NULL */
     double test;                    /* part of the rows, without `split` */
     double validation;              /* part of the training rows, where `split` names none */
     uint64_t seed;

@@ -520,6 +520,18 @@ isk_status labels_from_codes(isk_context *context, const char *name, const int32
     return status;
 }
 
+isk_status labels_copy(isk_context *context, const labels *l, labels *copy) {
+    int ok;
+    *copy = (labels){ .rows = l->rows, .count = l->count, .missing = l->missing };
+    copy->codes = malloc(sizeof *copy->codes * ((size_t)l->rows + 1));
+    ok = copy->codes != NULL;
+    if (ok) { memcpy(copy->codes, l->codes, sizeof *copy->codes * (size_t)l->rows); }
+    for (int64_t i = 0; i < l->classes.count && ok; i++) { ok = names_add(&copy->classes, names_get(&l->classes, i)); }
+    if (ok) { return ISK_OK; }
+    labels_free(copy);
+    return no_memory(context, "labels");
+}
+
 void labels_free(labels *l) {
     free(l->codes);
     names_free(&l->classes);

@@ -43,6 +43,8 @@ isk_status labels_read(isk_context *context, const char *path, const char *colum
 isk_status labels_read_from(isk_context *context, const isk_reader *reader, const char *column, int64_t rows, labels *l);
 /* The same from whole numbers: classes are named by their numbers. */
 isk_status labels_from_codes(isk_context *context, const char *name, const int32_t *codes, int64_t rows, labels *l);
+/* copy gets memory of its own. */
+isk_status labels_copy(isk_context *context, const labels *l, labels *copy);
 void labels_free(labels *l);
 
 #endif

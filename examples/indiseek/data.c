@@ -26,14 +26,19 @@ static isk_status ignore_class(dataset *d, isk_context *context, const char *pat
     return ISK_OK;
 }
 
-static isk_status read_labels(dataset *d, isk_context *context, const data_settings *s) {
-    isk_status status = input_labels(context, s->labels, d->rows, &d->labels);
-    if (status != ISK_OK) { return status; }
+isk_status data_take_labels(dataset *d, isk_context *context, const char *source, const labels *given, const char *ignore) {
+    d->labels = *given;
     d->has_labels = 1;
     d->names = malloc(sizeof *d->names * ((size_t)d->labels.count + 1));
-    if (!d->names) { return no_memory(context, s->labels); }
+    if (!d->names) { return no_memory(context, source); }
     for (int i = 0; i < d->labels.count; i++) { d->names[i] = names_get(&d->labels.classes, i); }
-    return s->ignore ? ignore_class(d, context, s->labels, s->ignore) : ISK_OK;
+    return ignore ? ignore_class(d, context, source, ignore) : ISK_OK;
+}
+
+static isk_status read_labels(dataset *d, isk_context *context, const data_settings *s) {
+    labels l;
+    isk_status status = input_labels(context, s->labels, d->rows, &l);
+    return status == ISK_OK ? data_take_labels(d, context, s->labels, &l, s->ignore) : status;
 }
 
 /* ---- target ---- */

@@ -45,6 +45,8 @@ typedef struct dataset {
    the part of the training rows held out where the split names none. */
 isk_status data_read(dataset *d, isk_context *context, const data_settings *s, double validation, int64_t rows,
                      progress *bar);
+/* Takes labels [rows] of `source`, also when it fails; rows of the class `ignore`, unless NULL, become unlabelled. */
+isk_status data_take_labels(dataset *d, isk_context *context, const char *source, const labels *given, const char *ignore);
 void data_free(dataset *d);
 
 #endif

@@ -1,0 +1,60 @@
+/* What other commands need of a folder of `indiseek run`. */
+#include "run.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* config.json is the run's line; what does not determine the features is the caller's own. */
+static isk_status read_config(finished *r, const char *folder) {
+    static const run_settings defaults = RUN_DEFAULTS;
+    char path[4200];
+    r->s = defaults;
+    snprintf(path, sizeof path, "%s/config.json", folder);
+    if (options_read(run_describe(), path, 1, &r->s)) {
+        return isk_set_error(r->context, ISK_IO, "%s is no folder of `indiseek run`: its config.json cannot be read", folder);
+    }
+    if (!r->s.source.path && !r->s.source.tenx) {
+        int files = 0;
+        for (int i = 0; i < SOURCE_KINDS; i++) { files += r->s.source.file[i] != NULL; }
+        if (!files) { return isk_set_error(r->context, ISK_DATA, "%s names no data; was it written by `indiseek run`?", path); }
+    }
+    r->s.source.seed = r->s.training.seed;
+    return ISK_OK;
+}
+
+isk_status finished_open(finished *r, isk_context *context, const char *folder, progress *bar) {
+    char path[4200];
+    isk_status status;
+    memset(r, 0, sizeof *r);
+    r->context = context;
+    status = read_config(r, folder);
+    snprintf(path, sizeof path, "%s/model.safetensors", folder);
+    if (status == ISK_OK) { status = isk_load(context, path, &r->model); }
+    if (status == ISK_OK) { status = source_read(&r->a, context, &r->s.source, bar); }
+    if (status == ISK_OK) { status = source_divide(&r->a, isk_model_options(r->model)->validation); }
+    if (status == ISK_OK) { status = source_recall(&r->a, r->model); }
+    return status == ISK_OK ? features_make(&r->f, context, r->model, &r->a.d.v, 0) : status;
+}
+
+void finished_free(finished *r) {
+    features_free(&r->f);
+    source_free(&r->a);
+    isk_model_close(r->model);
+    memset(r, 0, sizeof *r);
+}
+
+isk_status newcomers_read(newcomers *n, const finished *r, const source_settings *s, progress *bar) {
+    isk_status status;
+    memset(n, 0, sizeof *n);
+    status = source_read(&n->a, r->context, s, bar);
+    if (status == ISK_OK) { status = source_recall(&n->a, r->model); }
+    for (int i = 0; i < n->a.d.v.count && status == ISK_OK; i++) {
+        if (n->a.d.v.recipe[i].warning[0]) { progress_warn(bar, "%s", n->a.d.v.recipe[i].warning); }
+    }
+    return status == ISK_OK ? features_make(&n->f, r->context, r->model, &n->a.d.v, 0) : status;
+}
+
+void newcomers_free(newcomers *n) {
+    features_free(&n->f);
+    source_free(&n->a);
+}
