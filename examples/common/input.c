@@ -177,6 +177,12 @@ isk_status input_check(input *in, const uint8_t *present) {
 
 /* ---- transforms ---- */
 
+input_row input_row_of(const input *in, int64_t row) {
+    const int64_t start = in->is_sparse ? in->sparse.starts[row] : row * in->cols;
+    if (!in->is_sparse) { return (input_row){ in->cols, NULL, in->values + start }; }
+    return (input_row){ in->sparse.starts[row + 1] - start, in->sparse.columns + start, in->sparse.values + start };
+}
+
 isk_status input_dense(input *in) {
     if (!in->is_sparse) { return ISK_OK; }
     in->values = sparse_to_dense(&in->sparse);
@@ -236,19 +242,17 @@ isk_status input_select(input *in, const int64_t *columns, int64_t count) {
 
 isk_status input_log1p_cp10k(input *in) {
     for (int64_t r = 0; r < in->rows; r++) {
-        int64_t count = in->is_sparse ? in->sparse.starts[r + 1] - in->sparse.starts[r] : in->cols;
-        isk_scalar *row = in->is_sparse ? in->sparse.values + in->sparse.starts[r] : in->values + r * in->cols;
+        const input_row row = input_row_of(in, r);
         double sum = 0;
-        for (int64_t i = 0; i < count; i++) {
-            int64_t col = in->is_sparse ? in->sparse.columns[in->sparse.starts[r] + i] : i;
-            if (row[i] < 0) {
+        for (int64_t i = 0; i < row.count; i++) {
+            if (row.values[i] < 0) {
                 return isk_set_error(in->context, ISK_DATA, "%s: row %lld, column %lld is %g where counts are due; turn the count "
-                                     "transform off for values that are no counts", in->path, (long long)r + 1, (long long)col + 1,
-                                     (double)row[i]);
+                                     "transform off for values that are no counts", in->path, (long long)r + 1,
+                                     (long long)(row.columns ? row.columns[i] : i) + 1, (double)row.values[i]);
             }
-            sum += (double)row[i];
+            sum += (double)row.values[i];
         }
-        for (int64_t i = 0; i < count && sum > 0; i++) { row[i] = (isk_scalar)log1p((double)row[i] * (1e4 / sum)); }
+        for (int64_t i = 0; i < row.count && sum > 0; i++) { row.values[i] = (isk_scalar)log1p((double)row.values[i] * (1e4 / sum)); }
     }
     return ISK_OK;
 }

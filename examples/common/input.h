@@ -33,6 +33,9 @@ isk_status input_read(isk_context *context, const char *path, const input_desc *
 /* Makes zeros of what does not count: rows that `present` says are not there (0; NULL: all are) and steps beyond a row's length.
    DATA where anything else is not finite. */
 isk_status input_check(input *in, const uint8_t *present);
+/* What is stored of one row; columns NULL: of all columns, in their order. */
+typedef struct input_row { int64_t count; const int32_t *columns; isk_scalar *values; } input_row;
+input_row input_row_of(const input *in, int64_t row);
 /* Values become dense.  Does nothing when they are. */
 isk_status input_dense(input *in);
 /* The columns of that number, in that order, each at most once. */
