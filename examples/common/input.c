@@ -199,7 +199,7 @@ isk_status input_dense(input *in) {
 static isk_status select_names(input *in, const int64_t *columns, int64_t count) {
     names chosen = { 0 };
     for (int64_t k = 0; k < count && in->column_names.count > 0; k++) {
-        if (!names_add(&chosen, names_get(&in->column_names, columns[k]))) {
+        if (!names_add(&chosen, columns[k] < 0 ? "" : names_get(&in->column_names, columns[k]))) {
             names_free(&chosen);
             return no_memory(in->context, in->path);
         }
@@ -236,6 +236,43 @@ isk_status input_select(input *in, const int64_t *columns, int64_t count) {
         free(in->values);
         in->values = values;
     }
+    in->cols = count;
+    return select_names(in, columns, count);
+}
+
+/* [rows, count] of zeros; NULL without memory. */
+static isk_scalar *zeros(int64_t rows, int64_t count) {
+    if (count > 0 && (uint64_t)rows >= PTRDIFF_MAX / sizeof(isk_scalar) / (uint64_t)count) { return NULL; }
+    return calloc(rows * count > 0 ? (size_t)(rows * count) : 1, sizeof(isk_scalar));
+}
+
+isk_status input_dense_columns(input *in, const int64_t *columns, int64_t count) {
+    isk_scalar *values;
+    int64_t *place;
+    if (!columns) { return input_dense(in); }
+    values = zeros(in->rows, count);
+    place = malloc(sizeof *place * ((size_t)in->cols + 1));             /* where a column of the file goes, each at most to one place */
+    if (!values || !place) {
+        free(values);
+        free(place);
+        return no_memory(in->context, in->path);
+    }
+    for (int64_t j = 0; j < in->cols; j++) { place[j] = -1; }
+    for (int64_t k = 0; k < count; k++) {
+        if (columns[k] >= 0) { place[columns[k]] = k; }
+    }
+    for (int64_t i = 0; i < in->rows; i++) {
+        const input_row row = input_row_of(in, i);
+        for (int64_t k = 0; k < row.count; k++) {
+            const int64_t at = place[row.columns ? row.columns[k] : k];
+            if (at >= 0) { values[i * count + at] = row.values[k]; }
+        }
+    }
+    free(place);
+    free(in->values);
+    sparse_free(&in->sparse);
+    in->values = values;
+    in->is_sparse = 0;
     in->cols = count;
     return select_names(in, columns, count);
 }

@@ -122,7 +122,7 @@ static int64_t training_rows(const input *in, const uint8_t *part) {
     return count;
 }
 
-static void add_sums(const input *in, const uint8_t *part, double *sums) {
+void column_sums(const input *in, const uint8_t *part, double *sums) {
     for (int64_t i = 0; i < in->rows; i++) {
         const input_row row = input_row_of(in, i);
         for (int64_t k = 0; k < row.count && part[i] == ISK_TRAIN; k++) { sums[row.columns ? row.columns[k] : k] += (double)row.values[k]; }
@@ -175,7 +175,7 @@ isk_status variability_measure(const input *in, const uint8_t *part, const varia
     isk_status status;
     if (!expected) { return no_memory(in->context, in->path); }
     memset(v->mean, 0, sizeof *v->mean * (size_t)in->cols);
-    add_sums(in, part, v->mean);
+    column_sums(in, part, v->mean);
     for (int64_t j = 0; j < in->cols; j++) { v->mean[j] /= rows > 0 ? rows : 1; }
     add_squares(in, part, v->mean, NULL, INFINITY, v->variance, seen);
     for (int64_t j = 0; j < in->cols; j++) {
@@ -227,7 +227,7 @@ isk_status counted_columns(const input *in, const uint8_t *part, int64_t count, 
     double *sums = calloc((size_t)in->cols + 1, sizeof *sums);
     isk_status status = ISK_OK;
     if (!sums) { return no_memory(in->context, in->path); }
-    add_sums(in, part, sums);
+    column_sums(in, part, sums);
     status = largest(in, sums, count, columns);
     free(sums);
     return status;

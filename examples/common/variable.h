@@ -16,6 +16,9 @@ isk_status variable_columns(const input *in, const uint8_t *part, int64_t count,
 /* The `count` columns of the largest sums over the training rows, as Signac's FindTopFeatures has it; likewise. */
 isk_status counted_columns(const input *in, const uint8_t *part, int64_t count, int64_t *columns);
 
+/* Adds the training rows to sums [cols]. */
+void column_sums(const input *in, const uint8_t *part, double *sums);
+
 /* Local regression at each x (Cleveland and Devlin 1988): a parabola fitted to the span * count nearest points with tricube weights,
    computed at every point (R's loess: span, degree 2, surface "direct").  fit [count] */
 isk_status local_regression(isk_context *context, const double *x, const double *y, int64_t count, double span, double *fit);

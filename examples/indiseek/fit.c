@@ -352,7 +352,7 @@ static void own_warnings(const job *j, text *out) {
 }
 
 static isk_status write_report(job *j) {
-    char words[ISK_MAX_VIEWS][96], length[32];
+    char words[ISK_MAX_VIEWS][RECIPE_WORDS], length[32];
     const isk_report *training = isk_model_report(j->model);
     report_embeddings_desc embeddings = {
         .labels = j->d.has_labels ? j->d.labels.codes : NULL,
