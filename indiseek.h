@@ -922,16 +922,19 @@ INDISEEK_API isk_status isk_mlp_r2(isk_context *context, const isk_regression_de
 
 /* Principal components.  Up to 512 columns: eigenvectors of the covariance by tridiagonal QL.  More: randomised
    subspace iteration (Halko, Martinsson and Tropp 2011).  The largest loading of each component is positive.  ARGUMENT
-   when k exceeds min(rows - 1, columns).  Variances below 1e-6 of the largest are noise in float. */
+   when k exceeds min(rows - 1, columns), or min(rows, columns) without centring.  Variances below 1e-6 of the largest are
+   noise in float. */
 typedef struct isk_pca_desc {
     isk_matrix x;                   /* [n, d] */
     const uint8_t *part;            /* [n]: only rows of part ISK_TRAIN are used; NULL: all */
     int k;                          /* components; 0: the most possible up to 50 */
+    int centre;                     /* 0: the mean of each column is taken away first; ISK_NONE: it is not, so that components
+                                       are the right singular vectors of x and a variance is its singular value squared / (n - 1) */
     int randomised;                 /* 1: the randomised way at any width; ISK_NONE: never */
     int oversampling;               /* 0: 10 */
     int iterations;                 /* of subspace iteration; 0: 6; ISK_NONE: none */
     uint64_t seed;                  /* of the randomised way */
-    isk_scalar *mean;               /* out: [d], or NULL */
+    isk_scalar *mean;               /* out: [d], zeros without centring; or NULL */
     isk_scalar *components;         /* out: [d, k] loadings, columns of norm 1 */
     double *variances;              /* out: [k] variance along each component, dividing by n - 1; or NULL */
     double *total_variance;         /* out: sum of the variances of all columns; or NULL */
@@ -22367,11 +22370,13 @@ static isk_status isk__pca_all(isk_context *context, const isk_pca_desc *desc, i
     const int oversampling = desc->oversampling ? desc->oversampling : 10;
     const int iterations = desc->iterations < 0 ? 0 : desc->iterations ? desc->iterations : 6;
     isk_status status = isk__blocks_status(blocks, "isk_pca");
-    int count, most, k, l, i, j;
+    const int centred = desc->centre == 0;
+    int count, most, divisor, k, l, i, j;
     isk__source x;
     if (status != ISK_OK) { return status; }
     count = list ? isk__rows_of_part(desc->part, NULL, n, ISK_TRAIN, list) : (int)n;
-    most = count - 1 < cols ? count - 1 : (int)cols;
+    most = count - centred < cols ? count - centred : (int)cols;
+    divisor = count > 1 ? count - 1 : 1;
     k = desc->k ? desc->k : most < 50 ? most : 50;
     if (k < 1 || k > most) {
         return isk__fail(context, ISK_ARGUMENT, "k is %d, but %d rows of %lld columns have at most %d components", k,
@@ -22380,8 +22385,8 @@ static isk_status isk__pca_all(isk_context *context, const isk_pca_desc *desc, i
     x = isk__source_of(desc->x.data, count, cols, list, NULL, NULL);
     isk__moments(context, &x, mean, variance);
     for (j = 0; j < (int)cols; j++) {
-        mean[j] = (double)(isk_scalar)mean[j];          /* what isk_pca_transform will subtract */
-        total += variance[j] * count / (count - 1);
+        total += (variance[j] + (centred ? 0 : mean[j] * mean[j])) * count / divisor;
+        mean[j] = centred ? (double)(isk_scalar)mean[j] : 0;            /* what isk_pca_transform will subtract */
     }
     unit = isk__unit(&x, mean);
     for (j = 0; j < (int)cols; j++) { scale[j] = unit; }
@@ -22413,7 +22418,7 @@ static isk_status isk__pca_all(isk_context *context, const isk_pca_desc *desc, i
         for (j = 0; j < (int)cols; j++) {
             desc->components[(ptrdiff_t)j * k + i] = (isk_scalar)(row[largest] < 0 ? -row[j] : row[j]);
         }
-        if (desc->variances) { desc->variances[i] = values[i] > 0 ? values[i] / (count - 1) / unit / unit : 0; }
+        if (desc->variances) { desc->variances[i] = values[i] > 0 ? values[i] / divisor / unit / unit : 0; }
     }
     for (j = 0; desc->mean && j < (int)cols; j++) { desc->mean[j] = (isk_scalar)mean[j]; }
     if (desc->total_variance) { *desc->total_variance = total; }
@@ -22431,6 +22436,9 @@ INDISEEK_API isk_status isk_pca(isk_context *context, const isk_pca_desc *desc) 
                          "oversampling is %d, iterations %d, randomised %d; randomised is -1, 0 or 1, and "
                          "the others must not be negative (but iterations ISK_NONE)",
                          desc->oversampling, desc->iterations, desc->randomised);
+    }
+    if (desc->centre != 0 && desc->centre != ISK_NONE) {
+        return isk__fail(context, ISK_ARGUMENT, "centre is %d; it must be 0 (columns are centred) or ISK_NONE", desc->centre);
     }
     return isk__blocks_close(&blocks, isk__pca_all(context, desc, &blocks));
 }

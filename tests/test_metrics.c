@@ -978,6 +978,58 @@ static void pca_both_ways(void **state) {
     check_pca(700, 600, 4, 4);
 }
 
+/* Without centring: X = U D V' with known singular values, a row of ones among the directions so that centring would change it. */
+static void pca_without_centring(void **state) {
+    static const double left[4][3] = { { 0.5, 0.5, 0.5 }, { 0.5, -0.5, 0.5 }, { 0.5, 0.5, -0.5 }, { 0.5, -0.5, -0.5 } };
+    static const double right[3][3] = { { 2. / 3, 2. / 3, 1. / 3 }, { -2. / 3, 1. / 3, 2. / 3 }, { 1. / 3, -2. / 3, 2. / 3 } };
+    static const double singular[3] = { 9, 4, 1 };
+    isk_scalar x[15], components[9], mean[3], scores[12];
+    uint8_t part[5] = { ISK_TRAIN, ISK_TRAIN, ISK_TRAIN, ISK_TRAIN, ISK_TEST };
+    double variances[3], total;
+    isk_pca_desc desc;
+    int i, j, p, way;
+    (void)state;
+    memset(x, 0, sizeof x);
+    for (i = 0; i < 4; i++) {
+        for (j = 0; j < 3; j++) {
+            double sum = 0;
+            for (p = 0; p < 3; p++) { sum += left[i][p] * singular[p] * right[p][j]; }
+            x[i * 3 + j] = (isk_scalar)sum;
+        }
+    }
+    x[12] = 1000;                               /* a test row */
+    for (way = -1; way <= 1; way += 2) {
+        memset(&desc, 0, sizeof desc);
+        desc.x = matrix(x, 5, 3);
+        desc.part = part;
+        desc.centre = ISK_NONE;
+        desc.randomised = way;
+        desc.components = components;
+        desc.mean = mean;
+        desc.variances = variances;
+        desc.total_variance = &total;
+        assert_ok(isk_pca(one, &desc));
+        assert_close(total, (81 + 16 + 1) / 3., 1e-4);
+        assert_ok(isk_pca_transform(one, matrix(x, 4, 3), mean, components, 3, scores));
+        for (p = 0; p < 3; p++) {
+            const double sign = (double)components[p] * right[p][0] < 0 ? -1 : 1;
+            assert_close(variances[p], singular[p] * singular[p] / 3, 1e-4);
+            assert_true(mean[p] == 0);
+            for (j = 0; j < 3; j++) { assert_close((double)components[j * 3 + p], sign * right[p][j], 1e-5); }
+            for (i = 0; i < 4; i++) { assert_close((double)scores[i * 3 + p], sign * singular[p] * left[i][p], 1e-4); }
+        }
+    }
+    desc.k = 1;
+    desc.part = NULL;
+    desc.x = matrix(x, 1, 3);
+    assert_ok(isk_pca(one, &desc));             /* one row is a direction */
+    assert_close(variances[0], (double)(x[0] * x[0] + x[1] * x[1] + x[2] * x[2]), 1e-3);
+    desc.k = 2;
+    assert_fails(isk_pca(one, &desc), ISK_ARGUMENT, "k is 2, but 1 rows of 3 columns have at most 1");
+    desc.centre = 1;
+    assert_fails(isk_pca(one, &desc), ISK_ARGUMENT, "centre is 1; it must be 0 (columns are centred) or ISK_NONE");
+}
+
 static void pca_edges(void **state) {
     isk_scalar x[60], components[60], mean[3], out[60];
     uint8_t part[20];
@@ -1420,6 +1472,7 @@ int main(void) {
         cmocka_unit_test(mlp_edges),
         cmocka_unit_test(pca_agrees_with_numpy),
         cmocka_unit_test(pca_both_ways),
+        cmocka_unit_test(pca_without_centring),
         cmocka_unit_test(pca_edges),
         cmocka_unit_test(importance_of_a_linear_map),
         cmocka_unit_test(split_keeps_labels_even),

@@ -177,6 +177,12 @@ isk_status input_check(input *in, const uint8_t *present) {
 
 /* ---- transforms ---- */
 
+input_row input_row_of(const input *in, int64_t row) {
+    const int64_t start = in->is_sparse ? in->sparse.starts[row] : row * in->cols;
+    if (!in->is_sparse) { return (input_row){ in->cols, NULL, in->values + start }; }
+    return (input_row){ in->sparse.starts[row + 1] - start, in->sparse.columns + start, in->sparse.values + start };
+}
+
 isk_status input_dense(input *in) {
     if (!in->is_sparse) { return ISK_OK; }
     in->values = sparse_to_dense(&in->sparse);
@@ -193,7 +199,7 @@ isk_status input_dense(input *in) {
 static isk_status select_names(input *in, const int64_t *columns, int64_t count) {
     names chosen = { 0 };
     for (int64_t k = 0; k < count && in->column_names.count > 0; k++) {
-        if (!names_add(&chosen, names_get(&in->column_names, columns[k]))) {
+        if (!names_add(&chosen, columns[k] < 0 ? "" : names_get(&in->column_names, columns[k]))) {
             names_free(&chosen);
             return no_memory(in->context, in->path);
         }
@@ -234,21 +240,56 @@ isk_status input_select(input *in, const int64_t *columns, int64_t count) {
     return select_names(in, columns, count);
 }
 
+/* [rows, count] of zeros; NULL without memory. */
+static isk_scalar *zeros(int64_t rows, int64_t count) {
+    if (count > 0 && (uint64_t)rows >= PTRDIFF_MAX / sizeof(isk_scalar) / (uint64_t)count) { return NULL; }
+    return calloc(rows * count > 0 ? (size_t)(rows * count) : 1, sizeof(isk_scalar));
+}
+
+isk_status input_dense_columns(input *in, const int64_t *columns, int64_t count) {
+    isk_scalar *values;
+    int64_t *place;
+    if (!columns) { return input_dense(in); }
+    values = zeros(in->rows, count);
+    place = malloc(sizeof *place * ((size_t)in->cols + 1));             /* where a column of the file goes, each at most to one place */
+    if (!values || !place) {
+        free(values);
+        free(place);
+        return no_memory(in->context, in->path);
+    }
+    for (int64_t j = 0; j < in->cols; j++) { place[j] = -1; }
+    for (int64_t k = 0; k < count; k++) {
+        if (columns[k] >= 0) { place[columns[k]] = k; }
+    }
+    for (int64_t i = 0; i < in->rows; i++) {
+        const input_row row = input_row_of(in, i);
+        for (int64_t k = 0; k < row.count; k++) {
+            const int64_t at = place[row.columns ? row.columns[k] : k];
+            if (at >= 0) { values[i * count + at] = row.values[k]; }
+        }
+    }
+    free(place);
+    free(in->values);
+    sparse_free(&in->sparse);
+    in->values = values;
+    in->is_sparse = 0;
+    in->cols = count;
+    return select_names(in, columns, count);
+}
+
 isk_status input_log1p_cp10k(input *in) {
     for (int64_t r = 0; r < in->rows; r++) {
-        int64_t count = in->is_sparse ? in->sparse.starts[r + 1] - in->sparse.starts[r] : in->cols;
-        isk_scalar *row = in->is_sparse ? in->sparse.values + in->sparse.starts[r] : in->values + r * in->cols;
+        const input_row row = input_row_of(in, r);
         double sum = 0;
-        for (int64_t i = 0; i < count; i++) {
-            int64_t col = in->is_sparse ? in->sparse.columns[in->sparse.starts[r] + i] : i;
-            if (row[i] < 0) {
+        for (int64_t i = 0; i < row.count; i++) {
+            if (row.values[i] < 0) {
                 return isk_set_error(in->context, ISK_DATA, "%s: row %lld, column %lld is %g where counts are due; turn the count "
-                                     "transform off for values that are no counts", in->path, (long long)r + 1, (long long)col + 1,
-                                     (double)row[i]);
+                                     "transform off for values that are no counts", in->path, (long long)r + 1,
+                                     (long long)(row.columns ? row.columns[i] : i) + 1, (double)row.values[i]);
             }
-            sum += (double)row[i];
+            sum += (double)row.values[i];
         }
-        for (int64_t i = 0; i < count && sum > 0; i++) { row[i] = (isk_scalar)log1p((double)row[i] * (1e4 / sum)); }
+        for (int64_t i = 0; i < row.count && sum > 0; i++) { row.values[i] = (isk_scalar)log1p((double)row.values[i] * (1e4 / sum)); }
     }
     return ISK_OK;
 }

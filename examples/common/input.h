@@ -33,8 +33,13 @@ isk_status input_read(isk_context *context, const char *path, const input_desc *
 /* Makes zeros of what does not count: rows that `present` says are not there (0; NULL: all are) and steps beyond a row's length.
    DATA where anything else is not finite. */
 isk_status input_check(input *in, const uint8_t *present);
+/* What is stored of one row; columns NULL: of all columns, in their order. */
+typedef struct input_row { int64_t count; const int32_t *columns; isk_scalar *values; } input_row;
+input_row input_row_of(const input *in, int64_t row);
 /* Values become dense.  Does nothing when they are. */
 isk_status input_dense(input *in);
+/* Values become dense, but only the columns of that number, in that order; of column -1, which is named "", zeros.  Columns NULL: all. */
+isk_status input_dense_columns(input *in, const int64_t *columns, int64_t count);
 /* The columns of that number, in that order, each at most once. */
 isk_status input_select(input *in, const int64_t *columns, int64_t count);
 /* Counts to log(1 + count / sum of the row * 10000); rows without a count stay zero.  A negative value is DATA. */

@@ -15,9 +15,12 @@ static const struct { option option; int learns; } view_rows[VIEW_ROWS] = {
     { { "-transpose", OPTION_FLAG, FIELD(transpose), NULL, "the file holds features x samples", 0, 0, NULL }, 0 },
     { { "-norm", OPTION_TEXT, FIELD(norm), "WORD",
         "none; zscore: per column; log1p-cp10k: ln(1 + 10000 x / row sum), z-score, cut at 10; clr: Seurat's log ratio per "
-        "sample, z-score [zscore]", 0, 0, NORM_CHOICES }, 1 },
+        "sample, z-score; clr-feature: per feature; tfidf: Signac's, for ATAC counts, without z-score [zscore]", 0, 0, NORM_CHOICES }, 1 },
+    { { "-hvg", OPTION_INT, FIELD(hvg), "N",
+        "the N features whose counts vary most for their mean, by Seurat's vst; of tfidf those counted most [0: all]", 0, 1000000, NULL }, 1 },
     { { "-pca", OPTION_INT, FIELD(pca), "K",
-        "first K principal components instead, divided by one number so that their mean variance is 1 [0: none]",
+        "first K principal components instead, divided by one number so that their mean variance is 1; of tfidf K components of "
+        "LSI after the first, each of deviation 1 [0: none]",
         0, 100000, NULL }, 1 },
     { { "-lengths", OPTION_TEXT, FIELD(lengths), "FILE:COLUMN",
         "how many steps of its sequence each sample really has, whole numbers as text or .npy; what stands beyond is never looked at",
@@ -219,6 +222,7 @@ isk_status views_prepare(views *v, const view_settings *s, const uint8_t *part) 
         if (!s->x[i]) { continue; }
         snprintf(name, sizeof name, "x%d", i + 1);
         snprintf(v->recipe[i].norm, sizeof v->recipe[i].norm, "%s", s->norm[i]);
+        v->recipe[i].hvg = s->hvg[i];
         v->recipe[i].pca = s->pca[i];
         v->recipe[i].transpose = s->transpose[i];
         own = part_of_view(v, i, part);
@@ -261,18 +265,19 @@ static const char *extent(const recipe *r, char *buffer, size_t size) {
     if (r->steps) {
         snprintf(buffer, size, "%d steps of %lld features", r->steps, (long long)r->cols);
     } else {
-        snprintf(buffer, size, "%lld features", (long long)r->cols);
+        snprintf(buffer, size, "%lld features", (long long)r->file_cols);
     }
     return buffer;
 }
 
 void views_say(const views *v, const view_settings *s, progress *bar) {
-    char words[96], size[64];
+    char words[RECIPE_WORDS], size[64];
     for (int i = 0; i < v->count; i++) {
         int64_t absent = 0;
         if (!v->x[i].data) { continue; }
         progress_say(bar, "x%d  %s: %lld samples x %s (%s); %s", i + 1, s->x[i], (long long)v->rows,
                      extent(&v->recipe[i], size, sizeof size), v->in[i].about, recipe_words(&v->recipe[i], words));
+        if (v->recipe[i].warning[0]) { progress_warn(bar, "%s", v->recipe[i].warning); }
         if (v->recipe[i].constant) {
             progress_say(bar, "    %lld of its features never change in the training rows and say nothing", (long long)v->recipe[i].constant);
         }

@@ -8,18 +8,18 @@
 
 typedef struct view_settings {
     const char *x[ISK_MAX_VIEWS], *norm[ISK_MAX_VIEWS], *lengths[ISK_MAX_VIEWS], *present[ISK_MAX_VIEWS];
-    int transpose[ISK_MAX_VIEWS], pca[ISK_MAX_VIEWS];
+    int transpose[ISK_MAX_VIEWS], hvg[ISK_MAX_VIEWS], pca[ISK_MAX_VIEWS];
 } view_settings;
 void view_defaults(view_settings *s);
 
 /* A command whose first options are those of as many views as the library has. */
-enum { VIEW_ROWS = 6, MOST_OTHERS = 48 };
+enum { VIEW_ROWS = 7, MOST_OTHERS = 48 };
 typedef struct option_table {
     option rows[1 + ISK_MAX_VIEWS * VIEW_ROWS + MOST_OTHERS];
     char names[ISK_MAX_VIEWS][VIEW_ROWS][24], words[ISK_MAX_VIEWS][80];
     command command;
 } option_table;
-/* `at`: offset of view_settings in the settings; `learns`: 0 where preparation is that of a model, so that norm and pca are no
+/* `at`: offset of view_settings in the settings; `learns`: 0 where preparation is that of a model, so that norm, hvg and pca are no
    options.  `c` is completed. */
 void option_table_make(option_table *t, const command *c, const char *heading, size_t at, int learns, const option *others, int count);
 

@@ -116,7 +116,7 @@ static isk_status write_metrics(job *j) {
 }
 
 static isk_status write_report(job *j) {
-    char words[ISK_MAX_VIEWS][96], length[32];
+    char words[ISK_MAX_VIEWS][RECIPE_WORDS], length[32];
     const isk_report *report = isk_model_report(j->t.model);
     report_embeddings_desc embeddings = {
         .labels = j->d.has_labels ? j->d.labels.codes : NULL,

@@ -180,7 +180,7 @@ static isk_status find_rows(job *j) {
 static void configure(job *j) {
     configuration *c = &j->w.c;
     text tasks = { 0 }, dims = { 0 };
-    char words[96], key[16];
+    char words[RECIPE_WORDS], key[16];
     configuration_add(c, "version", ISK_VERSION, 1);
     for (int i = 0; i < j->d.v.count; i++) {
         snprintf(key, sizeof key, "x%d", i + 1);

@@ -1,0 +1,234 @@
+#include "variable.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- local regression ---- */
+
+typedef struct point { double x, y; int64_t index; } point;
+
+/* Points of one x together, as most genes of few counts are: sums instead of points, so that a fit costs what is distinct. */
+typedef struct cloud {
+    point *points;                  /* [count], x ascending */
+    int64_t count, groups;
+    double *x, *size, *sum;         /* [groups] x, points and sum of their y */
+    int64_t *group;                 /* [count] of a point */
+} cloud;
+
+static int by_x(const void *a, const void *b) {
+    const point *one = a, *two = b;
+    return one->x < two->x ? -1 : one->x > two->x ? 1 : one->index < two->index ? -1 : one->index > two->index;
+}
+
+static void cloud_free(cloud *c) {
+    free(c->points);
+    free(c->x);
+    free(c->group);
+}
+
+static isk_status cloud_open(isk_context *context, const double *x, const double *y, int64_t count, cloud *c) {
+    const size_t room = (size_t)count + 1;
+    memset(c, 0, sizeof *c);
+    c->count = count;
+    c->points = malloc(room * sizeof *c->points);
+    c->x = calloc(room, 3 * sizeof *c->x);
+    c->group = malloc(room * sizeof *c->group);
+    if (!c->points || !c->x || !c->group) {
+        cloud_free(c);
+        return no_memory(context, "local regression");
+    }
+    c->size = c->x + count;
+    c->sum = c->size + count;
+    for (int64_t i = 0; i < count; i++) { c->points[i] = (point){ x[i], y[i], i }; }
+    qsort(c->points, (size_t)count, sizeof *c->points, by_x);
+    for (int64_t i = 0; i < count; i++) {
+        if (i == 0 || c->points[i].x > c->points[i - 1].x) { c->x[c->groups++] = c->points[i].x; }
+        c->group[i] = c->groups - 1;
+        c->size[c->groups - 1]++;
+        c->sum[c->groups - 1] += c->points[i].y;
+    }
+    return ISK_OK;
+}
+
+/* Value at t = 0 of the weighted parabola whose moments are s[k] = sum w t^k and v[k] = sum w y t^k: the normal equations by LDL'.
+   A power that the points do not tell from the lower ones is left out. */
+static double parabola_at_zero(const double s[5], const double v[3]) {
+    double l[3][3] = { { 0 } }, d[3] = { 0 }, b[3];
+    for (int i = 0; i < 3; i++) {
+        b[i] = v[i];
+        d[i] = s[2 * i];
+        for (int j = 0; j < i; j++) {
+            double a = s[i + j];
+            for (int k = 0; k < j; k++) { a -= l[i][k] * d[k] * l[j][k]; }
+            l[i][j] = d[j] > 0 ? a / d[j] : 0;
+            d[i] -= l[i][j] * l[i][j] * d[j];
+            b[i] -= l[i][j] * b[j];
+        }
+        if (!(d[i] > 1e-12 * s[2 * i])) { d[i] = 0; }
+    }
+    for (int i = 2; i >= 0; i--) {
+        b[i] = d[i] > 0 ? b[i] / d[i] : 0;
+        for (int j = i + 1; j < 3; j++) { b[i] -= d[i] > 0 ? l[j][i] * b[j] : 0; }
+    }
+    return b[0];
+}
+
+/* The fit at one x from the groups first .. last, which hold its nearest points. */
+static double fit_at(const cloud *c, double x, double width, int64_t first, int64_t last) {
+    double s[5] = { 0 }, v[3] = { 0 };
+    for (int64_t g = first; g <= last; g++) {
+        const double t = width > 0 ? (c->x[g] - x) / width : 0, far = fabs(t), cube = 1 - far * far * far;
+        const double weight = far < 1 ? cube * cube * cube : 0, n = weight * c->size[g], y = weight * c->sum[g], tt = t * t;
+        s[0] += n;
+        s[1] += n * t;
+        s[2] += n * tt;
+        s[3] += n * tt * t;
+        s[4] += n * tt * tt;
+        v[0] += y;
+        v[1] += y * t;
+        v[2] += y * tt;
+    }
+    return parabola_at_zero(s, v);
+}
+
+isk_status local_regression(isk_context *context, const double *x, const double *y, int64_t count, double span, double *fit) {
+    const int64_t share = (int64_t)(span * (double)count + 1e-5), near = share < 1 ? 1 : share < count ? share : count;
+    cloud c;
+    int64_t first = 0;
+    double value = 0;
+    isk_status status = cloud_open(context, x, y, count, &c);
+    if (status != ISK_OK) { return status; }
+    for (int64_t i = 0; i < count; i++) {
+        const double here = c.points[i].x;
+        if (i == 0 || c.group[i] != c.group[i - 1]) {
+            double left, right;
+            while (first + near < count && c.points[first + near].x - here < here - c.points[first].x) { first++; }
+            left = here - c.points[first].x;
+            right = c.points[first + near - 1].x - here;
+            value = fit_at(&c, here, left > right ? left : right, c.group[first], c.group[first + near - 1]);
+        }
+        fit[c.points[i].index] = value;
+    }
+    cloud_free(&c);
+    return ISK_OK;
+}
+
+/* ---- moments of columns ---- */
+
+static int64_t training_rows(const input *in, const uint8_t *part) {
+    int64_t count = 0;
+    for (int64_t i = 0; i < in->rows; i++) { count += part[i] == ISK_TRAIN; }
+    return count;
+}
+
+void column_sums(const input *in, const uint8_t *part, double *sums) {
+    for (int64_t i = 0; i < in->rows; i++) {
+        const input_row row = input_row_of(in, i);
+        for (int64_t k = 0; k < row.count && part[i] == ISK_TRAIN; k++) { sums[row.columns ? row.columns[k] : k] += (double)row.values[k]; }
+    }
+}
+
+/* Sums over the training rows of ((x - mean) / deviation)^2, its root cut from above at `limit`; columns of deviation 0 get 0.
+   seen [cols] is for the work: values that are stored; the others are zeros. */
+static void add_squares(const input *in, const uint8_t *part, const double *mean, const double *deviation, double limit, double *squares,
+                        double *seen) {
+    const double rows = (double)training_rows(in, part);
+    memset(squares, 0, sizeof *squares * (size_t)in->cols);
+    memset(seen, 0, sizeof *seen * (size_t)in->cols);
+    for (int64_t i = 0; i < in->rows; i++) {
+        const input_row row = input_row_of(in, i);
+        for (int64_t k = 0; k < row.count && part[i] == ISK_TRAIN; k++) {
+            const int64_t j = row.columns ? row.columns[k] : k;
+            const double scale = deviation ? deviation[j] : 1, z = scale > 0 ? ((double)row.values[k] - mean[j]) / scale : 0;
+            squares[j] += z < limit ? z * z : limit * limit;
+            seen[j]++;
+        }
+    }
+    for (int64_t j = 0; j < in->cols; j++) {
+        const double scale = deviation ? deviation[j] : 1, z = scale > 0 ? -mean[j] / scale : 0;
+        squares[j] += (rows - seen[j]) * z * z;
+    }
+}
+
+/* The deviation that a column of its mean is expected to have; 0 of columns that never change. */
+static isk_status expect_deviations(const input *in, const double *mean, const double *variance, double *expected) {
+    double *x = malloc(sizeof *x * ((size_t)in->cols * 3 + 1)), *y = x + in->cols, *fit = y + in->cols;
+    int64_t count = 0;
+    isk_status status;
+    if (!x) { return no_memory(in->context, in->path); }
+    for (int64_t j = 0; j < in->cols; j++) {
+        if (!(variance[j] > 0)) { continue; }
+        x[count] = log10(mean[j]);
+        y[count++] = log10(variance[j]);
+    }
+    status = local_regression(in->context, x, y, count, 0.3, fit);
+    count = 0;
+    for (int64_t j = 0; j < in->cols && status == ISK_OK; j++) { expected[j] = variance[j] > 0 ? sqrt(pow(10, fit[count++])) : 0; }
+    free(x);
+    return status;
+}
+
+isk_status variability_measure(const input *in, const uint8_t *part, const variability *v) {
+    const double rows = (double)training_rows(in, part), most = rows > 1 ? rows - 1 : 1;
+    double *expected = malloc(sizeof *expected * ((size_t)in->cols * 2 + 1)), *seen = expected + in->cols;
+    isk_status status;
+    if (!expected) { return no_memory(in->context, in->path); }
+    memset(v->mean, 0, sizeof *v->mean * (size_t)in->cols);
+    column_sums(in, part, v->mean);
+    for (int64_t j = 0; j < in->cols; j++) { v->mean[j] /= rows > 0 ? rows : 1; }
+    add_squares(in, part, v->mean, NULL, INFINITY, v->variance, seen);
+    for (int64_t j = 0; j < in->cols; j++) {
+        v->variance[j] /= most;
+        if (!(v->variance[j] > 1e-14 * v->mean[j] * v->mean[j])) { v->variance[j] = 0; }           /* the sum's rounding */
+    }
+    status = expect_deviations(in, v->mean, v->variance, expected);
+    if (status == ISK_OK) { add_squares(in, part, v->mean, expected, sqrt(rows), v->standardised, seen); }
+    for (int64_t j = 0; j < in->cols && status == ISK_OK; j++) { v->standardised[j] /= most; }
+    free(expected);
+    return status;
+}
+
+/* ---- the largest ---- */
+
+typedef struct ranked { double value; int64_t column; } ranked;
+
+static int by_value(const void *a, const void *b) {
+    const ranked *one = a, *two = b;
+    return one->value > two->value ? -1 : one->value < two->value ? 1 : one->column < two->column ? -1 : one->column > two->column;
+}
+
+static int by_column(const void *a, const void *b) {
+    const int64_t one = *(const int64_t *)a, two = *(const int64_t *)b;
+    return one < two ? -1 : one > two;
+}
+
+static isk_status largest(const input *in, const double *values, int64_t count, int64_t *columns) {
+    ranked *all = malloc(sizeof *all * ((size_t)in->cols + 1));
+    if (!all) { return no_memory(in->context, in->path); }
+    for (int64_t j = 0; j < in->cols; j++) { all[j] = (ranked){ values[j], j }; }
+    qsort(all, (size_t)in->cols, sizeof *all, by_value);
+    for (int64_t k = 0; k < count; k++) { columns[k] = all[k].column; }
+    qsort(columns, (size_t)count, sizeof *columns, by_column);
+    free(all);
+    return ISK_OK;
+}
+
+isk_status variable_columns(const input *in, const uint8_t *part, int64_t count, int64_t *columns) {
+    double *memory = malloc(sizeof *memory * ((size_t)in->cols * 3 + 1));
+    const variability v = { memory, memory + in->cols, memory + 2 * in->cols };
+    isk_status status = memory ? variability_measure(in, part, &v) : no_memory(in->context, in->path);
+    if (status == ISK_OK) { status = largest(in, v.standardised, count, columns); }
+    free(memory);
+    return status;
+}
+
+isk_status counted_columns(const input *in, const uint8_t *part, int64_t count, int64_t *columns) {
+    double *sums = calloc((size_t)in->cols + 1, sizeof *sums);
+    isk_status status = ISK_OK;
+    if (!sums) { return no_memory(in->context, in->path); }
+    column_sums(in, part, sums);
+    status = largest(in, sums, count, columns);
+    free(sums);
+    return status;
+}
