@@ -17,11 +17,11 @@ void chart_style(text *out) {
                                                "#c48a78", "#ff8534", "#c9bd85", "#8e93a3", "#9fe3e6" };
     static const char *const ramp[LEVELS] = { "#0b5fa5", "#4b90c8", "#94bfe0", "#b5b0aa", "#f0b07a", "#dd7a2f",
                                                "#b04a00" };
-    text_add(out, ":root{--ink:#1d2329;--muted:#5f6973;--grid:#e4e7ea;--axis:#9aa3ab;--none:#c3c8cc");
+    text_add(out, ":root{--ink:#1d2329;--muted:#5f6973;--grid:#e4e7ea;--axis:#9aa3ab;--none:#c3c8cc;--card:#fff");
     for (int i = 0; i < COLOURS; i++) { text_format(out, ";--c%d:%s", i, light[i]); }
     for (int i = 0; i < LEVELS; i++) { text_format(out, ";--r%d:%s", i, ramp[i]); }
     text_add(out, "}\n@media(prefers-color-scheme:dark){:root{--ink:#e6e9ec;--muted:#9aa4ae;--grid:#2b3138;"
-                  "--axis:#5d6770;--none:#4a525a");
+                  "--axis:#5d6770;--none:#4a525a;--card:#1b2026");
     for (int i = 0; i < COLOURS; i++) { text_format(out, ";--c%d:%s", i, dark[i]); }
     text_add(out, ";--r0:#2f86d6;--r6:#d9691a");
     text_add(out, "}}\n"
@@ -35,8 +35,9 @@ void chart_style(text *out) {
                   ".square{stroke-linecap:square;stroke-width:4}.thin{stroke-width:1.6;stroke-linecap:butt}\n");
     for (int i = 0; i < COLOURS; i++) { text_format(out, ".s%d{stroke:var(--c%d)}.f%d{fill:var(--c%d)}", i, i, i, i); }
     for (int i = 0; i < LEVELS; i++) { text_format(out, ".t%d{stroke:var(--r%d)}", i, i); }
-    text_add(out, ".none{stroke:var(--none)}.fnone{fill:var(--none)}.mark{stroke:var(--card,#fff);stroke-width:1}"
-                  "svg .strong{fill:var(--ink)}.reference{stroke:var(--ink);stroke-dasharray:6 4;stroke-width:1.3;opacity:.7}\n");
+    text_add(out, ".none{stroke:var(--none)}.fnone{fill:var(--none)}.mark{stroke:var(--card);stroke-width:1}"
+                  ".halo{paint-order:stroke;stroke:var(--card);stroke-width:3px;stroke-linejoin:round}svg .small{font-size:11px}"
+                  ".reference{stroke:var(--ink);stroke-dasharray:6 4;stroke-width:1.3;opacity:.7}\n");
 }
 
 static void svg_begin(text *out, double width, double height, const char *title, int standalone) {
@@ -253,8 +254,8 @@ static void take(boxes *b, const box *new) {
     if (b->count < MOST_BOXES) { b->all[b->count++] = *new; }
 }
 
-/* far: also places farther off, tied to the point by a line. */
-static void label_point(text *out, boxes *b, double x, double y, const char *words, int far) {
+/* crowded: in small letters, and also at places farther off, tied to the point by a line. */
+static void label_point(text *out, boxes *b, double x, double y, const char *words, int crowded) {
     static const struct { double x, y; char anchor; } places[] = {
         { 0, -7, 'm' }, { 0, 15, 'm' }, { 7, 4, 's' }, { -7, 4, 'e' }, { 6, -5, 's' }, { -6, -5, 'e' }, { 6, 13, 's' },
         { -6, 13, 'e' }, { 16, -14, 's' }, { -16, -14, 'e' }, { 16, 22, 's' }, { -16, 22, 'e' }, { 26, -24, 's' }, { -26, -24, 'e' },
@@ -262,8 +263,8 @@ static void label_point(text *out, boxes *b, double x, double y, const char *wor
         { -44, 48, 'e' },
     };
     enum { NEAR = 8 };
-    const double width = 6.4 * letters(words), height = 10;
-    for (size_t i = 0; i < (far ? sizeof places / sizeof *places : NEAR); i++) {
+    const double width = (crowded ? 5.9 : 6.4) * letters(words), height = 10;
+    for (size_t i = 0; i < (crowded ? sizeof places / sizeof *places : NEAR); i++) {
         const char anchor = places[i].anchor;
         const double left = x + places[i].x - (anchor == 'm' ? width / 2 : anchor == 'e' ? width : 0);
         const double base = y + places[i].y;
@@ -542,7 +543,9 @@ static void draw_references(text *out, const bar_chart *c, const scale *y) {
             const box new = { WIDTH - RIGHT - width, WIDTH - RIGHT, base - 10, base + 1 };
             if (!is_free(&b, &new)) { continue; }
             take(&b, &new);
+            text_add(out, "<g class=\"halo\">");
             label_at(out, WIDTH - RIGHT, base, 'e', c->references[i].name);
+            text_add(out, "</g>\n");
             break;
         }
     }
@@ -734,6 +737,15 @@ static void draw_rank(text *out, const rank_chart *c, int i, double x, double y,
     text_add(out, "</title></circle>\n");
 }
 
+static void label_rank(text *out, boxes *b, double x, double y, const char *name) {
+    text words = { 0 };
+    shorten(&words, name, MOST_LETTERS);
+    text_add(out, "<g class=\"halo small\">");
+    label_point(out, b, x, y, words.data ? words.data : "", 1);
+    text_add(out, "</g>\n");
+    text_free(&words);
+}
+
 void chart_rank_scatter(text *out, const rank_chart *c) {
     const grouping groups = { c->group, c->groups, c->group_count };
     const double bottom = SCATTER_HEIGHT - BOTTOM, edge = WIDTH - RIGHT;
@@ -764,7 +776,7 @@ void chart_rank_scatter(text *out, const rank_chart *c) {
                 const double at_x = place(&x, rank[i]), at_y = place(&y, rank[c->count + i]);
                 if (!isfinite(rank[i])) { continue; }
                 if (pass == 0) { take(&b, &(box){ at_x - 5, at_x + 5, at_y - 5, at_y + 5 }); }
-                if (pass == 1) { label_point(out, &b, at_x, at_y, c->names[i], 1); }
+                if (pass == 1) { label_rank(out, &b, at_x, at_y, c->names[i]); }
                 if (pass == 2) { draw_rank(out, c, i, at_x, at_y, rank[i], rank[c->count + i]); }
             }
         }
