@@ -17,11 +17,11 @@ void chart_style(text *out) {
                                                "#c48a78", "#ff8534", "#c9bd85", "#8e93a3", "#9fe3e6" };
     static const char *const ramp[LEVELS] = { "#0b5fa5", "#4b90c8", "#94bfe0", "#b5b0aa", "#f0b07a", "#dd7a2f",
                                                "#b04a00" };
-    text_add(out, ":root{--ink:#1d2329;--muted:#5f6973;--grid:#e4e7ea;--axis:#9aa3ab;--none:#c3c8cc");
+    text_add(out, ":root{--ink:#1d2329;--muted:#5f6973;--grid:#e4e7ea;--axis:#9aa3ab;--none:#c3c8cc;--card:#fff");
     for (int i = 0; i < COLOURS; i++) { text_format(out, ";--c%d:%s", i, light[i]); }
     for (int i = 0; i < LEVELS; i++) { text_format(out, ";--r%d:%s", i, ramp[i]); }
     text_add(out, "}\n@media(prefers-color-scheme:dark){:root{--ink:#e6e9ec;--muted:#9aa4ae;--grid:#2b3138;"
-                  "--axis:#5d6770;--none:#4a525a");
+                  "--axis:#5d6770;--none:#4a525a;--card:#1b2026");
     for (int i = 0; i < COLOURS; i++) { text_format(out, ";--c%d:%s", i, dark[i]); }
     text_add(out, ";--r0:#2f86d6;--r6:#d9691a");
     text_add(out, "}}\n"
@@ -35,7 +35,9 @@ void chart_style(text *out) {
                   ".square{stroke-linecap:square;stroke-width:4}.thin{stroke-width:1.6;stroke-linecap:butt}\n");
     for (int i = 0; i < COLOURS; i++) { text_format(out, ".s%d{stroke:var(--c%d)}.f%d{fill:var(--c%d)}", i, i, i, i); }
     for (int i = 0; i < LEVELS; i++) { text_format(out, ".t%d{stroke:var(--r%d)}", i, i); }
-    text_add(out, ".none{stroke:var(--none)}\n");
+    text_add(out, ".none{stroke:var(--none)}.fnone{fill:var(--none)}.mark{stroke:var(--card);stroke-width:1}"
+                  ".halo{paint-order:stroke;stroke:var(--card);stroke-width:3px;stroke-linejoin:round}svg .small{font-size:11px}"
+                  ".reference{stroke:var(--ink);stroke-dasharray:6 4;stroke-width:1.3;opacity:.7}\n");
 }
 
 static void svg_begin(text *out, double width, double height, const char *title, int standalone) {
@@ -163,6 +165,13 @@ static void ticks(text *out, const scale *s, int vertical, double other1, double
 
 enum { WIDTH = 520, LINE_HEIGHT = 290, LEFT = 60, RIGHT = 16, TOP = 34, BOTTOM = 44 };
 
+/* Characters of UTF-8. */
+static int letters(const char *s) {
+    int count = 0;
+    for (; *s; s++) { count += ((unsigned char)*s & 0xC0) != 0x80; }
+    return count;
+}
+
 /* A row of swatches and names; returns the height it took. */
 typedef struct legend_item { const char *name; int colour, dashed; } legend_item;
 
@@ -170,7 +179,7 @@ static double legend_row(text *out, const legend_item *items, int count, double 
     double x = LEFT, y = TOP + 6;
     if (count == 1 && !items[0].name[0]) { return 0; }
     for (int i = 0; i < count; i++) {
-        double room = 34 + 6.6 * (double)strlen(items[i].name);
+        double room = 34 + 6.6 * letters(items[i].name);
         if (x > LEFT && x + room > width - RIGHT) { x = LEFT; y += 18; }
         if (boxes) {
             text_format(out, "<rect class=\"f%d\" rx=\"2\" width=\"11\" height=\"11\" x=\"%d\" y=\"%d\"/>",
@@ -245,19 +254,24 @@ static void take(boxes *b, const box *new) {
     if (b->count < MOST_BOXES) { b->all[b->count++] = *new; }
 }
 
-static void label_point(text *out, boxes *b, double x, double y, const char *words) {
+/* crowded: in small letters, and also at places farther off, tied to the point by a line. */
+static void label_point(text *out, boxes *b, double x, double y, const char *words, int crowded) {
     static const struct { double x, y; char anchor; } places[] = {
         { 0, -7, 'm' }, { 0, 15, 'm' }, { 7, 4, 's' }, { -7, 4, 'e' }, { 6, -5, 's' }, { -6, -5, 'e' }, { 6, 13, 's' },
-        { -6, 13, 'e' },
+        { -6, 13, 'e' }, { 16, -14, 's' }, { -16, -14, 'e' }, { 16, 22, 's' }, { -16, 22, 'e' }, { 26, -24, 's' }, { -26, -24, 'e' },
+        { 26, 34, 's' }, { -26, 34, 'e' }, { 40, 4, 's' }, { -40, 4, 'e' }, { 44, -38, 's' }, { -44, -38, 'e' }, { 44, 48, 's' },
+        { -44, 48, 'e' },
     };
-    const double width = 6.4 * (double)strlen(words), height = 10;
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+    enum { NEAR = 8 };
+    const double width = (crowded ? 5.9 : 6.4) * letters(words), height = 10;
+    for (size_t i = 0; i < (crowded ? sizeof places / sizeof *places : NEAR); i++) {
         const char anchor = places[i].anchor;
         const double left = x + places[i].x - (anchor == 'm' ? width / 2 : anchor == 'e' ? width : 0);
         const double base = y + places[i].y;
         const box new = { left, left + width, base - height, base + 1 };
         if (!is_free(b, &new)) { continue; }
         take(b, &new);
+        if (i >= NEAR) { segment(out, "axis", x, y, x + places[i].x + (anchor == 's' ? -2 : 2), base - height / 2 + 1); }
         label_at(out, x + places[i].x, base, anchor, words);
         return;
     }
@@ -276,7 +290,7 @@ static void draw_labels(text *out, const line_chart *c, int count, const scale *
             const line_series *s = &c->series[k];
             for (int i = 0; s->labels && i < s->count; i++) {
                 if ((i > 0 && i + 1 < s->count) != inner || !isfinite(s->x[i]) || !isfinite(s->y[i])) { continue; }
-                label_point(out, &b, place(x, s->x[i]), place(y, s->y[i]), s->labels[i]);
+                label_point(out, &b, place(x, s->x[i]), place(y, s->y[i]), s->labels[i], 0);
             }
         }
     }
@@ -468,7 +482,8 @@ void chart_legend(text *out, const chart_labels *labels) {
 static void draw_bar(text *out, const bar_chart *c, int series, int group, double left, double width, const scale *y) {
     double mean = c->mean[series * c->group_count + group];
     double error = c->error ? c->error[series * c->group_count + group] : 0;
-    double top = place(y, mean), base = place(y, 0), middle = left + width / 2;
+    const double foot = place(y, fmin(fmax(0, y->low), y->high)), head = place(y, fmin(fmax(mean, y->low), y->high));
+    const double middle = left + width / 2;
     if (!isfinite(mean)) { return; }
     text_format(out, "<g><title>");
     text_html(out, c->groups[group]);
@@ -480,14 +495,15 @@ static void draw_bar(text *out, const bar_chart *c, int series, int group, doubl
     text_format(out, "</title><rect class=\"f%d\" x=\"", series % COLOURS);
     text_fixed(out, left, 1);
     text_add(out, "\" y=\"");
-    text_fixed(out, fmin(top, base), 1);
+    text_fixed(out, fmin(head, foot), 1);
     text_add(out, "\" width=\"");
     text_fixed(out, width, 1);
     text_add(out, "\" height=\"");
-    text_fixed(out, fmax(fabs(base - top), 0.6), 1);
+    text_fixed(out, fmax(fabs(foot - head), 0.6), 1);
     text_add(out, "\"/>\n");
     if (c->error && isfinite(error) && error > 0) {
-        double up = place(y, mean + error), down = place(y, mean - error), cap = fmin(4, width / 4);
+        const double up = place(y, fmin(fmax(mean + error, y->low), y->high)), cap = fmin(4, width / 4);
+        const double down = place(y, fmin(fmax(mean - error, y->low), y->high));
         segment(out, "error", middle, down, middle, up);
         segment(out, "error", middle - cap, up, middle + cap, up);
         segment(out, "error", middle - cap, down, middle + cap, down);
@@ -495,24 +511,56 @@ static void draw_bar(text *out, const bar_chart *c, int series, int group, doubl
     text_add(out, "</g>\n");
 }
 
-void chart_bars(text *out, const bar_chart *c) {
-    const double height = LINE_HEIGHT + (c->notes ? 14 : 0), base = height - (c->notes ? BOTTOM + 2 : BOTTOM - 10);
-    double low = 0, high = 0, legend, band, width;
-    const int shown = c->series_count < COLOURS ? c->series_count : COLOURS;
-    legend_item items[COLOURS];
-    scale y;
+/* The y axis: what is asked for, or the bars with their errors and zero, and the references. */
+static scale bars_scale(const bar_chart *c, double bottom, double top) {
+    double low = 0, high = 0;
+    if (c->y_low < c->y_high) { return (scale){ c->y_low, c->y_high, bottom, top, 0, 0 }; }
     for (int i = 0; i < c->series_count * c->group_count; i++) {
         double error = c->error && isfinite(c->error[i]) ? c->error[i] : 0;
         if (!isfinite(c->mean[i])) { continue; }
         high = fmax(high, c->mean[i] + error);
         low = fmin(low, c->mean[i] - error);
     }
+    for (int i = 0; i < c->reference_count; i++) {
+        if (!isfinite(c->references[i].value)) { continue; }
+        high = fmax(high, c->references[i].value);
+        low = fmin(low, c->references[i].value);
+    }
     if (low > -0.03 * high) { low = 0; }            /* an error bar that reaches just below zero moves no axis */
     if (high <= low) { high = low + 1; }
+    return (scale){ low < 0 ? low * 1.04 : low, high * 1.04, bottom, top, 0, 0 };
+}
+
+/* Names stand above their lines at the right, and below where two lines are close. */
+static void draw_references(text *out, const bar_chart *c, const scale *y) {
+    boxes b = { .frame = { LEFT, WIDTH, y->to - 14, y->from + 14 } };
+    for (int i = 0; i < c->reference_count; i++) {
+        const double value = c->references[i].value, at = place(y, value), width = 6.4 * letters(c->references[i].name);
+        if (!isfinite(value) || value < y->low || value > y->high) { continue; }
+        segment(out, "reference", LEFT, at, WIDTH - RIGHT, at);
+        for (int below = 0; below < 2; below++) {
+            const double base = below ? at + 13 : at - 4;
+            const box new = { WIDTH - RIGHT - width, WIDTH - RIGHT, base - 10, base + 1 };
+            if (!is_free(&b, &new)) { continue; }
+            take(&b, &new);
+            text_add(out, "<g class=\"halo\">");
+            label_at(out, WIDTH - RIGHT, base, 'e', c->references[i].name);
+            text_add(out, "</g>\n");
+            break;
+        }
+    }
+}
+
+void chart_bars(text *out, const bar_chart *c) {
+    const double height = LINE_HEIGHT + (c->notes ? 14 : 0), base = height - (c->notes ? BOTTOM + 2 : BOTTOM - 10);
+    const int shown = c->series_count < COLOURS ? c->series_count : COLOURS;
+    double legend, band, width;
+    legend_item items[COLOURS];
+    scale y;
     svg_begin(out, WIDTH, height, c->title, c->standalone);
     for (int i = 0; i < shown; i++) { items[i] = (legend_item){ c->series[i], i, 0 }; }
     legend = shown > 1 ? legend_row(out, items, shown, WIDTH, 1) : 0;
-    y = (scale){ low, high * 1.04, base, TOP + legend, 0, 0 };
+    y = bars_scale(c, base, TOP + legend);
     ticks(out, &y, 1, LEFT, WIDTH - RIGHT);
     upright_label(out, 14, (TOP + legend + base) / 2, c->y_label);
     band = (WIDTH - RIGHT - LEFT) / (double)c->group_count;
@@ -525,6 +573,215 @@ void chart_bars(text *out, const bar_chart *c) {
         label_at(out, middle, base + 18, 'm', c->groups[g]);
         if (c->notes) { label_at(out, middle, base + 34, 'm', c->notes[g]); }
     }
-    segment(out, "axis", LEFT, place(&y, 0), WIDTH - RIGHT, place(&y, 0));
+    if (y.low <= 0 && y.high >= 0) { segment(out, "axis", LEFT, place(&y, 0), WIDTH - RIGHT, place(&y, 0)); }
+    draw_references(out, c, &y);
     text_add(out, "</svg>\n");
+}
+
+/* ---- ranks ---- */
+
+/* Both charts colour by group. */
+typedef struct grouping { const int *group; const char *const *groups; int count; } grouping;
+
+static double group_legend(text *out, const grouping *g) {
+    legend_item items[COLOURS];
+    const int count = g->count < COLOURS ? g->count : COLOURS;
+    if (!g->group || count < 1) { return 0; }
+    for (int i = 0; i < count; i++) { items[i] = (legend_item){ g->groups[i], i, 0 }; }
+    return legend_row(out, items, count, WIDTH, 1);
+}
+
+static void group_class(text *out, const grouping *g, int i) {
+    if (g->group && (g->group[i] < 0 || g->group[i] >= g->count)) {
+        text_add(out, "fnone");
+    } else {
+        text_format(out, "f%d", g->group ? g->group[i] % COLOURS : 0);
+    }
+}
+
+/* Indices of the finite values, the largest first; equal ones in their order.  NULL when there is no memory. */
+static int *ranking(const double *value, int count, int *kept) {
+    int *order = malloc(sizeof *order * ((size_t)count + 1));
+    *kept = 0;
+    for (int i = 0; order && i < count; i++) {
+        int j;
+        if (!isfinite(value[i])) { continue; }
+        for (j = (*kept)++; j > 0 && value[order[j - 1]] < value[i]; j--) { order[j] = order[j - 1]; }
+        order[j] = i;
+    }
+    return order;
+}
+
+enum { ROW_HEIGHT = 18, MOST_LETTERS = 28 };
+
+/* Cut in the middle where it is longer than `most` letters: what tells names apart often stands at their ends. */
+static void shorten(text *out, const char *name, int most) {
+    const int count = letters(name), head = (most - 1) / 2, tail = most - 1 - head;
+    int at = 0;
+    for (const char *s = name; *s; s++) {
+        const int begins = ((unsigned char)*s & 0xC0) != 0x80;
+        at += begins;
+        if (count <= most || at <= head || at > count - tail) {
+            text_add_bytes(out, s, 1);
+        } else if (begins && at == head + 1) {
+            text_add(out, "…");
+        }
+    }
+}
+
+/* Names with their sizes, as they stand left of the bars; returns the width of the widest. */
+static double ranked_names(const ranked_chart *c, const int *order, int kept, text *names) {
+    int longest = 0;
+    for (int k = 0; k < kept; k++) {
+        shorten(&names[k], c->names[order[k]], MOST_LETTERS);
+        if (c->sizes) { text_format(&names[k], " (%lld)", (long long)c->sizes[order[k]]); }
+        if (names[k].data && letters(names[k].data) > longest) { longest = letters(names[k].data); }
+    }
+    return 6.5 * longest + 20;
+}
+
+static scale ranked_scale(const ranked_chart *c, double left) {
+    double low = 0, high = 0;
+    for (int i = 0; i < c->count; i++) {
+        const double error = c->error && isfinite(c->error[i]) ? c->error[i] : 0;
+        if (!isfinite(c->value[i])) { continue; }
+        low = fmin(low, c->value[i] - error);
+        high = fmax(high, c->value[i] + error);
+    }
+    widen(&low, &high);
+    return (scale){ low < 0 ? low * 1.05 : low, high > 0 ? high * 1.05 : high, left, WIDTH - RIGHT, 0, 0 };
+}
+
+static void draw_ranked(text *out, const ranked_chart *c, const scale *x, int i, double top, const char *name) {
+    const grouping groups = { c->group, c->groups, c->group_count };
+    const double value = c->value[i], zero = place(x, 0), end = place(x, value), middle = top + ROW_HEIGHT / 2.0;
+    text_add(out, "<g><title>");
+    text_html(out, c->names[i]);
+    text_add(out, ": ");
+    text_fixed(out, value, 3);
+    if (c->error && isfinite(c->error[i])) { text_add(out, " ± "); text_fixed(out, c->error[i], 3); }
+    text_add(out, "</title><rect class=\"");
+    group_class(out, &groups, i);
+    text_add(out, "\" x=\"");
+    text_fixed(out, fmin(zero, end), 1);
+    text_add(out, "\" y=\"");
+    text_fixed(out, top + 2.5, 1);
+    text_add(out, "\" width=\"");
+    text_fixed(out, fmax(fabs(end - zero), 0.6), 1);
+    text_format(out, "\" height=\"%d\"/>\n", ROW_HEIGHT - 5);
+    if (c->error && isfinite(c->error[i]) && c->error[i] > 0) {
+        const double ends[2] = { place(x, value - c->error[i]), place(x, value + c->error[i]) };
+        segment(out, "error", ends[0], middle, ends[1], middle);
+        for (int k = 0; k < 2; k++) { segment(out, "error", ends[k], middle - 3, ends[k], middle + 3); }
+    }
+    label_at(out, x->from - 8, middle + 4, 'e', name);
+    text_add(out, "</g>\n");
+}
+
+void chart_ranked(text *out, const ranked_chart *c) {
+    const grouping groups = { c->group, c->groups, c->group_count };
+    int kept, *order = ranking(c->value, c->count, &kept);
+    text *names = calloc((size_t)kept + 1, sizeof *names), legend = { 0 };
+    if (order && names) {
+        const double taken = group_legend(&legend, &groups), top = TOP + taken + (c->below || c->above ? 18 : 0);
+        const double bottom = top + kept * ROW_HEIGHT + 4;
+        const scale x = ranked_scale(c, ranked_names(c, order, kept, names));
+        svg_begin(out, WIDTH, bottom + BOTTOM, c->title, c->standalone);
+        text_add(out, legend.data ? legend.data : "");
+        if (c->below && x.low < 0) { label_at(out, place(&x, 0) - 6, top - 4, 'e', c->below); }
+        if (c->above && x.high > 0) { label_at(out, place(&x, 0) + 6, top - 4, 's', c->above); }
+        for (int k = 0; k < kept; k++) { draw_ranked(out, c, &x, order[k], top + k * ROW_HEIGHT, names[k].data ? names[k].data : ""); }
+        segment(out, "axis", x.from, bottom, x.to, bottom);
+        ticks(out, &x, 0, bottom, 0);
+        segment(out, "axis", place(&x, 0), top - 14, place(&x, 0), bottom);
+        label_at(out, (x.from + x.to) / 2, bottom + BOTTOM - 8, 'm', c->x_label);
+        text_add(out, "</svg>\n");
+    } else {
+        out->failed = 1;
+    }
+    for (int k = 0; names && k < kept; k++) { text_free(&names[k]); }
+    text_free(&legend);
+    free(names);
+    free(order);
+}
+
+/* Mean rank of each value among those of both finite; NAN for the others. */
+static void ranks(const double *value, const double *other, int count, double *rank) {
+    for (int i = 0; i < count; i++) {
+        double below = 0, equal = 0;
+        rank[i] = NAN;
+        if (!isfinite(value[i]) || !isfinite(other[i])) { continue; }
+        for (int j = 0; j < count; j++) {
+            if (!isfinite(value[j]) || !isfinite(other[j])) { continue; }
+            below += value[j] < value[i];
+            equal += value[j] == value[i];
+        }
+        rank[i] = below + (equal + 1) / 2;
+    }
+}
+
+static void draw_rank(text *out, const rank_chart *c, int i, double x, double y, double rank_x, double rank_y) {
+    const grouping groups = { c->group, c->groups, c->group_count };
+    text_add(out, "<circle class=\"mark ");
+    group_class(out, &groups, i);
+    text_add(out, "\" r=\"5\" cx=\"");
+    text_fixed(out, x, 1);
+    text_add(out, "\" cy=\"");
+    text_fixed(out, y, 1);
+    text_add(out, "\"><title>");
+    text_html(out, c->names[i]);
+    text_add(out, ": ");
+    text_number(out, rank_x, 4);
+    text_add(out, " and ");
+    text_number(out, rank_y, 4);
+    text_add(out, "</title></circle>\n");
+}
+
+static void label_rank(text *out, boxes *b, double x, double y, const char *name) {
+    text words = { 0 };
+    shorten(&words, name, MOST_LETTERS);
+    text_add(out, "<g class=\"halo small\">");
+    label_point(out, b, x, y, words.data ? words.data : "", 1);
+    text_add(out, "</g>\n");
+    text_free(&words);
+}
+
+void chart_rank_scatter(text *out, const rank_chart *c) {
+    const grouping groups = { c->group, c->groups, c->group_count };
+    const double bottom = SCATTER_HEIGHT - BOTTOM, edge = WIDTH - RIGHT;
+    double *rank = malloc(sizeof *rank * 2 * ((size_t)c->count + 1)), legend;
+    text title = { 0 };
+    int kept = 0;
+    scale x, y;
+    if (!rank) { out->failed = 1; return; }
+    ranks(c->x, c->y, c->count, rank);
+    ranks(c->y, c->x, c->count, rank + c->count);
+    for (int i = 0; i < c->count; i++) { kept += isfinite(rank[i]); }
+    text_add(&title, c->title);
+    if (isfinite(c->rho)) { text_add(&title, " (ρ = "); text_fixed(&title, c->rho, 3); text_add(&title, ")"); }
+    svg_begin(out, WIDTH, SCATTER_HEIGHT, title.data ? title.data : c->title, c->standalone);
+    legend = group_legend(out, &groups);
+    x = (scale){ 0, kept + 1, LEFT, edge, 0, 1 };
+    y = (scale){ 0, kept + 1, bottom, TOP + legend, 0, 1 };
+    ticks(out, &y, 1, LEFT, edge);
+    ticks(out, &x, 0, bottom, 0);
+    segment(out, "axis", LEFT, bottom, edge, bottom);
+    segment(out, "reference", x.from, y.from, x.to, y.to);
+    label_at(out, (LEFT + edge) / 2, SCATTER_HEIGHT - 8, 'm', c->x_label);
+    upright_label(out, 16, (TOP + legend + bottom) / 2, c->y_label);
+    {
+        boxes b = { .frame = { LEFT, WIDTH, y.to - 8, bottom } };
+        for (int pass = 0; pass < 3; pass++) {      /* labels keep clear of all dots, and their lines lie below these */
+            for (int i = 0; i < c->count; i++) {
+                const double at_x = place(&x, rank[i]), at_y = place(&y, rank[c->count + i]);
+                if (!isfinite(rank[i])) { continue; }
+                if (pass == 0) { take(&b, &(box){ at_x - 5, at_x + 5, at_y - 5, at_y + 5 }); }
+                if (pass == 1) { label_rank(out, &b, at_x, at_y, c->names[i]); }
+                if (pass == 2) { draw_rank(out, c, i, at_x, at_y, rank[i], rank[c->count + i]); }
+            }
+        }
+    }
+    text_add(out, "</svg>\n");
+    text_free(&title);
+    free(rank);
 }

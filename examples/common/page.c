@@ -3,9 +3,9 @@
 #include <math.h>
 
 static const char style[] =
-    ":root{color-scheme:light dark;--paper:#fbfbfa;--card:#fff;--bar:#dbe9f7;"
+    ":root{color-scheme:light dark;--paper:#fbfbfa;--bar:#dbe9f7;"
     "--good:#0b7a4b;--warning:#9a5b00;--bad:#b3261e}"
-    "@media(prefers-color-scheme:dark){:root{--paper:#15191e;--card:#1b2026;--bar:#23405c;"
+    "@media(prefers-color-scheme:dark){:root{--paper:#15191e;--bar:#23405c;"
     "--good:#57c596;--warning:#eab054;--bad:#ff8a80}}\n"
     "body{margin:0;background:var(--paper);color:var(--ink);"
     "font:16px/1.55 system-ui,-apple-system,'Segoe UI','DejaVu Sans',sans-serif}\n";
@@ -31,6 +31,7 @@ static const char style_tables[] =
     ".facts li{display:flex;justify-content:space-between;gap:12px;border-bottom:1px solid var(--grid);padding:3px 0;"
     "break-inside:avoid;overflow-wrap:anywhere;text-align:right}.facts span{color:var(--muted);text-align:left;"
     "overflow-wrap:normal}\n"
+    "summary{cursor:pointer;font-size:14px;color:var(--muted)}pre{font-size:13px;overflow-x:auto;line-height:1.45}\n"
     ".legend{list-style:none;display:flex;flex-wrap:wrap;gap:2px 16px;padding:0;margin:10px 0;font-size:14px}"
     ".legend li{cursor:default}.legend svg{width:16px;height:16px;vertical-align:-3px;margin-right:3px}"
     ".legend .dots{stroke-width:7px}.legend .dots.thin{stroke-width:1.6px}.legend .dots.square{stroke-width:6px}\n";
