@@ -10,7 +10,7 @@
 
 /* Chosen so that counts look like those of peripheral blood by 10x Genomics (pbmc_10k_protein_v3): share of zeros, spread of the means
    of genes and of libraries, dispersion within a type. */
-static const double gene_spread = 1.3, gene_dispersion = 0.25, library_spread = 0.35, size_spread = 0.3, protein_dispersion = 0.08;
+static const double gene_spread = 1.9, gene_dispersion = 0.3, library_spread = 0.35, size_spread = 0.4, protein_dispersion = 0.15;
 /* Streams of the seed. */
 enum { STREAM_GENES = 101, STREAM_PROTEINS, STREAM_CELLS, STREAM_COUNTS = 1000 };
 
@@ -54,9 +54,9 @@ static int design_genes(const simulated_cells *s, uint64_t seed, design *d) {
             s->gene_slope[g] = (isk_scalar)(0.7 + 0.6 * random_uniform(&r));
             s->gene_peak[g] = (isk_scalar)(6.283185307179586 * random_uniform(&r));
         }
-        for (int l = 0; l < LINEAGES; l++) { lineage[l] = 0.7 * clipped_normal(&r); }
+        for (int l = 0; l < LINEAGES; l++) { lineage[l] = 0.8 * clipped_normal(&r); }
         for (int k = 0; k < s->types; k++) {
-            double own = random_uniform(&r) < 0.3 ? clipped_normal(&r) : 0;
+            double own = random_uniform(&r) < 0.4 ? 1.1 * clipped_normal(&r) : 0;
             d->gene_level[k * s->genes + g] = base + (s->gene_role[g] == ROLE_TYPE ? lineage[k % LINEAGES] + own : 0);
         }
     }
