@@ -55,35 +55,31 @@ isk_status truth_score(isk_context *context, const truth *truths, int truth_coun
 
 /* ---- forms ---- */
 
-enum { NAME_WIDTH = 34, COLUMN_WIDTH = 12 };
+enum { NAME_WIDTH = 34, COLUMN_WIDTH = 9 };
 
 static void pad(text *out, size_t start, int width) {
     while (out->length < start + (size_t)width && !out->failed) { text_add(out, " "); }
 }
 
-static void text_row(const truth_table *t, const char *name, const double *values, text *out) {
+static void text_row(const truth_table *t, const char *name, const double *values, unsigned ideal, text *out) {
     size_t start = out->length;
     char buffer[32];
     text_format(out, "  %s", name);
     pad(out, start, NAME_WIDTH);
-    for (int e = 0; e < t->embeddings; e++) { text_format(out, "%*s", COLUMN_WIDTH, fixed(values[e], 2, buffer)); }
+    for (int e = 0; e < t->embeddings; e++) { text_format(out, "%*s%s", COLUMN_WIDTH - 1, fixed(values[e], 2, buffer), ideal >> e & 1 ? "*" : " "); }
     text_add(out, "\n");
 }
 
 void truth_text(const truth_table *t, text *out) {
     size_t start;
-    text_add(out, "R^2 on rows not trained on, the better of linear and 10-NN (* should be high)\n");
+    text_add(out, "R^2 on rows not trained on, the better of linear and 10-NN (* should be high, others low)\n");
     start = out->length;
     pad(out, start, NAME_WIDTH);
-    for (int e = 0; e < t->embeddings; e++) { text_format(out, "%*s", COLUMN_WIDTH, t->names[e]); }
+    for (int e = 0; e < t->embeddings; e++) { text_format(out, "%*s ", COLUMN_WIDTH - 1, t->names[e]); }
     text_add(out, "\n");
     for (int i = 0; i < t->truths; i++) {
-        text_row(t, t->truth[i].name, t->r2[i], out);
-        if (!t->truth[i].numbers.data) { text_row(t, "  as balanced accuracy", t->balanced[i], out); }
-        start = out->length;
-        pad(out, start, NAME_WIDTH);
-        for (int e = 0; e < t->embeddings && t->truth[i].ideal; e++) { text_format(out, "%*s", COLUMN_WIDTH, t->truth[i].ideal >> e & 1 ? "*   " : ""); }
-        text_add(out, "\n");
+        text_row(t, t->truth[i].name, t->r2[i], t->truth[i].ideal, out);
+        if (!t->truth[i].numbers.data) { text_row(t, "  as balanced accuracy", t->balanced[i], t->truth[i].ideal, out); }
     }
 }
 

@@ -10,6 +10,9 @@ static isk_status check_parts(const output *out, const tenx_part *parts, int cou
             return isk_set_error(out->context, ISK_SHAPE, "%s: %lld cells have %s, %lld have %s; a folder of 10x Genomics holds all of the same cells",
                                  out->folder, (long long)rows, parts[0].type, (long long)in->rows, parts[i].type);
         }
+    }
+    for (int i = 0; i < count; i++) {
+        const input *in = parts[i].in;
         if (in->column_names.count != in->cols || (parts[i].ids && parts[i].ids->count != in->cols) ||
             (i == 0 && in->row_names.count != rows)) {
             return isk_set_error(out->context, ISK_SHAPE, "%s: cells and features of %s need a name each", out->folder, parts[i].type);
