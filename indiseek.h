@@ -901,8 +901,10 @@ INDISEEK_API isk_status isk_probe(isk_context *context, const isk_probe_desc *de
    isk_ridge_r2: linear, min (1/n) ||Y - X B||^2 + alpha ||B||^2 with X standardised and Y centred by training moments.
    isk_knn_r2: mean of the k nearest training rows, X taken as it is.
    isk_mlp_r2: an MLP of 3 linear maps with ReLU, X and each column of Y standardised by training moments (METHODS 13.5).  Adam
-   at 1e-3, weight decay 1e-4 in the gradient, batches of 128; a tenth of the training rows, drawn by seed, chooses the
-   weights kept and stops after 10 epochs without a better one.  On the CPU, whatever the context's device.
+   at 1e-3, weight decay 1e-4 in the gradient, batches of 128; a tenth of the training rows, drawn by seed, or the validation
+   rows, choose the weights kept and stop it after 10 epochs without better ones.  On the CPU, whatever the context's device.
+   Each also predicts Y of `queries`, rows of X of which nothing more is known; r2 may then be NULL: nothing is scored, no
+   scored row is needed, and column_r2 and predictions stay as they are.  A training row among them finds itself by isk_knn_r2.
    DATA when Y is constant over the scored rows, or too few rows are trained on (1) or scored (1).  DIVERGED when the MLP's
    weights or predictions are not finite. */
 typedef struct isk_regression_desc {
@@ -915,6 +917,10 @@ typedef struct isk_regression_desc {
     uint64_t seed;                  /* mlp: first weights, order of the rows, rows that choose the weights */
     double *column_r2;              /* out: [q] R^2 of each column (constant: 1 if met exactly, else 0); or NULL */
     isk_scalar *predictions;        /* out: [n, q], rows of the scored part only; or NULL */
+    int stop_on_validation;         /* mlp: 1: the weights kept are chosen by the rows of part ISK_VALIDATION, which then are not
+                                       scored, and all training rows are learned from */
+    isk_matrix queries;             /* [m, d] further rows; data NULL: none */
+    isk_scalar *query_predictions;  /* out: [m, q], with queries */
 } isk_regression_desc;
 INDISEEK_API isk_status isk_ridge_r2(isk_context *context, const isk_regression_desc *desc, double *r2);
 INDISEEK_API isk_status isk_knn_r2(isk_context *context, const isk_regression_desc *desc, double *r2);
@@ -21844,24 +21850,43 @@ static void isk__r2_item(void *argument, int item, int worker) {
 typedef struct isk__regression {
     const isk_regression_desc *desc;
     int32_t *train, *scored;
-    int train_rows, scored_rows;
+    int train_rows, scored_rows;    /* scored_rows 0: nothing is scored */
     double *mean;                   /* [q] of the training rows */
     double *variance;
-    isk_scalar *predictions;        /* [scored_rows, q] */
+    isk__source asked[2];           /* rows of x whose y is wanted: those scored, the queries; neither centred nor scaled */
+    isk_scalar *predictions[2];     /* [asked[i].rows, q] */
 } isk__regression;
 
-static isk_status isk__regression_open(isk_context *context, const isk_regression_desc *desc, const double *r2,
-                                       isk__blocks *blocks, isk__regression *regression) {
-    isk_status status = isk__checked_matrix(context, "x", &desc->x, -1);
+static isk_status isk__regression_check(isk_context *context, const isk_regression_desc *desc, const double *r2) {
     const int scored = desc->scored ? (int)desc->scored : ISK_TEST;
-    isk__source y;
+    isk_status status = isk__checked_matrix(context, "x", &desc->x, -1);
     if (status == ISK_OK) { status = isk__checked_matrix(context, "y", &desc->y, desc->x.rows); }
     if (status == ISK_OK) { status = isk__check_part(context, desc->part, desc->x.rows); }
-    if (status == ISK_OK) { status = isk__check_given(context, "r2", r2); }
+    if (status == ISK_OK && !desc->queries.data) { status = isk__check_given(context, "r2", r2); }
+    if (status == ISK_OK && desc->queries.data) {
+        status = isk__checked_matrix(context, "queries", &desc->queries, -1);
+        if (status == ISK_OK) { status = isk__check_given(context, "query_predictions", desc->query_predictions); }
+    }
     if (status != ISK_OK) { return status; }
+    if (desc->queries.data && desc->queries.cols != desc->x.cols) {
+        return isk__fail(context, ISK_SHAPE, "queries have %lld columns, x %lld", (long long)desc->queries.cols, (long long)desc->x.cols);
+    }
+    if (desc->queries.data && desc->queries.rows > INT32_MAX - desc->x.rows) {
+        return isk__fail(context, ISK_SHAPE, "x and queries have %lld rows together; there may be 2147483647",
+                         (long long)(desc->queries.rows + desc->x.rows));
+    }
     if (scored < 0 || scored > ISK_TEST) {
         return isk__fail(context, ISK_ARGUMENT, "scored is %d; it must be an isk_part, or 0 for ISK_TEST", scored);
     }
+    return ISK_OK;
+}
+
+static isk_status isk__regression_open(isk_context *context, const isk_regression_desc *desc, const double *r2,
+                                       isk__blocks *blocks, isk__regression *regression) {
+    const int scored = desc->scored ? (int)desc->scored : ISK_TEST;
+    isk_status status = isk__regression_check(context, desc, r2);
+    isk__source y;
+    if (status != ISK_OK) { return status; }
     regression->desc = desc;
     regression->train = isk__take_ints(blocks, (size_t)desc->x.rows);
     regression->scored = isk__take_ints(blocks, (size_t)desc->x.rows);
@@ -21870,13 +21895,17 @@ static isk_status isk__regression_open(isk_context *context, const isk_regressio
     status = isk__blocks_status(blocks, "a regression");
     if (status != ISK_OK) { return status; }
     regression->train_rows = isk__rows_of_part(desc->part, NULL, desc->x.rows, ISK_TRAIN, regression->train);
-    regression->scored_rows = isk__rows_of_part(desc->part, NULL, desc->x.rows, scored, regression->scored);
-    if (regression->train_rows < 1 || regression->scored_rows < 1) {
+    regression->scored_rows = r2 ? isk__rows_of_part(desc->part, NULL, desc->x.rows, scored, regression->scored) : 0;
+    if (r2 && (regression->train_rows < 1 || regression->scored_rows < 1)) {
         return isk__fail(context, ISK_DATA, "part holds %d training rows and %d scored rows; both must be at least 1",
                          regression->train_rows, regression->scored_rows);
     }
-    regression->predictions =
+    if (regression->train_rows < 1) { return isk__fail(context, ISK_DATA, "part holds no training rows; there must be at least 1"); }
+    regression->asked[0] = isk__source_of(desc->x.data, regression->scored_rows, desc->x.cols, regression->scored, NULL, NULL);
+    regression->asked[1] = isk__source_of(desc->queries.data, desc->queries.data ? desc->queries.rows : 0, desc->x.cols, NULL, NULL, NULL);
+    regression->predictions[0] =
         isk__take_scalars(blocks, isk__mul((size_t)regression->scored_rows, (size_t)desc->y.cols));
+    regression->predictions[1] = desc->query_predictions;
     y = isk__source_of(desc->y.data, regression->train_rows, desc->y.cols, regression->train, NULL, NULL);
     isk__moments(context, &y, regression->mean, regression->variance);
     return isk__blocks_status(blocks, "a regression");
@@ -21892,8 +21921,9 @@ static isk_status isk__regression_score(isk_context *context, const isk__regress
     isk_status status;
     size_t j;
     int i;
+    if (!r2) { return ISK_OK; }
     job.y = &y;
-    job.predictions = regression->predictions;
+    job.predictions = regression->predictions[0];
     job.mean = regression->mean;
     job.residual = isk__take_doubles(blocks, cols);
     job.total = isk__take_doubles(blocks, cols);
@@ -21908,7 +21938,7 @@ static isk_status isk__regression_score(isk_context *context, const isk__regress
     }
     for (i = 0; desc->predictions && i < regression->scored_rows; i++) {
         memcpy(desc->predictions + (ptrdiff_t)regression->scored[i] * desc->y.cols,
-               regression->predictions + (ptrdiff_t)i * desc->y.cols, cols * sizeof(isk_scalar));
+               regression->predictions[0] + (ptrdiff_t)i * desc->y.cols, cols * sizeof(isk_scalar));
     }
     if (!(total > 0)) {
         return isk__fail(context, ISK_DATA, "y equals its training mean in all %d scored rows, so R^2 is undefined",
@@ -21932,6 +21962,7 @@ static isk_status isk__ridge_fit(isk_context *context, const isk__regression *re
     isk__solve_job job;
     isk_status status = isk__blocks_status(blocks, "isk_ridge_r2");
     size_t i, j;
+    int which;
     if (status != ISK_OK) { return status; }
     isk__moments(context, &x, mean, scale);
     isk__scales(scale, (int)d, scale);
@@ -21960,12 +21991,15 @@ static isk_status isk__ridge_fit(isk_context *context, const isk__regression *re
     job.n = (int)d;
     job.count = (int)q;
     isk__parallel(context, (int)q, isk__solve_item, &job);
-    x.rows = regression->scored_rows;
-    x.list = regression->scored;
-    status = isk__times(context, &x, weights, (int)q, regression->predictions);
-    for (i = 0; status == ISK_OK && i < (size_t)regression->scored_rows; i++) {
-        isk_scalar *row = regression->predictions + i * q;
-        for (j = 0; j < q; j++) { row[j] = (isk_scalar)((double)row[j] / unit + regression->mean[j]); }
+    for (which = 0; which < 2 && status == ISK_OK; which++) {
+        isk__source asked = regression->asked[which];
+        asked.mean = mean;
+        asked.scale = scale;
+        if (asked.rows > 0) { status = isk__times(context, &asked, weights, (int)q, regression->predictions[which]); }
+        for (i = 0; status == ISK_OK && i < (size_t)asked.rows; i++) {
+            isk_scalar *row = regression->predictions[which] + i * q;
+            for (j = 0; j < q; j++) { row[j] = (isk_scalar)((double)row[j] / unit + regression->mean[j]); }
+        }
     }
     return status;
 }
@@ -21989,32 +22023,42 @@ INDISEEK_API isk_status isk_ridge_r2(isk_context *context, const isk_regression_
     return isk__blocks_close(&blocks, status);
 }
 
+/* Mean of the k nearest training rows' y, of every row asked for; nearest [asked->rows, k] and sum [q] are for work. */
+static isk_status isk__knn_means(isk_context *context, const isk__regression *regression, const isk__source *asked, int k,
+                                 int32_t *nearest, double *sum, isk_scalar *out) {
+    const isk_regression_desc *desc = regression->desc;
+    const int q = (int)desc->y.cols;
+    isk__source references = isk__source_of(desc->x.data, regression->train_rows, desc->x.cols, regression->train, NULL, NULL);
+    isk_status status = asked->rows > 0 ? isk__knn(context, asked, &references, k, 0, nearest, NULL) : ISK_OK;
+    int i, j, t;
+    for (i = 0; status == ISK_OK && i < asked->rows; i++) {
+        for (j = 0; j < q; j++) { sum[j] = 0; }
+        for (t = 0; t < k; t++) {
+            const isk_scalar *y = desc->y.data + (ptrdiff_t)regression->train[nearest[(ptrdiff_t)i * k + t]] * q;
+            for (j = 0; j < q; j++) { sum[j] += (double)y[j]; }
+        }
+        for (j = 0; j < q; j++) { out[(ptrdiff_t)i * q + j] = (isk_scalar)(sum[j] / k); }
+    }
+    return status;
+}
+
 INDISEEK_API isk_status isk_knn_r2(isk_context *context, const isk_regression_desc *desc, double *r2) {
     isk__blocks blocks = isk__blocks_open(context);
     isk__regression regression;
-    isk__source queries, references;
-    int32_t *indices;
+    int32_t *nearest;
     double *sum;
     isk_status status;
-    int i, j, t, k = desc->k ? desc->k : 10, q;
+    int which, most, k = desc->k ? desc->k : 10;
     if (k < 1) { return isk__fail(context, ISK_ARGUMENT, "k is %d; it must be at least 1", k); }
     status = isk__regression_open(context, desc, r2, &blocks, &regression);
     if (status != ISK_OK) { return isk__blocks_close(&blocks, status); }
     if (k > regression.train_rows) { k = regression.train_rows; }
-    q = (int)desc->y.cols;
-    indices = isk__take_ints(&blocks, isk__mul((size_t)regression.scored_rows, (size_t)k));
-    sum = isk__take_doubles(&blocks, (size_t)q);
+    most = regression.asked[regression.asked[0].rows < regression.asked[1].rows].rows;
+    nearest = isk__take_ints(&blocks, isk__mul((size_t)most, (size_t)k));
+    sum = isk__take_doubles(&blocks, (size_t)desc->y.cols);
     status = isk__blocks_status(&blocks, "isk_knn_r2");
-    queries = isk__source_of(desc->x.data, regression.scored_rows, desc->x.cols, regression.scored, NULL, NULL);
-    references = isk__source_of(desc->x.data, regression.train_rows, desc->x.cols, regression.train, NULL, NULL);
-    if (status == ISK_OK) { status = isk__knn(context, &queries, &references, k, 0, indices, NULL); }
-    for (i = 0; status == ISK_OK && i < regression.scored_rows; i++) {
-        for (j = 0; j < q; j++) { sum[j] = 0; }
-        for (t = 0; t < k; t++) {
-            const isk_scalar *y = desc->y.data + (ptrdiff_t)regression.train[indices[(ptrdiff_t)i * k + t]] * q;
-            for (j = 0; j < q; j++) { sum[j] += (double)y[j]; }
-        }
-        for (j = 0; j < q; j++) { regression.predictions[(ptrdiff_t)i * q + j] = (isk_scalar)(sum[j] / k); }
+    for (which = 0; which < 2 && status == ISK_OK; which++) {
+        status = isk__knn_means(context, &regression, &regression.asked[which], k, nearest, sum, regression.predictions[which]);
     }
     if (status == ISK_OK) { status = isk__regression_score(context, &regression, &blocks, r2); }
     return isk__blocks_close(&blocks, status);
@@ -22025,8 +22069,8 @@ typedef struct isk__regressor {
     isk_graph *graph;
     isk_program *fit, *judge, *predict;
     isk__frame frame;
-    isk_scalar *x, *y;              /* [train_rows + scored_rows, .], training rows first */
-    int32_t *order;                 /* rows of x: `fitted` that are learned from, `held` that choose the weights, the scored */
+    isk_scalar *x, *y;              /* [rows, .] and [fitted + held, .], standardised */
+    int32_t *order;                 /* rows of x: `fitted` that are learned from, `held` that choose the weights, those asked for */
     int fitted, held;
 } isk__regressor;
 
@@ -22046,36 +22090,47 @@ static isk_status isk__regressor_open(isk_context *context, const isk__regressio
                                       isk__regressor *r) {
     const isk_regression_desc *desc = regression->desc;
     const size_t d = (size_t)desc->x.cols, q = (size_t)desc->y.cols;
-    const int train = regression->train_rows, rows = train + regression->scored_rows;
+    const int train = regression->train_rows;
     double *mean = isk__take_doubles(blocks, d), *scale = isk__take_doubles(blocks, d), *y_scale = isk__take_doubles(blocks, q);
+    int32_t *known = isk__take_ints(blocks, (size_t)desc->x.rows);      /* rows whose y is used: training, then validation */
     isk__source x = isk__source_of(desc->x.data, train, desc->x.cols, regression->train, NULL, NULL), y;
     isk_matrix bound_x, bound_y;
     isk_tensor prediction, loss;
     isk_optimiser_desc optimiser;
     isk_graph_desc one;
-    isk_status status;
-    int i;
+    isk_status status = isk__blocks_status(blocks, "isk_mlp_r2");
+    int i, which, rows, used = train;
+    if (status != ISK_OK) { return status; }
+    memcpy(known, regression->train, (size_t)train * sizeof *known);
+    if (desc->stop_on_validation) {
+        used += isk__rows_of_part(desc->part, NULL, desc->x.rows, ISK_VALIDATION, known + train);
+        if (used == train) { return isk__fail(context, ISK_DATA, "part holds no validation rows to stop on; leave stop_on_validation 0"); }
+    }
+    rows = used + regression->asked[0].rows + regression->asked[1].rows;
     r->x = isk__take_scalars(blocks, isk__mul((size_t)rows, d));
-    r->y = isk__take_scalars(blocks, isk__mul((size_t)train, q));
+    r->y = isk__take_scalars(blocks, isk__mul((size_t)used, q));
     r->order = isk__take_ints(blocks, (size_t)rows);
     status = isk__blocks_status(blocks, "isk_mlp_r2");
     if (status != ISK_OK) { return status; }
     isk__moments(context, &x, mean, scale);
     isk__scales(scale, (int)d, scale);
     isk__scales(regression->variance, (int)q, y_scale);
-    x.mean = mean;
-    x.scale = scale;
-    isk__source_load(&x, 0, train, 0, (int)d, r->x);
-    x.list = regression->scored;
-    isk__source_load(&x, 0, rows - train, 0, (int)d, r->x + (size_t)train * d);
-    y = isk__source_of(desc->y.data, train, desc->y.cols, regression->train, regression->mean, y_scale);
-    isk__source_load(&y, 0, train, 0, (int)q, r->y);
-    r->held = train / 10;
-    r->fitted = train - r->held;
-    for (i = 0; i < train; i++) {
-        r->order[i] = (int32_t)isk__permute((uint32_t)i, (uint32_t)train, isk__order_key(desc->seed, "held", 0, 0));
+    x = isk__source_of(desc->x.data, used, desc->x.cols, known, mean, scale);
+    isk__source_load(&x, 0, used, 0, (int)d, r->x);
+    for (which = 0, i = used; which < 2; i += regression->asked[which++].rows) {
+        x = regression->asked[which];
+        x.mean = mean;
+        x.scale = scale;
+        isk__source_load(&x, 0, x.rows, 0, (int)d, r->x + (size_t)i * d);
     }
-    for (; i < rows; i++) { r->order[i] = i; }
+    y = isk__source_of(desc->y.data, used, desc->y.cols, known, regression->mean, y_scale);
+    isk__source_load(&y, 0, used, 0, (int)q, r->y);
+    r->held = desc->stop_on_validation ? used - train : train / 10;
+    r->fitted = used - r->held;
+    for (i = 0; i < rows; i++) { r->order[i] = i; }
+    for (i = 0; i < used && !desc->stop_on_validation; i++) {
+        r->order[i] = (int32_t)isk__permute((uint32_t)i, (uint32_t)used, isk__order_key(desc->seed, "held", 0, 0));
+    }
 
     memset(&one, 0, sizeof one);
     memset(&optimiser, 0, sizeof optimiser);
@@ -22084,7 +22139,7 @@ static isk_status isk__regressor_open(isk_context *context, const isk__regressio
     bound_x.data = r->x;
     bound_y.data = r->y;
     bound_x.rows = rows;
-    bound_y.rows = train;
+    bound_y.rows = used;
     bound_x.cols = desc->x.cols;
     bound_y.cols = desc->y.cols;
     r->graph = isk_graph_open(context, &one);
@@ -22122,17 +22177,33 @@ static double isk__regressor_walk(isk__regressor *r, isk_program *program, int f
     return sum / count;
 }
 
+/* Back to the scale of y; what is not finite is an error. */
+static isk_status isk__regressor_scale(isk_context *context, const isk__regression *regression, int which) {
+    const int64_t q = regression->desc->y.cols;
+    isk_scalar *predictions = regression->predictions[which];
+    int64_t i;
+    for (i = 0; i < regression->asked[which].rows * q; i++) {
+        const double value = (double)predictions[i] * sqrt(regression->variance[i % q]) + regression->mean[i % q];
+        if (value - value == 0) {
+            predictions[i] = (isk_scalar)value;
+            continue;
+        }
+        return isk__fail(context, ISK_DIVERGED, "the MLP's prediction of %s row %d is not finite; are values of x there far beyond "
+                         "those it was trained on?", which ? "query" : "scored", which ? (int)(i / q) : (int)regression->scored[i / q]);
+    }
+    return ISK_OK;
+}
+
 /* Leaves the predictions of the best epoch's weights in the regression. */
 static isk_status isk__regressor_fit(isk_context *context, const isk__regression *regression, isk__blocks *blocks, isk__regressor *r) {
     const isk_regression_desc *desc = regression->desc;
     const isk__group_info *group = &r->graph->groups[isk__group_find(r->graph, "mlp")];
-    isk_scalar *weights = r->frame.base[group->value], *predictions = regression->predictions;
+    isk_scalar *weights = r->frame.base[group->value];
     isk_scalar *kept = isk__take_scalars(blocks, group->size);
     const int patience = 10, epochs = desc->epochs ? desc->epochs : 100, q = (int)desc->y.cols;
     isk_status status = isk__blocks_status(blocks, "isk_mlp_r2");
     double best = HUGE_VAL, loss;
-    int64_t i;
-    int epoch, stale = 0;
+    int epoch, which, first = r->fitted + r->held, stale = 0;
     for (epoch = 0; status == ISK_OK && epoch < epochs && stale < patience; epoch++) {
         r->frame.batch.shuffled = 1;
         r->frame.batch.key = isk__order_key(desc->seed, "mlp", epoch, 0);
@@ -22147,18 +22218,16 @@ static isk_status isk__regressor_fit(isk_context *context, const isk__regression
         }
     }
     if (status != ISK_OK) { return status; }
-    memcpy(weights, kept, group->size * sizeof *kept);
-    isk__regressor_walk(r, r->predict, regression->train_rows, regression->scored_rows, predictions, q);
-    for (i = 0; i < (int64_t)regression->scored_rows * q; i++) {
-        const double value = (double)predictions[i] * sqrt(regression->variance[i % q]) + regression->mean[i % q];
-        if (best < HUGE_VAL && value - value == 0) {
-            predictions[i] = (isk_scalar)value;
-            continue;
-        }
-        return isk__fail(context, ISK_DIVERGED, "the MLP's prediction of scored row %d is not finite; are values of x there far beyond "
-                         "those it was trained on?", (int)regression->scored[i / q]);
+    if (!(best < HUGE_VAL)) {
+        return isk__fail(context, ISK_DIVERGED, "the MLP's loss was finite in no epoch; are values of x or y extreme?");
     }
-    return ISK_OK;
+    memcpy(weights, kept, group->size * sizeof *kept);
+    for (which = 0; which < 2 && status == ISK_OK; first += regression->asked[which++].rows) {
+        if (regression->asked[which].rows == 0) { continue; }
+        isk__regressor_walk(r, r->predict, first, regression->asked[which].rows, regression->predictions[which], q);
+        status = isk__regressor_scale(context, regression, which);
+    }
+    return status;
 }
 
 INDISEEK_API isk_status isk_mlp_r2(isk_context *context, const isk_regression_desc *desc, double *r2) {
@@ -22169,6 +22238,10 @@ INDISEEK_API isk_status isk_mlp_r2(isk_context *context, const isk_regression_de
     if (desc->width < 0 || desc->width > 65536 || desc->epochs < 0) {
         return isk__fail(context, ISK_ARGUMENT, "width is %d and epochs %d; they must be 0 to 65536 and at least 0", desc->width,
                          desc->epochs);
+    }
+    if (desc->stop_on_validation && r2 && desc->scored == ISK_VALIDATION) {
+        return isk__fail(context, ISK_ARGUMENT, "stop_on_validation is %d and scored names the same rows; score ISK_TEST",
+                         desc->stop_on_validation);
     }
     memset(&r, 0, sizeof r);
     status = isk__regression_open(context, desc, r2, &blocks, &regression);

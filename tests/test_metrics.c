@@ -830,6 +830,110 @@ static void mlp_finds_what_lines_do_not(void **state) {
     free(predictions);
 }
 
+/* Rows of which nothing but x is known get what the same rows get when they are scored, from each of the three. */
+static void queries_are_predicted(void **state) {
+    enum { n = 400, d = 4, q = 2, m = 130 };
+    isk_status (*const ways[])(isk_context *, const isk_regression_desc *, double *) = { isk_ridge_r2, isk_knn_r2, isk_mlp_r2 };
+    isk_scalar *x = random_block(n, d), *y = block(n, q), *queries = block(m, d), *scored = block(n, q), *alone = block(m, q), *with = block(m, q);
+    uint8_t part[n], no_scores[n];
+    isk_regression_desc desc;
+    double r2, column_r2[q] = { 5, 5 };
+    int i, j, rows = 0;
+    size_t way;
+    (void)state;
+    for (i = 0; i < n; i++) {
+        part[i] = (uint8_t)(i % 4 ? ISK_TRAIN : ISK_TEST);
+        no_scores[i] = (uint8_t)(i % 4 ? ISK_TRAIN : ISK_VALIDATION);
+        for (j = 0; j < q; j++) { y[i * q + j] = (isk_scalar)(3 + (double)x[i * d + j] * fabs((double)x[i * d + 3])); }
+        if (part[i] == ISK_TEST) { memcpy(queries + rows++ * d, x + i * d, d * sizeof *x); }
+    }
+    memcpy(queries + rows * d, x, (size_t)(m - rows) * d * sizeof *x);      /* trained on among them */
+    for (way = 0; way < COUNT(ways); way++) {
+        memset(&desc, 0, sizeof desc);
+        desc.x = matrix(x, n, d);
+        desc.y = matrix(y, n, q);
+        desc.part = part;
+        desc.epochs = 5;
+        desc.predictions = scored;
+        desc.queries = matrix(queries, m, d);
+        desc.query_predictions = with;
+        assert_ok(ways[way](one, &desc, &r2));
+        for (i = rows = 0; i < n; i++) {
+            if (part[i] == ISK_TEST) { assert_memory_equal(scored + i * q, with + rows++ * q, q * sizeof *with); }
+        }
+        desc.part = no_scores;                              /* nothing to score, and what is scored is left alone */
+        desc.column_r2 = column_r2;
+        desc.query_predictions = alone;
+        memset(scored, 0, n * q * sizeof *scored);
+        assert_ok(ways[way](two, &desc, NULL));
+        assert_memory_equal(alone, with, m * q * sizeof *with);
+        assert_true(column_r2[0] == 5 && scored[0] == 0);
+        desc.query_predictions = NULL;
+        assert_fails(ways[way](one, &desc, NULL), ISK_ARGUMENT, "query_predictions is NULL");
+        desc.query_predictions = with;
+        desc.queries.cols = d - 1;
+        assert_fails(ways[way](one, &desc, NULL), ISK_SHAPE, "queries have 3 columns, x 4");
+        desc.queries.cols = d;
+        queries[7] = (isk_scalar)NAN;
+        assert_fails(ways[way](one, &desc, NULL), ISK_DATA, "queries holds a NaN in row 1, column 3");
+        queries[7] = x[4 * d + 3];
+        memset(no_scores, ISK_TEST, n);
+        assert_fails(ways[way](one, &desc, NULL), ISK_DATA, "part holds no training rows; there must be at least 1");
+        for (i = 0; i < n; i++) { no_scores[i] = (uint8_t)(i % 4 ? ISK_TRAIN : ISK_VALIDATION); }
+        desc.queries.data = NULL;
+        assert_fails(ways[way](one, &desc, NULL), ISK_ARGUMENT, "r2 is NULL");
+    }
+    for (i = 0; i < d; i++) { queries[9 * d + i] = (isk_scalar)(sizeof(isk_scalar) == 4 ? 3e38 : 1.7e308); }
+    desc.queries = matrix(queries, m, d);
+    assert_fails(isk_mlp_r2(one, &desc, NULL), ISK_DIVERGED, "the MLP's prediction of query row 9 is not finite");
+    free(x);
+    free(y);
+    free(queries);
+    free(scored);
+    free(alone);
+    free(with);
+}
+
+/* The weights kept are those of the epoch that is best on the validation rows, not on rows like the training rows. */
+static void validation_rows_stop_the_mlp(void **state) {
+    enum { n = 600, d = 3 };
+    isk_scalar *x = random_block(n, d), *y = block(n, 1), *predictions = block(n, 1);
+    uint8_t part[n];
+    isk_regression_desc desc;
+    double drawn, chosen, other;
+    int i;
+    (void)state;
+    for (i = 0; i < n; i++) {                               /* what holds in the training rows is the opposite elsewhere */
+        part[i] = (uint8_t)(i % 3 ? ISK_TRAIN : i % 2 ? ISK_TEST : ISK_VALIDATION);
+        y[i] = (isk_scalar)((part[i] == ISK_TRAIN ? 1 : -1) * 4 * (double)x[i * d]);
+    }
+    memset(&desc, 0, sizeof desc);
+    desc.x = matrix(x, n, d);
+    desc.y = matrix(y, n, 1);
+    desc.part = part;
+    assert_ok(isk_mlp_r2(one, &desc, &drawn));
+    desc.stop_on_validation = 1;
+    assert_ok(isk_mlp_r2(one, &desc, &chosen));
+    assert_true(drawn < -2);                                /* learned to the end: -3 at best */
+    assert_true(chosen > -1.5 && chosen < 0);               /* stopped after the first epoch */
+    assert_ok(isk_mlp_r2(two, &desc, &other));
+    assert_true(chosen == other);
+    desc.epochs = 1;
+    assert_ok(isk_mlp_r2(one, &desc, &other));
+    assert_true(chosen == other);
+    desc.scored = ISK_VALIDATION;
+    assert_fails(isk_mlp_r2(one, &desc, &other), ISK_ARGUMENT, "stop_on_validation is 1 and scored names the same rows; score ISK_TEST");
+    desc.queries = desc.x;                                  /* nothing is scored */
+    desc.query_predictions = predictions;
+    assert_ok(isk_mlp_r2(one, &desc, NULL));
+    desc.scored = ISK_TEST;
+    for (i = 0; i < n; i++) { part[i] = part[i] == ISK_VALIDATION ? ISK_TEST : part[i]; }
+    assert_fails(isk_mlp_r2(one, &desc, &other), ISK_DATA, "part holds no validation rows to stop on; leave stop_on_validation 0");
+    free(x);
+    free(y);
+    free(predictions);
+}
+
 static void mlp_edges(void **state) {
     enum { n = 40 };
     isk_scalar *x = random_block(n, 2), *y = random_block(n, 1);
@@ -1323,6 +1427,8 @@ static isk_status call(isk_context *context, everything *e, int which) {
         d.y = x;
         d.part = e->part;
         d.epochs = 1;
+        d.queries = x;
+        d.query_predictions = e->out;
         if (which == 14) { return isk_mlp_r2(context, &d, e->values); }
         return which == 3 ? isk_ridge_r2(context, &d, e->values) : isk_knn_r2(context, &d, e->values);
     }
@@ -1469,6 +1575,8 @@ int main(void) {
         cmocka_unit_test(regression_agrees_with_scikit_learn),
         cmocka_unit_test(regression_edges),
         cmocka_unit_test(mlp_finds_what_lines_do_not),
+        cmocka_unit_test(queries_are_predicted),
+        cmocka_unit_test(validation_rows_stop_the_mlp),
         cmocka_unit_test(mlp_edges),
         cmocka_unit_test(pca_agrees_with_numpy),
         cmocka_unit_test(pca_both_ways),

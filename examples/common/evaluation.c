@@ -64,49 +64,27 @@ static void pick(isk_matrix from, const int64_t *index, int64_t rows, isk_scalar
     }
 }
 
-/* Divides columns first .. first + cols - 1 by the root of the sum of their variances. */
-static void scale_block(isk_scalar *data, isk_matrix all, int64_t first, int64_t cols) {
-    double total = 0;
-    for (int64_t j = first; j < first + cols; j++) {
-        double mean = 0, square = 0;
-        for (int64_t i = 0; i < all.rows; i++) { mean += (double)data[i * all.cols + j] / (double)all.rows; }
-        for (int64_t i = 0; i < all.rows; i++) {
-            double left = (double)data[i * all.cols + j] - mean;
-            square += left * left / (double)all.rows;
-        }
-        total += square;
-    }
-    for (int64_t i = 0; i < all.rows && total > 0; i++) {
-        for (int64_t j = first; j < first + cols; j++) {
-            data[i * all.cols + j] = (isk_scalar)((double)data[i * all.cols + j] / sqrt(total));
-        }
-    }
-}
+void matrix_free(isk_matrix m) { free((void *)(uintptr_t)m.data); }
 
-isk_matrix join_blocks(isk_context *context, const isk_matrix *parts, int count) {
-    isk_matrix present[2 * ISK_MAX_VIEWS], joined = { NULL, 0, 0 };
-    isk_scalar *data;
-    int n = 0;
-    for (int i = 0; i < count; i++) {
-        if (parts[i].data) {
-            present[n++] = parts[i];
-            joined.rows = parts[i].rows;
-            joined.cols += parts[i].cols;
+isk_status blocks_check(isk_context *context, const char *name, const isk_matrix *parts, int count, int64_t rows) {
+    for (int k = 0; k < count; k++) {
+        const isk_matrix m = parts[k];
+        if (!m.data) { continue; }
+        if (m.rows != rows || m.cols < 1) {
+            return isk_set_error(context, ISK_SHAPE, "block %d of %s is [%lld, %lld]; it must have %lld rows and at least one column", k + 1, name,
+                                 (long long)m.rows, (long long)m.cols, (long long)rows);
+        }
+        for (int64_t i = 0; i < m.rows; i++) {
+            for (int64_t j = 0; j < m.cols && !isnan(m.data[i * m.cols]); j++) {
+                if (isfinite(m.data[i * m.cols + j])) { continue; }
+                return isk_set_error(context, ISK_DATA, "block %d of %s holds %s in row %lld, column %lld (from 0); of a row that is missing "
+                                     "the first value is NaN", k + 1, name, isnan(m.data[i * m.cols + j]) ? "a NaN" : "an infinity",
+                                     (long long)i, (long long)j);
+            }
         }
     }
-    if (!n || !(data = malloc(sizeof *data * (size_t)joined.rows * (size_t)joined.cols))) { return joined; }
-    if (isk_join_columns(context, present, n, data) != ISK_OK) {
-        free(data);
-        return joined;
-    }
-    joined.data = data;
-    for (int64_t i = 0, first = 0; i < n && n > 1; first += present[i++].cols) {
-        scale_block(data, joined, first, present[i].cols);
-    }
-    return joined;
+    return ISK_OK;
 }
-
-static void release(isk_matrix m) { free((void *)(uintptr_t)m.data); }
 
 isk_status whole_rows_find(isk_context *context, const isk_matrix *parts, int count, const uint8_t *part, whole_rows *rows) {
     int64_t all = 0;
@@ -120,7 +98,7 @@ isk_status whole_rows_find(isk_context *context, const isk_matrix *parts, int co
         int there = 1;
         for (int k = 0; k < count; k++) { there = there && !(parts[k].data && isnan(parts[k].data[i * parts[k].cols])); }
         if (!there) { continue; }
-        rows->part[rows->count] = part[i];
+        rows->part[rows->count] = part ? part[i] : ISK_TRAIN;
         rows->index[rows->count++] = i;
     }
     return ISK_OK;
@@ -138,22 +116,64 @@ int32_t *whole_rows_labels(const whole_rows *rows, const int32_t *labels) {
     return own;
 }
 
-isk_matrix join_whole_rows(isk_context *context, const isk_matrix *parts, int count, const whole_rows *rows) {
-    isk_matrix picked[2 * ISK_MAX_VIEWS], joined = { NULL, rows->count, 0 };
-    int failed = 0;
-    for (int k = 0; k < count; k++) {
-        isk_scalar *data = NULL;
-        picked[k] = (isk_matrix){ NULL, rows->count, parts[k].cols };
-        if (!parts[k].data || !rows->count) { continue; }
-        joined.cols += parts[k].cols;
-        data = malloc(sizeof *data * (size_t)rows->count * (size_t)parts[k].cols);
-        if (data) { pick(parts[k], rows->index, rows->count, data); }
-        failed |= !data;
-        picked[k].data = data;
+/* Root of the sum of the columns' variances. */
+static double total_deviation(isk_matrix m, const whole_rows *rows) {
+    double total = 0;
+    for (int64_t j = 0; j < m.cols; j++) {
+        double mean = 0, square = 0;
+        for (int64_t i = 0; i < rows->count; i++) { mean += (double)m.data[rows->index[i] * m.cols + j] / (double)rows->count; }
+        for (int64_t i = 0; i < rows->count; i++) {
+            double left = (double)m.data[rows->index[i] * m.cols + j] - mean;
+            square += left * left / (double)rows->count;
+        }
+        total += square;
     }
-    if (!failed) { joined = join_blocks(context, picked, count); }
-    for (int k = 0; k < count; k++) { release(picked[k]); }
+    return sqrt(total);
+}
+
+void block_divisors(const isk_matrix *parts, int count, const whole_rows *rows, double *divisors) {
+    int there = 0;
+    for (int k = 0; k < count; k++) { there += parts[k].data != NULL; }
+    for (int k = 0; k < count; k++) {
+        divisors[k] = there > 1 && parts[k].data ? total_deviation(parts[k], rows) : 1;
+        if (!(divisors[k] > 0)) { divisors[k] = 1; }
+    }
+}
+
+static void divide_columns(isk_scalar *data, isk_matrix all, int64_t first, int64_t cols, double divisor) {
+    for (int64_t i = 0; i < all.rows; i++) {
+        for (int64_t j = first; j < first + cols; j++) { data[i * all.cols + j] = (isk_scalar)((double)data[i * all.cols + j] / divisor); }
+    }
+}
+
+isk_matrix join_divided(isk_context *context, const isk_matrix *parts, int count, const whole_rows *rows, const double *divisors) {
+    isk_matrix picked[2 * ISK_MAX_VIEWS], joined = { NULL, rows->count, 0 };
+    double by[2 * ISK_MAX_VIEWS];
+    isk_scalar *data;
+    int n = 0, failed = 0;
+    for (int k = 0; k < count; k++) {
+        if (!parts[k].data || !rows->count) { continue; }
+        data = malloc(sizeof *data * (size_t)rows->count * (size_t)parts[k].cols);
+        failed |= !data;
+        if (data) { pick(parts[k], rows->index, rows->count, data); }
+        joined.cols += parts[k].cols;
+        by[n] = divisors ? divisors[k] : 1;
+        picked[n++] = (isk_matrix){ data, rows->count, parts[k].cols };
+    }
+    data = n && !failed ? malloc(sizeof *data * (size_t)joined.rows * (size_t)joined.cols) : NULL;
+    if (data && isk_join_columns(context, picked, n, data) == ISK_OK) { joined.data = data; }
+    for (int64_t k = 0, first = 0; k < n; first += picked[k++].cols) {
+        if (joined.data) { divide_columns(data, joined, first, picked[k].cols, by[k]); }
+        matrix_free(picked[k]);
+    }
+    if (!joined.data) { free(data); }
     return joined;
+}
+
+isk_matrix join_whole_rows(isk_context *context, const isk_matrix *parts, int count, const whole_rows *rows) {
+    double divisors[2 * ISK_MAX_VIEWS];
+    block_divisors(parts, count, rows, divisors);
+    return join_divided(context, parts, count, rows, divisors);
 }
 
 /* ---- labels ---- */
@@ -214,7 +234,7 @@ static isk_status score_label(isk_context *context, const isk_matrix *parts, con
     labels = whole_rows_labels(&rows, in->labels);
     if (!labels || (x.cols && !x.data)) { status = ISK_MEMORY; }
     if (status == ISK_OK && x.data) { status = probe_label(context, x, labels, rows.part, e, which); }
-    release(x);
+    matrix_free(x);
     free(labels);
     whole_rows_free(&rows);
     return status;
@@ -280,8 +300,8 @@ static isk_status regress(isk_context *context, const isk_matrix *parts, int cou
     if (status == ISK_OK && x.data && y.data) {
         status = regress_on(context, &(isk_regression_desc){ .x = x, .y = y, .part = rows.part, .scored = e->scored }, r2);
     }
-    release(x);
-    release(y);
+    matrix_free(x);
+    matrix_free(y);
     whole_rows_free(&rows);
     return status;
 }
