@@ -46,6 +46,12 @@ static const command about = {
 static option_table evaluate_table;
 static const command *const evaluate_command = &evaluate_table.command;
 
+const command *evaluate_table_get(void) {
+    option_table_make(&evaluate_table, &about, "Inputs and labels (of a folder: those of its config.json and split.tsv)", FIELD(data.views), 1,
+                      evaluate_options, (int)(sizeof evaluate_options / sizeof *evaluate_options));
+    return evaluate_command;
+}
+
 typedef struct job {
     settings s;
     isk_context *context;
@@ -204,8 +210,7 @@ int command_evaluate(int argc, char **argv) {
     isk_context_desc desc = { 0 };
     isk_status status;
     int code;
-    option_table_make(&evaluate_table, &about, "Inputs and labels (of a folder: those of its config.json and split.tsv)", FIELD(data.views), 1,
-                      evaluate_options, (int)(sizeof evaluate_options / sizeof *evaluate_options));
+    evaluate_table_get();
     code = read_settings(&j, argc, argv);
     if (code >= 0) { return code; }
     progress_open(&j.bar, j.s.quiet);

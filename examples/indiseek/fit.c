@@ -101,6 +101,11 @@ static void make_command(void) {
     option_table_make(&fit_table, &about, "Input", FIELD(data.views), 1, fit_options, (int)(sizeof fit_options / sizeof *fit_options));
 }
 
+const command *fit_table_get(void) {
+    make_command();
+    return fit_command;
+}
+
 typedef struct job {
     settings s;
     int argc;

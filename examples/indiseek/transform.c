@@ -35,6 +35,11 @@ static const command about = {
 static option_table transform_table;
 static const command *const transform_command = &transform_table.command;
 
+const command *transform_table_get(void) {
+    option_table_make(&transform_table, &about, "Input", FIELD(views), 0, transform_options, (int)(sizeof transform_options / sizeof *transform_options));
+    return transform_command;
+}
+
 typedef struct job {
     settings s;
     isk_context *context;
@@ -99,7 +104,7 @@ int command_transform(int argc, char **argv) {
     isk_context_desc desc = { 0 };
     isk_status status;
     int code, given = 0;
-    option_table_make(&transform_table, &about, "Input", FIELD(views), 0, transform_options, (int)(sizeof transform_options / sizeof *transform_options));
+    transform_table_get();
     code = options_parse(transform_command, argc - 1, argv + 1, &j.s);
     if (code >= 0) { return code; }
     if (!j.s.model) { return usage_error(transform_command->name, "--model FILE is missing"); }
