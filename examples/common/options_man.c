@@ -8,12 +8,13 @@ static void add_roff(text *out, const char *words) {
     int line_start = 1;
     for (; *words; words++) {
         if (line_start && (*words == '.' || *words == '\'')) { text_add(out, "\\&"); }
-        if (*words == '\\') {
-            text_add(out, "\\e");
-        } else if (*words == '-') {
-            text_add(out, "\\-");
-        } else {
-            text_add_bytes(out, words, 1);
+        switch (*words) {
+            case '\\': text_add(out, "\\e"); break;
+            case '-': text_add(out, "\\-"); break;
+            case '~': text_add(out, "\\(ti"); break;
+            case '^': text_add(out, "\\(ha"); break;
+            case '`': text_add(out, "\\(ga"); break;
+            default: text_add_bytes(out, words, 1); break;
         }
         line_start = *words == '\n';
     }
@@ -65,13 +66,17 @@ static void visit(void *user, const option_line *line) {
     }
 }
 
+static void add_usage(text *out, const command *c) {
+    text_add(out, "\\fB");
+    add_roff(out, c->name);
+    text_add(out, *c->usage ? "\\fR " : "\\fR");
+    add_filled(out, c->usage);
+}
+
 static void add_command(text *out, const command *c) {
     text_add(out, ".SS ");
     add_filled(out, c->name);
-    text_add(out, "\\fB");
-    add_roff(out, c->name);
-    text_add(out, "\\fR ");
-    add_filled(out, c->usage);
+    add_usage(out, c);
     text_add(out, ".PP\n");
     add_filled(out, c->about);
     options_each(c, visit, out);
@@ -105,10 +110,8 @@ void program_man(const program_table *p, text *out) {
     text_add(out, ".SH SYNOPSIS\n");
     for (int i = 0; i < p->count; i++) {
         const command *c = p->commands[i].table();
-        text_format(out, "%s\\fB", i ? ".br\n" : "");
-        add_roff(out, c->name);
-        text_add(out, "\\fR ");
-        add_filled(out, c->usage);
+        text_add(out, i ? ".br\n" : "");
+        add_usage(out, c);
     }
     text_add(out, ".SH DESCRIPTION\n");
     add_filled(out, p->about);

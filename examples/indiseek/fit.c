@@ -18,7 +18,7 @@
 typedef struct settings {
     data_settings data;
     device_settings device;
-    const char *method, *preset, *out, *config, *choose;
+    const char *method, *preset, *out, *config, *choose, *json;
     real_list lambdas;
     int seeds, checkpoint_every, resume, quiet;
     isk_options options;
@@ -39,6 +39,7 @@ static const option fit_options[] = {
       "gets c1, c2, ..., z1, z2, ... .npy of all rows (of method comm: fused.npy), split.tsv, model.safetensors, config.json, "
       "log.jsonl, metrics.json and report.html; made if missing",
       0, 0, NULL },
+    { "json", OPTION_TEXT, FIELD(json), "FILE", "what is in DIR/metrics.json; - is standard output, and no table is printed", 0, 0, NULL },
     { "resume", OPTION_FLAG, FIELD(resume), NULL, "go on from DIR/checkpoint.safetensors; without one, start afresh", 0,
       0, NULL },
     { "checkpoint-every", OPTION_INT, FIELD(checkpoint_every), "N", "rounds of epochs between checkpoints [10]", 1, 1e9,
@@ -294,6 +295,7 @@ static isk_status write_config(job *j) {
     text out = { 0 };
     isk_status status;
     copy.resume = copy.quiet = 0;
+    copy.json = NULL;
     for (int i = 0; i < ISK_MAX_VIEWS; i++) {
         paths[5 + 3 * i] = &v->x[i];
         paths[6 + 3 * i] = &v->lengths[i];
@@ -316,20 +318,34 @@ static isk_status write_config(job *j) {
     return status;
 }
 
+static void metrics(const job *j, text *out) {
+    text_add(out, "{\n  ");
+    text_json_key(out, "method");
+    text_json_string(out, j->s.method);
+    text_json_key(out, "lambda");
+    text_json_number(out, isk_model_options(j->model)->lambda);
+    text_json_key(out, "seed");
+    text_format(out, "%llu", (unsigned long long)isk_model_seed(j->model));
+    choice_json(&j->choice, out);
+    evaluation_json(&j->scores, isk_model_report(j->model), out);
+    text_add(out, "\n}\n");
+}
+
 static isk_status write_metrics(job *j) {
     text out = { 0 };
     isk_status status;
-    text_add(&out, "{\n  ");
-    text_json_key(&out, "method");
-    text_json_string(&out, j->s.method);
-    text_json_key(&out, "lambda");
-    text_json_number(&out, isk_model_options(j->model)->lambda);
-    text_json_key(&out, "seed");
-    text_format(&out, "%llu", (unsigned long long)isk_model_seed(j->model));
-    choice_json(&j->choice, &out);
-    evaluation_json(&j->scores, isk_model_report(j->model), &out);
-    text_add(&out, "\n}\n");
+    metrics(j, &out);
     status = output_text(&j->out, "metrics.json", &out);
+    text_free(&out);
+    return status;
+}
+
+static isk_status write_json(const job *j) {
+    text out = { 0 };
+    isk_status status;
+    if (!j->s.json) { return ISK_OK; }
+    metrics(j, &out);
+    status = write_text(j->context, j->s.json, &out);
     text_free(&out);
     return status;
 }
@@ -457,6 +473,7 @@ static isk_status write_all(job *j) {
 static isk_status run(job *j) {
     /* isk_open leaves its sentence when there is no GPU for --device cuda: no folder is made then. */
     isk_status status = *isk_error(j->context) ? ISK_DEVICE : find_names(j);
+    if (status == ISK_OK) { status = can_write(j->context, j->s.json); }
     if (status == ISK_OK) { status = folder_open(j); }
     if (status == ISK_OK) { status = data_read(&j->d, j->context, &j->s.data, j->s.options.validation, 0, &j->bar); }
     if (status == ISK_OK) { status = check_choice(j); }
@@ -468,14 +485,14 @@ static isk_status run(job *j) {
     status = features_make(&j->f, j->context, j->model, &j->d.v, 1);
     if (status == ISK_OK) { status = features_score(&j->f, j->context, &j->d, &j->scores); }
     if (status == ISK_OK) { status = write_all(j); }
-    return status;
+    return status == ISK_OK ? write_json(j) : status;
 }
 
 /* ---- what is said at the end ---- */
 
 static void say_results(const job *j) {
     text scores = { 0 };
-    if (j->s.quiet) { return; }
+    if (j->s.quiet || is_standard_output(j->s.json)) { return; }
     if (j->scores.fused) {
         printf("\nmethod %s learns one representation of all views: there is fused.npy, and no c1, z1, ... .npy\n", j->s.method);
     }

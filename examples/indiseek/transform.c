@@ -10,7 +10,7 @@
 
 typedef struct settings {
     view_settings views;
-    const char *model, *out;
+    const char *model, *out, *json;
     int threads, quiet;
 } settings;
 
@@ -20,6 +20,7 @@ static const option transform_options[] = {
       NULL },
     { NULL, OPTION_HEADING, 0, NULL, "Output", 0, 0, NULL },
     { "out", OPTION_TEXT, FIELD(out), "DIR", "gets c1, ..., z1, ... .npy, or fused.npy; made if missing", 0, 0, NULL },
+    { "json", OPTION_TEXT, FIELD(json), "FILE", "which files were written, with their rows and columns; - is standard output", 0, 0, NULL },
     { "threads", OPTION_INT, FIELD(threads), "N", "threads, 0 is one per processor [0]", 0, 256, NULL },
     { "quiet", OPTION_FLAG, FIELD(quiet), NULL, "warnings and errors only", 0, 0, NULL },
 };
@@ -58,8 +59,30 @@ static isk_status load_model(job *j) {
     return isk_load(j->context, path, &j->model);
 }
 
+/* { "out": "results", "features": { "c1.npy": [120, 50], ... } } */
+static isk_status write_json(const job *j) {
+    text out = { 0 };
+    isk_status status;
+    if (!j->s.json) { return ISK_OK; }
+    text_add(&out, "{");
+    text_json_key(&out, "out");
+    text_json_string(&out, j->s.out);
+    text_json_key(&out, "features");
+    text_add(&out, "{");
+    for (int i = 0; i < FEATURE_COUNT; i++) {
+        if (!j->f.m[i].data) { continue; }
+        text_json_key(&out, feature_files[i]);
+        text_format(&out, "[%lld, %lld]", (long long)j->f.m[i].rows, (long long)j->f.m[i].cols);
+    }
+    text_add(&out, "}}\n");
+    status = write_text(j->context, j->s.json, &out);
+    text_free(&out);
+    return status;
+}
+
 static isk_status run(job *j) {
     isk_status status = load_model(j);
+    if (status == ISK_OK) { status = can_write(j->context, j->s.json); }
     if (status == ISK_OK && (status = output_open(&j->out, j->context, j->s.out)) != ISK_OK) {
         return isk_set_error(j->context, status, "%s", j->out.error);
     }
@@ -75,14 +98,14 @@ static isk_status run(job *j) {
         return isk_set_error(j->context, status, "%s", j->out.error);
     }
     if (status == ISK_OK) { features_tidy(&j->f, &j->out); }
-    return status;
+    return status == ISK_OK ? write_json(j) : status;
 }
 
 static int finish(job *j, isk_status status) {
     int code = 0;
     if (status != ISK_OK) {
         code = fail(transform_command->name, status, isk_error(j->context));
-    } else if (!j->s.quiet) {
+    } else if (!j->s.quiet && !is_standard_output(j->s.json)) {
         printf("features are in %s:", j->s.out);
         for (int i = 0; i < FEATURE_COUNT; i++) {
             isk_matrix m = j->f.m[i];
