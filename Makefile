@@ -169,11 +169,14 @@ oracle:  ## rewrites tests/oracle/*.safetensors; needs PyTorch (Debian: python3-
 	if [ -z "$$python" ]; then echo "make oracle: no PyTorch; on Debian: apt-get install python3-torch libopenblas0" >&2; exit 1; fi; \
 	failed=0; for script in tests/oracle/*.py; do $$python $$script || failed=1; done; exit $$failed
 
-install: all  ## the header and the programs, to PREFIX (/usr/local), under DESTDIR
+install: all  ## the header, programs, man page and bash completion, to PREFIX (/usr/local), under DESTDIR
 	install -d '$(DESTDIR)$(PREFIX)/include' '$(DESTDIR)$(PREFIX)/bin'
 	install -m 644 indiseek.h '$(DESTDIR)$(PREFIX)/include/indiseek.h'
 	for program in $(filter indiseek simulation study,$(single) $(folders)); do \
 	    install -m 755 $(programs)/$$program '$(DESTDIR)$(PREFIX)/bin/'$$([ $$program = indiseek ] || echo indiseek-)$$program; done
+	install -d '$(DESTDIR)$(PREFIX)/share/man/man1' '$(DESTDIR)$(PREFIX)/share/bash-completion/completions'
+	$(programs)/indiseek man > '$(DESTDIR)$(PREFIX)/share/man/man1/indiseek.1'
+	$(programs)/indiseek completion bash > '$(DESTDIR)$(PREFIX)/share/bash-completion/completions/indiseek'
 
 clean:  ## removes build/
 	rm -rf build

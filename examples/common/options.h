@@ -50,8 +50,41 @@ int options_read(const command *c, const char *path, int lenient, void *settings
 /* Every option that has a value, as members of a JSON object that options_read understands. */
 void options_write(const command *c, const void *settings, text *out);
 void options_help(const command *c);
+
+/* What --help, the man page and completion tell of one option. */
+typedef struct option_line {
+    const char *name;               /* "x1-norm"; NULL: `words` are a heading */
+    const char *value;              /* "FILE"; NULL: it takes none */
+    const char *words;              /* NULL: as one told of before, and told of by completion alone */
+    const char *choices;            /* "none|zscore", or NULL */
+} option_line;
+/* Every option in the order of --help, those of the library too; not --help and --version.  A line lives until `visit` returns. */
+void options_each(const command *c, void (*visit)(void *user, const option_line *line), void *user);
+/* "--help" and "--version", which every command takes. */
+extern const option_line options_of_all[2];
+/* The argument without a name; NULL: there is none. */
+const option *options_argument(const command *c);
 /* The row of the table with that name, "-" and "_" being alike; NULL when there is none. */
 const option *options_find(const command *c, const char *name);
+
+/* A program of several commands, as its man page and its completion tell of it. */
+typedef struct subcommand {
+    const char *name;               /* "fit" */
+    int (*run)(int argc, char **argv);
+    const command *(*table)(void);
+    const char *text;               /* what it does, in a few words */
+} subcommand;
+typedef struct page_entry { const char *name, *words; } page_entry;
+typedef struct program_table {
+    const char *name, *title, *about, *examples;
+    const subcommand *commands;
+    int count;
+    const page_entry *files, *environment;  /* of the man page; a NULL name ends them */
+} program_table;
+/* In the macros of man(7). */
+void program_man(const program_table *p, text *out);
+/* For bash; needs no other package. */
+void program_completion(const program_table *p, text *out);
 
 /* A whole file of settings or results and a 0 after it, to be freed whatever is returned. */
 isk_status read_small_file(isk_context *context, const char *path, char **data, size_t *length);

@@ -121,11 +121,13 @@ void output_tidy(const output *o) {
     if (folder) { closedir(folder); }
 }
 
+int is_standard_output(const char *path) { return path && strcmp(path, "-") == 0; }
+
 isk_status can_write(isk_context *context, const char *path) {
     char beside[4200];
     struct stat about;
     int file;
-    if (!path) { return ISK_OK; }
+    if (!path || is_standard_output(path)) { return ISK_OK; }
     if (stat(path, &about) == 0 && !S_ISREG(about.st_mode)) {
         return isk_set_error(context, ISK_IO, "%s is there and is no regular file", path);
     }
@@ -139,5 +141,9 @@ isk_status can_write(isk_context *context, const char *path) {
 
 isk_status write_text(isk_context *context, const char *path, const text *t) {
     if (t->failed) { return ISK_MEMORY; }
+    if (is_standard_output(path)) {
+        if (t->data) { fwrite(t->data, 1, t->length, stdout); }             /* check_output tells of what was not written */
+        return ISK_OK;
+    }
     return isk_write_file(context, path, t->data ? t->data : "", t->length);
 }

@@ -32,8 +32,9 @@ void output_drop(output *o);
 /* Removes what runs that were killed while they wrote a file left half-written. */
 void output_tidy(const output *o);
 
-/* Text to one file, safely; for --json FILE and the like. */
+/* Text to one file, safely, or to standard output where `path` is "-"; for --json FILE and the like. */
 isk_status write_text(isk_context *context, const char *path, const text *t);
+int is_standard_output(const char *path);      /* NULL is not */
 /* Whether write_text will be able to make that file, to be asked before hours of work; NULL is well. */
 isk_status can_write(isk_context *context, const char *path);
 

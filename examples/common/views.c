@@ -214,24 +214,31 @@ static isk_status summarise(views *v, int view) {
     return recipe_summary(&v->recipe[view], &v->in[view], v->x[view], v->present[view], &v->summary[view], &v->summary_own[view]);
 }
 
-isk_status views_prepare(views *v, const view_settings *s, const uint8_t *part) {
+isk_status views_learn(views *v, const uint8_t *part) {
     isk_status status = ISK_OK;
     for (int i = 0; i < v->count && status == ISK_OK; i++) {
         uint8_t *own;
         char name[8];
-        if (!s->x[i]) { continue; }
+        if (!v->in[i].path) { continue; }
         snprintf(name, sizeof name, "x%d", i + 1);
-        snprintf(v->recipe[i].norm, sizeof v->recipe[i].norm, "%s", s->norm[i]);
-        v->recipe[i].hvg = s->hvg[i];
-        v->recipe[i].pca = s->pca[i];
-        v->recipe[i].transpose = s->transpose[i];
         own = part_of_view(v, i, part);
-        if (!own) { return no_memory(v->in[i].context, s->x[i]); }
+        if (!own) { return no_memory(v->in[i].context, v->in[i].path); }
         status = recipe_learn(&v->recipe[i], &v->in[i], name, own, &v->x[i], &v->own[i]);
         free(own);
         if (status == ISK_OK) { status = summarise(v, i); }
     }
     return status;
+}
+
+isk_status views_prepare(views *v, const view_settings *s, const uint8_t *part) {
+    for (int i = 0; i < v->count; i++) {
+        if (!s->x[i]) { continue; }
+        snprintf(v->recipe[i].norm, sizeof v->recipe[i].norm, "%s", s->norm[i]);
+        v->recipe[i].hvg = s->hvg[i];
+        v->recipe[i].pca = s->pca[i];
+        v->recipe[i].transpose = s->transpose[i];
+    }
+    return views_learn(v, part);
 }
 
 isk_status views_recall(views *v, isk_context *context, const isk_model *model, view_settings *s) {

@@ -43,6 +43,8 @@ isk_status views_read(views *v, isk_context *context, const view_settings *s, in
 isk_status views_compare_names(const views *v, isk_context *context, const view_settings *s, progress *bar);
 /* What is learned for it comes from the training rows alone.  part [rows] */
 isk_status views_prepare(views *v, const view_settings *s, const uint8_t *part);
+/* The same by v->recipe, which says what is to be done. */
+isk_status views_learn(views *v, const uint8_t *part);
 /* As a model was trained: what it keeps (before views_read), and the same done to new samples. */
 isk_status views_recall(views *v, isk_context *context, const isk_model *model, view_settings *s);
 isk_status views_apply(views *v);

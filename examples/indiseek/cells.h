@@ -97,6 +97,7 @@ isk_status memory_check(isk_context *context, const read_desc *desc, const char 
 /* .h5 of 10x Genomics, .h5ad, .h5mu; UNSUPPORTED, with the package to install, where HDF5 was not compiled in. */
 isk_status h5_read(isk_context *context, const char *path, const read_desc *desc, cells *c);
 int h5_is(const char *path);
+int h5_available(void);             /* 1: HDF5 was compiled in */
 /* matrix.mtx[.gz], features.tsv or genes.tsv, barcodes.tsv, also behind a prefix, of one folder */
 isk_status tenx_read(isk_context *context, const char *path, const read_desc *desc, cells *c);
 int tenx_is(const char *path);

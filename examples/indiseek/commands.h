@@ -3,9 +3,26 @@
 #ifndef COMMANDS_H
 #define COMMANDS_H
 
+#include "../common/options.h"
+
+int command_run(int argc, char **argv);
 int command_fit(int argc, char **argv);
 int command_transform(int argc, char **argv);
 int command_evaluate(int argc, char **argv);
 int command_devices(int argc, char **argv);
+int command_man(int argc, char **argv);
+int command_completion(int argc, char **argv);
+
+/* Their options, for the man page and completion. */
+const command *run_table_get(void);
+const command *fit_table_get(void);
+const command *transform_table_get(void);
+const command *evaluate_table_get(void);
+const command *devices_table_get(void);
+const command *man_table_get(void);
+const command *completion_table_get(void);
+
+/* All of them, in the order of --help. */
+extern const program_table indiseek_program;
 
 #endif

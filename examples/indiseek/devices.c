@@ -27,6 +27,8 @@ static const command devices_command = {
              "XDG_CACHE_HOME/indiseek or ~/.cache/indiseek.\n",
 };
 
+const command *devices_table_get(void) { return &devices_command; }
+
 /* Where the library keeps compiled kernels; returns the variable that says so, NULL when none does. */
 static const char *cache_folder(char *folder, size_t size) {
     const char *own = getenv("INDISEEK_CACHE_DIR"), *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");

@@ -30,7 +30,7 @@ static const option evaluate_options[] = {
     FEATURE("z3", FEATURE_Z + 2, "of view 3"),
     FEATURE("z4", FEATURE_Z + 3, "of view 4"),
     FEATURE("fused", FEATURE_FUSED, "one representation of all views, as of method comm"),
-    { "json", OPTION_TEXT, FIELD(json), "FILE", "the scores, in the form of metrics.json", 0, 0, NULL },
+    { "json", OPTION_TEXT, FIELD(json), "FILE", "the scores, in the form of metrics.json; - is standard output, and no table is printed", 0, 0, NULL },
     { "threads", OPTION_INT, FIELD(threads), "N", "threads, 0 is one per processor [0]", 0, 256, NULL },
     { "quiet", OPTION_FLAG, FIELD(quiet), NULL, "the scores alone", 0, 0, NULL },
 };
@@ -45,6 +45,12 @@ static const command about = {
 };
 static option_table evaluate_table;
 static const command *const evaluate_command = &evaluate_table.command;
+
+const command *evaluate_table_get(void) {
+    option_table_make(&evaluate_table, &about, "Inputs and labels (of a folder: those of its config.json and split.tsv)", FIELD(data.views), 1,
+                      evaluate_options, (int)(sizeof evaluate_options / sizeof *evaluate_options));
+    return evaluate_command;
+}
 
 typedef struct job {
     settings s;
@@ -186,9 +192,11 @@ static isk_status run(job *j) {
 static isk_status report(job *j) {
     text out = { 0 };
     isk_status status = ISK_OK;
-    evaluation_text(&j->scores, j->d.has_labels, &out);
-    printf("%s", out.data ? out.data : "");
-    text_free(&out);
+    if (!is_standard_output(j->s.json)) {
+        evaluation_text(&j->scores, j->d.has_labels, &out);
+        printf("%s", out.data ? out.data : "");
+        text_free(&out);
+    }
     if (j->s.json) {
         text_add(&out, "{");
         evaluation_json(&j->scores, j->model ? isk_model_report(j->model) : NULL, &out);
@@ -204,8 +212,7 @@ int command_evaluate(int argc, char **argv) {
     isk_context_desc desc = { 0 };
     isk_status status;
     int code;
-    option_table_make(&evaluate_table, &about, "Inputs and labels (of a folder: those of its config.json and split.tsv)", FIELD(data.views), 1,
-                      evaluate_options, (int)(sizeof evaluate_options / sizeof *evaluate_options));
+    evaluate_table_get();
     code = read_settings(&j, argc, argv);
     if (code >= 0) { return code; }
     progress_open(&j.bar, j.s.quiet);

@@ -10,7 +10,7 @@ static isk_status read_config(finished *r, const char *folder) {
     char path[4200];
     r->s = defaults;
     snprintf(path, sizeof path, "%s/config.json", folder);
-    if (options_read(run_describe(), path, 1, &r->s)) {
+    if (options_read(run_table_get(), path, 1, &r->s)) {
         return isk_set_error(r->context, ISK_IO, "%s is no folder of `indiseek run`: its config.json cannot be read", folder);
     }
     if (!r->s.source.path && !r->s.source.tenx) {
@@ -18,7 +18,6 @@ static isk_status read_config(finished *r, const char *folder) {
         for (int i = 0; i < SOURCE_KINDS; i++) { files += r->s.source.file[i] != NULL; }
         if (!files) { return isk_set_error(r->context, ISK_DATA, "%s names no data; was it written by `indiseek run`?", path); }
     }
-    r->s.source.seed = r->s.training.seed;
     return ISK_OK;
 }
 

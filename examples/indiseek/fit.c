@@ -56,6 +56,11 @@ static void make_command(void) {
     option_table_make(&fit_table, &about, "Input", FIELD(data.views), 1, fit_options, (int)(sizeof fit_options / sizeof *fit_options));
 }
 
+const command *fit_table_get(void) {
+    make_command();
+    return fit_command;
+}
+
 typedef struct job {
     settings s;
     training t;
@@ -85,6 +90,7 @@ static isk_status write_config(job *j) {
                                                  &copy.training.out };
     char buffers[sizeof paths / sizeof *paths][8400];
     copy.training.resume = copy.training.quiet = 0;
+    copy.training.json = NULL;
     for (int i = 0; i < ISK_MAX_VIEWS; i++) {
         paths[5 + 3 * i] = &v->x[i];
         paths[6 + 3 * i] = &v->lengths[i];
@@ -97,22 +103,17 @@ static isk_status write_config(job *j) {
     return training_write_config(&j->t, fit_command, &copy);
 }
 
-static isk_status write_metrics(job *j) {
-    text out = { 0 };
-    isk_status status;
-    text_add(&out, "{\n  ");
-    text_json_key(&out, "method");
-    text_json_string(&out, j->t.s->method);
-    text_json_key(&out, "lambda");
-    text_json_number(&out, isk_model_options(j->t.model)->lambda);
-    text_json_key(&out, "seed");
-    text_format(&out, "%llu", (unsigned long long)isk_model_seed(j->t.model));
-    choice_json(&j->t.choice, &out);
-    evaluation_json(&j->scores, isk_model_report(j->t.model), &out);
-    text_add(&out, "\n}\n");
-    status = output_text(&j->t.out, "metrics.json", &out);
-    text_free(&out);
-    return status;
+static void metrics(const job *j, text *out) {
+    text_add(out, "{\n  ");
+    text_json_key(out, "method");
+    text_json_string(out, j->t.s->method);
+    text_json_key(out, "lambda");
+    text_json_number(out, isk_model_options(j->t.model)->lambda);
+    text_json_key(out, "seed");
+    text_format(out, "%llu", (unsigned long long)isk_model_seed(j->t.model));
+    choice_json(&j->t.choice, out);
+    evaluation_json(&j->scores, isk_model_report(j->t.model), out);
+    text_add(out, "\n}\n");
 }
 
 static isk_status write_report(job *j) {
@@ -169,15 +170,18 @@ static isk_status write_report(job *j) {
 
 /* Everything beside its name first; only when all is there do the files take their names. */
 static isk_status write_all(job *j) {
+    text scores = { 0 };
     isk_status status = training_write(&j->t, &j->d);
+    metrics(j, &scores);
     for (int i = 0; i < FEATURE_COUNT && status == ISK_OK; i++) {
         if (j->f.m[i].data) { status = output_matrix(&j->t.out, feature_files[i], j->f.m[i]); }
     }
     if (status == ISK_OK) { status = write_config(j); }
-    if (status == ISK_OK) { status = write_metrics(j); }
+    if (status == ISK_OK) { status = output_text(&j->t.out, "metrics.json", &scores); }
     if (status == ISK_OK) { status = write_report(j); }
-    if (status == ISK_OK) { status = training_commit(&j->t); }
+    if (status == ISK_OK) { status = training_commit(&j->t, &scores); }
     if (status == ISK_OK) { features_tidy(&j->f, &j->t.out); }
+    text_free(&scores);
     return status;
 }
 
@@ -202,7 +206,7 @@ static isk_status run(job *j) {
 
 static void say_results(const job *j) {
     text scores = { 0 };
-    if (j->t.s->quiet) { return; }
+    if (j->t.s->quiet || is_standard_output(j->t.s->json)) { return; }
     if (j->scores.fused) {
         printf("\nmethod %s learns one representation of all views: there is fused.npy, and no c1, z1, ... .npy\n", j->t.s->method);
     }

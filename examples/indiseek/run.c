@@ -1,10 +1,8 @@
 /* indiseek run: from a single-cell data set to features, figures and files */
 #include "commands.h"
 
-#include "findings.h"
+#include "run.h"
 #include "run_report.h"
-#include "source.h"
-#include "training.h"
 #include "write_cells.h"
 
 #include "../common/hash.h"
@@ -15,15 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-typedef struct settings {
-    source_settings source;
-    training_settings training;
-    finding_settings findings;
-    const char *json;
-    int without_files, without_counts;
-} settings;
-
-#define FIELD(name) offsetof(settings, name)
+#define FIELD(name) offsetof(run_settings, name)
 static const option run_options[] = {
     { NULL, OPTION_HEADING, 0, NULL, "Input: PATH is a 10x folder, .h5, .h5ad or .h5mu", 0, 0, NULL },
     SOURCE_READ_OPTIONS(FIELD(source)),
@@ -35,7 +25,6 @@ static const option run_options[] = {
     { "out", OPTION_TEXT, FIELD(training.out), "DIR",
       "gets report.html, adata.h5ad and mdata.h5mu (with HDF5), cells.tsv, c1, ..., z1, ... .npy, umap.tsv, theta.tsv, metrics.json, "
       "model.safetensors, config.json, log.jsonl; made if missing", 0, 0, NULL },
-    { "json", OPTION_TEXT, FIELD(json), "FILE", "metrics.json to this file too; - is standard output", 0, 0, NULL },
     { "no-h5", OPTION_FLAG, FIELD(without_files), NULL, "neither adata.h5ad nor mdata.h5mu", 0, 0, NULL },
     { "no-counts", OPTION_FLAG, FIELD(without_counts), NULL, "they hold the features, and not the counts again", 0, 0, NULL },
     TRAINING_OPTIONS(FIELD(training)),
@@ -55,75 +44,292 @@ static const command run_command = {
              "Ctrl-C stops after the current round and leaves a checkpoint for --resume.\n",
 };
 
-const command *run_describe(void) {
+const command *run_table_get(void) {
     training_describe();
     return &run_command;
 }
 
-typedef struct job {
-    settings s;
-    training t;
-    source a;
-    features f;
-    evaluation scores;
-    findings found;
-    hash_text hash[2 + SOURCE_KINDS];
-    const char *hashed[2 + SOURCE_KINDS];
-} job;
+/* ---- before training ---- */
 
-/* ---- provenance ---- */
-
-/* Of each file that is read; a folder's are many and are told by their sizes in the log alone. */
-static isk_status hash_inputs(job *j) {
-    const source_settings *s = &j->s.source;
-    const char *paths[2 + SOURCE_KINDS] = { s->path ? s->path : s->tenx, s->cells };
+/* Which modality is which view, for those who load the model. */
+static isk_status name_views(run_job *j) {
     isk_status status = ISK_OK;
-    int count = 0;
-    for (int i = 0; i < SOURCE_KINDS; i++) { paths[2 + i] = s->file[i]; }
-    for (int i = 0; i < 2 + SOURCE_KINDS && status == ISK_OK; i++) {
-        struct stat state;
-        if (!paths[i] || stat(paths[i], &state) != 0 || !S_ISREG(state.st_mode)) { continue; }
-        status = hash_file(j->t.context, paths[i], &j->hash[count]);
-        j->hashed[count++] = paths[i];
+    for (int i = 0; i < j->a.c.count && status == ISK_OK; i++) {
+        char key[32];
+        snprintf(key, sizeof key, "user.x%d.modality", i + 1);
+        status = isk_model_put_text(j->t.model, key, j->a.c.modality[i].name);
     }
     return status;
 }
 
 /* ---- output ---- */
 
-static isk_status write_config(job *j) {
-    settings copy = j->s;
+static isk_status write_config(run_job *j) {
+    run_settings copy = *j->s;
     source_paths memory;
     char folder[8400];
+    if (j->kept) { return ISK_OK; }             /* nothing was read that another run could read */
     copy.training.resume = copy.training.quiet = 0;
+    copy.training.json = NULL;
     source_settings_anywhere(&copy.source, &memory);
     copy.training.out = training_path(copy.training.out, folder, sizeof folder);
     return training_write_config(&j->t, &run_command, &copy);
 }
 
-static void metrics_json(const job *j, text *out) {
+static void metrics_json(const run_job *j, text *out) {
     text_add(out, "{\n  ");
     text_json_key(out, "method");
-    text_json_string(out, j->s.training.method);
+    text_json_string(out, j->s->training.method);
     text_json_key(out, "lambda");
     text_json_number(out, isk_model_options(j->t.model)->lambda);
     text_json_key(out, "seed");
     text_format(out, "%llu", (unsigned long long)isk_model_seed(j->t.model));
     text_json_key(out, "cells");
     text_format(out, "%lld", (long long)j->a.d.rows);
-    findings_json(&j->found, out);
+    if (j->json_members) { j->json_members(j->user, out); }
+    findings_json(&j->found, &j->a, out);
     choice_json(&j->t.choice, out);
     evaluation_json(&j->scores, isk_model_report(j->t.model), out);
     text_add(out, "\n}\n");
 }
 
-static isk_status write_metrics(job *j) {
+/* ---- files of the field ---- */
+
+/* What is known of each result: pairs for uns/indiseek. */
+enum { MOST_FACTS = 12 + SOURCE_KINDS };
+typedef struct facts {
+    cell_fact list[MOST_FACTS];
+    int count;
+    char lambda[32], seed[32];
+    hash_text hash[2 + SOURCE_KINDS];
+    char names[2 + SOURCE_KINDS][24];
+    text config;
+} facts;
+
+static void add_fact(facts *f, const char *name, const char *value) {
+    if (value && f->count < MOST_FACTS) { f->list[f->count++] = (cell_fact){ name, value }; }
+}
+
+/* SHA-256 of each file that was read; of a folder's files none: they are what its matrix says. */
+static isk_status hash_inputs(const run_job *j, facts *f) {
+    const source_settings *s = &j->s->source;
+    const char *paths[2 + SOURCE_KINDS] = { s->path ? s->path : s->tenx, s->cells };
+    isk_status status = ISK_OK;
+    for (int i = 0; i < SOURCE_KINDS; i++) { paths[2 + i] = s->file[i]; }
+    for (int i = 0; i < 2 + SOURCE_KINDS && status == ISK_OK && !j->kept; i++) {
+        struct stat state;
+        if (!paths[i] || stat(paths[i], &state) != 0 || !S_ISREG(state.st_mode)) { continue; }
+        status = hash_file(j->t.context, paths[i], &f->hash[i]);
+        snprintf(f->names[i], sizeof f->names[i], i == 0 ? "sha256" : i == 1 ? "sha256_cells" : "sha256_%s", modality_kind_name((modality_kind)(i - 2)));
+        add_fact(f, f->names[i], f->hash[i].text);
+    }
+    return status;
+}
+
+static isk_status make_facts(const run_job *j, facts *f) {
+    const isk_options *options = isk_model_options(j->t.model);
+    isk_status status = hash_inputs(j, f);
+    run_settings copy = *j->s;
+    copy.training.resume = copy.training.quiet = 0;
+    copy.training.json = NULL;
+    snprintf(f->lambda, sizeof f->lambda, "%g", options->lambda);
+    snprintf(f->seed, sizeof f->seed, "%llu", (unsigned long long)isk_model_seed(j->t.model));
+    text_add(&f->config, "{");
+    options_write(&run_command, &copy, &f->config);
+    text_add(&f->config, "}");
+    add_fact(f, "version", ISK_VERSION);
+    add_fact(f, "method", j->s->training.method);
+    add_fact(f, "preset", j->s->training.preset);
+    add_fact(f, "lambda", f->lambda);
+    add_fact(f, "seed", f->seed);
+    add_fact(f, "trained_on", isk_device_text(j->t.context));
+    add_fact(f, "config", f->config.data);
+    return status;
+}
+
+enum { MOST_EMBEDDED = FEATURE_COUNT + MOST_PICTURES };
+typedef struct embedded {
+    cell_embedding list[MOST_EMBEDDED];
+    isk_scalar *own[MOST_PICTURES];
+    int count, owned;
+} embedded;
+
+static isk_status make_embedded(const run_job *j, embedded *e) {
+    const int views = j->a.d.v.count;
+    for (int i = 0; i < FEATURE_COUNT; i++) {
+        static const char *const words[] = { "X_indiseek_shared", "X_indiseek_specific", "X_indiseek_fused" };
+        const int kind = i >= FEATURE_FUSED ? 2 : i >= FEATURE_Z ? 1 : 0, view = i - (kind ? FEATURE_Z : FEATURE_C);
+        cell_embedding *to = &e->list[e->count];
+        if (!j->f.m[i].data || (kind < 2 && view >= views)) { continue; }
+        *to = (cell_embedding){ .of = kind == 2 ? -1 : view, .values = j->f.m[i] };
+        snprintf(to->name, sizeof to->name, "%s", words[kind]);
+        e->count++;
+    }
+    for (int i = 0; i < j->found.pictures.count; i++) {
+        const picture *p = &j->found.pictures.list[i];
+        cell_embedding *to = &e->list[e->count];
+        isk_scalar *values = malloc(sizeof *values * 2 * ((size_t)j->a.d.rows + 1));
+        if (!values) { return no_memory(j->t.context, "the files"); }
+        for (int64_t k = 0; k < 2 * j->a.d.rows; k++) { values[k] = (isk_scalar)p->points[k]; }
+        e->own[e->owned++] = values;
+        *to = (cell_embedding){ .of = p->of, .values = { values, j->a.d.rows, 2 } };
+        snprintf(to->name, sizeof to->name, "X_umap_%s", p->key);
+        e->count++;
+    }
+    return ISK_OK;
+}
+
+static int ends_with(const char *path, const char *end) {
+    const size_t length = strlen(path), tail = strlen(end);
+    return length >= tail && strcmp(path + length - tail, end) == 0;
+}
+
+/* The user's own file gets the results beside what is in it; the other form is made afresh. */
+static isk_status write_form(run_job *j, const cell_results *r, const char *name, const char *end,
+                             isk_status (*write)(isk_context *, const char *, const cell_results *)) {
+    const char *path = j->s->source.path;
+    char staged[4200];
+    output_stage(&j->t.out, name, staged, sizeof staged);
+    if (!j->kept && path && h5_is(path) && ends_with(path, end)) { return h5_add(j->t.context, path, staged, r); }
+    return write(j->t.context, staged, r);
+}
+
+static isk_status write_h5(run_job *j, const cell_results *r) {
+    isk_status status = ISK_OK;
+    if (j->s->without_files) { return ISK_OK; }
+    if (!h5_available()) {
+        progress_say(&j->t.bar, "no adata.h5ad and mdata.h5mu: this program was made without HDF5 (libhdf5-dev)");
+        return ISK_OK;
+    }
+    status = write_form(j, r, "adata.h5ad", ".h5ad", h5ad_write);
+    return status == ISK_OK ? write_form(j, r, "mdata.h5mu", ".h5mu", h5mu_write) : status;
+}
+
+static isk_status write_tables(run_job *j, const cell_results *r) {
     text out = { 0 };
     isk_status status;
-    metrics_json(j, &out);
-    status = output_text(&j->t.out, "metrics.json", &out);
-    if (status == ISK_OK && j->s.json && strcmp(j->s.json, "-") != 0) { status = write_text(j->t.context, j->s.json, &out); }
-    if (status == ISK_OK && j->s.json && strcmp(j->s.json, "-") == 0) { fputs(out.data, stdout); }
+    cell_columns_tsv(r, &out);
+    status = output_text(&j->t.out, "cells.tsv", &out);
     text_free(&out);
+    if (status == ISK_OK && j->found.has_theta) {
+        findings_theta_tsv(&j->found, &j->a, &out);
+        status = output_text(&j->t.out, "theta.tsv", &out);
+        text_free(&out);
+    }
+    if (status == ISK_OK && j->found.cluster_count) {
+        cluster_tsv(j->found.clusters, j->found.cluster_count, &out);
+        status = output_text(&j->t.out, "clusters.tsv", &out);
+        text_free(&out);
+    }
+    if (status == ISK_OK && j->found.pictures.count) {
+        findings_umap_tsv(&j->found, &j->a, &out);
+        status = output_text(&j->t.out, "umap.tsv", &out);
+        text_free(&out);
+    }
     return status;
+}
+
+static isk_status write_cells(run_job *j) {
+    facts known = { .count = 0 };
+    embedded e = { .count = 0 };
+    cell_table columns = { .count = 0 };
+    isk_status status = findings_columns(&j->found, &j->a, &columns);
+    if (status == ISK_OK) { status = make_facts(j, &known); }
+    if (status == ISK_OK) { status = make_embedded(j, &e); }
+    if (status == ISK_OK) {
+        const cell_results r = { .cells = &j->a.c, .embeddings = e.list, .embedding_count = e.count, .columns = columns.columns,
+                                 .column_count = (int)columns.count, .facts = known.list, .fact_count = known.count,
+                                 .without_counts = j->s->without_counts };
+        status = write_tables(j, &r);
+        if (status == ISK_OK) { status = write_h5(j, &r); }
+    }
+    for (int i = 0; i < e.owned; i++) { free(e.own[i]); }
+    cell_table_free(&columns);
+    text_free(&known.config);
+    return status;
+}
+
+static isk_status write_report(run_job *j) {
+    text page = { 0 };
+    isk_status status = run_report(j, &page);
+    if (status == ISK_OK) { status = output_text(&j->t.out, "report.html", &page); }
+    text_free(&page);
+    return status;
+}
+
+/* Everything beside its name first; only when all is there do the files take their names. */
+static isk_status write_all(run_job *j) {
+    text metrics = { 0 };
+    isk_status status = name_views(j);
+    metrics_json(j, &metrics);
+    if (status == ISK_OK) { status = training_write(&j->t, &j->a.d); }
+    for (int i = 0; i < FEATURE_COUNT && status == ISK_OK; i++) {
+        if (j->f.m[i].data) { status = output_matrix(&j->t.out, feature_files[i], j->f.m[i]); }
+    }
+    if (status == ISK_OK) { status = write_config(j); }
+    if (status == ISK_OK) { status = output_text(&j->t.out, "metrics.json", &metrics); }
+    if (status == ISK_OK) { status = write_cells(j); }
+    if (status == ISK_OK) { status = write_report(j); }
+    if (status == ISK_OK) { status = training_commit(&j->t, &metrics); }
+    if (status == ISK_OK) { features_tidy(&j->f, &j->t.out); }
+    text_free(&metrics);
+    return status;
+}
+
+/* ---- the whole ---- */
+
+isk_status run_all(run_job *j) {
+    training *t = &j->t;
+    isk_status status = *isk_error(t->context) ? ISK_DEVICE : training_names(t);
+    if (status == ISK_OK) { status = training_folder(t); }
+    if (status == ISK_OK && !j->kept) { status = source_read(&j->a, t->context, &j->s->source, &t->bar); }
+    if (status == ISK_OK) { status = source_divide(&j->a, t->s->options.validation); }
+    if (status == ISK_OK) { status = source_prepare(&j->a); }
+    if (status == ISK_OK) { source_say(&j->a); }
+    if (status == ISK_OK) { status = training_begin(t, &j->a.d); }
+    if (status == ISK_OK) { status = training_run(t, &j->a.d); }
+    if (status != ISK_OK) { return status; }
+    progress_say(&t->bar, "trained in %s; scoring", duration(isk_model_report(t->model)->seconds, (char[32]){ 0 }));
+    status = features_make(&j->f, t->context, t->model, &j->a.d.v, 1);
+    if (status == ISK_OK) { status = features_score(&j->f, t->context, &j->a.d, &j->scores); }
+    if (status == ISK_OK) { status = findings_make(&j->found, &j->a, &j->f, &j->s->findings, t->s->device.threads, &t->bar); }
+    if (status == ISK_OK && j->judge) { status = j->judge(j->user, j); }
+    return status == ISK_OK ? write_all(j) : status;
+}
+
+static void say_results(const run_job *j) {
+    text scores = { 0 };
+    if (j->s->training.quiet || is_standard_output(j->s->training.json)) { return; }
+    if (j->print) { j->print(j->user); }
+    choice_text(&j->t.choice, &scores);
+    evaluation_text(&j->scores, j->a.d.has_labels, &scores);
+    findings_text(&j->found, &j->a, &scores);
+    printf("\n%s\nresults are in %s; open %s/report.html\n", scores.data ? scores.data : "", j->s->training.out, j->s->training.out);
+    text_free(&scores);
+}
+
+int run_finish(run_job *j, isk_status status, const char *program, int argc, char **argv) {
+    const int code = training_finish(&j->t, status, program, argc, argv);
+    if (status == ISK_OK) { say_results(j); }
+    findings_free(&j->found);
+    features_free(&j->f);
+    source_free(&j->a);
+    training_close(&j->t);
+    return code;
+}
+
+int command_run(int argc, char **argv) {
+    run_settings s = RUN_DEFAULTS;
+    run_job j = { .s = &s };
+    int code;
+    run_table_get();
+    code = options_parse(&run_command, argc - 1, argv + 1, &s);
+    if (code < 0) { code = source_check_line(&s.source, run_command.name); }
+    if (code >= 0) { return code; }
+    if (!s.training.out) { return usage_error(run_command.name, "--out DIR is missing"); }
+    code = training_check_line(&s.training, run_command.name, s.source.labels != NULL, argc, argv);
+    if (code >= 0) { return code; }
+    s.training.seed = s.source.seed;
+    code = training_open(&j.t, &s.training, run_command.name);
+    return code >= 0 ? code : run_finish(&j, run_all(&j), run_command.name, argc, argv);
 }

@@ -2,6 +2,7 @@
 #ifndef RUN_H
 #define RUN_H
 
+#include "commands.h"
 #include "findings.h"
 #include "training.h"
 
@@ -9,12 +10,10 @@ typedef struct run_settings {
     source_settings source;
     training_settings training;
     finding_settings findings;
-    const char *json;
     int without_files, without_counts;
 } run_settings;
 
 #define RUN_DEFAULTS { .source = SOURCE_DEFAULTS, .training = TRAINING_DEFAULTS, .findings = FINDING_DEFAULTS }
-const command *run_describe(void);
 
 /* From a data set that was read to a folder of results; what it needs stays until run_finish. */
 typedef struct run_job {

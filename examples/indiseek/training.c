@@ -95,6 +95,7 @@ isk_status training_names(training *t) {
         t->s->options.lambda = t->s->lambdas.value[0] > 0 ? t->s->lambdas.value[0] : ISK_NONE;
     }
     if (status == ISK_OK) { status = isk_options_resolve(t->context, &t->s->options, t->fit.preset); }
+    if (status == ISK_OK) { status = can_write(t->context, t->s->json); }
     if (t->s->lambdas.count < 2) {
         t->s->lambdas.value[0] = t->s->options.lambda;
         t->s->lambdas.count = 1;
@@ -287,7 +288,7 @@ isk_status training_write(training *t, const dataset *d) {
     return status == ISK_OK ? write_choice(t) : status;
 }
 
-isk_status training_commit(training *t) {
+isk_status training_commit(training *t, const text *metrics) {
     char path[4200];
     const int unwritten = ferror(t->bar.log);
     isk_status status = ISK_OK;
@@ -302,7 +303,7 @@ isk_status training_commit(training *t) {
     unlink(t->checkpoint);
     if (!training_chooses(t)) { remove(output_path(&t->out, "tradeoff.csv", path, sizeof path)); }     /* of another run */
     output_tidy(&t->out);
-    return ISK_OK;
+    return t->s->json ? write_text(t->context, t->s->json, metrics) : ISK_OK;
 }
 
 void training_warnings(const training *t, text *out) {

@@ -10,7 +10,7 @@
 
 typedef struct training_settings {
     device_settings device;
-    const char *method, *preset, *out, *config, *choose;
+    const char *method, *preset, *out, *config, *choose, *json;
     real_list lambdas;
     int seeds, checkpoint_every, resume, quiet;
     uint64_t seed;
@@ -23,6 +23,8 @@ typedef struct training_settings {
 extern char training_methods[400];  /* the words of --method, by training_describe */
 #define TRAINING_OFFSET(at, field) ((at) + offsetof(training_settings, field))
 #define TRAINING_OPTIONS(at)                                                                                          \
+    { "json", OPTION_TEXT, TRAINING_OFFSET(at, json), "FILE",                                                         \
+      "what is in DIR/metrics.json; - is standard output, and no table is printed", 0, 0, NULL },                     \
     { "resume", OPTION_FLAG, TRAINING_OFFSET(at, resume), NULL,                                                       \
       "go on from DIR/checkpoint.safetensors; without one, start afresh", 0, 0, NULL },                               \
     { "checkpoint-every", OPTION_INT, TRAINING_OFFSET(at, checkpoint_every), "N",                                     \
@@ -67,7 +69,7 @@ typedef struct training {
 int training_open(training *t, training_settings *s, const char *program);
 /* Is there a sweep, of which one model is kept? */
 int training_chooses(const training *t);
-/* Method, preset and options; then the folder for the results. */
+/* Method, preset, options and whether --json can be written; then the folder for the results. */
 isk_status training_names(training *t);
 isk_status training_folder(training *t);
 /* The log; and a run that starts afresh does not write over the checkpoint of another.  After the data have been read. */
@@ -82,8 +84,9 @@ isk_status training_write_config(training *t, const command *c, const void *sett
 const char *training_path(const char *path, char *buffer, size_t size);
 /* model.safetensors with the recipes of its views, tradeoff.csv where there is one, split.tsv. */
 isk_status training_write(training *t, const dataset *d);
-/* The staged files take their names: the run is complete, and nothing is left to resume. */
-isk_status training_commit(training *t);
+/* The staged files take their names: the run is complete, and nothing is left to resume.  metrics, which were staged as metrics.json,
+   also go where --json says. */
+isk_status training_commit(training *t, const text *metrics);
 /* Says what went wrong, if anything, and lets all go; returns the exit code. */
 int training_finish(training *t, isk_status status, const char *program, int argc, char **argv);
 /* After training_finish. */

@@ -10,7 +10,7 @@
 
 typedef struct settings {
     view_settings views;
-    const char *model, *out;
+    const char *model, *out, *json;
     int threads, quiet;
 } settings;
 
@@ -20,6 +20,7 @@ static const option transform_options[] = {
       NULL },
     { NULL, OPTION_HEADING, 0, NULL, "Output", 0, 0, NULL },
     { "out", OPTION_TEXT, FIELD(out), "DIR", "gets c1, ..., z1, ... .npy, or fused.npy; made if missing", 0, 0, NULL },
+    { "json", OPTION_TEXT, FIELD(json), "FILE", "which files were written, with their rows and columns; - is standard output", 0, 0, NULL },
     { "threads", OPTION_INT, FIELD(threads), "N", "threads, 0 is one per processor [0]", 0, 256, NULL },
     { "quiet", OPTION_FLAG, FIELD(quiet), NULL, "warnings and errors only", 0, 0, NULL },
 };
@@ -34,6 +35,11 @@ static const command about = {
 };
 static option_table transform_table;
 static const command *const transform_command = &transform_table.command;
+
+const command *transform_table_get(void) {
+    option_table_make(&transform_table, &about, "Input", FIELD(views), 0, transform_options, (int)(sizeof transform_options / sizeof *transform_options));
+    return transform_command;
+}
 
 typedef struct job {
     settings s;
@@ -53,8 +59,30 @@ static isk_status load_model(job *j) {
     return isk_load(j->context, path, &j->model);
 }
 
+/* { "out": "results", "features": { "c1.npy": [120, 50], ... } } */
+static isk_status write_json(const job *j) {
+    text out = { 0 };
+    isk_status status;
+    if (!j->s.json) { return ISK_OK; }
+    text_add(&out, "{");
+    text_json_key(&out, "out");
+    text_json_string(&out, j->s.out);
+    text_json_key(&out, "features");
+    text_add(&out, "{");
+    for (int i = 0; i < FEATURE_COUNT; i++) {
+        if (!j->f.m[i].data) { continue; }
+        text_json_key(&out, feature_files[i]);
+        text_format(&out, "[%lld, %lld]", (long long)j->f.m[i].rows, (long long)j->f.m[i].cols);
+    }
+    text_add(&out, "}}\n");
+    status = write_text(j->context, j->s.json, &out);
+    text_free(&out);
+    return status;
+}
+
 static isk_status run(job *j) {
     isk_status status = load_model(j);
+    if (status == ISK_OK) { status = can_write(j->context, j->s.json); }
     if (status == ISK_OK && (status = output_open(&j->out, j->context, j->s.out)) != ISK_OK) {
         return isk_set_error(j->context, status, "%s", j->out.error);
     }
@@ -70,14 +98,14 @@ static isk_status run(job *j) {
         return isk_set_error(j->context, status, "%s", j->out.error);
     }
     if (status == ISK_OK) { features_tidy(&j->f, &j->out); }
-    return status;
+    return status == ISK_OK ? write_json(j) : status;
 }
 
 static int finish(job *j, isk_status status) {
     int code = 0;
     if (status != ISK_OK) {
         code = fail(transform_command->name, status, isk_error(j->context));
-    } else if (!j->s.quiet) {
+    } else if (!j->s.quiet && !is_standard_output(j->s.json)) {
         printf("features are in %s:", j->s.out);
         for (int i = 0; i < FEATURE_COUNT; i++) {
             isk_matrix m = j->f.m[i];
@@ -99,7 +127,7 @@ int command_transform(int argc, char **argv) {
     isk_context_desc desc = { 0 };
     isk_status status;
     int code, given = 0;
-    option_table_make(&transform_table, &about, "Input", FIELD(views), 0, transform_options, (int)(sizeof transform_options / sizeof *transform_options));
+    transform_table_get();
     code = options_parse(transform_command, argc - 1, argv + 1, &j.s);
     if (code >= 0) { return code; }
     if (!j.s.model) { return usage_error(transform_command->name, "--model FILE is missing"); }

@@ -1,0 +1,43 @@
+/* What commands there are, and what the man page says beside their options. */
+#include "commands.h"
+
+static const subcommand commands[] = {
+    { "fit", command_fit, fit_table_get, "learn features from two matrices, and report how good they are" },
+    { "transform", command_transform, transform_table_get, "features of new samples by a model that was fitted" },
+    { "evaluate", command_evaluate, evaluate_table_get, "score features again, or features from elsewhere" },
+    { "devices", command_devices, devices_table_get, "what there is to train on, and what is missing for a GPU" },
+    { "man", command_man, man_table_get, "all that stands here as a man page" },
+    { "completion", command_completion, completion_table_get, "a script with which bash completes commands and options" },
+};
+
+static const page_entry files[] = {
+    { "DIR/c1.npy, DIR/z1.npy, ...", "features that `indiseek fit --out DIR` and `indiseek transform --out DIR` write, one row a sample" },
+    { "DIR/model.safetensors", "the model, with how its views were prepared; what --model reads" },
+    { "DIR/config.json", "the options of a fit, which --config reads" },
+    { "DIR/metrics.json, DIR/report.html", "how good the features are, for machines and for people" },
+    { "~/.cache/indiseek", "kernels compiled for a GPU, where neither INDISEEK_CACHE_DIR nor XDG_CACHE_HOME says otherwise" },
+    { NULL, NULL },
+};
+
+static const page_entry environment[] = {
+    { "NO_COLOR", "when set, what is written to a terminal has no colours" },
+    { "INDISEEK_CUDA_LIB", "path of the GPU driver's library, libcuda.so.1, where the system does not find it" },
+    { "INDISEEK_NVRTC_LIB", "path of NVRTC, the compiler of kernels, where the system does not find it" },
+    { "INDISEEK_CACHE_DIR", "folder in which compiled kernels are kept; empty: they are not" },
+    { NULL, NULL },
+};
+
+const program_table indiseek_program = {
+    .name = "indiseek",
+    .title = "shared and specific features of paired measurements",
+    .about = "Two measurements of the same samples go in; what they share (C1, C2) and what is specific\n"
+             "to each (Z1, Z2) comes out.",
+    .examples = "  indiseek fit --x1 rna.npy --x2 protein.csv --labels cells.tsv:cell_type --out results\n"
+                "  indiseek transform --model results --x1 new_rna.npy --x2 new_protein.csv --out new_results\n"
+                "  indiseek evaluate results\n"
+                "  indiseek devices\n",
+    .commands = commands,
+    .count = sizeof commands / sizeof *commands,
+    .files = files,
+    .environment = environment,
+};

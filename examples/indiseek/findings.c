@@ -1,0 +1,284 @@
+#include "findings.h"
+
+#include "wnn.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- weights ---- */
+
+/* As many components as Seurat's vignette takes: 30 of RNA, 18 of proteins. */
+static int components_for(modality_kind kind) { return kind == MODALITY_PROTEIN ? 18 : 30; }
+
+/* The leading components of a modality in the rows that have all; of features without PCA, or of more than 50 of them, those are
+   made first.  data NULL without memory. */
+static isk_status leading(const source *a, int view, const whole_rows *rows, isk_matrix *x, isk_scalar **own) {
+    enum { FEW = 50 };
+    const int reduced = a->d.v.recipe[view].pca > 0;
+    const isk_matrix all = join_whole_rows(a->context, &a->d.v.summary[view], 1, rows);
+    const int wanted = components_for(a->c.modality[view].kind), take = all.cols < wanted ? (int)all.cols : wanted;
+    isk_status status = ISK_OK;
+    isk_scalar *mean = NULL, *loadings = NULL;
+    *own = NULL;
+    if (!all.data) { return no_memory(a->context, "the components"); }
+    if (!reduced && all.cols <= FEW) {
+        *x = all;
+        *own = (isk_scalar *)(uintptr_t)all.data;
+        return ISK_OK;
+    }
+    *own = malloc(sizeof **own * (size_t)all.rows * (size_t)take);
+    *x = (isk_matrix){ *own, all.rows, take };
+    if (reduced && *own) {
+        for (int64_t i = 0; i < all.rows; i++) { memcpy(*own + i * take, all.data + i * all.cols, sizeof **own * (size_t)take); }
+    } else if (*own) {
+        mean = malloc(sizeof *mean * (size_t)all.cols);
+        loadings = malloc(sizeof *loadings * (size_t)all.cols * (size_t)take);
+        status = !mean || !loadings ? no_memory(a->context, "the components")
+                                    : isk_pca(a->context, &(isk_pca_desc){ .x = all, .k = take, .mean = mean, .components = loadings });
+        if (status == ISK_OK) { status = isk_pca_transform(a->context, all, mean, loadings, take, *own); }
+        free(mean);
+        free(loadings);
+    } else {
+        status = no_memory(a->context, "the components");
+    }
+    matrix_free(all);
+    return status;
+}
+
+isk_status findings_weights(findings *n, const source *a) {
+    enum { LEAST = 20 };
+    wnn_desc desc = { .view_count = a->d.v.count };
+    whole_rows rows;
+    isk_scalar *own[ISK_MAX_VIEWS] = { NULL };
+    isk_status status = whole_rows_find(a->context, a->d.v.summary, a->d.v.count, NULL, &rows);
+    n->views = a->d.v.count;
+    n->rows = a->d.rows;
+    for (int i = 0; i < n->views; i++) { n->modality[i] = a->c.modality[i].name; }
+    if (status != ISK_OK) { return status; }
+    for (int i = 0; i < n->views && status == ISK_OK && rows.count >= LEAST; i++) {
+        n->weight[i] = malloc(sizeof *n->weight[i] * ((size_t)n->rows + 1));
+        desc.weights[i] = malloc(sizeof *desc.weights[i] * ((size_t)rows.count + 1));
+        status = n->weight[i] && desc.weights[i] ? leading(a, i, &rows, &desc.views[i], &own[i]) : no_memory(a->context, "the weights");
+    }
+    if (status == ISK_OK && rows.count >= LEAST) { status = wnn_weights(a->context, &desc); }
+    for (int i = 0; i < n->views; i++) {
+        for (int64_t k = 0; n->weight[i] && k < n->rows; k++) { n->weight[i][k] = NAN; }
+        for (int64_t k = 0; n->weight[i] && status == ISK_OK && k < rows.count; k++) { n->weight[i][rows.index[k]] = desc.weights[i][k]; }
+        free(desc.weights[i]);
+        free(own[i]);
+    }
+    whole_rows_free(&rows);
+    return status;
+}
+
+/* ---- theta ---- */
+
+/* Held-out cells are scored where there are some. */
+static const uint8_t *scored_part(const source *a) { return memchr(a->d.part, ISK_TEST, (size_t)a->d.rows) ? a->d.part : NULL; }
+
+isk_status findings_theta(const findings *n, const source *a, const features *f, const finding_settings *s, double *beta[2], double *values,
+                          theta_result *result) {
+    return theta_make(a->context, &(theta_desc){
+        .z = { f ? f->m[FEATURE_Z] : a->d.v.summary[0], f ? f->m[FEATURE_Z + 1] : a->d.v.summary[1] }, .labels = a->d.labels.codes,
+        .label_count = a->d.labels.count, .part = scored_part(a), .weight = n->weight[0], .least = s->least, .k = s->neighbours,
+        .draws = s->draws, .seed = a->s->seed, .beta = { beta ? beta[0] : NULL, beta ? beta[1] : NULL }, .theta = values }, result);
+}
+
+static isk_status find_theta(findings *n, const source *a, const features *f, const finding_settings *s, progress *bar) {
+    isk_status status;
+    if (!a->d.has_labels || !f->m[FEATURE_Z].data || !f->m[FEATURE_Z + 1].data) { return ISK_OK; }
+    n->theta_values = malloc(sizeof *n->theta_values * ((size_t)n->rows + 1));
+    for (int i = 0; i < 2; i++) { n->beta[i] = malloc(sizeof *n->beta[i] * ((size_t)n->rows + 1)); }
+    if (!n->theta_values || !n->beta[0] || !n->beta[1]) { return no_memory(a->context, "theta"); }
+    status = findings_theta(n, a, f, s, n->beta, n->theta_values, &n->theta);
+    if (status == ISK_OK) { status = findings_theta(n, a, NULL, s, NULL, NULL, &n->raw); }
+    if (status == ISK_ARGUMENT) {               /* too few cells: everything else is still of use */
+        progress_warn(bar, "theta is left out: %s", isk_error(a->context));
+        theta_free(&n->theta);
+        return ISK_OK;
+    }
+    n->has_theta = status == ISK_OK;
+    return status;
+}
+
+/* ---- clusters ---- */
+
+static isk_status find_clusters(findings *n, const source *a, const features *f) {
+    cluster_desc desc = { .rows = n->rows, .labels = n->labels, .part = scored_part(a), .seed = a->s->seed };
+    if (!a->d.has_labels) { return ISK_OK; }
+    n->embeddings = calloc(CLUSTER_STANDARD + 1, sizeof *n->embeddings);
+    n->clusters = calloc(2 * (CLUSTER_STANDARD + 1), sizeof *n->clusters);
+    if (!n->embeddings || !n->clusters) { return no_memory(a->context, "the clusters"); }
+    n->labels[desc.label_count++] = (cluster_label){ a->s->labels, a->d.labels.codes };
+    if (a->coarse) { n->labels[desc.label_count++] = (cluster_label){ a->s->coarse, a->coarse->classes.codes }; }
+    desc.embeddings = n->embeddings;
+    desc.embedding_count = cluster_embeddings(n->views, n->modality, f->m + FEATURE_C, f->m + FEATURE_Z, n->embeddings);
+    snprintf(n->embeddings[desc.embedding_count].name, sizeof n->embeddings->name, "inputs");
+    for (int i = 0; i < n->views; i++) { n->embeddings[desc.embedding_count].blocks[i] = a->d.v.summary[i]; }
+    desc.embedding_count++;
+    n->cluster_count = desc.embedding_count * desc.label_count;
+    return cluster_scores(a->context, &desc, n->clusters);
+}
+
+/* ---- all of it ---- */
+
+isk_status findings_make(findings *n, const source *a, const features *f, const finding_settings *s, int threads, progress *bar) {
+    isk_status status = findings_weights(n, a);
+    if (status == ISK_OK) { status = find_theta(n, a, f, s, bar); }
+    if (status == ISK_OK) { status = find_clusters(n, a, f); }
+    if (status == ISK_OK && !s->without_pictures) { status = pictures_plan(&n->pictures, a->context, &a->d, f, n->modality); }
+    if (status == ISK_OK && n->pictures.count) { status = pictures_make(&n->pictures, a->context, threads, a->s->seed, bar); }
+    return status;
+}
+
+void findings_free(findings *n) {
+    for (int i = 0; i < ISK_MAX_VIEWS; i++) { free(n->weight[i]); }
+    for (int i = 0; i < 2; i++) { free(n->beta[i]); }
+    free(n->theta_values);
+    theta_free(&n->theta);
+    theta_free(&n->raw);
+    free(n->embeddings);
+    free(n->clusters);
+    pictures_free(&n->pictures);
+    memset(n, 0, sizeof *n);
+}
+
+/* ---- output ---- */
+
+/* A column of numbers, copied; 0: out of memory. */
+static int add_numbers(cell_table *t, const char *name, const double *values, int64_t rows) {
+    cell_column *column;
+    if (!values) { return 1; }
+    column = cell_table_add(t, name);
+    if (!column) { return 0; }
+    column->numbers = malloc(sizeof *values * ((size_t)rows + 1));
+    if (column->numbers) { memcpy(column->numbers, values, sizeof *values * (size_t)rows); }
+    return column->numbers != NULL;
+}
+
+static int add_part(cell_table *t, const uint8_t *part, int64_t rows) {
+    static const char *const parts[] = { "train", "validation", "test" };
+    cell_column *column = cell_table_add(t, "indiseek_part");
+    int ok = column != NULL && (column->classes.codes = malloc(sizeof *column->classes.codes * ((size_t)rows + 1))) != NULL;
+    for (int i = 0; i < 3 && ok; i++) { ok = names_add(&column->classes.classes, parts[i]); }
+    for (int64_t i = 0; i < rows && ok; i++) { column->classes.codes[i] = part[i]; }
+    if (ok) {
+        column->classes.rows = rows;
+        column->classes.count = 3;
+    }
+    return ok;
+}
+
+isk_status findings_columns(const findings *n, const source *a, cell_table *t) {
+    char name[80];
+    int ok = add_part(t, a->d.part, n->rows);
+    for (int i = 0; i < n->views && ok; i++) {
+        snprintf(name, sizeof name, "indiseek_wnn_%s", n->modality[i]);
+        ok = add_numbers(t, name, n->weight[i], n->rows);
+    }
+    if (ok && n->has_theta) { ok = add_numbers(t, "indiseek_theta", n->theta_values, n->rows); }
+    for (int i = 0; i < 2 && ok && n->has_theta; i++) {
+        snprintf(name, sizeof name, "indiseek_beta_%s", n->modality[i]);
+        ok = add_numbers(t, name, n->beta[i], n->rows);
+    }
+    return ok ? ISK_OK : no_memory(a->context, "the columns of cells");
+}
+
+static void theta_json(const theta_result *r, const source *a, text *out) {
+    text_add(out, "{");
+    text_json_key(out, "rho");
+    text_json_number(out, r->rho);
+    text_json_key(out, "low");
+    text_json_number(out, r->low);
+    text_json_key(out, "high");
+    text_json_number(out, r->high);
+    text_json_key(out, "types_compared");
+    text_format(out, "%d", r->compared);
+    text_json_key(out, "types");
+    text_add(out, "{");
+    for (int i = 0; i < r->label_count; i++) {
+        const theta_type *type = &r->types[i];
+        text_json_key(out, a->d.names[i]);
+        text_add(out, "{");
+        text_json_key(out, "theta");
+        text_json_number(out, type->theta);
+        text_json_key(out, "weight");
+        text_json_number(out, type->weight);
+        text_json_key(out, "cells");
+        text_format(out, "%lld", (long long)type->scored);
+        text_json_key(out, "compared");
+        text_add(out, type->compared ? "true}" : "false}");
+    }
+    text_add(out, "}}");
+}
+
+void findings_json(const findings *n, const source *a, text *out) {
+    if (n->has_theta) {
+        text_json_key(out, "theta");
+        theta_json(&n->theta, a, out);
+        text_json_key(out, "theta_of_inputs");
+        theta_json(&n->raw, a, out);
+    }
+    if (n->cluster_count) {
+        text_json_key(out, "clusters");
+        cluster_json(n->clusters, n->cluster_count, out);
+    }
+}
+
+void findings_text(const findings *n, const source *a, text *out) {
+    char rho[32], low[32], high[32], raw[32];
+    if (n->has_theta && n->theta.compared >= 2) {
+        text_format(out, "theta against the weights of nearest neighbours over %d types of at least the asked cells: Spearman's rho %s",
+                    n->theta.compared, fixed(n->theta.rho, 3, rho));
+        if (isfinite(n->theta.low)) { text_format(out, " (95 %% of bootstraps %s to %s)", fixed(n->theta.low, 3, low), fixed(n->theta.high, 3, high)); }
+        text_format(out, "; of the inputs %s\n", fixed(n->raw.rho, 3, raw));
+        if (n->theta.compared < 6) { text_format(out, "  %d types are few: that number says little\n", n->theta.compared); }
+    }
+    if (n->cluster_count) { cluster_text(n->clusters, n->cluster_count, out); }
+    (void)a;
+}
+
+static void cell_value(text *out, double value) {
+    text_add(out, "\t");
+    if (isfinite(value)) { text_number(out, value, 6); }
+}
+
+void findings_theta_tsv(const findings *n, const source *a, text *out) {
+    text_format(out, "type\ttheta\tweight_%s\tcells\tscored\tcompared\ttheta_rank\tweight_rank\n", n->modality[0]);
+    for (int i = 0; i < n->theta.label_count; i++) {
+        const theta_type *type = &n->theta.types[i];
+        text_add(out, a->d.names[i]);
+        cell_value(out, type->theta);
+        cell_value(out, type->weight);
+        text_format(out, "\t%lld\t%lld\t%d", (long long)type->cells, (long long)type->scored, type->compared);
+        cell_value(out, type->theta_rank);
+        cell_value(out, type->weight_rank);
+        text_add(out, "\n");
+    }
+}
+
+/* "rna_specific", or "all" */
+static const char *picture_name(const findings *n, const picture *p, char buffer[64]) {
+    snprintf(buffer, 64, "%s%s%s", p->of >= 0 ? n->modality[p->of] : "", p->of >= 0 ? "_" : "", p->key);
+    return buffer;
+}
+
+void findings_umap_tsv(const findings *n, const source *a, text *out) {
+    char name[64];
+    text_add(out, "cell");
+    for (int i = 0; i < n->pictures.count; i++) {
+        picture_name(n, &n->pictures.list[i], name);
+        text_format(out, "\t%s_1\t%s_2", name, name);
+    }
+    text_add(out, "\n");
+    for (int64_t k = 0; k < n->rows; k++) {
+        text_add(out, names_get(&a->c.names, k));
+        for (int i = 0; i < n->pictures.count; i++) {
+            cell_value(out, (double)n->pictures.list[i].points[2 * k]);
+            cell_value(out, (double)n->pictures.list[i].points[2 * k + 1]);
+        }
+        text_add(out, "\n");
+    }
+}

@@ -1,0 +1,58 @@
+/* What is found about cells beside leakage and completeness: how much each modality says (WNN), whether the specific features agree
+   (theta), clusters, pictures. */
+#ifndef FINDINGS_H
+#define FINDINGS_H
+
+#include "cluster.h"
+#include "pictures.h"
+#include "source.h"
+#include "theta.h"
+
+typedef struct finding_settings {
+    int without_pictures, least, neighbours, draws;
+} finding_settings;
+
+#define FINDING_DEFAULTS { .least = 20, .neighbours = 10, .draws = 200 }
+#define FINDING_OFFSET(at, field) ((at) + offsetof(finding_settings, field))
+#define FINDING_OPTIONS(at)                                                                                            \
+    { "least-cells", OPTION_INT, FINDING_OFFSET(at, least), "N",                                                       \
+      "types with fewer held-out cells are not compared by theta [20]", 1, 1e9, NULL },                                \
+    { "theta-neighbours", OPTION_INT, FINDING_OFFSET(at, neighbours), "K",                                             \
+      "neighbours whose types theta counts [10]", 1, 1000, NULL },                                                     \
+    { "bootstrap", OPTION_INT, FINDING_OFFSET(at, draws), "N",                                                         \
+      "draws for the interval of theta's rank correlation; 0: none [200]", 0, 100000, NULL },                          \
+    { "no-umap", OPTION_FLAG, FINDING_OFFSET(at, without_pictures), NULL, "no UMAPs", 0, 0, NULL }
+
+typedef struct findings {
+    int views;
+    int64_t rows;
+    const char *modality[ISK_MAX_VIEWS];
+    double *weight[ISK_MAX_VIEWS];          /* [rows] of each modality; NaN where one was not measured */
+    int has_theta;                  /* there are labels, and Z of the first two modalities */
+    theta_result theta, raw;        /* of Z1, Z2; of the inputs as prepared */
+    double *theta_values, *beta[2]; /* [rows] */
+    cluster_embedding *embeddings;
+    cluster_label labels[2];
+    cluster_row *clusters;
+    int cluster_count;
+    pictures pictures;
+} findings;
+
+/* Of the held-out cells where there are some, else of all. */
+isk_status findings_make(findings *n, const source *a, const features *f, const finding_settings *s, int threads, progress *bar);
+/* Weights alone, from the inputs: they depend on no model. */
+isk_status findings_weights(findings *n, const source *a);
+/* theta alone, of features or (f NULL) of the inputs as prepared; with an interval where draws > 0. */
+isk_status findings_theta(const findings *n, const source *a, const features *f, const finding_settings *s, double *beta[2], double *values,
+                          theta_result *result);
+void findings_free(findings *n);
+
+/* Columns for obs: indiseek_part, indiseek_wnn_rna, indiseek_theta, indiseek_beta_rna ...; to be freed by cell_table_free. */
+isk_status findings_columns(const findings *n, const source *a, cell_table *t);
+void findings_json(const findings *n, const source *a, text *out);
+void findings_text(const findings *n, const source *a, text *out);
+/* theta.tsv: a line a type; umap.tsv: a line a cell. */
+void findings_theta_tsv(const findings *n, const source *a, text *out);
+void findings_umap_tsv(const findings *n, const source *a, text *out);
+
+#endif
