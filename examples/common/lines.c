@@ -1,5 +1,6 @@
 #include "lines.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #ifdef INDISEEK_HAVE_ZLIB
@@ -241,6 +242,16 @@ const char *show(shown *s, const char *text) {
     return s->text;
 }
 
+static int small_letter(int c) { return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c; }
+
+int same_words(const char *a, const char *b) {
+    while (*a && small_letter((unsigned char)*a) == small_letter((unsigned char)*b)) {
+        a++;
+        b++;
+    }
+    return *a == *b;
+}
+
 /* ---- names ---- */
 
 int names_add(names *n, const char *name) {
@@ -266,11 +277,116 @@ int64_t names_find(const names *n, const char *name) {
     return -1;
 }
 
+int names_copy(names *to, const names *from) {
+    memset(to, 0, sizeof *to);
+    for (int64_t i = 0; i < from->count; i++) {
+        if (!names_add(to, names_get(from, i))) {
+            names_free(to);
+            return 0;
+        }
+    }
+    return 1;
+}
+
 void names_free(names *n) {
     free(n->bytes);
     free(n->starts);
     memset(n, 0, sizeof *n);
 }
+
+/* ---- an index of names ---- */
+
+/* FNV-1a, then its high bits folded in: the low ones choose the slot. */
+static uint64_t hash_of(const char *name) {
+    uint64_t hash = UINT64_C(14695981039346656037);
+    for (; *name; name++) { hash = (hash ^ (unsigned char)*name) * UINT64_C(1099511628211); }
+    return hash ^ hash >> 32;
+}
+
+/* The slot of that name, or the free one where it belongs. */
+static int64_t *slot_of(const name_index *x, const char *name) {
+    const uint64_t mask = (uint64_t)x->room - 1;
+    uint64_t at = hash_of(name) & mask;
+    while (x->slots[at] && strcmp(names_get(x->of, x->slots[at] - 1), name) != 0) { at = (at + 1) & mask; }
+    return &x->slots[at];
+}
+
+int name_index_update(name_index *x, const names *n) {
+    x->of = n;
+    if (2 * n->count >= x->room) {
+        int64_t room = 64, *slots;
+        while (room <= 4 * n->count) { room *= 2; }
+        slots = calloc((size_t)room, sizeof *slots);
+        if (!slots) { return 0; }
+        free(x->slots);
+        x->slots = slots;
+        x->room = room;
+        x->indexed = 0;
+    }
+    for (; x->indexed < n->count; x->indexed++) {
+        int64_t *slot = slot_of(x, names_get(n, x->indexed));
+        if (!*slot) { *slot = x->indexed + 1; }
+    }
+    return 1;
+}
+
+int64_t name_index_find(const name_index *x, const char *name) { return x->room > 0 ? *slot_of(x, name) - 1 : -1; }
+
+int64_t name_index_twice(const name_index *x, int64_t *before) {
+    for (int64_t i = 0; i < x->indexed; i++) {
+        *before = name_index_find(x, names_get(x->of, i));
+        if (*before != i) { return i; }
+    }
+    return -1;
+}
+
+void name_index_free(name_index *x) {
+    free(x->slots);
+    memset(x, 0, sizeof *x);
+}
+
+/* "name-N", with the first N above *counter that no name of `all` has; adds it there and to the index. */
+static int add_numbered(names *all, name_index *x, const char *name, int64_t *counter) {
+    const size_t room = strlen(name) + 24;
+    char *numbered = malloc(room);
+    int done = numbered != NULL;
+    while (done) {
+        snprintf(numbered, room, "%s-%lld", name, (long long)++*counter);
+        if (name_index_find(x, numbered) < 0) { break; }
+    }
+    done = done && names_add(all, numbered) && name_index_update(x, all);
+    free(numbered);
+    return done;
+}
+
+int names_make_unique(names *n) {
+    const int64_t count = n->count;
+    int64_t *counters = calloc((size_t)(count > 0 ? count : 1), sizeof *counters);
+    names all = { 0 }, unique = { 0 };
+    name_index x = { 0 };
+    int done = counters && names_copy(&all, n) && name_index_update(&x, &all);
+    for (int64_t i = 0; i < count && done; i++) {
+        const int64_t first = name_index_find(&x, names_get(n, i));
+        if (first == i) {
+            done = names_add(&unique, names_get(n, i));
+        } else {
+            done = add_numbered(&all, &x, names_get(n, i), &counters[first]);
+            done = done && names_add(&unique, names_get(&all, all.count - 1));
+        }
+    }
+    if (done) {
+        names_free(n);
+        *n = unique;
+    } else {
+        names_free(&unique);
+    }
+    name_index_free(&x);
+    names_free(&all);
+    free(counters);
+    return done;
+}
+
+/* ---- a file of names ---- */
 
 isk_status names_read(isk_context *context, const char *path, names *n) {
     lines l;

@@ -28,6 +28,9 @@ void lines_close(lines *l);
 typedef struct shown { char text[80]; } shown;
 const char *show(shown *s, const char *text);
 
+/* Whether they are the same, whatever the case of their ASCII letters. */
+int same_words(const char *a, const char *b);
+
 /* Zeros are an empty list. */
 typedef struct names {
     char *bytes;                    /* one after the other, each with its zero */
@@ -39,7 +42,24 @@ typedef struct names {
 int names_add(names *n, const char *name);                  /* 0: out of memory */
 const char *names_get(const names *n, int64_t index);       /* NULL beyond the last */
 int64_t names_find(const names *n, const char *name);       /* -1 when there is none */
+int names_copy(names *to, const names *from);               /* 0: out of memory, `to` is empty */
+/* Of equal names the second and later become "name-1", "name-2", ..., as anndata's var_names_make_unique does.  0: out of memory. */
+int names_make_unique(names *n);
 void names_free(names *n);
+
+/* Where each name of a long list stands, by its hash.  Zeros are the index of an empty list. */
+typedef struct name_index {
+    const names *of;
+    int64_t *slots, room;           /* [room] 1 + the number of a name; 0: free */
+    int64_t indexed;                /* names of the list that are in it */
+} name_index;
+
+int name_index_update(name_index *x, const names *n);       /* takes in what was added to n since; 0: out of memory */
+int64_t name_index_find(const name_index *x, const char *name);     /* the first of that name; -1 when there is none */
+/* The first name that stands before it already, and where; -1 when each stands once.  The index is up to date. */
+int64_t name_index_twice(const name_index *x, int64_t *before);
+void name_index_free(name_index *x);
+
 /* One name a line; an empty line is a mistake, but at the end. */
 isk_status names_read(isk_context *context, const char *path, names *n);
 

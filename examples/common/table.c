@@ -155,17 +155,9 @@ static isk_status ragged(parser *p, const record *r, int64_t due, int64_t due_li
 
 /* ---- fields ---- */
 
-static int same_word(const char *a, const char *b) {
-    for (; *a && *b; a++, b++) {
-        char lower = *a >= 'A' && *a <= 'Z' ? (char)(*a - 'A' + 'a') : *a;
-        if (lower != *b) { return 0; }
-    }
-    return !*a && !*b;
-}
-
 static int is_word_of(const char *text, const char *const *words) {
     for (; *words; words++) {
-        if (same_word(text, *words)) { return 1; }
+        if (same_words(text, *words)) { return 1; }
     }
     return 0;
 }

@@ -19,6 +19,9 @@ typedef struct modality {
     input in;                       /* cells x features; row_names: the cells, column_names: the features, each unique */
     names ids;                      /* of the features, such as ENSG00000141510, in their order; count 0: none */
 } modality;
+/* Sets kind, name and key.  words: what says its kind, "prot", "rna"; key: NULL: words.  Its name is its kind's, or of an other kind
+   the words in small letters with _ for what is neither letter nor digit. */
+void modality_call(modality *m, const char *key, const char *words);
 
 /* One thing that is known of each cell: a class or a number. */
 typedef struct cell_column {
@@ -32,7 +35,10 @@ typedef struct cell_table {
     names cells;
     cell_column *columns;
     int64_t count, capacity;        /* of columns */
+    const char *path;               /* of its file, not copied; NULL: that of the cells it is added to */
 } cell_table;
+/* A new column of that name, zeros beside it; NULL: out of memory. */
+cell_column *cell_table_add(cell_table *t, const char *name);
 void cell_table_free(cell_table *t);
 
 typedef struct cells {
@@ -42,11 +48,13 @@ typedef struct cells {
     int count;
     cell_table *tables;             /* until they are matched: as their sources have them, the most important first */
     int64_t table_count, table_capacity;
+    names offered;                  /* modalities of the source, those too that are not wanted */
     /* After cells_match: */
     int64_t rows;
     names names;                    /* [rows] */
     uint8_t *present[ISK_MAX_VIEWS];        /* [rows] 0: not measured, its row is zeros; NULL: all were */
     cell_table table;               /* of all rows, in their order; columns of one name: the first source's */
+    int matched;                    /* modalities that have these rows */
 } cells;
 
 /* What is wanted of a file; zeros: what it is meant to hold. */
@@ -59,12 +67,17 @@ typedef struct read_desc {
     progress *bar;                  /* for the estimate and warnings, or NULL */
 } read_desc;
 
-/* A source gives its modalities, each with row_names of its own, and tables.  Both calls take what they are given, also when they
-   fail.  A modality whose name is taken, or a fifth one, is DATA. */
+/* Whether desc->modalities wants it: a reader asks before it reads values.  Keeps the name for the sentence that says what there is.
+   0: no; -1: out of memory. */
+int cells_want(cells *c, const read_desc *desc, const modality *m);
+/* A source gives its modalities, each with row_names of its own (or none: rows are matched by their order), and tables.  Both calls
+   take what they are given, also when they fail.  A modality whose name or kind is taken, or a fifth one, is DATA. */
 isk_status cells_add(cells *c, modality *m);
 isk_status cells_add_table(cells *c, cell_table *t);
 /* Makes one list of cells: those of the first modality in its order, then what others have beside them.  Rows follow it; a cell that a
-   modality lacks is a row of zeros and marked absent.  A name twice in one modality is DATA and said. */
+   modality lacks is a row of zeros and marked absent; of classes those that no cell has are left out.  A name twice in one modality
+   is DATA and said, and so are modalities or tables that share no cell.  Cells without names anywhere are called "1", "2", ...
+   More may be added afterwards, and matched to what is there by calling it again. */
 isk_status cells_match(cells *c);
 /* NULL when there is none of that name. */
 const cell_column *cells_column(const cells *c, const char *name);

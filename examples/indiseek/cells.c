@@ -1,0 +1,449 @@
+#include "cells.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- kinds and names of modalities ---- */
+
+static const char *const kind_names[] = { "other", "rna", "protein", "atac" };
+
+const char *modality_kind_name(modality_kind kind) { return kind_names[kind]; }
+
+modality_kind modality_kind_of(const char *words) {
+    static const struct { modality_kind kind; const char *words; } known[] = {
+        { MODALITY_RNA, "rna" }, { MODALITY_RNA, "gene expression" }, { MODALITY_RNA, "gex" }, { MODALITY_RNA, "genes" },
+        { MODALITY_RNA, "gene" }, { MODALITY_RNA, "scrna" }, { MODALITY_RNA, "mrna" }, { MODALITY_RNA, "gene_expression" },
+        { MODALITY_PROTEIN, "protein" }, { MODALITY_PROTEIN, "proteins" }, { MODALITY_PROTEIN, "prot" }, { MODALITY_PROTEIN, "adt" },
+        { MODALITY_PROTEIN, "adts" }, { MODALITY_PROTEIN, "antibody capture" }, { MODALITY_PROTEIN, "antibody_capture" },
+        { MODALITY_PROTEIN, "protein_expression" }, { MODALITY_PROTEIN, "protein expression" }, { MODALITY_PROTEIN, "protein_counts" },
+        { MODALITY_ATAC, "atac" }, { MODALITY_ATAC, "peaks" }, { MODALITY_ATAC, "chromatin accessibility" },
+        { MODALITY_ATAC, "chromatin_accessibility" }, { MODALITY_ATAC, "scatac" }
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        if (same_words(words, known[i].words)) { return known[i].kind; }
+    }
+    return MODALITY_OTHER;
+}
+
+void modality_call(modality *m, const char *key, const char *words) {
+    size_t length = 0;
+    snprintf(m->key, sizeof m->key, "%s", key ? key : words);
+    m->kind = modality_kind_of(words);
+    if (m->kind != MODALITY_OTHER) { words = modality_kind_name(m->kind); }
+    for (; *words && length + 1 < sizeof m->name; words++) {
+        const char c = *words >= 'A' && *words <= 'Z' ? (char)(*words - 'A' + 'a') : *words;
+        m->name[length++] = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ? c : '_';
+    }
+    m->name[length] = 0;
+    if (length == 0) { strcpy(m->name, modality_kind_name(MODALITY_OTHER)); }
+}
+
+/* ---- tables ---- */
+
+cell_column *cell_table_add(cell_table *t, const char *name) {
+    cell_column *column;
+    char *copy = malloc(strlen(name) + 1);
+    if (!copy || !make_room((void **)&t->columns, &t->capacity, t->count + 1, sizeof *t->columns)) {
+        free(copy);
+        return NULL;
+    }
+    strcpy(copy, name);
+    column = &t->columns[t->count++];
+    memset(column, 0, sizeof *column);
+    column->name = copy;
+    return column;
+}
+
+void cell_table_free(cell_table *t) {
+    for (int64_t i = 0; i < t->count; i++) {
+        free(t->columns[i].name);
+        free(t->columns[i].numbers);
+        labels_free(&t->columns[i].classes);
+    }
+    free(t->columns);
+    names_free(&t->cells);
+    memset(t, 0, sizeof *t);
+}
+
+static const cell_column *column_of(const cell_table *t, const char *name) {
+    for (int64_t i = 0; i < t->count; i++) {
+        if (strcmp(t->columns[i].name, name) == 0) { return &t->columns[i]; }
+    }
+    return NULL;
+}
+
+const cell_column *cells_column(const cells *c, const char *name) { return column_of(&c->table, name); }
+
+/* ---- what a source gives ---- */
+
+static void modality_free(modality *m) {
+    input_free(&m->in);
+    names_free(&m->ids);
+    memset(m, 0, sizeof *m);
+}
+
+static const char *path_of(const cells *c, const modality *m) { return m->in.path ? m->in.path : c->path ? c->path : "the data"; }
+
+static isk_status check_modality(const cells *c, const modality *m) {
+    shown a, b;
+    for (int i = 0; i < c->count; i++) {
+        const modality *other = &c->modality[i];
+        if (strcmp(other->name, m->name) != 0 && (m->kind == MODALITY_OTHER || m->kind != other->kind)) { continue; }
+        return isk_set_error(c->context, ISK_DATA, "%s: '%s' and '%s' are both the modality %s; choose one of them", path_of(c, m),
+                             show(&a, other->key), show(&b, m->key), m->name);
+    }
+    if (c->count == ISK_MAX_VIEWS) {
+        return isk_set_error(c->context, ISK_DATA, "%s: '%s' is one modality more than the %d that can be used; say which are wanted",
+                             path_of(c, m), show(&a, m->key), ISK_MAX_VIEWS);
+    }
+    if (m->in.row_names.count > 0 && m->in.row_names.count != m->in.rows) {
+        return isk_set_error(c->context, ISK_DATA, "%s: %s has %lld cells but %lld names of cells", path_of(c, m), m->name,
+                             (long long)m->in.rows, (long long)m->in.row_names.count);
+    }
+    return ISK_OK;
+}
+
+isk_status cells_add(cells *c, modality *m) {
+    const isk_status status = check_modality(c, m);
+    if (status == ISK_OK) {
+        c->modality[c->count++] = *m;
+        memset(m, 0, sizeof *m);
+    } else {
+        modality_free(m);
+    }
+    return status;
+}
+
+isk_status cells_add_table(cells *c, cell_table *t) {
+    if (!make_room((void **)&c->tables, &c->table_capacity, c->table_count + 1, sizeof *c->tables)) {
+        cell_table_free(t);
+        return no_memory(c->context, c->path ? c->path : "a table of cells");
+    }
+    c->tables[c->table_count++] = *t;
+    memset(t, 0, sizeof *t);
+    return ISK_OK;
+}
+
+void cells_free(cells *c) {
+    for (int i = 0; i < ISK_MAX_VIEWS; i++) {
+        modality_free(&c->modality[i]);
+        free(c->present[i]);
+    }
+    for (int64_t i = 0; i < c->table_count; i++) { cell_table_free(&c->tables[i]); }
+    free(c->tables);
+    cell_table_free(&c->table);
+    names_free(&c->names);
+    names_free(&c->offered);
+    memset(c, 0, sizeof *c);
+}
+
+/* ---- one list of cells ---- */
+
+/* Either all modalities name their cells or none does, and then all have as many. */
+static isk_status check_named(const cells *c) {
+    const modality *first = &c->modality[0];
+    if (c->count == 0) { return isk_set_error(c->context, ISK_DATA, "%s: holds no modality", c->path ? c->path : "the data"); }
+    for (int i = 1; i < c->count; i++) {
+        const modality *m = &c->modality[i];
+        const modality *with = first->in.row_names.count > 0 ? first : m, *without = with == first ? m : first;
+        if ((first->in.row_names.count > 0) != (m->in.row_names.count > 0)) {
+            return isk_set_error(c->context, ISK_DATA, "%s: %s has no names of its cells, so they cannot be found among those of %s; give "
+                                 "them names", path_of(c, without), without->name, with->name);
+        }
+        if (first->in.row_names.count == 0 && first->in.rows != m->in.rows) {
+            return isk_set_error(c->context, ISK_DATA, "%s: has %lld rows (%s) where %s has %lld (%s), and neither names its cells; give "
+                                 "names to both", path_of(c, m), (long long)m->in.rows, m->name, path_of(c, first),
+                                 (long long)first->in.rows, first->name);
+        }
+    }
+    return ISK_OK;
+}
+
+static isk_status out_of_memory(const cells *c) { return no_memory(c->context, c->path ? c->path : "the cells"); }
+
+/* An index of names that each stand once. */
+static isk_status index_once(const cells *c, const char *path, const char *what, const names *n, name_index *x) {
+    int64_t before, twice;
+    shown name;
+    if (!name_index_update(x, n)) { return out_of_memory(c); }
+    twice = name_index_twice(x, &before);
+    if (twice < 0) { return ISK_OK; }
+    return isk_set_error(c->context, ISK_DATA, "%s: cell '%s' stands twice%s%s, in rows %lld and %lld; a name must be that of one cell",
+                         path, show(&name, names_get(n, twice)), *what ? " in " : "", what, (long long)before + 1, (long long)twice + 1);
+}
+
+/* Adds the cells of modality i that are not yet among the rows. */
+static isk_status add_cells(cells *c, int i, name_index *all) {
+    const modality *m = &c->modality[i];
+    const names *n = &m->in.row_names;
+    const int64_t before = c->names.count;
+    int64_t shared = 0;
+    name_index own = { 0 };
+    isk_status status = index_once(c, path_of(c, m), m->name, n, &own);
+    name_index_free(&own);
+    for (int64_t r = 0; r < n->count && status == ISK_OK; r++) {
+        const char *name = names_get(n, r);
+        if (name_index_find(all, name) >= 0) { shared++; continue; }
+        if (!names_add(&c->names, name)) { status = out_of_memory(c); }
+    }
+    if (status == ISK_OK && !name_index_update(all, &c->names)) { status = out_of_memory(c); }
+    if (status == ISK_OK && before > 0 && n->count > 0 && shared == 0) {
+        shown a, b;
+        status = isk_set_error(c->context, ISK_DATA, "%s: no cell of %s, whose first is '%s', is among the others, whose first is '%s'; "
+                               "the names of cells must agree", path_of(c, m), m->name, show(&a, names_get(n, 0)),
+                               show(&b, names_get(&c->names, 0)));
+    }
+    return status;
+}
+
+/* Cells of which no file gives names. */
+static isk_status number_cells(cells *c) {
+    for (int i = 0; i < c->count; i++) {
+        names *n = &c->modality[i].in.row_names;
+        for (int64_t r = n->count; r < c->modality[i].in.rows; r++) {
+            char number[24];
+            snprintf(number, sizeof number, "%lld", (long long)r + 1);
+            if (!names_add(n, number)) { return out_of_memory(c); }
+        }
+    }
+    return ISK_OK;
+}
+
+/* ---- rows move to their places ---- */
+
+/* place [rows]: the row of `n` that each cell is, -1 where it is none of them; NULL where all keep theirs. */
+static isk_status find_places(const cells *c, const names *n, const name_index *x, int64_t **place, int64_t *found) {
+    int same = n->count == c->names.count;
+    *found = 0;
+    *place = malloc(sizeof **place * (size_t)(c->names.count > 0 ? c->names.count : 1));
+    if (!*place) { return out_of_memory(c); }
+    for (int64_t r = 0; r < c->names.count; r++) {
+        (*place)[r] = name_index_find(x, names_get(&c->names, r));
+        *found += (*place)[r] >= 0;
+        same = same && (*place)[r] == r;
+    }
+    if (same) {
+        free(*place);
+        *place = NULL;
+    }
+    return ISK_OK;
+}
+
+/* Whether rows stay where they are, and others only follow. */
+static int only_appended(const int64_t *place, int64_t rows, int64_t before) {
+    for (int64_t r = 0; r < rows; r++) {
+        if (place[r] != (r < before ? r : -1)) { return 0; }
+    }
+    return 1;
+}
+
+/* Entries in the order of the new rows, whose starts are made; 0: out of memory. */
+static int move_entries(sparse *m, const int64_t *place, int64_t rows, const int64_t *starts) {
+    const size_t count = (size_t)(m->count > 0 ? m->count : 1);
+    int32_t *columns = malloc(count * sizeof *columns);
+    isk_scalar *values = malloc(count * sizeof *values);
+    if (!columns || !values) {
+        free(columns);
+        free(values);
+        return 0;
+    }
+    for (int64_t r = 0; r < rows; r++) {
+        const size_t length = (size_t)(starts[r + 1] - starts[r]);
+        if (length == 0) { continue; }
+        memcpy(columns + starts[r], m->columns + m->starts[place[r]], length * sizeof *columns);
+        memcpy(values + starts[r], m->values + m->starts[place[r]], length * sizeof *values);
+    }
+    free(m->columns);
+    free(m->values);
+    m->columns = columns;
+    m->values = values;
+    return 1;
+}
+
+static int move_sparse(sparse *m, const int64_t *place, int64_t rows) {
+    int64_t *starts = malloc(sizeof *starts * (size_t)(rows + 1));
+    if (!starts) { return 0; }
+    starts[0] = 0;
+    for (int64_t r = 0; r < rows; r++) {
+        starts[r + 1] = starts[r] + (place[r] < 0 ? 0 : m->starts[place[r] + 1] - m->starts[place[r]]);
+    }
+    if (!only_appended(place, rows, m->rows) && !move_entries(m, place, rows, starts)) {
+        free(starts);
+        return 0;
+    }
+    free(m->starts);
+    m->starts = starts;
+    m->rows = rows;
+    return 1;
+}
+
+static int move_dense(input *in, const int64_t *place, int64_t rows) {
+    const size_t cols = (size_t)in->cols;
+    isk_scalar *values;
+    if (cols > 0 && (uint64_t)rows >= PTRDIFF_MAX / sizeof *values / cols) { return 0; }
+    values = calloc((size_t)rows * cols + 1, sizeof *values);
+    if (!values) { return 0; }
+    for (int64_t r = 0; r < rows; r++) {
+        if (place[r] >= 0) { memcpy(values + (size_t)r * cols, in->values + (size_t)place[r] * cols, cols * sizeof *values); }
+    }
+    free(in->values);
+    in->values = values;
+    return 1;
+}
+
+/* Which rows were measured: those that have a place, and were before.  0: out of memory. */
+static int move_present(uint8_t **present, const int64_t *place, int64_t rows) {
+    uint8_t *moved = malloc((size_t)(rows > 0 ? rows : 1));
+    int absent = 0;
+    if (!moved) { return 0; }
+    for (int64_t r = 0; r < rows; r++) {
+        moved[r] = place[r] >= 0 && (!*present || (*present)[place[r]]);
+        absent |= !moved[r];
+    }
+    free(*present);
+    *present = moved;
+    if (!absent) {
+        free(moved);
+        *present = NULL;
+    }
+    return 1;
+}
+
+/* Puts modality i on the rows of all. */
+static isk_status move_modality(cells *c, int i) {
+    input *in = &c->modality[i].in;
+    const int64_t rows = c->names.count;
+    name_index own = { 0 };
+    int64_t *place = NULL, found;
+    isk_status status = name_index_update(&own, &in->row_names) ? find_places(c, &in->row_names, &own, &place, &found) : out_of_memory(c);
+    name_index_free(&own);
+    if (status == ISK_OK && place) {
+        names moved;
+        int done = names_copy(&moved, &c->names);
+        if (done) {
+            names_free(&in->row_names);
+            in->row_names = moved;
+            done = (in->is_sparse ? move_sparse(&in->sparse, place, rows) : move_dense(in, place, rows)) &&
+                   move_present(&c->present[i], place, rows);
+            in->rows = rows;
+        }
+        if (!done) { status = out_of_memory(c); }
+    }
+    free(place);
+    return status;
+}
+
+/* ---- columns follow ---- */
+
+/* Leaves out classes that no row has; 0: out of memory. */
+static int drop_unused(labels *l) {
+    int32_t *becomes = calloc((size_t)l->count + 1, sizeof *becomes);
+    names kept = { 0 };
+    int done = becomes != NULL;
+    for (int64_t r = 0; r < l->rows && done; r++) {
+        if (l->codes[r] >= 0) { becomes[l->codes[r]] = 1; }
+    }
+    for (int i = 0; i < l->count && done; i++) {
+        if (!becomes[i]) { continue; }
+        becomes[i] = (int32_t)kept.count;
+        done = names_add(&kept, names_get(&l->classes, i));
+    }
+    for (int64_t r = 0; r < l->rows && done; r++) {
+        if (l->codes[r] >= 0) { l->codes[r] = becomes[l->codes[r]]; }
+    }
+    free(becomes);
+    if (!done) {
+        names_free(&kept);
+        return 0;
+    }
+    names_free(&l->classes);
+    l->classes = kept;
+    l->count = (int)kept.count;
+    return 1;
+}
+
+static int move_numbers(double **numbers, const int64_t *place, int64_t rows) {
+    double *moved = malloc(sizeof *moved * (size_t)(rows > 0 ? rows : 1));
+    if (!moved) { return 0; }
+    for (int64_t r = 0; r < rows; r++) { moved[r] = place[r] < 0 ? (double)NAN : (*numbers)[place[r]]; }
+    free(*numbers);
+    *numbers = moved;
+    return 1;
+}
+
+static int move_classes(labels *l, const int64_t *place, int64_t rows) {
+    int32_t *moved = malloc(sizeof *moved * (size_t)(rows > 0 ? rows : 1));
+    if (!moved) { return 0; }
+    l->missing = 0;
+    for (int64_t r = 0; r < rows; r++) {
+        moved[r] = place[r] < 0 ? -1 : l->codes[place[r]];
+        l->missing += moved[r] < 0;
+    }
+    free(l->codes);
+    l->codes = moved;
+    l->rows = rows;
+    return 1;
+}
+
+/* Moves the columns of a table, whose rows are at `place`, that `to` does not have yet. */
+static int take_columns(cell_table *to, cell_table *from, const int64_t *place, int64_t rows) {
+    for (int64_t i = 0; i < from->count; i++) {
+        cell_column *column = &from->columns[i], *taken;
+        if (column_of(to, column->name)) { continue; }
+        taken = cell_table_add(to, column->name);
+        if (!taken) { return 0; }
+        taken->numbers = column->numbers;
+        taken->classes = column->classes;
+        column->numbers = NULL;
+        memset(&column->classes, 0, sizeof column->classes);
+        if (place && !(taken->numbers ? move_numbers(&taken->numbers, place, rows) : move_classes(&taken->classes, place, rows))) { return 0; }
+        if (!taken->numbers && !drop_unused(&taken->classes)) { return 0; }
+    }
+    return 1;
+}
+
+static isk_status match_table(cells *c, cell_table *to, cell_table *t) {
+    const char *path = t->path ? t->path : c->path ? c->path : "a table of cells";
+    name_index own = { 0 };
+    int64_t *place = NULL, found = 0;
+    isk_status status = index_once(c, path, "", &t->cells, &own);
+    if (status == ISK_OK) { status = find_places(c, &t->cells, &own, &place, &found); }
+    if (status == ISK_OK && found == 0 && t->cells.count > 0) {
+        shown a, b;
+        status = isk_set_error(c->context, ISK_DATA, "%s: none of its %lld cells, whose first is '%s', is in the data, whose first is '%s'; "
+                               "the names of cells must agree", path, (long long)t->cells.count, show(&a, names_get(&t->cells, 0)),
+                               show(&b, names_get(&c->names, 0)));
+    }
+    if (status == ISK_OK && t->cells.count > 0 && !take_columns(to, t, place, c->names.count)) { status = out_of_memory(c); }
+    free(place);
+    name_index_free(&own);
+    return status;
+}
+
+/* What was matched before is the most important table. */
+static isk_status match_tables(cells *c) {
+    cell_table all = { 0 };
+    isk_status status = names_copy(&all.cells, &c->names) ? ISK_OK : out_of_memory(c);
+    if (status == ISK_OK && c->table.count > 0) { status = match_table(c, &all, &c->table); }
+    for (int64_t i = 0; i < c->table_count && status == ISK_OK; i++) { status = match_table(c, &all, &c->tables[i]); }
+    for (int64_t i = 0; i < c->table_count; i++) { cell_table_free(&c->tables[i]); }
+    c->table_count = 0;
+    cell_table_free(&c->table);
+    c->table = all;
+    return status;
+}
+
+isk_status cells_match(cells *c) {
+    name_index all = { 0 };
+    isk_status status = check_named(c);
+    if (status == ISK_OK) { status = number_cells(c); }
+    if (status == ISK_OK && !name_index_update(&all, &c->names)) { status = out_of_memory(c); }
+    for (int i = c->matched; i < c->count && status == ISK_OK; i++) { status = add_cells(c, i, &all); }
+    name_index_free(&all);
+    for (int i = 0; i < c->count && status == ISK_OK; i++) { status = move_modality(c, i); }
+    c->rows = c->names.count;
+    c->matched = c->count;
+    return status == ISK_OK ? match_tables(c) : status;
+}
