@@ -442,8 +442,7 @@ static int sparse_make(sparse *m, int64_t rows, int64_t cols, int64_t count) {
     return 0;
 }
 
-/* A counting sort: rows of the result have their columns ascending, whatever those of `from`.  0: out of memory. */
-static int sparse_turn(const sparse *from, sparse *to) {
+int sparse_turn(const sparse *from, sparse *to) {
     if (!sparse_make(to, from->cols, from->rows, from->count)) { return 0; }
     for (int64_t i = 0; i < from->count; i++) { to->starts[from->columns[i] + 1]++; }
     for (int64_t r = 0; r < to->rows; r++) { to->starts[r + 1] += to->starts[r]; }

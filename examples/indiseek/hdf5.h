@@ -48,6 +48,11 @@ isk_status hdf5_matrix(const hdf5 *f, const char *at, int64_t rows, int64_t cols
 /* The group's data, indices and indptr, which are by rows or by columns; the result is by rows, each sorted. */
 isk_status hdf5_sparse(const hdf5 *f, const char *at, int by_columns, int64_t rows, int64_t cols, sparse *m);
 
+/* A counting sort: the rows of the result are the columns of `from`, sorted whatever they were.  0: out of memory. */
+int sparse_turn(const sparse *from, sparse *to);
+/* The names of the rows of a data frame of AnnData, such as obs. */
+isk_status hdf5_frame_index(const hdf5 *f, const char *frame, names *n);
+
 /* ---- writing: after a failure nothing more is done, and hdf5_finish says which it was ---- */
 
 /* userblock: 512 bytes before the file's own begin, for what MuData writes there */
