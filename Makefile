@@ -49,6 +49,16 @@ flags = $(shell pkg-config $(1) $(2) 2>/dev/null || echo $(3))
 
 zlib   := $(call have,zlib,zlib.h)
 hdf5   := $(call have,hdf5,hdf5.h)
+hdf5_flags := $(call flags,--cflags,hdf5,)
+hdf5_libraries := $(call flags,--libs,hdf5,-lhdf5)
+# Debian keeps it where only pkg-config finds it.
+ifneq ($(hdf5)$(wildcard /usr/include/hdf5/serial/hdf5.h),$(hdf5))
+    ifeq ($(hdf5),off)
+        hdf5 := on
+        hdf5_flags := -I/usr/include/hdf5/serial
+        hdf5_libraries := -lhdf5_serial
+    endif
+endif
 cmocka := $(call have,cmocka,cmocka.h)
 nvrtc  := $(shell { ldconfig -p || /sbin/ldconfig -p; } 2>/dev/null | grep -q libnvrtc.so && echo found || echo 'not found')
 
@@ -57,6 +67,12 @@ libraries := -pthread -lm $(if $(filter Linux,$(shell uname -s)),-ldl)
 ifeq ($(zlib),on)
     override CPPFLAGS += -DINDISEEK_HAVE_ZLIB $(call flags,--cflags,zlib)
     libraries += $(call flags,--libs,zlib,-lz)
+endif
+# What reads HDF5 is the program indiseek; the others are not linked with it.
+ifeq ($(hdf5),on)
+    override CPPFLAGS += -DINDISEEK_HAVE_HDF5 $(hdf5_flags)
+else
+    hdf5_libraries :=
 endif
 ifneq ($(cblas),0)
     # OpenBLAS by its own name first: the generic cblas may be the slow reference BLAS.
@@ -241,6 +257,8 @@ $(doubles): %: %.o $(objects)/testable.double.a
 	$(call say,link) $(link) $(cmocka_library)
 $(singles): %: %.o $(objects)/testable.a
 	$(call say,link) $(link) $(cmocka_library)
+
+$(programs)/indiseek $(singles) $(doubles): private libraries += $(hdf5_libraries)
 
 # A machine with a GPU may lack cmocka and the means to fetch it: the suites for the GPU then take a small one.  (private: what
 # these are made from is made as ever.)
