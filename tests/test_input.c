@@ -13,7 +13,6 @@
 #include "../examples/common/table.c"
 #include "../examples/common/mtx.c"
 #include "../examples/common/input.c"
-#include "../examples/common/variable.c"
 #include "../examples/common/preprocess.c"
 #undef malloc
 #undef calloc

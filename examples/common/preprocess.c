@@ -11,12 +11,6 @@ static const double seurat_limit = 10;
 static int norm_is(const recipe *r, const char *norm) { return strcmp(r->norm, norm) == 0; }
 static int has_zscore(const recipe *r) { return !r->unscaled && !norm_is(r, "none") && !norm_is(r, "tfidf"); }
 
-static int64_t training_rows(const input *in, const uint8_t *part) {
-    int64_t count = 0;
-    for (int64_t i = 0; i < in->rows; i++) { count += part[i] == ISK_TRAIN; }
-    return count;
-}
-
 /* ---- counts ---- */
 
 static isk_status not_negative(const input *in, const char *norm) {

@@ -116,7 +116,7 @@ isk_status local_regression(isk_context *context, const double *x, const double 
 
 /* ---- moments of columns ---- */
 
-static int64_t training_rows(const input *in, const uint8_t *part) {
+int64_t training_rows(const input *in, const uint8_t *part) {
     int64_t count = 0;
     for (int64_t i = 0; i < in->rows; i++) { count += part[i] == ISK_TRAIN; }
     return count;

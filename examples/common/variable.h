@@ -16,6 +16,7 @@ isk_status variable_columns(const input *in, const uint8_t *part, int64_t count,
 /* The `count` columns of the largest sums over the training rows, as Signac's FindTopFeatures has it; likewise. */
 isk_status counted_columns(const input *in, const uint8_t *part, int64_t count, int64_t *columns);
 
+int64_t training_rows(const input *in, const uint8_t *part);
 /* Adds the training rows to sums [cols]. */
 void column_sums(const input *in, const uint8_t *part, double *sums);
 
