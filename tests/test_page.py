@@ -163,7 +163,7 @@ const pixelsOf = canvas => {
 const coloured = canvas => {
   const pixels = pixelsOf(canvas);
   let count = 0;
-  for (let i = 3; i < pixels.length; i += 4) count += pixels[i] > 0;
+  for (let i = 4; i < pixels.length; i += 4) count += pixels[i] !== pixels[0] || pixels[i + 1] !== pixels[1] || pixels[i + 2] !== pixels[2];
   return count;
 };
 const print = canvas => {
