@@ -1,5 +1,6 @@
 /* A page with everything that a report of single cells may show, of made-up cells, for tests/test_page.py:
-   page_sample FILE CELLS PANELS TYPES.  Cell 0 and type 0 have names that try to break out of where they stand. */
+   page_sample FILE CELLS PANELS TYPES; without types a panel of one cell and one of none.
+   Cell 0 and type 0 have names that try to break out of where they stand. */
 #include "../examples/common/plots.h"
 #include "../examples/common/random.h"
 #include "../examples/indiseek/cells_page.h"
@@ -149,6 +150,18 @@ static void add_page(text *page, sample *s) {
     page_end(page);
 }
 
+static void add_bare(text *page, const sample *s) {
+    plots p;
+    page_begin(page, "Bare", "");
+    plots_begin(&p, page, &(plots_desc){ .rows = s->cells });
+    for (int64_t i = 0; i < 2 * s->cells; i++) { s->points[i] = i < 2 ? 3 : NAN; }
+    plots_add(&p, &(plots_panel){ .title = "one", .points = s->points });
+    s->points[0] = NAN;
+    plots_add(&p, &(plots_panel){ .title = "none", .points = s->points });
+    plots_end(&p);
+    page_end(page);
+}
+
 int main(int count, char **arguments) {
     static sample s;
     text page = { 0 };
@@ -158,7 +171,7 @@ int main(int count, char **arguments) {
     s.cells = atol(arguments[2]);
     s.panels = atoi(arguments[3]);
     s.types = atoi(arguments[4]);
-    if (s.cells < 2 || s.types < 1 || s.types > MOST_TYPES) { return 2; }
+    if (s.cells < 2 || s.types < 0 || s.types > MOST_TYPES) { return 2; }
     s.type = malloc(sizeof *s.type * (size_t)s.cells);
     s.coarse = malloc(sizeof *s.coarse * (size_t)s.cells);
     s.depth = malloc(sizeof *s.depth * (size_t)s.cells);
@@ -166,9 +179,13 @@ int main(int count, char **arguments) {
     s.points = malloc(sizeof *s.points * 2 * (size_t)s.cells);
     s.shown = malloc((size_t)s.cells);
     if (s.type && s.coarse && s.depth && s.weight && s.points && s.shown) {
-        make_types(&s);
-        make_cells(&s);
-        add_page(&page, &s);
+        if (s.types > 0) {
+            make_types(&s);
+            make_cells(&s);
+            add_page(&page, &s);
+        } else {
+            add_bare(&page, &s);
+        }
         file = fopen(arguments[1], "wb");
         failed = page.failed || !file || fwrite(page.data, 1, page.length, file) != page.length;
         if (file && fclose(file) != 0) { failed = 1; }
