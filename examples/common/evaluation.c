@@ -377,11 +377,6 @@ isk_status evaluate(isk_context *context, const evaluation_input *in, evaluation
 
 /* ---- output ---- */
 
-static void json_number(text *out, const char *key, double value) {
-    text_json_key(out, key);
-    text_json_number(out, value);
-}
-
 static void open_object(text *out, const char *indent, const char *key) {
     text_add(out, indent);
     text_json_key(out, key);
@@ -392,23 +387,23 @@ static void training_json(const isk_report *r, int views, text *out) {
     open_object(out, "\n  ", "training");
     text_json_key(out, "status");
     text_json_string(out, r->status == ISK_OK ? "ok" : "diverged");
-    json_number(out, "seconds", r->seconds);
-    json_number(out, "epochs", r->epochs);
-    json_number(out, "shared_epochs", r->shared_epochs);
-    json_number(out, "shared_loss", r->shared_loss);
-    json_number(out, "shared_validation_loss", r->shared_validation_loss);
-    json_number(out, "temperature", r->temperature);
+    text_json_member(out, "seconds", r->seconds);
+    text_json_member(out, "epochs", r->epochs);
+    text_json_member(out, "shared_epochs", r->shared_epochs);
+    text_json_member(out, "shared_loss", r->shared_loss);
+    text_json_member(out, "shared_validation_loss", r->shared_validation_loss);
+    text_json_member(out, "temperature", r->temperature);
     for (int i = 0; i < views; i++) {
         char key[16] = "1";
         key[0] = (char)('1' + i);
         open_object(out, "\n    ", key);
-        json_number(out, "loss", r->view[i].loss);
-        json_number(out, "club", r->view[i].club);
-        json_number(out, "reconstruction", r->view[i].reconstruction);
-        json_number(out, "validation_r2", r->view[i].validation_r2);
-        json_number(out, "fresh_club", r->view[i].fresh_club);
-        json_number(out, "saturation", r->view[i].saturation);
-        json_number(out, "variance", r->view[i].variance);
+        text_json_member(out, "loss", r->view[i].loss);
+        text_json_member(out, "club", r->view[i].club);
+        text_json_member(out, "reconstruction", r->view[i].reconstruction);
+        text_json_member(out, "validation_r2", r->view[i].validation_r2);
+        text_json_member(out, "fresh_club", r->view[i].fresh_club);
+        text_json_member(out, "saturation", r->view[i].saturation);
+        text_json_member(out, "variance", r->view[i].variance);
         text_add(out, "}");
     }
     text_add(out, "}");
@@ -420,42 +415,42 @@ void evaluation_json(const evaluation *e, const isk_report *training, text *out)
     static const char *const view[ISK_MAX_VIEWS] = { "1", "2", "3", "4" };
     score_text name;
     open_object(out, "\n  ", "rows");
-    for (int i = 0; i < 3; i++) { json_number(out, parts[i], (double)e->rows[i]); }
+    for (int i = 0; i < 3; i++) { text_json_member(out, parts[i], (double)e->rows[i]); }
     text_add(out, "}");
     text_json_key(out, "scored_on");
     text_json_string(out, scored[e->scored]);
-    json_number(out, "majority", e->majority);
+    text_json_member(out, "majority", e->majority);
     open_object(out, "\n  ", "probe");
     for (int i = score_next(e, -1); i < SCORE_COUNT; i = score_next(e, i)) {
         open_object(out, "\n    ", score_name(i, &name));
-        json_number(out, "accuracy", e->label[i].accuracy);
-        json_number(out, "balanced_accuracy", e->label[i].balanced_accuracy);
+        text_json_member(out, "accuracy", e->label[i].accuracy);
+        text_json_member(out, "balanced_accuracy", e->label[i].balanced_accuracy);
         text_add(out, "}");
     }
     text_add(out, "}");
     open_object(out, "\n  ", "knn_agreement");
-    json_number(out, "k", e->neighbours);
+    text_json_member(out, "k", e->neighbours);
     for (int i = score_next(e, -1); i < SCORE_COUNT; i = score_next(e, i)) {
-        json_number(out, score_name(i, &name), e->label[i].neighbours);
+        text_json_member(out, score_name(i, &name), e->label[i].neighbours);
     }
     text_add(out, "}");
     open_object(out, "\n  ", "leakage");
     for (int i = 0; i < e->views; i++) {
         open_object(out, "\n    ", view[i]);
-        json_number(out, "ridge", e->leakage[i].ridge);
-        json_number(out, "knn", e->leakage[i].knn);
-        json_number(out, "mlp", e->leakage[i].mlp);
+        text_json_member(out, "ridge", e->leakage[i].ridge);
+        text_json_member(out, "knn", e->leakage[i].knn);
+        text_json_member(out, "mlp", e->leakage[i].mlp);
         text_add(out, "}");
     }
     text_add(out, "}");
     open_object(out, "\n  ", "completeness");
     for (int i = 0; i < e->views; i++) {
         open_object(out, "\n    ", view[i]);
-        json_number(out, "ridge", e->completeness[i].r2.ridge);
-        json_number(out, "knn", e->completeness[i].r2.knn);
-        json_number(out, "mlp", e->completeness[i].r2.mlp);
-        json_number(out, "best", e->completeness[i].best);
-        json_number(out, "decoder", e->completeness[i].decoder);
+        text_json_member(out, "ridge", e->completeness[i].r2.ridge);
+        text_json_member(out, "knn", e->completeness[i].r2.knn);
+        text_json_member(out, "mlp", e->completeness[i].r2.mlp);
+        text_json_member(out, "best", e->completeness[i].best);
+        text_json_member(out, "decoder", e->completeness[i].decoder);
         text_add(out, "}");
     }
     text_add(out, "}");
@@ -490,15 +485,10 @@ int decoder_of_steps(const evaluation *e) {
     return found;
 }
 
-static void cell(text *out, double value, int width) {
-    char number[32];
-    text_format(out, "%*s", width, isfinite(value) ? fixed(value, 3, number) : "-");
-}
-
 static void cells(text *out, const r2_scores *r2) {
-    cell(out, r2->ridge, 10);
-    cell(out, r2->knn, 10);
-    cell(out, r2->mlp, 10);
+    text_cell(out, r2->ridge, 10);
+    text_cell(out, r2->knn, 10);
+    text_cell(out, r2->mlp, 10);
 }
 
 void evaluation_text(const evaluation *e, int has_labels, text *out) {
@@ -516,13 +506,13 @@ void evaluation_text(const evaluation *e, int has_labels, text *out) {
         for (int i = score_next(e, -1); i < SCORE_COUNT; i = score_next(e, i)) {
             if (isnan(e->label[i].accuracy)) { continue; }
             text_format(out, "%-*s", columns, score_words(e, i, &words));
-            cell(out, e->label[i].accuracy, 12);
-            cell(out, e->label[i].balanced_accuracy, 20);
-            cell(out, e->label[i].neighbours, 16);
+            text_cell(out, e->label[i].accuracy, 12);
+            text_cell(out, e->label[i].balanced_accuracy, 20);
+            text_cell(out, e->label[i].neighbours, 16);
             text_add(out, "\n");
         }
         text_format(out, "%-*s", columns, "majority label");
-        cell(out, e->majority, 12);
+        text_cell(out, e->majority, 12);
         text_add(out, "\n\n");
     }
     for (int i = 0; i < e->views; i++) {
@@ -540,7 +530,7 @@ void evaluation_text(const evaluation *e, int has_labels, text *out) {
         if (isnan(e->completeness[i].best)) { continue; }
         text_format(out, "completeness of %-*s", wide - 16, completeness_words(e, i, line));
         cells(out, &e->completeness[i].r2);
-        cell(out, e->completeness[i].decoder, 10);
+        text_cell(out, e->completeness[i].decoder, 10);
         text_add(out, "\n");
     }
     if (decoder_of_steps(e)) { text_add(out, "(decoder of a sequence: R^2 of all steps, not of their mean)\n"); }

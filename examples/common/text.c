@@ -92,6 +92,19 @@ void text_html(text *t, const char *s) {
     }
 }
 
+void text_tsv(text *t, const char *s) {
+    for (; s && *s; s++) { text_add_bytes(t, strchr("\t\r\n", *s) ? " " : s, 1); }
+}
+
+void text_tsv_number(text *t, double value) {
+    if (isfinite(value)) { text_number(t, value, 6); }
+}
+
+void text_cell(text *t, double value, int width) {
+    char number[32];
+    text_format(t, "%*s", width, isfinite(value) ? fixed(value, 3, number) : "-");
+}
+
 void text_json_string(text *t, const char *s) {
     text_add(t, "\"");
     for (; *s; s++) {
@@ -133,6 +146,11 @@ void text_json_key(text *t, const char *key) {
     }
     text_json_string(t, key);
     text_add(t, ": ");
+}
+
+void text_json_member(text *t, const char *key, double value) {
+    text_json_key(t, key);
+    text_json_number(t, value);
 }
 
 const char *fixed(double value, int decimals, char *buffer) {

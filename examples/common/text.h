@@ -29,11 +29,21 @@ void text_fixed(text *t, double value, int decimals);
 /* Escaped for HTML and XML, in text and in attributes. */
 void text_html(text *t, const char *s);
 
+/* Three decimals, right-aligned; "-" when it is not finite. */
+void text_cell(text *t, double value, int width);
+
+/* Fields of a table with tabs between: in words tabs and ends of lines become blanks, NULL is nothing; 6 digits of a number,
+   nothing when it is not finite.  The tabs are the caller's. */
+void text_tsv(text *t, const char *s);
+void text_tsv_number(text *t, double value);
+
 /* JSON.  A value that is not finite becomes null. */
 void text_json_string(text *t, const char *s);
 void text_json_number(text *t, double value);
 /* "key": with a comma before it, and before blanks that stand there, unless a bracket has just been opened. */
 void text_json_key(text *t, const char *key);
+/* The key and a number. */
+void text_json_member(text *t, const char *key, double value);
 
 /* Writes into buffer[32] and returns it. */
 const char *fixed(double value, int decimals, char *buffer);

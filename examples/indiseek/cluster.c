@@ -1,0 +1,187 @@
+#include "cluster.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int cluster_embeddings(int views, const char *const *view_names, const isk_matrix *c, const isk_matrix *z, cluster_embedding *embeddings) {
+    cluster_embedding all = { .name = "all" };
+    int count = 0, blocks = 0;
+    for (int i = 0; i < views; i++) {
+        if (c[i].data) {
+            embeddings[count] = (cluster_embedding){ .blocks = { c[i] } };
+            snprintf(embeddings[count++].name, sizeof all.name, "shared_%.50s", view_names[i]);
+            all.blocks[blocks++] = c[i];
+        }
+        if (z[i].data) {
+            embeddings[count] = (cluster_embedding){ .blocks = { z[i] } };
+            snprintf(embeddings[count++].name, sizeof all.name, "specific_%.50s", view_names[i]);
+            all.blocks[blocks++] = z[i];
+        }
+        if (c[i].data && z[i].data) {
+            embeddings[count] = (cluster_embedding){ .blocks = { c[i], z[i] } };
+            snprintf(embeddings[count++].name, sizeof all.name, "%.60s", view_names[i]);
+        }
+    }
+    if (views > 1 && blocks) { embeddings[count++] = all; }
+    return count;
+}
+
+static isk_status check(isk_context *context, const cluster_desc *desc) {
+    isk_status status = ISK_OK;
+    if (desc->rows < 1 || desc->starts < 0 || desc->seeds < 0) {
+        return isk_set_error(context, ISK_ARGUMENT, "rows is %lld, starts %d, seeds %d; there must be a row, and the others may not be negative",
+                             (long long)desc->rows, desc->starts, desc->seeds);
+    }
+    for (int e = 0; e < desc->embedding_count && status == ISK_OK; e++) {
+        int there = 0;
+        for (int b = 0; b < CLUSTER_BLOCKS; b++) { there |= desc->embeddings[e].blocks[b].data != NULL; }
+        if (!there) { return isk_set_error(context, ISK_ARGUMENT, "embedding %s has no features", desc->embeddings[e].name); }
+        status = blocks_check(context, desc->embeddings[e].name, desc->embeddings[e].blocks, CLUSTER_BLOCKS, desc->rows);
+    }
+    for (int l = 0; l < desc->label_count && status == ISK_OK; l++) {
+        if (!desc->labels[l].codes) { status = isk_set_error(context, ISK_ARGUMENT, "labels %s have no codes", desc->labels[l].name); }
+    }
+    return status;
+}
+
+static isk_status out_of_memory(isk_context *context) { return isk_set_error(context, ISK_MEMORY, "clusters: out of memory"); }
+
+/* Only the rows that count: of the part, and labelled. */
+static void keep_scored(whole_rows *rows, const cluster_desc *desc, const int32_t *codes) {
+    const int scored = desc->scored ? (int)desc->scored : ISK_TEST;
+    int64_t kept = 0;
+    for (int64_t i = 0; i < rows->count; i++) {
+        const int64_t row = rows->index[i];
+        if (codes[row] >= 0 && (!desc->part || desc->part[row] == scored)) { rows->index[kept++] = row; }
+    }
+    rows->count = kept;
+}
+
+static int by_code(const void *a, const void *b) {
+    const int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Different codes; sorted [rows] is overwritten. */
+static int count_labels(int32_t *sorted, int64_t rows) {
+    int count = rows > 0;
+    qsort(sorted, (size_t)rows, sizeof *sorted, by_code);
+    for (int64_t i = 1; i < rows; i++) { count += sorted[i] != sorted[i - 1]; }
+    return count;
+}
+
+/* Mean and standard deviation of runs. */
+static void summarise(const double *values, int count, double *mean, double *deviation) {
+    double squares = 0;
+    *mean = 0;
+    for (int i = 0; i < count; i++) { *mean += values[i] / count; }
+    for (int i = 0; i < count; i++) { squares += (values[i] - *mean) * (values[i] - *mean); }
+    *deviation = count > 1 ? sqrt(squares / (count - 1)) : NAN;
+}
+
+static isk_status run_seeds(isk_context *context, const cluster_desc *desc, isk_matrix x, const int32_t *truth, int32_t *found, cluster_row *row) {
+    const int seeds = desc->seeds ? desc->seeds : 1;
+    double *ari = calloc(2 * (size_t)seeds, sizeof *ari), *nmi = ari + seeds;
+    isk_status status = ari ? ISK_OK : out_of_memory(context);
+    for (int s = 0; s < seeds && status == ISK_OK; s++) {
+        status = isk_kmeans(context, &(isk_kmeans_desc){ .x = x, .clusters = row->k, .starts = desc->starts, .labels = found,
+                                                         .seed = desc->seed + (uint64_t)s });
+        if (status == ISK_OK) { status = isk_compare_labels(context, truth, found, x.rows, &ari[s], &nmi[s]); }
+    }
+    if (status == ISK_OK) {
+        summarise(ari, seeds, &row->ari, &row->ari_deviation);
+        summarise(nmi, seeds, &row->nmi, &row->nmi_deviation);
+    }
+    free(ari);
+    return status;
+}
+
+static isk_status score(isk_context *context, const cluster_desc *desc, const isk_matrix *blocks, const int32_t *codes, cluster_row *row) {
+    whole_rows rows;
+    isk_matrix x = { NULL, 0, 0 };
+    int32_t *truth = NULL, *found = NULL;
+    isk_status status = whole_rows_find(context, blocks, CLUSTER_BLOCKS, NULL, &rows);
+    if (status != ISK_OK) { return status; }
+    keep_scored(&rows, desc, codes);
+    truth = whole_rows_labels(&rows, codes);
+    found = whole_rows_labels(&rows, codes);                /* to count them; then the clusters */
+    if (!truth || !found) { status = out_of_memory(context); }
+    if (status == ISK_OK) {
+        row->cells = rows.count;
+        row->k = count_labels(found, rows.count);
+    }
+    if (status == ISK_OK && row->k > 1) {
+        x = join_whole_rows(context, blocks, CLUSTER_BLOCKS, &rows);
+        status = x.data ? run_seeds(context, desc, x, truth, found, row) : out_of_memory(context);
+    }
+    matrix_free(x);
+    free(truth);
+    free(found);
+    whole_rows_free(&rows);
+    return status;
+}
+
+isk_status cluster_scores(isk_context *context, const cluster_desc *desc, cluster_row *rows) {
+    isk_status status = check(context, desc);
+    for (int i = 0; i < desc->embedding_count * desc->label_count && status == ISK_OK; i++) {
+        const cluster_embedding *embedding = &desc->embeddings[i / desc->label_count];
+        const cluster_label *label = &desc->labels[i % desc->label_count];
+        rows[i] = (cluster_row){ embedding->name, label->name, 0, 0, NAN, NAN, NAN, NAN };
+        status = score(context, desc, embedding->blocks, label->codes, &rows[i]);
+    }
+    return status;
+}
+
+/* ---- output ---- */
+
+void cluster_tsv(const cluster_row *rows, int count, text *out) {
+    text_add(out, "embedding\tlabel\tcells\tk\tari\tari_deviation\tnmi\tnmi_deviation\n");
+    for (int i = 0; i < count; i++) {
+        const double values[] = { rows[i].ari, rows[i].ari_deviation, rows[i].nmi, rows[i].nmi_deviation };
+        text_tsv(out, rows[i].embedding);
+        text_add(out, "\t");
+        text_tsv(out, rows[i].label);
+        text_format(out, "\t%lld\t%d", (long long)rows[i].cells, rows[i].k);
+        for (int v = 0; v < 4; v++) {
+            text_add(out, "\t");
+            text_tsv_number(out, values[v]);
+        }
+        text_add(out, "\n");
+    }
+}
+
+void cluster_json(const cluster_row *rows, int count, text *out) {
+    text_add(out, "[");
+    for (int i = 0; i < count; i++) {
+        text_add(out, i ? ",\n  {" : "\n  {");
+        text_json_key(out, "embedding");
+        text_json_string(out, rows[i].embedding);
+        text_json_key(out, "label");
+        text_json_string(out, rows[i].label);
+        text_json_member(out, "cells", (double)rows[i].cells);
+        text_json_member(out, "k", rows[i].k);
+        text_json_member(out, "ari", rows[i].ari);
+        text_json_member(out, "ari_deviation", rows[i].ari_deviation);
+        text_json_member(out, "nmi", rows[i].nmi);
+        text_json_member(out, "nmi_deviation", rows[i].nmi_deviation);
+        text_add(out, "}");
+    }
+    text_add(out, "]");
+}
+
+void cluster_text(const cluster_row *rows, int count, text *out) {
+    int wide = 10, label = 6;
+    for (int i = 0; i < count; i++) {
+        wide = (int)strlen(rows[i].embedding) > wide ? (int)strlen(rows[i].embedding) : wide;
+        label = (int)strlen(rows[i].label) > label ? (int)strlen(rows[i].label) : label;
+    }
+    text_format(out, "%-*s%-*s%6s%9s%9s\n", wide + 2, "k-means on", label, "labels", "k", "ARI", "NMI");
+    for (int i = 0; i < count; i++) {
+        text_format(out, "%-*s%-*s%6d", wide + 2, rows[i].embedding, label, rows[i].label, rows[i].k);
+        text_cell(out, rows[i].ari, 9);
+        text_cell(out, rows[i].nmi, 9);
+        text_add(out, "\n");
+    }
+}
