@@ -2,7 +2,8 @@
 #include "commands.h"
 
 static const subcommand commands[] = {
-    { "fit", command_fit, fit_table_get, "learn features from two matrices, and report how good they are" },
+    { "run", command_run, run_table_get, "from a CITE-seq or multiome data set to features, figures and files" },
+    { "fit", command_fit, fit_table_get, "the same from matrices of any kind, as files or tables" },
     { "transform", command_transform, transform_table_get, "features of new samples by a model that was fitted" },
     { "evaluate", command_evaluate, evaluate_table_get, "score features again, or features from elsewhere" },
     { "devices", command_devices, devices_table_get, "what there is to train on, and what is missing for a GPU" },

@@ -155,12 +155,11 @@ typedef struct embedded {
 } embedded;
 
 static isk_status make_embedded(const run_job *j, embedded *e) {
-    const int views = j->a.d.v.count;
     for (int i = 0; i < FEATURE_COUNT; i++) {
         static const char *const words[] = { "X_indiseek_shared", "X_indiseek_specific", "X_indiseek_fused" };
         const int kind = i >= FEATURE_FUSED ? 2 : i >= FEATURE_Z ? 1 : 0, view = i - (kind ? FEATURE_Z : FEATURE_C);
         cell_embedding *to = &e->list[e->count];
-        if (!j->f.m[i].data || (kind < 2 && view >= views)) { continue; }
+        if (!j->f.m[i].data || (kind < 2 && view >= j->a.d.v.count)) { continue; }
         *to = (cell_embedding){ .of = kind == 2 ? -1 : view, .values = j->f.m[i] };
         snprintf(to->name, sizeof to->name, "%s", words[kind]);
         e->count++;

@@ -8,15 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const source_prepare_words[SOURCE_KINDS] = {
-    [MODALITY_OTHER] = "[norm=zscore]",
-    [MODALITY_RNA] = "hvg=N highly variable genes (vst), log-normalised, z-score cut at 10, pca=K; keys norm, hvg, pca, scale; raw: as "
-                     "it is [hvg=2000,pca=50]",
-    [MODALITY_PROTEIN] = "clr=cell or clr=protein: Seurat's margins 2 and 1; then z-score, pca=K [clr=cell,pca=24 or one less than the "
-                         "proteins]",
-    [MODALITY_ATAC] = "tfidf, then lsi=K components; lsi-first=keep keeps the first, which follows depth [lsi=50]",
-};
-
 /* ---- the line ---- */
 
 int source_check_line(const source_settings *s, const char *program) {

@@ -58,11 +58,18 @@ typedef struct source_settings {
     { "seed", OPTION_SEED, SOURCE_OFFSET(at, seed), "N", "decides all that is random [0]", 0, 0, NULL }
 #define SOURCE_PREPARE_OPTIONS(at)                                                                                     \
     { NULL, OPTION_HEADING, 0, NULL, "How modalities are prepared (moments and components come from training cells)", 0, 0, NULL },\
-    SOURCE_PREPARE(at, MODALITY_RNA, "rna", source_prepare_words[MODALITY_RNA]),                                       \
-    SOURCE_PREPARE(at, MODALITY_PROTEIN, "protein", source_prepare_words[MODALITY_PROTEIN]),                           \
-    SOURCE_PREPARE(at, MODALITY_ATAC, "atac", source_prepare_words[MODALITY_ATAC]),                                    \
-    SOURCE_PREPARE(at, MODALITY_OTHER, "other", source_prepare_words[MODALITY_OTHER])
-extern const char *const source_prepare_words[SOURCE_KINDS];
+    SOURCE_PREPARE(at, MODALITY_RNA, "rna", SOURCE_RNA_WORDS),                                       \
+    SOURCE_PREPARE(at, MODALITY_PROTEIN, "protein", SOURCE_PROTEIN_WORDS),                           \
+    SOURCE_PREPARE(at, MODALITY_ATAC, "atac", SOURCE_ATAC_WORDS),                                    \
+    SOURCE_PREPARE(at, MODALITY_OTHER, "other", SOURCE_OTHER_WORDS)
+#define SOURCE_RNA_WORDS                                                                                               \
+    "hvg=N most variable genes (Seurat's vst), log-normalised, z-score cut at 10, pca=K; also norm=WORD, scale=no, or " \
+    "raw: as it is [hvg=2000,pca=50]"
+#define SOURCE_PROTEIN_WORDS                                                                                           \
+    "clr=cell or clr=protein, Seurat's margins 2 and 1; then z-score and pca=K [clr=cell,pca=50 or one less than the " \
+    "proteins]"
+#define SOURCE_ATAC_WORDS "tfidf of the hvg=N most counted peaks, then pca=K components of LSI, without the first unless lsi-first=keep [hvg=20000,pca=50]"
+#define SOURCE_OTHER_WORDS "[norm=zscore]"
 
 typedef struct source {
     isk_context *context;
