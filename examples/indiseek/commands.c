@@ -3,6 +3,8 @@
 
 static const subcommand commands[] = {
     { "run", command_run, run_table_get, "from a CITE-seq or multiome data set to features, figures and files" },
+    { "annotate", command_annotate, annotate_table_get, "names for new cells, from those of a run" },
+    { "impute", command_impute, impute_table_get, "one modality predicted from another" },
     { "fit", command_fit, fit_table_get, "the same from matrices of any kind, as files or tables" },
     { "transform", command_transform, transform_table_get, "features of new samples by a model that was fitted" },
     { "evaluate", command_evaluate, evaluate_table_get, "score features again, or features from elsewhere" },

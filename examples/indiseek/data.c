@@ -11,6 +11,8 @@
 /* Rows of the ignored class become unlabelled, and its number goes to nobody. */
 static isk_status ignore_class(dataset *d, isk_context *context, const char *path, const char *name) {
     int64_t class = names_find(&d->labels.classes, name);
+    names others = { 0 };
+    int ok = 1;
     if (class < 0) {
         nearest best = nearest_to(name);
         for (int i = 0; i < d->labels.count; i++) { nearest_consider(&best, names_get(&d->labels.classes, i)); }
@@ -21,18 +23,25 @@ static isk_status ignore_class(dataset *d, isk_context *context, const char *pat
         int32_t *code = &d->labels.codes[i];
         *code = *code == class ? -1 : *code > class ? *code - 1 : *code;
     }
-    for (int64_t i = class; i + 1 < d->labels.count; i++) { d->names[i] = d->names[i + 1]; }
+    for (int i = 0; i < d->labels.count && ok; i++) {
+        if (i != class) { ok = names_add(&others, names_get(&d->labels.classes, i)); }
+    }
+    names_free(&d->labels.classes);
+    d->labels.classes = others;
     d->labels.count--;
-    return ISK_OK;
+    return ok ? ISK_OK : no_memory(context, path);
 }
 
 isk_status data_take_labels(dataset *d, isk_context *context, const char *source, const labels *given, const char *ignore) {
+    isk_status status = ISK_OK;
     d->labels = *given;
     d->has_labels = 1;
+    if (ignore) { status = ignore_class(d, context, source, ignore); }
+    if (status != ISK_OK) { return status; }
     d->names = malloc(sizeof *d->names * ((size_t)d->labels.count + 1));
     if (!d->names) { return no_memory(context, source); }
     for (int i = 0; i < d->labels.count; i++) { d->names[i] = names_get(&d->labels.classes, i); }
-    return ignore ? ignore_class(d, context, source, ignore) : ISK_OK;
+    return ISK_OK;
 }
 
 static isk_status read_labels(dataset *d, isk_context *context, const data_settings *s) {

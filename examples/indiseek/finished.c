@@ -1,7 +1,10 @@
 /* What other commands need of a folder of `indiseek run`. */
 #include "run.h"
 
+#include "../common/split.h"
+
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* config.json is the run's line; what does not determine the features is the caller's own. */
@@ -13,24 +16,25 @@ static isk_status read_config(finished *r, const char *folder) {
     if (options_read(run_table_get(), path, 1, &r->s)) {
         return isk_set_error(r->context, ISK_IO, "%s is no folder of `indiseek run`: its config.json cannot be read", folder);
     }
-    if (!r->s.source.path && !r->s.source.tenx) {
-        int files = 0;
-        for (int i = 0; i < SOURCE_KINDS; i++) { files += r->s.source.file[i] != NULL; }
-        if (!files) { return isk_set_error(r->context, ISK_DATA, "%s names no data; was it written by `indiseek run`?", path); }
-    }
+    if (!source_is_given(&r->s.source)) { return isk_set_error(r->context, ISK_DATA, "%s names no data; was it written by `indiseek run`?", path); }
     return ISK_OK;
 }
 
-isk_status finished_open(finished *r, isk_context *context, const char *folder, progress *bar) {
-    char path[4200];
+isk_status finished_open(finished *r, isk_context *context, const char *folder, const char *column, progress *bar) {
+    char path[4200], parts[4200];
     isk_status status;
     memset(r, 0, sizeof *r);
     r->context = context;
     status = read_config(r, folder);
+    if (column && r->s.source.labels && strcmp(column, r->s.source.labels) != 0) { r->s.source.ignore = NULL; }  /* a name of the others */
+    if (column) { r->s.source.labels = column; }
     snprintf(path, sizeof path, "%s/model.safetensors", folder);
+    snprintf(parts, sizeof parts, "%s/split.tsv", folder);
     if (status == ISK_OK) { status = isk_load(context, path, &r->model); }
     if (status == ISK_OK) { status = source_read(&r->a, context, &r->s.source, bar); }
-    if (status == ISK_OK) { status = source_divide(&r->a, isk_model_options(r->model)->validation); }
+    if (status == ISK_OK && r->s.source.labels) { status = source_labels(&r->a, r->s.source.labels); }
+    if (status == ISK_OK && !(r->a.d.part = calloc((size_t)r->a.d.rows + 1, 1))) { status = no_memory(context, parts); }
+    if (status == ISK_OK) { status = split_rows(context, &(split_settings){ .split = parts, .rows = r->a.d.rows }, r->a.d.part); }
     if (status == ISK_OK) { status = source_recall(&r->a, r->model); }
     return status == ISK_OK ? features_make(&r->f, context, r->model, &r->a.d.v, 0) : status;
 }

@@ -43,8 +43,8 @@ typedef struct finished {
     source a;
     features f;
 } finished;
-/* The context must be open. */
-isk_status finished_open(finished *r, isk_context *context, const char *folder, progress *bar);
+/* column: labels instead of the run's own, or NULL. */
+isk_status finished_open(finished *r, isk_context *context, const char *folder, const char *column, progress *bar);
 void finished_free(finished *r);
 
 /* Other cells by that model; views that they lack are absent. */

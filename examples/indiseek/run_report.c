@@ -104,20 +104,20 @@ static void colours_free(colours *c) {
 static isk_status add_top_types(const run_job *j, plots *p) {
     const findings *n = &j->found;
     const source *a = &j->a;
-    uint8_t *shown = malloc((size_t)a->d.rows + 1), *types = malloc((size_t)a->d.labels.count + 1);
+    uint8_t *kept = malloc((size_t)a->d.rows + 1), *types = malloc((size_t)a->d.labels.count + 1);
     double *mean = malloc(sizeof *mean * ((size_t)a->d.labels.count + 1));
-    isk_status status = shown && types && mean ? ISK_OK : no_memory(a->context, "the report");
+    isk_status status = kept && types && mean ? ISK_OK : no_memory(a->context, "the report");
     for (int i = 0; i < n->pictures.count && status == ISK_OK; i++) {
         const picture *q = &n->pictures.list[i];
         char title[120];
         if (strcmp(q->key, "specific") != 0 || q->of < 0 || !n->weight[q->of]) { continue; }
         status = isk_mean_by_label(a->context, n->weight[q->of], a->d.labels.codes, a->d.rows, a->d.labels.count, mean, NULL);
         if (status != ISK_OK || !cells_top_types(mean, a->d.labels.count, 0.4, types)) { continue; }
-        cells_of_types(a->d.labels.codes, a->d.rows, types, a->d.labels.count, shown);
+        cells_of_types(a->d.labels.codes, a->d.rows, types, a->d.labels.count, kept);
         snprintf(title, sizeof title, "%s, the 40 %% of types with the largest weight", q->title);
-        plots_add(p, &(plots_panel){ .title = title, .points = q->points, .shown = shown });
+        plots_add(p, &(plots_panel){ .title = title, .points = q->points, .shown = kept });
     }
-    free(shown);
+    free(kept);
     free(types);
     free(mean);
     return status;

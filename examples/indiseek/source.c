@@ -10,12 +10,20 @@
 
 /* ---- the line ---- */
 
+int source_is_given(const source_settings *s) {
+    for (int i = 0; i < SOURCE_KINDS; i++) {
+        if (s->file[i]) { return 1; }
+    }
+    return s->path || s->tenx;
+}
+
 int source_check_line(const source_settings *s, const char *program) {
     int files = 0;
     for (int i = 0; i < SOURCE_KINDS; i++) { files += s->file[i] != NULL; }
     if (s->path && s->tenx) { return usage_error(program, "PATH and --10x both say what to read; one is enough"); }
     if ((s->path || s->tenx) && files) { return usage_error(program, "%s holds all modalities; --rna-file and its like stand instead of it", s->path ? s->path : s->tenx); }
-    if (!s->path && !s->tenx && !files) { return usage_error(program, "what to read is missing: a 10x folder, an .h5, .h5ad or .h5mu file, or --rna-file and --protein-file"); }
+    if (!source_is_given(s)) { return usage_error(program, "what to read is missing: a 10x folder, an .h5, .h5ad or .h5mu file, or --rna-file and --protein-file"); }
+    if (s->coarse && !s->labels) { return usage_error(program, "--coarse needs --labels"); }
     if (s->ignore && !s->labels) { return usage_error(program, "--label-ignore needs --labels"); }
     return -1;
 }
@@ -62,31 +70,31 @@ isk_status source_read(source *a, isk_context *context, const source_settings *s
 
 /* ---- what is known of them ---- */
 
-isk_status source_classes(const source *a, const char *option, const char *name, const cell_column **column) {
+isk_status source_classes(const source *a, const char *what, const char *name, const cell_column **column) {
     nearest best = nearest_to(name);
     *column = cells_column(&a->c, name);
     if (*column && !(*column)->numbers) { return ISK_OK; }
-    if (*column) { return isk_set_error(a->context, ISK_ARGUMENT, "%s: column '%s' holds numbers, not classes", option, name); }
+    if (*column) { return isk_set_error(a->context, ISK_ARGUMENT, "%s: column '%s' holds numbers, not classes", what, name); }
     for (int64_t i = 0; i < a->c.table.count; i++) { nearest_consider(&best, a->c.table.columns[i].name); }
-    return isk_set_error(a->context, ISK_ARGUMENT, "%s: nothing is known of the cells by the name '%s'%s%s%s%s", option, name,
+    return isk_set_error(a->context, ISK_ARGUMENT, "%s: nothing is known of the cells by the name '%s'%s%s%s%s", what, name,
                          best.word ? "; did you mean '" : "", best.word ? best.word : "", best.word ? "'?" : "",
                          a->c.table.count ? "" : "; --cells FILE gives a table of them");
 }
 
-static isk_status copy_labels(source *a, const char *name) {
+isk_status source_labels(source *a, const char *name) {
     const cell_column *column;
     labels copy = { 0 };
     isk_status status = source_classes(a, "--labels", name, &column);
     if (status != ISK_OK) { return status; }
     status = labels_copy(a->context, &column->classes, &copy);
-    return status == ISK_OK ? data_take_labels(&a->d, a->context, name, &copy, a->s->ignore) : status;
+    if (status == ISK_OK) { status = data_take_labels(&a->d, a->context, name, &copy, a->s->ignore); }
+    return status == ISK_OK && a->s->coarse ? source_classes(a, "--coarse", a->s->coarse, &a->coarse) : status;
 }
 
 isk_status source_divide(source *a, double validation) {
     const source_settings *s = a->s;
     const cell_column *parts = NULL, *groups = NULL;
-    isk_status status = s->labels ? copy_labels(a, s->labels) : ISK_OK;
-    if (status == ISK_OK && s->coarse) { status = source_classes(a, "--coarse", s->coarse, &a->coarse); }
+    isk_status status = s->labels ? source_labels(a, s->labels) : ISK_OK;
     if (status == ISK_OK && s->split) { status = source_classes(a, "--split", s->split, &parts); }
     if (status == ISK_OK && s->group) { status = source_classes(a, "--group", s->group, &groups); }
     if (status != ISK_OK) { return status; }

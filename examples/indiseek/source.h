@@ -80,6 +80,8 @@ typedef struct source {
     const cell_column *coarse;      /* NULL: there are none */
 } source;
 
+/* Does the line name any data? */
+int source_is_given(const source_settings *s);
 /* Says which files are meant when the line names none, or too many; -1 to go on, else the exit code. */
 int source_check_line(const source_settings *s, const char *program);
 /* Paths as they read from every folder, for config.json; `memory` is for the texts. */
@@ -89,17 +91,18 @@ void source_settings_anywhere(source_settings *s, source_paths *memory);
 
 /* After a failure source_free is due, as after success. */
 isk_status source_read(source *a, isk_context *context, const source_settings *s, progress *bar);
+/* The column of labels, and the coarse ones where s names them. */
+isk_status source_labels(source *a, const char *column);
 /* Labels, and which cells train; `validation` is the part of the training cells held out where a column names none. */
 isk_status source_divide(source *a, double validation);
 /* Learns how to prepare from the training cells. */
 isk_status source_prepare(source *a);
-/* Prepares as the model was trained; its modalities are found by name, and one that is not there is absent.  learned: 1 when the cells
-   are those of the training, which keep their places in d. */
+/* Prepares as the model was trained; its modalities are found by name, and one that is not there is absent. */
 isk_status source_recall(source *a, const isk_model *model);
 void source_say(const source *a);
 void source_free(source *a);
 
 /* Codes [rows] of a column of classes; ARGUMENT with the nearest name when there is none, or it holds numbers. */
-isk_status source_classes(const source *a, const char *option, const char *name, const cell_column **column);
+isk_status source_classes(const source *a, const char *what, const char *name, const cell_column **column);
 
 #endif
