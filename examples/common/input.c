@@ -142,6 +142,23 @@ isk_status input_read(isk_context *context, const char *path, const input_desc *
     return status;
 }
 
+isk_status input_size(isk_context *context, const char *path, int transpose, input_extent *extent) {
+    format kind = TABLE;
+    isk_reader reader;
+    isk_npy npy;
+    isk_status status = find_format(context, path, &kind);
+    *extent = (input_extent){ .is_sparse = kind == MTX };
+    if (status != ISK_OK || kind == TABLE) { return status; }
+    if (kind == MTX) { return mtx_size(context, path, transpose, &extent->rows, &extent->cols, &extent->count); }
+    status = isk_reader_open(context, path, &reader);
+    if (status != ISK_OK) { return status; }
+    status = isk_npy_open(context, &reader, &npy);
+    isk_reader_close(&reader);
+    if (status != ISK_OK) { return status; }
+    *extent = (input_extent){ transpose ? npy.cols : npy.rows, transpose ? npy.rows : npy.cols, npy.rows * npy.cols, 0 };
+    return ISK_OK;
+}
+
 void input_free(input *in) {
     free(in->values);
     free(in->lengths);

@@ -30,6 +30,9 @@ typedef struct input {
 
 /* After a failure there is nothing to free, but input_free does no harm. */
 isk_status input_read(isk_context *context, const char *path, const input_desc *desc, input *in);
+/* What a file holds, before its values are read.  Rows are 0 for a table as text: they are not known before. */
+typedef struct input_extent { int64_t rows, cols, count; int is_sparse; } input_extent;
+isk_status input_size(isk_context *context, const char *path, int transpose, input_extent *extent);
 /* Makes zeros of what does not count: rows that `present` says are not there (0; NULL: all are) and steps beyond a row's length.
    DATA where anything else is not finite. */
 isk_status input_check(input *in, const uint8_t *present);

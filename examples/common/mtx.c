@@ -302,6 +302,18 @@ isk_status mtx_read_from(isk_context *context, const isk_reader *reader, int tra
     return read_matrix(context, NULL, reader, transpose, m);
 }
 
+isk_status mtx_size(isk_context *context, const char *path, int transpose, int64_t *rows, int64_t *cols, int64_t *count) {
+    mtx f = { .context = context, .path = path, .transpose = transpose };
+    isk_status status = lines_open(context, path, &f.source);
+    if (status == ISK_OK) { status = read_banner(&f); }
+    if (status == ISK_OK) { status = read_size(&f); }
+    lines_close(&f.source);
+    *rows = transpose ? f.cols : f.rows;
+    *cols = transpose ? f.rows : f.cols;
+    *count = f.count;
+    return status;
+}
+
 /* ---- sparse matrices ---- */
 
 isk_status sparse_select(isk_context *context, const char *name, const sparse *m, const int64_t *columns, int64_t count,

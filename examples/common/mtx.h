@@ -15,6 +15,8 @@ typedef struct sparse {
 /* Reads coordinate (integer, real, pattern: all 1) and array (integer, real) files that are general; others are UNSUPPORTED.
    transpose: the rows of the result are the file's columns, for files of genes x cells. */
 isk_status mtx_read(isk_context *context, const char *path, int transpose, sparse *m);
+/* What the file announces: the sizes of the result, and its entries (of an array all). */
+isk_status mtx_size(isk_context *context, const char *path, int transpose, int64_t *rows, int64_t *cols, int64_t *count);
 isk_status mtx_read_from(isk_context *context, const isk_reader *reader, int transpose, sparse *m);
 
 /* The columns of that number, in that order, each at most once.  `name` is for messages. */

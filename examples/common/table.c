@@ -512,8 +512,97 @@ isk_status labels_from_codes(isk_context *context, const char *name, const int32
     return status;
 }
 
+isk_status labels_from_names(isk_context *context, const char *name, const names *words, labels *l) {
+    memset(l, 0, sizeof *l);
+    return make_labels(context, name, words, 0, l);
+}
+
 void labels_free(labels *l) {
     free(l->codes);
     names_free(&l->classes);
     memset(l, 0, sizeof *l);
+}
+
+/* ---- a table of words ---- */
+
+static isk_status add_record(parser *p, const record *r, int64_t cols, int64_t line, frame *f) {
+    if (r->count != cols) { return ragged(p, r, cols, line); }
+    for (int64_t i = 0; i < cols; i++) {
+        if (!names_add(&f->fields, field(r, i))) { return no_memory(p->context, p->path); }
+    }
+    f->rows++;
+    return ISK_OK;
+}
+
+/* The first line, whose length the second one may explain. */
+static isk_status add_first(parser *p, const record *first, const record *second, frame *f) {
+    f->cols = second->count > 0 ? second->count : first->count;
+    f->header = second->count == first->count + 1 || (first->count > 1 && !*field(first, 0));
+    if (first->count == 0) { return isk_set_error(p->context, ISK_DATA, "%s: is empty", p->path); }
+    if (second->count != first->count + 1) { return add_record(p, first, first->count, first->line, f); }
+    if (!names_add(&f->fields, "")) { return no_memory(p->context, p->path); }
+    return add_record(p, first, first->count, first->line, f);
+}
+
+isk_status frame_read(isk_context *context, const char *path, frame *f) {
+    record first = { 0 }, second = { 0 };
+    parser p = { 0 };
+    isk_status status;
+    memset(f, 0, sizeof *f);
+    p.of_words = 1;
+    status = parser_open(&p, context, path, NULL, &first, &second);
+    if (status == ISK_OK && second.count > 0 && second.count != first.count && second.count != first.count + 1) {
+        status = ragged(&p, &second, first.count, first.line);
+    }
+    if (status == ISK_OK) { status = add_first(&p, &first, &second, f); }
+    first.line = second.line;               /* from here on the second says how many fields there are */
+    while (status == ISK_OK && second.count > 0) {
+        status = add_record(&p, &second, f->cols, first.line, f);
+        if (status == ISK_OK) { status = next_record(&p, &second); }
+    }
+    if (status == ISK_OK) { f->rows -= f->header; }
+    record_free(&first);
+    record_free(&second);
+    lines_close(&p.source);
+    if (status != ISK_OK) { frame_free(f); }
+    return status;
+}
+
+void frame_head(frame *f) {
+    f->rows -= !f->header;
+    f->header = 1;
+}
+
+const char *frame_header(const frame *f, int64_t col) { return f->header ? names_get(&f->fields, col) : ""; }
+
+const char *frame_get(const frame *f, int64_t row, int64_t col) { return names_get(&f->fields, (row + f->header) * f->cols + col); }
+
+isk_status frame_column(isk_context *context, const char *path, const frame *f, int64_t col, double **numbers, labels *classes) {
+    names words = { 0 };
+    int64_t found = 0, r;
+    isk_status status = ISK_OK;
+    memset(classes, 0, sizeof *classes);
+    *numbers = malloc((size_t)(f->rows > 0 ? f->rows : 1) * sizeof **numbers);
+    if (!*numbers) { return no_memory(context, path); }
+    for (r = 0; r < f->rows; r++) {
+        const char *text = frame_get(f, r, col);
+        (*numbers)[r] = (double)NAN;
+        if (is_missing(text)) { continue; }
+        if (!is_number(text, &(*numbers)[r]) || !isfinite((*numbers)[r])) { break; }
+        found++;
+    }
+    if (r == f->rows && found > 0) { return ISK_OK; }
+    free(*numbers);
+    *numbers = NULL;
+    for (r = 0; r < f->rows && status == ISK_OK; r++) {
+        if (!names_add(&words, frame_get(f, r, col))) { status = no_memory(context, path); }
+    }
+    if (status == ISK_OK) { status = make_labels(context, path, &words, 0, classes); }
+    names_free(&words);
+    return status;
+}
+
+void frame_free(frame *f) {
+    names_free(&f->fields);
+    memset(f, 0, sizeof *f);
 }

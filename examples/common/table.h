@@ -43,6 +43,24 @@ isk_status labels_read(isk_context *context, const char *path, const char *colum
 isk_status labels_read_from(isk_context *context, const isk_reader *reader, const char *column, int64_t rows, labels *l);
 /* The same from whole numbers: classes are named by their numbers. */
 isk_status labels_from_codes(isk_context *context, const char *name, const int32_t *codes, int64_t rows, labels *l);
+/* The same from one word a row. */
+isk_status labels_from_names(isk_context *context, const char *name, const names *words, labels *l);
 void labels_free(labels *l);
+
+/* A table of words, column by column to be made what it is. */
+typedef struct frame {
+    int64_t rows, cols;             /* rows without the header */
+    int header;                     /* 1: the first line is one.  Found: only where it is a field shorter or begins with an empty one; a
+                                       caller that knows better sets it by frame_head */
+    names fields;                   /* line by line, a header's too; where that is shorter it begins with an empty field */
+} frame;
+isk_status frame_read(isk_context *context, const char *path, frame *f);
+/* Takes the first line for the header. */
+void frame_head(frame *f);
+const char *frame_header(const frame *f, int64_t col);      /* "" without a header */
+const char *frame_get(const frame *f, int64_t row, int64_t col);
+/* A column is numbers [rows], with NaN for what is missing, when all of it that is not missing is; else classes, and *numbers is NULL. */
+isk_status frame_column(isk_context *context, const char *path, const frame *f, int64_t col, double **numbers, labels *classes);
+void frame_free(frame *f);
 
 #endif

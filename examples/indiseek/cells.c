@@ -78,7 +78,7 @@ const cell_column *cells_column(const cells *c, const char *name) { return colum
 
 /* ---- what a source gives ---- */
 
-static void modality_free(modality *m) {
+void modality_free(modality *m) {
     input_free(&m->in);
     names_free(&m->ids);
     memset(m, 0, sizeof *m);

@@ -22,6 +22,7 @@ typedef struct modality {
 /* Sets kind, name and key.  words: what says its kind, "prot", "rna"; key: NULL: words.  Its name is its kind's, or of an other kind
    the words in small letters with _ for what is neither letter nor digit. */
 void modality_call(modality *m, const char *key, const char *words);
+void modality_free(modality *m);
 
 /* One thing that is known of each cell: a class or a number. */
 typedef struct cell_column {
@@ -88,20 +89,35 @@ void cells_free(cells *c);
 isk_status cells_read(cells *c, isk_context *context, const char *path, const read_desc *desc);
 
 /* What there is to know before values are read, for the estimate. */
-typedef struct extent { int64_t rows, cols, count; int is_sparse; } extent;
+typedef struct extent {
+    int64_t rows, cols, count;      /* count: of entries, or of all values */
+    int is_sparse;
+    const char *name;               /* of the modality, or NULL */
+    double reading;                 /* most bytes an entry while it is read; 0: as many as it is kept in */
+} extent;
+/* The larger of what reading takes, count * reading, and of what is kept with what preparation adds: 4 bytes a dense value (8 in
+   double), 8 a sparse entry (12), and a dense copy of the genes that are kept of sparse ones, PREPARED_FEATURES if nothing else is said. */
+enum { PREPARED_FEATURES = 2000 };
+double memory_estimate(const extent *parts, int count);
 /* Says "reading 6855 cells x 4000 genes (rna), 6855 x 14 (protein): about 120 MB" and keeps to the limit. */
 isk_status memory_check(isk_context *context, const read_desc *desc, const char *path, const extent *parts, int count);
+
+/* extent.reading of a Matrix Market file: its entries in arrays that double, sorted twice, and once more for the wanted columns */
+enum { SPARSE_READING = 12 + 8 * (int)sizeof(isk_scalar) };
 
 /* ---- readers: they add to c, and do not match ---- */
 
 /* .h5 of 10x Genomics, .h5ad, .h5mu; UNSUPPORTED, with the package to install, where HDF5 was not compiled in. */
 isk_status h5_read(isk_context *context, const char *path, const read_desc *desc, cells *c);
 int h5_is(const char *path);
-/* matrix.mtx[.gz], features.tsv or genes.tsv, barcodes.tsv, also behind a prefix, of one folder */
+/* matrix.mtx[.gz], features.tsv or genes.tsv, barcodes.tsv of one folder, also behind a prefix ("GSM123_sample_matrix.mtx.gz"), which may
+   be part of the path: DIR/GSM123_sample_.  Any folder is one for tenx_is: what it lacks is said by tenx_read. */
 isk_status tenx_read(isk_context *context, const char *path, const read_desc *desc, cells *c);
 int tenx_is(const char *path);
-/* One modality from a table (CSV, TSV), a .npy or a Matrix Market file.  Of a file without names of cells they are taken from `cells`
-   (a text file of one name a line, or a table whose first column they are), else "1", "2", ...; features likewise. */
+/* One modality from a table (CSV, TSV), a .npy or a Matrix Market file.  Names of cells are taken from `cells` (a text file of one name a
+   line, or a table whose first column, or that called barcode, cell or index, they are), else from the file; where there are none
+   cells_match goes by the order of rows.  Those of features likewise, else "1", "2", ...; equal ones are made unique.  Its name is that of
+   the kind, of an other kind what the file is called. */
 typedef struct matrix_source { const char *path, *cells, *features; int transpose; modality_kind kind; } matrix_source;
 isk_status matrix_read(isk_context *context, const matrix_source *source, const read_desc *desc, cells *c);
 /* A table (CSV, TSV, also .gz) whose first column, or that called barcode, cell or index, names the cells. */

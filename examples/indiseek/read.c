@@ -1,0 +1,190 @@
+/* A folder or file of any kind: which reader takes it, what is wanted of it, and whether memory is enough. */
+#include "cells.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- which modalities are wanted ---- */
+
+/* The next word of "rna, protein", without the blanks around it; 0 at the end.  Longer ones than a name are no name. */
+static int next_word(const char **list, char called[64]) {
+    size_t length;
+    *list += strspn(*list, " ,");
+    length = strcspn(*list, ",");
+    if (length == 0) { return 0; }
+    snprintf(called, 64, "%.*s", (int)(length < 63 ? length : 63), *list);
+    *list += length;
+    for (length = strlen(called); length > 0 && called[length - 1] == ' '; length--) { called[length - 1] = 0; }
+    return 1;
+}
+
+static int is_called(const modality *m, const char *called) {
+    const modality_kind kind = modality_kind_of(called);
+    return same_words(m->name, called) || same_words(m->key, called) || (kind != MODALITY_OTHER && kind == m->kind);
+}
+
+int cells_want(cells *c, const read_desc *desc, const modality *m) {
+    const char *list = desc->modalities;
+    char called[64];
+    if (names_find(&c->offered, m->name) < 0 && !names_add(&c->offered, m->name)) { return -1; }
+    if (!list) { return 1; }
+    while (next_word(&list, called)) {
+        if (is_called(m, called)) { return 1; }
+    }
+    return 0;
+}
+
+static isk_status not_there(const cells *c, const char *called) {
+    text list = { 0 };
+    shown s;
+    isk_status status;
+    text_add(&list, "");
+    for (int64_t i = 0; i < c->offered.count; i++) { text_format(&list, "%s%s", i > 0 ? ", " : "", show(&s, names_get(&c->offered, i))); }
+    status = list.failed ? no_memory(c->context, c->path)
+                         : isk_set_error(c->context, ISK_ARGUMENT, "%s: has no modality '%s'; it has %s", c->path, show(&s, called), list.data);
+    text_free(&list);
+    return status;
+}
+
+static void swap(modality *a, modality *b) {
+    modality kept = *a;
+    *a = *b;
+    *b = kept;
+}
+
+/* In the order of the words; others are dropped, for readers that did not ask. */
+static isk_status order_as_wanted(cells *c, const char *list) {
+    char called[64];
+    int placed = 0;
+    for (int i = 0; i < c->count; i++) {
+        if (cells_want(c, &(read_desc){ 0 }, &c->modality[i]) < 0) { return no_memory(c->context, c->path); }
+    }
+    while (next_word(&list, called)) {
+        int at = 0;
+        while (at < c->count && !is_called(&c->modality[at], called)) { at++; }
+        if (at == c->count) { return not_there(c, called); }
+        if (at < placed) {
+            return isk_set_error(c->context, ISK_ARGUMENT, "%s: modality %s is wanted twice", c->path, c->modality[at].name);
+        }
+        for (; at > placed; at--) { swap(&c->modality[at], &c->modality[at - 1]); }
+        placed++;
+    }
+    while (c->count > placed && placed > 0) { modality_free(&c->modality[--c->count]); }
+    return ISK_OK;
+}
+
+/* RNA, protein, ATAC, then others as the file has them. */
+static void order_by_kind(cells *c) {
+    static const modality_kind order[] = { MODALITY_RNA, MODALITY_PROTEIN, MODALITY_ATAC };
+    int placed = 0;
+    for (size_t k = 0; k < sizeof order / sizeof *order; k++) {
+        for (int i = placed; i < c->count; i++) {
+            if (c->modality[i].kind != order[k]) { continue; }
+            for (int at = i; at > placed; at--) { swap(&c->modality[at], &c->modality[at - 1]); }
+            placed++;
+        }
+    }
+}
+
+/* ---- memory ---- */
+
+double memory_estimate(const extent *parts, int count) {
+    double reading = 0, kept = 0;
+    for (int i = 0; i < count; i++) {
+        const extent *e = &parts[i];
+        const double each = (double)sizeof(isk_scalar) + (e->is_sparse ? (double)sizeof(int32_t) : 0);
+        const double chosen = (double)(e->cols < PREPARED_FEATURES ? e->cols : PREPARED_FEATURES);
+        reading += (double)e->count * (e->reading > each ? e->reading : each);
+        kept += (double)e->count * each;
+        if (e->is_sparse) { kept += (double)e->rows * chosen * (double)sizeof(isk_scalar); }
+    }
+    return reading > kept ? reading : kept;
+}
+
+/* 3 significant digits: "120 MB", "3.41 GB" */
+static const char *bytes_words(double bytes, char buffer[32]) {
+    const int giga = bytes >= 999.5e6;
+    const double value = bytes / (giga ? 1e9 : 1e6);
+    char number[32];
+    snprintf(buffer, 32, "%s %s", value < 0.1 && bytes > 0 ? "0.1" : fixed(value, value >= 99.95 ? 0 : value >= 9.995 ? 1 : giga ? 2 : 1, number),
+             giga ? "GB" : "MB");
+    return buffer;
+}
+
+static void parts_words(const extent *parts, int count, text *out) {
+    text_add(out, "");
+    for (int i = 0; i < count; i++) {
+        const extent *e = &parts[i];
+        const int rna = e->name && strcmp(e->name, "rna") == 0;
+        text_format(out, "%s%lld%s x %lld%s", i > 0 ? ", " : "", (long long)e->rows, i == 0 ? " cells" : "", (long long)e->cols,
+                    rna ? " genes" : i == 0 ? " features" : "");
+        if (e->name) { text_format(out, " (%s)", e->name); }
+    }
+}
+
+isk_status memory_check(isk_context *context, const read_desc *desc, const char *path, const extent *parts, int count) {
+    const double need = memory_estimate(parts, count);
+    char needed[32], most[32];
+    text words = { 0 };
+    isk_status status = ISK_OK;
+    parts_words(parts, count, &words);
+    if (words.failed) {
+        status = no_memory(context, path);
+    } else if (desc->most_memory > 0 && need > desc->most_memory) {
+        status = isk_set_error(context, ISK_MEMORY, "%s: %s need about %s of memory, where %s are allowed; fewer modalities need less, and "
+                               "--rna hvg=N keeps fewer genes dense", path, words.data, bytes_words(need, needed),
+                               bytes_words(desc->most_memory, most));
+    } else if (desc->bar) {
+        progress_say(desc->bar, "reading %s: about %s", words.data, bytes_words(need, needed));
+    }
+    text_free(&words);
+    return status;
+}
+
+/* ---- which reader ---- */
+
+typedef struct reader {
+    int (*is)(const char *path);
+    isk_status (*read)(isk_context *context, const char *path, const read_desc *desc, cells *c);
+    const char *words;
+} reader;
+
+static const reader readers[] = {
+    { tenx_is, tenx_read, "a folder of 10x Genomics (matrix.mtx, features.tsv, barcodes.tsv)" },
+    { h5_is, h5_read, "an HDF5 file (.h5 of 10x Genomics, .h5ad, .h5mu)" },
+};
+enum { READERS = sizeof readers / sizeof *readers };
+
+static isk_status not_understood(isk_context *context, const char *path) {
+    char list[300] = "";
+    isk_reader file;
+    isk_status status = isk_reader_open(context, path, &file);
+    if (status != ISK_OK) { return status; }                    /* it is not there: that is the error */
+    isk_reader_close(&file);
+    for (int i = 0; i < READERS; i++) {
+        const size_t used = strlen(list);
+        snprintf(list + used, sizeof list - used, "%s%s", i == 0 ? "" : i + 1 == READERS ? " or " : ", ", readers[i].words);
+    }
+    return isk_set_error(context, ISK_UNSUPPORTED, "%s: is neither %s; of tables, .npy and .mtx files one is given for each modality", path, list);
+}
+
+isk_status cells_read(cells *c, isk_context *context, const char *path, const read_desc *desc) {
+    static const read_desc defaults = { 0 };
+    isk_status status = ISK_OK;
+    int chosen = 0;
+    if (!desc) { desc = &defaults; }
+    memset(c, 0, sizeof *c);
+    c->context = context;
+    c->path = path;
+    while (chosen < READERS && !readers[chosen].is(path)) { chosen++; }
+    status = chosen < READERS ? readers[chosen].read(context, path, desc, c) : not_understood(context, path);
+    if (status == ISK_OK && desc->modalities) {
+        status = order_as_wanted(c, desc->modalities);
+    } else if (status == ISK_OK) {
+        order_by_kind(c);
+    }
+    if (status == ISK_OK) { status = cells_match(c); }
+    if (status != ISK_OK) { cells_free(c); }
+    return status;
+}
