@@ -53,8 +53,7 @@ typedef struct source {
 } source;
 
 static void part_free(part *p) {
-    input_free(&p->m.in);
-    names_free(&p->m.ids);
+    modality_free(&p->m);
     free(p->columns);
     memset(p, 0, sizeof *p);
 }
@@ -300,7 +299,7 @@ static isk_status look_at_matrix(const source *s, const char *at, layout *how, e
     int64_t sizes[2] = { 0, 0 };
     int found = 0;
     isk_status status;
-    *size = (extent){ shape.rows, shape.cols, 0, 0 };
+    *size = (extent){ .rows = shape.rows, .cols = shape.cols };
     *how = DENSE;
     if (shape.kind == HDF5_NOTHING) { return hdf5_fail(&s->file, ISK_DATA, at, "is not there"); }
     if (shape.kind != HDF5_GROUP) {
@@ -317,7 +316,7 @@ static isk_status look_at_matrix(const source *s, const char *at, layout *how, e
     status = hdf5_attribute_whole(&s->file, at, "shape", sizes, 2, &found);
     if (status == ISK_OK && !found) { status = hdf5_attribute_whole(&s->file, at, "h5sparse_shape", sizes, 2, &found); }
     if (status == ISK_OK && !found) { status = hdf5_fail(&s->file, ISK_DATA, at, "does not say its shape"); }
-    *size = (extent){ sizes[0], sizes[1], hdf5_look(&s->file, hdf5_at(path, at, "indices")).rows, 1 };
+    *size = (extent){ .rows = sizes[0], .cols = sizes[1], .count = hdf5_look(&s->file, hdf5_at(path, at, "indices")).rows, .is_sparse = 1 };
     return status;
 }
 
@@ -426,6 +425,18 @@ static int choose_features(part *part_, const matrix_plan *p, const char *type) 
     return done && names_make_unique(&in->column_names);
 }
 
+/* How many entries a type has is not known before they are read: its share of the features.  What is turned or taken out of a larger
+   matrix is there twice for a while. */
+static void set_extent(part *new, const matrix_plan *p, int split) {
+    const double share = split ? (double)new->m.in.cols / (double)p->features.count : 1;
+    const int64_t all = p->extent.is_sparse ? p->extent.count : p->cells.count * p->features.count;
+    const double each = (double)sizeof(isk_scalar) + (p->extent.is_sparse ? (double)sizeof(int32_t) : 0);
+    new->extent = (extent){ .rows = new->m.in.rows, .cols = new->m.in.cols, .count = (int64_t)((double)all * share),
+                            .is_sparse = p->extent.is_sparse };
+    if (p->layout == BY_COLUMNS || split) { new->extent.reading = 2 * each; }
+    if (split && p->extent.is_sparse) { new->extent.reading = each + SPARSE_READING; }
+}
+
 /* The modality of one type; none when it is not wanted. */
 static isk_status plan_part(source *s, const matrix_plan *p, const char *key, const char *words, const char *type) {
     part new = { .layout = p->layout, .all = p->features.count };
@@ -442,9 +453,7 @@ static isk_status plan_part(source *s, const matrix_plan *p, const char *key, co
         part_free(&new);
         return out_of_memory(s);
     }
-    /* How many entries a type has is not known before they are read: its share of the features. */
-    new.extent = (extent){ new.m.in.rows, new.m.in.cols, p->extent.count, p->extent.is_sparse };
-    if (type) { new.extent.count = (int64_t)((double)p->extent.count * (double)new.m.in.cols / (double)p->features.count); }
+    set_extent(&new, p, type != NULL);
     return add_part(s, &new);
 }
 
@@ -499,7 +508,7 @@ static isk_status plan_tenx(source *s, const char *group, int version) {
     if (status == ISK_OK) { status = read_list(s, version == 2 ? group : lists, version == 2 ? "gene_names" : "name", p.ids.count, 0, &p.features); }
     if (status == ISK_OK && version != 2) { status = read_list(s, lists, "feature_type", p.ids.count, 1, &p.types); }
     if (status == ISK_OK) { status = hdf5_whole(&s->file, hdf5_at(at, group, "shape"), 2, shape); }
-    p.extent = (extent){ shape[1], shape[0], hdf5_look(&s->file, hdf5_at(at, group, "indices")).rows, 1 };
+    p.extent = (extent){ .rows = shape[1], .cols = shape[0], .count = hdf5_look(&s->file, hdf5_at(at, group, "indices")).rows, .is_sparse = 1 };
     if (status == ISK_OK) { status = plan_matrix(s, &p, 1); }
     plan_free(&p);
     return status;
@@ -657,7 +666,7 @@ static isk_status look_at_obsm(const source *s, matrix_plan *p, const char *key)
         p->layout = FRAME;
         status = check_frame_cells(s, p->at, &p->cells);
         if (status == ISK_OK) { status = frame_columns(s, p->at, &p->features); }
-        p->extent = (extent){ p->cells.count, p->features.count, 0, 0 };
+        p->extent = (extent){ .rows = p->cells.count, .cols = p->features.count };
         return status;
     }
     status = look_at_matrix(s, p->at, &p->layout, &p->extent);
@@ -745,8 +754,11 @@ static isk_status plan(source *s) {
 static isk_status check_memory(const source *s) {
     extent *parts = malloc(sizeof *parts * (size_t)(s->count > 0 ? s->count : 1));
     isk_status status = parts ? ISK_OK : out_of_memory(s);
-    for (int64_t i = 0; i < s->count && parts; i++) { parts[i] = s->parts[i].extent; }
-    if (status == ISK_OK) { status = memory_check(s->file.context, s->desc, s->file.path, parts, (int)s->count); }
+    for (int64_t i = 0; i < s->count && parts; i++) {
+        parts[i] = s->parts[i].extent;
+        parts[i].name = s->parts[i].m.name;
+    }
+    if (status == ISK_OK && s->count > 0) { status = memory_check(s->file.context, s->desc, s->file.path, parts, (int)s->count); }
     free(parts);
     return status;
 }
