@@ -110,7 +110,6 @@ enum { SPARSE_READING = 12 + 8 * (int)sizeof(isk_scalar) };
 /* .h5 of 10x Genomics, .h5ad, .h5mu; UNSUPPORTED, with the package to install, where HDF5 was not compiled in. */
 isk_status h5_read(isk_context *context, const char *path, const read_desc *desc, cells *c);
 int h5_is(const char *path);
-int h5_available(void);             /* 1: HDF5 was compiled in */
 /* matrix.mtx[.gz], features.tsv or genes.tsv, barcodes.tsv of one folder, also behind a prefix ("GSM123_sample_matrix.mtx.gz"), which may
    be part of the path: DIR/GSM123_sample_.  Any folder is one for tenx_is: what it lacks is said by tenx_read. */
 isk_status tenx_read(isk_context *context, const char *path, const read_desc *desc, cells *c);

@@ -5,6 +5,14 @@ isk_status hdf5_missing(isk_context *context, const char *path) {
                          "libhdf5-dev and run make again", path);
 }
 
+int hdf5_available(void) {
+#ifdef INDISEEK_HAVE_HDF5
+    return 1;
+#else
+    return 0;
+#endif
+}
+
 #ifdef INDISEEK_HAVE_HDF5
 
 #include <hdf5.h>

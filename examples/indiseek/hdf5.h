@@ -5,6 +5,8 @@
 
 #include "../common/mtx.h"
 
+/* 1: HDF5 was compiled in. */
+int hdf5_available(void);
 /* UNSUPPORTED: what to install so that `path` can be read or written. */
 isk_status hdf5_missing(isk_context *context, const char *path);
 

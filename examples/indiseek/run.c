@@ -3,6 +3,7 @@
 
 #include "run.h"
 #include "run_report.h"
+#include "hdf5.h"
 #include "write_cells.h"
 
 #include "../common/hash.h"
@@ -196,7 +197,7 @@ static isk_status write_form(run_job *j, const cell_results *r, const char *name
 static isk_status write_h5(run_job *j, const cell_results *r) {
     isk_status status = ISK_OK;
     if (j->s->without_files) { return ISK_OK; }
-    if (!h5_available()) {
+    if (!hdf5_available()) {
         progress_say(&j->t.bar, "no adata.h5ad and mdata.h5mu: this program was made without HDF5 (libhdf5-dev)");
         return ISK_OK;
     }
