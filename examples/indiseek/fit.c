@@ -25,7 +25,8 @@ typedef struct settings {
 } settings;
 
 #define FIELD(name) offsetof(settings, name)
-static char method_words[400];      /* made from the library's table */
+/* Made from the library's tables. */
+static char method_words[400], method_choices[200], preset_choices[80];
 static const option fit_options[] = {
     DATA_OPTIONS(FIELD(data)),
     { NULL, OPTION_HEADING, 0, NULL, "What else training is told (option reduce)", 0, 0, NULL },
@@ -46,11 +47,11 @@ static const option fit_options[] = {
       NULL },
     { "quiet", OPTION_FLAG, FIELD(quiet), NULL, "warnings and errors only", 0, 0, NULL },
     { NULL, OPTION_HEADING, 0, NULL, "Training", 0, 0, NULL },
-    { "method", OPTION_TEXT, FIELD(method), "NAME", method_words, 0, 0, NULL },
-    { "preset", OPTION_TEXT, FIELD(preset), "NAME",
+    { "method", OPTION_NAME, FIELD(method), "NAME", method_words, 0, 0, method_choices },
+    { "preset", OPTION_NAME, FIELD(preset), "NAME",
       "where all options below have their defaults from: robust, paper or "
       "simulation [robust]",
-      0, 0, NULL },
+      0, 0, preset_choices },
     { "lambda", OPTION_REALS, FIELD(lambdas), "LIST",
       "weight of the term that keeps X_i in (Z_i, C_i) [10]; with several numbers, commas between, --choose keeps one model", 0,
       1e9, NULL },
@@ -88,7 +89,13 @@ static const command *const fit_command = &fit_table.command;
 
 /* The command, with the views' options and the methods that there are. */
 static void make_command(void) {
-    text words = { 0 };
+    text words = { 0 }, methods = { 0 }, presets = { 0 };
+    for (int i = 0; i < ISK_METHOD_COUNT; i++) { text_format(&methods, "%s%s", i ? "|" : "", isk_method_name((isk_method)i)); }
+    for (int i = 0; i < ISK_PRESET_COUNT; i++) { text_format(&presets, "%s%s", i ? "|" : "", isk_preset_name((isk_preset)i)); }
+    snprintf(method_choices, sizeof method_choices, "%s", methods.data ? methods.data : "");
+    snprintf(preset_choices, sizeof preset_choices, "%s", presets.data ? presets.data : "");
+    text_free(&methods);
+    text_free(&presets);
     for (int i = 0; i < ISK_METHOD_COUNT; i++) {
         text_format(&words, "%s%s", i == 0 ? "" : i < ISK_METHOD_COUNT - 1 ? ", " : " or ", isk_method_name((isk_method)i));
     }
