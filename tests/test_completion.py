@@ -131,6 +131,13 @@ def _():
     equal(complete("fit", "--x1-norm", "="), ["none", "zscore", "log1p-cp10k", "clr"])
     equal(complete("fit", "--out", "r", "--choose", "k"), ["knee"])
     equal(complete("fit", "--schedule", "c"), ["cosine", "constant"])
+    equal(complete("fit", "--preset", ""), ["robust", "paper", "simulation"])
+    methods = complete("fit", "--method", "")
+    assert "residual-indiseek" in methods and "comm" in methods, methods
+    for method in methods:
+        assert " %s" % method in out("fit", "--help"), method
+    done = run("fit", "--x1", "a", "--x2", "b", "--out", at("never"), "--method", "indisek")
+    assert done.stderr.startswith("indiseek fit: ") and "must be one of" not in done.stderr, done.stderr
     equal(complete("completion", ""), ["bash"])
     equal(complete("fit", "--seed", ""), [])                # a number: nothing to offer
 

@@ -153,8 +153,9 @@ static int set_option(const command *c, const char *who, const option *o, const 
             *(int *)(void *)field = strcmp(given, "false") != 0;
             return 0;
         case OPTION_TEXT:
+        case OPTION_NAME:
         case OPTION_CONFIG:
-            if (o->choices && !is_choice(o->choices, given)) {
+            if (o->kind == OPTION_TEXT && o->choices && !is_choice(o->choices, given)) {
                 return usage_error(c->name, "%s is \"%s\"; it must be one of %s", who, given, o->choices);
             }
             if (!*given) { return usage_error(c->name, "%s is empty", who); }
@@ -260,7 +261,7 @@ static void write_reals(text *out, const real_list *list) {
 }
 
 static void write_option(const option *o, const char *field, text *out) {
-    const int worded = o->kind == OPTION_TEXT || o->kind == OPTION_ARGUMENT;
+    const int worded = o->kind == OPTION_TEXT || o->kind == OPTION_NAME || o->kind == OPTION_ARGUMENT;
     const char *words = worded ? *(const char *const *)(const void *)field : "";
     const real_list *list = (const real_list *)(const void *)field;
     if (o->kind == OPTION_HEADING || o->kind == OPTION_ALIAS || o->kind == OPTION_CONFIG || !words) { return; }

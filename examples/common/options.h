@@ -10,6 +10,7 @@ typedef enum option_kind {
     OPTION_HEADING,                 /* not an option: `text` stands above the next ones in --help */
     OPTION_FLAG,                    /* int, 1 when given */
     OPTION_TEXT,                    /* const char *; one of `choices` when there are any */
+    OPTION_NAME,                    /* const char *; `choices` are offered by completion, and judged by the command itself */
     OPTION_INT,                     /* int */
     OPTION_SEED,                    /* uint64_t */
     OPTION_REAL,                    /* double */
