@@ -122,10 +122,12 @@ static isk_status settle(const item *i, recipe *r) {
 }
 
 isk_status recipe_parse(isk_context *context, const char *words, const char *kind, recipe *r) {
-    char *copy = malloc(strlen(words) + 1), *next = copy;
+    char *copy, *next;
     item i = { .context = context, .scale = -1 };
     isk_status status = ISK_OK;
     recipe_defaults(r, kind);
+    if (!words) { words = ""; }
+    next = copy = malloc(strlen(words) + 1);
     if (!copy) { return no_memory(context, "a preparation"); }
     memcpy(copy, words, strlen(words) + 1);
     while (next && *words && status == ISK_OK) {

@@ -10,10 +10,16 @@
 
 /* ---- the line ---- */
 
-char training_methods[400];
+char training_methods[400], training_method_choices[200], training_preset_choices[80];
 
 void training_describe(void) {
-    text words = { 0 };
+    text words = { 0 }, methods = { 0 }, presets = { 0 };
+    for (int i = 0; i < ISK_METHOD_COUNT; i++) { text_format(&methods, "%s%s", i ? "|" : "", isk_method_name((isk_method)i)); }
+    for (int i = 0; i < ISK_PRESET_COUNT; i++) { text_format(&presets, "%s%s", i ? "|" : "", isk_preset_name((isk_preset)i)); }
+    snprintf(training_method_choices, sizeof training_method_choices, "%s", methods.data ? methods.data : "");
+    snprintf(training_preset_choices, sizeof training_preset_choices, "%s", presets.data ? presets.data : "");
+    text_free(&methods);
+    text_free(&presets);
     for (int i = 0; i < ISK_METHOD_COUNT; i++) {
         text_format(&words, "%s%s", i == 0 ? "" : i < ISK_METHOD_COUNT - 1 ? ", " : " or ", isk_method_name((isk_method)i));
     }

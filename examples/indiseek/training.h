@@ -20,7 +20,7 @@ typedef struct training_settings {
 #define TRAINING_DEFAULTS { .preset = "robust", .choose = "none", .seeds = 1, .device = DEVICE_DEFAULTS, .checkpoint_every = 10 }
 
 /* Rows of a command's table of options, after that for the folder; `at` is the offset of training_settings. */
-extern char training_methods[400];  /* the words of --method, by training_describe */
+extern char training_methods[400], training_method_choices[200], training_preset_choices[80];   /* by training_describe */
 #define TRAINING_OFFSET(at, field) ((at) + offsetof(training_settings, field))
 #define TRAINING_OPTIONS(at)                                                                                          \
     { "json", OPTION_TEXT, TRAINING_OFFSET(at, json), "FILE",                                                         \
@@ -31,9 +31,9 @@ extern char training_methods[400];  /* the words of --method, by training_descri
       "rounds of epochs between checkpoints [10]", 1, 1e9, NULL },                                                    \
     { "quiet", OPTION_FLAG, TRAINING_OFFSET(at, quiet), NULL, "warnings and errors only", 0, 0, NULL },               \
     { NULL, OPTION_HEADING, 0, NULL, "Training", 0, 0, NULL },                                                        \
-    { "method", OPTION_TEXT, TRAINING_OFFSET(at, method), "NAME", training_methods, 0, 0, NULL },                     \
-    { "preset", OPTION_TEXT, TRAINING_OFFSET(at, preset), "NAME",                                                     \
-      "where all options below have their defaults from: robust, paper or simulation [robust]", 0, 0, NULL },         \
+    { "method", OPTION_NAME, TRAINING_OFFSET(at, method), "NAME", training_methods, 0, 0, training_method_choices },  \
+    { "preset", OPTION_NAME, TRAINING_OFFSET(at, preset), "NAME",                                                     \
+      "where all options below have their defaults from: robust, paper or simulation [robust]", 0, 0, training_preset_choices }, \
     { "lambda", OPTION_REALS, TRAINING_OFFSET(at, lambdas), "LIST",                                                   \
       "weight of the term that keeps X_i in (Z_i, C_i) [10]; with several numbers, commas between, --choose keeps one " \
       "model", 0, 1e9, NULL },                                                                                        \
@@ -48,7 +48,7 @@ extern char training_methods[400];  /* the words of --method, by training_descri
     { "lr", OPTION_ALIAS, 0, "rate", NULL, 0, 0, NULL },                                                              \
     DEVICE_OPTIONS(TRAINING_OFFSET(at, device))
 
-/* Fills in training_methods. */
+/* Fills in what --method and --preset say, from the library's tables. */
 void training_describe(void);
 /* Do --lambda, --choose and --seeds go together?  Fills in the lambdas to try; returns -1 to go on, else the exit code: it has been
    said. */
