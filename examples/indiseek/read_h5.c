@@ -90,12 +90,12 @@ static isk_status attribute(const source *s, const char *at, const char *name, c
 }
 
 /* Where the frame keeps the names of its rows; "" when it does not say. */
-static isk_status index_path(const source *s, const char *frame, char buffer[HDF5_PATH]) {
+static isk_status index_path(const source *s, const char *data_frame, char buffer[HDF5_PATH]) {
     char name[256];
-    isk_status status = attribute(s, frame, "_index", name, sizeof name);
+    isk_status status = attribute(s, data_frame, "_index", name, sizeof name);
     if (status != ISK_OK) { return status; }
-    if (!*name) { strcpy(name, hdf5_is(&s->file, frame, "_index") ? "_index" : "index"); }
-    hdf5_at(buffer, frame, name);
+    if (!*name) { strcpy(name, hdf5_is(&s->file, data_frame, "_index") ? "_index" : "index"); }
+    hdf5_at(buffer, data_frame, name);
     return ISK_OK;
 }
 
@@ -180,11 +180,11 @@ static isk_status read_masked(const source *s, const char *at, int64_t rows, cel
 }
 
 /* One column of a data frame, in all the ways that AnnData has written them since 0.7; *known 0: it is none of them. */
-static isk_status read_column(const source *s, const char *frame, const char *name, int64_t rows, cell_column *column, int *known) {
+static isk_status read_column(const source *s, const char *data_frame, const char *name, int64_t rows, cell_column *column, int *known) {
     char at[HDF5_PATH], codes[HDF5_PATH], categories[HDF5_PATH];
     *known = 1;
-    if (hdf5_look(&s->file, hdf5_at(at, frame, name)).kind != HDF5_GROUP) {
-        hdf5_at(categories, hdf5_at(codes, frame, "__categories"), name);
+    if (hdf5_look(&s->file, hdf5_at(at, data_frame, name)).kind != HDF5_GROUP) {
+        hdf5_at(categories, hdf5_at(codes, data_frame, "__categories"), name);
         if (hdf5_look(&s->file, categories).kind == HDF5_NOTHING) { return read_plain(s, at, rows, NULL, column, known); }
         return read_classes(s, at, categories, rows, &column->classes);
     }
@@ -195,12 +195,12 @@ static isk_status read_column(const source *s, const char *frame, const char *na
 }
 
 /* A text for each row, "" where there is none; empty when there is no such column. */
-static isk_status column_texts(const source *s, const char *frame, const char *name, int64_t rows, names *n) {
+static isk_status column_texts(const source *s, const char *data_frame, const char *name, int64_t rows, names *n) {
     cell_column column = { 0 };
     int known = 0;
     isk_status status = ISK_OK;
     memset(n, 0, sizeof *n);
-    if (hdf5_is(&s->file, frame, name)) { status = read_column(s, frame, name, rows, &column, &known); }
+    if (hdf5_is(&s->file, data_frame, name)) { status = read_column(s, data_frame, name, rows, &column, &known); }
     for (int64_t i = 0; i < rows && status == ISK_OK && known && !column.numbers; i++) {
         const int32_t code = column.classes.codes[i];
         if (!names_add(n, code < 0 ? "" : names_get(&column.classes.classes, code))) { status = out_of_memory(s); }
@@ -212,41 +212,41 @@ static isk_status column_texts(const source *s, const char *frame, const char *n
 }
 
 /* The names of the rows of a frame. */
-static isk_status read_index(const source *s, const char *frame, names *n) {
+static isk_status read_index(const source *s, const char *data_frame, names *n) {
     char at[HDF5_PATH];
-    const hdf5_shape shape = hdf5_look(&s->file, frame);
+    const hdf5_shape shape = hdf5_look(&s->file, data_frame);
     isk_status status;
     memset(n, 0, sizeof *n);
-    if (shape.kind == HDF5_NOTHING) { return hdf5_fail(&s->file, ISK_DATA, frame, "is not there"); }
+    if (shape.kind == HDF5_NOTHING) { return hdf5_fail(&s->file, ISK_DATA, data_frame, "is not there"); }
     if (shape.kind != HDF5_GROUP) {
-        return hdf5_fail(&s->file, ISK_UNSUPPORTED, frame, "is a table as AnnData before 0.7 wrote it; read the file with "
+        return hdf5_fail(&s->file, ISK_UNSUPPORTED, data_frame, "is a table as AnnData before 0.7 wrote it; read the file with "
                          "anndata.read_h5ad and write it again");
     }
-    status = index_path(s, frame, at);
+    status = index_path(s, data_frame, at);
     if (status == ISK_OK && hdf5_look(&s->file, at).kind == HDF5_GROUP) {       /* a categorical index: as a column */
         char codes[HDF5_PATH];
         const int64_t rows = hdf5_look(&s->file, hdf5_at(codes, at, "codes")).rows;
-        return column_texts(s, frame, at + strlen(frame) + (*frame != 0), rows, n);
+        return column_texts(s, data_frame, at + strlen(data_frame) + (*data_frame != 0), rows, n);
     }
     return status == ISK_OK ? hdf5_names(&s->file, at, n) : status;
 }
 
-isk_status hdf5_frame_index(const hdf5 *f, const char *frame, names *n) {
+isk_status hdf5_frame_index(const hdf5 *f, const char *data_frame, names *n) {
     const source s = { .file = *f };
-    return read_index(&s, frame, n);
+    return read_index(&s, data_frame, n);
 }
 
 /* The columns of a frame, in their order. */
-static isk_status frame_columns(const source *s, const char *frame, names *n) {
-    isk_status status = hdf5_attribute(&s->file, frame, "column-order", n);
+static isk_status frame_columns(const source *s, const char *data_frame, names *n) {
+    isk_status status = hdf5_attribute(&s->file, data_frame, "column-order", n);
     names all = { 0 };
     char index[HDF5_PATH], path[HDF5_PATH];
     if (status != ISK_OK || n->count > 0) { return status; }
-    status = hdf5_list(&s->file, frame, &all);
-    if (status == ISK_OK) { status = index_path(s, frame, index); }
+    status = hdf5_list(&s->file, data_frame, &all);
+    if (status == ISK_OK) { status = index_path(s, data_frame, index); }
     for (int64_t i = 0; i < all.count && status == ISK_OK; i++) {
         const char *name = names_get(&all, i);
-        if (strcmp(name, "__categories") == 0 || strcmp(hdf5_at(path, frame, name), index) == 0) { continue; }
+        if (strcmp(name, "__categories") == 0 || strcmp(hdf5_at(path, data_frame, name), index) == 0) { continue; }
         if (!names_add(n, name)) { status = out_of_memory(s); }
     }
     names_free(&all);
@@ -255,21 +255,21 @@ static isk_status frame_columns(const source *s, const char *frame, names *n) {
 }
 
 /* obs as a table of cells; columns of kinds that are not read are left out and said. */
-static isk_status add_table(source *s, const char *frame) {
+static isk_status add_table(source *s, const char *data_frame) {
     cell_table t = { 0 };
     names columns = { 0 };
-    isk_status status = read_index(s, frame, &t.cells);
-    if (status == ISK_OK) { status = frame_columns(s, frame, &columns); }
+    isk_status status = read_index(s, data_frame, &t.cells);
+    if (status == ISK_OK) { status = frame_columns(s, data_frame, &columns); }
     for (int64_t i = 0; i < columns.count && status == ISK_OK; i++) {
         const char *name = names_get(&columns, i);
         cell_column read = { 0 }, *column;
         int known;
-        status = read_column(s, frame, name, t.cells.count, &read, &known);
+        status = read_column(s, data_frame, name, t.cells.count, &read, &known);
         if (status != ISK_OK) { break; }
         if (!known) {
             shown word;
             if (s->desc->bar) {
-                progress_warn(s->desc->bar, "%s: %s: column '%s' is of a kind that is not read; it is left out", s->file.path, frame,
+                progress_warn(s->desc->bar, "%s: %s: column '%s' is of a kind that is not read; it is left out", s->file.path, data_frame,
                               show(&word, name));
             }
             continue;

@@ -116,9 +116,9 @@ static void put_classes(hdf5 *f, const char *at, const labels *l, const rows *w)
     free(codes);
 }
 
-static void put_column(hdf5 *f, const char *frame, const char *name, const cell_column *column, const rows *w) {
+static void put_column(hdf5 *f, const char *data_frame, const char *name, const cell_column *column, const rows *w) {
     char at[HDF5_PATH];
-    hdf5_at(at, frame, name);
+    hdf5_at(at, data_frame, name);
     if (column->numbers) { put_numbers(f, at, column->numbers, w); } else { put_classes(f, at, &column->classes, w); }
 }
 
@@ -430,12 +430,12 @@ static isk_status copy_file(isk_context *context, const char *from, const char *
 }
 
 /* Which rows of the results the cells of a frame of the file are. */
-static void find_rows(hdf5 *f, const char *frame, const cells *c, rows *w) {
+static void find_rows(hdf5 *f, const char *data_frame, const cells *c, rows *w) {
     name_index x = { 0 };
     int64_t found = 0;
     memset(w, 0, sizeof *w);
     if (f->status != ISK_OK) { return; }
-    f->status = hdf5_frame_index(f, frame, &w->names);
+    f->status = hdf5_frame_index(f, data_frame, &w->names);
     if (f->status == ISK_OK && !name_index_update(&x, &c->names)) { out_of_memory(f); }
     w->count = w->names.count;
     w->place = f->status == ISK_OK ? items(f, w->count, sizeof *w->place) : NULL;
@@ -444,33 +444,33 @@ static void find_rows(hdf5 *f, const char *frame, const cells *c, rows *w) {
         found += w->place[i] >= 0;
     }
     if (f->status == ISK_OK && found == 0) {
-        f->status = hdf5_fail(f, ISK_DATA, frame, "none of its %lld cells is among those of the results", (long long)w->count);
+        f->status = hdf5_fail(f, ISK_DATA, data_frame, "none of its %lld cells is among those of the results", (long long)w->count);
     }
     name_index_free(&x);
 }
 
 /* 1: a frame of AnnData 0.7, which keeps classes in another way */
-static int is_old_frame(hdf5 *f, const char *frame) {
+static int is_old_frame(hdf5 *f, const char *data_frame) {
     names version;
     int old;
-    if (hdf5_attribute(f, frame, "encoding-version", &version) != ISK_OK) { return 0; }
+    if (hdf5_attribute(f, data_frame, "encoding-version", &version) != ISK_OK) { return 0; }
     old = version.count > 0 && strcmp(names_get(&version, 0), "0.1.0") == 0;
     names_free(&version);
     return old;
 }
 
-static void add_columns(hdf5 *f, const char *frame, const cell_results *r, const rows *w) {
-    const int old = f->status == ISK_OK && is_old_frame(f, frame);
+static void add_columns(hdf5 *f, const char *data_frame, const cell_results *r, const rows *w) {
+    const int old = f->status == ISK_OK && is_old_frame(f, data_frame);
     names order = { 0 };
-    if (f->status == ISK_OK) { f->status = hdf5_attribute(f, frame, "column-order", &order); }
+    if (f->status == ISK_OK) { f->status = hdf5_attribute(f, data_frame, "column-order", &order); }
     for (int i = 0; i < r->column_count && f->status == ISK_OK; i++) {
         const cell_column *column = &r->columns[i];
         char at[HDF5_PATH];
-        hdf5_remove(f, hdf5_at(at, frame, column->name));
-        if (old && !column->numbers) { put_texts(f, at, &column->classes, w); } else { put_column(f, frame, column->name, column, w); }
+        hdf5_remove(f, hdf5_at(at, data_frame, column->name));
+        if (old && !column->numbers) { put_texts(f, at, &column->classes, w); } else { put_column(f, data_frame, column->name, column, w); }
         if (names_find(&order, column->name) < 0 && !names_add(&order, column->name)) { out_of_memory(f); }
     }
-    hdf5_put_attribute_names(f, frame, "column-order", &order);
+    hdf5_put_attribute_names(f, data_frame, "column-order", &order);
     names_free(&order);
 }
 
