@@ -1,7 +1,7 @@
 # indiseek: one header, so nothing has to be built to use it.  This builds its programs, tests and benchmarks.
 #
 #   make                      the programs, in build/
-#   make test                 every test (installs cmocka where it may, else says how)
+#   make test                 every test (installs what it needs where it may, else says how)
 #   make help                 all targets and options
 #
 # GNU make; a C compiler is all that the programs need.
@@ -137,7 +137,7 @@ test:  ## builds and runs every test; only=WORD runs those with WORD in their na
 # A second make, so that what `tests/run --install` installed is seen; -k, so that one test that does not compile is one
 # failure and the others run.
 built ?= yes
-test-build: all $(standin) $(filter-out tests/%,$(chosen))
+test-build: all $(standin) $(filter-out tests/%,$(chosen)) $(if $(filter tests/test_h5ad.py,$(chosen)),$(objects)/tests/test_h5)
 test-run:
 	@BUILD=$(programs) CC='$(CC)' PYTHON='$(PYTHON)' config=$(config) built=$(built) tests/run $(chosen)
 

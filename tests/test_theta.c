@@ -164,6 +164,10 @@ static void few_cells_are_not_compared(void **state) {
     check_case(&desc, &r);
     assert_true(r.compared == TYPES - 1 && !r.types[2].compared && r.types[2].scored == 4);
     theta_free(&r);
+    desc.least = 4;
+    must(theta_make(context, &desc, &r));
+    assert_true(r.compared == TYPES && r.types[2].compared);
+    theta_free(&r);
     for (int i = 0; i < N; i++) { most += is_scored(i); }
     desc.least = most;                                     /* no type has as many: there is no rho, and no mistake */
     desc.draws = 10;
@@ -270,6 +274,12 @@ static void mistakes_are_named(void **state) {
     desc.k = 100;
     expect(context, theta_make(context, &desc, &r), ISK_ARGUMENT,
            "theta compares 100 neighbours of each cell, but 78 cells are scored; choose a smaller k");
+    desc.k = 78;
+    expect(context, theta_make(context, &desc, &r), ISK_ARGUMENT,
+           "theta compares 78 neighbours of each cell, but 78 cells are scored; choose a smaller k");
+    desc.k = 77;
+    must(theta_make(context, &desc, &r));
+    theta_free(&r);
     desc = make_case();
     desc.draws = -1;
     expect(context, theta_make(context, &desc, &r), ISK_ARGUMENT, "k is 6, least 0 and draws -1; none may be negative");

@@ -188,6 +188,30 @@ static void a_ring_is_a_circle(void **state) {
     }
 }
 
+/* Parts of the graph begin about places of their own, each within half the way to the next. */
+static void parts_start_apart(void **state) {
+    (void)state;
+    for (int parts = 2; parts <= 6; parts++) {
+        umap_desc desc = make_case(240, parts, 100);
+        umap_state s = { .context = context, .desc = &desc, .rows = 240, .epochs = 200 };
+        double means[6][2] = { { 0 } };
+        must(choose_rows(&s));
+        s.y = scarce_malloc(sizeof *s.y * 480);
+        s.start = scarce_malloc(sizeof *s.start * 480);
+        must(find_neighbours(&s));
+        must(make_graph(&s));
+        must(make_start(&s));
+        for (int i = 0; i < 480; i++) {
+            assert_true(s.y[i] >= 0 && s.y[i] <= 10);
+            means[i / 2 % parts][i % 2] += s.start[i] * parts / 240;
+        }
+        for (int a = 0; a < parts; a++) {
+            for (int b = 0; b < a; b++) { assert_true(hypot(means[a][0] - means[b][0], means[a][1] - means[b][1]) > 4); }
+        }
+        state_free(&s);
+    }
+}
+
 /* ---- layouts ---- */
 
 static void the_same_for_a_seed(void **state) {
@@ -468,6 +492,7 @@ int main(void) {
         cmocka_unit_test(the_graph),
         cmocka_unit_test(the_curve),
         cmocka_unit_test(a_ring_is_a_circle),
+        cmocka_unit_test(parts_start_apart),
         cmocka_unit_test(the_same_for_a_seed),
         cmocka_unit_test(given_neighbours_do_the_same),
         cmocka_unit_test(clusters_stay_apart),

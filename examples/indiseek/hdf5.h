@@ -53,7 +53,7 @@ isk_status hdf5_sparse(const hdf5 *f, const char *at, int by_columns, int64_t ro
 /* A counting sort: the rows of the result are the columns of `from`, sorted whatever they were.  0: out of memory. */
 int sparse_turn(const sparse *from, sparse *to);
 /* The names of the rows of a data frame of AnnData, such as obs. */
-isk_status hdf5_frame_index(const hdf5 *f, const char *frame, names *n);
+isk_status hdf5_frame_index(const hdf5 *f, const char *data_frame, names *n);
 
 /* ---- writing: after a failure nothing more is done, and hdf5_finish says which it was ---- */
 

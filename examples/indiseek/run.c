@@ -121,7 +121,7 @@ static isk_status hash_inputs(const run_job *j, facts *f) {
         struct stat state;
         if (!paths[i] || stat(paths[i], &state) != 0 || !S_ISREG(state.st_mode)) { continue; }
         status = hash_file(j->t.context, paths[i], &f->hash[i]);
-        snprintf(f->names[i], sizeof f->names[i], i == 0 ? "sha256" : i == 1 ? "sha256_cells" : "sha256_%s", modality_kind_name((modality_kind)(i - 2)));
+        snprintf(f->names[i], sizeof f->names[i], "sha256%s%s", i ? "_" : "", i == 0 ? "" : i == 1 ? "cells" : modality_kind_name((modality_kind)(i - 2)));
         add_fact(f, f->names[i], f->hash[i].text);
     }
     return status;

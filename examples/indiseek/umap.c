@@ -8,7 +8,7 @@
 #include <string.h>
 
 enum { BLOCK = 8, FILTER_DEGREE = 30, MOST_FILTERS = 40, FEW = 4 };
-enum { RANDOM_VECTORS, RANDOM_PLACES, RANDOM_NOISE, RANDOM_SAMPLES };        /* purposes of random numbers */
+enum { RANDOM_VECTORS, RANDOM_NOISE, RANDOM_SAMPLES };       /* purposes of random numbers */
 
 static const double smooth_tolerance = 1e-5, least_bandwidth = 1e-3, extent = 10, noise = 1e-4;
 static const float largest_step = 4;
@@ -497,11 +497,11 @@ static int64_t find_parts(const sparse *g, int32_t *label, int64_t *members) {
     return parts;
 }
 
-/* Two principal components of the parts' means, the largest number 1. */
-static isk_status place_by_means(const umap_state *s, const int32_t *label, int64_t parts, double *places) {
+/* The direction of each part's mean from the middle, in the plane of two principal components of the means. */
+static isk_status directions_of_means(const umap_state *s, const int32_t *label, int64_t parts, double *angles) {
     const int64_t cols = s->x.cols;
-    const int k = cols < 2 ? 1 : 2;
-    double *sums = calloc((size_t)parts * (size_t)(cols + 1), sizeof *sums), most = 0;
+    const int k = cols < 2 || parts < 3 ? 1 : 2;
+    double *sums = calloc((size_t)parts * (size_t)(cols + 1), sizeof *sums);
     isk_scalar *means = malloc(sizeof *means * (size_t)(parts * cols)), *loadings = malloc(sizeof *loadings * (size_t)(cols * k));
     isk_scalar *centre = malloc(sizeof *centre * (size_t)cols), *scores = malloc(sizeof *scores * (size_t)(parts * k));
     isk_status status = sums && means && loadings && centre && scores ? ISK_OK : out_of_memory(s->context, s->rows);
@@ -519,9 +519,9 @@ static isk_status place_by_means(const umap_state *s, const int32_t *label, int6
         status = isk_pca(s->context, &(isk_pca_desc){ .x = x, .k = k, .mean = centre, .components = loadings });
         if (status == ISK_OK) { status = isk_pca_transform(s->context, x, centre, loadings, k, scores); }
     }
-    for (int64_t i = 0; i < parts * k && status == ISK_OK; i++) { most = fmax(most, fabs((double)scores[i])); }
-    for (int64_t i = 0; i < parts * 2 && status == ISK_OK; i++) {
-        places[i] = i % 2 < k && most > 0 ? (double)scores[i / 2 * k + i % 2] / most : 0;
+    for (int64_t i = 0; i < parts && status == ISK_OK; i++) {
+        /* of one component alone the order is that of its scores */
+        angles[i] = k < 2 ? (double)scores[i] : atan2((double)scores[2 * i + 1], (double)scores[2 * i]);
     }
     free(sums);
     free(means);
@@ -531,32 +531,20 @@ static isk_status place_by_means(const umap_state *s, const int32_t *label, int6
     return status;
 }
 
+/* Evenly on a circle of radius 1, in the order of directions, of equal ones and of given neighbours in the order of first points;
+   places [parts, 2], and as much room behind. */
 static isk_status place_parts(const umap_state *s, const int32_t *label, int64_t parts, double *places) {
-    static const double axes[2][2] = { { 1, 0 }, { 0, 1 } };
-    random_stream random = random_open(s->desc->seed, RANDOM_PLACES);
-    if (parts <= 4) {
-        /* as umap-learn's: one half of the parts at unit vectors, the other half opposite */
-        const int64_t half = (parts + 1) / 2;
-        for (int64_t i = 0; i < parts; i++) {
-            const double *axis = axes[i % half];
-            places[2 * i] = i < half ? axis[0] : -axis[0];
-            places[2 * i + 1] = i < half ? axis[1] : -axis[1];
-        }
-        return ISK_OK;
-    }
-    if (s->x.data) { return place_by_means(s, label, parts, places); }
-    for (int64_t i = 0; i < 2 * parts; i++) { places[i] = 2 * random_uniform(&random) - 1; }
-    return ISK_OK;
-}
-
-/* Half the way to the nearest other place. */
-static double room_around(const double *places, int64_t parts, int64_t at) {
-    double nearest = INFINITY;
+    double *angles = places + 2 * parts;
+    isk_status status = ISK_OK;
+    for (int64_t i = 0; i < parts; i++) { angles[i] = 0; }
+    if (s->x.data) { status = directions_of_means(s, label, parts, angles); }
     for (int64_t i = 0; i < parts; i++) {
-        const double distance = hypot(places[2 * i] - places[2 * at], places[2 * i + 1] - places[2 * at + 1]);
-        if (distance > 0 && distance < nearest) { nearest = distance; }
+        int64_t rank = 0;
+        for (int64_t j = 0; j < parts; j++) { rank += angles[j] < angles[i] || (angles[j] == angles[i] && j < i); }
+        places[2 * i] = cos(6.283185307179586 * (double)rank / (double)parts);
+        places[2 * i + 1] = sin(6.283185307179586 * (double)rank / (double)parts);
     }
-    return isinf(nearest) ? 1 : nearest / 2;
+    return status;
 }
 
 /* Vectors of one part, stretched to the room there is about its place. */
@@ -594,17 +582,20 @@ static isk_status make_start(umap_state *s) {
     const size_t n = (size_t)s->n;
     int32_t *label = malloc(sizeof *label * 2 * n), *place = label + n;
     int64_t *members = malloc(sizeof *members * n), parts, first = 0;
-    double *vectors = malloc(sizeof *vectors * 4 * n), *places = vectors + 2 * n;
+    double *vectors = malloc(sizeof *vectors * 6 * n), *places = vectors + 2 * n, room = 1;
     random_stream random = random_open(s->desc->seed, RANDOM_VECTORS);
     isk_status status = label && members && vectors ? ISK_OK : out_of_memory(s->context, s->rows);
     if (status == ISK_OK) {
         parts = find_parts(&s->graph, label, members);
         places[0] = places[1] = 0;
-        if (parts > 1) { status = place_parts(s, label, parts, places); }
+        if (parts > 1) {
+            status = place_parts(s, label, parts, places);
+            room = sin(3.141592653589793 / (double)parts);      /* half the way to the next */
+        }
         for (int64_t l = 0; l < parts && status == ISK_OK; l++) {
             part p = { .graph = &s->graph, .members = members + first, .place = place };
             for (; first + p.m < s->n && label[members[first + p.m]] == l; p.m++) { place[members[first + p.m]] = (int32_t)p.m; }
-            status = start_part(s, &p, places + 2 * l, room_around(places, parts, l), &random, vectors);
+            status = start_part(s, &p, places + 2 * l, room, &random, vectors);
             first += p.m;
         }
         if (status == ISK_OK) { stretch_start(s); }

@@ -101,7 +101,7 @@ static isk_status find_neighbours(wnn_state *s, int v) {
     wnn_view *view = &s->view[v];
     const isk_matrix x = { NULL, s->rows, view->cols = s->desc->views[v].cols };
     isk_knn_desc knn = { .k = s->others };
-    isk_status status;
+    isk_status status = ISK_OK;
     view->x = malloc(sizeof *view->x * n * (size_t)x.cols);
     view->near = malloc(sizeof *view->near * n * (size_t)s->others);
     view->nearest = malloc(sizeof *view->nearest * n);
@@ -114,11 +114,14 @@ static isk_status find_neighbours(wnn_state *s, int v) {
     scale_rows(&s->desc->views[v], view->x);
     knn.queries = (isk_matrix){ view->x, x.rows, x.cols };
     knn.indices = view->near;
+    if (!wanted || s->range < s->others) { status = isk_knn(s->context, &knn); }
+    if (status != ISK_OK || !wanted) { return status; }
+    knn.k = s->range;
+    knn.indices = view->candidates;
     status = isk_knn(s->context, &knn);
-    if (status == ISK_OK && wanted) {
-        knn.k = s->range;
-        knn.indices = view->candidates;
-        status = isk_knn(s->context, &knn);
+    /* The nearest of many are the nearest: one search does for both. */
+    for (int64_t i = 0; i < s->rows && s->range >= s->others && status == ISK_OK; i++) {
+        memcpy(view->near + i * s->others, view->candidates + i * s->range, sizeof *view->near * (size_t)s->others);
     }
     return status;
 }
