@@ -124,9 +124,9 @@ def _():
     ranks = charts["Ranks of θ and of the benchmark weight (ρ = 0.910)"]
     equal(ranks.count("<circle"), TYPES, "dots")
     assert 'class="reference"' in ranks
-    bars = charts["Spearman&#x27;s ρ (mean ± s.e.)" if "Spearman&#x27;s" in page else "Spearman's ρ (mean ± s.e.)"]
+    bars = charts["Spearman's ρ by λ (mean ± s.e.)"]
     equal(len(re.findall(r'<rect class="f\d" x', bars)), 20, "bars that were run")
-    equal(re.findall(r'end">(raw PCs|untrained)<', bars), ["raw PCs", "untrained"])
+    equal(re.findall(r">(raw PCs|untrained)</text>", bars), ["raw PCs", "untrained"])
 
 
 @test("30000 cells in eight panels are a page of at most 4 MB")

@@ -216,6 +216,38 @@ static void coordinates_stand_once_in_every_panel(void **state) {
     text_free(&page);
 }
 
+/* The plain pictures of a number: seven levels, and what has none. */
+static void plain_pictures_of_a_number_have_levels(void **state) {
+    enum { MANY = 21 };
+    float points[2 * MANY];
+    double numbers[MANY];
+    const plots_column column = { "depth", NULL, NULL, 0, numbers };
+    const int of_level[7] = { 3, 3, 3, 2, 3, 3, 3 };          /* of 0 .. 19: level = floor(7 i / 19), the last with 19 itself */
+    text page = { 0 };
+    plots p;
+    (void)state;
+    for (int i = 0; i < MANY; i++) {
+        points[2 * i] = (float)i;
+        points[2 * i + 1] = 0;
+        numbers[i] = i == 20 ? NAN : i;
+    }
+    plots_begin(&p, &page, &(plots_desc){ .rows = MANY, .columns = &column, .column_count = 1 });
+    plots_add(&p, &(plots_panel){ .title = "panel", .points = points });
+    plots_end(&p);
+    for (int level = 0; level < 7; level++) {
+        char class[16];
+        const char *path, *end;
+        int dots = 0;
+        snprintf(class, sizeof class, " t%d\" d=\"", level);
+        path = after(after(page.data, "<figure"), class);
+        end = strchr(path, '"');
+        for (; path < end; path++) { dots += *path == 'M'; }
+        assert_int_equal(dots, of_level[level]);
+    }
+    assert_non_null(strstr(after(page.data, "<figure"), " none\" d=\"M"));
+    text_free(&page);
+}
+
 /* ---- charts ---- */
 
 static void ranked_bars_stand_in_their_order(void **state) {
@@ -358,7 +390,7 @@ static void a_comparison_names_runs_and_the_best(void **state) {
     cells_page_comparison(&page, &(page_comparison){ .heading = "Methods", .value_name = "rho", .methods = methods, .lambdas = lambdas,
                                                      .mean = mean, .error = error, .runs = runs, .method_count = 2, .lambda_count = 2,
                                                      .references = &(bar_reference){ "raw PCs", 0.625 }, .reference_count = 1 });
-    assert_non_null(strstr(page.data, "<tr><th scope=\"row\">IndiSeek</th><td>0.500 ± 0.125</td><td><b>0.750</b></td><td>8 to 10</td>"));
+    assert_non_null(strstr(page.data, "<tr><th scope=\"row\">IndiSeek</th><td>8 to 10</td><td>0.500 ± 0.125</td><td><b>0.750</b></td>"));
     assert_null(strstr(page.data, "<tr><th scope=\"row\">CLIP"));
     assert_non_null(strstr(page.data, "<li><span>raw PCs</span> 0.625</li>"));
     text_free(&page);
@@ -373,6 +405,7 @@ int main(void) {
         cmocka_unit_test(no_name_breaks_out_of_its_place),
         cmocka_unit_test(names_are_made_where_none_are_given),
         cmocka_unit_test(coordinates_stand_once_in_every_panel),
+        cmocka_unit_test(plain_pictures_of_a_number_have_levels),
         cmocka_unit_test(ranked_bars_stand_in_their_order),
         cmocka_unit_test(ranks_with_ties_and_what_is_missing),
         cmocka_unit_test(labels_of_ranks_do_not_overlap),

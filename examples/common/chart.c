@@ -36,7 +36,7 @@ void chart_style(text *out) {
     for (int i = 0; i < COLOURS; i++) { text_format(out, ".s%d{stroke:var(--c%d)}.f%d{fill:var(--c%d)}", i, i, i, i); }
     for (int i = 0; i < LEVELS; i++) { text_format(out, ".t%d{stroke:var(--r%d)}", i, i); }
     text_add(out, ".none{stroke:var(--none)}.fnone{fill:var(--none)}.mark{stroke:var(--card);stroke-width:1}"
-                  ".halo{paint-order:stroke;stroke:var(--card);stroke-width:3px;stroke-linejoin:round}svg .small{font-size:11px}"
+                  ".halo{paint-order:stroke;stroke:var(--card);stroke-width:3px;stroke-linejoin:round}.halo line{stroke-width:1}svg .small{font-size:11px}"
                   ".reference{stroke:var(--ink);stroke-dasharray:6 4;stroke-width:1.3;opacity:.7}\n");
 }
 
@@ -531,21 +531,31 @@ static scale bars_scale(const bar_chart *c, double bottom, double top) {
     return (scale){ low < 0 ? low * 1.04 : low, high * 1.04, bottom, top, 0, 0 };
 }
 
-/* Names stand above their lines at the right, and below where two lines are close. */
-static void draw_references(text *out, const bar_chart *c, const scale *y) {
-    boxes b = { .frame = { LEFT, WIDTH, y->to - 14, y->from + 14 } };
+static int is_drawn(const bar_reference *r, const scale *y) { return isfinite(r->value) && r->value >= y->low && r->value <= y->high; }
+
+/* The room right of the bars that the names of the references take. */
+static double reference_room(const bar_chart *c, const scale *y) {
+    int longest = 0;
     for (int i = 0; i < c->reference_count; i++) {
-        const double value = c->references[i].value, at = place(y, value), width = 6.4 * letters(c->references[i].name);
-        if (!isfinite(value) || value < y->low || value > y->high) { continue; }
-        segment(out, "reference", LEFT, at, WIDTH - RIGHT, at);
-        for (int below = 0; below < 2; below++) {
-            const double base = below ? at + 13 : at - 4;
-            const box new = { WIDTH - RIGHT - width, WIDTH - RIGHT, base - 10, base + 1 };
+        if (is_drawn(&c->references[i], y) && letters(c->references[i].name) > longest) { longest = letters(c->references[i].name); }
+    }
+    return longest ? 6.4 * longest + 2 : 0;
+}
+
+/* Names stand at the right ends of their lines, or a little above or below where two lines are close. */
+static void draw_references(text *out, const bar_chart *c, const scale *y, double edge) {
+    static const double moves[] = { 0, -6, 6, -12, 12, -18, 18, -24, 24 };
+    boxes b = { .frame = { edge, WIDTH, y->to - 20, y->from + 20 } };
+    for (int i = 0; i < c->reference_count; i++) {
+        const double at = place(y, c->references[i].value);
+        if (!is_drawn(&c->references[i], y)) { continue; }
+        segment(out, "reference", LEFT, at, edge, at);
+        for (size_t k = 0; k < sizeof moves / sizeof *moves; k++) {
+            const double base = at + 4 + moves[k];
+            const box new = { edge + 1, WIDTH, base - 10, base + 1 };
             if (!is_free(&b, &new)) { continue; }
             take(&b, &new);
-            text_add(out, "<g class=\"halo\">");
-            label_at(out, WIDTH - RIGHT, base, 'e', c->references[i].name);
-            text_add(out, "</g>\n");
+            label_at(out, edge + 5, base, 's', c->references[i].name);
             break;
         }
     }
@@ -554,16 +564,17 @@ static void draw_references(text *out, const bar_chart *c, const scale *y) {
 void chart_bars(text *out, const bar_chart *c) {
     const double height = LINE_HEIGHT + (c->notes ? 14 : 0), base = height - (c->notes ? BOTTOM + 2 : BOTTOM - 10);
     const int shown = c->series_count < COLOURS ? c->series_count : COLOURS;
-    double legend, band, width;
+    double legend, band, width, edge;
     legend_item items[COLOURS];
     scale y;
     svg_begin(out, WIDTH, height, c->title, c->standalone);
     for (int i = 0; i < shown; i++) { items[i] = (legend_item){ c->series[i], i, 0 }; }
     legend = shown > 1 ? legend_row(out, items, shown, WIDTH, 1) : 0;
     y = bars_scale(c, base, TOP + legend);
-    ticks(out, &y, 1, LEFT, WIDTH - RIGHT);
+    edge = WIDTH - RIGHT - reference_room(c, &y);
+    ticks(out, &y, 1, LEFT, edge);
     upright_label(out, 14, (TOP + legend + base) / 2, c->y_label);
-    band = (WIDTH - RIGHT - LEFT) / (double)c->group_count;
+    band = (edge - LEFT) / (double)c->group_count;
     width = fmin(0.76 * band / c->series_count, 44);
     for (int g = 0; g < c->group_count; g++) {
         double middle = LEFT + band * (g + 0.5);
@@ -573,8 +584,8 @@ void chart_bars(text *out, const bar_chart *c) {
         label_at(out, middle, base + 18, 'm', c->groups[g]);
         if (c->notes) { label_at(out, middle, base + 34, 'm', c->notes[g]); }
     }
-    if (y.low <= 0 && y.high >= 0) { segment(out, "axis", LEFT, place(&y, 0), WIDTH - RIGHT, place(&y, 0)); }
-    draw_references(out, c, &y);
+    if (y.low <= 0 && y.high >= 0) { segment(out, "axis", LEFT, place(&y, 0), edge, place(&y, 0)); }
+    draw_references(out, c, &y, edge);
     text_add(out, "</svg>\n");
 }
 

@@ -22,11 +22,11 @@ static const char style_blocks[] =
 static const char style_tables[] =
     ".scroll{overflow-x:auto;margin:14px 0}"
     "table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:15px;min-width:min(100%,620px)}"
-    "th,td{padding:6px 16px 6px 10px;text-align:right;border-bottom:1px solid var(--grid)}"
+    "th,td{padding:6px 11px 6px 7px;text-align:right;border-bottom:1px solid var(--grid)}"
     "thead th{color:var(--muted);font-weight:500;font-size:13.5px;vertical-align:bottom}"
     "th:first-child{text-align:left;font-weight:500;padding-left:2px}"
     "td.b{background:linear-gradient(to right,var(--bar) calc(var(--v)*100%),transparent 0) no-repeat 0 4px/"
-    "calc(100% - 6px) calc(100% - 8px)}td.w,.words th{text-align:left}\n"
+    "calc(100% - 6px) calc(100% - 8px)}td{white-space:nowrap}td.w{white-space:normal}td.w,.words th{text-align:left}\n"
     ".facts{list-style:none;padding:0;columns:290px 3;column-gap:32px;font-size:14px}"
     ".facts li{display:flex;justify-content:space-between;gap:12px;border-bottom:1px solid var(--grid);padding:3px 0;"
     "break-inside:avoid;overflow-wrap:anywhere;text-align:right}.facts span{color:var(--muted);text-align:left;"

@@ -315,7 +315,7 @@ const char *const plots_script[] = {
     "  let held = null;\n",
     "  canvas.addEventListener('wheel', event => {\n",
     "    // A page that is being scrolled goes on past the panel.\n",
-    "    if (event.timeStamp - scrolled < 250 || panel.zoom === 1 && event.deltaY > 0) return;\n",
+    "    if (!event.cancelable || event.timeStamp - scrolled < 250 || panel.zoom === 1 && event.deltaY > 0) return;\n",
     "    event.preventDefault();\n",
     "    const box = canvas.getBoundingClientRect(), turn = event.deltaY * (event.deltaMode ? 20 : 1);\n",
     "    zoomBy(panel, 2 ** (-Math.max(-200, Math.min(turn, 200)) / 200), event.clientX - box.left, event.clientY - box.top);\n",

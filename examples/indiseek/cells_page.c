@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Words of a number, into a buffer of 64; a dash where there is none. */
 static const char *number_words(double value, int decimals, char *buffer) {
@@ -194,10 +195,10 @@ static void comparison_table(text *page, const page_comparison *c, const char *c
         const int best = largest(c, method);
         if (best < 0) { continue; }
         page_row(page, c->methods[method]);
+        comparison_runs(page, c, method);
         for (int i = method * c->lambda_count; i < (method + 1) * c->lambda_count; i++) {
             page_cell_number(page, with_error(c->mean[i], c->error ? &c->error[i] : NULL, words), i == best);
         }
-        comparison_runs(page, c, method);
     }
     page_table_end(page);
     if (c->reference_count > 0) {
@@ -209,9 +210,16 @@ static void comparison_table(text *page, const page_comparison *c, const char *c
     }
 }
 
-static void comparison_chart(text *page, const page_comparison *c, const char *const *groups) {
+/* Words of a λ: "λ = 0.1". */
+typedef struct lambda_words { char text[32]; } lambda_words;
+
+static void comparison_chart(text *page, const page_comparison *c, const lambda_words *lambdas) {
+    const char **groups = malloc(sizeof *groups * (size_t)c->lambda_count);
     text title = { 0 };
-    text_format(&title, "%s%s", c->value_name, c->error ? " (mean ± s.e.)" : "");
+    if (!groups) { page->failed = 1; return; }
+    /* below the axis the number alone, where many stand side by side */
+    for (int i = 0; i < c->lambda_count; i++) { groups[i] = lambdas[i].text + strlen("λ = "); }
+    text_format(&title, "%s by λ%s", c->value_name, c->error ? " (mean ± s.e.)" : "");
     page_grid_begin(page);
     chart_bars(page, &(bar_chart){ .title = title.data ? title.data : "",
                                    .y_label = c->value_name,
@@ -227,24 +235,25 @@ static void comparison_chart(text *page, const page_comparison *c, const char *c
                                    .reference_count = c->reference_count });
     page_grid_end(page);
     text_free(&title);
+    free(groups);
 }
 
 void cells_page_comparison(text *page, const page_comparison *c) {
     const int columns = c->lambda_count + 2;
-    char (*lambdas)[32] = malloc(sizeof *lambdas * (size_t)columns);
+    lambda_words *lambdas = malloc(sizeof *lambdas * (size_t)columns);
     const char **header = malloc(sizeof *header * (size_t)columns);
     if (!lambdas || !header) {
         page->failed = 1;
     } else if (c->method_count > 0 && c->lambda_count > 0) {
         header[0] = "method";
-        header[columns - 1] = "runs";
+        header[1] = "runs";
         for (int i = 0; i < c->lambda_count; i++) {
-            snprintf(lambdas[i], sizeof lambdas[i], "λ = %g", c->lambdas[i]);
-            header[i + 1] = lambdas[i];
+            snprintf(lambdas[i].text, sizeof lambdas[i].text, "λ = %g", c->lambdas[i]);
+            header[i + 2] = lambdas[i].text;
         }
         page_heading(page, c->heading);
         if (c->lead) { page_paragraph(page, c->lead); }
-        comparison_chart(page, c, header + 1);
+        comparison_chart(page, c, lambdas);
         comparison_table(page, c, header);
     }
     free(lambdas);
