@@ -134,7 +134,8 @@ static void votes_are_those_of_the_nearest(void **state) {
 
 static void the_nearer_wins_a_tie(void **state) {
     const isk_scalar x[] = { 0, 1, 2, 10, 11, 12 }, y[] = { 0.4f, 1.6f, 11.4f, 5.9f };
-    const int32_t codes[] = { 2, 0, 0, 1, 1, -1 };
+    const int32_t codes[] = { 2, 0, 0, 1, 1, -1 }, of_far[] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 1 };
+    const isk_scalar far[] = { 9, 9, 9, 9, 9, 9, 9, 9, 9, 1 }, origin = 0;
     annotate_desc desc = { .reference = { { x, 6, 1 } }, .query = { { y, 4, 1 } }, .labels = codes, .k = 2, .ways = 1u << ANNOTATE_KNN };
     annotation a;
     const annotation_result *r = &a.way[ANNOTATE_KNN];
@@ -157,6 +158,12 @@ static void the_nearer_wins_a_tie(void **state) {
     ok(annotate_cells(context, &desc, &a));
     assert_int_equal(a.k, 5);                               /* 15, but there are 5 */
     assert_int_equal(a.reference, 5);
+    annotation_free(&a);
+    desc = (annotate_desc){ .reference = { { far, 10, 1 } }, .query = { { &origin, 1, 1 } }, .labels = of_far, .k = 10, .weighted = 1,
+                            .ways = 1u << ANNOTATE_KNN };
+    ok(annotate_cells(context, &desc, &a));                 /* 1 against nine times 1/9, which as added up is more by rounding */
+    assert_int_equal(r->label[0], 1);
+    assert_close(r->confidence[0], 0.5, 1e-12);
     annotation_free(&a);
 }
 
@@ -519,6 +526,12 @@ static void a_decoder_finds_what_lines_do_not(void **state) {
     assert_int_equal(m.stopped_on, 200);
     assert_int_equal(m.scored_on, 400);
     assert_int_equal(m.scored, ISK_TEST);
+    for (int stop = 0; stop < 2; stop++) {                  /* it is isk_mlp_r2's network, stopped by the validation cells */
+        double mlp;
+        ok(isk_mlp_r2(context, &(isk_regression_desc){ .x = p.desc.from.c, .y = p.desc.target, .part = p.part, .stop_on_validation = stop },
+                      &mlp));
+        assert_int_equal(mlp == m.way[IMPUTE_C].pooled_r2, stop);
+    }
     assert_true(m.way[IMPUTE_C].r2[0] > 0.9);
     assert_true(m.way[IMPUTE_C].r2[1] < 0.1);               /* of z nothing is known */
     assert_true(m.way[IMPUTE_CZ].r2[0] > 0.8);
@@ -816,23 +829,23 @@ static void clusters_agree_with_what_is_there(void **state) {
     assert_close(rows[3 * 4 + 1].ari, 1, 1e-12);
     assert_true(rows[3 * 3].ari > 0.3 && rows[3 * 3].ari < 0.99);       /* shared_protein: the lineage, with faults */
 
-    desc.embeddings = &embeddings[3];                       /* shared_protein by hand: k-means on the test rows */
+    desc.embeddings = &embeddings[1];                       /* specific_rna by hand: no clusters, so that every seed finds others */
     desc.embedding_count = 1;
     desc.seeds = 3;
     desc.starts = 1;
     ok(cluster_scores(context, &desc, rows));
     ok(cluster_scores(three, &desc, other));
     assert_memory_equal(&rows[0].ari, &other[0].ari, sizeof rows[0].ari);
-    make(n, 3, &test_rows);
+    make(n, 2, &test_rows);
     for (int i = 0; i < n; i++) {
         if (part[i] != ISK_TEST) { continue; }
-        memcpy(test_rows + 3 * tests, data[1] + 3 * i, 3 * sizeof *test_rows);
+        memcpy(test_rows + 2 * tests, data[2] + 2 * i, 2 * sizeof *test_rows);
         truth[tests++] = lineage[i];
     }
     for (int way = 0; way < 2; way++) {
         double values[3], mean = 0, squares = 0;
         for (int s = 0; s < 3; s++) {
-            ok(isk_kmeans(context, &(isk_kmeans_desc){ .x = { test_rows, tests, 3 }, .clusters = 3, .starts = 1, .labels = found,
+            ok(isk_kmeans(context, &(isk_kmeans_desc){ .x = { test_rows, tests, 2 }, .clusters = 3, .starts = 1, .labels = found,
                                                        .seed = (uint64_t)s }));
             values[s] = (way ? naive_nmi : naive_ari)(truth, found, tests);
             mean += values[s] / 3;
@@ -840,6 +853,7 @@ static void clusters_agree_with_what_is_there(void **state) {
         for (int s = 0; s < 3; s++) { squares += (values[s] - mean) * (values[s] - mean); }
         assert_close(way ? rows[0].nmi : rows[0].ari, mean, 1e-12);
         assert_close(way ? rows[0].nmi_deviation : rows[0].ari_deviation, sqrt(squares / 2), 1e-12);
+        assert_true(squares > 0);
     }
     free(test_rows);
     for (int i = 0; i < 4; i++) { free(data[i]); }
@@ -1020,7 +1034,7 @@ static void real_cells(void **state) {
                           annotate_way_name((annotate_way)way), blocks, s->accuracy, s->balanced_accuracy, s->assigned_accuracy,
                           s->calibration_error);
             assert_int_equal(s->cells, held);
-            assert_true(s->accuracy > (blocks == 1 ? 0.9 : 0.95));
+            assert_true(s->accuracy > (blocks == 1 ? 0.95 : 0.98));
             assert_true(s->calibration_error < 0.05);
         }
         annotation_free(&a);
