@@ -161,7 +161,7 @@ static isk_status learn_moments(recipe *r, const input *in, const uint8_t *part)
 }
 
 static void standardise(const recipe *r, input *in) {
-    const isk_scalar limit = norm_is(r, "log1p-cp10k") ? (isk_scalar)seurat_limit : (isk_scalar)INFINITY;
+    const isk_scalar limit = !norm_is(r, "zscore") ? (isk_scalar)seurat_limit : (isk_scalar)INFINITY;
     if (!r->inverse) { return; }
     for (int64_t i = 0; i < in->rows; i++) {
         isk_scalar *row = in->values + i * in->cols;
@@ -197,6 +197,8 @@ static isk_status count_components(recipe *r, const input *in, const char *view,
                          dropped ? " beside the first" : "");
 }
 
+/* Genes are not centred again after the cut, as by Seurat's RunPCA.  More rounds and a wider basis than by default, as hundreds of
+   directions of single-cell counts differ little: the first 20 components of 50 then agree with exact ones to 4 digits. */
 static isk_status learn_components(recipe *r, const input *in, const uint8_t *part) {
     double *variances = malloc(sizeof *variances * (size_t)r->pca), sum = 0;
     isk_status status;
@@ -205,6 +207,8 @@ static isk_status learn_components(recipe *r, const input *in, const uint8_t *pa
     status = variances && r->centre && r->loadings ? ISK_OK : no_memory(in->context, in->path);
     if (status == ISK_OK) {
         status = isk_pca(in->context, &(isk_pca_desc){ .x = recipe_features(in), .part = part, .k = r->pca, .mean = r->centre,
+                                                       .centre = norm_is(r, "log1p-cp10k") && r->inverse ? ISK_NONE : 0,
+                                                       .oversampling = 50, .iterations = 12,
                                                        .components = r->loadings, .variances = variances });
     }
     for (int i = 0; i < r->pca && status == ISK_OK; i++) { sum += variances[i]; }
@@ -241,7 +245,8 @@ static isk_status learn_singular(recipe *r, const input *in, const uint8_t *part
     r->loadings = malloc(sizeof *r->loadings * (size_t)in->cols * (size_t)r->pca);
     status = vectors && r->centre && r->loadings ? ISK_OK : no_memory(in->context, in->path);
     if (status == ISK_OK) {
-        status = isk_pca(in->context, &(isk_pca_desc){ .x = x, .part = part, .k = all, .centre = ISK_NONE, .components = vectors });
+        status = isk_pca(in->context, &(isk_pca_desc){ .x = x, .part = part, .k = all, .centre = ISK_NONE, .oversampling = 50,
+                                                       .iterations = 12, .components = vectors });
     }
     for (int64_t j = 0; j < in->cols && status == ISK_OK; j++) {
         r->centre[j] = r->mean[j];

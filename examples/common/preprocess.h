@@ -13,8 +13,9 @@
      clr          ln(1 + x / exp(mean over the row of ln(1 + x))), Seurat's CLR of margin 2
      clr-feature  ln(1 + x / exp(mean over the column of ln(1 + x))), Seurat's CLR of margin 1
      tfidf        ln(1 + 10000 x / sum of the row * training rows / sum of the column), Signac's method 1
-     z-score      per column, of every norm but none and tfidf; log1p-cp10k is then cut at 10 from above, as Seurat does
-     PCA          scores of the first components, divided by one number so that their mean variance is 1
+     z-score      per column, of every norm but none and tfidf; but for the norm zscore then cut at 10 from above, as Seurat does
+     PCA          scores of the first components, divided by one number so that their mean variance is 1; of log1p-cp10k the columns
+                  are not centred again after the cut
      LSI          of tfidf instead: singular vectors, scores of mean 0 and deviation 1 each; the first, which follows the depth of
                   a cell, is dropped
    Of sequences, which take none and zscore, a column is a feature and its rows are the steps that are there. */

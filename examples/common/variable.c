@@ -51,9 +51,9 @@ static isk_status cloud_open(isk_context *context, const double *x, const double
     return ISK_OK;
 }
 
-/* Value at t = 0 of the weighted parabola whose moments are s[k] = sum w t^k and v[k] = sum w y t^k: the normal equations by LDL'.
-   A power that the points do not tell from the lower ones is left out. */
-static double parabola_at_zero(const double s[5], const double v[3]) {
+/* Value and slope at t = 0 of the weighted parabola whose moments are s[k] = sum w t^k and v[k] = sum w y t^k: the normal equations
+   by LDL'.  A power that the points do not tell from the lower ones is left out. */
+static void parabola_at_zero(const double s[5], const double v[3], double *value, double *slope) {
     double l[3][3] = { { 0 } }, d[3] = { 0 }, b[3];
     for (int i = 0; i < 3; i++) {
         b[i] = v[i];
@@ -71,15 +71,22 @@ static double parabola_at_zero(const double s[5], const double v[3]) {
         b[i] = d[i] > 0 ? b[i] / d[i] : 0;
         for (int j = i + 1; j < 3; j++) { b[i] -= d[i] > 0 ? l[j][i] * b[j] : 0; }
     }
-    return b[0];
+    *value = b[0];
+    *slope = b[1];
 }
 
-/* The fit at one x from the groups first .. last, which hold its nearest points. */
-static double fit_at(const cloud *c, double x, double width, int64_t first, int64_t last) {
-    double s[5] = { 0 }, v[3] = { 0 };
+typedef struct vertex { double x, value, slope; } vertex;
+
+/* The fit at one x from the groups first .. last, which hold its nearest points, all within `width`; their mean where all stand at
+   that distance. */
+static vertex fit_groups(const cloud *c, double x, double width, int64_t first, int64_t last) {
+    double s[5] = { 0 }, v[3] = { 0 }, points = 0, sum = 0;
+    vertex fit = { x, 0, 0 };
     for (int64_t g = first; g <= last; g++) {
         const double t = width > 0 ? (c->x[g] - x) / width : 0, far = fabs(t), cube = 1 - far * far * far;
         const double weight = far < 1 ? cube * cube * cube : 0, n = weight * c->size[g], y = weight * c->sum[g], tt = t * t;
+        points += c->size[g];
+        sum += c->sum[g];
         s[0] += n;
         s[1] += n * t;
         s[2] += n * tt;
@@ -89,28 +96,89 @@ static double fit_at(const cloud *c, double x, double width, int64_t first, int6
         v[1] += y * t;
         v[2] += y * tt;
     }
-    return parabola_at_zero(s, v);
+    if (!(s[0] > 0)) { return (vertex){ x, sum / points, 0 }; }
+    parabola_at_zero(s, v, &fit.value, &fit.slope);
+    fit.slope = width > 0 ? fit.slope / width : 0;
+    return fit;
+}
+
+/* The fit at any x from its `near` nearest points. */
+static vertex fit_at(const cloud *c, double x, int64_t near) {
+    int64_t first = 0;
+    double left, right;
+    while (first + near < c->count && c->points[first + near].x - x < x - c->points[first].x) { first++; }
+    left = fabs(x - c->points[first].x);
+    right = fabs(c->points[first + near - 1].x - x);
+    return fit_groups(c, x, left > right ? left : right, c->group[first], c->group[first + near - 1]);
+}
+
+/* Where loess cuts the points first .. last, which lie between low and high: in their middle, beside points of one x, until no
+   piece has more than `most` points.  Adds to cuts[*count].  loessf.f: ehg129, ehg124 */
+static void cut(const cloud *c, int64_t first, int64_t last, double low, double high, int64_t most, double *cuts, int64_t *count) {
+    const int64_t middle = (first + last + 2) / 2 - 1;          /* of numbers from 1, as loess has them */
+    int64_t at = middle;
+    double x;
+    if (last - first + 1 <= most) { return; }
+    for (int64_t offset = 0; middle + offset < last && middle + offset >= first; offset = offset > 0 ? -offset : 1 - offset) {
+        if (c->points[middle + offset].x == c->points[middle + offset + 1].x) { continue; }
+        at = middle + offset;
+        break;
+    }
+    x = (c->points[at].x + c->points[at + 1].x) / 2;
+    if (x == low || x == high) { return; }
+    cuts[(*count)++] = x;
+    cut(c, first, at, low, x, most, cuts, count);
+    cut(c, at + 1, last, x, high, most, cuts, count);
+}
+
+/* Cubic through the values and slopes of both vertices (Hermite). */
+static double between(const vertex *a, const vertex *b, double x) {
+    const double width = b->x - a->x, t = (x - a->x) / width, u = 1 - t;
+    return u * u * (1 + 2 * t) * a->value + t * t * (1 + 2 * u) * b->value + (u * u * t * a->slope - t * t * u * b->slope) * width;
+}
+
+static int ascending(const void *a, const void *b) {
+    const double one = *(const double *)a, two = *(const double *)b;
+    return one < two ? -1 : one > two;
+}
+
+/* Both ends of a box that is a little wider than the points, and the cuts between; ascending.  Their number. */
+static int64_t place_vertices(const cloud *c, double span, double *places) {
+    const double low = c->points[0].x, high = c->points[c->count - 1].x, far = fabs(low) > fabs(high) ? fabs(low) : fabs(high);
+    const double least = far * 1e-3 + 1e-30, margin = 0.005 * (high - low > least ? high - low : least);
+    const int64_t share = (int64_t)(span * 0.2 * (double)c->count), most = share > 1 ? share : 1;
+    int64_t count = 2;
+    places[0] = low - margin;
+    places[1] = high + margin;
+    cut(c, 0, c->count - 1, places[0], places[1], most, places, &count);
+    qsort(places, (size_t)count, sizeof *places, ascending);
+    return count;
 }
 
 isk_status local_regression(isk_context *context, const double *x, const double *y, int64_t count, double span, double *fit) {
     const int64_t share = (int64_t)(span * (double)count + 1e-5), near = share < 1 ? 1 : share < count ? share : count;
+    double *places = malloc(sizeof *places * ((size_t)count + 2));
     cloud c;
-    int64_t first = 0;
-    double value = 0;
-    isk_status status = cloud_open(context, x, y, count, &c);
-    if (status != ISK_OK) { return status; }
+    vertex a, b;
+    int64_t vertices, next = 1;
+    isk_status status = places ? cloud_open(context, x, y, count, &c) : no_memory(context, "local regression");
+    if (status != ISK_OK || count == 0) {
+        if (status == ISK_OK) { cloud_free(&c); }
+        free(places);
+        return status;
+    }
+    vertices = place_vertices(&c, span, places);
+    a = fit_at(&c, places[0], near);
+    b = fit_at(&c, places[1], near);
     for (int64_t i = 0; i < count; i++) {
-        const double here = c.points[i].x;
-        if (i == 0 || c.group[i] != c.group[i - 1]) {
-            double left, right;
-            while (first + near < count && c.points[first + near].x - here < here - c.points[first].x) { first++; }
-            left = here - c.points[first].x;
-            right = c.points[first + near - 1].x - here;
-            value = fit_at(&c, here, left > right ? left : right, c.group[first], c.group[first + near - 1]);
+        while (c.points[i].x > b.x && next + 1 < vertices) {
+            a = b;
+            b = fit_at(&c, places[++next], near);
         }
-        fit[c.points[i].index] = value;
+        fit[c.points[i].index] = between(&a, &b, c.points[i].x);
     }
     cloud_free(&c);
+    free(places);
     return ISK_OK;
 }
 

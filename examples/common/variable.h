@@ -20,8 +20,9 @@ int64_t training_rows(const input *in, const uint8_t *part);
 /* Adds the training rows to sums [cols]. */
 void column_sums(const input *in, const uint8_t *part, double *sums);
 
-/* Local regression at each x (Cleveland and Devlin 1988): a parabola fitted to the span * count nearest points with tricube weights,
-   computed at every point (R's loess: span, degree 2, surface "direct").  fit [count] */
+/* Local regression (Cleveland and Devlin 1988) as R's loess does it by default, with degree 2: a parabola is fitted to the span * count
+   nearest points with tricube weights, but only at a few x, each piece between them holding at most a fifth of these points; between
+   them runs the cubic through both values and slopes.  fit [count] at each x. */
 isk_status local_regression(isk_context *context, const double *x, const double *y, int64_t count, double span, double *fit);
 
 #endif

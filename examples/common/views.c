@@ -15,7 +15,7 @@ static const struct { option option; int learns; } view_rows[VIEW_ROWS] = {
     { { "-transpose", OPTION_FLAG, FIELD(transpose), NULL, "the file holds features x samples", 0, 0, NULL }, 0 },
     { { "-norm", OPTION_TEXT, FIELD(norm), "WORD",
         "none; zscore: per column; log1p-cp10k: ln(1 + 10000 x / row sum), z-score, cut at 10; clr: Seurat's log ratio per "
-        "sample, z-score; clr-feature: per feature; tfidf: Signac's, for ATAC counts, without z-score [zscore]", 0, 0, NORM_CHOICES }, 1 },
+        "sample, z-score, cut at 10; clr-feature: per feature; tfidf: Signac's, for ATAC counts, without z-score [zscore]", 0, 0, NORM_CHOICES }, 1 },
     { { "-hvg", OPTION_INT, FIELD(hvg), "N",
         "the N features whose counts vary most for their mean, by Seurat's vst; of tfidf those counted most [0: all]", 0, 1000000, NULL }, 1 },
     { { "-pca", OPTION_INT, FIELD(pca), "K",
