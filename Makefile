@@ -52,12 +52,10 @@ hdf5   := $(call have,hdf5,hdf5.h)
 hdf5_flags := $(call flags,--cflags,hdf5,)
 hdf5_libraries := $(call flags,--libs,hdf5,-lhdf5)
 # Debian keeps it where only pkg-config finds it.
-ifneq ($(hdf5)$(wildcard /usr/include/hdf5/serial/hdf5.h),$(hdf5))
-    ifeq ($(hdf5),off)
-        hdf5 := on
-        hdf5_flags := -I/usr/include/hdf5/serial
-        hdf5_libraries := -lhdf5_serial
-    endif
+ifeq ($(hdf5) $(wildcard /usr/include/hdf5/serial/hdf5.h),off /usr/include/hdf5/serial/hdf5.h)
+    hdf5 := on
+    hdf5_flags := -I/usr/include/hdf5/serial
+    hdf5_libraries := -lhdf5_serial
 endif
 cmocka := $(call have,cmocka,cmocka.h)
 nvrtc  := $(shell { ldconfig -p || /sbin/ldconfig -p; } 2>/dev/null | grep -q libnvrtc.so && echo found || echo 'not found')

@@ -754,7 +754,7 @@ static herr_t shake(hid_t file, const char *name, const H5O_info_t *about, void 
 
 /* Well-formed HDF5 with wrong values in it: what the library cannot know, and we must. */
 static void wrong_values_do_no_harm(void **state) {
-    const int tries = how_often(300);
+    const int tries = how_often(150);
     random_stream random = random_open(3, 1);
     int refused = 0;
     (void)state;
@@ -776,7 +776,7 @@ static void wrong_values_do_no_harm(void **state) {
 /* Bytes of the file itself are wrong.  libhdf5 (1.10.8, as of its heaps) can end by a signal on such a file, and nothing around it can
    prevent that; what is asked here is that it is rare, that nothing hangs, and that every refusal is a sentence with the file's name. */
 static void damaged_files_end_soon(void **state) {
-    const int tries = how_often(100);
+    const int tries = how_often(60);
     random_stream random = random_open(4, 1);
     int refused = 0, signals = 0;
     (void)state;
