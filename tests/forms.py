@@ -57,11 +57,12 @@ class Data:
         self.adt = [[int(value) for value in row] for row in read_npy(path("adt_counts.npy"))]
         matrix = path("rna_counts.mtx.gz", "rna_counts.mtx")
         with (gzip.open if matrix.endswith("gz") else open)(matrix, "rt") as file:
-            lines = (line for line in file if not line.startswith("%"))
-            genes, cells, count = map(int, next(lines).split())
-            self.entries = [tuple(map(int, line.split())) for line in lines]
+            size = next(line for line in file if not line.startswith("%"))
+            genes, cells, count = map(int, size.split())
+            numbers = list(map(int, file.read().split()))
+        self.entries = list(zip(numbers[0::3], numbers[1::3], numbers[2::3]))
         assert (genes, cells, count) == (len(self.genes), len(self.cells), len(self.entries)) and len(self.adt) == cells
-        self.entries.sort(key=lambda entry: (entry[1], entry[0]))
+        self.entries.sort(key=lambda entry: entry[1])       # genes ascend within a cell, as 10x and scanpy write them
 
     def by_cell(self):
         """For each cell the numbers (from 0) and counts of all its features, genes before proteins."""

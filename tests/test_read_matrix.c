@@ -123,7 +123,8 @@ static void memory_is_limited(void **state) {
     write_text("m.x", "1,2\n3,4\n5,6\n");
     assert_int_equal(matrix_read(context, &(matrix_source){ HERE "m.x", NULL, NULL, 0, MODALITY_RNA }, &desc, &c), ISK_OK);
     write_text("m.x", MTX_TEXT);
-    expect(context, matrix_read(context, &(matrix_source){ HERE "m.x", NULL, NULL, 0, MODALITY_PROTEIN }, &desc, &c), ISK_MEMORY, HERE "m.x: 3 cells x 2 genes (rna), "
+    expect(context, matrix_read(context, &(matrix_source){ HERE "m.x", NULL, NULL, 0, MODALITY_PROTEIN }, &desc, &c), ISK_MEMORY,
+           HERE "m.x: 3 cells x 2 genes (rna), "
            "3 x 2 (protein) need about 0.1 MB of memory, where 0.1 MB are allowed; fewer modalities need less, and --rna hvg=N keeps fewer "
            "genes dense");
     cells_free(&c);
