@@ -124,8 +124,8 @@ all: summary $(single:%=$(programs)/%) $(folders:%=$(programs)/%)  ## the progra
 summary:
 	@echo "config $(config) · cblas $(if $(filter 0,$(cblas)),off (cblas=1 turns it on),on) · zlib $(zlib) · hdf5 $(hdf5) · cmocka $(cmocka) · nvrtc $(nvrtc)"
 
-demo: all  ## under a minute: simulated data with known truth, features, a report
-	@$(programs)/demo
+demo: all  ## about a minute: simulated cells with known truth, features, a report
+	@$(programs)/indiseek demo
 
 test:  ## builds and runs every test; only=WORD runs those with WORD in their name
 	@tests/run --install

@@ -5,6 +5,7 @@ static const subcommand commands[] = {
     { "run", command_run, run_table_get, "from a CITE-seq or multiome data set to features, figures and files" },
     { "annotate", command_annotate, annotate_table_get, "names for new cells, from those of a run" },
     { "impute", command_impute, impute_table_get, "one modality predicted from another" },
+    { "demo", command_demo, demo_table_get, "run, on simulated cells whose truth is known" },
     { "fit", command_fit, fit_table_get, "the same from matrices of any kind, as files or tables" },
     { "transform", command_transform, transform_table_get, "features of new samples by a model that was fitted" },
     { "evaluate", command_evaluate, evaluate_table_get, "score features again, or features from elsewhere" },
@@ -14,9 +15,10 @@ static const subcommand commands[] = {
 };
 
 static const page_entry files[] = {
-    { "DIR/c1.npy, DIR/z1.npy, ...", "features that `indiseek fit --out DIR` and `indiseek transform --out DIR` write, one row a sample" },
+    { "DIR/c1.npy, DIR/z1.npy, ...", "features that `indiseek run`, `fit` and `transform` write with --out DIR, one row a sample" },
+    { "DIR/adata.h5ad, DIR/mdata.h5mu", "the features beside the counts, for scanpy and muon" },
     { "DIR/model.safetensors", "the model, with how its views were prepared; what --model reads" },
-    { "DIR/config.json", "the options of a fit, which --config reads" },
+    { "DIR/config.json", "the options of a run or fit, which --config reads" },
     { "DIR/metrics.json, DIR/report.html", "how good the features are, for machines and for people" },
     { "~/.cache/indiseek", "kernels compiled for a GPU, where neither INDISEEK_CACHE_DIR nor XDG_CACHE_HOME says otherwise" },
     { NULL, NULL },
@@ -35,10 +37,10 @@ const program_table indiseek_program = {
     .title = "shared and specific features of paired measurements",
     .about = "Two measurements of the same samples go in; what they share (C1, C2) and what is specific\n"
              "to each (Z1, Z2) comes out.",
-    .examples = "  indiseek fit --x1 rna.npy --x2 protein.csv --labels cells.tsv:cell_type --out results\n"
-                "  indiseek transform --model results --x1 new_rna.npy --x2 new_protein.csv --out new_results\n"
-                "  indiseek evaluate results\n"
-                "  indiseek devices\n",
+    .examples = "  indiseek run --10x filtered_feature_bc_matrix --out results\n"
+                "  indiseek annotate --model results --10x new_sample --out annotated\n"
+                "  indiseek fit --x1 rna.npy --x2 protein.csv --labels cells.tsv:cell_type --out results\n"
+                "  indiseek demo\n",
     .commands = commands,
     .count = sizeof commands / sizeof *commands,
     .files = files,

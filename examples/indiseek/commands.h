@@ -8,6 +8,7 @@
 int command_run(int argc, char **argv);
 int command_annotate(int argc, char **argv);
 int command_impute(int argc, char **argv);
+int command_demo(int argc, char **argv);
 int command_fit(int argc, char **argv);
 int command_transform(int argc, char **argv);
 int command_evaluate(int argc, char **argv);
@@ -19,6 +20,7 @@ int command_completion(int argc, char **argv);
 const command *run_table_get(void);
 const command *annotate_table_get(void);
 const command *impute_table_get(void);
+const command *demo_table_get(void);
 const command *fit_table_get(void);
 const command *transform_table_get(void);
 const command *evaluate_table_get(void);

@@ -19,7 +19,7 @@ static void help(void) {
 int main(int argc, char **argv) {
     const char *names[MOST_COMMANDS + 1] = { NULL }, *near;
     const subcommand *commands = indiseek_program.commands;
-    if (argc < 2) { return usage_error("indiseek", "a command is missing: fit, transform, evaluate or devices"); }
+    if (argc < 2) { return usage_error("indiseek", "a command is missing; indiseek --help lists them"); }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
         help();
         return check_output("indiseek", 0);

@@ -69,7 +69,6 @@ static isk_status write_config(run_job *j) {
     run_settings copy = *j->s;
     source_paths memory;
     char folder[8400];
-    if (j->kept) { return ISK_OK; }             /* nothing was read that another run could read */
     copy.training.resume = copy.training.quiet = 0;
     copy.training.json = NULL;
     source_settings_anywhere(&copy.source, &memory);
@@ -117,7 +116,7 @@ static isk_status hash_inputs(const run_job *j, facts *f) {
     const char *paths[2 + SOURCE_KINDS] = { s->path ? s->path : s->tenx, s->cells };
     isk_status status = ISK_OK;
     for (int i = 0; i < SOURCE_KINDS; i++) { paths[2 + i] = s->file[i]; }
-    for (int i = 0; i < 2 + SOURCE_KINDS && status == ISK_OK && !j->kept; i++) {
+    for (int i = 0; i < 2 + SOURCE_KINDS && status == ISK_OK; i++) {
         struct stat state;
         if (!paths[i] || stat(paths[i], &state) != 0 || !S_ISREG(state.st_mode)) { continue; }
         status = hash_file(j->t.context, paths[i], &f->hash[i]);
@@ -190,7 +189,7 @@ static isk_status write_form(run_job *j, const cell_results *r, const char *name
     const char *path = j->s->source.path;
     char staged[4200];
     output_stage(&j->t.out, name, staged, sizeof staged);
-    if (!j->kept && path && h5_is(path) && ends_with(path, end)) { return h5_add(j->t.context, path, staged, r); }
+    if (path && h5_is(path) && ends_with(path, end)) { return h5_add(j->t.context, path, staged, r); }
     return write(j->t.context, staged, r);
 }
 
@@ -282,7 +281,7 @@ isk_status run_all(run_job *j) {
     training *t = &j->t;
     isk_status status = *isk_error(t->context) ? ISK_DEVICE : training_names(t);
     if (status == ISK_OK) { status = training_folder(t); }
-    if (status == ISK_OK && !j->kept) { status = source_read(&j->a, t->context, &j->s->source, &t->bar); }
+    if (status == ISK_OK) { status = source_read(&j->a, t->context, &j->s->source, &t->bar); }
     if (status == ISK_OK) { status = source_divide(&j->a, t->s->options.validation); }
     if (status == ISK_OK) { status = source_prepare(&j->a); }
     if (status == ISK_OK) { source_say(&j->a); }

@@ -15,7 +15,7 @@ typedef struct run_settings {
 
 #define RUN_DEFAULTS { .source = SOURCE_DEFAULTS, .training = TRAINING_DEFAULTS, .findings = FINDING_DEFAULTS }
 
-/* From a data set that was read to a folder of results; what it needs stays until run_finish. */
+/* From a data set to a folder of results; what it needs stays until run_finish. */
 typedef struct run_job {
     run_settings *s;
     training t;
@@ -23,7 +23,6 @@ typedef struct run_job {
     features f;
     evaluation scores;
     findings found;
-    int kept;                       /* 1: `a` was read by the caller */
     /* Sections for the report and members for metrics.json, of whoever runs it; or NULL. */
     isk_status (*judge)(void *user, struct run_job *j);     /* when features are there */
     void (*page)(void *user, text *page);
@@ -31,7 +30,7 @@ typedef struct run_job {
     void (*print)(void *user);
     void *user;
 } run_job;
-/* t is open.  Reads (unless `kept`), trains, judges and writes. */
+/* t is open.  Reads, trains, judges and writes. */
 isk_status run_all(run_job *j);
 int run_finish(run_job *j, isk_status status, const char *program, int argc, char **argv);
 
