@@ -218,7 +218,7 @@ isk_status views_prepare(views *v, const view_settings *s, const uint8_t *part) 
     isk_status status = ISK_OK;
     for (int i = 0; i < v->count && status == ISK_OK; i++) {
         uint8_t *own;
-        char name[8];
+        char name[16];
         if (!s->x[i]) { continue; }
         snprintf(name, sizeof name, "x%d", i + 1);
         snprintf(v->recipe[i].norm, sizeof v->recipe[i].norm, "%s", s->norm[i]);
@@ -251,7 +251,7 @@ isk_status views_recall(views *v, isk_context *context, const isk_model *model, 
 isk_status views_apply(views *v) {
     isk_status status = ISK_OK;
     for (int i = 0; i < v->count && status == ISK_OK; i++) {
-        char name[8];
+        char name[16];
         if (!v->in[i].path) { continue; }
         snprintf(name, sizeof name, "x%d", i + 1);
         status = recipe_apply(&v->recipe[i], &v->in[i], name, &v->x[i], &v->own[i]);
