@@ -694,7 +694,8 @@ static void missing_features_are_their_mean(void **state) {
 
 /* CLR of a cell is over the proteins that both sides have; a name that stands twice is matched in its order. */
 static void matched_proteins(void **state) {
-    static const isk_scalar given[] = { 3, 5, 0, 9, 1, 2, 4, 4, 8, 1, 0, 6, 7, 7, 2 }, turned[] = { 0, 77, 5, 3, 2, 77, 1, 9, 8, 77, 4, 4, 6, 77, 0, 1, 2, 77, 7, 7 };
+    static const isk_scalar given[] = { 3, 5, 0, 9, 1, 2, 4, 4, 8, 1, 0, 6, 7, 7, 2 };
+    static const isk_scalar turned[] = { 0, 77, 5, 3, 2, 77, 1, 9, 8, 77, 4, 4, 6, 77, 0, 1, 2, 77, 7, 7 };
     static const char *const first[] = { "CD3", "CD4", "IgG" }, *const second[] = { "IgG", "CD19", "CD4", "CD3" };
     static const char *const twice[] = { "a", "b", "a" }, *const mixed[] = { "a", "a", "b" };
     static const isk_scalar swapped[] = { 3, 0, 5, 9, 2, 1, 4, 8, 4, 1, 6, 0, 7, 2, 7 };

@@ -787,15 +787,16 @@ PREPARATIONS = [
     ("zscore", []),
     ("none", ["--x1-norm", "none", "--x2-norm", "none"]),
     ("pca", ["--x1-pca", 3, "--x2-pca", 2]),
-    ("counts", ["--x1-norm", "log1p-cp10k", "--x1-pca", 3, "--x2-norm", "clr"]),
+    ("counts", ["--x1-norm", "log1p-cp10k", "--x1-hvg", 4, "--x1-pca", 3, "--x2-norm", "clr"]),
+    ("ratios", ["--x1-norm", "clr-feature", "--x2-norm", "tfidf", "--x2-pca", 2]),
 ]
 
 
 @test("transform of the training files gives the very same features, of single rows too; evaluate the same scores")
 def _():
     for name, more in PREPARATIONS:
-        used = (at("counts.npy"), at("counts.npy")) if name == "counts" else (at("x1.npy"), at("x2.npy"))
-        rows = (counts, counts) if name == "counts" else x
+        used = (at("counts.npy"), at("counts.npy")) if name in ("counts", "ratios") else (at("x1.npy"), at("x2.npy"))
+        rows = (counts, counts) if name in ("counts", "ratios") else x
         fit("prepared", "--quiet", *more, x1=used[0], x2=used[1])
         done = run("indiseek", "transform", "--model", at("prepared"), *views(*used), "--out", at("new"))
         assert done.code == 0, str(done)
@@ -832,11 +833,22 @@ def _():
     done = run("indiseek", "transform", "--model", at("named"), "--x1", turned, "--out", at("new"), "--quiet")
     assert done.code == 0, str(done)
     equal(sha(at("new/z1.npy")), sha(at("named/z1.npy")))
-    swapped = write("swapped.csv", table(transposed(x[0]), ",", ["c%d" % i for i in range(ROWS)], list("abdce")))
-    before = state(at("new"))
+    columns = transposed(x[0])
+    more = ",".join(["z"] + ["5"] * ROWS) + "\n"
+    order = [3, 0, 4, 1, 2]
+    swapped = write("swapped.csv", table([columns[j] for j in order], ",", ["c%d" % i for i in range(ROWS)], ["abcde"[j] for j in order]) + more)
     done = run("indiseek", "transform", "--model", at("named"), "--x1", swapped, "--out", at("new"), "--quiet")
-    equal((done.code, done.err), (65, "indiseek transform: %s: feature 3 is 'd' where the model was trained on 'c'; bring the features "
-                                      "into the same order\n" % swapped))
+    equal((done.code, done.err), (0, ""))
+    equal(sha(at("new/z1.npy")), sha(at("named/z1.npy")))
+    lacking = write("lacking.csv", table([columns[j] for j in order[:4]], ",", ["c%d" % i for i in range(ROWS)], ["abcde"[j] for j in order[:4]]))
+    done = run("indiseek", "transform", "--model", at("named"), "--x1", lacking, "--out", at("new"))
+    equal(done.code, 0)
+    inside("lacking.csv lacks 1 of the 5 features of x1, which count as their training mean: c", done.err)
+    before = state(at("new"))
+    foreign = write("foreign.csv", table(columns, ",", ["c%d" % i for i in range(ROWS)], list("abxyz")))
+    done = run("indiseek", "transform", "--model", at("named"), "--x1", foreign, "--out", at("new"), "--quiet")
+    equal((done.code, done.err), (65, "indiseek transform: %s: lacks 3 of the 5 features that x1 of the model was trained on (c, d, e); features are "
+                                      "matched by name, so use the names of the training data\n" % foreign))
     equal(state(at("new")), before)
 
 
@@ -1888,7 +1900,7 @@ for option, value, words in (
         ("--batch", "1", "option batch is 1; it must be from 2 to 1e+06"),
         ("--activation", "swish", "option activation is 'swish'; it must be one of relu|gelu|quick_gelu|tanh|linear"),
         ("--stop-on", "accuracy", "option stop_on is 'accuracy'; it must be one of loss|reconstruction|club"),
-        ("--x1-norm", "zscor", '--x1-norm is "zscor"; it must be one of none|zscore|log1p-cp10k|clr'),
+        ("--x1-norm", "zscor", '--x1-norm is "zscor"; it must be one of none|zscore|log1p-cp10k|clr|clr-feature|tfidf'),
         ("--device", "gpu", '--device is "gpu"; it must be one of auto|cpu|cuda'),
         ("--test", "1", "--test is 1; it must lie between 0 and 0.950"),
         ("--threads", "-1", "--threads is -1; it must lie between 0 and 256"),
