@@ -353,7 +353,7 @@ static void other_files(void **state) {
     (void)state;
     write_text("cells.csv", "a,b\n1,2\n");
     expect(context, cells_read(&c, context, "build/scratch/cells.csv", NULL), ISK_UNSUPPORTED, "build/scratch/cells.csv: is neither a folder of 10x Genomics "
-           "(matrix.mtx, features.tsv, barcodes.tsv) or an HDF5 file (.h5 of 10x Genomics, .h5ad, .h5mu); of tables, .npy and .mtx files one is given for "
+           "(matrix.mtx, features.tsv, barcodes.tsv) nor an HDF5 file (.h5 of 10x Genomics, .h5ad, .h5mu); of tables, .npy and .mtx files one is given for "
            "each modality");
     expect(context, cells_read(&c, context, "build/none.h5", NULL), ISK_IO, "build/none.h5: cannot be opened: No such file or directory");
     assert_null(c.path);
