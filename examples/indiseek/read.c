@@ -164,7 +164,7 @@ static isk_status not_understood(isk_context *context, const char *path) {
     isk_reader_close(&file);
     for (int i = 0; i < READERS; i++) {
         const size_t used = strlen(list);
-        snprintf(list + used, sizeof list - used, "%s%s", i == 0 ? "" : i + 1 == READERS ? " or " : ", ", readers[i].words);
+        snprintf(list + used, sizeof list - used, "%s%s", i == 0 ? "" : i + 1 == READERS ? " nor " : ", ", readers[i].words);
     }
     return isk_set_error(context, ISK_UNSUPPORTED, "%s: is neither %s; of tables, .npy and .mtx files one is given for each modality", path, list);
 }

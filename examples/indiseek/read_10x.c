@@ -25,6 +25,7 @@ typedef struct folder {
     char *folder, *prefix;          /* prefix: of the files' names, as the path says; "" none */
     names files;                    /* in the folder that begin with the prefix and have one of the ends, in alphabetical order */
     names prefixes;                 /* of the matrices among them */
+    int is_matrix;                  /* the path is that of the matrix itself */
     char *file[FILES];
 } folder;
 
@@ -70,7 +71,8 @@ static int split_path(folder *f) {
         f->prefix = join("", "", "");
     } else {
         const int end = end_of(base, &length);
-        if (end < 0 || ends[end].file != MATRIX) { length = strlen(base); }
+        f->is_matrix = end >= 0 && ends[end].file == MATRIX;
+        if (!f->is_matrix) { length = strlen(base); }
         f->folder = slash ? join(f->path, "", "") : join("./", "", "");
         if (f->folder && slash) { f->folder[slash + 1 - f->path] = 0; }
         f->prefix = join(base, "", "");
@@ -128,12 +130,12 @@ static int list_files(folder *f) {
 
 /* "'a', 'b' and 3 more" */
 static void list_names(const names *n, text *out) {
-    enum { MOST = 6 };
+    enum { LISTED = 6 };
     shown s;
-    for (int64_t i = 0; i < n->count && i < MOST; i++) {
+    for (int64_t i = 0; i < n->count && i < LISTED; i++) {
         text_format(out, "%s'%s'", i == 0 ? "" : i + 1 == n->count ? " and " : ", ", show(&s, names_get(n, i)));
     }
-    if (n->count > MOST) { text_format(out, " and %lld more", (long long)n->count - MOST); }
+    if (n->count > LISTED) { text_format(out, " and %lld more", (long long)n->count - LISTED); }
 }
 
 static isk_status several_prefixes(const folder *f) {
@@ -167,13 +169,19 @@ static isk_status find_files(folder *f) {
     /* DIR/sample names one folder's file even where DIR/sample2 begins alike */
     prefix = names_find(&f->prefixes, f->prefix) >= 0 ? f->prefix : names_get(&f->prefixes, 0);
     if (f->prefixes.count == 0) { return file_is_missing(f, f->prefix, MATRIX); }
-    if (f->prefixes.count > 1 && (prefix != f->prefix || !*prefix)) { return several_prefixes(f); }
+    if (f->prefixes.count > 1 && (prefix != f->prefix || (!*prefix && !f->is_matrix))) { return several_prefixes(f); }
     for (int i = 0; i < ENDS; i++) {
         char *name;
         if (f->file[ends[i].file]) { continue; }
         name = join(prefix, ends[i].end, "");
         if (!name) { return no_memory(f->context, f->path); }
-        if (names_find(&f->files, name) >= 0) { f->file[ends[i].file] = join(f->folder, name, ""); }
+        if (names_find(&f->files, name) >= 0) {
+            f->file[ends[i].file] = join(f->folder, name, "");
+            if (!f->file[ends[i].file]) {
+                free(name);
+                return no_memory(f->context, f->path);
+            }
+        }
         free(name);
     }
     for (int i = 0; i < FILES; i++) {
@@ -185,7 +193,7 @@ static isk_status find_files(folder *f) {
 int tenx_is(const char *path) {
     folder f = { .path = path };
     int is = is_folder(path);
-    if (!is) { is = *path && split_path(&f) && *f.prefix && list_files(&f) && f.prefixes.count > 0; }
+    if (!is) { is = *path && split_path(&f) && (*f.prefix || f.is_matrix) && list_files(&f) && f.prefixes.count > 0; }
     folder_free(&f);
     return is;
 }
