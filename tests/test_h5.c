@@ -524,6 +524,10 @@ static void modalities_keep_their_own_cells(void **state) {
     hdf5_close(&f);
     expect(context, h5_add(context, path, path, &made.results), ISK_ARGUMENT, "build/scratch/own.h5mu: is the file that is to be copied; give "
            "the copy a name of its own");
+    expect(context, h5_add(context, write_tenx("tenx3.h5", 3), added, &made.results), ISK_UNSUPPORTED, "build/scratch/tenx3.h5: is neither "
+           ".h5ad nor .h5mu, and nothing can be added to it");
+    expect(context, h5_add(context, write_h5ad("strangers.h5ad"), added, &made.results), ISK_DATA, "build/scratch/added.h5mu: obs: none of "
+           "its 3 cells is among those of the results");
     expect(context, h5ad_write(context, "build/scratch/no/x.h5ad", &made.results), ISK_IO, "build/scratch/no/x.h5ad: cannot be made");
     free_results(&made);
     cells_free(&c);
