@@ -437,6 +437,23 @@ static void layers_raw_and_obsm(void **state) {
     cells_free(&c);
 }
 
+/* What is not wanted is not read, and memory is reckoned before values are. */
+static void some_modalities_and_little_memory(void **state) {
+    const char *path = write_tenx("tenx3.h5", 3);
+    read_desc desc = { .modalities = "protein" };
+    cells c;
+    (void)state;
+    read_well(path, &desc, &c);
+    assert_int_equal(c.count, 1);
+    assert_string_equal(c.modality[0].name, "protein");
+    expect_values(&c.modality[0].in, 3, 2, due_protein);
+    cells_free(&c);
+    desc = (read_desc){ .most_memory = 1 };
+    assert_int_equal(read_cells(path, &desc, &c), ISK_MEMORY);
+    assert_non_null(strstr(isk_error(context), "build/scratch/tenx3.h5: 3 cells x 3 genes (rna), 3 x 2 (protein) need about "));
+    cells_free(&c);
+}
+
 /* ---- what is written is read back ---- */
 
 static void both_kinds_come_back(void **state) {
@@ -507,6 +524,10 @@ static void modalities_keep_their_own_cells(void **state) {
     hdf5_close(&f);
     expect(context, h5_add(context, path, path, &made.results), ISK_ARGUMENT, "build/scratch/own.h5mu: is the file that is to be copied; give "
            "the copy a name of its own");
+    expect(context, h5_add(context, write_tenx("tenx3.h5", 3), added, &made.results), ISK_UNSUPPORTED, "build/scratch/tenx3.h5: is neither "
+           ".h5ad nor .h5mu, and nothing can be added to it");
+    expect(context, h5_add(context, write_h5ad("strangers.h5ad"), added, &made.results), ISK_DATA, "build/scratch/added.h5mu: obs: none of "
+           "its 3 cells is among those of the results");
     expect(context, h5ad_write(context, "build/scratch/no/x.h5ad", &made.results), ISK_IO, "build/scratch/no/x.h5ad: cannot be made");
     free_results(&made);
     cells_free(&c);
@@ -802,6 +823,7 @@ int main(int argc, char **argv) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(tenx_of_version_3_is_split_by_type), cmocka_unit_test(tenx_of_version_2),
         cmocka_unit_test(anndata_by_rows_with_its_cells), cmocka_unit_test(anndata_in_other_layouts), cmocka_unit_test(layers_raw_and_obsm),
+        cmocka_unit_test(some_modalities_and_little_memory),
         cmocka_unit_test(both_kinds_come_back), cmocka_unit_test(modalities_keep_their_own_cells), cmocka_unit_test(a_full_disk_is_said),
         cmocka_unit_test(mistakes_are_named), cmocka_unit_test(what_is_announced_is_not_believed), cmocka_unit_test(other_files_are_refused),
         cmocka_unit_test(wrong_values_do_no_harm),

@@ -487,10 +487,6 @@ static const char *group_of(const hdf5 *f, const cell_results *r, int of) {
 static void add_all(hdf5 *f, const cell_results *r) {
     const int mudata = hdf5_look(f, "mod").kind == HDF5_GROUP;
     rows whole = { 0 };
-    if (!hdf5_is(f, "", "obs") || (!mudata && !hdf5_is(f, "", "var"))) {
-        f->status = hdf5_fail(f, ISK_UNSUPPORTED, NULL, "is neither .h5ad nor .h5mu, and nothing can be added to it");
-        return;
-    }
     find_rows(f, "obs", r->cells, &whole);
     add_columns(f, "obs", r, &whole);
     need_dict(f, "", "obsm");
@@ -516,6 +512,9 @@ static void add_all(hdf5 *f, const cell_results *r) {
 isk_status h5_add(isk_context *context, const char *source, const char *path, const cell_results *r) {
     hdf5 f;
     isk_status status = hdf5_open(context, source, &f);     /* says what is wrong with it by its own name */
+    if (status == ISK_OK && (!hdf5_is(&f, "", "obs") || (!hdf5_is(&f, "", "var") && !hdf5_is(&f, "", "mod")))) {
+        status = hdf5_fail(&f, ISK_UNSUPPORTED, NULL, "is neither .h5ad nor .h5mu, and nothing can be added to it");
+    }
     hdf5_close(&f);
     if (status == ISK_OK) { status = copy_file(context, source, path); }
     if (status != ISK_OK) { return status; }
