@@ -213,7 +213,7 @@ say = $(if $(filter 0,$(verbose)),@printf '%-6s %s\n' $(1) $@;)
 $(objects)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(compile) $(LDFLAGS) $(libraries)' | cmp -s - $@ || echo '$(compile) $(LDFLAGS) $(libraries)' > $@
-FORCE:
+.PHONY: FORCE
 
 $(objects)/%.o: %.c $(objects)/flags
 	@mkdir -p $(@D); rm -f $(basename $@)
@@ -275,7 +275,7 @@ $(standin): tests/emulator/driver.c $(objects)/flags
 	$(call say,link) $(compile) -fPIC -shared -fvisibility=hidden -DSTANDIN_CC='"$(CC)"' -MMD -MP -MF $(@:.so=.d) -MT $@ $< $(LDFLAGS) -ldl -pthread -o $@
 
 # C11 for aligned_alloc, which is theirs alone.
-$(benches:%=%.o): override compile += -std=c11
+$(benches:%=%.o): private override compile += -std=c11
 $(benches): %: %.o
 	$(call say,link) $(link) -ldl
 # The simulated settings are those of examples/common.
