@@ -1175,8 +1175,9 @@ def _():
 
 @test("--help of every program and command: exit code 0, usage and examples first, on standard output")
 def _():
-    for line in (["indiseek"], ["indiseek", "fit"], ["indiseek", "transform"], ["indiseek", "evaluate"], ["indiseek", "devices"], ["simulation"],
-                 ["study"], ["study", "simulations"], ["study", "probe"], ["study", "time"], ["demo"]):
+    for line in (["indiseek"], ["indiseek", "fit"], ["indiseek", "transform"], ["indiseek", "evaluate"], ["indiseek", "devices"], ["indiseek", "run"],
+                 ["indiseek", "annotate"], ["indiseek", "impute"], ["indiseek", "demo"], ["simulation"], ["study"], ["study", "simulations"],
+                 ["study", "probe"], ["study", "time"]):
         for word in ("--help", "-h"):
             done = run(*line, word)
             equal((done.code, done.err), (0, ""), str(line))
@@ -1194,7 +1195,7 @@ def _():
 
 @test("--version of every program")
 def _():
-    said = {run(*line, "--version").out for line in (["indiseek"], ["simulation"], ["demo"], ["study"], ["indiseek", "fit"], ["study", "simulations"])}
+    said = {run(*line, "--version").out for line in (["indiseek"], ["simulation"], ["study"], ["indiseek", "fit"], ["study", "simulations"])}
     equal({words.split()[-1] for words in said}, {json.loads(text(at("first/config.json")))["indiseek"]})
 
 
@@ -1934,7 +1935,7 @@ for content, code, words in (
 bad("--out is a file", 1, at("x1.npy") + " is a file; --out wants a folder", "--out", at("x1.npy"))
 bad("--out is below a file", 1, "the folder %s cannot be made: Not a directory" % at("x1.npy/deeper"), "--out", at("x1.npy/deeper"))
 bad("--out is a device", 1, "/dev/full is a file; --out wants a folder", "--out", "/dev/full")
-bad("no command", 2, "a command is missing: fit, transform, evaluate or devices", command="indiseek", usage=True)
+bad("no command", 2, "a command is missing; indiseek --help lists them", command="indiseek", usage=True)
 bad("unknown command", 2, 'there is no command "fti"; did you mean fit?', "fti", command="indiseek", usage=True)
 
 TRANSFORM = "indiseek transform"
@@ -2018,8 +2019,8 @@ bad("study time of unknown size", 2, "--like has \"mosa\"; there are mosi, mosei
     "--quiet", command="study time")
 bad("study without a name", 2, "a study is missing: simulations, probe or time", command="study", usage=True)
 bad("an unknown study", 2, 'there is no study "simulation"; did you mean simulations?', "simulation", command="study", usage=True)
-bad("demo --out is a file", 1, at("x1.npy") + " is a file; --out wants a folder", "--out", at("x1.npy"), command="demo")
-bad("demo: unknown option", 2, "unknown option --sed; did you mean --seed?", "--sed", "1", command="demo", usage=True)
+bad("demo --out is a file", 1, at("x1.npy") + " is a file; --out wants a folder", "--out", at("x1.npy"), command="indiseek demo")
+bad("demo: unknown option", 2, "unknown option --sed; did you mean --seed?", "--sed", "1", command="indiseek demo", usage=True)
 
 
 # ---- unusual input that works -----------------------------------------------------------------------------------------
