@@ -83,7 +83,10 @@ static void print_truth(void *user) {
 /* ---- the run ---- */
 
 static isk_status run(demo *d, run_job *j, const settings *s, const char *folder) {
-    isk_status status = simulate_cells(j->t.context, &(simulate_cells_desc){ .seed = s->seed }, &d->cells);
+    output out;
+    isk_status status = output_open(&out, j->t.context, s->out);            /* says what is wrong with it, if anything */
+    if (status != ISK_OK) { return isk_set_error(j->t.context, status, "%s", out.error); }
+    status = simulate_cells(j->t.context, &(simulate_cells_desc){ .seed = s->seed }, &d->cells);
     if (status == ISK_OK) { status = simulated_cells_write(&d->cells, folder); }
     if (status != ISK_OK) { return status; }
     progress_say(&j->t.bar, "%lld cells were simulated; they are in %s", (long long)d->cells.cells, folder);
