@@ -23,7 +23,7 @@ static const option annotate_options[] = {
     { "model", OPTION_TEXT, FIELD(model), "DIR", "what `indiseek run` wrote: the cells whose types are known", 0, 0, NULL },
     { "labels", OPTION_TEXT, FIELD(labels), "COLUMN", "which types to carry over [those of the run]", 0, 0, NULL },
     { "features", OPTION_TEXT, FIELD(features), "WORD",
-      "where cells are compared: all, C and Z of every modality; shared, C alone; specific, Z alone [all]", 0, 0, "all|shared|specific" },
+      "where cells are compared: shared, C of every modality; all, C and Z; specific, Z alone [shared]", 0, 0, "shared|all|specific" },
     { "neighbours", OPTION_INT, FIELD(neighbours), "K", "that vote [15]", 1, 10000, NULL },
     { "weighted", OPTION_FLAG, FIELD(weighted), NULL, "a vote weighs 1 / distance", 0, 0, NULL },
     { "least", OPTION_REAL, FIELD(least), "PART", "cells of less confidence are unassigned [0]", 0, 1, NULL },
@@ -250,7 +250,7 @@ static int finish(job *j, isk_status status) {
 }
 
 int command_annotate(int argc, char **argv) {
-    job j = { .s = { .features = "all", .neighbours = 15, .source = SOURCE_DEFAULTS, .device = DEVICE_DEFAULTS } };
+    job j = { .s = { .features = "shared", .neighbours = 15, .source = SOURCE_DEFAULTS, .device = DEVICE_DEFAULTS } };
     isk_context_desc desc = { 0 };
     int code = options_parse(&annotate_command, argc - 1, argv + 1, &j.s);
     if (code >= 0) { return code; }

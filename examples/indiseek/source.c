@@ -96,19 +96,41 @@ isk_status source_labels(source *a, const char *name) {
     return status == ISK_OK && a->s->coarse ? source_classes(a, "--coarse", a->s->coarse, &a->coarse) : status;
 }
 
+/* The classes in the order of their names, so that the split is the same whatever order a file has them in; to be freed. */
+static isk_status ordered(const source *a, const labels *l, labels *copy) {
+    int32_t *place = malloc(sizeof *place * ((size_t)l->count + 1));
+    isk_status status = labels_copy(a->context, l, copy);
+    if (status == ISK_OK && !place) {
+        labels_free(copy);
+        status = no_memory(a->context, "the split");
+    }
+    for (int i = 0; i < l->count && status == ISK_OK; i++) {
+        place[i] = 0;
+        for (int k = 0; k < l->count; k++) { place[i] += strcmp(names_get(&l->classes, k), names_get(&l->classes, i)) < 0; }
+    }
+    for (int64_t i = 0; i < l->rows && status == ISK_OK; i++) { copy->codes[i] = l->codes[i] < 0 ? -1 : place[l->codes[i]]; }
+    free(place);
+    return status;
+}
+
 isk_status source_divide(source *a, double validation) {
     const source_settings *s = a->s;
     const cell_column *parts = NULL, *groups = NULL;
+    labels types = { 0 }, donors = { 0 };
     isk_status status = s->labels ? source_labels(a, s->labels) : ISK_OK;
     if (status == ISK_OK && s->split) { status = source_classes(a, "--split", s->split, &parts); }
     if (status == ISK_OK && s->group) { status = source_classes(a, "--group", s->group, &groups); }
-    if (status != ISK_OK) { return status; }
-    a->d.part = calloc((size_t)a->d.rows + 1, 1);
-    if (!a->d.part) { return no_memory(a->context, "the split"); }
-    return split_rows(a->context, &(split_settings){ .split = s->split, .parts = parts ? &parts->classes : NULL,
-                                                     .groups = groups ? &groups->classes : NULL, .test = s->test, .validation = validation,
-                                                     .seed = s->seed, .rows = a->d.rows, .labels = a->d.has_labels ? a->d.labels.codes : NULL },
-                      a->d.part);
+    if (status == ISK_OK && a->d.has_labels) { status = ordered(a, &a->d.labels, &types); }
+    if (status == ISK_OK && groups) { status = ordered(a, &groups->classes, &donors); }
+    if (status == ISK_OK && !(a->d.part = calloc((size_t)a->d.rows + 1, 1))) { status = no_memory(a->context, "the split"); }
+    if (status == ISK_OK) {
+        status = split_rows(a->context, &(split_settings){ .split = s->split, .parts = parts ? &parts->classes : NULL,
+                                                           .groups = groups ? &donors : NULL, .test = s->test, .validation = validation,
+                                                           .seed = s->seed, .rows = a->d.rows, .labels = types.codes }, a->d.part);
+    }
+    labels_free(&types);
+    labels_free(&donors);
+    return status;
 }
 
 /* ---- preparation ---- */
