@@ -370,7 +370,9 @@ def _():
 
 @test("a panel of one cell, a panel of none, nothing to colour by", seen=True)
 def _():
-    sample("bare.html", 50, 2, 0)
+    bare = sample("none.html", 50, 2, 0)
+    with open(at("bare.html"), "w", encoding="utf-8") as file:
+        file.write(bare.replace("<head>", "<head>" + browser.FAULTS, 1))
     content, console = browse("bare.html")
     equal(console, [])
     equal(re.findall(r'data-drawn="(\d+)"', content), ["1", "0"])

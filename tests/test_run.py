@@ -391,7 +391,7 @@ def _():
     equal(list(a.obs_names), data.cells)
     equal(list(a.var_names), data.genes)
     assert numpy.array_equal(a.X.toarray(), numpy.array(data.rna, "float32"))
-    assert numpy.array_equal(numpy.asarray(a.obsm["protein_expression"]), numpy.array(data.adt, "float32"))
+    assert numpy.array_equal(numpy.asarray(a.obsm["protein_counts"]), numpy.array(data.adt, "float32"))
     equal(set(OBSM) - set(a.obsm), set())
     for name, file in zip(OBSM, ("c1", "c2", "z1", "z2")):
         assert numpy.array_equal(a.obsm[name], numpy.array(npy(at("base/%s.npy" % file)), "float32")), name
@@ -548,7 +548,7 @@ refused("--group of no column", "--group: %s 'lineages'; did you mean 'lineage'?
 refused("--labels without a table", "--labels: %s 'cell_type'; --cells FILE gives a table of them" % NONE, 2, at("cells"), "--labels", "cell_type")
 refused("--labels of numbers", "--labels: column 'state' holds numbers, not classes", 2, *TENX, "--labels", "state")
 refused("--group of numbers", "--group: column 'activation' holds numbers, not classes", 2, *TENX, "--group", "activation")
-refused("--label-ignore of no type", "--label-ignore: cell_type has no label 'A3'; did you mean 'A1'?", 2, *TENX, "--labels", "cell_type",
+refused("--label-ignore of no type", "--label-ignore: cell_type has no label 'A3'", 2, *TENX, "--labels", "cell_type",
         "--label-ignore", "A3")
 refused("--coarse without --labels", "--coarse needs --labels", 2, *TENX, "--coarse", "lineage")
 refused("PATH and --10x", "PATH and --10x both say what to read; one is enough", 2, at("cells"), "--10x", at("cells"))

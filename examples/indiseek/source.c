@@ -21,8 +21,12 @@ int source_check_line(const source_settings *s, const char *program) {
     int files = 0;
     for (int i = 0; i < SOURCE_KINDS; i++) { files += s->file[i] != NULL; }
     if (s->path && s->tenx) { return usage_error(program, "PATH and --10x both say what to read; one is enough"); }
-    if ((s->path || s->tenx) && files) { return usage_error(program, "%s holds all modalities; --rna-file and its like stand instead of it", s->path ? s->path : s->tenx); }
-    if (!source_is_given(s)) { return usage_error(program, "what to read is missing: a 10x folder, an .h5, .h5ad or .h5mu file, or --rna-file and --protein-file"); }
+    if ((s->path || s->tenx) && files) {
+        return usage_error(program, "%s holds all modalities; --rna-file and its like stand instead of it", s->path ? s->path : s->tenx);
+    }
+    if (!source_is_given(s)) {
+        return usage_error(program, "what to read is missing: a 10x folder, an .h5, .h5ad or .h5mu file, or --rna-file and --protein-file");
+    }
     if (s->coarse && !s->labels) { return usage_error(program, "--coarse needs --labels"); }
     if (s->ignore && !s->labels) { return usage_error(program, "--label-ignore needs --labels"); }
     return -1;
@@ -162,7 +166,10 @@ isk_status source_recall(source *a, const isk_model *model) {
         const char *name;
         snprintf(key, sizeof key, "user.x%d.modality", view + 1);
         name = isk_model_get_text(model, key);
-        if (!name) { return isk_set_error(a->context, ISK_DATA, "the model does not say which modality its view %d was; was it saved by `indiseek run`?", view + 1); }
+        if (!name) {
+            return isk_set_error(a->context, ISK_DATA, "the model does not say which modality its view %d was; was it saved by `indiseek run`?",
+                                 view + 1);
+        }
         for (int i = 0; i < a->c.count && status == ISK_OK; i++) {
             if (strcmp(a->c.modality[i].name, name) != 0) { continue; }
             status = copy_view(a, i, view);
