@@ -102,6 +102,8 @@ doubles  := $(patsubst tests/%.c,$(objects)/tests/%.double,$(in_double))
 chosen   := $(foreach test,$(singles) $(doubles) $(scripts),$(if $(only),\
               $(if $(strip $(foreach word,$(only),$(findstring $(word),$(notdir $(test))))),$(test)),$(test)))
 
+# Writes the simulated cells of tests/test_run.py.
+cells_sample := $(objects)/tests/cells_sample
 # What stands in for libcuda and libnvrtc where a test runs the CUDA path without a GPU.
 standin  := $(objects)/tests/emulator/libstandin.so
 
@@ -135,7 +137,8 @@ test:  ## builds and runs every test; only=WORD runs those with WORD in their na
 # A second make, so that what `tests/run --install` installed is seen; -k, so that one test that does not compile is one
 # failure and the others run.
 built ?= yes
-test-build: all $(standin) $(filter-out tests/%,$(chosen)) $(if $(filter tests/test_h5ad.py,$(chosen)),$(objects)/tests/test_h5)
+test-build: all $(standin) $(filter-out tests/%,$(chosen)) $(if $(filter tests/test_h5ad.py,$(chosen)),$(objects)/tests/test_h5) \
+            $(if $(filter tests/test_run.py,$(chosen)),$(cells_sample))
 test-run:
 	@BUILD=$(programs) CC='$(CC)' PYTHON='$(PYTHON)' config=$(config) built=$(built) tests/run $(chosen)
 
@@ -255,6 +258,9 @@ $(doubles): %: %.o $(objects)/testable.double.a
 	$(call say,link) $(link) $(cmocka_library)
 $(singles): %: %.o $(objects)/testable.a
 	$(call say,link) $(link) $(cmocka_library)
+
+$(cells_sample): %: %.o $(archive)
+	$(call say,link) $(link)
 
 $(programs)/indiseek $(singles) $(doubles): private libraries += $(hdf5_libraries)
 

@@ -144,7 +144,7 @@ static void add_page(text *page, sample *s) {
     cells_page_theta(page, &(page_theta){ .first = "RNA", .second = "ADT", .label = "cell type", .types = s->type_names,
                                           .coarse = s->coarse_of, .coarse_names = coarse_names, .mean = s->theta, .error = s->error,
                                           .sizes = s->sizes, .weight = s->mean_weight, .rho = 0.91, .rho_low = 0.85, .rho_high = 0.94,
-                                          .interval = "95 % interval", .count = s->types, .coarse_count = COARSE });
+                                          .interval = "95 % interval", .neighbours = 10, .count = s->types, .coarse_count = COARSE });
     add_comparison(page);
     add_tables(page);
     page_end(page);

@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """A page of examples/common/plots.h and examples/indiseek/cells_page.h, as a browser runs it: every panel is drawn, no script fails,
 and pointing, choosing, hiding, zooming and saving do what they say.  What needs no browser is tested without one."""
-import html.parser
 import json
 import os
 import re
@@ -12,8 +11,9 @@ import tempfile
 import traceback
 import xml.etree.ElementTree
 
+import browser
+
 CELLS, PANELS, TYPES = 3000, 6, 30
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"))), None)
 SOURCES = ["tests/page_sample.c", "examples/indiseek/cells_page.c",
            *("examples/common/%s.c" % name for name in ("plots", "plots_script", "chart", "page", "text", "random"))]
 os.makedirs("build", exist_ok=True)
@@ -21,9 +21,9 @@ folder = tempfile.mkdtemp(prefix="page-", dir="build")
 tests = []
 
 
-def test(name, browser=False):
+def test(name, seen=False):
     def add(function):
-        tests.append((name, function, browser))
+        tests.append((name, function, seen))
         return function
     return add
 
@@ -53,40 +53,9 @@ HOSTILE = "</script><img src=x onerror=alert(1)>\"'\\ & <!-- ü"
 
 # ---- without a browser ------------------------------------------------------------------------------------------------
 
-class Page(html.parser.HTMLParser):
-    """Tags must close in the order in which they open; nothing may be fetched, nothing may come in through a name."""
-    EMPTY = {"meta"}
-    OPTIONAL = {"tr", "td", "th"}
-
-    def __init__(self):
-        super().__init__()
-        self.open, self.faults = [], []
-
-    def handle_starttag(self, tag, attributes):
-        if tag in ("link", "iframe", "object", "embed", "img", "base"):
-            self.faults.append("<%s> at line %d" % (tag, self.getpos()[0]))
-        for name, value in attributes:
-            if name in ("src", "href", "action", "srcset", "data") or name.startswith("on"):
-                self.faults.append("%s=%s at line %d" % (name, value, self.getpos()[0]))
-            if name in ("d", "x", "y", "x1", "x2", "y1", "y2", "cx", "cy", "width", "height") and re.search("nan|inf", value or ""):
-                self.faults.append("%s=%s at line %d" % (name, value[:60], self.getpos()[0]))
-        if tag not in self.EMPTY:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attributes):
-        self.handle_starttag(tag, attributes)
-        self.open.pop()
-
-    def handle_endtag(self, tag):
-        while self.open and self.open[-1] in self.OPTIONAL and self.open[-1] != tag:
-            self.open.pop()
-        if not self.open or self.open.pop() != tag:
-            self.faults.append("</%s> at line %d" % (tag, self.getpos()[0]))
-
-
 @test("the page is balanced, self-contained, and no name breaks out of it")
 def _():
-    parsed = Page()
+    parsed = browser.Page()
     parsed.feed(page)
     parsed.close()
     equal(parsed.faults, [])
@@ -137,15 +106,6 @@ def _():
 
 
 # ---- in a browser -----------------------------------------------------------------------------------------------------
-
-FAULTS = """<script>window.faults = [];
-addEventListener('error', event => faults.push(event.message));
-addEventListener('unhandledrejection', event => faults.push(String(event.reason)));
-for (const name of ['error', 'warn']) console[name] = (...words) => faults.push(words.join(' '));
-// A browser without a window shows a frame now and then; here each comes at once.
-window.requestAnimationFrame = callback => setTimeout(callback, 0);
-window.alert = () => faults.push('a name was run as a script');
-</script>"""
 
 # What a reader does, and what is then seen.  It decodes the coordinates by itself, and looks for the nearest cell among all of them.
 PROBE = """<pre id="result"></pre><script>const result = {};
@@ -306,18 +266,12 @@ function write() {
 
 
 def browse(name, *options):
-    """The document after its scripts have run, and what the browser wrote of them."""
-    where = os.path.abspath(at(name))
-    done = subprocess.run([BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--enable-logging=stderr",
-                           "--user-data-dir=" + os.path.abspath(at("profile")), "--window-size=1100,1400", "--virtual-time-budget=20000",
-                           *options, "--dump-dom", "file://" + where], capture_output=True, text=True, timeout=240, errors="replace")
-    equal(done.returncode, 0, done.stderr[-600:])
-    return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+    return browser.browse(at(name), at("profile"), *options)
 
 
 def probed(name, content, *options):
     with open(at(name), "w", encoding="utf-8") as file:
-        file.write(content.replace("<head>", "<head>" + FAULTS, 1).replace("</body>", PROBE + "</body>", 1))
+        file.write(content.replace("<head>", "<head>" + browser.FAULTS, 1).replace("</body>", PROBE + "</body>", 1))
     document, console = browse(name, *options)
     found = re.search(r'<pre id="result">(.*?)</pre>', document, re.S)
     assert found and found.group(1), "the probe did not come to its end: %s" % console
@@ -349,14 +303,14 @@ def light():
     return results["light"]
 
 
-@test("every panel is drawn and no script fails", browser=True)
+@test("every panel is drawn and no script fails", seen=True)
 def _():
     check_drawn(light())
     equal(light()["labels"][1], "C of RNA: shared: %d cells; + and - zoom, arrows move, 0 resets" % (CELLS - CELLS // 40))
     equal(light()["missing"], CELLS // 40, "rows that are not there")
 
 
-@test("the legend has every class with its count and a colour of its own; a hostile name is only shown", browser=True)
+@test("the legend has every class with its count and a colour of its own; a hostile name is only shown", seen=True)
 def _():
     legend = [entry.rsplit("|", 1) for entry in light()["legend"]]
     equal(len(legend), TYPES + 1)
@@ -367,7 +321,7 @@ def _():
     equal(light()["options"], ["cell type", "coarse type", "depth", "RNA weight"])
 
 
-@test("pointing finds the nearest cell, names it in words and marks it in every panel", browser=True)
+@test("pointing finds the nearest cell, names it in words and marks it in every panel", seen=True)
 def _():
     result = light()
     equal(result["right"], result["hovers"])
@@ -378,7 +332,7 @@ def _():
     assert re.match(r"depth: \d+(\.\d+)?$", result["numberTip"]), result["numberTip"]
 
 
-@test("zoom, drag, double click and keys", browser=True)
+@test("zoom, drag, double click and keys", seen=True)
 def _():
     result = light()
     equal(result["zoomed"][0], True)
@@ -387,7 +341,7 @@ def _():
         equal(result[key], True, key)
 
 
-@test("the legend hides, shows, shows alone; numbers have a colour bar; names stand in the panels", browser=True)
+@test("the legend hides, shows, shows alone; numbers have a colour bar; names stand in the panels", seen=True)
 def _():
     result = light()
     equal(result["hidden"], [TYPES, True])
@@ -401,22 +355,24 @@ def _():
     equal(result["named"], True)
 
 
-@test("a panel is saved as PNG with its legend", browser=True)
+@test("a panel is saved as PNG with its legend", seen=True)
 def _():
     equal(light()["png"], ["C-of-RNA-shared-coarse-type.png", "blob:", True, 1288])
     assert light()["pngColours"] > 20, "the picture is blank"
 
 
-@test("on a dark background, too", browser=True)
+@test("on a dark background, too", seen=True)
 def _():
     result = probed("dark.html", page, "--blink-settings=preferredColorScheme=0")
     check_drawn(result)
     equal(result["colours"], TYPES + 1)
 
 
-@test("a panel of one cell, a panel of none, nothing to colour by", browser=True)
+@test("a panel of one cell, a panel of none, nothing to colour by", seen=True)
 def _():
-    sample("bare.html", 50, 2, 0)
+    bare = sample("none.html", 50, 2, 0)
+    with open(at("bare.html"), "w", encoding="utf-8") as file:
+        file.write(bare.replace("<head>", "<head>" + browser.FAULTS, 1))
     content, console = browse("bare.html")
     equal(console, [])
     equal(re.findall(r'data-drawn="(\d+)"', content), ["1", "0"])
@@ -425,7 +381,7 @@ def _():
     assert 'data-ready="2"' in content and '<p class="plot-failure" hidden' in content
 
 
-@test("a script that fails says so", browser=True)
+@test("a script that fails says so", seen=True)
 def _():
     with open(at("broken.html"), "w", encoding="utf-8") as file:
         file.write(page.replace('"codes": "', '"codes": "!', 1))
@@ -433,7 +389,7 @@ def _():
     assert '<p class="plot-failure">' in content, "the reader is left without a word"
 
 
-@test("more classes than there are colours", browser=True)
+@test("more classes than there are colours", seen=True)
 def _():
     result = probed("many.html", sample("classes.html", CELLS, PANELS, 150))
     check_drawn(result)
@@ -442,8 +398,8 @@ def _():
 
 
 failed = 0
-for number, (name, function, browser) in enumerate(tests, 1):
-    if browser and not BROWSER:
+for number, (name, function, seen) in enumerate(tests, 1):
+    if seen and not browser.BROWSER:
         print("ok %d # SKIP %s: neither chromium nor google-chrome is on PATH" % (number, name))
         continue
     try:

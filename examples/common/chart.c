@@ -648,7 +648,7 @@ static double ranked_names(const ranked_chart *c, const int *order, int kept, te
         if (c->sizes) { text_format(&names[k], " (%lld)", (long long)c->sizes[order[k]]); }
         if (names[k].data && letters(names[k].data) > longest) { longest = letters(names[k].data); }
     }
-    return 6.5 * longest + 20;
+    return 7.2 * longest + 16;
 }
 
 static scale ranked_scale(const ranked_chart *c, double left) {

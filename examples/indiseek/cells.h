@@ -63,7 +63,7 @@ typedef struct read_desc {
     const char *modalities;         /* "rna,protein": these alone, in this order; by name or by kind; NULL: all, RNA first */
     const char *layer;              /* .h5ad and .h5mu: layers/NAME instead of X, or "raw" for raw/X; NULL: X */
     const char *obsm;               /* .h5ad: "protein_expression" or "protein=ADT": obsm/NAME is a modality too; NULL:
-                                       obsm/protein_expression where it is there; "": none */
+                                       obsm/protein_expression or protein_counts where it is there; "": none */
     double most_memory;             /* bytes; 0: no limit */
     progress *bar;                  /* for the estimate and warnings, or NULL */
 } read_desc;

@@ -44,7 +44,8 @@ void cells_page_data(text *page, const page_data *d) {
     text lead = { 0 };
     page_heading(page, "Data");
     text_format(&lead, "%lld cells of %s", (long long)d->cells, d->source);
-    if (d->count > 1) { text_format(&lead, "; %lld of them have all %d modalities", (long long)d->complete, d->count); }
+    if (d->count == 2) { text_format(&lead, "; %lld of them have both modalities", (long long)d->complete); }
+    if (d->count > 2) { text_format(&lead, "; %lld of them have all %d modalities", (long long)d->complete, d->count); }
     text_add(&lead, ".");
     add_paragraph(page, &lead);
     page_words_begin(page, header, 7);
@@ -71,9 +72,9 @@ void cells_page_data(text *page, const page_data *d) {
 static void theta_lead(text *page, const page_theta *t) {
     text words = { 0 };
     char digits[32];
-    text_format(&words, "θ = ln(β of %s / β of %s), where β is the share of a cell's ten nearest cells in that modality's specific features "
-                "that carry its %s. Above zero what is specific to %s says more about the type, below zero what is specific to %s.",
-                t->first, t->second, t->label, t->first, t->second);
+    text_format(&words, "θ = ln(β of %s / β of %s), where β is the share of a cell's %d nearest cells in that modality's specific "
+                "features that carry its %s. Above zero what is specific to %s says more about the type, below zero what is specific to %s.",
+                t->first, t->second, t->neighbours, t->label, t->first, t->second);
     add_paragraph(page, &words);
     if (!t->weight || !isfinite(t->rho)) { return; }
     text_format(&words, "Against the weight that weighted nearest neighbours give %s: Spearman's ρ = %s", t->first,
@@ -270,6 +271,7 @@ void cells_page_clusters(text *page, const page_clusters *c) {
         page_heading(page, "Clusters and labels");
         page_paragraph(page, "k-means with as many clusters as the label has classes; adjusted Rand index (ARI) and normalised mutual "
                              "information (NMI), 1 where clusters and classes are the same.");
+        if (c->note) { page_paragraph(page, c->note); }
         header[0] = "representation";
         for (int i = 0; i < c->label_count; i++) {
             text_format(&names[2 * i], "ARI, %s", c->labels[i]);

@@ -37,6 +37,7 @@ typedef struct page_theta {
     const double *weight;               /* [count] mean weight of the first modality (weighted nearest neighbours), or NULL */
     double rho, rho_low, rho_high;      /* Spearman's of theta and weight, with its interval; NAN: not known */
     const char *interval;               /* "95 % interval over 10 seeds", or NULL */
+    int neighbours;                     /* whose types beta counts */
     int count, coarse_count;
 } page_theta;
 void cells_page_theta(text *page, const page_theta *theta);
@@ -70,6 +71,7 @@ typedef struct page_clusters {
     const char *const *labels;          /* [label_count] */
     const double *ari, *nmi;            /* [count, label_count] */
     int count, label_count;
+    const char *note;                   /* what the embeddings are, or NULL */
 } page_clusters;
 void cells_page_clusters(text *page, const page_clusters *clusters);
 

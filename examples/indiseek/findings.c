@@ -126,6 +126,8 @@ static isk_status find_clusters(findings *n, const source *a, const features *f)
 
 isk_status findings_make(findings *n, const source *a, const features *f, const finding_settings *s, int threads, progress *bar) {
     isk_status status = findings_weights(n, a);
+    n->least = s->least;
+    n->neighbours = s->neighbours;
     if (status == ISK_OK) { status = find_theta(n, a, f, s, bar); }
     if (status == ISK_OK) { status = find_clusters(n, a, f); }
     if (status == ISK_OK && !s->without_pictures) { status = pictures_plan(&n->pictures, a->context, &a->d, f, n->modality); }
@@ -230,14 +232,13 @@ void findings_json(const findings *n, const source *a, text *out) {
 void findings_text(const findings *n, const source *a, text *out) {
     char rho[32], low[32], high[32], raw[32];
     if (n->has_theta && n->theta.compared >= 2) {
-        text_format(out, "theta against the weights of nearest neighbours over %d types of at least the asked cells: Spearman's rho %s",
-                    n->theta.compared, fixed(n->theta.rho, 3, rho));
+        text_format(out, "theta against the weights of nearest neighbours over %d types of at least %d %scells: Spearman's rho %s",
+                    n->theta.compared, n->least, scored_part(a) ? "held-out " : "", fixed(n->theta.rho, 3, rho));
         if (isfinite(n->theta.low)) { text_format(out, " (95 %% of bootstraps %s to %s)", fixed(n->theta.low, 3, low), fixed(n->theta.high, 3, high)); }
         text_format(out, "; of the inputs %s\n", fixed(n->raw.rho, 3, raw));
         if (n->theta.compared < 6) { text_format(out, "  %d types are few: that number says little\n", n->theta.compared); }
     }
     if (n->cluster_count) { cluster_text(n->clusters, n->cluster_count, out); }
-    (void)a;
 }
 
 static void cell_value(text *out, double value) {

@@ -24,7 +24,7 @@ typedef struct finding_settings {
     { "no-umap", OPTION_FLAG, FINDING_OFFSET(at, without_pictures), NULL, "no UMAPs", 0, 0, NULL }
 
 typedef struct findings {
-    int views;
+    int views, least, neighbours;           /* as they were asked for */
     int64_t rows;
     const char *modality[ISK_MAX_VIEWS];
     double *weight[ISK_MAX_VIEWS];          /* [rows] of each modality; NaN where one was not measured */

@@ -87,9 +87,11 @@ static int on_step(void *user, double done) {
     double sum = 0;
     int stop;
     pthread_mutex_lock(&g->lock);
-    g->done[here->picture] = done;
-    for (int i = 0; i < g->p->count; i++) { sum += g->done[i]; }
-    progress_show(g->bar, sum / g->p->count, "drawing UMAPs");
+    if (done > g->done[here->picture]) {
+        g->done[here->picture] = done;
+        for (int i = 0; i < g->p->count; i++) { sum += g->done[i]; }
+        progress_show(g->bar, sum / g->p->count, "drawing UMAPs");
+    }
     stop = progress_stopped() || g->status != ISK_OK;
     pthread_mutex_unlock(&g->lock);
     return stop;

@@ -689,7 +689,7 @@ static isk_status plan_obsm(source *s) {
     isk_status status;
     if (wanted && !*wanted) { return ISK_OK; }
     if (!wanted) {
-        key = "protein_expression";
+        key = hdf5_is(&s->file, "obsm", "protein_expression") ? "protein_expression" : "protein_counts";      /* of others; of our own */
         if (!hdf5_is(&s->file, "obsm", key)) { return ISK_OK; }
     }
     hdf5_at(at, "obsm", key);

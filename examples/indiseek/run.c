@@ -256,6 +256,22 @@ static isk_status write_report(run_job *j) {
     return status;
 }
 
+/* Files that an earlier run left in the folder and this one does not write; not what it read. */
+static void remove_stale(const run_job *j) {
+    const int without_h5 = j->s->without_files || !hdf5_available();
+    const struct { const char *name; int stale; } files[] = {
+        { "theta.tsv", !j->found.has_theta }, { "clusters.tsv", !j->found.cluster_count }, { "umap.tsv", !j->found.pictures.count },
+        { "adata.h5ad", without_h5 }, { "mdata.h5mu", without_h5 },
+    };
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        char path[4200];
+        struct stat here, given;
+        if (!files[i].stale || stat(output_path(&j->t.out, files[i].name, path, sizeof path), &here) != 0) { continue; }
+        if (j->s->source.path && stat(j->s->source.path, &given) == 0 && given.st_ino == here.st_ino && given.st_dev == here.st_dev) { continue; }
+        remove(path);
+    }
+}
+
 /* Everything beside its name first; only when all is there do the files take their names. */
 static isk_status write_all(run_job *j) {
     text metrics = { 0 };
@@ -270,7 +286,10 @@ static isk_status write_all(run_job *j) {
     if (status == ISK_OK) { status = write_cells(j); }
     if (status == ISK_OK) { status = write_report(j); }
     if (status == ISK_OK) { status = training_commit(&j->t, &metrics); }
-    if (status == ISK_OK) { features_tidy(&j->f, &j->t.out); }
+    if (status == ISK_OK) {
+        features_tidy(&j->f, &j->t.out);
+        remove_stale(j);
+    }
     text_free(&metrics);
     return status;
 }

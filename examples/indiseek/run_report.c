@@ -15,7 +15,7 @@
 
 static void data_section(const run_job *j, text *page) {
     page_modality list[ISK_MAX_VIEWS];
-    char words[ISK_MAX_VIEWS][RECIPE_WORDS], test[32];
+    char words[ISK_MAX_VIEWS][RECIPE_WORDS], test[32], types[200];
     const source *a = &j->a;
     page_data data = { .source = a->c.path, .cells = a->d.rows, .modalities = list, .count = a->d.v.count };
     const char *facts[8] = { NULL };
@@ -37,8 +37,9 @@ static void data_section(const run_job *j, text *page) {
     facts[count++] = "held out for scores";
     facts[count++] = test;
     if (a->d.has_labels) {
+        snprintf(types, sizeof types, "%d of %.160s", a->d.labels.count, a->s->labels);
         facts[count++] = "types";
-        facts[count++] = a->s->labels;
+        facts[count++] = types;
     }
     data.facts = facts;
     cells_page_data(page, &data);
@@ -100,6 +101,23 @@ static void colours_free(colours *c) {
     cell_table_free(&c->found);
 }
 
+/* Mean weight of each type over the cells that have one: what a cell without a modality has is NaN. */
+static isk_status mean_weights(const run_job *j, const double *weight, double *mean) {
+    const source *a = &j->a;
+    int32_t *codes = malloc(sizeof *codes * ((size_t)a->d.rows + 1));
+    double *known = malloc(sizeof *known * ((size_t)a->d.rows + 1));
+    isk_status status = codes && known ? ISK_OK : no_memory(a->context, "the report");
+    for (int64_t i = 0; i < a->d.rows && status == ISK_OK; i++) {
+        const int there = isfinite(weight[i]);
+        codes[i] = there ? a->d.labels.codes[i] : -1;
+        known[i] = there ? weight[i] : 0;
+    }
+    if (status == ISK_OK) { status = isk_mean_by_label(a->context, known, codes, a->d.rows, a->d.labels.count, mean, NULL); }
+    free(codes);
+    free(known);
+    return status;
+}
+
 /* The paper's Figures 18 to 23: specific features of a modality, only the types that it says most about. */
 static isk_status add_top_types(const run_job *j, plots *p) {
     const findings *n = &j->found;
@@ -111,7 +129,7 @@ static isk_status add_top_types(const run_job *j, plots *p) {
         const picture *q = &n->pictures.list[i];
         char title[120];
         if (strcmp(q->key, "specific") != 0 || q->of < 0 || !n->weight[q->of]) { continue; }
-        status = isk_mean_by_label(a->context, n->weight[q->of], a->d.labels.codes, a->d.rows, a->d.labels.count, mean, NULL);
+        status = mean_weights(j, n->weight[q->of], mean);
         if (status != ISK_OK || !cells_top_types(mean, a->d.labels.count, 0.4, types)) { continue; }
         cells_of_types(a->d.labels.codes, a->d.rows, types, a->d.labels.count, kept);
         snprintf(title, sizeof title, "%s, the 40 %% of types with the largest weight", q->title);
@@ -223,7 +241,8 @@ static isk_status theta_section(const run_job *j, text *page) {
         cells_page_theta(page, &(page_theta){ .first = j->found.modality[0], .second = j->found.modality[1], .label = a->s->labels,
                                               .types = t.types, .coarse = a->coarse ? t.coarse : NULL, .coarse_names = t.coarse_names,
                                               .mean = t.mean, .error = t.error, .sizes = t.sizes, .weight = t.weight, .rho = r->rho,
-                                              .rho_low = r->low, .rho_high = r->high, .interval = r->draws ? interval : NULL, .count = count,
+                                              .rho_low = r->low, .rho_high = r->high, .interval = r->draws ? interval : NULL,
+                                              .neighbours = j->found.neighbours, .count = count,
                                               .coarse_count = coarse_count });
     }
     free(t.types);
@@ -252,7 +271,9 @@ static void cluster_section(const run_job *j, text *page) {
         nmi[i] = n->clusters[i].nmi;
     }
     cells_page_clusters(page, &(page_clusters){ .embeddings = embeddings, .labels = labels_of, .ari = ari, .nmi = nmi, .count = count,
-                                                .label_count = label_count });
+                                                .label_count = label_count,
+                                                .note = "shared_ and specific_ are C and Z of a modality, its name alone is both side by side; "
+                                                        "all: those of every modality; inputs: what they were made from." });
 }
 
 /* ---- the page ---- */

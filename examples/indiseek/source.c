@@ -25,8 +25,7 @@ int source_check_line(const source_settings *s, const char *program) {
         return usage_error(program, "%s holds all modalities; --rna-file and its like stand instead of it", s->path ? s->path : s->tenx);
     }
     if (!source_is_given(s)) {
-        return usage_error(program, "what to read is missing: a 10x folder, an .h5, .h5ad or .h5mu file, or --rna-file and "
-                           "--protein-file");
+        return usage_error(program, "what to read is missing: a 10x folder, an .h5, .h5ad or .h5mu file, or --rna-file and --protein-file");
     }
     if (s->coarse && !s->labels) { return usage_error(program, "--coarse needs --labels"); }
     if (s->ignore && !s->labels) { return usage_error(program, "--label-ignore needs --labels"); }
@@ -190,8 +189,8 @@ isk_status source_recall(source *a, const isk_model *model) {
         snprintf(key, sizeof key, "user.x%d.modality", view + 1);
         name = isk_model_get_text(model, key);
         if (!name) {
-            return isk_set_error(a->context, ISK_DATA, "the model does not say which modality its view %d was; was it saved by "
-                                 "`indiseek run`?", view + 1);
+            return isk_set_error(a->context, ISK_DATA, "the model does not say which modality its view %d was; was it saved by `indiseek run`?",
+                                 view + 1);
         }
         for (int i = 0; i < a->c.count && status == ISK_OK; i++) {
             if (strcmp(a->c.modality[i].name, name) != 0) { continue; }

@@ -39,7 +39,7 @@ typedef struct source_settings {
     { "layer", OPTION_TEXT, SOURCE_OFFSET(at, layer), "NAME",                                                          \
       "of .h5ad and .h5mu: layers/NAME instead of X, or raw", 0, 0, NULL },                                            \
     { "obsm", OPTION_TEXT, SOURCE_OFFSET(at, obsm), "NAME",                                                            \
-      "of .h5ad: what of obsm is a modality [protein_expression, where it is there]", 0, 0, NULL },                    \
+      "of .h5ad: what of obsm is a modality [protein_expression or protein_counts, where one is there]", 0, 0, NULL },                    \
     { "cells", OPTION_TEXT, SOURCE_OFFSET(at, cells), "FILE",                                                          \
       "a table (CSV, TSV) of what is known of the cells, whose first column names them", 0, 0, NULL },                 \
     { "max-mem", OPTION_REAL, SOURCE_OFFSET(at, most_memory), "GIB", "most memory for the data [no limit]", 0, 1e6, NULL }

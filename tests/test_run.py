@@ -1,0 +1,588 @@
+#!/usr/bin/env python3
+"""indiseek run, annotate and impute as a biologist runs them: the same data set in every form that programs exchange, cells in another
+order and cells that a modality lacks, what is written, stopping and going on, new cells, and the report in a browser.
+
+The data are simulated, so that what is right is known.  Needs h5py and anndata for the files of HDF5; those tests are skipped without.
+"""
+import array
+import ast
+import csv
+import gzip
+import hashlib
+import importlib.util
+import json
+import math
+import os
+import random
+import re
+import shlex
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+import browser
+import forms
+
+if not importlib.util.find_spec("anndata") and os.path.exists("/usr/bin/python3") and not os.environ.get("TRIED_SYSTEM_PYTHON"):
+    # Debian has it for its own Python, which may not be the first one that is found.
+    os.environ["TRIED_SYSTEM_PYTHON"] = "1"
+    os.execv("/usr/bin/python3", ["/usr/bin/python3"] + sys.argv)
+BUILD = os.environ.get("BUILD", "build")
+PROGRAM = os.path.join(BUILD, "indiseek")
+kind = os.path.basename(BUILD)
+SAMPLE = os.path.join("build/objects", "release" if kind == "build" else kind, "tests/cells_sample")
+PATIENCE = 240
+CELLS, GENES, PROTEINS, TYPES = 600, 200, 15, 4
+FEATURES = ["c1.npy", "c2.npy", "z1.npy", "z2.npy"]
+RESULTS = sorted(FEATURES + ["cells.tsv", "clusters.tsv", "config.json", "log.jsonl", "metrics.json", "model.safetensors", "report.html",
+                             "split.tsv", "theta.tsv", "umap.tsv"])
+# Small networks: a run takes a second.
+SMALL = ("--width 32 --layers 2 --dim 10 --shared-dim 10 --epochs 10 --shared-epochs 10 --residual-epochs 10 --diagnoses 1 "
+         "--diagnosis-epochs 1").split()
+os.environ.update(INDISEEK_CUDA_LIB="/nowhere/libcuda.so.1", LC_ALL="C")
+os.makedirs("build", exist_ok=True)
+folder = tempfile.mkdtemp(prefix="run-", dir="build")
+tests = []
+
+
+class Skip(Exception):
+    pass
+
+
+def test(name):
+    def add(function):
+        tests.append((name, function))
+        return function
+    return add
+
+
+# ---- files and programs -----------------------------------------------------------------------------------------------
+
+def at(name):
+    return os.path.join(folder, name)
+
+
+def read(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def write(name, content):
+    with (gzip.open if name.endswith(".gz") else open)(at(name), "wb") as file:
+        file.write(content.encode())
+    return at(name)
+
+
+def table(path):
+    """Rows of a TSV file as dictionaries."""
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t"))
+
+
+def npy(path):
+    """Rows of a matrix."""
+    data = read(path)
+    end = 10 + struct.unpack("<H", data[8:10])[0]
+    rows, cols = ast.literal_eval(data[10:end].decode())["shape"]
+    values = array.array("f", data[end:])
+    if sys.byteorder == "big":
+        values.byteswap()
+    return [list(values[i * cols:(i + 1) * cols]) for i in range(rows)]
+
+
+def sha(path):
+    return hashlib.sha256(read(path)).hexdigest()
+
+
+def state(name):
+    return {file: sha(os.path.join(at(name), file)) for file in sorted(os.listdir(at(name)))}
+
+
+def features(name):
+    return {file: sha(os.path.join(at(name), file)) for file in FEATURES}
+
+
+def result(name, file="metrics.json"):
+    def never(word):
+        raise AssertionError("%s/%s holds %s, which is no JSON" % (name, file, word))
+    return json.loads(read(os.path.join(at(name), file)), parse_constant=never)
+
+
+def indiseek(*arguments, code=0):
+    line = [PROGRAM, *map(str, arguments)]
+    done = subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=PATIENCE)
+    assert done.returncode == code, "%s\nexit code %d\n%s\n%s" % (shlex.join(line), done.returncode, done.stdout[-1500:], done.stderr[-1500:])
+    return done
+
+
+def run(source, out, *arguments, options=SMALL, **more):
+    return indiseek("run", *source, "--out", at(out), *options, *arguments, **more)
+
+
+def equal(value, expected, what=""):
+    assert value == expected, "%s\n  is     %r\n  not    %r" % (what, value, expected)
+
+
+def inside(part, whole):
+    assert part in whole, "%r is not in\n%s" % (part, whole)
+
+
+def fails(sentence, code, *arguments):
+    """It ends with that code, says exactly that, and leaves no results."""
+    done = indiseek(*arguments, code=code)
+    inside(sentence + "\n", done.stderr)
+    equal(done.stdout, "")
+    out = arguments[arguments.index("--out") + 1] if "--out" in arguments else None
+    assert not out or not os.path.exists(out) or not os.listdir(out), "%s holds %s" % (out, os.listdir(out))
+
+
+def hdf5():
+    """Skips the test where there is none, for the program or for Python."""
+    if not importlib.util.find_spec("h5py") or not importlib.util.find_spec("anndata"):
+        raise Skip("h5py and anndata are missing (apt-get install python3-anndata)")
+    if not with_hdf5:
+        raise Skip("the program was made without HDF5")
+
+
+def anndata_of(path):
+    hdf5()
+    import anndata
+    import warnings
+    warnings.simplefilter("ignore")
+    return anndata.read_h5ad(path)
+
+
+# ---- data -------------------------------------------------------------------------------------------------------------
+
+class Simulated(forms.Data):
+    """What the sample program wrote; `proteins_of` and `genes_of` say the counts of one cell by feature."""
+    def __init__(self, folder):
+        described = [line.split("\t") for line in forms.lines_of(os.path.join(folder, "features.tsv"))]
+        self.genes = [name for _, name, what in described if what == "Gene Expression"]
+        self.proteins = [name for _, name, what in described if what == "Antibody Capture"]
+        self.table = os.path.join(folder, "cells.tsv")
+        with open(self.table, encoding="utf-8", newline="") as file:
+            self.header, *rows = csv.reader(file, delimiter="\t")
+        self.cells = [row[0] for row in rows]
+        self.columns = list(zip(*rows))[1:]
+        equal(self.cells, forms.lines_of(os.path.join(folder, "barcodes.tsv")))
+        self.adt = [[0] * len(self.proteins) for _ in self.cells]
+        self.entries = []
+        lines = forms.lines_of(os.path.join(folder, "matrix.mtx"))
+        sizes, *lines = [line for line in lines if not line.startswith("%")]
+        for line in lines:
+            feature, cell, count = map(int, line.split())
+            if feature <= len(self.genes):
+                self.entries.append((feature, cell, count))
+            else:
+                self.adt[cell - 1][feature - 1 - len(self.genes)] = count
+        equal(list(map(int, sizes.split())), [len(described), len(self.cells), len(lines)])
+        self.entries.sort(key=lambda entry: (entry[1], entry[0]))
+        self.rna = [[0] * len(self.genes) for _ in self.cells]
+        for gene, cell, count in self.entries:
+            self.rna[cell - 1][gene - 1] = count
+
+    def text(self, values, names, rows, columns=None, separator=","):
+        """Cells x features as text, of these rows and columns, in this order."""
+        columns = range(len(names)) if columns is None else columns
+        lines = [separator.join(["cell"] + [names[k] for k in columns])]
+        lines += [separator.join([self.cells[i]] + [str(values[i][k]) for k in columns]) for i in rows]
+        return "\n".join(lines) + "\n"
+
+    def files(self, name, rna=None, proteins=None, genes_kept=None, proteins_kept=None):
+        """A table of each modality with these cells; the options that name them."""
+        every = range(len(self.cells))
+        one = write(name + "_rna.csv", self.text(self.rna, self.genes, every if rna is None else rna, genes_kept))
+        two = write(name + "_protein.tsv.gz", self.text(self.adt, self.proteins, every if proteins is None else proteins, proteins_kept, "\t"))
+        return ["--rna-file", one, "--protein-file", two]
+
+
+def simulate(name, cells, seed):
+    subprocess.run([SAMPLE, at(name), str(cells), str(GENES), str(PROTEINS), str(TYPES), str(seed)], check=True)
+    return Simulated(at(name))
+
+
+data = simulate("cells", CELLS, 1)
+KNOWN = ["--cells", data.table]
+LABELS = ["--labels", "cell_type", "--coarse", "lineage"]
+QUICK = ["--no-umap", "--no-h5", "--quiet"]
+TENX = ["--10x", at("cells"), *KNOWN]
+with_hdf5 = "without HDF5" not in indiseek("run", at("cells"), "--out", at("asks"), *SMALL, "--epochs", 1, "--shared-epochs", 1, "--no-umap").stderr
+
+
+# ---- what a run leaves ------------------------------------------------------------------------------------------------
+
+@test("a run of a 10x folder leaves its files, and they are of all cells")
+def _():
+    done = run(TENX, "base", *LABELS)
+    inside("rna: 200 features; log1p-cp10k, z-score, 50 principal components\n", done.stderr)
+    inside("protein: 15 features; clr, z-score, 14 principal components\n", done.stderr)
+    inside("cells: 432 train, 48 validation, 120 test\ncell_type: 4 types\n", done.stderr)
+    inside("results are in %s; open %s/report.html\n" % (at("base"), at("base")), done.stdout)
+    equal(sorted(os.listdir(at("base"))), sorted(RESULTS + (["adata.h5ad", "mdata.h5mu"] if with_hdf5 else [])))
+    for file in FEATURES:
+        rows = npy(at("base/" + file))
+        equal((len(rows), len(rows[0])), (CELLS, 10), file)
+        assert all(math.isfinite(value) for row in rows for value in row), file
+    equal(len(read(at("base/split.tsv")).split()), CELLS + 1)
+
+
+@test("metrics.json: scores of the features, theta and clusters, and what gave them")
+def _():
+    m = result("base")
+    equal([m[key] for key in ("method", "lambda", "seed", "cells", "scored_on")], ["residual-indiseek", 10, 0, CELLS, "test"])
+    equal(m["rows"], {"train": 432, "validation": 48, "test": 120})
+    assert m["probe"]["all"]["accuracy"] > 0.9, m["probe"]
+    for name in ("leakage", "completeness"):
+        equal(sorted(m[name]), ["1", "2"])
+    assert m["completeness"]["2"]["best"] > 0.3
+    equal(sorted(m["theta"]["types"]), ["A1", "A2", "B1", "C1"])
+    equal(m["theta"]["types_compared"], 4)
+    assert -1 <= m["theta"]["low"] <= m["theta"]["high"] <= 1 and -1 <= m["theta_of_inputs"]["rho"] <= 1
+    equal(sum(kind["cells"] for kind in m["theta"]["types"].values()), 120)
+    equal(len(m["clusters"]), 2 * 8)
+    equal({(row["label"], row["k"]) for row in m["clusters"]}, {("cell_type", 4), ("lineage", 3)})
+    equal({row["embedding"] for row in m["clusters"]},
+          {"shared_rna", "specific_rna", "rna", "shared_protein", "specific_protein", "protein", "all", "inputs"})
+
+
+@test("cells.tsv, umap.tsv, theta.tsv and clusters.tsv agree with each other and with metrics.json")
+def _():
+    m, cells, places, types, clusters = result("base"), *(table(at("base/%s.tsv" % name)) for name in ("cells", "umap", "theta", "clusters"))
+    equal([row["cell"] for row in cells], data.cells)
+    equal([row["cell"] for row in places], data.cells)
+    known = dict(zip(data.header[1:], data.columns))
+    equal([row["cell_type"] for row in cells], list(known["cell_type"]))
+    equal([float(row["state"]) for row in cells], [float(value) for value in known["state"]])
+    equal([row["indiseek_part"] for row in cells], read(at("base/split.tsv")).decode().split()[1:])
+    for row in cells:
+        assert abs(float(row["indiseek_wnn_rna"]) + float(row["indiseek_wnn_protein"]) - 1) < 1e-4, row
+        equal([bool(row["indiseek_" + name]) for name in ("theta", "beta_rna", "beta_protein")], [row["indiseek_part"] == "test"] * 3)
+    for row in types:
+        own = [cell for cell in cells if cell["cell_type"] == row["type"]]
+        scored = [float(cell["indiseek_theta"]) for cell in own if cell["indiseek_theta"]]
+        equal([int(row["cells"]), int(row["scored"])], [len(own), len(scored)], row["type"])
+        assert abs(sum(scored) / len(scored) - float(row["theta"])) < 1e-4, row
+        assert abs(sum(float(cell["indiseek_wnn_rna"]) for cell in own) / len(own) - float(row["weight_rna"])) < 1e-4, row
+        assert abs(m["theta"]["types"][row["type"]]["theta"] - float(row["theta"])) < 1e-5
+    ranked = sorted(types, key=lambda row: float(row["theta"]))
+    equal([float(row["theta_rank"]) for row in ranked], [1, 2, 3, 4])
+    names = ["rna_shared", "protein_shared", "rna_specific", "protein_specific", "rna_input", "protein_input", "all"]
+    equal(list(places[0]), ["cell"] + [name + axis for name in names for axis in ("_1", "_2")])
+    assert all(math.isfinite(float(row[name + "_2"])) for row in places for name in names)
+    equal([(row["embedding"], row["label"], float(row["ari"])) for row in clusters],
+          [(row["embedding"], row["label"], float("%.6g" % row["ari"])) for row in m["clusters"]])
+
+
+@test("the types lie apart in the picture of all features: most neighbours there are of a cell's own type")
+def _():
+    places = [(float(row["all_1"]), float(row["all_2"])) for row in table(at("base/umap.tsv"))]
+    kinds = data.columns[0]
+    agree = 0
+    for i in range(0, CELLS, 10):
+        near = sorted(range(CELLS), key=lambda k: math.dist(places[i], places[k]))[1:11]
+        agree += sum(kinds[k] == kinds[i] for k in near)
+    assert agree > 0.6 * CELLS, "%d of %d" % (agree, CELLS)
+
+
+# ---- the same data in other forms -------------------------------------------------------------------------------------
+
+def same_as_base(name, *arguments):
+    run(arguments, name, *LABELS, *QUICK)
+    equal(features(name), features("base"))
+    one, two = result(name), result("base")
+    one["training"]["seconds"] = two["training"]["seconds"] = 0
+    equal(one, two)
+    equal([row["indiseek_wnn_rna"] for row in table(at(name + "/cells.tsv"))], [row["indiseek_wnn_rna"] for row in table(at("base/cells.tsv"))])
+
+
+def form(name):
+    hdf5()
+    os.makedirs(at("forms"), exist_ok=True)
+    getattr(forms, "write_" + name)(data, at("forms"))
+    return at("forms/data." + name)
+
+
+@test("the same features and scores from .h5 of Cell Ranger")
+def _():
+    same_as_base("h5", form("h5"), *KNOWN)
+
+
+@test("the same from .h5ad, with the proteins in obsm, and the types in obs")
+def _():
+    same_as_base("h5ad", form("h5ad"))
+
+
+@test("the same from .h5mu, whose proteins have the cells in another order")
+def _():
+    same_as_base("h5mu", form("h5mu"))
+
+
+@test("the same from a table of each modality, one of them with the cells in another order")
+def _():
+    order = list(range(CELLS))
+    random.Random(5).shuffle(order)
+    same_as_base("tables", *data.files("tables", proteins=order), *KNOWN)
+
+
+@test("the same by one thread and by three; another seed gives other features")
+def _():
+    same_as_base("threads1", *TENX, "--threads", 1)
+    same_as_base("threads3", *TENX, "--threads", 3)
+    run(TENX, "seed", *LABELS, *QUICK, "--seed", 1)
+    assert not set(features("seed").values()) & set(features("base").values())
+    run(TENX, "drawn", *LABELS, "--threads", 1, "--no-h5", "--quiet")
+    equal(sha(at("drawn/umap.tsv")), sha(at("base/umap.tsv")), "UMAPs by one thread")
+
+
+MISSING = {"rna": set(range(0, 60)), "protein": set(range(580, CELLS))}     # cells without that modality
+
+
+@test("cells that a modality lacks: NaN in its features, everything else is there")
+def _():
+    every = range(CELLS)
+    source = [*data.files("missing", [i for i in every if i not in MISSING["rna"]], [i for i in every if i not in MISSING["protein"]]), *KNOWN]
+    done = run(source, "missing", *LABELS)
+    inside("    not measured in 60 cells, whose features of it are NaN\n", done.stderr)
+    inside("    not measured in 20 cells, whose features of it are NaN\n", done.stderr)
+    cells = table(at("missing/cells.tsv"))
+    place = {row["cell"]: i for i, row in enumerate(cells)}
+    equal(sorted(place), sorted(data.cells))
+    for file, absent in zip(FEATURES, [MISSING["rna"], MISSING["protein"]] * 2):
+        rows = npy(at("missing/" + file))
+        for i in every:
+            equal({math.isfinite(value) for value in rows[place[data.cells[i]]]}, {i not in absent}, "%s, cell %d" % (file, i))
+    places = table(at("missing/umap.tsv"))
+    for i, name in enumerate(data.cells):
+        whole = i not in MISSING["rna"] | MISSING["protein"]
+        equal([bool(places[place[name]][key]) for key in ("rna_shared_1", "protein_specific_2", "all_1")],
+              [i not in MISSING["rna"], i not in MISSING["protein"], whole])
+        equal(bool(cells[place[name]]["indiseek_wnn_rna"]), whole)
+    kinds = dict(zip(data.cells, data.columns[0]))
+    equal([row["cell_type"] for row in cells], [kinds[row["cell"]] for row in cells])
+    assert result("missing")["probe"]["all"]["accuracy"] > 0.8
+
+
+# ---- files of the field -----------------------------------------------------------------------------------------------
+
+OBSM = ["X_indiseek_shared_rna", "X_indiseek_shared_protein", "X_indiseek_specific_rna", "X_indiseek_specific_protein", "X_umap_shared_rna",
+        "X_umap_shared_protein", "X_umap_specific_rna", "X_umap_specific_protein", "X_umap_input_rna", "X_umap_input_protein", "X_umap_all"]
+OBS = ["indiseek_part", "indiseek_wnn_rna", "indiseek_wnn_protein", "indiseek_theta", "indiseek_beta_rna", "indiseek_beta_protein"]
+
+
+def check_facts(facts, paths):
+    """uns/indiseek; paths: key and file of each hash."""
+    facts = {key: str(value) for key, value in facts.items()}
+    equal([facts[key] for key in ("version", "method", "preset", "lambda", "seed")], ["0.1.0", "residual-indiseek", "robust", "10", "0"])
+    config = json.loads(facts["config"])
+    equal([config[key] for key in ("labels", "coarse", "epochs", "width")], ["cell_type", "lineage", 10, 32])
+    equal({key: value for key, value in facts.items() if key.startswith("sha256")}, {key: sha(path) for key, path in paths.items()})
+
+
+@test("adata.h5ad by anndata: counts, features, UMAPs, weights, theta, and what gave them")
+def _():
+    import numpy
+    a = anndata_of(at("base/adata.h5ad"))
+    equal(list(a.obs_names), data.cells)
+    equal(list(a.var_names), data.genes)
+    assert numpy.array_equal(a.X.toarray(), numpy.array(data.rna, "float32"))
+    assert numpy.array_equal(numpy.asarray(a.obsm["protein_counts"]), numpy.array(data.adt, "float32"))
+    equal(set(OBSM) - set(a.obsm), set())
+    for name, file in zip(OBSM, ("c1", "c2", "z1", "z2")):
+        assert numpy.array_equal(a.obsm[name], numpy.array(npy(at("base/%s.npy" % file)), "float32")), name
+    equal(a.obsm["X_umap_all"].shape, (CELLS, 2))
+    equal(set(OBS) - set(a.obs), set())
+    equal(list(a.obs["cell_type"].astype(str)), list(data.columns[0]))
+    rows = table(at("base/cells.tsv"))
+    for name in OBS[1:]:
+        written = numpy.array([float(row[name] or "nan") for row in rows])
+        assert numpy.allclose(a.obs[name], written, rtol=1e-5, equal_nan=True), name
+    check_facts(a.uns["indiseek"], {"sha256_cells": data.table})
+
+
+@test("mdata.h5mu: a modality each, its own features beside it")
+def _():
+    hdf5()
+    import h5py
+    import numpy
+    with h5py.File(at("base/mdata.h5mu")) as file:
+        equal(sorted(file["mod"]), ["protein", "rna"])
+        for number, name in enumerate(("rna", "protein"), 1):
+            obsm = file["mod"][name]["obsm"]
+            for words, letter in (("shared", "c"), ("specific", "z")):
+                equal(numpy.asarray(obsm["X_indiseek_" + words]).tolist(), npy(at("base/%s%d.npy" % (letter, number))), name + words)
+        check_facts({key: file["uns/indiseek"][key][()].decode() for key in file["uns/indiseek"]}, {"sha256_cells": data.table})
+        assert set(OBS) <= set(file["obs"]), sorted(file["obs"])
+    if importlib.util.find_spec("mudata"):
+        import mudata
+        equal(mudata.read(at("base/mdata.h5mu")).shape[0], CELLS)
+
+
+def contents(path):
+    """What stands in a file: by name the attributes of groups, the values and attributes of data sets."""
+    import h5py
+    import numpy
+    found = {}
+
+    def visit(name, item):
+        attributes = {key: numpy.asarray(value).tolist() for key, value in item.attrs.items()}
+        found[name] = (attributes, None if isinstance(item, h5py.Group) else (str(item.dtype), numpy.asarray(item[()]).tolist()))
+    with h5py.File(path, "r") as file:
+        visit("", file)
+        file.visititems(visit)
+    return found
+
+
+def check_copy(form_name, result_name):
+    """The user's file again with ours beside it, and nothing else changed."""
+    given = form(form_name)
+    before = sha(given)
+    run([given], "own_" + form_name, *LABELS, "--quiet", "--no-umap")
+    equal(sha(given), before, "the file that was read")
+    was, now = contents(given), contents(at("own_%s/%s" % (form_name, result_name)))
+    for name, (attributes, values) in was.items():
+        assert name in now, name + " is gone"
+        if name in ("obs", "mod/rna/obs", "mod/prot/obs"):           # names the columns, of which there are more
+            kept = [dict(each[0], **{"column-order": []}) for each in (was[name], now[name])]
+            equal(kept[0], kept[1], name)
+            order = was[name][0].get("column-order", [])
+            equal(now[name][0]["column-order"][:len(order)], order, name)
+        elif values and values[1] != values[1]:
+            pass
+        else:
+            equal(repr(now[name]), repr(was[name]), name)
+    added = sorted(set(now) - set(was))
+    assert all("indiseek" in name for name in added), added
+    return now, added
+
+
+@test("an .h5ad that was read is copied with the results beside what it holds")
+def _():
+    now, added = check_copy("h5ad", "adata.h5ad")
+    equal([name for name in added if name.startswith("obsm/")],
+          sorted("obsm/" + name for name in OBSM if "indiseek" in name))
+    equal([name for name in added if re.match("obs/[^/]*$", name)], sorted("obs/" + name for name in OBS))
+    check_facts({name[len("uns/indiseek/"):]: now[name][1][1].decode() for name in added if name.startswith("uns/indiseek/")},
+                {"sha256": at("forms/data.h5ad")})
+
+
+@test("an .h5mu that was read, likewise")
+def _():
+    _, added = check_copy("h5mu", "mdata.h5mu")
+    for name in ("mod/rna/obsm/X_indiseek_shared", "mod/rna/obsm/X_indiseek_specific", "mod/prot/obsm/X_indiseek_shared",
+                 "mod/prot/obsm/X_indiseek_specific", "uns/indiseek", "obs/indiseek_theta"):
+        assert name in added, (name, added)
+
+
+@test("--no-counts leaves the counts out, --no-h5 the files, --no-umap the pictures")
+def _():
+    run(TENX, "bare", *LABELS, "--quiet", "--no-umap", "--no-counts")
+    assert "umap.tsv" not in os.listdir(at("bare"))
+    if with_hdf5:
+        assert os.path.getsize(at("bare/adata.h5ad")) < os.path.getsize(at("base/adata.h5ad"))
+    run(TENX, "bare", *LABELS, *QUICK)
+    equal(sorted(os.listdir(at("bare"))), [file for file in RESULTS if file != "umap.tsv"], "what an earlier run left is stale")
+
+
+@test("without labels: features and files, and neither theta nor clusters")
+def _():
+    run(TENX, "unnamed", *QUICK)
+    equal(sorted(os.listdir(at("unnamed"))), [file for file in RESULTS if file not in ("umap.tsv", "theta.tsv", "clusters.tsv")])
+    m = result("unnamed")
+    assert "theta" not in m and "clusters" not in m and "probe" not in m, sorted(m)
+
+
+# ---- options ----------------------------------------------------------------------------------------------------------
+
+@test("--json - is metrics.json alone on standard output; --quiet says nothing")
+def _():
+    done = run(TENX, "json", *LABELS, "--no-umap", "--no-h5", "--json", "-")
+    equal(json.loads(done.stdout), result("json"))
+    done = run(TENX, "quiet", *LABELS, *QUICK)
+    equal((done.stdout, done.stderr), ("", ""))
+
+
+@test("config.json repeats the run from any folder")
+def _():
+    done = subprocess.run([os.path.abspath(PROGRAM), "run", "--config", os.path.abspath(at("base/config.json")), "--out", "again", "--no-umap", "--quiet",
+                           "--no-h5"], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE)
+    equal((done.returncode, done.stderr), (0, ""))
+    equal(features("again"), features("base"))
+
+
+@test("--split, --group and --label-ignore are kept to the letter")
+def _():
+    parts = ["test" if i % 5 == 0 else "validation" if i % 5 == 1 else "train" for i in range(CELLS)]
+    donors = ["d%d" % (i * 7 % 20) for i in range(CELLS)]
+    names = ["alpha" if i % 50 else "doublet" for i in range(CELLS)]
+    rows = ["%s\t%s\t%s\t%s\t%d" % row for row in zip(data.cells, parts, donors, data.columns[0], [i % 3 for i in range(CELLS)])]
+    rows = [row if i % 50 else row.replace(data.columns[0][i], "doublet") for i, row in enumerate(rows)]
+    known = ["--cells", write("more.tsv", "barcode\tpart\tdonor\tkind\tbatch\n" + "\n".join(reversed(rows)) + "\n")]
+    run(["--10x", at("cells"), *known], "split", "--labels", "kind", "--label-ignore", "doublet", "--split", "part", *QUICK)
+    equal(read(at("split/split.tsv")).decode().split()[1:], parts)
+    equal(sorted(result("split")["theta"]["types"]), ["A1", "A2", "B1", "C1"])
+    run(["--10x", at("cells"), *known], "group", "--labels", "kind", "--group", "donor", *QUICK)
+    of = {}
+    for donor, part in zip(donors, read(at("group/split.tsv")).decode().split()[1:]):
+        of.setdefault(donor, set()).add(part)
+    assert all(len(each) == 1 for each in of.values()) and len(set().union(*of.values())) == 3, of
+
+
+def refused(name, sentence, code, *arguments):
+    @test(name)
+    def _():
+        fails("indiseek run: " + sentence.replace("FOLDER", folder), code, "run", *(str(a).replace("FOLDER", folder) for a in arguments),
+              "--out", at("refused"), *SMALL)
+
+
+NONE = "nothing is known of the cells by the name"
+refused("--labels of no column, with the nearest", "--labels: %s 'cel_type'; did you mean 'cell_type'?" % NONE, 2, *TENX, "--labels", "cel_type")
+refused("--coarse of no column", "--coarse: %s 'linage'; did you mean 'lineage'?" % NONE, 2, *TENX, "--labels", "cell_type", "--coarse", "linage")
+refused("--split of no column", "--split: %s 'phases'; did you mean 'phase'?" % NONE, 2, *TENX, "--split", "phases")
+refused("--group of no column", "--group: %s 'lineages'; did you mean 'lineage'?" % NONE, 2, *TENX, "--group", "lineages")
+refused("--labels without a table", "--labels: %s 'cell_type'; --cells FILE gives a table of them" % NONE, 2, at("cells"), "--labels", "cell_type")
+refused("--labels of numbers", "--labels: column 'state' holds numbers, not classes", 2, *TENX, "--labels", "state")
+refused("--group of numbers", "--group: column 'activation' holds numbers, not classes", 2, *TENX, "--group", "activation")
+refused("--label-ignore of no type", "--label-ignore: cell_type has no label 'A3'", 2, *TENX, "--labels", "cell_type",
+        "--label-ignore", "A3")
+refused("--coarse without --labels", "--coarse needs --labels", 2, *TENX, "--coarse", "lineage")
+refused("PATH and --10x", "PATH and --10x both say what to read; one is enough", 2, at("cells"), "--10x", at("cells"))
+refused("a folder and tables", at("cells") + " holds all modalities; --rna-file and its like stand instead of it", 2, at("cells"),
+        "--rna-file", "x.csv")
+refused("nothing to read", "what to read is missing: a 10x folder, an .h5, .h5ad or .h5mu file, or --rna-file and --protein-file", 2)
+
+
+# ---- all of them ------------------------------------------------------------------------------------------------------
+
+def main():
+    only = sys.argv[1:]             # words of names, for whoever hunts one fault; the first test makes what others use
+    failed = 0
+    print("1..%d" % len(tests), flush=True)
+    for number, (name, function) in enumerate(tests, 1):
+        start = time.time()
+        if only and number > 1 and not any(word in name for word in only):
+            continue
+        try:
+            function()
+            print("ok %d - %s" % (number, name))
+        except Skip as reason:
+            print("ok %d # SKIP %s: %s" % (number, name, reason))
+        except Exception:
+            failed += 1
+            print("not ok %d - %s" % (number, name))
+            print("\n".join("# " + line[:2000] for line in traceback.format_exc().splitlines()[-25:]))
+        if os.environ.get("SHOW_TIMES"):
+            print("# %.1f s" % (time.time() - start))
+        sys.stdout.flush()
+    if not failed:
+        shutil.rmtree(folder, ignore_errors=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
