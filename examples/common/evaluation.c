@@ -265,6 +265,7 @@ static isk_status score_labels(isk_context *context, const evaluation_input *in,
     e->majority = majority(in, rows, e->scored);
     for (int i = score_next(e, -1); i < SCORE_COUNT && status == ISK_OK; i = score_next(e, i)) {
         isk_matrix parts[2 * ISK_MAX_VIEWS] = { { NULL, 0, 0 } };
+        if (in->put_to_labels && !(in->put_to_labels >> i & 1)) { continue; }
         for (int view = 0; view < in->views; view++) {
             if (i == SCORE_SHARED || i == SCORE_ALL) { parts[2 * view] = in->c[view]; }
             if (i == SCORE_ALL || i == SCORE_SPECIFIC + view) { parts[2 * view + 1] = in->z[view]; }
@@ -280,10 +281,10 @@ static isk_status score_labels(isk_context *context, const evaluation_input *in,
 
 double r2_best(const r2_scores *r2) { return fmax(fmax(r2->ridge, r2->knn), r2->mlp); }     /* NaN loses */
 
-static isk_status regress_on(isk_context *context, const isk_regression_desc *desc, r2_scores *r2) {
+static isk_status regress_on(isk_context *context, const isk_regression_desc *desc, int without_mlp, r2_scores *r2) {
     isk_status status = isk_ridge_r2(context, desc, &r2->ridge);
     if (status == ISK_OK) { status = isk_knn_r2(context, desc, &r2->knn); }
-    if (status == ISK_OK) { status = isk_mlp_r2(context, desc, &r2->mlp); }
+    if (status == ISK_OK && !without_mlp) { status = isk_mlp_r2(context, desc, &r2->mlp); }
     return status == ISK_DATA || status == ISK_DIVERGED ? ISK_OK : status;  /* a constant target cannot be explained: NaN stays */
 }
 
@@ -298,7 +299,7 @@ static isk_status regress(isk_context *context, const isk_matrix *parts, int cou
     y = join_whole_rows(context, parts + count, count, &rows);
     if ((x.cols && !x.data) || (y.cols && !y.data)) { status = ISK_MEMORY; }
     if (status == ISK_OK && x.data && y.data) {
-        status = regress_on(context, &(isk_regression_desc){ .x = x, .y = y, .part = rows.part, .scored = e->scored }, r2);
+        status = regress_on(context, &(isk_regression_desc){ .x = x, .y = y, .part = rows.part, .scored = e->scored }, in->without_mlp, r2);
     }
     matrix_free(x);
     matrix_free(y);

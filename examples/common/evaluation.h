@@ -19,6 +19,8 @@ typedef struct evaluation_input {
     const int32_t *lengths[ISK_MAX_VIEWS];  /* [rows] how many of them are there, or NULL */
     const int32_t *labels;          /* negative: left out; NULL: nothing is said about labels */
     const uint8_t *part;            /* isk_part of each row */
+    unsigned put_to_labels;         /* bits 1 << SCORE_ALL, ...: only these; 0: all */
+    int without_mlp;                /* 1: no small networks, which take longest */
 } evaluation_input;
 
 typedef struct label_score { double accuracy, balanced_accuracy, neighbours; } label_score;

@@ -15,13 +15,15 @@ typedef struct finding_settings {
 #define FINDING_DEFAULTS { .least = 20, .neighbours = 10, .draws = 200 }
 #define FINDING_OFFSET(at, field) ((at) + offsetof(finding_settings, field))
 #define FINDING_OPTIONS(at)                                                                                            \
+    FINDING_THETA_OPTIONS(at),                                                                                         \
+    { "no-umap", OPTION_FLAG, FINDING_OFFSET(at, without_pictures), NULL, "no UMAPs", 0, 0, NULL }
+#define FINDING_THETA_OPTIONS(at)                                                                                      \
     { "least-cells", OPTION_INT, FINDING_OFFSET(at, least), "N",                                                       \
       "types with fewer held-out cells are not compared by theta [20]", 1, 1e9, NULL },                                \
     { "theta-neighbours", OPTION_INT, FINDING_OFFSET(at, neighbours), "K",                                             \
       "neighbours whose types theta counts [10]", 1, 1000, NULL },                                                     \
     { "bootstrap", OPTION_INT, FINDING_OFFSET(at, draws), "N",                                                         \
-      "draws for the interval of theta's rank correlation; 0: none [200]", 0, 100000, NULL },                          \
-    { "no-umap", OPTION_FLAG, FINDING_OFFSET(at, without_pictures), NULL, "no UMAPs", 0, 0, NULL }
+      "draws for the interval of theta's rank correlation; 0: none [200]", 0, 100000, NULL }
 
 typedef struct findings {
     int views, least, neighbours;           /* as they were asked for */

@@ -67,25 +67,30 @@ void features_tidy(const features *f, const output *out) {
     }
 }
 
-isk_status features_score(const features *f, isk_context *context, const dataset *d, evaluation *scores) {
-    evaluation_input judged = { .views = d->v.count > 2 ? d->v.count : 2, .fused = f->m[FEATURE_FUSED],
-                                .labels = d->has_labels ? d->labels.codes : NULL, .part = d->part };
-    isk_status status;
+void features_judged(const features *f, const dataset *d, evaluation_input *judged) {
+    *judged = (evaluation_input){ .views = d->v.count > 2 ? d->v.count : 2, .fused = f->m[FEATURE_FUSED],
+                                  .labels = d->has_labels ? d->labels.codes : NULL, .part = d->part };
     for (int i = 0; i < ISK_MAX_VIEWS; i++) {
         const isk_matrix made = f->reconstruction[i];
-        judged.x[i] = d->v.summary[i];
-        judged.sequence[i] = d->v.recipe[i].steps > 1;
-        judged.c[i] = f->m[FEATURE_C + i];
-        judged.z[i] = f->m[FEATURE_Z + i];
-        if ((judged.c[i].data || judged.z[i].data) && i >= judged.views) { judged.views = i + 1; }
-        judged.reconstruction[i] = made;
-        if (made.cols == d->v.summary[i].cols) { judged.target[i] = d->v.summary[i]; }
+        judged->x[i] = d->v.summary[i];
+        judged->sequence[i] = d->v.recipe[i].steps > 1;
+        judged->c[i] = f->m[FEATURE_C + i];
+        judged->z[i] = f->m[FEATURE_Z + i];
+        if ((judged->c[i].data || judged->z[i].data) && i >= judged->views) { judged->views = i + 1; }
+        judged->reconstruction[i] = made;
+        if (made.cols == d->v.summary[i].cols) { judged->target[i] = d->v.summary[i]; }
         if (d->v.recipe[i].steps && made.cols == d->v.x[i].cols) {
-            judged.target[i] = d->v.x[i];
-            judged.steps[i] = d->v.recipe[i].steps;
-            judged.lengths[i] = d->v.in[i].lengths;
+            judged->target[i] = d->v.x[i];
+            judged->steps[i] = d->v.recipe[i].steps;
+            judged->lengths[i] = d->v.in[i].lengths;
         }
     }
+}
+
+isk_status features_score(const features *f, isk_context *context, const dataset *d, evaluation *scores) {
+    evaluation_input judged;
+    isk_status status;
+    features_judged(f, d, &judged);
     status = evaluate(context, &judged, scores);
     return status == ISK_MEMORY ? isk_set_error(context, status, "no memory for the scores") : status;
 }

@@ -19,6 +19,8 @@ void features_free(features *f);
 /* Removes from the folder the files of features that f does not have, left by another run. */
 void features_tidy(const features *f, const output *out);
 
+/* What is to be judged, for evaluate. */
+void features_judged(const features *f, const dataset *d, evaluation_input *judged);
 /* Scores of features; f->reconstruction and inputs may be absent. */
 isk_status features_score(const features *f, isk_context *context, const dataset *d, evaluation *scores);
 

@@ -130,8 +130,7 @@ static void checkpoint_keep(training *t) {
     }
 }
 
-/* Cuts off half a line that a killed run left at the end of its log. */
-static void log_mend(const char *path) {
+void training_mend_lines(const char *path) {
     FILE *log = fopen(path, "rb");
     off_t whole = 0, at = 0;
     if (!log) { return; }
@@ -145,7 +144,7 @@ static void log_mend(const char *path) {
 
 static isk_status log_open(training *t) {
     text line = { 0 };
-    if (t->s->resume) { log_mend(t->log_path); }
+    if (t->s->resume) { training_mend_lines(t->log_path); }
     t->bar.log = fopen(t->log_path, t->s->resume ? "ab" : "wb");
     if (!t->bar.log) {
         return isk_set_error(t->context, ISK_IO, "%s cannot be written: %s", t->log_path, strerror(errno));

@@ -23,17 +23,9 @@ typedef struct training_settings {
 extern char training_methods[400], training_method_choices[200], training_preset_choices[80];   /* by training_describe */
 #define TRAINING_OFFSET(at, field) ((at) + offsetof(training_settings, field))
 #define TRAINING_OPTIONS(at)                                                                                          \
-    { "json", OPTION_TEXT, TRAINING_OFFSET(at, json), "FILE",                                                         \
-      "what is in DIR/metrics.json; - is standard output, and no table is printed", 0, 0, NULL },                     \
-    { "resume", OPTION_FLAG, TRAINING_OFFSET(at, resume), NULL,                                                       \
-      "go on from DIR/checkpoint.safetensors; without one, start afresh", 0, 0, NULL },                               \
-    { "checkpoint-every", OPTION_INT, TRAINING_OFFSET(at, checkpoint_every), "N",                                     \
-      "rounds of epochs between checkpoints [10]", 1, 1e9, NULL },                                                    \
-    { "quiet", OPTION_FLAG, TRAINING_OFFSET(at, quiet), NULL, "warnings and errors only", 0, 0, NULL },               \
-    { NULL, OPTION_HEADING, 0, NULL, "Training", 0, 0, NULL },                                                        \
+    TRAINING_KEEPING_OPTIONS(at, "metrics.json", "go on from DIR/checkpoint.safetensors; without one, start afresh"), \
     { "method", OPTION_NAME, TRAINING_OFFSET(at, method), "NAME", training_methods, 0, 0, training_method_choices },  \
-    { "preset", OPTION_NAME, TRAINING_OFFSET(at, preset), "NAME",                                                     \
-      "where all options below have their defaults from: robust, paper or simulation [robust]", 0, 0, training_preset_choices }, \
+    TRAINING_PRESET_OPTION(at),                                                                                       \
     { "lambda", OPTION_REALS, TRAINING_OFFSET(at, lambdas), "LIST",                                                   \
       "weight of the term that keeps X_i in (Z_i, C_i) [10]; with several numbers, commas between, --choose keeps one " \
       "model", 0, 1e9, NULL },                                                                                        \
@@ -43,6 +35,20 @@ extern char training_methods[400], training_method_choices[200], training_preset
       0, 0, "none|knee|probe" },                                                                                      \
     { "seeds", OPTION_INT, TRAINING_OFFSET(at, seeds), "N",                                                           \
       "models for each lambda, of which the first is kept, seeds --seed, --seed + 1, ... [1]", 1, 1000, NULL },       \
+    TRAINING_DEVICE_OPTIONS(at)
+/* Its parts, for commands that train more than one model. */
+#define TRAINING_KEEPING_OPTIONS(at, file, resume_words)                                                              \
+    { "json", OPTION_TEXT, TRAINING_OFFSET(at, json), "FILE",                                                         \
+      "what is in DIR/" file "; - is standard output, and no table is printed", 0, 0, NULL },                         \
+    { "resume", OPTION_FLAG, TRAINING_OFFSET(at, resume), NULL, resume_words, 0, 0, NULL },                           \
+    { "checkpoint-every", OPTION_INT, TRAINING_OFFSET(at, checkpoint_every), "N",                                     \
+      "rounds of epochs between checkpoints [10]", 1, 1e9, NULL },                                                    \
+    { "quiet", OPTION_FLAG, TRAINING_OFFSET(at, quiet), NULL, "warnings and errors only", 0, 0, NULL },               \
+    { NULL, OPTION_HEADING, 0, NULL, "Training", 0, 0, NULL }
+#define TRAINING_PRESET_OPTION(at)                                                                                    \
+    { "preset", OPTION_NAME, TRAINING_OFFSET(at, preset), "NAME",                                                     \
+      "where all options below have their defaults from: robust, paper or simulation [robust]", 0, 0, training_preset_choices }
+#define TRAINING_DEVICE_OPTIONS(at)                                                                                   \
     { "config", OPTION_CONFIG, TRAINING_OFFSET(at, config), "FILE",                                                   \
       "options from a flat JSON object, such as DIR/config.json; the command line has the last word", 0, 0, NULL },   \
     { "lr", OPTION_ALIAS, 0, "rate", NULL, 0, 0, NULL },                                                              \
@@ -69,6 +75,8 @@ typedef struct training {
 int training_open(training *t, training_settings *s, const char *program);
 /* Is there a sweep, of which one model is kept? */
 int training_chooses(const training *t);
+/* Cuts off half a line that a killed program left at the end of a file of lines. */
+void training_mend_lines(const char *path);
 /* Method, preset, options and whether --json can be written; then the folder for the results. */
 isk_status training_names(training *t);
 isk_status training_folder(training *t);

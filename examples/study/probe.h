@@ -3,7 +3,7 @@
 #define PROBE_H
 
 #include "records.h"
-#include "statistics.h"
+#include "../common/statistics.h"
 #include "study.h"
 
 #include "../common/views.h"

@@ -2,7 +2,7 @@
 #ifndef RECORDS_H
 #define RECORDS_H
 
-#include "configuration.h"
+#include "../common/configuration.h"
 
 /* count 0: one number; else an array of so many.  A value that is not finite is null in JSON, NaN when read. */
 typedef struct record_field { char name[32]; int count; } record_field;

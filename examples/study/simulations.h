@@ -2,7 +2,7 @@
 #ifndef SIMULATIONS_H
 #define SIMULATIONS_H
 
-#include "configuration.h"
+#include "../common/configuration.h"
 
 #include "../common/settings.h"
 

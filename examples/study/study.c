@@ -25,23 +25,9 @@ int study_check(const command *c, const study_settings *s) {
 /* ---- before training ---- */
 
 static isk_status find_methods(study *w) {
-    isk_status status = ISK_OK;
-    for (int i = 0; i < ISK_METHOD_COUNT && !w->s->methods; i++) { w->methods[w->method_count++] = (isk_method)i; }
-    for (const char *at = w->s->methods; at && status == ISK_OK;) {
-        const char *comma = strchr(at, ',');
-        char name[64];
-        isk_method method;
-        snprintf(name, sizeof name, "%.*s", comma ? (int)(comma - at) : (int)strlen(at), at);
-        status = isk_method_find(w->context, name, &method);
-        for (int i = 0; i < w->method_count && status == ISK_OK; i++) {
-            if (w->methods[i] == method) {
-                status = isk_set_error(w->context, ISK_ARGUMENT, "--methods has %s twice", name);
-            }
-        }
-        if (status == ISK_OK) { w->methods[w->method_count++] = method; }
-        at = comma ? comma + 1 : NULL;
-    }
-    return status;
+    if (w->s->methods) { return configuration_methods(w->context, w->s->methods, w->methods, &w->method_count); }
+    for (int i = 0; i < ISK_METHOD_COUNT; i++) { w->methods[w->method_count++] = (isk_method)i; }
+    return ISK_OK;
 }
 
 isk_status study_prepare(study *w) {

@@ -2,7 +2,7 @@
 #ifndef STUDY_H
 #define STUDY_H
 
-#include "configuration.h"
+#include "../common/configuration.h"
 
 #include "../common/device.h"
 #include "../common/output.h"

@@ -1,7 +1,7 @@
 /* study time: how long the specific features take to train once the shared ones are there, as Table 9 of the paper. */
 #include "studies.h"
 
-#include "statistics.h"
+#include "../common/statistics.h"
 #include "study.h"
 #include "../common/views.h"
 

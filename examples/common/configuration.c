@@ -1,5 +1,7 @@
 #include "configuration.h"
 
+#include "fail.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -41,6 +43,38 @@ void configuration_options(configuration *c, const isk_options *resolved) {
         if (strcmp(info->name, "lambda") == 0) { continue; }               /* of the grid */
         configuration_add(c, info->name, isk_option_text(resolved, i, words), info->kind == ISK_OPTION_CHOICE);
     }
+}
+
+static isk_status find_method(isk_context *context, const char *name, isk_method *method) {
+    isk_status status = isk_method_find(context, name, method);
+    nearest best = nearest_to(name);
+    if (status == ISK_OK) { return status; }
+    for (int i = 0; i < ISK_METHOD_COUNT; i++) { nearest_consider(&best, isk_method_name((isk_method)i)); }
+    if (best.word) {
+        text sentence = { 0 };
+        text_format(&sentence, "%s; did you mean '%s'?", isk_error(context), best.word);
+        isk_set_error(context, status, "%s", sentence.data ? sentence.data : "");
+        text_free(&sentence);
+    }
+    return status;
+}
+
+isk_status configuration_methods(isk_context *context, const char *list, isk_method *methods, int *count) {
+    isk_status status = ISK_OK;
+    *count = 0;
+    for (const char *at = list; at && status == ISK_OK;) {
+        const char *comma = strchr(at, ',');
+        char name[64];
+        isk_method method;
+        snprintf(name, sizeof name, "%.*s", comma ? (int)(comma - at) : (int)strlen(at), at);
+        status = find_method(context, name, &method);
+        for (int i = 0; i < *count && status == ISK_OK; i++) {
+            if (methods[i] == method) { status = isk_set_error(context, ISK_ARGUMENT, "--methods has %s twice", name); }
+        }
+        if (status == ISK_OK) { methods[(*count)++] = method; }
+        at = comma ? comma + 1 : NULL;
+    }
+    return status;
 }
 
 void configuration_free(configuration *c) {
