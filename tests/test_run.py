@@ -42,7 +42,7 @@ FEATURES = ["c1.npy", "c2.npy", "z1.npy", "z2.npy"]
 RESULTS = sorted(FEATURES + ["cells.tsv", "clusters.tsv", "config.json", "log.jsonl", "metrics.json", "model.safetensors", "report.html",
                              "split.tsv", "theta.tsv", "umap.tsv"])
 # Small networks: a run takes a second.
-SMALL = ("--width 32 --layers 2 --dim 10 --shared-dim 10 --epochs 10 --shared-epochs 10 --residual-epochs 10 --diagnoses 1 "
+SMALL = ("--width 32 --layers 2 --dim 10 --shared-dim 10 --epochs 40 --shared-epochs 60 --residual-epochs 10 --diagnoses 1 "
          "--diagnosis-epochs 1").split()
 os.environ.update(INDISEEK_CUDA_LIB="/nowhere/libcuda.so.1", LC_ALL="C")
 os.makedirs("build", exist_ok=True)
@@ -380,7 +380,7 @@ def check_facts(facts, paths):
     facts = {key: str(value) for key, value in facts.items()}
     equal([facts[key] for key in ("version", "method", "preset", "lambda", "seed")], ["0.1.0", "residual-indiseek", "robust", "10", "0"])
     config = json.loads(facts["config"])
-    equal([config[key] for key in ("labels", "coarse", "epochs", "width")], ["cell_type", "lineage", 10, 32])
+    equal([config[key] for key in ("labels", "coarse", "epochs", "width")], ["cell_type", "lineage", 40, 32])
     equal({key: value for key, value in facts.items() if key.startswith("sha256")}, {key: sha(path) for key, path in paths.items()})
 
 
@@ -494,7 +494,8 @@ def _():
     run(TENX, "unnamed", *QUICK)
     equal(sorted(os.listdir(at("unnamed"))), [file for file in RESULTS if file not in ("umap.tsv", "theta.tsv", "clusters.tsv")])
     m = result("unnamed")
-    assert "theta" not in m and "clusters" not in m and "probe" not in m, sorted(m)
+    assert "theta" not in m and "clusters" not in m, sorted(m)
+    equal([m["majority"], m["probe"]["all"]["accuracy"], m["knn_agreement"]["shared"]], [None] * 3)
 
 
 # ---- options ----------------------------------------------------------------------------------------------------------
@@ -555,6 +556,398 @@ refused("PATH and --10x", "PATH and --10x both say what to read; one is enough",
 refused("a folder and tables", at("cells") + " holds all modalities; --rna-file and its like stand instead of it", 2, at("cells"),
         "--rna-file", "x.csv")
 refused("nothing to read", "what to read is missing: a 10x folder, an .h5, .h5ad or .h5mu file, or --rna-file and --protein-file", 2)
+
+
+# ---- stopping and going on --------------------------------------------------------------------------------------------
+
+LONG = SMALL + ["--epochs", "400", "--shared-epochs", "300", "--checkpoint-every", "10"]
+
+
+@test("SIGINT: exit code 75, a checkpoint, and a line that goes on to the same bits")
+def _():
+    run(TENX, "whole", *LABELS, *QUICK, options=LONG)
+    log = at("stopped/log.jsonl.new")
+    process = subprocess.Popen([PROGRAM, "run", *TENX, "--out", at("stopped"), *LONG, *LABELS, "--no-umap", "--no-h5"], stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    until = time.time() + PATIENCE
+    while process.poll() is None and time.time() < until and not (os.path.exists(log) and read(log).count(b"\n") > 100):
+        time.sleep(0.002)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=PATIENCE)
+    equal((process.returncode, out), (75, ""), err)
+    assert re.search(r"^indiseek run: stopped after round \d+; resume from %s$" % at("stopped/checkpoint.safetensors"), err, re.M), err
+    equal(sorted(os.listdir(at("stopped"))), ["checkpoint.safetensors", "log.jsonl.new"])
+    line = re.search(r"^to go on:  (.*)$", err, re.M).group(1)
+    done = subprocess.run(line, shell=True, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE)
+    equal(done.returncode, 0, done.stderr)
+    assert re.search(r"^resumed from %s after round \d+$" % at("stopped/checkpoint.safetensors"), done.stderr, re.M), done.stderr
+    equal(sorted(os.listdir(at("stopped"))), sorted(os.listdir(at("whole"))))
+    equal(features("stopped"), features("whole"))
+    equal(sha(at("stopped/cells.tsv")), sha(at("whole/cells.tsv")))
+
+
+@test("SIGINT while UMAPs are drawn: exit code 75, and results of an earlier run stay as they were")
+def _():
+    shutil.copytree(at("base"), at("drawing"))
+    process = subprocess.Popen([PROGRAM, "run", *TENX, "--out", at("drawing"), *SMALL, *LABELS, "--seed", "3"], stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    said = ""
+    while "scoring" not in said:
+        line = process.stderr.readline()
+        assert line, said
+        said += line
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=PATIENCE)
+    equal((process.returncode, out), (75, ""), err)
+    inside("indiseek run: stopped while drawing\n", err)
+    after = state("drawing")
+    equal({name: after.get(name) for name in state("base")}, state("base"))
+    equal(set(after) - set(state("base")) - {"checkpoint.safetensors", "log.jsonl.new"}, set())
+
+
+# ---- limits -----------------------------------------------------------------------------------------------------------
+
+@test("--max-mem too small: what it would take, before it is read")
+def _():
+    fails("indiseek run: %s: 600 cells x 200 genes (rna), 600 x 15 (protein) need about 2.8 MB of memory, where 1.1 MB are allowed; fewer "
+          "modalities need less, and --rna hvg=N keeps fewer genes dense" % at("cells"), 1, "run", *TENX, "--out", at("small"), *SMALL,
+          "--max-mem", "0.001")
+
+
+@test("one modality is too few; --modalities asks for one that is not there")
+def _():
+    only = write("rna_alone.csv", data.text(data.rna, data.genes, range(CELLS)))
+    fails("indiseek run: the input holds one modality, rna; two are needed (a column of feature types tells them apart)", 65, "run",
+          "--rna-file", only, "--out", at("refused"), *SMALL)
+    done = indiseek("run", at("cells"), "--modalities", "rna,atac", "--out", at("refused"), *SMALL, code=2)
+    assert re.search(r"^indiseek run: .*atac", done.stderr, re.M), done.stderr
+
+
+@test("tables that share no cell")
+def _():
+    named = data.text(data.adt, data.proteins, range(CELLS)).replace("\n", "\nother_")[:-6]
+    fails("indiseek run: %s: no cell of protein, whose first is 'other_%s', is among the others, whose first is '%s'; the names of cells must "
+          "agree" % (at("others.csv"), data.cells[0], data.cells[0]), 65, "run", "--rna-file",
+          write("rna_alone.csv", data.text(data.rna, data.genes, range(CELLS))), "--protein-file", write("others.csv", named), "--out",
+          at("refused"), *SMALL)
+
+
+@test("without HDF5 and zlib the program builds, and says what is missing")
+def _():
+    objects = os.path.dirname(os.path.dirname(SAMPLE))
+    changed = [name for name in sorted(os.listdir("examples/indiseek")) if name.endswith(".c") and b"HDF5" in read("examples/indiseek/" + name)]
+    changed = ["examples/indiseek/" + name for name in changed] + ["examples/common/lines.c"]
+    same = ["%s/examples/indiseek/%s" % (objects, name) for name in sorted(os.listdir(objects + "/examples/indiseek"))
+            if name.endswith(".o") and not name.endswith(".double.o") and "examples/indiseek/" + name[:-1] + "c" not in changed]
+    flags = ["-fsanitize=address,undefined", "-g"] if kind == "sanitize" else []
+    blas = ["-lopenblas"] if "cblas" in kind else []
+    done = subprocess.run([*os.environ.get("CC", "cc").split(), "-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Werror",
+                           "-D_POSIX_C_SOURCE=200809L", "-I.", *flags, *changed, *same, objects + "/programs.a", "-pthread", "-lm", "-ldl", *blas,
+                           "-o", at("plain")], capture_output=True, text=True)
+    equal(done.returncode, 0, done.stderr[-3000:])
+
+    def plain(*arguments):
+        done = subprocess.run([at("plain"), *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE)
+        return done.returncode, done.stderr
+    code, said = plain("run", *TENX, "--out", at("plain_out"), *SMALL, *LABELS, "--no-umap")
+    equal(code, 0, said)
+    inside("no adata.h5ad and mdata.h5mu: this program was made without HDF5 (libhdf5-dev)\n", said)
+    equal(features("plain_out"), features("base"))
+    h5 = at("signature.h5")
+    with open(h5, "wb") as file:
+        file.write(b"\x89HDF\r\n\x1a\n" + bytes(100))
+    code, said = plain("run", h5, "--out", at("plain_h5"))
+    equal((code, said), (65, "indiseek run: %s: HDF5 files need libhdf5, which was not there when this program was made; install libhdf5-dev and "
+                             "run make again\n" % h5))
+
+
+# ---- new cells --------------------------------------------------------------------------------------------------------
+
+more = simulate("more", CELLS + 300, 1)         # the same cells, and 300 others
+NEW = range(CELLS, CELLS + 300)
+truth = dict(zip(more.cells, more.columns[0]))
+NAMED = ["--cells", more.table]
+
+
+@test("the simulation draws cells one by one: more of them begin with the same")
+def _():
+    equal(more.cells[:CELLS], data.cells)
+    equal(more.rna[:CELLS], data.rna)
+    equal(more.adt[:CELLS], data.adt)
+
+
+def annotate(out, *arguments):
+    done = indiseek("annotate", "--model", at("base"), "--out", at(out), *arguments)
+    return done, result(out, "annotation.json"), table(at(out + "/annotation.tsv"))
+
+
+def right(rows, way):
+    return sum(row["label_" + way] == truth[row["cell"]] for row in rows) / len(rows)
+
+
+@test("annotate without new cells names the held-out ones")
+def _():
+    done, m, rows = annotate("held")
+    equal(m["cells"], 120)
+    parts = read(at("base/split.tsv")).decode().split()[1:]
+    equal([row["cell"] for row in rows], [name for name, part in zip(data.cells, parts) if part == "test"])
+    equal([row["truth"] for row in rows], [truth[row["cell"]] for row in rows])
+    for way in ("knn", "probe"):
+        assert m[way]["accuracy"] > 0.9, m[way]
+        assert abs(right(rows, way) - m[way]["accuracy"]) < 1e-9
+        assert m["baseline"][way]["accuracy"] > 0.9
+        assert all(0 < float(row["confidence_" + way]) <= 1 for row in rows)
+    equal(sorted(os.listdir(at("held"))), ["annotation.json", "annotation.tsv"])
+    inside("the same in the inputs as prepared:\n", done.stdout)
+    inside("annotation.tsv is in %s\n" % at("held"), done.stdout)
+
+
+@test("annotate names new cells; where their types are known it is judged")
+def _():
+    _, m, rows = annotate("new", *more.files("new", NEW, NEW), "--quiet")
+    equal([row["cell"] for row in rows], more.cells[CELLS:])
+    assert "truth" not in rows[0] or not any(row["truth"] for row in rows)
+    for way in ("knn", "probe"):
+        assert right(rows, way) > 0.9, right(rows, way)
+    equal(sorted(os.listdir(at("new"))), sorted(FEATURES + ["annotation.json", "annotation.tsv"]))
+    equal({len(npy(at("new/" + name))) for name in FEATURES}, {300})
+    _, m, judged = annotate("judged", *more.files("new", NEW, NEW), *NAMED, "--quiet")
+    equal([row["label_probe"] for row in judged], [row["label_probe"] for row in rows])
+    assert abs(m["probe"]["accuracy"] - right(rows, "probe")) < 1e-9
+
+
+@test("features of new cells do not depend on the order of their genes and proteins, and those of old cells are the run's")
+def _():
+    order = list(range(GENES))
+    random.Random(2).shuffle(order)
+    annotate("order", *more.files("order", NEW, reversed(NEW), order, list(reversed(range(PROTEINS)))), "--quiet")
+    for name in FEATURES:
+        for one, two in zip(npy(at("order/" + name)), npy(at("new/" + name))):
+            assert max(abs(a - b) for a, b in zip(one, two)) < 1e-5, name
+    annotate("old", *TENX, "--quiet")
+    for name in FEATURES:
+        for one, two in zip(npy(at("old/" + name)), npy(at("base/" + name))):
+            assert max(abs(a - b) for a, b in zip(one, two)) < 1e-5, name
+
+
+@test("new cells of one modality only")
+def _():
+    rna = more.files("alone", NEW, NEW)
+    for options, way, least, files in ((rna[:2], "probe", 0.9, ["c1.npy", "z1.npy"]), (rna[2:], "probe", 0.8, ["c2.npy", "z2.npy"])):
+        out = "alone_" + files[0][:2]
+        _, m, rows = annotate(out, *options, "--quiet")
+        assert right(rows, way) > least, (options, right(rows, way))
+        equal(sorted(os.listdir(at(out))), ["annotation.json", "annotation.tsv"] + files)
+
+
+@test("new cells of which some lack a modality: those are left without a name, the others are named")
+def _():
+    _, m, rows = annotate("partly", *more.files("partly", NEW, range(CELLS, CELLS + 200)), "--quiet")
+    equal(len(rows), 300)
+    equal(m["missing"], 100)
+    equal([bool(row["label_knn"]) for row in rows], [True] * 200 + [False] * 100)
+    assert right(rows[:200], "probe") > 0.9
+
+
+@test("some features that new cells lack are warned of, most of them are too many")
+def _():
+    few = [k for k in range(GENES) if k not in (3, 5)]
+    done, _, rows = annotate("lack", *more.files("lack", NEW, NEW, few))
+    warning = "warning: %s lacks 2 of the 200 features of rna, which count as their training mean: GENE0004, GENE0006\n" % at("lack_rna.csv")[:60]
+    inside(warning, done.stderr)
+    assert right(rows, "probe") > 0.9
+    files = more.files("lost", NEW, NEW, range(0, GENES, 3))
+    fails("indiseek annotate: %s: lacks 133 of the 200 features that rna of the model was trained on (GENE0002, GENE0003, GENE0005, GENE0006, "
+          "GENE0008, ...); features are matched by name, so use the names of the training data" % files[1], 65, "annotate", "--model", at("base"),
+          "--out", at("lost"), *files)
+
+
+@test("annotate --labels of another column, --least, --features, --weighted, --json")
+def _():
+    done, m, rows = annotate("lineages", "--labels", "lineage", "--json", "-", "--least", 0.99, "--weighted")
+    equal(json.loads(done.stdout), m)
+    equal(m["knn"]["unassigned"], sum(row["label_knn"] in ("", "unassigned") for row in rows))
+    assert m["knn"]["unassigned"] > 0 and m["classes"] == ["A", "B", "C"] and m["labels"] == "lineage"
+    _, shared, _ = annotate("by_shared", "--features", "shared", "--quiet")
+    _, specific, _ = annotate("by_specific", "--features", "specific", "--quiet")
+    assert shared["probe"]["accuracy"] > specific["probe"]["accuracy"]
+    done = indiseek("annotate", "--model", at("unnamed"), "--out", at("nameless"), code=2)
+    inside("indiseek annotate: %s was run without --labels; --labels COLUMN says which types to carry over\n" % at("unnamed"), done.stderr)
+    annotate_of = indiseek("annotate", "--model", at("unnamed"), "--labels", "cell_type", "--out", at("named_later"), "--quiet")
+    equal(annotate_of.stderr, "")
+
+
+@test("--model of no run, of nothing, of features by fit")
+def _():
+    fails("indiseek annotate: %s is no folder of `indiseek run`: its config.json cannot be read" % at("cells"), 1, "annotate", "--model", at("cells"),
+          "--out", at("nothing"))
+    fails("indiseek annotate: --model DIR is missing", 2, "annotate", "--out", at("nothing"))
+    fails("indiseek impute: --out DIR is missing", 2, "impute", "--model", at("base"))
+    one, two = (write("plain_%d.csv" % k, "\n".join(",".join(map(str, row[:12])) for row in values)) for k, values in enumerate((data.rna, data.adt)))
+    indiseek("fit", "--x1", one, "--x2", two, "--out", at("fitted"), *SMALL, "--quiet")
+    fails("indiseek annotate: %s/config.json names no data; was it written by `indiseek run`?" % at("fitted"), 65, "annotate", "--model",
+          at("fitted"), "--out", at("nothing"))
+    shutil.copytree(at("base"), at("without_model"))
+    os.unlink(at("without_model/model.safetensors"))
+    done = indiseek("impute", "--model", at("without_model"), "--out", at("nothing"), code=1)
+    inside(at("without_model/model.safetensors"), done.stderr)
+
+
+def impute(out, *arguments):
+    done = indiseek("impute", "--model", at("base"), "--out", at(out), *arguments)
+    return done, result(out, "imputation.json"), table(at(out + "/imputation.tsv"))
+
+
+def r2(values, predictions, training):
+    """Of one column, beside the mean of the training cells."""
+    mean = sum(training) / len(training)
+    return 1 - sum((a - b) ** 2 for a, b in zip(values, predictions)) / sum((a - mean) ** 2 for a in values)
+
+
+def clr(row):
+    """Seurat's margin 2: log1p(x / exp(mean of log1p of those above zero over all))."""
+    scale = math.exp(sum(math.log1p(x) for x in row if x > 0) / len(row))
+    return [math.log1p(x / scale) for x in row]
+
+
+@test("impute tells proteins from RNA, beside the nearest neighbours; the units are those of the normalisation")
+def _():
+    done, m, rows = impute("imputed")
+    equal([m[key] for key in ("from", "to", "features", "scored_cells", "scored_on")], ["rna", "protein", PROTEINS, 120, "test"])
+    equal([row["feature"] for row in rows], data.proteins)
+    for way in ("c", "cz", "baseline"):
+        assert 0.2 < m[way]["r2"] < 1, m[way]
+    equal(read(at("imputed/imputed_cells.txt")).decode().split(), data.cells)
+    equal(read(at("imputed/imputed_features.txt")).decode().split(), data.proteins)
+    told, parts = npy(at("imputed/imputed.npy")), read(at("base/split.tsv")).decode().split()[1:]
+    held = [i for i in range(CELLS) if parts[i] == "test"]
+    measured = [clr(row) for row in data.adt]
+    for k, row in enumerate(rows):
+        known = [measured[i][k] for i in range(CELLS) if parts[i] == "train"]
+        assert abs(r2([measured[i][k] for i in held], [told[i][k] for i in held], known) - float(row["r2_cz"])) < 1e-4, row
+
+
+@test("impute the proteins of new cells that have RNA only; RNA from proteins")
+def _():
+    files = more.files("alone", NEW, NEW)
+    impute("new_proteins", *files[:2], "--quiet")
+    told, measured = npy(at("new_proteins/imputed.npy")), [clr(row) for row in more.adt[CELLS:]]
+    equal(read(at("new_proteins/imputed_cells.txt")).decode().split(), more.cells[CELLS:])
+    columns = [[row[k] for row in measured] for k in range(PROTEINS)]
+    each = sorted(r2(columns[k], [row[k] for row in told], columns[k]) for k in range(PROTEINS))
+    assert each[PROTEINS // 2] > 0.2, each
+    _, m, rows = impute("genes", "--to", "rna", "--from", "protein", "--quiet", "--epochs", 20)
+    equal((m["from"], m["to"], m["features"], len(rows)), ("protein", "rna", GENES, GENES))
+    assert m["c"]["r2"] > 0, m["c"]
+    fails("indiseek impute: the new cells have no rna, from which protein is to be predicted", 65, "impute", "--model", at("base"), *files[2:],
+          "--out", at("nothing"))
+    fails("indiseek impute: --to: the run has no modality 'protien'; did you mean 'protein'?", 2, "impute", "--model", at("base"), "--to", "protien",
+          "--out", at("nothing"))
+    fails("indiseek impute: --from and --to are both 'rna'", 2, "impute", "--model", at("base"), "--to", "rna", "--from", "rna", "--out", at("nothing"))
+
+
+@test("a run in which cells lack a modality is annotated and imputed from: those cells' proteins are told too")
+def _():
+    indiseek("annotate", "--model", at("missing"), "--out", at("missing_named"), "--quiet")
+    indiseek("impute", "--model", at("missing"), "--out", at("missing_told"), "--quiet")
+    names = read(at("missing_told/imputed_cells.txt")).decode().split()
+    told = dict(zip(names, npy(at("missing_told/imputed.npy"))))
+    for i, name in enumerate(data.cells):
+        equal(all(map(math.isfinite, told[name])), i not in MISSING["rna"], name)
+
+
+@test("adata.h5ad and mdata.h5mu of a run are read by the next one to the same features")
+def _():
+    hdf5()
+    same_as_base("from_h5ad", at("base/adata.h5ad"))
+    same_as_base("from_h5mu", at("base/mdata.h5mu"))
+
+
+# ---- the report -------------------------------------------------------------------------------------------------------
+
+def page_of(name):
+    with open(at(name + "/report.html"), encoding="utf-8") as file:
+        return file.read()
+
+
+def check_page(page):
+    parsed = browser.Page()
+    parsed.feed(page)
+    parsed.close()
+    equal((parsed.faults, parsed.open), ([], []))
+    return re.findall(r"<h2[^>]*>(.*?)</h2>", page)
+
+
+SECTIONS = ["Data", "Embeddings", "Which modality tells the types apart", "Clusters and labels", "Scores", "Training", "Settings", "How to cite"]
+
+
+@test("report.html is balanced, fetches nothing, and has its sections")
+def _():
+    page = page_of("base")
+    equal(check_page(page), SECTIONS)
+    for words in ("600 of them have both modalities", "200 features of rna and 15 features of protein", "4 of cell_type",
+                  "95 % of 200 bootstraps of the cells", "specific to rna (Z1)", "all features (C and Z of every modality)",
+                  "share of a cell's 10 nearest cells"):
+        inside(words, page)
+    equal(check_page(page_of("missing")), SECTIONS)
+    inside("520 of them have both modalities", page_of("missing"))
+    equal(check_page(page_of("unnamed")), [name for name in SECTIONS if name not in SECTIONS[1:4]])
+
+
+PROBE = """<pre id="result"></pre><script>
+(async () => {
+  const result = {};
+  try {
+    await new Promise(done => setTimeout(done, 50));
+    const root = document.querySelector('.plots'), canvases = [...root.querySelectorAll('canvas')];
+    result.ready = root.dataset.ready;
+    result.failure = !root.querySelector('.plot-failure').hidden;
+    result.drawn = canvases.map(canvas => Number(canvas.dataset.drawn));
+    result.legend = [...root.querySelectorAll('.plot-legend button')].map(button => button.querySelector('span').textContent);
+    result.options = [...root.querySelector('select').options].map(option => option.textContent);
+    result.titles = [...root.querySelectorAll('.plot-panel')].map(panel => panel.textContent.trim());
+    const select = root.querySelector('select');
+    for (let i = 0; i < select.options.length; i++) {
+      select.value = i;
+      select.dispatchEvent(new Event('change'));
+      await new Promise(done => setTimeout(done, 10));
+    }
+    result.width = [document.documentElement.scrollWidth, innerWidth];
+  } catch (error) { faults.push('the probe: ' + error.stack); }
+  document.getElementById('result').textContent = JSON.stringify({...result, faults});
+})();
+</script>"""
+
+
+def seen(name):
+    if not browser.BROWSER:
+        raise Skip("neither chromium nor google-chrome is on PATH")
+    page = page_of(name).replace("<head>", "<head>" + browser.FAULTS, 1).replace("</body>", PROBE + "</body>", 1)
+    document, console = browser.browse(write(name + ".html", page), at("profile"))
+    found = re.search(r'<pre id="result">(.*?)</pre>', document, re.S)
+    assert found and found.group(1), "the probe did not come to its end: %s" % console
+    equal(console, [])
+    shown = json.loads(found.group(1).replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
+    equal(shown["faults"], [])
+    equal(shown["failure"], False)
+    assert shown["width"][0] <= shown["width"][1], "the page is wider than its window: %s" % shown["width"]
+    return shown
+
+
+@test("in a browser every panel of the report is drawn, and every column colours it")
+def _():
+    shown = seen("base")
+    equal(shown["ready"], "9")
+    equal(shown["drawn"][:7], [CELLS] * 7)
+    assert all(0 < count < CELLS for count in shown["drawn"][7:]), shown["drawn"]
+    equal(shown["legend"], ["A1", "A2", "B1", "C1"])
+    equal(shown["options"], data.header[1:] + OBS)
+    inside("specific to protein (Z2), the 40 % of types with the largest weight", shown["titles"][8])
+
+
+@test("in a browser the report of cells that lack a modality shows those that there are")
+def _():
+    equal(seen("missing")["drawn"][:7], [540, 580, 540, 580, 540, 580, 520])
 
 
 # ---- all of them ------------------------------------------------------------------------------------------------------

@@ -51,6 +51,14 @@ const option *options_find(const command *c, const char *name) {
     return NULL;
 }
 
+/* What stands on the line without a name, or NULL. */
+static const option *find_argument(const command *c) {
+    for (int i = 0; i < c->option_count; i++) {
+        if (c->options[i].kind == OPTION_ARGUMENT) { return &c->options[i]; }
+    }
+    return NULL;
+}
+
 static const isk_option_info *find_library_option(const char *name) {
     for (int i = 0; i < isk_option_count(); i++) {
         if (same_name(isk_option_get(i)->name, name)) { return isk_option_get(i); }
@@ -155,6 +163,7 @@ static int set_option(const command *c, const char *who, const option *o, const 
         case OPTION_TEXT:
         case OPTION_NAME:
         case OPTION_CONFIG:
+        case OPTION_ARGUMENT:
             if (o->kind == OPTION_TEXT && o->choices && !is_choice(o->choices, given)) {
                 return usage_error(c->name, "%s is \"%s\"; it must be one of %s", who, given, o->choices);
             }
@@ -191,7 +200,7 @@ typedef struct reading {
 
 static isk_status read_member(void *user, const char *key, isk_json_kind kind, const char *value) {
     reading *r = user;
-    const option *o = options_find(r->command, key);
+    const option *o = options_find(r->command, key), *argument = find_argument(r->command);
     const char *given;
     char who[128];
     snprintf(who, sizeof who, "%.60s: \"%.40s\"", r->path, key);
@@ -200,6 +209,7 @@ static isk_status read_member(void *user, const char *key, isk_json_kind kind, c
     }
     given = keep(value);
     if (!given) { return ISK_MEMORY; }
+    if (!o && argument && strcmp(key, argument->name) == 0) { o = argument; }
     if (o) {
         r->code = set_option(r->command, who, o, given, r->settings);
     } else if (r->command->library && find_library_option(key)) {
@@ -324,15 +334,13 @@ static int parse_argument(const command *c, char *argument, char *next, int *use
     return set_library(c->name, who, name, value, library_field(c, settings));
 }
 
-static int parse_word(const command *c, const char *word, void *settings) {
-    for (int i = 0; i < c->option_count; i++) {
-        const char **field = (const char **)(void *)((char *)settings + c->options[i].offset);
-        if (c->options[i].kind != OPTION_ARGUMENT) { continue; }
-        if (*field) { return usage_error(c->name, "\"%s\" is one argument too many", word); }
-        *field = word;
-        return 0;
-    }
-    return usage_error(c->name, "\"%s\" is no option; options begin with --", word);
+/* already: the line had a word before; one of a file of options it replaces. */
+static int parse_word(const command *c, const char *word, int already, void *settings) {
+    const option *argument = find_argument(c);
+    if (!argument) { return usage_error(c->name, "\"%s\" is no option; options begin with --", word); }
+    if (already) { return usage_error(c->name, "\"%s\" is one argument too many", word); }
+    *(const char **)(void *)((char *)settings + argument->offset) = word;
+    return 0;
 }
 
 /* The file of options comes first, wherever it stands on the line, so that the line has the last word. */
@@ -357,7 +365,7 @@ static int parse_config(const command *c, int argc, char **argv, void *settings)
 }
 
 int options_parse(const command *c, int argc, char **argv, void *settings) {
-    int code;
+    int code, words = 0;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
             options_help(c);
@@ -376,7 +384,7 @@ int options_parse(const command *c, int argc, char **argv, void *settings) {
         } else if (argv[i][0] == '-' && argv[i][1]) {
             code = usage_error(c->name, "unknown option %s; options have long names", argv[i]);
         } else {
-            code = parse_word(c, argv[i], settings);
+            code = parse_word(c, argv[i], words++, settings);
         }
         i += used;
     }

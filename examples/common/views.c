@@ -214,16 +214,21 @@ static isk_status summarise(views *v, int view) {
     return recipe_summary(&v->recipe[view], &v->in[view], v->x[view], v->present[view], &v->summary[view], &v->summary_own[view]);
 }
 
+static const char *name_of(const views *v, int view, char buffer[32]) {
+    if (v->name[view][0]) { return v->name[view]; }
+    snprintf(buffer, 32, "x%d", view + 1);
+    return buffer;
+}
+
 isk_status views_learn(views *v, const uint8_t *part) {
     isk_status status = ISK_OK;
     for (int i = 0; i < v->count && status == ISK_OK; i++) {
         uint8_t *own;
-        char name[16];
+        char name[32];
         if (!v->in[i].path) { continue; }
-        snprintf(name, sizeof name, "x%d", i + 1);
         own = part_of_view(v, i, part);
         if (!own) { return no_memory(v->in[i].context, v->in[i].path); }
-        status = recipe_learn(&v->recipe[i], &v->in[i], name, own, &v->x[i], &v->own[i]);
+        status = recipe_learn(&v->recipe[i], &v->in[i], name_of(v, i, name), own, &v->x[i], &v->own[i]);
         free(own);
         if (status == ISK_OK) { status = summarise(v, i); }
     }
@@ -258,10 +263,9 @@ isk_status views_recall(views *v, isk_context *context, const isk_model *model, 
 isk_status views_apply(views *v) {
     isk_status status = ISK_OK;
     for (int i = 0; i < v->count && status == ISK_OK; i++) {
-        char name[16];
+        char name[32];
         if (!v->in[i].path) { continue; }
-        snprintf(name, sizeof name, "x%d", i + 1);
-        status = recipe_apply(&v->recipe[i], &v->in[i], name, &v->x[i], &v->own[i]);
+        status = recipe_apply(&v->recipe[i], &v->in[i], name_of(v, i, name), &v->x[i], &v->own[i]);
         if (status == ISK_OK) { status = summarise(v, i); }
     }
     return status;

@@ -26,6 +26,7 @@ void option_table_make(option_table *t, const command *c, const char *heading, s
 typedef struct views {
     int64_t rows;
     int count;                      /* of the model, or 1 + the last that is here */
+    char name[ISK_MAX_VIEWS][32];   /* in sentences; "": x1, x2, ... */
     input in[ISK_MAX_VIEWS];        /* its lengths too */
     recipe recipe[ISK_MAX_VIEWS];
     isk_matrix x[ISK_MAX_VIEWS];    /* prepared; data NULL where there is no such view */

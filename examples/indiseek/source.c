@@ -149,6 +149,7 @@ static isk_status copy_view(source *a, int from, int view) {
     *copy = (input){ .context = in->context, .path = in->path ? in->path : a->c.modality[from].name, .rows = in->rows, .cols = in->cols,
                      .is_sparse = in->is_sparse };
     memcpy(copy->about, in->about, sizeof copy->about);
+    memcpy(a->d.v.name[view], a->c.modality[from].name, sizeof a->d.v.name[view]);
     if (in->is_sparse) {
         copy->sparse = (sparse){ .rows = in->sparse.rows, .cols = in->sparse.cols, .count = in->sparse.count };
         ok = copy_bytes((void **)&copy->sparse.starts, in->sparse.starts, sizeof *in->sparse.starts * (size_t)(in->sparse.rows + 1)) &&
