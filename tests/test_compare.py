@@ -5,6 +5,7 @@ import html.parser
 import json
 import math
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -183,6 +184,10 @@ def _():
     rows = table("whole/table.tsv")
     for row in rows:
         inside("%.3f to %.3f" % (number(row["rho_low"]), number(row["rho_high"])), words)
+    for name, choice, heading in (("rho", max, page.headings[0]), ("leakage", min, "Leakage")):
+        after = content[content.index(heading + "</h2>"):]
+        strong = re.findall(r'<th scope="row">(\S+?)</th>.*?<b>(\S+)', after[after.index("<table"):after.index("</table>")], re.S)
+        equal(strong, [(method, "%.3f" % choice(number(row[name]) for row in rows if row["method"] == method)) for method in METHODS], name)
     done = compare("whole", "--resume")
     for row in rows[1:]:
         cell = "%.3f (%.3f)" % (number(row["rho"]), number(row["rho_error"]))
@@ -234,6 +239,9 @@ def _():
     again = subprocess.run(shlex.split(line[len("to go on:"):]), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE)
     equal(again.returncode, 0, again.stderr)
     inside("resumed from %s after round" % at("stopped/checkpoint.indiseek.safetensors"), again.stderr)
+    stop("later", lambda: lines_in("later/results.jsonl") >= 3, epochs)
+    assert 3 <= lines_in("later/results.jsonl") < 9, "stopped in its middle"
+    compare("later", "--resume", epochs=epochs)
     # What a kill between two models leaves: some lines, and half of another.
     shutil.copytree(at("long"), at("killed"))
     for name in FILES:
@@ -245,7 +253,7 @@ def _():
     done = compare("killed", "--resume", epochs=epochs)
     inside("indiseek: finished before\n", done.stderr)
     assert "factorizedcl: finished before" not in done.stderr, done.stderr
-    for out in ("stopped", "killed"):
+    for out in ("stopped", "later", "killed"):
         equal(sorted(os.listdir(at(out))), FILES, out)
         for name in ("compare.tsv", "table.tsv"):
             equal(text(out + "/" + name), text("long/" + name), out + "/" + name)
