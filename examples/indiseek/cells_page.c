@@ -162,10 +162,11 @@ void cells_of_types(const int32_t *codes, int64_t rows, const uint8_t *types, in
 /* ---- methods and lambdas ---- */
 
 /* Of one method; -1 where none was run. */
-static int largest(const page_comparison *c, int method) {
+static int best_of(const page_comparison *c, int method) {
+    const double sign = c->less_is_better ? -1 : 1;
     int best = -1;
     for (int i = method * c->lambda_count; i < (method + 1) * c->lambda_count; i++) {
-        if (isfinite(c->mean[i]) && (best < 0 || c->mean[i] > c->mean[best])) { best = i; }
+        if (isfinite(c->mean[i]) && (best < 0 || sign * c->mean[i] > sign * c->mean[best])) { best = i; }
     }
     return best;
 }
@@ -193,7 +194,7 @@ static void comparison_table(text *page, const page_comparison *c, const char *c
     char words[64];
     page_table_begin(page, header, c->lambda_count + 2);
     for (int method = 0; method < c->method_count; method++) {
-        const int best = largest(c, method);
+        const int best = best_of(c, method);
         if (best < 0) { continue; }
         page_row(page, c->methods[method]);
         comparison_runs(page, c, method);

@@ -60,6 +60,7 @@ typedef struct page_comparison {
     const bar_reference *references;    /* what needs no method: "raw PCs" */
     int method_count, lambda_count, reference_count;
     double low, high;                   /* of the y axis; both 0: what the values span */
+    int less_is_better;                 /* 1: the smallest mean of a method stands out, not the largest */
 } page_comparison;
 void cells_page_comparison(text *page, const page_comparison *comparison);
 

@@ -167,7 +167,8 @@ static const char *interval_of(const compare_job *j, const compared *m, int grou
 }
 
 static const char *lambda_words(double lambda, char buffer[32]) {
-    snprintf(buffer, 32, isnan(lambda) ? "-" : "%g", lambda);
+    snprintf(buffer, 32, "-");
+    if (isfinite(lambda)) { snprintf(buffer, 32, "%g", lambda); }
     return buffer;
 }
 
@@ -221,29 +222,29 @@ static void lead_paragraphs(const compare_job *j, text *page) {
     add_paragraph(page, &words);
 }
 
+/* What the figures do not show. */
 static void summary_table(const compare_job *j, text *page) {
-    static const char *const header[] = { "method", "λ", "models", "ρ (s.e.)", "95 % interval", "ARI", "NMI", "probe", "leakage", "completeness" };
+    static const char *const header[] = { "method", "λ", "models", "ρ (s.e.)", "95 % interval", "accuracy of a probe" };
     char words[80];
-    page_heading(page, "Methods and λ");
-    page_table_begin(page, header, 10);
+    page_heading(page, "Intervals, and a probe of all features");
+    page_table_begin(page, header, 6);
     page_row(page, "inputs as prepared");
     for (int k = 0; k < 2; k++) { page_cell_number(page, "–", 0); }
     page_cell_number(page, fixed(j->inputs.value[JUDGED_RHO], 3, words), 0);
     page_cell_number(page, interval_words(j->inputs.value[JUDGED_LOW], j->inputs.value[JUDGED_HIGH], words), 0);
-    for (int k = 0; k < SHOWN; k++) {
-        page_cell_number(page, with_error((average){ j->inputs.value[shown_beside[k]], NAN, 1 }, words), 0);
-    }
+    page_cell_number(page, fixed(j->inputs.value[JUDGED_ACCURACY], 3, words), 0);
     for (int i = 0; i < j->method_count; i++) {
         const compared *m = &j->methods[i];
         for (int group = 0; group < compared_groups(m); group++) {
             const int lost = count_diverged(j, m, group), seeds = j->s->training.seeds;
             page_row(page, isk_method_name(m->method));
             page_cell_number(page, lambda_words(compared_lambda(j, m, group), words), 0);
-            snprintf(words, sizeof words, lost ? "%d, %d diverged" : "%d", seeds, lost);
+            snprintf(words, sizeof words, "%d", seeds);
+            if (lost) { snprintf(words, sizeof words, "%d, %d diverged", seeds, lost); }
             page_cell_number(page, words, 0);
             page_cell_number(page, with_error(compared_average(j, m, group, JUDGED_RHO), words), group == compared_best(j, m));
             page_cell_number(page, interval_of(j, m, group, words), 0);
-            for (int k = 0; k < SHOWN; k++) { page_cell_number(page, with_error(compared_average(j, m, group, shown_beside[k]), words), 0); }
+            page_cell_number(page, with_error(compared_average(j, m, group, JUDGED_ACCURACY), words), 0);
         }
     }
     page_table_end(page);
@@ -278,7 +279,8 @@ static isk_status figure(const compare_job *j, int which, const char *heading, c
     if (mean && error && runs && finite) {
         cells_page_comparison(page, &(page_comparison){ .heading = heading, .lead = lead, .value_name = value, .methods = methods,
                                                         .lambdas = lambdas->value, .mean = mean, .error = error, .runs = runs, .references = references,
-                                                        .method_count = count, .lambda_count = lambdas->count, .reference_count = dashed });
+                                                        .method_count = count, .lambda_count = lambdas->count, .reference_count = dashed,
+                                                        .less_is_better = which == JUDGED_LEAKAGE });
     }
     free(mean);
     free(error);
