@@ -136,6 +136,7 @@ void cells_free(cells *c) {
     cell_table_free(&c->table);
     names_free(&c->names);
     names_free(&c->offered);
+    names_free(&c->files);
     memset(c, 0, sizeof *c);
 }
 

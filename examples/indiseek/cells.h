@@ -49,6 +49,7 @@ typedef struct cells {
     int count;
     cell_table *tables;             /* until they are matched: as their sources have them, the most important first */
     int64_t table_count, table_capacity;
+    names files;                    /* that were read */
     names offered;                  /* modalities of the source, those too that are not wanted */
     /* After cells_match: */
     int64_t rows;

@@ -428,6 +428,9 @@ isk_status tenx_read(isk_context *context, const char *path, const read_desc *de
     if (status == ISK_OK) { status = read_names_of(&t); }
     if (status == ISK_OK) { status = find_types(&t); }
     if (status == ISK_OK) { status = read_modalities(&t, desc, c); }
+    for (int i = 0; i < FILES && status == ISK_OK; i++) {
+        if (!names_add(&c->files, t.files.file[i])) { status = no_memory(context, path); }
+    }
     tenx_free(&t);
     return status;
 }

@@ -773,6 +773,7 @@ isk_status h5_read(isk_context *context, const char *path, const read_desc *desc
         status = read_values(&s, &s.parts[i]);
         if (status == ISK_OK) { status = cells_add(c, &s.parts[i].m); }
     }
+    if (status == ISK_OK && !names_add(&c->files, path)) { status = out_of_memory(&s); }
     source_free(&s);
     return status;
 }

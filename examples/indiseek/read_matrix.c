@@ -102,6 +102,7 @@ isk_status matrix_read(isk_context *context, const matrix_source *source, const 
         status = read_names(context, source->cells, m.in.rows, "cells", source->path, &m.in.row_names);
     }
     if (status == ISK_OK) { status = name_features(context, source, &m.in); }
+    if (status == ISK_OK && !names_add(&c->files, source->path)) { status = no_memory(context, source->path); }
     if (status == ISK_OK) { return cells_add(c, &m); }
     input_free(&m.in);
     return status;

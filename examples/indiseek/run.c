@@ -96,13 +96,13 @@ static void metrics_json(const run_job *j, text *out) {
 /* ---- files of the field ---- */
 
 /* What is known of each result: pairs for uns/indiseek. */
-enum { MOST_FACTS = 12 + SOURCE_KINDS };
+enum { MOST_HASHED = 12, MOST_FACTS = 8 + MOST_HASHED };
 typedef struct facts {
     cell_fact list[MOST_FACTS];
     int count;
     char lambda[32], seed[32];
-    hash_text hash[2 + SOURCE_KINDS];
-    char names[2 + SOURCE_KINDS][24];
+    hash_text hash[MOST_HASHED];
+    char names[MOST_HASHED][120];
     text config;
 } facts;
 
@@ -110,17 +110,17 @@ static void add_fact(facts *f, const char *name, const char *value) {
     if (value && f->count < MOST_FACTS) { f->list[f->count++] = (cell_fact){ name, value }; }
 }
 
-/* SHA-256 of each file that was read; of a folder's files none: they are what its matrix says. */
+/* "sha256_matrix.mtx.gz" of each file that was read; of two of one name the later says its number too. */
 static isk_status hash_inputs(const run_job *j, facts *f) {
-    const source_settings *s = &j->s->source;
-    const char *paths[2 + SOURCE_KINDS] = { s->path ? s->path : s->tenx, s->cells };
+    const names *files = &j->a.c.files;
     isk_status status = ISK_OK;
-    for (int i = 0; i < SOURCE_KINDS; i++) { paths[2 + i] = s->file[i]; }
-    for (int i = 0; i < 2 + SOURCE_KINDS && status == ISK_OK; i++) {
-        struct stat state;
-        if (!paths[i] || stat(paths[i], &state) != 0 || !S_ISREG(state.st_mode)) { continue; }
-        status = hash_file(j->t.context, paths[i], &f->hash[i]);
-        snprintf(f->names[i], sizeof f->names[i], "sha256%s%s", i ? "_" : "", i == 0 ? "" : i == 1 ? "cells" : modality_kind_name((modality_kind)(i - 2)));
+    for (int i = 0; i < files->count && i < MOST_HASHED && status == ISK_OK; i++) {
+        const char *path = names_get(files, i), *slash = strrchr(path, '/');
+        int twice = 0;
+        snprintf(f->names[i], sizeof f->names[i], "sha256_%.90s", slash ? slash + 1 : path);
+        for (int k = 0; k < i; k++) { twice = twice || strcmp(f->names[k], f->names[i]) == 0; }
+        if (twice) { snprintf(f->names[i], sizeof f->names[i], "sha256_%.90s_%d", slash ? slash + 1 : path, i + 1); }
+        status = hash_file(j->t.context, path, &f->hash[i]);
         add_fact(f, f->names[i], f->hash[i].text);
     }
     return status;

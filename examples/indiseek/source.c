@@ -54,6 +54,7 @@ static isk_status read_table(source *a) {
     cell_table t = { .count = 0 };
     isk_status status = cell_table_read(a->context, a->s->cells, &t);
     if (status == ISK_OK) { status = cells_add_table(&a->c, &t); }
+    if (status == ISK_OK && !names_add(&a->c.files, a->s->cells)) { status = no_memory(a->context, a->s->cells); }
     return status == ISK_OK ? cells_match(&a->c) : status;
 }
 
