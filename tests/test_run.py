@@ -642,8 +642,8 @@ def _():
     objects = os.path.dirname(os.path.dirname(SAMPLE))
     changed = [name for name in sorted(os.listdir("examples/indiseek")) if name.endswith(".c") and b"HDF5" in read("examples/indiseek/" + name)]
     changed = ["examples/indiseek/" + name for name in changed] + ["examples/common/lines.c"]
-    same = ["%s/examples/indiseek/%s" % (objects, name) for name in sorted(os.listdir(objects + "/examples/indiseek"))
-            if name.endswith(".o") and not name.endswith(".double.o") and "examples/indiseek/" + name[:-1] + "c" not in changed]
+    names = sorted(name[:-2] for name in os.listdir("examples/indiseek") if name.endswith(".c"))
+    same = ["%s/examples/indiseek/%s.o" % (objects, name) for name in names if "examples/indiseek/%s.c" % name not in changed]
     flags = ["-fsanitize=address,undefined", "-g"] if kind == "sanitize" else []
     blas = ["-lopenblas"] if "cblas" in kind else []
     done = subprocess.run([*os.environ.get("CC", "cc").split(), "-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Werror",
