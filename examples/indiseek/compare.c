@@ -35,12 +35,12 @@ static const option compare_options[] = {
 
 static const command compare_command = {
     .name = "indiseek compare", .usage = "PATH --labels COLUMN --out DIR [OPTION]...",
-    .about = "Which method, and which lambda?  Trains each on one data set and ranks its cell types by theta, the log ratio of how well a\n"
-             "cell lies among its own type in either modality's specific features, against the weights of weighted nearest neighbours\n"
-             "(the paper's Figure 5).  Raw components often do as well: that order says little of how well features are split, which\n"
-             "leakage and completeness, beside it, do say.",
+    .about = "Which method, and which lambda?  Trains each on one data set and ranks its cell types by theta, the log ratio of how\n"
+             "well a cell lies among its own type in either modality's specific features, against the weights of weighted\n"
+             "nearest neighbours (the paper's Figure 5).  Raw components often do as well: that order says little of how well\n"
+             "features are split, which leakage and completeness, beside it, do say.",
     .examples = "  indiseek compare cells.h5mu --labels cell_type --out compared\n"
-                "  indiseek compare cells.h5mu --labels cell_type --test 0.5 --methods indiseek,residual-indiseek --lambda 0.1,1,10 --out compared\n"
+                "  indiseek compare cells.h5mu --labels cell_type --methods indiseek,residual-indiseek --lambda 1,10 --out compared\n"
                 "  indiseek compare cells.h5mu --labels cell_type --out compared --resume\n",
     .options = compare_options, .option_count = sizeof compare_options / sizeof *compare_options,
     .library = 1, .library_offset = TRAINING_OFFSET(FIELD(training), options),

@@ -40,8 +40,8 @@ static const option impute_options[] = {
 
 static const command impute_command = {
     .name = "indiseek impute", .usage = "--model DIR [PATH] --out DIR [OPTION]...",
-    .about = "Predicts one modality from another one's features: a decoder is trained from C, and from (C, Z), to the features of the\n"
-             "other modality, and judged on held-out cells beside the mean of the nearest cells.",
+    .about = "Predicts one modality from another one's features: a decoder is trained from C, and from (C, Z), to the features of\n"
+             "the other modality, and judged on held-out cells beside the mean of the nearest cells.",
     .examples = "  indiseek impute --model results --out imputed\n"
                 "  indiseek impute --model results rna_only.h5ad --to protein --out imputed\n",
     .options = impute_options, .option_count = sizeof impute_options / sizeof *impute_options,

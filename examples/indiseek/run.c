@@ -33,8 +33,8 @@ static const option run_options[] = {
 
 static const command run_command = {
     .name = "indiseek run", .usage = "PATH --out DIR [OPTION]...",
-    .about = "From a CITE-seq or multiome data set to what its modalities share and what is specific to each: reads, prepares as Seurat\n"
-             "does, trains, and writes features, scores, UMAPs and a report.",
+    .about = "From a CITE-seq or multiome data set to what its modalities share and what is specific to each: reads, prepares\n"
+             "as Seurat does, trains, and writes features, scores, UMAPs and a report.",
     .examples = "  indiseek run --10x filtered_feature_bc_matrix --out results\n"
                 "  indiseek run cells.h5mu --labels cell_type --coarse lineage --group donor --out results\n"
                 "  indiseek run cells.h5ad --rna hvg=3000,pca=100 --protein clr=protein --lambda 1,10,100 --choose knee --out results\n"
