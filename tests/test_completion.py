@@ -126,9 +126,9 @@ def _():
 
 @test("words to choose from, with a blank or = before them")
 def _():
-    equal(complete("fit", "--x1-norm", ""), ["none", "zscore", "log1p-cp10k", "clr"])
+    equal(complete("fit", "--x1-norm", ""), ["none", "zscore", "log1p-cp10k", "clr", "clr-feature", "tfidf"])
     equal(complete("fit", "--x1-norm", "=", "z"), ["zscore"])
-    equal(complete("fit", "--x1-norm", "="), ["none", "zscore", "log1p-cp10k", "clr"])
+    equal(complete("fit", "--x1-norm", "="), ["none", "zscore", "log1p-cp10k", "clr", "clr-feature", "tfidf"])
     equal(complete("fit", "--out", "r", "--choose", "k"), ["knee"])
     equal(complete("fit", "--schedule", "c"), ["cosine", "constant"])
     equal(complete("fit", "--preset", ""), ["robust", "paper", "simulation"])

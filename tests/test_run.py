@@ -514,6 +514,14 @@ def _():
                            "--no-h5"], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE)
     equal((done.returncode, done.stderr), (0, ""))
     equal(features("again"), features("base"))
+    run([at("cells"), *KNOWN], "by_path", *LABELS, *QUICK)
+    equal(result("by_path", "config.json")["PATH"], os.path.abspath(at("cells")))
+    config = ["--config", at("by_path/config.json"), "--no-umap", "--no-h5", "--quiet"]
+    indiseek("run", *config, "--out", at("again"))
+    equal(features("again"), features("base"))
+    fails("indiseek run: %s: cannot be opened: No such file or directory" % at("elsewhere"), 1, "run", at("elsewhere"), *config, "--out", at("refused"))
+    fails("indiseek run: \"%s\" is one argument too many" % at("elsewhere"), 2, "run", at("cells"), at("elsewhere"), *config, "--out", at("refused"))
+    indiseek("annotate", "--model", at("by_path"), "--out", at("again_named"), "--quiet")
 
 
 @test("--split, --group and --label-ignore are kept to the letter")
