@@ -111,7 +111,7 @@ static void add_fact(facts *f, const char *name, const char *value) {
     if (value && f->count < MOST_FACTS) { f->list[f->count++] = (cell_fact){ name, value }; }
 }
 
-/* SHA-256 of each file that was read; of a folder's files none: they are what its matrix says. */
+/* SHA-256 of each file that the line names; a folder has none. */
 static isk_status hash_inputs(const run_job *j, facts *f) {
     const source_settings *s = &j->s->source;
     const char *paths[2 + SOURCE_KINDS] = { s->path ? s->path : s->tenx, s->cells };
