@@ -519,6 +519,14 @@ def _():
                            "--no-h5"], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE)
     equal((done.returncode, done.stderr), (0, ""))
     equal(features("again"), features("base"))
+    run([at("cells"), *KNOWN], "by_path", *LABELS, *QUICK)
+    equal(result("by_path", "config.json")["PATH"], os.path.abspath(at("cells")))
+    config = ["--config", at("by_path/config.json"), "--no-umap", "--no-h5", "--quiet"]
+    indiseek("run", *config, "--out", at("again"))
+    equal(features("again"), features("base"))
+    fails("indiseek run: %s: cannot be opened: No such file or directory" % at("elsewhere"), 1, "run", at("elsewhere"), *config, "--out", at("refused"))
+    fails("indiseek run: \"%s\" is one argument too many" % at("elsewhere"), 2, "run", at("cells"), at("elsewhere"), *config, "--out", at("refused"))
+    indiseek("annotate", "--model", at("by_path"), "--out", at("again_named"), "--quiet")
 
 
 @test("--split, --group and --label-ignore are kept to the letter")
@@ -849,6 +857,37 @@ def _():
     fails("indiseek impute: --to: the run has no modality 'protien'; did you mean 'protein'?", 2, "impute", "--model", at("base"), "--to", "protien",
           "--out", at("nothing"))
     fails("indiseek impute: --from and --to are both 'rna'", 2, "impute", "--model", at("base"), "--to", "rna", "--from", "rna", "--out", at("nothing"))
+
+
+@test("four modalities, hvg=N and scale=no: features, pictures and files of each, one imputed from another")
+def _():
+    def counts(name, first, last):
+        return write(name, data.text(data.rna, data.genes, range(CELLS), range(first, last)))
+    files = ["--rna-file", counts("four_rna.csv", 0, 90), "--protein-file", write("four_protein.csv", data.text(data.adt, data.proteins, range(CELLS))),
+             "--atac-file", counts("four_atac.csv", 90, 160), "--other-file", counts("spots.csv", 160, 200)]
+    run([*files, *KNOWN], "four", *LABELS, "--quiet", "--rna", "hvg=60,pca=20", "--protein", "clr=cell,scale=no,pca=10", "--atac", "hvg=50,pca=10")
+    assert {"c3.npy", "c4.npy", "z3.npy", "z4.npy"} < set(os.listdir(at("four"))), os.listdir(at("four"))
+    equal(len(table(at("four/umap.tsv"))[0]), 1 + 2 * 13)
+    names = [each.rsplit("_", 1)[-1] for each in table(at("four/cells.tsv"))[0] if each.startswith("indiseek_wnn")]
+    equal(names[:3], ["rna", "protein", "atac"])
+    for to, count in (("rna", 60), ("protein", PROTEINS), ("atac", 50)):
+        indiseek("impute", "--model", at("four"), "--to", to, "--from", "rna" if to != "rna" else "protein", "--out", at("four_" + to), "--quiet",
+                        "--epochs", 20)
+        rows = npy(at("four_%s/imputed.npy" % to))
+        equal((len(rows), len(rows[0])), (CELLS, count), to)
+        equal(len(read(at("four_%s/imputed_features.txt" % to)).split()), count)
+        assert all(math.isfinite(value) for row in rows for value in row)
+    indiseek("annotate", "--model", at("four"), *files[:2], *files[6:], "--out", at("four_named"), "--quiet")
+    equal(sorted(name for name in os.listdir(at("four_named")) if name.endswith(".npy")), ["c1.npy", "c4.npy", "z1.npy", "z4.npy"])
+
+
+@test("few cells with both modalities: no weights and no theta, everything else")
+def _():
+    run([*data.files("few", range(310), range(300, CELLS)), *KNOWN], "few", *LABELS, *QUICK)
+    cells = table(at("few/cells.tsv"))
+    equal({row.get("indiseek_wnn_rna", "") for row in cells} | {row.get("indiseek_theta", "") for row in cells}, {""})
+    equal(len(npy(at("few/c1.npy"))), CELLS)
+    assert "theta.tsv" not in os.listdir(at("few"))
 
 
 @test("a run in which cells lack a modality is annotated and imputed from: those cells' proteins are told too")

@@ -74,7 +74,7 @@ static void theta_lead(text *page, const page_theta *t) {
     char digits[32];
     text_format(&words, "θ = ln(β of %s / β of %s), where β is the share of a cell's %d nearest cells in that modality's specific "
                 "features that carry its %s. Above zero what is specific to %s says more about the type, below zero what is specific to %s.",
-                t->first, t->second, t->neighbours, t->label, t->first, t->second);
+                t->first, t->second, t->neighbours ? t->neighbours : 10, t->label, t->first, t->second);
     add_paragraph(page, &words);
     if (!t->weight || !isfinite(t->rho)) { return; }
     text_format(&words, "Against the weight that weighted nearest neighbours give %s: Spearman's ρ = %s", t->first,

@@ -127,9 +127,9 @@ static isk_status predict(job *j) {
 
 /* ---- output ---- */
 
-/* z-scores back to what the norm made, in place. */
+/* z-scores, where there are any, back to what the norm made, in place. */
 static void unscale(const recipe *r, isk_scalar *values, int64_t rows) {
-    for (int64_t i = 0; i < rows && r->mean; i++) {
+    for (int64_t i = 0; i < rows && r->inverse; i++) {
         isk_scalar *row = values + i * r->cols;
         for (int64_t k = 0; k < r->cols; k++) { row[k] = r->inverse[k] > 0 ? row[k] / r->inverse[k] + r->mean[k] : row[k] + r->mean[k]; }
     }

@@ -1,0 +1,144 @@
+/* What `indiseek run` is made of: hashes of files, options that name what is read, columns of cells. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "examples/common/hash.h"
+#include "examples/indiseek/pictures.h"
+#include "examples/indiseek/source.h"
+
+#include <cmocka.h>
+
+/* ---- hashes ---- */
+
+static void hashes_are_those_of_the_standard(void **state) {
+    /* FIPS 180-4's examples; the others by sha256sum.  The padding takes one block more from 56 bytes on. */
+    static const struct { const char *bytes; size_t repeats; const char *hash; } due[] = {
+        { "", 1, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" },
+        { "abc", 1, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" },
+        { "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", 1, "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1" },
+        { "a", 55, "9f4390f8d30c2dd92ec9f095b65e2b9ae9b0a925a5258e241c9f1e910f734318" },
+        { "a", 56, "b35439a4ac6f0948b6d6f9e3c6af0f5f590ce20f1bde7090ef7970686ec6738a" },
+        { "a", 63, "7d3e74a05d7db15bce4ad9ec0658ea98e3f06eeecf16b4c6fff2da457ddc2f34" },
+        { "a", 64, "ffe054fe7ae0cb6dc65c3af9b61d5209f439851db43d0ba5997337df154668eb" },
+        { "a", 1000000, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0" },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof due / sizeof *due; i++) {
+        const size_t length = strlen(due[i].bytes), size = length * due[i].repeats;
+        char *bytes = malloc(size + 1);
+        hash_text hash;
+        assert_non_null(bytes);
+        for (size_t k = 0; k < due[i].repeats; k++) { memcpy(bytes + k * length, due[i].bytes, length); }
+        hash_bytes(bytes, size, &hash);
+        assert_string_equal(hash.text, due[i].hash);
+        free(bytes);
+    }
+}
+
+static void a_file_has_the_hash_of_its_bytes(void **state) {
+    static const char path[] = "build/test_source.bin";
+    isk_context *context = isk_open(&(isk_context_desc){ .device = ISK_DEVICE_CPU });
+    const size_t size = (1 << 15) + 77;             /* more than is read at once */
+    char *bytes = malloc(size);
+    hash_text of_bytes, of_file;
+    FILE *file = fopen(path, "wb");
+    (void)state;
+    assert_non_null(context);
+    assert_non_null(bytes);
+    assert_non_null(file);
+    for (size_t i = 0; i < size; i++) { bytes[i] = (char)(i * 31 % 251); }
+    assert_int_equal(fwrite(bytes, 1, size, file), size);
+    assert_int_equal(fclose(file), 0);
+    hash_bytes(bytes, size, &of_bytes);
+    assert_int_equal(hash_file(context, path, &of_file), ISK_OK);
+    assert_string_equal(of_file.text, of_bytes.text);
+    remove(path);
+    assert_int_equal(hash_file(context, path, &of_file), ISK_IO);
+    assert_string_equal(isk_error(context), "build/test_source.bin cannot be read: No such file or directory");
+    isk_close(context);
+    free(bytes);
+}
+
+/* ---- paths and columns ---- */
+
+static void relative_paths_become_absolute(void **state) {
+    source_settings s = { .path = "cells.h5ad", .cells = "/known.tsv" };
+    source_paths memory;
+    const size_t tail = strlen("/cells.h5ad");
+    (void)state;
+    s.file[MODALITY_ATAC] = "peaks.mtx";
+    source_settings_anywhere(&s, &memory);
+    assert_int_equal(s.path[0], '/');
+    assert_string_equal(s.path + strlen(s.path) - tail, "/cells.h5ad");
+    assert_string_equal(s.cells, "/known.tsv");
+    assert_int_equal(s.file[MODALITY_ATAC][0], '/');
+    assert_null(s.tenx);
+    assert_true(source_is_given(&s));
+    assert_false(source_is_given(&(source_settings){ .cells = "known.tsv" }));
+}
+
+/* ---- pictures ---- */
+
+static isk_scalar *points(int64_t rows, int64_t cols, int64_t absent) {
+    isk_scalar *x = malloc(sizeof *x * (size_t)(rows * cols));
+    assert_non_null(x);
+    for (int64_t i = 0; i < rows; i++) {
+        for (int64_t k = 0; k < cols; k++) {
+            x[i * cols + k] = i < absent ? (isk_scalar)NAN : (isk_scalar)(sin((double)(i * 7 + k * 13)) + (double)(i % 3) * (k == 0 ? 8 : 0));
+        }
+    }
+    return x;
+}
+
+/* Two modalities, the first of which a few cells lack: which pictures there are, and that they do not depend on the threads. */
+static void pictures_leave_absent_cells_out_and_do_not_depend_on_threads(void **state) {
+    enum { ROWS = 90, ABSENT = 7 };
+    static const char *const modalities[] = { "rna", "protein" }, *const keys[] = { "shared", "shared", "specific", "specific", "all" };
+    static const int of[] = { 0, 1, 0, 1, -1 };
+    isk_context *context = isk_open(&(isk_context_desc){ .device = ISK_DEVICE_CPU });
+    dataset d = { .rows = ROWS };
+    features f;
+    pictures made[2];
+    progress bar = { .quiet = 1 };
+    (void)state;
+    memset(&f, 0, sizeof f);
+    d.v.count = 2;
+    for (int i = 0; i < 2; i++) {
+        f.m[FEATURE_C + i] = (isk_matrix){ points(ROWS, 4, i ? 0 : ABSENT), ROWS, 4 };
+        f.m[FEATURE_Z + i] = (isk_matrix){ points(ROWS, 3, i ? 0 : ABSENT), ROWS, 3 };
+    }
+    for (int way = 0; way < 2; way++) {
+        made[way] = (pictures){ .count = 0 };
+        assert_int_equal(pictures_plan(&made[way], context, &d, &f, modalities), ISK_OK);
+        assert_int_equal(pictures_make(&made[way], context, way ? 4 : 1, 5, &bar), ISK_OK);
+        assert_int_equal(made[way].count, 5);
+    }
+    for (int i = 0; i < 5; i++) {
+        const picture *p = &made[0].list[i];
+        assert_string_equal(p->key, keys[i]);
+        assert_int_equal(p->of, of[i]);
+        for (int k = 0; k < ROWS; k++) { assert_int_equal(isfinite(p->points[2 * k]) != 0, of[i] == 1 || k >= ABSENT); }
+        assert_memory_equal(p->points, made[1].list[i].points, sizeof *p->points * 2 * ROWS);
+    }
+    assert_string_equal(made[0].list[2].title, "specific to rna (Z1)");
+    assert_int_equal(made[0].list[4].x.cols, 4 + 4 + 3 + 3);
+    for (int way = 0; way < 2; way++) { pictures_free(&made[way]); }
+    features_free(&f);
+    isk_close(context);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(hashes_are_those_of_the_standard),
+        cmocka_unit_test(a_file_has_the_hash_of_its_bytes),
+        cmocka_unit_test(relative_paths_become_absolute),
+        cmocka_unit_test(pictures_leave_absent_cells_out_and_do_not_depend_on_threads),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
