@@ -832,11 +832,16 @@ def _():
     done = run("indiseek", "transform", "--model", at("named"), "--x1", turned, "--out", at("new"), "--quiet")
     assert done.code == 0, str(done)
     equal(sha(at("new/z1.npy")), sha(at("named/z1.npy")))
-    swapped = write("swapped.csv", table(transposed(x[0]), ",", ["c%d" % i for i in range(ROWS)], list("abdce")))
-    before = state(at("new"))
+    samples, by_feature = ["c%d" % i for i in range(ROWS)], transposed(x[0])
+    swapped = write("swapped.csv", table([by_feature[k] for k in (0, 1, 3, 2, 4)], ",", samples, list("abdce")))
     done = run("indiseek", "transform", "--model", at("named"), "--x1", swapped, "--out", at("new"), "--quiet")
-    equal((done.code, done.err), (65, "indiseek transform: %s: feature 3 is 'd' where the model was trained on 'c'; bring the features "
-                                      "into the same order\n" % swapped))
+    equal((done.code, done.err), (0, ""))
+    equal(sha(at("new/z1.npy")), sha(at("named/z1.npy")), "features are matched by name")
+    before = state(at("new"))
+    strange = write("strange.csv", table(by_feature, ",", samples, list("vwxye")))
+    done = run("indiseek", "transform", "--model", at("named"), "--x1", strange, "--out", at("new"), "--quiet")
+    equal((done.code, done.err), (65, "indiseek transform: %s: lacks 4 of the 5 features that x1 of the model was trained on (a, b, c, d); features "
+                                      "are matched by name, so use the names of the training data\n" % strange))
     equal(state(at("new")), before)
 
 
@@ -1888,7 +1893,7 @@ for option, value, words in (
         ("--batch", "1", "option batch is 1; it must be from 2 to 1e+06"),
         ("--activation", "swish", "option activation is 'swish'; it must be one of relu|gelu|quick_gelu|tanh|linear"),
         ("--stop-on", "accuracy", "option stop_on is 'accuracy'; it must be one of loss|reconstruction|club"),
-        ("--x1-norm", "zscor", '--x1-norm is "zscor"; it must be one of none|zscore|log1p-cp10k|clr'),
+        ("--x1-norm", "zscor", '--x1-norm is "zscor"; it must be one of none|zscore|log1p-cp10k|clr|clr-feature|tfidf'),
         ("--device", "gpu", '--device is "gpu"; it must be one of auto|cpu|cuda'),
         ("--test", "1", "--test is 1; it must lie between 0 and 0.950"),
         ("--threads", "-1", "--threads is -1; it must lie between 0 and 256"),
