@@ -2,38 +2,31 @@
 #include "commands.h"
 
 #include "annotate.h"
-#include "run.h"
-
-#include "../common/output.h"
+#include "follow.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 typedef struct settings {
-    source_settings source;
-    device_settings device;
-    const char *model, *labels, *features, *out, *json;
-    int neighbours, weighted, quiet;
+    follow_settings follow;
+    const char *labels, *features;
+    int neighbours, weighted;
     double least;
 } settings;
 
 #define FIELD(name) offsetof(settings, name)
 static const option annotate_options[] = {
-    { "model", OPTION_TEXT, FIELD(model), "DIR", "what `indiseek run` wrote: the cells whose types are known", 0, 0, NULL },
+    FOLLOW_MODEL(FIELD(follow), "what `indiseek run` wrote: the cells whose types are known"),
     { "labels", OPTION_TEXT, FIELD(labels), "COLUMN", "which types to carry over [those of the run]", 0, 0, NULL },
     { "features", OPTION_TEXT, FIELD(features), "WORD",
       "where cells are compared: shared, C of every modality; all, C and Z; specific, Z alone [shared]", 0, 0, "shared|all|specific" },
     { "neighbours", OPTION_INT, FIELD(neighbours), "K", "that vote [15]", 1, 10000, NULL },
     { "weighted", OPTION_FLAG, FIELD(weighted), NULL, "a vote weighs 1 / distance", 0, 0, NULL },
     { "least", OPTION_REAL, FIELD(least), "PART", "cells of less confidence are unassigned [0]", 0, 1, NULL },
-    { NULL, OPTION_HEADING, 0, NULL, "New cells; without PATH the held-out cells of the run are named, to see how well it does", 0, 0, NULL },
-    SOURCE_READ_OPTIONS(FIELD(source)),
-    { NULL, OPTION_HEADING, 0, NULL, "Output", 0, 0, NULL },
-    { "out", OPTION_TEXT, FIELD(out), "DIR", "gets annotation.tsv and annotation.json; of new cells their features, c1, z1, ... .npy, too", 0, 0, NULL },
-    { "json", OPTION_TEXT, FIELD(json), "FILE", "what is in DIR/annotation.json; - is standard output, and no table is printed", 0, 0, NULL },
-    { "quiet", OPTION_FLAG, FIELD(quiet), NULL, "warnings and errors only", 0, 0, NULL },
-    DEVICE_OPTIONS(FIELD(device)),
+    FOLLOW_OPTIONS(FIELD(follow), "New cells; without PATH the held-out cells of the run are named, to see how well it does",
+                   "gets annotation.tsv and annotation.json; of new cells their features, c1, z1, ... .npy, too",
+                   "what is in DIR/annotation.json"),
 };
 
 static const command annotate_command = {
@@ -50,12 +43,7 @@ const command *annotate_table_get(void) { return &annotate_command; }
 
 typedef struct job {
     settings s;
-    isk_context *context;
-    progress bar;
-    output out;
-    finished r;
-    newcomers n;
-    int has_new;
+    follow w;
     names cells;                    /* of the query */
     int32_t *reference, *truth;     /* labels; truth NULL: not known */
     annotation found, baseline;
@@ -65,33 +53,33 @@ typedef struct job {
 
 /* Labels of the reference: without new cells those of the held-out cells are put aside, to be found again. */
 static isk_status take_labels(job *j) {
-    const dataset *d = &j->r.a.d;
+    const dataset *d = &j->w.r.a.d;
     int64_t held = 0;
     j->reference = malloc(sizeof *j->reference * ((size_t)d->rows + 1));
-    if (!j->reference) { return no_memory(j->context, "the labels"); }
+    if (!j->reference) { return no_memory(j->w.context, "the labels"); }
     memcpy(j->reference, d->labels.codes, sizeof *j->reference * (size_t)d->rows);
-    for (int64_t i = 0; i < d->rows && !j->has_new; i++) {
+    for (int64_t i = 0; i < d->rows && !j->w.has_new; i++) {
         if (d->part[i] != ISK_TEST) { continue; }
         j->reference[i] = -1;
         held++;
     }
-    if (!j->has_new && !held) {
-        return isk_set_error(j->context, ISK_DATA, "%s held no cells out: name new cells by PATH, or run it with --test 0.2", j->s.model);
+    if (!j->w.has_new && !held) {
+        return isk_set_error(j->w.context, ISK_DATA, "%s held no cells out: name new cells by PATH, or run it with --test 0.2", j->s.follow.model);
     }
     return ISK_OK;
 }
 
 /* Truth of new cells, where they have a column of that name: classes that the reference does not know are unknown. */
 static isk_status take_truth(job *j) {
-    const dataset *d = &j->r.a.d;
-    const cell_column *column = cells_column(&j->n.a.c, j->r.s.source.labels);
+    const dataset *d = &j->w.r.a.d;
+    const cell_column *column = cells_column(&j->w.n.a.c, j->w.r.s.source.labels);
     int32_t *code_of;
     if (!column || column->numbers) { return ISK_OK; }
     code_of = malloc(sizeof *code_of * ((size_t)column->classes.count + 1));
-    j->truth = malloc(sizeof *j->truth * ((size_t)j->n.a.c.rows + 1));
+    j->truth = malloc(sizeof *j->truth * ((size_t)j->w.n.a.c.rows + 1));
     if (!code_of || !j->truth) {
         free(code_of);
-        return no_memory(j->context, "the labels");
+        return no_memory(j->w.context, "the labels");
     }
     for (int i = 0; i < column->classes.count; i++) {
         code_of[i] = -1;
@@ -99,7 +87,7 @@ static isk_status take_truth(job *j) {
             if (strcmp(names_get(&column->classes.classes, i), d->names[k]) == 0) { code_of[i] = k; }
         }
     }
-    for (int64_t i = 0; i < j->n.a.c.rows; i++) { j->truth[i] = column->classes.codes[i] < 0 ? -1 : code_of[column->classes.codes[i]]; }
+    for (int64_t i = 0; i < j->w.n.a.c.rows; i++) { j->truth[i] = column->classes.codes[i] < 0 ? -1 : code_of[column->classes.codes[i]]; }
     free(code_of);
     return ISK_OK;
 }
@@ -120,32 +108,32 @@ static isk_status rows_of_part(isk_context *context, isk_matrix x, const uint8_t
 }
 
 static isk_status held_out(job *j) {
-    const dataset *d = &j->r.a.d;
+    const dataset *d = &j->w.r.a.d;
     int64_t count = 0;
     int ok = 1;
     j->truth = malloc(sizeof *j->truth * ((size_t)d->rows + 1));
-    if (!j->truth) { return no_memory(j->context, "the labels"); }
+    if (!j->truth) { return no_memory(j->w.context, "the labels"); }
     for (int64_t i = 0; i < d->rows && ok; i++) {
         if (d->part[i] != ISK_TEST) { continue; }
         j->truth[count++] = d->labels.codes[i];
-        ok = names_add(&j->cells, names_get(&j->r.a.c.names, i));
+        ok = names_add(&j->cells, names_get(&j->w.r.a.c.names, i));
     }
-    return ok ? ISK_OK : no_memory(j->context, "the names of cells");
+    return ok ? ISK_OK : no_memory(j->w.context, "the names of cells");
 }
 
 /* One annotation from blocks of the reference, of which the query is the same of new cells or of the held-out ones. */
 static isk_status annotate_by(job *j, const isk_matrix *blocks, const isk_matrix *others, int count, annotation *a) {
-    const dataset *d = &j->r.a.d;
+    const dataset *d = &j->w.r.a.d;
     annotate_desc desc = { .labels = j->reference, .truth = j->truth, .classes = d->labels.count, .k = j->s.neighbours, .weighted = j->s.weighted,
                            .least = j->s.least };
     isk_status status = ISK_OK;
     for (int i = 0; i < count && status == ISK_OK; i++) {
-        if (!blocks[i].data || (j->has_new && !others[i].data)) { continue; }
+        if (!blocks[i].data || (j->w.has_new && !others[i].data)) { continue; }
         desc.reference[i] = blocks[i];
-        if (j->has_new) { desc.query[i] = others[i]; } else { status = rows_of_part(j->context, blocks[i], d->part, ISK_TEST, &desc.query[i]); }
+        if (j->w.has_new) { desc.query[i] = others[i]; } else { status = rows_of_part(j->w.context, blocks[i], d->part, ISK_TEST, &desc.query[i]); }
     }
-    if (status == ISK_OK) { status = annotate_cells(j->context, &desc, a); }
-    for (int i = 0; i < count && !j->has_new; i++) { matrix_free(desc.query[i]); }
+    if (status == ISK_OK) { status = annotate_cells(j->w.context, &desc, a); }
+    for (int i = 0; i < count && !j->w.has_new; i++) { matrix_free(desc.query[i]); }
     return status;
 }
 
@@ -155,20 +143,20 @@ static isk_status annotate_all(job *j) {
     isk_status status;
     for (int i = 0; i < ISK_MAX_VIEWS; i++) {
         if (shared) {
-            blocks[i] = j->r.f.m[FEATURE_C + i];
-            others[i] = j->n.f.m[FEATURE_C + i];
+            blocks[i] = j->w.r.f.m[FEATURE_C + i];
+            others[i] = j->w.n.f.m[FEATURE_C + i];
         }
         if (specific) {
-            blocks[ISK_MAX_VIEWS + i] = j->r.f.m[FEATURE_Z + i];
-            others[ISK_MAX_VIEWS + i] = j->n.f.m[FEATURE_Z + i];
+            blocks[ISK_MAX_VIEWS + i] = j->w.r.f.m[FEATURE_Z + i];
+            others[ISK_MAX_VIEWS + i] = j->w.n.f.m[FEATURE_Z + i];
         }
     }
-    if (j->r.f.m[FEATURE_FUSED].data) {
-        blocks[0] = j->r.f.m[FEATURE_FUSED];
-        others[0] = j->n.f.m[FEATURE_FUSED];
+    if (j->w.r.f.m[FEATURE_FUSED].data) {
+        blocks[0] = j->w.r.f.m[FEATURE_FUSED];
+        others[0] = j->w.n.f.m[FEATURE_FUSED];
     }
     status = annotate_by(j, blocks, others, ANNOTATE_BLOCKS, &j->found);
-    return status == ISK_OK ? annotate_by(j, j->r.a.d.v.summary, j->n.a.d.v.summary, ISK_MAX_VIEWS, &j->baseline) : status;
+    return status == ISK_OK ? annotate_by(j, j->w.r.a.d.v.summary, j->w.n.a.d.v.summary, ISK_MAX_VIEWS, &j->baseline) : status;
 }
 
 /* ---- output ---- */
@@ -176,94 +164,69 @@ static isk_status annotate_all(job *j) {
 static void json_of(const job *j, text *out) {
     text_add(out, "{");
     text_json_key(out, "labels");
-    text_json_string(out, j->r.s.source.labels);
+    text_json_string(out, j->w.r.s.source.labels);
     text_json_key(out, "features");
     text_json_string(out, j->s.features);
-    annotation_json(&j->found, &j->r.a.d.labels.classes, out);
+    annotation_json(&j->found, &j->w.r.a.d.labels.classes, out);
     text_json_key(out, "baseline");
     text_add(out, "{");
-    annotation_json(&j->baseline, &j->r.a.d.labels.classes, out);
+    annotation_json(&j->baseline, &j->w.r.a.d.labels.classes, out);
     text_add(out, "}}\n");
 }
 
 static isk_status write_all(job *j) {
-    const names *list = j->has_new ? &j->n.a.c.names : &j->cells;
+    const names *list = j->w.has_new ? &j->w.n.a.c.names : &j->cells;
     text rows = { 0 }, json = { 0 };
     isk_status status;
-    annotation_tsv(&j->found, list, &j->r.a.d.labels.classes, j->truth, &rows);
+    annotation_tsv(&j->found, list, &j->w.r.a.d.labels.classes, j->truth, &rows);
     json_of(j, &json);
-    status = output_text(&j->out, "annotation.tsv", &rows);
-    if (status == ISK_OK) { status = output_text(&j->out, "annotation.json", &json); }
-    for (int i = 0; i < FEATURE_COUNT && status == ISK_OK && j->has_new; i++) {
-        if (j->n.f.m[i].data) { status = output_matrix(&j->out, feature_files[i], j->n.f.m[i]); }
+    status = output_text(&j->w.out, "annotation.tsv", &rows);
+    if (status == ISK_OK) { status = output_text(&j->w.out, "annotation.json", &json); }
+    for (int i = 0; i < FEATURE_COUNT && status == ISK_OK && j->w.has_new; i++) {
+        if (j->w.n.f.m[i].data) { status = output_matrix(&j->w.out, feature_files[i], j->w.n.f.m[i]); }
     }
-    if (status == ISK_OK && (status = output_commit(&j->out)) != ISK_OK) { status = isk_set_error(j->context, status, "%s", j->out.error); }
-    if (status == ISK_OK && j->s.json) { status = write_text(j->context, j->s.json, &json); }
+    if (status == ISK_OK) { status = follow_commit(&j->w, &json); }
     text_free(&rows);
     text_free(&json);
     return status;
 }
 
 static isk_status run(job *j) {
-    isk_status status = *isk_error(j->context) ? ISK_DEVICE : can_write(j->context, j->s.json);
-    if (status == ISK_OK) { status = finished_open(&j->r, j->context, j->s.model, j->s.labels, &j->bar); }
-    if (status == ISK_OK && !j->r.a.d.has_labels) {
-        status = isk_set_error(j->context, ISK_ARGUMENT, "%s was run without --labels; --labels COLUMN says which types to carry over", j->s.model);
+    isk_status status = follow_read(&j->w, j->s.labels);
+    if (status == ISK_OK && !j->w.r.a.d.has_labels) {
+        status = isk_set_error(j->w.context, ISK_ARGUMENT, "%s was run without --labels; --labels COLUMN says which types to carry over",
+                               j->s.follow.model);
     }
-    if (status == ISK_OK && (status = output_open(&j->out, j->context, j->s.out)) != ISK_OK) {
-        status = isk_set_error(j->context, status, "%s", j->out.error);
-    }
-    if (status == ISK_OK && j->has_new) { status = newcomers_read(&j->n, &j->r, &j->s.source, &j->bar); }
     if (status == ISK_OK) { status = take_labels(j); }
-    if (status == ISK_OK) { status = j->has_new ? take_truth(j) : held_out(j); }
+    if (status == ISK_OK) { status = j->w.has_new ? take_truth(j) : held_out(j); }
     if (status == ISK_OK) { status = annotate_all(j); }
     return status == ISK_OK ? write_all(j) : status;
 }
 
 static void say(const job *j) {
     text words = { 0 };
-    if (j->s.quiet || is_standard_output(j->s.json)) { return; }
-    annotation_text(&j->found, &j->r.a.d.labels.classes, &words);
+    if (follow_is_silent(&j->w)) { return; }
+    annotation_text(&j->found, &j->w.r.a.d.labels.classes, &words);
     if (j->truth) {
         text_add(&words, "the same in the inputs as prepared:\n");
-        annotation_text(&j->baseline, &j->r.a.d.labels.classes, &words);
+        annotation_text(&j->baseline, &j->w.r.a.d.labels.classes, &words);
     }
-    printf("%sannotation.tsv is in %s\n", words.data ? words.data : "", j->s.out);
+    printf("%sannotation.tsv is in %s\n", words.data ? words.data : "", j->s.follow.out);
     text_free(&words);
 }
 
-static int finish(job *j, isk_status status) {
-    const int code = status == ISK_OK ? 0 : fail(annotate_command.name, status, isk_error(j->context));
-    progress_end(&j->bar);
-    if (status == ISK_OK) { say(j); }
-    output_drop(&j->out);
-    annotation_free(&j->found);
-    annotation_free(&j->baseline);
-    names_free(&j->cells);
-    free(j->reference);
-    free(j->truth);
-    newcomers_free(&j->n);
-    finished_free(&j->r);
-    progress_close(&j->bar);
-    isk_close(j->context);
-    return code;
-}
-
 int command_annotate(int argc, char **argv) {
-    job j = { .s = { .features = "shared", .neighbours = 15, .source = SOURCE_DEFAULTS, .device = DEVICE_DEFAULTS } };
-    isk_context_desc desc = { 0 };
+    job j = { .s = { .features = "shared", .neighbours = 15, .follow = FOLLOW_DEFAULTS } };
     int code = options_parse(&annotate_command, argc - 1, argv + 1, &j.s);
+    if (code < 0) { code = follow_open(&j.w, &j.s.follow, annotate_command.name); }
     if (code >= 0) { return code; }
-    if (!j.s.model) { return usage_error(annotate_command.name, "--model DIR is missing"); }
-    if (!j.s.out) { return usage_error(annotate_command.name, "--out DIR is missing"); }
-    j.has_new = source_is_given(&j.s.source);
-    code = j.has_new ? source_check_line(&j.s.source, annotate_command.name) : -1;
-    if (code >= 0) { return code; }
-    progress_open(&j.bar, j.s.quiet);
-    progress_attach(&j.bar, &desc);
-    device_apply(&j.s.device, &desc);
-    j.context = isk_open(&desc);
-    if (!j.context) { return fail(annotate_command.name, ISK_MEMORY, NULL); }
-    progress_watch(j.context);
-    return finish(&j, run(&j));
+    code = follow_finish(&j.w, run(&j));
+    if (code == 0) { say(&j); }
+    annotation_free(&j.found);
+    annotation_free(&j.baseline);
+    names_free(&j.cells);
+    free(j.reference);
+    free(j.truth);
+    follow_close(&j.w);
+    return code;
 }

@@ -2,9 +2,7 @@
 #include "commands.h"
 
 #include "impute.h"
-#include "run.h"
-
-#include "../common/output.h"
+#include "follow.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -12,30 +10,24 @@
 #include <string.h>
 
 typedef struct settings {
-    source_settings source;
-    device_settings device;
-    const char *model, *from, *to, *out, *json;
-    int neighbours, epochs, quiet;
+    follow_settings follow;
+    const char *from, *to;
+    int neighbours, epochs;
     uint64_t seed;
 } settings;
 
 #define FIELD(name) offsetof(settings, name)
 static const option impute_options[] = {
-    { "model", OPTION_TEXT, FIELD(model), "DIR", "what `indiseek run` wrote: the cells of which both modalities are known", 0, 0, NULL },
+    FOLLOW_MODEL(FIELD(follow), "what `indiseek run` wrote: the cells of which both modalities are known"),
     { "to", OPTION_TEXT, FIELD(to), "NAME", "the modality to predict [protein, or the second one]", 0, 0, NULL },
     { "from", OPTION_TEXT, FIELD(from), "NAME", "the modality to predict it from [rna, or the first other one]", 0, 0, NULL },
     { "neighbours", OPTION_INT, FIELD(neighbours), "K", "of the baseline: mean of the K nearest training cells [10]", 1, 10000, NULL },
     { "epochs", OPTION_INT, FIELD(epochs), "N", "most passes of a decoder over the training cells [100]", 1, 1000000, NULL },
     { "seed", OPTION_SEED, FIELD(seed), "N", "decides the decoders' first weights [0]", 0, 0, NULL },
-    { NULL, OPTION_HEADING, 0, NULL, "New cells; without PATH all cells of the run are predicted", 0, 0, NULL },
-    SOURCE_READ_OPTIONS(FIELD(source)),
-    { NULL, OPTION_HEADING, 0, NULL, "Output", 0, 0, NULL },
-    { "out", OPTION_TEXT, FIELD(out), "DIR",
-      "gets imputed.npy (cells x features, in the units after normalisation: CLR, log counts), imputed_cells.txt, imputed_features.txt, "
-      "imputation.tsv (how well each feature is told on held-out cells) and imputation.json", 0, 0, NULL },
-    { "json", OPTION_TEXT, FIELD(json), "FILE", "what is in DIR/imputation.json; - is standard output, and no table is printed", 0, 0, NULL },
-    { "quiet", OPTION_FLAG, FIELD(quiet), NULL, "warnings and errors only", 0, 0, NULL },
-    DEVICE_OPTIONS(FIELD(device)),
+    FOLLOW_OPTIONS(FIELD(follow), "New cells; without PATH all cells of the run are predicted",
+                   "gets imputed.npy (cells x features, in the units after normalisation: CLR, log counts), imputed_cells.txt, imputed_features.txt, "
+                   "imputation.tsv (how well each feature is told on held-out cells) and imputation.json",
+                   "what is in DIR/imputation.json"),
 };
 
 static const command impute_command = {
@@ -52,12 +44,8 @@ const command *impute_table_get(void) { return &impute_command; }
 
 typedef struct job {
     settings s;
-    isk_context *context;
-    progress bar;
-    output out;
-    finished r;
-    newcomers n;
-    int has_new, from, to;
+    follow w;
+    int from, to;
     isk_scalar *target;             /* prepared features of the modality, NaN where it was not measured */
     isk_matrix targets;
     imputation found;
@@ -66,8 +54,8 @@ typedef struct job {
 /* ---- which ---- */
 
 static int modality_named(const job *j, const char *name) {
-    for (int i = 0; i < j->r.a.c.count; i++) {
-        if (strcmp(j->r.a.c.modality[i].name, name) == 0) { return i; }
+    for (int i = 0; i < j->w.r.a.c.count; i++) {
+        if (strcmp(j->w.r.a.c.modality[i].name, name) == 0) { return i; }
     }
     return -1;
 }
@@ -76,8 +64,8 @@ static isk_status find_modality(const job *j, const char *what, const char *name
     nearest best = nearest_to(name);
     *view = modality_named(j, name);
     if (*view >= 0) { return ISK_OK; }
-    for (int i = 0; i < j->r.a.c.count; i++) { nearest_consider(&best, j->r.a.c.modality[i].name); }
-    return isk_set_error(j->context, ISK_ARGUMENT, "%s: the run has no modality '%s'%s%s%s", what, name, best.word ? "; did you mean '" : "",
+    for (int i = 0; i < j->w.r.a.c.count; i++) { nearest_consider(&best, j->w.r.a.c.modality[i].name); }
+    return isk_set_error(j->w.context, ISK_ARGUMENT, "%s: the run has no modality '%s'%s%s%s", what, name, best.word ? "; did you mean '" : "",
                          best.word ? best.word : "", best.word ? "'?" : "");
 }
 
@@ -90,7 +78,7 @@ static isk_status find_modalities(job *j) {
     if (j->from < 0 || j->from == j->to) { j->from = j->to == 0; }
     if (status == ISK_OK && j->s.from) { status = find_modality(j, "--from", j->s.from, &j->from); }
     if (status == ISK_OK && j->from == j->to) {
-        status = isk_set_error(j->context, ISK_ARGUMENT, "--from and --to are both '%s'", j->r.a.c.modality[j->to].name);
+        status = isk_set_error(j->w.context, ISK_ARGUMENT, "--from and --to are both '%s'", j->w.r.a.c.modality[j->to].name);
     }
     return status;
 }
@@ -98,10 +86,10 @@ static isk_status find_modalities(job *j) {
 /* ---- prediction ---- */
 
 static isk_status make_target(job *j) {
-    const isk_matrix x = recipe_features(&j->r.a.d.v.in[j->to]);
-    const uint8_t *present = j->r.a.d.v.present[j->to];
+    const isk_matrix x = recipe_features(&j->w.r.a.d.v.in[j->to]);
+    const uint8_t *present = j->w.r.a.d.v.present[j->to];
     j->target = malloc(sizeof *j->target * ((size_t)x.rows * (size_t)x.cols + 1));
-    if (!j->target) { return no_memory(j->context, "the target"); }
+    if (!j->target) { return no_memory(j->w.context, "the target"); }
     memcpy(j->target, x.data, sizeof *j->target * (size_t)x.rows * (size_t)x.cols);
     for (int64_t i = 0; i < x.rows; i++) {
         if (present && !present[i]) { j->target[i * x.cols] = (isk_scalar)NAN; }
@@ -115,14 +103,14 @@ static impute_input input_of(const features *f, const views *v, int view) {
 }
 
 static isk_status predict(job *j) {
-    impute_desc desc = { .from = input_of(&j->r.f, &j->r.a.d.v, j->from), .target = j->targets, .part = j->r.a.d.part,
+    impute_desc desc = { .from = input_of(&j->w.r.f, &j->w.r.a.d.v, j->from), .target = j->targets, .part = j->w.r.a.d.part,
                          .k = j->s.neighbours, .epochs = j->s.epochs, .seed = j->s.seed };
-    if (j->has_new) { desc.query = input_of(&j->n.f, &j->n.a.d.v, j->from); }
-    if (j->has_new && !desc.query.c.data) {
-        return isk_set_error(j->context, ISK_DATA, "the new cells have no %s, from which %s is to be predicted", j->r.a.c.modality[j->from].name,
-                             j->r.a.c.modality[j->to].name);
+    if (j->w.has_new) { desc.query = input_of(&j->w.n.f, &j->w.n.a.d.v, j->from); }
+    if (j->w.has_new && !desc.query.c.data) {
+        return isk_set_error(j->w.context, ISK_DATA, "the new cells have no %s, from which %s is to be predicted", j->w.r.a.c.modality[j->from].name,
+                             j->w.r.a.c.modality[j->to].name);
     }
-    return impute_modality(j->context, &desc, &j->found);
+    return impute_modality(j->w.context, &desc, &j->found);
 }
 
 /* ---- output ---- */
@@ -142,52 +130,46 @@ static isk_status write_names(job *j, const char *file, const names *list) {
         text_add(&out, names_get(list, i));
         text_add(&out, "\n");
     }
-    status = output_text(&j->out, file, &out);
+    status = output_text(&j->w.out, file, &out);
     text_free(&out);
     return status;
 }
 
 static isk_status write_predictions(job *j) {
     const impute_way way = j->found.way[IMPUTE_CZ].predictions ? IMPUTE_CZ : IMPUTE_C;
-    const int64_t rows = j->has_new ? j->found.query_rows : j->found.rows;
-    isk_scalar *values = j->has_new ? j->found.way[way].query : j->found.way[way].predictions;
+    const int64_t rows = j->w.has_new ? j->found.query_rows : j->found.rows;
+    isk_scalar *values = j->w.has_new ? j->found.way[way].query : j->found.way[way].predictions;
     isk_status status;
-    if (!values) { return isk_set_error(j->context, ISK_DATA, "the model has no features of %s to predict from", j->r.a.c.modality[j->from].name); }
-    unscale(&j->r.a.d.v.recipe[j->to], values, rows);
-    status = output_matrix(&j->out, "imputed.npy", (isk_matrix){ values, rows, j->found.features });
-    if (status == ISK_OK) { status = write_names(j, "imputed_cells.txt", j->has_new ? &j->n.a.c.names : &j->r.a.c.names); }
-    return status == ISK_OK ? write_names(j, "imputed_features.txt", &j->r.a.d.v.in[j->to].column_names) : status;
+    if (!values) { return isk_set_error(j->w.context, ISK_DATA, "the model has no features of %s to predict from", j->w.r.a.c.modality[j->from].name); }
+    unscale(&j->w.r.a.d.v.recipe[j->to], values, rows);
+    status = output_matrix(&j->w.out, "imputed.npy", (isk_matrix){ values, rows, j->found.features });
+    if (status == ISK_OK) { status = write_names(j, "imputed_cells.txt", j->w.has_new ? &j->w.n.a.c.names : &j->w.r.a.c.names); }
+    return status == ISK_OK ? write_names(j, "imputed_features.txt", &j->w.r.a.d.v.in[j->to].column_names) : status;
 }
 
 static isk_status write_all(job *j) {
     text rows = { 0 }, json = { 0 };
     isk_status status;
-    imputation_tsv(&j->found, &j->r.a.d.v.in[j->to].column_names, &rows);
+    imputation_tsv(&j->found, &j->w.r.a.d.v.in[j->to].column_names, &rows);
     text_add(&json, "{");
     text_json_key(&json, "from");
-    text_json_string(&json, j->r.a.c.modality[j->from].name);
+    text_json_string(&json, j->w.r.a.c.modality[j->from].name);
     text_json_key(&json, "to");
-    text_json_string(&json, j->r.a.c.modality[j->to].name);
+    text_json_string(&json, j->w.r.a.c.modality[j->to].name);
     imputation_json(&j->found, &json);
     text_add(&json, "}\n");
-    status = output_text(&j->out, "imputation.tsv", &rows);
-    if (status == ISK_OK) { status = output_text(&j->out, "imputation.json", &json); }
+    status = output_text(&j->w.out, "imputation.tsv", &rows);
+    if (status == ISK_OK) { status = output_text(&j->w.out, "imputation.json", &json); }
     if (status == ISK_OK) { status = write_predictions(j); }
-    if (status == ISK_OK && (status = output_commit(&j->out)) != ISK_OK) { status = isk_set_error(j->context, status, "%s", j->out.error); }
-    if (status == ISK_OK && j->s.json) { status = write_text(j->context, j->s.json, &json); }
+    if (status == ISK_OK) { status = follow_commit(&j->w, &json); }
     text_free(&rows);
     text_free(&json);
     return status;
 }
 
 static isk_status run(job *j) {
-    isk_status status = *isk_error(j->context) ? ISK_DEVICE : can_write(j->context, j->s.json);
-    if (status == ISK_OK) { status = finished_open(&j->r, j->context, j->s.model, NULL, &j->bar); }
+    isk_status status = follow_read(&j->w, NULL);
     if (status == ISK_OK) { status = find_modalities(j); }
-    if (status == ISK_OK && (status = output_open(&j->out, j->context, j->s.out)) != ISK_OK) {
-        status = isk_set_error(j->context, status, "%s", j->out.error);
-    }
-    if (status == ISK_OK && j->has_new) { status = newcomers_read(&j->n, &j->r, &j->s.source, &j->bar); }
     if (status == ISK_OK) { status = make_target(j); }
     if (status == ISK_OK) { status = predict(j); }
     return status == ISK_OK ? write_all(j) : status;
@@ -195,42 +177,22 @@ static isk_status run(job *j) {
 
 static void say(const job *j) {
     text words = { 0 };
-    if (j->s.quiet || is_standard_output(j->s.json)) { return; }
-    imputation_text(&j->found, &j->r.a.d.v.in[j->to].column_names, &words);
-    printf("%s from %s\n%simputed.npy and imputation.tsv are in %s\n", j->r.a.c.modality[j->to].name, j->r.a.c.modality[j->from].name,
-           words.data ? words.data : "", j->s.out);
+    if (follow_is_silent(&j->w)) { return; }
+    imputation_text(&j->found, &j->w.r.a.d.v.in[j->to].column_names, &words);
+    printf("%s from %s\n%simputed.npy and imputation.tsv are in %s\n", j->w.r.a.c.modality[j->to].name, j->w.r.a.c.modality[j->from].name,
+           words.data ? words.data : "", j->s.follow.out);
     text_free(&words);
 }
 
-static int finish(job *j, isk_status status) {
-    const int code = status == ISK_OK ? 0 : fail(impute_command.name, status, isk_error(j->context));
-    progress_end(&j->bar);
-    if (status == ISK_OK) { say(j); }
-    output_drop(&j->out);
-    imputation_free(&j->found);
-    free(j->target);
-    newcomers_free(&j->n);
-    finished_free(&j->r);
-    progress_close(&j->bar);
-    isk_close(j->context);
-    return code;
-}
-
 int command_impute(int argc, char **argv) {
-    job j = { .s = { .source = SOURCE_DEFAULTS, .device = DEVICE_DEFAULTS } };
-    isk_context_desc desc = { 0 };
+    job j = { .s = { .follow = FOLLOW_DEFAULTS } };
     int code = options_parse(&impute_command, argc - 1, argv + 1, &j.s);
+    if (code < 0) { code = follow_open(&j.w, &j.s.follow, impute_command.name); }
     if (code >= 0) { return code; }
-    if (!j.s.model) { return usage_error(impute_command.name, "--model DIR is missing"); }
-    if (!j.s.out) { return usage_error(impute_command.name, "--out DIR is missing"); }
-    j.has_new = source_is_given(&j.s.source);
-    code = j.has_new ? source_check_line(&j.s.source, impute_command.name) : -1;
-    if (code >= 0) { return code; }
-    progress_open(&j.bar, j.s.quiet);
-    progress_attach(&j.bar, &desc);
-    device_apply(&j.s.device, &desc);
-    j.context = isk_open(&desc);
-    if (!j.context) { return fail(impute_command.name, ISK_MEMORY, NULL); }
-    progress_watch(j.context);
-    return finish(&j, run(&j));
+    code = follow_finish(&j.w, run(&j));
+    if (code == 0) { say(&j); }
+    imputation_free(&j.found);
+    free(j.target);
+    follow_close(&j.w);
+    return code;
 }
