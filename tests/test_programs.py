@@ -833,7 +833,6 @@ def _():
     done = run("indiseek", "transform", "--model", at("named"), "--x1", turned, "--out", at("new"), "--quiet")
     assert done.code == 0, str(done)
     equal(sha(at("new/z1.npy")), sha(at("named/z1.npy")))
-<<<<<<< HEAD
     columns = transposed(x[0])
     more = ",".join(["z"] + ["5"] * ROWS) + "\n"
     order = [3, 0, 4, 1, 2]
@@ -850,18 +849,6 @@ def _():
     done = run("indiseek", "transform", "--model", at("named"), "--x1", foreign, "--out", at("new"), "--quiet")
     equal((done.code, done.err), (65, "indiseek transform: %s: lacks 3 of the 5 features that x1 of the model was trained on (c, d, e); features are "
                                       "matched by name, so use the names of the training data\n" % foreign))
-=======
-    samples, by_feature = ["c%d" % i for i in range(ROWS)], transposed(x[0])
-    swapped = write("swapped.csv", table([by_feature[k] for k in (0, 1, 3, 2, 4)], ",", samples, list("abdce")))
-    done = run("indiseek", "transform", "--model", at("named"), "--x1", swapped, "--out", at("new"), "--quiet")
-    equal((done.code, done.err), (0, ""))
-    equal(sha(at("new/z1.npy")), sha(at("named/z1.npy")), "features are matched by name")
-    before = state(at("new"))
-    strange = write("strange.csv", table(by_feature, ",", samples, list("vwxye")))
-    done = run("indiseek", "transform", "--model", at("named"), "--x1", strange, "--out", at("new"), "--quiet")
-    equal((done.code, done.err), (65, "indiseek transform: %s: lacks 4 of the 5 features that x1 of the model was trained on (a, b, c, d); features "
-                                      "are matched by name, so use the names of the training data\n" % strange))
->>>>>>> runtests
     equal(state(at("new")), before)
 
 
