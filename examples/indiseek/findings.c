@@ -36,7 +36,8 @@ static isk_status leading(const source *a, int view, const whole_rows *rows, isk
         mean = malloc(sizeof *mean * (size_t)all.cols);
         loadings = malloc(sizeof *loadings * (size_t)all.cols * (size_t)take);
         status = !mean || !loadings ? no_memory(a->context, "the components")
-                                    : isk_pca(a->context, &(isk_pca_desc){ .x = all, .k = take, .mean = mean, .components = loadings });
+                                    : isk_pca(a->context, &(isk_pca_desc){ .x = all, .k = take, .oversampling = 50, .iterations = 12,    /* as recipes */
+                                                                         .mean = mean, .components = loadings });
         if (status == ISK_OK) { status = isk_pca_transform(a->context, all, mean, loadings, take, *own); }
         free(mean);
         free(loadings);
