@@ -253,6 +253,9 @@ $(objects)/testable.double.a: $(testable:%.c=$(objects)/%.double.o)
 	@rm -f $@
 	@ar rcs $@ $^
 
+# Scratch files of each test stand in a folder of its own, so that programs which run at once do not meet in one.
+$(singles:%=%.o) $(doubles:%=%.o): private override CPPFLAGS += -DSCRATCH='"build/scratch/$(notdir $(objects))/$(basename $(@F))"'
+
 cmocka_library = $(call flags,--libs,cmocka,-lcmocka)
 $(doubles): %: %.o $(objects)/testable.double.a
 	$(call say,link) $(link) $(cmocka_library)

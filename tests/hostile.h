@@ -21,14 +21,24 @@
 
 /* ---- scratch files ---- */
 
-/* "build/scratch/NAME", the folder made when it is not there.  The text stays until the fourth next call. */
+/* SCRATCH is the folder of this program alone, which the Makefile names: programs that run at once must not meet in a file. */
+static UNUSED_FUNCTION void make_scratch(void) {
+    char path[] = SCRATCH;
+    for (char *end = strchr(path, '/'); end; end = strchr(end + 1, '/')) {
+        *end = 0;
+        mkdir(path, 0777);
+        *end = '/';
+    }
+    mkdir(path, 0777);
+}
+
+/* SCRATCH "/NAME", the folder made when it is not there.  The text stays until the fourth next call. */
 static UNUSED_FUNCTION const char *scratch(const char *name) {
     static char paths[4][200];
     static int next;
     char *path = paths[next++ % 4];
-    mkdir("build", 0777);
-    mkdir("build/scratch", 0777);
-    snprintf(path, sizeof paths[0], "build/scratch/%s", name);
+    make_scratch();
+    snprintf(path, sizeof paths[0], SCRATCH "/%s", name);
     return path;
 }
 

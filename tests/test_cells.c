@@ -1,38 +1,16 @@
 /* Matching cells of several modalities and tables by their names: examples/indiseek/cells.c, compiled in here so that its memory can
    run out on request. */
 #include "../indiseek.h"
-#include "hostile.h"
 
 #include <math.h>
 
-#define malloc scarce_malloc
-#define calloc scarce_calloc
-#define realloc scarce_realloc
-#define free scarce_free
+#include "scarce.h"
 #include "../examples/common/lines.c"
 #include "../examples/common/table.c"
 #include "../examples/common/mtx.c"
 #include "../examples/common/input.c"
 #include "../examples/indiseek/cells.c"
-#undef malloc
-#undef calloc
-#undef realloc
-#undef free
-
-static isk_context *context;
-
-static int open_context(void **state) {
-    (void)state;
-    context = scarce_context();
-    return 0;
-}
-
-static int close_context(void **state) {
-    (void)state;
-    isk_close(context);
-    assert_int_equal(supply.live, 0);
-    return 0;
-}
+#include "fixture.h"
 
 /* ---- names ---- */
 

@@ -11,9 +11,9 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-import traceback
+
+from tap import at, equal, inside, main, test
 
 BUILD = os.environ.get("BUILD", "build")
 PROGRAM = os.path.join(BUILD, "indiseek")
@@ -21,34 +21,12 @@ PATIENCE = 120
 METHODS, LAMBDAS, SEEDS = ["indiseek", "factorizedcl"], ["0.1", "10"], ["5", "6"]
 SMALL = "--width 8 --layers 2 --dim 3 --shared-dim 4 --batch 32 --shared-epochs 6 --diagnoses 1 --diagnosis-epochs 1".split()
 FILES = ["compare.tsv", "report.html", "results.json", "results.jsonl", "table.tsv"]
-os.makedirs("build", exist_ok=True)
-folder = tempfile.mkdtemp(prefix="compare-", dir="build")
 os.environ.update(INDISEEK_CUDA_LIB="/nowhere/libcuda.so.1", INDISEEK_NVRTC_LIB="/nowhere/libnvrtc.so")
-tests = []
-
-
-def test(name):
-    def add(function):
-        tests.append((name, function))
-        return function
-    return add
-
-
-def at(name):
-    return os.path.join(folder, name)
 
 
 def text(name):
     with open(at(name), encoding="utf-8") as file:
         return file.read()
-
-
-def equal(value, expected, what=""):
-    assert value == expected, "%s: %r is not %r" % (what, value, expected)
-
-
-def inside(part, whole):
-    assert part in whole, "%r is not in\n%s" % (part, whole)
 
 
 def close(value, expected, what):
@@ -323,16 +301,5 @@ def _():
            " ".join(Page(text("few-types/report.html")).words))
 
 
-failed = 0
-for count, (name, function) in enumerate(tests, 1):
-    try:
-        function()
-        print("ok %d - %s" % (count, name), flush=True)
-    except Exception:
-        failed += 1
-        print("not ok %d - %s" % (count, name))
-        print("\n".join("# " + line for line in traceback.format_exc().splitlines()), flush=True)
-print("1..%d" % len(tests))
-if not failed:
-    shutil.rmtree(folder, ignore_errors=True)
-sys.exit(1 if failed else 0)
+if __name__ == "__main__":
+    sys.exit(main())

@@ -7,21 +7,14 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
-import traceback
+
+if not shutil.which("bash"):
+    print("skipped: bash is not installed")
+    sys.exit(77)
+from tap import at, equal, folder, main, test
 
 BUILD = os.environ.get("BUILD", "build")
 PROGRAM = os.path.join(BUILD, "indiseek")
-os.makedirs("build", exist_ok=True)
-folder = tempfile.mkdtemp(prefix="completion-", dir="build")
-tests = []
-
-
-def test(name):
-    def keep(function):
-        tests.append((name, function))
-        return function
-    return keep
 
 
 def run(*line):
@@ -32,10 +25,6 @@ def out(*line):
     done = run(*line)
     assert (done.returncode, done.stderr) == (0, ""), (line, done)
     return done.stdout
-
-
-def equal(found, due, where=""):
-    assert found == due, "%s: %r where %r is due" % (where, found, due)
 
 
 COMMANDS = re.findall(r"^  (\w+)  ", out("--help").split("\nCommands:\n")[1], re.M)
@@ -166,10 +155,6 @@ def _():
 
 # ---- --json - ---------------------------------------------------------------------------------------------------------
 
-def at(name):
-    return os.path.join(folder, name)
-
-
 @test("--json -: standard output is one JSON object and nothing else; --json FILE holds the same")
 def _():
     r = random.Random(1)
@@ -205,18 +190,5 @@ def _():
     assert not os.path.exists(at("never"))
 
 
-failed = 0
-for number, (name, function) in enumerate(tests, 1):
-    if not shutil.which("bash"):
-        print("ok %d # SKIP bash is not installed" % number)
-        continue
-    try:
-        function()
-        print("ok %d - %s" % (number, name))
-    except Exception:
-        failed += 1
-        print("not ok %d - %s" % (number, name))
-        print("\n".join("# " + line for line in traceback.format_exc().split("\n")))
-if not failed:
-    shutil.rmtree(folder)
-sys.exit(1 if failed else 0)
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,7 +1,7 @@
 /* What is done with features: labels and other modalities for new cells, clusters; examples/indiseek/annotate.c, impute.c, cluster.c.
    Each against formulas written out here, on data small enough for that; then real cells. */
 #include "../indiseek.h"
-#include "hostile.h"
+#include "fixture.h"
 
 #include <math.h>
 
@@ -14,22 +14,17 @@
 
 #define REAL "../shared/data/pbmc10k_citeseq/"
 
-static isk_context *context, *three;        /* one thread, and memory that can run out; three threads */
+static isk_context *three;                  /* of three threads; that of fixture.h has one */
 
 static int open_contexts(void **state) {
     isk_context_desc desc = { .threads = 3, .device = ISK_DEVICE_CPU };
-    (void)state;
-    context = scarce_context();
     three = isk_open(&desc);
-    return three ? 0 : 1;
+    return three ? open_context(state) : 1;
 }
 
 static int close_contexts(void **state) {
-    (void)state;
-    isk_close(context);
     isk_close(three);
-    assert_int_equal(supply.live, 0);
-    return 0;
+    return close_context(state);
 }
 
 static void ok_at(const char *file, int line, isk_status status) {

@@ -1,26 +1,11 @@
 /* Section "files" of indiseek.h: readers, atomic writes, numbers from text, flat JSON, SHA-256. */
 #define INDISEEK_IMPLEMENTATION
 #include "../indiseek.h"
-#include "hostile.h"
+#include "fixture.h"
 
 #include <dirent.h>
 #include <signal.h>
 #include <sys/resource.h>
-
-static isk_context *context;
-
-static int open_context(void **state) {
-    (void)state;
-    context = scarce_context();
-    return 0;
-}
-
-static int close_context(void **state) {
-    (void)state;
-    isk_close(context);
-    assert_int_equal(supply.live, 0);
-    return 0;
-}
 
 /* ---- readers ---- */
 
@@ -82,7 +67,7 @@ static void long_names_leave_room_for_what_is_wrong(void **state) {
 /* ---- atomic writes ---- */
 
 static int scratch_files(const char *start) {
-    DIR *folder = opendir("build/scratch");
+    DIR *folder = opendir(SCRATCH);
     const struct dirent *entry;
     int count = 0;
     assert_non_null(folder);
@@ -123,7 +108,7 @@ static void a_write_replaces_all_or_nothing(void **state) {
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
     isk_status status = isk_write_file(context, path, big, 100000);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
-    expect(context, status, ISK_IO, "build/scratch/atomic: cannot be written: File too large");
+    expect(context, status, ISK_IO, SCRATCH "/atomic: cannot be written: File too large");
     expect_content(path, "second");
     assert_int_equal(scratch_files("atomic"), 1);               /* nothing is left beside it */
     supply.left = 0;
@@ -137,19 +122,19 @@ static void a_write_replaces_all_or_nothing(void **state) {
 static void a_write_says_why_it_cannot(void **state) {
     char *sentence;
     (void)state;
-    expect(context, isk_write_file(context, "build/scratch", "x", 1), ISK_IO,
-           "build/scratch: cannot be replaced: it is not a regular file");
+    expect(context, isk_write_file(context, SCRATCH, "x", 1), ISK_IO,
+           SCRATCH ": cannot be replaced: it is not a regular file");
     expect(context, isk_write_file(context, "/dev/null", "x", 1), ISK_IO,
            "/dev/null: cannot be replaced: it is not a regular file");
     assert_int_equal(isk_write_file(context, "build/none/there", "x", 1), ISK_IO);
     sentence = strstr(isk_error(context), ".tmp: cannot be created: No such file or directory");
     assert_non_null(sentence);
     if (geteuid() == 0) { return; }                             /* root may write everywhere */
-    mkdir("build/scratch/closed", 0777);
-    assert_int_equal(chmod("build/scratch/closed", 0555), 0);
-    assert_int_equal(isk_write_file(context, "build/scratch/closed/file", "x", 1), ISK_IO);
+    mkdir(SCRATCH "/closed", 0777);
+    assert_int_equal(chmod(SCRATCH "/closed", 0555), 0);
+    assert_int_equal(isk_write_file(context, SCRATCH "/closed/file", "x", 1), ISK_IO);
     assert_non_null(strstr(isk_error(context), ".tmp: cannot be created: Permission denied"));
-    assert_int_equal(chmod("build/scratch/closed", 0777), 0);
+    assert_int_equal(chmod(SCRATCH "/closed", 0777), 0);
 }
 
 /* ---- numbers from text ---- */

@@ -2,29 +2,13 @@
      test_h5 convert SOURCE TARGET [layer=NAME] [obsm=NAME] [counts=0]     reads, matches, writes .h5ad or .h5mu with results
      test_h5 add SOURCE TARGET                                            adds the same to a copy */
 #include "../indiseek.h"
-#include "hostile.h"
+#include "fixture.h"
 
 #include "../examples/indiseek/write_cells.h"
 #include "../examples/indiseek/hdf5.h"
 #include "../examples/common/random.h"
 
 #include <math.h>
-
-static isk_context *context;
-
-static int open_context(void **state) {
-    isk_context_desc desc = { .threads = 1 };
-    (void)state;
-    desc.device = ISK_DEVICE_CPU;
-    context = isk_open(&desc);
-    return context ? 0 : -1;
-}
-
-static int close_context(void **state) {
-    (void)state;
-    isk_close(context);
-    return 0;
-}
 
 #ifndef INDISEEK_HAVE_HDF5
 
@@ -320,7 +304,7 @@ static void tenx_of_version_2(void **state) {
     put_words(&f, "mm10/barcodes", "a");
     put_words(&f, "mm10/indptr", "a");
     assert_int_equal(hdf5_finish(&f), ISK_OK);
-    expect(context, read_cells(path, NULL, &c), ISK_UNSUPPORTED, "build/scratch/tenx2.h5: holds 2 genomes (GRCh38, mm10), each with its own "
+    expect(context, read_cells(path, NULL, &c), ISK_UNSUPPORTED, SCRATCH "/tenx2.h5: holds 2 genomes (GRCh38, mm10), each with its own "
            "cells; write a file of one of them");
     cells_free(&c);
 }
@@ -426,10 +410,10 @@ static void layers_raw_and_obsm(void **state) {
     expect_names(&c.modality[1].in.column_names, "X_pca_1 X_pca_2");
     cells_free(&c);
     desc = (read_desc){ .layer = "spliced" };
-    expect(context, read_cells(path, &desc, &c), ISK_DATA, "build/scratch/layers.h5ad: has no layer 'spliced'; its layers are: counts; and raw");
+    expect(context, read_cells(path, &desc, &c), ISK_DATA, SCRATCH "/layers.h5ad: has no layer 'spliced'; its layers are: counts; and raw");
     cells_free(&c);
     desc = (read_desc){ .obsm = "ADT" };
-    expect(context, read_cells(path, &desc, &c), ISK_DATA, "build/scratch/layers.h5ad: obsm/ADT: is not there");
+    expect(context, read_cells(path, &desc, &c), ISK_DATA, SCRATCH "/layers.h5ad: obsm/ADT: is not there");
     cells_free(&c);
     desc = (read_desc){ .obsm = "" };
     read_well(path, &desc, &c);
@@ -450,7 +434,7 @@ static void some_modalities_and_little_memory(void **state) {
     cells_free(&c);
     desc = (read_desc){ .most_memory = 1 };
     assert_int_equal(read_cells(path, &desc, &c), ISK_MEMORY);
-    assert_non_null(strstr(isk_error(context), "build/scratch/tenx3.h5: 3 cells x 3 genes (rna), 3 x 2 (protein) need about "));
+    assert_non_null(strstr(isk_error(context), SCRATCH "/tenx3.h5: 3 cells x 3 genes (rna), 3 x 2 (protein) need about "));
     cells_free(&c);
 }
 
@@ -522,13 +506,13 @@ static void modalities_keep_their_own_cells(void **state) {
     assert_true(values[2] == -1);
     free(values);
     hdf5_close(&f);
-    expect(context, h5_add(context, path, path, &made.results), ISK_ARGUMENT, "build/scratch/own.h5mu: is the file that is to be copied; give "
+    expect(context, h5_add(context, path, path, &made.results), ISK_ARGUMENT, SCRATCH "/own.h5mu: is the file that is to be copied; give "
            "the copy a name of its own");
-    expect(context, h5_add(context, write_tenx("tenx3.h5", 3), added, &made.results), ISK_UNSUPPORTED, "build/scratch/tenx3.h5: is neither "
+    expect(context, h5_add(context, write_tenx("tenx3.h5", 3), added, &made.results), ISK_UNSUPPORTED, SCRATCH "/tenx3.h5: is neither "
            ".h5ad nor .h5mu, and nothing can be added to it");
-    expect(context, h5_add(context, write_h5ad("strangers.h5ad"), added, &made.results), ISK_DATA, "build/scratch/added.h5mu: obs: none of "
+    expect(context, h5_add(context, write_h5ad("strangers.h5ad"), added, &made.results), ISK_DATA, SCRATCH "/added.h5mu: obs: none of "
            "its 3 cells is among those of the results");
-    expect(context, h5ad_write(context, "build/scratch/no/x.h5ad", &made.results), ISK_IO, "build/scratch/no/x.h5ad: cannot be made");
+    expect(context, h5ad_write(context, SCRATCH "/no/x.h5ad", &made.results), ISK_IO, SCRATCH "/no/x.h5ad: cannot be made");
     free_results(&made);
     cells_free(&c);
     cells_free(&back);
@@ -683,11 +667,11 @@ static void what_is_announced_is_not_believed(void **state) {
     hdf5_remove(&f, "X/indptr");
     put_whole(&f, "X/indptr", 4, (const int64_t[]){ 0, 0, 0, 1 << 25 });
     assert_int_equal(hdf5_finish(&f), ISK_OK);
-    expect(context, read_cells(path, NULL, &c), ISK_DATA, "build/scratch/huge.h5ad: X/indices: announces 134 MB of values, but the file holds "
+    expect(context, read_cells(path, NULL, &c), ISK_DATA, SCRATCH "/huge.h5ad: X/indices: announces 134 MB of values, but the file holds "
            "0.000 MB of them; it is cut off or damaged");
     cells_free(&c);
     assert_int_equal(hdf5_open(context, path, &f), ISK_OK);
-    expect(context, hdf5_matrix(&f, "huge", 1 << 25, 1 << 25, &values), ISK_DATA, "build/scratch/huge.h5ad: huge: announces 9007199255 MB of "
+    expect(context, hdf5_matrix(&f, "huge", 1 << 25, 1 << 25, &values), ISK_DATA, SCRATCH "/huge.h5ad: huge: announces 9007199255 MB of "
            "values, but the file holds 0.000 MB of them; it is cut off or damaged");
     assert_int_equal(hdf5_names(&f, "line", &n), ISK_DATA);
     assert_non_null(strstr(isk_error(context), "line: announces 134 MB of values, but the file holds "));
@@ -699,10 +683,10 @@ static void other_files_are_refused(void **state) {
     cells c;
     (void)state;
     assert_false(h5_is(path));
-    assert_false(h5_is("build/scratch/not-there"));
-    expect(context, read_cells(path, NULL, &c), ISK_DATA, "build/scratch/text.h5ad: is no HDF5 file, or one that is cut off or damaged");
+    assert_false(h5_is(SCRATCH "/not-there"));
+    expect(context, read_cells(path, NULL, &c), ISK_DATA, SCRATCH "/text.h5ad: is no HDF5 file, or one that is cut off or damaged");
     cells_free(&c);
-    assert_int_equal(read_cells("build/scratch/not-there", NULL, &c), ISK_IO);
+    assert_int_equal(read_cells(SCRATCH "/not-there", NULL, &c), ISK_IO);
     cells_free(&c);
     assert_true(h5_is(write_tenx("tenx3.h5", 3)));
 }

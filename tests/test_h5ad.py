@@ -5,8 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
-import traceback
 import warnings
 
 try:
@@ -32,23 +30,11 @@ try:
 except ImportError:
     mudata = None
 
+from tap import at, folder, main, test
+
 warnings.simplefilter("ignore")
 build = os.path.basename(os.environ.get("BUILD", "build"))
 PROGRAM = os.path.join("build/objects", "release" if build == "build" else build, "tests/test_h5")
-os.makedirs("build", exist_ok=True)
-folder = tempfile.mkdtemp(prefix="h5ad-", dir="build")
-tests = []
-
-
-def test(name, needs=True):
-    def add(function):
-        tests.append((name, function, needs))
-        return function
-    return add
-
-
-def at(name):
-    return os.path.join(folder, name)
 
 
 def run(*arguments):
@@ -344,7 +330,7 @@ def _():
         assert after[key] == value or key == "obs@column-order", key
 
 
-@test("mudata reads what we write", mudata is not None)
+@test("mudata reads what we write", skip="" if mudata else "mudata is not installed")
 def _():
     mudata_file(at("own.h5mu"))
     for verb in ("convert", "add"):
@@ -364,18 +350,4 @@ if not os.path.exists(PROGRAM) or run("convert", "x").returncode == 77:
     shutil.rmtree(folder)
     print("skipped: %s is not there, or was made without HDF5" % PROGRAM)
     sys.exit(77)
-failed = 0
-print("1..%d" % len(tests))
-for number, (name, function, needs) in enumerate(tests, 1):
-    if not needs:
-        print("ok %d # SKIP %s (mudata is not installed)" % (number, name))
-        continue
-    try:
-        function()
-        print("ok %d - %s" % (number, name))
-    except Exception:
-        failed += 1
-        print("not ok %d - %s" % (number, name))
-        print("\n".join("# " + line for line in traceback.format_exc().splitlines()))
-shutil.rmtree(folder)
-sys.exit(1 if failed else 0)
+sys.exit(main())

@@ -1,38 +1,16 @@
 /* Matrices and labels of any format: examples/common/input.c, compiled in here so that its memory can run out on request. */
 /* build: float double */
 #include "../indiseek.h"
-#include "hostile.h"
 
 #include <math.h>
 
-#define malloc scarce_malloc
-#define calloc scarce_calloc
-#define realloc scarce_realloc
-#define free scarce_free
+#include "scarce.h"
 #include "../examples/common/lines.c"
 #include "../examples/common/table.c"
 #include "../examples/common/mtx.c"
 #include "../examples/common/input.c"
 #include "../examples/common/preprocess.c"
-#undef malloc
-#undef calloc
-#undef realloc
-#undef free
-
-static isk_context *context;
-
-static int open_context(void **state) {
-    (void)state;
-    context = scarce_context();
-    return 0;
-}
-
-static int close_context(void **state) {
-    (void)state;
-    isk_close(context);
-    assert_int_equal(supply.live, 0);
-    return 0;
-}
+#include "fixture.h"
 
 #define MTX_TEXT "%%MatrixMarket matrix coordinate integer general\n2 3 3\n1 2 2\n2 1 6\n2 3 2\n"
 
@@ -92,15 +70,15 @@ static void strangers_are_named(void **state) {
     char due[300];
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
-        snprintf(due, sizeof due, "build/scratch/stranger: %s", cases[i].sentence);
+        snprintf(due, sizeof due, SCRATCH "/stranger: %s", cases[i].sentence);
         expect(context, input_read(context, write_bytes("stranger", cases[i].start, cases[i].length), NULL, &in), ISK_UNSUPPORTED, due);
     }
     assert_int_equal(input_read(context, write_text("gene.csv", "PAR1,F2R\n1,2\n"), NULL, &in), ISK_OK);
     input_free(&in);
     expect(context, input_read(context, write_text("none.mtx", "%%MatrixMarket matrix array real general\n0 3\n"), NULL, &in), ISK_DATA,
-           "build/scratch/none.mtx: holds no values: 0 rows, 3 columns");
+           SCRATCH "/none.mtx: holds no values: 0 rows, 3 columns");
     expect(context, input_read(context, "build/absent", NULL, &in), ISK_IO, "build/absent: cannot be opened: No such file or directory");
-    expect(context, input_read(context, write_text("empty.csv", ""), NULL, &in), ISK_DATA, "build/scratch/empty.csv: is empty");
+    expect(context, input_read(context, write_text("empty.csv", ""), NULL, &in), ISK_DATA, SCRATCH "/empty.csv: is empty");
 }
 
 static void counts_become_logarithms(void **state) {
@@ -121,7 +99,7 @@ static void counts_become_logarithms(void **state) {
     input_free(&kept);
     assert_int_equal(input_read(context, write_text("bad.csv", bad), NULL, &dense), ISK_OK);
     expect(context, input_log1p_cp10k(&dense), ISK_DATA,
-           "build/scratch/bad.csv: row 2, column 2 is -1 where counts are due; turn the count transform off for values that are no counts");
+           SCRATCH "/bad.csv: row 2, column 2 is -1 where counts are due; turn the count transform off for values that are no counts");
     input_free(&dense);
 }
 
@@ -130,7 +108,7 @@ static void columns_are_selected(void **state) {
     input in;
     (void)state;
     assert_int_equal(input_read(context, write_text("in.csv", "a,b,c\n0,2,0\n6,0,2\n"), NULL, &in), ISK_OK);
-    expect(context, input_select(&in, beyond, 1), ISK_ARGUMENT, "build/scratch/in.csv: column 4 was chosen, but there are 3");
+    expect(context, input_select(&in, beyond, 1), ISK_ARGUMENT, SCRATCH "/in.csv: column 4 was chosen, but there are 3");
     assert_int_equal(input_select(&in, columns, 2), ISK_OK);
     assert_true(in.cols == 2 && in.values[2] == 2 && in.values[3] == 6);
     assert_string_equal(names_get(&in.column_names, 0), "c");
@@ -149,26 +127,26 @@ static void labels_of_any_format(void **state) {
     assert_int_equal(input_labels(context, write_npy("labels.npy", 3, 1, codes), 3, &l), ISK_OK);
     assert_true(l.count == 2 && l.codes[0] == 1 && l.codes[1] == 0);
     labels_free(&l);
-    expect(context, input_labels(context, "build/scratch/labels.npy", 4, &l), ISK_SHAPE,
-           "build/scratch/labels.npy: has 3 labels where 4 rows are due");
+    expect(context, input_labels(context, SCRATCH "/labels.npy", 4, &l), ISK_SHAPE,
+           SCRATCH "/labels.npy: has 3 labels where 4 rows are due");
     expect(context, input_labels(context, write_npy("labels.npy", 2, 1, broken), 0, &l), ISK_DATA,
-           "build/scratch/labels.npy: row 2, column 1 is 1.5, not a whole number of 32 bits");
+           SCRATCH "/labels.npy: row 2, column 1 is 1.5, not a whole number of 32 bits");
     expect(context, input_labels(context, write_npy("labels.npy", 1, 2, broken), 0, &l), ISK_SHAPE,
-           "build/scratch/labels.npy: is [1, 2]; labels are one column");
+           SCRATCH "/labels.npy: is [1, 2]; labels are one column");
     write_text("cells.tsv", "cell\ttype\nx\tT\ny\tB\n");
-    assert_int_equal(input_labels(context, "build/scratch/cells.tsv:type", 2, &l), ISK_OK);
+    assert_int_equal(input_labels(context, SCRATCH "/cells.tsv:type", 2, &l), ISK_OK);
     assert_true(l.count == 2 && l.codes[0] == 1);
     labels_free(&l);
-    assert_int_equal(input_labels(context, "build/scratch/cells.tsv:1", 2, &l), ISK_OK);
+    assert_int_equal(input_labels(context, SCRATCH "/cells.tsv:1", 2, &l), ISK_OK);
     assert_string_equal(names_get(&l.classes, 0), "x");
     labels_free(&l);
-    expect(context, input_labels(context, "build/scratch/cells.tsv", 2, &l), ISK_ARGUMENT,
-           "build/scratch/cells.tsv: has 2 columns; say which holds the labels, by name or number from 1");
+    expect(context, input_labels(context, SCRATCH "/cells.tsv", 2, &l), ISK_ARGUMENT,
+           SCRATCH "/cells.tsv: has 2 columns; say which holds the labels, by name or number from 1");
     write_text("with:colon.txt", "T\nB\nT\n");
-    assert_int_equal(input_labels(context, "build/scratch/with:colon.txt", 3, &l), ISK_OK);
+    assert_int_equal(input_labels(context, SCRATCH "/with:colon.txt", 3, &l), ISK_OK);
     labels_free(&l);
     expect(context, input_labels(context, write_text("l.mtx", MTX_TEXT), 2, &l), ISK_UNSUPPORTED,
-           "build/scratch/l.mtx: is a Matrix Market file; labels come from a table or a .npy");
+           SCRATCH "/l.mtx: is a Matrix Market file; labels come from a table or a .npy");
 }
 
 static isk_status run_input(isk_context *c, void *path) {
@@ -191,8 +169,8 @@ static isk_status run_labels(isk_context *c, void *argument) {
 
 static void sweeps(void **state) {
     static const isk_scalar values[] = { 1, 2, 3, 4 };
-    char csv[] = "build/scratch/sweep.csv", matrix[] = "build/scratch/sweep.mtx", npy[] = "build/scratch/sweep.npy",
-         column[] = "build/scratch/sweep.csv:b", codes[] = "build/scratch/codes.npy";
+    char csv[] = SCRATCH "/sweep.csv", matrix[] = SCRATCH "/sweep.mtx", npy[] = SCRATCH "/sweep.npy",
+         column[] = SCRATCH "/sweep.csv:b", codes[] = SCRATCH "/codes.npy";
     (void)state;
     write_text("sweep.csv", ",a,b\nx,1,2\ny,3,4\n");
     write_text("sweep.mtx", MTX_TEXT);
@@ -222,16 +200,16 @@ static void sequences_and_what_counts(void **state) {
     memcpy(file + 10 + sizeof header - 1, values, sizeof values);
     path = write_bytes("steps.npy", file, sizeof file);
     expect(context, input_read(context, path, NULL, &in), ISK_SHAPE,
-           "build/scratch/steps.npy: holds sequences, 2 samples of 2 steps; a matrix is due");
+           SCRATCH "/steps.npy: holds sequences, 2 samples of 2 steps; a matrix is due");
     expect(context, input_read(context, path, &(input_desc){ .transpose = 1, .sequences = 1 }, &in), ISK_SHAPE,
-           "build/scratch/steps.npy: holds sequences, 2 samples of 2 steps; they cannot be transposed");
+           SCRATCH "/steps.npy: holds sequences, 2 samples of 2 steps; they cannot be transposed");
     expect(context, input_read(context, path, &(input_desc){ .sequences = 1 }, &in), ISK_DATA,
-           "build/scratch/steps.npy: row 1, step 2, feature 1 is NaN");
+           SCRATCH "/steps.npy: row 1, step 2, feature 1 is NaN");
     assert_int_equal(input_read(context, path, &(input_desc){ .sequences = 1, .missing = 1 }, &in), ISK_OK);
     assert_true(in.rows == 2 && in.steps == 2 && in.cols == 4);
-    expect(context, input_check(&in, NULL), ISK_DATA, "build/scratch/steps.npy: row 1, step 2, feature 1 is missing (or NaN)");
+    expect(context, input_check(&in, NULL), ISK_DATA, SCRATCH "/steps.npy: row 1, step 2, feature 1 is missing (or NaN)");
     assert_int_equal(input_whole(context, write_text("lengths.csv", "1\n2\n"), 2, "--x1-lengths", 0, 2, &in.lengths), ISK_OK);
-    expect(context, input_check(&in, NULL), ISK_DATA, "build/scratch/steps.npy: row 2, step 1, feature 2 is infinite");
+    expect(context, input_check(&in, NULL), ISK_DATA, SCRATCH "/steps.npy: row 2, step 1, feature 2 is infinite");
     assert_int_equal(input_check(&in, first_only), ISK_OK);
     for (int i = 0; i < 8; i++) { assert_true(in.values[i] == (isk_scalar)(i < 2 ? i + 1 : 0)); }
     input_free(&in);
@@ -251,17 +229,17 @@ static void numbers_one_a_row(void **state) {
     (void)state;
     assert_int_equal(input_whole(context, write_text("w.csv", "id,n\na,1\nb,1.0\nc,0\n"), 3, "n", 0, 1, &whole), ISK_ARGUMENT);
     assert_null(whole);
-    assert_int_equal(input_whole(context, "build/scratch/w.csv:n", 3, "n", 0, 1, &whole), ISK_OK);
+    assert_int_equal(input_whole(context, SCRATCH "/w.csv:n", 3, "n", 0, 1, &whole), ISK_OK);
     assert_true(whole[0] == 1 && whole[1] == 1 && whole[2] == 0);
     scarce_free(whole);
     expect(context, input_whole(context, write_text("h.csv", "1\n0.5\n"), 2, "n", 0, 1, &whole), ISK_DATA,
-           "build/scratch/h.csv: row 2 is '0.5'; n is a whole number from 0 to 1");
+           SCRATCH "/h.csv: row 2 is '0.5'; n is a whole number from 0 to 1");
     write_text("d.csv", "id,dose\na,1.5\nb,\nc,-2\n");
-    assert_int_equal(input_numbers(context, "build/scratch/d.csv:dose", 3, &numbers), ISK_OK);
+    assert_int_equal(input_numbers(context, SCRATCH "/d.csv:dose", 3, &numbers), ISK_OK);
     assert_true(numbers.rows == 3 && numbers.cols == 1 && numbers.data[0] == (isk_scalar)1.5 && isnan(numbers.data[1]) && numbers.data[2] == -2);
     scarce_free((void *)(uintptr_t)numbers.data);
     expect(context, input_numbers(context, write_text("d.csv", "1\nx\n"), 2, &numbers), ISK_DATA,
-           "build/scratch/d.csv: row 2 is 'x', which is no number");
+           SCRATCH "/d.csv: row 2 is 'x', which is no number");
 }
 
 /* The z-score of a sequence is per feature over the steps that are there of training rows; its summary is their mean. */

@@ -152,9 +152,9 @@ static void saved_as_pytorch_does(void **state) {
 static void saving_says_why_not(void **state) {
     isk_model *model = fitted(4);
     (void)state;
-    assert_int_equal(isk_save(model, "build/scratch/no-such-folder/model.safetensors"), ISK_IO);
+    assert_int_equal(isk_save(model, SCRATCH "/no-such-folder/model.safetensors"), ISK_IO);
     assert_non_null(strstr(isk_error(context), "cannot be created: No such file or directory"));
-    expect(context, isk_save(model, "build/scratch"), ISK_IO, "build/scratch: cannot be replaced: it is not a regular file");
+    expect(context, isk_save(model, SCRATCH), ISK_IO, SCRATCH ": cannot be replaced: it is not a regular file");
     isk_model_close(model);
 }
 
@@ -176,7 +176,7 @@ static void saving_without_room(void **state) {
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
     assert_int_equal(isk_save(model, path), ISK_IO);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
-    assert_string_equal(isk_error(context), "build/scratch/models_full.safetensors: cannot be written: File too large");
+    assert_string_equal(isk_error(context), SCRATCH "/models_full.safetensors: cannot be written: File too large");
     now = read_bytes_of(path, &after);
     assert_true(before == after && memcmp(old, now, before) == 0);
     ok(isk_save(model, path));
@@ -462,6 +462,7 @@ static void files_that_are_no_models(void **state) {
         { { .tensor = "other", .dimensions = 1, .shape = { 5 } }, ISK_OK, NULL },       /* what is not ours is left alone */
         { { .key = "other", .value = "text" }, ISK_OK, NULL },
     };
+    static const char start[] = SCRATCH "/models_changed.safetensors: ";
     isk_model *model = fitted(0), *loaded;
     const char *path = scratch("models_good.safetensors");
     char good[200];
@@ -480,10 +481,10 @@ static void files_that_are_no_models(void **state) {
             continue;
         }
         assert_null(loaded);
-        if (strncmp(isk_error(context), "build/scratch/models_changed.safetensors: ", 42) != 0 || !strstr(isk_error(context), cases[i].due)) {
+        if (strncmp(isk_error(context), start, sizeof start - 1) != 0 || !strstr(isk_error(context), cases[i].due)) {
             fail_msg("case %d\n  got %s\n  due %s", i, isk_error(context), cases[i].due);
         }
-        if (strlen(cases[i].due) > 20) { assert_string_equal(isk_error(context) + 42, cases[i].due); }
+        if (strlen(cases[i].due) > 20) { assert_string_equal(isk_error(context) + sizeof start - 1, cases[i].due); }
     }
     isk_model_close(model);
     remove(good);
@@ -501,7 +502,7 @@ static void damaged_models(void **state) {
     bytes = read_bytes_of(path, &count);
     for (cut = 0; cut < count; cut += 1 + count / 200) {            /* truncated */
         write_bytes("models_damaged.safetensors", bytes, cut);
-        assert_int_equal(isk_load(context, "build/scratch/models_damaged.safetensors", &loaded), ISK_DATA);
+        assert_int_equal(isk_load(context, SCRATCH "/models_damaged.safetensors", &loaded), ISK_DATA);
         assert_null(loaded);
     }
     for (cut = 0; cut < 400; cut++) {                              /* a byte changed, anywhere in the header */
@@ -509,7 +510,7 @@ static void damaged_models(void **state) {
         char kept = bytes[at];
         bytes[at] = (char)(uniform(&random) * 256);
         write_bytes("models_damaged.safetensors", bytes, count);
-        if (isk_load(context, "build/scratch/models_damaged.safetensors", &loaded) == ISK_OK) {
+        if (isk_load(context, SCRATCH "/models_damaged.safetensors", &loaded) == ISK_OK) {
             isk_model_close(loaded);
         } else {
             assert_null(loaded);
@@ -517,11 +518,11 @@ static void damaged_models(void **state) {
         }
         bytes[at] = kept;
     }
-    assert_int_equal(isk_load(context, "build/scratch/models_none.safetensors", &loaded), ISK_IO);
-    assert_string_equal(isk_error(context), "build/scratch/models_none.safetensors: cannot be opened: No such file or directory");
+    assert_int_equal(isk_load(context, SCRATCH "/models_none.safetensors", &loaded), ISK_IO);
+    assert_string_equal(isk_error(context), SCRATCH "/models_none.safetensors: cannot be opened: No such file or directory");
     free(bytes);
     isk_model_close(model);
-    remove("build/scratch/models_damaged.safetensors");
+    remove(SCRATCH "/models_damaged.safetensors");
 }
 
 /* ---- memory that runs out ------------------------------------------------------------------------------------------------------------------ */
@@ -540,7 +541,7 @@ static isk_status first_life(isk_context *scarce, void *argument) {
     if (status == ISK_OK) { status = transform_rows(models[0], 0, 5, &out); }
     if (status == ISK_OK) { status = isk_model_put(models[0], "user.mean", matrix_of(&mean, 1, 1)); }
     if (status == ISK_OK) { status = isk_model_put_text(models[0], "user.note", "a note"); }
-    if (status == ISK_OK) { status = isk_save(models[0], "build/scratch/models_scarce.safetensors"); }
+    if (status == ISK_OK) { status = isk_save(models[0], SCRATCH "/models_scarce.safetensors"); }
     isk_model_close(models[0]);
     isk_model_close(models[1]);
     return status;
@@ -550,7 +551,7 @@ static isk_status first_life(isk_context *scarce, void *argument) {
 static isk_status second_life(isk_context *scarce, void *argument) {
     static features out;
     isk_model *loaded = (isk_model *)1;
-    isk_status status = isk_load(scarce, "build/scratch/models_scarce.safetensors", &loaded);
+    isk_status status = isk_load(scarce, SCRATCH "/models_scarce.safetensors", &loaded);
     (void)argument;
     if (status != ISK_OK) {
         assert_null(loaded);
@@ -604,7 +605,7 @@ static void memory_that_runs_out(void **state) {
     sweep_memory(scarce, second_life, NULL);
     fit.preset = ISK_PAPER;
     sweep_memory(scarce, first_life, &fit);
-    fit.checkpoint = "build/scratch/models_scarce_ck.safetensors";
+    fit.checkpoint = SCRATCH "/models_scarce_ck.safetensors";
     fit.checkpoint_every = 1;
     memset(&sweep, 0, sizeof sweep);
     sweep.fit = fit;
@@ -613,13 +614,13 @@ static void memory_that_runs_out(void **state) {
     sweep_memory(scarce, resumed_life, &fit);
     isk_close(scarce);
     assert_int_equal(supply.live, 0);
-    remove("build/scratch/models_scarce.safetensors");
-    remove("build/scratch/models_scarce_ck.safetensors");
+    remove(SCRATCH "/models_scarce.safetensors");
+    remove(SCRATCH "/models_scarce_ck.safetensors");
 }
 
 /* ---- contexts side by side ----------------------------------------------------------------------------------------------------------------------- */
 
-typedef struct side { int number; isk_status status; features out; char path[64], error[200]; } side;
+typedef struct side { int number; isk_status status; features out; char path[128], error[200]; } side;
 
 static void *run_side(void *argument) {
     side *s = argument;
@@ -645,8 +646,8 @@ static void contexts_do_not_see_each_other(void **state) {
     (void)state;
     for (i = 0; i < 2; i++) {
         alone[i].number = together[i].number = i;
-        snprintf(alone[i].path, sizeof alone[i].path, "build/scratch/models_alone%d.safetensors", i);
-        snprintf(together[i].path, sizeof together[i].path, "build/scratch/models_together%d.safetensors", i);
+        snprintf(alone[i].path, sizeof alone[i].path, SCRATCH "/models_alone%d.safetensors", i);
+        snprintf(together[i].path, sizeof together[i].path, SCRATCH "/models_together%d.safetensors", i);
         run_side(&alone[i]);
     }
     for (i = 0; i < 2; i++) { assert_int_equal(pthread_create(&threads[i], NULL, run_side, &together[i]), 0); }

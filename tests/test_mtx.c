@@ -1,45 +1,17 @@
 /* Matrix Market files: examples/common/mtx.c, compiled in here so that its memory can run out on request. */
 /* build: float double */
 #include "../indiseek.h"
-#include "hostile.h"
-
-#define malloc scarce_malloc
-#define calloc scarce_calloc
-#define realloc scarce_realloc
-#define free scarce_free
+#include "scarce.h"
 #include "../examples/common/lines.c"
 #include "../examples/common/mtx.c"
-#undef malloc
-#undef calloc
-#undef realloc
-#undef free
-
-static isk_context *context;
-
-static int open_context(void **state) {
-    (void)state;
-    context = scarce_context();
-    return 0;
-}
-
-static int close_context(void **state) {
-    (void)state;
-    isk_close(context);
-    assert_int_equal(supply.live, 0);
-    return 0;
-}
+#include "fixture.h"
 
 #define BANNER "%%MatrixMarket matrix "
 
 static isk_status read_text(const char *text, int transpose, sparse *m) {
-    size_t length = strlen(text);
-    char *copy = malloc(length + 1);
-    isk_reader reader;
-    isk_status status;
-    assert_non_null(copy);
-    memcpy(copy, text, length);
-    reader = isk_reader_memory(copy, length, "m.mtx");
-    status = mtx_read_from(context, &reader, transpose, m);
+    char *copy;
+    const isk_reader reader = read_copy(text, "m.mtx", &copy);
+    const isk_status status = mtx_read_from(context, &reader, transpose, m);
     free(copy);
     return status;
 }

@@ -3,11 +3,8 @@
 import os
 import pickle
 import random
-import shutil
 import subprocess
 import sys
-import tempfile
-import traceback
 
 try:
     import numpy
@@ -19,21 +16,9 @@ except ImportError:
     print("skipped: numpy is missing, and the converter needs it (apt-get install python3-numpy)")
     sys.exit(77)
 
+from tap import at, main, test
+
 PROGRAM = "examples/multibench_to_npy.py"
-os.makedirs("build", exist_ok=True)
-folder = tempfile.mkdtemp(prefix="multibench-", dir="build")
-tests = []
-
-
-def test(name):
-    def add(function):
-        tests.append((name, function))
-        return function
-    return add
-
-
-def at(name):
-    return os.path.join(folder, name)
 
 
 def dump(name, data):
@@ -177,23 +162,6 @@ def _():
     assert done.returncode == 0 and "can run any code" in done.stdout, done.stdout
     done = convert(at("gone.pkl"), at("none"))
     assert done.returncode == 1 and done.stderr.count("\n") == 1, done.stderr
-
-
-def main():
-    failed = 0
-    print("1..%d" % len(tests), flush=True)
-    for number, (name, function) in enumerate(tests, 1):
-        fault = None
-        try:
-            function()
-        except Exception as error:
-            fault = (str(error) if isinstance(error, AssertionError) else "") or traceback.format_exc()
-        print("%sok %d - %s" % ("not " if fault else "", number, name), flush=True)
-        if fault:
-            failed += 1
-            print("\n".join("# " + line for line in fault.split("\n")[:40]))
-    shutil.rmtree(folder)
-    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 /* build: float double */
 #define INDISEEK_IMPLEMENTATION
 #include "../indiseek.h"
-#include "hostile.h"
+#include "fixture.h"
 
 static const unsigned char numpy_f4[] = {
     147, 78, 85, 77, 80, 89, 1, 0, 118, 0, 123, 39, 100, 101, 115, 99, 114, 39, 58, 32, 39, 60, 102, 52,
@@ -22,21 +22,6 @@ static const unsigned char numpy_fortran_i4_big[] = {
     32, 32, 32, 32, 32, 32, 32, 10, 0, 0, 0, 1, 255, 255, 255, 252, 0, 0, 0, 2, 0, 0, 0, 5,
     0, 0, 0, 3, 127, 255, 255, 255
 };
-
-static isk_context *context;
-
-static int open_context(void **state) {
-    (void)state;
-    context = scarce_context();
-    return 0;
-}
-
-static int close_context(void **state) {
-    (void)state;
-    isk_close(context);
-    assert_int_equal(supply.live, 0);
-    return 0;
-}
 
 /* ---- putting a file together ---- */
 
@@ -187,7 +172,7 @@ static void sequences(void **state) {
         assert_memory_equal(matrix.data, values, CELLS * sizeof *values);
         isk_free(context, matrix.data);
         expect(context, isk_npy_load(context, scratch("steps.npy"), 0, &matrix), ISK_SHAPE,
-               "build/scratch/steps.npy: holds sequences, [3, 2, 4]; a matrix is due (isk_npy_load_steps reads sequences)");
+               SCRATCH "/steps.npy: holds sequences, [3, 2, 4]; a matrix is due (isk_npy_load_steps reads sequences)");
         assert_null(matrix.data);
         b.count -= 4 * (fortran ? 5 : 6);           /* the last values are not a number */
         for (int i = fortran ? 5 : 6; i > 0; i--) { put_real(&b, i == (fortran ? 5 : 6) ? NAN : 0, 4, 0); }
@@ -433,7 +418,7 @@ static void malformed_files(void **state) {
     memcpy(b.at, "row,label\n0", 10);
     expect(context, load(&b, 0, &npy, values), ISK_DATA, "a.npy: is no .npy file; those start with \\x93NUMPY");
     expect(context, isk_npy_load(context, write_text("empty.npy", ""), 0, &matrix), ISK_DATA,
-           "build/scratch/empty.npy: ends at offset 0 where data up to offset 10 are due; it is cut off");
+           SCRATCH "/empty.npy: ends at offset 0 where data up to offset 10 are due; it is cut off");
     expect(context, isk_npy_load(context, "build/none.npy", 0, &matrix), ISK_IO,
            "build/none.npy: cannot be opened: No such file or directory");
     assert_null(matrix.data);
@@ -448,13 +433,13 @@ static void what_is_written(void **state) {
     char *written;
     (void)state;
     assert_int_equal(isk_npy_save(context, scratch("written.npy"), matrix), ISK_OK);
-    written = read_bytes_of("build/scratch/written.npy", &count);
+    written = read_bytes_of(SCRATCH "/written.npy", &count);
     assert_int_equal(count, sizeof numpy_f4);
     assert_memory_equal(written, numpy_f4, count);              /* the very bytes that NumPy writes */
     free(written);
     matrix.rows = 0;
-    assert_int_equal(isk_npy_save(context, "build/scratch/written.npy", matrix), ISK_OK);
-    assert_int_equal(isk_npy_load(context, "build/scratch/written.npy", 0, &again), ISK_OK);
+    assert_int_equal(isk_npy_save(context, SCRATCH "/written.npy", matrix), ISK_OK);
+    assert_int_equal(isk_npy_load(context, SCRATCH "/written.npy", 0, &again), ISK_OK);
     assert_true(again.rows == 0 && again.cols == 2);
     isk_free(context, again.data);
     matrix.rows = -1;
@@ -499,7 +484,7 @@ static isk_status run_reader(isk_context *c, const isk_reader *reader) {
 }
 
 static void sweeps(void **state) {
-    char path[] = "build/scratch/f4.npy";
+    char path[] = SCRATCH "/f4.npy";
     bytes small = start(1, "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 1), }\n");
     (void)state;
     put_real(&small, 1, 4, 0);

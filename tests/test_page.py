@@ -4,37 +4,19 @@ and pointing, choosing, hiding, zooming and saving do what they say.  What needs
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
-import traceback
 import xml.etree.ElementTree
 
 import browser
+from tap import at, equal, main, test
 
 CELLS, PANELS, TYPES = 3000, 6, 30
 SOURCES = ["tests/page_sample.c", "examples/indiseek/cells_page.c",
            *("examples/common/%s.c" % name for name in ("plots", "plots_script", "chart", "page", "text", "random"))]
-os.makedirs("build", exist_ok=True)
-folder = tempfile.mkdtemp(prefix="page-", dir="build")
-tests = []
 
 
-def test(name, seen=False):
-    def add(function):
-        tests.append((name, function, seen))
-        return function
-    return add
-
-
-def at(name):
-    return os.path.join(folder, name)
-
-
-def equal(value, expected, what=""):
-    assert value == expected, "%s: %r is not %r" % (what, value, expected)
-
+UNSEEN = "" if browser.BROWSER else "neither chromium nor google-chrome is on PATH"
 
 flags = ["-fsanitize=address,undefined", "-g"] if os.environ.get("config") == "sanitize" else ["-O1"]
 subprocess.run([*os.environ.get("CC", "cc").split(), "-std=c99", "-D_POSIX_C_SOURCE=200809L", "-I.", *flags, *SOURCES, "-lm", "-o", at("sample")],
@@ -303,14 +285,14 @@ def light():
     return results["light"]
 
 
-@test("every panel is drawn and no script fails", seen=True)
+@test("every panel is drawn and no script fails", skip=UNSEEN)
 def _():
     check_drawn(light())
     equal(light()["labels"][1], "C of RNA: shared: %d cells; + and - zoom, arrows move, 0 resets" % (CELLS - CELLS // 40))
     equal(light()["missing"], CELLS // 40, "rows that are not there")
 
 
-@test("the legend has every class with its count and a colour of its own; a hostile name is only shown", seen=True)
+@test("the legend has every class with its count and a colour of its own; a hostile name is only shown", skip=UNSEEN)
 def _():
     legend = [entry.rsplit("|", 1) for entry in light()["legend"]]
     equal(len(legend), TYPES + 1)
@@ -321,7 +303,7 @@ def _():
     equal(light()["options"], ["cell type", "coarse type", "depth", "RNA weight"])
 
 
-@test("pointing finds the nearest cell, names it in words and marks it in every panel", seen=True)
+@test("pointing finds the nearest cell, names it in words and marks it in every panel", skip=UNSEEN)
 def _():
     result = light()
     equal(result["right"], result["hovers"])
@@ -332,7 +314,7 @@ def _():
     assert re.match(r"depth: \d+(\.\d+)?$", result["numberTip"]), result["numberTip"]
 
 
-@test("zoom, drag, double click and keys", seen=True)
+@test("zoom, drag, double click and keys", skip=UNSEEN)
 def _():
     result = light()
     equal(result["zoomed"][0], True)
@@ -341,7 +323,7 @@ def _():
         equal(result[key], True, key)
 
 
-@test("the legend hides, shows, shows alone; numbers have a colour bar; names stand in the panels", seen=True)
+@test("the legend hides, shows, shows alone; numbers have a colour bar; names stand in the panels", skip=UNSEEN)
 def _():
     result = light()
     equal(result["hidden"], [TYPES, True])
@@ -355,20 +337,20 @@ def _():
     equal(result["named"], True)
 
 
-@test("a panel is saved as PNG with its legend", seen=True)
+@test("a panel is saved as PNG with its legend", skip=UNSEEN)
 def _():
     equal(light()["png"], ["C-of-RNA-shared-coarse-type.png", "blob:", True, 1288])
     assert light()["pngColours"] > 20, "the picture is blank"
 
 
-@test("on a dark background, too", seen=True)
+@test("on a dark background, too", skip=UNSEEN)
 def _():
     result = probed("dark.html", page, "--blink-settings=preferredColorScheme=0")
     check_drawn(result)
     equal(result["colours"], TYPES + 1)
 
 
-@test("a panel of one cell, a panel of none, nothing to colour by", seen=True)
+@test("a panel of one cell, a panel of none, nothing to colour by", skip=UNSEEN)
 def _():
     bare = sample("none.html", 50, 2, 0)
     with open(at("bare.html"), "w", encoding="utf-8") as file:
@@ -381,7 +363,7 @@ def _():
     assert 'data-ready="2"' in content and '<p class="plot-failure" hidden' in content
 
 
-@test("a script that fails says so", seen=True)
+@test("a script that fails says so", skip=UNSEEN)
 def _():
     with open(at("broken.html"), "w", encoding="utf-8") as file:
         file.write(page.replace('"codes": "', '"codes": "!', 1))
@@ -389,7 +371,7 @@ def _():
     assert '<p class="plot-failure">' in content, "the reader is left without a word"
 
 
-@test("more classes than there are colours", seen=True)
+@test("more classes than there are colours", skip=UNSEEN)
 def _():
     result = probed("many.html", sample("classes.html", CELLS, PANELS, 150))
     check_drawn(result)
@@ -397,19 +379,5 @@ def _():
     assert 100 <= result["colours"] <= 103, result["colours"]
 
 
-failed = 0
-for number, (name, function, seen) in enumerate(tests, 1):
-    if seen and not browser.BROWSER:
-        print("ok %d # SKIP %s: neither chromium nor google-chrome is on PATH" % (number, name))
-        continue
-    try:
-        function()
-        print("ok %d - %s" % (number, name), flush=True)
-    except Exception:
-        failed += 1
-        print("not ok %d - %s" % (number, name))
-        print("\n".join("# " + line for line in traceback.format_exc().splitlines()), flush=True)
-print("1..%d" % len(tests))
-if not failed:
-    shutil.rmtree(folder, ignore_errors=True)
-sys.exit(1 if failed else 0)
+if __name__ == "__main__":
+    sys.exit(main())

@@ -4,22 +4,14 @@
 #include "../examples/common/preprocess.h"
 #include "../examples/common/random.h"
 #include "../examples/common/variable.h"
-#include "hostile.h"
+#include "fixture.h"
 
 #include <math.h>
 
-static isk_context *context;
-
-static int open_context(void **state) {
+static int open_threads(void **state) {
     (void)state;
     context = isk_open(&(isk_context_desc){ .threads = 2, .device = ISK_DEVICE_CPU });
     return !context;
-}
-
-static int close_context(void **state) {
-    (void)state;
-    isk_close(context);
-    return 0;
 }
 
 /* ---- small data ---- */
@@ -975,5 +967,5 @@ int main(void) {
         cmocka_unit_test(clr_is_that_of_seurat),
         cmocka_unit_test(scores_are_those_of_seurat)
     };
-    return cmocka_run_group_tests(tests, open_context, close_context);
+    return cmocka_run_group_tests(tests, open_threads, close_context);
 }

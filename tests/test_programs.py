@@ -19,10 +19,10 @@ import signal
 import struct
 import subprocess
 import sys
-import tempfile
 import time
-import traceback
 import xml.etree.ElementTree
+
+from tap import Skip, at, equal, folder, inside, main, test
 
 BUILD = os.environ.get("BUILD", "build")
 PATIENCE = 120              # seconds for one run of a program; they take some 0.1 s
@@ -36,15 +36,8 @@ SMALL = SIZE + "--epochs 4 --shared-epochs 3 --residual-epochs 3 --diagnoses 1 -
 # Many short epochs with many checkpoints, for what comes in the middle of a run: about a second.
 LONG = SIZE + "--epochs 800 --shared-epochs 600 --diagnoses 2 --diagnosis-epochs 1 --checkpoint-every 6".split()
 
-os.makedirs("build", exist_ok=True)
-folder = tempfile.mkdtemp(prefix="programs-", dir="build")
-
 
 # ---- files ------------------------------------------------------------------------------------------------------------
-
-def at(name):
-    return os.path.join(folder, name)
-
 
 def write(name, content):
     """Bytes or text to a scratch file; its path."""
@@ -177,14 +170,6 @@ def wait_for_records(process, path, count):
         time.sleep(0.002)
 
 
-def equal(got, wanted, what=""):
-    assert got == wanted, "%s\n  is     %r\n  not    %r" % (what, got, wanted)
-
-
-def inside(part, whole):
-    assert part in whole, "%r is not in\n%s" % (part, whole)
-
-
 # ---- data: whole numbers, so that every format holds the same values --------------------------------------------------
 
 def make_data():
@@ -203,19 +188,6 @@ def make_data():
 
 x, counts, labels, groups = make_data()
 LABELS = ["--labels", at("labels.tsv") + ":kind"]
-
-tests = []
-
-
-def test(name):
-    def add(function):
-        tests.append((name, function))
-        return function
-    return add
-
-
-class Skip(Exception):
-    pass
 
 
 # ---- fit: what it writes ----------------------------------------------------------------------------------------------
@@ -2062,37 +2034,5 @@ good_input("values of 1e30", "--x1", lambda: write("huge.npy", npy([[1e30 * v fo
 good_input("values of 1e-30", "--x1", lambda: write("tiny.npy", npy([[1e-30 * v for v in row] for row in x[0]])))
 
 
-# ---- all of them ------------------------------------------------------------------------------------------------------
-
-def main():
-    only = sys.argv[1:]             # words of names, for whoever hunts one fault; the first tests make what others use
-    failed = 0
-    print("1..%d" % len(tests), flush=True)
-    for number, (name, function) in enumerate(tests, 1):
-        if only and number > 10 and not any(word in name for word in only):
-            print("ok %d # SKIP not asked for: %s" % (number, name))
-            continue
-        fault = reason = None
-        try:
-            function()
-        except Skip as skip:
-            reason = str(skip)
-        except AssertionError as error:
-            fault = str(error) or traceback.format_exc()
-        except Exception:
-            fault = traceback.format_exc()
-        if reason:
-            print("ok %d # SKIP %s: %s" % (number, name, reason))
-        else:
-            print("%sok %d - %s" % ("not " if fault else "", number, name))
-        if fault:
-            failed += 1
-            print("\n".join("# " + line for line in fault.split("\n")[:40]))
-        sys.stdout.flush()
-    if not failed:
-        shutil.rmtree(folder)
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(first=10))

@@ -1,17 +1,13 @@
 /* Folders of 10x Genomics, what is wanted of them and how much memory that needs: examples/indiseek/read_10x.c and read.c, compiled in
    here so that their memory can run out on request. */
 #include "../indiseek.h"
-#include "hostile.h"
 
 #include <math.h>
 #ifdef INDISEEK_HAVE_ZLIB
     #include <zlib.h>
 #endif
 
-#define malloc scarce_malloc
-#define calloc scarce_calloc
-#define realloc scarce_realloc
-#define free scarce_free
+#include "scarce.h"
 #include "../examples/common/lines.c"
 #include "../examples/common/table.c"
 #include "../examples/common/mtx.c"
@@ -19,25 +15,7 @@
 #include "../examples/indiseek/cells.c"
 #include "../examples/indiseek/read.c"
 #include "../examples/indiseek/read_10x.c"
-#undef malloc
-#undef calloc
-#undef realloc
-#undef free
-
-static isk_context *context;
-
-static int open_context(void **state) {
-    (void)state;
-    context = scarce_context();
-    return 0;
-}
-
-static int close_context(void **state) {
-    (void)state;
-    isk_close(context);
-    assert_int_equal(supply.live, 0);
-    return 0;
-}
+#include "fixture.h"
 
 /* ---- folders ---- */
 
@@ -48,7 +26,7 @@ static int close_context(void **state) {
 
 static const double rna_due[] = { 5, 1, 0, 0, 0, 2, 4, 0, 0 }, protein_due[] = { 7, 0, 0, 9, 3, 0 };
 
-#define FOLDER "build/scratch/tenx"
+#define FOLDER SCRATCH "/tenx"
 
 /* A folder without files. */
 static void clear_folder(void) {
@@ -352,7 +330,7 @@ static void other_files(void **state) {
     cells c;
     (void)state;
     write_text("cells.csv", "a,b\n1,2\n");
-    expect(context, cells_read(&c, context, "build/scratch/cells.csv", NULL), ISK_UNSUPPORTED, "build/scratch/cells.csv: is neither a folder of 10x Genomics "
+    expect(context, cells_read(&c, context, SCRATCH "/cells.csv", NULL), ISK_UNSUPPORTED, SCRATCH "/cells.csv: is neither a folder of 10x Genomics "
            "(matrix.mtx, features.tsv, barcodes.tsv) nor an HDF5 file (.h5 of 10x Genomics, .h5ad, .h5mu); of tables, .npy and .mtx files one is given for "
            "each modality");
     expect(context, cells_read(&c, context, "build/none.h5", NULL), ISK_IO, "build/none.h5: cannot be opened: No such file or directory");
@@ -419,9 +397,9 @@ static void ten_thousand_cells(void **state) {
         print_message("skipped: no ../shared/data\n");
         skip();
     }
-    snprintf(command, sizeof command, "%s tests/forms.py --only 10x " DATA " build/scratch/pbmc10k", python ? python : "python3");
+    snprintf(command, sizeof command, "%s tests/forms.py --only 10x " DATA " " SCRATCH "/pbmc10k", python ? python : "python3");
     assert_int_equal(system(command), 0);
-    status = cells_read(&c, context, "build/scratch/pbmc10k/10x", NULL);
+    status = cells_read(&c, context, SCRATCH "/pbmc10k/10x", NULL);
     if (status != ISK_OK) { print_message("%s\n", isk_error(context)); }
     assert_int_equal(status, ISK_OK);
     assert_int_equal(c.count, 2);
@@ -431,12 +409,12 @@ static void ten_thousand_cells(void **state) {
     for (int64_t i = 0; i < c.modality[1].in.sparse.count; i++) { sum += (double)c.modality[1].in.sparse.values[i]; }
     memset(&matrix, 0, sizeof matrix);
     matrix.context = context;
-    status = matrix_read(context, &(matrix_source){ DATA "adt_counts.npy", "build/scratch/pbmc10k/cells.tsv", DATA "proteins.txt", 0, MODALITY_PROTEIN },
+    status = matrix_read(context, &(matrix_source){ DATA "adt_counts.npy", SCRATCH "/pbmc10k/cells.tsv", DATA "proteins.txt", 0, MODALITY_PROTEIN },
                          &(read_desc){ 0 }, &matrix);
     assert_int_equal(status, ISK_OK);
     for (int64_t i = 0; i < 6855 * 14; i++) { sum -= (double)matrix.modality[0].in.values[i]; }
     assert_true(sum == 0);
-    assert_int_equal(cell_table_read(context, "build/scratch/pbmc10k/cells.tsv", &t), ISK_OK);
+    assert_int_equal(cell_table_read(context, SCRATCH "/pbmc10k/cells.tsv", &t), ISK_OK);
     assert_int_equal(cells_add_table(&c, &t), ISK_OK);
     assert_int_equal(cells_match(&c), ISK_OK);
     assert_int_equal(cells_column(&c, "cell_type")->classes.count, 8);

@@ -1,41 +1,19 @@
 /* Single matrices with their names, and tables of cells: examples/indiseek/read_matrix.c, compiled in here so that its memory can run out
    on request. */
 #include "../indiseek.h"
-#include "hostile.h"
 
 #include <math.h>
 
-#define malloc scarce_malloc
-#define calloc scarce_calloc
-#define realloc scarce_realloc
-#define free scarce_free
+#include "scarce.h"
 #include "../examples/common/lines.c"
 #include "../examples/common/table.c"
 #include "../examples/common/mtx.c"
 #include "../examples/common/input.c"
 #include "../examples/indiseek/cells.c"
 #include "../examples/indiseek/read_matrix.c"
-#undef malloc
-#undef calloc
-#undef realloc
-#undef free
+#include "fixture.h"
 
-static isk_context *context;
-
-static int open_context(void **state) {
-    (void)state;
-    context = scarce_context();
-    return 0;
-}
-
-static int close_context(void **state) {
-    (void)state;
-    isk_close(context);
-    assert_int_equal(supply.live, 0);
-    return 0;
-}
-
-#define HERE "build/scratch/"
+#define HERE SCRATCH "/"
 #define MTX_TEXT "%%MatrixMarket matrix coordinate integer general\n3 2 3\n1 1 5\n3 1 4\n2 2 7\n"
 
 static void expect_names(const names *n, const char *due) {

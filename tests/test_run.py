@@ -21,9 +21,7 @@ import signal
 import struct
 import subprocess
 import sys
-import tempfile
 import time
-import traceback
 
 import browser
 import forms
@@ -32,6 +30,8 @@ if not importlib.util.find_spec("anndata") and os.path.exists("/usr/bin/python3"
     # Debian has it for its own Python, which may not be the first one that is found.
     os.environ["TRIED_SYSTEM_PYTHON"] = "1"
     os.execv("/usr/bin/python3", ["/usr/bin/python3"] + sys.argv)
+from tap import Skip, at, equal, folder, inside, main, test
+
 BUILD = os.environ.get("BUILD", "build")
 PROGRAM = os.path.join(BUILD, "indiseek")
 kind = os.path.basename(BUILD)
@@ -45,27 +45,9 @@ RESULTS = sorted(FEATURES + ["cells.tsv", "clusters.tsv", "config.json", "log.js
 SMALL = ("--width 32 --layers 2 --dim 10 --shared-dim 10 --epochs 40 --shared-epochs 60 --residual-epochs 10 --diagnoses 1 "
          "--diagnosis-epochs 1").split()
 os.environ.update(INDISEEK_CUDA_LIB="/nowhere/libcuda.so.1", LC_ALL="C")
-os.makedirs("build", exist_ok=True)
-folder = tempfile.mkdtemp(prefix="run-", dir="build")
-tests = []
-
-
-class Skip(Exception):
-    pass
-
-
-def test(name):
-    def add(function):
-        tests.append((name, function))
-        return function
-    return add
 
 
 # ---- files and programs -----------------------------------------------------------------------------------------------
-
-def at(name):
-    return os.path.join(folder, name)
-
 
 def read(path):
     with open(path, "rb") as file:
@@ -122,14 +104,6 @@ def indiseek(*arguments, code=0):
 
 def run(source, out, *arguments, options=SMALL, **more):
     return indiseek("run", *source, "--out", at(out), *options, *arguments, **more)
-
-
-def equal(value, expected, what=""):
-    assert value == expected, "%s\n  is     %r\n  not    %r" % (what, value, expected)
-
-
-def inside(part, whole):
-    assert part in whole, "%r is not in\n%s" % (part, whole)
 
 
 def fails(sentence, code, *arguments):
@@ -994,32 +968,5 @@ def _():
     equal(seen("missing")["drawn"][:7], [540, 580, 540, 580, 540, 580, 520])
 
 
-# ---- all of them ------------------------------------------------------------------------------------------------------
-
-def main():
-    only = sys.argv[1:]             # words of names, for whoever hunts one fault; the first test makes what others use
-    failed = 0
-    print("1..%d" % len(tests), flush=True)
-    for number, (name, function) in enumerate(tests, 1):
-        start = time.time()
-        if only and number > 1 and not any(word in name for word in only):
-            continue
-        try:
-            function()
-            print("ok %d - %s" % (number, name))
-        except Skip as reason:
-            print("ok %d # SKIP %s: %s" % (number, name, reason))
-        except Exception:
-            failed += 1
-            print("not ok %d - %s" % (number, name))
-            print("\n".join("# " + line[:2000] for line in traceback.format_exc().splitlines()[-25:]))
-        if os.environ.get("SHOW_TIMES"):
-            print("# %.1f s" % (time.time() - start))
-        sys.stdout.flush()
-    if not failed:
-        shutil.rmtree(folder, ignore_errors=True)
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(first=1))

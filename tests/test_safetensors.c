@@ -3,7 +3,7 @@
 /* build: float double */
 #define INDISEEK_IMPLEMENTATION
 #include "../indiseek.h"
-#include "hostile.h"
+#include "fixture.h"
 
 static const unsigned char reference_file[] = {
     64, 1, 0, 0, 0, 0, 0, 0, 123, 34, 95, 95, 109, 101, 116, 97, 100, 97, 116, 97, 95, 95, 34, 58,
@@ -23,21 +23,6 @@ static const unsigned char reference_file[] = {
     0, 0, 0, 0, 0, 0, 248, 63, 0, 0, 0, 0, 0, 0, 0, 192, 0, 0, 128, 63, 0, 0, 0, 64,
     0, 0, 64, 64, 0, 0, 128, 64, 0, 0, 160, 64, 0, 0, 192, 64, 1, 2, 255
 };
-
-static isk_context *context;
-
-static int open_context(void **state) {
-    (void)state;
-    context = scarce_context();
-    return 0;
-}
-
-static int close_context(void **state) {
-    (void)state;
-    isk_close(context);
-    assert_int_equal(supply.live, 0);
-    return 0;
-}
 
 /* ---- putting a file together ---- */
 
@@ -161,24 +146,24 @@ static void values_are_converted_with_care(void **state) {
     assert_int_equal(isk_safetensors_open(context, path, &file), ISK_OK);
     assert_int_equal(isk_safetensors_read_bytes(file, "0", 1, small), ISK_OK);
     expect(context, isk_safetensors_read_bytes(file, "1", 1, small), ISK_DATA,
-           "build/scratch/convert.safetensors: tensor '1' []: value 1 is 256, not a whole number from 0 to 255");
+           SCRATCH "/convert.safetensors: tensor '1' []: value 1 is 256, not a whole number from 0 to 255");
     expect(context, isk_safetensors_read_bytes(file, "2", 1, small), ISK_DATA,
-           "build/scratch/convert.safetensors: tensor '2' []: value 1 is -1, not a whole number from 0 to 255");
+           SCRATCH "/convert.safetensors: tensor '2' []: value 1 is -1, not a whole number from 0 to 255");
     assert_int_equal(isk_safetensors_read_int64(file, "3", 1, whole), ISK_DATA);
     expect(context, isk_safetensors_read_int64(file, "4", 1, whole), ISK_DATA,
-           "build/scratch/convert.safetensors: tensor '4' []: value 1 is 9.22337204e+18, not a whole number of 64 bits");
+           SCRATCH "/convert.safetensors: tensor '4' []: value 1 is 9.22337204e+18, not a whole number of 64 bits");
     assert_int_equal(isk_safetensors_read_int64(file, "5", 1, whole), ISK_DATA);
     assert_int_equal(isk_safetensors_read_int64(file, "6", 1, whole), ISK_DATA);
     expect(context, isk_safetensors_read(file, "all", 0, 7, values), ISK_DATA,
-           "build/scratch/convert.safetensors: tensor 'all' [7]: value 4 is NaN");
+           SCRATCH "/convert.safetensors: tensor 'all' [7]: value 4 is NaN");
     expect(context, isk_safetensors_read(file, "6", 0, 1, values), ISK_DATA,
-           "build/scratch/convert.safetensors: tensor '6' []: value 1 is infinite");
+           SCRATCH "/convert.safetensors: tensor '6' []: value 1 is infinite");
     status = isk_safetensors_read(file, "all", ISK_ALLOW_NONFINITE, 7, values);
     if (sizeof(isk_scalar) == 8) {
         assert_int_equal(status, ISK_OK);
         assert_memory_equal(values, reals, sizeof reals);
     } else {
-        expect(context, status, ISK_DATA, "build/scratch/convert.safetensors: tensor 'all' [7]: value 6 is beyond the range of float");
+        expect(context, status, ISK_DATA, SCRATCH "/convert.safetensors: tensor 'all' [7]: value 6 is beyond the range of float");
     }
     isk_safetensors_close(file);
 }
@@ -332,8 +317,8 @@ static void what_is_put_comes_back(void **state) {
     (void)state;
     assert_int_equal(write_model(context, scratch("one.safetensors"), 0), ISK_OK);
     assert_int_equal(write_model(context, scratch("two.safetensors"), 1), ISK_OK);
-    bytes_one = read_bytes_of("build/scratch/one.safetensors", &count);
-    bytes_two = read_bytes_of("build/scratch/two.safetensors", &again);
+    bytes_one = read_bytes_of(SCRATCH "/one.safetensors", &count);
+    bytes_two = read_bytes_of(SCRATCH "/two.safetensors", &again);
     assert_int_equal(count, again);
     assert_memory_equal(bytes_one, bytes_two, count);
     memcpy(&length, bytes_one, 1);
@@ -342,7 +327,7 @@ static void what_is_put_comes_back(void **state) {
     assert_int_equal(memcmp(bytes_one + 8, "{\"__metadata__\":{\"config\":", 26), 0);
     free(bytes_one);
     free(bytes_two);
-    assert_int_equal(isk_safetensors_open(context, "build/scratch/one.safetensors", &file), ISK_OK);
+    assert_int_equal(isk_safetensors_open(context, SCRATCH "/one.safetensors", &file), ISK_OK);
     assert_int_equal(isk_safetensors_count(file), 6);
     for (int i = 0; i < 6; i++) {
         const isk_safetensors_entry *entry = isk_safetensors_get(file, i);
@@ -449,7 +434,7 @@ static isk_status run_reader(isk_context *c, const isk_reader *reader) {
 
 static void sweeps(void **state) {
     bytes small = make("{\"__metadata__\":{\"k\":\"v\\n\"}," T("b", "F32", "1,2", "3,11") "," T("a", "U8", "3", "0,3") "} ", 11);
-    char one[] = "build/scratch/one.safetensors";
+    char one[] = SCRATCH "/one.safetensors";
     (void)state;
     sweep_memory(context, run_write, one);
     sweep_memory(context, run_read, one);
@@ -471,7 +456,7 @@ static void many_tensors(void **state) {
         assert_int_equal(isk_safetensors_put(writer, name, ISK_TYPE_SCALAR, 0, NULL, zero), ISK_OK);
     }
     assert_int_equal(isk_safetensors_finish(writer, scratch("many.safetensors")), ISK_OK);
-    assert_int_equal(isk_safetensors_open(context, "build/scratch/many.safetensors", &file), ISK_OK);
+    assert_int_equal(isk_safetensors_open(context, SCRATCH "/many.safetensors", &file), ISK_OK);
     assert_int_equal(isk_safetensors_count(file), MANY);
     for (int i = 0; i < MANY; i++) {
         snprintf(name, sizeof name, "t%d", i);

@@ -1,44 +1,15 @@
 /* Tables as text: examples/common/table.c and lines.c, compiled in here so that their memory can run out on request. */
 /* build: float double */
 #include "../indiseek.h"
-#include "hostile.h"
-
-#define malloc scarce_malloc
-#define calloc scarce_calloc
-#define realloc scarce_realloc
-#define free scarce_free
+#include "scarce.h"
 #include "../examples/common/lines.c"
 #include "../examples/common/table.c"
-#undef malloc
-#undef calloc
-#undef realloc
-#undef free
+#include "fixture.h"
 
-static isk_context *context;
-
-static int open_context(void **state) {
-    (void)state;
-    context = scarce_context();
-    return 0;
-}
-
-static int close_context(void **state) {
-    (void)state;
-    isk_close(context);
-    assert_int_equal(supply.live, 0);
-    return 0;
-}
-
-/* Reads from a copy of exactly the right size. */
 static isk_status read_text(const char *text, const table_desc *desc, table *t) {
-    size_t length = strlen(text);
-    char *copy = malloc(length + 1);
-    isk_reader reader;
-    isk_status status;
-    assert_non_null(copy);
-    memcpy(copy, text, length);
-    reader = isk_reader_memory(copy, length, "t.csv");
-    status = table_read_from(context, &reader, desc, t);
+    char *copy;
+    const isk_reader reader = read_copy(text, "t.csv", &copy);
+    const isk_status status = table_read_from(context, &reader, desc, t);
     free(copy);
     return status;
 }
@@ -267,7 +238,7 @@ static void lists_of_names(void **state) {
     assert_int_equal(names_find(&n, "cd3"), -1);
     names_free(&n);
     expect(context, names_read(context, write_text("names.txt", "a\n\nb\n"), &n), ISK_DATA,
-           "build/scratch/names.txt: line 2 is empty where a name is due");
+           SCRATCH "/names.txt: line 2 is empty where a name is due");
     assert_int_equal(names_read(context, write_text("names.txt", ""), &n), ISK_OK);
     assert_int_equal(n.count, 0);
     names_free(&n);

@@ -1,30 +1,9 @@
 /* Theta and its agreement with the modality weights, against the formulas written out (METHODS 13.1 and 13.2). */
 /* build: float double */
 #include "../indiseek.h"
-#include "hostile.h"
-
-#define malloc scarce_malloc
-#define calloc scarce_calloc
-#define free scarce_free
+#include "scarce.h"
 #include "../examples/indiseek/theta.c"
-#undef malloc
-#undef calloc
-#undef free
-
-static isk_context *context;
-
-static int open_context(void **state) {
-    (void)state;
-    context = scarce_context();
-    return 0;
-}
-
-static int close_context(void **state) {
-    (void)state;
-    isk_close(context);
-    assert_int_equal(supply.live, 0);
-    return 0;
-}
+#include "fixture.h"
 
 enum { N = 150, TYPES = 5, D1 = 3, D2 = 4 };
 
@@ -50,10 +29,6 @@ static theta_desc make_case(void) {
     }
     return (theta_desc){ .z = { { z1, N, D1 }, { z2, N, D2 } }, .labels = types, .label_count = TYPES, .part = parts, .weight = weight,
                          .k = 6, .beta = { beta1, beta2 }, .theta = theta };
-}
-
-static void must(isk_status status) {
-    if (status != ISK_OK) { fail_msg("%s", isk_error(context)); }
 }
 
 /* ---- the formulas, naively ---- */

@@ -228,7 +228,7 @@ static void stops_leave_no_trace(void **state) {
         isk_fit_desc fit = run_of(run);
         isk_model *one, *other;
         ok(fit_now(&fit, &one));
-        fit.checkpoint = "build/scratch/training_stop.safetensors";
+        fit.checkpoint = SCRATCH "/training_stop.safetensors";
         fit.checkpoint_every = 1000;                        /* only stopping writes it */
         for (k = 0; k < (int)COUNT(everies); k++) {
             isk_sweep_desc sweep = alone(&fit);
@@ -241,7 +241,7 @@ static void stops_leave_no_trace(void **state) {
         }
         isk_model_close(one);
     }
-    remove("build/scratch/training_stop.safetensors");
+    remove(SCRATCH "/training_stop.safetensors");
 }
 
 static void stopped_sweeps(void **state) {
@@ -256,7 +256,7 @@ static void stopped_sweeps(void **state) {
     sweep.rates = rates;
     sweep.rate_count = 3;
     ok(sweep_now(&sweep, straight));
-    sweep.fit.checkpoint = "build/scratch/training_sweep.safetensors";
+    sweep.fit.checkpoint = SCRATCH "/training_sweep.safetensors";
     sweep.fit.checkpoint_every = 2;
     assert_true(run_with_stops(&sweep, 3, stopped) > 3);
     owner = watch.context;
@@ -278,14 +278,14 @@ static void stopped_sweeps(void **state) {
 
 /* Removes what a killed writer left beside a file; returns how many there were. */
 static int sweep_scratch(const char *prefix) {
-    DIR *folder = opendir("build/scratch");
+    DIR *folder = opendir(SCRATCH);
     struct dirent *entry;
     int count = 0;
     assert_non_null(folder);
     while ((entry = readdir(folder)) != NULL) {
         if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0) {
             char path[400];
-            snprintf(path, sizeof path, "build/scratch/%s", entry->d_name);
+            snprintf(path, sizeof path, SCRATCH "/%s", entry->d_name);
             remove(path);
             count++;
         }
@@ -312,7 +312,7 @@ static void kills_leave_no_trace(void **state) {
         fit.options.epochs = 40;
         fit.options.shared_epochs = 40;
         ok(fit_now(&fit, &one));
-        fit.checkpoint = "build/scratch/training_kill.safetensors";
+        fit.checkpoint = SCRATCH "/training_kill.safetensors";
         fit.checkpoint_every = 1;
         sweep = alone(&fit);
         remove(fit.checkpoint);
@@ -408,7 +408,7 @@ static void divergence_is_resumed(void **state) {
     sweep.rate_count = 2;
     ok(sweep_now(&sweep, straight));
     assert_int_equal(isk_model_report(straight[0])->status, ISK_DIVERGED);
-    sweep.fit.checkpoint = "build/scratch/training_diverged.safetensors";
+    sweep.fit.checkpoint = SCRATCH "/training_diverged.safetensors";
     run_with_stops(&sweep, 2, stopped);
     owner = watch.context;
     assert_string_equal(isk_model_report(stopped[0])->message, isk_model_report(straight[0])->message);
@@ -785,7 +785,7 @@ static void another_value(isk_options *options, int index) {
 }
 
 static void resuming_with_something_else(void **state) {
-    static const char checkpoint[] = "build/scratch/training_mismatch.safetensors";
+    static const char checkpoint[] = SCRATCH "/training_mismatch.safetensors";
     isk_sweep_desc good = stopped_run(checkpoint), sweep;
     static uint8_t split[ROWS];
     double lambdas[2] = { 3, 4 }, rates[1] = { 0.5 };
@@ -814,29 +814,29 @@ static void resuming_with_something_else(void **state) {
     sweep = good;
     sweep.fit.method = ISK_INDISEEK0;
     expect(context, resume_now(&sweep, models), ISK_MISMATCH,
-           "build/scratch/training_mismatch.safetensors: method is indiseek in the checkpoint and indiseek0 here; resume with what it was "
+           SCRATCH "/training_mismatch.safetensors: method is indiseek in the checkpoint and indiseek0 here; resume with what it was "
            "started with, or start afresh");
     sweep = good;
     sweep.fit.seed = 8;
     expect(context, resume_now(&sweep, models), ISK_MISMATCH,
-           "build/scratch/training_mismatch.safetensors: model0.seed is 7 in the checkpoint and 8 here; resume with what it was started "
+           SCRATCH "/training_mismatch.safetensors: model0.seed is 7 in the checkpoint and 8 here; resume with what it was started "
            "with, or start afresh");
     sweep = good;
     sweep.lambdas = lambdas;
     sweep.lambda_count = 2;
     expect(context, resume_now(&sweep, models), ISK_MISMATCH,
-           "build/scratch/training_mismatch.safetensors: models is 1 in the checkpoint and 2 here; resume with what it was started with, "
+           SCRATCH "/training_mismatch.safetensors: models is 1 in the checkpoint and 2 here; resume with what it was started with, "
            "or start afresh");
     sweep.lambdas = lambdas + 1;
     sweep.lambda_count = 1;
     expect(context, resume_now(&sweep, models), ISK_MISMATCH,
-           "build/scratch/training_mismatch.safetensors: model0.lambda is 3 in the checkpoint and 4 here; resume with what it was started "
+           SCRATCH "/training_mismatch.safetensors: model0.lambda is 3 in the checkpoint and 4 here; resume with what it was started "
            "with, or start afresh");
     sweep = good;
     sweep.rates = rates;
     sweep.rate_count = 1;
     expect(context, resume_now(&sweep, models), ISK_MISMATCH,
-           "build/scratch/training_mismatch.safetensors: model0.rate is 0.001 in the checkpoint and 0.5 here; resume with what it was "
+           SCRATCH "/training_mismatch.safetensors: model0.rate is 0.001 in the checkpoint and 0.5 here; resume with what it was "
            "started with, or start afresh");
     for (i = 0; i < 4; i++) {
         sweep = good;
@@ -848,7 +848,7 @@ static void resuming_with_something_else(void **state) {
             sweep.fit.given[1] = matrix_of(given2, ROWS, 2);
         }
         expect(context, resume_now(&sweep, models), ISK_MISMATCH,
-               "build/scratch/training_mismatch.safetensors: the data or the split are not those that the checkpoint was made from; resume "
+               SCRATCH "/training_mismatch.safetensors: the data or the split are not those that the checkpoint was made from; resume "
                "with the same files, or start afresh");
         if (i == 0) { view2[17] -= 1; }
     }
@@ -867,7 +867,7 @@ static void resuming_with_something_else(void **state) {
 }
 
 static void damaged_checkpoints(void **state) {
-    static const char checkpoint[] = "build/scratch/training_damaged.safetensors";
+    static const char checkpoint[] = SCRATCH "/training_damaged.safetensors";
     isk_sweep_desc sweep = stopped_run(checkpoint);
     isk_model *model;
     size_t count, cut;
@@ -883,14 +883,14 @@ static void damaged_checkpoints(void **state) {
     ok(isk_save(model, checkpoint));
     isk_model_close(model);
     expect(context, resume_now(&sweep, &model), ISK_MISMATCH,
-           "build/scratch/training_damaged.safetensors: format is indiseek.model in the checkpoint and indiseek.checkpoint here; resume "
+           SCRATCH "/training_damaged.safetensors: format is indiseek.model in the checkpoint and indiseek.checkpoint here; resume "
            "with what it was started with, or start afresh");
     sweep.fit.checkpoint = NULL;
     expect(context, resume_now(&sweep, &model), ISK_ARGUMENT, "resume: desc->fit.checkpoint is not set");
-    sweep.fit.checkpoint = "build/scratch";                 /* a folder, which is no checkpoint and may not be replaced by one */
+    sweep.fit.checkpoint = SCRATCH;                 /* a folder, which is no checkpoint and may not be replaced by one */
     assert_int_equal(resume_now(&sweep, &model), ISK_IO);
-    assert_non_null(strstr(isk_error(context), "build/scratch: "));
-    sweep.fit.checkpoint = "build/scratch/training_damaged.safetensors/ck";     /* below a file */
+    assert_non_null(strstr(isk_error(context), SCRATCH ": "));
+    sweep.fit.checkpoint = SCRATCH "/training_damaged.safetensors/ck";     /* below a file */
     assert_int_equal(resume_now(&sweep, &model), ISK_IO);
     free(bytes);
     remove(checkpoint);
@@ -900,15 +900,15 @@ static void unwritable_checkpoints(void **state) {
     isk_fit_desc fit = small_fit(context, ROWS, "");
     isk_model *model;
     (void)state;
-    fit.checkpoint = "build/scratch/no-such-folder/ck.safetensors";
+    fit.checkpoint = SCRATCH "/no-such-folder/ck.safetensors";
     fit.checkpoint_every = 3;
     assert_int_equal(fit_now(&fit, &model), ISK_IO);
     assert_null(model);
-    assert_non_null(strstr(isk_error(context), "build/scratch/no-such-folder/ck.safetensors"));
+    assert_non_null(strstr(isk_error(context), SCRATCH "/no-such-folder/ck.safetensors"));
     assert_non_null(strstr(isk_error(context), "cannot be created: No such file or directory"));
     assert_int_equal(watch.rounds, 0);                      /* said before the work, not after it */
-    fit.checkpoint = "build/scratch";
-    expect(context, fit_now(&fit, &model), ISK_IO, "build/scratch: cannot be replaced: it is not a regular file");
+    fit.checkpoint = SCRATCH;
+    expect(context, fit_now(&fit, &model), ISK_IO, SCRATCH ": cannot be replaced: it is not a regular file");
     forget();
     fit.checkpoint = NULL;
     watch.stop_after = 1;
@@ -926,7 +926,7 @@ static void killed_while_saving(void **state) {
     char *bytes[2], *found;
     size_t counts[2], count;
     uint64_t random = 3;
-    const char *path = "build/scratch/training_save.safetensors";
+    const char *path = SCRATCH "/training_save.safetensors";
     int i, seen_models[2] = { 0, 0 }, result;
     (void)state;
     for (i = 0; i < 2; i++) {

@@ -1,42 +1,15 @@
 /* UMAP for pictures: each step against its definition (METHODS 13.4), and whole layouts against what umap-learn reaches. */
 /* build: float double */
 #include "../indiseek.h"
-#include "hostile.h"
-
-#define malloc scarce_malloc
-#define calloc scarce_calloc
-#define realloc scarce_realloc
-#define free scarce_free
+#include "scarce.h"
 #include "../examples/common/lines.c"
 #include "../examples/common/mtx.c"
 #include "../examples/indiseek/umap.c"
-#undef malloc
-#undef calloc
-#undef realloc
-#undef free
+#include "fixture.h"
 
 #include "../examples/common/preprocess.h"
 
 #include <time.h>
-
-static isk_context *context;
-
-static int open_context(void **state) {
-    (void)state;
-    context = scarce_context();
-    return 0;
-}
-
-static int close_context(void **state) {
-    (void)state;
-    isk_close(context);
-    assert_int_equal(supply.live, 0);
-    return 0;
-}
-
-static void must(isk_status status) {
-    if (status != ISK_OK) { fail_msg("%s", isk_error(context)); }
-}
 
 enum { LARGEST = 300, COLS = 4 };
 

@@ -188,7 +188,7 @@ static void same_bits(void **state) {
     int i, seed;
     (void)state;
     for (i = 0; i < (int)COUNT(cases); i++) {
-        const char *path = "build/scratch/variants_model.safetensors";
+        const char *path = SCRATCH "/variants_model.safetensors";
         augmentation how;
         isk_fit_desc fit = fit_of(i, &how);
         isk_sweep_desc sweep;
@@ -209,7 +209,7 @@ static void same_bits(void **state) {
 
         sweep.fit = fit;
         sweep.seed_count = 0;
-        sweep.fit.checkpoint = "build/scratch/variants_checkpoint.safetensors";
+        sweep.fit.checkpoint = SCRATCH "/variants_checkpoint.safetensors";
         remove(sweep.fit.checkpoint);
         for (stops = 0; status == ISK_INTERRUPTED; stops++) {
             assert_true(stops < 60);
@@ -387,7 +387,7 @@ static void other_data_is_other_data(void **state) {
         isk_model *model;
         memset(&sweep, 0, sizeof sweep);
         sweep.fit = pair(ISK_CLIP, KNOWN, what < 3 ? "reduce=target" : "reduce=augment");
-        sweep.fit.checkpoint = "build/scratch/variants_other.safetensors";
+        sweep.fit.checkpoint = SCRATCH "/variants_other.safetensors";
         if (what == 3) {
             sweep.fit.augment = augment;
             sweep.fit.augment_user = &how;

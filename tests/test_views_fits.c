@@ -289,7 +289,7 @@ static void same_bits(void **state) {
         isk_fit_desc fit = trio((isk_method)method, ABSENT | SEQUENCE, method % 2 ? "others=mean" : "critic_inner=per_epoch dropout=0.2 norm=batch");
         isk_model *one = fitted(context, &fit), *other = fitted(twice, &fit);
         isk_sweep_desc sweep;
-        const char *path = "build/scratch/views_model.safetensors";
+        const char *path = SCRATCH "/views_model.safetensors";
         isk_status status = ISK_INTERRUPTED;
         int stops;
         same_model(context, one, other, "two threads");
@@ -298,7 +298,7 @@ static void same_bits(void **state) {
 
         memset(&sweep, 0, sizeof sweep);
         sweep.fit = fit;
-        sweep.fit.checkpoint = "build/scratch/views_checkpoint.safetensors";
+        sweep.fit.checkpoint = SCRATCH "/views_checkpoint.safetensors";
         remove(sweep.fit.checkpoint);
         for (stops = 0; status == ISK_INTERRUPTED; stops++) {
             assert_true(stops < 40);
@@ -338,7 +338,7 @@ static void other_presence_is_other_data(void **state) {
     for (what = 0; what < 4; what++) {
         memset(&sweep, 0, sizeof sweep);
         sweep.fit = trio(ISK_INDISEEK, ABSENT | SEQUENCE, "");
-        sweep.fit.checkpoint = "build/scratch/views_other.safetensors";
+        sweep.fit.checkpoint = SCRATCH "/views_other.safetensors";
         sweep.fit.present[1] = changed;
         sweep.fit.lengths[2] = shorter;
         remove(sweep.fit.checkpoint);

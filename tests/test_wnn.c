@@ -2,38 +2,13 @@
    real data against the weights that Seurat gave. */
 /* build: float double */
 #include "../indiseek.h"
-#include "hostile.h"
-
-#define malloc scarce_malloc
-#define calloc scarce_calloc
-#define free scarce_free
+#include "scarce.h"
 #include "../examples/indiseek/wnn.c"
-#undef malloc
-#undef calloc
-#undef free
+#include "fixture.h"
 
 #include "../examples/common/preprocess.h"
 
 #include <math.h>
-
-static isk_context *context;
-
-static int open_context(void **state) {
-    (void)state;
-    context = scarce_context();
-    return 0;
-}
-
-static int close_context(void **state) {
-    (void)state;
-    isk_close(context);
-    assert_int_equal(supply.live, 0);
-    return 0;
-}
-
-static void must(isk_status status) {
-    if (status != ISK_OK) { fail_msg("%s", isk_error(context)); }
-}
 
 /* ---- the formulas, naively ---- */
 
