@@ -20,27 +20,30 @@ window.alert = () => faults.push('a name was run as a script');
 
 class Page(html.parser.HTMLParser):
     """Tags must close in the order in which they open; nothing may be fetched, nothing may come in through a name."""
-    EMPTY = {"meta"}
-    OPTIONAL = {"tr", "td", "th"}
+    BARRED = {"link", "iframe", "object", "embed", "img", "base"}
+    EMPTY = {"meta", "br", "hr", "img", "input", "link"}
+    OPTIONAL = {"tr", "td", "th"}                               # HTML lets these close by themselves
 
     def __init__(self):
         super().__init__()
         self.open, self.faults = [], []
 
     def handle_starttag(self, tag, attributes):
-        if tag in ("link", "iframe", "object", "embed", "img", "base"):
+        if tag in self.BARRED:
             self.faults.append("<%s> at line %d" % (tag, self.getpos()[0]))
         for name, value in attributes:
-            if name in ("src", "href", "action", "srcset", "data") or name.startswith("on"):
+            fetches = name in ("src", "href", "xlink:href", "action", "srcset", "data") and not (value or "").startswith("#")
+            if fetches or name.startswith("on"):
                 self.faults.append("%s=%s at line %d" % (name, value, self.getpos()[0]))
-            if name in ("d", "x", "y", "x1", "x2", "y1", "y2", "cx", "cy", "width", "height") and re.search("nan|inf", value or ""):
+            if name in ("d", "x", "y", "x1", "x2", "y1", "y2", "cx", "cy", "points", "width", "height") and re.search("nan|inf", value or "", re.I):
                 self.faults.append("%s=%s at line %d" % (name, value[:60], self.getpos()[0]))
         if tag not in self.EMPTY:
             self.open.append(tag)
 
     def handle_startendtag(self, tag, attributes):
         self.handle_starttag(tag, attributes)
-        self.open.pop()
+        if tag not in self.EMPTY:
+            self.open.pop()
 
     def handle_endtag(self, tag):
         while self.open and self.open[-1] in self.OPTIONAL and self.open[-1] != tag:

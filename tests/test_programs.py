@@ -7,7 +7,6 @@ import array
 import ast
 import gzip
 import hashlib
-import html.parser
 import json
 import os
 import random
@@ -22,6 +21,7 @@ import sys
 import time
 import xml.etree.ElementTree
 
+import browser
 from tap import Skip, at, equal, folder, inside, main, test
 
 BUILD = os.environ.get("BUILD", "build")
@@ -462,38 +462,19 @@ def _():
 
 # ---- fit: the report --------------------------------------------------------------------------------------------------
 
-class Page(html.parser.HTMLParser):
-    """Tags must close in the order in which they open; nothing may be fetched."""
-    EMPTY = {"meta", "br", "hr", "img", "input", "link"}
-    OPTIONAL = {"tr", "td", "th", "li", "p", "dt", "dd"}        # HTML lets these close by themselves
+class Page(browser.Page):
+    """Without scripts; what is read off it, too."""
+    BARRED = browser.Page.BARRED | {"script"}
+    OPTIONAL = browser.Page.OPTIONAL | {"li", "p", "dt", "dd"}
 
     def __init__(self):
         super().__init__()
-        self.open, self.faults, self.svgs, self.words, self.headings = [], [], 0, [], 0
+        self.svgs, self.words, self.headings = 0, [], 0
 
     def handle_starttag(self, tag, attributes):
         self.svgs += tag == "svg"
         self.headings += tag in ("h1", "h2")
-        if tag in ("script", "link", "iframe", "object", "embed", "img", "base"):
-            self.faults.append("<%s> at line %d" % (tag, self.getpos()[0]))
-        for name, value in attributes:
-            if name in ("src", "href", "xlink:href", "action", "srcset", "data") and not (value or "").startswith("#"):
-                self.faults.append("%s=%s at line %d" % (name, value, self.getpos()[0]))
-            if re.search(r"(?<![a-z])(nan|inf)(?![a-z])", value or "", re.I) and name in ("d", "x", "y", "cx", "cy", "points", "width", "height"):
-                self.faults.append("%s=%s at line %d" % (name, value[:60], self.getpos()[0]))
-        if tag not in self.EMPTY:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attributes):
-        self.handle_starttag(tag, attributes)
-        if tag not in self.EMPTY:
-            self.open.pop()
-
-    def handle_endtag(self, tag):
-        while self.open and self.open[-1] in self.OPTIONAL and self.open[-1] != tag:
-            self.open.pop()
-        if not self.open or self.open.pop() != tag:
-            self.faults.append("</%s> at line %d" % (tag, self.getpos()[0]))
+        super().handle_starttag(tag, attributes)
 
     def handle_data(self, data):
         self.words.append(data)

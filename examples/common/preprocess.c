@@ -41,15 +41,20 @@ static isk_status choose_columns(recipe *r, const input *in, const uint8_t *part
     return norm_is(r, "tfidf") ? counted_columns(in, part, r->cols, r->columns) : variable_columns(in, part, r->cols, r->columns);
 }
 
+/* Makes room for the factors.  Returns that for the sums over columns from which they come, to be freed; NULL: out of memory. */
+static double *begin_factors(recipe *r, const input *in) {
+    double *sums = calloc((size_t)in->cols + 1, sizeof *sums);
+    r->factor = malloc(sizeof *r->factor * (size_t)r->cols);
+    if (sums && r->factor) { return sums; }
+    free(sums);
+    return NULL;
+}
+
 /* 10000 training rows / sum of the column, of the features that are kept; 0 where there is no count. */
 static isk_status learn_frequencies(recipe *r, const input *in, const uint8_t *part) {
     const double rows = (double)training_rows(in, part);
-    double *sums = calloc((size_t)in->cols + 1, sizeof *sums);
-    r->factor = malloc(sizeof *r->factor * (size_t)r->cols);
-    if (!sums || !r->factor) {
-        free(sums);
-        return no_memory(in->context, in->path);
-    }
+    double *sums = begin_factors(r, in);
+    if (!sums) { return no_memory(in->context, in->path); }
     column_sums(in, part, sums);
     for (int64_t j = 0; j < r->cols; j++) {
         const double sum = sums[r->columns ? r->columns[j] : j];
@@ -62,12 +67,8 @@ static isk_status learn_frequencies(recipe *r, const input *in, const uint8_t *p
 /* exp(-mean over the training rows of ln(1 + x)) */
 static isk_status learn_ratios(recipe *r, const input *in, const uint8_t *part) {
     const double rows = (double)training_rows(in, part);
-    double *sums = calloc((size_t)in->cols + 1, sizeof *sums);
-    r->factor = malloc(sizeof *r->factor * (size_t)r->cols);
-    if (!sums || !r->factor) {
-        free(sums);
-        return no_memory(in->context, in->path);
-    }
+    double *sums = begin_factors(r, in);
+    if (!sums) { return no_memory(in->context, in->path); }
     for (int64_t i = 0; i < in->rows; i++) {
         for (int64_t j = 0; j < in->cols && part[i] == ISK_TRAIN; j++) { sums[j] += log1p((double)in->values[i * in->cols + j]); }
     }

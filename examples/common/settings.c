@@ -157,8 +157,7 @@ void setting_json(text *out, int setting, const char *method, const setting_run 
     text_format(out, "%d", setting);
     text_json_key(out, "method");
     text_json_string(out, method);
-    text_json_key(out, "lambda");
-    text_json_number(out, run->lambda);
+    text_json_member(out, "lambda", run->lambda);
     text_json_key(out, "seed");
     text_format(out, "%llu", (unsigned long long)run->seed);
     text_json_key(out, "importance");
@@ -167,10 +166,8 @@ void setting_json(text *out, int setting, const char *method, const setting_run 
         text_json_number(out, run->diverged ? NAN : run->importance[j]);
     }
     text_add(out, "]");
-    text_json_key(out, "reconstruction_error");
-    text_json_number(out, run->diverged ? NAN : run->error);
-    text_json_key(out, "seconds");
-    text_json_number(out, run->seconds);
+    text_json_member(out, "reconstruction_error", run->diverged ? NAN : run->error);
+    text_json_member(out, "seconds", run->seconds);
     text_add(out, "}");
 }
 

@@ -107,11 +107,9 @@ void truth_json(const truth_table *t, text *out) {
         for (int e = 0; e < t->embeddings; e++) {
             text_json_key(out, t->names[e]);
             text_add(out, "{");
-            text_json_key(out, "r2");
-            text_json_number(out, t->r2[i][e]);
+            text_json_member(out, "r2", t->r2[i][e]);
             if (!t->truth[i].numbers.data) {
-                text_json_key(out, "balanced_accuracy");
-                text_json_number(out, t->balanced[i][e]);
+                text_json_member(out, "balanced_accuracy", t->balanced[i][e]);
             }
             text_add(out, "}");
         }

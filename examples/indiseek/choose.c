@@ -153,16 +153,13 @@ void choice_csv(const choice *c, text *out) {
 static void json_estimate(text *out, const char *key, isk_estimate estimate) {
     text_json_key(out, key);
     text_add(out, "{");
-    text_json_key(out, "mean");
-    text_json_number(out, estimate.mean);
-    text_json_key(out, "error");
-    text_json_number(out, estimate.error);
+    text_json_member(out, "mean", estimate.mean);
+    text_json_member(out, "error", estimate.error);
     text_add(out, "}");
 }
 
 static void json_lambda(const choice *c, const char *key, int point, text *out) {
-    text_json_key(out, key);
-    text_json_number(out, point < 0 ? NAN : c->points[point].lambda);
+    text_json_member(out, key, point < 0 ? NAN : c->points[point].lambda);
 }
 
 void choice_json(const choice *c, text *out) {

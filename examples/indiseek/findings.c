@@ -191,12 +191,9 @@ isk_status findings_columns(const findings *n, const source *a, cell_table *t) {
 
 static void theta_json(const theta_result *r, const source *a, text *out) {
     text_add(out, "{");
-    text_json_key(out, "rho");
-    text_json_number(out, r->rho);
-    text_json_key(out, "low");
-    text_json_number(out, r->low);
-    text_json_key(out, "high");
-    text_json_number(out, r->high);
+    text_json_member(out, "rho", r->rho);
+    text_json_member(out, "low", r->low);
+    text_json_member(out, "high", r->high);
     text_json_key(out, "types_compared");
     text_format(out, "%d", r->compared);
     text_json_key(out, "types");
@@ -205,10 +202,8 @@ static void theta_json(const theta_result *r, const source *a, text *out) {
         const theta_type *type = &r->types[i];
         text_json_key(out, a->d.names[i]);
         text_add(out, "{");
-        text_json_key(out, "theta");
-        text_json_number(out, type->theta);
-        text_json_key(out, "weight");
-        text_json_number(out, type->weight);
+        text_json_member(out, "theta", type->theta);
+        text_json_member(out, "weight", type->weight);
         text_json_key(out, "cells");
         text_format(out, "%lld", (long long)type->scored);
         text_json_key(out, "compared");

@@ -107,8 +107,7 @@ static void metrics(const job *j, text *out) {
     text_add(out, "{\n  ");
     text_json_key(out, "method");
     text_json_string(out, j->t.s->method);
-    text_json_key(out, "lambda");
-    text_json_number(out, isk_model_options(j->t.model)->lambda);
+    text_json_member(out, "lambda", isk_model_options(j->t.model)->lambda);
     text_json_key(out, "seed");
     text_format(out, "%llu", (unsigned long long)isk_model_seed(j->t.model));
     choice_json(&j->t.choice, out);

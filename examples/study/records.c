@@ -56,17 +56,12 @@ void records_free(records *r) {
 
 /* ---- writing ---- */
 
-static void key_number(text *out, const char *key, double value) {
-    text_json_key(out, key);
-    text_json_number(out, value);
-}
-
 static void write_run(const records *r, const configuration *c, const sweep_record *s, int model, text *out) {
     text_add(out, "{");
     text_json_key(out, "method");
     text_json_string(out, s->name);
-    key_number(out, "dim", s->dim ? (double)s->dim : NAN);
-    key_number(out, "lambda", s->lambda_count ? c->lambdas[model / at_least_one(s->seeds)] : (double)NAN);
+    text_json_member(out, "dim", s->dim ? (double)s->dim : NAN);
+    text_json_member(out, "lambda", s->lambda_count ? c->lambdas[model / at_least_one(s->seeds)] : (double)NAN);
     text_json_key(out, "seed");
     if (s->seeds) {
         text_format(out, "%llu", (unsigned long long)(c->seed + (uint64_t)(model % s->seeds)));

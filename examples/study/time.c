@@ -234,11 +234,6 @@ static double paper_step(const set *s, isk_method method) {
     return paper_seconds(s, method) / (PAPER_EPOCHS * ceil((double)s->rows / PAPER_BATCH));
 }
 
-static void key_number(text *out, const char *key, double value) {
-    text_json_key(out, key);
-    text_json_number(out, value);
-}
-
 static void runs_json(const job *j, const char *indent, text *out) {
     text_add(out, "[");
     for (int i = 0; i < j->count; i++) {
@@ -251,16 +246,16 @@ static void runs_json(const job *j, const char *indent, text *out) {
         text_json_string(out, isk_method_name(t->method));
         text_json_key(out, "seed");
         text_format(out, "%llu", (unsigned long long)t->seed);
-        key_number(out, "rows", (double)s->rows);
+        text_json_member(out, "rows", (double)s->rows);
         text_json_key(out, "columns");
         text_add(out, "[");
         for (int v = 0; v < s->views; v++) { text_format(out, "%s%d", v ? ", " : "", s->cols[v]); }
         text_add(out, "]");
-        key_number(out, "epochs", t->epochs);
-        key_number(out, "steps", t->steps);
-        key_number(out, "seconds", t->seconds);
-        key_number(out, "seconds_per_step", t->steps ? t->seconds / t->steps : NAN);
-        key_number(out, "paper_seconds_2000_epochs", paper_seconds(s, t->method));
+        text_json_member(out, "epochs", t->epochs);
+        text_json_member(out, "steps", t->steps);
+        text_json_member(out, "seconds", t->seconds);
+        text_json_member(out, "seconds_per_step", t->steps ? t->seconds / t->steps : NAN);
+        text_json_member(out, "paper_seconds_2000_epochs", paper_seconds(s, t->method));
         text_add(out, "}");
     }
     text_format(out, "\n%s]", indent + 2);
