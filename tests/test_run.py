@@ -766,7 +766,7 @@ def _():
 
 @test("--model of no run, of nothing, of features by fit")
 def _():
-    fails("indiseek annotate: %s is no folder of `indiseek run`: its config.json cannot be read" % at("cells"), 1, "annotate", "--model", at("cells"),
+    fails("indiseek annotate: %s is no folder of `indiseek run`: it has no config.json" % at("cells"), 1, "annotate", "--model", at("cells"),
           "--out", at("nothing"))
     fails("indiseek annotate: --model DIR is missing", 2, "annotate", "--out", at("nothing"))
     fails("indiseek impute: --out DIR is missing", 2, "impute", "--model", at("base"))

@@ -45,6 +45,7 @@ typedef struct job {
     settings s;
     follow w;
     names cells;                    /* of the query */
+    names types;                    /* of the reference, then those that only the new cells have */
     int32_t *reference, *truth;     /* labels; truth NULL: not known */
     annotation found, baseline;
 } job;
@@ -69,26 +70,53 @@ static isk_status take_labels(job *j) {
     return ISK_OK;
 }
 
-/* Truth of new cells, where they have a column of that name: classes that the reference does not know are unknown. */
-static isk_status take_truth(job *j) {
+/* The reference's types, to which take_truth adds those that it lacks. */
+static isk_status take_types(job *j) {
     const dataset *d = &j->w.r.a.d;
-    const cell_column *column = cells_column(&j->w.n.a.c, j->w.r.s.source.labels);
+    int ok = 1;
+    for (int i = 0; i < d->labels.count && ok; i++) { ok = names_add(&j->types, d->names[i]); }
+    return ok ? ISK_OK : no_memory(j->w.context, "the types");
+}
+
+/* Truth of new cells, where they have a column of that name. */
+static isk_status take_truth(job *j) {
+    const cells *c = &j->w.n.a.c;
+    const cell_column *column;
     int32_t *code_of;
-    if (!column || column->numbers) { return ISK_OK; }
+    isk_status status;
+    int ok = 1;
+    if (!cells_column(c, j->w.r.s.source.labels)) { return ISK_OK; }
+    status = source_classes(&j->w.n.a, "--labels", j->w.r.s.source.labels, &column);
+    if (status != ISK_OK) { return status; }
     code_of = malloc(sizeof *code_of * ((size_t)column->classes.count + 1));
-    j->truth = malloc(sizeof *j->truth * ((size_t)j->w.n.a.c.rows + 1));
-    if (!code_of || !j->truth) {
-        free(code_of);
-        return no_memory(j->w.context, "the labels");
-    }
-    for (int i = 0; i < column->classes.count; i++) {
-        code_of[i] = -1;
-        for (int k = 0; k < d->labels.count; k++) {
-            if (strcmp(names_get(&column->classes.classes, i), d->names[k]) == 0) { code_of[i] = k; }
+    j->truth = malloc(sizeof *j->truth * ((size_t)c->rows + 1));
+    for (int i = 0; i < column->classes.count && code_of && j->truth && ok; i++) {
+        const char *name = names_get(&column->classes.classes, i);
+        int64_t code = names_find(&j->types, name);
+        if (code < 0) {
+            code = j->types.count;
+            ok = names_add(&j->types, name);
         }
+        if (j->w.r.s.source.ignore && strcmp(name, j->w.r.s.source.ignore) == 0) { code = -1; }
+        code_of[i] = (int32_t)code;
     }
-    for (int64_t i = 0; i < j->w.n.a.c.rows; i++) { j->truth[i] = column->classes.codes[i] < 0 ? -1 : code_of[column->classes.codes[i]]; }
+    if (!code_of || !j->truth || !ok) { status = no_memory(j->w.context, "the labels"); }
+    for (int64_t i = 0; i < c->rows && status == ISK_OK; i++) { j->truth[i] = column->classes.codes[i] < 0 ? -1 : code_of[column->classes.codes[i]]; }
     free(code_of);
+    return status;
+}
+
+/* Cells that the reference holds already find themselves, and say nothing of how well new ones are named. */
+static isk_status warn_of_known(job *j) {
+    name_index known = { 0 };
+    int64_t twice = 0;
+    if (!name_index_update(&known, &j->w.r.a.c.names)) { return no_memory(j->w.context, "the names of cells"); }
+    for (int64_t i = 0; i < j->w.n.a.c.rows; i++) { twice += name_index_find(&known, names_get(&j->w.n.a.c.names, i)) >= 0; }
+    name_index_free(&known);
+    if (twice) {
+        progress_warn(&j->w.bar, "%lld of the %lld new cells have names of the run's own: what they are told by may be themselves", (long long)twice,
+                      (long long)j->w.n.a.c.rows);
+    }
     return ISK_OK;
 }
 
@@ -124,7 +152,7 @@ static isk_status held_out(job *j) {
 /* One annotation from blocks of the reference, of which the query is the same of new cells or of the held-out ones. */
 static isk_status annotate_by(job *j, const isk_matrix *blocks, const isk_matrix *others, int count, annotation *a) {
     const dataset *d = &j->w.r.a.d;
-    annotate_desc desc = { .labels = j->reference, .truth = j->truth, .classes = d->labels.count, .k = j->s.neighbours, .weighted = j->s.weighted,
+    annotate_desc desc = { .labels = j->reference, .truth = j->truth, .classes = (int)j->types.count, .k = j->s.neighbours, .weighted = j->s.weighted,
                            .least = j->s.least };
     isk_status status = ISK_OK;
     for (int i = 0; i < count && status == ISK_OK; i++) {
@@ -167,10 +195,10 @@ static void json_of(const job *j, text *out) {
     text_json_string(out, j->w.r.s.source.labels);
     text_json_key(out, "features");
     text_json_string(out, j->s.features);
-    annotation_json(&j->found, &j->w.r.a.d.labels.classes, out);
+    annotation_json(&j->found, &j->types, out);
     text_json_key(out, "baseline");
     text_add(out, "{");
-    annotation_json(&j->baseline, &j->w.r.a.d.labels.classes, out);
+    annotation_json(&j->baseline, &j->types, out);
     text_add(out, "}}\n");
 }
 
@@ -178,7 +206,7 @@ static isk_status write_all(job *j) {
     const names *list = j->w.has_new ? &j->w.n.a.c.names : &j->cells;
     text rows = { 0 }, json = { 0 };
     isk_status status;
-    annotation_tsv(&j->found, list, &j->w.r.a.d.labels.classes, j->truth, &rows);
+    annotation_tsv(&j->found, list, &j->types, j->truth, &rows);
     json_of(j, &json);
     status = output_text(&j->w.out, "annotation.tsv", &rows);
     if (status == ISK_OK) { status = output_text(&j->w.out, "annotation.json", &json); }
@@ -198,7 +226,9 @@ static isk_status run(job *j) {
                                j->s.follow.model);
     }
     if (status == ISK_OK) { status = take_labels(j); }
+    if (status == ISK_OK) { status = take_types(j); }
     if (status == ISK_OK) { status = j->w.has_new ? take_truth(j) : held_out(j); }
+    if (status == ISK_OK && j->w.has_new) { status = warn_of_known(j); }
     if (status == ISK_OK) { status = annotate_all(j); }
     return status == ISK_OK ? write_all(j) : status;
 }
@@ -206,10 +236,10 @@ static isk_status run(job *j) {
 static void say(const job *j) {
     text words = { 0 };
     if (follow_is_silent(&j->w)) { return; }
-    annotation_text(&j->found, &j->w.r.a.d.labels.classes, &words);
+    annotation_text(&j->found, &j->types, &words);
     if (j->truth) {
         text_add(&words, "the same in the inputs as prepared:\n");
-        annotation_text(&j->baseline, &j->w.r.a.d.labels.classes, &words);
+        annotation_text(&j->baseline, &j->types, &words);
     }
     printf("%sannotation.tsv is in %s\n", words.data ? words.data : "", j->s.follow.out);
     text_free(&words);
@@ -225,6 +255,7 @@ int command_annotate(int argc, char **argv) {
     annotation_free(&j.found);
     annotation_free(&j.baseline);
     names_free(&j.cells);
+    names_free(&j.types);
     free(j.reference);
     free(j.truth);
     follow_close(&j.w);

@@ -423,12 +423,17 @@ static isk_status match_table(cells *c, cell_table *to, cell_table *t) {
     return status;
 }
 
-/* What was matched before is the most important table. */
+/* After those that are to be first, what was matched before is the most important table. */
 static isk_status match_tables(cells *c) {
     cell_table all = { 0 };
     isk_status status = names_copy(&all.cells, &c->names) ? ISK_OK : out_of_memory(c);
+    for (int64_t i = 0; i < c->table_count && status == ISK_OK; i++) {
+        if (c->tables[i].first) { status = match_table(c, &all, &c->tables[i]); }
+    }
     if (status == ISK_OK && c->table.count > 0) { status = match_table(c, &all, &c->table); }
-    for (int64_t i = 0; i < c->table_count && status == ISK_OK; i++) { status = match_table(c, &all, &c->tables[i]); }
+    for (int64_t i = 0; i < c->table_count && status == ISK_OK; i++) {
+        if (!c->tables[i].first) { status = match_table(c, &all, &c->tables[i]); }
+    }
     for (int64_t i = 0; i < c->table_count; i++) { cell_table_free(&c->tables[i]); }
     c->table_count = 0;
     cell_table_free(&c->table);

@@ -37,6 +37,7 @@ typedef struct cell_table {
     cell_column *columns;
     int64_t count, capacity;        /* of columns */
     const char *path;               /* of its file, not copied; NULL: that of the cells it is added to */
+    int first;                      /* 1: its columns go before those of other tables that are not first, however late it is added */
 } cell_table;
 /* A new column of that name, zeros beside it; NULL: out of memory. */
 cell_column *cell_table_add(cell_table *t, const char *name);
@@ -55,7 +56,7 @@ typedef struct cells {
     int64_t rows;
     names names;                    /* [rows] */
     uint8_t *present[ISK_MAX_VIEWS];        /* [rows] 0: not measured, its row is zeros; NULL: all were */
-    cell_table table;               /* of all rows, in their order; columns of one name: the first source's */
+    cell_table table;               /* of all rows, in their order; columns of one name: the most important source's */
     int matched;                    /* modalities that have these rows */
 } cells;
 

@@ -109,13 +109,17 @@ static isk_status find_theta(findings *n, const source *a, const features *f, co
 static isk_status find_clusters(findings *n, const source *a, const features *f) {
     cluster_desc desc = { .rows = n->rows, .labels = n->labels, .part = scored_part(a), .seed = a->s->seed };
     if (!a->d.has_labels) { return ISK_OK; }
-    n->embeddings = calloc(CLUSTER_STANDARD + 1, sizeof *n->embeddings);
-    n->clusters = calloc(2 * (CLUSTER_STANDARD + 1), sizeof *n->clusters);
+    n->embeddings = calloc(MOST_CLUSTERED, sizeof *n->embeddings);
+    n->clusters = calloc(2 * MOST_CLUSTERED, sizeof *n->clusters);
     if (!n->embeddings || !n->clusters) { return no_memory(a->context, "the clusters"); }
     n->labels[desc.label_count++] = (cluster_label){ a->s->labels, a->d.labels.codes };
     if (a->coarse) { n->labels[desc.label_count++] = (cluster_label){ a->s->coarse, a->coarse->classes.codes }; }
     desc.embeddings = n->embeddings;
     desc.embedding_count = cluster_embeddings(n->views, n->modality, f->m + FEATURE_C, f->m + FEATURE_Z, n->embeddings);
+    if (f->m[FEATURE_FUSED].data) {
+        snprintf(n->embeddings[desc.embedding_count].name, sizeof n->embeddings->name, "fused");
+        n->embeddings[desc.embedding_count++].blocks[0] = f->m[FEATURE_FUSED];
+    }
     snprintf(n->embeddings[desc.embedding_count].name, sizeof n->embeddings->name, "inputs");
     for (int i = 0; i < n->views; i++) { n->embeddings[desc.embedding_count].blocks[i] = a->d.v.summary[i]; }
     desc.embedding_count++;
@@ -225,14 +229,49 @@ void findings_json(const findings *n, const source *a, text *out) {
     }
 }
 
+/* Mean of a beta over the scored cells. */
+static double mean_beta(const findings *n, int modality) {
+    double sum = 0, count = 0;
+    for (int64_t i = 0; i < n->rows; i++) {
+        if (!isfinite(n->beta[modality][i])) { continue; }
+        sum += n->beta[modality][i];
+        count++;
+    }
+    return count > 0 ? sum / count : NAN;
+}
+
+/* What beta would be if types stood at random among the scored cells: the sum of the squared shares of the types. */
+static double chance_beta(const findings *n) {
+    double sum = 0, all = (double)n->theta.scored;
+    for (int i = 0; i < n->theta.label_count; i++) { sum += (double)n->theta.types[i].scored * (double)n->theta.types[i].scored / (all * all); }
+    return sum;
+}
+
+void findings_theta_words(const findings *n, text *out) {
+    enum { FEW = 6 };
+    static const double near = 0.05;
+    const double beta[2] = { mean_beta(n, 0), mean_beta(n, 1) }, chance = chance_beta(n);
+    char number[3][32];
+    text_format(out, "Of a cell's %d nearest cells %s %% by what is specific to %s, and %s %% by what is specific to %s, are of its own type; types "
+                "at random would give %s %%.", n->neighbours, fixed(100 * beta[0], 0, number[0]), n->modality[0], fixed(100 * beta[1], 0, number[1]),
+                n->modality[1], fixed(100 * chance, 0, number[2]));
+    if (beta[0] < chance + near && beta[1] < chance + near) {
+        text_add(out, " Both are near that: the types show in what is shared, and theta compares next to nothing.");
+    }
+    if (isfinite(n->raw.rho)) { text_format(out, " Of the inputs as prepared Spearman's rho is %s.", fixed(n->raw.rho, 3, number[0])); }
+    if (n->theta.compared < FEW) { text_format(out, " %d types are few: rho says little.", n->theta.compared); }
+    if (n->views > 2) { text_format(out, " Only %s and %s are compared.", n->modality[0], n->modality[1]); }
+}
+
 void findings_text(const findings *n, const source *a, text *out) {
-    char rho[32], low[32], high[32], raw[32];
+    char rho[32], low[32], high[32];
     if (n->has_theta && n->theta.compared >= 2) {
         text_format(out, "theta against the weights of nearest neighbours over %d types of at least %d %scells: Spearman's rho %s",
                     n->theta.compared, n->least, scored_part(a) ? "held-out " : "", fixed(n->theta.rho, 3, rho));
         if (isfinite(n->theta.low)) { text_format(out, " (95 %% of bootstraps %s to %s)", fixed(n->theta.low, 3, low), fixed(n->theta.high, 3, high)); }
-        text_format(out, "; of the inputs %s\n", fixed(n->raw.rho, 3, raw));
-        if (n->theta.compared < 6) { text_format(out, "  %d types are few: that number says little\n", n->theta.compared); }
+        text_add(out, "\n");
+        findings_theta_words(n, out);
+        text_add(out, "\n");
     }
     if (n->cluster_count) { cluster_text(n->clusters, n->cluster_count, out); }
 }

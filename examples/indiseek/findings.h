@@ -25,6 +25,7 @@ typedef struct finding_settings {
     { "bootstrap", OPTION_INT, FINDING_OFFSET(at, draws), "N",                                                         \
       "draws for the interval of theta's rank correlation; 0: none [200]", 0, 100000, NULL }
 
+enum { MOST_CLUSTERED = CLUSTER_STANDARD + 2 };      /* and the one representation of comm, and the inputs */
 typedef struct findings {
     int views, least, neighbours;           /* as they were asked for */
     int64_t rows;
@@ -52,6 +53,8 @@ void findings_free(findings *n);
 /* Columns for obs: indiseek_part, indiseek_wnn_rna, indiseek_theta, indiseek_beta_rna ...; to be freed by cell_table_free. */
 isk_status findings_columns(const findings *n, const source *a, cell_table *t);
 void findings_json(const findings *n, const source *a, text *out);
+/* How much theta rests on, in words. */
+void findings_theta_words(const findings *n, text *out);
 void findings_text(const findings *n, const source *a, text *out);
 /* theta.tsv: a line a type; umap.tsv: a line a cell. */
 void findings_theta_tsv(const findings *n, const source *a, text *out);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* config.json is the run's line; what does not determine the features is the caller's own. */
 static isk_status read_config(finished *r, const char *folder) {
@@ -13,6 +14,7 @@ static isk_status read_config(finished *r, const char *folder) {
     char path[4200];
     r->s = defaults;
     snprintf(path, sizeof path, "%s/config.json", folder);
+    if (access(path, R_OK) != 0) { return isk_set_error(r->context, ISK_IO, "%s is no folder of `indiseek run`: it has no config.json", folder); }
     if (options_read(run_table_get(), path, 1, &r->s)) {
         return isk_set_error(r->context, ISK_IO, "%s is no folder of `indiseek run`: its config.json cannot be read", folder);
     }
@@ -20,8 +22,27 @@ static isk_status read_config(finished *r, const char *folder) {
     return ISK_OK;
 }
 
+/* Which cells trained is told by their names, whatever order they stand in by now. */
+static isk_status read_parts(finished *r, const char *folder) {
+    char path[4200];
+    const cell_column *parts = NULL;
+    isk_status status;
+    snprintf(path, sizeof path, "%s/cells.tsv", folder);
+    status = source_add_table(&r->a, path);
+    if (status == ISK_OK) { status = source_classes(&r->a, path, "indiseek_part", &parts); }
+    if (status == ISK_OK && !(r->a.d.part = calloc((size_t)r->a.d.rows + 1, 1))) { status = no_memory(r->context, path); }
+    if (status != ISK_OK) { return status; }
+    for (int64_t i = 0; i < r->a.d.rows; i++) {
+        shown name;
+        if (parts->classes.codes[i] >= 0) { continue; }
+        return isk_set_error(r->context, ISK_DATA, "%s: cell '%s' of the data is not in it; the data have changed since that run", path,
+                             show(&name, names_get(&r->a.c.names, i)));
+    }
+    return split_rows(r->context, &(split_settings){ .split = path, .parts = &parts->classes, .rows = r->a.d.rows }, r->a.d.part);
+}
+
 isk_status finished_open(finished *r, isk_context *context, const char *folder, const char *column, progress *bar) {
-    char path[4200], parts[4200];
+    char path[4200];
     isk_status status;
     memset(r, 0, sizeof *r);
     r->context = context;
@@ -29,12 +50,10 @@ isk_status finished_open(finished *r, isk_context *context, const char *folder, 
     if (column && r->s.source.labels && strcmp(column, r->s.source.labels) != 0) { r->s.source.ignore = NULL; }  /* a name of the others */
     if (column) { r->s.source.labels = column; }
     snprintf(path, sizeof path, "%s/model.safetensors", folder);
-    snprintf(parts, sizeof parts, "%s/split.tsv", folder);
     if (status == ISK_OK) { status = isk_load(context, path, &r->model); }
     if (status == ISK_OK) { status = source_read(&r->a, context, &r->s.source, bar); }
+    if (status == ISK_OK) { status = read_parts(r, folder); }
     if (status == ISK_OK && r->s.source.labels) { status = source_labels(&r->a, r->s.source.labels); }
-    if (status == ISK_OK && !(r->a.d.part = calloc((size_t)r->a.d.rows + 1, 1))) { status = no_memory(context, parts); }
-    if (status == ISK_OK) { status = split_rows(context, &(split_settings){ .split = parts, .rows = r->a.d.rows }, r->a.d.part); }
     if (status == ISK_OK) { status = source_recall(&r->a, r->model); }
     return status == ISK_OK ? features_make(&r->f, context, r->model, &r->a.d.v, 0) : status;
 }

@@ -1,6 +1,12 @@
 #include "follow.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
+
+static int same_folder(const char *a, const char *b) {
+    struct stat one, two;
+    return stat(a, &one) == 0 && stat(b, &two) == 0 && one.st_dev == two.st_dev && one.st_ino == two.st_ino;
+}
 
 int follow_open(follow *w, follow_settings *s, const char *program) {
     isk_context_desc desc = { 0 };
@@ -12,6 +18,7 @@ int follow_open(follow *w, follow_settings *s, const char *program) {
     w->has_new = source_is_given(&s->source);
     code = w->has_new ? source_check_line(&s->source, program) : -1;
     if (code >= 0) { return code; }
+    if (w->has_new && same_folder(s->model, s->out)) { return usage_error(program, "--out is the folder of the run, whose files would be written over"); }
     progress_open(&w->bar, s->quiet);
     progress_attach(&w->bar, &desc);
     device_apply(&s->device, &desc);

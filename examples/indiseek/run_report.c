@@ -17,6 +17,7 @@ static void data_section(const run_job *j, text *page) {
     page_modality list[ISK_MAX_VIEWS];
     char words[ISK_MAX_VIEWS][RECIPE_WORDS], test[32], types[200];
     const source *a = &j->a;
+    text sources = { 0 };
     page_data data = { .source = a->c.path, .cells = a->d.rows, .modalities = list, .count = a->d.v.count };
     const char *facts[8] = { NULL };
     int count = 0;
@@ -42,7 +43,10 @@ static void data_section(const run_job *j, text *page) {
         facts[count++] = types;
     }
     data.facts = facts;
+    for (int64_t i = 0; i < a->c.files.count && !a->c.path; i++) { text_format(&sources, "%s%s", i ? ", " : "", names_get(&a->c.files, i)); }
+    if (!data.source) { data.source = sources.data ? sources.data : "files"; }
     cells_page_data(page, &data);
+    text_free(&sources);
 }
 
 /* ---- embeddings ---- */
@@ -217,6 +221,7 @@ static isk_status theta_section(const run_job *j, text *page) {
     const size_t room = (size_t)a->d.labels.count + 1;
     const int coarse_count = a->coarse ? a->coarse->classes.count : 0;
     char interval[80];
+    text words = { 0 };
     theta_arrays t;
     isk_status status = ISK_OK;
     int count = 0;
@@ -244,6 +249,9 @@ static isk_status theta_section(const run_job *j, text *page) {
                                               .rho_low = r->low, .rho_high = r->high, .interval = r->draws ? interval : NULL,
                                               .neighbours = j->found.neighbours, .count = count,
                                               .coarse_count = coarse_count });
+        findings_theta_words(&j->found, &words);
+        page_paragraph(page, words.data ? words.data : "");
+        text_free(&words);
     }
     free(t.types);
     free(t.coarse_names);
@@ -258,7 +266,7 @@ static isk_status theta_section(const run_job *j, text *page) {
 /* ---- clusters ---- */
 
 static void cluster_section(const run_job *j, text *page) {
-    enum { MOST = CLUSTER_STANDARD + 1 };
+    enum { MOST = MOST_CLUSTERED };
     const findings *n = &j->found;
     const char *embeddings[MOST], *labels_of[2];
     double ari[2 * MOST], nmi[2 * MOST];

@@ -50,11 +50,11 @@ static isk_status read_files(source *a, const read_desc *desc) {
     return status == ISK_OK ? cells_match(&a->c) : status;
 }
 
-static isk_status read_table(source *a) {
+isk_status source_add_table(source *a, const char *path) {
     cell_table t = { .count = 0 };
-    isk_status status = cell_table_read(a->context, a->s->cells, &t);
+    isk_status status = cell_table_read(a->context, path, &t);
+    t.first = 1;
     if (status == ISK_OK) { status = cells_add_table(&a->c, &t); }
-    if (status == ISK_OK && !names_add(&a->c.files, a->s->cells)) { status = no_memory(a->context, a->s->cells); }
     return status == ISK_OK ? cells_match(&a->c) : status;
 }
 
@@ -68,19 +68,49 @@ isk_status source_read(source *a, isk_context *context, const source_settings *s
     a->s = s;
     a->bar = bar;
     status = path ? cells_read(&a->c, context, path, &desc) : read_files(a, &desc);
-    if (status == ISK_OK && s->cells) { status = read_table(a); }
+    if (status == ISK_OK && s->cells) { status = source_add_table(a, s->cells); }
+    if (status == ISK_OK && s->cells && !names_add(&a->c.files, s->cells)) { status = no_memory(context, s->cells); }
     a->d.rows = a->c.rows;
     return status;
 }
 
 /* ---- what is known of them ---- */
 
-isk_status source_classes(const source *a, const char *what, const char *name, const cell_column **column) {
+/* Whole numbers become classes named by them; 0: they are other numbers. */
+static int numbers_to_classes(isk_context *context, cell_column *column, int64_t rows, isk_status *status) {
+    names words = { 0 };
+    *status = ISK_OK;
+    for (int64_t i = 0; i < rows; i++) {
+        const double value = column->numbers[i];
+        if (isfinite(value) && (fabs(value) > 1e9 || value != floor(value))) { return 0; }
+    }
+    for (int64_t i = 0; i < rows && *status == ISK_OK; i++) {
+        char word[24] = "";
+        if (isfinite(column->numbers[i])) { snprintf(word, sizeof word, "%.0f", column->numbers[i]); }
+        if (!names_add(&words, word)) { *status = no_memory(context, column->name); }
+    }
+    if (*status == ISK_OK) { *status = labels_from_names(context, column->name, &words, &column->classes); }
+    names_free(&words);
+    if (*status != ISK_OK) { return 1; }
+    free(column->numbers);
+    column->numbers = NULL;
+    return 1;
+}
+
+isk_status source_classes(source *a, const char *what, const char *name, const cell_column **column) {
     nearest best = nearest_to(name);
-    *column = cells_column(&a->c, name);
-    if (*column && !(*column)->numbers) { return ISK_OK; }
-    if (*column) { return isk_set_error(a->context, ISK_ARGUMENT, "%s: column '%s' holds numbers, not classes", what, name); }
-    for (int64_t i = 0; i < a->c.table.count; i++) { nearest_consider(&best, a->c.table.columns[i].name); }
+    isk_status status = ISK_OK;
+    *column = NULL;
+    for (int64_t i = 0; i < a->c.table.count && !*column; i++) {
+        cell_column *here = &a->c.table.columns[i];
+        nearest_consider(&best, here->name);
+        if (strcmp(here->name, name) != 0) { continue; }
+        *column = here;
+        if (here->numbers && !numbers_to_classes(a->context, here, a->c.rows, &status)) {
+            return isk_set_error(a->context, ISK_ARGUMENT, "%s: column '%s' holds numbers that are not whole, not classes", what, name);
+        }
+    }
+    if (*column) { return status; }
     return isk_set_error(a->context, ISK_ARGUMENT, "%s: nothing is known of the cells by the name '%s'%s%s%s%s", what, name,
                          best.word ? "; did you mean '" : "", best.word ? best.word : "", best.word ? "'?" : "",
                          a->c.table.count ? "" : "; --cells FILE gives a table of them");
@@ -164,8 +194,36 @@ static isk_status copy_view(source *a, int from, int view) {
     return ok ? ISK_OK : no_memory(a->context, a->c.modality[from].name);
 }
 
+/* Counts that were normalised already would be so once more, and nothing would look wrong. */
+static void warn_of_normalised(const source *a, int view) {
+    const input *in = &a->c.modality[view].in;
+    const char *norm = a->d.v.recipe[view].norm;
+    const isk_scalar *values = in->is_sparse ? in->sparse.values : in->values;
+    const int64_t count = in->is_sparse ? in->sparse.count : in->rows * in->cols;
+    if (strcmp(norm, "none") == 0 || strcmp(norm, "zscore") == 0) { return; }
+    for (int64_t i = 0; i < count; i++) {
+        if (isfinite(values[i]) && values[i] - floor((double)values[i]) != 0) {
+            progress_warn(a->bar, "%s: not all values are whole numbers, and %s takes counts: were they normalised before?  --layer NAME or --layer "
+                          "raw reads counts that stand beside them, --%s raw takes the values as they are", a->c.modality[view].name, norm,
+                          modality_kind_name(a->c.modality[view].kind));
+            return;
+        }
+    }
+}
+
+/* What is neither RNA nor protein nor ATAC may be no measurement of the cell at all, such as the tags of pooled samples. */
+static void warn_of_other(const source *a) {
+    for (int i = 0; i < a->c.count && !a->s->modalities && !a->s->file[MODALITY_OTHER]; i++) {
+        const modality *m = &a->c.modality[i];
+        if (m->kind == MODALITY_OTHER) { progress_warn(a->bar, "'%s' is taken for a modality of its own; --modalities says which are", m->key); }
+    }
+}
+
 isk_status source_prepare(source *a) {
     isk_status status = ISK_OK;
+    if (a->c.count < 2 && a->s->modalities) {
+        return isk_set_error(a->context, ISK_ARGUMENT, "--modalities %s leaves one modality; two are needed", a->s->modalities);
+    }
     if (a->c.count < 2) {
         return isk_set_error(a->context, ISK_DATA, "%s holds one modality, %s; two are needed (a column of feature types tells them apart)",
                              a->c.path ? a->c.path : "the input", a->c.count ? a->c.modality[0].name : "none");
@@ -176,7 +234,9 @@ isk_status source_prepare(source *a) {
         const modality *m = &a->c.modality[i];
         status = copy_view(a, i, i);
         if (status == ISK_OK) { status = recipe_parse(a->context, a->s->prepare[m->kind], modality_kind_name(m->kind), &a->d.v.recipe[i]); }
+        if (status == ISK_OK) { warn_of_normalised(a, i); }
     }
+    warn_of_other(a);
     return status == ISK_OK ? views_learn(&a->d.v, a->d.part) : status;
 }
 
@@ -198,6 +258,7 @@ isk_status source_recall(source *a, const isk_model *model) {
             if (strcmp(a->c.modality[i].name, name) != 0) { continue; }
             status = copy_view(a, i, view);
             if (status == ISK_OK) { status = recipe_get(&a->d.v.recipe[view], a->context, model, view); }
+            if (status == ISK_OK && i == view) { warn_of_normalised(a, view); }
             found++;
         }
     }
@@ -208,6 +269,18 @@ isk_status source_recall(source *a, const isk_model *model) {
 }
 
 /* ---- words ---- */
+
+static void say_labels(const source *a) {
+    enum { FEW = 20 };
+    int64_t labelled = 0, scored = 0, held = 0;
+    for (int64_t i = 0; i < a->d.rows; i++) {
+        labelled += a->d.labels.codes[i] >= 0;
+        held += a->d.part[i] == ISK_TEST;
+        scored += a->d.labels.codes[i] >= 0 && a->d.part[i] == ISK_TEST;
+    }
+    progress_say(a->bar, "%s: %d types; %lld of %lld cells have one", a->s->labels, a->d.labels.count, (long long)labelled, (long long)a->d.rows);
+    if (held > 0 && scored < FEW) { progress_warn(a->bar, "only %lld held-out cells have a type: scores of types say little", (long long)scored); }
+}
 
 void source_say(const source *a) {
     char words[RECIPE_WORDS];
@@ -221,7 +294,7 @@ void source_say(const source *a) {
     }
     progress_say(a->bar, "cells: %lld train, %lld validation, %lld test", (long long)split_count(a->d.part, a->d.rows, ISK_TRAIN),
                  (long long)split_count(a->d.part, a->d.rows, ISK_VALIDATION), (long long)split_count(a->d.part, a->d.rows, ISK_TEST));
-    if (a->d.has_labels) { progress_say(a->bar, "%s: %d types", a->s->labels, a->d.labels.count); }
+    if (a->d.has_labels) { say_labels(a); }
 }
 
 void source_free(source *a) {

@@ -91,6 +91,8 @@ void source_settings_anywhere(source_settings *s, source_paths *memory);
 
 /* After a failure source_free is due, as after success. */
 isk_status source_read(source *a, isk_context *context, const source_settings *s, progress *bar);
+/* One more table of what is known of the cells, which goes before what their own files say. */
+isk_status source_add_table(source *a, const char *path);
 /* The column of labels, and the coarse ones where s names them. */
 isk_status source_labels(source *a, const char *column);
 /* Labels, and which cells train; `validation` is the part of the training cells held out where a column names none. */
@@ -102,7 +104,8 @@ isk_status source_recall(source *a, const isk_model *model);
 void source_say(const source *a);
 void source_free(source *a);
 
-/* Codes [rows] of a column of classes; ARGUMENT with the nearest name when there is none, or it holds numbers. */
-isk_status source_classes(const source *a, const char *what, const char *name, const cell_column **column);
+/* A column of classes; whole numbers, such as clusters, become classes.  ARGUMENT with the nearest name when there is none, or it
+   holds other numbers. */
+isk_status source_classes(source *a, const char *what, const char *name, const cell_column **column);
 
 #endif
