@@ -196,7 +196,7 @@ def _():
     done = run(TENX, "base", *LABELS)
     inside("rna: 200 features; log1p-cp10k, z-score, 50 principal components\n", done.stderr)
     inside("protein: 15 features; clr, z-score, 14 principal components\n", done.stderr)
-    inside("cells: 432 train, 48 validation, 120 test\ncell_type: 4 types\n", done.stderr)
+    inside("cells: 432 train, 48 validation, 120 test\ncell_type: 4 types; 600 of 600 cells have one\n", done.stderr)
     inside("results are in %s; open %s/report.html\n" % (at("base"), at("base")), done.stdout)
     equal(sorted(os.listdir(at("base"))), sorted(RESULTS + (["adata.h5ad", "mdata.h5mu"] if with_hdf5 else [])))
     for file in FEATURES:
@@ -534,8 +534,37 @@ refused("--coarse of no column", "--coarse: %s 'linage'; did you mean 'lineage'?
 refused("--split of no column", "--split: %s 'phases'; did you mean 'phase'?" % NONE, 2, *TENX, "--split", "phases")
 refused("--group of no column", "--group: %s 'lineages'; did you mean 'lineage'?" % NONE, 2, *TENX, "--group", "lineages")
 refused("--labels without a table", "--labels: %s 'cell_type'; --cells FILE gives a table of them" % NONE, 2, at("cells"), "--labels", "cell_type")
-refused("--labels of numbers", "--labels: column 'state' holds numbers, not classes", 2, *TENX, "--labels", "state")
-refused("--group of numbers", "--group: column 'activation' holds numbers, not classes", 2, *TENX, "--group", "activation")
+@test("whole numbers are classes; a given table goes before what the file says; a few labels are warned of")
+def _():
+    kinds = sorted(set(data.columns[0]))
+    number = {name: kinds.index(kind) for name, kind in zip(data.cells, data.columns[0])}
+    leiden = write("leiden.csv", "cell,leiden,cell_type\n" + "".join("%s,%d,mine\n" % pair for pair in number.items()))
+    run([at("cells"), "--cells", leiden], "leiden", "--labels", "leiden", *QUICK)
+    equal(sorted(result("leiden")["theta"]["types"]), sorted(map(str, range(len(kinds)))))
+    equal({row["cell_type"] for row in table(at("leiden/cells.tsv"))}, {"mine"})
+    few = write("few.csv", "cell,cell_type\n" + "".join("%s,%s\n" % pair for pair in list(zip(data.cells, data.columns[0]))[:60]))
+    done = run([at("cells"), "--cells", few], "few_labels", "--labels", "cell_type", "--no-umap", "--no-h5")
+    inside("cell_type: 4 types; 60 of 600 cells have one\n", done.stderr)
+    inside("held-out cells have a type: scores of types say little\n", done.stderr)
+    if with_hdf5 and os.path.exists(at("forms/data.h5ad")):
+        run([at("forms/data.h5ad"), "--cells", leiden], "given", "--labels", "leiden", *QUICK)
+        equal({row["cell_type"] for row in table(at("given/cells.tsv"))}, {"mine"})
+
+
+@test("values that are no counts are warned of, and taken as they are where that is asked for; one modality is too few")
+def _():
+    halves = write("halves.csv", data.text([[value / 2 for value in row] for row in data.rna], data.genes, range(CELLS)))
+    other = data.files("halved")[2:]
+    done = run(["--rna-file", halves, *other], "halved", *QUICK)
+    inside("warning: rna: not all values are whole numbers, and log1p-cp10k takes counts: were they normalised before?  --layer NAME or --layer raw "
+           "reads counts that stand beside them, --rna raw takes the values as they are\n", done.stderr)
+    done = run(["--rna-file", halves, *other], "halved", *QUICK, "--rna", "raw")
+    assert "whole numbers" not in done.stderr, done.stderr
+    fails("indiseek run: --modalities rna leaves one modality; two are needed", 2, "run", at("cells"), "--modalities", "rna", "--out", at("refused"))
+
+
+refused("--labels of numbers", "--labels: column 'state' holds numbers that are not whole, not classes", 2, *TENX, "--labels", "state")
+refused("--group of numbers", "--group: column 'activation' holds numbers that are not whole, not classes", 2, *TENX, "--group", "activation")
 refused("--label-ignore of no type", "--label-ignore: cell_type has no label 'A3'", 2, *TENX, "--labels", "cell_type",
         "--label-ignore", "A3")
 refused("--coarse without --labels", "--coarse needs --labels", 2, *TENX, "--coarse", "lineage")
@@ -689,6 +718,11 @@ def _():
     inside("annotation.tsv is in %s\n" % at("held"), done.stdout)
 
 
+def held_out(name):
+    indiseek("annotate", "--model", at(name), "--out", at(name + "_held"), "--quiet")
+    return table(at(name + "_held/annotation.tsv"))
+
+
 @test("annotate names new cells; where their types are known it is judged")
 def _():
     _, m, rows = annotate("new", *more.files("new", NEW, NEW), "--quiet")
@@ -701,6 +735,43 @@ def _():
     _, m, judged = annotate("judged", *more.files("new", NEW, NEW), *NAMED, "--quiet")
     equal([row["label_probe"] for row in judged], [row["label_probe"] for row in rows])
     assert abs(m["probe"]["accuracy"] - right(rows, "probe")) < 1e-9
+
+
+@test("new cells of a type that the reference lacks are wrong whatever they are called; cells of the run's own are warned of")
+def _():
+    kinds = sorted(set(truth[name] for name in more.cells[CELLS:]))
+    renamed = {name: "novel" if truth[name] == kinds[0] else truth[name] for name in more.cells}
+    known = write("novel.csv", "cell,cell_type\n" + "".join("%s,%s\n" % pair for pair in renamed.items()))
+    _, m, rows = annotate("novel", *more.files("novel_cells", NEW, NEW), "--cells", known, "--quiet")
+    novel = sum(renamed[row["cell"]] == "novel" for row in rows)
+    assert novel > 10, novel
+    equal([row["truth"] for row in rows], [renamed[row["cell"]] for row in rows])
+    right_ones = sum(row["label_probe"] == renamed[row["cell"]] for row in rows)
+    assert abs(m["probe"]["accuracy"] - right_ones / len(rows)) < 1e-9, (m["probe"]["accuracy"], right_ones, len(rows))
+    done, _, _ = annotate("own", *TENX, "--quiet")
+    inside("warning: 600 of the 600 new cells have names of the run's own: what they are told by may be themselves\n", done.stderr)
+
+
+@test("the run's own folder is not written over by features of new cells")
+def _():
+    before = sha(at("base/c1.npy"))
+    done = indiseek("annotate", "--model", at("base"), *more.files("over", NEW, NEW), "--out", at("base"), code=2)
+    inside("indiseek annotate: --out is the folder of the run, whose files would be written over\n", done.stderr)
+    equal(sha(at("base/c1.npy")), before)
+
+
+@test("which cells were held out goes by their names, whatever their order by now; data that have changed are refused")
+def _():
+    order = list(range(CELLS))
+    random.Random(3).shuffle(order)
+    paths = data.files("turned", range(CELLS), range(CELLS))
+    run([*paths, *KNOWN], "turned", *LABELS, *QUICK)
+    before = held_out("turned")
+    data.files("turned", order, order)
+    equal(sorted((row["cell"], row["label_knn"]) for row in held_out("turned")), sorted((row["cell"], row["label_knn"]) for row in before))
+    more.files("turned", range(CELLS + 1), range(CELLS + 1))
+    fails("indiseek annotate: %s: cell '%s' of the data is not in it; the data have changed since that run" %
+          (at("turned/cells.tsv"), more.cells[CELLS]), 65, "annotate", "--model", at("turned"), "--out", at("turned_held"))
 
 
 @test("features of new cells do not depend on the order of their genes and proteins, and those of old cells are the run's")

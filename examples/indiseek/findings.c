@@ -230,11 +230,11 @@ void findings_json(const findings *n, const source *a, text *out) {
 }
 
 /* Mean of a beta over the scored cells. */
-static double mean_beta(const findings *n, int modality) {
+static double mean_beta(const findings *n, int which) {
     double sum = 0, count = 0;
     for (int64_t i = 0; i < n->rows; i++) {
-        if (!isfinite(n->beta[modality][i])) { continue; }
-        sum += n->beta[modality][i];
+        if (!isfinite(n->beta[which][i])) { continue; }
+        sum += n->beta[which][i];
         count++;
     }
     return count > 0 ? sum / count : NAN;
