@@ -134,6 +134,7 @@ isk_status findings_make(findings *n, const source *a, const features *f, const 
     n->least = s->least;
     n->neighbours = s->neighbours;
     if (status == ISK_OK) { status = find_theta(n, a, f, s, bar); }
+    if (status == ISK_OK) { status = explained_make(&n->explained, a->context, &a->d, f, n->modality); }
     if (status == ISK_OK) { status = find_clusters(n, a, f); }
     if (status == ISK_OK && !s->without_pictures) { status = pictures_plan(&n->pictures, a->context, &a->d, f, n->modality); }
     if (status == ISK_OK && n->pictures.count) { status = pictures_make(&n->pictures, a->context, threads, a->s->seed, bar); }
@@ -146,6 +147,7 @@ void findings_free(findings *n) {
     free(n->theta_values);
     theta_free(&n->theta);
     theta_free(&n->raw);
+    explained_free(&n->explained);
     free(n->embeddings);
     free(n->clusters);
     pictures_free(&n->pictures);

@@ -1,9 +1,10 @@
 /* What is found about cells beside leakage and completeness: how much each modality says (WNN), whether the specific features agree
-   (theta), clusters, pictures. */
+   (theta), which genes and proteins they follow, clusters, pictures. */
 #ifndef FINDINGS_H
 #define FINDINGS_H
 
 #include "cluster.h"
+#include "explained.h"
 #include "pictures.h"
 #include "source.h"
 #include "theta.h"
@@ -34,6 +35,7 @@ typedef struct findings {
     int has_theta;                  /* there are labels, and Z of the first two modalities */
     theta_result theta, raw;        /* of Z1, Z2; of the inputs as prepared */
     double *theta_values, *beta[2]; /* [rows] */
+    explained explained;
     cluster_embedding *embeddings;
     cluster_label labels[2];
     cluster_row *clusters;

@@ -24,8 +24,8 @@ static const option run_options[] = {
     FINDING_OPTIONS(FIELD(findings)),
     { NULL, OPTION_HEADING, 0, NULL, "Output", 0, 0, NULL },
     { "out", OPTION_TEXT, FIELD(training.out), "DIR",
-      "gets report.html, adata.h5ad and mdata.h5mu (with HDF5), cells.tsv, c1, ..., z1, ... .npy, umap.tsv, theta.tsv, metrics.json, "
-      "model.safetensors, config.json, log.jsonl; made if missing", 0, 0, NULL },
+      "gets report.html, adata.h5ad and mdata.h5mu (with HDF5), cells.tsv, c1, ..., z1, ... .npy, umap.tsv, theta.tsv, explained.tsv, "
+      "metrics.json, model.safetensors, config.json, log.jsonl; made if missing", 0, 0, NULL },
     { "no-h5", OPTION_FLAG, FIELD(without_files), NULL, "neither adata.h5ad nor mdata.h5mu", 0, 0, NULL },
     { "no-counts", OPTION_FLAG, FIELD(without_counts), NULL, "they hold the features, and not the counts again", 0, 0, NULL },
     TRAINING_OPTIONS(FIELD(training)),
@@ -214,6 +214,11 @@ static isk_status write_tables(run_job *j, const cell_results *r) {
         status = output_text(&j->t.out, "theta.tsv", &out);
         text_free(&out);
     }
+    if (status == ISK_OK && j->found.explained.count) {
+        explained_tsv(&j->found.explained, &out);
+        status = output_text(&j->t.out, "explained.tsv", &out);
+        text_free(&out);
+    }
     if (status == ISK_OK && j->found.cluster_count) {
         cluster_tsv(j->found.clusters, j->found.cluster_count, &out);
         status = output_text(&j->t.out, "clusters.tsv", &out);
@@ -259,8 +264,9 @@ static isk_status write_report(run_job *j) {
 static void remove_stale(const run_job *j) {
     const int without_h5 = j->s->without_files || !hdf5_available();
     const struct { const char *name; int stale; } files[] = {
-        { "theta.tsv", !j->found.has_theta }, { "clusters.tsv", !j->found.cluster_count }, { "umap.tsv", !j->found.pictures.count },
-        { "adata.h5ad", without_h5 }, { "mdata.h5mu", without_h5 },
+        { "theta.tsv", !j->found.has_theta }, { "explained.tsv", !j->found.explained.count },
+        { "clusters.tsv", !j->found.cluster_count }, { "umap.tsv", !j->found.pictures.count }, { "adata.h5ad", without_h5 },
+        { "mdata.h5mu", without_h5 },
     };
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         char path[4200];

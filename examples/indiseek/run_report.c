@@ -308,6 +308,7 @@ isk_status run_report(const run_job *j, text *page) {
     data_section(j, page);
     status = embedding_section(j, page);
     if (status == ISK_OK) { status = theta_section(j, page); }
+    explained_page(&j->found.explained, page);
     cluster_section(j, page);
     report_scores(page, &j->scores, j->a.d.has_labels);
     choice_page(&j->t.choice, page);
