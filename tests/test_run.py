@@ -910,7 +910,8 @@ def check_page(page):
     return re.findall(r"<h2[^>]*>(.*?)</h2>", page)
 
 
-SECTIONS = ["Data", "Embeddings", "Which modality tells the types apart", "What the features follow", "Clusters and labels", "Scores", "Training", "Settings", "How to cite"]
+SECTIONS = ["Data", "Embeddings", "Which modality tells the types apart", "What the features follow", "Clusters and labels", "Scores", "Training", "Settings",
+            "How to cite"]
 
 
 @test("report.html is balanced, fetches nothing, and has its sections")
