@@ -39,7 +39,7 @@ SAMPLE = os.path.join("build/objects", "release" if kind == "build" else kind, "
 PATIENCE = 240
 CELLS, GENES, PROTEINS, TYPES = 600, 200, 15, 4
 FEATURES = ["c1.npy", "c2.npy", "z1.npy", "z2.npy"]
-RESULTS = sorted(FEATURES + ["cells.tsv", "clusters.tsv", "config.json", "log.jsonl", "metrics.json", "model.safetensors", "report.html",
+RESULTS = sorted(FEATURES + ["cells.tsv", "clusters.tsv", "config.json", "explained.tsv", "log.jsonl", "metrics.json", "model.safetensors", "report.html",
                              "split.tsv", "theta.tsv", "umap.tsv"])
 # Small networks: a run takes a second.
 SMALL = ("--width 32 --layers 2 --dim 10 --shared-dim 10 --epochs 40 --shared-epochs 60 --residual-epochs 10 --diagnoses 1 "
@@ -251,6 +251,20 @@ def _():
     assert all(math.isfinite(float(row[name + "_2"])) for row in places for name in names)
     equal([(row["embedding"], row["label"], float(row["ari"])) for row in clusters],
           [(row["embedding"], row["label"], float("%.6g" % row["ari"])) for row in m["clusters"]])
+
+
+@test("explained.tsv: R^2 of every gene and protein, and genes that the cell cycle moves are told by Z of RNA")
+def _():
+    rows = table(at("base/explained.tsv"))
+    equal([(row["modality"], row["feature"]) for row in rows], [("rna", name) for name in data.genes] + [("protein", name) for name in data.proteins])
+    equal(list(rows[0]), ["modality", "feature", "r2_shared", "r2_specific", "r2_both"])
+    assert all(float(row[key] or 0) <= 1 for row in rows for key in list(row)[2:])
+    told = {kind: [row for row in rows if row["modality"] == kind] for kind in ("rna", "protein")}
+    for kind, view in (("rna", "1"), ("protein", "2")):
+        best = max(told[kind], key=lambda row: float(row["r2_specific"] or 0))
+        inside('<th scope="row">%s</th>' % best["feature"], page_of("base").split("%s: told most by Z" % kind)[1].split("</tr>")[1])
+    run(TENX, "trained_on_all", *LABELS, *QUICK, "--test", 0, "--validation", 0)
+    assert "explained.tsv" not in os.listdir(at("trained_on_all"))
 
 
 @test("the types lie apart in the picture of all features: most neighbours there are of a cell's own type")
@@ -967,7 +981,8 @@ def check_page(page):
     return re.findall(r"<h2[^>]*>(.*?)</h2>", page)
 
 
-SECTIONS = ["Data", "Embeddings", "Which modality tells the types apart", "Clusters and labels", "Scores", "Training", "Settings", "How to cite"]
+SECTIONS = ["Data", "Embeddings", "Which modality tells the types apart", "What the features follow", "Clusters and labels", "Scores", "Training", "Settings",
+            "How to cite"]
 
 
 @test("report.html is balanced, fetches nothing, and has its sections")
@@ -980,7 +995,7 @@ def _():
         inside(words, page)
     equal(check_page(page_of("missing")), SECTIONS)
     inside("520 of them have both modalities", page_of("missing"))
-    equal(check_page(page_of("unnamed")), [name for name in SECTIONS if name not in SECTIONS[1:4]])
+    equal(check_page(page_of("unnamed")), [name for name in SECTIONS if name not in (*SECTIONS[1:3], SECTIONS[4])])
 
 
 PROBE = """<pre id="result"></pre><script>
