@@ -98,7 +98,7 @@ def _():
     assert len({row["rho"] for row in models}) > 3, "models differ"
 
 
-@test("means and standard errors are those of the models, and the best lambda has the largest mean")
+@test("means and standard errors are those of the models, and the lambda of highest rho has the largest mean")
 def _():
     models, rows = table("whole/compare.tsv")[1:], table("whole/table.tsv")[1:]
     for row in rows:
@@ -111,8 +111,9 @@ def _():
                 close(number(row[name + "_error"]), abs(a - b) / 2, name + "_error")        # sd / sqrt(2) of two numbers
     for method in METHODS:
         of = [row for row in rows if row["method"] == method]
-        equal(sum(row["best"] == "1" for row in of), 1, "best rows of " + method)
-        equal(max(of, key=lambda row: number(row["rho"]))["best"], "1", "the best row of " + method)
+        most = max(number(row["rho"]) for row in of)
+        equal([row["highest_rho"] for row in of], ["yes" if number(row["rho"]) == most else "no" for row in of], "rows of " + method)
+    equal(table("whole/table.tsv")[0]["highest_rho"], "", "of the inputs nothing is chosen")
 
 
 @test("results.json and results.jsonl say the same as the tables")
@@ -149,7 +150,7 @@ class Page(html.parser.HTMLParser):
             self.headings.append(data.strip())
 
 
-@test("the report: Figure 5, how many types, intervals, raw components as a line; the table on the terminal")
+@test("the report: Figure 5, how many types, intervals, the inputs as a line; the table on the terminal")
 def _():
     content = text("whole/report.html")
     page = Page(content)
@@ -158,7 +159,11 @@ def _():
     inside("8 types of cell_type have at least 5 held-out cells and are compared.", words)
     inside("all are held to one division of the cells, that of seed 5", words)
     equal(content.count("<svg"), 5)
-    inside("raw PCs", words)
+    inside("inputs as prepared", re.findall(r"<text [^>]*>([^<]*)</text>", content))
+    assert not re.search(r"\braw\b", words), words
+    inside("It was chosen on the same held-out cells that are reported here", words)
+    inside("highest ρ", page.words)
+    equal(page.words.count("highest"), len(METHODS))
     rows = table("whole/table.tsv")
     for row in rows:
         inside("%.3f to %.3f" % (number(row["rho_low"]), number(row["rho_high"])), words)
@@ -170,7 +175,28 @@ def _():
     for row in rows[1:]:
         cell = "%.3f (%.3f)" % (number(row["rho"]), number(row["rho_error"]))
         assert any(line.split()[:2] == [row["method"], row["lambda"]] and cell in line for line in done.stdout.splitlines()), (cell, done.stdout)
-    equal(done.stdout.count("  best\n"), len(METHODS))
+    equal(done.stdout.count("  highest rho\n"), len(METHODS))
+    inside("(highest rho: of a method's lambdas, chosen on the same held-out cells that are reported here)\n", done.stdout)
+    assert re.search(r"^inputs as prepared +- ", done.stdout, re.M), done.stdout
+
+
+@test("lambdas of equal rho are tied, in the table, in results.json, on the terminal and in the report")
+def _():
+    shutil.copytree(at("whole"), at("tied"))
+    lines = text("tied/results.jsonl").splitlines(keepends=True)
+    for i in range(1, 1 + len(LAMBDAS) * len(SEEDS)):
+        lines[i] = re.sub(r'"rho": [^,]*', '"rho": %s' % ("0.5000000000001" if i == 1 else "0.5"), lines[i])
+    with open(at("tied/results.jsonl"), "w", encoding="utf-8") as file:
+        file.write("".join(lines))
+    done = compare("tied", "--resume")
+    wanted = ["tie", "tie"] + [row["highest_rho"] for row in table("whole/table.tsv")[3:]]
+    equal([row["highest_rho"] for row in table("tied/table.tsv")[1:]], wanted)
+    equal([row["highest_rho"] for row in json.loads(text("tied/results.json"))["table"]], wanted)
+    equal((done.stdout.count("  highest rho, tie\n"), done.stdout.count("  highest rho\n")), (2, 1))
+    content = text("tied/report.html")
+    equal(Page(content).words.count("tie"), 2)
+    first = content[content.index("<table"):content.index("</table>")]
+    equal(first.count("<b>"), 3, "bold is all that tie")
 
 
 @test("methods without lambda are one point; comm and clip have no theta; --no-clusters leaves those out, --mlp brings its columns")
@@ -182,6 +208,8 @@ def _():
     equal([row["ari"] + row["nmi"] for row in models], [""] * 4)
     equal([row["leakage_mlp_1"] != "" for row in models], [False, True, False, True])
     equal([row["rho_error"] for row in table("points/table.tsv")], [""] * 4, "errors over one seed")
+    equal([row["highest_rho"] for row in table("points/table.tsv")], [""] * 4, "one point each")
+    equal([row["highest_rho"] for row in json.loads(text("points/results.json"))["table"]], [None] * 3)
     content = text("points/report.html")
     equal(content.count("<svg"), 3, "figures without clusters")
     inside("residual", " ".join(Page(content[content.index("<svg"):content.index("</svg>")]).words))

@@ -468,6 +468,45 @@ static void annotation_is_written(void **state) {
     names_free(&classes);
 }
 
+/* Where no truth is known: how many cells of each class each way finds, and how sure it is of them. */
+static void annotation_without_truth_says_how_sure_it_is(void **state) {
+    const isk_scalar x[] = { 0, 1, 10, 11 }, y[] = { (isk_scalar)0.5, (isk_scalar)5.5, (isk_scalar)NAN, 0 };
+    const int32_t codes[] = { 0, 0, 1, 1 }, unknown[] = { -1, -1, -1, -1 };
+    static const char *const class_names[] = { "B cells", "T cells", "none of them" };
+    names classes = list(class_names, 3);
+    annotate_desc desc = { .reference = { { x, 4, 1 } }, .query = { { y, 4, 1 } }, .labels = codes, .classes = 3, .k = 4, .least = 0.6, .weighted = 1,
+                           .ways = 1u << ANNOTATE_KNN };
+    annotation a;
+    text out = { NULL, 0, 0, 0 };
+    (void)state;
+    for (int run = 0; run < 2; run++) {                     /* a truth that names no cell is none */
+        desc.truth = run ? unknown : NULL;
+        ok(annotate_cells(context, &desc, &a));
+        a.way[ANNOTATE_KNN].confidence[1] = 0.4375;
+        annotation_text(&a, &classes, &out);                /* B cells: 0.952 and 1 at distance 0 */
+        assert_string_equal(out.data, "3 cells from 4 labelled ones (k = 4, weighted by distance); 1 missing\n"
+                                      "class                cells, knn  median confidence\n"
+                                      "B cells                       2              0.976\n"
+                                      "T cells                       0                  -\n"
+                                      "none of them                  0                  -\n"
+                                      "unassigned                    1              0.438\n"
+                                      "all                           3              0.952\n"
+                                      "confidence < 0.5              1\n");
+        text_free(&out);
+        out = (text){ NULL, 0, 0, 0 };
+        annotation_free(&a);
+    }
+    desc.least = 0;
+    desc.ways = 0;
+    ok(annotate_cells(context, &desc, &a));
+    annotation_text(&a, &classes, &out);
+    assert_non_null(strstr(out.data, "cells, knn  median confidence cells, probe  median confidence\n"));
+    assert_null(strstr(out.data, "unassigned"));
+    text_free(&out);
+    annotation_free(&a);
+    names_free(&classes);
+}
+
 /* ---- the other modality ---- */
 
 typedef struct pair {
@@ -737,7 +776,50 @@ static void imputation_is_written(void **state) {
     assert_string_equal(out.data, "R^2 from        neighbours\nall features         0.175\nCD3                  0.175\n"
                                   "CD19                 1.000\n(trained on 2 cells, scored on 2)\n");
     text_free(&out);
+    out = (text){ NULL, 0, 0, 0 };
+    m.query_rows = 7;
+    imputation_text(&m, &features, &out);
+    assert_ptr_equal(strstr(out.data, "on the run's held-out cells, with all their features:\nR^2 from "), out.data);
+    text_free(&out);
     imputation_free(&m);
+    names_free(&features);
+}
+
+/* R^2 of feature j is j / 100, but for what has none. */
+static void of_many_features_the_best_and_the_worst_are_printed(void **state) {
+    enum { MANY = 60 };
+    double best[MANY], other[MANY];
+    imputation m = { .features = MANY, .scored = ISK_TEST, .trained_on = 5, .scored_on = 3 };
+    names features = { NULL, 0, 0, NULL, 0, 0 };
+    text out = { NULL, 0, 0, 0 };
+    const char *at;
+    (void)state;
+    for (int j = 0; j < MANY; j++) {
+        char name[16];
+        snprintf(name, sizeof name, "gene%02d", j);
+        assert_true(names_add(&features, name));
+        best[j] = j == 59 || j == 3 ? (double)NAN : j / 100.0;
+        other[j] = 1 - j / 100.0;
+    }
+    m.way[IMPUTE_C] = (imputation_result){ .r2 = other, .pooled_r2 = 0.25 };
+    m.way[IMPUTE_CZ] = (imputation_result){ .r2 = best, .pooled_r2 = 0.5 };
+    imputation_text(&m, &features, &out);
+    at = strstr(out.data, "\nall features         0.250       0.500\ngene58               0.420       0.580\ngene57 ");
+    assert_non_null(at);
+    at = strstr(at, "\ngene49               0.510       0.490\n...\ngene10               0.900       0.100\ngene09 ");
+    assert_non_null(at);
+    at = strstr(at, "\ngene04               0.960       0.040\ngene02 ");
+    assert_non_null(at);
+    assert_non_null(strstr(at, "\ngene00               1.000       0.000\n"
+                               "(the features that are told best and worst, 20 of 60; all of them are in imputation.tsv)\n(trained on 5 cells"));
+    text_free(&out);
+    out = (text){ NULL, 0, 0, 0 };
+    m.features = 40;                                        /* few enough for all, in their order */
+    imputation_text(&m, &features, &out);
+    assert_null(strstr(out.data, "..."));
+    assert_non_null(strstr(out.data, "\ngene03               0.970           -\ngene04 "));
+    assert_non_null(strstr(out.data, "\ngene39               0.610       0.390\n(trained on 5 cells, scored on 3)\n"));
+    text_free(&out);
     names_free(&features);
 }
 
@@ -1056,13 +1138,13 @@ int main(void) {
         cmocka_unit_test(scores_count_the_unassigned),
         cmocka_unit_test(annotation_says_what_is_wrong),
         cmocka_unit_test(one_cell_is_enough),
-        cmocka_unit_test(annotation_is_written),
+        cmocka_unit_test(annotation_is_written), cmocka_unit_test(annotation_without_truth_says_how_sure_it_is),
         cmocka_unit_test(a_decoder_finds_what_lines_do_not),
         cmocka_unit_test(the_baseline_is_the_mean_of_neighbours),
         cmocka_unit_test(further_and_partial_cells),
         cmocka_unit_test(parts_decide_what_is_scored),
         cmocka_unit_test(imputation_says_what_is_wrong),
-        cmocka_unit_test(imputation_is_written),
+        cmocka_unit_test(imputation_is_written), cmocka_unit_test(of_many_features_the_best_and_the_worst_are_printed),
         cmocka_unit_test(clusters_agree_with_what_is_there),
         cmocka_unit_test(clusters_at_the_edges),
         cmocka_unit_test(memory_that_runs_out_is_said),

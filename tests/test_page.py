@@ -13,7 +13,7 @@ from tap import at, equal, main, test
 
 CELLS, PANELS, TYPES = 3000, 6, 30
 SOURCES = ["tests/page_sample.c", "examples/indiseek/cells_page.c",
-           *("examples/common/%s.c" % name for name in ("plots", "plots_script", "chart", "page", "text", "random"))]
+           *("examples/common/%s.c" % name for name in ("plots", "plots_script", "chart", "page", "text", "random", "statistics"))]
 
 
 UNSEEN = "" if browser.BROWSER else "neither chromium nor google-chrome is on PATH"

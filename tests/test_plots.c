@@ -273,6 +273,32 @@ static void ranked_bars_stand_in_their_order(void **state) {
     text_free(&out);
 }
 
+/* Where the words that end in `words` begin or end. */
+static double label_place(const char *svg, const char *words) {
+    const char *at = after(svg, words), *start = at;
+    while (start > svg && strncmp(start, "<text x=\"", 9) != 0) { start--; }
+    return strtod(start + 9, NULL);
+}
+
+static void words_beside_zero_stay_inside(void **state) {
+    static const char *const names[] = { "a", "b" };
+    static const char below[] = "← surface protein says more", above[] = "rna says more →";
+    static const double values[][2] = { { -2, 0.01 }, { 2, -0.01 }, { 1, -1 } };
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        text out = { 0 };
+        double end, start;
+        chart_ranked(&out, &(ranked_chart){ .title = "theta", .x_label = "mean", .names = names, .value = values[i], .below = below, .above = above,
+                                            .count = 2 });
+        end = label_place(out.data, "← surface protein says more</text>");
+        start = label_place(out.data, "rna says more →</text>");
+        assert_true(start + 6.4 * 15 <= 520 && end - 6.4 * 27 >= 0);
+        assert_true(start - end >= 11.9);                   /* they do not touch */
+        if (i == 2) { assert_true(start - end < 12.1); }    /* room enough: both at zero */
+        text_free(&out);
+    }
+}
+
 static void ranks_with_ties_and_what_is_missing(void **state) {
     static const char *const names[] = { "a", "b", "c", "d" };
     const double x[] = { 1, 3, 3, NAN }, y[] = { 9, 7, 8, 1 };
@@ -407,6 +433,7 @@ int main(void) {
         cmocka_unit_test(coordinates_stand_once_in_every_panel),
         cmocka_unit_test(plain_pictures_of_a_number_have_levels),
         cmocka_unit_test(ranked_bars_stand_in_their_order),
+        cmocka_unit_test(words_beside_zero_stay_inside),
         cmocka_unit_test(ranks_with_ties_and_what_is_missing),
         cmocka_unit_test(labels_of_ranks_do_not_overlap),
         cmocka_unit_test(bars_below_zero_ranges_and_references),

@@ -354,6 +354,18 @@ def _():
     kinds = dict(zip(data.cells, data.columns[0]))
     equal([row["cell_type"] for row in cells], [kinds[row["cell"]] for row in cells])
     assert result("missing")["probe"]["all"]["accuracy"] > 0.8
+    m = result("missing")
+    for name, absent in (("shared", MISSING["rna"] | MISSING["protein"]), ("all", MISSING["rna"] | MISSING["protein"]), ("specific_1", MISSING["rna"]),
+                         ("specific_2", MISSING["protein"]), ("raw", MISSING["rna"] | MISSING["protein"])):
+        there = [row for row in cells if data.cells.index(row["cell"]) not in absent]
+        scored, trained = ([row["cell_type"] for row in there if row["indiseek_part"] == part] for part in ("test", "train"))
+        equal(m["probe"][name]["rows"], len(scored), name)
+        assert abs(m["probe"][name]["majority"] - scored.count(max(sorted(set(trained)), key=trained.count)) / len(scored)) < 1e-9, name
+    assert m["probe"]["specific_1"]["rows"] != m["probe"]["specific_2"]["rows"], "else the test tells nothing"
+    for words, name in (("C1, C2", "shared"), ("Z1", "specific_1"), ("X1, X2 (as prepared)", "raw")):
+        one = m["probe"][name]
+        assert re.search(r"^%s  .*  %d +%.3f$" % (re.escape(words), one["rows"], one["majority"]), done.stdout, re.M), (name, done.stdout)
+    inside("(rows differ because some lack a view; those that have all that is named are scored)\n", done.stdout)
 
 
 # ---- files of the field -----------------------------------------------------------------------------------------------
@@ -746,6 +758,11 @@ def _():
         assert right(rows, way) > 0.9, right(rows, way)
     equal(sorted(os.listdir(at("new"))), sorted(FEATURES + ["annotation.json", "annotation.tsv"]))
     equal({len(npy(at("new/" + name))) for name in FEATURES}, {300})
+    said = annotate("new", *more.files("new", NEW, NEW))[0].stdout
+    inside("cells, knn  median confidence cells, probe  median confidence\n", said)
+    for kind in sorted(set(truth.values())):
+        counts = [[row["label_" + way] for row in rows].count(kind) for way in ("knn", "probe")]
+        assert re.search(r"^%s +%d +\S+ +%d +\S+$" % (re.escape(kind), *counts), said, re.M), (kind, counts, said)
     _, m, judged = annotate("judged", *more.files("new", NEW, NEW), *NAMED, "--quiet")
     equal([row["label_probe"] for row in judged], [row["label_probe"] for row in rows])
     assert abs(m["probe"]["accuracy"] - right(rows, "probe")) < 1e-9
@@ -902,13 +919,15 @@ def _():
 @test("impute the proteins of new cells that have RNA only; RNA from proteins")
 def _():
     files = more.files("alone", NEW, NEW)
-    impute("new_proteins", *files[:2], "--quiet")
+    inside("protein from rna\non the run's held-out cells, with all their features:\nR^2 from ", impute("new_proteins", *files[:2])[0].stdout)
     told, measured = npy(at("new_proteins/imputed.npy")), [clr(row) for row in more.adt[CELLS:]]
     equal(read(at("new_proteins/imputed_cells.txt")).decode().split(), more.cells[CELLS:])
     columns = [[row[k] for row in measured] for k in range(PROTEINS)]
     each = sorted(r2(columns[k], [row[k] for row in told], columns[k]) for k in range(PROTEINS))
     assert each[PROTEINS // 2] > 0.2, each
-    _, m, rows = impute("genes", "--to", "rna", "--from", "protein", "--quiet", "--epochs", 20)
+    done, m, rows = impute("genes", "--to", "rna", "--from", "protein", "--epochs", 20)
+    inside("(the features that are told best and worst, 20 of %d; all of them are in imputation.tsv)\n" % GENES, done.stdout)
+    assert "held-out cells" not in done.stdout, done.stdout
     equal((m["from"], m["to"], m["features"], len(rows)), ("protein", "rna", GENES, GENES))
     assert m["c"]["r2"] > 0, m["c"]
     fails("indiseek impute: the new cells have no rna, from which protein is to be predicted", 65, "impute", "--model", at("base"), *files[2:],
@@ -996,6 +1015,8 @@ def _():
     equal(check_page(page_of("missing")), SECTIONS)
     inside("520 of them have both modalities", page_of("missing"))
     equal(check_page(page_of("unnamed")), [name for name in SECTIONS if name not in (*SECTIONS[1:3], SECTIONS[4])])
+    inside("most frequent label of them", page_of("missing"))
+    assert "most frequent label of them" not in page_of("base")
 
 
 PROBE = """<pre id="result"></pre><script>

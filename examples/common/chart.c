@@ -689,9 +689,25 @@ static void draw_ranked(text *out, const ranked_chart *c, const scale *x, int i,
     text_add(out, "</g>\n");
 }
 
+/* What it means to be below and above zero: either side of its place, moved where one would else be cut at an edge of the chart.
+   Returns 1 when one lies across zero then. */
+static int sides_of_zero(text *out, const ranked_chart *c, const scale *x, double y) {
+    enum { GAP = 6, EDGE = 4 };
+    const double zero = place(x, 0), letter = 7;            /* wide ones are meant, so that no font cuts them */
+    const int below = c->below && x->low < 0, above = c->above && x->high > 0;
+    const double below_width = below ? letter * letters(c->below) : 0, above_width = above ? letter * letters(c->above) : 0;
+    double end = fmax(zero - GAP, EDGE + below_width), start = fmin(zero + GAP, WIDTH - EDGE - above_width);
+    if (below && above && start < end + 2 * GAP) {          /* one was moved: the other one makes way */
+        if (start < zero + GAP) { end = start - 2 * GAP; } else { start = end + 2 * GAP; }
+    }
+    if (below) { label_at(out, end, y, 'e', c->below); }
+    if (above) { label_at(out, start, y, 's', c->above); }
+    return (below && end > zero) || (above && start < zero);
+}
+
 void chart_ranked(text *out, const ranked_chart *c) {
     const grouping groups = { c->group, c->groups, c->group_count };
-    int kept, *order = ranking(c->value, c->count, &kept);
+    int kept, crossed, *order = ranking(c->value, c->count, &kept);
     text *names = calloc((size_t)kept + 1, sizeof *names), legend = { 0 };
     if (order && names) {
         const double taken = group_legend(&legend, &groups), top = TOP + taken + (c->below || c->above ? 18 : 0);
@@ -699,12 +715,11 @@ void chart_ranked(text *out, const ranked_chart *c) {
         const scale x = ranked_scale(c, ranked_names(c, order, kept, names));
         svg_begin(out, WIDTH, bottom + BOTTOM, c->title, c->standalone);
         text_add(out, legend.data ? legend.data : "");
-        if (c->below && x.low < 0) { label_at(out, place(&x, 0) - 6, top - 4, 'e', c->below); }
-        if (c->above && x.high > 0) { label_at(out, place(&x, 0) + 6, top - 4, 's', c->above); }
+        crossed = sides_of_zero(out, c, &x, top - 4);
         for (int k = 0; k < kept; k++) { draw_ranked(out, c, &x, order[k], top + k * ROW_HEIGHT, names[k].data ? names[k].data : ""); }
         segment(out, "axis", x.from, bottom, x.to, bottom);
         ticks(out, &x, 0, bottom, 0);
-        segment(out, "axis", place(&x, 0), top - 14, place(&x, 0), bottom);
+        segment(out, "axis", place(&x, 0), crossed ? top : top - 14, place(&x, 0), bottom);
         label_at(out, (x.from + x.to) / 2, bottom + BOTTOM - 8, 'm', c->x_label);
         text_add(out, "</svg>\n");
     } else {

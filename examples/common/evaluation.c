@@ -44,7 +44,7 @@ const char *score_words(const evaluation *e, int which, score_text *buffer) {
     if (which == SCORE_FUSED) { return "fused"; }
     if (which == SCORE_RAW) {
         list(e->views, "X", -1, buffer);
-        strncat(buffer->text, " (raw)", sizeof buffer->text - strlen(buffer->text) - 1);
+        strncat(buffer->text, " (as prepared)", sizeof buffer->text - strlen(buffer->text) - 1);
         return buffer->text;
     }
     snprintf(buffer->text, sizeof buffer->text, "Z%d", which - SCORE_SPECIFIC + 1);
@@ -224,6 +224,27 @@ static isk_status probe_label(isk_context *context, isk_matrix x, const int32_t 
     return neighbours(context, x, labels, part, e, &e->label[which].neighbours);
 }
 
+/* Accuracy, on the scored rows, of the training rows' most frequent label; labelled: how many rows that is of. */
+static double majority(const int32_t *labels, const uint8_t *part, int64_t rows, isk_part scored, int64_t *labelled) {
+    int64_t hits = 0, *count;
+    int32_t classes = 0, most = 0;
+    *labelled = 0;
+    for (int64_t i = 0; i < rows; i++) { classes = labels[i] >= classes ? labels[i] + 1 : classes; }
+    count = calloc((size_t)classes + 1, sizeof *count);
+    if (!count) { return NAN; }
+    for (int64_t i = 0; i < rows; i++) {
+        if (part[i] == ISK_TRAIN && labels[i] >= 0) { count[labels[i]]++; }
+    }
+    for (int32_t k = 1; k < classes; k++) { most = count[k] > count[most] ? k : most; }
+    for (int64_t i = 0; i < rows; i++) {
+        if (part[i] != scored || labels[i] < 0) { continue; }
+        ++*labelled;
+        hits += labels[i] == most;
+    }
+    free(count);
+    return *labelled ? (double)hits / (double)*labelled : NAN;
+}
+
 static isk_status score_label(isk_context *context, const isk_matrix *parts, const evaluation_input *in, evaluation *e, int which) {
     whole_rows rows;
     isk_matrix x;
@@ -233,36 +254,19 @@ static isk_status score_label(isk_context *context, const isk_matrix *parts, con
     x = join_whole_rows(context, parts, 2 * ISK_MAX_VIEWS, &rows);
     labels = whole_rows_labels(&rows, in->labels);
     if (!labels || (x.cols && !x.data)) { status = ISK_MEMORY; }
-    if (status == ISK_OK && x.data) { status = probe_label(context, x, labels, rows.part, e, which); }
+    if (status == ISK_OK && x.data) {
+        e->label[which].majority = majority(labels, rows.part, rows.count, e->scored, &e->label[which].rows);
+        status = probe_label(context, x, labels, rows.part, e, which);
+    }
     matrix_free(x);
     free(labels);
     whole_rows_free(&rows);
     return status;
 }
 
-/* Accuracy, on the scored rows, of the training rows' most frequent label. */
-static double majority(const evaluation_input *in, int64_t rows, isk_part scored) {
-    int64_t hits = 0, labelled = 0, *count;
-    int32_t classes = 0, most = 0;
-    for (int64_t i = 0; i < rows; i++) { classes = in->labels[i] >= classes ? in->labels[i] + 1 : classes; }
-    count = calloc((size_t)classes + 1, sizeof *count);
-    if (!count) { return NAN; }
-    for (int64_t i = 0; i < rows; i++) {
-        if (in->part[i] == ISK_TRAIN && in->labels[i] >= 0) { count[in->labels[i]]++; }
-    }
-    for (int32_t k = 1; k < classes; k++) { most = count[k] > count[most] ? k : most; }
-    for (int64_t i = 0; i < rows; i++) {
-        if (in->part[i] != scored || in->labels[i] < 0) { continue; }
-        labelled++;
-        hits += in->labels[i] == most;
-    }
-    free(count);
-    return labelled ? (double)hits / (double)labelled : NAN;
-}
-
 static isk_status score_labels(isk_context *context, const evaluation_input *in, int64_t rows, evaluation *e) {
     isk_status status = ISK_OK;
-    e->majority = majority(in, rows, e->scored);
+    e->majority = majority(in->labels, in->part, rows, e->scored, &e->labelled);
     for (int i = score_next(e, -1); i < SCORE_COUNT && status == ISK_OK; i = score_next(e, i)) {
         isk_matrix parts[2 * ISK_MAX_VIEWS] = { { NULL, 0, 0 } };
         if (in->put_to_labels && !(in->put_to_labels >> i & 1)) { continue; }
@@ -358,7 +362,7 @@ isk_status evaluate(isk_context *context, const evaluation_input *in, evaluation
     int64_t rows = in->fused.rows;
     isk_status status = ISK_OK;
     *e = (evaluation){ .views = in->views, .fused = in->fused.data != NULL, .neighbours = 10, .majority = NAN };
-    for (int i = 0; i < SCORE_COUNT; i++) { e->label[i] = (label_score){ NAN, NAN, NAN }; }
+    for (int i = 0; i < SCORE_COUNT; i++) { e->label[i] = (label_score){ NAN, NAN, NAN, 0, NAN }; }
     for (int i = 0; i < ISK_MAX_VIEWS; i++) {
         e->leakage[i] = (r2_scores){ NAN, NAN, NAN };
         e->completeness[i].r2 = (r2_scores){ NAN, NAN, NAN };
@@ -426,6 +430,8 @@ void evaluation_json(const evaluation *e, const isk_report *training, text *out)
         open_object(out, "\n    ", score_name(i, &name));
         text_json_member(out, "accuracy", e->label[i].accuracy);
         text_json_member(out, "balanced_accuracy", e->label[i].balanced_accuracy);
+        text_json_member(out, "rows", (double)e->label[i].rows);
+        text_json_member(out, "majority", e->label[i].majority);
         text_add(out, "}");
     }
     text_add(out, "}");
@@ -480,6 +486,14 @@ const char *completeness_words(const evaluation *e, int view, char buffer[96]) {
     return buffer;
 }
 
+int labels_of_different_rows(const evaluation *e) {
+    int found = 0;
+    for (int i = score_next(e, -1); i < SCORE_COUNT; i = score_next(e, i)) {
+        found |= !isnan(e->label[i].accuracy) && e->label[i].rows != e->labelled;
+    }
+    return found;
+}
+
 int decoder_of_steps(const evaluation *e) {
     int found = 0;
     for (int i = 0; i < e->views; i++) { found |= e->steps[i].decoder && isfinite(e->completeness[i].decoder); }
@@ -492,6 +506,31 @@ static void cells(text *out, const r2_scores *r2) {
     text_cell(out, r2->mlp, 10);
 }
 
+static void labels_text(const evaluation *e, text *out) {
+    const int columns = e->views > 2 ? 8 * e->views : 20, rows = labels_of_different_rows(e);       /* "C1, Z1, C2, Z2, C3, Z3" */
+    score_text words;
+    text_format(out, "%-*s%12s%20s%16s", columns, "features", "accuracy", "balanced accuracy", "10-NN agreement");
+    text_add(out, rows ? "    rows  majority label of them\n" : "\n");
+    for (int i = score_next(e, -1); i < SCORE_COUNT; i = score_next(e, i)) {
+        if (isnan(e->label[i].accuracy)) { continue; }
+        text_format(out, "%-*s", columns, score_words(e, i, &words));
+        text_cell(out, e->label[i].accuracy, 12);
+        text_cell(out, e->label[i].balanced_accuracy, 20);
+        text_cell(out, e->label[i].neighbours, 16);
+        if (rows) {
+            text_format(out, "%8lld", (long long)e->label[i].rows);
+            text_cell(out, e->label[i].majority, 24);
+        }
+        text_add(out, "\n");
+    }
+    text_format(out, "%-*s", columns, "majority label");
+    text_cell(out, e->majority, 12);
+    if (rows) { text_format(out, "%44lld", (long long)e->labelled); }
+    text_add(out, "\n");
+    if (rows) { text_add(out, "(rows differ because some lack a view; those that have all that is named are scored)\n"); }
+    text_add(out, "\n");
+}
+
 void evaluation_text(const evaluation *e, int has_labels, text *out) {
     static const char *const parts[] = { "no", "validation", "test" };
     char line[96];
@@ -500,22 +539,7 @@ void evaluation_text(const evaluation *e, int has_labels, text *out) {
         text_add(out, "no rows are held out, so nothing was scored\n");
         return;
     }
-    if (has_labels) {
-        score_text words;
-        const int columns = e->views > 2 ? 8 * e->views : 20;     /* "C1, Z1, C2, Z2, C3, Z3" */
-        text_format(out, "%-*s%12s%20s%16s\n", columns, "features", "accuracy", "balanced accuracy", "10-NN agreement");
-        for (int i = score_next(e, -1); i < SCORE_COUNT; i = score_next(e, i)) {
-            if (isnan(e->label[i].accuracy)) { continue; }
-            text_format(out, "%-*s", columns, score_words(e, i, &words));
-            text_cell(out, e->label[i].accuracy, 12);
-            text_cell(out, e->label[i].balanced_accuracy, 20);
-            text_cell(out, e->label[i].neighbours, 16);
-            text_add(out, "\n");
-        }
-        text_format(out, "%-*s", columns, "majority label");
-        text_cell(out, e->majority, 12);
-        text_add(out, "\n\n");
-    }
+    if (has_labels) { labels_text(e, out); }
     for (int i = 0; i < e->views; i++) {
         const int length = 16 + (int)strlen(completeness_words(e, i, line));
         if (length > wide && !isnan(e->completeness[i].best)) { wide = length; }

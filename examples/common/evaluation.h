@@ -23,7 +23,11 @@ typedef struct evaluation_input {
     int without_mlp;                /* 1: no small networks, which take longest */
 } evaluation_input;
 
-typedef struct label_score { double accuracy, balanced_accuracy, neighbours; } label_score;
+typedef struct label_score {
+    double accuracy, balanced_accuracy, neighbours;
+    int64_t rows;                   /* labelled rows that were scored: those of which all that the probe is put to is there */
+    double majority;                /* accuracy of always guessing the most frequent label, on the same rows */
+} label_score;
 /* What a probe is put to: all C, all C and Z, each Z_i, the inputs, the fused representation. */
 enum { SCORE_SHARED, SCORE_ALL, SCORE_SPECIFIC, SCORE_RAW = SCORE_SPECIFIC + ISK_MAX_VIEWS, SCORE_FUSED, SCORE_COUNT };
 
@@ -38,7 +42,8 @@ typedef struct evaluation {
     int64_t rows[3];                /* train, validation, test */
     isk_part scored;                /* ISK_TRAIN: no row is held out, nothing was measured */
     int neighbours;                 /* k */
-    double majority;                /* accuracy of always guessing the most frequent label */
+    double majority;                /* accuracy of always guessing the most frequent label, on all labelled rows */
+    int64_t labelled;               /* of the scored part */
     label_score label[SCORE_COUNT]; /* a logistic regression; share of the k nearest rows that have the row's label */
     r2_scores leakage[ISK_MAX_VIEWS];       /* R^2 of Z_i about C of the other views, side by side */
     struct { r2_scores r2; double best, decoder; } completeness[ISK_MAX_VIEWS];     /* R^2 of (Z_i, C_i), or fused, about X_i */
@@ -47,6 +52,8 @@ typedef struct evaluation {
 
 isk_status evaluate(isk_context *context, const evaluation_input *input, evaluation *e);
 
+/* Were the label scores of different rows, because some rows lack some matrices? */
+int labels_of_different_rows(const evaluation *e);
 /* The score after `which` (-1: the first) that an evaluation has, or SCORE_COUNT. */
 int score_next(const evaluation *e, int which);
 /* "shared", "specific_1", ... as in metrics.json; "C1, C2", ... for people; "C2, C3": C of all views but one. */

@@ -21,7 +21,7 @@ static void close_verdict(text *page, page_tone tone, const char *head, text *se
 /* Do the shared features carry the labels? */
 static void verdict_shared(text *page, const evaluation *e) {
     const int which = e->fused ? SCORE_FUSED : SCORE_SHARED;
-    double shared = e->label[which].accuracy, raw = e->label[SCORE_RAW].accuracy, floor = e->majority;
+    double shared = e->label[which].accuracy, raw = e->label[SCORE_RAW].accuracy, floor = e->label[which].majority;
     score_text words;
     text s = { 0 };
     page_tone tone = PAGE_NEUTRAL;
@@ -36,7 +36,7 @@ static void verdict_shared(text *page, const evaluation *e) {
     }
     text_format(&s, e->fused ? "From the %s features" : "From (%s)", score_words(e, which, &words));
     add_fixed(&s, " a linear probe names ", 100 * shared, 1, " % of the held-out rows right");
-    if (isfinite(raw)) { add_fixed(&s, "; from the raw inputs ", 100 * raw, 1, " %"); }
+    if (isfinite(raw)) { add_fixed(&s, "; from the inputs as prepared ", 100 * raw, 1, " %"); }
     add_fixed(&s, ", and always guessing the most frequent label ", 100 * floor, 1, " %.");
     if (tone == PAGE_WARNING && !e->fused) {
         text_add(&s, " Perhaps the labels show in one view only; then they belong to Z.");
@@ -139,8 +139,42 @@ void report_verdicts(text *page, const evaluation *e, const isk_model *model, co
 
 /* ---- tables ---- */
 
+static void count_cell(text *page, int64_t count) {
+    char words[32];
+    snprintf(words, sizeof words, "%lld", (long long)count);
+    page_cell_number(page, words, 0);
+}
+
+static void label_table(text *page, const evaluation *e) {
+    static const char *const header[] = { "features", "accuracy", "balanced accuracy", "10-NN agreement", "rows", "most frequent label of them" };
+    const int rows = labels_of_different_rows(e);
+    score_text words;
+    if (rows) {
+        page_paragraph(page, "Some rows lack a view. Each line is of the labelled rows that have all that it names, so lines are of different rows; "
+                             "the share of the most frequent label stands beside each.");
+    }
+    page_table_begin(page, header, rows ? 6 : 4);
+    for (int i = score_next(e, -1); i < SCORE_COUNT; i = score_next(e, i)) {
+        if (isnan(e->label[i].accuracy)) { continue; }
+        page_row(page, score_words(e, i, &words));
+        page_cell_bar(page, e->label[i].accuracy, 3, 0, 1);
+        page_cell_bar(page, e->label[i].balanced_accuracy, 3, 0, 1);
+        page_cell_bar(page, e->label[i].neighbours, 3, 0, 1);
+        if (!rows) { continue; }
+        count_cell(page, e->label[i].rows);
+        page_cell_bar(page, e->label[i].majority, 3, 0, 1);
+    }
+    page_row(page, "most frequent label");
+    page_cell_bar(page, e->majority, 3, 0, 1);
+    for (int k = 0; k < 2 && rows; k++) { page_cell_number(page, "–", 0); }
+    if (rows) {
+        count_cell(page, e->labelled);
+        page_cell_bar(page, e->majority, 3, 0, 1);
+    }
+    page_table_end(page);
+}
+
 void report_scores(text *page, const evaluation *e, int has_labels) {
-    static const char *const probe_header[] = { "features", "accuracy", "balanced accuracy", "10-NN agreement" };
     static const char *const r2_header[] = { "R²", "linear (ridge)", "10 neighbours", "MLP", "own decoder" };
     static const char *const part[] = { "", "validation", "test" };
     text s = { 0 };
@@ -155,20 +189,7 @@ void report_scores(text *page, const evaluation *e, int has_labels) {
     }
     page_paragraph(page, s.data ? s.data : "");
     text_free(&s);
-    if (has_labels) {
-        score_text words;
-        page_table_begin(page, probe_header, 4);
-        for (int i = score_next(e, -1); i < SCORE_COUNT; i = score_next(e, i)) {
-            if (isnan(e->label[i].accuracy)) { continue; }
-            page_row(page, score_words(e, i, &words));
-            page_cell_bar(page, e->label[i].accuracy, 3, 0, 1);
-            page_cell_bar(page, e->label[i].balanced_accuracy, 3, 0, 1);
-            page_cell_bar(page, e->label[i].neighbours, 3, 0, 1);
-        }
-        page_row(page, "most frequent label");
-        page_cell_bar(page, e->majority, 3, 0, 1);
-        page_table_end(page);
-    }
+    if (has_labels) { label_table(page, e); }
     page_table_begin(page, r2_header, 5);
     for (int i = 0; i < 2 * e->views; i++) {
         const int view = i % e->views, leaks = i < e->views;

@@ -1,6 +1,7 @@
 #include "statistics.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 /* Welford 1962, so that close values far from zero keep their digits. */
 average average_of(const double *values, int count, int stride) {
@@ -29,4 +30,20 @@ int largest_of(const double *values, int count) {
 double largest_value(const double *values, int count) {
     const int best = largest_of(values, count);
     return best < 0 ? NAN : values[best];
+}
+
+int is_equal(double a, double b) { return fabs(a - b) <= 1e-12; }
+
+static int ascending(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+double median_of(const double *values, int64_t count, double *work) {
+    int64_t n = 0;
+    for (int64_t i = 0; i < count; i++) {
+        if (isfinite(values[i])) { work[n++] = values[i]; }
+    }
+    qsort(work, (size_t)n, sizeof *work, ascending);
+    return n ? 0.5 * (work[(n - 1) / 2] + work[n / 2]) : NAN;
 }

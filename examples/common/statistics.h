@@ -2,6 +2,8 @@
 #ifndef STATISTICS_H
 #define STATISTICS_H
 
+#include <stdint.h>
+
 /* Runs that gave no number (NaN) are left out. */
 typedef struct average {
     double mean;                    /* NaN without any */
@@ -13,6 +15,10 @@ typedef struct average {
 average average_of(const double *values, int count, int stride);
 /* Index of the largest, the first of equal ones; -1 when there is no number. */
 int largest_of(const double *values, int count);
+/* Equal but for rounding: to 1e-12. */
+int is_equal(double a, double b);
+/* The median of the finite values, NaN when there is none; work [count]. */
+double median_of(const double *values, int64_t count, double *work);
 /* The largest itself; NaN when there is no number. */
 double largest_value(const double *values, int count);
 

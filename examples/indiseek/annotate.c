@@ -1,6 +1,9 @@
 #include "annotate.h"
 
+#include "../common/statistics.h"
+
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -420,12 +423,17 @@ void annotation_json(const annotation *a, const names *classes, text *out) {
     }
 }
 
-static void recall_text(const annotation *a, const names *classes, text *out) {
-    int wide = 5;
+/* The width of the names of classes and of `least` letters. */
+static int widest_class(const annotation *a, const names *classes, int least) {
     for (int k = 0; k < a->classes; k++) {
         const int length = (int)strlen(class_name(classes, k));
-        wide = length > wide ? length : wide;
+        least = length > least ? length : least;
     }
+    return least;
+}
+
+static void recall_text(const annotation *a, const names *classes, text *out) {
+    const int wide = widest_class(a, classes, 5);
     text_format(out, "\n%-*s", wide + 2, "class");
     for (int way = 0; way < ANNOTATE_WAYS; way++) {
         if (a->way[way].label) { text_format(out, "%8s %-6s", "recall", annotate_way_name((annotate_way)way)); }
@@ -440,17 +448,72 @@ static void recall_text(const annotation *a, const names *classes, text *out) {
     }
 }
 
+enum { LABEL_ANY = -2 };            /* beside the classes and -1: all cells that are there */
+
+/* How many cells have a label, and their median confidence; work [2 cells]. */
+static void confidence_cell(const annotation *a, const annotation_result *r, int label, double *work, text *out) {
+    int64_t count = 0;
+    for (int64_t i = 0; i < a->cells; i++) {
+        if (r->best[i] >= 0 && (label == LABEL_ANY || r->label[i] == label)) { work[count++] = r->confidence[i]; }
+    }
+    text_format(out, "%13lld", (long long)count);
+    text_cell(out, median_of(work, count, work + a->cells), 19);
+}
+
+static void confidence_row(const annotation *a, const char *name, int wide, int label, double *work, text *out) {
+    text_format(out, "%-*s", wide + 2, name);
+    for (int way = 0; way < ANNOTATE_WAYS; way++) {
+        if (a->way[way].label) { confidence_cell(a, &a->way[way], label, work, out); }
+    }
+    text_add(out, "\n");
+}
+
+/* Where no truth is known: what was found, and how sure each way is of it. */
+static void confidences_text(const annotation *a, const names *classes, text *out) {
+    const int wide = widest_class(a, classes, (int)strlen("confidence < 0.5"));
+    double *work = malloc(sizeof *work * 2 * ((size_t)a->cells + 1));
+    if (!work) { out->failed = 1; return; }
+    text_format(out, "%-*s", wide + 2, "class");
+    for (int way = 0; way < ANNOTATE_WAYS; way++) {
+        char heading[32];
+        snprintf(heading, sizeof heading, "cells, %s", annotate_way_name((annotate_way)way));
+        if (a->way[way].label) { text_format(out, "%13s%19s", heading, "median confidence"); }
+    }
+    text_add(out, "\n");
+    for (int k = 0; k < a->classes; k++) { confidence_row(a, class_name(classes, k), wide, k, work, out); }
+    if (a->least > 0) { confidence_row(a, "unassigned", wide, -1, work, out); }
+    confidence_row(a, "all", wide, LABEL_ANY, work, out);
+    text_format(out, "%-*s", wide + 2, "confidence < 0.5");
+    for (int way = 0; way < ANNOTATE_WAYS; way++) {
+        int64_t unsure = 0;
+        if (!a->way[way].label) { continue; }
+        for (int64_t i = 0; i < a->cells; i++) { unsure += a->way[way].best[i] >= 0 && a->way[way].confidence[i] < 0.5; }
+        text_format(out, "%13lld%19s", (long long)unsure, "");
+    }
+    while (out->length && out->data[out->length - 1] == ' ') { out->data[--out->length] = 0; }
+    text_add(out, "\n");
+    free(work);
+}
+
+static int has_truth(const annotation *a) {
+    int known = 0;
+    for (int way = 0; way < ANNOTATE_WAYS; way++) { known |= a->way[way].score.cells > 0; }
+    return known;
+}
+
 void annotation_text(const annotation *a, const names *classes, text *out) {
-    int scored = 0;
     text_format(out, "%lld cells from %lld labelled ones (k = %d", (long long)(a->cells - a->missing), (long long)a->reference, a->k);
     text_format(out, "%s); %lld missing\n", a->weighted ? ", weighted by distance" : "", (long long)a->missing);
+    if (!has_truth(a)) {
+        confidences_text(a, classes, out);
+        return;
+    }
     text_format(out, "%-8s%12s%10s%20s%22s%20s\n", "by", "unassigned", "accuracy", "balanced accuracy", "accuracy of assigned",
                 "calibration error");
     for (int way = 0; way < ANNOTATE_WAYS; way++) {
         const annotation_result *r = &a->way[way];
         const int known = r->score.cells > 0;
         if (!r->label) { continue; }
-        scored |= known;
         text_format(out, "%-8s%12lld", annotate_way_name((annotate_way)way), (long long)r->unassigned);
         text_cell(out, known ? r->score.accuracy : NAN, 10);
         text_cell(out, known ? r->score.balanced_accuracy : NAN, 20);
@@ -458,5 +521,5 @@ void annotation_text(const annotation *a, const names *classes, text *out) {
         text_cell(out, known ? r->score.calibration_error : NAN, 20);
         text_add(out, "\n");
     }
-    if (scored) { recall_text(a, classes, out); }
+    recall_text(a, classes, out);
 }

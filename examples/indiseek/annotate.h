@@ -60,7 +60,7 @@ const char *annotate_way_name(annotate_way way);            /* "knn", "probe" */
 
 /* annotation.tsv: cell, label_knn, confidence_knn, label_probe, confidence_probe, truth (without it where truth is NULL). */
 void annotation_tsv(const annotation *a, const names *cells, const names *classes, const int32_t *truth, text *out);
-/* Members of a JSON object; a table for the terminal. */
+/* Members of a JSON object; a table for the terminal: scores, or where no truth is known cells and confidences of each class. */
 void annotation_json(const annotation *a, const names *classes, text *out);
 void annotation_text(const annotation *a, const names *classes, text *out);
 

@@ -1,5 +1,7 @@
 #include "cells_page.h"
 
+#include "../common/statistics.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -199,7 +201,7 @@ static void comparison_table(text *page, const page_comparison *c, const char *c
         page_row(page, c->methods[method]);
         comparison_runs(page, c, method);
         for (int i = method * c->lambda_count; i < (method + 1) * c->lambda_count; i++) {
-            page_cell_number(page, with_error(c->mean[i], c->error ? &c->error[i] : NULL, words), i == best);
+            page_cell_number(page, with_error(c->mean[i], c->error ? &c->error[i] : NULL, words), is_equal(c->mean[i], c->mean[best]));
         }
     }
     page_table_end(page);

@@ -57,7 +57,7 @@ typedef struct page_comparison {
     const double *lambdas;              /* [lambda_count] */
     const double *mean, *error;         /* [method_count, lambda_count]; NAN: not run; error: standard error, or NULL */
     const int *runs;                    /* [method_count, lambda_count], or NULL */
-    const bar_reference *references;    /* what needs no method: "raw PCs" */
+    const bar_reference *references;    /* what needs no method: "inputs as prepared" */
     int method_count, lambda_count, reference_count;
     double low, high;                   /* of the y axis; both 0: what the values span */
     int less_is_better;                 /* 1: the smallest mean of a method stands out, not the largest */

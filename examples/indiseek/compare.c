@@ -37,8 +37,8 @@ static const command compare_command = {
     .name = "indiseek compare", .usage = "PATH --labels COLUMN --out DIR [OPTION]...",
     .about = "Which method, and which lambda?  Trains each on one data set and ranks its cell types by theta, the log ratio of how\n"
              "well a cell lies among its own type in either modality's specific features, against the weights of weighted\n"
-             "nearest neighbours (the paper's Figure 5).  Raw components often do as well: that order says little of how well\n"
-             "features are split, which leakage and completeness, beside it, do say.",
+             "nearest neighbours (the paper's Figure 5).  The inputs as prepared often do as well: that order says little of\n"
+             "how well features are split, which leakage and completeness, beside it, do say.",
     .examples = "  indiseek compare cells.h5mu --labels cell_type --out compared\n"
                 "  indiseek compare cells.h5mu --labels cell_type --methods indiseek,residual-indiseek --lambda 1,10 --out compared\n"
                 "  indiseek compare cells.h5mu --labels cell_type --out compared --resume\n",
@@ -81,10 +81,15 @@ average compared_average(const compare_job *j, const compared *m, int group, int
     return average_of(&first->value[which], j->s->training.seeds, sizeof *first / sizeof(double));
 }
 
-int compared_best(const compare_job *j, const compared *m) {
-    double mean[MOST_REALS];
-    for (int i = 0; i < compared_groups(m); i++) { mean[i] = compared_average(j, m, i, JUDGED_RHO).mean; }
-    return largest_of(mean, compared_groups(m));
+rho_standing compared_standing(const compare_job *j, const compared *m, int group) {
+    double mean[MOST_REALS], most;
+    int alike = 0;
+    if (m->lambda_count < 2) { return RHO_NO_CHOICE; }
+    for (int i = 0; i < m->lambda_count; i++) { mean[i] = compared_average(j, m, i, JUDGED_RHO).mean; }
+    most = largest_value(mean, m->lambda_count);
+    if (!is_equal(mean[group], most)) { return RHO_LOWER; }
+    for (int i = 0; i < m->lambda_count; i++) { alike += is_equal(mean[i], most); }
+    return alike > 1 ? RHO_TIED : RHO_HIGHEST;
 }
 
 /* ---- judging ---- */

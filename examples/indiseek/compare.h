@@ -57,8 +57,10 @@ int compared_groups(const compared *m);
 /* The lambda of a group; NaN where there is none. */
 double compared_lambda(const compare_job *j, const compared *m, int group);
 average compared_average(const compare_job *j, const compared *m, int group, int which);
-/* The group of the largest mean rho, the first of equal ones; -1 where there is none. */
-int compared_best(const compare_job *j, const compared *m);
+/* Where the mean rho of a group stands among those of its method's lambdas, on the very cells that are reported; equal ones (to 1e-12)
+   are tied.  RHO_NO_CHOICE: there are not two lambdas. */
+typedef enum rho_standing { RHO_NO_CHOICE, RHO_LOWER, RHO_HIGHEST, RHO_TIED } rho_standing;
+rho_standing compared_standing(const compare_job *j, const compared *m, int group);
 
 /* compare.tsv: a line a model; table.tsv: a line a method and lambda; results.json; for the terminal; report.html */
 void compare_models_tsv(const compare_job *j, text *out);

@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char inputs_name[] = "inputs";
+/* What needs no method: in files, for people. */
+static const char inputs_name[] = "inputs", inputs_words[] = "inputs as prepared";
 
 /* ---- files ---- */
 
@@ -65,9 +66,12 @@ static int count_diverged(const compare_job *j, const compared *m, int group) {
     return (int)lround(a.mean * a.count);
 }
 
+/* highest_rho in files */
+static const char *const standing_names[] = { [RHO_NO_CHOICE] = "", [RHO_LOWER] = "no", [RHO_HIGHEST] = "yes", [RHO_TIED] = "tie" };
+
 void compare_table_tsv(const compare_job *j, text *out) {
     char name[32];
-    text_add(out, "method\tlambda\tmodels\tdiverged\tbest");
+    text_add(out, "method\tlambda\tmodels\tdiverged\thighest_rho");
     for (int c = 0; c < COLUMNS; c++) {
         text_format(out, "\t%s", judged_name(columns[c].which, name));
         if (columns[c].error) { text_format(out, "\t%s_error", judged_name(columns[c].which, name)); }
@@ -83,7 +87,7 @@ void compare_table_tsv(const compare_job *j, text *out) {
         for (int group = 0; group < compared_groups(m); group++) {
             text_add(out, isk_method_name(m->method));
             add_number(out, compared_lambda(j, m, group));
-            text_format(out, "\t%d\t%d\t%d", j->s->training.seeds, count_diverged(j, m, group), group == compared_best(j, m));
+            text_format(out, "\t%d\t%d\t%s", j->s->training.seeds, count_diverged(j, m, group), standing_names[compared_standing(j, m, group)]);
             for (int c = 0; c < COLUMNS; c++) {
                 const average a = compared_average(j, m, group, columns[c].which);
                 add_number(out, a.mean);
@@ -95,6 +99,7 @@ void compare_table_tsv(const compare_job *j, text *out) {
 }
 
 static void group_json(const compare_job *j, const compared *m, int group, text *out) {
+    const rho_standing standing = compared_standing(j, m, group);
     char name[32];
     text_add(out, "{");
     text_json_key(out, "method");
@@ -102,8 +107,8 @@ static void group_json(const compare_job *j, const compared *m, int group, text 
     text_json_member(out, "lambda", compared_lambda(j, m, group));
     text_json_member(out, "models", j->s->training.seeds);
     text_json_member(out, "diverged", count_diverged(j, m, group));
-    text_json_key(out, "best");
-    text_add(out, group == compared_best(j, m) ? "true" : "false");
+    text_json_key(out, "highest_rho");
+    if (standing == RHO_NO_CHOICE) { text_add(out, "null"); } else { text_json_string(out, standing_names[standing]); }
     for (int c = 0; c < COLUMNS; c++) {
         const average a = compared_average(j, m, group, columns[c].which);
         char error[48];
@@ -175,6 +180,13 @@ static const char *lambda_words(double lambda, char buffer[32]) {
 static const int shown_beside[] = { JUDGED_ARI, JUDGED_NMI, JUDGED_ACCURACY, JUDGED_LEAKAGE, JUDGED_COMPLETENESS };
 enum { SHOWN = sizeof shown_beside / sizeof *shown_beside };
 
+/* Is there a method of which a lambda is to be chosen? */
+static int has_choice(const compare_job *j) {
+    int found = 0;
+    for (int i = 0; i < j->method_count; i++) { found |= compared_standing(j, &j->methods[i], 0) != RHO_NO_CHOICE; }
+    return found;
+}
+
 void compare_text(const compare_job *j, text *out) {
     char words[80];
     const average no_error = { NAN, NAN, 0 };
@@ -182,10 +194,10 @@ void compare_text(const compare_job *j, text *out) {
     for (int i = -1; i < j->method_count; i++) {
         const compared *m = i < 0 ? NULL : &j->methods[i];
         for (int group = 0; group < (m ? compared_groups(m) : 1); group++) {
-            const int best = m && m->lambda_count > 1 && group == compared_best(j, m);
+            const rho_standing standing = m ? compared_standing(j, m, group) : RHO_NO_CHOICE;
             average rho = no_error;
             rho.mean = j->inputs.value[JUDGED_RHO];
-            text_format(out, "%-20s%8s", m ? isk_method_name(m->method) : inputs_name, lambda_words(m ? compared_lambda(j, m, group) : (double)NAN, words));
+            text_format(out, "%-20s%8s", m ? isk_method_name(m->method) : inputs_words, lambda_words(m ? compared_lambda(j, m, group) : (double)NAN, words));
             text_format(out, "%16s", with_error(m ? compared_average(j, m, group, JUDGED_RHO) : rho, words));
             text_format(out, "%18s", m ? interval_of(j, m, group, words)
                                        : interval_words(j->inputs.value[JUDGED_LOW], j->inputs.value[JUDGED_HIGH], words));
@@ -193,11 +205,12 @@ void compare_text(const compare_job *j, text *out) {
                 text_cell(out, m ? compared_average(j, m, group, shown_beside[k]).mean : j->inputs.value[shown_beside[k]], k < 3 ? 8 : k < 4 ? 9 : 14);
             }
             if (m && count_diverged(j, m, group)) { text_format(out, "  %d of %d diverged", count_diverged(j, m, group), j->s->training.seeds); }
-            text_format(out, "%s\n", best ? "  best" : "");
+            text_format(out, "%s\n", standing == RHO_HIGHEST ? "  highest rho" : standing == RHO_TIED ? "  highest rho, tie" : "");
         }
     }
     text_format(out, "(rho: theta against the weights of nearest neighbours over %d types of at least %d held-out cells; means over %d seed%s)\n",
                 (int)j->inputs.value[JUDGED_TYPES], j->s->findings.least, j->s->training.seeds, j->s->training.seeds == 1 ? "" : "s");
+    if (has_choice(j)) { text_add(out, "(highest rho: of a method's lambdas, chosen on the same held-out cells that are reported here)\n"); }
     if (j->inputs.value[JUDGED_TYPES] < 6) { text_format(out, "(%d types are few: how they rank says little)\n", (int)j->inputs.value[JUDGED_TYPES]); }
 }
 
@@ -220,29 +233,36 @@ static void lead_paragraphs(const compare_job *j, text *page) {
                 "errors over seeds say how far training varies and nothing about other cells. Intervals are 95 %% of %d bootstraps of the cells of "
                 "each type, for one model; over several seeds their ends are averaged.", first, first + seeds - 1, first, j->s->findings.draws);
     add_paragraph(page, &words);
+    if (!has_choice(j)) { return; }
+    page_paragraph(page, "Bold is, of a method's λ, the one of the highest mean (of leakage the lowest), and all of them where they tie. It was chosen "
+                         "on the same held-out cells that are reported here, so it looks better than it would on others.");
 }
 
 /* What the figures do not show. */
 static void summary_table(const compare_job *j, text *page) {
-    static const char *const header[] = { "method", "λ", "models", "ρ (s.e.)", "95 % interval", "accuracy of a probe" };
+    static const char *const header[] = { "method", "λ", "models", "ρ (s.e.)", "highest ρ", "95 % interval", "accuracy of a probe" };
+    static const char *const standing_words[] = { [RHO_NO_CHOICE] = "–", [RHO_LOWER] = "", [RHO_HIGHEST] = "highest", [RHO_TIED] = "tie" };
     char words[80];
     page_heading(page, "Intervals, and a probe of all features");
-    page_table_begin(page, header, 6);
-    page_row(page, "inputs as prepared");
+    page_table_begin(page, header, 7);
+    page_row(page, inputs_words);
     for (int k = 0; k < 2; k++) { page_cell_number(page, "–", 0); }
     page_cell_number(page, fixed(j->inputs.value[JUDGED_RHO], 3, words), 0);
+    page_cell_number(page, standing_words[RHO_NO_CHOICE], 0);
     page_cell_number(page, interval_words(j->inputs.value[JUDGED_LOW], j->inputs.value[JUDGED_HIGH], words), 0);
     page_cell_number(page, fixed(j->inputs.value[JUDGED_ACCURACY], 3, words), 0);
     for (int i = 0; i < j->method_count; i++) {
         const compared *m = &j->methods[i];
         for (int group = 0; group < compared_groups(m); group++) {
             const int lost = count_diverged(j, m, group), seeds = j->s->training.seeds;
+            const rho_standing standing = compared_standing(j, m, group);
             page_row(page, isk_method_name(m->method));
             page_cell_number(page, lambda_words(compared_lambda(j, m, group), words), 0);
             snprintf(words, sizeof words, "%d", seeds);
             if (lost) { snprintf(words, sizeof words, "%d, %d diverged", seeds, lost); }
             page_cell_number(page, words, 0);
-            page_cell_number(page, with_error(compared_average(j, m, group, JUDGED_RHO), words), group == compared_best(j, m));
+            page_cell_number(page, with_error(compared_average(j, m, group, JUDGED_RHO), words), standing >= RHO_HIGHEST);
+            page_cell_number(page, standing_words[standing], 0);
             page_cell_number(page, interval_of(j, m, group, words), 0);
             page_cell_number(page, with_error(compared_average(j, m, group, JUDGED_ACCURACY), words), 0);
         }
@@ -259,7 +279,7 @@ static isk_status figure(const compare_job *j, int which, const char *heading, c
     double *mean = malloc(sizeof *mean * room), *error = malloc(sizeof *error * room);
     int *runs = malloc(sizeof *runs * room);
     int count = 0, dashed = 0, finite = 0;
-    if (isfinite(j->inputs.value[which])) { references[dashed++] = (bar_reference){ "raw PCs", j->inputs.value[which] }; }
+    if (isfinite(j->inputs.value[which])) { references[dashed++] = (bar_reference){ inputs_words, j->inputs.value[which] }; }
     for (int i = 0; i < j->method_count && mean && error && runs; i++) {
         const compared *m = &j->methods[i];
         for (int group = 0; group < m->lambda_count; group++) {

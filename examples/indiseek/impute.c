@@ -1,5 +1,7 @@
 #include "impute.h"
 
+#include "../common/statistics.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -178,21 +180,6 @@ static double correlate(const impute_desc *desc, const sides *s, const imputatio
     return product / sqrt(squares[0]) / sqrt(squares[1]);
 }
 
-static int ascending(const void *a, const void *b) {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* Of the finite values; work [count]. */
-static double median(const double *values, int64_t count, double *work) {
-    int64_t n = 0;
-    for (int64_t i = 0; i < count; i++) {
-        if (isfinite(values[i])) { work[n++] = values[i]; }
-    }
-    qsort(work, (size_t)n, sizeof *work, ascending);
-    return n ? 0.5 * (work[(n - 1) / 2] + work[n / 2]) : NAN;
-}
-
 static isk_status impute_by(isk_context *context, impute_way way, const impute_desc *desc, const sides *s, imputation *m) {
     imputation_result *r = &m->way[way];
     const size_t features = (size_t)m->features, told = (size_t)s->told.count;
@@ -211,7 +198,7 @@ static isk_status impute_by(isk_context *context, impute_way way, const impute_d
         put_rows(&s->told, m->rows, all, m->features, r->predictions);
         put_rows(&s->further, m->query_rows, all + told * features, m->features, r->query);
         for (int64_t j = 0; j < m->features && m->scored != ISK_TRAIN; j++) { r->correlation[j] = correlate(desc, s, m, r->predictions, j); }
-        r->median_correlation = median(r->correlation, m->features, work);
+        r->median_correlation = median_of(r->correlation, m->features, work);
     }
     free(all);
     free(work);
@@ -289,30 +276,80 @@ void imputation_json(const imputation *m, text *out) {
     }
 }
 
+enum { MOST_SHOWN = 40, SHOWN_OF_MANY = 10 };       /* features that are all printed; else so many at either end */
+
+typedef struct ranked_feature { int64_t feature; double r2; } ranked_feature;
+
+static int better_first(const void *a, const void *b) {
+    const ranked_feature *x = a, *y = b;
+    if (x->r2 < y->r2 || x->r2 > y->r2) { return x->r2 < y->r2 ? 1 : -1; }
+    return (x->feature > y->feature) - (x->feature < y->feature);
+}
+
+/* What features are ranked by: (C, Z), or C, or the neighbours. */
+static const double *ranking_r2(const imputation *m) {
+    return m->way[IMPUTE_CZ].r2 ? m->way[IMPUTE_CZ].r2 : m->way[IMPUTE_C].r2 ? m->way[IMPUTE_C].r2 : m->way[IMPUTE_BASELINE].r2;
+}
+
+/* The features in the order in which they are printed, and how many: all of few in their own; of many those that are told best and
+   worst, of which those without R^2 are neither.  NULL without memory; to be freed. */
+static ranked_feature *features_shown(const imputation *m, int64_t *printed) {
+    ranked_feature *list = malloc(sizeof *list * ((size_t)m->features + 1));
+    const double *r2 = ranking_r2(m);
+    int64_t count = 0;
+    for (int64_t j = 0; j < m->features && list; j++) {
+        if (m->features > MOST_SHOWN && !(r2 && isfinite(r2[j]))) { continue; }
+        list[count++] = (ranked_feature){ j, r2 ? r2[j] : (double)NAN };
+    }
+    *printed = count;
+    if (!list || m->features <= MOST_SHOWN) { return list; }
+    qsort(list, (size_t)count, sizeof *list, better_first);
+    if (count > 2 * SHOWN_OF_MANY) {
+        memmove(list + SHOWN_OF_MANY, list + count - SHOWN_OF_MANY, sizeof *list * SHOWN_OF_MANY);
+        *printed = 2 * SHOWN_OF_MANY;
+    }
+    return list;
+}
+
+static void r2_line(const imputation *m, const char *name, int64_t feature, int wide, text *out) {
+    text_format(out, "%-*s", wide + 2, name ? name : "");
+    for (int way = 0; way < IMPUTE_WAYS; way++) {
+        const imputation_result *r = &m->way[way];
+        if (r->r2) { text_cell(out, feature < 0 ? r->pooled_r2 : r->r2[feature], 12); }
+    }
+    text_add(out, "\n");
+}
+
 void imputation_text(const imputation *m, const names *features, text *out) {
     static const char *const words[IMPUTE_WAYS] = { "C", "(C, Z)", "neighbours" };
+    ranked_feature *list;
+    int64_t printed;
     int wide = 12;
     if (m->scored == ISK_TRAIN) {
         text_add(out, "no cells are held out, so nothing was scored\n");
         return;
     }
-    for (int64_t j = 0; j < m->features; j++) {
-        const char *name = names_get(features, j);
+    list = features_shown(m, &printed);
+    if (!list) { out->failed = 1; return; }
+    for (int64_t k = 0; k < printed; k++) {
+        const char *name = names_get(features, list[k].feature);
         wide = name && (int)strlen(name) > wide ? (int)strlen(name) : wide;
     }
+    if (m->query_rows) { text_add(out, "on the run's held-out cells, with all their features:\n"); }
     text_format(out, "%-*s", wide + 2, "R^2 from");
     for (int way = 0; way < IMPUTE_WAYS; way++) {
         if (m->way[way].r2) { text_format(out, "%12s", words[way]); }
     }
     text_add(out, "\n");
-    for (int64_t j = -1; j < m->features; j++) {
-        const char *name = j < 0 ? "all features" : names_get(features, j);
-        text_format(out, "%-*s", wide + 2, name ? name : "");
-        for (int way = 0; way < IMPUTE_WAYS; way++) {
-            const imputation_result *r = &m->way[way];
-            if (r->r2) { text_cell(out, j < 0 ? r->pooled_r2 : r->r2[j], 12); }
-        }
-        text_add(out, "\n");
+    r2_line(m, "all features", -1, wide, out);
+    for (int64_t k = 0; k < printed; k++) {
+        if (k == SHOWN_OF_MANY && printed < m->features) { text_add(out, "...\n"); }
+        r2_line(m, names_get(features, list[k].feature), list[k].feature, wide, out);
     }
+    if (printed < m->features) {
+        text_format(out, "(the features that are told best and worst, %lld of %lld; all of them are in imputation.tsv)\n", (long long)printed,
+                    (long long)m->features);
+    }
+    free(list);
     text_format(out, "(trained on %lld cells, scored on %lld)\n", (long long)m->trained_on, (long long)m->scored_on);
 }
