@@ -37,7 +37,7 @@ static const command compare_command = {
     .name = "indiseek compare", .usage = "PATH --labels COLUMN --out DIR [OPTION]...",
     .about = "Which method, and which lambda?  Trains each on one data set and ranks its cell types by theta, the log ratio of how\n"
              "well a cell lies among its own type in either modality's specific features, against the weights of weighted\n"
-             "nearest neighbours (the paper's Figure 5).  The inputs as prepared often do as well: that order says little of\n"
+             "nearest neighbours (the paper's Figure 5).  The inputs as prepared may do as well: that order says little of\n"
              "how well features are split, which leakage and completeness, beside it, do say.",
     .examples = "  indiseek compare cells.h5mu --labels cell_type --out compared\n"
                 "  indiseek compare cells.h5mu --labels cell_type --methods indiseek,residual-indiseek --lambda 1,10 --out compared\n"

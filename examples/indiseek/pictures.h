@@ -9,9 +9,6 @@ typedef struct picture {
     int of;                         /* modality, or -1: the whole */
     isk_matrix x;                   /* belongs to somebody else, or to `own` */
     isk_scalar *own;
-    const int32_t *indices;         /* of given neighbours [rows, k], with x.rows = rows; or NULL */
-    const double *distances;
-    int k;
     float *points;                  /* [rows, 2], NaN where a row is not there */
 } picture;
 

@@ -195,8 +195,8 @@ static isk_status copy_view(source *a, int from, int view) {
 }
 
 /* Counts that were normalised already would be so once more, and nothing would look wrong. */
-static void warn_of_normalised(const source *a, int view) {
-    const input *in = &a->c.modality[view].in;
+static void warn_of_normalised(const source *a, const modality *m, int view) {
+    const input *in = &m->in;
     const char *norm = a->d.v.recipe[view].norm;
     const isk_scalar *values = in->is_sparse ? in->sparse.values : in->values;
     const int64_t count = in->is_sparse ? in->sparse.count : in->rows * in->cols;
@@ -204,8 +204,8 @@ static void warn_of_normalised(const source *a, int view) {
     for (int64_t i = 0; i < count; i++) {
         if (isfinite(values[i]) && values[i] - floor((double)values[i]) != 0) {
             progress_warn(a->bar, "%s: not all values are whole numbers, and %s takes counts: were they normalised before?  --layer NAME or --layer "
-                          "raw reads counts that stand beside them, --%s raw takes the values as they are", a->c.modality[view].name, norm,
-                          modality_kind_name(a->c.modality[view].kind));
+                          "raw reads counts that stand beside them, --%s raw takes the values as they are", m->name, norm,
+                          modality_kind_name(m->kind));
             return;
         }
     }
@@ -234,7 +234,7 @@ isk_status source_prepare(source *a) {
         const modality *m = &a->c.modality[i];
         status = copy_view(a, i, i);
         if (status == ISK_OK) { status = recipe_parse(a->context, a->s->prepare[m->kind], modality_kind_name(m->kind), &a->d.v.recipe[i]); }
-        if (status == ISK_OK) { warn_of_normalised(a, i); }
+        if (status == ISK_OK) { warn_of_normalised(a, m, i); }
     }
     warn_of_other(a);
     return status == ISK_OK ? views_learn(&a->d.v, a->d.part) : status;
@@ -258,7 +258,7 @@ isk_status source_recall(source *a, const isk_model *model) {
             if (strcmp(a->c.modality[i].name, name) != 0) { continue; }
             status = copy_view(a, i, view);
             if (status == ISK_OK) { status = recipe_get(&a->d.v.recipe[view], a->context, model, view); }
-            if (status == ISK_OK && i == view) { warn_of_normalised(a, view); }
+            if (status == ISK_OK) { warn_of_normalised(a, &a->c.modality[i], view); }
             found++;
         }
     }
