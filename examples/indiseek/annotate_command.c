@@ -36,8 +36,8 @@ static const command annotate_command = {
     .examples = "  indiseek annotate --model results --10x new_sample --out annotated\n"
                 "  indiseek annotate --model results --out held_out\n",
     .options = annotate_options, .option_count = sizeof annotate_options / sizeof *annotate_options,
-    .notes = "New cells may lack a modality; where they differ in what they lack, only those that have all that any of them has are named.\n"
-             "Features are matched by name.  The baseline compares cells in the prepared inputs instead.\n",
+    .notes = "New cells may lack a modality; where they differ in what they lack, only those are named that have all that any of\n"
+             "them has.  Features are matched by name.  The baseline compares cells in the prepared inputs instead.\n",
 };
 
 const command *annotate_table_get(void) { return &annotate_command; }
