@@ -11849,6 +11849,7 @@ typedef struct isk__node {
     int weight;                             /* node of the row weights of this value, or -1: all rows are present */
     int alias;                              /* >= 0: the same memory as that node */
     int parameter;                          /* index in graph->parameters, or -1 */
+    int stream;                             /* of an op that draws: number of its random numbers in the graph */
     double attributes[ISK__MAX_ATTRIBUTES];
     isk__ref leaf;                          /* where a leaf lives */
 } isk__node;
@@ -11873,6 +11874,7 @@ struct isk_graph {
     int models, failed;
     uint64_t *seeds;
     isk__node *nodes; int node_count, node_capacity;
+    int stream_count;                       /* ops so far that draw random numbers */
     isk__space *spaces; int space_count, space_capacity;
     isk__group_info *groups; int group_count, group_capacity;
     isk__parameter_info *parameters; int parameter_count, parameter_capacity;
@@ -11940,7 +11942,7 @@ typedef struct isk__call {
     isk_scalar *save;                       /* kept from forward to backward */
     unsigned mask;                          /* as in isk__instruction */
     const isk__frame *frame;
-    int node;                               /* number of the node: a stream of random numbers of its own */
+    int stream;                             /* of random numbers, the node's own */
 } isk__call;
 
 typedef struct isk__special_info {
@@ -12124,11 +12126,17 @@ static int isk__recorded(const char *name, const isk_tensor *inputs, int count) 
     return !inputs[0].graph->failed;
 }
 
+/* Ops that draw random numbers are counted, so that each has a stream of its own which nothing else that is recorded changes. */
+static int isk__draws(int op) {
+    return op == ISK__OP_dropout || op == ISK__OP_permute_rows || op == ISK__OP_attention || op == ISK__OP_noise || op == ISK__OP_drop_steps;
+}
+
 static isk_tensor isk__node_with_inputs(int op, int rows, int cols, const isk_tensor *inputs, int count) {
     isk_tensor tensor = isk__node_add(inputs[0].graph, op, rows, cols);
     int i;
     if (tensor.node < 0) { return tensor; }
     isk__node_of(tensor)->input_count = count;
+    if (isk__draws(op)) { isk__node_of(tensor)->stream = inputs[0].graph->stream_count++; }
     for (i = 0; i < count; i++) { isk__node_of(tensor)->inputs[i] = inputs[i].node; }
     for (i = 0; i < count && isk__node_of(tensor)->weight < 0; i++) {
         if (isk__node_of(inputs[i])->rows == rows) { isk__node_of(tensor)->weight = isk__node_of(inputs[i])->weight; }
@@ -13373,7 +13381,7 @@ static void isk__execute_node(const isk_graph *graph, const isk__instruction *in
     call.save = isk__pointer(frame, &instruction->save);
     call.mask = instruction->mask;
     call.frame = frame;
-    call.node = instruction->node;
+    call.stream = node->stream;
     if (instruction->action == ISK__FORWARD) {
         isk__special(node->op)->forward(&call);
     } else {
@@ -13831,7 +13839,7 @@ static void isk__slice_backward(const isk__call *call) {
 /* ---- random ops: the stream is keyed by the model's seed and the node, the counter is (step, position) ---- */
 
 static isk__random isk__node_random(const isk__call *call) {
-    isk__random random = isk__random_open(call->frame->seed ^ isk__mix64((uint64_t)call->node + 1), call->frame->step);
+    isk__random random = isk__random_open(call->frame->seed ^ isk__mix64((uint64_t)call->stream + 1), call->frame->step);
     return random;
 }
 
@@ -13943,7 +13951,7 @@ static void isk__dropout_backward(const isk__call *call) {
    kept for backward. */
 static void isk__permute_rows_forward(const isk__call *call) {
     const isk__loop *l = &call->loop;
-    uint64_t key = isk__mix64(call->frame->seed ^ isk__mix64((uint64_t)call->node + 1)) ^ isk__mix64(call->frame->step);
+    uint64_t key = isk__mix64(call->frame->seed ^ isk__mix64((uint64_t)call->stream + 1)) ^ isk__mix64(call->frame->step);
     isk_scalar *source = call->save, *present = call->save + l->rows;
     int row, count = 0;
     for (row = 0; row < l->rows; row++) {
@@ -15716,7 +15724,7 @@ static isk__kernel_call isk__lower_call(const isk__lowering *l, const isk__instr
     call.accumulate = instruction->accumulate;
     call.rows = node->rows;
     call.cols = node->cols;
-    call.node = instruction->node;
+    call.node = node->stream;
     for (i = 0; i < ISK__MAX_ATTRIBUTES; i++) { call.attributes[i] = (float)node->attributes[i]; }
     return call;
 }
