@@ -27,6 +27,7 @@
    CONFIGURE: define before including, in the implementation file only unless the last column says otherwise
        INDISEEK_DOUBLE         isk_scalar is double; portable kernels only, no GPU                            every file
        INDISEEK_API            prefix of every public function, e.g. static or an export attribute          every file
+       INDISEEK_DATA           prefix of the declarations of public data (methods): extern, or an import attribute   every file
        INDISEEK_NO_METRICS     leaves out the section "metrics"                                               every file
        INDISEEK_NO_FILES       leaves out the sections "npy" and "safetensors", isk_save, isk_load, resuming  every file
        INDISEEK_NO_CUDA        leaves out the section "cuda" and the text of its kernels: ISK_DEVICE_CUDA is refused
@@ -91,6 +92,9 @@
 
 #ifndef INDISEEK_API
     #define INDISEEK_API extern
+#endif
+#ifndef INDISEEK_DATA
+    #define INDISEEK_DATA extern
 #endif
 #ifdef __cplusplus
 extern "C" {
@@ -182,6 +186,11 @@ INDISEEK_API isk_context *isk_open_checked(const isk_context_desc *desc, const c
 INDISEEK_API void isk_close(isk_context *context);
 
 INDISEEK_API const char *isk_error(const isk_context *context);       /* last error: one sentence; "" when none */
+/* One sentence, made as by printf, to the context's log. */
+#if defined(__GNUC__) || defined(__clang__)
+__attribute__((format(printf, 3, 4)))
+#endif
+INDISEEK_API void isk_log_message(const isk_context *context, isk_level level, const char *format, ...);
 INDISEEK_API const char *isk_status_text(isk_status status);
 INDISEEK_API const char *isk_device_text(const isk_context *context); /* e.g. "cpu, 2 threads, AVX2+FMA" */
 
@@ -205,126 +214,158 @@ INDISEEK_API void isk_interrupt(isk_context *context);
 
 /* ---- options ---------------------------------------------------------------------------------------------------- */
 
-/* What each learns, as a table, stands under >>methods.  FactorizedCL and InfoDisen are those of Gui et al. section 3.3: they have
-   no decoder.  RESIDUAL_INDISEEK is ours: IndiSeek on what C_i does not say about X_i.  RESIDUAL is that without IndiSeek: Z_i are
-   the whitened principal components of what is left.  COMM, Dufumier et al. 2025, learns one representation of all views. */
-typedef enum isk_method {
-    ISK_INDISEEK, ISK_INDISEEK0, ISK_CLIP, ISK_FACTORIZEDCL, ISK_INFODISEN, ISK_RESIDUAL_INDISEEK, ISK_RESIDUAL, ISK_COMM,
-    ISK_METHOD_COUNT
-} isk_method;
 typedef enum isk_preset { ISK_ROBUST, ISK_PAPER, ISK_SIMULATION, ISK_PRESET_COUNT } isk_preset;
 
-/* Values of the CHOICE options below; 0 asks for the preset's choice. */
-enum { ISK_RELU = 1, ISK_GELU, ISK_QUICK_GELU, ISK_TANH, ISK_LINEAR };
-enum { ISK_NORM_NONE = 1, ISK_NORM_LAYER, ISK_NORM_BATCH };
-enum { ISK_INIT_PYTORCH = 1, ISK_INIT_XAVIER, ISK_INIT_NORMAL };
-enum { ISK_LAST_KEEP = 1, ISK_LAST_DROP };
-enum { ISK_ADAM = 1, ISK_ADAMW, ISK_SGD };
-enum { ISK_COSINE = 1, ISK_CONSTANT, ISK_PLATEAU };
-enum { ISK_CLUB_ALL_PAIRS = 1, ISK_CLUB_PERMUTATION };
-enum { ISK_LOGVAR_TANH = 1, ISK_LOGVAR_NONE, ISK_LOGVAR_CLAMP };
-enum { ISK_STANDARDISE_BATCH = 1, ISK_STANDARDISE_NONE };
-enum { ISK_CRITIC_PER_BATCH = 1, ISK_CRITIC_PER_EPOCH };
-enum { ISK_SHARED_UNIT = 1, ISK_SHARED_RAW };
-enum { ISK_TEMPERATURE_LEARNED = 1, ISK_TEMPERATURE_FIXED };
-enum { ISK_KEEP_BEST = 1, ISK_KEEP_LAST };
-enum { ISK_POWER_TRAIN = 1, ISK_POWER_BATCH };
-enum { ISK_STOP_LOSS = 1, ISK_STOP_RECONSTRUCTION, ISK_STOP_CLUB };   /* for other methods: the terms in their place */
-enum { ISK_ORTHO_FROB = 1, ISK_ORTHO_FROB_SUM, ISK_ORTHO_COS, ISK_ORTHO_COS2 };
-enum { ISK_CRITIC_GAUSSIAN = 1, ISK_CRITIC_NCE };
-enum { ISK_CONTRAST_COSINE = 1, ISK_CONTRAST_CONCAT };
-enum { ISK_SIDES_BOTH = 1, ISK_SIDES_ONE };
-enum { ISK_REDUCE_NONE = 1, ISK_REDUCE_TARGET, ISK_REDUCE_AUGMENT };
-enum { ISK_AUGMENT_BOTH = 1, ISK_AUGMENT_NOISE, ISK_AUGMENT_DROP, ISK_AUGMENT_NONE };
-enum { ISK_SPREAD_LEARNED = 1, ISK_SPREAD_NONE };
-enum { ISK_OTHERS_CONCAT = 1, ISK_OTHERS_MEAN };
-enum { ISK_POSITIONS_NONE = 1, ISK_POSITIONS_SINCOS, ISK_POSITIONS_LEARNED };
-enum { ISK_NORM_LAST = 1, ISK_NORM_FIRST };
-enum { ISK_PADDING_MASKED = 1, ISK_PADDING_SEEN };
-enum { ISK_DECODE_FLAT = 1, ISK_DECODE_POOLED };
+/* Values of the CHOICE options below, a type each; 0 asks for the preset's choice. */
+typedef enum isk_activation_choice { ISK_RELU = 1, ISK_GELU, ISK_QUICK_GELU, ISK_TANH, ISK_LINEAR } isk_activation_choice;
+typedef enum isk_norm_choice { ISK_NORM_NONE = 1, ISK_NORM_LAYER, ISK_NORM_BATCH } isk_norm_choice;
+typedef enum isk_init_choice { ISK_INIT_PYTORCH = 1, ISK_INIT_XAVIER, ISK_INIT_NORMAL } isk_init_choice;
+typedef enum isk_last_batch_choice { ISK_LAST_KEEP = 1, ISK_LAST_DROP } isk_last_batch_choice;
+typedef enum isk_optimiser_choice { ISK_ADAM = 1, ISK_ADAMW, ISK_SGD } isk_optimiser_choice;
+typedef enum isk_schedule_choice { ISK_COSINE = 1, ISK_CONSTANT, ISK_PLATEAU } isk_schedule_choice;
+typedef enum isk_club_choice { ISK_CLUB_ALL_PAIRS = 1, ISK_CLUB_PERMUTATION } isk_club_choice;
+typedef enum isk_logvar_choice { ISK_LOGVAR_TANH = 1, ISK_LOGVAR_NONE, ISK_LOGVAR_CLAMP } isk_logvar_choice;
+typedef enum isk_standardise_choice { ISK_STANDARDISE_BATCH = 1, ISK_STANDARDISE_NONE } isk_standardise_choice;
+typedef enum isk_critic_inner_choice { ISK_CRITIC_PER_BATCH = 1, ISK_CRITIC_PER_EPOCH } isk_critic_inner_choice;
+typedef enum isk_shared_scale_choice { ISK_SHARED_UNIT = 1, ISK_SHARED_RAW } isk_shared_scale_choice;
+typedef enum isk_temperature_choice { ISK_TEMPERATURE_LEARNED = 1, ISK_TEMPERATURE_FIXED } isk_temperature_choice;
+typedef isk_temperature_choice isk_contrast_temperature_choice;
+typedef enum isk_shared_keep_choice { ISK_KEEP_BEST = 1, ISK_KEEP_LAST } isk_shared_keep_choice;
+typedef enum isk_power_choice { ISK_POWER_TRAIN = 1, ISK_POWER_BATCH } isk_power_choice;
+/* Of methods with other terms than these: the terms in their place. */
+typedef enum isk_stop_on_choice { ISK_STOP_LOSS = 1, ISK_STOP_RECONSTRUCTION, ISK_STOP_CLUB } isk_stop_on_choice;
+typedef enum isk_ortho_choice { ISK_ORTHO_FROB = 1, ISK_ORTHO_FROB_SUM, ISK_ORTHO_COS, ISK_ORTHO_COS2 } isk_ortho_choice;
+typedef enum isk_critic_choice { ISK_CRITIC_GAUSSIAN = 1, ISK_CRITIC_NCE } isk_critic_choice;
+typedef enum isk_contrast_choice { ISK_CONTRAST_COSINE = 1, ISK_CONTRAST_CONCAT } isk_contrast_choice;
+typedef enum isk_contrast_sides_choice { ISK_SIDES_BOTH = 1, ISK_SIDES_ONE } isk_contrast_sides_choice;
+typedef enum isk_reduce_choice { ISK_REDUCE_NONE = 1, ISK_REDUCE_TARGET, ISK_REDUCE_AUGMENT } isk_reduce_choice;
+typedef enum isk_augment_choice { ISK_AUGMENT_BOTH = 1, ISK_AUGMENT_NOISE, ISK_AUGMENT_DROP, ISK_AUGMENT_NONE } isk_augment_choice;
+typedef enum isk_residual_spread_choice { ISK_SPREAD_LEARNED = 1, ISK_SPREAD_NONE } isk_residual_spread_choice;
+typedef enum isk_others_choice { ISK_OTHERS_CONCAT = 1, ISK_OTHERS_MEAN } isk_others_choice;
+typedef enum isk_positions_choice { ISK_POSITIONS_NONE = 1, ISK_POSITIONS_SINCOS, ISK_POSITIONS_LEARNED } isk_positions_choice;
+typedef enum isk_norm_place_choice { ISK_NORM_LAST = 1, ISK_NORM_FIRST } isk_norm_place_choice;
+/* Of a sequence's steps: the last present one; the last, present or not, as the public code of MultiBench has it; the mean of the
+   present ones; the first present one, a class token. */
+typedef enum isk_pool_choice { ISK_POOL_LAST = 1, ISK_POOL_LAST_PADDED, ISK_POOL_MEAN, ISK_POOL_FIRST } isk_pool_choice;
+typedef enum isk_padding_choice { ISK_PADDING_MASKED = 1, ISK_PADDING_SEEN } isk_padding_choice;
+typedef enum isk_decode_choice { ISK_DECODE_FLAT = 1, ISK_DECODE_POOLED } isk_decode_choice;
+
+/* What options are about, one row each: group, heading in lists.  A method names the groups that it reads; an option of another
+   group that is set all the same is warned about. */
+#define ISK_OPTION_GROUPS(X)                                                                                          \
+    X(TRADEOFF,   "Trade-off")                                                                                        \
+    X(TRAINING,   "Training")                                                                                         \
+    X(MAIN,       "Main stage (after the shared features, where a method learns them)")                               \
+    X(NETWORK,    "Networks")                                                                                         \
+    X(SEQUENCE,   "Sequences")                                                                                        \
+    X(SHARED,     "Shared features")                                                                                  \
+    X(SPECIFIC,   "Specific features")                                                                                \
+    X(RESIDUAL,   "Residuals")                                                                                        \
+    X(CRITIC,     "Critic: CLUB bound on the mutual information")                                                     \
+    X(OVERLAP,    "Overlap")                                                                                          \
+    X(DECODER,    "Reconstruction")                                                                                   \
+    X(CONTRAST,   "Contrast with the view")                                                                           \
+    X(FUSION,     "Fusion")                                                                                           \
+    X(REDUCTION,  "Reduction of the views")                                                                           \
+    X(OWN,        "The method's own")
+
+typedef enum isk_option_group {
+#define ISK__GROUP_ENUM(name, heading) ISK_GROUP_##name,
+    ISK_OPTION_GROUPS(ISK__GROUP_ENUM)
+#undef ISK__GROUP_ENUM
+    ISK_GROUP_COUNT
+} isk_option_group;
+#define ISK_READS(group) (1u << ISK_GROUP_##group)      /* a bit of isk_method.groups */
+INDISEEK_API const char *isk_option_group_heading(isk_option_group group);    /* NULL beyond the last */
 
 /* Everything that determines a result beside the data, one row each:
-   kind, field, default of `robust`, of `paper`, of `simulation`, smallest, largest, choices or "", meaning.
-   A field of 0 takes the preset's value, ISK_NONE means none or zero where the smallest value is 0.
-   Sources: `paper` METHODS of Gui et al. sections 3.1-3.3, A.1, A.3; `simulation` their section 1.1. */
+   kind, group, field, default of `robust`, of `paper`, of `simulation`, what a saved model without it was made with, smallest,
+   largest, choices or "", meaning.
+   A field of 0 takes the preset's value, ISK_NONE means none or zero where the smallest value is 0.  Without: 0 where every version
+   had the option, so that a file which lacks it is damaged; in a later row the value that stands for what was done before it.
+   Sources: `paper` Gui et al. sections 3.1-3.3, A.1, A.3; `simulation` their section 1.1. */
 #define ISK_OPTION_LIST(X)                                                                                            \
-    X(REAL,   lambda,          10,   10,   0.1,  0, 1e9, "", "weight of the term that keeps X_i in (Z_i, C_i)")         \
-    X(INT,    epochs,          200,  2000, 40,   0, 1e9, "", "passes over the training rows for the specific features") \
-    X(INT,    shared_epochs,   100,  2000, 30,   0, 1e9, "", "passes for the shared features (CLIP)")                  \
-    X(INT,    residual_epochs, 100,  100,  30,   0, 1e9, "", \
+    X(REAL,   TRADEOFF, lambda, 10,   10,   0.1,  0, 0, 1e9, "", "weight of the term that keeps X_i in (Z_i, C_i)")      \
+    X(INT,    TRAINING, batch, 128,  128,  128,  0, 2, 1e6, "", "rows of a mini-batch")                                  \
+    X(CHOICE, TRAINING, last_batch, 1, 1, 2, 0, 1, 2, "keep|drop", "what happens to the last, partial batch of an epoch") \
+    X(CHOICE, TRAINING, schedule, 1, 2, 1, 0, 1, 3, "cosine|constant|plateau", "how the rates fall over the epochs")      \
+    X(CHOICE, TRAINING, optimiser, 1, 1, 1, 0, 1, 3, "adam|adamw|sgd", "adam adds weight decay to the gradient, adamw decouples it") \
+    X(REAL,   TRAINING, momentum, 0.9,  0.9,  0.9,  0, 0, 1, "", "momentum of sgd")                                      \
+    X(REAL,   TRAINING, weight_decay, 0, 1e-4, 0, 0, 0, 1e3, "", "weight decay of all matrices and biases")             \
+    X(REAL,   TRAINING, clip_norm, 0,    0,    0,    0, 0, 1e9, "", "largest Euclidean norm of a group's gradient; 0 is no limit") \
+    X(REAL,   TRAINING, validation, 0.1, 0.1, 0,    0, 0, 0.9, "", "part of the rows held out when no split is given")   \
+    X(INT,    MAIN,     epochs, 200,  2000, 40,   0, 0, 1e9, "", "passes over the training rows")                        \
+    X(REAL,   MAIN,     rate,  1e-3, 1e-4, 1e-3, 0, 0, 1e3, "", "learning rate of encoders and decoders")                \
+    X(INT,    MAIN,     patience, 0,    0,    0,    0, 0, 1e9, "", "epochs without a better stop_on before stopping; 0 is never") \
+    X(CHOICE, MAIN,     stop_on, 1, 1, 1, 0, 1, 3, "loss|reconstruction|club", "validation value that early stopping watches") \
+    X(INT,    NETWORK,  layers, 5,    5,    5,    0, 1, 64,  "", "linear maps of every network")                         \
+    X(INT,    NETWORK,  width, 50,   50,   100,  0, 1, 65536, "", "units of every hidden layer")                        \
+    X(CHOICE, NETWORK,  activation, 1, 1, 1, 0, 1, 5, "relu|gelu|quick_gelu|tanh|linear", "between the linear maps")     \
+    X(CHOICE, NETWORK,  norm, 1, 1, 1, 0, 1, 3, "none|layer|batch", "normalisation before each activation")              \
+    X(REAL,   NETWORK,  dropout, 0,    0,    0,    0, 0, 0.99, "", "probability of dropping a hidden unit")              \
+    X(CHOICE, NETWORK,  init, 1, 1, 1, 0, 1, 3, "pytorch|xavier|normal", "first weights; normal is N(0, 0.01^2)")        \
+    X(INT,    SEQUENCE, blocks, 2,    2,    2,    0, 1, 64,  "", "layers of a sequence's transformer")                  \
+    X(INT,    SEQUENCE, heads, 2,    2,    2,    0, 1, 1024, "", "its attention heads")                                 \
+    X(INT,    SEQUENCE, token_width, 128, 128, 128, 0, 1, 65536, "", "columns of its steps")                            \
+    X(INT,    SEQUENCE, feed_forward, 128, 128, 128, 0, 1, 65536, "", "units between its two linear maps")              \
+    X(REAL,   SEQUENCE, attention_dropout, 0.1, 0.1, 0.1, 0, 0, 0.99, "", "its probability of dropping a unit or an attention weight") \
+    X(CHOICE, SEQUENCE, norm_place, 1, 1, 1, 0, 1, 2, "last|first", "whether its layers normalise their sums or their inputs") \
+    X(CHOICE, SEQUENCE, positions, 1, 1, 1, 0, 1, 3, "none|sincos|learned", "positional table added to its input")       \
+    X(CHOICE, SEQUENCE, pool, 1, 1, 1, 0, 1, 4, "last|last_padded|mean|cls", "which of its outputs stands for the sequence") \
+    X(CHOICE, SEQUENCE, padding, 1, 1, 1, 0, 1, 2, "masked|seen", "whether steps beyond a row's length are left out of attention") \
+    X(INT,    SHARED,   shared_epochs, 100, 2000, 30, 0, 0, 1e9, "", "passes for the shared features (CLIP)")            \
+    X(REAL,   SHARED,   shared_rate, 1e-3, 1e-4, 1e-3, 0, 0, 1e3, "", "learning rate of the shared encoders")            \
+    X(INT,    SHARED,   shared_dim, 50,   50,   50,   0, 1, 65536, "", "coordinates of each C_i")                        \
+    X(CHOICE, SHARED,   shared_scale, 1, 1, 1, 0, 1, 2, "unit|raw", "C_i is of Euclidean norm 1, or the encoder's raw output") \
+    X(CHOICE, SHARED,   temperature, 1, 1, 1, 0, 1, 2, "learned|fixed", "the temperature of CLIP's logits, clamped to [0.01, 1]") \
+    X(REAL,   SHARED,   tau,   0.07, 0.07, 0.07, 0, 1e-3, 100, "", "first (or fixed) temperature")                      \
+    X(CHOICE, SHARED,   shared_keep, 1, 2, 2, 0, 1, 2, "best|last", "which weights of the shared encoders are kept")     \
+    X(INT,    SPECIFIC, dim,   50,   50,   10,   0, 1, 65536, "", "coordinates of each Z_i")                             \
+    X(CHOICE, SPECIFIC, standardise, 1, 2, 2, 0, 1, 2, "batch|none", "zero mean and unit variance of each coordinate of Z") \
+    X(CHOICE, SPECIFIC, others, 1, 1, 1, 0, 1, 2, "concat|mean", "of three or more views: what C of the other views is") \
+    X(INT,    RESIDUAL, residual_epochs, 100, 100, 30, 0, 0, 1e9, "", \
       "passes for the mean and the spread of X_i given C_i (residual methods), with weight decay 1e-4") \
-    X(CHOICE, residual_spread, 1, 1, 1, 1, 2, "learned|none", "whether residuals are divided by their spread given C_i")  \
-    X(INT,    batch,           128,  128,  128,  2, 1e6, "", "rows of a mini-batch")                                    \
-    X(CHOICE, last_batch,      1, 1, 2, 1, 2, "keep|drop", "what happens to the last, partial batch of an epoch")       \
-    X(REAL,   rate,            1e-3, 1e-4, 1e-3, 0, 1e3, "", "learning rate of encoders and decoders")                  \
-    X(REAL,   shared_rate,     1e-3, 1e-4, 1e-3, 0, 1e3, "", "learning rate of the shared encoders")                    \
-    X(REAL,   critic_rate,     1e-3, 1e-4, 1e-3, 0, 1e3, "", "learning rate of the critics q(z|c)")                     \
-    X(CHOICE, schedule,        1, 2, 1, 1, 3, "cosine|constant|plateau", "how the rates fall over the epochs")           \
-    X(CHOICE, optimiser,       1, 1, 1, 1, 3, "adam|adamw|sgd", "adam adds weight decay to the gradient, adamw decouples it") \
-    X(REAL,   momentum,        0.9,  0.9,  0.9,  0, 1, "", "momentum of sgd")                                           \
-    X(REAL,   weight_decay,    0,    1e-4, 0,    0, 1e3, "", "weight decay of all matrices and biases")                \
-    X(REAL,   clip_norm,       0,    0,    0,    0, 1e9, "", "largest Euclidean norm of a group's gradient; 0 is no limit") \
-    X(INT,    layers,          5,    5,    5,    1, 64,  "", "linear maps of every network")                            \
-    X(INT,    width,           50,   50,   100,  1, 65536, "", "units of every hidden layer")                           \
-    X(INT,    dim,             50,   50,   10,   1, 65536, "", "coordinates of each Z_i")                               \
-    X(INT,    shared_dim,      50,   50,   50,   1, 65536, "", "coordinates of each C_i")                               \
-    X(CHOICE, activation,      1, 1, 1, 1, 5, "relu|gelu|quick_gelu|tanh|linear", "between the linear maps")             \
-    X(CHOICE, norm,            1, 1, 1, 1, 3, "none|layer|batch", "normalisation before each activation")               \
-    X(REAL,   dropout,         0,    0,    0,    0, 0.99, "", "probability of dropping a hidden unit")                  \
-    X(CHOICE, init,            1, 1, 1, 1, 3, "pytorch|xavier|normal", "first weights; normal is N(0, 0.01^2)")          \
-    X(CHOICE, critic,          1, 1, 1, 1, 2, "gaussian|nce", "CLUB by a density q(z|c), or by a score of pairs fitted by InfoNCE") \
-    X(CHOICE, club,            1, 1, 1, 1, 2, "all_pairs|permutation", "negatives of the CLUB bound of a density")       \
-    X(CHOICE, logvar,          1, 1, 1, 1, 3, "tanh|none|clamp", "last map of the critic's log variance; clamp is to [-8, 8]") \
-    X(CHOICE, standardise,     1, 2, 2, 1, 2, "batch|none", "zero mean and unit variance of each coordinate of Z")       \
-    X(CHOICE, critic_inner,    1, 2, 1, 1, 2, "per_batch|per_epoch", "critic_steps is per batch, or in whole passes per epoch") \
-    X(INT,    critic_steps,    5,    5,    5,    1, 1e6, "", "critic updates before an update of the encoder")           \
-    X(INT,    critic_width,    0,    0,    0,    0, 65536, "", "units of the critics' hidden layers; 0 is `width`")       \
-    X(CHOICE, shared_scale,    1, 1, 1, 1, 2, "unit|raw", "C_i is of Euclidean norm 1, or the encoder's raw output")     \
-    X(CHOICE, temperature,     1, 1, 1, 1, 2, "learned|fixed", "the temperature of CLIP's logits, clamped to [0.01, 1]") \
-    X(REAL,   tau,             0.07, 0.07, 0.07, 1e-3, 100, "", "first (or fixed) temperature")                         \
-    X(REAL,   contrast_tau,    0.07, 0.07, 0.07, 1e-3, 100, "", "temperature of the contrast with X_i (factorizedcl, infodisen)") \
-    X(CHOICE, contrast,        1, 1, 1, 1, 2, "cosine|concat", \
-      "its score: cosine of two encodings over contrast_tau, or a network of both") \
-    X(CHOICE, contrast_sides,  1, 1, 1, 1, 2, "both|one", "whether (C, Z_i) is told from others as well as X_i")           \
-    X(CHOICE, contrast_temperature, 2, 2, 2, 1, 2, "learned|fixed", "whether contrast_tau is only the first temperature")     \
-    X(CHOICE, ortho,           1, 1, 1, 1, 4, "frob|frob_sum|cos|cos2", "how infodisen keeps Z_i apart from C_i") \
-    X(CHOICE, others,          1, 1, 1, 1, 2, "concat|mean", "of three or more views: what C of the other views is")       \
-    X(INT,    blocks,          2,    2,    2,    1, 64,  "", "layers of a sequence's transformer")                     \
-    X(INT,    heads,           2,    2,    2,    1, 1024, "", "its attention heads")                                  \
-    X(INT,    token_width,     128,  128,  128,  1, 65536, "", "columns of its steps")                                 \
-    X(INT,    feed_forward,    128,  128,  128,  1, 65536, "", "units between its two linear maps")                    \
-    X(REAL,   attention_dropout, 0.1, 0.1, 0.1,  0, 0.99, "", "its probability of dropping a unit or an attention weight") \
-    X(CHOICE, norm_place,      1, 1, 1, 1, 2, "last|first", "whether its layers normalise their sums or their inputs")   \
-    X(CHOICE, positions,       1, 1, 1, 1, 3, "none|sincos|learned", "positional table added to its input")             \
-    X(CHOICE, pool,            1, 1, 1, 1, 4, "last|last_padded|mean|cls", "which of its outputs stands for the sequence") \
-    X(CHOICE, padding,         1, 1, 1, 1, 2, "masked|seen", "whether steps beyond a row's length are left out of attention") \
-    X(CHOICE, decode,          1, 1, 1, 1, 2, "flat|pooled", "what is reconstructed of a sequence: its steps, or their mean") \
-    X(CHOICE, shared_keep,     1, 2, 2, 1, 2, "best|last", "which weights of the shared encoders are kept")              \
-    X(CHOICE, power,           1, 1, 1, 1, 2, "train|batch", \
+    X(CHOICE, RESIDUAL, residual_spread, 1, 1, 1, 0, 1, 2, "learned|none", "whether residuals are divided by their spread given C_i") \
+    X(CHOICE, CRITIC,   critic, 1, 1, 1, 0, 1, 2, "gaussian|nce", "CLUB by a density q(z|c), or by a score of pairs fitted by InfoNCE") \
+    X(CHOICE, CRITIC,   club, 1, 1, 1, 0, 1, 2, "all_pairs|permutation", "negatives of the CLUB bound of a density")      \
+    X(CHOICE, CRITIC,   logvar, 1, 1, 1, 0, 1, 3, "tanh|none|clamp", "last map of the critic's log variance; clamp is to [-8, 8]") \
+    X(REAL,   CRITIC,   critic_rate, 1e-3, 1e-4, 1e-3, 0, 0, 1e3, "", "learning rate of the critics q(z|c)")             \
+    X(CHOICE, CRITIC,   critic_inner, 1, 2, 1, 0, 1, 2, "per_batch|per_epoch", "critic_steps is per batch, or in whole passes per epoch") \
+    X(INT,    CRITIC,   critic_steps, 5,    5,    5,    0, 1, 1e6, "", "critic updates before an update of the encoder") \
+    X(INT,    CRITIC,   critic_width, 0,    0,    0,    0, 0, 65536, "", "units of the critics' hidden layers; 0 is `width`") \
+    X(INT,    CRITIC,   diagnoses, 10,   10,   0,    0, 0, 1e6, "", "times in a run that CLUB is measured with a fresh critic") \
+    X(INT,    CRITIC,   diagnosis_epochs, 10, 10, 10, 0, 1, 1e6, "", "passes that fit the fresh critic (at least 300 steps)") \
+    X(CHOICE, OVERLAP,  ortho, 1, 1, 1, 0, 1, 4, "frob|frob_sum|cos|cos2", "how infodisen keeps Z_i apart from C_i")      \
+    X(CHOICE, DECODER,  power, 1, 1, 1, 0, 1, 2, "train|batch", \
       "E||X_i||^2 of the reconstruction term; of residuals and reductions always batch") \
-    X(CHOICE, reduce,          1, 1, 1, 1, 3, "none|target|augment", \
+    X(CHOICE, DECODER,  decode, 1, 1, 1, 0, 1, 2, "flat|pooled", "what is reconstructed of a sequence: its steps, or their mean") \
+    X(REAL,   CONTRAST, contrast_tau, 0.07, 0.07, 0.07, 0, 1e-3, 100, "", \
+      "temperature of the contrast with X_i (factorizedcl, infodisen)") \
+    X(CHOICE, CONTRAST, contrast, 1, 1, 1, 0, 1, 2, "cosine|concat", \
+      "its score: cosine of two encodings over contrast_tau, or a network of both") \
+    X(CHOICE, CONTRAST, contrast_sides, 1, 1, 1, 0, 1, 2, "both|one", "whether (C, Z_i) is told from others as well as X_i") \
+    X(CHOICE, CONTRAST, contrast_temperature, 2, 2, 2, 0, 1, 2, "learned|fixed", "whether contrast_tau is only the first temperature") \
+    X(INT,    FUSION,   tokens, 10,   10,   10,   0, 1, 4096, "", "of comm: tokens that are made of a vector")           \
+    X(INT,    FUSION,   fusion_blocks, 1, 1, 1,   0, 1, 64,  "", "of comm: layers of the transformer over all views' tokens") \
+    X(INT,    FUSION,   fusion_heads, 8, 8, 8,    0, 1, 1024, "", "of comm: its heads")                                  \
+    X(INT,    FUSION,   project_width, 512, 512, 512, 0, 1, 65536, "", "of comm: units of the projection head")          \
+    X(INT,    FUSION,   project_dim, 256, 256, 256, 0, 1, 65536, "", "of comm: coordinates that its loss compares")      \
+    X(REAL,   FUSION,   fusion_tau, 0.1, 0.1, 0.1, 0, 1e-3, 100, "", "of comm: temperature of its loss")                 \
+    X(CHOICE, REDUCTION, reduce, 1, 1, 1, 0, 1, 3, "none|target|augment", \
       "what of each X_i is used: all; what it shares with a target; what augmenting leaves") \
-    X(CHOICE, augment,         1, 1, 1, 1, 4, "noise_drop|noise|drop|none", \
-      "of comm and reduce=augment: noise, and steps of sequences dropped") \
-    X(INT,    tokens,          10,   10,   10,   1, 4096, "", "of comm: tokens that are made of a vector")              \
-    X(INT,    fusion_blocks,   1,    1,    1,    1, 64,  "", "of comm: layers of the transformer over all views' tokens") \
-    X(INT,    fusion_heads,    8,    8,    8,    1, 1024, "", "of comm: its heads")                                   \
-    X(INT,    project_width,   512,  512,  512,  1, 65536, "", "of comm: units of the projection head")               \
-    X(INT,    project_dim,     256,  256,  256,  1, 65536, "", "of comm: coordinates that its loss compares")         \
-    X(REAL,   fusion_tau,      0.1,  0.1,  0.1,  1e-3, 100, "", "of comm: temperature of its loss")                   \
-    X(REAL,   validation,      0.1,  0.1,  0,    0, 0.9, "", "part of the rows held out when no split is given")          \
-    X(INT,    patience,        0,    0,    0,    0, 1e9, "", "epochs without a better stop_on before stopping; 0 is never") \
-    X(CHOICE, stop_on,         1, 1, 1, 1, 3, "loss|reconstruction|club", "validation value that early stopping watches") \
-    X(INT,    diagnoses,       10,   10,   0,    0, 1e6, "", "times in a run that CLUB is measured with a fresh critic")  \
-    X(INT,    diagnosis_epochs, 10,  10,   10,   1, 1e6, "", "passes that fit the fresh critic (at least 300 steps)")
+    X(CHOICE, REDUCTION, augment, 1, 1, 1, 0, 1, 4, "noise_drop|noise|drop|none", \
+      "of comm and reduce=augment: noise, and steps of sequences dropped")
+
+#define ISK_MAX_OWN_OPTIONS 16
 
 typedef struct isk_options {
-#define ISK__FIELD_REAL double
-#define ISK__FIELD_INT int
-#define ISK__FIELD_CHOICE int
-#define ISK__FIELD(kind, name, robust, paper, simulation, low, high, choices, text) ISK__FIELD_##kind name;
+#define ISK__FIELD_REAL(name) double name;
+#define ISK__FIELD_INT(name) int name;
+#define ISK__FIELD_CHOICE(name) isk_##name##_choice name;
+#define ISK__FIELD(kind, group, name, robust, paper, simulation, without, low, high, choices, text) ISK__FIELD_##kind(name)
     ISK_OPTION_LIST(ISK__FIELD)
 #undef ISK__FIELD
+    double own[ISK_MAX_OWN_OPTIONS];        /* of the method's own options, in their order; as all others */
 } isk_options;
 
 /* The rows of the table for programs that list or set options by name. */
@@ -332,29 +373,62 @@ typedef enum isk_option_kind { ISK_OPTION_REAL, ISK_OPTION_INT, ISK_OPTION_CHOIC
 typedef struct isk_option_info {
     const char *name, *choices, *text;
     isk_option_kind kind;
-    double preset[ISK_PRESET_COUNT], low, high;
+    isk_option_group group;
+    double preset[ISK_PRESET_COUNT], without, low, high;
 } isk_option_info;
 
-INDISEEK_API int isk_option_count(void);
-INDISEEK_API const isk_option_info *isk_option_get(int index);                /* NULL beyond the last */
+/* A row as a value, for options of a method of one's own:
+       #define VAE_OPTIONS(X) X(REAL, OWN, beta, 1, 1, 1, 0, 0, 1e3, "", "weight of the Kullback-Leibler term")
+       static const isk_option_info vae_options[] = { VAE_OPTIONS(ISK_OPTION_ROW) }; */
+#define ISK_OPTION_ROW(kind, group, name, robust, paper, simulation, without, low, high, choices, text) \
+    { #name, choices, text, ISK_OPTION_##kind, ISK_GROUP_##group, { robust, paper, simulation }, without, low, high },
+
+typedef struct isk_method isk_method;       /* what is trained; see "methods" below */
+
+/* `method` adds its own options, counted after all others; NULL: there are none. */
+INDISEEK_API int isk_option_count(const isk_method *method);
+INDISEEK_API const isk_option_info *isk_option_get(const isk_method *method, int index);      /* NULL beyond the last */
 /* Sets one field from text: a number or the name of a choice; a plain 0 means zero.  ARGUMENT names field and range. */
-INDISEEK_API isk_status isk_option_set(isk_context *context, isk_options *options, const char *name, const char *value);
+INDISEEK_API isk_status isk_option_set(isk_context *context, const isk_method *method, isk_options *options, const char *name,
+                                       const char *value);
 /* Writes the value of a field as text into buffer (at least 32 bytes) and returns it. */
-INDISEEK_API const char *isk_option_text(const isk_options *options, int index, char *buffer);
+INDISEEK_API const char *isk_option_text(const isk_method *method, const isk_options *options, int index, char *buffer);
 /* Fills every field that is 0 from the preset and checks every range. */
-INDISEEK_API isk_status isk_options_resolve(isk_context *context, isk_options *options, isk_preset preset);
+INDISEEK_API isk_status isk_options_resolve(isk_context *context, const isk_method *method, isk_options *options, isk_preset preset);
 
 /* The number that starts at `text` ("-12", ".5", "1e-3"; a point whatever the locale; no spaces, no "nan", no "inf"),
    rounded to the nearest double, ties to even; beyond the range it is infinite.  Returns the characters used, or 0. */
 INDISEEK_API size_t isk_parse_number(const char *text, size_t length, double *value);
 
-INDISEEK_API const char *isk_method_name(isk_method method);                  /* "indiseek"; NULL beyond the last */
-INDISEEK_API isk_status isk_method_find(isk_context *context, const char *name, isk_method *method);
 INDISEEK_API const char *isk_preset_name(isk_preset preset);
 INDISEEK_API isk_status isk_preset_find(isk_context *context, const char *name, isk_preset *preset);
-/* The method that a preset recommends: RESIDUAL_INDISEEK for robust, as it leaks less and keeps more on real data (README);
-   INDISEEK for paper and simulation, which are to repeat the paper.  isk_fit_desc does not take it by itself. */
-INDISEEK_API isk_method isk_preset_method(isk_preset preset);
+/* The method that a preset trains where none is named: RESIDUAL_INDISEEK for robust, as it leaks less and keeps more on real data
+   (README); INDISEEK for paper and simulation, which are to repeat the paper. */
+INDISEEK_API const isk_method *isk_preset_method(isk_preset preset);
+
+/* The methods of the library: formula and source of each stand under >>methods.  FactorizedCL and InfoDisen are those of Gui et al.
+   section 3.3: they have no decoder.  RESIDUAL_INDISEEK is ours: IndiSeek on what C_i does not say about X_i.  RESIDUAL is that
+   without IndiSeek: Z_i are the whitened principal components of what is left.  COMM, Dufumier et al. 2025, learns one
+   representation of all views. */
+INDISEEK_DATA const isk_method isk_indiseek, isk_indiseek0, isk_clip, isk_factorizedcl, isk_infodisen, isk_residual_indiseek,
+    isk_residual, isk_comm;
+#define ISK_INDISEEK (&isk_indiseek)
+#define ISK_INDISEEK0 (&isk_indiseek0)
+#define ISK_CLIP (&isk_clip)
+#define ISK_FACTORIZEDCL (&isk_factorizedcl)
+#define ISK_INFODISEN (&isk_infodisen)
+#define ISK_RESIDUAL_INDISEEK (&isk_residual_indiseek)
+#define ISK_RESIDUAL (&isk_residual)
+#define ISK_COMM (&isk_comm)
+#define ISK_MOST_METHODS 32         /* that a context knows */
+
+/* Makes a method known to a context by its name: to isk_method_find, isk_load and programs that list methods.  It is kept as a
+   pointer, so it must live as long as the context.  ARGUMENT: a name that is taken, or what it lacks. */
+INDISEEK_API isk_status isk_method_add(isk_context *context, const isk_method *method);
+INDISEEK_API int isk_method_count(const isk_context *context);                       /* NULL: those of the library */
+INDISEEK_API const isk_method *isk_method_get(const isk_context *context, int index);         /* NULL beyond the last */
+INDISEEK_API isk_status isk_method_find(isk_context *context, const char *name, const isk_method **method);
+INDISEEK_API const char *isk_method_name(const isk_method *method);                  /* "indiseek"; "" for NULL */
 
 /* ---- fit, sweep, transform, save --------------------------------------------------------------------------------- */
 
@@ -365,17 +439,30 @@ typedef struct isk_matrix {
 
 typedef enum isk_part { ISK_TRAIN, ISK_VALIDATION, ISK_TEST } isk_part;
 
+/* One measurement of the samples, in the same form wherever data are given. */
+typedef struct isk_view {
+    isk_matrix x;                   /* X_i [rows, cols], the same samples in each view; no NaN, no infinity where something is */
+    const uint8_t *present;         /* [rows] 0: X_i of that row was not measured, whatever stands there; NULL: all were */
+    int steps;                      /* of a sequence, whose X_i is [rows, steps * features]; 0 or 1: X_i is no sequence */
+    const int32_t *lengths;         /* [rows] steps that a row really has, 0 to `steps`; NULL: all of them.  What stands beyond is
+                                       never looked at; a row of length 0 is not present */
+    isk_matrix given;               /* C_i [rows, .]: shared features to use instead of learning them.  With one view it also
+                                       stands for the other view's (Gui et al. section 1.1: simulations) */
+} isk_view;
+
+/* Data beside the views that a method asks for by name (isk_method.extras): library sizes, covariates ... */
+typedef struct isk_extra {
+    const char *name;               /* NULL ends a list */
+    isk_matrix values;              /* [rows, cols] of the same samples */
+} isk_extra;
+#define ISK_MAX_EXTRAS 8
+
 typedef struct isk_fit_desc {
-    isk_method method;                      /* 0: ISK_INDISEEK whatever the preset; isk_preset_method says what it recommends */
+    const isk_method *method;               /* NULL: isk_preset_method(preset) */
     isk_preset preset;
-    isk_matrix views[ISK_MAX_VIEWS];        /* X_i [rows, cols_i], the same samples in each; no NaN, no infinity */
-    int view_count;                         /* 2 to ISK_MAX_VIEWS; or 1 with given shared features */
-    const uint8_t *present[ISK_MAX_VIEWS];  /* [rows] 0: X_i of that row was not measured, whatever stands there; NULL: all were */
-    int steps[ISK_MAX_VIEWS];               /* of a sequence, whose X_i is [rows, steps * features]; 0 or 1: X_i is no sequence */
-    const int32_t *lengths[ISK_MAX_VIEWS];  /* [rows] steps that a row really has, 0 to `steps`; NULL: all of them.  What stands
-                                               beyond is never looked at; a row of length 0 is not present */
-    isk_matrix given[ISK_MAX_VIEWS];        /* shared features to use instead of learning them: given[i] is C_i.  With one
-                                               view given[0] also stands for the other view's (METHODS: simulations) */
+    isk_view views[ISK_MAX_VIEWS];
+    int view_count;                         /* 2 to ISK_MAX_VIEWS; or 1 with given shared features, or where the method takes one */
+    isk_extra extras[ISK_MAX_EXTRAS];
     /* Gui et al. section 6, option reduce: before all else each X_i gives way to an encoding of shared_dim columns, learned by
        InfoNCE between X_i and the target, or between two augmented copies of X_i.  Reconstructions are then of those encodings. */
     isk_matrix target;                      /* reduce=target: Y [rows, q], labels one-hot or numbers */
@@ -402,37 +489,51 @@ typedef struct isk_sweep_desc {
 
 typedef struct isk_model isk_model;
 
+/* What an output of a model is; OTHER: what a method of one's own calls by a name of its own. */
+typedef enum isk_role { ISK_ROLE_SHARED, ISK_ROLE_SPECIFIC, ISK_ROLE_FUSED, ISK_ROLE_RECONSTRUCTION, ISK_ROLE_OTHER, ISK_ROLE_COUNT } isk_role;
+
+/* Named "shared1" (C_1), "specific2" (Z_2), "reconstruction1", "fused", or as the method says, with the view's number behind. */
+typedef struct isk_output_info {
+    char name[40];
+    isk_role role;
+    int view;                       /* whose data it is made from; ISK_NONE: of all views */
+    int cols;                       /* values are [rows, cols]; a reconstruction's are those of the view, or of a sequence with
+                                       decode=pooled the mean over its steps [rows, features] */
+} isk_output_info;
+
+typedef struct isk_output {
+    const char *name;               /* NULL ends a list */
+    isk_scalar *values;             /* out: [rows, cols of the output]; NULL: not asked for */
+} isk_output;
+#define ISK_MAX_OUTPUTS 24
+
 typedef struct isk_transform_desc {
-    isk_matrix views[ISK_MAX_VIEWS];                /* X_i [rows, cols_i]; data NULL where that view is not measured */
-    const uint8_t *present[ISK_MAX_VIEWS];          /* [rows] as in isk_fit_desc; what belongs to an absent row comes out as NaN */
-    const int32_t *lengths[ISK_MAX_VIEWS];          /* [rows] as in isk_fit_desc */
-    isk_matrix given[ISK_MAX_VIEWS];                /* C_i of models with given shared features; for reconstruction only */
-    isk_scalar *fused;                              /* out: of method comm [rows, token_width], or NULL; asks for the data of
-                                                       every view, NaN where none is present */
-    isk_scalar *shared[ISK_MAX_VIEWS];              /* out: C_i [rows, shared_dim], or NULL */
-    isk_scalar *specific[ISK_MAX_VIEWS];            /* out: Z_i [rows, dim], or NULL */
-    isk_scalar *reconstruction[ISK_MAX_VIEWS];      /* out: g_i(Z_i, C_i), or NULL.  [rows, cols_i]; of a sequence
-                                                       its steps, or with decode=pooled their mean [rows, features] */
+    isk_view views[ISK_MAX_VIEWS];          /* x.data NULL where a view is not measured; steps are the model's.  What belongs to an
+                                               absent row comes out as NaN; an output of all views takes the data of every view,
+                                               and is NaN where none is present.  given: of models with given shared features, for
+                                               reconstructions only */
+    isk_extra extras[ISK_MAX_EXTRAS];       /* those that the method asks for when transforming */
+    isk_output out[ISK_MAX_OUTPUTS];
 } isk_transform_desc;
 
-/* What training left behind.  Values that a method does not have are NaN. */
-typedef struct isk_view_report {
-    double loss, club, reconstruction;      /* on the training rows, last epoch; reconstruction = E||g-x||^2 / E||x||^2, */
-                                            /* of the residuals where the method works on those */
-    double overlap, contrast;               /* infodisen's orthogonality term; InfoNCE of h(C, Z) and X */
-    double validation_r2;                   /* 1 - E||g-x||^2 / E||x-mean||^2 on validation rows, of the weights kept */
-    double fresh_club;                      /* CLUB of standardised held-out Z with a freshly fitted critic, in nats */
-    double saturation;                      /* fraction of the critic's log variances at the tanh limits (|.| > 0.99) */
-    double variance;                        /* mean over coordinates of the variance of the raw Z over the rows */
-} isk_view_report;
+/* A number that training left behind. */
+typedef struct isk_number {
+    const char *name, *words;
+    int view;                               /* ISK_NONE: of the whole model */
+    int better;                             /* 1: larger is better, -1: smaller is, 0: neither */
+    double value;                           /* NaN: nothing to measure it on */
+} isk_number;
+#define ISK_MAX_NUMBERS 80
 
 typedef struct isk_report {
     isk_status status;                      /* OK or DIVERGED */
     char message[160];                      /* e.g. "diverged at epoch 3 of stage specific1: loss is not finite" */
-    double shared_loss, shared_validation_loss, temperature, seconds;
-    int shared_epochs, epochs;              /* really run */
-    isk_view_report view[ISK_MAX_VIEWS];
+    double seconds;
+    int number_count;                       /* those that the method names; of a loaded model none */
+    isk_number numbers[ISK_MAX_NUMBERS];
 } isk_report;
+/* The value of that name and view (ISK_NONE: of the whole model); NaN when there is none. */
+INDISEEK_API double isk_report_value(const isk_report *report, const char *name, int view);
 
 /* Trains one model.  On failure *model is NULL, but a diverged model is returned beside DIVERGED, for its report.
    INTERRUPTED: a checkpoint was written when desc->checkpoint is set.
@@ -446,6 +547,8 @@ INDISEEK_API int isk_sweep_models(const isk_sweep_desc *desc);
 INDISEEK_API isk_status isk_resume(isk_context *context, const isk_sweep_desc *desc, isk_model **models);
 /* Writes weights as safetensors with PyTorch's names and [out, in] layout; metadata holds what determines the result. */
 INDISEEK_API isk_status isk_save(const isk_model *model, const char *path);
+/* Reads what any released version saved.  A method of one's own must be known to the context (isk_method_add).  DATA: damaged, or
+   saved by a version that knew more (both versions are named). */
 INDISEEK_API isk_status isk_load(isk_context *context, const char *path, isk_model **model);
 #endif
 /* Features of any rows in any number; each row's result depends on that row alone. */
@@ -454,16 +557,16 @@ INDISEEK_API void isk_model_close(isk_model *model);                          /*
 
 INDISEEK_API const isk_report *isk_model_report(const isk_model *model);
 INDISEEK_API const isk_options *isk_model_options(const isk_model *model);
-INDISEEK_API isk_method isk_model_method(const isk_model *model);
+INDISEEK_API const isk_method *isk_model_method(const isk_model *model);
 INDISEEK_API uint64_t isk_model_seed(const isk_model *model);
 INDISEEK_API int isk_model_views(const isk_model *model);
-INDISEEK_API int isk_model_shared_dim(const isk_model *model, int view);      /* columns of C_i; 0 beyond the views */
-INDISEEK_API int isk_model_specific_dim(const isk_model *model, int view);    /* columns of Z_i; 0 when the method has none */
-INDISEEK_API int isk_model_fused_dim(const isk_model *model);                 /* columns of what comm learns; 0 of other methods */
 INDISEEK_API int isk_model_view_cols(const isk_model *model, int view);
 INDISEEK_API int isk_model_view_steps(const isk_model *model, int view);      /* 1 when X_i is no sequence */
-INDISEEK_API int isk_model_target_cols(const isk_model *model, int view);     /* columns of the reconstruction */
-INDISEEK_API int isk_model_decodes(const isk_model *model);                   /* it can reconstruct X_i from (Z_i, C_i) */
+/* What isk_transform can make, in the order of views. */
+INDISEEK_API int isk_model_output_count(const isk_model *model);
+INDISEEK_API const isk_output_info *isk_model_output(const isk_model *model, int index);      /* NULL beyond the last */
+/* Columns of the output of that role and view (ISK_NONE: of all views); 0: the model has none. */
+INDISEEK_API int isk_model_cols(const isk_model *model, isk_role role, int view);
 /* A matrix of the user's own that is saved and loaded with the model (input means, loadings); copied.  `get` points into
    the model, rows == 0 when there is none of that name.  Names start with "user.". */
 INDISEEK_API isk_status isk_model_put(isk_model *model, const char *name, isk_matrix value);
@@ -702,12 +805,6 @@ INDISEEK_API isk_tensor isk_step_mask(isk_tensor lengths, int steps);
    dropout: of the softmax's weights, survivors scaled by 1/(1-p); 0: none.  Vaswani et al. 2017, section 3.2. */
 INDISEEK_API isk_tensor isk_attention(isk_tensor qkv, int steps, int heads, double dropout);
 /* One row for each sample: [n*steps, d] -> [n, d], 0 where no step is present.  Row weights are not taken over. */
-enum {
-    ISK_POOL_LAST = 1,              /* the last present step */
-    ISK_POOL_LAST_PADDED,           /* the last step, present or not, as the public code of MultiBench has it */
-    ISK_POOL_MEAN,                  /* the mean of the present steps */
-    ISK_POOL_FIRST                  /* the first present step: a class token */
-};
 INDISEEK_API isk_tensor isk_pool_steps(isk_tensor x, int steps, int pool);
 /* The steps of each sample of part 0, then those of part 1 ...: parts [n*steps[i], d] -> [n * sum of steps, d], at most 4.
    A part [1, d] of 1 step stands in every sample, a learned token; n is that of the first other part, and the same in all
@@ -779,6 +876,223 @@ INDISEEK_API isk_status isk_run(isk_program *program, int count);
 /* Compares every gradient of `loss` with central differences of step h (0: 1e-6 in double, 1e-3 in float).  Returns the
    largest |difference| / max(1, |value|), or a negative number on error.  For tests; meant for INDISEEK_DOUBLE. */
 INDISEEK_API double isk_check_gradient(isk_graph *graph, const char *group, isk_tensor loss, double h);
+
+/* ---- methods ------------------------------------------------------------------------------------------------------ */
+/* A method is a description: the library trains, sweeps, resumes, saves, loads and transforms whatever it says, on every device.
+   `record` says it all, with the functions below: which networks there are, which stages train them by which terms, and what comes
+   out.  It is called for training and for a model that is only to transform; the same functions record the networks of both:
+
+       static void terms(isk_recorder *r, int view, isk_tensor *out) {     once for training, once for held-out rows
+           isk_tensor x = isk_view_rows(r, view).x;
+           out[0] = isk_mse(decoder(r, encoder(r, x)), x);
+       }
+       static void outputs(isk_recorder *r, int view) {                    for isk_transform
+           isk_output_add(r, ISK_ROLE_SPECIFIC, NULL, encoder(r, isk_view_rows(r, view).x));
+       }
+       static isk_status record(isk_recorder *r) {
+           isk_stage_desc fit = { .name = "fit", .epochs = isk_recorder_design(r)->options.epochs,
+                                  .passes = { { .terms = terms, .labels = { "loss" }, .group = "autoencoder" } } };
+           isk_stage_add(r, &fit);
+           return isk_outputs(r, 0, outputs);
+       }
+       static const isk_method autoencoder = { .name = "autoencoder", .words = "...", .record = record, ... };
+
+   examples/own_method.c is a whole one. */
+
+typedef struct isk_recorder isk_recorder;
+
+/* What a method can do, bits of isk_method.can. */
+typedef enum isk_capability {
+    ISK_LEARNS_SHARED = 1,              /* C_i of each view */
+    ISK_LEARNS_SPECIFIC = 2,            /* Z_i of each view */
+    ISK_LEARNS_FUSED = 4,               /* one representation of all views, from the data of all of them */
+    ISK_DECODES = 8,                    /* gives back X_i */
+    ISK_HAS_LAMBDA = 16,                /* option lambda trades completeness for leakage */
+    ISK_TAKES_GIVEN = 32,               /* shared features may be given instead of learned */
+    ISK_NEEDS_COUNTS = 64               /* X_i are counts: programs give them as they are */
+} isk_capability;
+
+/* What the networks of a model depend on. */
+typedef struct isk_design {
+    const isk_method *method;
+    isk_options options;                    /* resolved: 0 is zero */
+    int view_count;
+    int cols[ISK_MAX_VIEWS], steps[ISK_MAX_VIEWS];      /* of X_i, or of what option reduce makes of it; steps 1: not a sequence */
+    int given_cols[ISK_MAX_VIEWS];          /* 0: shared features are learned */
+    int input_cols[ISK_MAX_VIEWS], input_steps[ISK_MAX_VIEWS];        /* of X_i itself */
+    int extra_cols[ISK_MAX_EXTRAS];         /* of the method's extras, in their order; 0: not given */
+} isk_design;
+
+/* Data beside the views. */
+typedef struct isk_extra_info {
+    const char *name, *words;               /* "covariates", "..."; NULL ends the list */
+    int required;                           /* 1: a fit without it is refused */
+    int transforms;                         /* 1: outputs are made from it too */
+} isk_extra_info;
+
+/* Where a number of the report comes from. */
+typedef enum isk_number_source {
+    ISK_NUMBER_TRAINED,                     /* the term's mean over the training rows in the last epoch */
+    ISK_NUMBER_HELD_OUT,                    /* its mean over the held-out rows, of the weights that are kept */
+    ISK_NUMBER_EXPLAINED,                   /* 1 - E||g-x||^2 / E||x-mean||^2 on held-out rows, from the term that `explains` names */
+    ISK_NUMBER_DIAGNOSED,                   /* the last diagnosis */
+    ISK_NUMBER_EPOCHS                       /* epochs that were run */
+} isk_number_source;
+typedef struct isk_number_info {
+    const char *name, *words;               /* "club", "bound on I(Z; C) in nats, ..."; NULL ends the list */
+    int better;                             /* as in isk_number */
+    isk_number_source source;
+    const char *stage, *term;               /* of which stage and term; a stage of one view has one number a view */
+} isk_number_info;
+
+struct isk_method {
+    const char *name;                       /* on command lines and in files: "indiseek" */
+    const char *words;                      /* one line: what it does */
+    const char *title;                      /* for headings: "IndiSeek"; NULL: name */
+    unsigned can;                           /* isk_capability */
+    unsigned groups;                        /* ISK_READS(...) of every group of options that it reads */
+    const isk_option_info *options; int option_count;      /* of its own, group OWN; values by isk_own_option */
+    int least_views;                        /* 0: 2 */
+    const isk_extra_info *extras;           /* or NULL */
+    const isk_number_info *numbers;         /* or NULL */
+    const void *own;                        /* whatever check and record want to read beside */
+    /* Is the design one that the method can train?  If not, fails by isk_set_error with a sentence.  NULL: it is. */
+    isk_status (*check)(isk_context *context, const isk_design *design);
+    isk_status (*record)(isk_recorder *r);
+    /* Plain words by isk_log_message, beginning with `who`, where a run shows a failure that the method is known for; or NULL. */
+    void (*warn)(isk_context *context, const isk_design *design, const isk_report *report, const char *who);
+};
+
+INDISEEK_API const isk_design *isk_recorder_design(const isk_recorder *r);
+INDISEEK_API isk_graph *isk_recorder_graph(const isk_recorder *r);
+/* The value of one of the method's own options. */
+INDISEEK_API double isk_own_option(const isk_design *design, const char *name);
+
+/* How networks are recorded at the moment; for the field `training` of module descriptors. */
+typedef enum isk_mode {
+    ISK_MODE_EVALUATE,                           /* running moments, no dropout */
+    ISK_MODE_TRAIN,                         /* moments of the batch, which the running ones follow; dropout */
+    ISK_MODE_STILL                         /* moments of the batch, running ones left alone, no dropout: for a critic's steps */
+} isk_mode;
+INDISEEK_API isk_mode isk_recorder_mode(const isk_recorder *r);
+
+INDISEEK_API int isk_recorder_trains(const isk_recorder *r);                  /* 1: stages are recorded, 0: outputs */
+/* A set of parameters under `prefix`, which the passes of `group` update. */
+INDISEEK_API isk_scope isk_net(isk_recorder *r, const char *group, const char *prefix);
+/* "specific2" for name "specific" and view 1; lives as long as what is recorded. */
+INDISEEK_API const char *isk_numbered(isk_recorder *r, const char *name, int view);
+
+/* ---- the rows of the batch that is being recorded; rows without the view have weight 0 in whatever is made from them ---- */
+
+/* X_i, and of a sequence, or where rows may lack the view, how many steps of each row are there, [rows, 1]; node -1: all. */
+typedef struct isk_sample { isk_tensor x, lengths; } isk_sample;
+INDISEEK_API isk_sample isk_view_rows(isk_recorder *r, int view);
+INDISEEK_API isk_tensor isk_recorder_batch(const isk_recorder *r);            /* of isk_gather; its row weights are those of the batch */
+INDISEEK_API int isk_recorder_batch_rows(const isk_recorder *r);              /* of a training batch */
+INDISEEK_API isk_tensor isk_given_rows(isk_recorder *r, int view);            /* C_i where it is given */
+INDISEEK_API isk_tensor isk_extra_rows(isk_recorder *r, const char *name);    /* node -1: not given */
+INDISEEK_API isk_tensor isk_lambda(isk_recorder *r);                          /* [1, 1]; one value a model */
+INDISEEK_API isk_tensor isk_inverse_power(isk_recorder *r, int view);         /* [1, 1]: 1 / E||X_i||^2 over the training rows */
+INDISEEK_API isk_tensor isk_row_numbers(isk_recorder *r, int count);          /* [count, 1]: 0, 1, 2 ... */
+/* target = value when the program that is being recorded runs; target is an input of the same shape (isk_model_input). */
+INDISEEK_API void isk_store(isk_tensor target, isk_tensor value);
+/* Both lose the rows that one of them lacks. */
+INDISEEK_API void isk_rows_in_both(isk_tensor *a, isk_tensor *b);
+INDISEEK_API isk_tensor isk_weights_of(isk_tensor x);                         /* [rows, 1] row weights; node -1: all rows are there */
+
+/* A matrix [n, cols] of every row of the data, one for each model, that a stage or pass fills and others read. */
+INDISEEK_API isk_tensor isk_cache(isk_recorder *r, int cols);
+INDISEEK_API isk_tensor isk_cache_rows(isk_recorder *r, int view, isk_tensor cache);          /* rows of the view in the batch */
+INDISEEK_API isk_sample isk_cache_sample(isk_recorder *r, int view, isk_tensor cache);        /* the same of what is like X_i */
+
+/* ---- stages ---- */
+
+#define ISK_MAX_TERMS 8
+#define ISK_MAX_PASSES 4
+
+/* Records terms[i], each [1, 1]; called once for each program that needs them. */
+typedef void isk_record_terms(isk_recorder *r, int view, isk_tensor *terms);
+/* Records what a cache gets for the rows of a tile. */
+typedef isk_tensor isk_record_value(isk_recorder *r, int view);
+
+typedef enum isk_turn {
+    ISK_PER_BATCH,                          /* neighbouring passes of this kind take turns on every batch */
+    ISK_PER_EPOCH,                          /* whole passes over the training rows, in an order of their own */
+    ISK_FILL                                /* one pass over the training rows in their order */
+} isk_turn;
+typedef enum isk_rate { ISK_RATE_MAIN, ISK_RATE_SHARED, ISK_RATE_CRITIC } isk_rate;     /* options rate, shared_rate, critic_rate */
+
+typedef struct isk_pass_desc {
+    isk_turn turn;
+    int repeats;                            /* in its turn; 0: 1 */
+    isk_record_terms *terms;                /* the first is the loss */
+    const char *labels[ISK_MAX_TERMS];      /* names of the terms, up to a NULL */
+    const char *group;                      /* whose parameters are updated; NULL: nothing is, the pass only stores */
+    isk_rate rate;
+    double weight_decay;                    /* in the place of the option's; 0: the option's */
+    isk_tensor cache; isk_record_value *value;          /* of a FILL, in the place of terms */
+    int still;                              /* 1: recorded as ISK_MODE_STILL, else as ISK_MODE_TRAIN */
+} isk_pass_desc;
+
+/* A measurement with a network of its own, which starts afresh each time: fitted on training rows, measured on held-out ones. */
+typedef struct isk_diagnosis_desc {
+    int epochs;                             /* passes that fit it; it takes at least 300 steps */
+    isk_tensor cache; isk_record_value *value;          /* filled for all rows first */
+    isk_record_terms *fit, *measure;        /* a term each */
+    const char *group;
+} isk_diagnosis_desc;
+
+typedef struct isk_settling isk_settling;
+
+typedef struct isk_stage_desc {
+    const char *name;                       /* "specific": in messages, logs and progress; in the order keys of its batches */
+    int of_view, view;                      /* of_view 1: it is of that view alone, whose number is put behind the name */
+    int phase;                              /* stages of a phase run side by side, after those of lower phases */
+    int epochs;                             /* 0: the stage only fills its cache or settles */
+    isk_pass_desc passes[ISK_MAX_PASSES];   /* up to one without terms and value */
+    int main;                               /* the pass whose terms are evaluated on held-out rows, and whose group is kept */
+    int evaluated;                          /* its first so many terms; 0: all */
+    int watch;                              /* which of those should fall */
+    int patience;                           /* epochs without a better one before stopping; 0: never */
+    int keep_best;                          /* 1: the weights of the best epoch are kept (with patience they always are) */
+    const char *explains;                   /* the term that is the part of the view's power which is not given back; or NULL */
+    int diagnoses; isk_diagnosis_desc diagnosis;        /* times in a run */
+    isk_tensor cache; isk_record_value *value;          /* a cache that is filled for all rows when the stage begins */
+    isk_status (*settle)(isk_settling *settling, int view);       /* the host's part, once, of a stage without epochs */
+} isk_stage_desc;
+INDISEEK_API void isk_stage_add(isk_recorder *r, const isk_stage_desc *desc);
+
+/* The part of the batch's rows that a term is a mean over, where that is not all that have the stage's view: while terms are
+   evaluated (mode EVALUATE) every term must then come multiplied by it.  See isk_view_share. */
+INDISEEK_API void isk_share_set(isk_recorder *r, isk_tensor share);
+INDISEEK_API isk_tensor isk_view_share(isk_recorder *r, int i, int j);        /* of rows that have views i and j; node -1: all have */
+
+/* For `settle`: caches and parameters of the model that has come to the stage. */
+INDISEEK_API isk_context *isk_settling_context(const isk_settling *settling);
+INDISEEK_API uint64_t isk_settling_seed(const isk_settling *settling);
+INDISEEK_API isk_status isk_settling_read(isk_settling *settling, isk_tensor cache, isk_scalar *values);         /* [n, cols] */
+INDISEEK_API isk_status isk_settling_write(isk_settling *settling, isk_tensor parameter, const isk_scalar *values);
+/* part [n]: ISK_TRAIN for training rows that have the view, else ISK_TEST; returns how many of the former. */
+INDISEEK_API int64_t isk_settling_rows(const isk_settling *settling, int view, uint8_t *part);
+INDISEEK_API void *isk_settling_user(const isk_settling *settling);           /* as isk_recorder_user when the stage was added */
+
+/* What record's functions tell each other; a copy of `bytes` bytes is made, which lives as long as the training. */
+INDISEEK_API void *isk_recorder_keep(isk_recorder *r, const void *value, size_t bytes);
+INDISEEK_API void *isk_recorder_user(const isk_recorder *r);
+
+/* ---- outputs ---- */
+
+/* Records outputs of one view, or (view ISK_NONE) of all views, by isk_output_add.  Reconstructions are only computed when they are
+   asked for. */
+INDISEEK_API isk_status isk_outputs(isk_recorder *r, int view, void (*record)(isk_recorder *r, int view));
+/* name: of role OTHER. */
+INDISEEK_API void isk_output_add(isk_recorder *r, isk_role role, const char *name, isk_tensor value);
+
+/* An encoder as the options of groups NETWORK and SEQUENCE say it: an MLP, or of a sequence a transformer with a linear map, from
+   X_i to `out` columns. */
+INDISEEK_API isk_tensor isk_encoder(isk_recorder *r, isk_scope scope, int view, isk_sample x, int out);
+/* The MLP of group NETWORK. */
+INDISEEK_API isk_tensor isk_network(isk_recorder *r, isk_scope scope, isk_tensor x, int out);
 
 #ifndef INDISEEK_NO_METRICS
 /* ---- metrics ------------------------------------------------------------------------------------------------------ */
@@ -1009,9 +1323,8 @@ typedef struct isk_tradeoff_point {
 typedef struct isk_tradeoff_desc {
     isk_model *const *models;       /* [model_count] as of isk_sweep, in any order: of one method and one rate */
     int model_count;
-    isk_matrix views[ISK_MAX_VIEWS];        /* X_i [n, cols_i], present in every row */
-    const int32_t *lengths[ISK_MAX_VIEWS];  /* [n] as in isk_fit_desc; completeness of a sequence is about the mean over its steps */
-    isk_matrix given[ISK_MAX_VIEWS];        /* C_i [n, .] of models that were given them */
+    isk_view views[ISK_MAX_VIEWS];          /* as in isk_fit_desc, present in every row; completeness of a sequence is about the mean
+                                               over its steps; given: of models that were given them */
     const uint8_t *part;            /* [n] isk_part of each row, as in training */
     isk_part scored;                /* 0: ISK_VALIDATION; what is chosen by ISK_TEST can no longer be tested there */
     const int32_t *labels;          /* [n] for the probe, or NULL */
@@ -1269,6 +1582,8 @@ struct isk_context {
     char error[512];
     char device_text[160];
     char no_device[400];            /* why no GPU is used though one might be; said once, when training begins */
+    const isk_method *methods[ISK_MOST_METHODS];    /* beside those of the library */
+    int method_count;
 };
 
 /* ---- errors ---- */
@@ -1284,11 +1599,10 @@ static isk_status isk__fail(isk_context *context, isk_status status, const char 
     return status;
 }
 
-static void isk__log(const isk_context *context, isk_level level, const char *format, ...) ISK__FORMAT(3, 4);
-static void isk__log(const isk_context *context, isk_level level, const char *format, ...) {
+INDISEEK_API void isk_log_message(const isk_context *context, isk_level level, const char *format, ...) {
     char text[512];
     va_list arguments;
-    if (!context->desc.log) { return; }
+    if (!context || !context->desc.log) { return; }
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
@@ -12589,7 +12903,7 @@ static isk_tensor isk__effect(int op, isk_tensor target, isk_tensor value, isk_t
 }
 
 /* target = value, both [rows, cols] */
-static void isk__store(isk_tensor target, isk_tensor value) { isk__effect(ISK__OP_store, target, value, value, 2, 0); }
+INDISEEK_API void isk_store(isk_tensor target, isk_tensor value) { isk__effect(ISK__OP_store, target, value, value, 2, 0); }
 /* target += weight * (value - target) */
 static void isk__follow(isk_tensor target, isk_tensor value, double weight) {
     isk__effect(ISK__OP_follow, target, value, value, 2, weight);
@@ -15251,7 +15565,7 @@ static void isk__cache_write(isk__cuda *cuda, const char *path, const char *byte
     }
     if (!good && !cuda->cache_told) {
         cuda->cache_told = 1;
-        isk__log(cuda->context, ISK_INFO, "compiled kernels are not kept: %.300s cannot be written (%s)", path, strerror(errno));
+        isk_log_message(cuda->context, ISK_INFO, "compiled kernels are not kept: %.300s cannot be written (%s)", path, strerror(errno));
     }
 }
 
@@ -16337,7 +16651,7 @@ static void isk__block_gives_way(const isk__residence *residence, const char *wh
     isk__cuda *cuda = residence->cuda;
     if (cuda->context->desc.cuda.trainer != ISK_TRAINER_GRAPH && residence->models > 1 && !cuda->fallback_told) {
         cuda->fallback_told = 1;
-        isk__log(cuda->context, ISK_INFO, "training by CUDA graphs, not by one block a model: %s", why);
+        isk_log_message(cuda->context, ISK_INFO, "training by CUDA graphs, not by one block a model: %s", why);
     }
 }
 
@@ -16619,8 +16933,6 @@ static isk_tensor isk__row_parameter(isk_scope scope, const char *name, int cols
     return isk_parameter(scope, name, 1, cols, &desc);
 }
 
-enum { ISK__EVALUATING, ISK__TRAINING, ISK__BATCH_MOMENTS };     /* the last: batch moments, running ones left alone */
-
 /* One running moment follows the batch's.  `there` is 0 where it stays; node -1: it never does. */
 static void isk__follow_moment(isk_tensor running, isk_tensor moment, isk_tensor there) {
     if (there.node >= 0) { moment = isk_add(isk_scale(moment, there), isk_scale(running, isk_affine(there, -1, 1))); }
@@ -16645,8 +16957,8 @@ INDISEEK_API isk_tensor isk_standardise_rows(isk_scope scope, isk_tensor x, int 
     int cols = isk_cols(x) > 0 ? isk_cols(x) : 1;
     isk_tensor mean = isk__row_parameter(scope, "running_mean", cols, ISK_FILL_ZERO, 1);
     isk_tensor variance = isk__row_parameter(scope, "running_var", cols, ISK_FILL_ONE, 1);
-    if (training == ISK__EVALUATING) { return isk_standardise_by(x, mean, variance, epsilon); }
-    if (training == ISK__TRAINING) { isk__follow_moments(scope, x); }
+    if (training == ISK_MODE_EVALUATE) { return isk_standardise_by(x, mean, variance, epsilon); }
+    if (training == ISK_MODE_TRAIN) { isk__follow_moments(scope, x); }
     return isk_standardise(x, epsilon);
 }
 
@@ -16656,12 +16968,12 @@ static isk_tensor isk__norm(isk_scope scope, isk_tensor x, int norm, int trainin
     isk_tensor gamma = isk__row_parameter(scope, "weight", cols, ISK_FILL_ONE, 0);
     isk_tensor beta = isk__row_parameter(scope, "bias", cols, ISK_FILL_ZERO, 0);
     if (norm == ISK_NORM_LAYER) { return isk_layer_norm(x, gamma, beta, epsilon); }
-    if (training == ISK__EVALUATING) {
+    if (training == ISK_MODE_EVALUATE) {
         isk_tensor mean = isk__row_parameter(scope, "running_mean", cols, ISK_FILL_ZERO, 1);
         isk_tensor variance = isk__row_parameter(scope, "running_var", cols, ISK_FILL_ONE, 1);
         return isk_batch_norm_by(x, mean, variance, gamma, beta, epsilon);
     }
-    if (training == ISK__TRAINING) { isk__follow_moments(scope, x); }
+    if (training == ISK_MODE_TRAIN) { isk__follow_moments(scope, x); }
     return isk_batch_norm(x, gamma, beta, epsilon);
 }
 
@@ -16685,7 +16997,7 @@ INDISEEK_API isk_tensor isk_mlp(isk_scope scope, isk_tensor x, const isk_mlp_des
         if (!fused) { x = isk__activate(x, activation); }
         position++;
         if (desc->dropout > 0) {
-            if (desc->training == ISK__TRAINING) { x = isk_dropout(x, desc->dropout); }
+            if (desc->training == ISK_MODE_TRAIN) { x = isk_dropout(x, desc->dropout); }
             position++;
         }
     }
@@ -16693,7 +17005,7 @@ INDISEEK_API isk_tensor isk_mlp(isk_scope scope, isk_tensor x, const isk_mlp_des
 }
 
 static isk_tensor isk__dropped(isk_tensor x, const isk_transformer_desc *desc) {
-    return desc->dropout > 0 && desc->training == ISK__TRAINING ? isk_dropout(x, desc->dropout) : x;
+    return desc->dropout > 0 && desc->training == ISK_MODE_TRAIN ? isk_dropout(x, desc->dropout) : x;
 }
 
 /* The weights of all heads' queries, keys and values as one matrix; PyTorch fills it by Glorot's rule. */
@@ -16708,7 +17020,7 @@ static isk_tensor isk__self_attention(isk_scope scope, isk_tensor x, const isk_t
     bias.vector = 1;
     w = isk_parameter(scope, "in_proj_weight", width, 3 * width, &weight);
     b = isk_parameter(scope, "in_proj_bias", 1, 3 * width, &bias);
-    x = isk_attention(isk_linear_map(x, w, b, 0), desc->steps, heads, desc->training == ISK__TRAINING ? desc->dropout : 0);
+    x = isk_attention(isk_linear_map(x, w, b, 0), desc->steps, heads, desc->training == ISK_MODE_TRAIN ? desc->dropout : 0);
     return isk__linear(isk_within(scope, "out_proj"), x, width, ISK__INIT_ZERO_BIAS, 0);
 }
 
@@ -16815,53 +17127,307 @@ static isk_tensor isk__scores_club(isk__scores scores) {
     return isk_sub(isk_mean_all(scores.own), isk_div(all, isk_row_sum(across)));
 }
 
+/* ==== >>options: options by name, presets, which methods there are ====================================================== */
+
+static const isk_option_info isk__option_table[] = { ISK_OPTION_LIST(ISK_OPTION_ROW) };
+enum { ISK__OPTION_COUNT = sizeof isk__option_table / sizeof isk__option_table[0] };
+
+static const size_t isk__option_offsets[] = {
+#define ISK__OPTION_OFFSET(kind, group, name, robust, paper, simulation, without, low, high, choices, text) offsetof(isk_options, name),
+    ISK_OPTION_LIST(ISK__OPTION_OFFSET)
+#undef ISK__OPTION_OFFSET
+};
+
+/* Choices are stored through int. */
+#define ISK__CHOICE_SIZE_REAL(name)
+#define ISK__CHOICE_SIZE_INT(name)
+#define ISK__CHOICE_SIZE_CHOICE(name) typedef char isk__choice_size_##name[sizeof(isk_##name##_choice) == sizeof(int) ? 1 : -1];
+#define ISK__CHOICE_SIZE(kind, group, name, robust, paper, simulation, without, low, high, choices, text) ISK__CHOICE_SIZE_##kind(name)
+ISK_OPTION_LIST(ISK__CHOICE_SIZE)
+#undef ISK__CHOICE_SIZE
+
+/* Names that options had in earlier versions: files and programs may still use them. */
+static const char *const isk__option_renamed[][2] = { { "", "" } };
+
+INDISEEK_API const char *isk_option_group_heading(isk_option_group group) {
+    static const char *const headings[] = {
+#define ISK__GROUP_HEADING(name, heading) heading,
+        ISK_OPTION_GROUPS(ISK__GROUP_HEADING)
+#undef ISK__GROUP_HEADING
+    };
+    return (int)group >= 0 && group < ISK_GROUP_COUNT ? headings[group] : NULL;
+}
+
+INDISEEK_API int isk_option_count(const isk_method *method) {
+    int own = method && method->options ? method->option_count : 0;
+    return ISK__OPTION_COUNT + (own > 0 && own <= ISK_MAX_OWN_OPTIONS ? own : 0);
+}
+
+INDISEEK_API const isk_option_info *isk_option_get(const isk_method *method, int index) {
+    if (index < 0 || index >= isk_option_count(method)) { return NULL; }
+    return index < ISK__OPTION_COUNT ? &isk__option_table[index] : &method->options[index - ISK__OPTION_COUNT];
+}
+
+static double isk__option_value(const isk_options *options, int index) {
+    const char *field = (const char *)options;
+    double real;
+    int integer;
+    if (index >= ISK__OPTION_COUNT) { return options->own[index - ISK__OPTION_COUNT]; }
+    field += isk__option_offsets[index];
+    if (isk__option_table[index].kind == ISK_OPTION_REAL) {
+        memcpy(&real, field, sizeof real);
+        return real;
+    }
+    memcpy(&integer, field, sizeof integer);
+    return integer;
+}
+
+static void isk__option_store(isk_options *options, int index, double value) {
+    char *field = (char *)options;
+    int integer = (int)value;
+    if (index >= ISK__OPTION_COUNT) {
+        options->own[index - ISK__OPTION_COUNT] = value;
+        return;
+    }
+    field += isk__option_offsets[index];
+    if (isk__option_table[index].kind == ISK_OPTION_REAL) {
+        memcpy(field, &value, sizeof value);
+    } else {
+        memcpy(field, &integer, sizeof integer);
+    }
+}
+
+static int isk__option_find(const isk_method *method, const char *name) {
+    size_t r;
+    int i;
+    for (r = 0; r < sizeof isk__option_renamed / sizeof isk__option_renamed[0]; r++) {
+        if (isk__option_renamed[r][0][0] && strcmp(isk__option_renamed[r][0], name) == 0) { name = isk__option_renamed[r][1]; }
+    }
+    for (i = 0; i < isk_option_count(method); i++) {
+        if (strcmp(isk_option_get(method, i)->name, name) == 0) { return i; }
+    }
+    return -1;
+}
+
+/* The number (from 1) of a word in "a|b|c", or 0. */
+static int isk__choice_find(const char *choices, const char *word) {
+    size_t length = strlen(word);
+    int number = 1;
+    for (; *choices; number++) {
+        const char *end = strchr(choices, '|');
+        size_t size = end ? (size_t)(end - choices) : strlen(choices);
+        if (size == length && memcmp(choices, word, size) == 0) { return number; }
+        choices += size + (end != NULL);
+    }
+    return 0;
+}
+
+static isk_status isk__option_check(isk_context *context, const isk_option_info *info, double value) {
+    if (value >= info->low && value <= info->high) { return ISK_OK; }
+    return isk__fail(context, ISK_ARGUMENT, "option %s is %g; it must be from %g to %g%s%s", info->name, value, info->low,
+                     info->high, info->choices[0] ? ": " : "", info->choices);
+}
+
+INDISEEK_API isk_status isk_option_set(isk_context *context, const isk_method *method, isk_options *options, const char *name,
+                                       const char *value) {
+    int index = isk__option_find(method, name);
+    const isk_option_info *info = isk_option_get(method, index);
+    double number = 0;
+    isk_status status;
+    if (!info) { return isk__fail(context, ISK_ARGUMENT, "there is no option '%s'", name); }
+    if (info->kind == ISK_OPTION_CHOICE) {
+        number = isk__choice_find(info->choices, value);
+        if (number == 0) {
+            return isk__fail(context, ISK_ARGUMENT, "option %s is '%s'; it must be one of %s", name, value, info->choices);
+        }
+    } else if (!value[0] || isk_parse_number(value, strlen(value), &number) != strlen(value) ||
+               (info->kind == ISK_OPTION_INT && number != floor(number))) {
+        return isk__fail(context, ISK_ARGUMENT, "option %s is '%s'; it must be %s from %g to %g", name, value,
+                         info->kind == ISK_OPTION_INT ? "a whole number" : "a number", info->low, info->high);
+    }
+    status = isk__option_check(context, info, number);
+    if (status != ISK_OK) { return status; }
+    isk__option_store(options, index, number == 0 ? ISK_NONE : number);
+    return ISK_OK;
+}
+
+INDISEEK_API const char *isk_option_text(const isk_method *method, const isk_options *options, int index, char *buffer) {
+    const isk_option_info *info = isk_option_get(method, index);
+    double value = info ? isk__option_value(options, index) : 0;
+    buffer[0] = 0;
+    if (!info) { return buffer; }
+    if (info->kind == ISK_OPTION_CHOICE) {
+        const char *word = info->choices;
+        int i;
+        for (i = 1; i < (int)value && strchr(word, '|'); i++) { word = strchr(word, '|') + 1; }
+        snprintf(buffer, 32, "%.*s", (int)strcspn(word, "|"), word);
+    } else {
+        isk__format_number(buffer, value == ISK_NONE ? 0 : value);
+    }
+    return buffer;
+}
+
+/* After this every field holds its real value: 0 is zero. */
+INDISEEK_API isk_status isk_options_resolve(isk_context *context, const isk_method *method, isk_options *options, isk_preset preset) {
+    int i;
+    if ((int)preset < 0 || preset >= ISK_PRESET_COUNT) {
+        return isk__fail(context, ISK_ARGUMENT, "preset %d is unknown", (int)preset);
+    }
+    for (i = 0; i < isk_option_count(method); i++) {
+        const isk_option_info *info = isk_option_get(method, i);
+        double value = isk__option_value(options, i);
+        isk_status status;
+        if (value == 0) {
+            value = info->preset[preset];
+        } else if (value == ISK_NONE && info->low == 0) {
+            value = 0;
+        }
+        status = isk__option_check(context, info, value);
+        if (status != ISK_OK) { return status; }
+        isk__option_store(options, i, value);
+    }
+    return ISK_OK;
+}
+
+INDISEEK_API double isk_own_option(const isk_design *design, const char *name) {
+    int i;
+    for (i = 0; design && name && i < design->method->option_count && i < ISK_MAX_OWN_OPTIONS; i++) {
+        if (strcmp(design->method->options[i].name, name) == 0) { return design->options.own[i]; }
+    }
+    return (double)NAN;
+}
+
+static const char *const isk__preset_names[ISK_PRESET_COUNT] = { "robust", "paper", "simulation" };
+
+INDISEEK_API const char *isk_preset_name(isk_preset preset) {
+    return (int)preset >= 0 && preset < ISK_PRESET_COUNT ? isk__preset_names[preset] : NULL;
+}
+
+INDISEEK_API const isk_method *isk_preset_method(isk_preset preset) { return preset == ISK_ROBUST ? ISK_RESIDUAL_INDISEEK : ISK_INDISEEK; }
+
+INDISEEK_API isk_status isk_preset_find(isk_context *context, const char *name, isk_preset *preset) {
+    int i;
+    for (i = 0; i < ISK_PRESET_COUNT; i++) {
+        if (strcmp(isk__preset_names[i], name) == 0) {
+            *preset = (isk_preset)i;
+            return ISK_OK;
+        }
+    }
+    return isk__fail(context, ISK_ARGUMENT, "there is no preset '%s'; the presets are robust, paper and simulation", name);
+}
+
+/* The order is that of lists. */
+static const isk_method *const isk__library_methods[] = { ISK_INDISEEK, ISK_INDISEEK0, ISK_CLIP, ISK_FACTORIZEDCL, ISK_INFODISEN,
+                                                          ISK_RESIDUAL_INDISEEK, ISK_RESIDUAL, ISK_COMM };
+enum { ISK__LIBRARY_METHODS = sizeof isk__library_methods / sizeof isk__library_methods[0] };
+
+INDISEEK_API int isk_method_count(const isk_context *context) { return ISK__LIBRARY_METHODS + (context ? context->method_count : 0); }
+
+INDISEEK_API const isk_method *isk_method_get(const isk_context *context, int index) {
+    if (index < 0 || index >= isk_method_count(context)) { return NULL; }
+    return index < ISK__LIBRARY_METHODS ? isk__library_methods[index] : context->methods[index - ISK__LIBRARY_METHODS];
+}
+
+INDISEEK_API const char *isk_method_name(const isk_method *method) { return method && method->name ? method->name : ""; }
+
+static const isk_method *isk__method_named(const isk_context *context, const char *name) {
+    int i;
+    for (i = 0; i < isk_method_count(context); i++) {
+        if (strcmp(isk_method_get(context, i)->name, name) == 0) { return isk_method_get(context, i); }
+    }
+    return NULL;
+}
+
+INDISEEK_API isk_status isk_method_find(isk_context *context, const char *name, const isk_method **method) {
+    char names[400] = "";
+    int i, count = isk_method_count(context);
+    *method = isk__method_named(context, name);
+    if (*method) { return ISK_OK; }
+    for (i = 0; i < count; i++) {
+        size_t used = strlen(names);
+        snprintf(names + used, sizeof names - used, "%s%s", i == 0 ? "" : i < count - 1 ? ", " : " and ", isk_method_get(context, i)->name);
+    }
+    return isk__fail(context, ISK_ARGUMENT, "there is no method '%s'; the methods are %s", name, names);
+}
+
+/* Is the description one that can be trained? */
+static isk_status isk__method_check(isk_context *context, const isk_method *method) {
+    int i, j;
+    if (!method->name || !method->name[0] || !method->record) {
+        return isk__fail(context, ISK_ARGUMENT, "method '%s' lacks its %s", isk_method_name(method), method->record ? "name" : "`record`");
+    }
+    if (method->option_count < 0 || method->option_count > ISK_MAX_OWN_OPTIONS || (method->option_count > 0 && !method->options)) {
+        return isk__fail(context, ISK_ARGUMENT, "method %s has %d options of its own; it may have 0 to %d", method->name,
+                         method->option_count, ISK_MAX_OWN_OPTIONS);
+    }
+    for (i = 0; i < method->option_count; i++) {
+        for (j = 0; j < ISK__OPTION_COUNT + i; j++) {
+            if (strcmp(isk_option_get(method, j)->name, method->options[i].name) != 0) { continue; }
+            return isk__fail(context, ISK_ARGUMENT, "method %s: an option '%s' is there already", method->name, method->options[i].name);
+        }
+    }
+    for (i = 0; method->extras && method->extras[i].name; i++) {
+        if (i < ISK_MAX_EXTRAS) { continue; }
+        return isk__fail(context, ISK_ARGUMENT, "method %s asks for more than %d extras", method->name, ISK_MAX_EXTRAS);
+    }
+    return ISK_OK;
+}
+
+INDISEEK_API isk_status isk_method_add(isk_context *context, const isk_method *method) {
+    isk_status status = isk__method_check(context, method);
+    const isk_method *there;
+    if (status != ISK_OK) { return status; }
+    there = isk__method_named(context, method->name);
+    if (there == method) { return ISK_OK; }
+    if (there) { return isk__fail(context, ISK_ARGUMENT, "there is a method '%s' already", method->name); }
+    if (isk_method_count(context) == ISK_MOST_METHODS) {
+        return isk__fail(context, ISK_ARGUMENT, "method '%s': a context knows at most %d methods", method->name, ISK_MOST_METHODS);
+    }
+    context->methods[context->method_count++] = method;
+    return ISK_OK;
+}
+
 /* ==== >>trainer: stages of programs, schedules, early stopping ========================================================= */
 
-struct isk__crew;
-struct isk__trainee;
+typedef struct isk__crew isk__crew;
+typedef struct isk__trainee isk__trainee;
 
 /* A method is a list of stages.  A stage is a list of passes, each a program with its own optimiser and its own counter of
    steps, run per batch, per epoch or to fill a cache.  Stages of one phase are independent and run side by side; a model
    goes from phase to phase.  The trainer knows nothing of what the programs compute. */
 
-enum {
-    ISK__PER_BATCH,                         /* neighbouring passes of this kind take turns on every batch */
-    ISK__PER_EPOCH,                         /* whole passes over the training rows, in an order of their own */
-    ISK__FILL                               /* one pass over the rows in their order */
-};
-enum { ISK__RATE_MAIN, ISK__RATE_SHARED, ISK__RATE_CRITIC, ISK__RATE_NONE };
+enum { ISK__RATE_NONE = ISK_RATE_CRITIC + 1 };     /* beside isk_rate: nothing is updated */
 enum { ISK__ROWS_TRAIN, ISK__ROWS_HELD_OUT, ISK__ROWS_ALL };
-enum { ISK__REPORTED_NOWHERE, ISK__REPORTED_SHARED, ISK__REPORTED_SPECIFIC };
-enum { ISK__MAX_PASSES = 4, ISK__MAX_STAGES = 4 + 4 * ISK_MAX_VIEWS, ISK__MAX_LABELS = 8, ISK__MAX_COPIES = 2 * ISK__MAX_PASSES };
+enum { ISK__MAX_STAGES = 2 + 6 * ISK_MAX_VIEWS, ISK__MAX_COPIES = 2 * ISK_MAX_PASSES };
 
 typedef struct isk__pass {
     isk_program *program;
     int kind, repeats, rate;
     int label_count;
-    const char *labels[ISK__MAX_LABELS];    /* names of the program's outputs */
+    const char *labels[ISK_MAX_TERMS];    /* names of the program's outputs */
     int shared;                             /* 1: each of those is multiplied by the share of the batch's rows that it is a mean
                                                over, and that share is the next output */
 } isk__pass;
 
 /* A measurement with a network of its own that starts afresh each time. */
-typedef struct isk__diagnosis { isk_program *fill, *fit, *measure; int group, shared; } isk__diagnosis;      /* shared: as of a pass */
+typedef struct isk__diagnosis { isk_program *fill, *fit, *measure; int group, shared, epochs; } isk__diagnosis;  /* shared: as of a pass */
 
 typedef struct isk__stage {
     char name[40];
     const char *word;                       /* the name without the view's number, for people */
     int view;                               /* or -1 */
-    int reported;                           /* ISK__REPORTED_...: what the report takes from it */
-    int explains_view;                      /* its "reconstruction" is a fraction of the view's power */
+    int explains;                           /* the evaluation's output that is a fraction of the view's power, or -1 */
     int phase, epochs;
     isk_program *before;                    /* fills caches when the stage begins, over all rows; or NULL */
-    isk_status (*settle)(struct isk__crew *, struct isk__trainee *);    /* the host's part, once, of a stage without epochs; or NULL */
-    isk__pass passes[ISK__MAX_PASSES];
+    isk_status (*settle)(isk_settling *, int view);     /* the host's part, once, of a stage without epochs; or NULL */
+    void *user;                             /* for settle */
+    isk__pass passes[ISK_MAX_PASSES];
     int pass_count, main;                   /* main: the pass whose first output is the loss */
     isk__pass evaluation;                   /* on held-out rows; program NULL: none */
     int group, best;                        /* whose best weights are kept, and the space of class state that holds them, or -1 */
-    int keep_best, watch;                   /* watch: index of the evaluation's output that should fall */
+    int watch;                              /* index of the evaluation's output that should fall */
     int patience;
-    int diagnosed;                          /* it has a diagnosis */
+    int diagnoses;                          /* in a run */
     isk__diagnosis diagnosis;
 } isk__stage;
 
@@ -16869,9 +17435,9 @@ typedef struct isk__stage {
 typedef struct isk__track {
     double epoch, finished, diverged;       /* diverged: 1 + index of the output that is not finite */
     double best, best_epoch, stale, rate_factor, plateau;
-    double steps[ISK__MAX_PASSES];
-    double means[ISK__MAX_PASSES][ISK__MAX_LABELS];     /* over the rows of the last epoch */
-    double evaluation[ISK__MAX_LABELS], kept[ISK__MAX_LABELS];     /* on held-out rows: last epoch; weights that are kept */
+    double steps[ISK_MAX_PASSES];
+    double means[ISK_MAX_PASSES][ISK_MAX_TERMS];     /* over the rows of the last epoch */
+    double evaluation[ISK_MAX_TERMS], kept[ISK_MAX_TERMS];     /* on held-out rows: last epoch; weights that are kept */
     double diagnosis, diagnosed;            /* last value; epoch it was taken at, 0: never */
     double skipped;                         /* batches with fewer than two rows */
 } isk__track;
@@ -16898,14 +17464,18 @@ typedef struct isk__learner {
     double view_spread[ISK_MAX_VIEWS];      /* mean over held-out rows of |x - training mean|^2 */
 } isk__learner;
 
+typedef struct isk__kept { struct isk__kept *next; } isk__kept;     /* a block of memory stands behind it */
+
 typedef struct isk__training {
     isk_context *context;
     const isk_fit_desc *desc;
+    const isk_method *method;
+    const isk_design *design;
     isk_options options;                    /* resolved, of model 0 */
     isk__plan plan;
     isk__memory *workers, *slots, shared;   /* on the CPU */
     isk__residence *residence;              /* on a GPU; else NULL */
-    struct isk__trainee *trainees;          /* [slots] on a GPU */
+    isk__trainee *trainees;                 /* [slots] on a GPU */
     isk_scalar **bases;                     /* [threads] tables */
     int worker_count, slot_count;
     isk__learner *learners;
@@ -16918,15 +17488,14 @@ typedef struct isk__training {
     isk_status failed;                      /* of a stage's `settle` */
     char fingerprint[65];                   /* of the data */
     isk_tensor lambda, inverse_power[ISK_MAX_VIEWS];    /* inputs, one value per model */
-    isk_tensor residuals[ISK_MAX_VIEWS], components[ISK_MAX_VIEWS][2];      /* of method residual: their cache; mean and loadings */
     isk_scalar *copies[ISK_MAX_VIEWS], *target_present;     /* the user's copies [copy_count, rows, cols]; [rows] 0 or 1 */
     int copy_count;
-    isk_scalar *counting;                   /* of method comm: 0, 1, ... for two copies of a batch */
     isk_scalar *lengths[ISK_MAX_VIEWS];     /* [rows] steps that a row has, 0 where it is absent; NULL: no sequence, all present */
+    isk__kept *kept;                        /* what the recorder made */
 } isk__training;
 
 /* Models that take the same steps of the same stage together: one on the CPU, all that are resident on a GPU. */
-typedef struct isk__trainee {
+struct isk__trainee {
     int slot, active;                       /* active: takes part in what runs next */
     isk__learner *learner;
     isk__track *track;
@@ -16936,16 +17505,18 @@ typedef struct isk__trainee {
     double rates[ISK__RATE_NONE + 1];       /* before the schedule */
     double epoch, epochs;                   /* where the schedule stands */
     int cosine;
-    double steps[ISK__MAX_PASSES];          /* updates so far, in and out */
-    double sums[ISK__MAX_PASSES][ISK__MAX_LABELS], present[ISK__MAX_PASSES];
-} isk__trainee;
+    double steps[ISK_MAX_PASSES];          /* updates so far, in and out */
+    double sums[ISK_MAX_PASSES][ISK_MAX_TERMS], present[ISK_MAX_PASSES];
+};
 
-typedef struct isk__crew {
+struct isk__crew {
     isk__training *training;
     const isk__stage *stage;
     isk__trainee *trainees;
     int count;
-} isk__crew;
+};
+
+struct isk_settling { isk__crew *crew; isk__trainee *trainee; };
 
 /* Passes first .. last-1 take turns on every batch of the rows. */
 typedef struct isk__walk { const isk__pass *passes; int first, last, rows, shuffled, batches; } isk__walk;
@@ -16968,7 +17539,7 @@ static void isk__pass_labels(isk__pass *pass, int count, const char *const *labe
 
 static int isk__pass_outputs(const isk__pass *pass) { return pass->label_count + pass->shared; }
 
-static int isk__pass_repeats(const isk__pass *pass) { return pass->kind == ISK__PER_BATCH ? pass->repeats : 1; }
+static int isk__pass_repeats(const isk__pass *pass) { return pass->kind == ISK_PER_BATCH ? pass->repeats : 1; }
 
 static isk__frame isk__frame_open(const isk__training *training, int slot, int worker) {
     const isk__learner *learner = &training->learners[training->slot_learner[slot]];
@@ -17007,9 +17578,9 @@ static void isk__trainee_schedule(isk__trainee *trainee, const isk__stage *stage
     const isk_options *options = &trainee->learner->options;
     double factor = options->schedule == ISK_COSINE ? 1 : trainee->track->rate_factor;
     trainee->cosine = options->schedule == ISK_COSINE;
-    trainee->rates[ISK__RATE_MAIN] = options->rate * factor;
-    trainee->rates[ISK__RATE_SHARED] = options->shared_rate * factor;
-    trainee->rates[ISK__RATE_CRITIC] = options->critic_rate * factor;
+    trainee->rates[ISK_RATE_MAIN] = options->rate * factor;
+    trainee->rates[ISK_RATE_SHARED] = options->shared_rate * factor;
+    trainee->rates[ISK_RATE_CRITIC] = options->critic_rate * factor;
     trainee->epoch = trainee->track->epoch;
     trainee->epochs = stage->epochs;
 }
@@ -17118,7 +17689,7 @@ static double isk__mean_in_order(const isk__trainee *trainee, const isk__pass *p
 
 /* A program that fills caches, over rows in their order. */
 static void isk__run_fill(isk__crew *crew, isk_program *program, int rows) {
-    isk__pass pass = isk__pass_of(program, ISK__FILL, 1, ISK__RATE_NONE);
+    isk__pass pass = isk__pass_of(program, ISK_FILL, 1, ISK__RATE_NONE);
     isk__run_in_order(crew, &pass, rows);
 }
 
@@ -17148,16 +17719,16 @@ static void isk__run_passes(isk__crew *crew) {
         int rows = any->counts[ISK__ROWS_TRAIN], size = pass->program->batch_rows;
         walk.first = p;
         walk.last = p + 1;
-        walk.shuffled = pass->kind != ISK__FILL;
+        walk.shuffled = pass->kind != ISK_FILL;
         walk.batches = isk__batches(rows, size, walk.shuffled && any->options.last_batch == ISK_LAST_DROP);
-        while (pass->kind == ISK__PER_BATCH && walk.last < stage->pass_count && stage->passes[walk.last].kind == ISK__PER_BATCH) {
+        while (pass->kind == ISK_PER_BATCH && walk.last < stage->pass_count && stage->passes[walk.last].kind == ISK_PER_BATCH) {
             walk.last++;
         }
-        for (r = 0; r < (pass->kind == ISK__PER_EPOCH ? pass->repeats : 1); r++) {
+        for (r = 0; r < (pass->kind == ISK_PER_EPOCH ? pass->repeats : 1); r++) {
             for (i = 0; i < crew->count; i++) {
                 isk__trainee *trainee = &crew->trainees[i];
                 trainee->key = isk__order_key(trainee->learner->seed, stage->name, (int)trainee->track->epoch,
-                                             pass->kind == ISK__PER_EPOCH ? 16 * p + 1 + r : 0);
+                                             pass->kind == ISK_PER_EPOCH ? 16 * p + 1 + r : 0);
                 if (walk.shuffled && rows - (walk.batches - 1) * size < 2 && walk.batches > 1) { trainee->track->skipped++; }
             }
             isk__walk_rows(crew, &walk);
@@ -17171,7 +17742,7 @@ static void isk__run_passes(isk__crew *crew) {
             for (k = 0; k < stage->passes[p].label_count; k++) {
                 track->means[p][k] = trainee->present[p] > 0 ? trainee->sums[p][k] / trainee->present[p] : 0;
                 if (!(track->means[p][k] - track->means[p][k] == 0) && track->diverged == 0) {
-                    track->diverged = 1 + p * ISK__MAX_LABELS + k;
+                    track->diverged = 1 + p * ISK_MAX_TERMS + k;
                 }
             }
         }
@@ -17186,9 +17757,9 @@ static void isk__diagnose(isk__crew *crew) {
     const isk__group_info *group = &graph->groups[diagnosis->group];
     const isk__learner *any = crew->trainees[0].learner;
     const int least_steps = 300;            /* else the critic of a small set has not learned anything yet */
-    int i, p, epoch, epochs = any->options.diagnosis_epochs;
-    isk__pass fit = isk__pass_of(diagnosis->fit, ISK__PER_BATCH, 1, ISK__RATE_MAIN);
-    isk__pass measure = isk__pass_of(diagnosis->measure, ISK__FILL, 1, ISK__RATE_NONE);
+    int i, p, epoch, epochs = diagnosis->epochs;
+    isk__pass fit = isk__pass_of(diagnosis->fit, ISK_PER_BATCH, 1, ISK_RATE_MAIN);
+    isk__pass measure = isk__pass_of(diagnosis->measure, ISK_FILL, 1, ISK__RATE_NONE);
     isk__walk walk;
     memset(&walk, 0, sizeof walk);
     walk.passes = &fit;
@@ -17212,7 +17783,7 @@ static void isk__diagnose(isk__crew *crew) {
         isk__space_push(crew, trainee, group->value);
         isk__space_push(crew, trainee, group->moment1);
         isk__space_push(crew, trainee, group->moment2);
-        trainee->rates[ISK__RATE_MAIN] = 1e-3;
+        trainee->rates[ISK_RATE_MAIN] = 1e-3;
         trainee->cosine = 1;
         trainee->epochs = epochs;
         trainee->steps[0] = 0;
@@ -17289,8 +17860,8 @@ static int isk__judge_epoch(isk__crew *crew, isk__trainee *trainee, int judged) 
         track->finished = 1;
         if (keeps && track->diverged == 0) { isk__best_copy(crew, trainee, 1); }
     }
-    return stage->diagnosed && track->diverged == 0 &&
-           (track->finished > 0 || isk__diagnosis_due((int)track->epoch, stage->epochs, trainee->learner->options.diagnoses));
+    return stage->diagnoses > 0 && track->diverged == 0 &&
+           (track->finished > 0 || isk__diagnosis_due((int)track->epoch, stage->epochs, stage->diagnoses));
 }
 
 /* One epoch of one stage of every model of the crew. */
@@ -17311,7 +17882,11 @@ static void isk__train_epoch(isk__crew *crew) {
         if (stage->epochs > 0) { continue; }
         crew->trainees[i].track->finished = 1;
         if (stage->settle) {
-            isk_status status = stage->settle(crew, &crew->trainees[i]);
+            isk_settling settling;
+            isk_status status;
+            settling.crew = crew;
+            settling.trainee = &crew->trainees[i];
+            status = stage->settle(&settling, stage->view);
             if (status != ISK_OK) { crew->training->failed = status; }
         }
     }
@@ -17369,7 +17944,7 @@ static void isk__walk_cuda(isk__crew *crew, const isk__walk *walk) {
         memset(control, 0, sizeof *control);
         control->seed = trainee->learner->seed;
         control->key = trainee->key;
-        for (p = 0; p < ISK__MAX_PASSES; p++) { control->steps[p] = (uint64_t)trainee->steps[p]; }
+        for (p = 0; p < ISK_MAX_PASSES; p++) { control->steps[p] = (uint64_t)trainee->steps[p]; }
         memcpy(control->rates, trainee->rates, sizeof control->rates);
         memcpy(control->sums, trainee->sums, sizeof control->sums);
         memcpy(control->present, trainee->present, sizeof control->present);
@@ -17419,7 +17994,7 @@ static void isk__train_together(isk__training *training) {
 static isk_status isk__residence_for(isk__training *training, int *slots) {
     isk_context *context = training->context;
     isk__cuda *cuda = context->cuda;
-    int rows = (int)training->desc->views[0].rows, count = training->learner_count;
+    int rows = (int)training->desc->views[0].x.rows, count = training->learner_count;
     size_t each, shared, free_bytes = 0, all = 0, room;
     each = isk__residence_bytes(training->plan.graph, rows, &shared);
     isk_status status = isk__cuda_check(cuda, cuda->driver.set_current(cuda->primary), "using the context");
@@ -17442,7 +18017,7 @@ static isk_status isk__residence_for(isk__training *training, int *slots) {
     if (room > ISK__MOST_MODELS) { room = ISK__MOST_MODELS; }
     *slots = room < (size_t)count ? (int)room : count;
     if (*slots < count) {
-        isk__log(context, ISK_INFO, "%d of %d models fit on %s at once: the sweep is split", *slots, count, cuda->name);
+        isk_log_message(context, ISK_INFO, "%d of %d models fit on %s at once: the sweep is split", *slots, count, cuda->name);
     }
     training->trainees = (isk__trainee *)isk__allocate_zero(context, (size_t)*slots, sizeof *training->trainees);
     if (!training->trainees) { return isk__no_memory(context, "the crew", (size_t)*slots * sizeof *training->trainees); }
@@ -17508,7 +18083,7 @@ static void isk__record_epoch(const isk__training *training, int model, int inde
             char name[64];
             snprintf(name, sizeof name, "validation.%s", stage->evaluation.labels[i]);
             isk__record_number(&text, name, track->evaluation[i]);
-            if (stage->explains_view && strcmp(stage->evaluation.labels[i], "reconstruction") == 0) {
+            if (stage->explains == i) {
                 isk__record_number(&text, "validation.r2",
                                    1 - track->evaluation[i] * learner->view_power[stage->view] / learner->view_spread[stage->view]);
             }
@@ -17683,319 +18258,329 @@ static isk_status isk__train(isk__training *training, void (*begin)(isk__trainin
     return status;
 }
 
-/* ==== >>methods: what each method trains, as data ====================================================================== */
+/* ==== >>recorder: what methods are written with ======================================================================== */
 
-/* ---- options by name ---- */
+/* Which rows of a view are there, and how many steps of each. */
+typedef struct isk__coverage {
+    int steps;                              /* 1: not a sequence */
+    const uint8_t *present;                 /* NULL: all are */
+    const int32_t *lengths;                 /* NULL: as many as `steps` */
+} isk__coverage;
 
-static const isk_option_info isk__option_table[] = {
-#define ISK__OPTION_INFO(kind, name, robust, paper, simulation, low, high, choices, text) \
-    { #name, choices, text, ISK_OPTION_##kind, { robust, paper, simulation }, low, high },
-    ISK_OPTION_LIST(ISK__OPTION_INFO)
-#undef ISK__OPTION_INFO
+static int isk__length_of(isk__coverage extent, int64_t row) {
+    if (extent.present && !extent.present[row]) { return 0; }
+    return extent.lengths ? (int)extent.lengths[row] : extent.steps;
+}
+
+static isk__coverage isk__whole(void) {
+    isk__coverage extent;
+    memset(&extent, 0, sizeof extent);
+    extent.steps = 1;
+    return extent;
+}
+
+static isk__coverage isk__coverage_of(const isk_view *view) {
+    isk__coverage extent;
+    extent.steps = view->steps > 1 ? view->steps : 1;
+    extent.present = view->present;
+    extent.lengths = view->lengths;
+    return extent;
+}
+
+static isk_matrix isk__matrix_of(const isk_scalar *data, int64_t rows, int64_t cols) {
+    isk_matrix matrix;
+    matrix.data = data;
+    matrix.rows = rows;
+    matrix.cols = cols;
+    return matrix;
+}
+
+/* A leaf that shows the user's memory. */
+static isk_tensor isk__bound(isk_graph *graph, isk_matrix matrix) {
+    isk_tensor tensor = isk__leaf(graph, ISK__SHARED, 1, (int)matrix.cols, 1);
+    if (tensor.node < 0) { return tensor; }
+    isk__node_of(tensor)->rows = (int)matrix.rows;
+    graph->spaces[isk__node_of(tensor)->leaf.space].bound = matrix.data;
+    return tensor;
+}
+
+enum { ISK__TILE_ROWS = 256 };              /* rows of a program that fills caches or transforms */
+
+/* ---- models: what a recorder makes for isk_transform ---- */
+
+typedef struct isk__item_saved {            /* a matrix or a text of the user's */
+    struct isk__item_saved *next;
+    char name[64];
+    isk_matrix value;
+    char *text;
+} isk__item_saved;
+
+/* One program makes the features of a view (or of all), another what they give back. */
+typedef struct isk__producer {
+    isk_program *program;
+    int view;                               /* whose rows it reads, or ISK_NONE: every view's */
+    int given;                              /* it reads given shared features */
+} isk__producer;
+
+typedef struct isk__made { isk_output_info info; int producer, index; } isk__made;        /* index: among the program's outputs */
+
+enum { ISK__MAX_PRODUCERS = 2 * (ISK_MAX_VIEWS + 1) };
+
+struct isk_model {
+    isk_context *context;
+    isk_design design;
+    uint64_t seed;
+    isk_graph *graph;                       /* the networks alone; weights are its state */
+    isk_tensor views[ISK_MAX_VIEWS], given[ISK_MAX_VIEWS], lengths[ISK_MAX_VIEWS], extras[ISK_MAX_EXTRAS];      /* leaves, made when read */
+    isk__producer producers[ISK__MAX_PRODUCERS];
+    isk__made outputs[ISK_MAX_OUTPUTS];
+    int producer_count, output_count;
+    isk_report report;
+    char fingerprint[65];                   /* SHA-256 of the training data */
+    int64_t rows;                           /* of the training data */
+    isk__item_saved *items;
+    isk__kept *kept;                        /* what the recorder made */
 };
 
-static const size_t isk__option_offsets[] = {
-#define ISK__OPTION_OFFSET(kind, name, robust, paper, simulation, low, high, choices, text) offsetof(isk_options, name),
-    ISK_OPTION_LIST(ISK__OPTION_OFFSET)
-#undef ISK__OPTION_OFFSET
+/* ---- the recorder ---- */
+
+struct isk_recorder {
+    isk__training *training;                /* of it, or of a model alone, the networks are recorded */
+    isk_model *model;
+    isk_graph *graph;
+    const isk_design *design;
+    int rows;                               /* of a batch */
+    void *user;
+    isk_tensor views[ISK_MAX_VIEWS];        /* [n, .]: X_i, or its cached reduction */
+    isk_tensor given[ISK_MAX_VIEWS], extras[ISK_MAX_EXTRAS];
+    isk_tensor lengths[ISK_MAX_VIEWS];      /* [n, 1] steps that a row of the view has, 0 where it is absent; node -1: all are whole */
+    isk_tensor copies[ISK_MAX_VIEWS][ISK__MAX_COPIES], target, target_present;     /* [n, .] for a reduction */
+    isk_tensor lambda, inverse_power[ISK_MAX_VIEWS];
+    int phase;                              /* of the method's stages, after those of a reduction */
+    /* of the program that is being recorded */
+    isk_mode mode;
+    isk_tensor batch, share;
+    int view, pass;
+    int reads_given;
 };
 
-INDISEEK_API int isk_option_count(void) { return (int)(sizeof isk__option_table / sizeof isk__option_table[0]); }
+INDISEEK_API const isk_design *isk_recorder_design(const isk_recorder *r) { return r ? r->design : NULL; }
+INDISEEK_API isk_graph *isk_recorder_graph(const isk_recorder *r) { return r ? r->graph : NULL; }
+INDISEEK_API isk_mode isk_recorder_mode(const isk_recorder *r) { return r ? r->mode : ISK_MODE_EVALUATE; }
+INDISEEK_API void *isk_recorder_user(const isk_recorder *r) { return r ? r->user : NULL; }
+INDISEEK_API int isk_recorder_trains(const isk_recorder *r) { return r && r->training != NULL; }
+INDISEEK_API isk_tensor isk_recorder_batch(const isk_recorder *r) { return r->batch; }
+INDISEEK_API int isk_recorder_batch_rows(const isk_recorder *r) { return r ? r->rows : 0; }
 
-INDISEEK_API const isk_option_info *isk_option_get(int index) {
-    return index >= 0 && index < isk_option_count() ? &isk__option_table[index] : NULL;
-}
-
-static double isk__option_value(const isk_options *options, int index) {
-    const char *field = (const char *)options + isk__option_offsets[index];
-    double real;
-    int integer;
-    if (isk__option_table[index].kind == ISK_OPTION_REAL) {
-        memcpy(&real, field, sizeof real);
-        return real;
+/* A block of memory that lives as long as the training, or the recording of the model. */
+static void *isk__recorder_block(isk_recorder *r, size_t bytes) {
+    isk__kept *kept = (isk__kept *)isk__allocate_zero(r->graph->context, 1, isk__add(sizeof *kept, bytes));
+    isk__kept **list = r->training ? &r->training->kept : &r->model->kept;
+    if (!kept) {
+        isk__record_fail(r->graph, ISK_MEMORY, "out of memory while recording");
+        return NULL;
     }
-    memcpy(&integer, field, sizeof integer);
-    return integer;
+    kept->next = *list;
+    *list = kept;
+    return kept + 1;
 }
 
-static void isk__option_store(isk_options *options, int index, double value) {
-    char *field = (char *)options + isk__option_offsets[index];
-    int integer = (int)value;
-    if (isk__option_table[index].kind == ISK_OPTION_REAL) {
-        memcpy(field, &value, sizeof value);
+static void isk__kept_release(const isk_context *context, isk__kept **list) {
+    while (*list) {
+        isk__kept *kept = *list;
+        *list = kept->next;
+        isk__release(context, kept);
+    }
+}
+
+INDISEEK_API void *isk_recorder_keep(isk_recorder *r, const void *value, size_t bytes) {
+    void *copy = isk__recorder_block(r, bytes);
+    if (copy && value) { memcpy(copy, value, bytes); }
+    r->user = copy;
+    return copy;
+}
+
+static const char *isk__numbered_name(char *buffer, size_t size, const char *name, int view) {
+    if (view < 0) {
+        snprintf(buffer, size, "%.40s", name);
     } else {
-        memcpy(field, &integer, sizeof integer);
-    }
-}
-
-static int isk__option_find(const char *name) {
-    int i;
-    for (i = 0; i < isk_option_count(); i++) {
-        if (strcmp(isk__option_table[i].name, name) == 0) { return i; }
-    }
-    return -1;
-}
-
-/* The number (from 1) of a word in "a|b|c", or 0. */
-static int isk__choice_find(const char *choices, const char *word) {
-    size_t length = strlen(word);
-    int number = 1;
-    for (; *choices; number++) {
-        const char *end = strchr(choices, '|');
-        size_t size = end ? (size_t)(end - choices) : strlen(choices);
-        if (size == length && memcmp(choices, word, size) == 0) { return number; }
-        choices += size + (end != NULL);
-    }
-    return 0;
-}
-
-static isk_status isk__option_check(isk_context *context, int index, double value) {
-    const isk_option_info *info = &isk__option_table[index];
-    if (value >= info->low && value <= info->high) { return ISK_OK; }
-    return isk__fail(context, ISK_ARGUMENT, "option %s is %g; it must be from %g to %g%s%s", info->name, value, info->low,
-                     info->high, info->choices[0] ? ": " : "", info->choices);
-}
-
-INDISEEK_API isk_status isk_option_set(isk_context *context, isk_options *options, const char *name, const char *value) {
-    int index = isk__option_find(name);
-    const isk_option_info *info = isk_option_get(index);
-    double number = 0;
-    isk_status status;
-    if (!info) { return isk__fail(context, ISK_ARGUMENT, "there is no option '%s'", name); }
-    if (info->kind == ISK_OPTION_CHOICE) {
-        number = isk__choice_find(info->choices, value);
-        if (number == 0) {
-            return isk__fail(context, ISK_ARGUMENT, "option %s is '%s'; it must be one of %s", name, value, info->choices);
-        }
-    } else if (!value[0] || isk_parse_number(value, strlen(value), &number) != strlen(value) ||
-               (info->kind == ISK_OPTION_INT && number != floor(number))) {
-        return isk__fail(context, ISK_ARGUMENT, "option %s is '%s'; it must be %s from %g to %g", name, value,
-                         info->kind == ISK_OPTION_INT ? "a whole number" : "a number", info->low, info->high);
-    }
-    status = isk__option_check(context, index, number);
-    if (status != ISK_OK) { return status; }
-    isk__option_store(options, index, number == 0 ? ISK_NONE : number);
-    return ISK_OK;
-}
-
-INDISEEK_API const char *isk_option_text(const isk_options *options, int index, char *buffer) {
-    const isk_option_info *info = isk_option_get(index);
-    double value = info ? isk__option_value(options, index) : 0;
-    buffer[0] = 0;
-    if (!info) { return buffer; }
-    if (info->kind == ISK_OPTION_CHOICE) {
-        const char *word = info->choices;
-        int i;
-        for (i = 1; i < (int)value && strchr(word, '|'); i++) { word = strchr(word, '|') + 1; }
-        snprintf(buffer, 32, "%.*s", (int)strcspn(word, "|"), word);
-    } else {
-        isk__format_number(buffer, value == ISK_NONE ? 0 : value);
+        snprintf(buffer, size, "%.40s%d", name, view + 1);
     }
     return buffer;
 }
 
-/* After this every field holds its real value: 0 is zero. */
-INDISEEK_API isk_status isk_options_resolve(isk_context *context, isk_options *options, isk_preset preset) {
-    int i;
-    if ((int)preset < 0 || preset >= ISK_PRESET_COUNT) {
-        return isk__fail(context, ISK_ARGUMENT, "preset %d is unknown", (int)preset);
-    }
-    for (i = 0; i < isk_option_count(); i++) {
-        double value = isk__option_value(options, i);
-        isk_status status;
-        if (value == 0) {
-            value = isk__option_table[i].preset[preset];
-        } else if (value == ISK_NONE && isk__option_table[i].low == 0) {
-            value = 0;
-        }
-        status = isk__option_check(context, i, value);
-        if (status != ISK_OK) { return status; }
-        isk__option_store(options, i, value);
-    }
-    return ISK_OK;
+INDISEEK_API const char *isk_numbered(isk_recorder *r, const char *name, int view) {
+    char *buffer = (char *)isk__recorder_block(r, 48);
+    return buffer ? isk__numbered_name(buffer, 48, name, view) : "";
 }
 
-/* One row per method.  Z_i is kept apart from a C by a term, and with a C it is made to hold X_i by another:
-
-     apart   WHITENED     nothing: Z_i is whitened principal components
-             CLUB         the upper bound on I(Z_i; C), Cheng et al. 2020
-             ORTHOGONAL   the overlap of the directions of Z_i and C, Wang et al. 2025 (DisentangledSSL)
-     keep    DECODER      lambda / (2 E||X_i||^2) E||g(Z_i, C) - X_i||^2
-             CONTRAST     lambda / 2 InfoNCE(h(C, Z_i), X_i)
-             FUSED        there is no C and no Z, but one representation of all views: METHODS section 7
-
-   and each term sees either the view's own C_i or the other view's.  A method on residuals first takes away from X_i what its
-   own C_i says: r_i = (X_i - m(C_i)) / s(C_i), with the mean and the spread regressed on the frozen C_i, and then does all this
-   with r_i in the place of X_i (METHODS section 4b, ours). */
-enum { ISK__APART_NONE, ISK__APART_WHITENED, ISK__APART_CLUB, ISK__APART_ORTHOGONAL };
-enum { ISK__KEEP_NONE, ISK__KEEP_DECODER, ISK__KEEP_CONTRAST, ISK__KEEP_FUSED };
-enum { ISK__OWN, ISK__OTHER };
-
-typedef struct isk__method_info {
-    const char *name;
-    int apart, apart_from;                  /* which term, which C */
-    int keep, keep_with;
-    int residual;
-} isk__method_info;
-
-static const isk__method_info isk__methods[ISK_METHOD_COUNT] = {
-    { "indiseek", ISK__APART_CLUB, ISK__OTHER, ISK__KEEP_DECODER, ISK__OWN, 0 },
-    { "indiseek0", ISK__APART_CLUB, ISK__OWN, ISK__KEEP_DECODER, ISK__OWN, 0 },
-    { "clip", ISK__APART_NONE, ISK__OWN, ISK__KEEP_NONE, ISK__OWN, 0 },
-    { "factorizedcl", ISK__APART_CLUB, ISK__OWN, ISK__KEEP_CONTRAST, ISK__OWN, 0 },
-    { "infodisen", ISK__APART_ORTHOGONAL, ISK__OWN, ISK__KEEP_CONTRAST, ISK__OTHER, 0 },
-    { "residual-indiseek", ISK__APART_CLUB, ISK__OTHER, ISK__KEEP_DECODER, ISK__OWN, 1 },
-    { "residual", ISK__APART_WHITENED, ISK__OWN, ISK__KEEP_NONE, ISK__OWN, 1 },
-    { "comm", ISK__APART_NONE, ISK__OWN, ISK__KEEP_FUSED, ISK__OWN, 0 },
-};
-
-/* Has Z_i, after the shared features. */
-static int isk__specific(isk_method method) { return isk__methods[method].apart != ISK__APART_NONE; }
-static int isk__fused(isk_method method) { return isk__methods[method].keep == ISK__KEEP_FUSED; }
-static int isk__decodes(isk_method method) { return isk__methods[method].keep == ISK__KEEP_DECODER; }
-
-INDISEEK_API const char *isk_method_name(isk_method method) {
-    return (int)method >= 0 && method < ISK_METHOD_COUNT ? isk__methods[method].name : NULL;
+INDISEEK_API isk_scope isk_net(isk_recorder *r, const char *group, const char *prefix) {
+    return isk__scope(r->graph, isk_group(r->graph, group).group, prefix);
 }
 
-static const char *const isk__preset_names[ISK_PRESET_COUNT] = { "robust", "paper", "simulation" };
-
-INDISEEK_API const char *isk_preset_name(isk_preset preset) {
-    return (int)preset >= 0 && preset < ISK_PRESET_COUNT ? isk__preset_names[preset] : NULL;
+/* A program's batch, and nothing else that the last one left. */
+static void isk__begin_program(isk_recorder *r, int rows, isk_mode mode) {
+    r->batch = isk_batch(r->graph, rows);
+    r->share = isk__no_tensor(r->graph);
+    r->mode = mode;
 }
 
-INDISEEK_API isk_method isk_preset_method(isk_preset preset) { return preset == ISK_ROBUST ? ISK_RESIDUAL_INDISEEK : ISK_INDISEEK; }
+/* ---- rows of a batch.  A row where a view was not measured has weight 0 in everything that comes from that view ---- */
 
-INDISEEK_API isk_status isk_method_find(isk_context *context, const char *name, isk_method *method) {
-    char names[200] = "";
-    int i;
-    for (i = 0; i < ISK_METHOD_COUNT; i++) {
-        if (strcmp(isk__methods[i].name, name) == 0) {
-            *method = (isk_method)i;
-            return ISK_OK;
-        }
-    }
-    for (i = 0; i < ISK_METHOD_COUNT; i++) {
-        size_t used = strlen(names);
-        snprintf(names + used, sizeof names - used, "%s%s", i == 0 ? "" : i < ISK_METHOD_COUNT - 1 ? ", " : " and ",
-                 isk__methods[i].name);
-    }
-    return isk__fail(context, ISK_ARGUMENT, "there is no method '%s'; the methods are %s", name, names);
+INDISEEK_API isk_tensor isk_weights_of(isk_tensor x) { return isk__weights_of(x); }
+
+INDISEEK_API void isk_rows_in_both(isk_tensor *a, isk_tensor *b) {
+    isk_tensor weights = isk__weights_of(*a), others = isk__weights_of(*b);
+    if (weights.node < 0 || others.node < 0 || weights.node == others.node) { return; }
+    weights = isk_mul(weights, others);
+    *a = isk_with_row_weights(*a, weights);
+    *b = isk_with_row_weights(*b, weights);
 }
 
-INDISEEK_API isk_status isk_preset_find(isk_context *context, const char *name, isk_preset *preset) {
-    int i;
-    for (i = 0; i < ISK_PRESET_COUNT; i++) {
-        if (strcmp(isk__preset_names[i], name) == 0) {
-            *preset = (isk_preset)i;
-            return ISK_OK;
-        }
-    }
-    return isk__fail(context, ISK_ARGUMENT, "there is no preset '%s'; the presets are robust, paper and simulation", name);
+static isk_tensor isk__present_rows(const isk_recorder *r, int view, isk_tensor x) {
+    if (r->lengths[view].node < 0) { return x; }
+    return isk_with_row_weights(x, isk_mul(isk__weights_of(r->batch), isk_clamp(isk_gather(r->lengths[view], r->batch), 0, 1)));
 }
 
-/* What the networks of a method depend on. */
-typedef struct isk__design {
-    isk_method method;
-    isk_options options;                    /* resolved */
-    int view_count, cols[ISK_MAX_VIEWS], given_cols[ISK_MAX_VIEWS];
-    int steps[ISK_MAX_VIEWS];               /* 1: not a sequence */
-    int input_cols[ISK_MAX_VIEWS], input_steps[ISK_MAX_VIEWS];        /* of X_i itself; cols and steps are of its reduction */
-} isk__design;
+/* Rows of X_i, or of what stands in its place, that has so many steps. */
+static isk_sample isk__sample_of(const isk_recorder *r, int view, isk_tensor source, int steps) {
+    isk_sample sample;
+    sample.x = isk_gather(source, r->batch);
+    sample.lengths = r->lengths[view];
+    if (sample.lengths.node < 0) { return sample; }
+    sample.lengths = isk_gather(sample.lengths, r->batch);
+    sample.x = isk__present_rows(r, view, isk_trim(sample.x, sample.lengths, steps));
+    return sample;
+}
 
-static int isk__design_given(const isk__design *design) { return design->given_cols[0] > 0; }
-/* Columns of C_i */
-static int isk__shared_cols(const isk__design *design, int view) {
-    return isk__design_given(design) ? design->given_cols[view] : design->options.shared_dim;
+/* A leaf of a model's graph that isk_transform binds to its caller's memory. */
+static isk_tensor isk__model_leaf(isk_recorder *r, isk_tensor *leaf, int cols) {
+    if (leaf->node < 0) { *leaf = isk__bound(r->graph, isk__matrix_of(NULL, 1, cols)); }
+    return *leaf;
 }
-/* Is the C that a term sees made of several views'? */
-static int isk__several_seen(const isk__design *design, int which) { return which == ISK__OTHER && design->view_count > 2; }
-/* The view whose C a term of view i sees where it is one; with one view, its own. */
-static int isk__view_seen(const isk__design *design, int view, int which) {
-    return which == ISK__OTHER && design->view_count > 1 ? (view == 0) : view;
+
+static isk_sample isk__model_sample(isk_recorder *r, int view) {
+    isk_model *model = r->model;
+    int steps = r->design->input_steps[view];
+    isk_sample sample;
+    sample.x = isk_gather(isk__model_leaf(r, &model->views[view], r->design->input_cols[view]), r->batch);
+    sample.lengths = isk__no_tensor(r->graph);
+    if (steps == 1 && r->view >= 0) { return sample; }
+    sample.lengths = isk_gather(isk__model_leaf(r, &model->lengths[view], 1), r->batch);
+    sample.x = isk_trim(sample.x, sample.lengths, steps);
+    if (r->view < 0) { sample.x = isk_with_row_weights(sample.x, isk_clamp(sample.lengths, 0, 1)); }     /* rows may lack a view of all */
+    return sample;
 }
-/* Columns of the C that a term of view i sees. */
-static int isk__seen_cols(const isk__design *design, int view, int which) {
-    int other, cols = 0;
-    if (!isk__several_seen(design, which)) { return isk__shared_cols(design, isk__view_seen(design, view, which)); }
-    if (design->options.others == ISK_OTHERS_MEAN) { return isk__shared_cols(design, view == 0); }
-    for (other = 0; other < design->view_count; other++) { cols += other == view ? 0 : isk__shared_cols(design, other); }
-    return cols;
-}
-static int isk__pooled_target(const isk__design *design, int view) {
+
+static isk_tensor isk__reduced(isk_recorder *r, int view, isk_sample x);        /* below */
+
+/* What is reconstructed of a sequence: its steps, or the mean over them. */
+static int isk__pooled_target(const isk_design *design, int view) {
     return design->steps[view] > 1 && design->options.decode == ISK_DECODE_POOLED;
 }
-/* Columns of what the decoder gives back. */
-static int isk__target_cols(const isk__design *design, int view) {
+/* Columns of what a decoder gives back. */
+static int isk__target_cols(const isk_design *design, int view) {
     return isk__pooled_target(design, view) ? design->cols[view] / design->steps[view] : design->cols[view];
 }
 
-static int isk__reduces(const isk__design *design) { return design->options.reduce != ISK_REDUCE_NONE; }
-/* The design before the reduction, for what works on X_i itself; and what the reduction makes of it. */
-static isk__design isk__design_before(const isk__design *design) {
-    isk__design before = *design;
-    memcpy(before.cols, design->input_cols, sizeof before.cols);
-    memcpy(before.steps, design->input_steps, sizeof before.steps);
-    return before;
+static int isk__reduces(const isk_design *design) { return design->options.reduce != ISK_REDUCE_NONE; }
+
+INDISEEK_API isk_sample isk_view_rows(isk_recorder *r, int view) {
+    isk_sample sample;
+    if (r->training) { return isk__sample_of(r, view, r->views[view], r->design->steps[view]); }
+    sample = isk__model_sample(r, view);
+    if (isk__reduces(r->design)) { sample.x = isk__reduced(r, view, sample); }
+    return sample;
 }
-static void isk__design_reduce(isk__design *design) {
+
+INDISEEK_API isk_tensor isk_given_rows(isk_recorder *r, int view) {
+    r->reads_given = 1;
+    if (!r->training) { return isk_gather(isk__model_leaf(r, &r->model->given[view], r->design->given_cols[view]), r->batch); }
+    return isk__present_rows(r, view, isk_gather(r->given[view], r->batch));
+}
+
+INDISEEK_API isk_tensor isk_extra_rows(isk_recorder *r, const char *name) {
+    const isk_extra_info *extras = r->design->method->extras;
     int i;
-    memcpy(design->input_cols, design->cols, sizeof design->cols);
-    memcpy(design->input_steps, design->steps, sizeof design->steps);
-    for (i = 0; i < design->view_count && isk__reduces(design); i++) {
-        design->cols[i] = design->options.shared_dim;
-        design->steps[i] = 1;
+    for (i = 0; extras && extras[i].name; i++) {
+        if (strcmp(extras[i].name, name) != 0) { continue; }
+        if (r->design->extra_cols[i] == 0) { return isk__no_tensor(r->graph); }
+        if (r->training) { return isk_gather(r->extras[i], r->batch); }
+        return isk_gather(isk__model_leaf(r, &r->model->extras[i], r->design->extra_cols[i]), r->batch);
     }
+    return isk__record_fail(r->graph, ISK_ARGUMENT, "method %s: '%s' is none of its extras", r->design->method->name, name);
 }
 
-static isk_scope isk__view_scope_in(isk_graph *graph, int group, const char *name, int view) {
-    char prefix[48];
-    snprintf(prefix, sizeof prefix, "%s%d", name, view + 1);
-    return isk__scope(graph, group, prefix);
+INDISEEK_API isk_tensor isk_lambda(isk_recorder *r) { return r->lambda; }
+INDISEEK_API isk_tensor isk_inverse_power(isk_recorder *r, int view) { return r->inverse_power[view]; }
+
+INDISEEK_API isk_tensor isk_row_numbers(isk_recorder *r, int count) {
+    isk_scalar *numbers = (isk_scalar *)isk__recorder_block(r, isk__mul((size_t)count, sizeof *numbers));
+    int i;
+    if (!numbers) { return isk__no_tensor(r->graph); }
+    for (i = 0; i < count; i++) { numbers[i] = (isk_scalar)i; }
+    return isk__bound(r->graph, isk__matrix_of(numbers, count, 1));
 }
 
-static isk_scope isk__view_scope(isk_graph *graph, const char *group, const char *name, int view) {
-    return isk__view_scope_in(graph, isk_group(graph, group).group, name, view);
+INDISEEK_API isk_tensor isk_cache(isk_recorder *r, int cols) {
+    return r->training ? isk__leaf(r->graph, ISK__SLOT, (int)r->training->desc->views[0].x.rows, cols, 1) : isk__no_tensor(r->graph);
 }
 
-static const char *isk__view_group(char *buffer, const char *name, int view) {
-    snprintf(buffer, 32, "%s%d", name, view + 1);
-    return buffer;
+INDISEEK_API isk_tensor isk_cache_rows(isk_recorder *r, int view, isk_tensor cache) {
+    return isk__present_rows(r, view, isk_gather(cache, r->batch));
 }
 
-static isk_tensor isk__encoder(const isk__design *design, isk_scope scope, isk_tensor x, int out, int training) {
+INDISEEK_API isk_sample isk_cache_sample(isk_recorder *r, int view, isk_tensor cache) {
+    return isk__sample_of(r, view, cache, r->design->steps[view]);
+}
+
+INDISEEK_API isk_tensor isk_view_share(isk_recorder *r, int i, int j) {
+    isk_tensor lengths[2], there = isk__no_tensor(r->graph);
+    int k;
+    lengths[0] = r->lengths[i];
+    lengths[1] = r->lengths[j];
+    for (k = 0; k < (i == j ? 1 : 2); k++) {
+        isk_tensor one;
+        if (lengths[k].node < 0) { continue; }
+        one = isk_clamp(isk_gather(lengths[k], r->batch), 0, 1);
+        there = there.node < 0 ? one : isk_mul(there, one);
+    }
+    return there.node < 0 ? there : isk_mean_all(there);
+}
+
+INDISEEK_API void isk_share_set(isk_recorder *r, isk_tensor share) { r->share = share; }
+
+/* ---- networks as the options say ---- */
+
+INDISEEK_API isk_tensor isk_network(isk_recorder *r, isk_scope scope, isk_tensor x, int out) {
+    const isk_options *options = &r->design->options;
     isk_mlp_desc mlp;
     memset(&mlp, 0, sizeof mlp);
-    mlp.layers = design->options.layers;
-    mlp.width = design->options.width;
+    mlp.layers = options->layers;
+    mlp.width = options->width;
     mlp.out = out;
-    mlp.activation = design->options.activation;
-    mlp.norm = design->options.norm;
-    mlp.init = design->options.init;
-    mlp.dropout = design->options.dropout;
-    mlp.training = training;
+    mlp.activation = options->activation;
+    mlp.norm = options->norm;
+    mlp.init = options->init;
+    mlp.dropout = options->dropout;
+    mlp.training = r->mode;
     return isk_mlp(scope, x, &mlp);
 }
 
-/* Rows of a view: X_i, and how many steps of each row are there, [rows, 1]; node -1 where all are. */
-typedef struct isk__sample { isk_tensor x, lengths; } isk__sample;
-
 /* The steps of a sequence below each other, [rows * steps, features]; those beyond a row's length are absent. */
-static isk_tensor isk__steps_of(const isk__design *design, int view, isk__sample sample) {
-    isk_tensor x = isk_reshape(sample.x, design->cols[view] / design->steps[view]);
-    return isk_with_row_weights(x, isk_reshape(isk_step_mask(sample.lengths, design->steps[view]), 1));
+static isk_tensor isk__steps_of(isk_sample sample, int steps) {
+    isk_tensor x = isk_reshape(sample.x, isk_cols(sample.x) / steps);
+    return isk_with_row_weights(x, isk_reshape(isk_step_mask(sample.lengths, steps), 1));
 }
 
-/* METHODS section 1.3: a linear map without bias, positions, a learned token in front if asked for, a transformer.  [rows * *steps,
-   token_width]; absent steps have weight 0. */
-static isk_tensor isk__sequence_tokens(const isk__design *design, isk_scope scope, int view, isk__sample sample, int cls, int training,
-                                       int *steps) {
-    const isk_options *options = &design->options;
+/* A linear map without bias, positions, a learned token in front if asked for, a transformer (MultiBench, Liang et al. 2021, as its
+   code for affective computing has it; Vaswani et al. 2017).  [rows * *steps, token_width]; absent steps have weight 0. */
+static isk_tensor isk__sequence_tokens(isk_recorder *r, isk_scope scope, isk_sample sample, int cls, int *steps) {
+    const isk_options *options = &r->design->options;
     isk_transformer_desc transformer;
     isk_parameter_desc desc;
-    isk_tensor x = isk__steps_of(design, view, sample), weights = isk__weights_of(x);
-    int features = design->cols[view] / design->steps[view], width = options->token_width;
-    *steps = design->steps[view];
+    isk_tensor x = isk__steps_of(sample, *steps), weights = isk__weights_of(x);
+    int features = isk_cols(x) > 0 ? isk_cols(x) : 1, width = options->token_width;
     memset(&desc, 0, sizeof desc);
     desc.fill = ISK_FILL_UNIFORM;
     desc.amount = 1 / sqrt((double)features);
@@ -18028,190 +18613,25 @@ static isk_tensor isk__sequence_tokens(const isk__design *design, isk_scope scop
     transformer.norm_first = options->norm_place == ISK_NORM_FIRST;
     transformer.activation = options->activation;
     transformer.dropout = options->attention_dropout;
-    transformer.training = training;
+    transformer.training = r->mode;
     return isk_with_row_weights(isk_transformer(isk_within(scope, "encoder"), x, &transformer), weights);
 }
 
 /* One output of the transformer for the whole sequence, and a linear map. */
-static isk_tensor isk__sequence_encoder(const isk__design *design, isk_scope scope, int view, isk__sample sample, int out, int training) {
-    int steps, pool = design->options.pool;
-    isk_tensor x = isk__sequence_tokens(design, scope, view, sample, pool == ISK_POOL_FIRST, training, &steps);
+static isk_tensor isk__sequence_encoder(isk_recorder *r, isk_scope scope, int steps, isk_sample sample, int out) {
+    int pool = r->design->options.pool;
+    isk_tensor x = isk__sequence_tokens(r, scope, sample, pool == ISK_POOL_FIRST, &steps);
     x = isk_with_row_weights(isk_pool_steps(x, steps, pool), isk__weights_of(sample.x));
-    return isk__linear(isk_within(scope, "head"), x, out, design->options.init, 0);
+    return isk__linear(isk_within(scope, "head"), x, out, r->design->options.init, 0);
 }
 
-static isk_tensor isk__view_encoder(const isk__design *design, isk_scope scope, int view, isk__sample sample, int out, int training) {
-    return design->steps[view] > 1 ? isk__sequence_encoder(design, scope, view, sample, out, training)
-                                   : isk__encoder(design, scope, sample.x, out, training);
+/* Of X_i with so many steps. */
+static isk_tensor isk__encoder(isk_recorder *r, isk_scope scope, int steps, isk_sample sample, int out) {
+    return steps > 1 ? isk__sequence_encoder(r, scope, steps, sample, out) : isk_network(r, scope, sample.x, out);
 }
 
-/* What X_i is reduced to; `before` is the design before that. */
-static isk_tensor isk__reduced(const isk__design *before, int view, isk__sample x, int training) {
-    isk_scope scope = isk__view_scope(x.x.graph, "reduced", "reduced", view);
-    return isk_l2_normalise(isk__view_encoder(before, scope, view, x, before->options.shared_dim, training), 1e-12);
-}
-
-/* f_i(x), not yet normalised */
-static isk_tensor isk__shared_record(const isk__design *design, int view, isk__sample x, int training) {
-    return isk__view_encoder(design, isk__view_scope(x.x.graph, "shared", "shared", view), view, x, design->options.shared_dim, training);
-}
-
-/* C_i as the rest of the method sees it */
-static isk_tensor isk__shared_final(const isk__design *design, int view, isk__sample x) {
-    isk_tensor c = isk__shared_record(design, view, x, ISK__EVALUATING);
-    return design->options.shared_scale == ISK_SHARED_UNIT ? isk_l2_normalise(c, 1e-12) : c;
-}
-
-static int isk__on_residuals(const isk__design *design) { return isk__methods[design->method].residual; }
-/* Residuals and reductions have no power before they are learned. */
-static int isk__power_known(const isk__design *design) { return !isk__on_residuals(design) && !isk__reduces(design); }
-
-/* A regression on C_i of every column of X_i; three linear maps of width 100, METHODS section 4b. */
-static isk_tensor isk__regress_on(const isk__design *design, int view, const char *name, isk_tensor c) {
-    isk_mlp_desc mlp;
-    char group[32];
-    memset(&mlp, 0, sizeof mlp);
-    mlp.layers = 3;
-    mlp.width = 100;
-    mlp.out = design->cols[view];
-    return isk_mlp(isk__view_scope(c.graph, isk__view_group(group, name, view), name, view), c, &mlp);
-}
-
-static isk_tensor isk__mean_given(const isk__design *design, int view, isk_tensor c) { return isk__regress_on(design, view, "mean", c); }
-
-/* ln of the squared deviation, as it is regressed on C_i. */
-static isk_tensor isk__log_deviation(const isk__design *design, int view, isk_tensor c) {
-    return isk__regress_on(design, view, "spread", c);
-}
-
-/* s(C_i) to the power of `sign`.  ln of a squared standard normal is -1.27 on average (digamma(1/2) + ln 2), which is added. */
-static isk_tensor isk__spread_given(const isk__design *design, int view, isk_tensor c, int sign) {
-    const double normal = 1.2703628454614782;
-    return isk_exp(isk_affine(isk__log_deviation(design, view, c), 0.5 * sign, 0.5 * sign * normal));
-}
-
-/* r_i: what C_i does not say about X_i; of a sequence, wherever it has a step */
-static isk_tensor isk__residual_of(const isk__design *design, int view, isk__sample x, isk_tensor c) {
-    isk_tensor residual = isk_sub(x.x, isk__mean_given(design, view, c));
-    if (design->options.residual_spread == ISK_SPREAD_LEARNED) { residual = isk_mul(residual, isk__spread_given(design, view, c, -1)); }
-    return x.lengths.node >= 0 ? isk_trim(residual, x.lengths, design->steps[view]) : residual;
-}
-
-/* X_i from its residual */
-static isk_tensor isk__from_residual(const isk__design *design, int view, isk_tensor residual, isk_tensor c) {
-    if (design->options.residual_spread == ISK_SPREAD_LEARNED) { residual = isk_mul(residual, isk__spread_given(design, view, c, 1)); }
-    return isk_add(residual, isk__mean_given(design, view, c));
-}
-
-/* Columns of Z_i: there are no more components than columns. */
-static int isk__specific_cols(const isk__design *design, int view) {
-    int whitened = isk__methods[design->method].apart == ISK__APART_WHITENED;
-    return whitened && design->cols[view] < design->options.dim ? design->cols[view] : design->options.dim;
-}
-
-/* (x - mean) times whitening loadings, which isk__settle_components puts there. */
-static isk_tensor isk__components_record(const isk__design *design, int view, isk_tensor x, isk_tensor parameters[2]) {
-    isk_parameter_desc desc;
-    char group[32];
-    isk_scope scope = isk__view_scope(x.graph, isk__view_group(group, "components", view), "components", view);
-    memset(&desc, 0, sizeof desc);
-    desc.buffer = 1;
-    parameters[1] = isk_parameter(scope, "weight", design->cols[view], isk__specific_cols(design, view), &desc);
-    desc.vector = 1;
-    parameters[0] = isk_parameter(scope, "mean", 1, design->cols[view], &desc);
-    return isk_matmul(isk_bias(x, isk_neg(parameters[0])), parameters[1]);
-}
-
-/* h_i(x), raw */
-static isk_tensor isk__specific_record(const isk__design *design, int view, isk__sample x, int training) {
-    char group[32];
-    isk_tensor parameters[2];
-    if (isk__methods[design->method].apart == ISK__APART_WHITENED) { return isk__components_record(design, view, x.x, parameters); }
-    return isk__view_encoder(design, isk__view_scope(x.x.graph, isk__view_group(group, "specific", view), "specific", view), view, x,
-                             design->options.dim, training);
-}
-
-/* Z_i from h_i(x) */
-static isk_tensor isk__specific_final(const isk__design *design, int view, isk_tensor raw, int training) {
-    char group[32];
-    if (isk__methods[design->method].apart == ISK__APART_WHITENED || design->options.standardise != ISK_STANDARDISE_BATCH) { return raw; }
-    return isk_standardise_rows(isk__view_scope(raw.graph, isk__view_group(group, "specific", view), "standardise", view), raw,
-                                training);
-}
-
-/* g_i(Z_i, C_i) */
-static isk_tensor isk__decode_record(const isk__design *design, int view, isk_tensor z, isk_tensor c, int training) {
-    char group[32];
-    isk_tensor parts[2];
-    parts[0] = z;
-    parts[1] = c;
-    return isk__encoder(design, isk__view_scope(z.graph, isk__view_group(group, "specific", view), "decoder", view),
-                        isk_concat(parts, 2), isk__target_cols(design, view), training);
-}
-
-/* What the decoder should give back: X_i, or the mean over its steps. */
-static isk_tensor isk__decode_target(const isk__design *design, int view, isk__sample x) {
-    if (!isk__pooled_target(design, view)) { return x.x; }
-    return isk_with_row_weights(isk_pool_steps(isk__steps_of(design, view, x), design->steps[view], ISK_POOL_MEAN), isk__weights_of(x.x));
-}
-
-/* `y` is like X_i; what stands beyond the length of a sequence becomes 0, as in X_i. */
-static isk_tensor isk__trimmed(const isk__design *design, int view, isk_tensor y, isk__sample x) {
-    return x.lengths.node >= 0 && !isk__pooled_target(design, view) ? isk_trim(y, x.lengths, design->steps[view]) : y;
-}
-
-/* ---- CoMM's networks, METHODS section 7 ---- */
-
-/* Tokens of a view: the outputs of a sequence's transformer; or outputs of an MLP, each times a learned vector plus another. */
-static isk_tensor isk__tokens_record(const isk__design *design, int view, isk__sample sample, int training, int *count) {
-    const isk_options *options = &design->options;
-    isk_scope scope = isk__view_scope(sample.x.graph, "fused", "tokens", view), adapter = isk_within(scope, "adapter");
-    isk_tensor x, weight, bias, present = isk__weights_of(sample.x);
-    isk_parameter_desc desc;
-    if (design->steps[view] > 1) { return isk__sequence_tokens(design, scope, view, sample, 0, training, count); }
-    *count = options->tokens;
-    memset(&desc, 0, sizeof desc);
-    desc.fill = ISK_FILL_NORMAL;
-    desc.amount = 1;
-    x = isk__encoder(design, scope, sample.x, options->tokens, training);
-    weight = isk_parameter(adapter, "weight", options->tokens, options->token_width, &desc);
-    bias = isk_parameter(adapter, "bias", options->tokens, options->token_width, &desc);
-    x = isk_tokens(x, weight, bias);
-    return isk_with_row_weights(x, isk_reshape(isk_step_mask(isk_affine(present, options->tokens, 0), options->tokens), 1));
-}
-
-/* A learned token and those of some views (a bit each) through a transformer: its first output, [rows, token_width]. */
-static isk_tensor isk__fuse(const isk__design *design, const isk_tensor *tokens, const int *counts, unsigned views, int training) {
-    const isk_options *options = &design->options;
-    isk_graph *graph = tokens[0].graph;
-    isk_scope scope = isk__scope(graph, isk_group(graph, "fused").group, "fusion");
-    isk_transformer_desc transformer;
-    isk_tensor joined[2], masks[2], weights, x;
-    int steps[2], view;
-    joined[0] = isk__row_parameter(scope, "cls", options->token_width, ISK_FILL_NORMAL, 0);
-    steps[0] = 1;
-    masks[0] = isk__no_tensor(graph);
-    for (view = 0; view < design->view_count; view++) {
-        if (!(views >> view & 1)) { continue; }
-        joined[1] = tokens[view];
-        steps[1] = counts[view];
-        masks[1] = isk_reshape(isk__weights_of(tokens[view]), counts[view]);
-        if (masks[0].node < 0) { masks[0] = isk_affine(isk_slice(masks[1], 0, 1), 0, 1); }       /* the learned token is always there */
-        joined[0] = isk_join_steps(joined, steps, 2);
-        masks[0] = isk_concat(masks, 2);
-        steps[0] += steps[1];
-    }
-    weights = isk_reshape(masks[0], 1);
-    memset(&transformer, 0, sizeof transformer);
-    transformer.steps = steps[0];
-    transformer.layers = options->fusion_blocks;
-    transformer.heads = options->fusion_heads;
-    transformer.feed_forward = 4 * options->token_width;
-    transformer.norm_first = 1;
-    transformer.activation = ISK_QUICK_GELU;
-    transformer.training = training;
-    x = isk_transformer(scope, isk_with_row_weights(joined[0], weights), &transformer);
-    return isk_pool_steps(isk__norm(isk_within(scope, "norm"), x, ISK_NORM_LAYER, 0), steps[0], ISK_POOL_FIRST);
+INDISEEK_API isk_tensor isk_encoder(isk_recorder *r, isk_scope scope, int view, isk_sample x, int out) {
+    return isk__encoder(r, scope, r->design->steps[view], x, out);
 }
 
 /* exp(t), the scale of logits, with t from ln(1/tau).  Learned, it is clamped to [0, ln 100], Radford et al. 2021; a fixed one is
@@ -18231,245 +18651,258 @@ static isk_tensor isk__scale_parameter(isk_scope scope, double tau, int learned)
     return isk_exp(learned ? t : isk_stop_gradient(t));
 }
 
-static isk_tensor isk__logit_scale(const isk__design *design, isk_graph *graph) {
-    return isk__scale_parameter(isk__scope(graph, isk_group(graph, "shared").group, ""), design->options.tau,
-                                design->options.temperature == ISK_TEMPERATURE_LEARNED);
-}
+/* ---- stages ---- */
 
-/* ---- the training programs ---- */
-
-/* Which rows of a view are there, and how many steps of each. */
-typedef struct isk__coverage {
-    int steps;                              /* 1: not a sequence */
-    const uint8_t *present;                 /* NULL: all are */
-    const int32_t *lengths;                 /* NULL: as many as `steps` */
-} isk__coverage;
-
-static int isk__length_of(isk__coverage extent, int64_t row) {
-    if (extent.present && !extent.present[row]) { return 0; }
-    return extent.lengths ? (int)extent.lengths[row] : extent.steps;
-}
-
-static isk__coverage isk__whole(void) {
-    isk__coverage extent;
-    memset(&extent, 0, sizeof extent);
-    extent.steps = 1;
-    return extent;
-}
-
-static isk__coverage isk__coverage_of(const isk_fit_desc *desc, int view) {
-    isk__coverage extent;
-    extent.steps = desc->steps[view] > 1 ? desc->steps[view] : 1;
-    extent.present = desc->present[view];
-    extent.lengths = desc->lengths[view];
-    return extent;
-}
-
-static isk_matrix isk__matrix_of(const isk_scalar *data, int64_t rows, int64_t cols) {
-    isk_matrix matrix;
-    matrix.data = data;
-    matrix.rows = rows;
-    matrix.cols = cols;
-    return matrix;
-}
-
-/* A leaf that shows the user's memory. */
-static isk_tensor isk__bound(isk_graph *graph, isk_matrix matrix) {
-    isk_tensor tensor = isk__leaf(graph, ISK__SHARED, 1, (int)matrix.cols, 1);
-    if (tensor.node < 0) { return tensor; }
-    isk__node_of(tensor)->rows = (int)matrix.rows;
-    graph->spaces[isk__node_of(tensor)->leaf.space].bound = matrix.data;
-    return tensor;
-}
-
-enum { ISK__TILE_ROWS = 256 };              /* rows of a program that fills caches or transforms */
-
-typedef struct isk__recorder {
-    int phase;                              /* of the stages after a reduction */
-    isk__training *training;
-    isk_graph *graph;
-    const isk__design *design;
-    int rows;                               /* of a batch */
-    isk_tensor views[ISK_MAX_VIEWS], shared[ISK_MAX_VIEWS];     /* [n, .]: X_i and C_i, given or cached */
-    isk_tensor encoded[ISK_MAX_VIEWS];      /* what h_i sees: X_i, or its cached residual */
-    isk_tensor lengths[ISK_MAX_VIEWS];      /* [n, 1] steps that a row of the view has, 0 where it is absent; node -1: all are whole */
-    isk_tensor copies[ISK_MAX_VIEWS][ISK__MAX_COPIES], target, target_present;     /* [n, .] for a reduction */
-    isk_tensor lambda, inverse_power[ISK_MAX_VIEWS];
-} isk__recorder;
-
-static isk_optimiser_desc isk__optimiser_of(const isk_options *options) {
+static isk_optimiser_desc isk__optimiser_of(const isk_options *options, double weight_decay) {
     isk_optimiser_desc desc;
     memset(&desc, 0, sizeof desc);
     desc.kind = options->optimiser;
     desc.rate = 1;                          /* the trainer gives the rate of each step */
     desc.momentum = options->momentum;
-    desc.weight_decay = options->weight_decay;
+    desc.weight_decay = weight_decay > 0 ? weight_decay : options->weight_decay;
     desc.clip_norm = options->clip_norm;
     return desc;
 }
 
-static isk__stage *isk__stage_add(isk__recorder *r, const char *name, int view, int phase, int epochs) {
-    isk__stage *stage = &r->training->plan.stages[r->training->plan.stage_count++];
-    memset(stage, 0, sizeof *stage);
-    stage->word = name;
-    if (view < 0) {
-        snprintf(stage->name, sizeof stage->name, "%s", name);
-    } else {
-        snprintf(stage->name, sizeof stage->name, "%.16s%d", name, view + 1);
-    }
-    stage->view = view;
-    stage->phase = r->phase + phase;
-    stage->epochs = epochs;
-    stage->best = stage->group = -1;
-    return stage;
+/* Fills a cache for rows in order. */
+static isk_program *isk__record_fill(isk_recorder *r, int view, isk_tensor cache, isk_record_value *value) {
+    isk__begin_program(r, ISK__TILE_ROWS, ISK_MODE_EVALUATE);
+    isk__scatter(cache, value(r, view), r->batch);
+    return isk_compute(r->graph, NULL, 0);
 }
 
-static void isk__stage_keeps_best(isk__recorder *r, isk__stage *stage, const char *group) {
+static isk__pass isk__record_pass(isk_recorder *r, int view, const isk_pass_desc *desc) {
+    isk_optimiser_desc optimiser = isk__optimiser_of(&r->design->options, desc->weight_decay);
+    isk_tensor terms[ISK_MAX_TERMS];
+    isk_program *program;
+    isk__pass pass;
+    int count = 0;
+    if (desc->value) {
+        program = isk__record_fill(r, view, desc->cache, desc->value);
+        return isk__pass_of(program, ISK_FILL, 1, ISK__RATE_NONE);
+    }
+    while (count < ISK_MAX_TERMS && desc->labels[count]) { count++; }
+    isk__begin_program(r, r->rows, desc->still ? ISK_MODE_STILL : ISK_MODE_TRAIN);
+    desc->terms(r, view, terms);
+    program = desc->group ? isk__minimise(r->graph, desc->group, terms, count, &optimiser, 0) : isk_compute(r->graph, terms, count);
+    pass = isk__pass_of(program, desc->turn, desc->repeats > 0 ? desc->repeats : 1, desc->group ? (int)desc->rate : (int)ISK__RATE_NONE);
+    isk__pass_labels(&pass, count, desc->labels);
+    return pass;
+}
+
+/* What a stage is judged by: means over the rows that have the view, wherever they lie among the batches. */
+static isk__pass isk__record_evaluation(isk_recorder *r, const isk_stage_desc *desc, const isk__pass *main) {
+    const isk_pass_desc *of = &desc->passes[desc->main];
+    int count = desc->evaluated > 0 ? desc->evaluated : main->label_count, i;
+    isk_tensor terms[ISK_MAX_TERMS + 1], share;
+    isk__pass pass;
+    isk__begin_program(r, r->rows, ISK_MODE_EVALUATE);
+    of->terms(r, r->view, terms);
+    share = r->share;
+    if (share.node < 0 && desc->of_view) {
+        share = isk_view_share(r, r->view, r->view);
+        for (i = 0; i < count && share.node >= 0; i++) { terms[i] = isk_mul(terms[i], share); }
+    }
+    terms[count] = share;
+    pass = isk__pass_of(isk_compute(r->graph, terms, count + (share.node >= 0)), ISK_FILL, 1, ISK__RATE_NONE);
+    pass.shared = share.node >= 0;
+    isk__pass_labels(&pass, count, of->labels);
+    return pass;
+}
+
+static void isk__record_diagnosis(isk_recorder *r, isk__stage *stage, const isk_diagnosis_desc *desc) {
+    isk_optimiser_desc optimiser = isk__optimiser_of(&r->design->options, 0);
+    isk_tensor terms[ISK_MAX_TERMS];
+    stage->diagnosis.fill = isk__record_fill(r, stage->view, desc->cache, desc->value);
+    isk__begin_program(r, r->rows, ISK_MODE_TRAIN);
+    desc->fit(r, stage->view, terms);
+    stage->diagnosis.fit = isk__minimise(r->graph, desc->group, terms, 1, &optimiser, 0);
+    isk__begin_program(r, ISK__TILE_ROWS, ISK_MODE_EVALUATE);
+    desc->measure(r, stage->view, terms);
+    terms[1] = r->share;
+    stage->diagnosis.shared = r->share.node >= 0;
+    stage->diagnosis.measure = isk_compute(r->graph, terms, 1 + stage->diagnosis.shared);
+    stage->diagnosis.group = isk__group_find(r->graph, desc->group);
+}
+
+static void isk__stage_keeps_best(isk_recorder *r, isk__stage *stage, const char *group) {
     stage->group = isk__group_find(r->graph, group);
     if (stage->group < 0) { return; }
     stage->best = isk__space_add(r->graph, ISK__STATE,
                                  r->graph->groups[stage->group].size + r->graph->groups[stage->group].buffer_size);
-    stage->keep_best = 1;
 }
 
-/* ---- rows of a batch.  A row where a view was not measured has weight 0 in everything that comes from that view ---- */
-
-static isk_tensor isk__present_rows(const isk__recorder *r, int view, isk_tensor batch, isk_tensor x) {
-    if (r->lengths[view].node < 0) { return x; }
-    return isk_with_row_weights(x, isk_mul(isk__weights_of(batch), isk_clamp(isk_gather(r->lengths[view], batch), 0, 1)));
-}
-
-/* Rows of X_i, or of what stands in its place. */
-static isk__sample isk__sample_of(const isk__recorder *r, int view, isk_tensor source, isk_tensor batch) {
-    isk__sample sample;
-    sample.x = isk_gather(source, batch);
-    sample.lengths = r->lengths[view];
-    if (sample.lengths.node < 0) { return sample; }
-    sample.lengths = isk_gather(sample.lengths, batch);
-    sample.x = isk__present_rows(r, view, batch, isk_trim(sample.x, sample.lengths, r->design->steps[view]));
-    return sample;
-}
-
-/* Both lose the rows that one of them lacks. */
-static void isk__rows_in_both(isk_tensor *a, isk_tensor *b) {
-    isk_tensor weights = isk__weights_of(*a), others = isk__weights_of(*b);
-    if (weights.node < 0 || others.node < 0 || weights.node == others.node) { return; }
-    weights = isk_mul(weights, others);
-    *a = isk_with_row_weights(*a, weights);
-    *b = isk_with_row_weights(*b, weights);
-}
-
-/* Rows of the C that a term of view i sees: its own; or of the other views side by side, where all of them are present; or
-   the mean of those that are. */
-static isk_tensor isk__shared_seen(const isk__recorder *r, int view, int which, isk_tensor batch) {
-    isk_tensor parts[ISK_MAX_VIEWS], all, weight, none = isk__no_tensor(r->graph), sum = none, present = none;
-    int other = isk__view_seen(r->design, view, which), count = 0, i;
-    if (!isk__several_seen(r->design, which)) { return isk__present_rows(r, other, batch, isk_gather(r->shared[other], batch)); }
-    for (other = 0; other < r->design->view_count; other++) {
-        if (other == view) { continue; }
-        parts[count++] = isk__present_rows(r, other, batch, isk_gather(r->shared[other], batch));
+INDISEEK_API void isk_stage_add(isk_recorder *r, const isk_stage_desc *desc) {
+    isk__stage *stage;
+    int i, view = desc->of_view ? desc->view : -1;
+    if (!r->training || r->graph->failed) { return; }
+    if (r->training->plan.stage_count == ISK__MAX_STAGES) {
+        isk__record_fail(r->graph, ISK_ARGUMENT, "method %s has more than %d stages", r->design->method->name, ISK__MAX_STAGES);
+        return;
     }
-    if (r->design->options.others == ISK_OTHERS_CONCAT) {
-        for (i = 1; i < count; i++) { isk__rows_in_both(&parts[0], &parts[i]); }
-        return isk_concat(parts, count);
+    stage = &r->training->plan.stages[r->training->plan.stage_count];
+    memset(stage, 0, sizeof *stage);
+    stage->word = desc->name;
+    isk__numbered_name(stage->name, sizeof stage->name, desc->name, view);
+    stage->view = view;
+    stage->phase = r->phase + desc->phase;
+    stage->epochs = desc->epochs;
+    stage->best = stage->group = stage->explains = -1;
+    stage->main = desc->main;
+    stage->watch = desc->watch;
+    stage->patience = desc->patience;
+    stage->settle = desc->settle;
+    stage->user = r->user;
+    r->view = view;
+    if (desc->value) { stage->before = isk__record_fill(r, view, desc->cache, desc->value); }
+    for (i = 0; i < ISK_MAX_PASSES && (desc->passes[i].terms || desc->passes[i].value) && !r->graph->failed; i++) {
+        r->pass = i;
+        stage->passes[i] = isk__record_pass(r, view, &desc->passes[i]);
+        stage->pass_count++;
+        if (!stage->passes[i].program) { isk__record_fail(r->graph, ISK_MEMORY, "%s", r->graph->context->error); }
     }
-    for (i = 0; i < count; i++) {
-        weight = isk__weights_of(parts[i]);
-        all = isk_mul_rows(isk_with_row_weights(parts[i], isk__weights_of(batch)), weight);
-        sum = i ? isk_add(sum, all) : all;
-        present = i ? isk_add(present, weight) : weight;
+    if (r->graph->failed) { return; }
+    if (stage->pass_count > 0) {
+        r->pass = stage->main;
+        stage->evaluation = isk__record_evaluation(r, desc, &stage->passes[stage->main]);
+        if (desc->keep_best || desc->patience > 0) { isk__stage_keeps_best(r, stage, desc->passes[stage->main].group); }
     }
-    sum = isk_mul_rows(sum, isk_reciprocal(isk_clamp(present, 1, ISK_MAX_VIEWS)));
-    return isk_with_row_weights(sum, isk_clamp(present, 0, 1));
+    for (i = 0; i < stage->evaluation.label_count && desc->explains; i++) {
+        if (strcmp(stage->evaluation.labels[i], desc->explains) == 0) { stage->explains = i; }
+    }
+    stage->diagnoses = desc->diagnoses;
+    stage->diagnosis.epochs = desc->diagnosis.epochs;
+    if (desc->diagnoses > 0) { isk__record_diagnosis(r, stage, &desc->diagnosis); }
+    r->training->plan.stage_count++;
 }
 
-static int isk__lacks_views(const isk__recorder *r) {
-    int i, lacks = 0;
-    for (i = 0; i < r->design->view_count; i++) { lacks |= r->lengths[i].node >= 0; }
-    return lacks;
-}
+/* ---- settling ---- */
 
-/* The part of a batch's rows that have view i, and view j unless that is the same; node -1: all have. */
-static isk_tensor isk__share_of(const isk__recorder *r, int i, int j, isk_tensor batch) {
-    isk_tensor lengths[2], there = isk__no_tensor(r->graph);
-    int k;
-    lengths[0] = r->lengths[i];
-    lengths[1] = r->lengths[j];
-    for (k = 0; k < (i == j ? 1 : 2); k++) {
-        isk_tensor one;
-        if (lengths[k].node < 0) { continue; }
-        one = isk_clamp(isk_gather(lengths[k], batch), 0, 1);
-        there = there.node < 0 ? one : isk_mul(there, one);
+INDISEEK_API isk_context *isk_settling_context(const isk_settling *settling) { return settling->crew->training->context; }
+INDISEEK_API uint64_t isk_settling_seed(const isk_settling *settling) { return settling->trainee->learner->seed; }
+INDISEEK_API void *isk_settling_user(const isk_settling *settling) { return settling->crew->stage->user; }
+
+INDISEEK_API isk_status isk_settling_read(isk_settling *settling, isk_tensor cache, isk_scalar *values) {
+    const isk__training *training = settling->crew->training;
+    const isk__node *node = &training->plan.graph->nodes[cache.node];
+    size_t count = (size_t)node->rows * (size_t)node->cols;
+    if (training->residence) {
+        isk__residence_read(training->residence, settling->trainee->slot, node->leaf.space, node->leaf.offset, values, count);
+        return isk__residence_state(training->residence);
     }
-    return there.node < 0 ? there : isk_mean_all(there);
+    memcpy(values, settling->trainee->frame.base[node->leaf.space] + node->leaf.offset, count * sizeof *values);
+    return ISK_OK;
 }
 
-/* What a stage of one view is judged by: means over the rows that have the view, wherever they lie among the batches. */
-static isk__pass isk__view_evaluation(isk__recorder *r, int view, isk_tensor *outputs, int count) {
-    isk_tensor share = isk__share_of(r, view, view, isk_batch(r->graph, r->rows));
-    isk__pass pass;
+INDISEEK_API isk_status isk_settling_write(isk_settling *settling, isk_tensor parameter, const isk_scalar *values) {
+    const isk__node *node = &settling->crew->training->plan.graph->nodes[parameter.node];
+    isk_scalar *to = isk__trainee_bases(settling->crew, settling->trainee)[node->leaf.space] + node->leaf.offset;
+    int row;
+    for (row = 0; row < node->rows; row++) {
+        memcpy(to + (size_t)row * (size_t)node->leaf.stride, values + (size_t)row * (size_t)node->cols, (size_t)node->cols * sizeof *values);
+    }
+    isk__space_push(settling->crew, settling->trainee, node->leaf.space);
+    return ISK_OK;
+}
+
+INDISEEK_API int64_t isk_settling_rows(const isk_settling *settling, int view, uint8_t *part) {
+    const isk_fit_desc *desc = settling->crew->training->desc;
+    const isk__learner *learner = settling->trainee->learner;
+    int64_t count = 0;
     int i;
-    for (i = 0; i < count && share.node >= 0; i++) { outputs[i] = isk_mul(outputs[i], share); }
-    outputs[count] = share;
-    pass = isk__pass_of(isk_compute(r->graph, outputs, count + (share.node >= 0)), ISK__FILL, 1, ISK__RATE_NONE);
-    pass.shared = share.node >= 0;
-    return pass;
-}
-
-/* CLIP: symmetric InfoNCE of the unit-norm encodings of two views, the mean over all pairs of views.  A pair learns from the rows
-   where both are present.  outputs[1]: the temperature; or, where rows may lack views and all is only evaluated, the mean share of
-   the rows that pairs have, each pair's loss multiplied by its own. */
-static void isk__clip_outputs(isk__recorder *r, int training, isk_tensor outputs[2]) {
-    isk_tensor batch = isk_batch(r->graph, r->rows), u[ISK_MAX_VIEWS], scale = isk__logit_scale(r->design, r->graph);
-    isk_tensor shares = isk__no_tensor(r->graph);
-    int i, j, count = r->design->view_count, pairs = count * (count - 1) / 2, shared = training == ISK__EVALUATING && isk__lacks_views(r);
-    for (i = 0; i < count; i++) {
-        u[i] = isk_l2_normalise(isk__shared_record(r->design, i, isk__sample_of(r, i, r->views[i], batch), training), 1e-12);
+    memset(part, ISK_TEST, (size_t)desc->views[0].x.rows);
+    for (i = 0; i < learner->counts[ISK__ROWS_TRAIN]; i++) {
+        int row = learner->rows[ISK__ROWS_TRAIN][i];
+        if (isk__length_of(isk__coverage_of(&desc->views[view]), row) == 0) { continue; }
+        part[row] = ISK_TRAIN;
+        count++;
     }
-    outputs[0] = isk__no_tensor(r->graph);
-    for (i = 0; i < count; i++) {
-        for (j = i + 1; j < count; j++) {
-            isk_tensor a = u[i], b = u[j], loss;
-            isk__rows_in_both(&a, &b);
-            loss = isk_info_nce(a, b, scale);
-            if (shared) {
-                isk_tensor share = isk__share_of(r, i, j, batch);
-                if (share.node < 0) { share = isk_affine(scale, 0, 1); }
-                loss = isk_mul(loss, share);
-                shares = shares.node < 0 ? share : isk_add(shares, share);
-            }
-            outputs[0] = outputs[0].node < 0 ? loss : isk_add(outputs[0], loss);
-        }
+    return count;
+}
+
+/* ---- outputs ---- */
+
+static const char *const isk__role_names[ISK_ROLE_COUNT] = { "shared", "specific", "fused", "reconstruction", "" };
+
+INDISEEK_API void isk_output_add(isk_recorder *r, isk_role role, const char *name, isk_tensor value) {
+    isk__made *made;
+    isk_model *model = r->model;
+    if (r->graph->failed || !model) { return; }
+    if (model->output_count == ISK_MAX_OUTPUTS || (int)role < 0 || role >= ISK_ROLE_COUNT || (role == ISK_ROLE_OTHER && !(name && name[0]))) {
+        isk__record_fail(r->graph, ISK_ARGUMENT, "method %s: an output has %s", r->design->method->name,
+                         model->output_count == ISK_MAX_OUTPUTS ? "no place: there are 24 already" : "no role or name");
+        return;
     }
-    if (pairs > 1) { outputs[0] = isk_affine(outputs[0], 1.0 / pairs, 0); }
-    outputs[1] = shared ? isk_affine(shares, 1.0 / pairs, 0) : isk_reciprocal(scale);
+    made = &model->outputs[model->output_count++];
+    memset(made, 0, sizeof *made);
+    isk__numbered_name(made->info.name, sizeof made->info.name, role == ISK_ROLE_OTHER ? name : isk__role_names[role], r->view);
+    made->info.role = role;
+    made->info.view = r->view;
+    made->info.cols = isk_cols(value);
+    made->producer = -1;
+    made->index = value.node;               /* until its program is made */
 }
 
-static void isk__record_shared_stage(isk__recorder *r) {
-    static const char *const labels[] = { "loss", "temperature" };
-    const isk_options *options = &r->design->options;
-    isk_optimiser_desc optimiser = isk__optimiser_of(options);
-    isk__stage *stage = isk__stage_add(r, "shared", -1, 0, options->shared_epochs);
-    isk_tensor outputs[2];
-    stage->reported = ISK__REPORTED_SHARED;
-    isk__clip_outputs(r, ISK__TRAINING, outputs);
-    stage->passes[0] = isk__pass_of(isk__minimise(r->graph, "shared", outputs, 2, &optimiser, 0), ISK__PER_BATCH, 1,
-                                    ISK__RATE_SHARED);
-    isk__pass_labels(&stage->passes[0], 2, labels);
-    stage->pass_count = 1;
-    isk__clip_outputs(r, ISK__EVALUATING, outputs);
-    stage->evaluation = isk__pass_of(isk_compute(r->graph, outputs, 1 + isk__lacks_views(r)), ISK__FILL, 1, ISK__RATE_NONE);
-    stage->evaluation.shared = isk__lacks_views(r);
-    isk__pass_labels(&stage->evaluation, 1, labels);
-    if (options->shared_keep == ISK_KEEP_BEST) { isk__stage_keeps_best(r, stage, "shared"); }
+/* The program of the outputs that have none yet and are, or are not, reconstructions. */
+static void isk__producer_add(isk_recorder *r, int reconstructions) {
+    isk_model *model = r->model;
+    isk_tensor outputs[ISK_MAX_OUTPUTS];
+    isk__producer *producer = &model->producers[model->producer_count];
+    int i, count = 0;
+    for (i = 0; i < model->output_count; i++) {
+        isk__made *made = &model->outputs[i];
+        if (made->producer >= 0 || (made->info.role == ISK_ROLE_RECONSTRUCTION) != reconstructions) { continue; }
+        outputs[count].graph = r->graph;
+        outputs[count].node = made->index;
+        made->producer = model->producer_count;
+        made->index = count++;
+    }
+    if (count == 0) { return; }
+    if (count > ISK__MAX_OUTPUTS) {
+        isk__record_fail(r->graph, ISK_ARGUMENT, "method %s has %d outputs of one view; at most %d", r->design->method->name, count,
+                         (int)ISK__MAX_OUTPUTS);
+        return;
+    }
+    producer->view = r->view;
+    producer->given = reconstructions && r->reads_given;
+    producer->program = isk_compute(r->graph, outputs, count);
+    if (!producer->program && !r->graph->failed) { r->graph->failed = ISK_MEMORY; }
+    model->producer_count++;
 }
 
-/* ---- CoMM ---- */
+INDISEEK_API isk_status isk_outputs(isk_recorder *r, int view, void (*record)(isk_recorder *r, int view)) {
+    isk_context *context = r->graph->context;
+    if (r->graph->failed) { return (isk_status)r->graph->failed; }
+    if (view < ISK_NONE || view >= r->design->view_count) {
+        return isk__fail(context, ISK_ARGUMENT, "method %s: outputs of view %d; there are %d views", r->design->method->name, view + 1,
+                         r->design->view_count);
+    }
+    if (r->training) { return ISK_OK; }
+    if (r->model->producer_count + 2 > ISK__MAX_PRODUCERS) {
+        return isk__fail(context, ISK_ARGUMENT, "method %s: isk_outputs is to be called once for each view", r->design->method->name);
+    }
+    r->view = view;
+    r->reads_given = 0;
+    isk__begin_program(r, ISK__TILE_ROWS, ISK_MODE_EVALUATE);
+    record(r, view);
+    isk__producer_add(r, 0);
+    isk__producer_add(r, 1);
+    return (isk_status)r->graph->failed;
+}
 
-/* A copy of the rows with steps of sequences dropped and noise added, each by one coin a row that all views share. */
-static isk__sample isk__augmented_copy(const isk__recorder *r, int view, isk__sample x, int copy) {
+/* ---- reduction of the views, option reduce: Gui et al. section 6.  Before any method, whichever it is ---- */
+
+/* X_i at the moment, unit encodings of shared_dim columns */
+static isk_tensor isk__reduced(isk_recorder *r, int view, isk_sample x) {
+    isk_scope scope = isk_net(r, "reduced", isk_numbered(r, "reduced", view));
+    return isk_l2_normalise(isk__encoder(r, scope, r->design->input_steps[view], x, r->design->options.shared_dim), 1e-12);
+}
+
+/* A copy of the rows with steps of sequences dropped and noise added, each by one coin a row that all views share: option augment;
+   Dufumier et al. 2025 (CoMM). */
+static isk_sample isk__augmented_copy(const isk_recorder *r, int steps, isk_sample x, int copy) {
     const double deviation = 0.1, most_dropped = 0.8, often = 0.5;
-    int augment = r->design->options.augment, steps = r->design->steps[view];
+    int augment = r->design->options.augment;
     isk_tensor weights = isk__weights_of(x.x);
     if (steps > 1 && (augment == ISK_AUGMENT_BOTH || augment == ISK_AUGMENT_DROP)) {
         x.x = isk_drop_steps(x.x, steps, most_dropped, often, 2 * copy);
@@ -18480,322 +18913,642 @@ static isk__sample isk__augmented_copy(const isk__recorder *r, int view, isk__sa
     return x;
 }
 
-/* NT-Xent, Chen et al. 2020: of the 2 rows rows of two copies, each is to find its partner among all but itself.  `index` counts
-   them from 0. */
-static isk_tensor isk__nt_xent(isk_tensor a, isk_tensor b, isk_tensor index, double tau) {
-    isk_tensor parts[2], both, weights, all, own, itself;
-    int rows = 2 * isk_rows(a), dim = isk_cols(a) > 0 ? isk_cols(a) : 1;
-    isk__rows_in_both(&a, &b);
-    parts[0] = a;
-    parts[1] = b;
-    both = isk_reshape(isk_concat(parts, 2), dim);
-    parts[0] = parts[1] = isk__weights_of(a);
-    weights = isk_reshape(isk_concat(parts, 2), 1);
-    itself = isk_sub(isk_step_mask(isk_affine(index, 1, 1), rows), isk_step_mask(index, rows));
-    all = isk_add(isk_affine(isk_matmul_nt(both, both), 1 / tau, 0), isk_affine(itself, -1e9, 0));
-    all = isk_bias(all, isk_affine(isk_reshape(weights, rows), 1e9, -1e9));
-    own = isk_affine(isk_row_dot(a, b), 1 / tau, 0);
-    return isk_sub(isk_mean_all(isk_with_row_weights(isk_row_logsumexp(all), weights)), isk_mean_all(own));
-}
-
-/* loss = l(all views) + lambda * mean over the views of l(that view), where l(m) compares what is made of m with what is made of
-   all views of the other copy. */
-static void isk__fused_outputs(isk__recorder *r, int training, isk_tensor outputs[3]) {
-    const isk__design *design = r->design;
-    isk_tensor batch = isk_batch(r->graph, r->rows), projected[2][ISK_MAX_VIEWS + 1], index;
-    int copy, m, view, count = design->view_count;
-    double tau = design->options.fusion_tau;
-    for (copy = 0; copy < 2; copy++) {
-        isk_tensor tokens[ISK_MAX_VIEWS], any = isk__no_tensor(r->graph), present, fused;
-        int counts[ISK_MAX_VIEWS];
-        for (view = 0; view < count; view++) {
-            isk__sample x = isk__sample_of(r, view, r->views[view], batch);
-            present = isk__weights_of(x.x);
-            any = view ? isk_add(any, present) : present;
-            projected[copy][view] = present;
-            tokens[view] = isk__tokens_record(design, view, isk__augmented_copy(r, view, x, copy), training, &counts[view]);
-        }
-        projected[copy][count] = isk_clamp(any, 0, 1);
-        for (m = 0; m <= count; m++) {
-            isk_mlp_desc head;
-            memset(&head, 0, sizeof head);
-            head.layers = 3;
-            head.width = design->options.project_width;
-            head.out = design->options.project_dim;
-            head.norm = ISK_NORM_BATCH;
-            head.training = training;
-            fused = isk__fuse(design, tokens, counts, m < count ? 1u << m : (1u << count) - 1, training);
-            fused = isk_with_row_weights(fused, projected[copy][m]);
-            fused = isk_mlp(isk__scope(r->graph, isk_group(r->graph, "fused").group, "projection"), fused, &head);
-            projected[copy][m] = isk_l2_normalise(fused, 1e-12);
-        }
+/* The target's encoding; what stands where it is unknown is never looked at. */
+static isk_tensor isk__reduced_target(isk_recorder *r) {
+    isk_scope scope = isk_net(r, "reduced", "target");
+    isk_tensor target = isk_gather(r->target, r->batch);
+    if (r->target_present.node >= 0) {
+        isk_tensor known = isk_gather(r->target_present, r->batch);
+        target = isk_with_row_weights(isk_trim(target, known, 1), isk_mul(isk__weights_of(r->batch), known));
     }
-    index = isk__bound(r->graph, isk__matrix_of(r->training->counting, 2 * r->rows, 1));
-    outputs[1] = isk__nt_xent(projected[0][count], projected[1][count], index, tau);
-    for (m = 0; m < count; m++) {
-        isk_tensor one = isk_add(isk__nt_xent(projected[0][m], projected[1][count], index, tau),
-                                 isk__nt_xent(projected[1][m], projected[0][count], index, tau));
-        outputs[2] = m ? isk_add(outputs[2], one) : one;
-    }
-    outputs[2] = isk_affine(outputs[2], 0.5 / count, 0);
-    outputs[0] = isk_add(outputs[1], isk_mul(r->lambda, outputs[2]));
+    return isk_l2_normalise(isk_network(r, scope, target, r->design->options.shared_dim), 1e-12);
 }
 
-static void isk__record_fused_stage(isk__recorder *r) {
-    static const char *const labels[] = { "loss", "fused", "single" };
-    const isk_options *options = &r->design->options;
-    isk_optimiser_desc optimiser = isk__optimiser_of(options);
-    isk__stage *stage = isk__stage_add(r, "fused", -1, 0, options->epochs);
-    isk_tensor outputs[3];
-    stage->reported = ISK__REPORTED_SHARED;
-    isk__fused_outputs(r, ISK__TRAINING, outputs);
-    stage->passes[0] = isk__pass_of(isk__minimise(r->graph, "fused", outputs, 3, &optimiser, 0), ISK__PER_BATCH, 1, ISK__RATE_MAIN);
-    isk__pass_labels(&stage->passes[0], 3, labels);
-    stage->pass_count = 1;
-    isk__fused_outputs(r, ISK__EVALUATING, outputs);
-    stage->evaluation = isk__pass_of(isk_compute(r->graph, outputs, 3), ISK__FILL, 1, ISK__RATE_NONE);
-    isk__pass_labels(&stage->evaluation, 3, labels);
-    stage->patience = options->patience;
-    if (options->patience > 0) { isk__stage_keeps_best(r, stage, "fused"); }
-}
-
-/* ---- reduction of the views: Gui et al. section 6 ---- */
-
-/* Mean over the views of InfoNCE between encodings of X_i and of the target, or of two copies of X_i; `pair` counts pairs of the
-   user's copies. */
-static void isk__reduction_outputs(isk__recorder *r, const isk__design *before, int pair, int training, isk_tensor outputs[2]) {
-    const isk__design *design = r->design;
-    isk_tensor batch = isk_batch(r->graph, r->rows), target = isk__no_tensor(r->graph), one, other;
+/* Mean over the views of InfoNCE between encodings of X_i and of the target, or of two copies of X_i; the pass counts pairs of the
+   user's copies.  terms[1]: the temperature. */
+static void isk__reduction_terms(isk_recorder *r, int view, isk_tensor *terms) {
+    const isk_design *design = r->design;
+    isk_tensor target = isk__no_tensor(r->graph), one, other;
     isk_tensor scale = isk__scale_parameter(isk_group(r->graph, "reduced"), design->options.tau,
                                             design->options.temperature == ISK_TEMPERATURE_LEARNED);
-    int view, copies = r->training->copies[0] != NULL;
-    r->design = before;
-    if (design->options.reduce == ISK_REDUCE_TARGET) {
-        isk_scope scope = isk__scope(r->graph, isk_group(r->graph, "reduced").group, "target");
-        target = isk_gather(r->target, batch);
-        if (r->target_present.node >= 0) {      /* what stands where it is unknown is never looked at */
-            isk_tensor known = isk_gather(r->target_present, batch);
-            target = isk_with_row_weights(isk_trim(target, known, 1), isk_mul(isk__weights_of(batch), known));
-        }
-        target = isk_l2_normalise(isk__encoder(before, scope, target, design->options.shared_dim, training), 1e-12);
-    }
+    int copies = r->training->copies[0] != NULL;
+    if (design->options.reduce == ISK_REDUCE_TARGET) { target = isk__reduced_target(r); }
     for (view = 0; view < design->view_count; view++) {
-        isk__sample x = isk__sample_of(r, view, copies ? r->copies[view][2 * pair] : r->views[view], batch), y = x;
+        int steps = design->input_steps[view];
+        isk_sample x = isk__sample_of(r, view, copies ? r->copies[view][2 * r->pass] : r->views[view], steps), y = x;
         if (target.node >= 0) {
-            one = isk__reduced(before, view, x, training);
+            one = isk__reduced(r, view, x);
             other = target;
         } else {
-            if (copies) { y = isk__sample_of(r, view, r->copies[view][2 * pair + 1], batch); }
-            one = isk__reduced(before, view, copies ? x : isk__augmented_copy(r, view, x, 0), training);
-            other = isk__reduced(before, view, copies ? y : isk__augmented_copy(r, view, y, 1), training);
+            if (copies) { y = isk__sample_of(r, view, r->copies[view][2 * r->pass + 1], steps); }
+            one = isk__reduced(r, view, copies ? x : isk__augmented_copy(r, steps, x, 0));
+            other = isk__reduced(r, view, copies ? y : isk__augmented_copy(r, steps, y, 1));
         }
-        isk__rows_in_both(&one, &other);
+        isk_rows_in_both(&one, &other);
         one = isk_info_nce(one, other, scale);
-        outputs[0] = view ? isk_add(outputs[0], one) : one;
+        terms[0] = view ? isk_add(terms[0], one) : one;
     }
-    outputs[0] = isk_affine(outputs[0], 1.0 / design->view_count, 0);
-    outputs[1] = isk_reciprocal(scale);
-    r->design = design;
+    terms[0] = isk_affine(terms[0], 1.0 / design->view_count, 0);
+    terms[1] = isk_reciprocal(scale);
+}
+
+static isk_tensor isk__reduction_value(isk_recorder *r, int view) {
+    return isk__reduced(r, view, isk__sample_of(r, view, r->views[view], r->design->input_steps[view]));
 }
 
 /* Learns the reductions; then they stand in the place of the views. */
-static void isk__record_reduction_stages(isk__recorder *r) {
-    static const char *const labels[ISK__MAX_PASSES][2] = {
+static void isk__record_reduction(isk_recorder *r) {
+    static const char *const labels[ISK_MAX_PASSES][2] = {
         { "loss", "temperature" }, { "loss2", "temperature2" }, { "loss3", "temperature3" }, { "loss4", "temperature4" }
     };
-    const isk_options *options = &r->design->options;
-    isk_optimiser_desc optimiser = isk__optimiser_of(options);
-    isk__design before = isk__design_before(r->design);
-    const isk__design *design = r->design;
-    isk__stage *stage = isk__stage_add(r, "reduced", -1, 0, options->shared_epochs);
-    int pair, pairs = r->training->copies[0] ? r->training->copy_count / 2 : 1, view;
-    isk_tensor outputs[2], batch, reduced[ISK_MAX_VIEWS];
-    for (pair = 0; pair < pairs; pair++) {
-        isk__reduction_outputs(r, &before, pair, ISK__TRAINING, outputs);
-        stage->passes[pair] = isk__pass_of(isk__minimise(r->graph, "reduced", outputs, 2, &optimiser, 0), ISK__PER_BATCH, 1,
-                                           ISK__RATE_SHARED);
-        isk__pass_labels(&stage->passes[pair], 2, labels[pair]);
+    const isk_design *design = r->design;
+    const isk_options *options = &design->options;
+    isk_tensor reduced[ISK_MAX_VIEWS];
+    isk_stage_desc stage;
+    int pair, view;
+    memset(&stage, 0, sizeof stage);
+    stage.name = "reduced";
+    stage.epochs = options->shared_epochs;
+    stage.evaluated = 1;
+    stage.keep_best = options->shared_keep == ISK_KEEP_BEST;
+    for (pair = 0; pair < (r->training->copies[0] ? r->training->copy_count / 2 : 1); pair++) {
+        stage.passes[pair].terms = isk__reduction_terms;
+        stage.passes[pair].labels[0] = labels[pair][0];
+        stage.passes[pair].labels[1] = labels[pair][1];
+        stage.passes[pair].group = "reduced";
+        stage.passes[pair].rate = ISK_RATE_SHARED;
     }
-    stage->pass_count = pairs;
-    isk__reduction_outputs(r, &before, 0, ISK__EVALUATING, outputs);
-    stage->evaluation = isk__pass_of(isk_compute(r->graph, outputs, 1), ISK__FILL, 1, ISK__RATE_NONE);
-    isk__pass_labels(&stage->evaluation, 1, labels[0]);
-    if (options->shared_keep == ISK_KEEP_BEST) { isk__stage_keeps_best(r, stage, "reduced"); }
-    stage = isk__stage_add(r, "reduction", -1, 1, 0);
-    batch = isk_batch(r->graph, ISK__TILE_ROWS);
-    r->design = &before;
+    isk_stage_add(r, &stage);
     for (view = 0; view < design->view_count; view++) {
-        reduced[view] = isk__leaf(r->graph, ISK__SLOT, isk_rows(r->views[view]), options->shared_dim, 1);
-        isk__scatter(reduced[view], isk__reduced(&before, view, isk__sample_of(r, view, r->views[view], batch), ISK__EVALUATING), batch);
+        reduced[view] = isk_cache(r, options->shared_dim);
+        memset(&stage, 0, sizeof stage);
+        stage.name = "reduction";
+        stage.of_view = 1;
+        stage.view = view;
+        stage.phase = 1;
+        stage.cache = reduced[view];
+        stage.value = isk__reduction_value;
+        isk_stage_add(r, &stage);
     }
-    stage->before = isk_compute(r->graph, NULL, 0);
-    r->design = design;
     memcpy(r->views, reduced, sizeof r->views);
     r->phase = 2;
 }
 
-/* C_i of every row, once the encoders are frozen. */
-static void isk__record_cache_stage(isk__recorder *r) {
-    isk__stage *stage = isk__stage_add(r, "cache", -1, 1, 0);
-    isk_tensor batch = isk_batch(r->graph, ISK__TILE_ROWS);
-    int i;
-    for (i = 0; i < r->design->view_count; i++) {
-        isk__scatter(r->shared[i], isk__shared_final(r->design, i, isk__sample_of(r, i, r->views[i], batch)), batch);
+/* ==== >>methods: each one block, formula and source first ================================================================ */
+
+/* ---- CLIP, IndiSeek and what it is compared with ------------------------------------------------------------------------
+
+   Step 1, Radford et al. 2021 (CLIP): C_i = f_i(X_i) of unit norm, learned by the symmetric InfoNCE of two views with a learned
+   temperature, the mean over all pairs of views; then frozen.
+
+   Step 2: Z_i = h_i(X_i), each view by itself, minimises
+
+       A(Z_i, C) + lambda / 2 K(Z_i, C, X_i)
+
+   A keeps Z_i apart from a C, K makes Z_i hold X_i with a C; each sees either the view's own C_i or that of the other views (of
+   several, side by side or their mean: option others).
+
+       apart   CLUB         the upper bound on I(Z_i; C), Cheng et al. 2020: mean over pairs that belong together less mean over all
+                            pairs of ln q(z|c), with q = N(m(c), diag(exp(s(c)))) fitted by its likelihood between updates of h_i
+                            (option critic: or by a score of pairs, Liang et al. 2023)
+               ORTHOGONAL   the overlap of the directions of Z_i and C, Wang et al. 2025 (DisentangledSSL)
+       keep    DECODER      E||g_i(Z_i, C_i) - X_i||^2 / E||X_i||^2
+               CONTRAST     InfoNCE(h(C, Z_i), X_i): Gui et al. section 3.3
+
+   Gui, Ma and Ma 2025, sections 3.1-3.3 and A.1.  FactorizedCL there follows Liang et al. 2023, InfoDisen Wang et al. 2025.
+
+   Residual methods (ours) first take away from X_i what its own C_i says: r_i = (X_i - m(C_i)) / s(C_i), with the mean regressed on
+   the frozen C_i by least squares and ln of the squared deviation after it in the same way; then r_i stands in the place of X_i.
+   WHITENED: no step 2; Z_i are the principal components of r_i, divided by their deviations. */
+enum { ISK__APART_NONE, ISK__APART_WHITENED, ISK__APART_CLUB, ISK__APART_ORTHOGONAL };
+enum { ISK__KEEP_NONE, ISK__KEEP_DECODER, ISK__KEEP_CONTRAST };
+enum { ISK__OWN, ISK__OTHER };
+
+typedef struct isk__family_info {
+    int apart, apart_from;                  /* which term, which C */
+    int keep, keep_with;
+    int residual;
+} isk__family_info;
+
+/* What stages of the family make for later ones. */
+typedef struct isk__family {
+    isk_tensor shared[ISK_MAX_VIEWS];       /* C_i of every row, where it is learned */
+    isk_tensor residual[ISK_MAX_VIEWS];     /* r_i of every row; node -1: h_i sees X_i */
+    isk_tensor z[ISK_MAX_VIEWS];            /* raw Z_i of every row, for whole passes of the critic and for diagnoses */
+    isk_tensor kept_z[ISK_MAX_VIEWS], kept_c[ISK_MAX_VIEWS], kept_weight[ISK_MAX_VIEWS];        /* of the batch, for the critic */
+    isk_tensor components[ISK_MAX_VIEWS][2];        /* mean and loadings of method residual */
+} isk__family;
+
+static const isk__family_info *isk__family_of(const isk_design *design) { return (const isk__family_info *)design->method->own; }
+static isk__family *isk__family_state(const isk_recorder *r) { return (isk__family *)isk_recorder_user(r); }
+
+/* ---- which C ---- */
+
+static int isk__design_given(const isk_design *design) { return design->given_cols[0] > 0; }
+/* Columns of C_i */
+static int isk__shared_cols(const isk_design *design, int view) {
+    return isk__design_given(design) ? design->given_cols[view] : design->options.shared_dim;
+}
+/* Is the C that a term sees made of several views'? */
+static int isk__several_seen(const isk_design *design, int which) { return which == ISK__OTHER && design->view_count > 2; }
+/* The view whose C a term of view i sees where it is one; with one view, its own. */
+static int isk__view_seen(const isk_design *design, int view, int which) {
+    return which == ISK__OTHER && design->view_count > 1 ? (view == 0) : view;
+}
+/* Columns of the C that a term of view i sees. */
+static int isk__seen_cols(const isk_design *design, int view, int which) {
+    int other, cols = 0;
+    if (!isk__several_seen(design, which)) { return isk__shared_cols(design, isk__view_seen(design, view, which)); }
+    if (design->options.others == ISK_OTHERS_MEAN) { return isk__shared_cols(design, view == 0); }
+    for (other = 0; other < design->view_count; other++) { cols += other == view ? 0 : isk__shared_cols(design, other); }
+    return cols;
+}
+
+/* Rows of C_i where training has them. */
+static isk_tensor isk__shared_rows(isk_recorder *r, int view) {
+    return isk__design_given(isk_recorder_design(r)) ? isk_given_rows(r, view) : isk_cache_rows(r, view, isk__family_state(r)->shared[view]);
+}
+
+/* Rows of the C that a term of view i sees: its own; or of the other views side by side, where all of them are present; or
+   the mean of those that are. */
+static isk_tensor isk__shared_seen(isk_recorder *r, int view, int which) {
+    const isk_design *design = isk_recorder_design(r);
+    isk_tensor parts[ISK_MAX_VIEWS], all, weight, none = isk__no_tensor(isk_recorder_graph(r)), sum = none, present = none;
+    int other = isk__view_seen(design, view, which), count = 0, i;
+    if (!isk__several_seen(design, which)) { return isk__shared_rows(r, other); }
+    for (other = 0; other < design->view_count; other++) {
+        if (other != view) { parts[count++] = isk__shared_rows(r, other); }
     }
-    stage->before = isk_compute(r->graph, NULL, 0);
+    if (design->options.others == ISK_OTHERS_CONCAT) {
+        for (i = 1; i < count; i++) { isk_rows_in_both(&parts[0], &parts[i]); }
+        return isk_concat(parts, count);
+    }
+    for (i = 0; i < count; i++) {
+        weight = isk_weights_of(parts[i]);
+        all = isk_mul_rows(isk_with_row_weights(parts[i], isk_weights_of(isk_recorder_batch(r))), weight);
+        sum = i ? isk_add(sum, all) : all;
+        present = i ? isk_add(present, weight) : weight;
+    }
+    sum = isk_mul_rows(sum, isk_reciprocal(isk_clamp(present, 1, ISK_MAX_VIEWS)));
+    return isk_with_row_weights(sum, isk_clamp(present, 0, 1));
+}
+
+/* ---- networks ---- */
+
+/* f_i(x), not yet normalised */
+static isk_tensor isk__shared_record(isk_recorder *r, int view, isk_sample x) {
+    return isk_encoder(r, isk_net(r, "shared", isk_numbered(r, "shared", view)), view, x, isk_recorder_design(r)->options.shared_dim);
+}
+
+/* C_i as the rest of the method sees it */
+static isk_tensor isk__shared_final(isk_recorder *r, int view, isk_sample x) {
+    isk_tensor c = isk__shared_record(r, view, x);
+    return isk_recorder_design(r)->options.shared_scale == ISK_SHARED_UNIT ? isk_l2_normalise(c, 1e-12) : c;
+}
+
+static isk_tensor isk__logit_scale(isk_recorder *r) {
+    const isk_options *options = &isk_recorder_design(r)->options;
+    return isk__scale_parameter(isk_net(r, "shared", ""), options->tau, options->temperature == ISK_TEMPERATURE_LEARNED);
+}
+
+/* A regression on C_i of every column of X_i: three linear maps of width 100. */
+static isk_tensor isk__regress_on(isk_recorder *r, int view, const char *name, isk_tensor c) {
+    const char *numbered = isk_numbered(r, name, view);
+    isk_mlp_desc mlp;
+    memset(&mlp, 0, sizeof mlp);
+    mlp.layers = 3;
+    mlp.width = 100;
+    mlp.out = isk_recorder_design(r)->cols[view];
+    return isk_mlp(isk_net(r, numbered, numbered), c, &mlp);
+}
+
+static isk_tensor isk__mean_given(isk_recorder *r, int view, isk_tensor c) { return isk__regress_on(r, view, "mean", c); }
+
+/* ln of the squared deviation, as it is regressed on C_i. */
+static isk_tensor isk__log_deviation(isk_recorder *r, int view, isk_tensor c) { return isk__regress_on(r, view, "spread", c); }
+
+/* s(C_i) to the power of `sign`.  ln of a squared standard normal is -1.27 on average (digamma(1/2) + ln 2), which is added. */
+static isk_tensor isk__spread_given(isk_recorder *r, int view, isk_tensor c, int sign) {
+    const double normal = 1.2703628454614782;
+    return isk_exp(isk_affine(isk__log_deviation(r, view, c), 0.5 * sign, 0.5 * sign * normal));
+}
+
+/* r_i: what C_i does not say about X_i; of a sequence, wherever it has a step */
+static isk_tensor isk__residual_of(isk_recorder *r, int view, isk_sample x, isk_tensor c) {
+    const isk_design *design = isk_recorder_design(r);
+    isk_tensor residual = isk_sub(x.x, isk__mean_given(r, view, c));
+    if (design->options.residual_spread == ISK_SPREAD_LEARNED) { residual = isk_mul(residual, isk__spread_given(r, view, c, -1)); }
+    return x.lengths.node >= 0 ? isk_trim(residual, x.lengths, design->steps[view]) : residual;
+}
+
+/* X_i from its residual */
+static isk_tensor isk__from_residual(isk_recorder *r, int view, isk_tensor residual, isk_tensor c) {
+    if (isk_recorder_design(r)->options.residual_spread == ISK_SPREAD_LEARNED) {
+        residual = isk_mul(residual, isk__spread_given(r, view, c, 1));
+    }
+    return isk_add(residual, isk__mean_given(r, view, c));
+}
+
+/* Columns of Z_i: there are no more components than columns. */
+static int isk__specific_cols(const isk_design *design, int view) {
+    int whitened = isk__family_of(design)->apart == ISK__APART_WHITENED;
+    return whitened && design->cols[view] < design->options.dim ? design->cols[view] : design->options.dim;
+}
+
+/* (x - mean) times whitening loadings, which isk__settle_components puts there. */
+static isk_tensor isk__components_record(isk_recorder *r, int view, isk_tensor x, isk_tensor parameters[2]) {
+    const isk_design *design = isk_recorder_design(r);
+    const char *numbered = isk_numbered(r, "components", view);
+    isk_scope scope = isk_net(r, numbered, numbered);
+    isk_parameter_desc desc;
+    memset(&desc, 0, sizeof desc);
+    desc.buffer = 1;
+    parameters[1] = isk_parameter(scope, "weight", design->cols[view], isk__specific_cols(design, view), &desc);
+    desc.vector = 1;
+    parameters[0] = isk_parameter(scope, "mean", 1, design->cols[view], &desc);
+    return isk_matmul(isk_bias(x, isk_neg(parameters[0])), parameters[1]);
+}
+
+/* A network of stage "specific" of the view, which trains it: prefix "decoder" ... */
+static isk_scope isk__specific_net(isk_recorder *r, const char *prefix, int view) {
+    return isk_net(r, isk_numbered(r, "specific", view), isk_numbered(r, prefix, view));
+}
+
+/* h_i(x), raw */
+static isk_tensor isk__specific_record(isk_recorder *r, int view, isk_sample x) {
+    isk_tensor parameters[2];
+    if (isk__family_of(isk_recorder_design(r))->apart == ISK__APART_WHITENED) { return isk__components_record(r, view, x.x, parameters); }
+    return isk_encoder(r, isk__specific_net(r, "specific", view), view, x, isk_recorder_design(r)->options.dim);
+}
+
+/* Z_i from h_i(x) */
+static isk_tensor isk__specific_final(isk_recorder *r, int view, isk_tensor raw) {
+    const isk_design *design = isk_recorder_design(r);
+    if (isk__family_of(design)->apart == ISK__APART_WHITENED || design->options.standardise != ISK_STANDARDISE_BATCH) { return raw; }
+    return isk_standardise_rows(isk__specific_net(r, "standardise", view), raw, isk_recorder_mode(r));
+}
+
+/* g_i(Z_i, C_i) */
+static isk_tensor isk__decode_record(isk_recorder *r, int view, isk_tensor z, isk_tensor c) {
+    isk_tensor parts[2];
+    parts[0] = z;
+    parts[1] = c;
+    return isk_network(r, isk__specific_net(r, "decoder", view), isk_concat(parts, 2), isk__target_cols(isk_recorder_design(r), view));
+}
+
+/* What the decoder should give back: X_i, or the mean over its steps. */
+static isk_tensor isk__decode_target(isk_recorder *r, int view, isk_sample x) {
+    const isk_design *design = isk_recorder_design(r);
+    if (!isk__pooled_target(design, view)) { return x.x; }
+    return isk_with_row_weights(isk_pool_steps(isk__steps_of(x, design->steps[view]), design->steps[view], ISK_POOL_MEAN),
+                                isk_weights_of(x.x));
+}
+
+/* `y` is like X_i; what stands beyond the length of a sequence becomes 0, as in X_i. */
+static isk_tensor isk__trimmed(isk_recorder *r, int view, isk_tensor y, isk_sample x) {
+    const isk_design *design = isk_recorder_design(r);
+    return x.lengths.node >= 0 && !isk__pooled_target(design, view) ? isk_trim(y, x.lengths, design->steps[view]) : y;
+}
+
+/* Rows of what h_i sees in training. */
+static isk_sample isk__encoded_rows(isk_recorder *r, int view) {
+    isk_tensor residual = isk__family_state(r)->residual[view];
+    return residual.node < 0 ? isk_view_rows(r, view) : isk_cache_sample(r, view, residual);
+}
+
+/* ---- step 1 ---- */
+
+/* terms: the mean over all pairs of views of their InfoNCE, the temperature.  A pair learns from the rows where both are present;
+   evaluated, each pair's loss is multiplied by the share of such rows. */
+static void isk__clip_terms(isk_recorder *r, int view, isk_tensor *terms) {
+    isk_tensor u[ISK_MAX_VIEWS], scale = isk__logit_scale(r), shares = isk__no_tensor(isk_recorder_graph(r));
+    int i, j, count = isk_recorder_design(r)->view_count, pairs = count * (count - 1) / 2, weighed = 0;
+    (void)view;
+    for (i = 0; i < count; i++) {
+        u[i] = isk_l2_normalise(isk__shared_record(r, i, isk_view_rows(r, i)), 1e-12);
+        weighed |= isk_recorder_mode(r) == ISK_MODE_EVALUATE && isk_view_share(r, i, i).node >= 0;
+    }
+    for (i = 0; i < count; i++) {
+        for (j = i + 1; j < count; j++) {
+            isk_tensor a = u[i], b = u[j], loss;
+            isk_rows_in_both(&a, &b);
+            loss = isk_info_nce(a, b, scale);
+            if (weighed) {
+                isk_tensor share = isk_view_share(r, i, j);
+                if (share.node < 0) { share = isk_affine(scale, 0, 1); }
+                loss = isk_mul(loss, share);
+                shares = shares.node < 0 ? share : isk_add(shares, share);
+            }
+            terms[0] = i == 0 && j == 1 ? loss : isk_add(terms[0], loss);
+        }
+    }
+    if (pairs > 1) { terms[0] = isk_affine(terms[0], 1.0 / pairs, 0); }
+    if (weighed) { isk_share_set(r, isk_affine(shares, 1.0 / pairs, 0)); }
+    terms[1] = isk_reciprocal(scale);
+}
+
+static isk_tensor isk__shared_value(isk_recorder *r, int view) { return isk__shared_final(r, view, isk_view_rows(r, view)); }
+
+static void isk__record_shared_stages(isk_recorder *r, int specific) {
+    const isk_design *design = isk_recorder_design(r);
+    isk_stage_desc stage;
+    int view;
+    memset(&stage, 0, sizeof stage);
+    stage.name = "shared";
+    stage.epochs = design->options.shared_epochs;
+    stage.passes[0].terms = isk__clip_terms;
+    stage.passes[0].labels[0] = "loss";
+    stage.passes[0].labels[1] = "temperature";
+    stage.passes[0].group = "shared";
+    stage.passes[0].rate = ISK_RATE_SHARED;
+    stage.evaluated = 1;
+    stage.keep_best = design->options.shared_keep == ISK_KEEP_BEST;
+    isk_stage_add(r, &stage);
+    for (view = 0; view < design->view_count && specific; view++) {
+        memset(&stage, 0, sizeof stage);
+        stage.name = "cache";
+        stage.of_view = 1;
+        stage.view = view;
+        stage.phase = 1;
+        stage.cache = isk__family_state(r)->shared[view] = isk_cache(r, design->options.shared_dim);
+        stage.value = isk__shared_value;
+        isk_stage_add(r, &stage);
+    }
+}
+
+/* ---- residuals ---- */
+
+/* A sequence is regressed where it has steps. */
+static isk_tensor isk__regression_loss(isk_recorder *r, int view, isk_tensor given, isk_tensor due, isk_sample x) {
+    if (x.lengths.node >= 0) {
+        given = isk_trim(given, x.lengths, isk_recorder_design(r)->steps[view]);
+        due = isk_trim(due, x.lengths, isk_recorder_design(r)->steps[view]);
+    }
+    return isk_mse(given, due);
+}
+
+static void isk__mean_terms(isk_recorder *r, int view, isk_tensor *terms) {
+    isk_sample x = isk_view_rows(r, view);
+    terms[0] = isk__regression_loss(r, view, isk__mean_given(r, view, isk__shared_seen(r, view, ISK__OWN)), x.x, x);
+}
+
+static void isk__spread_terms(isk_recorder *r, int view, isk_tensor *terms) {
+    isk_sample x = isk_view_rows(r, view);
+    isk_tensor c = isk__shared_seen(r, view, ISK__OWN), left = isk_sub(x.x, isk__mean_given(r, view, c));
+    left = isk_stop_gradient(isk_log(isk_affine(isk_square(left), 1, 1e-4)));
+    terms[0] = isk__regression_loss(r, view, isk__log_deviation(r, view, c), left, x);
+}
+
+static isk_tensor isk__residual_value(isk_recorder *r, int view) {
+    return isk__residual_of(r, view, isk_view_rows(r, view), isk__shared_seen(r, view, ISK__OWN));
 }
 
 /* Regresses X_i, and then the size of what is left of it, on the frozen C_i; then caches the residuals. */
-static void isk__record_residual_stages(isk__recorder *r, int view) {
-    static const char *const labels[] = { "loss" };
-    const isk_options *options = &r->design->options;
-    isk_optimiser_desc optimiser = isk__optimiser_of(options);
-    isk__stage *stage;
-    isk_tensor batch, c, given, left, loss, outputs[2];
-    isk__sample x;
-    char group[32];
-    int which, training;
-    optimiser.weight_decay = 1e-4;
-    for (which = 0; which < (options->residual_spread == ISK_SPREAD_LEARNED ? 2 : 1); which++) {
-        stage = isk__stage_add(r, which ? "spread" : "mean", view, 2 + which, options->residual_epochs);
-        stage->reported = ISK__REPORTED_NOWHERE;
-        isk__view_group(group, which ? "spread" : "mean", view);
-        for (training = 1; training >= 0; training--) {
-            batch = isk_batch(r->graph, r->rows);
-            x = isk__sample_of(r, view, r->views[view], batch);
-            c = isk__shared_seen(r, view, ISK__OWN, batch);
-            given = isk__mean_given(r->design, view, c);
-            if (which) {
-                left = isk_stop_gradient(isk_log(isk_affine(isk_square(isk_sub(x.x, given)), 1, 1e-4)));
-                given = isk__log_deviation(r->design, view, c);
-            } else {
-                left = x.x;
-            }
-            if (x.lengths.node >= 0) {      /* a sequence is regressed where it has steps */
-                given = isk_trim(given, x.lengths, r->design->steps[view]);
-                left = isk_trim(left, x.lengths, r->design->steps[view]);
-            }
-            loss = isk_mse(given, left);
-            if (training) {
-                stage->passes[0] = isk__pass_of(isk__minimise(r->graph, group, &loss, 1, &optimiser, 0), ISK__PER_BATCH, 1, ISK__RATE_MAIN);
-                isk__pass_labels(&stage->passes[0], 1, labels);
-                stage->pass_count = 1;
-            } else {
-                outputs[0] = loss;
-                stage->evaluation = isk__view_evaluation(r, view, outputs, 1);
-                isk__pass_labels(&stage->evaluation, 1, labels);
+static void isk__record_residual_stages(isk_recorder *r, int view) {
+    const isk_design *design = isk_recorder_design(r);
+    isk_stage_desc stage;
+    int which;
+    for (which = 0; which < (design->options.residual_spread == ISK_SPREAD_LEARNED ? 2 : 1); which++) {
+        memset(&stage, 0, sizeof stage);
+        stage.name = which ? "spread" : "mean";
+        stage.of_view = 1;
+        stage.view = view;
+        stage.phase = 2 + which;
+        stage.epochs = design->options.residual_epochs;
+        stage.passes[0].terms = which ? isk__spread_terms : isk__mean_terms;
+        stage.passes[0].labels[0] = "loss";
+        stage.passes[0].group = isk_numbered(r, stage.name, view);
+        stage.passes[0].weight_decay = 1e-4;
+        stage.keep_best = 1;
+        isk_stage_add(r, &stage);
+    }
+    memset(&stage, 0, sizeof stage);
+    stage.name = "residual";
+    stage.of_view = 1;
+    stage.view = view;
+    stage.phase = 4;
+    stage.cache = isk_cache(r, design->cols[view]);
+    stage.value = isk__residual_value;
+    isk_stage_add(r, &stage);
+    isk__family_state(r)->residual[view] = stage.cache;
+}
+
+#ifndef INDISEEK_NO_METRICS
+/* Whitened principal components of the residuals of the training rows. */
+static isk_status isk__settle_components(isk_settling *settling, int view) {
+    const isk__family *family = (const isk__family *)isk_settling_user(settling);
+    isk_context *context = isk_settling_context(settling);
+    isk_tensor cache = family->residual[view], loadings = family->components[view][1];
+    int rows = isk_rows(cache), cols = isk_rows(loadings), kept = isk_cols(loadings), j, k, any;
+    size_t loading_count = (size_t)cols * (size_t)kept;
+    double *variances = (double *)isk__allocate_zero(context, (size_t)kept, sizeof *variances);
+    uint8_t *part = (uint8_t *)isk__allocate(context, (size_t)rows, 1);
+    isk_scalar *own = (isk_scalar *)isk__allocate(context, isk__add(isk__mul((size_t)rows, (size_t)cols), 2 * loading_count + (size_t)cols),
+                                                  sizeof *own);
+    isk_scalar *components, *whitening, *centre;
+    isk_pca_desc pca;
+    isk_status status = ISK_OK;
+    memset(&pca, 0, sizeof pca);
+    if (!variances || !part || !own) {
+        status = isk__no_memory(context, "principal components", isk__mul((size_t)rows, (size_t)cols) * sizeof *own);
+    } else {
+        components = own + (size_t)rows * (size_t)cols;
+        whitening = components + loading_count;
+        centre = whitening + loading_count;
+        status = isk_settling_read(settling, cache, own);
+        any = (int)isk_settling_rows(settling, view, part);
+        pca.x = isk__matrix_of(own, rows, cols);
+        pca.part = part;
+        pca.k = kept < any - 1 ? kept : any - 1;
+        pca.seed = isk_settling_seed(settling);
+        pca.mean = centre;
+        pca.components = components;
+        pca.variances = variances;
+        if (status == ISK_OK) { status = isk_pca(context, &pca); }
+        for (j = 0; j < cols && status == ISK_OK; j++) {
+            for (k = 0; k < kept; k++) {
+                /* a direction of no variance holds nothing but noise of the arithmetic */
+                int real = k < pca.k && variances[k] > 1e-6 * variances[0];
+                whitening[(size_t)j * (size_t)kept + (size_t)k] =
+                    real ? (isk_scalar)((double)components[(size_t)j * (size_t)pca.k + (size_t)k] / sqrt(variances[k])) : (isk_scalar)0;
             }
         }
-        isk__stage_keeps_best(r, stage, group);
+        if (status == ISK_OK) { status = isk_settling_write(settling, loadings, whitening); }
+        if (status == ISK_OK) { status = isk_settling_write(settling, family->components[view][0], centre); }
     }
-    r->encoded[view] = isk__leaf(r->graph, ISK__SLOT, isk_rows(r->views[view]), isk_cols(r->views[view]), 1);
-    stage = isk__stage_add(r, "residual", view, 4, 0);
-    stage->reported = ISK__REPORTED_NOWHERE;
-    batch = isk_batch(r->graph, ISK__TILE_ROWS);
-    isk__scatter(r->encoded[view], isk__residual_of(r->design, view, isk__sample_of(r, view, r->views[view], batch),
-                                                    isk__shared_seen(r, view, ISK__OWN, batch)), batch);
-    stage->before = isk_compute(r->graph, NULL, 0);
+    isk__release(context, variances);
+    isk__release(context, part);
+    isk__release(context, own);
+    return status;
+}
+#endif
+
+static void isk__record_components_stage(isk_recorder *r, int view) {
+#ifndef INDISEEK_NO_METRICS
+    isk__family *family = isk__family_state(r);
+    isk_stage_desc stage;
+    memset(&stage, 0, sizeof stage);
+    stage.name = "components";
+    stage.of_view = 1;
+    stage.view = view;
+    stage.phase = 5;
+    stage.settle = isk__settle_components;
+    if (family->residual[view].node >= 0) { isk__components_record(r, view, family->residual[view], family->components[view]); }
+    isk_stage_add(r, &stage);
+#else
+    isk__record_fail(isk_recorder_graph(r), ISK_UNSUPPORTED, "view %d: this build has no principal components (INDISEEK_NO_METRICS), "
+                     "which method residual needs", view + 1);
+#endif
 }
 
-/* A step of a density as critic: learning loss on detached Z, and the share of saturated log variances. */
-static isk_program *isk__record_critic_step(isk__recorder *r, const char *group, isk_tensor z, isk_tensor c, int saturation) {
-    isk__critic critic = isk__critic_record(isk_group(r->graph, group), c, r->design->options.dim, &r->design->options);
-    isk_optimiser_desc optimiser = isk__optimiser_of(&r->design->options);
-    isk_tensor outputs[2];
-    outputs[0] = isk_gaussian_nll(critic.mean, critic.logvar, z);
-    if (saturation) { outputs[1] = isk__saturation_record(critic); }
-    return isk__minimise(r->graph, group, outputs, saturation ? 2 : 1, &optimiser, 0);
+/* ---- step 2: apart ---- */
+
+static isk__critic isk__critic_networks(isk_recorder *r, const char *group, isk_tensor c) {
+    const isk_options *options = &isk_recorder_design(r)->options;
+    return isk__critic_record(isk_net(r, group, group), c, options->dim, options);
 }
 
-static isk__scores isk__critic_scores(isk__recorder *r, const char *group, isk_tensor z, isk_tensor c) {
-    const isk_options *options = &r->design->options;
-    return isk__scores_record(isk_within(isk_group(r->graph, group), "score"), z, c, isk__critic_width(options), options->init);
+static isk__scores isk__critic_scores(isk_recorder *r, const char *group, isk_tensor z, isk_tensor c) {
+    const isk_options *options = &isk_recorder_design(r)->options;
+    return isk__scores_record(isk_within(isk_net(r, group, group), "score"), z, c, isk__critic_width(options), options->init);
 }
 
-/* The step of the critic that the options name. */
-static isk__pass isk__critic_pass(isk__recorder *r, const char *group, isk_tensor z, isk_tensor c, int kind) {
-    static const char *const labels[] = { "critic_loss", "saturation" };
-    const isk_options *options = &r->design->options;
-    isk_optimiser_desc optimiser = isk__optimiser_of(options);
-    int nce = options->critic == ISK_CRITIC_NCE;
-    isk_program *program;
-    isk__pass pass;
-    if (nce) {
-        isk_tensor loss = isk__scores_nce(isk__critic_scores(r, group, z, c), 0);
-        program = isk__minimise(r->graph, group, &loss, 1, &optimiser, 0);
-    } else {
-        program = isk__record_critic_step(r, group, z, c, 1);
+/* What the critic that the options name learns by, on detached Z; of a density also the share of saturated log variances. */
+static void isk__critic_loss(isk_recorder *r, int view, isk_tensor z, isk_tensor c, isk_tensor *terms) {
+    const char *group = isk_numbered(r, "critic", view);
+    isk__critic critic;
+    if (isk_recorder_design(r)->options.critic == ISK_CRITIC_NCE) {
+        terms[0] = isk__scores_nce(isk__critic_scores(r, group, z, c), 0);
+        return;
     }
-    pass = isk__pass_of(program, kind, options->critic_steps, ISK__RATE_CRITIC);
-    isk__pass_labels(&pass, nce ? 1 : 2, labels);
-    return pass;
+    critic = isk__critic_networks(r, group, c);
+    terms[0] = isk_gaussian_nll(critic.mean, critic.logvar, z);
+    terms[1] = isk__saturation_record(critic);
 }
 
-/* CLUB of Z_i and C, with the critic as it stands: METHODS section 3. */
-static isk_tensor isk__apart_club(isk__recorder *r, int view, isk_tensor z, isk_tensor c) {
-    const isk_options *options = &r->design->options;
-    char group[32];
-    isk__view_group(group, "critic", view);
+/* Z and C of the view's critic. */
+static void isk__critic_inputs(isk_recorder *r, int view, isk_tensor *z, isk_tensor *c) {
+    *c = isk__shared_seen(r, view, isk__family_of(isk_recorder_design(r))->apart_from);
+    isk_rows_in_both(z, c);
+}
+
+/* k steps on the batch that the encoder's step will take: Z and C are kept from the first pass ... */
+static void isk__keep_terms(isk_recorder *r, int view, isk_tensor *terms) {
+    isk__family *family = isk__family_state(r);
+    isk_tensor z = isk__specific_final(r, view, isk__specific_record(r, view, isk__encoded_rows(r, view))), c;
+    (void)terms;
+    isk__critic_inputs(r, view, &z, &c);
+    isk_store(family->kept_z[view], z);
+    isk_store(family->kept_c[view], c);
+    isk_store(family->kept_weight[view], isk_weights_of(z));
+}
+
+static void isk__kept_critic_terms(isk_recorder *r, int view, isk_tensor *terms) {
+    isk__family *family = isk__family_state(r);
+    isk_tensor z = isk_with_row_weights(family->kept_z[view], family->kept_weight[view]);
+    isk__critic_loss(r, view, z, isk_with_row_weights(family->kept_c[view], family->kept_weight[view]), terms);
+}
+
+/* ... or whole passes over cached raw Z. */
+static isk_tensor isk__raw_z_value(isk_recorder *r, int view) { return isk__specific_record(r, view, isk__encoded_rows(r, view)); }
+
+static void isk__cached_critic_terms(isk_recorder *r, int view, isk_tensor *terms) {
+    isk_tensor z = isk__specific_final(r, view, isk_cache_rows(r, view, isk__family_state(r)->z[view])), c;
+    isk__critic_inputs(r, view, &z, &c);
+    isk__critic_loss(r, view, z, c, terms);
+}
+
+static void isk__describe_critic_passes(isk_recorder *r, isk_stage_desc *stage, int view) {
+    const isk_design *design = isk_recorder_design(r);
+    isk__family *family = isk__family_state(r);
+    isk_pass_desc *first = &stage->passes[0], *second = &stage->passes[1];
+    int per_epoch = design->options.critic_inner == ISK_CRITIC_PER_EPOCH, rows = isk_recorder_batch_rows(r);
+    second->still = 1;
+    second->group = isk_numbered(r, "critic", view);
+    second->repeats = design->options.critic_steps;
+    second->rate = ISK_RATE_CRITIC;
+    second->labels[0] = "critic_loss";
+    second->labels[1] = design->options.critic == ISK_CRITIC_NCE ? NULL : "saturation";
+    second->turn = per_epoch ? ISK_PER_EPOCH : ISK_PER_BATCH;
+    second->terms = per_epoch ? isk__cached_critic_terms : isk__kept_critic_terms;
+    if (per_epoch) {
+        first->turn = ISK_FILL;
+        first->cache = family->z[view];
+        first->value = isk__raw_z_value;
+        return;
+    }
+    first->terms = isk__keep_terms;
+    first->still = 1;
+    family->kept_weight[view] = isk_model_input(isk_recorder_graph(r), rows, 1);
+    family->kept_z[view] = isk_model_input(isk_recorder_graph(r), rows, design->options.dim);
+    family->kept_c[view] = isk_model_input(isk_recorder_graph(r), rows, isk__seen_cols(design, view, isk__family_of(design)->apart_from));
+}
+
+/* CLUB of Z_i and C, with the critic as it stands. */
+static isk_tensor isk__apart_club(isk_recorder *r, int view, isk_tensor z, isk_tensor c) {
+    const isk_options *options = &isk_recorder_design(r)->options;
+    const char *group = isk_numbered(r, "critic", view);
     if (options->critic == ISK_CRITIC_NCE) { return isk__scores_club(isk__critic_scores(r, group, z, c)); }
-    return isk__club_record(isk__critic_record(isk_group(r->graph, group), c, options->dim, options), z, options->club);
+    return isk__club_record(isk__critic_networks(r, group, c), z, options->club);
 }
 
-/* How much the directions of Z_i and C overlap; METHODS section 6.  With rows scaled to norm 1: frob ||Z^T C / B||_F, frob_sum
-   ||Z^T C||_F, cos the mean of <z, c>, cos2 of <z, c>^2. */
-static isk_tensor isk__apart_overlap(isk__recorder *r, isk_tensor z, isk_tensor c) {
+/* How much the directions of Z_i and C overlap.  With rows scaled to norm 1: frob ||Z^T C / B||_F, frob_sum ||Z^T C||_F, cos the mean
+   of <z, c>, cos2 of <z, c>^2 (Gui et al. write <Z, C> = 0; these are its readings). */
+static isk_tensor isk__apart_overlap(isk_recorder *r, isk_tensor z, isk_tensor c) {
     isk_tensor weight, cross;
-    int ortho = r->design->options.ortho;
+    int ortho = isk_recorder_design(r)->options.ortho;
     z = isk_l2_normalise(z, 1e-12);
     c = isk_l2_normalise(c, 1e-12);
     if (ortho == ISK_ORTHO_COS || ortho == ISK_ORTHO_COS2) {
         isk_tensor dot = isk_row_dot(z, c);
         return isk_mean_all(ortho == ISK_ORTHO_COS ? dot : isk_square(dot));
     }
-    weight = isk__weights_of(z);            /* absent rows have a Z too, that of the zero row */
+    weight = isk_weights_of(z);             /* absent rows have a Z too, that of the zero row */
     cross = isk_sqrt(isk_sum_all(isk_square(isk_matmul_tn(isk_mul_rows(z, weight), c))));
     return ortho == ISK_ORTHO_FROB ? isk_div(cross, isk_col_sum(weight)) : cross;
 }
 
-/* Fraction of |x|^2 that the decoder does not give back: METHODS section 4. */
-static isk_tensor isk__keep_decoder(isk__recorder *r, int view, isk_tensor z, isk_tensor c, isk__sample x, int training) {
-    isk_tensor target = isk__decode_target(r->design, view, x);
-    isk_tensor error = isk_mse(isk__trimmed(r->design, view, isk__decode_record(r->design, view, z, c, training), x), target);
-    if (r->design->options.power == ISK_POWER_BATCH || !isk__power_known(r->design)) {
+/* ---- step 2: keep ---- */
+
+/* Residuals and reductions have no power before they are learned. */
+static int isk__power_known(const isk_design *design) { return !isk__family_of(design)->residual && !isk__reduces(design); }
+
+/* E||g(Z, C) - x||^2 / E||x||^2: the fraction of |x|^2 that the decoder does not give back. */
+static isk_tensor isk__keep_decoder(isk_recorder *r, int view, isk_tensor z, isk_tensor c, isk_sample x) {
+    const isk_design *design = isk_recorder_design(r);
+    isk_tensor target = isk__decode_target(r, view, x);
+    isk_tensor error = isk_mse(isk__trimmed(r, view, isk__decode_record(r, view, z, c), x), target);
+    if (design->options.power == ISK_POWER_BATCH || !isk__power_known(design)) {
         return isk_div(error, isk_mse(isk_affine(target, 0, 0), target));
     }
-    return isk_mul(error, r->inverse_power[view]);
+    return isk_mul(error, isk_inverse_power(r, view));
 }
 
-/* InfoNCE of h(C, Z_i) and X_i: METHODS sections 5 and 6.  The score of a pair is the cosine of two encodings over a temperature;
-   or a network of (C, Z_i) and X_i, of a sequence its encoding. */
-static isk_tensor isk__keep_contrast(isk__recorder *r, int view, isk_tensor z, isk_tensor c, isk__sample x, int training) {
-    const isk__design *design = r->design;
+/* InfoNCE of h(C, Z_i) and X_i.  The score of a pair is the cosine of two encodings over a temperature; or a network of (C, Z_i) and
+   X_i, of a sequence its encoding. */
+static isk_tensor isk__keep_contrast(isk_recorder *r, int view, isk_tensor z, isk_tensor c, isk_sample x) {
+    const isk_design *design = isk_recorder_design(r);
     const isk_options *options = &design->options;
-    char group[32];
-    int owner = isk_group(r->graph, isk__view_group(group, "specific", view)).group, dim = options->dim;
-    int both = options->contrast_sides == ISK_SIDES_BOTH;
+    int dim = options->dim, both = options->contrast_sides == ISK_SIDES_BOTH;
     isk_tensor parts[2], joint, own, scale;
     isk__scores scores;
-    isk__rows_in_both(&c, &z);
+    isk_rows_in_both(&c, &z);
     parts[0] = c;
     parts[1] = z;
     joint = isk_concat(parts, 2);
     if (options->contrast == ISK_CONTRAST_CONCAT) {
         own = x.x;
-        if (design->steps[view] > 1) {
-            own = isk__view_encoder(design, isk__view_scope_in(r->graph, owner, "input", view), view, x, dim, training);
-        }
-        isk__rows_in_both(&joint, &own);
-        scores = isk__scores_record(isk__view_scope_in(r->graph, owner, "score", view), joint, own, isk__critic_width(options),
-                                    options->init);
+        if (design->steps[view] > 1) { own = isk_encoder(r, isk__specific_net(r, "input", view), view, x, dim); }
+        isk_rows_in_both(&joint, &own);
+        scores = isk__scores_record(isk__specific_net(r, "score", view), joint, own, isk__critic_width(options), options->init);
         return isk__scores_nce(scores, both);
     }
     scale = options->contrast_temperature == ISK_TEMPERATURE_LEARNED
-                ? isk__scale_parameter(isk__view_scope_in(r->graph, owner, "contrast", view), options->contrast_tau, 1)
-                : isk_affine(r->lambda, 0, 1 / options->contrast_tau);
-    joint = isk__encoder(design, isk__view_scope_in(r->graph, owner, "joint", view), joint, dim, training);
-    own = isk__view_encoder(design, isk__view_scope_in(r->graph, owner, "input", view), view, x, dim, training);
-    isk__rows_in_both(&joint, &own);
+                ? isk__scale_parameter(isk__specific_net(r, "contrast", view), options->contrast_tau, 1)
+                : isk_affine(isk_lambda(r), 0, 1 / options->contrast_tau);
+    joint = isk_network(r, isk__specific_net(r, "joint", view), joint, dim);
+    own = isk_encoder(r, isk__specific_net(r, "input", view), view, x, dim);
+    isk_rows_in_both(&joint, &own);
     joint = isk_l2_normalise(joint, 1e-12);
     own = isk_l2_normalise(own, 1e-12);
     if (both) { return isk_info_nce(joint, own, scale); }
@@ -18804,326 +19557,154 @@ static isk_tensor isk__keep_contrast(isk__recorder *r, int view, isk_tensor z, i
     return isk__scores_nce(scores, 0);
 }
 
-/* loss, the term that keeps Z apart, the term that keeps X in it, mean variance of the raw Z. */
-static void isk__specific_outputs(isk__recorder *r, int view, int training, isk_tensor outputs[4]) {
-    const isk__design *design = r->design;
-    const isk__method_info *method = &isk__methods[design->method];
-    isk_tensor batch = isk_batch(r->graph, r->rows), raw, z, apart, with, from;
-    isk__sample x = isk__sample_of(r, view, r->encoded[view], batch);
-    raw = isk__specific_record(design, view, x, training);
-    apart = z = isk__specific_final(design, view, raw, training);
-    with = isk__shared_seen(r, view, method->keep_with, batch);
-    from = isk__shared_seen(r, view, method->apart_from, batch);
-    isk__rows_in_both(&apart, &from);
-    outputs[1] = method->apart == ISK__APART_CLUB ? isk__apart_club(r, view, apart, from) : isk__apart_overlap(r, apart, from);
-    outputs[2] = method->keep == ISK__KEEP_DECODER ? isk__keep_decoder(r, view, z, with, x, training)
-                                                   : isk__keep_contrast(r, view, z, with, x, training);
-    outputs[0] = isk_add(outputs[1], isk_mul(isk_affine(r->lambda, 0.5, 0), outputs[2]));
-    outputs[3] = isk_mean_all(isk_col_var(raw));
+/* ---- step 2 ---- */
+
+/* terms: loss, the term that keeps Z apart, the term that keeps X in it, mean variance of the raw Z. */
+static void isk__specific_terms(isk_recorder *r, int view, isk_tensor *terms) {
+    const isk__family_info *info = isk__family_of(isk_recorder_design(r));
+    isk_tensor raw, z, apart, with, from;
+    isk_sample x = isk__encoded_rows(r, view);
+    raw = isk__specific_record(r, view, x);
+    apart = z = isk__specific_final(r, view, raw);
+    with = isk__shared_seen(r, view, info->keep_with);
+    from = isk__shared_seen(r, view, info->apart_from);
+    isk_rows_in_both(&apart, &from);
+    terms[1] = info->apart == ISK__APART_CLUB ? isk__apart_club(r, view, apart, from) : isk__apart_overlap(r, apart, from);
+    terms[2] = info->keep == ISK__KEEP_DECODER ? isk__keep_decoder(r, view, z, with, x) : isk__keep_contrast(r, view, z, with, x);
+    terms[0] = isk_add(terms[1], isk_mul(isk_affine(isk_lambda(r), 0.5, 0), terms[2]));
+    terms[3] = isk_mean_all(isk_col_var(raw));
 }
 
-/* Raw Z of rows in order, into the cache. */
-static isk_program *isk__record_fill(isk__recorder *r, int view, isk_tensor cache) {
-    isk_tensor batch = isk_batch(r->graph, ISK__TILE_ROWS);
-    isk__scatter(cache, isk__specific_record(r->design, view, isk__sample_of(r, view, r->encoded[view], batch), ISK__EVALUATING), batch);
-    return isk_compute(r->graph, NULL, 0);
+/* CLUB of standardised held-out Z with a critic, always a density, that is fitted afresh. */
+static void isk__diagnosis_inputs(isk_recorder *r, int view, isk_tensor *z, isk_tensor *c) {
+    *z = isk_standardise(isk_cache_rows(r, view, isk__family_state(r)->z[view]), 1e-12);
+    isk__critic_inputs(r, view, z, c);
 }
 
-/* The critic's passes: k steps on the batch that the encoder's step will take, or whole passes over cached Z. */
-static void isk__record_critic_passes(isk__recorder *r, isk__stage *stage, int view, isk_tensor cache) {
-    const isk__design *design = r->design;
-    int which = isk__methods[design->method].apart_from;
-    isk_tensor batch, z, c;
-    isk__pass *first = &stage->passes[0], *second = &stage->passes[1];
-    char group[32];
-    isk__view_group(group, "critic", view);
-    if (design->options.critic_inner == ISK_CRITIC_PER_EPOCH) {
-        *first = isk__pass_of(isk__record_fill(r, view, cache), ISK__FILL, 1, ISK__RATE_NONE);
-        batch = isk_batch(r->graph, r->rows);
-        z = isk__present_rows(r, view, batch, isk_gather(cache, batch));
-        z = isk__specific_final(design, view, z, ISK__BATCH_MOMENTS);
-        c = isk__shared_seen(r, view, which, batch);
-        isk__rows_in_both(&z, &c);
-        *second = isk__critic_pass(r, group, z, c, ISK__PER_EPOCH);
-    } else {
-        isk_tensor weight = isk_model_input(r->graph, r->rows, 1);
-        isk_tensor kept_z = isk_model_input(r->graph, r->rows, design->options.dim);
-        isk_tensor kept_c = isk_model_input(r->graph, r->rows, isk__seen_cols(design, view, which));
-        batch = isk_batch(r->graph, r->rows);
-        z = isk__specific_record(design, view, isk__sample_of(r, view, r->encoded[view], batch), ISK__BATCH_MOMENTS);
-        z = isk__specific_final(design, view, z, ISK__BATCH_MOMENTS);
-        c = isk__shared_seen(r, view, which, batch);
-        isk__rows_in_both(&z, &c);
-        isk__store(kept_z, z);
-        isk__store(kept_c, c);
-        isk__store(weight, isk__weights_of(z));
-        *first = isk__pass_of(isk_compute(r->graph, NULL, 0), ISK__PER_BATCH, 1, ISK__RATE_NONE);
-        *second = isk__critic_pass(r, group, isk_with_row_weights(kept_z, weight), isk_with_row_weights(kept_c, weight), ISK__PER_BATCH);
-    }
-}
-
-/* CLUB of standardised held-out Z with a critic that is fitted afresh. */
-static void isk__record_diagnosis(isk__recorder *r, isk__stage *stage, int view, isk_tensor cache) {
-    const isk__design *design = r->design;
-    isk_tensor batch, z, c, club, outputs[2];
+static void isk__diagnosis_fit(isk_recorder *r, int view, isk_tensor *terms) {
+    isk_tensor z, c;
     isk__critic critic;
-    char group[32];
-    int which = isk__methods[design->method].apart_from, measured;
-    isk__view_group(group, "diagnosis", view);
-    stage->diagnosed = 1;
-    stage->diagnosis.fill = isk__record_fill(r, view, cache);
-    for (measured = 0; measured < 2; measured++) {
-        batch = isk_batch(r->graph, measured ? ISK__TILE_ROWS : r->rows);
-        z = isk_standardise(isk__present_rows(r, view, batch, isk_gather(cache, batch)), 1e-12);
-        c = isk__shared_seen(r, view, which, batch);
-        isk__rows_in_both(&z, &c);
-        if (!measured) { stage->diagnosis.fit = isk__record_critic_step(r, group, z, c, 0); }
-    }
-    critic = isk__critic_record(isk_group(r->graph, group), c, design->options.dim, &design->options);
-    club = isk_club(critic.mean, critic.logvar, z);
-    outputs[0] = club;
-    if (isk__lacks_views(r)) {
-        outputs[1] = isk_div(isk_col_sum(isk__weights_of(z)), isk_col_sum(isk__weights_of(batch)));
-        outputs[0] = isk_mul(club, outputs[1]);
-        stage->diagnosis.shared = 1;
-    }
-    stage->diagnosis.measure = isk_compute(r->graph, outputs, 1 + stage->diagnosis.shared);
-    stage->diagnosis.group = isk__group_find(r->graph, group);
+    isk__diagnosis_inputs(r, view, &z, &c);
+    critic = isk__critic_networks(r, isk_numbered(r, "diagnosis", view), c);
+    terms[0] = isk_gaussian_nll(critic.mean, critic.logvar, z);
 }
 
-#ifndef INDISEEK_NO_METRICS
-/* Whitened principal components of the residuals of the training rows. */
-static isk_status isk__settle_components(isk__crew *crew, isk__trainee *trainee) {
-    isk__training *training = crew->training;
-    const isk_graph *graph = training->plan.graph;
-    isk_context *context = training->context;
-    int view = crew->stage->view, rows = (int)training->desc->views[0].rows, i, j, k, any = 0;
-    isk_tensor cache = training->residuals[view], *parameters = training->components[view];
-    const isk__node *loadings = &graph->nodes[parameters[1].node], *mean = &graph->nodes[parameters[0].node];
-    int cols = loadings->rows, kept = loadings->cols;
-    const isk__ref *from = &graph->nodes[cache.node].leaf;
-    isk_scalar **bases = isk__trainee_bases(crew, trainee);
-    isk_scalar *whitening = bases[loadings->leaf.space] + loadings->leaf.offset, *own, *components = NULL;
-    isk_scalar *centre = bases[mean->leaf.space] + mean->leaf.offset;
-    double *variances = (double *)isk__allocate_zero(context, (size_t)kept, sizeof *variances);
-    uint8_t *part = (uint8_t *)isk__allocate(context, (size_t)rows, 1);
-    isk_pca_desc pca;
-    isk_status status = ISK_OK;
-    memset(&pca, 0, sizeof pca);
-    own = (isk_scalar *)isk__allocate(context, isk__mul((size_t)rows + (size_t)kept, (size_t)cols), sizeof *own);
-    if (!variances || !part || !own) {
-        status = isk__no_memory(context, "principal components", isk__mul((size_t)rows, (size_t)cols) * sizeof *own);
-    }
-    if (status == ISK_OK) {
-        if (training->residence) {
-            isk__residence_read(training->residence, trainee->slot, from->space, from->offset, own, (size_t)rows * (size_t)cols);
-        } else {
-            memcpy(own, trainee->frame.base[from->space] + from->offset, (size_t)rows * (size_t)cols * sizeof *own);
-        }
-        components = own + (size_t)rows * (size_t)cols;
-        memset(part, ISK_TEST, (size_t)rows);
-        for (i = 0; i < trainee->learner->counts[ISK__ROWS_TRAIN]; i++) {
-            int row = trainee->learner->rows[ISK__ROWS_TRAIN][i];
-            if (isk__length_of(isk__coverage_of(training->desc, view), row) == 0) { continue; }
-            part[row] = ISK_TRAIN;
-            any++;
-        }
-        pca.x = isk__matrix_of(own, rows, cols);
-        pca.part = part;
-        pca.k = kept < any - 1 ? kept : any - 1;
-        pca.seed = trainee->learner->seed;
-        pca.mean = centre;
-        pca.components = components;
-        pca.variances = variances;
-        status = isk_pca(context, &pca);
-    }
-    for (j = 0; j < cols && status == ISK_OK; j++) {
-        for (k = 0; k < kept; k++) {
-            /* a direction of no variance holds nothing but noise of the arithmetic */
-            int real = k < pca.k && variances[k] > 1e-6 * variances[0];
-            whitening[(size_t)j * (size_t)loadings->leaf.stride + (size_t)k] =
-                real ? (isk_scalar)((double)components[(size_t)j * (size_t)pca.k + (size_t)k] / sqrt(variances[k])) : (isk_scalar)0;
-        }
-    }
-    if (status == ISK_OK) { isk__space_push(crew, trainee, loadings->leaf.space); }
-    isk__release(context, variances);
-    isk__release(context, part);
-    isk__release(context, own);
-    return status;
-}
-#endif
-
-static void isk__record_components_stage(isk__recorder *r, int view) {
-#ifndef INDISEEK_NO_METRICS
-    isk__stage *stage = isk__stage_add(r, "components", view, 5, 0);
-    isk__components_record(r->design, view, r->encoded[view], r->training->components[view]);
-    r->training->residuals[view] = r->encoded[view];
-    stage->settle = isk__settle_components;
-#else
-    isk__record_fail(r->graph, ISK_UNSUPPORTED, "view %d: this build has no principal components (INDISEEK_NO_METRICS), which method "
-                     "residual needs", view + 1);
-#endif
+static void isk__diagnosis_measure(isk_recorder *r, int view, isk_tensor *terms) {
+    isk_tensor z, c, share;
+    isk__critic critic;
+    int i, lacks = 0;
+    isk__diagnosis_inputs(r, view, &z, &c);
+    critic = isk__critic_networks(r, isk_numbered(r, "diagnosis", view), c);
+    terms[0] = isk_club(critic.mean, critic.logvar, z);
+    for (i = 0; i < isk_recorder_design(r)->view_count; i++) { lacks |= isk_view_share(r, i, i).node >= 0; }
+    if (!lacks) { return; }
+    share = isk_div(isk_col_sum(isk_weights_of(z)), isk_col_sum(isk_weights_of(isk_recorder_batch(r))));
+    terms[0] = isk_mul(terms[0], share);
+    isk_share_set(r, share);
 }
 
-static void isk__record_specific_stage(isk__recorder *r, int view) {
+static void isk__record_specific_stage(isk_recorder *r, int view) {
     static const int watched[] = { 0, 0, 2, 1 };        /* by stop_on */
-    const isk_options *options = &r->design->options;
-    const isk__method_info *method = &isk__methods[r->design->method];
-    isk_optimiser_desc optimiser = isk__optimiser_of(options);
-    isk__stage *stage = isk__stage_add(r, "specific", view, isk__on_residuals(r->design) ? 5 : 2, options->epochs);
-    isk_tensor outputs[4], cache = isk__no_tensor(r->graph);
-    const char *labels[4];
-    char group[32];
-    int critic = method->apart == ISK__APART_CLUB;
-    labels[0] = "loss";
-    labels[1] = critic ? "club" : "overlap";
-    labels[2] = method->keep == ISK__KEEP_DECODER ? "reconstruction" : "contrast";
-    labels[3] = "variance";
-    stage->reported = ISK__REPORTED_SPECIFIC;
-    stage->explains_view = method->keep == ISK__KEEP_DECODER && isk__power_known(r->design);
-    isk__view_group(group, "specific", view);
+    const isk_design *design = isk_recorder_design(r);
+    const isk_options *options = &design->options;
+    const isk__family_info *info = isk__family_of(design);
+    int critic = info->apart == ISK__APART_CLUB;
+    isk_pass_desc *main;
+    isk_stage_desc stage;
+    memset(&stage, 0, sizeof stage);
+    stage.name = "specific";
+    stage.of_view = 1;
+    stage.view = view;
+    stage.phase = info->residual ? 5 : 2;
+    stage.epochs = options->epochs;
+    stage.main = critic ? 2 : 0;
+    stage.evaluated = 3;
+    stage.watch = watched[options->stop_on];
+    stage.patience = options->patience;
     if (options->diagnoses > 0 || options->critic_inner == ISK_CRITIC_PER_EPOCH) {
-        cache = isk__leaf(r->graph, ISK__SLOT, isk_rows(r->views[view]), options->dim, 1);
+        isk__family_state(r)->z[view] = isk_cache(r, options->dim);
     }
-    if (critic) { isk__record_critic_passes(r, stage, view, cache); }
-    isk__specific_outputs(r, view, ISK__TRAINING, outputs);
-    stage->main = critic ? 2 : 0;
-    stage->passes[stage->main] =
-        isk__pass_of(isk__minimise(r->graph, group, outputs, 4, &optimiser, 0), ISK__PER_BATCH, 1, ISK__RATE_MAIN);
-    isk__pass_labels(&stage->passes[stage->main], 4, labels);
-    stage->pass_count = stage->main + 1;
-    isk__specific_outputs(r, view, ISK__EVALUATING, outputs);
-    stage->evaluation = isk__view_evaluation(r, view, outputs, 3);
-    isk__pass_labels(&stage->evaluation, 3, labels);
-    stage->patience = options->patience;
-    stage->watch = watched[options->stop_on];
-    if (options->patience > 0) { isk__stage_keeps_best(r, stage, group); }
-    if (options->diagnoses > 0) { isk__record_diagnosis(r, stage, view, cache); }
+    if (critic) { isk__describe_critic_passes(r, &stage, view); }
+    main = &stage.passes[stage.main];
+    main->terms = isk__specific_terms;
+    main->labels[0] = "loss";
+    main->labels[1] = critic ? "club" : "overlap";
+    main->labels[2] = info->keep == ISK__KEEP_DECODER ? "reconstruction" : "contrast";
+    main->labels[3] = "variance";
+    main->group = isk_numbered(r, "specific", view);
+    if (info->keep == ISK__KEEP_DECODER && isk__power_known(design)) { stage.explains = "reconstruction"; }
+    stage.diagnoses = options->diagnoses;
+    stage.diagnosis.epochs = options->diagnosis_epochs;
+    stage.diagnosis.cache = isk__family_state(r)->z[view];
+    stage.diagnosis.value = isk__raw_z_value;
+    stage.diagnosis.fit = isk__diagnosis_fit;
+    stage.diagnosis.measure = isk__diagnosis_measure;
+    stage.diagnosis.group = isk_numbered(r, "diagnosis", view);
+    isk_stage_add(r, &stage);
 }
 
-/* Records everything that training a design needs. */
-static isk_status isk__training_record(isk__training *training, const isk__design *design) {
-    const isk_fit_desc *desc = training->desc;
-    isk__recorder r;
-    isk_graph *graph = isk_graph_open(training->context, NULL);
-    int i, j, rows = (int)desc->views[0].rows;
-    if (!graph) { return ISK_MEMORY; }
-    memset(&r, 0, sizeof r);
-    training->plan.graph = graph;
-    r.training = training;
-    r.graph = graph;
-    r.design = design;
-    r.rows = design->options.batch < rows ? design->options.batch : rows;
-    r.lambda = training->lambda = isk_model_input(graph, 1, 1);
-    r.target = r.target_present = isk__no_tensor(graph);
-    if (design->options.reduce == ISK_REDUCE_TARGET) { r.target = isk__bound(graph, desc->target); }
-    if (training->target_present) { r.target_present = isk__bound(graph, isk__matrix_of(training->target_present, rows, 1)); }
-    for (i = 0; i < design->view_count; i++) {
-        r.views[i] = isk__bound(graph, desc->views[i]);
-        for (j = 0; j < training->copy_count; j++) {
-            isk_matrix x = desc->views[i];
-            r.copies[i][j] = isk__bound(graph, isk__matrix_of(training->copies[i] + (int64_t)j * x.rows * x.cols, x.rows, x.cols));
-        }
-        r.lengths[i] = training->lengths[i] ? isk__bound(graph, isk__matrix_of(training->lengths[i], rows, 1)) : isk__no_tensor(graph);
-        r.inverse_power[i] = training->inverse_power[i] = isk_model_input(graph, 1, 1);
-        r.shared[i] = isk__design_given(design) ? isk__bound(graph, desc->given[i])
-                                                : isk__leaf(graph, ISK__SLOT, rows, design->options.shared_dim, 1);
+/* ---- outputs and the whole ---- */
+
+/* C_i, Z_i and what the decoder gives back. */
+static void isk__family_outputs(isk_recorder *r, int view) {
+    const isk_design *design = isk_recorder_design(r);
+    const isk__family_info *info = isk__family_of(design);
+    isk_sample x = isk_view_rows(r, view), seen = x;
+    isk_tensor z, c = x.x;
+    if (!isk__design_given(design)) {
+        c = isk__shared_final(r, view, x);
+        isk_output_add(r, ISK_ROLE_SHARED, NULL, c);
+        isk__logit_scale(r);                /* saved with the encoders that it was learned with */
     }
-    if (isk__reduces(design)) { isk__record_reduction_stages(&r); }
-    if (isk__fused(design->method)) {
-        isk__record_fused_stage(&r);
-    } else if (!isk__design_given(design)) {
-        isk__record_shared_stage(&r);
-        if (isk__specific(design->method)) { isk__record_cache_stage(&r); }
-    }
-    for (i = 0; i < design->view_count; i++) {
-        r.encoded[i] = r.views[i];
-        if (isk__on_residuals(design)) { isk__record_residual_stages(&r, i); }
-    }
-    for (i = 0; i < design->view_count && isk__specific(design->method); i++) {
-        if (isk__methods[design->method].apart == ISK__APART_WHITENED) {
-            isk__record_components_stage(&r, i);
-        } else {
-            isk__record_specific_stage(&r, i);
-        }
-    }
-    if (graph->failed) { return (isk_status)graph->failed; }
-    for (i = 0; i < training->plan.stage_count; i++) {
-        const isk__stage *stage = &training->plan.stages[i];
-        for (j = 0; j < stage->pass_count; j++) {
-            if (!stage->passes[j].program) { return ISK_MEMORY; }
-        }
-        if ((!stage->before && !stage->settle && stage->epochs == 0 && stage->pass_count == 0) ||
-            (stage->pass_count && !stage->evaluation.program) ||
-            (stage->diagnosed && !(stage->diagnosis.fill && stage->diagnosis.fit && stage->diagnosis.measure))) {
-            return ISK_MEMORY;
-        }
-    }
-    return ISK_OK;
+    if (info->apart == ISK__APART_NONE) { return; }
+    if (info->residual) { seen.x = isk__residual_of(r, view, x, c); }
+    z = isk__specific_final(r, view, isk__specific_record(r, view, seen));
+    isk_output_add(r, ISK_ROLE_SPECIFIC, NULL, z);
+    if (info->keep != ISK__KEEP_DECODER) { return; }
+    if (isk__design_given(design)) { c = isk_given_rows(r, view); }
+    z = isk__decode_record(r, view, z, c);
+    if (info->residual) { z = isk__from_residual(r, view, z, c); }
+    isk_output_add(r, ISK_ROLE_RECONSTRUCTION, NULL, isk__trimmed(r, view, z, x));
 }
 
-/* ---- checks of what the caller gave ---- */
-
-static isk_status isk__check_coverage(isk_context *context, const char *what, int index, isk_matrix matrix, isk__coverage extent) {
-    int64_t row;
-    if (matrix.cols % extent.steps != 0) {
-        return isk__fail(context, ISK_SHAPE, "%s %d has %lld columns, which are not %d steps of the same features", what, index + 1,
-                         (long long)matrix.cols, extent.steps);
-    }
-    for (row = 0; row < matrix.rows && extent.lengths; row++) {
-        if (extent.lengths[row] >= 0 && extent.lengths[row] <= extent.steps) { continue; }
-        return isk__fail(context, ISK_DATA, "%s %d: the length of row %lld is %d; it must be from 0 to %d", what, index + 1,
-                         (long long)row + 1, (int)extent.lengths[row], extent.steps);
-    }
-    return ISK_OK;
-}
-
-/* Refuses NaN and infinity with row and column, where there is something. */
-ISK__LOOPS static isk_status isk__check_finite(isk_context *context, const char *what, int index, isk_matrix matrix, isk__coverage extent) {
-    int64_t row, col;
-    for (row = 0; row < matrix.rows; row++) {
-        const isk_scalar *line = matrix.data + row * matrix.cols;
-        int64_t there = matrix.cols / extent.steps * isk__length_of(extent, row);
-        isk_scalar sum = 0;                 /* 0 times a finite number is 0; one test a row in the usual case */
-        for (col = 0; col < there; col++) { sum += 0 * line[col]; }
-        if (sum == 0) { continue; }
-        for (col = 0; col < there; col++) {
-            if (!(line[col] - line[col] == 0)) {
-                return isk__fail(context, ISK_DATA, "%s %d: row %lld, column %lld is %s; remove or impute it", what, index + 1,
-                                 (long long)row + 1, (long long)col + 1, line[col] != line[col] ? "not a number" : "infinite");
+static isk_status isk__family_record(isk_recorder *r) {
+    const isk_design *design = isk_recorder_design(r);
+    const isk__family_info *info = isk__family_of(design);
+    isk__family *family = (isk__family *)isk_recorder_keep(r, NULL, sizeof *family);
+    int specific = info->apart != ISK__APART_NONE, view;
+    isk_status status = ISK_OK;
+    if (!family) { return ISK_MEMORY; }
+    for (view = 0; view < ISK_MAX_VIEWS; view++) { family->residual[view] = isk__no_tensor(isk_recorder_graph(r)); }
+    if (isk_recorder_trains(r)) {
+        if (!isk__design_given(design)) { isk__record_shared_stages(r, specific); }
+        for (view = 0; view < design->view_count && info->residual; view++) { isk__record_residual_stages(r, view); }
+        for (view = 0; view < design->view_count && specific; view++) {
+            if (info->apart == ISK__APART_WHITENED) {
+                isk__record_components_stage(r, view);
+            } else {
+                isk__record_specific_stage(r, view);
             }
         }
     }
-    return ISK_OK;
+    for (view = 0; view < design->view_count && status == ISK_OK; view++) { status = isk_outputs(r, view, isk__family_outputs); }
+    return status;
 }
 
-static isk_status isk__check_matrix(isk_context *context, const char *what, int index, isk_matrix matrix, int64_t rows,
-                                    isk__coverage extent) {
-    isk_status status;
-    if (!matrix.data || matrix.rows < 1 || matrix.cols < 1) {
-        return isk__fail(context, ISK_SHAPE, "%s %d is empty: %lld x %lld", what, index + 1, (long long)matrix.rows,
-                         (long long)matrix.cols);
-    }
-    if (matrix.rows > INT_MAX / 2 || matrix.cols > 1 << 24) {
-        return isk__fail(context, ISK_SHAPE, "%s %d is %lld x %lld; at most %d rows and %d columns", what, index + 1,
-                         (long long)matrix.rows, (long long)matrix.cols, INT_MAX / 2, 1 << 24);
-    }
-    if (matrix.rows != rows) {
-        return isk__fail(context, ISK_SHAPE, "%s %d has %lld rows, view 1 has %lld; rows must be the same samples", what,
-                         index + 1, (long long)matrix.rows, (long long)rows);
-    }
-    status = isk__check_coverage(context, what, index, matrix, extent);
-    return status == ISK_OK ? isk__check_finite(context, what, index, matrix, extent) : status;
-}
-
-/* What a method asks of widths that options and data give. */
-static isk_status isk__design_check(isk_context *context, const isk__design *design) {
+/* What the family asks of widths that options and data give. */
+static isk_status isk__family_check(isk_context *context, const isk_design *design) {
     const isk_options *options = &design->options;
-    const isk__method_info *method = &isk__methods[design->method];
+    const isk__family_info *info = isk__family_of(design);
     int i;
+    if (isk__design_given(design) && info->apart == ISK__APART_NONE) {
+        return isk__fail(context, ISK_ARGUMENT, "method %s learns shared features, so given ones leave it nothing to do", design->method->name);
+    }
+    if (isk__design_given(design) && info->residual) {
+        return isk__fail(context, ISK_ARGUMENT, "method %s works on what its own C_i leaves of X_i, so it takes no given shared features",
+                         design->method->name);
+    }
     for (i = 0; i < design->view_count; i++) {
-        int from = isk__seen_cols(design, i, method->apart_from), other;
-        if (method->apart == ISK__APART_ORTHOGONAL && (options->ortho == ISK_ORTHO_COS || options->ortho == ISK_ORTHO_COS2) &&
+        int from = isk__seen_cols(design, i, info->apart_from), other;
+        if (info->apart == ISK__APART_ORTHOGONAL && (options->ortho == ISK_ORTHO_COS || options->ortho == ISK_ORTHO_COS2) &&
             from != options->dim) {
             return isk__fail(context, ISK_ARGUMENT, "ortho cos and cos2 compare Z%d with C coordinate by coordinate, but dim is %d "
                              "and C has %d; make them equal, or choose frob", i + 1, options->dim, from);
@@ -19133,10 +19714,442 @@ static isk_status isk__design_check(isk_context *context, const isk__design *des
             return isk__fail(context, ISK_ARGUMENT, "others=mean averages C, but C%d has %d columns and C%d has %d; choose concat",
                              other + 1, isk__shared_cols(design, other), i + 1, isk__shared_cols(design, i));
         }
-        if (isk__fused(design->method) && options->token_width % options->fusion_heads != 0) {
-            return isk__fail(context, ISK_ARGUMENT, "token_width is %d, which %d fusion_heads do not divide", options->token_width,
-                             options->fusion_heads);
+        if (info->residual && isk__pooled_target(design, i)) {
+            return isk__fail(context, ISK_ARGUMENT, "method %s gives back X%d from its residuals, step by step; choose decode flat",
+                             design->method->name, i + 1);
         }
+    }
+    return ISK_OK;
+}
+
+/* A collapsed Z (lambda too small, or too few steps), coordinates that were never learned, a critic that lags behind the encoder, and
+   one whose tanh cannot show how much Z varies: each makes the numbers of a run mean something else than they seem to. */
+static void isk__family_warn(isk_context *context, const isk_design *design, const isk_report *report, const char *who) {
+    int standardised = design->options.standardise == ISK_STANDARDISE_BATCH, v;
+    for (v = 0; v < design->view_count; v++) {
+        double variance = isk_report_value(report, "variance", v), left = isk_report_value(report, "reconstruction", v);
+        double club = isk_report_value(report, "club", v), fresh = isk_report_value(report, "fresh_club", v);
+        if (isless(variance, standardised ? 1e-12 : 1e-6)) {
+            isk_log_message(context, ISK_WARNING, "%s: Z%d has collapsed (variance %.1e): it says nothing about X%d; raise lambda, "
+                    "or train for more steps", who, v + 1, variance, v + 1);
+        }
+        if (isgreater(left, 0.5) && !isk__family_of(design)->residual) {
+            isk_log_message(context, ISK_WARNING, "%s: %.0f %% of X%d is not reconstructed from (Z%d, C%d): coordinates are unlearned; "
+                    "train for more epochs or raise lambda", who, 100 * left, v + 1, v + 1, v + 1);
+        }
+        if (isless(club, -0.5) || isgreater(fresh, club + 1 + 2 * fabs(club))) {
+            isk_log_message(context, ISK_WARNING, "%s: the critic of Z%d is stale: in training CLUB was %.2f, a fresh critic finds %.2f "
+                    "nats; raise critic_steps", who, v + 1, club, fresh);
+        }
+        if (isgreater(isk_report_value(report, "saturation", v), 0.9) && isgreater(fresh, 0.5)) {
+            isk_log_message(context, ISK_WARNING, "%s: Z%d depends on C although its CLUB looks small, because the critic's log variances "
+                    "are at the limit of tanh; use standardise=batch, or train for more steps", who, v + 1);
+        }
+    }
+}
+
+static const isk_number_info isk__family_numbers[] = {
+    { "shared_loss", "InfoNCE of the shared features, in nats", -1, ISK_NUMBER_TRAINED, "shared", "loss" },
+    { "shared_validation_loss", "the same on held-out rows", -1, ISK_NUMBER_HELD_OUT, "shared", "loss" },
+    { "temperature", "of the shared features' InfoNCE", 0, ISK_NUMBER_TRAINED, "shared", "temperature" },
+    { "shared_epochs", "epochs of the shared features", 0, ISK_NUMBER_EPOCHS, "shared", "" },
+    { "epochs", "epochs of the specific features", 0, ISK_NUMBER_EPOCHS, "specific", "" },
+    { "loss", "what the specific features minimise", -1, ISK_NUMBER_TRAINED, "specific", "loss" },
+    { "club", "bound on the information of Z and C, in nats, by the critic of training", -1, ISK_NUMBER_TRAINED, "specific", "club" },
+    { "overlap", "overlap of the directions of Z and C", -1, ISK_NUMBER_TRAINED, "specific", "overlap" },
+    { "reconstruction", "part of E||X||^2, or of the residuals', that is not given back", -1, ISK_NUMBER_TRAINED, "specific",
+      "reconstruction" },
+    { "contrast", "InfoNCE of h(C, Z) and X, in nats", -1, ISK_NUMBER_TRAINED, "specific", "contrast" },
+    { "validation_r2", "R^2 of the reconstruction on held-out rows", 1, ISK_NUMBER_EXPLAINED, "specific", "reconstruction" },
+    { "fresh_club", "CLUB of standardised held-out Z by a freshly fitted critic, in nats", -1, ISK_NUMBER_DIAGNOSED, "specific", "club" },
+    { "saturation", "part of the critic's log variances at the limits of tanh", -1, ISK_NUMBER_TRAINED, "specific", "saturation" },
+    { "variance", "mean variance of the coordinates of raw Z", 0, ISK_NUMBER_TRAINED, "specific", "variance" },
+    { NULL, NULL, 0, ISK_NUMBER_TRAINED, NULL, NULL }
+};
+
+#define ISK__READS_SHARED (ISK_READS(TRAINING) | ISK_READS(NETWORK) | ISK_READS(SEQUENCE) | ISK_READS(SHARED) | ISK_READS(REDUCTION))
+#define ISK__READS_SPECIFIC (ISK__READS_SHARED | ISK_READS(SPECIFIC) | ISK_READS(MAIN) | ISK_READS(TRADEOFF))
+#define ISK__READS_CLUB (ISK__READS_SPECIFIC | ISK_READS(CRITIC))
+#define ISK__LEARNS_BOTH (ISK_LEARNS_SHARED | ISK_LEARNS_SPECIFIC)
+#define ISK__FAMILY_METHOD(symbol, name, words, title, can, groups, info) \
+    const isk_method symbol = { name, words, title, can, groups, NULL, 0, 0, NULL, isk__family_numbers, info, isk__family_check, \
+                                isk__family_record, isk__family_warn };
+
+static const isk__family_info isk__info_indiseek = { ISK__APART_CLUB, ISK__OTHER, ISK__KEEP_DECODER, ISK__OWN, 0 };
+static const isk__family_info isk__info_indiseek0 = { ISK__APART_CLUB, ISK__OWN, ISK__KEEP_DECODER, ISK__OWN, 0 };
+static const isk__family_info isk__info_clip = { ISK__APART_NONE, ISK__OWN, ISK__KEEP_NONE, ISK__OWN, 0 };
+static const isk__family_info isk__info_factorizedcl = { ISK__APART_CLUB, ISK__OWN, ISK__KEEP_CONTRAST, ISK__OWN, 0 };
+static const isk__family_info isk__info_infodisen = { ISK__APART_ORTHOGONAL, ISK__OWN, ISK__KEEP_CONTRAST, ISK__OTHER, 0 };
+static const isk__family_info isk__info_residual_indiseek = { ISK__APART_CLUB, ISK__OTHER, ISK__KEEP_DECODER, ISK__OWN, 1 };
+static const isk__family_info isk__info_residual = { ISK__APART_WHITENED, ISK__OWN, ISK__KEEP_NONE, ISK__OWN, 1 };
+
+ISK__FAMILY_METHOD(isk_indiseek, "indiseek", "CLUB keeps Z apart from the other views' C; a decoder keeps X in (Z, C)", "IndiSeek",
+                   ISK__LEARNS_BOTH | ISK_DECODES | ISK_HAS_LAMBDA | ISK_TAKES_GIVEN, ISK__READS_CLUB | ISK_READS(DECODER),
+                   &isk__info_indiseek)
+ISK__FAMILY_METHOD(isk_indiseek0, "indiseek0", "IndiSeek, but Z is kept apart from the view's own C", "IndiSeek0",
+                   ISK__LEARNS_BOTH | ISK_DECODES | ISK_HAS_LAMBDA | ISK_TAKES_GIVEN, ISK__READS_CLUB | ISK_READS(DECODER),
+                   &isk__info_indiseek0)
+ISK__FAMILY_METHOD(isk_clip, "clip", "shared features alone, by contrast between the views", "CLIP", ISK_LEARNS_SHARED, ISK__READS_SHARED,
+                   &isk__info_clip)
+ISK__FAMILY_METHOD(isk_factorizedcl, "factorizedcl", "CLUB keeps Z apart from its own C; a contrast keeps X in (C, Z)", "FactorizedCL",
+                   ISK__LEARNS_BOTH | ISK_HAS_LAMBDA | ISK_TAKES_GIVEN, ISK__READS_CLUB | ISK_READS(CONTRAST), &isk__info_factorizedcl)
+ISK__FAMILY_METHOD(isk_infodisen, "infodisen", "orthogonality keeps Z apart from its own C; a contrast keeps X in (C, Z)", "InfoDisen",
+                   ISK__LEARNS_BOTH | ISK_HAS_LAMBDA | ISK_TAKES_GIVEN, ISK__READS_CLUB | ISK_READS(OVERLAP) | ISK_READS(CONTRAST),
+                   &isk__info_infodisen)
+ISK__FAMILY_METHOD(isk_residual_indiseek, "residual-indiseek", "IndiSeek on what C does not say of X", "residual IndiSeek",
+                   ISK__LEARNS_BOTH | ISK_DECODES | ISK_HAS_LAMBDA, ISK__READS_CLUB | ISK_READS(DECODER) | ISK_READS(RESIDUAL),
+                   &isk__info_residual_indiseek)
+ISK__FAMILY_METHOD(isk_residual, "residual", "whitened principal components of what C does not say of X", "residual components",
+                   ISK__LEARNS_BOTH, ISK__READS_SHARED | ISK_READS(SPECIFIC) | ISK_READS(RESIDUAL), &isk__info_residual)
+
+/* ---- CoMM ---------------------------------------------------------------------------------------------------------------
+
+   Dufumier et al. 2025.  Each view becomes tokens: of a sequence the outputs of its transformer; of a vector the outputs of an MLP,
+   each times a learned vector plus another.  A learned token and the tokens of some views pass a transformer, whose first output is
+   the representation F of those views; a projection head with batch norm makes it comparable.  From two augmented copies ' and ''
+   (option augment), with NT-Xent (Chen et al. 2020) at fusion_tau:
+
+       l(all', all'') + lambda * mean over the views i of (l(i', all'') + l(i'', all')) / 2
+
+   where i means F of that view alone.  What comes out is F of all views; there is no C and no Z.  The weight lambda: Gui et al.
+   A.4.3. */
+
+/* [rows * *count, token_width] */
+static isk_tensor isk__tokens_record(isk_recorder *r, int view, isk_sample sample, int *count) {
+    const isk_design *design = isk_recorder_design(r);
+    const isk_options *options = &design->options;
+    isk_scope scope = isk_net(r, "fused", isk_numbered(r, "tokens", view)), adapter = isk_within(scope, "adapter");
+    isk_tensor x, weight, bias, present = isk_weights_of(sample.x);
+    isk_parameter_desc desc;
+    *count = design->steps[view];
+    if (*count > 1) { return isk__sequence_tokens(r, scope, sample, 0, count); }
+    *count = options->tokens;
+    memset(&desc, 0, sizeof desc);
+    desc.fill = ISK_FILL_NORMAL;
+    desc.amount = 1;
+    x = isk_network(r, scope, sample.x, options->tokens);
+    weight = isk_parameter(adapter, "weight", options->tokens, options->token_width, &desc);
+    bias = isk_parameter(adapter, "bias", options->tokens, options->token_width, &desc);
+    x = isk_tokens(x, weight, bias);
+    return isk_with_row_weights(x, isk_reshape(isk_step_mask(isk_affine(present, options->tokens, 0), options->tokens), 1));
+}
+
+/* F of some views (a bit each), [rows, token_width]. */
+static isk_tensor isk__fuse(isk_recorder *r, const isk_tensor *tokens, const int *counts, unsigned views) {
+    const isk_options *options = &isk_recorder_design(r)->options;
+    isk_scope scope = isk_net(r, "fused", "fusion");
+    isk_transformer_desc transformer;
+    isk_tensor joined[2], masks[2], weights, x;
+    int steps[2], view;
+    joined[0] = isk__row_parameter(scope, "cls", options->token_width, ISK_FILL_NORMAL, 0);
+    steps[0] = 1;
+    masks[0] = isk__no_tensor(isk_recorder_graph(r));
+    for (view = 0; view < isk_recorder_design(r)->view_count; view++) {
+        if (!(views >> view & 1)) { continue; }
+        joined[1] = tokens[view];
+        steps[1] = counts[view];
+        masks[1] = isk_reshape(isk_weights_of(tokens[view]), counts[view]);
+        if (masks[0].node < 0) { masks[0] = isk_affine(isk_slice(masks[1], 0, 1), 0, 1); }       /* the learned token is always there */
+        joined[0] = isk_join_steps(joined, steps, 2);
+        masks[0] = isk_concat(masks, 2);
+        steps[0] += steps[1];
+    }
+    weights = isk_reshape(masks[0], 1);
+    memset(&transformer, 0, sizeof transformer);
+    transformer.steps = steps[0];
+    transformer.layers = options->fusion_blocks;
+    transformer.heads = options->fusion_heads;
+    transformer.feed_forward = 4 * options->token_width;
+    transformer.norm_first = 1;
+    transformer.activation = ISK_QUICK_GELU;
+    transformer.training = isk_recorder_mode(r);
+    x = isk_transformer(scope, isk_with_row_weights(joined[0], weights), &transformer);
+    return isk_pool_steps(isk__norm(isk_within(scope, "norm"), x, ISK_NORM_LAYER, 0), steps[0], ISK_POOL_FIRST);
+}
+
+/* NT-Xent, Chen et al. 2020: of the 2 rows rows of two copies, each is to find its partner among all but itself.  `index` counts
+   them from 0. */
+static isk_tensor isk__nt_xent(isk_tensor a, isk_tensor b, isk_tensor index, double tau) {
+    isk_tensor parts[2], both, weights, all, own, itself;
+    int rows = 2 * isk_rows(a), dim = isk_cols(a) > 0 ? isk_cols(a) : 1;
+    isk_rows_in_both(&a, &b);
+    parts[0] = a;
+    parts[1] = b;
+    both = isk_reshape(isk_concat(parts, 2), dim);
+    parts[0] = parts[1] = isk_weights_of(a);
+    weights = isk_reshape(isk_concat(parts, 2), 1);
+    itself = isk_sub(isk_step_mask(isk_affine(index, 1, 1), rows), isk_step_mask(index, rows));
+    all = isk_add(isk_affine(isk_matmul_nt(both, both), 1 / tau, 0), isk_affine(itself, -1e9, 0));
+    all = isk_bias(all, isk_affine(isk_reshape(weights, rows), 1e9, -1e9));
+    own = isk_affine(isk_row_dot(a, b), 1 / tau, 0);
+    return isk_sub(isk_mean_all(isk_with_row_weights(isk_row_logsumexp(all), weights)), isk_mean_all(own));
+}
+
+/* Projections of F of each view alone and, last, of all, for one augmented copy. */
+static void isk__project_copy(isk_recorder *r, int copy, isk_tensor *projected) {
+    const isk_design *design = isk_recorder_design(r);
+    isk_tensor tokens[ISK_MAX_VIEWS], any = isk__no_tensor(isk_recorder_graph(r)), present, fused;
+    int counts[ISK_MAX_VIEWS], count = design->view_count, view, m;
+    for (view = 0; view < count; view++) {
+        isk_sample x = isk_view_rows(r, view);
+        present = isk_weights_of(x.x);
+        any = view ? isk_add(any, present) : present;
+        projected[view] = present;
+        tokens[view] = isk__tokens_record(r, view, isk__augmented_copy(r, design->steps[view], x, copy), &counts[view]);
+    }
+    projected[count] = isk_clamp(any, 0, 1);
+    for (m = 0; m <= count; m++) {
+        isk_mlp_desc head;
+        memset(&head, 0, sizeof head);
+        head.layers = 3;
+        head.width = design->options.project_width;
+        head.out = design->options.project_dim;
+        head.norm = ISK_NORM_BATCH;
+        head.training = isk_recorder_mode(r);
+        fused = isk__fuse(r, tokens, counts, m < count ? 1u << m : (1u << count) - 1);
+        fused = isk_with_row_weights(fused, projected[m]);
+        fused = isk_mlp(isk_net(r, "fused", "projection"), fused, &head);
+        projected[m] = isk_l2_normalise(fused, 1e-12);
+    }
+}
+
+/* terms: loss, l of all views, the mean l of single ones. */
+static void isk__fused_terms(isk_recorder *r, int view, isk_tensor *terms) {
+    isk_tensor projected[2][ISK_MAX_VIEWS + 1], index;
+    int m, count = isk_recorder_design(r)->view_count;
+    double tau = isk_recorder_design(r)->options.fusion_tau;
+    (void)view;
+    isk__project_copy(r, 0, projected[0]);
+    isk__project_copy(r, 1, projected[1]);
+    index = isk_row_numbers(r, 2 * isk_recorder_batch_rows(r));
+    terms[1] = isk__nt_xent(projected[0][count], projected[1][count], index, tau);
+    for (m = 0; m < count; m++) {
+        isk_tensor one = isk_add(isk__nt_xent(projected[0][m], projected[1][count], index, tau),
+                                 isk__nt_xent(projected[1][m], projected[0][count], index, tau));
+        terms[2] = m ? isk_add(terms[2], one) : one;
+    }
+    terms[2] = isk_affine(terms[2], 0.5 / count, 0);
+    terms[0] = isk_add(terms[1], isk_mul(isk_lambda(r), terms[2]));
+}
+
+static void isk__comm_outputs(isk_recorder *r, int view) {
+    isk_tensor tokens[ISK_MAX_VIEWS];
+    int counts[ISK_MAX_VIEWS], count = isk_recorder_design(r)->view_count;
+    for (view = 0; view < count; view++) { tokens[view] = isk__tokens_record(r, view, isk_view_rows(r, view), &counts[view]); }
+    isk_output_add(r, ISK_ROLE_FUSED, NULL, isk__fuse(r, tokens, counts, (1u << count) - 1));
+}
+
+static isk_status isk__comm_record(isk_recorder *r) {
+    const isk_options *options = &isk_recorder_design(r)->options;
+    isk_stage_desc stage;
+    memset(&stage, 0, sizeof stage);
+    stage.name = "fused";
+    stage.epochs = options->epochs;
+    stage.passes[0].terms = isk__fused_terms;
+    stage.passes[0].labels[0] = "loss";
+    stage.passes[0].labels[1] = "fused";
+    stage.passes[0].labels[2] = "single";
+    stage.passes[0].group = "fused";
+    stage.patience = options->patience;
+    isk_stage_add(r, &stage);
+    return isk_outputs(r, ISK_NONE, isk__comm_outputs);
+}
+
+static isk_status isk__comm_check(isk_context *context, const isk_design *design) {
+    const isk_options *options = &design->options;
+    if (options->token_width % options->fusion_heads == 0) { return ISK_OK; }
+    return isk__fail(context, ISK_ARGUMENT, "token_width is %d, which %d fusion_heads do not divide", options->token_width,
+                     options->fusion_heads);
+}
+
+static const isk_number_info isk__comm_numbers[] = {
+    { "shared_loss", "what the fused features minimise", -1, ISK_NUMBER_TRAINED, "fused", "loss" },
+    { "shared_validation_loss", "the same on held-out rows", -1, ISK_NUMBER_HELD_OUT, "fused", "loss" },
+    { "shared_epochs", "epochs of the fused features", 0, ISK_NUMBER_EPOCHS, "fused", "" },
+    { "epochs", "epochs of the fused features", 0, ISK_NUMBER_EPOCHS, "fused", "" },
+    { NULL, NULL, 0, ISK_NUMBER_TRAINED, NULL, NULL }
+};
+
+const isk_method isk_comm = {
+    "comm", "one representation of all views together, by contrast of augmented copies", "CoMM", ISK_LEARNS_FUSED | ISK_HAS_LAMBDA,
+    ISK_READS(TRADEOFF) | ISK_READS(TRAINING) | ISK_READS(MAIN) | ISK_READS(NETWORK) | ISK_READS(SEQUENCE) | ISK_READS(FUSION) |
+        ISK_READS(REDUCTION),
+    NULL, 0, 0, NULL, isk__comm_numbers, NULL, isk__comm_check, isk__comm_record, NULL
+};
+
+/* ==== >>fit: from a description to trained models and their features ==================================================== */
+
+/* ---- designs ---- */
+
+/* What option reduce makes of the views. */
+static void isk__design_reduce(isk_design *design) {
+    int i;
+    memcpy(design->input_cols, design->cols, sizeof design->cols);
+    memcpy(design->input_steps, design->steps, sizeof design->steps);
+    for (i = 0; i < design->view_count && isk__reduces(design); i++) {
+        design->cols[i] = design->options.shared_dim;
+        design->steps[i] = 1;
+    }
+}
+
+/* The design before that, for what works on X_i itself. */
+static isk_design isk__design_before(const isk_design *design) {
+    isk_design before = *design;
+    memcpy(before.cols, design->input_cols, sizeof before.cols);
+    memcpy(before.steps, design->input_steps, sizeof before.steps);
+    return before;
+}
+
+static int isk__can(const isk_design *design, isk_capability capability) { return (design->method->can & (unsigned)capability) != 0; }
+
+/* A recorder over a graph, with nothing bound. */
+static isk_recorder isk__recorder_open(isk_graph *graph, const isk_design *design) {
+    isk_recorder r;
+    const isk_tensor none = isk__no_tensor(graph);
+    int i, j;
+    memset(&r, 0, sizeof r);
+    r.graph = graph;
+    r.design = design;
+    r.view = -1;
+    r.batch = r.share = r.lambda = r.target = r.target_present = none;
+    for (i = 0; i < ISK_MAX_VIEWS; i++) {
+        r.views[i] = r.given[i] = r.lengths[i] = r.inverse_power[i] = none;
+        for (j = 0; j < ISK__MAX_COPIES; j++) { r.copies[i][j] = none; }
+    }
+    for (i = 0; i < ISK_MAX_EXTRAS; i++) { r.extras[i] = none; }
+    return r;
+}
+
+/* Matrices that the caller gave under a name; data NULL: not given. */
+static isk_matrix isk__extra_named(const isk_extra *extras, const char *name) {
+    isk_matrix none;
+    int i;
+    for (i = 0; i < ISK_MAX_EXTRAS && extras[i].name; i++) {
+        if (strcmp(extras[i].name, name) == 0) { return extras[i].values; }
+    }
+    memset(&none, 0, sizeof none);
+    return none;
+}
+
+/* Binds the data and records everything that training a design needs. */
+static isk_status isk__training_record(isk__training *training, const isk_design *design) {
+    const isk_fit_desc *desc = training->desc;
+    const isk_extra_info *extras = design->method->extras;
+    isk_graph *graph = isk_graph_open(training->context, NULL);
+    isk_recorder r;
+    int i, j, rows = (int)desc->views[0].x.rows;
+    isk_status status;
+    if (!graph) { return ISK_MEMORY; }
+    training->plan.graph = graph;
+    r = isk__recorder_open(graph, design);
+    r.training = training;
+    r.rows = design->options.batch < rows ? design->options.batch : rows;
+    r.lambda = training->lambda = isk_model_input(graph, 1, 1);
+    if (design->options.reduce == ISK_REDUCE_TARGET) { r.target = isk__bound(graph, desc->target); }
+    if (training->target_present) { r.target_present = isk__bound(graph, isk__matrix_of(training->target_present, rows, 1)); }
+    for (i = 0; i < design->view_count; i++) {
+        isk_matrix x = desc->views[i].x;
+        r.views[i] = isk__bound(graph, x);
+        for (j = 0; j < training->copy_count; j++) {
+            r.copies[i][j] = isk__bound(graph, isk__matrix_of(training->copies[i] + (int64_t)j * x.rows * x.cols, x.rows, x.cols));
+        }
+        if (training->lengths[i]) { r.lengths[i] = isk__bound(graph, isk__matrix_of(training->lengths[i], rows, 1)); }
+        if (design->given_cols[i] > 0) { r.given[i] = isk__bound(graph, desc->views[i].given); }
+        r.inverse_power[i] = training->inverse_power[i] = isk_model_input(graph, 1, 1);
+    }
+    for (i = 0; extras && extras[i].name; i++) {
+        if (design->extra_cols[i] > 0) { r.extras[i] = isk__bound(graph, isk__extra_named(desc->extras, extras[i].name)); }
+    }
+    if (isk__reduces(design)) { isk__record_reduction(&r); }
+    status = design->method->record(&r);
+    if (graph->failed) { return (isk_status)graph->failed; }
+    if (status != ISK_OK) { return status; }
+    if (training->plan.stage_count == 0) {
+        return isk__fail(training->context, ISK_ARGUMENT, "method %s has no stage, so there is nothing to train", design->method->name);
+    }
+    for (i = 0; i < training->plan.stage_count; i++) {
+        const isk__stage *stage = &training->plan.stages[i];
+        if (!stage->before && !stage->settle && stage->pass_count == 0) { return ISK_MEMORY; }
+        if ((stage->pass_count && !stage->evaluation.program) ||
+            (stage->diagnoses > 0 && !(stage->diagnosis.fill && stage->diagnosis.fit && stage->diagnosis.measure))) {
+            return ISK_MEMORY;
+        }
+    }
+    return ISK_OK;
+}
+
+/* ---- checks of what the caller gave ---- */
+
+/* "view 2"; or, of what has no number (index -1), "covariates" */
+static const char *isk__thing(char buffer[64], const char *what, int index) {
+    if (index < 0) {
+        snprintf(buffer, 64, "%.60s", what);
+    } else {
+        snprintf(buffer, 64, "%.50s %d", what, index + 1);
+    }
+    return buffer;
+}
+
+static isk_status isk__check_coverage(isk_context *context, const char *what, int index, isk_matrix matrix, isk__coverage extent) {
+    char thing[64];
+    int64_t row;
+    if (matrix.cols % extent.steps != 0) {
+        return isk__fail(context, ISK_SHAPE, "%s has %lld columns, which are not %d steps of the same features", isk__thing(thing, what, index),
+                         (long long)matrix.cols, extent.steps);
+    }
+    for (row = 0; row < matrix.rows && extent.lengths; row++) {
+        if (extent.lengths[row] >= 0 && extent.lengths[row] <= extent.steps) { continue; }
+        return isk__fail(context, ISK_DATA, "%s: the length of row %lld is %d; it must be from 0 to %d", isk__thing(thing, what, index),
+                         (long long)row + 1, (int)extent.lengths[row], extent.steps);
+    }
+    return ISK_OK;
+}
+
+/* Refuses NaN and infinity with row and column, where there is something. */
+ISK__LOOPS static isk_status isk__check_finite(isk_context *context, const char *what, int index, isk_matrix matrix, isk__coverage extent) {
+    char thing[64];
+    int64_t row, col;
+    for (row = 0; row < matrix.rows; row++) {
+        const isk_scalar *line = matrix.data + row * matrix.cols;
+        int64_t there = matrix.cols / extent.steps * isk__length_of(extent, row);
+        isk_scalar sum = 0;                 /* 0 times a finite number is 0; one test a row in the usual case */
+        for (col = 0; col < there; col++) { sum += 0 * line[col]; }
+        if (sum == 0) { continue; }
+        for (col = 0; col < there; col++) {
+            if (!(line[col] - line[col] == 0)) {
+                return isk__fail(context, ISK_DATA, "%s: row %lld, column %lld is %s; remove or impute it", isk__thing(thing, what, index),
+                                 (long long)row + 1, (long long)col + 1, line[col] != line[col] ? "not a number" : "infinite");
+            }
+        }
+    }
+    return ISK_OK;
+}
+
+static isk_status isk__check_matrix(isk_context *context, const char *what, int index, isk_matrix matrix, int64_t rows,
+                                    isk__coverage extent) {
+    char thing[64];
+    isk_status status;
+    if (!matrix.data || matrix.rows < 1 || matrix.cols < 1) {
+        return isk__fail(context, ISK_SHAPE, "%s is empty: %lld x %lld", isk__thing(thing, what, index), (long long)matrix.rows,
+                         (long long)matrix.cols);
+    }
+    if (matrix.rows > INT_MAX / 2 || matrix.cols > 1 << 24) {
+        return isk__fail(context, ISK_SHAPE, "%s is %lld x %lld; at most %d rows and %d columns", isk__thing(thing, what, index),
+                         (long long)matrix.rows, (long long)matrix.cols, INT_MAX / 2, 1 << 24);
+    }
+    if (matrix.rows != rows) {
+        return isk__fail(context, ISK_SHAPE, "%s has %lld rows, view 1 has %lld; rows must be the same samples",
+                         isk__thing(thing, what, index), (long long)matrix.rows, (long long)rows);
+    }
+    status = isk__check_coverage(context, what, index, matrix, extent);
+    return status == ISK_OK ? isk__check_finite(context, what, index, matrix, extent) : status;
+}
+
+/* What sequences ask of the widths that options give, and then the method. */
+static isk_status isk__design_check(isk_context *context, const isk_design *design) {
+    const isk_options *options = &design->options;
+    int i;
+    for (i = 0; i < design->view_count; i++) {
         if (design->steps[i] == 1) { continue; }
         if (options->token_width % options->heads != 0) {
             return isk__fail(context, ISK_ARGUMENT, "token_width is %d, which %d heads do not divide", options->token_width,
@@ -19144,65 +20157,97 @@ static isk_status isk__design_check(isk_context *context, const isk__design *des
         }
         if (options->pool == ISK_POOL_LAST_PADDED && options->padding == ISK_PADDING_MASKED) {
             return isk__fail(context, ISK_ARGUMENT, "pool last_padded takes a step that padding masked leaves empty; choose padding seen, "
-                             "or "
-                             "pool last");
+                             "or pool last");
         }
-        if (method->residual && isk__pooled_target(design, i)) {
-            return isk__fail(context, ISK_ARGUMENT, "method %s gives back X%d from its residuals, step by step; choose decode flat",
-                             method->name, i + 1);
+    }
+    return design->method->check ? design->method->check(context, design) : ISK_OK;
+}
+
+/* Extras that are missing, of other rows, or that nobody asked for. */
+static isk_status isk__design_extras(isk_context *context, const isk_fit_desc *desc, isk_design *design) {
+    const isk_extra_info *extras = design->method->extras;
+    isk_status status;
+    int i, j;
+    for (i = 0; extras && extras[i].name; i++) {
+        isk_matrix values = isk__extra_named(desc->extras, extras[i].name);
+        if (!values.data && extras[i].required) {
+            return isk__fail(context, ISK_ARGUMENT, "method %s needs %s (%s): set desc->extras", design->method->name, extras[i].name,
+                             extras[i].words ? extras[i].words : "");
         }
+        if (!values.data) { continue; }
+        status = isk__check_matrix(context, extras[i].name, -1, values, desc->views[0].x.rows, isk__whole());
+        if (status != ISK_OK) { return status; }
+        design->extra_cols[i] = (int)values.cols;
+    }
+    for (j = 0; j < ISK_MAX_EXTRAS && desc->extras[j].name; j++) {
+        for (i = 0; extras && extras[i].name && strcmp(extras[i].name, desc->extras[j].name) != 0; i++) {}
+        if (extras && extras[i].name) { continue; }
+        return isk__fail(context, ISK_ARGUMENT, "method %s has no use for '%s'", design->method->name, desc->extras[j].name);
     }
     return ISK_OK;
 }
 
-static isk_status isk__design_of(isk_context *context, const isk_fit_desc *desc, isk__design *design) {
+/* Says which options were set though the method does not read them. */
+static void isk__warn_options(isk_context *context, const isk_fit_desc *desc, const isk_design *design) {
+    const isk_method *method = design->method;
+    int i;
+    for (i = 0; i < isk_option_count(method); i++) {
+        const isk_option_info *info = isk_option_get(method, i);
+        if (method->groups >> (int)info->group & 1 || info->group == ISK_GROUP_OWN) { continue; }
+        if (isk__option_value(&desc->options, i) == 0 || isk__option_value(&design->options, i) == info->preset[desc->preset]) { continue; }
+        isk_log_message(context, ISK_WARNING, "option %s has no use for %s", info->name, method->name);
+    }
+}
+
+static isk_status isk__check_counts(isk_context *context, const isk_fit_desc *desc, const isk_design *design, int given) {
+    int least = design->method->least_views > 0 ? design->method->least_views : 2;
+    int one = isk__can(design, ISK_TAKES_GIVEN);
+    if (desc->view_count < (one ? 1 : least) || desc->view_count > ISK_MAX_VIEWS) {
+        return isk__fail(context, ISK_ARGUMENT, "view_count is %d; it must be from %d to %d%s", desc->view_count, least, ISK_MAX_VIEWS,
+                         one && least > 1 ? ", or 1 with given shared features" : "");
+    }
+    if (desc->view_count < least && !given) {
+        return isk__fail(context, ISK_ARGUMENT, "one view needs given shared features: set views[0].given, or give a second view");
+    }
+    return ISK_OK;
+}
+
+static isk_status isk__design_of(isk_context *context, const isk_fit_desc *desc, isk_design *design) {
     isk_status status;
     isk__coverage extent;
     int i, given = 0;
     memset(design, 0, sizeof *design);
     if (context->pending) { return context->pending; }
-    if ((int)desc->method < 0 || desc->method >= ISK_METHOD_COUNT) {
-        return isk__fail(context, ISK_ARGUMENT, "method %d is unknown", (int)desc->method);
+    if ((int)desc->preset < 0 || desc->preset >= ISK_PRESET_COUNT) {
+        return isk__fail(context, ISK_ARGUMENT, "preset %d is unknown", (int)desc->preset);
     }
-    design->method = desc->method;
+    design->method = desc->method ? desc->method : isk_preset_method(desc->preset);
     design->options = desc->options;
     design->view_count = desc->view_count;
-    status = isk_options_resolve(context, &design->options, desc->preset);
+    status = isk__method_check(context, design->method);
+    if (status == ISK_OK) { status = isk_options_resolve(context, design->method, &design->options, desc->preset); }
     if (status != ISK_OK) { return status; }
-    if (desc->view_count < 1 || desc->view_count > ISK_MAX_VIEWS) {
-        return isk__fail(context, ISK_ARGUMENT, "view_count is %d; it must be from 2 to %d, or 1 with given shared features",
-                         desc->view_count, ISK_MAX_VIEWS);
-    }
+    for (i = 0; i < ISK_MAX_VIEWS && i < desc->view_count; i++) { given += desc->views[i].given.data != NULL; }
+    status = isk__check_counts(context, desc, design, given);
     for (i = 0; i < desc->view_count && status == ISK_OK; i++) {
-        if (desc->steps[i] < 0) { return isk__fail(context, ISK_ARGUMENT, "steps[%d] is %d; it must be at least 0", i, desc->steps[i]); }
-        status = isk__check_matrix(context, "view", i, desc->views[i], desc->views[0].rows, isk__coverage_of(desc, i));
-        design->cols[i] = (int)desc->views[i].cols;
-        design->steps[i] = isk__coverage_of(desc, i).steps;
-        given += desc->given[i].data != NULL;
+        const isk_view *view = &desc->views[i];
+        if (view->steps < 0) { return isk__fail(context, ISK_ARGUMENT, "views[%d].steps is %d; it must be at least 0", i, view->steps); }
+        status = isk__check_matrix(context, "view", i, view->x, desc->views[0].x.rows, isk__coverage_of(view));
+        design->cols[i] = (int)view->x.cols;
+        design->steps[i] = isk__coverage_of(view).steps;
     }
     for (i = 0; i < desc->view_count && given && status == ISK_OK; i++) {
-        status = isk__check_matrix(context, "given shared features", i, desc->given[i], desc->views[0].rows, isk__whole());
-        design->given_cols[i] = (int)desc->given[i].cols;
+        status = isk__check_matrix(context, "given shared features", i, desc->views[i].given, desc->views[0].x.rows, isk__whole());
+        design->given_cols[i] = (int)desc->views[i].given.cols;
     }
+    if (status == ISK_OK) { status = isk__design_extras(context, desc, design); }
     if (status != ISK_OK) { return status; }
-    if (desc->view_count == 1 && !given) {
-        return isk__fail(context, ISK_ARGUMENT, "one view needs given shared features: set given[0], or give a second view");
-    }
-    if (given && !isk__specific(desc->method)) {
-        return isk__fail(context, ISK_ARGUMENT, isk__fused(desc->method) ? "method %s has no use for given shared features"
-                                                : "method %s learns shared features, so given ones leave it nothing to do",
-                         isk_method_name(desc->method));
-    }
-    if (given && isk__on_residuals(design)) {
-        return isk__fail(context, ISK_ARGUMENT, "method %s works on what its own C_i leaves of X_i, so it takes no given shared features",
-                         isk_method_name(desc->method));
-    }
-    if (desc->views[0].rows < 2) { return isk__fail(context, ISK_SHAPE, "there is 1 row; training needs at least 2"); }
+    if (desc->views[0].x.rows < 2) { return isk__fail(context, ISK_SHAPE, "there is 1 row; training needs at least 2"); }
     if (design->options.reduce == ISK_REDUCE_TARGET) {
         if (!desc->target.data) { return isk__fail(context, ISK_ARGUMENT, "reduce=target needs a target: set desc->target"); }
         extent = isk__whole();
         extent.present = desc->target_present;
-        status = isk__check_matrix(context, "target", 0, desc->target, desc->views[0].rows, extent);
+        status = isk__check_matrix(context, "target", 0, desc->target, desc->views[0].x.rows, extent);
         if (status != ISK_OK) { return status; }
     }
     if (isk__reduces(design) && given) {
@@ -19212,7 +20257,9 @@ static isk_status isk__design_of(isk_context *context, const isk_fit_desc *desc,
         return isk__fail(context, ISK_ARGUMENT, "augment_copies is %d; it must be 2, 4, 6 or %d", desc->augment_copies, ISK__MAX_COPIES);
     }
     isk__design_reduce(design);
-    return isk__design_check(context, design);
+    status = isk__design_check(context, design);
+    if (status != ISK_OK || !given || isk__can(design, ISK_TAKES_GIVEN)) { return status; }
+    return isk__fail(context, ISK_ARGUMENT, "method %s has no use for given shared features", design->method->name);
 }
 
 /* ---- data that the programs read beside the views ---- */
@@ -19227,13 +20274,13 @@ static void isk__clear_absent(isk_scalar *values, int64_t rows, int64_t cols, is
 }
 
 /* The user's augmented copies of every view. */
-static isk_status isk__copies_open(isk__training *training, const isk__design *design) {
+static isk_status isk__copies_open(isk__training *training, const isk_design *design) {
     const isk_fit_desc *desc = training->desc;
     isk_status status = ISK_OK;
     int i, copy, count = desc->augment_copies > 0 ? desc->augment_copies : 4;
     if (!desc->augment || design->options.reduce != ISK_REDUCE_AUGMENT) { return ISK_OK; }
     for (i = 0; i < design->view_count; i++) {
-        isk_matrix x = desc->views[i];
+        isk_matrix x = desc->views[i].x;
         size_t each = (size_t)x.rows * (size_t)x.cols;
         training->copies[i] = (isk_scalar *)isk__allocate(training->context, isk__mul((size_t)count, each), sizeof(isk_scalar));
         if (!training->copies[i]) {
@@ -19242,11 +20289,11 @@ static isk_status isk__copies_open(isk__training *training, const isk__design *d
         for (copy = 0; copy < count; copy++) {
             isk_scalar *values = training->copies[i] + (size_t)copy * each;
             memcpy(values, x.data, each * sizeof(isk_scalar));
-            isk__clear_absent(values, x.rows, x.cols, isk__coverage_of(desc, i));
+            isk__clear_absent(values, x.rows, x.cols, isk__coverage_of(&desc->views[i]));
             status = desc->augment(desc->augment_user, i, copy, values, x.rows, x.cols);
             if (status != ISK_OK) { return isk__fail(training->context, status, "augment failed for view %d, copy %d", i + 1, copy); }
             status = isk__check_finite(training->context, "augmented view", i, isk__matrix_of(values, x.rows, x.cols),
-                                       isk__coverage_of(desc, i));
+                                       isk__coverage_of(&desc->views[i]));
             if (status != ISK_OK) { return status; }
         }
     }
@@ -19255,11 +20302,11 @@ static isk_status isk__copies_open(isk__training *training, const isk__design *d
 }
 
 /* Lengths as the programs read them, of views that are sequences or that some rows lack. */
-static isk_status isk__lengths_open(isk__training *training, const isk__design *design) {
-    int64_t row, rows = training->desc->views[0].rows;
+static isk_status isk__lengths_open(isk__training *training, const isk_design *design) {
+    int64_t row, rows = training->desc->views[0].x.rows;
     int i;
     for (i = 0; i < design->view_count; i++) {
-        isk__coverage extent = isk__coverage_of(training->desc, i);
+        isk__coverage extent = isk__coverage_of(&training->desc->views[i]);
         if (extent.steps == 1 && !extent.present && !extent.lengths) { continue; }
         training->lengths[i] = (isk_scalar *)isk__allocate(training->context, (size_t)rows, sizeof(isk_scalar));
         if (!training->lengths[i]) { return isk__no_memory(training->context, "lengths", (size_t)rows * sizeof(isk_scalar)); }
@@ -19270,12 +20317,6 @@ static isk_status isk__lengths_open(isk__training *training, const isk__design *
         if (!training->target_present) { return isk__no_memory(training->context, "the target", (size_t)rows * sizeof(isk_scalar)); }
         for (row = 0; row < rows; row++) { training->target_present[row] = training->desc->target_present[row] ? 1 : 0; }
     }
-    if (!isk__fused(design->method)) { return ISK_OK; }
-    training->counting = (isk_scalar *)isk__allocate(training->context, 2 * (size_t)design->options.batch, sizeof(isk_scalar));
-    if (!training->counting) {
-        return isk__no_memory(training->context, "row numbers", 2 * (size_t)design->options.batch * sizeof(isk_scalar));
-    }
-    for (i = 0; i < 2 * design->options.batch; i++) { training->counting[i] = (isk_scalar)i; }
     return ISK_OK;
 }
 
@@ -19285,7 +20326,7 @@ static isk_status isk__lengths_open(isk__training *training, const isk__design *
 static isk_status isk__learner_rows(isk__training *training, isk__learner *learner) {
     isk_context *context = training->context;
     const uint8_t *split = training->desc->split;
-    int n = (int)training->desc->views[0].rows, i, train = 0, held = 0, carve = 0, position = 0, *counts = learner->counts;
+    int n = (int)training->desc->views[0].x.rows, i, train = 0, held = 0, carve = 0, position = 0, *counts = learner->counts;
     uint64_t key = isk__mix64(learner->seed ^ isk__name_hash("split"));
     for (i = 0; i < n; i++) {
         if (split && split[i] > ISK_TEST) {
@@ -19321,10 +20362,10 @@ static isk_status isk__learner_rows(isk__training *training, isk__learner *learn
 }
 
 /* Row `row` of what the decoder of a view should give back, [target columns].  Returns how many of them the row has. */
-ISK__LOOPS static int isk__target_row(const isk__training *training, const isk__design *design, int view, int row, double *target) {
-    isk_matrix x = training->desc->views[view];
+ISK__LOOPS static int isk__target_row(const isk__training *training, const isk_design *design, int view, int row, double *target) {
+    isk_matrix x = training->desc->views[view].x;
     const isk_scalar *line = x.data + (int64_t)row * x.cols;        /* `design` is that before a reduction */
-    int length = isk__length_of(isk__coverage_of(training->desc, view), row), cols = isk__target_cols(design, view), pooled;
+    int length = isk__length_of(isk__coverage_of(&training->desc->views[view]), row), cols = isk__target_cols(design, view), pooled;
     int64_t features = x.cols / design->steps[view], col;
     pooled = isk__pooled_target(design, view);
     memset(target, 0, (size_t)cols * sizeof *target);
@@ -19336,8 +20377,8 @@ ISK__LOOPS static int isk__target_row(const isk__training *training, const isk__
 
 /* Of what is reconstructed: mean |x|^2 over training rows, and mean |x - training mean|^2 over held-out rows.  Values beyond the
    length of a sequence are 0 and cost nothing. */
-ISK__LOOPS static isk_status isk__learner_moments(isk__training *training, isk__learner *learner, const isk__design *reduced) {
-    const isk__design before = isk__design_before(reduced), *design = &before;
+ISK__LOOPS static isk_status isk__learner_moments(isk__training *training, isk__learner *learner, const isk_design *reduced) {
+    const isk_design before = isk__design_before(reduced), *design = &before;
     int view, i, col;
     for (view = 0; view < training->desc->view_count; view++) {
         int cols = isk__target_cols(design, view), train = 0, held = 0, there;
@@ -19377,15 +20418,15 @@ ISK__LOOPS static isk_status isk__learner_moments(isk__training *training, isk__
 /* What a view shares with the others is learned from the training rows where another is present too. */
 static isk_status isk__learner_meetings(isk__training *training, const isk__learner *learner) {
     const isk_fit_desc *desc = training->desc;
-    int view, other, i;
-    for (view = 0; view < desc->view_count && desc->view_count > 1 && !desc->given[0].data; view++) {
+    int view, other, i, meets = (training->method->can & (unsigned)(ISK_LEARNS_SHARED | ISK_LEARNS_FUSED)) != 0;
+    for (view = 0; view < desc->view_count && desc->view_count > 1 && !desc->views[0].given.data && meets; view++) {
         int met = 0;
         for (i = 0; i < learner->counts[ISK__ROWS_TRAIN] && met < 2; i++) {
             int row = learner->rows[ISK__ROWS_TRAIN][i], others = 0;
             for (other = 0; other < desc->view_count; other++) {
-                others += other != view && isk__length_of(isk__coverage_of(desc, other), row) > 0;
+                others += other != view && isk__length_of(isk__coverage_of(&desc->views[other]), row) > 0;
             }
-            met += others > 0 && isk__length_of(isk__coverage_of(desc, view), row) > 0;
+            met += others > 0 && isk__length_of(isk__coverage_of(&desc->views[view]), row) > 0;
         }
         if (met < 2) {
             return isk__fail(training->context, ISK_DATA, "view %d is present together with another view in %d training row%s; what it "
@@ -19396,7 +20437,7 @@ static isk_status isk__learner_meetings(isk__training *training, const isk__lear
 }
 
 /* Options, seed and first weights of every model, in the order that isk_sweep_desc names. */
-static isk_status isk__learners_open(isk__training *training, const isk_sweep_desc *sweep, const isk__design *design) {
+static isk_status isk__learners_open(isk__training *training, const isk_sweep_desc *sweep, const isk_design *design) {
     isk_context *context = training->context;
     int count = isk_sweep_models(sweep), seeds = sweep->seed_count > 0 ? sweep->seed_count : 1, i, p;
     int rates = sweep->rate_count > 0 ? sweep->rate_count : 1;
@@ -19414,8 +20455,8 @@ static isk_status isk__learners_open(isk__training *training, const isk_sweep_de
         learner->seed = sweep->fit.seed + (uint64_t)(i % seeds);
         if (sweep->rate_count > 0) { learner->options.rate = sweep->rates[i / seeds % rates]; }
         if (sweep->lambda_count > 0) { learner->options.lambda = sweep->lambdas[i / seeds / rates]; }
-        status = isk__option_check(context, isk__option_find("lambda"), learner->options.lambda);
-        if (status == ISK_OK) { status = isk__option_check(context, isk__option_find("rate"), learner->options.rate); }
+        status = isk__option_check(context, isk_option_get(NULL, isk__option_find(NULL, "lambda")), learner->options.lambda);
+        if (status == ISK_OK) { status = isk__option_check(context, isk_option_get(NULL, isk__option_find(NULL, "rate")), learner->options.rate); }
         if (status == ISK_OK) { status = isk__learner_rows(training, learner); }
         if (status == ISK_OK) { status = isk__learner_moments(training, learner, design); }
         if (status == ISK_OK) { status = isk__learner_meetings(training, learner); }
@@ -19469,7 +20510,7 @@ static void isk__training_close(isk__training *training) {
     for (i = 0; i < ISK_MAX_VIEWS; i++) { isk__release(context, training->lengths[i]); }
     for (i = 0; i < ISK_MAX_VIEWS; i++) { isk__release(context, training->copies[i]); }
     isk__release(context, training->target_present);
-    isk__release(context, training->counting);
+    isk__kept_release(context, &training->kept);
     isk__release(context, training->learners);
     isk__release(context, training->workers);
     isk__release(context, training->bases);
@@ -19503,28 +20544,6 @@ static void isk__slot_begin(isk__training *training, int slot) {
 
 /* ---- models ---- */
 
-typedef struct isk__item_saved {            /* a matrix or a text of the user's */
-    struct isk__item_saved *next;
-    char name[64];
-    isk_matrix value;
-    char *text;
-} isk__item_saved;
-
-struct isk_model {
-    isk_context *context;
-    isk__design design;
-    uint64_t seed;
-    isk_graph *graph;                       /* the networks alone, for transform; weights are its state */
-    isk_tensor views[ISK_MAX_VIEWS], given[ISK_MAX_VIEWS], lengths[ISK_MAX_VIEWS];      /* lengths: of sequences */
-    isk_program *encode[ISK_MAX_VIEWS];     /* outputs: C_i unless given, Z_i if the method has it */
-    isk_program *decode[ISK_MAX_VIEWS];     /* output: reconstruction */
-    isk_program *fuse;                      /* output: the representation of all views */
-    isk_report report;
-    char fingerprint[65];                   /* SHA-256 of the training data */
-    int64_t rows;                           /* of the training data */
-    isk__item_saved *items;
-};
-
 INDISEEK_API void isk_model_close(isk_model *model) {
     if (!model) { return; }
     while (model->items) {
@@ -19535,74 +20554,34 @@ INDISEEK_API void isk_model_close(isk_model *model) {
         isk__release(model->context, item);
     }
     isk_graph_close(model->graph);
+    isk__kept_release(model->context, &model->kept);
     isk__release(model->context, model);
 }
 
 /* The networks of a design that transform tiles of rows; isk__graph_ready then gives them memory and first weights. */
-static isk_status isk__model_open(isk_context *context, const isk__design *design, uint64_t seed, isk_model **out) {
+static isk_status isk__model_open(isk_context *context, const isk_design *design, uint64_t seed, isk_model **out) {
     isk_model *model = (isk_model *)isk__allocate_zero(context, 1, sizeof *model);
-    int i, specific = isk__specific(design->method), learned = !isk__design_given(design);
-    const isk__design before = isk__design_before(design);
-    isk_tensor batch = isk__no_tensor(NULL);
-    isk__sample samples[ISK_MAX_VIEWS];
-    isk_status status = ISK_OK;
+    isk_recorder r;
+    isk_status status;
+    int i;
     *out = NULL;
     if (!model) { return isk__no_memory(context, "a model", sizeof *model); }
     model->context = context;
     model->design = *design;
     model->seed = seed;
     model->graph = isk_graph_open(context, NULL);
-    for (i = 0; i < design->view_count && model->graph; i++) {
-        isk_tensor outputs[2], z, c;
-        isk__sample x;
-        if (i == 0 || !isk__fused(design->method)) { batch = isk_batch(model->graph, ISK__TILE_ROWS); }
-        int count = 0;
-        model->views[i] = isk__bound(model->graph, isk__matrix_of(NULL, 1, before.cols[i]));
-        x.x = isk_gather(model->views[i], batch);
-        x.lengths = isk__no_tensor(model->graph);
-        if (before.steps[i] > 1 || isk__fused(design->method)) {
-            model->lengths[i] = isk__bound(model->graph, isk__matrix_of(NULL, 1, 1));
-            x.lengths = isk_gather(model->lengths[i], batch);
-            x.x = isk_trim(x.x, x.lengths, before.steps[i]);
-        }
-        if (isk__reduces(design)) { x.x = isk__reduced(&before, i, x, ISK__EVALUATING); }
-        samples[i] = x;
-        if (isk__fused(design->method)) { continue; }
-        z = c = x.x;
-        if (learned) { c = outputs[count++] = isk__shared_final(design, i, x); }
-        if (specific) {
-            isk__sample seen = x;
-            if (isk__on_residuals(design)) { seen.x = isk__residual_of(design, i, x, c); }
-            z = isk__specific_final(design, i, isk__specific_record(design, i, seen, ISK__EVALUATING), ISK__EVALUATING);
-            outputs[count++] = z;
-        }
-        model->encode[i] = isk_compute(model->graph, outputs, count);
-        if (!model->encode[i]) { status = ISK_MEMORY; }
-        if (!isk__decodes(design->method)) { continue; }
-        if (!learned) {
-            model->given[i] = isk__bound(model->graph, isk__matrix_of(NULL, 1, design->given_cols[i]));
-            c = isk_gather(model->given[i], batch);
-        }
-        z = isk__decode_record(design, i, z, c, ISK__EVALUATING);
-        if (isk__on_residuals(design)) { z = isk__from_residual(design, i, z, c); }
-        z = isk__trimmed(design, i, z, x);
-        model->decode[i] = isk_compute(model->graph, &z, 1);
-        if (!model->decode[i]) { status = ISK_MEMORY; }
+    status = model->graph ? ISK_OK : ISK_MEMORY;
+    if (status == ISK_OK) {
+        r = isk__recorder_open(model->graph, &model->design);
+        r.model = model;
+        for (i = 0; i < ISK_MAX_VIEWS; i++) { model->views[i] = model->given[i] = model->lengths[i] = isk__no_tensor(model->graph); }
+        for (i = 0; i < ISK_MAX_EXTRAS; i++) { model->extras[i] = isk__no_tensor(model->graph); }
+        status = design->method->record(&r);
+        if (model->graph->failed) { status = (isk_status)model->graph->failed; }
     }
-    if (isk__fused(design->method) && model->graph) {
-        isk_tensor tokens[ISK_MAX_VIEWS], fused;
-        int counts[ISK_MAX_VIEWS];
-        for (i = 0; i < design->view_count; i++) {
-            samples[i].x = isk_with_row_weights(samples[i].x, isk_clamp(samples[i].lengths, 0, 1));
-            tokens[i] = isk__tokens_record(design, i, samples[i], ISK__EVALUATING, &counts[i]);
-        }
-        fused = isk__fuse(design, tokens, counts, (1u << design->view_count) - 1, ISK__EVALUATING);
-        model->fuse = isk_compute(model->graph, &fused, 1);
-        if (!model->fuse) { status = ISK_MEMORY; }
-    } else if (learned && model->graph) {
-        isk__logit_scale(design, model->graph);
+    if (status == ISK_OK && model->output_count == 0) {
+        status = isk__fail(context, ISK_ARGUMENT, "method %s has no output, so there is nothing to transform", design->method->name);
     }
-    if (!model->graph) { status = ISK_MEMORY; } else if (model->graph->failed) { status = (isk_status)model->graph->failed; }
     if (status != ISK_OK) {
         isk_model_close(model);
         return status;
@@ -19633,106 +20612,86 @@ static void isk__model_take_weights(isk_model *model, const isk_graph *graph, co
     }
 }
 
-/* The pass that has an output of this name; 0 when none has. */
-static int isk__stage_pass(const isk__stage *stage, const char *label) {
-    int p, i;
-    for (p = 0; p < stage->pass_count; p++) {
+/* The mean over the last epoch of the stage's term of this name, of the main pass first; NaN when it has none. */
+static double isk__track_mean(const isk__stage *stage, const isk__track *track, const char *term) {
+    int k, p, i;
+    for (k = -1; k < stage->pass_count; k++) {
+        p = k < 0 ? stage->main : k;
         for (i = 0; i < stage->passes[p].label_count; i++) {
-            if (strcmp(stage->passes[p].labels[i], label) == 0) { return p; }
+            if (strcmp(stage->passes[p].labels[i], term) == 0) { return track->means[p][i]; }
         }
     }
-    return 0;
+    return (double)NAN;
 }
 
-/* The mean over the last epoch of the pass's output of this name; NaN when it has none. */
-static double isk__track_mean(const isk__stage *stage, const isk__track *track, int pass, const char *label) {
-    int i;
-    for (i = 0; i < stage->passes[pass].label_count; i++) {
-        if (strcmp(stage->passes[pass].labels[i], label) == 0) { return track->means[pass][i]; }
+static double isk__number_value(const isk_number_info *info, const isk__learner *learner, const isk__stage *stage, const isk__track *track) {
+    int held_out = learner->counts[ISK__ROWS_HELD_OUT] > 1, v = stage->view, i;
+    switch (info->source) {
+    case ISK_NUMBER_TRAINED: return isk__track_mean(stage, track, info->term);
+    case ISK_NUMBER_EPOCHS: return track->epoch;
+    case ISK_NUMBER_DIAGNOSED: return track->diagnosed > 0 ? track->diagnosis : (double)NAN;
+    case ISK_NUMBER_EXPLAINED:
+        if (!held_out || v < 0 || stage->explains < 0 || !(learner->view_spread[v] > 0)) { return (double)NAN; }
+        return 1 - track->kept[stage->explains] * learner->view_power[v] / learner->view_spread[v];
+    case ISK_NUMBER_HELD_OUT:
+        for (i = 0; held_out && i < stage->evaluation.label_count; i++) {
+            if (strcmp(stage->evaluation.labels[i], info->term) == 0) { return track->kept[i]; }
+        }
     }
-    return NAN;
+    return (double)NAN;
 }
 
 static void isk__report_fill(const isk__training *training, const isk__learner *learner, isk_report *report) {
-    const double none = NAN;
-    int s, v;
+    const isk_number_info *infos = training->method->numbers;
+    int s, i;
     memset(report, 0, sizeof *report);
     report->seconds = learner->seconds;
-    report->shared_loss = report->shared_validation_loss = report->temperature = none;
-    for (v = 0; v < ISK_MAX_VIEWS; v++) {
-        isk_view_report *view = &report->view[v];
-        view->loss = view->club = view->reconstruction = view->validation_r2 = view->overlap = view->contrast = none;
-        view->fresh_club = view->saturation = view->variance = none;
-    }
-    for (s = 0; s < training->plan.stage_count; s++) {
+    for (s = 0; s < training->plan.stage_count && report->status == ISK_OK; s++) {
         const isk__stage *stage = &training->plan.stages[s];
         const isk__track *track = &learner->tracks[s];
-        int held_out = learner->counts[ISK__ROWS_HELD_OUT] > 1;
-        if (track->diverged > 0 && report->status == ISK_OK) {
-            int pass = ((int)track->diverged - 1) / ISK__MAX_LABELS, label = ((int)track->diverged - 1) % ISK__MAX_LABELS;
-            report->status = ISK_DIVERGED;
-            snprintf(report->message, sizeof report->message, "diverged at epoch %d of stage %s: %s is not finite",
-                     (int)track->epoch, stage->name, stage->passes[pass].labels[label]);
-        }
-        if (stage->reported == ISK__REPORTED_SHARED) {
-            report->shared_loss = track->means[0][0];
-            report->temperature = isk__track_mean(stage, track, 0, "temperature");
-            report->shared_epochs = (int)track->epoch;
-            if (isk__fused(training->desc->method)) { report->epochs = (int)track->epoch; }
-            if (held_out) { report->shared_validation_loss = track->kept[0]; }
-        } else if (stage->reported == ISK__REPORTED_SPECIFIC) {
-            isk_view_report *view = &report->view[stage->view];
-            int main = stage->main, critic = isk__stage_pass(stage, "saturation");
-            if (track->epoch > report->epochs) { report->epochs = (int)track->epoch; }
-            view->loss = isk__track_mean(stage, track, main, "loss");
-            view->club = isk__track_mean(stage, track, main, "club");
-            view->overlap = isk__track_mean(stage, track, main, "overlap");
-            view->reconstruction = isk__track_mean(stage, track, main, "reconstruction");
-            view->contrast = isk__track_mean(stage, track, main, "contrast");
-            view->variance = isk__track_mean(stage, track, main, "variance");
-            view->saturation = isk__track_mean(stage, track, critic, "saturation");
-            if (held_out && learner->view_spread[stage->view] > 0 && stage->explains_view) {
-                view->validation_r2 = 1 - track->kept[2] * learner->view_power[stage->view] / learner->view_spread[stage->view];
-            }
-            if (track->diagnosed > 0) { view->fresh_club = track->diagnosis; }
+        int pass = ((int)track->diverged - 1) / ISK_MAX_TERMS, label = ((int)track->diverged - 1) % ISK_MAX_TERMS;
+        if (!(track->diverged > 0)) { continue; }
+        report->status = ISK_DIVERGED;
+        snprintf(report->message, sizeof report->message, "diverged at epoch %d of stage %s: %s is not finite", (int)track->epoch,
+                 stage->name, stage->passes[pass].labels[label]);
+    }
+    for (i = 0; infos && infos[i].name; i++) {
+        for (s = 0; s < training->plan.stage_count && report->number_count < ISK_MAX_NUMBERS; s++) {
+            const isk__stage *stage = &training->plan.stages[s];
+            isk_number *number = &report->numbers[report->number_count];
+            if (strcmp(stage->word, infos[i].stage) != 0) { continue; }
+            number->name = infos[i].name;
+            number->words = infos[i].words;
+            number->view = stage->view;
+            number->better = infos[i].better;
+            number->value = isk__number_value(&infos[i], learner, stage, &learner->tracks[s]);
+            report->number_count++;
         }
     }
 }
 
-/* Plain words when a run shows a known failure; METHODS 3.4, 3.6, 10.6 and 18. */
-static void isk__report_warn(const isk__training *training, int model) {
-    const isk__learner *learner = &training->learners[model];
-    const isk_context *context = training->context;
-    isk_report report;
+INDISEEK_API double isk_report_value(const isk_report *report, const char *name, int view) {
+    int i;
+    for (i = 0; report && name && i < report->number_count; i++) {
+        if (report->numbers[i].view == view && strcmp(report->numbers[i].name, name) == 0) { return report->numbers[i].value; }
+    }
+    return (double)NAN;
+}
+
+/* Plain words when a run shows a known failure. */
+static void isk__report_warn(const isk__training *training, const isk_model *model, int index) {
+    const isk__learner *learner = &training->learners[index];
     char who[96];
-    int v;
     if (training->learner_count == 1) {
         snprintf(who, sizeof who, "model 0");
     } else {                                /* counted as progress is shown */
-        snprintf(who, sizeof who, "model %d of %d (lambda %g, seed %llu)", model + 1, training->learner_count, learner->options.lambda,
+        snprintf(who, sizeof who, "model %d of %d (lambda %g, seed %llu)", index + 1, training->learner_count, learner->options.lambda,
                  (unsigned long long)learner->seed);
     }
-    isk__report_fill(training, learner, &report);
-    if (report.status != ISK_OK) { isk__log(context, ISK_WARNING, "%s %s", who, report.message); }
-    for (v = 0; v < training->desc->view_count && report.status == ISK_OK; v++) {
-        const isk_view_report *view = &report.view[v];
-        int standardised = learner->options.standardise == ISK_STANDARDISE_BATCH;
-        if (view->variance < (standardised ? 1e-12 : 1e-6)) {
-            isk__log(context, ISK_WARNING, "%s: Z%d has collapsed (variance %.1e): it says nothing about X%d; raise lambda, "
-                     "or train for more steps", who, v + 1, view->variance, v + 1);
-        }
-        if (view->reconstruction > 0.5 && !isk__methods[training->desc->method].residual) {
-            isk__log(context, ISK_WARNING, "%s: %.0f %% of X%d is not reconstructed from (Z%d, C%d): coordinates are unlearned; "
-                     "train for more epochs or raise lambda", who, 100 * view->reconstruction, v + 1, v + 1, v + 1);
-        }
-        if (view->club < -0.5 || view->fresh_club > view->club + 1 + 2 * fabs(view->club)) {
-            isk__log(context, ISK_WARNING, "%s: the critic of Z%d is stale: in training CLUB was %.2f, a fresh critic finds %.2f "
-                     "nats; raise critic_steps", who, v + 1, view->club, view->fresh_club);
-        }
-        if (view->saturation > 0.9 && view->fresh_club > 0.5) {
-            isk__log(context, ISK_WARNING, "%s: Z%d depends on C although its CLUB looks small, because the critic's log variances "
-                     "are at the limit of tanh; use standardise=batch, or train for more steps", who, v + 1);
-        }
+    if (model->report.status != ISK_OK) {
+        isk_log_message(training->context, ISK_WARNING, "%s %s", who, model->report.message);
+    } else if (training->method->warn) {
+        training->method->warn(training->context, &model->design, &model->report, who);
     }
 }
 
@@ -19748,20 +20707,20 @@ INDISEEK_API int isk_sweep_models(const isk_sweep_desc *desc) {
 static isk_status isk__fingerprint(isk__training *training);                    /* >>model-files */
 static isk_status isk__checkpoint_read(isk__training *training, int *found);    /* >>model-files */
 
-static isk_status isk__models_make(isk__training *training, const isk__design *design, isk_model **models) {
+static isk_status isk__models_make(isk__training *training, const isk_design *design, isk_model **models) {
     isk_status status = ISK_OK;
     int i;
     for (i = 0; i < training->learner_count && status == ISK_OK; i++) {
-        isk__design own = *design;
+        isk_design own = *design;
         own.options = training->learners[i].options;
         status = isk__model_open(training->context, &own, training->learners[i].seed, &models[i]);
         if (status == ISK_OK) { status = isk__graph_ready(models[i]->graph); }
         if (status != ISK_OK) { break; }
         isk__model_take_weights(models[i], training->plan.graph, &training->learners[i].state);
         isk__report_fill(training, &training->learners[i], &models[i]->report);
-        models[i]->rows = training->desc->views[0].rows;
+        models[i]->rows = training->desc->views[0].x.rows;
         memcpy(models[i]->fingerprint, training->fingerprint, sizeof training->fingerprint);
-        isk__report_warn(training, i);
+        isk__report_warn(training, models[i], i);
     }
     for (i = 0; i < training->learner_count && status != ISK_OK; i++) {
         isk_model_close(models[i]);
@@ -19772,7 +20731,7 @@ static isk_status isk__models_make(isk__training *training, const isk__design *d
 
 static isk_status isk__sweep(isk_context *context, const isk_sweep_desc *desc, isk_model **models, int resume) {
     isk__training training;
-    isk__design design;
+    isk_design design;
     isk_status status;
     int i, count = isk_sweep_models(desc), found = 0;
     if (count == 0) { return isk__fail(context, ISK_ARGUMENT, "the sweep has more than a million models"); }
@@ -19780,14 +20739,17 @@ static isk_status isk__sweep(isk_context *context, const isk_sweep_desc *desc, i
     status = isk__design_of(context, &desc->fit, &design);
     if (status != ISK_OK) { return status; }
     if (context->no_device[0]) {
-        isk__log(context, ISK_INFO, "running on the %s; no GPU is used: %s", context->device_text, context->no_device);
+        isk_log_message(context, ISK_INFO, "running on the %s; no GPU is used: %s", context->device_text, context->no_device);
         context->no_device[0] = 0;
     }
     memset(&training, 0, sizeof training);
     context->interrupted = 0;
     training.context = context;
     training.desc = &desc->fit;
+    training.method = design.method;
+    training.design = &design;
     training.options = design.options;
+    isk__warn_options(context, &desc->fit, &design);
     status = isk__lengths_open(&training, &design);
     if (status == ISK_OK) { status = isk__copies_open(&training, &design); }
     if (status == ISK_OK) { status = isk__training_record(&training, &design); }
@@ -19796,7 +20758,7 @@ static isk_status isk__sweep(isk_context *context, const isk_sweep_desc *desc, i
     if (status == ISK_OK) { status = isk__fingerprint(&training); }
     if (status == ISK_OK && resume) { status = isk__checkpoint_read(&training, &found); }
     if (status == ISK_OK && found) {
-        isk__log(context, ISK_INFO, "resumed from %s after round %d", desc->fit.checkpoint, training.rounds);
+        isk_log_message(context, ISK_INFO, "resumed from %s after round %d", desc->fit.checkpoint, training.rounds);
     }
     if (status == ISK_OK) { status = isk__train(&training, isk__slot_begin); }
     if (status == ISK_OK) { status = isk__models_make(&training, &design, models); }
@@ -19825,52 +20787,56 @@ INDISEEK_API isk_status isk_fit(isk_context *context, const isk_fit_desc *desc, 
 typedef struct isk__transform_job {
     const isk_model *model;
     const isk_transform_desc *desc;
-    isk_scalar *lengths[ISK_MAX_VIEWS];     /* [rows] of sequences */
+    isk_scalar *wanted[ISK_MAX_OUTPUTS];    /* by the model's outputs; NULL: not asked for */
+    isk_scalar *lengths[ISK_MAX_VIEWS];     /* [rows] of leaves of the model */
     isk__memory *workers;                   /* [threads] scratch, then [threads] slots */
     isk_scalar **bases;
     int64_t rows;
 } isk__transform_job;
 
-/* Features of absent rows are not a number. */
-static void isk__copy_out(const isk__frame *frame, const isk_program *program, int output, int present, isk_scalar *to, int cols,
-                          isk__coverage extent) {
-    const isk__ref *ref = &program->output_refs[output];
-    int64_t row;
-    if (!to) { return; }
-    isk__copy_columns(isk__pointer(frame, ref), ref->stride, to + (size_t)frame->batch.first * (size_t)cols, cols, present, cols, 0);
-    for (row = frame->batch.first; row < frame->batch.first + present && (extent.present || extent.lengths); row++) {
-        if (isk__length_of(extent, row) == 0) { isk__fill(to + (size_t)row * (size_t)cols, cols, (isk_scalar)NAN); }
-    }
-}
-
 static isk__coverage isk__transform_coverage(const isk_model *model, const isk_transform_desc *desc, int view) {
-    isk__coverage extent;
+    isk__coverage extent = isk__coverage_of(&desc->views[view]);
     extent.steps = model->design.input_steps[view];
-    extent.present = desc->present[view];
-    extent.lengths = desc->lengths[view];
     return extent;
 }
 
-static void isk__fuse_tile(const isk__transform_job *job, isk__frame *frame) {
-    int cols = job->model->design.options.token_width, view, present = isk__present(frame, job->model->fuse);
-    int64_t row;
-    isk__execute(job->model->fuse, frame);
-    isk__copy_out(frame, job->model->fuse, 0, present, job->desc->fused, cols, isk__whole());
-    for (row = frame->batch.first; row < frame->batch.first + present; row++) {
-        int any = 0;
-        for (view = 0; view < job->model->design.view_count; view++) {
-            any |= isk__length_of(isk__transform_coverage(job->model, job->desc, view), row) > 0;
-        }
-        if (!any) { isk__fill(job->desc->fused + (size_t)row * (size_t)cols, cols, (isk_scalar)NAN); }
+/* Is there anything that an output of the view, or of all views, is made from? */
+static int isk__row_present(const isk__transform_job *job, int view, int64_t row) {
+    int i, any = 0;
+    if (view >= 0) { return isk__length_of(isk__transform_coverage(job->model, job->desc, view), row) > 0; }
+    for (i = 0; i < job->model->design.view_count; i++) {
+        any |= isk__length_of(isk__transform_coverage(job->model, job->desc, i), row) > 0;
     }
+    return any;
+}
+
+/* The rows of the frame's batch of an output, to their places in [., cols]. */
+static void isk__copy_rows_out(const isk__frame *frame, const isk_program *program, int output, int present, isk_scalar *to, int cols) {
+    const isk__ref *ref = &program->output_refs[output];
+    isk__copy_columns(isk__pointer(frame, ref), ref->stride, to + (size_t)frame->batch.first * (size_t)cols, cols, present, cols, 0);
+}
+
+/* Features of absent rows are not a number. */
+static void isk__copy_made(const isk__transform_job *job, const isk__frame *frame, const isk__made *made, isk_scalar *to) {
+    const isk_program *program = job->model->producers[made->producer].program;
+    int present = isk__present(frame, program), cols = made->info.cols;
+    int64_t row;
+    isk__copy_rows_out(frame, program, made->index, present, to, cols);
+    for (row = frame->batch.first; row < frame->batch.first + present; row++) {
+        if (!isk__row_present(job, made->info.view, row)) { isk__fill(to + (size_t)row * (size_t)cols, cols, (isk_scalar)NAN); }
+    }
+}
+
+static void isk__bind(const isk_graph *graph, isk__frame *frame, isk_tensor leaf, const isk_scalar *data) {
+    if (leaf.node >= 0) { memcpy(&frame->base[graph->nodes[leaf.node].leaf.space], &data, sizeof data); }
 }
 
 static void isk__transform_tile(void *argument, int tile, int worker) {
     const isk__transform_job *job = (const isk__transform_job *)argument;
     const isk_model *model = job->model;
-    const isk__design *design = &model->design;
     const isk_graph *graph = model->graph;
-    int view, specific = isk__specific(design->method), learned = !isk__design_given(design);
+    const isk_extra_info *extras = model->design.method->extras;
+    int i, m;
     isk__frame frame;
     memset(&frame, 0, sizeof frame);
     frame.base = job->bases + (size_t)worker * (size_t)(graph->space_count + 1);
@@ -19879,102 +20845,134 @@ static void isk__transform_tile(void *argument, int tile, int worker) {
     frame.level = model->context->level;
     frame.batch.count = job->rows;
     frame.batch.first = (int64_t)tile * ISK__TILE_ROWS;
-    for (view = 0; view < design->view_count; view++) {
-        const isk_transform_desc *desc = job->desc;
-        isk__coverage extent = isk__transform_coverage(model, desc, view);
-        int present;
-        if (!desc->views[view].data) { continue; }
-        if (job->lengths[view]) { frame.base[graph->nodes[model->lengths[view].node].leaf.space] = job->lengths[view]; }
-        memcpy(&frame.base[graph->nodes[model->views[view].node].leaf.space], &desc->views[view].data, sizeof(isk_scalar *));
-        if (model->fuse) { continue; }
-        present = isk__present(&frame, model->encode[view]);
-        if (desc->shared[view] || desc->specific[view]) {
-            isk__execute(model->encode[view], &frame);
-            if (learned) { isk__copy_out(&frame, model->encode[view], 0, present, desc->shared[view], design->options.shared_dim, extent); }
-            if (specific) {
-                isk__copy_out(&frame, model->encode[view], learned, present, desc->specific[view], isk__specific_cols(design, view),
-                              extent);
-            }
-        }
-        if (desc->reconstruction[view]) {
-            if (!learned) {
-                memcpy(&frame.base[graph->nodes[model->given[view].node].leaf.space], &desc->given[view].data, sizeof(isk_scalar *));
-            }
-            isk__execute(model->decode[view], &frame);
-            isk__copy_out(&frame, model->decode[view], 0, present, desc->reconstruction[view], isk__target_cols(design, view), extent);
+    for (i = 0; i < model->design.view_count; i++) {
+        isk__bind(graph, &frame, model->views[i], job->desc->views[i].x.data);
+        isk__bind(graph, &frame, model->lengths[i], job->lengths[i]);
+        isk__bind(graph, &frame, model->given[i], job->desc->views[i].given.data);
+    }
+    for (i = 0; extras && extras[i].name; i++) {
+        isk__bind(graph, &frame, model->extras[i], isk__extra_named(job->desc->extras, extras[i].name).data);
+    }
+    for (m = 0; m < model->producer_count; m++) {
+        int wanted = 0;
+        for (i = 0; i < model->output_count; i++) { wanted |= model->outputs[i].producer == m && job->wanted[i]; }
+        if (!wanted) { continue; }
+        isk__execute(model->producers[m].program, &frame);
+        for (i = 0; i < model->output_count; i++) {
+            if (model->outputs[i].producer == m && job->wanted[i]) { isk__copy_made(job, &frame, &model->outputs[i], job->wanted[i]); }
         }
     }
-    if (model->fuse) { isk__fuse_tile(job, &frame); }
 }
 
-static isk_status isk__transform_check(const isk_model *model, const isk_transform_desc *desc, int64_t *rows) {
-    isk_context *context = model->context;
-    const isk__design *design = &model->design;
-    int i, first = -1;
-    for (i = 0; i < design->view_count; i++) {
-        isk_status status;
-        int wanted = desc->shared[i] || desc->specific[i] || desc->reconstruction[i];
-        if (isk__fused(design->method) && (wanted || !desc->fused || !desc->views[i].data)) {
-            return isk__fail(context, ISK_ARGUMENT, "transform: method %s makes fused features, of the data of every view; rows without a "
-                             "view are marked by `present`", isk_method_name(design->method));
-        }
-        if (!desc->views[i].data) {
-            if (wanted) { return isk__fail(context, ISK_ARGUMENT, "transform: features of view %d are asked for without its data", i + 1); }
+/* Which outputs are asked for. */
+static isk_status isk__transform_wanted(isk__transform_job *job) {
+    const isk_model *model = job->model;
+    int i, k, any = 0;
+    for (k = 0; k < ISK_MAX_OUTPUTS && job->desc->out[k].name; k++) {
+        const isk_output *out = &job->desc->out[k];
+        for (i = 0; i < model->output_count && strcmp(model->outputs[i].info.name, out->name) != 0; i++) {}
+        if (i < model->output_count) {
+            if (out->values) { job->wanted[i] = out->values; }
+            any |= out->values != NULL;
             continue;
         }
-        if (first < 0) { first = i; }
-        status = isk__check_matrix(context, "transform: view", i, desc->views[i], desc->views[first].rows,
-                                   isk__transform_coverage(model, desc, i));
-        if (status != ISK_OK) { return status; }
-        if (desc->views[i].cols != design->input_cols[i]) {
-            return isk__fail(context, ISK_SHAPE, "transform: view %d has %lld columns; the model was trained on %d", i + 1,
-                             (long long)desc->views[i].cols, design->input_cols[i]);
-        }
-        if ((desc->specific[i] || desc->reconstruction[i]) && !isk__specific(design->method)) {
-            return isk__fail(context, ISK_ARGUMENT, "transform: method %s has no specific features", isk_method_name(design->method));
-        }
-        if (desc->reconstruction[i] && !isk__decodes(design->method)) {
-            return isk__fail(context, ISK_ARGUMENT, "transform: method %s has no decoder, so there is no reconstruction",
-                             isk_method_name(design->method));
-        }
-        if (desc->shared[i] && isk__design_given(design)) {
-            return isk__fail(context, ISK_ARGUMENT, "transform: the shared features of view %d were given, not learned", i + 1);
-        }
-        if (desc->reconstruction[i] && isk__design_given(design)) {
-            status = isk__check_matrix(context, "transform: given shared features", i, desc->given[i], desc->views[i].rows, isk__whole());
-            if (status != ISK_OK) { return status; }
-            if (desc->given[i].cols != design->given_cols[i]) {
-                return isk__fail(context, ISK_SHAPE, "transform: given shared features %d have %lld columns; the model has %d", i + 1,
-                                 (long long)desc->given[i].cols, design->given_cols[i]);
+        if (!out->values) { continue; }
+        {
+            char names[300] = "";
+            for (i = 0; i < model->output_count; i++) {
+                size_t used = strlen(names);
+                snprintf(names + used, sizeof names - used, "%s%s", i == 0 ? "" : i < model->output_count - 1 ? ", " : " and ",
+                         model->outputs[i].info.name);
             }
+            return isk__fail(model->context, ISK_ARGUMENT, "transform: this model of method %s has no output '%s'; it has %s",
+                             model->design.method->name, out->name, names);
         }
     }
-    for (; i < ISK_MAX_VIEWS; i++) {
-        if (desc->shared[i] || desc->specific[i] || desc->reconstruction[i]) {
-            return isk__fail(context, ISK_ARGUMENT, "transform: features of view %d are asked for; the model has %d view%s", i + 1,
-                             design->view_count, design->view_count == 1 ? "" : "s");
+    if (any) { return ISK_OK; }
+    return isk__fail(model->context, ISK_ARGUMENT, "transform: no output is asked for; set desc->out");
+}
+
+static isk_status isk__transform_view(const isk__transform_job *job, int view, int64_t rows) {
+    const isk_model *model = job->model;
+    const isk_view *given = &job->desc->views[view];
+    isk_status status = isk__check_matrix(model->context, "transform: view", view, given->x, rows,
+                                          isk__transform_coverage(model, job->desc, view));
+    if (status != ISK_OK || given->x.cols == model->design.input_cols[view]) { return status; }
+    return isk__fail(model->context, ISK_SHAPE, "transform: view %d has %lld columns; the model was trained on %d", view + 1,
+                     (long long)given->x.cols, model->design.input_cols[view]);
+}
+
+/* Given shared features of a view whose reconstruction is asked for. */
+static isk_status isk__transform_given(const isk__transform_job *job, int view) {
+    const isk_model *model = job->model;
+    isk_matrix given = job->desc->views[view].given;
+    isk_status status = isk__check_matrix(model->context, "transform: given shared features", view, given, job->rows, isk__whole());
+    if (status != ISK_OK || given.cols == model->design.given_cols[view]) { return status; }
+    return isk__fail(model->context, ISK_SHAPE, "transform: given shared features %d have %lld columns; the model has %d", view + 1,
+                     (long long)given.cols, model->design.given_cols[view]);
+}
+
+static isk_status isk__transform_extras(const isk__transform_job *job) {
+    const isk_design *design = &job->model->design;
+    const isk_extra_info *extras = design->method->extras;
+    int i;
+    for (i = 0; extras && extras[i].name; i++) {
+        isk_matrix values = isk__extra_named(job->desc->extras, extras[i].name);
+        isk_status status;
+        if (job->model->extras[i].node < 0) { continue; }
+        if (!values.data) {
+            return isk__fail(job->model->context, ISK_ARGUMENT, "transform: outputs of method %s are made from %s too; set desc->extras",
+                             design->method->name, extras[i].name);
+        }
+        status = isk__check_matrix(job->model->context, extras[i].name, -1, values, job->rows, isk__whole());
+        if (status != ISK_OK) { return status; }
+        if (values.cols != design->extra_cols[i]) {
+            return isk__fail(job->model->context, ISK_SHAPE, "transform: %s has %lld columns; the model was trained on %d", extras[i].name,
+                             (long long)values.cols, design->extra_cols[i]);
         }
     }
-    if (desc->fused && !isk__fused(design->method)) {
-        return isk__fail(context, ISK_ARGUMENT, "transform: method %s has no fused features", isk_method_name(design->method));
-    }
-    if (first < 0) { return isk__fail(context, ISK_ARGUMENT, "transform: there is no view"); }
-    *rows = desc->views[first].rows;
     return ISK_OK;
+}
+
+static isk_status isk__transform_check(isk__transform_job *job) {
+    const isk_model *model = job->model;
+    isk_context *context = model->context;
+    int i, m, first = -1;
+    isk_status status = isk__transform_wanted(job);
+    for (i = 0; i < model->design.view_count && status == ISK_OK; i++) {
+        if (!job->desc->views[i].x.data) { continue; }
+        if (first < 0) { first = i; }
+        status = isk__transform_view(job, i, job->desc->views[first].x.rows);
+    }
+    if (status != ISK_OK) { return status; }
+    if (first < 0) { return isk__fail(context, ISK_ARGUMENT, "transform: there is no view"); }
+    job->rows = job->desc->views[first].x.rows;
+    for (m = 0; m < model->output_count && status == ISK_OK; m++) {
+        const isk__made *made = &model->outputs[m];
+        if (!job->wanted[m]) { continue; }
+        for (i = 0; i < model->design.view_count; i++) {
+            if ((made->info.view >= 0 && made->info.view != i) || job->desc->views[i].x.data) { continue; }
+            return isk__fail(context, ISK_ARGUMENT, "transform: %s is asked for without the data of view %d%s", made->info.name, i + 1,
+                             made->info.view < 0 ? "; rows without a view are marked by `present`" : "");
+        }
+        if (model->producers[made->producer].given) { status = isk__transform_given(job, made->info.view); }
+    }
+    return status == ISK_OK ? isk__transform_extras(job) : status;
 }
 
 INDISEEK_API isk_status isk_transform(const isk_model *model, const isk_transform_desc *desc) {
     isk_context *context = model->context;
     isk__transform_job job;
-    isk_status status = isk__transform_check(model, desc, &job.rows);
+    isk_status status;
     int i;
-    if (status != ISK_OK) { return status; }
-    memset(job.lengths, 0, sizeof job.lengths);
+    memset(&job, 0, sizeof job);
     job.model = model;
     job.desc = desc;
+    status = isk__transform_check(&job);
+    if (status != ISK_OK) { return status; }
     for (i = 0; i < model->design.view_count && status == ISK_OK; i++) {
         int64_t row;
-        if (!desc->views[i].data || (model->design.input_steps[i] == 1 && !model->fuse)) { continue; }
+        if (!desc->views[i].x.data || model->lengths[i].node < 0) { continue; }
         job.lengths[i] = (isk_scalar *)isk__allocate(context, (size_t)job.rows, sizeof(isk_scalar));
         if (!job.lengths[i]) { status = isk__no_memory(context, "transform", (size_t)job.rows * sizeof(isk_scalar)); }
         for (row = 0; row < job.rows && job.lengths[i]; row++) {
@@ -20003,19 +21001,9 @@ INDISEEK_API isk_status isk_transform(const isk_model *model, const isk_transfor
 
 INDISEEK_API const isk_report *isk_model_report(const isk_model *model) { return &model->report; }
 INDISEEK_API const isk_options *isk_model_options(const isk_model *model) { return &model->design.options; }
-INDISEEK_API isk_method isk_model_method(const isk_model *model) { return model->design.method; }
+INDISEEK_API const isk_method *isk_model_method(const isk_model *model) { return model->design.method; }
 INDISEEK_API uint64_t isk_model_seed(const isk_model *model) { return model->seed; }
 INDISEEK_API int isk_model_views(const isk_model *model) { return model->design.view_count; }
-INDISEEK_API int isk_model_fused_dim(const isk_model *model) {
-    return isk__fused(model->design.method) ? model->design.options.token_width : 0;
-}
-INDISEEK_API int isk_model_shared_dim(const isk_model *model, int view) {
-    return view >= 0 && view < model->design.view_count && !isk__fused(model->design.method) ? isk__shared_cols(&model->design, view) : 0;
-}
-INDISEEK_API int isk_model_specific_dim(const isk_model *model, int view) {
-    const isk__design *design = &model->design;
-    return view >= 0 && view < design->view_count && isk__specific(design->method) ? isk__specific_cols(design, view) : 0;
-}
 INDISEEK_API int isk_model_view_cols(const isk_model *model, int view) {
     return view >= 0 && view < model->design.view_count ? model->design.input_cols[view] : 0;
 }
@@ -20023,11 +21011,20 @@ INDISEEK_API int isk_model_view_cols(const isk_model *model, int view) {
 INDISEEK_API int isk_model_view_steps(const isk_model *model, int view) {
     return view >= 0 && view < model->design.view_count ? model->design.input_steps[view] : 0;
 }
-INDISEEK_API int isk_model_target_cols(const isk_model *model, int view) {
-    return view >= 0 && view < model->design.view_count && isk__decodes(model->design.method) ? isk__target_cols(&model->design, view) : 0;
+
+INDISEEK_API int isk_model_output_count(const isk_model *model) { return model->output_count; }
+
+INDISEEK_API const isk_output_info *isk_model_output(const isk_model *model, int index) {
+    return index >= 0 && index < model->output_count ? &model->outputs[index].info : NULL;
 }
 
-INDISEEK_API int isk_model_decodes(const isk_model *model) { return isk__decodes(model->design.method); }
+INDISEEK_API int isk_model_cols(const isk_model *model, isk_role role, int view) {
+    int i;
+    for (i = 0; i < model->output_count; i++) {
+        if (model->outputs[i].info.role == role && model->outputs[i].info.view == view) { return model->outputs[i].info.cols; }
+    }
+    return 0;
+}
 
 static isk__item_saved *isk__item_find(const isk_model *model, const char *name) {
     isk__item_saved *item;
@@ -22180,7 +23177,7 @@ static double isk__regressor_walk(isk__regressor *r, isk_program *program, int f
         r->frame.step = program->steps[0]++;
         isk__execute(program, &r->frame);
         sum += (double)*isk__pointer(&r->frame, &program->output_refs[0]) * present;
-        isk__copy_out(&r->frame, program, 0, present, out, cols, isk__whole());
+        if (out) { isk__copy_rows_out(&r->frame, program, 0, present, out, cols); }
     }
     return sum / count;
 }
@@ -22919,11 +23916,11 @@ static isk_status isk__tradeoff_probe(isk_context *context, const isk_tradeoff_d
 /* Features of one model, and what can be told from them. */
 /* Of a sequence the mean over the steps of each row, [rows, features]; else X_i itself. */
 static isk_matrix isk__tradeoff_target(const isk_tradeoff_desc *desc, const isk_model *model, int view, isk_scalar *to) {
-    isk_matrix x = desc->views[view];
+    isk_matrix x = desc->views[view].x;
     isk__coverage extent = isk__whole();
     int64_t row, col, features;
     extent.steps = isk_model_view_steps(model, view);
-    extent.lengths = desc->lengths[view];
+    extent.lengths = desc->views[view].lengths;
     features = x.cols / extent.steps;
     if (extent.steps == 1) { return x; }
     memset(to, 0, (size_t)x.rows * (size_t)features * sizeof *to);
@@ -22940,29 +23937,32 @@ static isk_status isk__tradeoff_model(isk_context *context, const isk_tradeoff_d
     const isk_model *model = score->model;
     const int views = isk_model_views(model), given = isk__design_given(&model->design);
     const int others = views > 1 ? views : 2;       /* one view: C of the other is given[0] */
-    const int64_t rows = desc->views[0].rows;
+    const int64_t rows = desc->views[0].x.rows;
     isk__blocks blocks = isk__blocks_open(context);
     isk_transform_desc transform;
     isk_regression_desc regression;
-    isk_matrix c[ISK_MAX_VIEWS], parts[2 * ISK_MAX_VIEWS], joined;
-    isk_scalar *out, *means;
+    isk_matrix c[ISK_MAX_VIEWS], z[ISK_MAX_VIEWS], parts[2 * ISK_MAX_VIEWS], joined;
+    isk_scalar *out, *means, *made;
+    char names[2 * ISK_MAX_VIEWS][48];
     isk_status status;
     size_t cols = 0, most = 1;
-    int i, j, k, n;
+    int i, j, k, n, asked = 0;
     memset(&transform, 0, sizeof transform);
     for (i = 0; i < views; i++) {
         int features = isk_model_view_cols(model, i) / isk_model_view_steps(model, i);
         if (isk_model_view_steps(model, i) > 1 && (size_t)features > most) { most = (size_t)features; }
         transform.views[i] = desc->views[i];
-        transform.lengths[i] = desc->lengths[i];
-        transform.specific[i] = isk__take_scalars(&blocks, isk__mul((size_t)rows, (size_t)isk_model_specific_dim(model, i)));
-        c[i] = desc->given[i];
-        if (!given) {
-            c[i].rows = rows;
-            c[i].cols = isk_model_shared_dim(model, i);
-            c[i].data = transform.shared[i] = isk__take_scalars(&blocks, isk__mul((size_t)rows, (size_t)c[i].cols));
+        c[i] = desc->views[i].given;
+        for (k = given; k < 2; k++) {
+            isk_matrix *of = k ? &z[i] : &c[i];
+            isk_role role = k ? ISK_ROLE_SPECIFIC : ISK_ROLE_SHARED;
+            of->rows = rows;
+            of->cols = isk_model_cols(model, role, i);
+            of->data = made = isk__take_scalars(&blocks, isk__mul((size_t)rows, (size_t)of->cols));
+            transform.out[asked].name = isk__numbered_name(names[asked], sizeof names[asked], isk__role_names[role], i);
+            transform.out[asked++].values = made;
         }
-        cols += (size_t)c[i].cols + (size_t)isk_model_specific_dim(model, i);
+        cols += (size_t)c[i].cols + (size_t)z[i].cols;
     }
     if (views == 1) { c[1] = c[0]; }
     out = isk__take_scalars(&blocks, isk__mul((size_t)rows, cols));
@@ -22977,34 +23977,28 @@ static isk_status isk__tradeoff_model(isk_context *context, const isk_tradeoff_d
     regression.seed = isk_model_seed(model);
     for (i = 0; i < views && status == ISK_OK; i++) {
         double *of = score->view[i];
-        isk_matrix z;
-        z.data = transform.specific[i];
-        z.rows = rows;
-        z.cols = isk_model_specific_dim(model, i);
         for (j = n = 0, joined.cols = 0; j < others; j++) {
             if (j != i) { parts[n++] = c[j]; joined.cols += c[j].cols; }
         }
         status = isk_join_columns(context, parts, n, out);
-        regression.x = z;
+        regression.x = z[i];
         regression.y = joined;
         if (status == ISK_OK) { status = isk__leakage(context, &regression, of); }
-        parts[0] = z;
+        parts[0] = z[i];
         parts[1] = c[i];
         if (status == ISK_OK) { status = isk_join_columns(context, parts, 2, out); }
-        joined.cols = z.cols + c[i].cols;
+        joined.cols = z[i].cols + c[i].cols;
         regression.x = joined;
         regression.y = isk__tradeoff_target(desc, model, i, means);
         if (status == ISK_OK) { status = isk_ridge_r2(context, &regression, &of[ISK_COMPLETENESS]); }
         status = isk__or_nan(status, &of[ISK_COMPLETENESS]);
-        of[ISK_LEAKAGE_CLUB] = isk_model_report(model)->view[i].fresh_club;
+        of[ISK_LEAKAGE_CLUB] = isk_report_value(isk_model_report(model), "fresh_club", i);
         for (k = 0; k < ISK_TRADEOFF_COUNT; k++) { score->view[ISK_MAX_VIEWS][k] += of[k] / views; }
     }
     for (i = n = 0, joined.cols = 0; desc->labels && i < views; i++) {
         parts[n++] = c[i];
-        parts[n].data = transform.specific[i];
-        parts[n].rows = rows;
-        parts[n++].cols = isk_model_specific_dim(model, i);
-        joined.cols += c[i].cols + isk_model_specific_dim(model, i);
+        parts[n++] = z[i];
+        joined.cols += c[i].cols + z[i].cols;
     }
     score->probe = score->test = NAN;
     if (status == ISK_OK && n > 0) { status = isk_join_columns(context, parts, n, out); }
@@ -23050,7 +24044,7 @@ static isk_status isk__tradeoff_check(isk_context *context, const isk_tradeoff_d
         if (!model || model->context != context) {
             return isk__fail(context, ISK_ARGUMENT, "models[%d] %s", m, model ? "belongs to another context" : "is NULL");
         }
-        if (!isk__specific(model->design.method)) {
+        if (isk_model_cols(model, ISK_ROLE_SPECIFIC, 0) == 0) {
             return isk__fail(context, ISK_ARGUMENT, "method %s has no specific features, so nothing can leak and no lambda can be chosen",
                              isk_method_name(model->design.method));
         }
@@ -23063,21 +24057,21 @@ static isk_status isk__tradeoff_check(isk_context *context, const isk_tradeoff_d
     for (i = 0; i < isk_model_views(desc->models[0]); i++) {
         snprintf(name, sizeof name, "views[%d]", i);
         extent.steps = isk_model_view_steps(desc->models[0], i);
-        extent.lengths = desc->lengths[i];
-        status = isk__check_matrix(context, "view", i, desc->views[i], desc->views[0].rows, extent);
-        snprintf(name, sizeof name, "given[%d]", i);
+        extent.lengths = desc->views[i].lengths;
+        status = isk__check_matrix(context, "view", i, desc->views[i].x, desc->views[0].x.rows, extent);
+        snprintf(name, sizeof name, "views[%d].given", i);
         if (status == ISK_OK && isk__design_given(&desc->models[0]->design)) {
-            status = isk__checked_matrix(context, name, &desc->given[i], desc->views[0].rows);
+            status = isk__checked_matrix(context, name, &desc->views[i].given, desc->views[0].x.rows);
         }
         if (status != ISK_OK) { return status; }
     }
-    return isk__check_part(context, desc->part, desc->views[0].rows);
+    return isk__check_part(context, desc->part, desc->views[0].x.rows);
 }
 
 static isk_status isk__tradeoff_parts(isk_context *context, const isk_tradeoff_desc *desc) {
     const int scored = desc->scored ? (int)desc->scored : ISK_VALIDATION;
     int64_t i, rows[3] = { 0, 0, 0 };
-    for (i = 0; i < desc->views[0].rows; i++) { rows[desc->part[i]]++; }
+    for (i = 0; i < desc->views[0].x.rows; i++) { rows[desc->part[i]]++; }
     if (rows[ISK_TRAIN] > 0 && rows[scored] > 0) { return ISK_OK; }
     return isk__fail(context, ISK_DATA, "part holds %lld training rows and %lld %s rows; both must be at least 1",
                      (long long)rows[ISK_TRAIN], (long long)rows[scored], scored == ISK_TEST ? "test" : "validation");
@@ -24930,6 +25924,10 @@ ISK__ARRANGE_BEGIN
 
 /* ==== >>model-files: saving, loading, checkpoints ===================================================================== */
 
+/* Of models and checkpoints.  1, which is not written, is that of 0.1.0.  A later number says that older versions would misread the
+   file; a new option or method alone does not need one, as both are refused by name. */
+enum { ISK__FORMAT_NUMBER = 2 };
+
 static isk_status isk__put_whole(isk_safetensors_writer *writer, const char *key, uint64_t value) {
     char text[32];
     snprintf(text, sizeof text, "%llu", (unsigned long long)value);
@@ -24937,12 +25935,14 @@ static isk_status isk__put_whole(isk_safetensors_writer *writer, const char *key
 }
 
 /* The options, one text each, and what else a design and its data are known by. */
-static void isk__put_design(isk_safetensors_writer *writer, const isk__design *design, uint64_t seed, int64_t rows,
+static void isk__put_design(isk_safetensors_writer *writer, const isk_design *design, uint64_t seed, int64_t rows,
                             const char *fingerprint) {
     char key[64], value[40];
     int i;
+    const isk_extra_info *extras = design->method->extras;
+    isk__put_whole(writer, "format_number", ISK__FORMAT_NUMBER);
     isk_safetensors_put_text(writer, "version", ISK_VERSION);
-    isk_safetensors_put_text(writer, "method", isk_method_name(design->method));
+    isk_safetensors_put_text(writer, "method", design->method->name);
     isk__put_whole(writer, "seed", seed);
     isk__put_whole(writer, "data.rows", (uint64_t)rows);
     isk_safetensors_put_text(writer, "data.sha256", fingerprint);
@@ -24955,9 +25955,13 @@ static void isk__put_design(isk_safetensors_writer *writer, const isk__design *d
         snprintf(key, sizeof key, "view%d.steps", i + 1);
         isk__put_whole(writer, key, (uint64_t)design->input_steps[i]);
     }
-    for (i = 0; i < isk_option_count(); i++) {
-        snprintf(key, sizeof key, "option.%s", isk_option_get(i)->name);
-        isk_safetensors_put_text(writer, key, isk_option_text(&design->options, i, value));
+    for (i = 0; extras && extras[i].name; i++) {
+        snprintf(key, sizeof key, "extra.%.40s.cols", extras[i].name);
+        isk__put_whole(writer, key, (uint64_t)design->extra_cols[i]);
+    }
+    for (i = 0; i < isk_option_count(design->method); i++) {
+        snprintf(key, sizeof key, "option.%s", isk_option_get(design->method, i)->name);
+        isk_safetensors_put_text(writer, key, isk_option_text(design->method, &design->options, i, value));
     }
 }
 
@@ -25049,62 +26053,120 @@ static isk_status isk__get_whole(isk_context *context, const isk_safetensors *fi
                      text ? "'" : "", text ? text : "missing", text ? "'" : "", (unsigned long long)most);
 }
 
-static isk_status isk__load_design(isk_context *context, const isk_safetensors *file, const char *path, isk__design *design,
-                                   uint64_t *seed, uint64_t *rows) {
-    const char *format = isk_safetensors_text(file, "format"), *method = isk_safetensors_text(file, "method");
-    char key[64];
-    uint64_t number;
-    int i;
-    isk_status status;
-    memset(design, 0, sizeof *design);
-    if (!format || strcmp(format, "indiseek.model") != 0) {
-        return isk__fail(context, ISK_DATA, "%s: not a model of this library (metadata 'format' is %s%s%s)", path,
+/* What the file says of who wrote it, for messages. */
+static const char *isk__writer_of(const isk_safetensors *file) {
+    const char *version = isk_safetensors_text(file, "version");
+    return version ? version : "of unknown version";
+}
+
+/* Is the file of a kind and format that this version reads? */
+static isk_status isk__load_format(isk_context *context, const isk_safetensors *file, const char *path, const char *kind) {
+    const char *format = isk_safetensors_text(file, "format");
+    uint64_t number = 1;
+    isk_status status = ISK_OK;
+    if (!format || strcmp(format, kind) != 0) {
+        return isk__fail(context, ISK_DATA, "%s: not a %s of this library (metadata 'format' is %s%s%s)", path, strchr(kind, '.') + 1,
                          format ? "'" : "", format ? format : "missing", format ? "'" : "");
     }
-    status = isk_method_find(context, method ? method : "", &design->method);
-    for (i = 0; i < isk_option_count() && status == ISK_OK; i++) {
-        const char *text;
-        snprintf(key, sizeof key, "option.%s", isk_option_get(i)->name);
-        text = isk_safetensors_text(file, key);
-        if (!text) { return isk__fail(context, ISK_DATA, "%s: metadata '%s' is missing", path, key); }
-        status = isk_option_set(context, &design->options, isk_option_get(i)->name, text);
+    if (isk_safetensors_text(file, "format_number")) {
+        status = isk__get_whole(context, file, path, "format_number", INT_MAX, &number);
     }
-    if (status == ISK_OK) { status = isk_options_resolve(context, &design->options, ISK_ROBUST); }
+    if (status != ISK_OK || number <= ISK__FORMAT_NUMBER) { return status; }
+    return isk__fail(context, ISK_DATA, "%s: saved by indiseek %s in format %llu; this is indiseek " ISK_VERSION ", which reads formats up "
+                     "to %d: use a newer version", path, isk__writer_of(file), (unsigned long long)number, (int)ISK__FORMAT_NUMBER);
+}
+
+/* Every option of the file must be known, and every known one be there or mean what was done before it existed. */
+static isk_status isk__load_options(isk_context *context, const isk_safetensors *file, const char *path, isk_design *design) {
+    const isk_method *method = design->method;
+    char given[ISK__OPTION_COUNT + ISK_MAX_OWN_OPTIONS] = { 0 };
+    isk_status status = ISK_OK;
+    int i;
+    for (i = 0; i < isk_safetensors_text_count(file) && status == ISK_OK; i++) {
+        const char *key = isk_safetensors_text_key(file, i);
+        int index;
+        if (strncmp(key, "option.", 7) != 0) { continue; }
+        index = isk__option_find(method, key + 7);
+        if (index < 0) {
+            return isk__fail(context, ISK_DATA, "%s: saved by indiseek %s with option '%s', which indiseek " ISK_VERSION " does not know: use "
+                             "that version or a newer one", path, isk__writer_of(file), key + 7);
+        }
+        given[index] = 1;
+        status = isk_option_set(context, method, &design->options, key + 7, isk_safetensors_text(file, key));
+    }
+    for (i = 0; i < isk_option_count(method) && status == ISK_OK; i++) {
+        const isk_option_info *info = isk_option_get(method, i);
+        if (given[i]) { continue; }
+        if (!(fabs(info->without) > 0)) { return isk__fail(context, ISK_DATA, "%s: metadata 'option.%s' is missing", path, info->name); }
+        isk__option_store(&design->options, i, info->without);
+    }
+    if (status == ISK_OK) { status = isk_options_resolve(context, method, &design->options, ISK_ROBUST); }
     if (status != ISK_OK) {
         char text[sizeof context->error];
         memcpy(text, context->error, sizeof text);
         return isk__fail(context, ISK_DATA, "%s: %.400s", path, text);
     }
-    status = isk__get_whole(context, file, path, "seed", UINT64_MAX, seed);
+    return status;
+}
+
+static isk_status isk__load_view(isk_context *context, const isk_safetensors *file, const char *path, isk_design *design, int i) {
+    static const char *const names[] = { "view%d.cols", "given%d.cols", "view%d.steps" };
+    int *const fields[] = { &design->cols[i], &design->given_cols[i], &design->steps[i] };
+    char key[64];
+    int k;
+    for (k = 0; k < 3; k++) {
+        uint64_t number = 0;
+        isk_status status;
+        snprintf(key, sizeof key, names[k], i + 1);
+        status = isk__get_whole(context, file, path, key, 1 << 24, &number);
+        if (status != ISK_OK) { return status; }
+        *fields[k] = (int)number;
+    }
+    if (design->steps[i] < 1 || design->cols[i] % design->steps[i] != 0) {
+        return isk__fail(context, ISK_DATA, "%s: view %d has %d columns in %d steps, which no model has", path, i + 1, design->cols[i],
+                         design->steps[i]);
+    }
+    if (design->cols[i] < 1 || (design->given_cols[i] > 0) != isk__design_given(design)) {
+        return isk__fail(context, ISK_DATA, "%s: view %d has %d columns and %d given ones, which no model has", path, i + 1,
+                         design->cols[i], design->given_cols[i]);
+    }
+    return ISK_OK;
+}
+
+static isk_status isk__load_design(isk_context *context, const isk_safetensors *file, const char *path, isk_design *design,
+                                   uint64_t *seed, uint64_t *rows) {
+    const char *method = isk_safetensors_text(file, "method");
+    const isk_extra_info *extras;
+    char key[64];
+    uint64_t number = 0;
+    int i, least;
+    isk_status status;
+    memset(design, 0, sizeof *design);
+    status = isk__load_format(context, file, path, "indiseek.model");
+    if (status != ISK_OK) { return status; }
+    design->method = isk__method_named(context, method ? method : "");
+    if (!design->method) {
+        return isk__fail(context, ISK_DATA, "%s: saved by indiseek %s with method '%s', which indiseek " ISK_VERSION " does not know: use that "
+                         "version, or make the method known by isk_method_add", path, isk__writer_of(file), method ? method : "");
+    }
+    status = isk__load_options(context, file, path, design);
+    if (status == ISK_OK) { status = isk__get_whole(context, file, path, "seed", UINT64_MAX, seed); }
     if (status == ISK_OK) { status = isk__get_whole(context, file, path, "data.rows", INT64_MAX, rows); }
     if (status == ISK_OK) { status = isk__get_whole(context, file, path, "views", ISK_MAX_VIEWS, &number); }
-    if (status != ISK_OK) { return status; }
     design->view_count = (int)number;
-    for (i = 0; i < design->view_count && status == ISK_OK; i++) {
-        snprintf(key, sizeof key, "view%d.cols", i + 1);
+    for (i = 0; i < design->view_count && status == ISK_OK; i++) { status = isk__load_view(context, file, path, design, i); }
+    extras = design->method->extras;
+    for (i = 0; extras && extras[i].name && status == ISK_OK; i++) {
+        snprintf(key, sizeof key, "extra.%.40s.cols", extras[i].name);
         status = isk__get_whole(context, file, path, key, 1 << 24, &number);
-        design->cols[i] = (int)number;
-        snprintf(key, sizeof key, "given%d.cols", i + 1);
-        if (status == ISK_OK) { status = isk__get_whole(context, file, path, key, 1 << 24, &number); }
-        design->given_cols[i] = (int)number;
-        snprintf(key, sizeof key, "view%d.steps", i + 1);
-        if (status == ISK_OK) { status = isk__get_whole(context, file, path, key, 1 << 24, &number); }
-        design->steps[i] = (int)number;
-        if (status == ISK_OK && (design->steps[i] < 1 || design->cols[i] % design->steps[i] != 0)) {
-            status = isk__fail(context, ISK_DATA, "%s: view %d has %d columns in %d steps, which no model has", path, i + 1,
-                               design->cols[i], design->steps[i]);
-        }
-        if (status == ISK_OK && (design->cols[i] < 1 || (design->given_cols[i] > 0) != isk__design_given(design))) {
-            status = isk__fail(context, ISK_DATA, "%s: view %d has %d columns and %d given ones, which no model has", path, i + 1,
-                               design->cols[i], design->given_cols[i]);
-        }
-    }
-    if (status == ISK_OK && (design->view_count < 1 || (design->view_count == 1 && !isk__design_given(design)) ||
-                             (isk__design_given(design) && (!isk__specific(design->method) || isk__on_residuals(design))))) {
-        status = isk__fail(context, ISK_DATA, "%s: %d views %s given shared features, which no model of method %s has", path,
-                           design->view_count, isk__design_given(design) ? "with" : "without", isk_method_name(design->method));
+        design->extra_cols[i] = (int)number;
     }
     if (status != ISK_OK) { return status; }
+    least = design->method->least_views > 0 ? design->method->least_views : isk__design_given(design) ? 1 : 2;
+    if (design->view_count < least || (isk__design_given(design) && !isk__can(design, ISK_TAKES_GIVEN))) {
+        return isk__fail(context, ISK_DATA, "%s: %d views %s given shared features, which no model of method %s has", path,
+                         design->view_count, isk__design_given(design) ? "with" : "without", design->method->name);
+    }
     isk__design_reduce(design);
     return isk__design_check(context, design);
 }
@@ -25193,7 +26255,7 @@ static isk_status isk__load_items(isk_model *model, const isk_safetensors *file,
 INDISEEK_API isk_status isk_load(isk_context *context, const char *path, isk_model **out) {
     isk_safetensors *file;
     isk_model *model = NULL;
-    isk__design design;
+    isk_design design;
     uint64_t seed = 0, rows = 0;
     const char *fingerprint;
     isk_status status = isk_safetensors_open(context, path, &file);
@@ -25235,9 +26297,9 @@ static isk_status isk__fingerprint(isk__training *training) {
     int i, copy;
     isk__sha256_open(&hash);
     for (i = 0; i < 2 * desc->view_count; i++) {
-        isk_matrix matrix = i % 2 ? desc->given[i / 2] : desc->views[i / 2];
+        isk_matrix matrix = i % 2 ? desc->views[i / 2].given : desc->views[i / 2].x;
         const isk_scalar *lengths = i % 2 ? NULL : training->lengths[i / 2];
-        int64_t steps = isk__coverage_of(desc, i / 2).steps;
+        int64_t steps = isk__coverage_of(&desc->views[i / 2]).steps;
         isk__sha256_add(&hash, &matrix.rows, sizeof matrix.rows);
         isk__sha256_add(&hash, &matrix.cols, sizeof matrix.cols);
         if (lengths) {
@@ -25247,19 +26309,24 @@ static isk_status isk__fingerprint(isk__training *training) {
         if (matrix.data) { isk__sha256_add_rows(&hash, matrix, lengths, steps); }
     }
     for (i = 0; i < desc->view_count && training->copies[i]; i++) {
-        isk_matrix x = desc->views[i];
+        isk_matrix x = desc->views[i].x;
         for (copy = 0; copy < training->copy_count; copy++) {
             isk_matrix changed = isk__matrix_of(training->copies[i] + (int64_t)copy * x.rows * x.cols, x.rows, x.cols);
-            isk__sha256_add_rows(&hash, changed, training->lengths[i], isk__coverage_of(desc, i).steps);
+            isk__sha256_add_rows(&hash, changed, training->lengths[i], isk__coverage_of(&desc->views[i]).steps);
         }
     }
     if (desc->target.data && training->options.reduce == ISK_REDUCE_TARGET) {
         isk__sha256_add_rows(&hash, desc->target, training->target_present, 1);
         if (training->target_present) {
-            isk__sha256_add(&hash, training->target_present, (size_t)desc->views[0].rows * sizeof(isk_scalar));
+            isk__sha256_add(&hash, training->target_present, (size_t)desc->views[0].x.rows * sizeof(isk_scalar));
         }
     }
-    if (desc->split) { isk__sha256_add(&hash, desc->split, (size_t)desc->views[0].rows); }
+    for (i = 0; i < ISK_MAX_EXTRAS && desc->extras[i].name; i++) {
+        isk_matrix extra = desc->extras[i].values;
+        isk__sha256_add(&hash, desc->extras[i].name, strlen(desc->extras[i].name));
+        isk__sha256_add_rows(&hash, extra, NULL, 1);
+    }
+    if (desc->split) { isk__sha256_add(&hash, desc->split, (size_t)desc->views[0].x.rows); }
     isk__sha256_close(&hash, training->fingerprint);
     return ISK_OK;
 }
@@ -25291,24 +26358,10 @@ static void isk__progress_pack(isk__learner *learner, int64_t *bits, int unpack)
     }
 }
 
-static void isk__design_of_training(const isk__training *training, isk__design *design) {
-    int i;
-    memset(design, 0, sizeof *design);
-    design->method = training->desc->method;
-    design->options = training->options;
-    design->view_count = training->desc->view_count;
-    for (i = 0; i < design->view_count; i++) {
-        design->cols[i] = (int)training->desc->views[i].cols;
-        design->given_cols[i] = (int)training->desc->given[i].cols;
-        design->steps[i] = isk__coverage_of(training->desc, i).steps;
-    }
-    isk__design_reduce(design);
-}
-
 static isk_status isk__checkpoint_write(isk__training *training) {
     isk_context *context = training->context;
     isk_safetensors_writer *writer = NULL;
-    isk__design design;
+    const isk_design *design = training->design;
     int64_t *bits = (int64_t *)isk__allocate(context, isk__mul((size_t)training->learner_count, ISK__PROGRESS_NUMBERS), sizeof *bits);
     int i;
     isk_status status = bits ? isk_safetensors_begin(context, &writer) : isk__no_memory(context, "a checkpoint", sizeof *bits);
@@ -25316,9 +26369,8 @@ static isk_status isk__checkpoint_write(isk__training *training) {
         isk__release(context, bits);
         return status;
     }
-    isk__design_of_training(training, &design);
     isk_safetensors_put_text(writer, "format", "indiseek.checkpoint");
-    isk__put_design(writer, &design, training->learners[0].seed, training->desc->views[0].rows, training->fingerprint);
+    isk__put_design(writer, design, training->learners[0].seed, training->desc->views[0].x.rows, training->fingerprint);
     isk__put_whole(writer, "models", (uint64_t)training->learner_count);
     isk__put_whole(writer, "round", (uint64_t)training->rounds);
     for (i = 0; i < training->learner_count; i++) {
@@ -25354,17 +26406,20 @@ static isk_status isk__checkpoint_same(isk__training *training, const isk_safete
 }
 
 static isk_status isk__checkpoint_compare(isk__training *training, const isk_safetensors *file) {
-    isk__design design;
+    const isk_method *method = training->method;
+    const char *path = training->desc->checkpoint, *version = isk_safetensors_text(file, "version");
     char key[64], value[40];
     int i;
-    isk_status status;
-    isk__design_of_training(training, &design);
-    status = isk__checkpoint_same(training, file, "format", "indiseek.checkpoint");
-    if (status == ISK_OK) { status = isk__checkpoint_same(training, file, "version", ISK_VERSION); }
-    if (status == ISK_OK) { status = isk__checkpoint_same(training, file, "method", isk_method_name(design.method)); }
-    for (i = 0; i < isk_option_count() && status == ISK_OK; i++) {
-        snprintf(key, sizeof key, "option.%s", isk_option_get(i)->name);
-        status = isk__checkpoint_same(training, file, key, isk_option_text(&design.options, i, value));
+    isk_status status = isk__load_format(training->context, file, path, "indiseek.checkpoint");
+    if (status != ISK_OK) { return ISK_MISMATCH; }
+    if (!version || strcmp(version, ISK_VERSION) != 0) {
+        return isk__fail(training->context, ISK_MISMATCH, "%s: a checkpoint of indiseek %s; indiseek " ISK_VERSION " goes on from its own alone: "
+                         "finish with that version, or start afresh", path, isk__writer_of(file));
+    }
+    status = isk__checkpoint_same(training, file, "method", method->name);
+    for (i = 0; i < isk_option_count(method) && status == ISK_OK; i++) {
+        snprintf(key, sizeof key, "option.%s", isk_option_get(method, i)->name);
+        status = isk__checkpoint_same(training, file, key, isk_option_text(method, &training->options, i, value));
     }
     snprintf(value, sizeof value, "%d", training->learner_count);
     if (status == ISK_OK) { status = isk__checkpoint_same(training, file, "models", value); }

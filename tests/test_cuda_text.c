@@ -481,7 +481,7 @@ static void test_words(void **state) {
             frame.step = isk__mix64(frame.seed) >> (k % 3 ? 50 : 0);
             frame.level = level;
             call.frame = &frame;
-            call.node = k;
+            call.stream = k;
             words = isk__words_open(&call);
             one = isk__node_random(&call);
             isk__random_seek(&one, first);
