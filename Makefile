@@ -98,6 +98,8 @@ linked = $(patsubst %,$(objects)/examples/%$(2).a,$(if $(filter $(1),$(folders))
 # $(call implementation,FILE,.double or nothing)
 implementation = $(if $(filter $(1),$(own)),,$(objects)/$(library)$(2).o)
 room_of = $(notdir $(patsubst %/,%,$(dir $(1))))
+# $(call used,FILE): of the rooms that examples/NAME.c includes, the one that stands highest.
+used = $(firstword $(filter $(shell sed -n 's,^.include "\([a-z]*\)/.*,\1,p' $(1)),$(rooms)))
 
 tests    := $(sort $(wildcard tests/*/test_*.c))
 scripts  := $(sort $(wildcard tests/*/test_*.py) $(wildcard tests/*/test_*.sh))
@@ -252,7 +254,7 @@ link = $(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(libraries)
 # $(call program,PROGRAM,OBJECT): a file of examples/ alone, or a folder.
 define program
 $(programs)/$(1): $(objects)/$(2).o $(call implementation,$(2).c,) \
-                  $(if $(filter $(1),$(folders)),$(call linked,$(1),),$(call linked,$(firstword $(rooms)),))
+                  $(if $(filter $(1),$(folders)),$(call linked,$(1),),$(call linked,$(call used,$(2).c),))
 	@mkdir -p $$(@D)
 	$$(call say,link) $$(link)
 endef

@@ -99,7 +99,7 @@ with scratch() as root:
 
     compiler = os.environ.get("CC", "cc").split()
     built = subprocess.run(compiler + ["-std=c99", "-O1", "-D_POSIX_C_SOURCE=200809L", "-DINDISEEK_DOUBLE", "-I" + root,
-                                       os.path.join(root, "tests", "test_ops.c"), "-o", os.path.join(root, "test_ops"),
+                                       os.path.join(root, "tests", "library", "test_ops.c"), "-o", os.path.join(root, "test_ops"),
                                        "-lcmocka", "-lm", "-pthread"],
                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
     if built.returncode != 0 and "cmocka" in built.stdout:
