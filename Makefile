@@ -83,34 +83,50 @@ endif
 
 # ---- files ----------------------------------------------------------------------------------------------------------
 
-# A file examples/NAME.c and a folder examples/NAME/ are one program NAME each; examples/common is shared by all.
-common  := $(wildcard examples/common/*.c)
+# A file examples/NAME.c, and a folder examples/NAME/ with a main.c, are one program NAME each.  The other folders are rooms that
+# programs and tests share (examples/README.md): each is an archive and uses only those that stand to the right of it.
+rooms   := report runs cells formats base
 single  := $(patsubst examples/%.c,%,$(wildcard examples/*.c))
-folders := $(filter-out common,$(patsubst examples/%/main.c,%,$(wildcard examples/*/main.c)))
-archive := $(objects)/programs.a
-# What tests may call beside the header: examples/common and the program folders without their main.c.
-testable = $(common) $(filter-out %/main.c,$(foreach folder,$(folders),$(wildcard examples/$(folder)/*.c)))
+folders := $(patsubst examples/%/main.c,%,$(wildcard examples/*/main.c))
+# What holds the implementation itself, and so is not linked with that of the rooms.
+library := examples/base/library
+own     := $(shell grep -l '^.define INDISEEK_IMPLEMENTATION' examples/*.c tests/*/*.c)
+# $(call from,ROOM,LIST): LIST from ROOM on.
+from = $(if $(2),$(if $(filter $(1),$(firstword $(2))),$(2),$(call from,$(1),$(wordlist 2,$(words $(2)),$(2)))))
+# $(call linked,FOLDER,.double or nothing): the archives that what stands in examples/FOLDER or tests/FOLDER is linked with.
+linked = $(patsubst %,$(objects)/examples/%$(2).a,$(if $(filter $(1),$(folders)),$(1) $(rooms),$(call from,$(1),$(rooms))))
+# $(call implementation,FILE,.double or nothing)
+implementation = $(if $(filter $(1),$(own)),,$(objects)/$(library)$(2).o)
+room_of = $(notdir $(patsubst %/,%,$(dir $(1))))
+# $(call used,FILE): of the rooms that examples/NAME.c includes, the one that stands highest.
+used = $(firstword $(filter $(shell sed -n 's,^.include "\([a-z]*\)/.*,\1,p' $(1)),$(rooms)))
 
-tests    := $(sort $(wildcard tests/test_*.c))
-scripts  := $(sort $(wildcard tests/test_*.py) $(wildcard tests/test_*.sh))
+tests    := $(sort $(wildcard tests/*/test_*.c))
+scripts  := $(sort $(wildcard tests/*/test_*.py) $(wildcard tests/*/test_*.sh))
 # A test is built in float, unless a line of its own says otherwise: /* build: double */ or /* build: float double */.
 in_double := $(if $(tests),$(shell grep -lE '^/\* build:.*double' $(tests)))
 in_float  := $(filter-out $(if $(tests),$(shell grep -LE '^/\* build:.*float' $(in_double) /dev/null)),$(tests))
-singles  := $(patsubst tests/%.c,$(objects)/tests/%,$(in_float))
-doubles  := $(patsubst tests/%.c,$(objects)/tests/%.double,$(in_double))
+singles  := $(patsubst %.c,$(objects)/%,$(in_float))
+doubles  := $(patsubst %.c,$(objects)/%.double,$(in_double))
+# Programs that scripts among the tests call.
+helpers  := $(patsubst %.c,$(objects)/%,$(filter-out tests/library/fuzz_files.c $(tests),$(wildcard tests/*/*.c)))
 # only="gemm ops" keeps what has one of the words in its name.
 chosen   := $(foreach test,$(singles) $(doubles) $(scripts),$(if $(only),\
               $(if $(strip $(foreach word,$(only),$(findstring $(word),$(notdir $(test))))),$(test)),$(test)))
+# What the chosen ones call: the words of their lines "# build: indiseek standin", programs, targets and helpers by name.
+asked    := $(sort $(if $(chosen),$(shell sed -nE 's,^[^ ]+ build: ([^*]*).*,\1,p' \
+              $(filter %.py %.sh,$(chosen)) $(patsubst $(objects)/%,%.c,$(basename $(filter-out tests/%,$(chosen)))))))
+called   := $(patsubst %,$(programs)/%,$(filter $(single) $(folders),$(asked))) $(filter device-build,$(asked)) \
+            $(if $(filter standin,$(asked)),$(objects)/tests/gpu/emulator/libstandin.so) \
+            $(foreach name,$(asked),$(filter %/$(name),$(helpers) $(singles)))
 
-# Writes the simulated cells of tests/test_run.py.
-cells_sample := $(objects)/tests/cells_sample
 # What stands in for libcuda and libnvrtc where a test runs the CUDA path without a GPU.
-standin  := $(objects)/tests/emulator/libstandin.so
+standin  := $(objects)/tests/gpu/emulator/libstandin.so
 
 benches  := $(patsubst bench/%.c,$(objects)/bench/%,$(wildcard bench/*.c))
 
 # What needs a GPU, and is built without one.
-gpu_tests := $(addprefix $(objects)/tests/,test_device test_gpu_training test_nvrtc)
+gpu_tests := $(addprefix $(objects)/tests/gpu/,test_device test_gpu_training test_nvrtc)
 gpu_bench := $(objects)/bench/bench_gpu
 
 # ---- targets --------------------------------------------------------------------------------------------------------
@@ -129,7 +145,7 @@ summary:
 demo: all  ## about a minute: simulated cells with known truth, features, a report
 	@$(programs)/indiseek demo
 
-test:  ## builds and runs every test; only=WORD runs those with WORD in their name
+test:  ## builds and runs every test; only=WORD those with WORD in their name, and builds what they need
 	@tests/run --install
 	@$(MAKE) --no-print-directory -k $(if $(findstring j,$(MAKEFLAGS)),,-j$(jobs)) test-build || built=no; \
 	$(MAKE) --no-print-directory test-run built=$${built:-yes}
@@ -137,8 +153,7 @@ test:  ## builds and runs every test; only=WORD runs those with WORD in their na
 # A second make, so that what `tests/run --install` installed is seen; -k, so that one test that does not compile is one
 # failure and the others run.
 built ?= yes
-test-build: all $(standin) $(filter-out tests/%,$(chosen)) $(if $(filter tests/test_h5ad.py,$(chosen)),$(objects)/tests/test_h5) \
-            $(if $(filter tests/test_run.py,$(chosen)),$(cells_sample))
+test-build: $(if $(only),summary,all) $(filter-out tests/%,$(chosen)) $(called)
 test-run:
 	@BUILD=$(programs) CC='$(CC)' PYTHON='$(PYTHON)' config=$(config) built=$(built) tests/run $(chosen)
 
@@ -164,8 +179,8 @@ codegen:  ## writes kernels/ and the generated blocks of indiseek.h from codegen
 
 check:  ## generated blocks unchanged, header's form, compile matrix; compiles everything with -Werror
 	$(PYTHON) codegen/generate.py --check
-	$(PYTHON) tests/test_form.py
-	$(PYTHON) tests/test_header.py
+	$(PYTHON) tests/base/test_form.py
+	$(PYTHON) tests/library/test_header.py
 	@$(MAKE) --no-print-directory werror=1 config=debug all
 
 # Not part of `make test`: its length is a matter of patience.  clang brings libFuzzer; other compilers get random changes.
@@ -174,10 +189,10 @@ fuzz:  ## malformed files into every reader for a minute (time=SECONDS), with sa
 	@mkdir -p build/fuzz/corpus
 	@flags='-std=c99 -I. -D_POSIX_C_SOURCE=200809L -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all'; \
 	if [ '$(origin CC)' = default ] && command -v clang >/dev/null 2>&1; then \
-	    clang $$flags -DFUZZ_BY_CLANG -fsanitize=fuzzer tests/fuzz_files.c -pthread -lm -o build/fuzz/files && \
+	    clang $$flags -DFUZZ_BY_CLANG -fsanitize=fuzzer tests/library/fuzz_files.c -pthread -lm -o build/fuzz/files && \
 	    build/fuzz/files -max_total_time=$(time) -max_len=4096 -print_final_stats=1 build/fuzz/corpus; \
 	else \
-	    $(CC) $$flags tests/fuzz_files.c -pthread -lm -o build/fuzz/files && build/fuzz/files $(time); \
+	    $(CC) $$flags tests/library/fuzz_files.c -pthread -lm -o build/fuzz/files && build/fuzz/files $(time); \
 	fi
 
 oracle:  ## rewrites tests/oracle/*.safetensors; needs PyTorch (Debian: python3-torch libopenblas0)
@@ -226,51 +241,46 @@ $(objects)/%.double.o: %.c $(objects)/flags
 	@mkdir -p $(@D); rm -f $(basename $@)
 	$(call say,cc) $(compile) -DINDISEEK_DOUBLE -MMD -MP -c $< -o $@
 
-# An archive, so that a program which holds the implementation itself (as quickstart.c does) does not get a second one
-# from examples/common/indiseek.c.
-$(archive): $(common:%.c=$(objects)/%.o)
-	@rm -f $@
-	@ar rcs $@ $^
+# $(call archive,FOLDER,.double or nothing): what stands in a folder of examples/, but for a program's main.c.
+define archive
+$(objects)/examples/$(1)$(2).a: $(patsubst %.c,$(objects)/%$(2).o,$(filter-out %/main.c $(library).c,$(wildcard examples/$(1)/*.c)))
+	@rm -f $$@
+	@ar rcs $$@ $$^
+endef
+$(foreach folder,$(rooms) $(folders),$(eval $(call archive,$(folder),)) $(eval $(call archive,$(folder),.double)))
 
 link = $(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(libraries) -o $@
 
-$(single:%=$(programs)/%): $(programs)/%: $(objects)/examples/%.o $(archive)
-	@mkdir -p $(@D)
-	$(call say,link) $(link)
-
-define folder_program
-$(programs)/$(1): $(patsubst %.c,$(objects)/%.o,$(wildcard examples/$(1)/*.c)) $(archive)
+# $(call program,PROGRAM,OBJECT): a file of examples/ alone, or a folder.
+define program
+$(programs)/$(1): $(objects)/$(2).o $(call implementation,$(2).c,) \
+                  $(if $(filter $(1),$(folders)),$(call linked,$(1),),$(call linked,$(call used,$(2).c),))
 	@mkdir -p $$(@D)
 	$$(call say,link) $$(link)
 endef
-$(foreach folder,$(folders),$(eval $(call folder_program,$(folder))))
+$(foreach name,$(single),$(eval $(call program,$(name),examples/$(name))))
+$(foreach name,$(folders),$(eval $(call program,$(name),examples/$(name)/main)))
 
-# What a test does not hold itself, the implementation included, comes from these archives.
-$(objects)/testable.a: $(testable:%.c=$(objects)/%.o)
-	@rm -f $@
-	@ar rcs $@ $^
-$(objects)/testable.double.a: $(testable:%.c=$(objects)/%.double.o)
-	@rm -f $@
-	@ar rcs $@ $^
+# $(call test_program,tests/ROOM/NAME,.double or nothing)
+define test_program
+$(objects)/$(1)$(2): $(objects)/$(1)$(2).o $(call implementation,$(1).c,$(2)) $(call linked,$(call room_of,$(1)),$(2))
+	$$(call say,link) $$(link) $$(cmocka_library)
+endef
+$(foreach test,$(in_float),$(eval $(call test_program,$(basename $(test)),)))
+$(foreach test,$(in_double),$(eval $(call test_program,$(basename $(test)),.double)))
+$(foreach helper,$(helpers),$(eval $(call test_program,$(helper:$(objects)/%=%),)))
+cmocka_library = $(call flags,--libs,cmocka,-lcmocka)
+$(helpers): private cmocka_library =
 
 # Scratch files of each test stand in a folder of its own, so that programs which run at once do not meet in one.
 $(singles:%=%.o) $(doubles:%=%.o): private override CPPFLAGS += -DSCRATCH='"build/scratch/$(notdir $(objects))/$(basename $(@F))"'
 
-cmocka_library = $(call flags,--libs,cmocka,-lcmocka)
-$(doubles): %: %.o $(objects)/testable.double.a
-	$(call say,link) $(link) $(cmocka_library)
-$(singles): %: %.o $(objects)/testable.a
-	$(call say,link) $(link) $(cmocka_library)
-
-$(cells_sample): %: %.o $(archive)
-	$(call say,link) $(link)
-
-$(programs)/indiseek $(singles) $(doubles): private libraries += $(hdf5_libraries)
+$(programs)/indiseek $(singles) $(doubles) $(helpers): private libraries += $(hdf5_libraries)
 
 # A machine with a GPU may lack cmocka and the means to fetch it: the suites for the GPU then take a small one.  (private: what
 # these are made from is made as ever.)
 ifeq ($(cmocka),off)
-$(objects)/include/cmocka.h: tests/cmocka_small.h
+$(objects)/include/cmocka.h: tests/base/cmocka_small.h
 	@mkdir -p $(@D)
 	@cp $< $@
 $(gpu_tests:%=%.o): $(objects)/include/cmocka.h
@@ -279,7 +289,7 @@ $(gpu_tests): private cmocka_library =
 endif
 
 # It compiles kernels with the compiler that compiles it, and with sanitizers if it has them.
-$(standin): tests/emulator/driver.c $(objects)/flags
+$(standin): tests/gpu/emulator/driver.c $(objects)/flags
 	@mkdir -p $(@D)
 	$(call say,link) $(compile) -fPIC -shared -fvisibility=hidden -DSTANDIN_CC='"$(CC)"' -MMD -MP -MF $(@:.so=.d) -MT $@ $< $(LDFLAGS) -ldl -pthread -o $@
 
@@ -287,7 +297,7 @@ $(standin): tests/emulator/driver.c $(objects)/flags
 $(benches:%=%.o): private override compile += -std=c11
 $(benches): %: %.o
 	$(call say,link) $(link) -ldl
-# The simulated settings are those of examples/common.
-$(gpu_bench): $(objects)/testable.a
+# The simulated settings are those of examples/runs.
+$(gpu_bench): $(call linked,runs,)
 
--include $(wildcard $(objects)/*.d $(objects)/*/*.d $(objects)/*/*/*.d)
+-include $(wildcard $(objects)/*/*.d $(objects)/*/*/*.d $(objects)/*/*/*/*.d)

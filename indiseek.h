@@ -2131,7 +2131,7 @@ INDISEEK_API void isk_interrupt(isk_context *context) { context->interrupted = 1
 /* ==== >>math: elementary functions that compilers can vectorise ====================================================== */
 
 /* In float these are branch-free polynomials (minimax, fitted for this library), so that a loop over them vectorises with
-   plain -O2; each within 3 ulp of the true value over its range, see tests/test_math.c.  In double they are libm's, for
+   plain -O2; each within 3 ulp of the true value over its range, see tests/library/test_math.c.  In double they are libm's, for
    they serve gradient checks.  NaN in gives NaN out.  Written so that compilers find no branch: a comparison is made once,
    and the cases at the ends come from arithmetic where they can. */
 

@@ -15,14 +15,14 @@
        sanitise        a little of everything, for compute-sanitizer
 
    Each row prints one JSON object a line, at once: {"row": ..., "value": ..., "unit": ..., "note": ...}, or "ok": false with
-   the reason as note.  --small shrinks the work so that the stand-in of tests/emulator gets through; its numbers mean
+   the reason as note.  --small shrinks the work so that the stand-in of tests/gpu/emulator gets through; its numbers mean
    nothing.  --seconds: when whole pieces of work are cut short and extrapolated.  Times are of the wall clock around
    synchronised work, the best of several. */
 
 #define INDISEEK_IMPLEMENTATION
 #include "indiseek.h"
 
-#include "../examples/common/settings.h"
+#include "examples/runs/settings.h"
 
 static int small;                   /* --small */
 static double patience = 60;        /* --seconds */

@@ -14,7 +14,7 @@ or in bench/results/<name of the GPU>/, and to log.txt beside it, which also has
      "rows": [{"row": name, "ok": bool, "value": number or null, "unit": "", "seconds": s, "note": ""}]}
 A row without a value was not measured; its note says why.  Exit code 0: build and suites passed.
 
-For trying this without a GPU: --small (work that the stand-in of tests/emulator gets through), --suites "PROGRAM ...",
+For trying this without a GPU: --small (work that the stand-in of tests/gpu/emulator gets through), --suites "PROGRAM ...",
 --steps "WORD ..." (only steps with one of the words in their name).
 """
 import argparse
@@ -347,7 +347,7 @@ class Check:
     def tests(self):
         """All at once, for nothing is timed and most of their time goes into compiling kernels.  The suite of NVRTC needs no
         GPU, so that its result does not count here; `make test` has it too."""
-        ours = os.path.join(self.objects, "tests", "")
+        ours = os.path.join(self.objects, "tests", "gpu", "")
         programs = (self.options.suites or "%stest_device %stest_gpu_training" % (ours, ours)).split()
         jobs = [lambda program=program: self.suite(program, 170) for program in programs]
         jobs += [lambda: self.sanitizer("memcheck"), lambda: self.sanitizer("racecheck")]

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes what is generated: kernels/*.cu, the generated blocks of indiseek.h, and tests/op_vectors.h.
+"""Writes what is generated: kernels/*.cu, the generated blocks of indiseek.h, and tests/library/op_vectors.h.
 
     python3 codegen/generate.py                writes what changed
     python3 codegen/generate.py --check        only compares; names what differs and exits 1
@@ -229,7 +229,7 @@ def outputs(root, ops):
     import vectors
     for op in ops.OPS:
         vectors.check(op)
-    made = {"indiseek.h": header(root, ops), "tests/op_vectors.h": vectors.header(ops.OPS, kernel_names(ops))}
+    made = {"indiseek.h": header(root, ops), "tests/library/op_vectors.h": vectors.header(ops.OPS, kernel_names(ops))}
     made["kernels/prelude.cu"] = cuda_prelude()
     made.update(("kernels/%s.cu" % name, cuda_file(name, lines, ops)) for name, lines in kernel_files(ops).items())
     return made

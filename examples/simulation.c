@@ -1,9 +1,9 @@
 /* The simulated settings of Gui, Ma and Ma 2025: all runs of a call are models of one sweep. */
-#include "common/device.h"
-#include "common/options.h"
-#include "common/output.h"
-#include "common/progress.h"
-#include "common/settings.h"
+#include "base/options.h"
+#include "base/output.h"
+#include "base/progress.h"
+#include "report/setting_chart.h"
+#include "runs/device.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* indiseek annotate */
 #include "commands.h"
 
-#include "annotate.h"
+#include "../cells/annotate.h"
 #include "follow.h"
 
 #include <stdio.h>

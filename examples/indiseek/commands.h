@@ -3,7 +3,7 @@
 #ifndef COMMANDS_H
 #define COMMANDS_H
 
-#include "../common/options.h"
+#include "../base/options.h"
 
 int command_run(int argc, char **argv);
 int command_compare(int argc, char **argv);

@@ -4,11 +4,11 @@
 
 #include "commands.h"
 #include "findings.h"
-#include "results.h"
-#include "training.h"
+#include "../runs/results.h"
+#include "../runs/training.h"
 
-#include "../common/configuration.h"
-#include "../common/statistics.h"
+#include "../runs/configuration.h"
+#include "../base/statistics.h"
 
 typedef struct compare_settings {
     source_settings source;

@@ -1,7 +1,7 @@
 /* What `indiseek compare` writes: tables, results.json, the report. */
 #include "compare.h"
 
-#include "cells_page.h"
+#include "../report/cells_page.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -3,9 +3,9 @@
 
 #include "run.h"
 
-#include "../common/page.h"
-#include "../common/simulate_cells.h"
-#include "../common/truth.h"
+#include "../report/page.h"
+#include "../cells/simulate_cells.h"
+#include "../report/truth.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* indiseek devices */
 #include "commands.h"
 
-#include "../common/options.h"
+#include "../base/options.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* indiseek evaluate */
 #include "commands.h"
 
-#include "results.h"
+#include "../runs/results.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 #include "findings.h"
 
-#include "wnn.h"
+#include "../cells/wnn.h"
 
 #include <math.h>
 #include <stdio.h>

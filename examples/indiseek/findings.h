@@ -3,11 +3,11 @@
 #ifndef FINDINGS_H
 #define FINDINGS_H
 
-#include "cluster.h"
-#include "explained.h"
+#include "../cells/cluster.h"
+#include "../runs/explained.h"
 #include "pictures.h"
-#include "source.h"
-#include "theta.h"
+#include "../runs/source.h"
+#include "../cells/theta.h"
 
 typedef struct finding_settings {
     int without_pictures, least, neighbours, draws;

@@ -1,7 +1,7 @@
 /* What other commands need of a folder of `indiseek run`. */
 #include "run.h"
 
-#include "../common/split.h"
+#include "../runs/split.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,11 +1,12 @@
 /* indiseek fit */
 #include "commands.h"
 
-#include "results.h"
-#include "training.h"
+#include "../runs/results.h"
+#include "../runs/training.h"
 
-#include "../common/curves.h"
-#include "../common/report.h"
+#include "../report/choice_page.h"
+#include "../report/curves.h"
+#include "../report/report.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* indiseek impute */
 #include "commands.h"
 
-#include "impute.h"
+#include "../cells/impute.h"
 #include "follow.h"
 
 #include <math.h>

@@ -1,7 +1,7 @@
 /* indiseek: shared and specific features of paired measurements, from files to files. */
 #include "commands.h"
 
-#include "../common/fail.h"
+#include "../base/fail.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 #include "pictures.h"
 
-#include "umap.h"
+#include "../cells/umap.h"
 
 #include <math.h>
 #include <pthread.h>

@@ -2,7 +2,7 @@
 #ifndef PICTURES_H
 #define PICTURES_H
 
-#include "results.h"
+#include "../runs/results.h"
 
 typedef struct picture {
     char title[80], key[16];        /* "specific to rna (Z1)"; "specific", as in obsm X_umap_specific */

@@ -3,10 +3,10 @@
 
 #include "run.h"
 #include "run_report.h"
-#include "hdf5.h"
-#include "write_cells.h"
+#include "../formats/hdf5.h"
+#include "../formats/write_cells.h"
 
-#include "../common/hash.h"
+#include "../base/hash.h"
 
 #include <math.h>
 #include <stdio.h>

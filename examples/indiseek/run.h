@@ -4,7 +4,7 @@
 
 #include "commands.h"
 #include "findings.h"
-#include "training.h"
+#include "../runs/training.h"
 
 typedef struct run_settings {
     source_settings source;

@@ -1,10 +1,12 @@
 #include "run_report.h"
 
-#include "cells_page.h"
+#include "../report/cells_page.h"
 
-#include "../common/curves.h"
-#include "../common/plots.h"
-#include "../common/report.h"
+#include "../report/choice_page.h"
+#include "../report/curves.h"
+#include "../report/explained_page.h"
+#include "../report/plots.h"
+#include "../report/report.h"
 
 #include <math.h>
 #include <stdio.h>

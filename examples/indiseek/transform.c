@@ -1,7 +1,7 @@
 /* indiseek transform */
 #include "commands.h"
 
-#include "results.h"
+#include "../runs/results.h"
 
 #include <stdio.h>
 #include <stdlib.h>

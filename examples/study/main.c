@@ -1,7 +1,7 @@
 /* study: the experiments of Gui, Ma and Ma 2025, each in one command, with what they claim beside what is measured. */
 #include "studies.h"
 
-#include "../common/fail.h"
+#include "../base/fail.h"
 
 #include <stdio.h>
 #include <string.h>

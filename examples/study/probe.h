@@ -2,11 +2,11 @@
 #ifndef PROBE_H
 #define PROBE_H
 
-#include "records.h"
-#include "../common/statistics.h"
-#include "study.h"
+#include "../runs/records.h"
+#include "../base/statistics.h"
+#include "../runs/study.h"
 
-#include "../common/views.h"
+#include "../runs/views.h"
 
 /* Weight of the reconstruction by which indiseek is an autoencoder: beside it what CLUB says is lost. */
 #define AUTOENCODER_LAMBDA 1e6

@@ -1,7 +1,7 @@
 /* Views, tasks and the split of `study probe`. */
 #include "probe.h"
 
-#include "../common/split.h"
+#include "../runs/split.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* How good are features?  A linear probe for what they keep; regressions for leakage and completeness. */
 #include "probe.h"
 
-#include "../common/evaluation.h"
+#include "../runs/evaluation.h"
 
 #include <math.h>
 #include <stdio.h>

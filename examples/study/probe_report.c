@@ -1,7 +1,8 @@
 /* The report of `study probe`, and the same in short for the terminal. */
 #include "probe.h"
 
-#include "../common/page.h"
+#include "../report/page.h"
+#include "../report/repeat.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -336,7 +337,7 @@ void probe_report(const records *r, const configuration *c, const probe_data *d,
     if (dim_count > 1) { across_section(page, &s, 1); }
     if (d->task_count > 1 && dim_count == 1) { across_section(page, &s, 0); }
     for (int i = 0; i < dim_count; i++) { dim_section(page, &s, dims[i]); }
-    study_repeat_section(page, c);
+    repeat_section(page, c);
 }
 
 /* The sign – and names in UTF-8 take more bytes than columns, so cells are padded by hand. */

@@ -3,7 +3,7 @@
 #include "studies.h"
 
 #include "simulations.h"
-#include "study.h"
+#include "../runs/study.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -2,9 +2,9 @@
 #ifndef SIMULATIONS_H
 #define SIMULATIONS_H
 
-#include "../common/configuration.h"
+#include "../runs/configuration.h"
 
-#include "../common/settings.h"
+#include "../runs/settings.h"
 
 enum { MOST_SWEEPS = 2 * 4 * ISK_METHOD_COUNT };
 

@@ -1,9 +1,11 @@
 /* What the paper claims of its simulations, beside what was measured, and pictures of it. */
 #include "simulations.h"
 
-#include "study.h"
+#include "../runs/study.h"
 
-#include "../common/page.h"
+#include "../report/page.h"
+#include "../report/repeat.h"
+#include "../report/setting_chart.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -321,5 +323,5 @@ void simulations_report(const measurements *m, const configuration *c, text *pag
     for (int setting = 1; setting <= 4; setting++) {
         if (settings[setting]) { setting_section(page, m, c, setting, methods, method_count); }
     }
-    study_repeat_section(page, c);
+    repeat_section(page, c);
 }

@@ -1,7 +1,7 @@
 /* results.json of `study simulations`. */
 #include "simulations.h"
 
-#include "../common/options.h"
+#include "../base/options.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,12 +1,13 @@
 /* study time: how long the specific features take to train once the shared ones are there, as Table 9 of the paper. */
 #include "studies.h"
 
-#include "../common/statistics.h"
-#include "study.h"
-#include "../common/views.h"
+#include "../base/statistics.h"
+#include "../runs/study.h"
+#include "../runs/views.h"
 
-#include "../common/page.h"
-#include "../common/simulate.h"
+#include "../report/page.h"
+#include "../report/repeat.h"
+#include "../runs/simulate.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -351,7 +352,7 @@ static void report(const job *j, text *page) {
     page_paragraph(page, "What a method does once between the shared and the specific features, as the regressions of "
                          "residual-indiseek (residual_epochs), is part of its seconds and so of its steps.");
     for (int k = 0; k < j->set_count; k++) { set_section(j, k, page); }
-    study_repeat_section(page, &j->w.c);
+    repeat_section(page, &j->w.c);
 }
 
 static void print_all(const job *j) {

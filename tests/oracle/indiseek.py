@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The methods in PyTorch, float64, written from the papers' formulas alone: the vectors that tests/test_oracle.c compares with.
+"""The methods in PyTorch, float64, written from the papers' formulas alone: the vectors that tests/oracle/test_oracle.c compares with.
 
     make oracle              writes tests/oracle/indiseek.safetensors (committed; the C tests need no Python)
     indiseek.py --search     looks for another SEED_OF_OTHERS first (minutes)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Prints the constants of tests/test_metrics.c from numpy, scipy and scikit-learn, on data that both sides can draw."""
+"""Prints the constants of tests/library/test_metrics.c from numpy, scipy and scikit-learn, on data that both sides can draw."""
 import numpy
 import scipy.stats
 import sklearn.cluster
@@ -11,7 +11,7 @@ state = 1
 
 
 def uniform(*shape):
-    """The generator of tests/test_metrics.c: exact in float32."""
+    """The generator of tests/library/test_metrics.c: exact in float32."""
     global state
     values = numpy.empty(int(numpy.prod(shape)))
     for i in range(values.size):

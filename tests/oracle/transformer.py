@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""PyTorch's own transformer encoder, float64: the vectors that tests/test_oracle_transformer.c compares with.
+"""PyTorch's own transformer encoder, float64: the vectors that tests/oracle/test_oracle_transformer.c compares with.
 
     make oracle         writes tests/oracle/transformer.safetensors (committed)
 

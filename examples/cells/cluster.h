@@ -1,0 +1,48 @@
+/* Do clusters of the features agree with labels?  k-means on each embedding against each label column (METHODS 13.3). */
+#ifndef CLUSTER_H
+#define CLUSTER_H
+
+#include "../base/blocks.h"
+#include "../base/text.h"
+
+enum { CLUSTER_BLOCKS = 2 * ISK_MAX_VIEWS, CLUSTER_STANDARD = 3 * ISK_MAX_VIEWS + 1 };
+
+/* Blocks of [n, d_i] features, absent ones with data NULL; several are joined, each with the same total variance.  A row that begins
+   with NaN is missing. */
+typedef struct cluster_embedding { char name[64]; isk_matrix blocks[CLUSTER_BLOCKS]; } cluster_embedding;
+typedef struct cluster_label { const char *name; const int32_t *codes; } cluster_label;     /* [n] negative: unlabelled */
+
+/* Of each view, named "rna", ...: "shared_rna" (C), "specific_rna" (Z), "rna" (both); at the end "all", all views side by side.
+   What is absent is left out.  Returns how many there are, at most CLUSTER_STANDARD. */
+int cluster_embeddings(int views, const char *const *view_names, const isk_matrix *c, const isk_matrix *z, cluster_embedding *embeddings);
+
+typedef struct cluster_desc {
+    int64_t rows;                   /* n */
+    const cluster_embedding *embeddings;
+    int embedding_count;
+    const cluster_label *labels;
+    int label_count;
+    const uint8_t *part;            /* [n]; NULL: all rows are clustered */
+    isk_part scored;                /* the part that is clustered; 0: ISK_TEST */
+    int starts;                     /* of k-means, of which the best is taken; 0: 10 */
+    int seeds;                      /* runs of seed, seed + 1, ...; 0: 1 */
+    uint64_t seed;
+} cluster_desc;
+
+typedef struct cluster_row {
+    const char *embedding, *label;  /* the descriptor's */
+    int64_t cells;                  /* of that part that are there and labelled */
+    int k;                          /* different labels among them, and so clusters */
+    double ari, nmi;                /* means over the seeds; NaN: fewer than two labels */
+    double ari_deviation, nmi_deviation;    /* standard deviations over the seeds; NaN: one seed */
+} cluster_row;
+
+/* rows [embedding_count * label_count], the labels of an embedding together. */
+isk_status cluster_scores(isk_context *context, const cluster_desc *desc, cluster_row *rows);
+
+/* clusters.tsv; an array of JSON objects; a table for the terminal. */
+void cluster_tsv(const cluster_row *rows, int count, text *out);
+void cluster_json(const cluster_row *rows, int count, text *out);
+void cluster_text(const cluster_row *rows, int count, text *out);
+
+#endif

@@ -1,0 +1,128 @@
+/* A single-cell data set: up to four modalities of the same cells, matched by the cells' names, and what is known of each cell. */
+#ifndef CELLS_H
+#define CELLS_H
+
+#include "input.h"
+#include "../base/progress.h"
+
+typedef enum modality_kind { MODALITY_OTHER, MODALITY_RNA, MODALITY_PROTEIN, MODALITY_ATAC } modality_kind;
+/* "other", "rna", "protein", "atac" */
+const char *modality_kind_name(modality_kind kind);
+/* What a name in a file says: "Gene Expression", "rna" and "GEX" are RNA, "Antibody Capture", "prot" and "ADT" protein, "Peaks" and
+   "Chromatin Accessibility" ATAC, whatever their case; others MODALITY_OTHER. */
+modality_kind modality_kind_of(const char *words);
+
+typedef struct modality {
+    modality_kind kind;
+    char name[32];                  /* "rna": letters, digits and _, unique in its data set */
+    char key[96];                   /* as the file calls it: "Gene Expression", "mod/prot", "obsm/protein_expression" */
+    input in;                       /* cells x features; row_names: the cells, column_names: the features, each unique */
+    names ids;                      /* of the features, such as ENSG00000141510, in their order; count 0: none */
+} modality;
+/* Sets kind, name and key.  words: what says its kind, "prot", "rna"; key: NULL: words.  Its name is its kind's, or of an other kind
+   the words in small letters with _ for what is neither letter nor digit. */
+void modality_call(modality *m, const char *key, const char *words);
+void modality_free(modality *m);
+
+/* One thing that is known of each cell: a class or a number. */
+typedef struct cell_column {
+    char *name;
+    double *numbers;                /* [rows], NaN: missing; NULL: these are classes */
+    labels classes;
+} cell_column;
+
+/* What one source knows of its cells; rows are `cells`, in their order. */
+typedef struct cell_table {
+    names cells;
+    cell_column *columns;
+    int64_t count, capacity;        /* of columns */
+    const char *path;               /* of its file, not copied; NULL: that of the cells it is added to */
+    int first;                      /* 1: its columns go before those of other tables that are not first, however late it is added */
+} cell_table;
+/* A new column of that name, zeros beside it; NULL: out of memory. */
+cell_column *cell_table_add(cell_table *t, const char *name);
+void cell_table_free(cell_table *t);
+
+typedef struct cells {
+    isk_context *context;
+    const char *path;               /* of the source, not copied */
+    modality modality[ISK_MAX_VIEWS];
+    int count;
+    cell_table *tables;             /* until they are matched: as their sources have them, the most important first */
+    int64_t table_count, table_capacity;
+    names files;                    /* that were read */
+    names offered;                  /* modalities of the source, those too that are not wanted */
+    /* After cells_match: */
+    int64_t rows;
+    names names;                    /* [rows] */
+    uint8_t *present[ISK_MAX_VIEWS];        /* [rows] 0: not measured, its row is zeros; NULL: all were */
+    cell_table table;               /* of all rows, in their order; columns of one name: the most important source's */
+    int matched;                    /* modalities that have these rows */
+} cells;
+
+/* What is wanted of a file; zeros: what it is meant to hold. */
+typedef struct read_desc {
+    const char *modalities;         /* "rna,protein": these alone, in this order; by name or by kind; NULL: all, RNA first */
+    const char *layer;              /* .h5ad and .h5mu: layers/NAME instead of X, or "raw" for raw/X; NULL: X */
+    const char *obsm;               /* .h5ad: "protein_expression" or "protein=ADT": obsm/NAME is a modality too; NULL:
+                                       obsm/protein_expression or protein_counts where it is there; "": none */
+    double most_memory;             /* bytes; 0: no limit */
+    progress *bar;                  /* for the estimate and warnings, or NULL */
+} read_desc;
+
+/* Whether desc->modalities wants it: a reader asks before it reads values.  Keeps the name for the sentence that says what there is.
+   0: no; -1: out of memory. */
+int cells_want(cells *c, const read_desc *desc, const modality *m);
+/* A source gives its modalities, each with row_names of its own (or none: rows are matched by their order), and tables.  Both calls
+   take what they are given, also when they fail.  A modality whose name or kind is taken, or a fifth one, is DATA. */
+isk_status cells_add(cells *c, modality *m);
+isk_status cells_add_table(cells *c, cell_table *t);
+/* Makes one list of cells: those of the first modality in its order, then what others have beside them.  Rows follow it; a cell that a
+   modality lacks is a row of zeros and marked absent; of classes those that no cell has are left out.  A name twice in one modality
+   is DATA and said, and so are modalities or tables that share no cell.  Cells without names anywhere are called "1", "2", ...
+   More may be added afterwards, and matched to what is there by calling it again. */
+isk_status cells_match(cells *c);
+/* NULL when there is none of that name. */
+const cell_column *cells_column(const cells *c, const char *name);
+void cells_free(cells *c);
+
+/* Reads and matches a folder or file of any kind, told by its content.  The estimate of memory is said before the values are read;
+   above most_memory it is MEMORY, with what would help. */
+isk_status cells_read(cells *c, isk_context *context, const char *path, const read_desc *desc);
+
+/* What there is to know before values are read, for the estimate. */
+typedef struct extent {
+    int64_t rows, cols, count;      /* count: of entries, or of all values */
+    int is_sparse;
+    const char *name;               /* of the modality, or NULL */
+    double reading;                 /* most bytes an entry while it is read; 0: as many as it is kept in */
+} extent;
+/* The larger of what reading takes, count * reading, and of what is kept with what preparation adds: 4 bytes a dense value (8 in
+   double), 8 a sparse entry (12), and a dense copy of the genes that are kept of sparse ones, PREPARED_FEATURES if nothing else is said. */
+enum { PREPARED_FEATURES = 2000 };
+double memory_estimate(const extent *parts, int count);
+/* Says "reading 6855 cells x 4000 genes (rna), 6855 x 14 (protein): about 120 MB" and keeps to the limit. */
+isk_status memory_check(isk_context *context, const read_desc *desc, const char *path, const extent *parts, int count);
+
+/* extent.reading of a Matrix Market file: its entries in arrays that double, sorted twice, and once more for the wanted columns */
+enum { SPARSE_READING = 12 + 8 * (int)sizeof(isk_scalar) };
+
+/* ---- readers: they add to c, and do not match ---- */
+
+/* .h5 of 10x Genomics, .h5ad, .h5mu; UNSUPPORTED, with the package to install, where HDF5 was not compiled in. */
+isk_status h5_read(isk_context *context, const char *path, const read_desc *desc, cells *c);
+int h5_is(const char *path);
+/* matrix.mtx[.gz], features.tsv or genes.tsv, barcodes.tsv of one folder, also behind a prefix ("GSM123_sample_matrix.mtx.gz"), which may
+   be part of the path: DIR/GSM123_sample_.  Any folder is one for tenx_is: what it lacks is said by tenx_read. */
+isk_status tenx_read(isk_context *context, const char *path, const read_desc *desc, cells *c);
+int tenx_is(const char *path);
+/* One modality from a table (CSV, TSV), a .npy or a Matrix Market file.  Names of cells are taken from `cells` (a text file of one name a
+   line, or a table whose first column, or that called barcode, cell or index, they are), else from the file; where there are none
+   cells_match goes by the order of rows.  Those of features likewise, else "1", "2", ...; equal ones are made unique.  Its name is that of
+   the kind, of an other kind what the file is called. */
+typedef struct matrix_source { const char *path, *cells, *features; int transpose; modality_kind kind; } matrix_source;
+isk_status matrix_read(isk_context *context, const matrix_source *source, const read_desc *desc, cells *c);
+/* A table (CSV, TSV, also .gz) whose first column, or that called barcode, cell or index, names the cells. */
+isk_status cell_table_read(isk_context *context, const char *path, cell_table *t);
+
+#endif

@@ -1,0 +1,75 @@
+#include "explained_page.h"
+
+#include "page.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+typedef struct ranked { double r2; int64_t feature; } ranked;
+
+static int descending(const void *a, const void *b) {
+    const ranked *x = a, *y = b;
+    if (x->r2 != y->r2) { return x->r2 > y->r2 ? -1 : 1; }
+    return (x->feature > y->feature) - (x->feature < y->feature);
+}
+
+/* The features of which something is told, those first that most is told of; to be freed.  NULL without memory. */
+static ranked *rank(const explained_modality *m, explained_way by, int64_t *count) {
+    ranked *list = malloc(sizeof *list * ((size_t)m->count + 1));
+    *count = 0;
+    for (int64_t j = 0; j < m->count && list; j++) {
+        if (m->r2[by][j] > 0) { list[(*count)++] = (ranked){ m->r2[by][j], j }; }
+    }
+    if (list) { qsort(list, (size_t)*count, sizeof *list, descending); }
+    return list;
+}
+
+/* The features that are told most in one way, beside what the others tell of them. */
+static void add_table(text *page, const explained_modality *m, explained_way by) {
+    enum { SHOWN = 15 };
+    static const char *const words[EXPLAINED_WAYS] = { "C", "Z", "both", "the fused features" };
+    static const explained_way order[EXPLAINED_WAYS] = { EXPLAINED_SPECIFIC, EXPLAINED_SHARED, EXPLAINED_BOTH, EXPLAINED_FUSED };
+    const char *header[EXPLAINED_WAYS + 1];
+    explained_way column[EXPLAINED_WAYS];
+    char title[120], number[32];
+    int columns = 0;
+    int64_t count;
+    ranked *list = rank(m, by, &count);
+    page->failed = page->failed || !list;
+    for (int i = 0; i < EXPLAINED_WAYS; i++) {
+        if (!m->r2[order[i]]) { continue; }
+        column[columns++] = order[i];
+        header[columns] = words[order[i]];
+    }
+    snprintf(title, sizeof title, count ? "%s: told most by %s" : "%s: nothing is told by %s", m->name, words[by]);
+    header[0] = title;
+    page_table_begin(page, header, columns + 1);
+    for (int64_t k = 0; k < count && k < SHOWN; k++) {
+        page_row(page, explained_feature(m, list[k].feature, number));
+        for (int i = 0; i < columns; i++) { page_cell_bar(page, m->r2[column[i]][list[k].feature], 3, 0, 1); }
+    }
+    page_table_end(page);
+    free(list);
+}
+
+void explained_page(const explained *e, text *page) {
+    static const explained_way ways[] = { EXPLAINED_SPECIFIC, EXPLAINED_SHARED, EXPLAINED_FUSED };
+    text lead = { 0 };
+    if (!e->count) { return; }
+    page_heading(page, "What the features follow");
+    text_add(&lead, "How much of each gene, protein or peak, as prepared, a linear map tells from its modality's features: R² on held-out cells (");
+    for (int i = 0; i < e->count; i++) { text_format(&lead, "%s%lld of %s", i ? ", " : "", (long long)e->list[i].scored_cells, e->list[i].name); }
+    text_add(&lead, "). ");
+    if (e->list[0].r2[EXPLAINED_SPECIFIC]) { text_add(&lead, "What Z tells and C does not is that modality's own; what C tells is seen by the others, too. "); }
+    text_add(&lead, "Counts of single cells are noisy, so that even what is followed well may have a small R². explained.tsv has all of them.");
+    page->failed = page->failed || lead.failed;
+    page_paragraph(page, lead.data ? lead.data : "");
+    text_free(&lead);
+    for (int i = 0; i < e->count; i++) {
+        page_grid_begin(page);
+        for (size_t k = 0; k < sizeof ways / sizeof *ways; k++) {
+            if (e->list[i].r2[ways[k]]) { add_table(page, &e->list[i], ways[k]); }
+        }
+        page_grid_end(page);
+    }
+}

@@ -1,0 +1,10 @@
+/* How to repeat a study, from its configuration. */
+#ifndef REPEAT_H
+#define REPEAT_H
+
+#include "../runs/configuration.h"
+
+/* "How to repeat it", the last section of a report. */
+void repeat_section(text *page, const configuration *c);
+
+#endif

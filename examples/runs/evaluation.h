@@ -1,0 +1,80 @@
+/* How good are shared and specific features?  The numbers of metrics.json. */
+#ifndef EVALUATION_H
+#define EVALUATION_H
+
+#include "../../indiseek.h"
+#include "../base/blocks.h"
+#include "../base/text.h"
+
+/* Places of C1, ..., Z1, ... and of the one representation of comm in a list of all features. */
+enum { FEATURE_C, FEATURE_Z = ISK_MAX_VIEWS, FEATURE_FUSED = 2 * ISK_MAX_VIEWS, FEATURE_COUNT };
+
+/* What is to be judged.  A matrix with data NULL is absent; all others have the same rows.  A row whose first value is NaN is not
+   there, and is left out of what is said about that matrix. */
+typedef struct evaluation_input {
+    int views;
+    isk_matrix x[ISK_MAX_VIEWS];    /* the inputs, preprocessed; of sequences the means over their steps */
+    isk_matrix c[ISK_MAX_VIEWS], z[ISK_MAX_VIEWS];      /* shared and specific features */
+    isk_matrix fused;               /* the one representation of method comm */
+    isk_matrix reconstruction[ISK_MAX_VIEWS];           /* the model's own g_i(Z_i, C_i) */
+    isk_matrix target[ISK_MAX_VIEWS];       /* what that is of: X_i, or a sequence's steps side by side */
+    int steps[ISK_MAX_VIEWS];       /* of the latter, else 0 */
+    int sequence[ISK_MAX_VIEWS];    /* 1: x is the mean over the steps of a sequence */
+    const int32_t *lengths[ISK_MAX_VIEWS];  /* [rows] how many of them are there, or NULL */
+    const int32_t *labels;          /* negative: left out; NULL: nothing is said about labels */
+    const uint8_t *part;            /* isk_part of each row */
+    unsigned put_to_labels;         /* bits 1 << SCORE_ALL, ...: only these; 0: all */
+    int without_mlp;                /* 1: no small networks, which take longest */
+} evaluation_input;
+
+typedef struct label_score {
+    double accuracy, balanced_accuracy, neighbours;
+    int64_t rows;                   /* labelled rows that were scored: those of which all that the probe is put to is there */
+    double majority;                /* accuracy of always guessing the most frequent label, on the same rows */
+} label_score;
+/* What a probe is put to: all C, all C and Z, each Z_i, the inputs, the fused representation. */
+enum { SCORE_SHARED, SCORE_ALL, SCORE_SPECIFIC, SCORE_RAW = SCORE_SPECIFIC + ISK_MAX_VIEWS, SCORE_FUSED, SCORE_COUNT };
+
+/* R^2 by a linear map, by the 10 nearest rows and by a small network. */
+typedef struct r2_scores { double ridge, knn, mlp; } r2_scores;
+double r2_best(const r2_scores *r2);
+
+/* Fitted on the training rows and scored on the test rows, or on the validation rows where there are no test rows.
+   NaN: could not be measured. */
+typedef struct evaluation {
+    int views, fused;               /* fused: there is one representation, no C and no Z */
+    int64_t rows[3];                /* train, validation, test */
+    isk_part scored;                /* ISK_TRAIN: no row is held out, nothing was measured */
+    int neighbours;                 /* k */
+    double majority;                /* accuracy of always guessing the most frequent label, on all labelled rows */
+    int64_t labelled;               /* of the scored part */
+    label_score label[SCORE_COUNT]; /* a logistic regression; share of the k nearest rows that have the row's label */
+    r2_scores leakage[ISK_MAX_VIEWS];       /* R^2 of Z_i about C of the other views, side by side */
+    struct { r2_scores r2; double best, decoder; } completeness[ISK_MAX_VIEWS];     /* R^2 of (Z_i, C_i), or fused, about X_i */
+    struct { int mean, decoder; } steps[ISK_MAX_VIEWS];     /* 1: r2 and best are about the mean over X_i's steps; decoder is about all */
+} evaluation;
+
+isk_status evaluate(isk_context *context, const evaluation_input *input, evaluation *e);
+
+/* Were the label scores of different rows, because some rows lack some matrices? */
+int labels_of_different_rows(const evaluation *e);
+/* The score after `which` (-1: the first) that an evaluation has, or SCORE_COUNT. */
+int score_next(const evaluation *e, int which);
+/* "shared", "specific_1", ... as in metrics.json; "C1, C2", ... for people; "C2, C3": C of all views but one. */
+typedef struct score_text { char text[64]; } score_text;
+const char *score_name(int which, score_text *buffer);
+const char *score_words(const evaluation *e, int which, score_text *buffer);
+const char *other_shared(int views, int view, score_text *buffer);
+/* "X1" or "the mean of X1 over its steps"; "Z1 about C2, C3"; "(Z1, C1) about X1" or "fused about X1" */
+const char *told_words(const evaluation *e, int view, char buffer[48]);
+const char *leakage_words(const evaluation *e, int view, char buffer[80]);
+const char *completeness_words(const evaluation *e, int view, char buffer[96]);
+/* Is a decoder's R^2 that of all steps of a sequence? */
+int decoder_of_steps(const evaluation *e);
+
+/* Members of a JSON object; training may be NULL. */
+void evaluation_json(const evaluation *e, const isk_report *training, text *out);
+/* A table for the terminal. */
+void evaluation_text(const evaluation *e, int has_labels, text *out);
+
+#endif

@@ -1,0 +1,157 @@
+#include "settings.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { TEST_STREAM = 1000003 };     /* so that no test seed is a training seed of a neighbouring call */
+
+typedef struct setting_data { isk_scalar *x, *c, *test_x, *test_c, *reconstruction; } setting_data;
+
+static int data_open(setting_data *d, int setting, int64_t n, int64_t test, uint64_t seed) {
+    const size_t size = sizeof *d->x;
+    *d = (setting_data){ malloc(size * (size_t)n * SETTING_COLS), malloc(size * (size_t)n * SETTING_SHARED),
+                         malloc(size * (size_t)test * SETTING_COLS), malloc(size * (size_t)test * SETTING_SHARED),
+                         malloc(size * (size_t)test * SETTING_COLS) };
+    if (!d->x || !d->c || !d->test_x || !d->test_c || !d->reconstruction) { return 0; }
+    simulate_setting(setting, n, seed, d->x, d->c);
+    simulate_setting(setting, test, seed + TEST_STREAM, d->test_x, d->test_c);
+    return 1;
+}
+
+static void data_close(setting_data *d) {
+    free(d->x);
+    free(d->c);
+    free(d->test_x);
+    free(d->test_c);
+    free(d->reconstruction);
+}
+
+static isk_status encode(void *user, const isk_scalar *x, int64_t rows, isk_scalar *out) {
+    return isk_transform(user, &(isk_transform_desc){ .views = { { x, rows, SETTING_COLS } }, .specific = { out } });
+}
+
+/* Importances, and the error of the decoder on test rows where the method has one. */
+static isk_status judge(isk_context *context, isk_model *model, const setting_data *d, int64_t test, setting_run *run) {
+    run->error = NAN;
+    if (isk_model_decodes(model)) {
+        isk_status status = isk_transform(model, &(isk_transform_desc){
+            .views = { { d->test_x, test, SETTING_COLS } }, .given = { { d->test_c, test, SETTING_SHARED } },
+            .reconstruction = { d->reconstruction } });
+        if (status != ISK_OK) { return status; }
+        run->error = 0;
+        for (int64_t i = 0; i < test * SETTING_COLS; i++) {
+            double miss = (double)d->test_x[i] - (double)d->reconstruction[i];
+            run->error += miss * miss / (double)test;
+        }
+    }
+    return isk_importance(context, &(isk_importance_desc){
+        .map = encode, .user = model, .cols = SETTING_COLS, .out_cols = isk_model_specific_dim(model, 0),
+        .importance = run->importance });
+}
+
+isk_status setting_sweep(isk_context *context, int setting, int64_t n, int64_t test, isk_sweep_desc *sweep,
+                         setting_run *runs) {
+    int count = isk_sweep_models(sweep);
+    isk_model **models = calloc((size_t)count + 1, sizeof *models);
+    setting_data d = { NULL, NULL, NULL, NULL, NULL };
+    isk_status status = ISK_MEMORY;
+    if (models && data_open(&d, setting, n, test, sweep->fit.seed)) {
+        sweep->fit.views[0] = (isk_matrix){ d.x, n, SETTING_COLS };
+        sweep->fit.given[0] = (isk_matrix){ d.c, n, SETTING_SHARED };
+        sweep->fit.view_count = 1;
+        status = sweep->fit.checkpoint ? isk_resume(context, sweep, models) : isk_sweep(context, sweep, models);
+    } else {
+        isk_set_error(context, status, "no memory for %lld rows", (long long)n);
+    }
+    for (int i = 0; i < count && status == ISK_OK; i++) {
+        const isk_report *report = isk_model_report(models[i]);
+        runs[i] = (setting_run){ .lambda = isk_model_options(models[i])->lambda, .seed = isk_model_seed(models[i]),
+                                 .seconds = report->seconds, .diverged = report->status != ISK_OK };
+        if (!runs[i].diverged) { status = judge(context, models[i], &d, test, &runs[i]); }
+    }
+    for (int i = 0; models && i < count; i++) { isk_model_close(models[i]); }
+    free(models);
+    data_close(&d);
+    return status;
+}
+
+void setting_summarise(const setting_run *runs, int count, setting_summary *s) {
+    int good = 0;
+    *s = (setting_summary){ .lambda = count ? runs[0].lambda : 0, .runs = count };
+    for (int i = 0; i < count; i++) {
+        s->seconds += runs[i].seconds;
+        s->diverged += runs[i].diverged;
+        if (runs[i].diverged) { continue; }
+        good++;
+        s->unlearned += runs[i].error >= SETTING_UNLEARNED;
+        s->error += runs[i].error;
+        s->worst_error = fmax(s->worst_error, runs[i].error);
+        for (int j = 0; j < SETTING_COLS; j++) { s->mean[j] += runs[i].importance[j]; }
+    }
+    s->error = good ? s->error / good : NAN;
+    for (int j = 0; j < SETTING_COLS; j++) {
+        double squares = 0;
+        s->mean[j] = good ? s->mean[j] / good : NAN;
+        for (int i = 0; i < count; i++) {
+            if (!runs[i].diverged) { squares += pow(runs[i].importance[j] - s->mean[j], 2); }
+        }
+        s->deviation[j] = good > 1 ? sqrt(squares / (good - 1)) : NAN;
+    }
+}
+
+int setting_derives(int setting) { return setting == 2 || setting == 4; }
+
+double setting_share(int setting, const setting_summary *s) {
+    return setting_derives(setting) ? s->mean[4] + s->mean[5] : s->mean[0] + s->mean[1];
+}
+
+const char *setting_share_words(int setting) {
+    return setting_derives(setting) ? "specific coordinates 5 and 6 together (ideal 1)"
+                            : "shared coordinates 1 and 2 together (ideal 0)";
+}
+
+void setting_json(text *out, int setting, const char *method, const setting_run *run) {
+    text_add(out, "{");
+    text_json_key(out, "setting");
+    text_format(out, "%d", setting);
+    text_json_key(out, "method");
+    text_json_string(out, method);
+    text_json_member(out, "lambda", run->lambda);
+    text_json_key(out, "seed");
+    text_format(out, "%llu", (unsigned long long)run->seed);
+    text_json_key(out, "importance");
+    for (int j = 0; j < SETTING_COLS; j++) {
+        text_add(out, j ? ", " : "[");
+        text_json_number(out, run->diverged ? NAN : run->importance[j]);
+    }
+    text_add(out, "]");
+    text_json_member(out, "reconstruction_error", run->diverged ? NAN : run->error);
+    text_json_member(out, "seconds", run->seconds);
+    text_add(out, "}");
+}
+
+void setting_print(int setting, const setting_summary *s, int count) {
+    printf("%8s%8s%8s%8s%8s%8s%8s%9s%9s\n", "lambda", "x1", "x2", "x3", "x4", "x5", "x6", "error", "s/run");
+    for (int i = 0; i < count; i++) {
+        char number[32];
+        printf("%8g", s[i].lambda);
+        for (int j = 0; j < SETTING_COLS; j++) { printf("%8s", fixed(s[i].mean[j], 3, number)); }
+        printf("%9s", fixed(s[i].error, 3, number));
+        printf("%9s\n", fixed(s[i].seconds / s[i].runs, 1, number));
+        if (s[i].runs - s[i].diverged > 1) {
+            printf("%8s", "+-");
+            for (int j = 0; j < SETTING_COLS; j++) { printf("%8s", fixed(s[i].deviation[j], 3, number)); }
+            printf("%9s\n", "");
+        }
+    }
+    for (int i = 0; i < count; i++) {
+        printf("lambda %g: %s %.3f", s[i].lambda, setting_share_words(setting), setting_share(setting, &s[i]));
+        if (s[i].unlearned) {
+            printf("; %d of %d runs left a coordinate unlearned (test error up to %.2f): more --epochs", s[i].unlearned,
+                   s[i].runs, s[i].worst_error);
+        }
+        if (s[i].diverged) { printf("; %d of %d runs diverged", s[i].diverged, s[i].runs); }
+        printf("\n");
+    }
+}

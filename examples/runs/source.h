@@ -1,0 +1,111 @@
+/* What the single-cell commands read: the cells, what is known of them, which of them train, and how each modality is prepared. */
+#ifndef SOURCE_H
+#define SOURCE_H
+
+#include "../formats/cells.h"
+#include "data.h"
+
+enum { SOURCE_KINDS = 4 };          /* of modality_kind */
+
+typedef struct source_settings {
+    const char *path, *tenx, *file[SOURCE_KINDS], *prepare[SOURCE_KINDS];
+    const char *cells, *modalities, *layer, *obsm;
+    const char *labels, *coarse, *ignore, *group, *split;
+    double test, most_memory;       /* GiB */
+    uint64_t seed;
+} source_settings;
+
+#define SOURCE_DEFAULTS { .test = 0.2 }
+
+/* Rows of a command's table of options; `at` is the offset of source_settings. */
+#define SOURCE_OFFSET(at, field) ((at) + offsetof(source_settings, field))
+#define SOURCE_FILE(at, kind, name, words)                                                                             \
+    { name, OPTION_TEXT, SOURCE_OFFSET(at, file) + (kind) * sizeof(const char *), "FILE", words, 0, 0, NULL }
+#define SOURCE_PREPARE(at, kind, name, words)                                                                          \
+    { name, OPTION_TEXT, SOURCE_OFFSET(at, prepare) + (kind) * sizeof(const char *), "STEPS", words, 0, 0, NULL }
+/* Where cells come from: of the data that train, and of new cells. */
+#define SOURCE_READ_OPTIONS(at)                                                                                        \
+    { "PATH", OPTION_ARGUMENT, SOURCE_OFFSET(at, path), NULL, NULL, 0, 0, NULL },                                      \
+    { "10x", OPTION_TEXT, SOURCE_OFFSET(at, tenx), "DIR",                                                              \
+      "the same as PATH: a folder of matrix.mtx, features.tsv and barcodes.tsv, each also as .gz; DIR/PREFIX where its " \
+      "files have one", 0, 0, NULL },                                                                                  \
+    SOURCE_FILE(at, MODALITY_RNA, "rna-file",                                                                          \
+                "instead of PATH, one file a modality: cells x genes as CSV, TSV, .npy or .mtx, matched by the cells' names"), \
+    SOURCE_FILE(at, MODALITY_PROTEIN, "protein-file", "cells x proteins"),                                             \
+    SOURCE_FILE(at, MODALITY_ATAC, "atac-file", "cells x peaks"),                                                      \
+    SOURCE_FILE(at, MODALITY_OTHER, "other-file", "cells x anything else"),                                            \
+    { "modalities", OPTION_TEXT, SOURCE_OFFSET(at, modalities), "LIST",                                                \
+      "which of them, in this order: rna,protein [all, RNA first]", 0, 0, NULL },                                      \
+    { "layer", OPTION_TEXT, SOURCE_OFFSET(at, layer), "NAME",                                                          \
+      "of .h5ad and .h5mu: layers/NAME instead of X, or raw", 0, 0, NULL },                                            \
+    { "obsm", OPTION_TEXT, SOURCE_OFFSET(at, obsm), "NAME",                                                            \
+      "of .h5ad: what of obsm is a modality [protein_expression or protein_counts, where one is there]", 0, 0, NULL },                    \
+    { "cells", OPTION_TEXT, SOURCE_OFFSET(at, cells), "FILE",                                                          \
+      "a table (CSV, TSV) of what is known of the cells, whose first column names them", 0, 0, NULL },                 \
+    { "max-mem", OPTION_REAL, SOURCE_OFFSET(at, most_memory), "GIB", "most memory for the data [no limit]", 0, 1e6, NULL }
+#define SOURCE_LABEL_OPTIONS(at)                                                                                       \
+    { "labels", OPTION_TEXT, SOURCE_OFFSET(at, labels), "COLUMN",                                                      \
+      "the cells' types, a column of obs or of --cells; for scores and pictures only", 0, 0, NULL },                   \
+    { "coarse", OPTION_TEXT, SOURCE_OFFSET(at, coarse), "COLUMN", "their coarse types, which colour them", 0, 0, NULL },\
+    { "label-ignore", OPTION_TEXT, SOURCE_OFFSET(at, ignore), "NAME", "cells of this type train but are not scored",   \
+      0, 0, NULL },                                                                                                    \
+    { NULL, OPTION_HEADING, 0, NULL, "Which cells train", 0, 0, NULL },                                                \
+    { "test", OPTION_REAL, SOURCE_OFFSET(at, test), "PART",                                                            \
+      "part of the cells that is held out for scores, every type alike, chosen by --seed [0.2]", 0, 0.95, NULL },      \
+    { "split", OPTION_TEXT, SOURCE_OFFSET(at, split), "COLUMN", "instead, a column of train, validation and test", 0, 0, NULL },\
+    { "group", OPTION_TEXT, SOURCE_OFFSET(at, group), "COLUMN",                                                        \
+      "cells of one group (donor, batch) are never divided between the parts", 0, 0, NULL },                           \
+    { "seed", OPTION_SEED, SOURCE_OFFSET(at, seed), "N", "decides all that is random [0]", 0, 0, NULL }
+#define SOURCE_PREPARE_OPTIONS(at)                                                                                     \
+    { NULL, OPTION_HEADING, 0, NULL, "How modalities are prepared (moments and components come from training cells)", 0, 0, NULL },\
+    SOURCE_PREPARE(at, MODALITY_RNA, "rna", SOURCE_RNA_WORDS),                                       \
+    SOURCE_PREPARE(at, MODALITY_PROTEIN, "protein", SOURCE_PROTEIN_WORDS),                           \
+    SOURCE_PREPARE(at, MODALITY_ATAC, "atac", SOURCE_ATAC_WORDS),                                    \
+    SOURCE_PREPARE(at, MODALITY_OTHER, "other", SOURCE_OTHER_WORDS)
+#define SOURCE_RNA_WORDS                                                                                               \
+    "hvg=N most variable genes (Seurat's vst), log-normalised, z-score cut at 10, pca=K; also norm=WORD, scale=no, or " \
+    "raw: as it is [hvg=2000,pca=50]"
+#define SOURCE_PROTEIN_WORDS                                                                                           \
+    "clr=cell or clr=protein, Seurat's margins 2 and 1; then z-score and pca=K [clr=cell,pca=50 or one less than the " \
+    "proteins]"
+#define SOURCE_ATAC_WORDS "tfidf of the hvg=N most counted peaks, then pca=K components of LSI, without the first unless lsi-first=keep [hvg=20000,pca=50]"
+#define SOURCE_OTHER_WORDS "[norm=zscore]"
+
+typedef struct source {
+    isk_context *context;
+    progress *bar;
+    const source_settings *s;       /* must outlive it */
+    cells c;                        /* as read */
+    dataset d;                      /* prepared; view i is modality i */
+    const cell_column *coarse;      /* NULL: there are none */
+} source;
+
+/* Does the line name any data? */
+int source_is_given(const source_settings *s);
+/* Says which files are meant when the line names none, or too many; -1 to go on, else the exit code. */
+int source_check_line(const source_settings *s, const char *program);
+/* Paths as they read from every folder, for config.json; `memory` is for the texts. */
+enum { SOURCE_PATHS = 3 + SOURCE_KINDS };
+typedef struct source_paths { char text[SOURCE_PATHS][8400]; } source_paths;
+void source_settings_anywhere(source_settings *s, source_paths *memory);
+
+/* After a failure source_free is due, as after success. */
+isk_status source_read(source *a, isk_context *context, const source_settings *s, progress *bar);
+/* One more table of what is known of the cells, which goes before what their own files say. */
+isk_status source_add_table(source *a, const char *path);
+/* The column of labels, and the coarse ones where s names them. */
+isk_status source_labels(source *a, const char *column);
+/* Labels, and which cells train; `validation` is the part of the training cells held out where a column names none. */
+isk_status source_divide(source *a, double validation);
+/* Learns how to prepare from the training cells. */
+isk_status source_prepare(source *a);
+/* Prepares as the model was trained; its modalities are found by name, and one that is not there is absent. */
+isk_status source_recall(source *a, const isk_model *model);
+void source_say(const source *a);
+void source_free(source *a);
+
+/* A column of classes; whole numbers, such as clusters, become classes.  ARGUMENT with the nearest name when there is none, or it
+   holds other numbers. */
+isk_status source_classes(source *a, const char *what, const char *name, const cell_column **column);
+
+#endif

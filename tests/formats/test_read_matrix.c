@@ -1,0 +1,229 @@
+/* Single matrices with their names, and tables of cells: examples/formats/read_matrix.c, compiled in here so that its memory can run out
+   on request. */
+#include "indiseek.h"
+
+#include <math.h>
+
+#include "tests/base/scarce.h"
+#include "examples/base/lines.c"
+#include "examples/formats/table.c"
+#include "examples/formats/mtx.c"
+#include "examples/formats/input.c"
+#include "examples/formats/cells.c"
+#include "examples/formats/read_matrix.c"
+#include "tests/base/fixture.h"
+
+#define HERE SCRATCH "/"
+#define MTX_TEXT "%%MatrixMarket matrix coordinate integer general\n3 2 3\n1 1 5\n3 1 4\n2 2 7\n"
+
+static void expect_names(const names *n, const char *due) {
+    char all[300] = "";
+    for (int64_t i = 0; i < n->count; i++) { snprintf(all + strlen(all), sizeof all - strlen(all), "%s%s", i > 0 ? "," : "", names_get(n, i)); }
+    assert_string_equal(all, due);
+}
+
+/* Reads HERE "m" with names from HERE "c" and "f" where their texts are given. */
+static isk_status read_one(const char *matrix, const char *cells_text, const char *features_text, int transpose, modality_kind kind, cells *c) {
+    matrix_source source = { HERE "m.x", cells_text ? HERE "c" : NULL, features_text ? HERE "f" : NULL, transpose, kind };
+    memset(c, 0, sizeof *c);
+    c->context = context;
+    if (matrix) { write_text("m.x", matrix); }
+    if (cells_text) { write_text("c", cells_text); }
+    if (features_text) { write_text("f", features_text); }
+    return matrix_read(context, &source, &(read_desc){ 0 }, c);
+}
+
+static void matrices_find_their_names(void **state) {
+    static const struct { const char *matrix, *cells, *features; int transpose; const char *rows, *columns; } cases[] = {
+        { "1,2\n3,4\n5,6\n", NULL, NULL, 0, "", "1,2" },
+        { "cell,a,a\nx,1,2\ny,3,4\nz,5,6\n", NULL, NULL, 0, "x,y,z", "a,a-1" },
+        { "gene,x,y,z\na,1,3,5\nb,2,4,6\n", NULL, NULL, 1, "x,y,z", "a,b" },
+        { MTX_TEXT, "x\ny\nz\n", "a\nb\n", 0, "x,y,z", "a,b" },
+        { MTX_TEXT, "name\nx\ny\nz\n", "names\na\na\n", 0, "x,y,z", "a,a-1" },
+        { MTX_TEXT, "type\tbarcode\nT cell\tx\nB\ty\nB\tz\n", "a\tgene\nb\tgene\n", 0, "x,y,z", "a,b" },
+        { MTX_TEXT, ",type\nx,T\ny,T\nz,B\n", NULL, 0, "x,y,z", "1,2" },
+        { MTX_TEXT, "type\nx\tT\ny\tT\nz\tB\n", NULL, 0, "x,y,z", "1,2" },
+        { ",a,b\n1,1,2\n2,3,4\n3,5,6\n", "x\ny\nz\n", NULL, 0, "x,y,z", "a,b" },       /* what is said goes before what the file has */
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        cells c;
+        const isk_status status = read_one(cases[i].matrix, cases[i].cells, cases[i].features, cases[i].transpose, MODALITY_RNA, &c);
+        if (status != ISK_OK) { print_message("%zu: %s\n", i, isk_error(context)); }
+        assert_int_equal(status, ISK_OK);
+        assert_string_equal(c.modality[0].name, "rna");
+        assert_string_equal(c.modality[0].key, "m.x");
+        expect_names(&c.modality[0].in.row_names, cases[i].rows);
+        expect_names(&c.modality[0].in.column_names, cases[i].columns);
+        assert_true(c.modality[0].in.rows == 3 && c.modality[0].in.cols == 2);
+        assert_int_equal(c.modality[0].in.is_sparse, cases[i].matrix == cases[3].matrix);
+        cells_free(&c);
+    }
+}
+
+static void other_kinds_are_called_by_their_file(void **state) {
+    cells c = { .context = context };
+    (void)state;
+    write_text("Lipids-2.csv.txt", "1,2\n3,4\n");
+    assert_int_equal(matrix_read(context, &(matrix_source){ .path = HERE "Lipids-2.csv.txt" }, &(read_desc){ 0 }, &c), ISK_OK);
+    assert_string_equal(c.modality[0].name, "lipids_2");
+    assert_string_equal(c.modality[0].key, "Lipids-2.csv.txt");
+    cells_free(&c);
+}
+
+static void matrices_that_are_refused(void **state) {
+    static const struct { const char *matrix, *cells, *features; isk_status status; const char *sentence; } cases[] = {
+        { MTX_TEXT, "x\ny\n", NULL, ISK_SHAPE, HERE "c: has 2 names where " HERE "m.x has 3 cells" },
+        { MTX_TEXT, "x\ny\nz\nu\nv\n", NULL, ISK_SHAPE, HERE "c: has 5 names where " HERE "m.x has 3 cells" },
+        { MTX_TEXT, NULL, "a\nb\nc\nd\n", ISK_SHAPE, HERE "f: has 4 names where " HERE "m.x has 2 features" },
+        { MTX_TEXT, "x\ty\n\ty\nz\tu\n", NULL, ISK_DATA, HERE "c: row 2 has no name" },
+        { MTX_TEXT, "x\ty\nz\nz\tu\n", NULL, ISK_DATA, HERE "c: line 2 has 1 field where line 1 has 2" },
+        { MTX_TEXT, "", NULL, ISK_DATA, HERE "c: is empty" },
+        { MTX_TEXT "x", NULL, NULL, ISK_DATA, HERE "m.x: line 6 goes beyond the 3 entries that the file announces" },
+        { "a,b\n1,x\n", NULL, NULL, ISK_DATA, HERE "m.x: line 2 (row 1), column 2 'b': 'x' is not a number" },
+        { "PK\x03\x04", NULL, NULL, ISK_UNSUPPORTED, HERE "m.x: is a zip archive (.npz, .xlsx); of a .npz save one array with numpy.save; .npy, "
+          ".mtx and tables as text are read" },
+    };
+    cells c;
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        expect(context, read_one(cases[i].matrix, cases[i].cells, cases[i].features, 0, MODALITY_RNA, &c), cases[i].status, cases[i].sentence);
+        assert_int_equal(c.count, 0);
+        cells_free(&c);
+    }
+}
+
+/* The limit is for all that is read. */
+static void memory_is_limited(void **state) {
+    const read_desc desc = { .most_memory = 100 };
+    cells c = { .context = context };
+    (void)state;
+    write_text("m.x", "1,2\n3,4\n5,6\n");
+    assert_int_equal(matrix_read(context, &(matrix_source){ HERE "m.x", NULL, NULL, 0, MODALITY_RNA }, &desc, &c), ISK_OK);
+    write_text("m.x", MTX_TEXT);
+    expect(context, matrix_read(context, &(matrix_source){ HERE "m.x", NULL, NULL, 0, MODALITY_PROTEIN }, &desc, &c), ISK_MEMORY,
+           HERE "m.x: 3 cells x 2 genes (rna), "
+           "3 x 2 (protein) need about 0.1 MB of memory, where 0.1 MB are allowed; fewer modalities need less, and --rna hvg=N keeps fewer "
+           "genes dense");
+    cells_free(&c);
+}
+
+/* ---- tables of cells ---- */
+
+static void columns_are_numbers_or_classes(void **state) {
+    cell_table t;
+    const char *path = write_text("obs.csv", "type,barcode,n,whole,word,gap,gone,\"a, b\"\n"
+                                             "T,x,1.5,1,2,NA,,7\nB,y,,2,-inf,3,NA,\nT,z,-2e3,2,3,.,,nan\n,u,NaN,1,5,4,,8\n");
+    (void)state;
+    assert_int_equal(cell_table_read(context, path, &t), ISK_OK);
+    expect_names(&t.cells, "x,y,z,u");
+    assert_int_equal(t.count, 7);
+    assert_string_equal(t.columns[0].name, "type");
+    assert_null(t.columns[0].numbers);
+    expect_names(&t.columns[0].classes.classes, "B,T");
+    assert_int_equal(t.columns[0].classes.missing, 1);
+    assert_true(t.columns[0].classes.codes[0] == 1 && t.columns[0].classes.codes[1] == 0 && t.columns[0].classes.codes[3] == -1);
+    assert_true(t.columns[1].numbers[0] == 1.5 && isnan(t.columns[1].numbers[1]) && t.columns[1].numbers[2] == -2000 && isnan(t.columns[1].numbers[3]));
+    assert_true(t.columns[2].numbers[0] == 1 && t.columns[2].numbers[3] == 1);
+    assert_null(t.columns[3].numbers);                              /* "-inf" is no number here */
+    assert_true(isnan(t.columns[4].numbers[0]) && t.columns[4].numbers[1] == 3 && isnan(t.columns[4].numbers[2]));
+    assert_null(t.columns[5].numbers);
+    assert_int_equal(t.columns[5].classes.missing, 4);
+    assert_string_equal(t.columns[6].name, "a, b");
+    assert_true(t.columns[6].numbers[3] == 8);
+    assert_ptr_equal(t.path, path);
+    cell_table_free(&t);
+}
+
+static void cells_are_named_by_a_column(void **state) {
+    static const struct { const char *content, *due, *first; } cases[] = {
+        { "id\ta\nx\t1\ny\t2\n", "x,y", "a" }, { "a\tCell\n1\tx\n2\ty\n", "x,y", "a" }, { "cell\tindex\n1\tx\n2\ty\n", "1,2", "index" },
+        { "\tcell\nx\tT\ny\tB\n", "x,y", "cell" }, { "cell\nx\tT\ny\tB\n", "x,y", "cell" }, { "a\t\tcell\n1\t2\tx\n3\t4\ty\n", "x,y", "a" },
+        { "1\t2\n3\t4\n", "3", "2" }
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        cell_table t;
+        assert_int_equal(cell_table_read(context, write_text("obs.tsv", cases[i].content), &t), ISK_OK);
+        expect_names(&t.cells, cases[i].due);
+        assert_string_equal(t.columns[0].name, cases[i].first);
+        if (i == 5) { assert_string_equal(t.columns[1].name, "column_2"); }
+        cell_table_free(&t);
+    }
+}
+
+static void tables_that_are_refused(void **state) {
+    static const struct { const char *content, *sentence; } cases[] = {
+        { "", HERE "obs: is empty" },
+        { "cell,a\n", HERE "obs: has a header but no rows" },
+        { "cell,a\nx,1,2,3\n", HERE "obs: line 2 has 4 fields where line 1 has 2" },
+        { "cell,a\nx,1\ny\n", HERE "obs: line 3 has 1 field where line 2 has 2" },
+        { "cell,a\nx,1\n,2\n", HERE "obs: row 2 has no name" },
+        { "cell,a,a\nx,1,2\n", HERE "obs: two columns are called 'a'" },
+        { "cell,a\nx,\"1\n", HERE "obs: the quote that opens on line 2, field 2 is never closed" },
+        { "cell,a\n\nx,1\n", HERE "obs: line 2 is empty, but more lines follow" },
+    };
+    cell_table t;
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        expect(context, cell_table_read(context, write_text("obs", cases[i].content), &t), ISK_DATA, cases[i].sentence);
+        assert_int_equal(t.count, 0);
+    }
+}
+
+/* ---- sweeps ---- */
+
+static isk_status run_all(isk_context *unused, void *argument) {
+    cells c;
+    cell_table t = { 0 };
+    isk_status status = read_one(NULL, "x\ny\nz\n", "a\na\n", 0, MODALITY_RNA, &c);
+    (void)unused;
+    (void)argument;
+    if (status == ISK_OK) { status = cell_table_read(context, HERE "obs.csv", &t); }
+    if (status == ISK_OK) { status = cells_add_table(&c, &t); }
+    if (status == ISK_OK) { status = cells_match(&c); }
+    cells_free(&c);
+    return status;
+}
+
+static void memory_runs_out(void **state) {
+    (void)state;
+    write_text("m.x", MTX_TEXT);
+    write_text("obs.csv", "cell,n,k\nz,1,T\ny,2,\nq,3,B\n");
+    sweep_memory(context, run_all, NULL);
+}
+
+static void damaged_tables(void **state) {
+    static const char content[] = "cell,n,\"k\"\nx,1,T\ny,,B\nz,3,T\n", likely[] = ",\"\n\t; \x80";
+    const size_t length = sizeof content - 1;
+    int read = 0, refused = 0;
+    (void)state;
+    for (size_t at = 0; at < length; at++) {
+        for (size_t k = 0; k < sizeof likely; k++) {            /* the last is a zero */
+            char copy[sizeof content];
+            cell_table t;
+            memcpy(copy, content, length);
+            copy[at] = likely[k];
+            if (cell_table_read(context, write_bytes("obs", copy, length), &t) != ISK_OK) { refused++; continue; }
+            for (int64_t i = 0; i < t.count; i++) { assert_true(t.columns[i].numbers || t.columns[i].classes.rows == t.cells.count); }
+            read++;
+            cell_table_free(&t);
+        }
+    }
+    assert_true(read > 20 && refused > 20);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(matrices_find_their_names),
+        cmocka_unit_test(other_kinds_are_called_by_their_file),
+        cmocka_unit_test(matrices_that_are_refused),
+        cmocka_unit_test(memory_is_limited),
+        cmocka_unit_test(columns_are_numbers_or_classes),
+        cmocka_unit_test(cells_are_named_by_a_column),
+        cmocka_unit_test(tables_that_are_refused),
+        cmocka_unit_test(memory_runs_out),
+        cmocka_unit_test(damaged_tables),
+    };
+    return cmocka_run_group_tests(tests, open_context, close_context);
+}

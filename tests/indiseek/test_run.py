@@ -1,0 +1,1087 @@
+#!/usr/bin/env python3
+# build: indiseek cells_sample
+"""indiseek run, annotate and impute as a biologist runs them: the same data set in every form that programs exchange, cells in another
+order and cells that a modality lacks, what is written, stopping and going on, new cells, and the report in a browser.
+
+The data are simulated, so that what is right is known.  Needs h5py and anndata for the files of HDF5; those tests are skipped without.
+"""
+import array
+import ast
+import csv
+import glob
+import gzip
+import hashlib
+import importlib.util
+import json
+import math
+import os
+import random
+import re
+import shlex
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import time
+
+sys.path[:0] = ["tests/base", "tests/formats"]
+import browser
+import forms
+
+if not importlib.util.find_spec("anndata") and os.path.exists("/usr/bin/python3") and not os.environ.get("TRIED_SYSTEM_PYTHON"):
+    # Debian has it for its own Python, which may not be the first one that is found.
+    os.environ["TRIED_SYSTEM_PYTHON"] = "1"
+    os.execv("/usr/bin/python3", ["/usr/bin/python3"] + sys.argv)
+from tap import Skip, at, equal, folder, inside, main, test
+
+BUILD = os.environ.get("BUILD", "build")
+PROGRAM = os.path.join(BUILD, "indiseek")
+kind = os.path.basename(BUILD)
+SAMPLE = os.path.join("build/objects", "release" if kind == "build" else kind, "tests/cells/cells_sample")
+PATIENCE = 240
+CELLS, GENES, PROTEINS, TYPES = 600, 200, 15, 4
+FEATURES = ["c1.npy", "c2.npy", "z1.npy", "z2.npy"]
+RESULTS = sorted(FEATURES + ["cells.tsv", "clusters.tsv", "config.json", "explained.tsv", "log.jsonl", "metrics.json", "model.safetensors", "report.html",
+                             "split.tsv", "theta.tsv", "umap.tsv"])
+# Small networks: a run takes a second.
+SMALL = ("--width 32 --layers 2 --dim 10 --shared-dim 10 --epochs 40 --shared-epochs 60 --residual-epochs 10 --diagnoses 1 "
+         "--diagnosis-epochs 1").split()
+os.environ.update(INDISEEK_CUDA_LIB="/nowhere/libcuda.so.1", LC_ALL="C")
+
+
+# ---- files and programs -----------------------------------------------------------------------------------------------
+
+def read(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def write(name, content):
+    with (gzip.open if name.endswith(".gz") else open)(at(name), "wb") as file:
+        file.write(content.encode())
+    return at(name)
+
+
+def table(path):
+    """Rows of a TSV file as dictionaries."""
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t"))
+
+
+def npy(path):
+    """Rows of a matrix."""
+    data = read(path)
+    end = 10 + struct.unpack("<H", data[8:10])[0]
+    rows, cols = ast.literal_eval(data[10:end].decode())["shape"]
+    values = array.array("f", data[end:])
+    if sys.byteorder == "big":
+        values.byteswap()
+    return [list(values[i * cols:(i + 1) * cols]) for i in range(rows)]
+
+
+def sha(path):
+    return hashlib.sha256(read(path)).hexdigest()
+
+
+def state(name):
+    return {file: sha(os.path.join(at(name), file)) for file in sorted(os.listdir(at(name)))}
+
+
+def features(name):
+    return {file: sha(os.path.join(at(name), file)) for file in FEATURES}
+
+
+def result(name, file="metrics.json"):
+    def never(word):
+        raise AssertionError("%s/%s holds %s, which is no JSON" % (name, file, word))
+    return json.loads(read(os.path.join(at(name), file)), parse_constant=never)
+
+
+def indiseek(*arguments, code=0):
+    line = [PROGRAM, *map(str, arguments)]
+    done = subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=PATIENCE)
+    assert done.returncode == code, "%s\nexit code %d\n%s\n%s" % (shlex.join(line), done.returncode, done.stdout[-1500:], done.stderr[-1500:])
+    return done
+
+
+def run(source, out, *arguments, options=SMALL, **more):
+    return indiseek("run", *source, "--out", at(out), *options, *arguments, **more)
+
+
+def fails(sentence, code, *arguments):
+    """It ends with that code, says exactly that, and leaves no results."""
+    done = indiseek(*arguments, code=code)
+    inside(sentence + "\n", done.stderr)
+    equal(done.stdout, "")
+    out = arguments[arguments.index("--out") + 1] if "--out" in arguments else None
+    assert not out or not os.path.exists(out) or not os.listdir(out), "%s holds %s" % (out, os.listdir(out))
+
+
+def hdf5():
+    """Skips the test where there is none, for the program or for Python."""
+    if not importlib.util.find_spec("h5py") or not importlib.util.find_spec("anndata"):
+        raise Skip("h5py and anndata are missing (apt-get install python3-anndata)")
+    if not with_hdf5:
+        raise Skip("the program was made without HDF5")
+
+
+def anndata_of(path):
+    hdf5()
+    import anndata
+    import warnings
+    warnings.simplefilter("ignore")
+    return anndata.read_h5ad(path)
+
+
+# ---- data -------------------------------------------------------------------------------------------------------------
+
+class Simulated(forms.Data):
+    """What the sample program wrote; `proteins_of` and `genes_of` say the counts of one cell by feature."""
+    def __init__(self, folder):
+        described = [line.split("\t") for line in forms.lines_of(os.path.join(folder, "features.tsv"))]
+        self.genes = [name for _, name, what in described if what == "Gene Expression"]
+        self.proteins = [name for _, name, what in described if what == "Antibody Capture"]
+        self.table = os.path.join(folder, "cells.tsv")
+        with open(self.table, encoding="utf-8", newline="") as file:
+            self.header, *rows = csv.reader(file, delimiter="\t")
+        self.cells = [row[0] for row in rows]
+        self.columns = list(zip(*rows))[1:]
+        equal(self.cells, forms.lines_of(os.path.join(folder, "barcodes.tsv")))
+        self.adt = [[0] * len(self.proteins) for _ in self.cells]
+        self.entries = []
+        lines = forms.lines_of(os.path.join(folder, "matrix.mtx"))
+        sizes, *lines = [line for line in lines if not line.startswith("%")]
+        for line in lines:
+            feature, cell, count = map(int, line.split())
+            if feature <= len(self.genes):
+                self.entries.append((feature, cell, count))
+            else:
+                self.adt[cell - 1][feature - 1 - len(self.genes)] = count
+        equal(list(map(int, sizes.split())), [len(described), len(self.cells), len(lines)])
+        self.entries.sort(key=lambda entry: (entry[1], entry[0]))
+        self.rna = [[0] * len(self.genes) for _ in self.cells]
+        for gene, cell, count in self.entries:
+            self.rna[cell - 1][gene - 1] = count
+
+    def text(self, values, names, rows, columns=None, separator=","):
+        """Cells x features as text, of these rows and columns, in this order."""
+        columns = range(len(names)) if columns is None else columns
+        lines = [separator.join(["cell"] + [names[k] for k in columns])]
+        lines += [separator.join([self.cells[i]] + [str(values[i][k]) for k in columns]) for i in rows]
+        return "\n".join(lines) + "\n"
+
+    def files(self, name, rna=None, proteins=None, genes_kept=None, proteins_kept=None):
+        """A table of each modality with these cells; the options that name them."""
+        every = range(len(self.cells))
+        one = write(name + "_rna.csv", self.text(self.rna, self.genes, every if rna is None else rna, genes_kept))
+        two = write(name + "_protein.tsv.gz", self.text(self.adt, self.proteins, every if proteins is None else proteins, proteins_kept, "\t"))
+        return ["--rna-file", one, "--protein-file", two]
+
+
+def simulate(name, cells, seed):
+    subprocess.run([SAMPLE, at(name), str(cells), str(GENES), str(PROTEINS), str(TYPES), str(seed)], check=True)
+    return Simulated(at(name))
+
+
+data = simulate("cells", CELLS, 1)
+KNOWN = ["--cells", data.table]
+LABELS = ["--labels", "cell_type", "--coarse", "lineage"]
+QUICK = ["--no-umap", "--no-h5", "--quiet"]
+TENX = ["--10x", at("cells"), *KNOWN]
+with_hdf5 = "without HDF5" not in indiseek("run", at("cells"), "--out", at("asks"), *SMALL, "--epochs", 1, "--shared-epochs", 1, "--no-umap").stderr
+
+
+# ---- what a run leaves ------------------------------------------------------------------------------------------------
+
+@test("a run of a 10x folder leaves its files, and they are of all cells")
+def _():
+    done = run(TENX, "base", *LABELS)
+    inside("rna: 200 features; log1p-cp10k, z-score, 50 principal components\n", done.stderr)
+    inside("protein: 15 features; clr, z-score, 14 principal components\n", done.stderr)
+    inside("cells: 432 train, 48 validation, 120 test\ncell_type: 4 types; 600 of 600 cells have one\n", done.stderr)
+    inside("results are in %s; open %s/report.html\n" % (at("base"), at("base")), done.stdout)
+    equal(sorted(os.listdir(at("base"))), sorted(RESULTS + (["adata.h5ad", "mdata.h5mu"] if with_hdf5 else [])))
+    for file in FEATURES:
+        rows = npy(at("base/" + file))
+        equal((len(rows), len(rows[0])), (CELLS, 10), file)
+        assert all(math.isfinite(value) for row in rows for value in row), file
+    equal(len(read(at("base/split.tsv")).split()), CELLS + 1)
+
+
+@test("metrics.json: scores of the features, theta and clusters, and what gave them")
+def _():
+    m = result("base")
+    equal([m[key] for key in ("method", "lambda", "seed", "cells", "scored_on")], ["residual-indiseek", 10, 0, CELLS, "test"])
+    equal(m["rows"], {"train": 432, "validation": 48, "test": 120})
+    assert m["probe"]["all"]["accuracy"] > 0.9, m["probe"]
+    for name in ("leakage", "completeness"):
+        equal(sorted(m[name]), ["1", "2"])
+    assert m["completeness"]["2"]["best"] > 0.3
+    equal(sorted(m["theta"]["types"]), ["A1", "A2", "B1", "C1"])
+    equal(m["theta"]["types_compared"], 4)
+    assert -1 <= m["theta"]["low"] <= m["theta"]["high"] <= 1 and -1 <= m["theta_of_inputs"]["rho"] <= 1
+    equal(sum(kind["cells"] for kind in m["theta"]["types"].values()), 120)
+    equal(len(m["clusters"]), 2 * 8)
+    equal({(row["label"], row["k"]) for row in m["clusters"]}, {("cell_type", 4), ("lineage", 3)})
+    equal({row["embedding"] for row in m["clusters"]},
+          {"shared_rna", "specific_rna", "rna", "shared_protein", "specific_protein", "protein", "all", "inputs"})
+
+
+@test("cells.tsv, umap.tsv, theta.tsv and clusters.tsv agree with each other and with metrics.json")
+def _():
+    m, cells, places, types, clusters = result("base"), *(table(at("base/%s.tsv" % name)) for name in ("cells", "umap", "theta", "clusters"))
+    equal([row["cell"] for row in cells], data.cells)
+    equal([row["cell"] for row in places], data.cells)
+    known = dict(zip(data.header[1:], data.columns))
+    equal([row["cell_type"] for row in cells], list(known["cell_type"]))
+    equal([float(row["state"]) for row in cells], [float(value) for value in known["state"]])
+    equal([row["indiseek_part"] for row in cells], read(at("base/split.tsv")).decode().split()[1:])
+    for row in cells:
+        assert abs(float(row["indiseek_wnn_rna"]) + float(row["indiseek_wnn_protein"]) - 1) < 1e-4, row
+        equal([bool(row["indiseek_" + name]) for name in ("theta", "beta_rna", "beta_protein")], [row["indiseek_part"] == "test"] * 3)
+    for row in types:
+        own = [cell for cell in cells if cell["cell_type"] == row["type"]]
+        scored = [float(cell["indiseek_theta"]) for cell in own if cell["indiseek_theta"]]
+        equal([int(row["cells"]), int(row["scored"])], [len(own), len(scored)], row["type"])
+        assert abs(sum(scored) / len(scored) - float(row["theta"])) < 1e-4, row
+        assert abs(sum(float(cell["indiseek_wnn_rna"]) for cell in own) / len(own) - float(row["weight_rna"])) < 1e-4, row
+        assert abs(m["theta"]["types"][row["type"]]["theta"] - float(row["theta"])) < 1e-5
+    ranked = sorted(types, key=lambda row: float(row["theta"]))
+    equal([float(row["theta_rank"]) for row in ranked], [1, 2, 3, 4])
+    names = ["rna_shared", "protein_shared", "rna_specific", "protein_specific", "rna_input", "protein_input", "all"]
+    equal(list(places[0]), ["cell"] + [name + axis for name in names for axis in ("_1", "_2")])
+    assert all(math.isfinite(float(row[name + "_2"])) for row in places for name in names)
+    equal([(row["embedding"], row["label"], float(row["ari"])) for row in clusters],
+          [(row["embedding"], row["label"], float("%.6g" % row["ari"])) for row in m["clusters"]])
+
+
+@test("explained.tsv: R^2 of every gene and protein, and genes that the cell cycle moves are told by Z of RNA")
+def _():
+    rows = table(at("base/explained.tsv"))
+    equal([(row["modality"], row["feature"]) for row in rows], [("rna", name) for name in data.genes] + [("protein", name) for name in data.proteins])
+    equal(list(rows[0]), ["modality", "feature", "r2_shared", "r2_specific", "r2_both"])
+    assert all(float(row[key] or 0) <= 1 for row in rows for key in list(row)[2:])
+    told = {kind: [row for row in rows if row["modality"] == kind] for kind in ("rna", "protein")}
+    for kind, view in (("rna", "1"), ("protein", "2")):
+        best = max(told[kind], key=lambda row: float(row["r2_specific"] or 0))
+        inside('<th scope="row">%s</th>' % best["feature"], page_of("base").split("%s: told most by Z" % kind)[1].split("</tr>")[1])
+    run(TENX, "trained_on_all", *LABELS, *QUICK, "--test", 0, "--validation", 0)
+    assert "explained.tsv" not in os.listdir(at("trained_on_all"))
+
+
+@test("the types lie apart in the picture of all features: most neighbours there are of a cell's own type")
+def _():
+    places = [(float(row["all_1"]), float(row["all_2"])) for row in table(at("base/umap.tsv"))]
+    kinds = data.columns[0]
+    agree = 0
+    for i in range(0, CELLS, 10):
+        near = sorted(range(CELLS), key=lambda k: math.dist(places[i], places[k]))[1:11]
+        agree += sum(kinds[k] == kinds[i] for k in near)
+    assert agree > 0.6 * CELLS, "%d of %d" % (agree, CELLS)
+
+
+# ---- the same data in other forms -------------------------------------------------------------------------------------
+
+def same_as_base(name, *arguments):
+    run(arguments, name, *LABELS, *QUICK)
+    equal(features(name), features("base"))
+    one, two = result(name), result("base")
+    one["training"]["seconds"] = two["training"]["seconds"] = 0
+    equal(one, two)
+    equal([row["indiseek_wnn_rna"] for row in table(at(name + "/cells.tsv"))], [row["indiseek_wnn_rna"] for row in table(at("base/cells.tsv"))])
+
+
+def form(name):
+    hdf5()
+    os.makedirs(at("forms"), exist_ok=True)
+    getattr(forms, "write_" + name)(data, at("forms"))
+    return at("forms/data." + name)
+
+
+@test("the same features and scores from .h5 of Cell Ranger")
+def _():
+    same_as_base("h5", form("h5"), *KNOWN)
+
+
+@test("the same from .h5ad, with the proteins in obsm, and the types in obs")
+def _():
+    same_as_base("h5ad", form("h5ad"))
+
+
+@test("the same from .h5mu, whose proteins have the cells in another order")
+def _():
+    same_as_base("h5mu", form("h5mu"))
+
+
+@test("the same from a table of each modality, one of them with the cells in another order")
+def _():
+    order = list(range(CELLS))
+    random.Random(5).shuffle(order)
+    same_as_base("tables", *data.files("tables", proteins=order), *KNOWN)
+
+
+@test("the same by one thread and by three; another seed gives other features")
+def _():
+    same_as_base("threads1", *TENX, "--threads", 1)
+    same_as_base("threads3", *TENX, "--threads", 3)
+    run(TENX, "seed", *LABELS, *QUICK, "--seed", 1)
+    assert not set(features("seed").values()) & set(features("base").values())
+    run(TENX, "drawn", *LABELS, "--threads", 1, "--no-h5", "--quiet")
+    equal(sha(at("drawn/umap.tsv")), sha(at("base/umap.tsv")), "UMAPs by one thread")
+
+
+MISSING = {"rna": set(range(0, 60)), "protein": set(range(580, CELLS))}     # cells without that modality
+
+
+@test("cells that a modality lacks: NaN in its features, everything else is there")
+def _():
+    every = range(CELLS)
+    source = [*data.files("missing", [i for i in every if i not in MISSING["rna"]], [i for i in every if i not in MISSING["protein"]]), *KNOWN]
+    done = run(source, "missing", *LABELS)
+    inside("    not measured in 60 cells, whose features of it are NaN\n", done.stderr)
+    inside("    not measured in 20 cells, whose features of it are NaN\n", done.stderr)
+    cells = table(at("missing/cells.tsv"))
+    place = {row["cell"]: i for i, row in enumerate(cells)}
+    equal(sorted(place), sorted(data.cells))
+    for file, absent in zip(FEATURES, [MISSING["rna"], MISSING["protein"]] * 2):
+        rows = npy(at("missing/" + file))
+        for i in every:
+            equal({math.isfinite(value) for value in rows[place[data.cells[i]]]}, {i not in absent}, "%s, cell %d" % (file, i))
+    places = table(at("missing/umap.tsv"))
+    for i, name in enumerate(data.cells):
+        whole = i not in MISSING["rna"] | MISSING["protein"]
+        equal([bool(places[place[name]][key]) for key in ("rna_shared_1", "protein_specific_2", "all_1")],
+              [i not in MISSING["rna"], i not in MISSING["protein"], whole])
+        equal(bool(cells[place[name]]["indiseek_wnn_rna"]), whole)
+    kinds = dict(zip(data.cells, data.columns[0]))
+    equal([row["cell_type"] for row in cells], [kinds[row["cell"]] for row in cells])
+    assert result("missing")["probe"]["all"]["accuracy"] > 0.8
+    m = result("missing")
+    for name, absent in (("shared", MISSING["rna"] | MISSING["protein"]), ("all", MISSING["rna"] | MISSING["protein"]), ("specific_1", MISSING["rna"]),
+                         ("specific_2", MISSING["protein"]), ("raw", MISSING["rna"] | MISSING["protein"])):
+        there = [row for row in cells if data.cells.index(row["cell"]) not in absent]
+        scored, trained = ([row["cell_type"] for row in there if row["indiseek_part"] == part] for part in ("test", "train"))
+        equal(m["probe"][name]["rows"], len(scored), name)
+        assert abs(m["probe"][name]["majority"] - scored.count(max(sorted(set(trained)), key=trained.count)) / len(scored)) < 1e-9, name
+    assert m["probe"]["specific_1"]["rows"] != m["probe"]["specific_2"]["rows"], "else the test tells nothing"
+    for words, name in (("C1, C2", "shared"), ("Z1", "specific_1"), ("X1, X2 (as prepared)", "raw")):
+        one = m["probe"][name]
+        assert re.search(r"^%s  .*  %d +%.3f$" % (re.escape(words), one["rows"], one["majority"]), done.stdout, re.M), (name, done.stdout)
+    inside("(rows differ because some lack a view; those that have all that is named are scored)\n", done.stdout)
+
+
+# ---- files of the field -----------------------------------------------------------------------------------------------
+
+OBSM = ["X_indiseek_shared_rna", "X_indiseek_shared_protein", "X_indiseek_specific_rna", "X_indiseek_specific_protein", "X_umap_shared_rna",
+        "X_umap_shared_protein", "X_umap_specific_rna", "X_umap_specific_protein", "X_umap_input_rna", "X_umap_input_protein", "X_umap_all"]
+OBS = ["indiseek_part", "indiseek_wnn_rna", "indiseek_wnn_protein", "indiseek_theta", "indiseek_beta_rna", "indiseek_beta_protein"]
+
+
+def read_from_folder():
+    """The files of the 10x folder and the table, as a run of both reads them."""
+    return [at("cells/" + name) for name in ("matrix.mtx", "features.tsv", "barcodes.tsv")] + [data.table]
+
+
+def check_facts(facts, files):
+    """uns/indiseek; files: all that were read."""
+    facts = {key: str(value) for key, value in facts.items()}
+    equal([facts[key] for key in ("version", "method", "preset", "lambda", "seed")], ["0.1.0", "residual-indiseek", "robust", "10", "0"])
+    config = json.loads(facts["config"])
+    equal([config[key] for key in ("labels", "coarse", "epochs", "width")], ["cell_type", "lineage", 40, 32])
+    equal({key: value for key, value in facts.items() if key.startswith("sha256")}, {"sha256_" + os.path.basename(path): sha(path) for path in files})
+
+
+@test("adata.h5ad by anndata: counts, features, UMAPs, weights, theta, and what gave them")
+def _():
+    import numpy
+    a = anndata_of(at("base/adata.h5ad"))
+    equal(list(a.obs_names), data.cells)
+    equal(list(a.var_names), data.genes)
+    assert numpy.array_equal(a.X.toarray(), numpy.array(data.rna, "float32"))
+    assert numpy.array_equal(numpy.asarray(a.obsm["protein_counts"]), numpy.array(data.adt, "float32"))
+    equal(set(OBSM) - set(a.obsm), set())
+    for name, file in zip(OBSM, ("c1", "c2", "z1", "z2")):
+        assert numpy.array_equal(a.obsm[name], numpy.array(npy(at("base/%s.npy" % file)), "float32")), name
+    equal(a.obsm["X_umap_all"].shape, (CELLS, 2))
+    equal(set(OBS) - set(a.obs), set())
+    equal(list(a.obs["cell_type"].astype(str)), list(data.columns[0]))
+    rows = table(at("base/cells.tsv"))
+    for name in OBS[1:]:
+        written = numpy.array([float(row[name] or "nan") for row in rows])
+        assert numpy.allclose(a.obs[name], written, rtol=1e-5, equal_nan=True), name
+    check_facts(a.uns["indiseek"], read_from_folder())
+
+
+@test("mdata.h5mu: a modality each, its own features beside it")
+def _():
+    hdf5()
+    import h5py
+    import numpy
+    with h5py.File(at("base/mdata.h5mu")) as file:
+        equal(sorted(file["mod"]), ["protein", "rna"])
+        for number, name in enumerate(("rna", "protein"), 1):
+            obsm = file["mod"][name]["obsm"]
+            for words, letter in (("shared", "c"), ("specific", "z")):
+                equal(numpy.asarray(obsm["X_indiseek_" + words]).tolist(), npy(at("base/%s%d.npy" % (letter, number))), name + words)
+        check_facts({key: file["uns/indiseek"][key][()].decode() for key in file["uns/indiseek"]}, read_from_folder())
+        assert set(OBS) <= set(file["obs"]), sorted(file["obs"])
+    if importlib.util.find_spec("mudata"):
+        import mudata
+        equal(mudata.read(at("base/mdata.h5mu")).shape[0], CELLS)
+
+
+def contents(path):
+    """What stands in a file: by name the attributes of groups, the values and attributes of data sets."""
+    import h5py
+    import numpy
+    found = {}
+
+    def visit(name, item):
+        attributes = {key: numpy.asarray(value).tolist() for key, value in item.attrs.items()}
+        found[name] = (attributes, None if isinstance(item, h5py.Group) else (str(item.dtype), numpy.asarray(item[()]).tolist()))
+    with h5py.File(path, "r") as file:
+        visit("", file)
+        file.visititems(visit)
+    return found
+
+
+def check_copy(form_name, result_name):
+    """The user's file again with ours beside it, and nothing else changed."""
+    given = form(form_name)
+    before = sha(given)
+    run([given], "own_" + form_name, *LABELS, "--quiet", "--no-umap")
+    equal(sha(given), before, "the file that was read")
+    was, now = contents(given), contents(at("own_%s/%s" % (form_name, result_name)))
+    for name, (attributes, values) in was.items():
+        assert name in now, name + " is gone"
+        if name in ("obs", "mod/rna/obs", "mod/prot/obs"):           # names the columns, of which there are more
+            kept = [dict(each[0], **{"column-order": []}) for each in (was[name], now[name])]
+            equal(kept[0], kept[1], name)
+            order = was[name][0].get("column-order", [])
+            equal(now[name][0]["column-order"][:len(order)], order, name)
+        elif values and values[1] != values[1]:
+            pass
+        else:
+            equal(repr(now[name]), repr(was[name]), name)
+    added = sorted(set(now) - set(was))
+    assert all("indiseek" in name for name in added), added
+    return now, added
+
+
+@test("an .h5ad that was read is copied with the results beside what it holds")
+def _():
+    now, added = check_copy("h5ad", "adata.h5ad")
+    equal([name for name in added if name.startswith("obsm/")],
+          sorted("obsm/" + name for name in OBSM if "indiseek" in name))
+    equal([name for name in added if re.match("obs/[^/]*$", name)], sorted("obs/" + name for name in OBS))
+    check_facts({name[len("uns/indiseek/"):]: now[name][1][1].decode() for name in added if name.startswith("uns/indiseek/")},
+                [at("forms/data.h5ad")])
+
+
+@test("an .h5mu that was read, likewise")
+def _():
+    _, added = check_copy("h5mu", "mdata.h5mu")
+    for name in ("mod/rna/obsm/X_indiseek_shared", "mod/rna/obsm/X_indiseek_specific", "mod/prot/obsm/X_indiseek_shared",
+                 "mod/prot/obsm/X_indiseek_specific", "uns/indiseek", "obs/indiseek_theta"):
+        assert name in added, (name, added)
+
+
+@test("--no-counts leaves the counts out, --no-h5 the files, --no-umap the pictures")
+def _():
+    run(TENX, "bare", *LABELS, "--quiet", "--no-umap", "--no-counts")
+    assert "umap.tsv" not in os.listdir(at("bare"))
+    if with_hdf5:
+        assert os.path.getsize(at("bare/adata.h5ad")) < os.path.getsize(at("base/adata.h5ad"))
+    run(TENX, "bare", *LABELS, *QUICK)
+    equal(sorted(os.listdir(at("bare"))), [file for file in RESULTS if file != "umap.tsv"], "what an earlier run left is stale")
+
+
+@test("without labels: features and files, and neither theta nor clusters")
+def _():
+    run(TENX, "unnamed", *QUICK)
+    equal(sorted(os.listdir(at("unnamed"))), [file for file in RESULTS if file not in ("umap.tsv", "theta.tsv", "clusters.tsv")])
+    m = result("unnamed")
+    assert "theta" not in m and "clusters" not in m, sorted(m)
+    equal([m["majority"], m["probe"]["all"]["accuracy"], m["knn_agreement"]["shared"]], [None] * 3)
+
+
+# ---- options ----------------------------------------------------------------------------------------------------------
+
+@test("--json - is metrics.json alone on standard output; --quiet says nothing")
+def _():
+    done = run(TENX, "json", *LABELS, "--no-umap", "--no-h5", "--json", "-")
+    equal(json.loads(done.stdout), result("json"))
+    done = run(TENX, "quiet", *LABELS, *QUICK)
+    equal((done.stdout, done.stderr), ("", ""))
+
+
+@test("config.json repeats the run from any folder")
+def _():
+    done = subprocess.run([os.path.abspath(PROGRAM), "run", "--config", os.path.abspath(at("base/config.json")), "--out", "again", "--no-umap", "--quiet",
+                           "--no-h5"], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE)
+    equal((done.returncode, done.stderr), (0, ""))
+    equal(features("again"), features("base"))
+    run([at("cells"), *KNOWN], "by_path", *LABELS, *QUICK)
+    equal(result("by_path", "config.json")["PATH"], os.path.abspath(at("cells")))
+    config = ["--config", at("by_path/config.json"), "--no-umap", "--no-h5", "--quiet"]
+    indiseek("run", *config, "--out", at("again"))
+    equal(features("again"), features("base"))
+    fails("indiseek run: %s: cannot be opened: No such file or directory" % at("elsewhere"), 1, "run", at("elsewhere"), *config, "--out", at("refused"))
+    fails("indiseek run: \"%s\" is one argument too many" % at("elsewhere"), 2, "run", at("cells"), at("elsewhere"), *config, "--out", at("refused"))
+    indiseek("annotate", "--model", at("by_path"), "--out", at("again_named"), "--quiet")
+
+
+@test("--split, --group and --label-ignore are kept to the letter")
+def _():
+    parts = ["test" if i % 5 == 0 else "validation" if i % 5 == 1 else "train" for i in range(CELLS)]
+    donors = ["d%d" % (i * 7 % 20) for i in range(CELLS)]
+    names = ["alpha" if i % 50 else "doublet" for i in range(CELLS)]
+    rows = ["%s\t%s\t%s\t%s\t%d" % row for row in zip(data.cells, parts, donors, data.columns[0], [i % 3 for i in range(CELLS)])]
+    rows = [row if i % 50 else row.replace(data.columns[0][i], "doublet") for i, row in enumerate(rows)]
+    known = ["--cells", write("more.tsv", "barcode\tpart\tdonor\tkind\tbatch\n" + "\n".join(reversed(rows)) + "\n")]
+    run(["--10x", at("cells"), *known], "split", "--labels", "kind", "--label-ignore", "doublet", "--split", "part", *QUICK)
+    equal(read(at("split/split.tsv")).decode().split()[1:], parts)
+    equal(sorted(result("split")["theta"]["types"]), ["A1", "A2", "B1", "C1"])
+    run(["--10x", at("cells"), *known], "group", "--labels", "kind", "--group", "donor", *QUICK)
+    of = {}
+    for donor, part in zip(donors, read(at("group/split.tsv")).decode().split()[1:]):
+        of.setdefault(donor, set()).add(part)
+    assert all(len(each) == 1 for each in of.values()) and len(set().union(*of.values())) == 3, of
+
+
+def refused(name, sentence, code, *arguments):
+    @test(name)
+    def _():
+        fails("indiseek run: " + sentence.replace("FOLDER", folder), code, "run", *(str(a).replace("FOLDER", folder) for a in arguments),
+              "--out", at("refused"), *SMALL)
+
+
+NONE = "nothing is known of the cells by the name"
+refused("--labels of no column, with the nearest", "--labels: %s 'cel_type'; did you mean 'cell_type'?" % NONE, 2, *TENX, "--labels", "cel_type")
+refused("--coarse of no column", "--coarse: %s 'linage'; did you mean 'lineage'?" % NONE, 2, *TENX, "--labels", "cell_type", "--coarse", "linage")
+refused("--split of no column", "--split: %s 'phases'; did you mean 'phase'?" % NONE, 2, *TENX, "--split", "phases")
+refused("--group of no column", "--group: %s 'lineages'; did you mean 'lineage'?" % NONE, 2, *TENX, "--group", "lineages")
+refused("--labels without a table", "--labels: %s 'cell_type'; --cells FILE gives a table of them" % NONE, 2, at("cells"), "--labels", "cell_type")
+@test("whole numbers are classes; a few labels are warned of")
+def _():
+    kinds = sorted(set(data.columns[0]))
+    number = {name: kinds.index(kind) for name, kind in zip(data.cells, data.columns[0])}
+    leiden = write("leiden.csv", "cell,leiden,cell_type\n" + "".join("%s,%d,mine\n" % pair for pair in number.items()))
+    run([at("cells"), "--cells", leiden], "leiden", "--labels", "leiden", *QUICK)
+    equal(sorted(result("leiden")["theta"]["types"]), sorted(map(str, range(len(kinds)))))
+    equal({row["cell_type"] for row in table(at("leiden/cells.tsv"))}, {"mine"})
+    few = write("few.csv", "cell,cell_type\n" + "".join("%s,%s\n" % pair for pair in list(zip(data.cells, data.columns[0]))[:60]))
+    done = run([at("cells"), "--cells", few], "few_labels", "--labels", "cell_type", "--no-umap", "--no-h5")
+    inside("cell_type: 4 types; 60 of 600 cells have one\n", done.stderr)
+    inside("held-out cells have a type: scores of types say little\n", done.stderr)
+
+
+@test("a table that is given goes before what an .h5ad says of its cells")
+def _():
+    hdf5()
+    mine = write("mine.csv", "cell,cell_type\n" + "".join("%s,mine %d\n" % (name, i % 2) for i, name in enumerate(data.cells)))
+    run([at("forms/data.h5ad"), "--cells", mine], "given", "--labels", "cell_type", *QUICK)
+    equal({row["cell_type"] for row in table(at("given/cells.tsv"))}, {"mine 0", "mine 1"})
+
+
+@test("values that are no counts are warned of, and taken as they are where that is asked for; one modality is too few")
+def _():
+    halves = write("halves.csv", data.text([[value / 2 for value in row] for row in data.rna], data.genes, range(CELLS)))
+    other = data.files("halved")[2:]
+    done = run(["--rna-file", halves, *other], "halved", *QUICK)
+    inside("warning: rna: not all values are whole numbers, and log1p-cp10k takes counts: were they normalised before?  --layer NAME or --layer raw "
+           "reads counts that stand beside them, --rna raw takes the values as they are\n", done.stderr)
+    done = run(["--rna-file", halves, *other], "halved", *QUICK, "--rna", "raw")
+    assert "whole numbers" not in done.stderr, done.stderr
+    fails("indiseek run: --modalities rna leaves one modality; two are needed", 2, "run", at("cells"), "--modalities", "rna", "--out", at("refused"))
+
+
+refused("--labels of numbers", "--labels: column 'state' holds numbers that are not whole, not classes", 2, *TENX, "--labels", "state")
+refused("--group of numbers", "--group: column 'activation' holds numbers that are not whole, not classes", 2, *TENX, "--group", "activation")
+refused("--label-ignore of no type", "--label-ignore: cell_type has no label 'A3'", 2, *TENX, "--labels", "cell_type",
+        "--label-ignore", "A3")
+refused("--coarse without --labels", "--coarse needs --labels", 2, *TENX, "--coarse", "lineage")
+refused("PATH and --10x", "PATH and --10x both say what to read; one is enough", 2, at("cells"), "--10x", at("cells"))
+refused("a folder and tables", at("cells") + " holds all modalities; --rna-file and its like stand instead of it", 2, at("cells"),
+        "--rna-file", "x.csv")
+refused("nothing to read", "what to read is missing: a 10x folder, an .h5, .h5ad or .h5mu file, or --rna-file and --protein-file", 2)
+
+
+# ---- stopping and going on --------------------------------------------------------------------------------------------
+
+LONG = SMALL + ["--epochs", "400", "--shared-epochs", "300", "--checkpoint-every", "10"]
+
+
+@test("SIGINT: exit code 75, a checkpoint, and a line that goes on to the same bits")
+def _():
+    run(TENX, "whole", *LABELS, *QUICK, options=LONG)
+    log = at("stopped/log.jsonl.new")
+    process = subprocess.Popen([PROGRAM, "run", *TENX, "--out", at("stopped"), *LONG, *LABELS, "--no-umap", "--no-h5"], stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    until = time.time() + PATIENCE
+    while process.poll() is None and time.time() < until and not (os.path.exists(log) and read(log).count(b"\n") > 100):
+        time.sleep(0.002)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=PATIENCE)
+    equal((process.returncode, out), (75, ""), err)
+    assert re.search(r"^indiseek run: stopped after round \d+; resume from %s$" % at("stopped/checkpoint.safetensors"), err, re.M), err
+    equal(sorted(os.listdir(at("stopped"))), ["checkpoint.safetensors", "log.jsonl.new"])
+    line = re.search(r"^to go on:  (.*)$", err, re.M).group(1)
+    done = subprocess.run(line, shell=True, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE)
+    equal(done.returncode, 0, done.stderr)
+    assert re.search(r"^resumed from %s after round \d+$" % at("stopped/checkpoint.safetensors"), done.stderr, re.M), done.stderr
+    equal(sorted(os.listdir(at("stopped"))), sorted(os.listdir(at("whole"))))
+    equal(features("stopped"), features("whole"))
+    equal(sha(at("stopped/cells.tsv")), sha(at("whole/cells.tsv")))
+
+
+@test("SIGINT while UMAPs are drawn: exit code 75, and results of an earlier run stay as they were")
+def _():
+    shutil.copytree(at("base"), at("drawing"))
+    process = subprocess.Popen([PROGRAM, "run", *TENX, "--out", at("drawing"), *SMALL, *LABELS, "--seed", "3"], stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    said = ""
+    while "scoring" not in said:
+        line = process.stderr.readline()
+        assert line, said
+        said += line
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=PATIENCE)
+    equal((process.returncode, out), (75, ""), err)
+    inside("indiseek run: stopped while drawing\n", err)
+    after = state("drawing")
+    equal({name: after.get(name) for name in state("base")}, state("base"))
+    equal(set(after) - set(state("base")) - {"checkpoint.safetensors", "log.jsonl.new"}, set())
+
+
+# ---- limits -----------------------------------------------------------------------------------------------------------
+
+@test("--max-mem too small: what it would take, before it is read")
+def _():
+    fails("indiseek run: %s: 600 cells x 200 genes (rna), 600 x 15 (protein) need about 2.8 MB of memory, where 1.1 MB are allowed; fewer "
+          "modalities need less, and --rna hvg=N keeps fewer genes dense" % at("cells"), 1, "run", *TENX, "--out", at("small"), *SMALL,
+          "--max-mem", "0.001")
+
+
+@test("one modality is too few; --modalities asks for one that is not there")
+def _():
+    only = write("rna_alone.csv", data.text(data.rna, data.genes, range(CELLS)))
+    fails("indiseek run: the input holds one modality, rna; two are needed (a column of feature types tells them apart)", 65, "run",
+          "--rna-file", only, "--out", at("refused"), *SMALL)
+    done = indiseek("run", at("cells"), "--modalities", "rna,atac", "--out", at("refused"), *SMALL, code=2)
+    assert re.search(r"^indiseek run: .*atac", done.stderr, re.M), done.stderr
+
+
+@test("tables that share no cell")
+def _():
+    named = data.text(data.adt, data.proteins, range(CELLS)).replace("\n", "\nother_")[:-6]
+    fails("indiseek run: %s: no cell of protein, whose first is 'other_%s', is among the others, whose first is '%s'; the names of cells must "
+          "agree" % (at("others.csv"), data.cells[0], data.cells[0]), 65, "run", "--rna-file",
+          write("rna_alone.csv", data.text(data.rna, data.genes, range(CELLS))), "--protein-file", write("others.csv", named), "--out",
+          at("refused"), *SMALL)
+
+
+@test("without HDF5 and zlib the program builds, and says what is missing")
+def _():
+    objects = os.path.dirname(os.path.dirname(os.path.dirname(SAMPLE)))
+    rooms = ("base", "formats", "cells", "runs", "report", "indiseek")
+    sources = sorted(source for room in rooms for source in glob.glob("examples/%s/*.c" % room))
+    changed = [source for source in sources if re.search(rb"HAVE_(HDF5|ZLIB)", read(source))]
+    same = ["%s/%s.o" % (objects, source[:-2]) for source in sources if source not in changed]
+    flags = ["-fsanitize=address,undefined", "-g"] if kind == "sanitize" else []
+    blas = ["-lopenblas"] if "cblas" in kind else []
+    done = subprocess.run([*os.environ.get("CC", "cc").split(), "-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Werror",
+                           "-D_POSIX_C_SOURCE=200809L", "-I.", *flags, *changed, *same, "-pthread", "-lm", "-ldl", *blas,
+                           "-o", at("plain")], capture_output=True, text=True)
+    equal(done.returncode, 0, done.stderr[-3000:])
+
+    def plain(*arguments):
+        done = subprocess.run([at("plain"), *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE)
+        return done.returncode, done.stderr
+    code, said = plain("run", *TENX, "--out", at("plain_out"), *SMALL, *LABELS, "--no-umap")
+    equal(code, 0, said)
+    inside("no adata.h5ad and mdata.h5mu: this program was made without HDF5 (libhdf5-dev)\n", said)
+    equal(features("plain_out"), features("base"))
+    h5 = at("signature.h5")
+    with open(h5, "wb") as file:
+        file.write(b"\x89HDF\r\n\x1a\n" + bytes(100))
+    code, said = plain("run", h5, "--out", at("plain_h5"))
+    equal((code, said), (65, "indiseek run: %s: HDF5 files need libhdf5, which was not there when this program was made; install libhdf5-dev and "
+                             "run make again\n" % h5))
+
+
+# ---- new cells --------------------------------------------------------------------------------------------------------
+
+more = simulate("more", CELLS + 300, 1)         # the same cells, and 300 others
+NEW = range(CELLS, CELLS + 300)
+truth = dict(zip(more.cells, more.columns[0]))
+NAMED = ["--cells", more.table]
+
+
+@test("the simulation draws cells one by one: more of them begin with the same")
+def _():
+    equal(more.cells[:CELLS], data.cells)
+    equal(more.rna[:CELLS], data.rna)
+    equal(more.adt[:CELLS], data.adt)
+
+
+def annotate(out, *arguments):
+    done = indiseek("annotate", "--model", at("base"), "--out", at(out), *arguments)
+    return done, result(out, "annotation.json"), table(at(out + "/annotation.tsv"))
+
+
+def right(rows, way):
+    return sum(row["label_" + way] == truth[row["cell"]] for row in rows) / len(rows)
+
+
+@test("annotate without new cells names the held-out ones")
+def _():
+    done, m, rows = annotate("held")
+    equal(m["cells"], 120)
+    parts = read(at("base/split.tsv")).decode().split()[1:]
+    equal([row["cell"] for row in rows], [name for name, part in zip(data.cells, parts) if part == "test"])
+    equal([row["truth"] for row in rows], [truth[row["cell"]] for row in rows])
+    for way in ("knn", "probe"):
+        assert m[way]["accuracy"] > 0.9, m[way]
+        assert abs(right(rows, way) - m[way]["accuracy"]) < 1e-9
+        assert m["baseline"][way]["accuracy"] > 0.9
+        assert all(0 < float(row["confidence_" + way]) <= 1 for row in rows)
+    equal(sorted(os.listdir(at("held"))), ["annotation.json", "annotation.tsv"])
+    inside("the same in the inputs as prepared:\n", done.stdout)
+    inside("annotation.tsv is in %s\n" % at("held"), done.stdout)
+
+
+def held_out(name):
+    indiseek("annotate", "--model", at(name), "--out", at(name + "_held"), "--quiet")
+    return table(at(name + "_held/annotation.tsv"))
+
+
+@test("annotate names new cells; where their types are known it is judged")
+def _():
+    _, m, rows = annotate("new", *more.files("new", NEW, NEW), "--quiet")
+    equal([row["cell"] for row in rows], more.cells[CELLS:])
+    assert "truth" not in rows[0] or not any(row["truth"] for row in rows)
+    for way in ("knn", "probe"):
+        assert right(rows, way) > 0.9, right(rows, way)
+    equal(sorted(os.listdir(at("new"))), sorted(FEATURES + ["annotation.json", "annotation.tsv"]))
+    equal({len(npy(at("new/" + name))) for name in FEATURES}, {300})
+    said = annotate("new", *more.files("new", NEW, NEW))[0].stdout
+    inside("cells, knn  median confidence cells, probe  median confidence\n", said)
+    for kind in sorted(set(truth.values())):
+        counts = [[row["label_" + way] for row in rows].count(kind) for way in ("knn", "probe")]
+        assert re.search(r"^%s +%d +\S+ +%d +\S+$" % (re.escape(kind), *counts), said, re.M), (kind, counts, said)
+    _, m, judged = annotate("judged", *more.files("new", NEW, NEW), *NAMED, "--quiet")
+    equal([row["label_probe"] for row in judged], [row["label_probe"] for row in rows])
+    assert abs(m["probe"]["accuracy"] - right(rows, "probe")) < 1e-9
+
+
+@test("new cells of a type that the reference lacks are wrong whatever they are called; cells of the run's own are warned of")
+def _():
+    kinds = sorted(set(truth[name] for name in more.cells[CELLS:]))
+    renamed = {name: "novel" if truth[name] == kinds[0] else truth[name] for name in more.cells}
+    known = write("novel.csv", "cell,cell_type\n" + "".join("%s,%s\n" % pair for pair in renamed.items()))
+    _, m, rows = annotate("novel", *more.files("novel_cells", NEW, NEW), "--cells", known, "--quiet")
+    novel = sum(renamed[row["cell"]] == "novel" for row in rows)
+    assert novel > 10, novel
+    equal([row["truth"] for row in rows], [renamed[row["cell"]] for row in rows])
+    right_ones = sum(row["label_probe"] == renamed[row["cell"]] for row in rows)
+    assert abs(m["probe"]["accuracy"] - right_ones / len(rows)) < 1e-9, (m["probe"]["accuracy"], right_ones, len(rows))
+    done, _, _ = annotate("own", *TENX, "--quiet")
+    inside("warning: 600 of the 600 new cells have names of the run's own: what they are told by may be themselves\n", done.stderr)
+
+
+@test("the run's own folder is not written over by features of new cells")
+def _():
+    before = sha(at("base/c1.npy"))
+    done = indiseek("annotate", "--model", at("base"), *more.files("over", NEW, NEW), "--out", at("base"), code=2)
+    inside("indiseek annotate: --out is the folder of the run, whose files would be written over\n", done.stderr)
+    equal(sha(at("base/c1.npy")), before)
+
+
+@test("which cells were held out goes by their names, whatever their order by now; data that have changed are refused")
+def _():
+    order = list(range(CELLS))
+    random.Random(3).shuffle(order)
+    paths = data.files("turned", range(CELLS), range(CELLS))
+    run([*paths, *KNOWN], "turned", *LABELS, *QUICK)
+    before = held_out("turned")
+    data.files("turned", order, order)
+    equal(sorted((row["cell"], row["label_knn"]) for row in held_out("turned")), sorted((row["cell"], row["label_knn"]) for row in before))
+    more.files("turned", range(CELLS + 1), range(CELLS + 1))
+    fails("indiseek annotate: %s: cell '%s' of the data is not in it; the data have changed since that run" %
+          (at("turned/cells.tsv"), more.cells[CELLS]), 65, "annotate", "--model", at("turned"), "--out", at("refused"))
+
+
+@test("features of new cells do not depend on the order of their genes and proteins, and those of old cells are the run's")
+def _():
+    order = list(range(GENES))
+    random.Random(2).shuffle(order)
+    annotate("order", *more.files("order", NEW, reversed(NEW), order, list(reversed(range(PROTEINS)))), "--quiet")
+    for name in FEATURES:
+        for one, two in zip(npy(at("order/" + name)), npy(at("new/" + name))):
+            assert max(abs(a - b) for a, b in zip(one, two)) < 1e-5, name
+    annotate("old", *TENX, "--quiet")
+    for name in FEATURES:
+        for one, two in zip(npy(at("old/" + name)), npy(at("base/" + name))):
+            assert max(abs(a - b) for a, b in zip(one, two)) < 1e-5, name
+
+
+@test("new cells of one modality only")
+def _():
+    rna = more.files("alone", NEW, NEW)
+    for options, way, least, files in ((rna[:2], "probe", 0.9, ["c1.npy", "z1.npy"]), (rna[2:], "probe", 0.8, ["c2.npy", "z2.npy"])):
+        out = "alone_" + files[0][:2]
+        _, m, rows = annotate(out, *options, "--quiet")
+        assert right(rows, way) > least, (options, right(rows, way))
+        equal(sorted(os.listdir(at(out))), ["annotation.json", "annotation.tsv"] + files)
+
+
+@test("new cells of which some lack a modality: those are left without a name, the others are named")
+def _():
+    _, m, rows = annotate("partly", *more.files("partly", NEW, range(CELLS, CELLS + 200)), "--quiet")
+    equal(len(rows), 300)
+    equal(m["missing"], 100)
+    equal([bool(row["label_knn"]) for row in rows], [True] * 200 + [False] * 100)
+    assert right(rows[:200], "probe") > 0.9
+
+
+@test("some features that new cells lack are warned of, most of them are too many")
+def _():
+    few = [k for k in range(GENES) if k not in (3, 5)]
+    done, _, rows = annotate("lack", *more.files("lack", NEW, NEW, few))
+    warning = "warning: %s lacks 2 of the 200 features of rna, which count as their training mean: GENE0004, GENE0006\n" % at("lack_rna.csv")[:60]
+    inside(warning, done.stderr)
+    assert right(rows, "probe") > 0.9
+    files = more.files("lost", NEW, NEW, range(0, GENES, 3))
+    fails("indiseek annotate: %s: lacks 133 of the 200 features that rna of the model was trained on (GENE0002, GENE0003, GENE0005, GENE0006, "
+          "GENE0008, ...); features are matched by name, so use the names of the training data" % files[1], 65, "annotate", "--model", at("base"),
+          "--out", at("lost"), *files)
+
+
+@test("annotate --labels of another column, --least, --features, --weighted, --json")
+def _():
+    done, m, rows = annotate("lineages", "--labels", "lineage", "--json", "-", "--least", 0.99, "--weighted")
+    equal(json.loads(done.stdout), m)
+    equal(m["knn"]["unassigned"], sum(row["label_knn"] in ("", "unassigned") for row in rows))
+    assert m["knn"]["unassigned"] > 0 and m["classes"] == ["A", "B", "C"] and m["labels"] == "lineage"
+    _, shared, _ = annotate("by_shared", "--features", "shared", "--quiet")
+    _, specific, _ = annotate("by_specific", "--features", "specific", "--quiet")
+    assert shared["probe"]["accuracy"] > specific["probe"]["accuracy"]
+    done = indiseek("annotate", "--model", at("unnamed"), "--out", at("nameless"), code=2)
+    inside("indiseek annotate: %s was run without --labels; --labels COLUMN says which types to carry over\n" % at("unnamed"), done.stderr)
+    annotate_of = indiseek("annotate", "--model", at("unnamed"), "--labels", "cell_type", "--out", at("named_later"), "--quiet")
+    equal(annotate_of.stderr, "")
+
+
+@test("--model of no run, of nothing, of features by fit")
+def _():
+    fails("indiseek annotate: %s is no folder of `indiseek run`: it has no config.json" % at("cells"), 1, "annotate", "--model", at("cells"),
+          "--out", at("nothing"))
+    fails("indiseek annotate: --model DIR is missing", 2, "annotate", "--out", at("nothing"))
+    fails("indiseek impute: --out DIR is missing", 2, "impute", "--model", at("base"))
+    one, two = (write("plain_%d.csv" % k, "\n".join(",".join(map(str, row[:12])) for row in values)) for k, values in enumerate((data.rna, data.adt)))
+    indiseek("fit", "--x1", one, "--x2", two, "--out", at("fitted"), *SMALL, "--quiet")
+    fails("indiseek annotate: %s/config.json names no data; was it written by `indiseek run`?" % at("fitted"), 65, "annotate", "--model",
+          at("fitted"), "--out", at("nothing"))
+    shutil.copytree(at("base"), at("without_model"))
+    os.unlink(at("without_model/model.safetensors"))
+    done = indiseek("impute", "--model", at("without_model"), "--out", at("nothing"), code=1)
+    inside(at("without_model/model.safetensors"), done.stderr)
+
+
+def impute(out, *arguments):
+    done = indiseek("impute", "--model", at("base"), "--out", at(out), *arguments)
+    return done, result(out, "imputation.json"), table(at(out + "/imputation.tsv"))
+
+
+def r2(values, predictions, training):
+    """Of one column, beside the mean of the training cells."""
+    mean = sum(training) / len(training)
+    return 1 - sum((a - b) ** 2 for a, b in zip(values, predictions)) / sum((a - mean) ** 2 for a in values)
+
+
+def clr(row):
+    """Seurat's margin 2: log1p(x / exp(mean of log1p of those above zero over all))."""
+    scale = math.exp(sum(math.log1p(x) for x in row if x > 0) / len(row))
+    return [math.log1p(x / scale) for x in row]
+
+
+@test("impute tells proteins from RNA, beside the nearest neighbours; the units are those of the normalisation")
+def _():
+    done, m, rows = impute("imputed")
+    equal([m[key] for key in ("from", "to", "features", "scored_cells", "scored_on")], ["rna", "protein", PROTEINS, 120, "test"])
+    equal([row["feature"] for row in rows], data.proteins)
+    for way in ("c", "cz", "baseline"):
+        assert 0.2 < m[way]["r2"] < 1, m[way]
+    equal(read(at("imputed/imputed_cells.txt")).decode().split(), data.cells)
+    equal(read(at("imputed/imputed_features.txt")).decode().split(), data.proteins)
+    told, parts = npy(at("imputed/imputed.npy")), read(at("base/split.tsv")).decode().split()[1:]
+    held = [i for i in range(CELLS) if parts[i] == "test"]
+    measured = [clr(row) for row in data.adt]
+    for k, row in enumerate(rows):
+        known = [measured[i][k] for i in range(CELLS) if parts[i] == "train"]
+        assert abs(r2([measured[i][k] for i in held], [told[i][k] for i in held], known) - float(row["r2_cz"])) < 1e-4, row
+
+
+@test("impute the proteins of new cells that have RNA only; RNA from proteins")
+def _():
+    files = more.files("alone", NEW, NEW)
+    inside("protein from rna\non the run's held-out cells, with all their features:\nR^2 from ", impute("new_proteins", *files[:2])[0].stdout)
+    told, measured = npy(at("new_proteins/imputed.npy")), [clr(row) for row in more.adt[CELLS:]]
+    equal(read(at("new_proteins/imputed_cells.txt")).decode().split(), more.cells[CELLS:])
+    columns = [[row[k] for row in measured] for k in range(PROTEINS)]
+    each = sorted(r2(columns[k], [row[k] for row in told], columns[k]) for k in range(PROTEINS))
+    assert each[PROTEINS // 2] > 0.2, each
+    done, m, rows = impute("genes", "--to", "rna", "--from", "protein", "--epochs", 20)
+    inside("(the features that are told best and worst, 20 of %d; all of them are in imputation.tsv)\n" % GENES, done.stdout)
+    assert "held-out cells" not in done.stdout, done.stdout
+    equal((m["from"], m["to"], m["features"], len(rows)), ("protein", "rna", GENES, GENES))
+    assert m["c"]["r2"] > 0, m["c"]
+    fails("indiseek impute: the new cells have no rna, from which protein is to be predicted", 65, "impute", "--model", at("base"), *files[2:],
+          "--out", at("nothing"))
+    fails("indiseek impute: --to: the run has no modality 'protien'; did you mean 'protein'?", 2, "impute", "--model", at("base"), "--to", "protien",
+          "--out", at("nothing"))
+    fails("indiseek impute: --from and --to are both 'rna'", 2, "impute", "--model", at("base"), "--to", "rna", "--from", "rna", "--out", at("nothing"))
+
+
+@test("four modalities, hvg=N and scale=no: features, pictures and files of each, one imputed from another")
+def _():
+    def counts(name, first, last):
+        return write(name, data.text(data.rna, data.genes, range(CELLS), range(first, last)))
+    files = ["--rna-file", counts("four_rna.csv", 0, 90), "--protein-file", write("four_protein.csv", data.text(data.adt, data.proteins, range(CELLS))),
+             "--atac-file", counts("four_atac.csv", 90, 160), "--other-file", counts("spots.csv", 160, 200)]
+    run([*files, *KNOWN], "four", *LABELS, "--quiet", "--rna", "hvg=60,pca=20", "--protein", "clr=cell,scale=no,pca=10", "--atac", "hvg=50,pca=10")
+    assert {"c3.npy", "c4.npy", "z3.npy", "z4.npy"} < set(os.listdir(at("four"))), os.listdir(at("four"))
+    equal(len(table(at("four/umap.tsv"))[0]), 1 + 2 * 13)
+    names = [each.rsplit("_", 1)[-1] for each in table(at("four/cells.tsv"))[0] if each.startswith("indiseek_wnn")]
+    equal(names[:3], ["rna", "protein", "atac"])
+    for to, count in (("rna", 60), ("protein", PROTEINS), ("atac", 50)):
+        indiseek("impute", "--model", at("four"), "--to", to, "--from", "rna" if to != "rna" else "protein", "--out", at("four_" + to), "--quiet",
+                        "--epochs", 20)
+        rows = npy(at("four_%s/imputed.npy" % to))
+        equal((len(rows), len(rows[0])), (CELLS, count), to)
+        equal(len(read(at("four_%s/imputed_features.txt" % to)).split()), count)
+        assert all(math.isfinite(value) for row in rows for value in row)
+    indiseek("annotate", "--model", at("four"), *files[:2], *files[6:], "--out", at("four_named"), "--quiet")
+    equal(sorted(name for name in os.listdir(at("four_named")) if name.endswith(".npy")), ["c1.npy", "c4.npy", "z1.npy", "z4.npy"])
+
+
+@test("few cells with both modalities: no weights and no theta, everything else")
+def _():
+    run([*data.files("few", range(310), range(300, CELLS)), *KNOWN], "few", *LABELS, *QUICK)
+    cells = table(at("few/cells.tsv"))
+    equal({row.get("indiseek_wnn_rna", "") for row in cells} | {row.get("indiseek_theta", "") for row in cells}, {""})
+    equal(len(npy(at("few/c1.npy"))), CELLS)
+    assert "theta.tsv" not in os.listdir(at("few"))
+
+
+@test("a run in which cells lack a modality is annotated and imputed from: those cells' proteins are told too")
+def _():
+    indiseek("annotate", "--model", at("missing"), "--out", at("missing_named"), "--quiet")
+    indiseek("impute", "--model", at("missing"), "--out", at("missing_told"), "--quiet")
+    names = read(at("missing_told/imputed_cells.txt")).decode().split()
+    told = dict(zip(names, npy(at("missing_told/imputed.npy"))))
+    for i, name in enumerate(data.cells):
+        equal(all(map(math.isfinite, told[name])), i not in MISSING["rna"], name)
+
+
+@test("adata.h5ad and mdata.h5mu of a run are read by the next one to the same features")
+def _():
+    hdf5()
+    same_as_base("from_h5ad", at("base/adata.h5ad"))
+    same_as_base("from_h5mu", at("base/mdata.h5mu"))
+
+
+# ---- the report -------------------------------------------------------------------------------------------------------
+
+def page_of(name):
+    with open(at(name + "/report.html"), encoding="utf-8") as file:
+        return file.read()
+
+
+def check_page(page):
+    parsed = browser.Page()
+    parsed.feed(page)
+    parsed.close()
+    equal((parsed.faults, parsed.open), ([], []))
+    return re.findall(r"<h2[^>]*>(.*?)</h2>", page)
+
+
+SECTIONS = ["Data", "Embeddings", "Which modality tells the types apart", "What the features follow", "Clusters and labels", "Scores", "Training", "Settings",
+            "How to cite"]
+
+
+@test("report.html is balanced, fetches nothing, and has its sections")
+def _():
+    page = page_of("base")
+    equal(check_page(page), SECTIONS)
+    for words in ("600 of them have both modalities", "200 features of rna and 15 features of protein", "4 of cell_type",
+                  "95 % of 200 bootstraps of the cells", "specific to rna (Z1)", "all features (C and Z of every modality)",
+                  "share of a cell's 10 nearest cells"):
+        inside(words, page)
+    equal(check_page(page_of("missing")), SECTIONS)
+    inside("520 of them have both modalities", page_of("missing"))
+    equal(check_page(page_of("unnamed")), [name for name in SECTIONS if name not in (*SECTIONS[1:3], SECTIONS[4])])
+    inside("most frequent label of them", page_of("missing"))
+    assert "most frequent label of them" not in page_of("base")
+
+
+PROBE = """<pre id="result"></pre><script>
+(async () => {
+  const result = {};
+  try {
+    await new Promise(done => setTimeout(done, 50));
+    const root = document.querySelector('.plots'), canvases = [...root.querySelectorAll('canvas')];
+    result.ready = root.dataset.ready;
+    result.failure = !root.querySelector('.plot-failure').hidden;
+    result.drawn = canvases.map(canvas => Number(canvas.dataset.drawn));
+    result.legend = [...root.querySelectorAll('.plot-legend button')].map(button => button.querySelector('span').textContent);
+    result.options = [...root.querySelector('select').options].map(option => option.textContent);
+    result.titles = [...root.querySelectorAll('.plot-panel')].map(panel => panel.textContent.trim());
+    const select = root.querySelector('select');
+    for (let i = 0; i < select.options.length; i++) {
+      select.value = i;
+      select.dispatchEvent(new Event('change'));
+      await new Promise(done => setTimeout(done, 10));
+    }
+    result.width = [document.documentElement.scrollWidth, innerWidth];
+  } catch (error) { faults.push('the probe: ' + error.stack); }
+  document.getElementById('result').textContent = JSON.stringify({...result, faults});
+})();
+</script>"""
+
+
+def seen(name):
+    if not browser.BROWSER:
+        raise Skip("neither chromium nor google-chrome is on PATH")
+    page = page_of(name).replace("<head>", "<head>" + browser.FAULTS, 1).replace("</body>", PROBE + "</body>", 1)
+    document, console = browser.browse(write(name + ".html", page), at("profile"))
+    found = re.search(r'<pre id="result">(.*?)</pre>', document, re.S)
+    assert found and found.group(1), "the probe did not come to its end: %s" % console
+    equal(console, [])
+    shown = json.loads(found.group(1).replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
+    equal(shown["faults"], [])
+    equal(shown["failure"], False)
+    assert shown["width"][0] <= shown["width"][1], "the page is wider than its window: %s" % shown["width"]
+    return shown
+
+
+@test("in a browser every panel of the report is drawn, and every column colours it")
+def _():
+    shown = seen("base")
+    equal(shown["ready"], "9")
+    equal(shown["drawn"][:7], [CELLS] * 7)
+    assert all(0 < count < CELLS for count in shown["drawn"][7:]), shown["drawn"]
+    equal(shown["legend"], ["A1", "A2", "B1", "C1"])
+    equal(shown["options"], data.header[1:] + OBS)
+    inside("specific to protein (Z2), the 40 % of types with the largest weight", shown["titles"][8])
+
+
+@test("in a browser the report of cells that lack a modality shows those that there are")
+def _():
+    equal(seen("missing")["drawn"][:7], [540, 580, 540, 580, 540, 580, 520])
+
+
+if __name__ == "__main__":
+    sys.exit(main(first=1))
