@@ -393,12 +393,12 @@ static isk_status configure(compare_job *j) {
     return status;
 }
 
-static int has_lambda(isk_method method) { return method != ISK_CLIP && method != ISK_RESIDUAL && method != ISK_COMM; }
+static int has_lambda(const isk_method *method) { return method != ISK_CLIP && method != ISK_RESIDUAL && method != ISK_COMM; }
 
 static isk_status find_names(compare_job *j) {
     training *t = &j->t;
     training_settings *s = t->s;
-    isk_method methods[ISK_METHOD_COUNT];
+    const isk_method *methods[ISK_METHOD_COUNT];
     isk_status status = isk_preset_find(t->context, s->preset, &t->fit.preset);
     if (status == ISK_OK) { status = configuration_methods(t->context, j->s->methods, methods, &j->method_count); }
     j->resolved = s->options;

@@ -29,7 +29,7 @@ typedef struct judged {
 } judged;
 
 typedef struct compared {
-    isk_method method;
+    const isk_method *method;
     int lambda_count;               /* 0: it has none */
     judged *models;                 /* [lambda_count or 1, seeds] */
 } compared;

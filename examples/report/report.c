@@ -45,7 +45,7 @@ static void verdict_shared(text *page, const evaluation *e) {
 }
 
 /* Is Z_i free of what the other view shows? */
-static void verdict_leakage(text *page, const evaluation *e, int view, isk_method method) {
+static void verdict_leakage(text *page, const evaluation *e, int view, const isk_method *method) {
     double most = r2_best(&e->leakage[view]);
     page_tone tone = most < 0.1 ? PAGE_GOOD : most < 0.5 ? PAGE_WARNING : PAGE_BAD;
     const char *words = most < 0.1   ? "is nearly free of shared information."

@@ -45,11 +45,11 @@ void configuration_options(configuration *c, const isk_options *resolved) {
     }
 }
 
-static isk_status find_method(isk_context *context, const char *name, isk_method *method) {
+static isk_status find_method(isk_context *context, const char *name, const isk_method **method) {
     isk_status status = isk_method_find(context, name, method);
     nearest best = nearest_to(name);
     if (status == ISK_OK) { return status; }
-    for (int i = 0; i < ISK_METHOD_COUNT; i++) { nearest_consider(&best, isk_method_name((isk_method)i)); }
+    for (int i = 0; i < ISK_METHOD_COUNT; i++) { nearest_consider(&best, isk_method_name((const isk_method *)i)); }
     if (best.word) {
         text sentence = { 0 };
         text_format(&sentence, "%s; did you mean '%s'?", isk_error(context), best.word);
@@ -59,13 +59,13 @@ static isk_status find_method(isk_context *context, const char *name, isk_method
     return status;
 }
 
-isk_status configuration_methods(isk_context *context, const char *list, isk_method *methods, int *count) {
+isk_status configuration_methods(isk_context *context, const char *list, const isk_method **methods, int *count) {
     isk_status status = ISK_OK;
     *count = 0;
     for (const char *at = list; at && status == ISK_OK;) {
         const char *comma = strchr(at, ',');
         char name[64];
-        isk_method method;
+        const isk_method *method;
         snprintf(name, sizeof name, "%.*s", comma ? (int)(comma - at) : (int)strlen(at), at);
         status = find_method(context, name, &method);
         for (int i = 0; i < *count && status == ISK_OK; i++) {

@@ -27,7 +27,7 @@ void configuration_grid(configuration *c, const char *preset);
 /* Every option of the library but lambda. */
 void configuration_options(configuration *c, const isk_options *resolved);
 /* "indiseek,clip", each once: at most ISK_METHOD_COUNT.  ARGUMENT tells the nearest name. */
-isk_status configuration_methods(isk_context *context, const char *list, isk_method *methods, int *count);
+isk_status configuration_methods(isk_context *context, const char *list, const isk_method **methods, int *count);
 void configuration_free(configuration *c);
 
 /* Appends a line to made_on or made_by unless it stands there. */

@@ -24,7 +24,7 @@ int study_check(const command *c, const study_settings *s) {
 
 static isk_status find_methods(study *w) {
     if (w->s->methods) { return configuration_methods(w->context, w->s->methods, w->methods, &w->method_count); }
-    for (int i = 0; i < ISK_METHOD_COUNT; i++) { w->methods[w->method_count++] = (isk_method)i; }
+    for (int i = 0; i < ISK_METHOD_COUNT; i++) { w->methods[w->method_count++] = (const isk_method *)i; }
     return ISK_OK;
 }
 

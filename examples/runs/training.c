@@ -14,14 +14,14 @@ char training_methods[400], training_method_choices[200], training_preset_choice
 
 void training_describe(void) {
     text words = { 0 }, methods = { 0 }, presets = { 0 };
-    for (int i = 0; i < ISK_METHOD_COUNT; i++) { text_format(&methods, "%s%s", i ? "|" : "", isk_method_name((isk_method)i)); }
+    for (int i = 0; i < ISK_METHOD_COUNT; i++) { text_format(&methods, "%s%s", i ? "|" : "", isk_method_name((const isk_method *)i)); }
     for (int i = 0; i < ISK_PRESET_COUNT; i++) { text_format(&presets, "%s%s", i ? "|" : "", isk_preset_name((isk_preset)i)); }
     snprintf(training_method_choices, sizeof training_method_choices, "%s", methods.data ? methods.data : "");
     snprintf(training_preset_choices, sizeof training_preset_choices, "%s", presets.data ? presets.data : "");
     text_free(&methods);
     text_free(&presets);
     for (int i = 0; i < ISK_METHOD_COUNT; i++) {
-        text_format(&words, "%s%s", i == 0 ? "" : i < ISK_METHOD_COUNT - 1 ? ", " : " or ", isk_method_name((isk_method)i));
+        text_format(&words, "%s%s", i == 0 ? "" : i < ISK_METHOD_COUNT - 1 ? ", " : " or ", isk_method_name((const isk_method *)i));
     }
     text_add(&words, " [what the preset recommends:");
     for (int i = 0; i < ISK_PRESET_COUNT; i++) {

@@ -107,7 +107,7 @@ static int trial_views(const probe_data *d, views *few) {
 }
 
 /* What a trial on so few rows says of SHAPE or DATA says nothing about all rows: has_lambda stays 1 then. */
-static void try_method(const job *j, isk_method method, const views *few, trial *t) {
+static void try_method(const job *j, const isk_method *method, const views *few, trial *t) {
     static const double lambdas[2] = { 1, 4 };
     isk_context *aside = isk_open(&(isk_context_desc){ .threads = 1, .device = ISK_DEVICE_CPU });
     isk_sweep_desc sweep = { .fit = j->w.sweep.fit, .lambdas = lambdas, .lambda_count = 2 };

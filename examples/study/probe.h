@@ -72,7 +72,7 @@ typedef enum probe_kind {
 } probe_kind;
 typedef struct probe_row {
     probe_kind kind;
-    isk_method method;
+    const isk_method *method;
     const char *name, *words;       /* in results.json; in a table */
     int per_dim, has_lambda, trained;
 } probe_row;

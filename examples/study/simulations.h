@@ -13,7 +13,7 @@ enum { MOST_SWEEPS = 2 * 4 * ISK_METHOD_COUNT };
 enum { STALE_PASSES = 5 };
 typedef struct measured {
     int setting;
-    isk_method method;
+    const isk_method *method;
     int stale;
     const double *lambdas;          /* of the grid: all, or the one of a stale critic */
     int lambda_count;
@@ -25,13 +25,13 @@ typedef struct measurements {
 } measurements;
 
 void measurements_free(measurements *m);
-const measured *measurements_find(const measurements *m, int setting, isk_method method, int stale);
+const measured *measurements_find(const measurements *m, int setting, const isk_method *method, int stale);
 
 int same_lambda(double a, double b);
 /* A sweep without its runs.  It has no lambdas where no stale critic is asked for, or none at a lambda of the grid. */
-measured sweep_of(const configuration *c, int setting, isk_method method, int stale);
+measured sweep_of(const configuration *c, int setting, const isk_method *method, int stale);
 /* "factorizedcl", "factorizedcl, stale critic" */
-const char *sweep_name(isk_method method, int stale, char buffer[64]);
+const char *sweep_name(const isk_method *method, int stale, char buffer[64]);
 
 /* results.json: {"configuration": {...}, "runs": [...]}; runs alone are an array of the objects of setting_json. */
 void measurements_runs(const measurements *m, const configuration *c, text *out);

@@ -28,7 +28,7 @@ typedef struct claim {
     source who;
     const char *text;
     int setting;
-    isk_method method;
+    const isk_method *method;
     double lambda;
     quantity quantity;
     int coordinates;
@@ -72,7 +72,7 @@ enum { CLAIM_COUNT = sizeof claims / sizeof *claims };
 /* Mean and standard deviation over the runs of one lambda of what some coordinates have together. */
 typedef struct share { double mean, deviation; int runs, diverged, unlearned; } share;
 
-static const setting_run *runs_of(const measurements *m, const configuration *c, int setting, isk_method method,
+static const setting_run *runs_of(const measurements *m, const configuration *c, int setting, const isk_method *method,
                                   int stale, double lambda) {
     const measured *sweep = measurements_find(m, setting, method, stale);
     for (int i = 0; sweep && i < sweep->lambda_count; i++) {
@@ -244,7 +244,7 @@ static void lambda_chart(text *page, const measurements *m, const configuration 
     text title = { 0 };
     for (int i = 0; i < 2 * method_count; i++) {                        /* the stale ones after all others */
         const int stale = i >= method_count;
-        const isk_method method = methods[i % method_count];
+        const isk_method *method = methods[i % method_count];
         const setting_run *runs = runs_of(m, c, setting, method, stale, lambda);
         if (stale && !runs) { continue; }
         setting_summarise(runs, runs ? c->seeds : 0, &all[series]);     /* no runs: NaN, which draws nothing */
@@ -301,17 +301,17 @@ static void setting_section(text *page, const measurements *m, const configurati
 /* ---- all of it ---- */
 
 void simulations_report(const measurements *m, const configuration *c, text *page) {
-    isk_method methods[ISK_METHOD_COUNT];
+    const isk_method *methods[ISK_METHOD_COUNT];
     int method_count = 0, models = 0, settings[5] = { 0 };
     text lead = { 0 };
     for (int k = 0; k < ISK_METHOD_COUNT; k++) {
         int there = 0;
         for (int setting = 1; setting <= 4; setting++) {
-            int found = measurements_find(m, setting, (isk_method)k, 0) != NULL;
+            int found = measurements_find(m, setting, (const isk_method *)k, 0) != NULL;
             settings[setting] |= found;
             there |= found;
         }
-        if (there) { methods[method_count++] = (isk_method)k; }
+        if (there) { methods[method_count++] = (const isk_method *)k; }
     }
     for (int i = 0; i < m->count; i++) { models += m->sweeps[i].lambda_count * c->seeds; }
     text_format(&lead, "Which coordinates of X do the specific features Z look at? Gui, Ma and Ma 2025, section 1.1 "

@@ -15,7 +15,7 @@ void measurements_free(measurements *m) {
     m->count = 0;
 }
 
-const measured *measurements_find(const measurements *m, int setting, isk_method method, int stale) {
+const measured *measurements_find(const measurements *m, int setting, const isk_method *method, int stale) {
     for (int i = 0; i < m->count; i++) {
         const measured *s = &m->sweeps[i];
         if (s->setting == setting && s->method == method && s->stale == stale) { return s; }
@@ -26,12 +26,12 @@ const measured *measurements_find(const measurements *m, int setting, isk_method
 int same_lambda(double a, double b) { return fabs(a - b) <= 1e-9 * fabs(b); }
 
 /* Failures that the paper shows and that may be a stale critic's: one is tried there, too. */
-static const struct { int setting; isk_method method; double lambda; } stale_sweeps[] = {
+static const struct { int setting; const isk_method *method; double lambda; } stale_sweeps[] = {
     { 1, ISK_FACTORIZEDCL, 1 }, { 2, ISK_FACTORIZEDCL, 1 }, { 2, ISK_INDISEEK, 10 },
     { 3, ISK_FACTORIZEDCL, 1 }, { 4, ISK_FACTORIZEDCL, 1 },
 };
 
-measured sweep_of(const configuration *c, int setting, isk_method method, int stale) {
+measured sweep_of(const configuration *c, int setting, const isk_method *method, int stale) {
     measured s = { .setting = setting, .method = method, .stale = stale, .lambdas = c->lambdas };
     if (!stale) { s.lambda_count = c->lambda_count; }
     for (size_t i = 0; stale && i < sizeof stale_sweeps / sizeof *stale_sweeps; i++) {
@@ -47,7 +47,7 @@ measured sweep_of(const configuration *c, int setting, isk_method method, int st
 
 static const char stale_words[] = ", stale critic";
 
-const char *sweep_name(isk_method method, int stale, char buffer[64]) {
+const char *sweep_name(const isk_method *method, int stale, char buffer[64]) {
     snprintf(buffer, 64, "%s%s", isk_method_name(method), stale ? stale_words : "");
     return buffer;
 }
@@ -95,7 +95,7 @@ typedef struct reading {
     const char *file;
     configuration *c;
     int at, setting, stale, has;    /* the run being read, and what of it has been */
-    isk_method method;
+    const isk_method *method;
     setting_run run;
     int filled[MOST_SWEEPS];        /* runs of each sweep */
 } reading;

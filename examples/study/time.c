@@ -20,7 +20,7 @@
 /* Training rows and columns of its data (vision and text; MIMIC: static and one step of the series), and its seconds
    for 2000 epochs of batches of 128 by transformers on a GPU: Table 9, mean over 10 seeds.  NaN: not in that table. */
 enum { PAPER_EPOCHS = 2000, PAPER_BATCH = 128, PAPER_METHODS = 3 };
-static const isk_method paper_methods[PAPER_METHODS] = { ISK_INDISEEK, ISK_FACTORIZEDCL, ISK_INFODISEN };
+static const isk_method *paper_methods[PAPER_METHODS] = { ISK_INDISEEK, ISK_FACTORIZEDCL, ISK_INFODISEN };
 static const struct paper { const char *name; int rows, cols[2]; double seconds[PAPER_METHODS]; } papers[] = {
     { "mosi", 1284, { 20, 300 }, { 711, 735, 718 } },
     { "mosei", 16265, { 35, 300 }, { 8143, 8327, 8132 } },
@@ -74,7 +74,7 @@ static const command about = {
 
 typedef struct timed {              /* one fit */
     int set, epochs, steps;
-    isk_method method;
+    const isk_method *method;
     uint64_t seed;
     double seconds;
 } timed;
@@ -154,7 +154,7 @@ static int batches(const job *j, const set *s) {
 
 /* One fit.  Methods without specific features are passed over, by default also those that refuse the data: *done is
    0 then. */
-static isk_status measure(job *j, int which, isk_method method, int repetition, int *done) {
+static isk_status measure(job *j, int which, const isk_method *method, int repetition, int *done) {
     isk_fit_desc fit = j->w.sweep.fit;
     isk_model *model = NULL;
     timed *t = &j->times[j->count];
@@ -212,7 +212,7 @@ static isk_status measure_all(job *j) {
 
 /* ---- results ---- */
 
-static average mean_of(const job *j, int which, isk_method method, int per_step) {
+static average mean_of(const job *j, int which, const isk_method *method, int per_step) {
     double values[1000];
     int count = 0;
     for (int i = 0; i < j->count && count < 1000; i++) {
@@ -223,7 +223,7 @@ static average mean_of(const job *j, int which, isk_method method, int per_step)
     return average_of(values, count, 1);
 }
 
-static double paper_seconds(const set *s, isk_method method) {
+static double paper_seconds(const set *s, const isk_method *method) {
     for (int k = 0; s->paper && k < PAPER_METHODS; k++) {
         if (paper_methods[k] == method) { return s->paper->seconds[k]; }
     }
@@ -231,7 +231,7 @@ static double paper_seconds(const set *s, isk_method method) {
 }
 
 /* The paper gives no time of a step: its seconds over 2000 epochs of ceil(rows / 128) batches. */
-static double paper_step(const set *s, isk_method method) {
+static double paper_step(const set *s, const isk_method *method) {
     return paper_seconds(s, method) / (PAPER_EPOCHS * ceil((double)s->rows / PAPER_BATCH));
 }
 
@@ -322,7 +322,7 @@ static void set_section(const job *j, int which, text *page) {
     page_heading(page, title);
     page_table_begin(page, header, s->paper ? 6 : 4);
     for (int i = 0; i < j->w.method_count; i++) {
-        const isk_method method = j->w.methods[i];
+        const isk_method *method = j->w.methods[i];
         const average all = mean_of(j, which, method, 0), step = mean_of(j, which, method, 1);
         if (!all.count) { continue; }
         page_row(page, isk_method_name(method));
@@ -363,7 +363,7 @@ static void print_all(const job *j) {
                j->w.resolved.epochs, batches(j, s), "", "seconds", "ms a step",
                s->paper ? "   the paper's ms a step" : "");
         for (int i = 0; i < j->w.method_count; i++) {
-            const isk_method method = j->w.methods[i];
+            const isk_method *method = j->w.methods[i];
             const average all = mean_of(j, k, method, 0), step = mean_of(j, k, method, 1);
             const double theirs = 1e3 * paper_step(s, method);
             if (!all.count) { continue; }

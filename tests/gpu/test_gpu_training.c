@@ -132,14 +132,14 @@ static void losses_as_on_the_cpu(void **state) {
         const char *fused = "token_width=8 tokens=3 fusion_heads=2 project_width=12 project_dim=6 optimiser=sgd rate=0.00003";
         isk_fit_desc fit = small_fit(a, ROWS, "batch=18 epochs=4 shared_epochs=4 residual_epochs=3 diagnoses=0");
         isk_model *one, *other;
-        fit.method = (isk_method)method;
+        fit.method = (const isk_method *)method;
         set_options(a, &fit.options, isk__methods[method].keep == ISK__KEEP_FUSED ? fused : more);
         if (isk_fit(a, &fit, &one) != ISK_OK) { fail_msg("%s", isk_error(a)); }
         if (isk_fit(b, &fit, &other) != ISK_OK) { fail_msg("%s", isk_error(b)); }
         /* the shared stage; two regressions a view on residuals; the specific features of each view, where they are trained */
         assert_int_equal(cpu.count, 4 + (isk__methods[method].residual ? 2 * 2 * 3 : 0) + (isk__methods[method].keep == ISK__KEEP_DECODER ||
                                     isk__methods[method].keep == ISK__KEEP_CONTRAST ? 2 * 4 : 0));
-        same_diaries(isk_method_name((isk_method)method), &cpu, &gpu, 1e-4);
+        same_diaries(isk_method_name((const isk_method *)method), &cpu, &gpu, 1e-4);
         isk_model_close(one);
         isk_model_close(other);
         isk_close(a);
@@ -181,7 +181,7 @@ static void options_as_on_the_cpu(void **state) {
 /* Other data: a second view of two steps, a third view, rows that lack views, a target that some rows lack. */
 enum { SEQUENCE = 1, ABSENT = 2, THIRD = 4, KNOWN = 8 };
 
-static isk_fit_desc other_fit(isk_context *context, isk_method method, int what, const char *settings) {
+static isk_fit_desc other_fit(isk_context *context, const isk_method *method, int what, const char *settings) {
     static uint8_t there[3][ROWS], known[ROWS];
     static int32_t lengths[ROWS];
     isk_fit_desc fit = small_fit(context, ROWS, "epochs=2 shared_epochs=2 residual_epochs=2 diagnoses=0 token_width=8 feed_forward=8 blocks=1 tokens=3 "
@@ -239,7 +239,7 @@ static void same_features(const char *what, isk_context *context, const isk_mode
 }
 
 static void variants_as_on_the_cpu(void **state) {
-    static const struct { isk_method method; int what; const char *settings; } cases[] = {
+    static const struct { const isk_method *method; int what; const char *settings; } cases[] = {
         { ISK_INDISEEK, SEQUENCE | ABSENT, "standardise=none pool=mean" },
         { ISK_INDISEEK, THIRD | ABSENT, "others=mean critic_inner=per_epoch critic_steps=1" },
         { ISK_INDISEEK, THIRD, "critic=nce critic_steps=2" }, { ISK_FACTORIZEDCL, SEQUENCE | ABSENT, "contrast=concat standardise=none" },
@@ -277,7 +277,7 @@ static void variants_as_on_the_cpu(void **state) {
 
 /* CoMM, residuals and a reduction by one block a model, and in company. */
 static void variants_by_blocks(void **state) {
-    static const struct { isk_method method; int what; const char *settings; } cases[] = {
+    static const struct { const isk_method *method; int what; const char *settings; } cases[] = {
         { ISK_COMM, 0, "optimiser=sgd rate=0.003" }, { ISK_COMM, SEQUENCE | ABSENT, "optimiser=sgd rate=0.0003" }, { ISK_RESIDUAL, ABSENT, "dim=3" },
         { ISK_INDISEEK, KNOWN, "reduce=target critic=nce critic_steps=1" },
     };

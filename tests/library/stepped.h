@@ -78,7 +78,7 @@ static UNUSED_FUNCTION void set_options(isk_options *options, const char *settin
 }
 
 /* What is to be trained; with given shared features or learned ones. */
-static UNUSED_FUNCTION void describe_fixture(fixture *f, isk_method method, int views, int given, const char *settings) {
+static UNUSED_FUNCTION void describe_fixture(fixture *f, const isk_method *method, int views, int given, const char *settings) {
     isk_fit_desc *fit = &f->sweep.fit;
     int i;
     memset(f, 0, sizeof *f);
@@ -122,7 +122,7 @@ static UNUSED_FUNCTION void record_fixture(fixture *f) {
     f->frame.batch.rows = order;
 }
 
-static UNUSED_FUNCTION void open_fixture(fixture *f, isk_method method, int views, int given, const char *settings) {
+static UNUSED_FUNCTION void open_fixture(fixture *f, const isk_method *method, int views, int given, const char *settings) {
     describe_fixture(f, method, views, given, settings);
     record_fixture(f);
 }

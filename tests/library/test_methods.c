@@ -132,7 +132,7 @@ static void contrast_losses(void **state) {
     static const char *const variants[] = {
         "", "ortho=frob_sum contrast_tau=0.5", "ortho=cos dim=2 standardise=none", "ortho=cos2 dim=2 layers=2", "activation=tanh lambda=0",
     };
-    static const isk_method methods[] = { ISK_FACTORIZEDCL, ISK_INFODISEN };
+    static const isk_method *methods[] = { ISK_FACTORIZEDCL, ISK_INFODISEN };
     static fixture f;
     int v, method, view, views, rows;
     (void)state;
@@ -207,7 +207,7 @@ static void specific_losses(void **state) {
         "standardise=none", "power=batch", "critic_width=9", "lambda=0", "lambda=1e6 standardise=none critic_inner=per_epoch power=batch",
         "club=permutation logvar=none standardise=none", "weight_decay=0.1 clip_norm=0.01", "optimiser=adamw", "optimiser=sgd",
     };
-    static const isk_method methods[] = { ISK_INDISEEK, ISK_INDISEEK0 };
+    static const isk_method *methods[] = { ISK_INDISEEK, ISK_INDISEEK0 };
     static fixture f;
     int v, m, given, view;
     (void)state;
@@ -378,13 +378,13 @@ static void each_term_sees_its_c(void **state) {
     for (method = 0; method < ISK_METHOD_COUNT; method++) {
         int row;
         /* with residuals everything of a view hangs on its own C, through what it leaves of X */
-        if (!isk__specific((isk_method)method) || isk__methods[method].residual) { continue; }
-        for (row = 0; row < (int)COUNT(wiring) && strcmp(wiring[row].method, isk_method_name((isk_method)method)) != 0; row++) {}
-        if (row == (int)COUNT(wiring)) { fail_msg("method %s has no row in the table of wiring", isk_method_name((isk_method)method)); }
+        if (!isk__specific((const isk_method *)method) || isk__methods[method].residual) { continue; }
+        for (row = 0; row < (int)COUNT(wiring) && strcmp(wiring[row].method, isk_method_name((const isk_method *)method)) != 0; row++) {}
+        if (row == (int)COUNT(wiring)) { fail_msg("method %s has no row in the table of wiring", isk_method_name((const isk_method *)method)); }
         for (v = 0; v < (int)COUNT(variants); v++) {
             char settings[100];
             snprintf(settings, sizeof settings, "diagnoses=1 %s", variants[v].settings);
-            open_fixture(&f, (isk_method)method, variants[v].views, 1, settings);
+            open_fixture(&f, (const isk_method *)method, variants[v].views, 1, settings);
             stir_weights(&f, 1);
             for (view = 0; view < variants[v].views; view++) {
                 double before[TERMS], after[TERMS];
@@ -476,8 +476,8 @@ static void objectives_have_their_gradients(void **state) {
     (void)state;
     for (v = 0; v < (int)COUNT(variants); v++) {
         for (method = 0; method < ISK_METHOD_COUNT; method++) {
-            if (!isk__specific((isk_method)method) || isk__methods[method].residual) { continue; }
-            open_fixture(&f, (isk_method)method, 2, 1, variants[v]);
+            if (!isk__specific((const isk_method *)method) || isk__methods[method].residual) { continue; }
+            open_fixture(&f, (const isk_method *)method, 2, 1, variants[v]);
             record_leaves(&f);
             for (view = 0; view < 2; view++) {
                 isk_tensor outputs[4], batch, z;
@@ -815,14 +815,14 @@ static void names_are_found(void **state) {
     static const char *const methods[] = { "indiseek", "indiseek0", "clip", "factorizedcl", "infodisen", "residual-indiseek",
                                            "residual", "comm" };
     static const char *const presets[] = { "robust", "paper", "simulation" };
-    isk_method method;
+    const isk_method *method;
     isk_preset preset;
     int i;
     (void)state;
     assert_int_equal(ISK_METHOD_COUNT, COUNT(methods));
     assert_int_equal(ISK_PRESET_COUNT, COUNT(presets));
     for (i = 0; i < (int)COUNT(methods); i++) {
-        assert_string_equal(isk_method_name((isk_method)i), methods[i]);
+        assert_string_equal(isk_method_name((const isk_method *)i), methods[i]);
         ok(isk_method_find(context, methods[i], &method));
         assert_int_equal(method, i);
     }
@@ -832,7 +832,7 @@ static void names_are_found(void **state) {
         assert_int_equal(preset, i);
     }
     assert_null(isk_method_name(ISK_METHOD_COUNT));
-    assert_null(isk_method_name((isk_method)-1));
+    assert_null(isk_method_name((const isk_method *)-1));
     assert_null(isk_preset_name(ISK_PRESET_COUNT));
     expect(context, isk_method_find(context, "IndiSeek", &method), ISK_ARGUMENT,
            "there is no method 'IndiSeek'; the methods are indiseek, indiseek0, clip, factorizedcl, infodisen, residual-indiseek, residual and comm");

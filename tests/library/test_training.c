@@ -1121,7 +1121,7 @@ static void simulations_of_the_paper(void **state) {
 
 /* Mean over models, sides and seeds: how much of the other view's C ridge regression finds in Z on held-out rows (leakage), and
    of X in (Z, C) (completeness). */
-static void leakage_of(isk_method method, double *leakage, double *completeness) {
+static void leakage_of(const isk_method *method, double *leakage, double *completeness) {
     enum { n = 1500, D = 4, S = 3, SEEDS = 3, MOST_COLS = D + S };
     static isk_scalar c[2][n * S], z[2][n * D], both[n * MOST_COLS];
     static uint8_t part[n];

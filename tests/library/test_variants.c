@@ -161,7 +161,7 @@ static double evaluated(const fixture *f, const isk__pass *pass, int index) {
     return output(f, pass->program, index) / (pass->shared ? output(f, pass->program, pass->label_count) : 1);
 }
 
-static void open_pair(fixture *f, isk_method method, int given, int absent, const char *settings) {
+static void open_pair(fixture *f, const isk_method *method, int given, int absent, const char *settings) {
     describe_fixture(f, method, 2, given, settings);
     if (absent) {
         f->sweep.fit.present[0] = presence[0];
@@ -175,7 +175,7 @@ static void open_pair(fixture *f, isk_method method, int given, int absent, cons
 static void nce_losses(void **state) {
     static const char *const variants[] = { "critic=nce", "critic=nce critic_inner=per_epoch standardise=none", "critic=nce critic_width=9 lambda=0",
                                             "critic=nce last_batch=drop layers=4" };
-    static const isk_method methods[] = { ISK_INDISEEK, ISK_INDISEEK0, ISK_FACTORIZEDCL };
+    static const isk_method *methods[] = { ISK_INDISEEK, ISK_INDISEEK0, ISK_FACTORIZEDCL };
     static fixture f;
     int v, m, view, absent, count, round;
     (void)state;
@@ -249,7 +249,7 @@ static void contrast_losses(void **state) {
         "contrast=concat", "contrast=concat contrast_sides=one", "contrast_sides=one", "contrast_sides=one contrast_tau=0.5",
         "contrast_temperature=learned", "contrast_temperature=learned contrast_sides=one contrast_tau=0.3", "contrast=concat critic_width=9 standardise=none",
     };
-    static const isk_method methods[] = { ISK_FACTORIZEDCL, ISK_INFODISEN };
+    static const isk_method *methods[] = { ISK_FACTORIZEDCL, ISK_INFODISEN };
     static fixture f;
     int v, m, view, absent, step;
     (void)state;
@@ -934,7 +934,7 @@ static double naive_reduction(const fixture *f, list batch, int p) {
 }
 
 /* kind 0: a target; 1: one that some rows lack; 2: augmentation by name; 3 and on: by callback, 4 copies or another number. */
-static void open_reduced(fixture *f, isk_method method, int kind, int absent, const char *settings) {
+static void open_reduced(fixture *f, const isk_method *method, int kind, int absent, const char *settings) {
     make_target();
     describe_fixture(f, method, 2, 0, settings);
     set_options(&f->sweep.fit.options, kind < 2 ? "reduce=target" : "reduce=augment augment=none");
@@ -1049,7 +1049,7 @@ static void objectives_have_their_gradients(void **state) {
     }
     for (v = 0; v < (int)COUNT(contrasts); v++) {
         for (method = 0; method < 3; method++) {
-            static const isk_method methods[] = { ISK_FACTORIZEDCL, ISK_INFODISEN, ISK_INDISEEK };
+            static const isk_method *methods[] = { ISK_FACTORIZEDCL, ISK_INFODISEN, ISK_INDISEEK };
             absent = (v + method) % 2;
             open_pair(&f, methods[method], 1, absent, contrasts[v]);
             record_leaves(&f);

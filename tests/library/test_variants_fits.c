@@ -89,7 +89,7 @@ enum { ABSENT = 1, SEQUENCE = 2, KNOWN = 4 };       /* rows that lack views; vie
 static const char small[] = "batch=64 layers=3 width=16 dim=4 shared_dim=3 epochs=5 shared_epochs=5 residual_epochs=4 diagnoses=0 blocks=1 "
                             "token_width=8 feed_forward=8 tokens=3 fusion_heads=2 project_width=16 project_dim=8";
 
-static isk_fit_desc pair(isk_method method, int what, const char *settings) {
+static isk_fit_desc pair(const isk_method *method, int what, const char *settings) {
     isk_fit_desc fit;
     memset(&fit, 0, sizeof fit);
     fit.method = method;
@@ -153,7 +153,7 @@ static isk_status augment(void *user, int view, int copy, isk_scalar *values, in
     return ISK_OK;
 }
 
-static const struct { isk_method method; int what, copies; const char *settings; } cases[] = {
+static const struct { const isk_method *method; int what, copies; const char *settings; } cases[] = {
     { ISK_COMM, 0, 0, "" },
     { ISK_COMM, SEQUENCE | ABSENT, 0, "positions=learned norm=batch patience=2" },
     { ISK_COMM, SEQUENCE, 0, "reduce=augment pool=mean" },
@@ -426,7 +426,7 @@ static double explained(const isk_scalar *x, int x_cols, const isk_scalar *y, in
 
 static const char thorough[] = "shared_epochs=40 epochs=40 residual_epochs=40 width=32 rate=0.003 shared_rate=0.003 critic_rate=0.003 ";
 
-static isk_model *learned(isk_method method, const char *settings, features *out) {
+static isk_model *learned(const isk_method *method, const char *settings, features *out) {
     char all[300];
     isk_fit_desc fit;
     isk_model *model;
@@ -438,7 +438,7 @@ static isk_model *learned(isk_method method, const char *settings, features *out
 }
 
 /* How much of C2 the specific features of view 1 tell; and how much of view 1 they and C1 tell. */
-static double leakage(isk_method method, const char *settings, double *complete) {
+static double leakage(const isk_method *method, const char *settings, double *complete) {
     static features f;
     static isk_scalar both[ROWS * MOST];
     isk_model *model = learned(method, settings, &f);

@@ -8,7 +8,7 @@
 #include "indiseek.h"
 #include "stepped.h"
 
-static const isk_method specific[] = { ISK_INDISEEK, ISK_INDISEEK0, ISK_FACTORIZEDCL, ISK_INFODISEN };
+static const isk_method *specific[] = { ISK_INDISEEK, ISK_INDISEEK0, ISK_FACTORIZEDCL, ISK_INFODISEN };
 
 /* Rows of the batch are 4 0 9 2 7 1 10.  View 1 lacks 0, view 2 lacks 9 and 5, view 3 lacks 2, 9 and 3; row 6 is nowhere. */
 static const uint8_t presence[VIEWS][N] = {
@@ -23,7 +23,7 @@ static void make_absent(fixture *f) {
     for (view = 0; view < f->sweep.fit.view_count; view++) { f->sweep.fit.present[view] = presence[view]; }
 }
 
-static void open_absent(fixture *f, isk_method method, int views, int given, int absent, const char *settings) {
+static void open_absent(fixture *f, const isk_method *method, int views, int given, int absent, const char *settings) {
     describe_fixture(f, method, views, given, settings);
     if (absent) { make_absent(f); }
     record_fixture(f);
@@ -123,8 +123,8 @@ static values c_seen(const fixture *f, int view, int other, list rows) {
 /* ---- losses are their formulas --------------------------------------------------------------------------------------------- */
 
 /* Which C the two terms see, from the definitions and not from the header's table. */
-static int apart_other(isk_method method) { return method == ISK_INDISEEK || method == ISK_RESIDUAL_INDISEEK; }
-static int keep_other(isk_method method) { return method == ISK_INFODISEN; }
+static int apart_other(const isk_method *method) { return method == ISK_INDISEEK || method == ISK_RESIDUAL_INDISEEK; }
+static int keep_other(const isk_method *method) { return method == ISK_INFODISEN; }
 
 static double naive_apart(const fixture *f, int view, values z, list here, list batch) {
     int other = apart_other(f->design.method);
@@ -346,7 +346,7 @@ static void diagnosis_is_club(void **state) {
 static void batches_without_a_view(void **state) {
     static const char *const variants[] = { "", "power=batch", "others=mean standardise=none", "ortho=frob_sum", "norm=batch",
                                             "critic_inner=per_epoch club=permutation" };
-    static const isk_method methods[] = { ISK_INDISEEK, ISK_INDISEEK0, ISK_FACTORIZEDCL, ISK_INFODISEN, ISK_RESIDUAL_INDISEEK };
+    static const isk_method *methods[] = { ISK_INDISEEK, ISK_INDISEEK0, ISK_FACTORIZEDCL, ISK_INFODISEN, ISK_RESIDUAL_INDISEEK };
     static fixture f;
     int v, m, alone, s, p, i;
     (void)state;

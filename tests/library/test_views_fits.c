@@ -59,7 +59,7 @@ static void ok(isk_status status) {
 
 enum { WHOLE = 0, ABSENT = 1, SEQUENCE = 2 };       /* what a fit has: rows that lack views, a third view that is a sequence */
 
-static isk_fit_desc trio(isk_method method, int what, const char *settings) {
+static isk_fit_desc trio(const isk_method *method, int what, const char *settings) {
     isk_fit_desc fit;
     int view;
     memset(&fit, 0, sizeof fit);
@@ -118,7 +118,7 @@ static isk_model *fitted(isk_context *owner, const isk_fit_desc *fit) {
 /* ---- what fits learn ------------------------------------------------------------------------------------------------------- */
 
 /* Does a method learn C_i?  Else it learns fused features. */
-static int has_shared(int method) { return strcmp(isk_method_name((isk_method)method), "comm") != 0; }
+static int has_shared(int method) { return strcmp(isk_method_name((const isk_method *)method), "comm") != 0; }
 
 static double r2_of_common(const isk_scalar *c, int cols, const uint8_t *present) {
     static uint8_t part[ROWS];
@@ -145,7 +145,7 @@ static void fits_learn(void **state) {
     (void)state;
     for (method = 0; method < ISK_METHOD_COUNT; method++) {
         for (what = WHOLE; what <= (ABSENT | SEQUENCE); what++) {
-            isk_fit_desc fit = trio((isk_method)method, what, has_shared(method) ? "shared_epochs=40 epochs=6 width=32 shared_rate=0.004 others=mean"
+            isk_fit_desc fit = trio((const isk_method *)method, what, has_shared(method) ? "shared_epochs=40 epochs=6 width=32 shared_rate=0.004 others=mean"
                                                                                  : "epochs=30 rate=0.004");
             isk_model *model = fitted(context, &fit);
             features_of(model, &fit, &f);
@@ -162,7 +162,7 @@ static void fits_learn(void **state) {
             }
             for (view = 0; view < TRIO; view++) {
                 double r2 = r2_of_common(f.c[view], C_DIM, fit.present[view]);
-                if (r2 < 0.5) { fail_msg("method %s, data %d: R^2 from C%d is %g", isk_method_name((isk_method)method), what, view + 1, r2); }
+                if (r2 < 0.5) { fail_msg("method %s, data %d: R^2 from C%d is %g", isk_method_name((const isk_method *)method), what, view + 1, r2); }
                 for (row = 0; row < ROWS; row++) {
                     int present = !fit.present[view] || fit.present[view][row];
                     for (col = 0; col < C_DIM; col++) { assert_int_equal(f.c[view][row * C_DIM + col] == f.c[view][row * C_DIM + col], present); }
@@ -204,7 +204,7 @@ static void garbage_changes_nothing(void **state) {
         for (what = ABSENT; what <= (ABSENT | SEQUENCE); what++) {
             isk_model *first = NULL;
             for (g = 0; g < (int)COUNT(garbage); g++) {
-                isk_fit_desc fit = trio((isk_method)method, what, "others=mean");
+                isk_fit_desc fit = trio((const isk_method *)method, what, "others=mean");
                 isk_model *model;
                 put_garbage(&fit, copy, garbage[g]);
                 model = fitted(context, &fit);
@@ -214,7 +214,7 @@ static void garbage_changes_nothing(void **state) {
                     continue;
                 }
                 if (memcmp(&f, &due, sizeof f) != 0) {
-                    fail_msg("method %s, data %d, garbage %g: features differ", isk_method_name((isk_method)method), what, (double)garbage[g]);
+                    fail_msg("method %s, data %d, garbage %g: features differ", isk_method_name((const isk_method *)method), what, (double)garbage[g]);
                 }
                 same_model(context, first, model, "garbage");
                 isk_model_close(model);
@@ -233,7 +233,7 @@ static void transform_leaves_out(void **state) {
     for (method = 0; method < ISK_METHOD_COUNT; method++) {
         if (!has_shared(method)) { continue; }          /* its features are of all views that a row has */
         for (what = WHOLE; what <= SEQUENCE; what += SEQUENCE) {
-            isk_fit_desc fit = trio((isk_method)method, what, "epochs=2 shared_epochs=2");
+            isk_fit_desc fit = trio((const isk_method *)method, what, "epochs=2 shared_epochs=2");
             isk_model *model = fitted(context, &fit);
             features_of(model, &fit, &all);
             for (view = 0; view < TRIO; view++) { fit.present[view] = there[view]; }
@@ -267,14 +267,14 @@ static void all_present_is_none_absent(void **state) {
     (void)state;
     memset(ones, 1, sizeof ones);
     for (method = 0; method < ISK_METHOD_COUNT; method++) {
-        isk_fit_desc fit = trio((isk_method)method, WHOLE, "norm=batch augment=none");
+        isk_fit_desc fit = trio((const isk_method *)method, WHOLE, "norm=batch augment=none");
         isk_model *model = fitted(context, &fit);
         features_of(model, &fit, &due);
         isk_model_close(model);
         for (view = 0; view < TRIO; view++) { fit.present[view] = ones; }
         model = fitted(context, &fit);
         features_of(model, &fit, &f);
-        if (memcmp(&f, &due, sizeof f) != 0) { fail_msg("method %s: features differ", isk_method_name((isk_method)method)); }
+        if (memcmp(&f, &due, sizeof f) != 0) { fail_msg("method %s: features differ", isk_method_name((const isk_method *)method)); }
         isk_model_close(model);
     }
 }
@@ -286,7 +286,7 @@ static void same_bits(void **state) {
     int method;
     (void)state;
     for (method = 0; method < ISK_METHOD_COUNT; method++) {
-        isk_fit_desc fit = trio((isk_method)method, ABSENT | SEQUENCE, method % 2 ? "others=mean" : "critic_inner=per_epoch dropout=0.2 norm=batch");
+        isk_fit_desc fit = trio((const isk_method *)method, ABSENT | SEQUENCE, method % 2 ? "others=mean" : "critic_inner=per_epoch dropout=0.2 norm=batch");
         isk_model *one = fitted(context, &fit), *other = fitted(twice, &fit);
         isk_sweep_desc sweep;
         const char *path = SCRATCH "/views_model.safetensors";
@@ -457,7 +457,7 @@ static void sources_one_after_the_other(void **state) {
         second[row] = row >= 160 && row != 300;         /* rows 17 and 300 have nothing of either */
     }
     for (method = 0; method < ISK_METHOD_COUNT; method++) {
-        isk_fit_desc fit = trio((isk_method)method, WHOLE, "batch=8 power=batch");
+        isk_fit_desc fit = trio((const isk_method *)method, WHOLE, "batch=8 power=batch");
         isk_model *model;
         fit.view_count = 2;
         fit.present[0] = first;

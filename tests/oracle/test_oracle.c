@@ -36,7 +36,7 @@ static double output(const isk_program *program, const isk__frame *frame, int in
 
 typedef struct known_case {
     const char *name;
-    isk_method method;
+    const isk_method *method;
     int view, standardise, dim, ortho;
     const char *first;                          /* whose first values */
 } known_case;
