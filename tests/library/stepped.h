@@ -243,6 +243,12 @@ static UNUSED_FUNCTION void record_leaves(fixture *f) {
     }
 }
 
+/* What a pass of training records. */
+static UNUSED_FUNCTION void record_terms(fixture *f, isk_record_terms *record, int view, isk_tensor *terms) {
+    isk__begin_program(&f->recorder, BATCH, ISK_MODE_TRAIN);
+    record(&f->recorder, view, terms);
+}
+
 static UNUSED_FUNCTION void check_gradient(fixture *f, const char *group, isk_tensor loss) {
     double worst = isk_check_gradient(f->recorder.graph, group, loss, 0);
     if (!(worst >= 0 && worst <= 1e-6)) { fail_msg("%s: %s: gradient is off by %g: %s", variant, group, worst, isk_error(context)); }

@@ -480,8 +480,7 @@ static void objectives_have_their_gradients(void **state) {
                 isk_recorder *r = &f.recorder;
                 isk_tensor outputs[ISK_MAX_TERMS], z;
                 isk__critic q;
-                isk__begin_program(r, BATCH, ISK_MODE_TRAIN);
-                isk__specific_terms(r, view, outputs);
+                record_terms(&f, isk__specific_terms, view, outputs);
                 check_gradient(&f, view ? "specific2" : "specific1", outputs[0]);
                 isk__begin_program(r, BATCH, ISK_MODE_STILL);
                 q = isk__critic_networks(r, view ? "critic2" : "critic1", isk_given_rows(r, 1 - view));
@@ -495,8 +494,7 @@ static void objectives_have_their_gradients(void **state) {
         isk_tensor outputs[ISK_MAX_TERMS];
         open_fixture(&f, ISK_CLIP, 2, 0, v ? "norm=batch activation=tanh" : "tau=0.3");
         record_leaves(&f);
-        isk__begin_program(&f.recorder, BATCH, ISK_MODE_TRAIN);
-        isk__clip_terms(&f.recorder, 0, outputs);
+        record_terms(&f, isk__clip_terms, ISK_NONE, outputs);
         check_gradient(&f, "shared", outputs[0]);
         close_fixture(&f);
     }

@@ -1042,8 +1042,7 @@ static void objectives_have_their_gradients(void **state) {
             snprintf(settings, sizeof settings, "%s%s", kind ? "augment=noise_drop norm=batch activation=gelu " : "", fused_variants[v].settings);
             open_fused(&f, fused_variants[v].views, fused_variants[v].sequence, fused_variants[v].absent, settings);
             record_leaves(&f);
-            isk__begin_program(&f.recorder, BATCH, ISK_MODE_TRAIN);
-            isk__fused_terms(&f.recorder, 0, outputs);
+            record_terms(&f, isk__fused_terms, ISK_NONE, outputs);
             check_gradient(&f, "fused", outputs[0]);
             close_fixture(&f);
         }
@@ -1055,8 +1054,7 @@ static void objectives_have_their_gradients(void **state) {
             open_pair(&f, methods[method], 1, absent, contrasts[v]);
             record_leaves(&f);
             for (view = 0; view < 2; view++) {
-                isk__begin_program(&f.recorder, BATCH, ISK_MODE_TRAIN);
-                isk__specific_terms(&f.recorder, view, outputs);
+                record_terms(&f, isk__specific_terms, view, outputs);
                 check_gradient(&f, isk_numbered(&f.recorder, "specific", view), outputs[0]);
             }
             if (strstr(contrasts[v], "nce")) {
@@ -1077,8 +1075,7 @@ static void objectives_have_their_gradients(void **state) {
             f.training.options.augment = f.design.options.augment = ISK_AUGMENT_BOTH;
             record_leaves(&f);
             f.recorder.pass = kind == 3;
-            isk__begin_program(&f.recorder, BATCH, ISK_MODE_TRAIN);
-            isk__reduction_terms(&f.recorder, ISK_NONE, outputs);
+            record_terms(&f, isk__reduction_terms, ISK_NONE, outputs);
             check_gradient(&f, "reduced", outputs[0]);
             close_fixture(&f);
         }
