@@ -246,7 +246,8 @@ enum { ISK_DECODE_FLAT = 1, ISK_DECODE_POOLED };
 /* Everything that determines a result beside the data, one row each:
    kind, field, default of `robust`, of `paper`, of `simulation`, smallest, largest, choices or "", meaning.
    A field of 0 takes the preset's value, ISK_NONE means none or zero where the smallest value is 0.
-   Sources: `paper` METHODS of Gui et al. sections 3.1-3.3, A.1, A.3; `simulation` their section 1.1. */
+   Sources: `paper` Gui et al. sections 3.1-3.3, A.1, A.3, A.4.2; `simulation` their section 1.1, with rates that work there;
+   `robust` ours. */
 #define ISK_OPTION_LIST(X)                                                                                            \
     X(REAL,   lambda,          10,   10,   0.1,  0, 1e9, "", "weight of the term that keeps X_i in (Z_i, C_i)")         \
     X(INT,    epochs,          200,  2000, 40,   0, 1e9, "", "passes over the training rows for the specific features") \
@@ -375,7 +376,8 @@ typedef struct isk_fit_desc {
     const int32_t *lengths[ISK_MAX_VIEWS];  /* [rows] steps that a row really has, 0 to `steps`; NULL: all of them.  What stands
                                                beyond is never looked at; a row of length 0 is not present */
     isk_matrix given[ISK_MAX_VIEWS];        /* shared features to use instead of learning them: given[i] is C_i.  With one
-                                               view given[0] also stands for the other view's (METHODS: simulations) */
+                                               view given[0] also stands for the other view's, as in the simulations
+                                               of Gui et al. section 1.1 */
     /* Gui et al. section 6, option reduce: before all else each X_i gives way to an encoding of shared_dim columns, learned by
        InfoNCE between X_i and the target, or between two augmented copies of X_i.  Reconstructions are then of those encodings. */
     isk_matrix target;                      /* reduce=target: Y [rows, q], labels one-hot or numbers */
@@ -900,7 +902,7 @@ INDISEEK_API isk_status isk_probe(isk_context *context, const isk_probe_desc *de
    it may be negative.  Z_i about C of the other view is leakage, (Z_i, C_i) about X_i completeness.
    isk_ridge_r2: linear, min (1/n) ||Y - X B||^2 + alpha ||B||^2 with X standardised and Y centred by training moments.
    isk_knn_r2: mean of the k nearest training rows, X taken as it is.
-   isk_mlp_r2: an MLP of 3 linear maps with ReLU, X and each column of Y standardised by training moments (METHODS 13.5).  Adam
+   isk_mlp_r2: an MLP of 3 linear maps with ReLU, X and each column of Y standardised by training moments.  Adam
    at 1e-3, weight decay 1e-4 in the gradient, batches of 128; a tenth of the training rows, drawn by seed, or the validation
    rows, choose the weights kept and stop it after 10 epochs without better ones.  On the CPU, whatever the context's device.
    Each also predicts Y of `queries`, rows of X of which nothing more is known; r2 may then be NULL: nothing is scored, no
@@ -16749,7 +16751,8 @@ static isk__critic isk__critic_record(isk_scope scope, isk_tensor c, int dim, co
     return critic;
 }
 
-/* The upper bound on I(Z; C), METHODS 3.2: all pairs of the batch, or one permutation as negatives. */
+/* CLUB, the upper bound on I(Z; C) of Cheng et al. 2020: mean_i [ln q(z_i|c_i) - mean_j ln q(z_j|c_i)], j over all rows of the
+   batch, or z_p(i) of one random permutation p in the place of their mean.  -> [1, 1] */
 static isk_tensor isk__club_record(isk__critic critic, isk_tensor z, int kind) {
     if (kind == ISK_CLUB_PERMUTATION) { return isk_club_paired(critic.mean, critic.logvar, z, isk_permute_rows(z)); }
     return isk_club(critic.mean, critic.logvar, z);
@@ -16760,8 +16763,8 @@ static isk_tensor isk__saturation_record(isk__critic critic) {
     return isk_mean_all(isk_clamp(isk_affine(isk_abs(critic.logvar), 1e6, -0.99e6), 0, 1));
 }
 
-/* Scores T(a_i, b_j) of all pairs of rows by three linear maps with ReLU between them (METHODS 3.5).  The first map is split,
-   W [a; b] = W_a a + W_b b, so that no matrix of all pairs of inputs is made. */
+/* Scores T(a_i, b_j) of all pairs of rows by three linear maps with ReLU between them, the critic of Liang et al. 2023 and of their
+   public code.  The first map is split, W [a; b] = W_a a + W_b b, so that no matrix of all pairs of inputs is made. */
 typedef struct isk__scores {
     isk_tensor own;                         /* [rows, 1] T(a_i, b_i) */
     isk_tensor all;                         /* [rows, rows] */

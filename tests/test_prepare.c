@@ -210,7 +210,8 @@ static void local_regression_of_few_points(void **state) {
     assert_near(fit[0], 1, 1e-12);
 }
 
-/* METHODS written out: dense, double, every value on its own. */
+/* Seurat's vst written out, dense, in double, every value on its own: mean m and variance of each column; the variance expected of m
+   by loess of log10 variance on log10 m, span 0.3, degree 2; z = (x - m) / expected deviation, at most sqrt(n); sum z^2 / (n - 1). */
 static void vst_by_definition(const isk_scalar *x, int64_t rows, int64_t cols, const uint8_t *part, double *mean, double *variance,
                               double *standardised) {
     double *a = calloc((size_t)cols, sizeof *a), *b = calloc((size_t)cols, sizeof *b), n = 0;

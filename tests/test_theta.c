@@ -1,4 +1,4 @@
-/* Theta and its agreement with the modality weights, against the formulas written out (METHODS 13.1 and 13.2). */
+/* Theta (Gui et al. section 4) and Spearman's correlation with the modality weights, against the formulas written out. */
 /* build: float double */
 #include "../indiseek.h"
 #include "scarce.h"

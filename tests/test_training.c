@@ -1048,7 +1048,7 @@ static void failures_are_warned_of(void **state) {
 
 enum { SIMULATED = 4000, POINTS = 1000 };
 
-/* Share of each coordinate in what Z depends on: METHODS 10.5. */
+/* Gui et al. A.1: zeta(j) = mean ||z(x) - z(x with x_j = 0)||^2 over x uniform on [-10, 10]^6, each over the sum of all. */
 static void importance_of(isk_model *model, double share[6]) {
     static isk_scalar points[POINTS * 6], masked[POINTS * 6], z[POINTS * 10], without[POINTS * 10];
     isk_transform_desc transform;
@@ -1167,7 +1167,7 @@ static void leakage_of(isk_method method, double *leakage, double *completeness)
     }
 }
 
-/* What METHODS 4b promises of residuals, where IndiSeek is pressed to keep X: much less of C in Z, at no loss. */
+/* What residuals are for, where IndiSeek is pressed to keep X: much less of C in Z, at no loss. */
 static void residuals_leak_less(void **state) {
     double plain, residual, complete, complete_residual;
     (void)state;

@@ -1,4 +1,4 @@
-/* UMAP for pictures: each step against its definition (METHODS 13.4), and whole layouts against what umap-learn reaches. */
+/* UMAP for pictures: each step against its definition (McInnes et al. 2018), and whole layouts against what umap-learn reaches. */
 /* build: float double */
 #include "../indiseek.h"
 #include "scarce.h"

@@ -1,6 +1,6 @@
 /* The variants of the methods: other critics and contrasts, principal components of residuals, one representation of all views
    (CoMM), views reduced before all else.  Every loss against its formula, gradients of whole objectives, who moves what.
-   METHODS sections 3.5, 4b, 5, 6, 7; Gui et al. section 6.  What whole fits promise stands in test_variants_fits.c. */
+   Sources: Gui et al. 3.3, 6; Liang et al. 2023; Dufumier et al. 2024.  What whole fits promise stands in test_variants_fits.c. */
 /* build: double */
 
 #define INDISEEK_IMPLEMENTATION
@@ -58,7 +58,7 @@ static values naive_relu(values x) {
     return x;
 }
 
-/* METHODS 3.5: T(a_i, b_j) for all i and j, the network on the two side by side. */
+/* T(a_i, b_j) for all i and j: the first map is of [a_i, b_j] side by side, ReLU after it and after the second. */
 static values naive_scores(const fixture *f, const char *scope, values a, values b, int width) {
     char own[60];
     values all;
@@ -223,7 +223,7 @@ static void nce_losses(void **state) {
 
 /* ---- contrasts ------------------------------------------------------------------------------------------------------------------- */
 
-/* METHODS 5, 6 and 16, row 8. */
+/* InfoNCE of (c, z) and x: scores T of a network of all three, or <u, v> times a learned scale or over tau, u and v of norm 1. */
 static double contrast_due(const fixture *f, int view, values c, values z, values x) {
     const isk_options *options = &f->design.options;
     int both = options->contrast_sides == ISK_SIDES_BOTH, i, j, k;
@@ -368,7 +368,7 @@ static list training_rows(const fixture *f, int view) {
     return rows;
 }
 
-/* METHODS 4b */
+/* r = (x - m(c)) / e^((v(c) + s) / 2): v learns ln (x - m)^2, whose mean of a normal x falls short of its log-variance by s. */
 static values naive_residual(fixture *f, int view, values x, values c) {
     static const double normal = 1.2703628454614782;       /* -(digamma(1/2) + ln 2) */
     values mean = naive_regression(f, "mean", view, c, x.cols), spread = naive_regression(f, "spread", view, c, x.cols);
@@ -579,7 +579,7 @@ static values naive_feed_forward(const fixture *f, const char *scope, values x, 
     return naive_layer(f, text_of("%s.linear2", scope), y, x.cols);
 }
 
-/* METHODS 1.3 and 7 */
+/* Layers x = x + A(n(x)), x = x + F(n(x)) with the norm first, else x = n(x + A(x)), x = n(x + F(x)): attention, feed forward. */
 static values transformer_of(const fixture *f, const char *scope, values x, const int *there, int layers, int heads, int width, int first, int quick) {
     char own[80], norm1[96], norm2[96], attention[96];
     int layer;
@@ -694,7 +694,7 @@ static values naive_projection(const fixture *f, values x, int evaluating, momen
     return naive_unit(naive_layer(f, "projection.6", x, options->project_dim));
 }
 
-/* METHODS 7: of the 2B rows of a and b each is to find its partner among all others. */
+/* NT-Xent, Chen et al. 2020: of the 2B rows of a and b each is to find its partner among all others. */
 static double naive_nt_xent(values a, values b, double tau) {
     double loss = 0;
     int side, i, j, k;

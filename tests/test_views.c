@@ -1,5 +1,5 @@
 /* Three and four views, rows that a view lacks: every loss against its formula on the rows that are there, gradients of whole
-   objectives.  METHODS sections 0, 2 to 6.  What whole fits promise stands in test_views_fits.c. */
+   objectives.  Sources: Gui et al. 3.1-3.3; of more than two views ours.  What whole fits promise stands in test_views_fits.c. */
 /* build: double */
 
 #define INDISEEK_IMPLEMENTATION

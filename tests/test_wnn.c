@@ -1,4 +1,4 @@
-/* Weighted nearest neighbours: against a direct implementation of the formulas (METHODS 12) in double over [n, n] distances, and on
+/* Weighted nearest neighbours (Hao et al. 2021): against the formulas written out in double over [n, n] distances, and on
    real data against the weights that Seurat gave. */
 /* build: float double */
 #include "../indiseek.h"
