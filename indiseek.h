@@ -560,8 +560,8 @@ INDISEEK_API isk_tensor isk_mul_cols(isk_tensor x, isk_tensor a);
 INDISEEK_API isk_tensor isk_add_rows(isk_tensor x, isk_tensor a);
 /* x_ij + b_j.  x [rows, cols], b [1, cols] -> [rows, cols] */
 INDISEEK_API isk_tensor isk_bias(isk_tensor x, isk_tensor b);
-/* mu + e^(logvar / 2) noise, the reparameterised draw; logvar counts as at most 88.  mu, logvar, noise [rows, cols] ->
-   [rows, cols] */
+/* mu + e^(logvar / 2) noise, the reparameterised draw of Kingma and Welling 2014; logvar counts as at most 88.  mu,
+   logvar, noise [rows, cols] -> [rows, cols] */
 INDISEEK_API isk_tensor isk_sample_normal(isk_tensor mu, isk_tensor logvar, isk_tensor noise);
 
 /* activations, alone and with a bias */
@@ -569,9 +569,9 @@ INDISEEK_API isk_tensor isk_sample_normal(isk_tensor mu, isk_tensor logvar, isk_
 INDISEEK_API isk_tensor isk_relu(isk_tensor x);
 /* x, or slope * x for x < 0.  x [rows, cols] -> [rows, cols] */
 INDISEEK_API isk_tensor isk_leaky_relu(isk_tensor x, double slope);
-/* x/2 (1 + erf(x / sqrt 2)), the exact GELU.  x [rows, cols] -> [rows, cols] */
+/* x/2 (1 + erf(x / sqrt 2)), the exact GELU of Hendrycks and Gimpel 2016.  x [rows, cols] -> [rows, cols] */
 INDISEEK_API isk_tensor isk_gelu(isk_tensor x);
-/* x sigmoid(1.702 x).  x [rows, cols] -> [rows, cols] */
+/* x sigmoid(1.702 x), their approximation of it.  x [rows, cols] -> [rows, cols] */
 INDISEEK_API isk_tensor isk_quick_gelu(isk_tensor x);
 /* tanh x.  x [rows, cols] -> [rows, cols] */
 INDISEEK_API isk_tensor isk_tanh(isk_tensor x);
@@ -607,8 +607,8 @@ INDISEEK_API isk_tensor isk_softmax(isk_tensor x);
 INDISEEK_API isk_tensor isk_log_softmax(isk_tensor x);
 /* x_i / max(|x_i|, eps); the gradient at a zero row is g / eps.  x [rows, cols] -> [rows, cols] */
 INDISEEK_API isk_tensor isk_l2_normalise(isk_tensor x, double eps);
-/* (x - mean of the row) / sqrt(variance of the row + eps) * gamma_j + beta_j.  x [rows, cols], gamma, beta [1, cols] ->
-   [rows, cols] */
+/* (x - mean of the row) / sqrt(variance of the row + eps) * gamma_j + beta_j; Ba et al. 2016.  x [rows, cols], gamma,
+   beta [1, cols] -> [rows, cols] */
 INDISEEK_API isk_tensor isk_layer_norm(isk_tensor x, isk_tensor gamma, isk_tensor beta, double eps);
 /* ln N(x_i; mu_i, e^logvar_i), summed over the columns; e^-logvar counts as at most e^50.  x, mu, logvar [rows, cols]
    -> [rows, 1] */
@@ -633,8 +633,8 @@ INDISEEK_API isk_tensor isk_col_logsumexp(isk_tensor x);
 /* (x - column mean) / sqrt(column's population variance + eps), moments over the present rows, weighted; absent rows 0.
     x [rows, cols] -> [rows, cols]; takes row weights */
 INDISEEK_API isk_tensor isk_standardise(isk_tensor x, double eps);
-/* standardise(x) * gamma_j + beta_j; absent rows 0.  x [rows, cols], gamma, beta [1, cols] -> [rows, cols]; takes row
-   weights */
+/* standardise(x) * gamma_j + beta_j; absent rows 0; Ioffe and Szegedy 2015.  x [rows, cols], gamma, beta [1, cols] ->
+   [rows, cols]; takes row weights */
 INDISEEK_API isk_tensor isk_batch_norm(isk_tensor x, isk_tensor gamma, isk_tensor beta, double eps);
 /* (x - mean_j) / sqrt(variance_j + eps), with moments from elsewhere: the form for evaluation.  x [rows, cols], mean,
    variance [1, cols] -> [rows, cols] */
@@ -656,14 +656,15 @@ INDISEEK_API isk_tensor isk_max_all(isk_tensor x);
 INDISEEK_API isk_tensor isk_logsumexp_all(isk_tensor x);
 /* weighted mean over the rows of sum_j (a_ij - b_ij)^2.  a, b [rows, cols] -> [1, 1]; takes row weights */
 INDISEEK_API isk_tensor isk_mse(isk_tensor a, isk_tensor b);
-/* weighted mean over the rows of sum_j (mu - z)^2 e^-logvar + logvar, CLUB's learning loss; e^-logvar counts as at most
-   e^50.  mu, logvar, z [rows, cols] -> [1, 1]; takes row weights */
+/* weighted mean over the rows of sum_j (mu - z)^2 e^-logvar + logvar, what CLUB's density learns by (Cheng et al.
+   2020); e^-logvar counts as at most e^50.  mu, logvar, z [rows, cols] -> [1, 1]; takes row weights */
 INDISEEK_API isk_tensor isk_gaussian_nll(isk_tensor mu, isk_tensor logvar, isk_tensor z);
-/* mean_i sum_j e^-logvar_ij / 2 (mean_k (z_kj - mu_ij)^2 - (z_ij - mu_ij)^2), means weighted; e^-logvar counts as at
-   most e^50.  mu, logvar, z [rows, cols] -> [1, 1]; takes row weights */
+/* mean_i sum_j e^-logvar_ij / 2 (mean_k (z_kj - mu_ij)^2 - (z_ij - mu_ij)^2), means weighted: CLUB (Cheng et al. 2020),
+   z of row k against the density of row i; e^-logvar counts as at most e^50.  mu, logvar, z [rows, cols] -> [1, 1];
+   takes row weights */
 INDISEEK_API isk_tensor isk_club(isk_tensor mu, isk_tensor logvar, isk_tensor z);
-/* mean_i sum_j e^-logvar_ij / 2 ((z_permuted - mu)^2 - (z - mu)^2), weighted; e^-logvar counts as at most e^50.  mu,
-   logvar, z, z_permuted [rows, cols] -> [1, 1]; takes row weights */
+/* mean_i sum_j e^-logvar_ij / 2 ((z_permuted - mu)^2 - (z - mu)^2), weighted: CLUB by one permutation; e^-logvar counts
+   as at most e^50.  mu, logvar, z, z_permuted [rows, cols] -> [1, 1]; takes row weights */
 INDISEEK_API isk_tensor isk_club_paired(isk_tensor mu, isk_tensor logvar, isk_tensor z, isk_tensor z_permuted);
 /* weighted mean over the rows of -sum_j target_ij log_softmax(logits)_ij; target is one-hot or holds probabilities.
    logits, target [rows, cols] -> [1, 1]; takes row weights */
@@ -804,7 +805,8 @@ typedef struct isk_knn_desc {
 } isk_knn_desc;
 INDISEEK_API isk_status isk_knn(isk_context *context, const isk_knn_desc *desc);
 
-/* How many of the k neighbours of each row carry the row's own label: matches [rows], -1 where the row is unlabelled.
+/* How many of the k neighbours of each row carry the row's own label: matches [rows], -1 where the row is unlabelled; over k it is
+   beta of Gui et al. section 4.
    indices [rows, k]; labels [rows]; reference_labels [references], or NULL where the rows are the references.
    mean, or NULL, gets the mean of matches / k over the labelled rows.  DATA when an index is out of range. */
 INDISEEK_API isk_status isk_knn_matches(isk_context *context, const int32_t *indices, int64_t rows, int k,
@@ -832,15 +834,16 @@ INDISEEK_API isk_status isk_theta(isk_context *context, const isk_theta_desc *de
 INDISEEK_API isk_status isk_mean_by_label(isk_context *context, const double *values, const int32_t *labels,
                                           int64_t rows, int label_count, double *mean, int64_t *counts);
 
-/* Average ranks, 1 .. count: equal values share the mean of their ranks.  values, ranks [count]. */
+/* Average ranks, 1 .. count: equal values share the mean of their ranks.  values, ranks [count].  DATA names a NaN or infinity. */
 INDISEEK_API isk_status isk_ranks(isk_context *context, const double *values, int64_t count, double *ranks);
-/* Spearman's rank correlation: Pearson's correlation of the average ranks.  DATA when count < 2 or one side is
-   constant. */
+/* Spearman's rank correlation (1904): rho = sum (r - R)(s - S) / sqrt(sum (r - R)^2 sum (s - S)^2), r and s the average ranks of a
+   and b [count], R = S = (count + 1) / 2.  DATA when count < 2 or one side is constant. */
 INDISEEK_API isk_status isk_spearman(isk_context *context, const double *a, const double *b, int64_t count,
                                      double *rho);
 
-/* Lloyd's k-means from k-means++ starts, the best of several.  Arthur and Vassilvitskii 2007 with greedy trials
-   (2 + floor(ln k)), limits as in scikit-learn.  A cluster that runs empty takes the row farthest from its centre. */
+/* k-means: labels and centres with the least sum_i ||x_i - centre(label_i)||^2 that Lloyd's steps (1982) reach from the best of
+   several k-means++ starts, Arthur and Vassilvitskii 2007 with greedy trials (2 + floor(ln k)), limits as in scikit-learn.
+   A cluster that runs empty takes the row farthest from its centre. */
 typedef struct isk_kmeans_desc {
     isk_matrix x;                   /* [n, d] */
     int clusters;                   /* 1 .. n */
@@ -855,15 +858,17 @@ typedef struct isk_kmeans_desc {
 } isk_kmeans_desc;
 INDISEEK_API isk_status isk_kmeans(isk_context *context, const isk_kmeans_desc *desc);
 
-/* Agreement of two labellings a, b [rows]: the adjusted Rand index (Hubert and Arabie 1985) and the mutual information
-   over the arithmetic mean of the entropies.  Rows unlabelled in either are left out.  ari or nmi may be NULL.  Two
-   labellings of one cluster each agree fully: 1, 1. */
+/* Agreement of two labellings a, b [rows], with n_ij rows of label i in a and j in b, and p(n) = n (n - 1) / 2 pairs:
+   ari = (sum p(n_ij) - E) / ((A + B) / 2 - E), A = sum p(n_i.), B = sum p(n_.j), E = A B / p(n): Hubert and Arabie 1985;
+   nmi = 2 I(a; b) / (H(a) + H(b)), the mutual information over the mean of the entropies.  Rows unlabelled in either are left
+   out.  ari or nmi may be NULL.  Two labellings of one cluster each agree fully: 1, 1. */
 INDISEEK_API isk_status isk_compare_labels(isk_context *context, const int32_t *a, const int32_t *b, int64_t rows,
                                            double *ari, double *nmi);
 
-/* Counts and rates of predicted labels; rows with a negative truth are left out, a prediction outside 0 .. classes-1 is
-   merely wrong.  balanced: mean over the classes present in the truth of the fraction found.  confusion
-   [classes, classes], row = truth, column = prediction.  The three outputs may be NULL. */
+/* Counts and rates of predicted labels, truth and predicted [rows]; rows with a negative truth are left out, a prediction outside
+   0 .. classes-1 is merely wrong.  accuracy: fraction of rows that are right; balanced: mean over the classes present in the
+   truth of the fraction of their rows that are right.  confusion [classes, classes], row = truth, column = prediction.  The three
+   outputs may be NULL. */
 INDISEEK_API isk_status isk_score_labels(isk_context *context, const int32_t *truth, const int32_t *predicted,
                                          int64_t rows, int classes, int64_t *confusion, double *accuracy,
                                          double *balanced);
@@ -897,14 +902,15 @@ typedef struct isk_probe_report {
 } isk_probe_report;
 INDISEEK_API isk_status isk_probe(isk_context *context, const isk_probe_desc *desc, isk_probe_report *report);
 
-/* How much of Y can be told from X: R^2 on rows not trained on, pooled over the columns of Y (so columns weigh by
+/* How much of Y [n, q] can be told from X [n, d]: R^2 on rows not trained on, pooled over the columns of Y (so columns weigh by
    their variance): 1 - sum (y - prediction)^2 / sum (y - training mean)^2.  1 is everything, 0 no more than the mean;
    it may be negative.  Z_i about C of the other view is leakage, (Z_i, C_i) about X_i completeness.
-   isk_ridge_r2: linear, min (1/n) ||Y - X B||^2 + alpha ||B||^2 with X standardised and Y centred by training moments.
+   isk_ridge_r2: linear, min (1/n) ||Y - X B||^2 + alpha ||B||^2 with X standardised and Y centred by training moments (Hoerl and
+   Kennard 1970).
    isk_knn_r2: mean of the k nearest training rows, X taken as it is.
-   isk_mlp_r2: an MLP of 3 linear maps with ReLU, X and each column of Y standardised by training moments.  Adam
-   at 1e-3, weight decay 1e-4 in the gradient, batches of 128; a tenth of the training rows, drawn by seed, or the validation
-   rows, choose the weights kept and stop it after 10 epochs without better ones.  On the CPU, whatever the context's device.
+   isk_mlp_r2: an MLP of 3 linear maps with ReLU, X and each column of Y standardised by training moments.  Adam at 1e-3,
+   weight decay 1e-4 in the gradient, batches of 128; a tenth of the training rows, drawn by seed, or the validation rows,
+   choose the weights kept and stop it after 10 epochs without better ones.  On the CPU, whatever the context's device.
    Each also predicts Y of `queries`, rows of X of which nothing more is known; r2 may then be NULL: nothing is scored, no
    scored row is needed, and column_r2 and predictions stay as they are.  A training row among them finds itself by isk_knn_r2.
    DATA when Y is constant over the scored rows, or too few rows are trained on (1) or scored (1).  DIVERGED when the MLP's
@@ -928,10 +934,10 @@ INDISEEK_API isk_status isk_ridge_r2(isk_context *context, const isk_regression_
 INDISEEK_API isk_status isk_knn_r2(isk_context *context, const isk_regression_desc *desc, double *r2);
 INDISEEK_API isk_status isk_mlp_r2(isk_context *context, const isk_regression_desc *desc, double *r2);
 
-/* Principal components.  Up to 512 columns: eigenvectors of the covariance by tridiagonal QL.  More: randomised
-   subspace iteration (Halko, Martinsson and Tropp 2011).  The largest loading of each component is positive.  ARGUMENT
-   when k exceeds min(rows - 1, columns), or min(rows, columns) without centring.  Variances below 1e-6 of the largest are
-   noise in float. */
+/* Principal components: the k orthonormal directions along which x - mean varies most.  Up to 512 columns: eigenvectors of the
+   covariance by tridiagonal QL.  More: randomised subspace iteration (Halko, Martinsson and Tropp 2011).  The largest loading
+   of each component is positive.  ARGUMENT when k exceeds min(rows - 1, columns), or min(rows, columns) without centring.
+   Variances below 1e-6 of the largest are noise in float. */
 typedef struct isk_pca_desc {
     isk_matrix x;                   /* [n, d] */
     const uint8_t *part;            /* [n]: only rows of part ISK_TRAIN are used; NULL: all */
