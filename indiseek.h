@@ -63,13 +63,53 @@
 
    WHAT IT DOES NOT DO: image encoders, data sets larger than memory, training on several machines.
 
-   HOW TO READ: every section stands under a mark; search for ">>platform", ">>math", ">>ops", ">>gemm", ">>optimisers",
-       ">>graph", ">>cpu-kernels", ">>cuda", ">>modules", ">>losses", ">>trainer", ">>methods", ">>metrics", ">>files",
-       ">>npy", ">>safetensors", ">>model-files".  Each uses only what stands above it.  Blocks between ">>generated"
-       marks are written by codegen/generate.py.
+   HOW TO READ: three layers, each in one piece.
+       1. The public part, down to "#endif INDISEEK_H": what there is, in the order in which a user meets it: context and errors,
+          options, fit and what follows, graph and ops, modules, optimizers and programs, metrics, files.  Beside each
+          declaration stand formula, shapes, what is returned on error, and the source.
+       2. The implementation, by hand.  Every section stands under a mark to search for:
+          >>platform     compiler, memory, checked arithmetic, errors, threads, clock, random numbers
+          >>math         elementary functions that compilers can vectorise
+          >>ops          what a row of the op table is
+          >>gemm         matrix product
+          >>optimizers   one pass over all parameters of a group
+          >>graph        recording, differentiating, planning, replaying
+          >>cpu-kernels  ops that no row-wise expression can hold
+          >>cuda         the GPU, by its driver and NVRTC
+          >>modules      networks made of ops
+          >>losses       what methods minimise
+          >>trainer      stages of programs, schedules, early stopping; it knows no method
+          >>methods      what each method trains, a block each
+          >>metrics      how good are features
+          >>files        readers, atomic writes, numbers from text, JSON, SHA-256; then the formats >>npy, >>safetensors
+          >>model-files  saving, loading, checkpoints
+          Each uses only what stands above it.  The few functions that it needs of a later section are declared where they are
+          needed, with the mark of that section.
+       3. Generated text, under >>generated at the end: loops and kernels of the op table, tiles of the matrix product, the text of
+          all kernels.  codegen/generate.py writes it, and the declarations of the ops in the public part.
 
-   HISTORY: 0.1.0  CLIP, IndiSeek, IndiSeek0, residual IndiSeek, FactorizedCL, InfoDisen and CoMM, on the CPU and by CUDA (tested
-       by an emulator, not yet run on a GPU).
+   WHERE A CHANGE GOES
+       an elementwise or row-wise op, an activation     one line of codegen/ops.py; all else of it follows from that
+       a kernel that no expression can hold             codegen/templates/, and its twin for the CPU under >>cpu-kernels
+       a loss                                           a function that records ops, under >>losses
+       a method                                         a block under >>methods, or a file of your own: examples/own_method.c
+       a metric                                         a function under >>metrics
+       an option                                        a row of ISK_OPTION_LIST
+       how it is trained, saved                         >>trainer, >>model-files
+       what reads a field's own files                   nothing here: examples/formats
+
+   HISTORY
+       0.2.0  A method is a value that a program can write as well.  Moving from 0.1 to 0.2:
+              0.1 isk_fit_desc.method is a number of an enum -> 0.2 it points to a description, const isk_method *
+              0.1 views[i], present[i], steps[i], lengths[i], given[i] side by side -> 0.2 one isk_view { x, present, steps, lengths,
+                  given } for each view, the same value for fit, transform and tradeoff
+              0.1 isk_view_report has fields named after methods -> 0.2 a list of { name, words, value, larger is better }
+              0.1 optimiser, normalise, standardise in names -> 0.2 optimizer, normalize, standardize
+              0.1 isk_error keeps the last sentence -> 0.2 it is empty after success
+              0.1 a file of another version's options is refused -> 0.2 files carry a format number; what 0.1.0 saved loads
+              0.1 generated text stands among the sections -> 0.2 at the end
+       0.1.0  CLIP, IndiSeek, IndiSeek0, residual IndiSeek, FactorizedCL, InfoDisen and CoMM, on the CPU and by CUDA (tested by an
+              emulator, not yet run on a GPU).
 
    LICENCE: MIT or public domain, at your choice; see the end of the file.
 */
@@ -11324,7 +11364,7 @@ static void isk__gemm(const isk__gemm_call *call) {
 
 ISK__SECTION_END
 
-/* ==== >>optimisers: one pass over all parameters of a group ======================================================= */
+/* ==== >>optimizers: one pass over all parameters of a group ======================================================= */
 
 /* What a step of Adam is made of: n parameters, their gradients and their two moments lie in four flat arrays.
      g  = gradient_scale * gradient + (coupled ? weight_decay * p : 0)
