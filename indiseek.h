@@ -394,8 +394,8 @@ INDISEEK_API isk_status isk_method_find(isk_context *context, const char *name, 
 INDISEEK_API const char *isk_preset_name(isk_preset preset);
 INDISEEK_API isk_status isk_preset_find(isk_context *context, const char *name, isk_preset *preset);
 /* The method that a preset recommends: RESIDUAL_INDISEEK for robust, as it leaks less and keeps more on real data
-   (examples/study/README.md);
-   INDISEEK for paper and simulation, which are to repeat the paper.  isk_fit_desc does not take it by itself. */
+   (examples/study/README.md); INDISEEK for paper and simulation, which are to repeat the paper.  isk_fit_desc does not take it by
+   itself. */
 INDISEEK_API isk_method isk_preset_method(isk_preset preset);
 
 /* ---- fit, sweep, transform, save --------------------------------------------------------------------------------- */
