@@ -9,7 +9,8 @@ int main(int count, char **arguments) {
     simulated_cells s;
     isk_status status = context && count == 4 ? ISK_OK : ISK_ARGUMENT;
     if (status == ISK_OK) {
-        status = simulate_cells(context, &(simulate_cells_desc){ .cells = atol(arguments[2]), .types = atoi(arguments[3]), .genes = 120, .proteins = 12,
+        status = simulate_cells(context, &(simulate_cells_desc){ .cells = atol(arguments[2]), .types = atoi(arguments[3]), .genes = 120,
+                                                                 .proteins = 12,
                                                                  .library = 400 }, &s);
     }
     if (status == ISK_OK) {

@@ -7,7 +7,8 @@
 
 #include <math.h>
 
-enum { N = 11, BATCH = 7, MOST = 16, WIDEST = 100, VIEWS = 4, COLS1 = 4, COLS2 = 3, COLS3 = 6, COLS4 = 2, STEPS3 = 3, DIM = 3, SHARED = 2, WIDTH = 5 };
+enum { N = 11, BATCH = 7, MOST = 16, WIDEST = 100, VIEWS = 4, COLS1 = 4, COLS2 = 3, COLS3 = 6, COLS4 = 2, STEPS3 = 3, DIM = 3,
+       SHARED = 2, WIDTH = 5 };
 
 static isk_context *context;
 static const int cols_of[VIEWS] = { COLS1, COLS2, COLS3, COLS4 };
@@ -304,7 +305,8 @@ static UNUSED_FUNCTION values naive_mlp(const fixture *f, const char *scope, val
 /* ---- the encoder of a sequence (Vaswani et al. 2017, sections 3.1-3.3), one sample after the other ---- */
 
 /* x[t] W + b, W [in, out]; bias NULL: none */
-static UNUSED_FUNCTION void naive_map(const fixture *f, const char *scope, const char *w, const char *b, const double *x, int in, double *y, int out) {
+static UNUSED_FUNCTION void naive_map(const fixture *f, const char *scope, const char *w, const char *b, const double *x, int in,
+                                      double *y, int out) {
     char name[160], bias[160];
     int j, k;
     snprintf(name, sizeof name, "%s%s", scope, w);
@@ -330,10 +332,13 @@ enum { MOST_TOKENS = 8, MOST_WIDTH = 24 };
 typedef double tokens[MOST_TOKENS][MOST_WIDTH];
 
 /* to += multi-head attention of `from` to the tokens that may be seen */
-static UNUSED_FUNCTION void naive_attention(const fixture *f, const char *scope, tokens from, const int *seen, int count, int width, int heads, tokens to) {
+static UNUSED_FUNCTION void naive_attention(const fixture *f, const char *scope, tokens from, const int *seen, int count, int width,
+                                            int heads, tokens to) {
     double qkv[MOST_TOKENS][3 * MOST_WIDTH], mixed[MOST_WIDTH], share[MOST_TOKENS], result[MOST_WIDTH], total;
     int t, s, h, j, each = width / heads;
-    for (t = 0; t < count; t++) { naive_map(f, scope, "self_attn.in_proj_weight", "self_attn.in_proj_bias", from[t], width, qkv[t], 3 * width); }
+    for (t = 0; t < count; t++) {
+        naive_map(f, scope, "self_attn.in_proj_weight", "self_attn.in_proj_bias", from[t], width, qkv[t], 3 * width);
+    }
     for (t = 0; t < count; t++) {
         for (h = 0; h < heads; h++) {
             for (total = 0, s = 0; s < count; s++) {
@@ -504,7 +509,9 @@ static UNUSED_FUNCTION double naive_learning(critic q, values z) {
     double sum = 0;
     int i, j;
     for (i = 0; i < z.rows; i++) {
-        for (j = 0; j < q.mean.cols; j++) { sum -= 2 * log_density(z.at[i][j], q.mean.at[i][j], q.logvar.at[i][j]) + log(6.283185307179586); }
+        for (j = 0; j < q.mean.cols; j++) {
+            sum -= 2 * log_density(z.at[i][j], q.mean.at[i][j], q.logvar.at[i][j]) + log(6.283185307179586);
+        }
     }
     return sum / z.rows;
 }

@@ -160,7 +160,8 @@ static void residual_losses(void **state) {
     stir_weights(&f, 1);
     fill(&f, stage_of(&f, "cache")->before);
     for (view = 0; view < 2; view++) {
-        const char *const names[2][4] = { { "mean1", "spread1", "residual1", "specific1" }, { "mean2", "spread2", "residual2", "specific2" } };
+        const char *const names[2][4] = { { "mean1", "spread1", "residual1", "specific1" },
+                                          { "mean2", "spread2", "residual2", "specific2" } };
         int cols = view ? COLS2 : COLS1;
         values x = chosen(view, in_batch(BATCH)), c = naive_c(&f, view, in_batch(BATCH)), mean, spread, r, z, joint, g;
         const isk__stage *stage = stage_of(&f, names[view][3]);
@@ -399,8 +400,8 @@ static void each_term_sees_its_c(void **state) {
                         int due = other == (t == 2 || t == 4 ? wiring[row].keep_other : wiring[row].apart_other);
                         if (t == 0 && isk__methods[method].apart != ISK__APART_CLUB) { due = 0; }   /* there is no critic */
                         if ((before[t] != after[t]) != due) {
-                            fail_msg("%s %s: %s of view %d %s when C%d changes", wiring[row].method, variants[v].settings, terms[t], view + 1,
-                                     due ? "does not change" : "changes", moved + 1);
+                            fail_msg("%s %s: %s of view %d %s when C%d changes", wiring[row].method, variants[v].settings, terms[t],
+                                     view + 1, due ? "does not change" : "changes", moved + 1);
                         }
                     }
                 }
@@ -748,7 +749,9 @@ static void texts_come_back(void **state) {
             if (value < info->low || value > info->high || value == 0) { continue; }
             isk__option_store(&options, i, value);
             ok(isk_option_set(context, &again, info->name, isk_option_text(&options, i, text)));
-            if (field(&again, i) != value) { fail_msg("%s: %.17g came back as %.17g from '%s'", info->name, value, field(&again, i), text); }
+            if (field(&again, i) != value) {
+                fail_msg("%s: %.17g came back as %.17g from '%s'", info->name, value, field(&again, i), text);
+            }
         }
     }
     {
@@ -835,7 +838,8 @@ static void names_are_found(void **state) {
     assert_null(isk_method_name((isk_method)-1));
     assert_null(isk_preset_name(ISK_PRESET_COUNT));
     expect(context, isk_method_find(context, "IndiSeek", &method), ISK_ARGUMENT,
-           "there is no method 'IndiSeek'; the methods are indiseek, indiseek0, clip, factorizedcl, infodisen, residual-indiseek, residual and comm");
+           "there is no method 'IndiSeek'; the methods are indiseek, indiseek0, clip, factorizedcl, infodisen, residual-indiseek, "
+           "residual and comm");
     expect(context, isk_preset_find(context, "", &preset), ISK_ARGUMENT,
            "there is no preset ''; the presets are robust, paper and simulation");
 }

@@ -75,14 +75,17 @@ static isk_fit_desc trio(isk_method method, int what, const char *settings) {
         fit.steps[2] = STEPS;
         fit.lengths[2] = lengths;
     }
-    set_options(context, &fit.options, "batch=32 layers=3 width=16 dim=4 shared_dim=3 epochs=4 shared_epochs=5 residual_epochs=4 diagnoses=1 "
-                                       "diagnosis_epochs=1 blocks=1 token_width=8 feed_forward=8 tokens=2 fusion_heads=2 project_width=12 project_dim=6");
+    set_options(context, &fit.options, "batch=32 layers=3 width=16 dim=4 shared_dim=3 epochs=4 shared_epochs=5 residual_epochs=4 "
+                                       "diagnoses=1 "
+                                       "diagnosis_epochs=1 blocks=1 token_width=8 feed_forward=8 tokens=2 fusion_heads=2 project_width=12 "
+                                       "project_dim=6");
     set_options(context, &fit.options, settings);
     return fit;
 }
 
 /* Everything that transform gives of the rows of a fit. */
-typedef struct features { isk_scalar c[TRIO][ROWS * C_DIM], z[TRIO][ROWS * Z_DIM], g[TRIO][ROWS * MOST_COLS], fused[ROWS * TOKEN]; } features;
+typedef struct features { isk_scalar c[TRIO][ROWS * C_DIM], z[TRIO][ROWS * Z_DIM], g[TRIO][ROWS * MOST_COLS],
+                          fused[ROWS * TOKEN]; } features;
 
 static isk_transform_desc asked(const isk_model *model, const isk_fit_desc *fit, features *out) {
     isk_transform_desc desc;
@@ -145,7 +148,8 @@ static void fits_learn(void **state) {
     (void)state;
     for (method = 0; method < ISK_METHOD_COUNT; method++) {
         for (what = WHOLE; what <= (ABSENT | SEQUENCE); what++) {
-            isk_fit_desc fit = trio((isk_method)method, what, has_shared(method) ? "shared_epochs=40 epochs=6 width=32 shared_rate=0.004 others=mean"
+            isk_fit_desc fit = trio((isk_method)method, what,
+                                    has_shared(method) ? "shared_epochs=40 epochs=6 width=32 shared_rate=0.004 others=mean"
                                                                                  : "epochs=30 rate=0.004");
             isk_model *model = fitted(context, &fit);
             features_of(model, &fit, &f);
@@ -153,7 +157,9 @@ static void fits_learn(void **state) {
                 double r2;
                 for (row = 0; row < ROWS; row++) {
                     for (any[row] = 0, view = 0; view < TRIO; view++) { any[row] |= !fit.present[view] || fit.present[view][row]; }
-                    for (col = 0; col < TOKEN; col++) { assert_int_equal(f.fused[row * TOKEN + col] == f.fused[row * TOKEN + col], any[row]); }
+                    for (col = 0; col < TOKEN; col++) {
+                        assert_int_equal(f.fused[row * TOKEN + col] == f.fused[row * TOKEN + col], any[row]);
+                    }
                 }
                 r2 = r2_of_common(f.fused, TOKEN, any);
                 if (r2 < 0.5) { fail_msg("comm, data %d: R^2 of the common factors from its features is %g", what, r2); }
@@ -162,12 +168,18 @@ static void fits_learn(void **state) {
             }
             for (view = 0; view < TRIO; view++) {
                 double r2 = r2_of_common(f.c[view], C_DIM, fit.present[view]);
-                if (r2 < 0.5) { fail_msg("method %s, data %d: R^2 from C%d is %g", isk_method_name((isk_method)method), what, view + 1, r2); }
+                if (r2 < 0.5) {
+                    fail_msg("method %s, data %d: R^2 from C%d is %g", isk_method_name((isk_method)method), what, view + 1, r2);
+                }
                 for (row = 0; row < ROWS; row++) {
                     int present = !fit.present[view] || fit.present[view][row];
-                    for (col = 0; col < C_DIM; col++) { assert_int_equal(f.c[view][row * C_DIM + col] == f.c[view][row * C_DIM + col], present); }
+                    for (col = 0; col < C_DIM; col++) {
+                        assert_int_equal(f.c[view][row * C_DIM + col] == f.c[view][row * C_DIM + col], present);
+                    }
                     if (!isk_model_specific_dim(model, view)) { continue; }
-                    for (col = 0; col < Z_DIM; col++) { assert_int_equal(f.z[view][row * Z_DIM + col] == f.z[view][row * Z_DIM + col], present); }
+                    for (col = 0; col < Z_DIM; col++) {
+                        assert_int_equal(f.z[view][row * Z_DIM + col] == f.z[view][row * Z_DIM + col], present);
+                    }
                     for (col = 0; col < isk_model_target_cols(model, view); col++) {
                         isk_scalar g = f.g[view][row * isk_model_target_cols(model, view) + col];
                         assert_int_equal(g == g, present);
@@ -186,7 +198,8 @@ static void put_garbage(isk_fit_desc *fit, isk_scalar (*copy)[ROWS * MOST_COLS],
     int view, row, col;
     for (view = 0; view < TRIO; view++) {
         for (row = 0; row < ROWS; row++) {
-            int from = fit->present[view] && !fit->present[view][row] ? 0 : fit->lengths[view] ? fit->lengths[view][row] * FEATURES : cols_of[view];
+            int from = fit->present[view] && !fit->present[view][row] ? 0 : fit->lengths[view] ? fit->lengths[view][row] * FEATURES
+                : cols_of[view];
             memcpy(copy[view] + row * cols_of[view], data[view] + row * cols_of[view], (size_t)cols_of[view] * sizeof(isk_scalar));
             for (col = from; col < cols_of[view]; col++) { copy[view][row * cols_of[view] + col] = value; }
         }
@@ -214,7 +227,8 @@ static void garbage_changes_nothing(void **state) {
                     continue;
                 }
                 if (memcmp(&f, &due, sizeof f) != 0) {
-                    fail_msg("method %s, data %d, garbage %g: features differ", isk_method_name((isk_method)method), what, (double)garbage[g]);
+                    fail_msg("method %s, data %d, garbage %g: features differ", isk_method_name((isk_method)method), what,
+                             (double)garbage[g]);
                 }
                 same_model(context, first, model, "garbage");
                 isk_model_close(model);
@@ -286,7 +300,8 @@ static void same_bits(void **state) {
     int method;
     (void)state;
     for (method = 0; method < ISK_METHOD_COUNT; method++) {
-        isk_fit_desc fit = trio((isk_method)method, ABSENT | SEQUENCE, method % 2 ? "others=mean" : "critic_inner=per_epoch dropout=0.2 norm=batch");
+        isk_fit_desc fit = trio((isk_method)method, ABSENT | SEQUENCE,
+                                method % 2 ? "others=mean" : "critic_inner=per_epoch dropout=0.2 norm=batch");
         isk_model *one = fitted(context, &fit), *other = fitted(twice, &fit);
         isk_sweep_desc sweep;
         const char *path = SCRATCH "/views_model.safetensors";
@@ -508,7 +523,8 @@ static void reports_count_rows_that_are_there(void **state) {
             }
         }
         if (fabs(isk_model_report(model)->view[view].validation_r2 - (1 - left / spread)) > 1e-4) {
-            fail_msg("view %d: R^2 is reported as %g, it is %g", view + 1, isk_model_report(model)->view[view].validation_r2, 1 - left / spread);
+            fail_msg("view %d: R^2 is reported as %g, it is %g", view + 1, isk_model_report(model)->view[view].validation_r2,
+                     1 - left / spread);
         }
     }
     isk_model_close(model);
