@@ -806,6 +806,11 @@ INDISEEK_API isk_tensor isk_standardise_rows(isk_scope scope, isk_tensor x, int 
 
 /* ---- optimisers and programs --------------------------------------------------------------------------------------- */
 
+/* One update of parameters p.  g is the gradient of the loss, scaled down to the norm clip_norm where it is longer; in Adam and
+   SGD weight_decay p is then added to it.
+   Adam, Kingma and Ba 2015: m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2, p -= rate m' / (sqrt v' + epsilon),
+   where m' = m / (1 - beta1^step), v' = v / (1 - beta2^step).  AdamW, Loshchilov and Hutter 2019: the same, of
+   p (1 - rate weight_decay).  SGD: m = momentum m + g, p -= rate m. */
 typedef struct isk_optimiser_desc {
     int kind;                       /* ISK_ADAM (0 too), ISK_ADAMW, ISK_SGD */
     double rate;                    /* 0: 1e-3 */
@@ -16838,8 +16843,8 @@ static isk_tensor isk__weights_across(isk_tensor x) {
     return isk_reshape(weights, isk_rows(x) > 0 ? isk_rows(x) : 1);
 }
 
-/* InfoNCE: mean over the rows of the cross entropy of telling b_i from all present b_j; over both sides, the mean of that and of
-   telling a_i from all present a_j. */
+/* InfoNCE, Oord et al. 2018: mean over the rows of the cross entropy of telling b_i from all present b_j; over both sides, the mean
+   of that and of telling a_i from all present a_j. */
 static isk_tensor isk__scores_nce(isk__scores scores, int both) {
     isk_tensor across = isk__weights_across(scores.own), own = isk_mean_all(scores.own), weights = isk__weights_of(scores.own), side;
     isk_tensor loss = isk_mean_all(isk_row_logsumexp(isk_bias(scores.all, isk_affine(across, 1e9, -1e9))));
