@@ -64,13 +64,53 @@
 
    WHAT IT DOES NOT DO: image encoders, data sets larger than memory, training on several machines.
 
-   HOW TO READ: every section stands under a mark; search for ">>platform", ">>math", ">>ops", ">>gemm", ">>optimisers",
-       ">>graph", ">>cpu-kernels", ">>cuda", ">>modules", ">>losses", ">>trainer", ">>methods", ">>metrics", ">>files",
-       ">>npy", ">>safetensors", ">>model-files".  Each uses only what stands above it.  Blocks between ">>generated"
-       marks are written by codegen/generate.py.
+   HOW TO READ: three layers, each in one piece.
+       1. The public part, down to "#endif INDISEEK_H": what there is, in the order in which a user meets it: context and errors,
+          options, fit and what follows, graph and ops, modules, optimizers and programs, metrics, files.  Beside each
+          declaration stand formula, shapes, what is returned on error, and the source.
+       2. The implementation, by hand.  Every section stands under a mark to search for:
+          >>platform     compiler, memory, checked arithmetic, errors, threads, clock, random numbers
+          >>math         elementary functions that compilers can vectorise
+          >>ops          what a row of the op table is
+          >>gemm         matrix product
+          >>optimizers   one pass over all parameters of a group
+          >>graph        recording, differentiating, planning, replaying
+          >>cpu-kernels  ops that no row-wise expression can hold
+          >>cuda         the GPU, by its driver and NVRTC
+          >>modules      networks made of ops
+          >>losses       what methods minimise
+          >>trainer      stages of programs, schedules, early stopping; it knows no method
+          >>methods      what each method trains, a block each
+          >>metrics      how good are features
+          >>files        readers, atomic writes, numbers from text, JSON, SHA-256; then the formats >>npy, >>safetensors
+          >>model-files  saving, loading, checkpoints
+          Each uses only what stands above it.  The few functions that it needs of a later section are declared where they are
+          needed, with the mark of that section.
+       3. Generated text, under >>generated at the end: loops and kernels of the op table, tiles of the matrix product, the text of
+          all kernels.  codegen/generate.py writes it, and the declarations of the ops in the public part.
 
-   HISTORY: 0.1.0  CLIP, IndiSeek, IndiSeek0, residual IndiSeek, FactorizedCL, InfoDisen and CoMM, on the CPU and by CUDA (tested
-       by an emulator, not yet run on a GPU).
+   WHERE A CHANGE GOES
+       an elementwise or row-wise op, an activation     one line of codegen/ops.py; all else of it follows from that
+       a kernel that no expression can hold             codegen/templates/, and its twin for the CPU under >>cpu-kernels
+       a loss                                           a function that records ops, under >>losses
+       a method                                         a block under >>methods, or a file of your own: examples/own_method.c
+       a metric                                         a function under >>metrics
+       an option                                        a row of ISK_OPTION_LIST
+       how it is trained, saved                         >>trainer, >>model-files
+       what reads a field's own files                   nothing here: examples/formats
+
+   HISTORY
+       0.2.0  A method is a value that a program can write as well.  Moving from 0.1 to 0.2:
+              0.1 isk_fit_desc.method is a number of an enum -> 0.2 it points to a description, const isk_method *
+              0.1 views[i], present[i], steps[i], lengths[i], given[i] side by side -> 0.2 one isk_view { x, present, steps, lengths,
+                  given } for each view, the same value for fit, transform and tradeoff
+              0.1 isk_view_report has fields named after methods -> 0.2 a list of { name, words, value, larger is better }
+              0.1 optimiser, normalise, standardise in names -> 0.2 optimizer, normalize, standardize
+              0.1 isk_error keeps the last sentence -> 0.2 it is empty after success
+              0.1 a file of another version's options is refused -> 0.2 files carry a format number; what 0.1.0 saved loads
+              0.1 generated text stands among the sections -> 0.2 at the end
+       0.1.0  CLIP, IndiSeek, IndiSeek0, residual IndiSeek, FactorizedCL, InfoDisen and CoMM, on the CPU and by CUDA (tested by an
+              emulator, not yet run on a GPU).
 
    LICENCE: MIT or public domain, at your choice; see the end of the file.
 */
@@ -283,7 +323,8 @@ INDISEEK_API const char *isk_option_group_heading(isk_option_group group);    /*
    largest, choices or "", meaning.
    A field of 0 takes the preset's value, ISK_NONE means none or zero where the smallest value is 0.  Without: 0 where every version
    had the option, so that a file which lacks it is damaged; in a later row the value that stands for what was done before it.
-   Sources: `paper` Gui et al. sections 3.1-3.3, A.1, A.3; `simulation` their section 1.1. */
+   Sources: `paper` Gui et al. sections 3.1-3.3, A.1, A.3, A.4.2; `simulation` their section 1.1, with rates that work there; `robust`
+   ours. */
 #define ISK_OPTION_LIST(X)                                                                                            \
     X(REAL,   TRADEOFF, lambda, 10,   10,   0.1,  0, 0, 1e9, "", "weight of the term that keeps X_i in (Z_i, C_i)")      \
     X(INT,    TRAINING, batch, 128,  128,  128,  0, 2, 1e6, "", "rows of a mini-batch")                                  \
@@ -403,7 +444,7 @@ INDISEEK_API size_t isk_parse_number(const char *text, size_t length, double *va
 INDISEEK_API const char *isk_preset_name(isk_preset preset);
 INDISEEK_API isk_status isk_preset_find(isk_context *context, const char *name, isk_preset *preset);
 /* The method that a preset trains where none is named: RESIDUAL_INDISEEK for robust, as it leaks less and keeps more on real data
-   (README); INDISEEK for paper and simulation, which are to repeat the paper. */
+   (examples/study/README.md); INDISEEK for paper and simulation, which are to repeat the paper. */
 INDISEEK_API const isk_method *isk_preset_method(isk_preset preset);
 
 /* The methods of the library: formula and source of each stand under >>methods.  FactorizedCL and InfoDisen are those of Gui et al.
@@ -661,8 +702,8 @@ INDISEEK_API isk_tensor isk_mul_cols(isk_tensor x, isk_tensor a);
 INDISEEK_API isk_tensor isk_add_rows(isk_tensor x, isk_tensor a);
 /* x_ij + b_j.  x [rows, cols], b [1, cols] -> [rows, cols] */
 INDISEEK_API isk_tensor isk_bias(isk_tensor x, isk_tensor b);
-/* mu + e^(logvar / 2) noise, the reparameterised draw; logvar counts as at most 88.  mu, logvar, noise [rows, cols] ->
-   [rows, cols] */
+/* mu + e^(logvar / 2) noise, the reparameterised draw of Kingma and Welling 2014; logvar counts as at most 88.  mu,
+   logvar, noise [rows, cols] -> [rows, cols] */
 INDISEEK_API isk_tensor isk_sample_normal(isk_tensor mu, isk_tensor logvar, isk_tensor noise);
 
 /* activations, alone and with a bias */
@@ -670,9 +711,9 @@ INDISEEK_API isk_tensor isk_sample_normal(isk_tensor mu, isk_tensor logvar, isk_
 INDISEEK_API isk_tensor isk_relu(isk_tensor x);
 /* x, or slope * x for x < 0.  x [rows, cols] -> [rows, cols] */
 INDISEEK_API isk_tensor isk_leaky_relu(isk_tensor x, double slope);
-/* x/2 (1 + erf(x / sqrt 2)), the exact GELU.  x [rows, cols] -> [rows, cols] */
+/* x/2 (1 + erf(x / sqrt 2)), the exact GELU of Hendrycks and Gimpel 2016.  x [rows, cols] -> [rows, cols] */
 INDISEEK_API isk_tensor isk_gelu(isk_tensor x);
-/* x sigmoid(1.702 x).  x [rows, cols] -> [rows, cols] */
+/* x sigmoid(1.702 x), their approximation of it.  x [rows, cols] -> [rows, cols] */
 INDISEEK_API isk_tensor isk_quick_gelu(isk_tensor x);
 /* tanh x.  x [rows, cols] -> [rows, cols] */
 INDISEEK_API isk_tensor isk_tanh(isk_tensor x);
@@ -708,8 +749,8 @@ INDISEEK_API isk_tensor isk_softmax(isk_tensor x);
 INDISEEK_API isk_tensor isk_log_softmax(isk_tensor x);
 /* x_i / max(|x_i|, eps); the gradient at a zero row is g / eps.  x [rows, cols] -> [rows, cols] */
 INDISEEK_API isk_tensor isk_l2_normalise(isk_tensor x, double eps);
-/* (x - mean of the row) / sqrt(variance of the row + eps) * gamma_j + beta_j.  x [rows, cols], gamma, beta [1, cols] ->
-   [rows, cols] */
+/* (x - mean of the row) / sqrt(variance of the row + eps) * gamma_j + beta_j; Ba et al. 2016.  x [rows, cols], gamma,
+   beta [1, cols] -> [rows, cols] */
 INDISEEK_API isk_tensor isk_layer_norm(isk_tensor x, isk_tensor gamma, isk_tensor beta, double eps);
 /* ln N(x_i; mu_i, e^logvar_i), summed over the columns; e^-logvar counts as at most e^50.  x, mu, logvar [rows, cols]
    -> [rows, 1] */
@@ -734,8 +775,8 @@ INDISEEK_API isk_tensor isk_col_logsumexp(isk_tensor x);
 /* (x - column mean) / sqrt(column's population variance + eps), moments over the present rows, weighted; absent rows 0.
     x [rows, cols] -> [rows, cols]; takes row weights */
 INDISEEK_API isk_tensor isk_standardise(isk_tensor x, double eps);
-/* standardise(x) * gamma_j + beta_j; absent rows 0.  x [rows, cols], gamma, beta [1, cols] -> [rows, cols]; takes row
-   weights */
+/* standardise(x) * gamma_j + beta_j; absent rows 0; Ioffe and Szegedy 2015.  x [rows, cols], gamma, beta [1, cols] ->
+   [rows, cols]; takes row weights */
 INDISEEK_API isk_tensor isk_batch_norm(isk_tensor x, isk_tensor gamma, isk_tensor beta, double eps);
 /* (x - mean_j) / sqrt(variance_j + eps), with moments from elsewhere: the form for evaluation.  x [rows, cols], mean,
    variance [1, cols] -> [rows, cols] */
@@ -757,14 +798,15 @@ INDISEEK_API isk_tensor isk_max_all(isk_tensor x);
 INDISEEK_API isk_tensor isk_logsumexp_all(isk_tensor x);
 /* weighted mean over the rows of sum_j (a_ij - b_ij)^2.  a, b [rows, cols] -> [1, 1]; takes row weights */
 INDISEEK_API isk_tensor isk_mse(isk_tensor a, isk_tensor b);
-/* weighted mean over the rows of sum_j (mu - z)^2 e^-logvar + logvar, CLUB's learning loss; e^-logvar counts as at most
-   e^50.  mu, logvar, z [rows, cols] -> [1, 1]; takes row weights */
+/* weighted mean over the rows of sum_j (mu - z)^2 e^-logvar + logvar, what CLUB's density learns by (Cheng et al.
+   2020); e^-logvar counts as at most e^50.  mu, logvar, z [rows, cols] -> [1, 1]; takes row weights */
 INDISEEK_API isk_tensor isk_gaussian_nll(isk_tensor mu, isk_tensor logvar, isk_tensor z);
-/* mean_i sum_j e^-logvar_ij / 2 (mean_k (z_kj - mu_ij)^2 - (z_ij - mu_ij)^2), means weighted; e^-logvar counts as at
-   most e^50.  mu, logvar, z [rows, cols] -> [1, 1]; takes row weights */
+/* mean_i sum_j e^-logvar_ij / 2 (mean_k (z_kj - mu_ij)^2 - (z_ij - mu_ij)^2), means weighted: CLUB (Cheng et al. 2020),
+   z of row k against the density of row i; e^-logvar counts as at most e^50.  mu, logvar, z [rows, cols] -> [1, 1];
+   takes row weights */
 INDISEEK_API isk_tensor isk_club(isk_tensor mu, isk_tensor logvar, isk_tensor z);
-/* mean_i sum_j e^-logvar_ij / 2 ((z_permuted - mu)^2 - (z - mu)^2), weighted; e^-logvar counts as at most e^50.  mu,
-   logvar, z, z_permuted [rows, cols] -> [1, 1]; takes row weights */
+/* mean_i sum_j e^-logvar_ij / 2 ((z_permuted - mu)^2 - (z - mu)^2), weighted: CLUB by one permutation; e^-logvar counts
+   as at most e^50.  mu, logvar, z, z_permuted [rows, cols] -> [1, 1]; takes row weights */
 INDISEEK_API isk_tensor isk_club_paired(isk_tensor mu, isk_tensor logvar, isk_tensor z, isk_tensor z_permuted);
 /* weighted mean over the rows of -sum_j target_ij log_softmax(logits)_ij; target is one-hot or holds probabilities.
    logits, target [rows, cols] -> [1, 1]; takes row weights */
@@ -859,6 +901,11 @@ INDISEEK_API isk_tensor isk_standardise_rows(isk_scope scope, isk_tensor x, int 
 
 /* ---- optimisers and programs --------------------------------------------------------------------------------------- */
 
+/* One update of parameters p.  g is the gradient of the loss, scaled down to the norm clip_norm where it is longer; in Adam and
+   SGD weight_decay p is then added to it.
+   Adam, Kingma and Ba 2015: m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2, p -= rate m' / (sqrt v' + epsilon),
+   where m' = m / (1 - beta1^step), v' = v / (1 - beta2^step).  AdamW, Loshchilov and Hutter 2019: the same, of
+   p (1 - rate weight_decay).  SGD: m = momentum m + g, p -= rate m. */
 typedef struct isk_optimiser_desc {
     int kind;                       /* ISK_ADAM (0 too), ISK_ADAMW, ISK_SGD */
     double rate;                    /* 0: 1e-3 */
@@ -1116,7 +1163,8 @@ typedef struct isk_knn_desc {
 } isk_knn_desc;
 INDISEEK_API isk_status isk_knn(isk_context *context, const isk_knn_desc *desc);
 
-/* How many of the k neighbours of each row carry the row's own label: matches [rows], -1 where the row is unlabelled.
+/* How many of the k neighbours of each row carry the row's own label: matches [rows], -1 where the row is unlabelled; over k it is
+   beta of Gui et al. section 4.
    indices [rows, k]; labels [rows]; reference_labels [references], or NULL where the rows are the references.
    mean, or NULL, gets the mean of matches / k over the labelled rows.  DATA when an index is out of range. */
 INDISEEK_API isk_status isk_knn_matches(isk_context *context, const int32_t *indices, int64_t rows, int k,
@@ -1144,15 +1192,16 @@ INDISEEK_API isk_status isk_theta(isk_context *context, const isk_theta_desc *de
 INDISEEK_API isk_status isk_mean_by_label(isk_context *context, const double *values, const int32_t *labels,
                                           int64_t rows, int label_count, double *mean, int64_t *counts);
 
-/* Average ranks, 1 .. count: equal values share the mean of their ranks.  values, ranks [count]. */
+/* Average ranks, 1 .. count: equal values share the mean of their ranks.  values, ranks [count].  DATA names a NaN or infinity. */
 INDISEEK_API isk_status isk_ranks(isk_context *context, const double *values, int64_t count, double *ranks);
-/* Spearman's rank correlation: Pearson's correlation of the average ranks.  DATA when count < 2 or one side is
-   constant. */
+/* Spearman's rank correlation (1904): rho = sum (r - R)(s - S) / sqrt(sum (r - R)^2 sum (s - S)^2), r and s the average ranks of a
+   and b [count], R = S = (count + 1) / 2.  DATA when count < 2 or one side is constant. */
 INDISEEK_API isk_status isk_spearman(isk_context *context, const double *a, const double *b, int64_t count,
                                      double *rho);
 
-/* Lloyd's k-means from k-means++ starts, the best of several.  Arthur and Vassilvitskii 2007 with greedy trials
-   (2 + floor(ln k)), limits as in scikit-learn.  A cluster that runs empty takes the row farthest from its centre. */
+/* k-means: labels and centres with the least sum_i ||x_i - centre(label_i)||^2 that Lloyd's steps (1982) reach from the best of
+   several k-means++ starts, Arthur and Vassilvitskii 2007 with greedy trials (2 + floor(ln k)), limits as in scikit-learn.
+   A cluster that runs empty takes the row farthest from its centre. */
 typedef struct isk_kmeans_desc {
     isk_matrix x;                   /* [n, d] */
     int clusters;                   /* 1 .. n */
@@ -1167,15 +1216,17 @@ typedef struct isk_kmeans_desc {
 } isk_kmeans_desc;
 INDISEEK_API isk_status isk_kmeans(isk_context *context, const isk_kmeans_desc *desc);
 
-/* Agreement of two labellings a, b [rows]: the adjusted Rand index (Hubert and Arabie 1985) and the mutual information
-   over the arithmetic mean of the entropies.  Rows unlabelled in either are left out.  ari or nmi may be NULL.  Two
-   labellings of one cluster each agree fully: 1, 1. */
+/* Agreement of two labellings a, b [rows], with n_ij rows of label i in a and j in b, and p(n) = n (n - 1) / 2 pairs:
+   ari = (sum p(n_ij) - E) / ((A + B) / 2 - E), A = sum p(n_i.), B = sum p(n_.j), E = A B / p(n): Hubert and Arabie 1985;
+   nmi = 2 I(a; b) / (H(a) + H(b)), the mutual information over the mean of the entropies.  Rows unlabelled in either are left
+   out.  ari or nmi may be NULL.  Two labellings of one cluster each agree fully: 1, 1. */
 INDISEEK_API isk_status isk_compare_labels(isk_context *context, const int32_t *a, const int32_t *b, int64_t rows,
                                            double *ari, double *nmi);
 
-/* Counts and rates of predicted labels; rows with a negative truth are left out, a prediction outside 0 .. classes-1 is
-   merely wrong.  balanced: mean over the classes present in the truth of the fraction found.  confusion
-   [classes, classes], row = truth, column = prediction.  The three outputs may be NULL. */
+/* Counts and rates of predicted labels, truth and predicted [rows]; rows with a negative truth are left out, a prediction outside
+   0 .. classes-1 is merely wrong.  accuracy: fraction of rows that are right; balanced: mean over the classes present in the
+   truth of the fraction of their rows that are right.  confusion [classes, classes], row = truth, column = prediction.  The three
+   outputs may be NULL. */
 INDISEEK_API isk_status isk_score_labels(isk_context *context, const int32_t *truth, const int32_t *predicted,
                                          int64_t rows, int classes, int64_t *confusion, double *accuracy,
                                          double *balanced);
@@ -1209,14 +1260,15 @@ typedef struct isk_probe_report {
 } isk_probe_report;
 INDISEEK_API isk_status isk_probe(isk_context *context, const isk_probe_desc *desc, isk_probe_report *report);
 
-/* How much of Y can be told from X: R^2 on rows not trained on, pooled over the columns of Y (so columns weigh by
+/* How much of Y [n, q] can be told from X [n, d]: R^2 on rows not trained on, pooled over the columns of Y (so columns weigh by
    their variance): 1 - sum (y - prediction)^2 / sum (y - training mean)^2.  1 is everything, 0 no more than the mean;
    it may be negative.  Z_i about C of the other view is leakage, (Z_i, C_i) about X_i completeness.
-   isk_ridge_r2: linear, min (1/n) ||Y - X B||^2 + alpha ||B||^2 with X standardised and Y centred by training moments.
+   isk_ridge_r2: linear, min (1/n) ||Y - X B||^2 + alpha ||B||^2 with X standardised and Y centred by training moments (Hoerl and
+   Kennard 1970).
    isk_knn_r2: mean of the k nearest training rows, X taken as it is.
-   isk_mlp_r2: an MLP of 3 linear maps with ReLU, X and each column of Y standardised by training moments (METHODS 13.5).  Adam
-   at 1e-3, weight decay 1e-4 in the gradient, batches of 128; a tenth of the training rows, drawn by seed, or the validation
-   rows, choose the weights kept and stop it after 10 epochs without better ones.  On the CPU, whatever the context's device.
+   isk_mlp_r2: an MLP of 3 linear maps with ReLU, X and each column of Y standardised by training moments.  Adam at 1e-3,
+   weight decay 1e-4 in the gradient, batches of 128; a tenth of the training rows, drawn by seed, or the validation rows,
+   choose the weights kept and stop it after 10 epochs without better ones.  On the CPU, whatever the context's device.
    Each also predicts Y of `queries`, rows of X of which nothing more is known; r2 may then be NULL: nothing is scored, no
    scored row is needed, and column_r2 and predictions stay as they are.  A training row among them finds itself by isk_knn_r2.
    DATA when Y is constant over the scored rows, or too few rows are trained on (1) or scored (1).  DIVERGED when the MLP's
@@ -1240,10 +1292,10 @@ INDISEEK_API isk_status isk_ridge_r2(isk_context *context, const isk_regression_
 INDISEEK_API isk_status isk_knn_r2(isk_context *context, const isk_regression_desc *desc, double *r2);
 INDISEEK_API isk_status isk_mlp_r2(isk_context *context, const isk_regression_desc *desc, double *r2);
 
-/* Principal components.  Up to 512 columns: eigenvectors of the covariance by tridiagonal QL.  More: randomised
-   subspace iteration (Halko, Martinsson and Tropp 2011).  The largest loading of each component is positive.  ARGUMENT
-   when k exceeds min(rows - 1, columns), or min(rows, columns) without centring.  Variances below 1e-6 of the largest are
-   noise in float. */
+/* Principal components: the k orthonormal directions along which x - mean varies most.  Up to 512 columns: eigenvectors of the
+   covariance by tridiagonal QL.  More: randomised subspace iteration (Halko, Martinsson and Tropp 2011).  The largest loading
+   of each component is positive.  ARGUMENT when k exceeds min(rows - 1, columns), or min(rows, columns) without centring.
+   Variances below 1e-6 of the largest are noise in float. */
 typedef struct isk_pca_desc {
     isk_matrix x;                   /* [n, d] */
     const uint8_t *part;            /* [n]: only rows of part ISK_TRAIN are used; NULL: all */
@@ -11705,7 +11757,7 @@ static void isk__gemm(const isk__gemm_call *call) {
 
 ISK__SECTION_END
 
-/* ==== >>optimisers: one pass over all parameters of a group ======================================================= */
+/* ==== >>optimizers: one pass over all parameters of a group ======================================================= */
 
 /* What a step of Adam is made of: n parameters, their gradients and their two moments lie in four flat arrays.
      g  = gradient_scale * gradient + (coupled ? weight_decay * p : 0)
@@ -17207,7 +17259,8 @@ static isk__critic isk__critic_record(isk_scope scope, isk_tensor c, int dim, co
     return critic;
 }
 
-/* The upper bound on I(Z; C), METHODS 3.2: all pairs of the batch, or one permutation as negatives. */
+/* CLUB, the upper bound on I(Z; C) of Cheng et al. 2020: mean_i [ln q(z_i|c_i) - mean_j ln q(z_j|c_i)], j over all rows of the
+   batch, or z_p(i) of one random permutation p in the place of their mean.  -> [1, 1] */
 static isk_tensor isk__club_record(isk__critic critic, isk_tensor z, int kind) {
     if (kind == ISK_CLUB_PERMUTATION) { return isk_club_paired(critic.mean, critic.logvar, z, isk_permute_rows(z)); }
     return isk_club(critic.mean, critic.logvar, z);
@@ -17218,8 +17271,8 @@ static isk_tensor isk__saturation_record(isk__critic critic) {
     return isk_mean_all(isk_clamp(isk_affine(isk_abs(critic.logvar), 1e6, -0.99e6), 0, 1));
 }
 
-/* Scores T(a_i, b_j) of all pairs of rows by three linear maps with ReLU between them (METHODS 3.5).  The first map is split,
-   W [a; b] = W_a a + W_b b, so that no matrix of all pairs of inputs is made. */
+/* Scores T(a_i, b_j) of all pairs of rows by three linear maps with ReLU between them, the critic of Liang et al. 2023 and of their
+   public code.  The first map is split, W [a; b] = W_a a + W_b b, so that no matrix of all pairs of inputs is made. */
 typedef struct isk__scores {
     isk_tensor own;                         /* [rows, 1] T(a_i, b_i) */
     isk_tensor all;                         /* [rows, rows] */
@@ -17246,8 +17299,8 @@ static isk_tensor isk__weights_across(isk_tensor x) {
     return isk_reshape(weights, isk_rows(x) > 0 ? isk_rows(x) : 1);
 }
 
-/* InfoNCE: mean over the rows of the cross entropy of telling b_i from all present b_j; over both sides, the mean of that and of
-   telling a_i from all present a_j. */
+/* InfoNCE, Oord et al. 2018: mean over the rows of the cross entropy of telling b_i from all present b_j; over both sides, the mean
+   of that and of telling a_i from all present a_j. */
 static isk_tensor isk__scores_nce(isk__scores scores, int both) {
     isk_tensor across = isk__weights_across(scores.own), own = isk_mean_all(scores.own), weights = isk__weights_of(scores.own), side;
     isk_tensor loss = isk_mean_all(isk_row_logsumexp(isk_bias(scores.all, isk_affine(across, 1e9, -1e9))));

@@ -253,7 +253,9 @@ static void shared_features_are_units(void **state) {
         ok(transform_rows(model, 0, ROWS, &out));
         for (i = 0; i < ROWS; i++) {
             double norm = 0;
-            for (j = 0; j < SHARED_DIM; j++) { norm += (double)out.shared[0][i * SHARED_DIM + j] * (double)out.shared[0][i * SHARED_DIM + j]; }
+            for (j = 0; j < SHARED_DIM; j++) {
+                norm += (double)out.shared[0][i * SHARED_DIM + j] * (double)out.shared[0][i * SHARED_DIM + j];
+            }
             units += fabs(norm - 1) < 1e-5;
         }
         assert_true(number == 0 ? units == ROWS : units < ROWS / 10);
@@ -368,7 +370,7 @@ static void what_the_user_adds_stays(void **state) {
     remove(path);
 }
 
-/* ---- files that are no models --------------------------------------------------------------------------------------------------------- */
+/* ---- files that are no models ------------------------------------------------------------------------------------ */
 
 /* Copies a model's file with one thing changed. */
 typedef struct change {
@@ -436,7 +438,8 @@ static void files_that_are_no_models(void **state) {
         { { .key = "seed", .value = "-1" }, ISK_DATA, "metadata 'seed' is '-1'; it must be a whole number up to 18446744073709551615" },
         { { .key = "seed", .value = "18446744073709551616" }, ISK_DATA,
           "metadata 'seed' is '18446744073709551616'; it must be a whole number up to 18446744073709551615" },
-        { { .key = "data.rows", .value = "1e3" }, ISK_DATA, "metadata 'data.rows' is '1e3'; it must be a whole number up to 9223372036854775807" },
+        { { .key = "data.rows", .value = "1e3" }, ISK_DATA,
+          "metadata 'data.rows' is '1e3'; it must be a whole number up to 9223372036854775807" },
         { { .key = "views", .value = "5" }, ISK_DATA, "metadata 'views' is '5'; it must be a whole number up to 4" },
         { { .key = "views", .value = "3" }, ISK_DATA, "metadata 'view3.cols' is missing; it must be a whole number up to 16777216" },
         { { .key = "view1.steps", .value = "0" }, ISK_DATA, "view 1 has 6 columns in 0 steps, which no model has" },
@@ -458,7 +461,8 @@ static void files_that_are_no_models(void **state) {
         { { .tensor = "decoder1.0.bias", .dimensions = 3, .shape = { 12, 1, 1 } }, ISK_SHAPE,
           "tensor 'decoder1.0.bias' is [12, 1, 1]; the model's is [12]" },
         { { .tensor = "specific1.0.bias", .dimensions = 1, .shape = { 12 }, .fill = NAN }, ISK_DATA, "specific1.0.bias" },
-        { { .tensor = "user.cube", .dimensions = 3, .shape = { 2, 2, 2 } }, ISK_SHAPE, "tensor 'user.cube' has 3 dimensions; it must have 2" },
+        { { .tensor = "user.cube", .dimensions = 3, .shape = { 2, 2, 2 } }, ISK_SHAPE,
+          "tensor 'user.cube' has 3 dimensions; it must have 2" },
         { { .tensor = "other", .dimensions = 1, .shape = { 5 } }, ISK_OK, NULL },       /* what is not ours is left alone */
         { { .key = "other", .value = "text" }, ISK_OK, NULL },
     };
@@ -525,7 +529,7 @@ static void damaged_models(void **state) {
     remove(SCRATCH "/models_damaged.safetensors");
 }
 
-/* ---- memory that runs out ------------------------------------------------------------------------------------------------------------------ */
+/* ---- memory that runs out ---------------------------------------------------------------------------------------- */
 
 /* Trains, transforms, saves. */
 static isk_status first_life(isk_context *scarce, void *argument) {
@@ -618,7 +622,7 @@ static void memory_that_runs_out(void **state) {
     remove(SCRATCH "/models_scarce_ck.safetensors");
 }
 
-/* ---- contexts side by side ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- contexts side by side --------------------------------------------------------------------------------------- */
 
 typedef struct side { int number; isk_status status; features out; char path[128], error[200]; } side;
 

@@ -75,14 +75,17 @@ static isk_fit_desc trio(const isk_method *method, int what, const char *setting
         fit.steps[2] = STEPS;
         fit.lengths[2] = lengths;
     }
-    set_options(context, &fit.options, "batch=32 layers=3 width=16 dim=4 shared_dim=3 epochs=4 shared_epochs=5 residual_epochs=4 diagnoses=1 "
-                                       "diagnosis_epochs=1 blocks=1 token_width=8 feed_forward=8 tokens=2 fusion_heads=2 project_width=12 project_dim=6");
+    set_options(context, &fit.options, "batch=32 layers=3 width=16 dim=4 shared_dim=3 epochs=4 shared_epochs=5 residual_epochs=4 "
+                                       "diagnoses=1 "
+                                       "diagnosis_epochs=1 blocks=1 token_width=8 feed_forward=8 tokens=2 fusion_heads=2 project_width=12 "
+                                       "project_dim=6");
     set_options(context, &fit.options, settings);
     return fit;
 }
 
 /* Everything that transform gives of the rows of a fit. */
-typedef struct features { isk_scalar c[TRIO][ROWS * C_DIM], z[TRIO][ROWS * Z_DIM], g[TRIO][ROWS * MOST_COLS], fused[ROWS * TOKEN]; } features;
+typedef struct features { isk_scalar c[TRIO][ROWS * C_DIM], z[TRIO][ROWS * Z_DIM], g[TRIO][ROWS * MOST_COLS],
+                          fused[ROWS * TOKEN]; } features;
 
 static isk_transform_desc asked(const isk_model *model, const isk_fit_desc *fit, features *out) {
     isk_transform_desc desc;
@@ -153,7 +156,9 @@ static void fits_learn(void **state) {
                 double r2;
                 for (row = 0; row < ROWS; row++) {
                     for (any[row] = 0, view = 0; view < TRIO; view++) { any[row] |= !fit.present[view] || fit.present[view][row]; }
-                    for (col = 0; col < TOKEN; col++) { assert_int_equal(f.fused[row * TOKEN + col] == f.fused[row * TOKEN + col], any[row]); }
+                    for (col = 0; col < TOKEN; col++) {
+                        assert_int_equal(f.fused[row * TOKEN + col] == f.fused[row * TOKEN + col], any[row]);
+                    }
                 }
                 r2 = r2_of_common(f.fused, TOKEN, any);
                 if (r2 < 0.5) { fail_msg("comm, data %d: R^2 of the common factors from its features is %g", what, r2); }
@@ -165,9 +170,13 @@ static void fits_learn(void **state) {
                 if (r2 < 0.5) { fail_msg("method %s, data %d: R^2 from C%d is %g", isk_method_name((const isk_method *)method), what, view + 1, r2); }
                 for (row = 0; row < ROWS; row++) {
                     int present = !fit.present[view] || fit.present[view][row];
-                    for (col = 0; col < C_DIM; col++) { assert_int_equal(f.c[view][row * C_DIM + col] == f.c[view][row * C_DIM + col], present); }
+                    for (col = 0; col < C_DIM; col++) {
+                        assert_int_equal(f.c[view][row * C_DIM + col] == f.c[view][row * C_DIM + col], present);
+                    }
                     if (!isk_model_specific_dim(model, view)) { continue; }
-                    for (col = 0; col < Z_DIM; col++) { assert_int_equal(f.z[view][row * Z_DIM + col] == f.z[view][row * Z_DIM + col], present); }
+                    for (col = 0; col < Z_DIM; col++) {
+                        assert_int_equal(f.z[view][row * Z_DIM + col] == f.z[view][row * Z_DIM + col], present);
+                    }
                     for (col = 0; col < isk_model_target_cols(model, view); col++) {
                         isk_scalar g = f.g[view][row * isk_model_target_cols(model, view) + col];
                         assert_int_equal(g == g, present);
@@ -186,7 +195,8 @@ static void put_garbage(isk_fit_desc *fit, isk_scalar (*copy)[ROWS * MOST_COLS],
     int view, row, col;
     for (view = 0; view < TRIO; view++) {
         for (row = 0; row < ROWS; row++) {
-            int from = fit->present[view] && !fit->present[view][row] ? 0 : fit->lengths[view] ? fit->lengths[view][row] * FEATURES : cols_of[view];
+            int from = fit->present[view] && !fit->present[view][row] ? 0 : fit->lengths[view] ? fit->lengths[view][row] * FEATURES
+                : cols_of[view];
             memcpy(copy[view] + row * cols_of[view], data[view] + row * cols_of[view], (size_t)cols_of[view] * sizeof(isk_scalar));
             for (col = from; col < cols_of[view]; col++) { copy[view][row * cols_of[view] + col] = value; }
         }
@@ -508,7 +518,8 @@ static void reports_count_rows_that_are_there(void **state) {
             }
         }
         if (fabs(isk_model_report(model)->view[view].validation_r2 - (1 - left / spread)) > 1e-4) {
-            fail_msg("view %d: R^2 is reported as %g, it is %g", view + 1, isk_model_report(model)->view[view].validation_r2, 1 - left / spread);
+            fail_msg("view %d: R^2 is reported as %g, it is %g", view + 1, isk_model_report(model)->view[view].validation_r2,
+                     1 - left / spread);
         }
     }
     isk_model_close(model);
