@@ -1,4 +1,4 @@
-/* indiseek.h - v0.1.0 - shared and specific features of paired measurements; one C header, no dependencies
+/* indiseek.h - v0.2.0 - shared and specific features of paired measurements; one C header, no dependencies
 
    Do this:
        #define INDISEEK_IMPLEMENTATION
@@ -12,10 +12,11 @@
    QUICK START (C99; in C++11 fill the structs field by field)
 
        isk_context *context = isk_open(&(isk_context_desc){ .threads = 2 });
-       isk_fit_desc fit = { .views = { { rna, n, 200 }, { adt, n, 24 } }, .view_count = 2 };
-       isk_transform_desc out = { .views = { { rna, n, 200 }, { adt, n, 24 } }, .specific = { z1, z2 } };
+       isk_view views[2] = { { .x = { rna, n, 200 } }, { .x = { adt, n, 24 } } };
+       isk_fit_desc fit = { .views = { views[0], views[1] }, .view_count = 2 };
+       isk_transform_desc features = { .views = { views[0], views[1] }, .out = { { "specific1", z1 }, { "specific2", z2 } } };
        isk_model *model = NULL;
-       if (isk_fit(context, &fit, &model) != ISK_OK || isk_transform(model, &out) != ISK_OK ||
+       if (isk_fit(context, &fit, &model) != ISK_OK || isk_transform(model, &features) != ISK_OK ||
            isk_save(model, "model.safetensors") != ISK_OK) {
            fprintf(stderr, "%s\n", isk_error(context));
        }
@@ -79,8 +80,11 @@
           >>cuda         the GPU, by its driver and NVRTC
           >>modules      networks made of ops
           >>losses       what methods minimise
+          >>options      options by name, presets, which methods there are
           >>trainer      stages of programs, schedules, early stopping; it knows no method
+          >>recorder     what methods are written with: rows of a batch, networks, stages, outputs
           >>methods      what each method trains, a block each
+          >>fit          checks, sweeps, reports, transform: from a description to features
           >>metrics      how good are features
           >>files        readers, atomic writes, numbers from text, JSON, SHA-256; then the formats >>npy, >>safetensors
           >>model-files  saving, loading, checkpoints
@@ -101,7 +105,13 @@
 
    HISTORY
        0.2.0  A method is a value that a program can write as well.  Moving from 0.1 to 0.2:
-              0.1 isk_fit_desc.method is a number of an enum -> 0.2 it points to a description, const isk_method *
+              0.1 isk_fit_desc.method is a number of an enum, 0 IndiSeek -> 0.2 it points to a description, const isk_method *; NULL
+                  is what the preset trains, residual IndiSeek for robust
+              0.1 isk_transform_desc.shared[i], .specific[i] ... -> 0.2 .out[] = { "shared1", c1 }, { "specific1", z1 } ...; what
+                  there is: isk_model_output; isk_model_shared_dim(m, i) ... -> isk_model_cols(m, ISK_ROLE_SHARED, i) ...
+              0.1 isk_report.view[i].club -> 0.2 isk_report_value(report, "club", i)
+              0.1 isk_option_set(context, options, ...) -> 0.2 isk_option_set(context, method, options, ...), which may be NULL
+              0.1 random numbers of dropout, noise, permutations -> 0.2 others: fits that draw them have other bits
               0.1 views[i], present[i], steps[i], lengths[i], given[i] side by side -> 0.2 one isk_view { x, present, steps, lengths,
                   given } for each view, the same value for fit, transform and tradeoff
               0.1 isk_view_report has fields named after methods -> 0.2 a list of { name, words, value, larger is better }
@@ -140,7 +150,7 @@
 extern "C" {
 #endif
 
-#define ISK_VERSION "0.1.0"
+#define ISK_VERSION "0.2.0"
 #define ISK_NONE (-1)           /* in a descriptor: really none or zero, where 0 means "the default" */
 #define ISK_MAX_VIEWS 4
 
@@ -864,6 +874,8 @@ INDISEEK_API isk_tensor isk_pair_sum(isk_tensor a, isk_tensor b);
    of training, the same wherever that number is used: modalities can share it.  The other random numbers are the node's own.
    Noise: x + deviation * N(0, 1). */
 INDISEEK_API isk_tensor isk_noise(isk_tensor x, double deviation, double probability, int coin);
+/* Standard normal numbers of the shape of x, afresh in every step of training; no gradient passes to x. */
+INDISEEK_API isk_tensor isk_standard_normal(isk_tensor x);
 /* x [n, steps*F]: a fraction of the steps, uniform in [0, most), is 0, which ones at random; and so in the gradient. */
 INDISEEK_API isk_tensor isk_drop_steps(isk_tensor x, int steps, double most, double probability, int coin);
 
@@ -13021,6 +13033,8 @@ static isk_tensor isk__augmented(int op, const char *name, isk_tensor x, double 
 INDISEEK_API isk_tensor isk_noise(isk_tensor x, double deviation, double probability, int coin) {
     return isk__augmented(ISK__OP_noise, "noise", x, deviation, FLT_MAX, probability, coin, 1);
 }
+
+INDISEEK_API isk_tensor isk_standard_normal(isk_tensor x) { return isk_noise(isk_affine(isk_stop_gradient(x), 0, 0), 1, 1, 0); }
 
 INDISEEK_API isk_tensor isk_drop_steps(isk_tensor x, int steps, double most, double probability, int coin) {
     return isk__augmented(ISK__OP_drop_steps, "drop_steps", x, most, 1, probability, coin, steps);
