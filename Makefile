@@ -140,7 +140,8 @@ gpu_bench := $(objects)/bench/bench_gpu
 all: summary $(single:%=$(programs)/%) $(folders:%=$(programs)/%)  ## the programs (this is what plain `make` does)
 
 summary:
-	@echo "config $(config) · cblas $(if $(filter 0,$(cblas)),off (cblas=1 turns it on),on) · zlib $(zlib) · hdf5 $(hdf5) · cmocka $(cmocka) · nvrtc $(nvrtc)"
+	@echo "config $(config) · cblas $(if $(filter 0,$(cblas)),off (cblas=1 turns it on),on) · zlib $(zlib) · hdf5 $(hdf5) ·" \
+	      "cmocka $(cmocka) · nvrtc $(nvrtc)"
 
 demo: all  ## about a minute: simulated cells with known truth, features, a report
 	@$(programs)/indiseek demo
@@ -291,7 +292,8 @@ endif
 # It compiles kernels with the compiler that compiles it, and with sanitizers if it has them.
 $(standin): tests/gpu/emulator/driver.c $(objects)/flags
 	@mkdir -p $(@D)
-	$(call say,link) $(compile) -fPIC -shared -fvisibility=hidden -DSTANDIN_CC='"$(CC)"' -MMD -MP -MF $(@:.so=.d) -MT $@ $< $(LDFLAGS) -ldl -pthread -o $@
+	$(call say,link) $(compile) -fPIC -shared -fvisibility=hidden -DSTANDIN_CC='"$(CC)"' -MMD -MP \
+	    -MF $(@:.so=.d) -MT $@ $< $(LDFLAGS) -ldl -pthread -o $@
 
 # C11 for aligned_alloc, which is theirs alone.
 $(benches:%=%.o): private override compile += -std=c11

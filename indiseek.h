@@ -1,4 +1,4 @@
-/* indiseek.h - v0.1.0 - shared and specific features of paired measurements; one C header, no dependencies
+/* indiseek.h - v0.2.0 - shared and specific features of paired measurements; one C header, no dependencies
 
    Do this:
        #define INDISEEK_IMPLEMENTATION
@@ -12,10 +12,11 @@
    QUICK START (C99; in C++11 fill the structs field by field)
 
        isk_context *context = isk_open(&(isk_context_desc){ .threads = 2 });
-       isk_fit_desc fit = { .views = { { rna, n, 200 }, { adt, n, 24 } }, .view_count = 2 };
-       isk_transform_desc out = { .views = { { rna, n, 200 }, { adt, n, 24 } }, .specific = { z1, z2 } };
+       isk_view views[2] = { { .x = { rna, n, 200 } }, { .x = { adt, n, 24 } } };
+       isk_fit_desc fit = { .views = { views[0], views[1] }, .view_count = 2 };
+       isk_transform_desc features = { .views = { views[0], views[1] }, .out = { { "specific1", z1 }, { "specific2", z2 } } };
        isk_model *model = NULL;
-       if (isk_fit(context, &fit, &model) != ISK_OK || isk_transform(model, &out) != ISK_OK ||
+       if (isk_fit(context, &fit, &model) != ISK_OK || isk_transform(model, &features) != ISK_OK ||
            isk_save(model, "model.safetensors") != ISK_OK) {
            fprintf(stderr, "%s\n", isk_error(context));
        }
@@ -64,13 +65,62 @@
 
    WHAT IT DOES NOT DO: image encoders, data sets larger than memory, training on several machines.
 
-   HOW TO READ: every section stands under a mark; search for ">>platform", ">>math", ">>ops", ">>gemm", ">>optimisers",
-       ">>graph", ">>cpu-kernels", ">>cuda", ">>modules", ">>losses", ">>trainer", ">>methods", ">>metrics", ">>files",
-       ">>npy", ">>safetensors", ">>model-files".  Each uses only what stands above it.  Blocks between ">>generated"
-       marks are written by codegen/generate.py.
+   HOW TO READ: three layers, each in one piece.
+       1. The public part, down to "#endif INDISEEK_H": what there is, in the order in which a user meets it: context and errors,
+          options, fit and what follows, graph and ops, modules, optimizers and programs, metrics, files.  Beside each
+          declaration stand formula, shapes, what is returned on error, and the source.
+       2. The implementation, by hand.  Every section stands under a mark to search for:
+          >>platform     compiler, memory, checked arithmetic, errors, threads, clock, random numbers
+          >>math         elementary functions that compilers can vectorise
+          >>ops          what a row of the op table is
+          >>gemm         matrix product
+          >>optimizers   one pass over all parameters of a group
+          >>graph        recording, differentiating, planning, replaying
+          >>cpu-kernels  ops that no row-wise expression can hold
+          >>cuda         the GPU, by its driver and NVRTC
+          >>modules      networks made of ops
+          >>losses       what methods minimise
+          >>options      options by name, presets, which methods there are
+          >>trainer      stages of programs, schedules, early stopping; it knows no method
+          >>recorder     what methods are written with: rows of a batch, networks, stages, outputs
+          >>methods      what each method trains, a block each
+          >>fit          checks, sweeps, reports, transform: from a description to features
+          >>metrics      how good are features
+          >>files        readers, atomic writes, numbers from text, JSON, SHA-256; then the formats >>npy, >>safetensors
+          >>model-files  saving, loading, checkpoints
+          Each uses only what stands above it.  The few functions that it needs of a later section are declared where they are
+          needed, with the mark of that section.
+       3. Generated text, under >>generated at the end: loops and kernels of the op table, tiles of the matrix product, the text of
+          all kernels.  codegen/generate.py writes it, and the declarations of the ops in the public part.
 
-   HISTORY: 0.1.0  CLIP, IndiSeek, IndiSeek0, residual IndiSeek, FactorizedCL, InfoDisen and CoMM, on the CPU and by CUDA (tested
-       by an emulator, not yet run on a GPU).
+   WHERE A CHANGE GOES
+       an elementwise or row-wise op, an activation     one line of codegen/ops.py; all else of it follows from that
+       a kernel that no expression can hold             codegen/templates/, and its twin for the CPU under >>cpu-kernels
+       a loss                                           a function that records ops, under >>losses
+       a method                                         a block under >>methods, or a file of your own: examples/own_method.c
+       a metric                                         a function under >>metrics
+       an option                                        a row of ISK_OPTION_LIST
+       how it is trained, saved                         >>trainer, >>model-files
+       what reads a field's own files                   nothing here: examples/formats
+
+   HISTORY
+       0.2.0  A method is a value that a program can write as well.  Moving from 0.1 to 0.2:
+              0.1 isk_fit_desc.method is a number of an enum, 0 IndiSeek -> 0.2 it points to a description, const isk_method *; NULL
+                  is what the preset trains, residual IndiSeek for robust
+              0.1 isk_transform_desc.shared[i], .specific[i] ... -> 0.2 .out[] = { "shared1", c1 }, { "specific1", z1 } ...; what
+                  there is: isk_model_output; isk_model_shared_dim(m, i) ... -> isk_model_cols(m, ISK_ROLE_SHARED, i) ...
+              0.1 isk_report.view[i].club -> 0.2 isk_report_value(report, "club", i)
+              0.1 isk_option_set(context, options, ...) -> 0.2 isk_option_set(context, method, options, ...), which may be NULL
+              0.1 random numbers of dropout, noise, permutations -> 0.2 others: fits that draw them have other bits
+              0.1 views[i], present[i], steps[i], lengths[i], given[i] side by side -> 0.2 one isk_view { x, present, steps, lengths,
+                  given } for each view, the same value for fit, transform and tradeoff
+              0.1 isk_view_report has fields named after methods -> 0.2 a list of { name, words, value, larger is better }
+              0.1 optimiser, normalise, standardise in names -> 0.2 optimizer, normalize, standardize
+              0.1 isk_error keeps the last sentence -> 0.2 it is empty after success
+              0.1 a file of another version's options is refused -> 0.2 files carry a format number; what 0.1.0 saved loads
+              0.1 generated text stands among the sections -> 0.2 at the end
+       0.1.0  CLIP, IndiSeek, IndiSeek0, residual IndiSeek, FactorizedCL, InfoDisen and CoMM, on the CPU and by CUDA (tested by an
+              emulator, not yet run on a GPU).
 
    LICENCE: MIT or public domain, at your choice; see the end of the file.
 */
@@ -100,7 +150,7 @@
 extern "C" {
 #endif
 
-#define ISK_VERSION "0.1.0"
+#define ISK_VERSION "0.2.0"
 #define ISK_NONE (-1)           /* in a descriptor: really none or zero, where 0 means "the default" */
 #define ISK_MAX_VIEWS 4
 
@@ -283,7 +333,8 @@ INDISEEK_API const char *isk_option_group_heading(isk_option_group group);    /*
    largest, choices or "", meaning.
    A field of 0 takes the preset's value, ISK_NONE means none or zero where the smallest value is 0.  Without: 0 where every version
    had the option, so that a file which lacks it is damaged; in a later row the value that stands for what was done before it.
-   Sources: `paper` Gui et al. sections 3.1-3.3, A.1, A.3; `simulation` their section 1.1. */
+   Sources: `paper` Gui et al. sections 3.1-3.3, A.1, A.3, A.4.2; `simulation` their section 1.1, with rates that work there; `robust`
+   ours. */
 #define ISK_OPTION_LIST(X)                                                                                            \
     X(REAL,   TRADEOFF, lambda, 10,   10,   0.1,  0, 0, 1e9, "", "weight of the term that keeps X_i in (Z_i, C_i)")      \
     X(INT,    TRAINING, batch, 128,  128,  128,  0, 2, 1e6, "", "rows of a mini-batch")                                  \
@@ -403,7 +454,7 @@ INDISEEK_API size_t isk_parse_number(const char *text, size_t length, double *va
 INDISEEK_API const char *isk_preset_name(isk_preset preset);
 INDISEEK_API isk_status isk_preset_find(isk_context *context, const char *name, isk_preset *preset);
 /* The method that a preset trains where none is named: RESIDUAL_INDISEEK for robust, as it leaks less and keeps more on real data
-   (README); INDISEEK for paper and simulation, which are to repeat the paper. */
+   (examples/study/README.md); INDISEEK for paper and simulation, which are to repeat the paper. */
 INDISEEK_API const isk_method *isk_preset_method(isk_preset preset);
 
 /* The methods of the library: formula and source of each stand under >>methods.  FactorizedCL and InfoDisen are those of Gui et al.
@@ -661,8 +712,8 @@ INDISEEK_API isk_tensor isk_mul_cols(isk_tensor x, isk_tensor a);
 INDISEEK_API isk_tensor isk_add_rows(isk_tensor x, isk_tensor a);
 /* x_ij + b_j.  x [rows, cols], b [1, cols] -> [rows, cols] */
 INDISEEK_API isk_tensor isk_bias(isk_tensor x, isk_tensor b);
-/* mu + e^(logvar / 2) noise, the reparameterised draw; logvar counts as at most 88.  mu, logvar, noise [rows, cols] ->
-   [rows, cols] */
+/* mu + e^(logvar / 2) noise, the reparameterised draw of Kingma and Welling 2014; logvar counts as at most 88.  mu,
+   logvar, noise [rows, cols] -> [rows, cols] */
 INDISEEK_API isk_tensor isk_sample_normal(isk_tensor mu, isk_tensor logvar, isk_tensor noise);
 
 /* activations, alone and with a bias */
@@ -670,9 +721,9 @@ INDISEEK_API isk_tensor isk_sample_normal(isk_tensor mu, isk_tensor logvar, isk_
 INDISEEK_API isk_tensor isk_relu(isk_tensor x);
 /* x, or slope * x for x < 0.  x [rows, cols] -> [rows, cols] */
 INDISEEK_API isk_tensor isk_leaky_relu(isk_tensor x, double slope);
-/* x/2 (1 + erf(x / sqrt 2)), the exact GELU.  x [rows, cols] -> [rows, cols] */
+/* x/2 (1 + erf(x / sqrt 2)), the exact GELU of Hendrycks and Gimpel 2016.  x [rows, cols] -> [rows, cols] */
 INDISEEK_API isk_tensor isk_gelu(isk_tensor x);
-/* x sigmoid(1.702 x).  x [rows, cols] -> [rows, cols] */
+/* x sigmoid(1.702 x), their approximation of it.  x [rows, cols] -> [rows, cols] */
 INDISEEK_API isk_tensor isk_quick_gelu(isk_tensor x);
 /* tanh x.  x [rows, cols] -> [rows, cols] */
 INDISEEK_API isk_tensor isk_tanh(isk_tensor x);
@@ -708,8 +759,8 @@ INDISEEK_API isk_tensor isk_softmax(isk_tensor x);
 INDISEEK_API isk_tensor isk_log_softmax(isk_tensor x);
 /* x_i / max(|x_i|, eps); the gradient at a zero row is g / eps.  x [rows, cols] -> [rows, cols] */
 INDISEEK_API isk_tensor isk_l2_normalise(isk_tensor x, double eps);
-/* (x - mean of the row) / sqrt(variance of the row + eps) * gamma_j + beta_j.  x [rows, cols], gamma, beta [1, cols] ->
-   [rows, cols] */
+/* (x - mean of the row) / sqrt(variance of the row + eps) * gamma_j + beta_j; Ba et al. 2016.  x [rows, cols], gamma,
+   beta [1, cols] -> [rows, cols] */
 INDISEEK_API isk_tensor isk_layer_norm(isk_tensor x, isk_tensor gamma, isk_tensor beta, double eps);
 /* ln N(x_i; mu_i, e^logvar_i), summed over the columns; e^-logvar counts as at most e^50.  x, mu, logvar [rows, cols]
    -> [rows, 1] */
@@ -734,8 +785,8 @@ INDISEEK_API isk_tensor isk_col_logsumexp(isk_tensor x);
 /* (x - column mean) / sqrt(column's population variance + eps), moments over the present rows, weighted; absent rows 0.
     x [rows, cols] -> [rows, cols]; takes row weights */
 INDISEEK_API isk_tensor isk_standardise(isk_tensor x, double eps);
-/* standardise(x) * gamma_j + beta_j; absent rows 0.  x [rows, cols], gamma, beta [1, cols] -> [rows, cols]; takes row
-   weights */
+/* standardise(x) * gamma_j + beta_j; absent rows 0; Ioffe and Szegedy 2015.  x [rows, cols], gamma, beta [1, cols] ->
+   [rows, cols]; takes row weights */
 INDISEEK_API isk_tensor isk_batch_norm(isk_tensor x, isk_tensor gamma, isk_tensor beta, double eps);
 /* (x - mean_j) / sqrt(variance_j + eps), with moments from elsewhere: the form for evaluation.  x [rows, cols], mean,
    variance [1, cols] -> [rows, cols] */
@@ -757,14 +808,15 @@ INDISEEK_API isk_tensor isk_max_all(isk_tensor x);
 INDISEEK_API isk_tensor isk_logsumexp_all(isk_tensor x);
 /* weighted mean over the rows of sum_j (a_ij - b_ij)^2.  a, b [rows, cols] -> [1, 1]; takes row weights */
 INDISEEK_API isk_tensor isk_mse(isk_tensor a, isk_tensor b);
-/* weighted mean over the rows of sum_j (mu - z)^2 e^-logvar + logvar, CLUB's learning loss; e^-logvar counts as at most
-   e^50.  mu, logvar, z [rows, cols] -> [1, 1]; takes row weights */
+/* weighted mean over the rows of sum_j (mu - z)^2 e^-logvar + logvar, what CLUB's density learns by (Cheng et al.
+   2020); e^-logvar counts as at most e^50.  mu, logvar, z [rows, cols] -> [1, 1]; takes row weights */
 INDISEEK_API isk_tensor isk_gaussian_nll(isk_tensor mu, isk_tensor logvar, isk_tensor z);
-/* mean_i sum_j e^-logvar_ij / 2 (mean_k (z_kj - mu_ij)^2 - (z_ij - mu_ij)^2), means weighted; e^-logvar counts as at
-   most e^50.  mu, logvar, z [rows, cols] -> [1, 1]; takes row weights */
+/* mean_i sum_j e^-logvar_ij / 2 (mean_k (z_kj - mu_ij)^2 - (z_ij - mu_ij)^2), means weighted: CLUB (Cheng et al. 2020),
+   z of row k against the density of row i; e^-logvar counts as at most e^50.  mu, logvar, z [rows, cols] -> [1, 1];
+   takes row weights */
 INDISEEK_API isk_tensor isk_club(isk_tensor mu, isk_tensor logvar, isk_tensor z);
-/* mean_i sum_j e^-logvar_ij / 2 ((z_permuted - mu)^2 - (z - mu)^2), weighted; e^-logvar counts as at most e^50.  mu,
-   logvar, z, z_permuted [rows, cols] -> [1, 1]; takes row weights */
+/* mean_i sum_j e^-logvar_ij / 2 ((z_permuted - mu)^2 - (z - mu)^2), weighted: CLUB by one permutation; e^-logvar counts
+   as at most e^50.  mu, logvar, z, z_permuted [rows, cols] -> [1, 1]; takes row weights */
 INDISEEK_API isk_tensor isk_club_paired(isk_tensor mu, isk_tensor logvar, isk_tensor z, isk_tensor z_permuted);
 /* weighted mean over the rows of -sum_j target_ij log_softmax(logits)_ij; target is one-hot or holds probabilities.
    logits, target [rows, cols] -> [1, 1]; takes row weights */
@@ -822,6 +874,8 @@ INDISEEK_API isk_tensor isk_pair_sum(isk_tensor a, isk_tensor b);
    of training, the same wherever that number is used: modalities can share it.  The other random numbers are the node's own.
    Noise: x + deviation * N(0, 1). */
 INDISEEK_API isk_tensor isk_noise(isk_tensor x, double deviation, double probability, int coin);
+/* Standard normal numbers of the shape of x, afresh in every step of training; no gradient passes to x. */
+INDISEEK_API isk_tensor isk_standard_normal(isk_tensor x);
 /* x [n, steps*F]: a fraction of the steps, uniform in [0, most), is 0, which ones at random; and so in the gradient. */
 INDISEEK_API isk_tensor isk_drop_steps(isk_tensor x, int steps, double most, double probability, int coin);
 
@@ -859,6 +913,11 @@ INDISEEK_API isk_tensor isk_standardise_rows(isk_scope scope, isk_tensor x, int 
 
 /* ---- optimisers and programs --------------------------------------------------------------------------------------- */
 
+/* One update of parameters p.  g is the gradient of the loss, scaled down to the norm clip_norm where it is longer; in Adam and
+   SGD weight_decay p is then added to it.
+   Adam, Kingma and Ba 2015: m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2, p -= rate m' / (sqrt v' + epsilon),
+   where m' = m / (1 - beta1^step), v' = v / (1 - beta2^step).  AdamW, Loshchilov and Hutter 2019: the same, of
+   p (1 - rate weight_decay).  SGD: m = momentum m + g, p -= rate m. */
 typedef struct isk_optimiser_desc {
     int kind;                       /* ISK_ADAM (0 too), ISK_ADAMW, ISK_SGD */
     double rate;                    /* 0: 1e-3 */
@@ -1116,7 +1175,8 @@ typedef struct isk_knn_desc {
 } isk_knn_desc;
 INDISEEK_API isk_status isk_knn(isk_context *context, const isk_knn_desc *desc);
 
-/* How many of the k neighbours of each row carry the row's own label: matches [rows], -1 where the row is unlabelled.
+/* How many of the k neighbours of each row carry the row's own label: matches [rows], -1 where the row is unlabelled; over k it is
+   beta of Gui et al. section 4.
    indices [rows, k]; labels [rows]; reference_labels [references], or NULL where the rows are the references.
    mean, or NULL, gets the mean of matches / k over the labelled rows.  DATA when an index is out of range. */
 INDISEEK_API isk_status isk_knn_matches(isk_context *context, const int32_t *indices, int64_t rows, int k,
@@ -1144,15 +1204,16 @@ INDISEEK_API isk_status isk_theta(isk_context *context, const isk_theta_desc *de
 INDISEEK_API isk_status isk_mean_by_label(isk_context *context, const double *values, const int32_t *labels,
                                           int64_t rows, int label_count, double *mean, int64_t *counts);
 
-/* Average ranks, 1 .. count: equal values share the mean of their ranks.  values, ranks [count]. */
+/* Average ranks, 1 .. count: equal values share the mean of their ranks.  values, ranks [count].  DATA names a NaN or infinity. */
 INDISEEK_API isk_status isk_ranks(isk_context *context, const double *values, int64_t count, double *ranks);
-/* Spearman's rank correlation: Pearson's correlation of the average ranks.  DATA when count < 2 or one side is
-   constant. */
+/* Spearman's rank correlation (1904): rho = sum (r - R)(s - S) / sqrt(sum (r - R)^2 sum (s - S)^2), r and s the average ranks of a
+   and b [count], R = S = (count + 1) / 2.  DATA when count < 2 or one side is constant. */
 INDISEEK_API isk_status isk_spearman(isk_context *context, const double *a, const double *b, int64_t count,
                                      double *rho);
 
-/* Lloyd's k-means from k-means++ starts, the best of several.  Arthur and Vassilvitskii 2007 with greedy trials
-   (2 + floor(ln k)), limits as in scikit-learn.  A cluster that runs empty takes the row farthest from its centre. */
+/* k-means: labels and centres with the least sum_i ||x_i - centre(label_i)||^2 that Lloyd's steps (1982) reach from the best of
+   several k-means++ starts, Arthur and Vassilvitskii 2007 with greedy trials (2 + floor(ln k)), limits as in scikit-learn.
+   A cluster that runs empty takes the row farthest from its centre. */
 typedef struct isk_kmeans_desc {
     isk_matrix x;                   /* [n, d] */
     int clusters;                   /* 1 .. n */
@@ -1167,15 +1228,17 @@ typedef struct isk_kmeans_desc {
 } isk_kmeans_desc;
 INDISEEK_API isk_status isk_kmeans(isk_context *context, const isk_kmeans_desc *desc);
 
-/* Agreement of two labellings a, b [rows]: the adjusted Rand index (Hubert and Arabie 1985) and the mutual information
-   over the arithmetic mean of the entropies.  Rows unlabelled in either are left out.  ari or nmi may be NULL.  Two
-   labellings of one cluster each agree fully: 1, 1. */
+/* Agreement of two labellings a, b [rows], with n_ij rows of label i in a and j in b, and p(n) = n (n - 1) / 2 pairs:
+   ari = (sum p(n_ij) - E) / ((A + B) / 2 - E), A = sum p(n_i.), B = sum p(n_.j), E = A B / p(n): Hubert and Arabie 1985;
+   nmi = 2 I(a; b) / (H(a) + H(b)), the mutual information over the mean of the entropies.  Rows unlabelled in either are left
+   out.  ari or nmi may be NULL.  Two labellings of one cluster each agree fully: 1, 1. */
 INDISEEK_API isk_status isk_compare_labels(isk_context *context, const int32_t *a, const int32_t *b, int64_t rows,
                                            double *ari, double *nmi);
 
-/* Counts and rates of predicted labels; rows with a negative truth are left out, a prediction outside 0 .. classes-1 is
-   merely wrong.  balanced: mean over the classes present in the truth of the fraction found.  confusion
-   [classes, classes], row = truth, column = prediction.  The three outputs may be NULL. */
+/* Counts and rates of predicted labels, truth and predicted [rows]; rows with a negative truth are left out, a prediction outside
+   0 .. classes-1 is merely wrong.  accuracy: fraction of rows that are right; balanced: mean over the classes present in the
+   truth of the fraction of their rows that are right.  confusion [classes, classes], row = truth, column = prediction.  The three
+   outputs may be NULL. */
 INDISEEK_API isk_status isk_score_labels(isk_context *context, const int32_t *truth, const int32_t *predicted,
                                          int64_t rows, int classes, int64_t *confusion, double *accuracy,
                                          double *balanced);
@@ -1209,14 +1272,15 @@ typedef struct isk_probe_report {
 } isk_probe_report;
 INDISEEK_API isk_status isk_probe(isk_context *context, const isk_probe_desc *desc, isk_probe_report *report);
 
-/* How much of Y can be told from X: R^2 on rows not trained on, pooled over the columns of Y (so columns weigh by
+/* How much of Y [n, q] can be told from X [n, d]: R^2 on rows not trained on, pooled over the columns of Y (so columns weigh by
    their variance): 1 - sum (y - prediction)^2 / sum (y - training mean)^2.  1 is everything, 0 no more than the mean;
    it may be negative.  Z_i about C of the other view is leakage, (Z_i, C_i) about X_i completeness.
-   isk_ridge_r2: linear, min (1/n) ||Y - X B||^2 + alpha ||B||^2 with X standardised and Y centred by training moments.
+   isk_ridge_r2: linear, min (1/n) ||Y - X B||^2 + alpha ||B||^2 with X standardised and Y centred by training moments (Hoerl and
+   Kennard 1970).
    isk_knn_r2: mean of the k nearest training rows, X taken as it is.
-   isk_mlp_r2: an MLP of 3 linear maps with ReLU, X and each column of Y standardised by training moments (METHODS 13.5).  Adam
-   at 1e-3, weight decay 1e-4 in the gradient, batches of 128; a tenth of the training rows, drawn by seed, or the validation
-   rows, choose the weights kept and stop it after 10 epochs without better ones.  On the CPU, whatever the context's device.
+   isk_mlp_r2: an MLP of 3 linear maps with ReLU, X and each column of Y standardised by training moments.  Adam at 1e-3,
+   weight decay 1e-4 in the gradient, batches of 128; a tenth of the training rows, drawn by seed, or the validation rows,
+   choose the weights kept and stop it after 10 epochs without better ones.  On the CPU, whatever the context's device.
    Each also predicts Y of `queries`, rows of X of which nothing more is known; r2 may then be NULL: nothing is scored, no
    scored row is needed, and column_r2 and predictions stay as they are.  A training row among them finds itself by isk_knn_r2.
    DATA when Y is constant over the scored rows, or too few rows are trained on (1) or scored (1).  DIVERGED when the MLP's
@@ -1240,10 +1304,10 @@ INDISEEK_API isk_status isk_ridge_r2(isk_context *context, const isk_regression_
 INDISEEK_API isk_status isk_knn_r2(isk_context *context, const isk_regression_desc *desc, double *r2);
 INDISEEK_API isk_status isk_mlp_r2(isk_context *context, const isk_regression_desc *desc, double *r2);
 
-/* Principal components.  Up to 512 columns: eigenvectors of the covariance by tridiagonal QL.  More: randomised
-   subspace iteration (Halko, Martinsson and Tropp 2011).  The largest loading of each component is positive.  ARGUMENT
-   when k exceeds min(rows - 1, columns), or min(rows, columns) without centring.  Variances below 1e-6 of the largest are
-   noise in float. */
+/* Principal components: the k orthonormal directions along which x - mean varies most.  Up to 512 columns: eigenvectors of the
+   covariance by tridiagonal QL.  More: randomised subspace iteration (Halko, Martinsson and Tropp 2011).  The largest loading
+   of each component is positive.  ARGUMENT when k exceeds min(rows - 1, columns), or min(rows, columns) without centring.
+   Variances below 1e-6 of the largest are noise in float. */
 typedef struct isk_pca_desc {
     isk_matrix x;                   /* [n, d] */
     const uint8_t *part;            /* [n]: only rows of part ISK_TRAIN are used; NULL: all */
@@ -1486,6 +1550,7 @@ INDISEEK_API isk_status isk_safetensors_finish(isk_safetensors_writer *writer, c
 #define INDISEEK_IMPLEMENTED
 
 #include <errno.h>
+#include <fenv.h>
 #include <float.h>
 #include <limits.h>
 #include <math.h>
@@ -1578,7 +1643,9 @@ struct isk_context {
     volatile int interrupted;
     isk__pool *pool;
     isk__cuda *cuda;                /* the GPU, or NULL: the CPU */
+    int holders;                    /* the caller, and everything made from it that is still open; the last one releases it */
     isk_status pending;             /* a failure of isk_open, reported by the first call that needs what failed */
+    char pending_error[512];        /* and its sentence */
     char error[512];
     char device_text[160];
     char no_device[400];            /* why no GPU is used though one might be; said once, when training begins */
@@ -1609,6 +1676,11 @@ INDISEEK_API void isk_log_message(const isk_context *context, isk_level level, c
     context->desc.log(context->desc.user, level, text);
 }
 
+/* The failure that isk_open kept, with its sentence again. */
+static isk_status isk__pending(isk_context *context) {
+    return context->pending == ISK_OK ? ISK_OK : isk__fail(context, context->pending, "%s", context->pending_error);
+}
+
 INDISEEK_API const char *isk_error(const isk_context *context) { return context ? context->error : "no context"; }
 
 INDISEEK_API const char *isk_status_text(isk_status status) {
@@ -1620,11 +1692,52 @@ INDISEEK_API const char *isk_status_text(isk_status status) {
     return (int)status >= 0 && status < ISK_STATUS_COUNT ? texts[status] : "unknown status";
 }
 
+/* ---- misuse: how a public function begins ---- */
+
+/* Forgets the sentence of an earlier failure, so that there is none after success.  0 when there is no context. */
+static int isk__begin(isk_context *context) {
+    if (context) { context->error[0] = 0; }
+    return context != NULL;
+}
+
+/* The first line of what returns a status.  Without a context there is nowhere to keep a sentence. */
+#define ISK__BEGIN(context)                                       \
+    do {                                                          \
+        if (!isk__begin(context)) { return ISK_ARGUMENT; }        \
+    } while (0)
+
+/* Refuses an argument that is NULL by its name and that of the function. */
+#define ISK__GIVEN(context, argument)                                                                             \
+    do {                                                                                                          \
+        if (!(argument)) { return isk__fail(context, ISK_ARGUMENT, "%s: " #argument " is NULL", __func__); }      \
+    } while (0)
+
 /* ---- checked arithmetic ---- */
 
 /* a * b, or SIZE_MAX when that does not fit: no allocation of SIZE_MAX bytes ever succeeds. */
 static size_t isk__mul(size_t a, size_t b) { return a != 0 && b > SIZE_MAX / a ? SIZE_MAX : a * b; }
 static size_t isk__add(size_t a, size_t b) { return a > SIZE_MAX - b ? SIZE_MAX : a + b; }
+
+/* By the bits: a comparison of what is no number may trap, and -ffast-math takes every number for finite. */
+static ISK__INLINE int isk__is_finite(double value) {
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return (bits >> 52 & 0x7FF) != 0x7FF;
+}
+
+/* One test for all, which compilers turn into vectors. */
+static int isk__all_finite(const isk_scalar *values, int64_t count) {
+    int64_t i;
+    int bad = 0;
+    for (i = 0; i < count; i++) { bad |= !isk__is_finite((double)values[i]); }
+    return !bad;
+}
+
+static int isk__is_nan(double value) {
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return (bits & UINT64_C(0x7FFFFFFFFFFFFFFF)) > UINT64_C(0x7FF0000000000000);
+}
 
 /* ---- memory ---- */
 
@@ -1719,7 +1832,7 @@ static void isk__format_number(char *buffer, double value) {
 /* A JSON number; NaN and infinity as null. */
 static void isk__text_number(isk__text *text, double value) {
     char buffer[32];
-    if (value - value == 0) {
+    if (isk__is_finite(value)) {
         isk__format_number(buffer, value);
         isk__text_add(text, buffer);
     } else {
@@ -1782,6 +1895,7 @@ INDISEEK_API size_t isk_parse_number(const char *text, size_t length, double *va
     int64_t fraction = 0, exponent = 0;     /* digits after the point; what stands after e */
     int negative, point = 0, digits = 0, significant = 0;
     double result;
+    if (!text || !value) { return 0; }
     negative = length > 0 && text[0] == '-';
     if (length > 0 && (text[0] == '-' || text[0] == '+')) { at = 1; }
     for (first = at; at < length; at++) {
@@ -1920,10 +2034,7 @@ static void isk__pool_close(isk_context *context) {
     context->pool = NULL;
 }
 
-/* Calls item(argument, i, worker) for i = 0 .. count-1, each once, on up to context->threads threads, worker being that
-   thread's number from 0; returns when all are done.  Which thread takes an item must not matter to its result.
-   A call from inside an item runs serially and must not use the worker's scratch. */
-static void isk__parallel(isk_context *context, int count, isk__item *item, void *argument) {
+static void isk__parallel_work(isk_context *context, int count, isk__item *item, void *argument) {
     isk__pool *pool;
     int i;
     if (count > 1 && context->threads > 1) { isk__pool_start(context); }
@@ -1947,12 +2058,24 @@ static void isk__parallel(isk_context *context, int count, isk__item *item, void
 }
 #else
 static void isk__pool_close(isk_context *context) { (void)context; }
-static void isk__parallel(isk_context *context, int count, isk__item *item, void *argument) {
+static void isk__parallel_work(isk_context *context, int count, isk__item *item, void *argument) {
     int i;
     (void)context;
     for (i = 0; i < count; i++) { item(argument, i, 0); }
 }
 #endif
+
+/* Calls item(argument, i, worker) for i = 0 .. count-1, each once, on up to context->threads threads, worker being that
+   thread's number from 0; returns when all are done.  Which thread takes an item must not matter to its result.
+   A call from inside an item runs serially and must not use the worker's scratch.
+   Items compute as if no floating-point exception trapped, in a program that lets them trap too: a model that diverges ends as
+   diverged.  Threads inherit that from the caller, whose own settings and flags come back after it. */
+static void isk__parallel(isk_context *context, int count, isk__item *item, void *argument) {
+    fenv_t callers;
+    feholdexcept(&callers);
+    isk__parallel_work(context, count, item, argument);
+    fesetenv(&callers);
+}
 
 /* ---- random numbers: counter-based, the same text on every device ---- */
 
@@ -2065,6 +2188,18 @@ static isk_status isk__cuda_open(isk_context *context, isk__cuda **out);        
 static void isk__cuda_close(isk__cuda *cuda);
 static void isk__cuda_text(const isk__cuda *cuda, char *text, size_t size);
 
+/* Something made from the context is open, so that it stays when isk_close comes first. */
+static void isk__context_hold(isk_context *context) { context->holders++; }
+
+static void isk__context_drop(isk_context *context) {
+    isk_context copy;
+    if (--context->holders > 0) { return; }
+    isk__pool_close(context);
+    isk__cuda_close(context->cuda);
+    copy = *context;                /* the allocator outlives the block it is stored in */
+    isk__release(&copy, context);
+}
+
 /* A GPU when there is a usable one.  Asked for by name, its absence is a failure. */
 static void isk__device_choose(isk_context *context) {
     char reason[400];
@@ -2087,7 +2222,7 @@ static void isk__device_choose(isk_context *context) {
 INDISEEK_API isk_context *isk_open_checked(const isk_context_desc *desc, const char *version, int scalar_size) {
     static const char *const levels[] = { "portable kernels", "AVX2+FMA", "AVX-512" };
     isk_context empty, *context;
-    if (strcmp(version, ISK_VERSION) != 0 || scalar_size != (int)sizeof(isk_scalar)) { return NULL; }
+    if (!version || strcmp(version, ISK_VERSION) != 0 || scalar_size != (int)sizeof(isk_scalar)) { return NULL; }
     memset(&empty, 0, sizeof empty);
     if (desc) { empty.desc = *desc; }
     if (!empty.desc.allocator.allocate || !empty.desc.allocator.release) {
@@ -2100,6 +2235,7 @@ INDISEEK_API isk_context *isk_open_checked(const isk_context_desc *desc, const c
     context = (isk_context *)isk__allocate(&empty, 1, sizeof *context);
     if (!context) { return NULL; }
     *context = empty;
+    context->holders = 1;
     context->threads = empty.desc.threads > 0 ? empty.desc.threads : isk__online_processors();
     if (context->threads > ISK__MAX_THREADS) { context->threads = ISK__MAX_THREADS; }
 #ifdef INDISEEK_NO_THREADS
@@ -2112,21 +2248,24 @@ INDISEEK_API isk_context *isk_open_checked(const isk_context_desc *desc, const c
     snprintf(context->device_text, sizeof context->device_text, "cpu, %d thread%s, %s", context->threads,
              context->threads == 1 ? "" : "s", levels[context->level]);
     if (empty.desc.device != ISK_DEVICE_CPU && context->pending == ISK_OK) { isk__device_choose(context); }
+    memcpy(context->pending_error, context->error, sizeof context->error);
     return context;
 }
 
 INDISEEK_API void isk_close(isk_context *context) {
-    isk_context copy;
     if (!context) { return; }
-    isk__pool_close(context);
-    isk__cuda_close(context->cuda);
-    copy = *context;                /* the allocator outlives the block it is stored in */
-    isk__release(&copy, context);
+    isk__pool_close(context);       /* no thread waits for what may never be closed; one that is needed again starts again */
+    context->desc.log = NULL;
+    context->desc.progress = NULL;
+    context->desc.record = NULL;
+    isk__context_drop(context);
 }
 
-INDISEEK_API const char *isk_device_text(const isk_context *context) { return context->device_text; }
+INDISEEK_API const char *isk_device_text(const isk_context *context) { return context ? context->device_text : ""; }
 
-INDISEEK_API void isk_interrupt(isk_context *context) { context->interrupted = 1; }
+INDISEEK_API void isk_interrupt(isk_context *context) {
+    if (context) { context->interrupted = 1; }
+}
 
 /* ==== >>math: elementary functions that compilers can vectorise ====================================================== */
 
@@ -11630,7 +11769,7 @@ static void isk__gemm(const isk__gemm_call *call) {
 
 ISK__SECTION_END
 
-/* ==== >>optimisers: one pass over all parameters of a group ======================================================= */
+/* ==== >>optimizers: one pass over all parameters of a group ======================================================= */
 
 /* What a step of Adam is made of: n parameters, their gradients and their two moments lie in four flat arrays.
      g  = gradient_scale * gradient + (coupled ? weight_decay * p : 0)
@@ -12147,6 +12286,7 @@ ISK__COLD_BEGIN
 enum { ISK__WORKER, ISK__STATE, ISK__SLOT, ISK__SHARED, ISK__CLASSES };
 enum { ISK__SCRATCH_SPACE = 0 };
 enum { ISK__MAX_OUTPUTS = 24, ISK__MAX_ATTRIBUTES = 4 };
+enum { ISK__MAX_MODELS = 1000000 };     /* more than anything here is made for */
 
 typedef struct isk__ref { int space, stride; size_t offset; } isk__ref;     /* space < 0: there is none */
 
@@ -12186,6 +12326,7 @@ typedef struct isk__memory { isk_scalar *block; size_t *offsets; size_t size; in
 struct isk_graph {
     isk_context *context;
     int models, failed;
+    char error[400];                        /* the sentence of what failed first */
     uint64_t *seeds;
     isk__node *nodes; int node_count, node_capacity;
     int stream_count;                       /* ops so far that draw random numbers */
@@ -12329,20 +12470,30 @@ static isk_tensor isk__no_tensor(isk_graph *graph) {
     return none;
 }
 
-/* Keeps the first mistake of a graph. */
+/* Keeps the first mistake of a graph.  Without a graph there is nowhere to keep it. */
 static isk_tensor isk__record_fail(isk_graph *graph, isk_status status, const char *format, ...) ISK__FORMAT(3, 4);
 static isk_tensor isk__record_fail(isk_graph *graph, isk_status status, const char *format, ...) {
-    if (!graph->failed) {
-        char text[400];
+    if (graph && !graph->failed) {
         va_list arguments;
         va_start(arguments, format);
-        vsnprintf(text, sizeof text, format, arguments);
+        vsnprintf(graph->error, sizeof graph->error, format, arguments);
         va_end(arguments);
-        isk__fail(graph->context, status, "%s", text);
+        isk__fail(graph->context, status, "%s", graph->error);
         graph->failed = (int)status;
     }
     return isk__no_tensor(graph);
 }
+
+/* That mistake, with its sentence again. */
+static isk_status isk__graph_state(const isk_graph *graph) {
+    return graph->failed ? isk__fail(graph->context, (isk_status)graph->failed, "%s", graph->error) : ISK_OK;
+}
+
+/* What recording refuses by name, as ISK__GIVEN does elsewhere. */
+#define ISK__GIVEN_TO(graph, argument)                                                                                     \
+    do {                                                                                                                   \
+        if (!(argument)) { return isk__record_fail(graph, ISK_ARGUMENT, "%s: " #argument " is NULL", __func__); }          \
+    } while (0)
 
 /* Extents so small that sums and products of a program's sizes never overflow. */
 static int isk__shape_fits(isk_graph *graph, const char *what, int rows, int cols) {
@@ -12399,7 +12550,7 @@ static int isk__space_add(isk_graph *graph, int kind, size_t size) {
 static isk_tensor isk__leaf(isk_graph *graph, int kind, int rows, int cols, int compact) {
     isk_tensor tensor;
     int space, stride;
-    if (graph->failed) { return isk__no_tensor(graph); }
+    if (!graph || graph->failed) { return isk__no_tensor(graph); }
     if (rows < 1 || cols < 1) {
         return isk__record_fail(graph, ISK_SHAPE, "input: shape [%d, %d] is empty; give at least 1 x 1", rows, cols);
     }
@@ -12421,8 +12572,10 @@ INDISEEK_API isk_tensor isk_model_input(isk_graph *graph, int rows, int cols) {
     return isk__leaf(graph, ISK__SLOT, rows, cols, 0);
 }
 
-INDISEEK_API int isk_rows(isk_tensor tensor) { return tensor.node < 0 ? 0 : isk__node_of(tensor)->rows; }
-INDISEEK_API int isk_cols(isk_tensor tensor) { return tensor.node < 0 ? 0 : isk__node_of(tensor)->cols; }
+static int isk__is_recorded(isk_tensor tensor) { return tensor.graph && tensor.node >= 0 && tensor.node < tensor.graph->node_count; }
+
+INDISEEK_API int isk_rows(isk_tensor tensor) { return isk__is_recorded(tensor) ? isk__node_of(tensor)->rows : 0; }
+INDISEEK_API int isk_cols(isk_tensor tensor) { return isk__is_recorded(tensor) ? isk__node_of(tensor)->cols : 0; }
 
 /* True when all tensors are of one graph and were recorded; `name` is for the message. */
 static int isk__recorded(const char *name, const isk_tensor *inputs, int count) {
@@ -12432,7 +12585,7 @@ static int isk__recorded(const char *name, const isk_tensor *inputs, int count) 
             isk__record_fail(inputs[0].graph, ISK_ARGUMENT, "%s: input %d belongs to another graph", name, i);
             return 0;
         }
-        if (inputs[i].node < 0) {
+        if (!isk__is_recorded(inputs[i])) {
             isk__record_fail(inputs[0].graph, ISK_ARGUMENT, "%s: input %d was not recorded", name, i);
             return 0;
         }
@@ -12582,6 +12735,7 @@ INDISEEK_API isk_tensor isk_linear_map(isk_tensor x, isk_tensor weight, isk_tens
 
 INDISEEK_API isk_tensor isk_concat(const isk_tensor *parts, int count) {
     int i, cols = 0;
+    ISK__GIVEN_TO(NULL, parts);
     if (count < 1 || count > 4) {
         return isk__record_fail(parts[0].graph, ISK_ARGUMENT, "concat: %d parts; it takes 1 to 4", count);
     }
@@ -12601,7 +12755,7 @@ INDISEEK_API isk_tensor isk_slice(isk_tensor x, int first, int count) {
     isk_tensor tensor;
     if (!isk__recorded("slice", &x, 1)) { return isk__no_tensor(x.graph); }
     if (first < 0 || count < 1 || first > isk_cols(x) - count) {
-        return isk__record_fail(x.graph, ISK_SHAPE, "slice: columns %d to %d of [%d, %d]", first, first + count - 1,
+        return isk__record_fail(x.graph, ISK_SHAPE, "slice: columns %d to %lld of [%d, %d]", first, (long long)first + count - 1,
                                 isk_rows(x), isk_cols(x));
     }
     tensor = isk__node_with_inputs(ISK__OP_slice, isk_rows(x), count, &x, 1);
@@ -12634,6 +12788,7 @@ INDISEEK_API isk_tensor isk_permute_rows(isk_tensor x) {
 
 INDISEEK_API isk_tensor isk_batch(isk_graph *graph, int rows) {
     isk_tensor batch, weight;
+    ISK__GIVEN_TO(NULL, graph);
     if (rows < 1) { return isk__record_fail(graph, ISK_SHAPE, "batch: %d rows; give at least 1", rows); }
     if (!isk__shape_fits(graph, "batch", rows, 1)) { return isk__no_tensor(graph); }
     batch = isk__node_add(graph, ISK__OP_batch, rows, 1);
@@ -12780,6 +12935,8 @@ INDISEEK_API isk_tensor isk_join_steps(const isk_tensor *parts, const int *steps
     isk_tensor tensor;
     int64_t all = 0;
     int i, samples = 1, first = -1;
+    ISK__GIVEN_TO(NULL, parts);
+    ISK__GIVEN_TO(parts[0].graph, steps);
     if (count < 1 || count > 4) {
         return isk__record_fail(parts[0].graph, ISK_ARGUMENT, "join_steps: %d parts; it takes 1 to 4", count);
     }
@@ -12877,6 +13034,8 @@ INDISEEK_API isk_tensor isk_noise(isk_tensor x, double deviation, double probabi
     return isk__augmented(ISK__OP_noise, "noise", x, deviation, FLT_MAX, probability, coin, 1);
 }
 
+INDISEEK_API isk_tensor isk_standard_normal(isk_tensor x) { return isk_noise(isk_affine(isk_stop_gradient(x), 0, 0), 1, 1, 0); }
+
 INDISEEK_API isk_tensor isk_drop_steps(isk_tensor x, int steps, double most, double probability, int coin) {
     return isk__augmented(ISK__OP_drop_steps, "drop_steps", x, most, 1, probability, coin, steps);
 }
@@ -12932,9 +13091,15 @@ static int isk__group_find(const isk_graph *graph, const char *name) {
 }
 
 INDISEEK_API isk_scope isk_group(isk_graph *graph, const char *name) {
-    int index = isk__group_find(graph, name);
+    int index;
     isk__group_info *group;
-    void *items = graph->groups;
+    void *items;
+    if (!graph || !name) {
+        isk__record_fail(graph, ISK_ARGUMENT, "group: the name is NULL");
+        return isk__scope(graph, -1, "");
+    }
+    index = isk__group_find(graph, name);
+    items = graph->groups;
     if (index >= 0 || graph->failed) { return isk__scope(graph, index, name); }
     if (strlen(name) >= sizeof group->name) {
         isk__record_fail(graph, ISK_ARGUMENT, "group: the name '%s' is longer than %d bytes", name,
@@ -12960,6 +13125,11 @@ INDISEEK_API isk_scope isk_group(isk_graph *graph, const char *name) {
 INDISEEK_API isk_scope isk_within(isk_scope scope, const char *name) {
     isk_scope inner = scope;
     char full[sizeof scope.prefix + 128];
+    if (!name) {
+        isk__record_fail(scope.graph, ISK_ARGUMENT, "within: the name is NULL");
+        inner.group = -1;
+        return inner;
+    }
     snprintf(full, sizeof full, "%s%s%.120s", scope.prefix, scope.prefix[0] ? "." : "", name);
     if (strlen(full) >= sizeof inner.prefix) {
         isk__record_fail(scope.graph, ISK_ARGUMENT, "within: the prefix '%s' is longer than %d bytes", full,
@@ -12979,9 +13149,12 @@ INDISEEK_API isk_tensor isk_parameter(isk_scope scope, const char *name, int row
     isk_tensor tensor;
     char full[sizeof scope.prefix + 128];
     size_t size, *end;
-    void *items = graph->parameters;
+    void *items;
     int i;
-    if (graph->failed || scope.group < 0) { return isk__no_tensor(graph); }
+    if (!graph || graph->failed || scope.group < 0 || scope.group >= graph->group_count) { return isk__no_tensor(graph); }
+    ISK__GIVEN_TO(graph, name);
+    ISK__GIVEN_TO(graph, desc);
+    items = graph->parameters;
     snprintf(full, sizeof full, "%s%s%.120s", scope.prefix, scope.prefix[0] ? "." : "", name);
     if (strlen(full) >= sizeof parameter->name) {
         return isk__record_fail(graph, ISK_ARGUMENT, "parameter: the name '%s' is longer than %d bytes", full,
@@ -13535,13 +13708,13 @@ static isk_program *isk__program_make(isk_graph *graph, int group, const isk_ten
     void *programs = graph->programs;
     size_t nodes;
     int i, j;
-    if (graph->failed) { return NULL; }
+    if (isk__graph_state(graph) != ISK_OK) { return NULL; }
     if (count < 0 || count > ISK__MAX_OUTPUTS) {
         isk__fail(context, ISK_ARGUMENT, "a program has at most %d outputs; %d were asked for", ISK__MAX_OUTPUTS, count);
         return NULL;
     }
     for (i = 0; i < count; i++) {
-        if (outputs[i].graph == graph && outputs[i].node >= 0) { continue; }
+        if (outputs[i].graph == graph && isk__is_recorded(outputs[i])) { continue; }
         isk__fail(context, ISK_ARGUMENT, "program: output %d %s", i, outputs[i].graph == graph ? "was not recorded"
                                                                                               : "belongs to another graph");
         return NULL;
@@ -13606,21 +13779,27 @@ static isk_program *isk__program_make(isk_graph *graph, int group, const isk_ten
 }
 
 INDISEEK_API isk_program *isk_compute(isk_graph *graph, const isk_tensor *outputs, int count) {
+    if (!graph) { return NULL; }
+    if (!outputs && count > 0) {
+        isk__fail(graph->context, ISK_ARGUMENT, "isk_compute: outputs is NULL");
+        return NULL;
+    }
     return isk__program_make(graph, -1, outputs, count, NULL, 0);
 }
 
 static isk_program *isk__minimise(isk_graph *graph, const char *group, const isk_tensor *outputs, int count,
                                   const isk_optimiser_desc *desc, int gradient_only) {
     isk_optimiser_desc optimiser;
-    int index = isk__group_find(graph, group);
+    int index;
     memset(&optimiser, 0, sizeof optimiser);
     if (desc) { optimiser = *desc; }
-    if (graph->failed) { return NULL; }
+    if (!graph || isk__graph_state(graph) != ISK_OK) { return NULL; }
+    index = group ? isk__group_find(graph, group) : -1;
     if (index < 0) {
-        isk__fail(graph->context, ISK_ARGUMENT, "minimise: there is no group '%s'", group);
+        isk__fail(graph->context, ISK_ARGUMENT, "minimise: there is no group '%s'", group ? group : "NULL");
         return NULL;
     }
-    if (outputs[0].node >= 0 && (isk_rows(outputs[0]) != 1 || isk_cols(outputs[0]) != 1)) {
+    if (isk__is_recorded(outputs[0]) && (isk_rows(outputs[0]) != 1 || isk_cols(outputs[0]) != 1)) {
         isk__fail(graph->context, ISK_SHAPE, "minimise: the loss is [%d, %d]; it must be [1, 1]", isk_rows(outputs[0]),
                   isk_cols(outputs[0]));
         return NULL;
@@ -13730,13 +13909,14 @@ static void isk__execute(const isk_program *program, const isk__frame *frame) {
 INDISEEK_API isk_graph *isk_graph_open(isk_context *context, const isk_graph_desc *desc) {
     isk_graph *graph;
     int i, models = desc && desc->models ? desc->models : 1;
-    if (context->pending) { return NULL; }
-    if (models < 1) {
-        isk__fail(context, ISK_ARGUMENT, "graph: %d models; give at least 1", models);
+    if (!context || isk__pending(context) != ISK_OK) { return NULL; }
+    if (models < 1 || models > ISK__MAX_MODELS) {
+        isk__fail(context, ISK_ARGUMENT, "graph: %d models; give %s", models, models < 1 ? "at least 1" : "no more than a million");
         return NULL;
     }
     graph = (isk_graph *)isk__allocate_zero(context, 1, sizeof *graph);
     if (graph) {
+        isk__context_hold(context);
         graph->context = context;
         graph->models = models;
         graph->seeds = (uint64_t *)isk__allocate_zero(context, (size_t)models, sizeof(uint64_t));
@@ -13774,6 +13954,7 @@ INDISEEK_API void isk_graph_close(isk_graph *graph) {
     isk__release(context, graph->effects);
     isk__release(context, graph->programs);
     isk__release(context, graph);
+    isk__context_drop(context);
 }
 
 /* A table of bases for one model on one worker; worker < 0: none. */
@@ -13786,7 +13967,7 @@ static isk_status isk__graph_ready(isk_graph *graph) {
     isk_scalar **base;
     isk_status status = ISK_OK;
     int i, model;
-    if (graph->failed) { return (isk_status)graph->failed; }
+    if (graph->failed) { return isk__graph_state(graph); }
     if (graph->residence && isk__residence_stale(graph)) { status = isk__graph_leave(graph); }
     if (status == ISK_OK) { status = isk__memory_open(graph, ISK__SHARED, &graph->shared); }
     for (i = 0; i < graph->context->threads && status == ISK_OK; i++) {
@@ -13835,8 +14016,9 @@ INDISEEK_API isk_status isk_run(isk_program *program, int count) {
     isk__replay run;
     isk_graph *graph;
     isk_status status;
-    if (!program) { return ISK_ARGUMENT; }
+    ISK__BEGIN(program ? program->graph->context : NULL);
     graph = program->graph;
+    if (count < 0) { return isk__fail(graph->context, ISK_ARGUMENT, "isk_run: count is %d; it must be at least 0", count); }
     status = isk__graph_ready(graph);
     if (status != ISK_OK) { return status; }
     if (graph->bases_spaces != graph->space_count) {
@@ -13880,13 +14062,16 @@ static isk_scalar *isk__find_value(isk_tensor tensor, int model, isk__ref *found
 
 static isk_status isk__access(isk_tensor tensor, int model, isk_scalar *out, const isk_scalar *in) {
     isk_graph *graph = tensor.graph;
-    isk_status status = isk__graph_ready(graph);
+    isk_status status;
     isk_scalar *values;
     isk__ref ref;
     int row;
     size_t cols, extent;
+    ISK__BEGIN(graph ? graph->context : NULL);
+    status = isk__graph_ready(graph);
     if (status != ISK_OK) { return status; }
-    if (tensor.node < 0 || model < 0 || model >= graph->models) {
+    if (!in && !out) { return isk__fail(graph->context, ISK_ARGUMENT, "the values to be written or read are NULL"); }
+    if (!isk__is_recorded(tensor) || model < 0 || model >= graph->models) {
         return isk__fail(graph->context, ISK_ARGUMENT, "model %d of %d, or a tensor that was not recorded", model, graph->models);
     }
     values = isk__find_value(tensor, model, &ref);
@@ -13923,6 +14108,7 @@ INDISEEK_API double isk_check_gradient(isk_graph *graph, const char *group, isk_
     isk_scalar *values, *gradient;
     double worst = 0;
     size_t i;
+    if (!graph) { return -1; }
     if (graph->models > 1) {
         isk__fail(graph->context, ISK_ARGUMENT, "check_gradient: the graph has %d models; it takes a graph of one", graph->models);
         return -1;
@@ -15452,6 +15638,7 @@ INDISEEK_API void isk_cuda_info_get(isk_cuda_info *info) {
     isk_context context;
     isk__cuda *cuda;
     int i;
+    if (!info) { return; }
     memset(info, 0, sizeof *info);
     memset(&context, 0, sizeof context);
     cuda = (isk__cuda *)isk__allocate_zero(&context, 1, sizeof *cuda);
@@ -15732,13 +15919,20 @@ struct isk__residence {
     isk__round **rounds; int round_count, round_capacity;
     int space_count;
     isk_status status;                      /* the first failure; nothing runs after it */
+    char error[400];                        /* and its sentence */
 };
 
-static isk_status isk__residence_state(const isk__residence *residence) { return residence->status; }
+/* The first failure, with its sentence again. */
+static isk_status isk__residence_state(const isk__residence *residence) {
+    return residence->status == ISK_OK ? ISK_OK : isk__fail(residence->cuda->context, residence->status, "%s", residence->error);
+}
 
 /* Keeps the first failure. */
 static int isk__residence_fails(isk__residence *residence, isk_status status) {
-    if (residence->status == ISK_OK) { residence->status = status; }
+    if (residence->status == ISK_OK && status != ISK_OK) {
+        residence->status = status;
+        snprintf(residence->error, sizeof residence->error, "%.390s", residence->cuda->context->error);
+    }
     return residence->status != ISK_OK;
 }
 
@@ -16790,7 +16984,7 @@ static isk_status isk__graph_leave(isk_graph *graph) {
         isk__residence_move(residence, model, ISK__SLOT, graph->slot[model].block, 0);
     }
     isk__residence_move(residence, 0, ISK__WORKER, graph->worker[0].block, 0);
-    status = residence->status;
+    status = isk__residence_state(residence);
     graph->residence = NULL;
     isk__residence_close(residence);
     return status;
@@ -16811,7 +17005,7 @@ static isk_status isk__graph_enter(isk_graph *graph) {
         isk__residence_move(graph->residence, model, ISK__STATE, graph->state[model].block, 1);
         isk__residence_move(graph->residence, model, ISK__SLOT, graph->slot[model].block, 1);
     }
-    return graph->residence->status;
+    return isk__residence_state(graph->residence);
 }
 
 static isk_status isk__run_cuda(isk_program *program, int count) {
@@ -16837,7 +17031,7 @@ static isk_status isk__run_cuda(isk_program *program, int count) {
         program->steps[model] += (uint64_t)count;
     }
     isk__round_run(graph->residence, &key, count);
-    return graph->residence->status;
+    return isk__residence_state(graph->residence);
 }
 
 #else   /* without CUDA: a residence never exists */
@@ -16870,6 +17064,7 @@ static void isk__residence_move(isk__residence *residence, int model, int kind, 
     (void)residence; (void)model; (void)kind; (void)block; (void)to_device;
 }
 INDISEEK_API void isk_cuda_info_get(isk_cuda_info *info) {
+    if (!info) { return; }
     memset(info, 0, sizeof *info);
     snprintf(info->missing, sizeof info->missing,
              "this program was built without CUDA (INDISEEK_NO_CUDA, INDISEEK_DOUBLE or Windows)");
@@ -16902,7 +17097,7 @@ static isk_tensor isk__linear(isk_scope scope, isk_tensor x, int out, int init, 
     bias.vector = 1;
     weight.amount = bias.amount = 1 / sqrt((double)in);
     if (init == ISK__INIT_ZERO_BIAS) { bias.fill = ISK_FILL_ZERO; }
-    if (init == ISK_INIT_XAVIER) { weight.amount = sqrt(6.0 / (in + out)); }
+    if (init == ISK_INIT_XAVIER) { weight.amount = sqrt(6.0 / ((double)in + out)); }
     if (init == ISK_INIT_NORMAL) {
         weight.fill = ISK_FILL_NORMAL;
         weight.amount = 0.01;
@@ -16955,8 +17150,10 @@ static void isk__follow_moments(isk_scope scope, isk_tensor x) {
 INDISEEK_API isk_tensor isk_standardise_rows(isk_scope scope, isk_tensor x, int training) {
     const double epsilon = 1e-5;
     int cols = isk_cols(x) > 0 ? isk_cols(x) : 1;
-    isk_tensor mean = isk__row_parameter(scope, "running_mean", cols, ISK_FILL_ZERO, 1);
-    isk_tensor variance = isk__row_parameter(scope, "running_var", cols, ISK_FILL_ONE, 1);
+    isk_tensor mean, variance;
+    if (!isk__recorded("standardise_rows", &x, 1)) { return isk__no_tensor(x.graph); }
+    mean = isk__row_parameter(scope, "running_mean", cols, ISK_FILL_ZERO, 1);
+    variance = isk__row_parameter(scope, "running_var", cols, ISK_FILL_ONE, 1);
     if (training == ISK_MODE_EVALUATE) { return isk_standardise_by(x, mean, variance, epsilon); }
     if (training == ISK_MODE_TRAIN) { isk__follow_moments(scope, x); }
     return isk_standardise(x, epsilon);
@@ -16984,8 +17181,12 @@ static isk_scope isk__numbered(isk_scope scope, int number) {
 }
 
 INDISEEK_API isk_tensor isk_mlp(isk_scope scope, isk_tensor x, const isk_mlp_desc *desc) {
-    int layers = desc->layers ? desc->layers : 5, width = desc->width ? desc->width : 100, layer, position = 0;
-    int activation = desc->activation ? desc->activation : ISK_RELU, norm = desc->norm ? desc->norm : ISK_NORM_NONE;
+    int layers, width, activation, norm, layer, position = 0;
+    ISK__GIVEN_TO(scope.graph, desc);
+    layers = desc->layers ? desc->layers : 5;
+    width = desc->width ? desc->width : 100;
+    activation = desc->activation ? desc->activation : ISK_RELU;
+    norm = desc->norm ? desc->norm : ISK_NORM_NONE;
     if (layers < 1 || width < 1 || desc->out < 1) {
         return isk__record_fail(scope.graph, ISK_ARGUMENT, "mlp '%s': layers %d, width %d and out %d must be at least 1",
                                 scope.prefix, layers, width, desc->out);
@@ -17025,9 +17226,12 @@ static isk_tensor isk__self_attention(isk_scope scope, isk_tensor x, const isk_t
 }
 
 INDISEEK_API isk_tensor isk_transformer(isk_scope scope, isk_tensor x, const isk_transformer_desc *desc) {
-    int layers = desc->layers ? desc->layers : 2, heads = desc->heads ? desc->heads : 2, layer;
-    int feed_forward = desc->feed_forward ? desc->feed_forward : 128, width = isk_cols(x);
-    int activation = desc->activation ? desc->activation : ISK_RELU;
+    int layers, heads, feed_forward, activation, layer, width = isk_cols(x);
+    ISK__GIVEN_TO(scope.graph, desc);
+    layers = desc->layers ? desc->layers : 2;
+    heads = desc->heads ? desc->heads : 2;
+    feed_forward = desc->feed_forward ? desc->feed_forward : 128;
+    activation = desc->activation ? desc->activation : ISK_RELU;
     if (layers < 1 || feed_forward < 1 || desc->steps < 1) {
         return isk__record_fail(scope.graph, ISK_ARGUMENT, "transformer '%s': layers %d, feed_forward %d and steps %d must be at least 1",
                                 scope.prefix, layers, feed_forward, desc->steps);
@@ -17069,7 +17273,8 @@ static isk__critic isk__critic_record(isk_scope scope, isk_tensor c, int dim, co
     return critic;
 }
 
-/* The upper bound on I(Z; C), METHODS 3.2: all pairs of the batch, or one permutation as negatives. */
+/* CLUB, the upper bound on I(Z; C) of Cheng et al. 2020: mean_i [ln q(z_i|c_i) - mean_j ln q(z_j|c_i)], j over all rows of the
+   batch, or z_p(i) of one random permutation p in the place of their mean.  -> [1, 1] */
 static isk_tensor isk__club_record(isk__critic critic, isk_tensor z, int kind) {
     if (kind == ISK_CLUB_PERMUTATION) { return isk_club_paired(critic.mean, critic.logvar, z, isk_permute_rows(z)); }
     return isk_club(critic.mean, critic.logvar, z);
@@ -17080,8 +17285,8 @@ static isk_tensor isk__saturation_record(isk__critic critic) {
     return isk_mean_all(isk_clamp(isk_affine(isk_abs(critic.logvar), 1e6, -0.99e6), 0, 1));
 }
 
-/* Scores T(a_i, b_j) of all pairs of rows by three linear maps with ReLU between them (METHODS 3.5).  The first map is split,
-   W [a; b] = W_a a + W_b b, so that no matrix of all pairs of inputs is made. */
+/* Scores T(a_i, b_j) of all pairs of rows by three linear maps with ReLU between them, the critic of Liang et al. 2023 and of their
+   public code.  The first map is split, W [a; b] = W_a a + W_b b, so that no matrix of all pairs of inputs is made. */
 typedef struct isk__scores {
     isk_tensor own;                         /* [rows, 1] T(a_i, b_i) */
     isk_tensor all;                         /* [rows, rows] */
@@ -17108,8 +17313,8 @@ static isk_tensor isk__weights_across(isk_tensor x) {
     return isk_reshape(weights, isk_rows(x) > 0 ? isk_rows(x) : 1);
 }
 
-/* InfoNCE: mean over the rows of the cross entropy of telling b_i from all present b_j; over both sides, the mean of that and of
-   telling a_i from all present a_j. */
+/* InfoNCE, Oord et al. 2018: mean over the rows of the cross entropy of telling b_i from all present b_j; over both sides, the mean
+   of that and of telling a_i from all present a_j. */
 static isk_tensor isk__scores_nce(isk__scores scores, int both) {
     isk_tensor across = isk__weights_across(scores.own), own = isk_mean_all(scores.own), weights = isk__weights_of(scores.own), side;
     isk_tensor loss = isk_mean_all(isk_row_logsumexp(isk_bias(scores.all, isk_affine(across, 1e9, -1e9))));
@@ -17230,10 +17435,14 @@ static isk_status isk__option_check(isk_context *context, const isk_option_info 
 
 INDISEEK_API isk_status isk_option_set(isk_context *context, const isk_method *method, isk_options *options, const char *name,
                                        const char *value) {
-    int index = isk__option_find(method, name);
+    int index = name ? isk__option_find(method, name) : -1;
     const isk_option_info *info = isk_option_get(method, index);
     double number = 0;
     isk_status status;
+    ISK__BEGIN(context);
+    ISK__GIVEN(context, options);
+    ISK__GIVEN(context, name);
+    ISK__GIVEN(context, value);
     if (!info) { return isk__fail(context, ISK_ARGUMENT, "there is no option '%s'", name); }
     if (info->kind == ISK_OPTION_CHOICE) {
         number = isk__choice_find(info->choices, value);
@@ -17253,9 +17462,10 @@ INDISEEK_API isk_status isk_option_set(isk_context *context, const isk_method *m
 
 INDISEEK_API const char *isk_option_text(const isk_method *method, const isk_options *options, int index, char *buffer) {
     const isk_option_info *info = isk_option_get(method, index);
-    double value = info ? isk__option_value(options, index) : 0;
+    double value = info && options ? isk__option_value(options, index) : 0;
+    if (!buffer) { return ""; }
     buffer[0] = 0;
-    if (!info) { return buffer; }
+    if (!info || !options) { return buffer; }
     if (info->kind == ISK_OPTION_CHOICE) {
         const char *word = info->choices;
         int i;
@@ -17270,6 +17480,8 @@ INDISEEK_API const char *isk_option_text(const isk_method *method, const isk_opt
 /* After this every field holds its real value: 0 is zero. */
 INDISEEK_API isk_status isk_options_resolve(isk_context *context, const isk_method *method, isk_options *options, isk_preset preset) {
     int i;
+    ISK__BEGIN(context);
+    ISK__GIVEN(context, options);
     if ((int)preset < 0 || preset >= ISK_PRESET_COUNT) {
         return isk__fail(context, ISK_ARGUMENT, "preset %d is unknown", (int)preset);
     }
@@ -17307,6 +17519,9 @@ INDISEEK_API const isk_method *isk_preset_method(isk_preset preset) { return pre
 
 INDISEEK_API isk_status isk_preset_find(isk_context *context, const char *name, isk_preset *preset) {
     int i;
+    ISK__BEGIN(context);
+    ISK__GIVEN(context, name);
+    ISK__GIVEN(context, preset);
     for (i = 0; i < ISK_PRESET_COUNT; i++) {
         if (strcmp(isk__preset_names[i], name) == 0) {
             *preset = (isk_preset)i;
@@ -17341,6 +17556,9 @@ static const isk_method *isk__method_named(const isk_context *context, const cha
 INDISEEK_API isk_status isk_method_find(isk_context *context, const char *name, const isk_method **method) {
     char names[400] = "";
     int i, count = isk_method_count(context);
+    ISK__BEGIN(context);
+    ISK__GIVEN(context, name);
+    ISK__GIVEN(context, method);
     *method = isk__method_named(context, name);
     if (*method) { return ISK_OK; }
     for (i = 0; i < count; i++) {
@@ -17374,8 +17592,11 @@ static isk_status isk__method_check(isk_context *context, const isk_method *meth
 }
 
 INDISEEK_API isk_status isk_method_add(isk_context *context, const isk_method *method) {
-    isk_status status = isk__method_check(context, method);
     const isk_method *there;
+    isk_status status;
+    ISK__BEGIN(context);
+    ISK__GIVEN(context, method);
+    status = isk__method_check(context, method);
     if (status != ISK_OK) { return status; }
     there = isk__method_named(context, method->name);
     if (there == method) { return ISK_OK; }
@@ -17741,7 +17962,7 @@ static void isk__run_passes(isk__crew *crew) {
         for (p = 0; p < stage->pass_count; p++) {
             for (k = 0; k < stage->passes[p].label_count; k++) {
                 track->means[p][k] = trainee->present[p] > 0 ? trainee->sums[p][k] / trainee->present[p] : 0;
-                if (!(track->means[p][k] - track->means[p][k] == 0) && track->diverged == 0) {
+                if (!isk__is_finite(track->means[p][k]) && track->diverged == 0) {
                     track->diverged = 1 + p * ISK_MAX_TERMS + k;
                 }
             }
@@ -19334,6 +19555,8 @@ static void isk__record_residual_stages(isk_recorder *r, int view) {
 }
 
 #ifndef INDISEEK_NO_METRICS
+static isk_status isk__pca(isk_context *context, const isk_pca_desc *desc);     /* >>metrics */
+
 /* Whitened principal components of the residuals of the training rows. */
 static isk_status isk__settle_components(isk_settling *settling, int view) {
     const isk__family *family = (const isk__family *)isk_settling_user(settling);
@@ -19364,7 +19587,7 @@ static isk_status isk__settle_components(isk_settling *settling, int view) {
         pca.mean = centre;
         pca.components = components;
         pca.variances = variances;
-        if (status == ISK_OK) { status = isk_pca(context, &pca); }
+        if (status == ISK_OK) { status = isk__pca(context, &pca); }     /* on a worker: the sentence of others is left alone */
         for (j = 0; j < cols && status == ISK_OK; j++) {
             for (k = 0; k < kept; k++) {
                 /* a direction of no variance holds nothing but noise of the arithmetic */
@@ -20106,20 +20329,17 @@ static isk_status isk__check_coverage(isk_context *context, const char *what, in
 }
 
 /* Refuses NaN and infinity with row and column, where there is something. */
-ISK__LOOPS static isk_status isk__check_finite(isk_context *context, const char *what, int index, isk_matrix matrix, isk__coverage extent) {
+static isk_status isk__check_finite(isk_context *context, const char *what, int index, isk_matrix matrix, isk__coverage extent) {
     char thing[64];
     int64_t row, col;
     for (row = 0; row < matrix.rows; row++) {
         const isk_scalar *line = matrix.data + row * matrix.cols;
         int64_t there = matrix.cols / extent.steps * isk__length_of(extent, row);
-        isk_scalar sum = 0;                 /* 0 times a finite number is 0; one test a row in the usual case */
-        for (col = 0; col < there; col++) { sum += 0 * line[col]; }
-        if (sum == 0) { continue; }
+        if (isk__all_finite(line, there)) { continue; }
         for (col = 0; col < there; col++) {
-            if (!(line[col] - line[col] == 0)) {
-                return isk__fail(context, ISK_DATA, "%s: row %lld, column %lld is %s; remove or impute it", isk__thing(thing, what, index),
-                                 (long long)row + 1, (long long)col + 1, line[col] != line[col] ? "not a number" : "infinite");
-            }
+            if (isk__is_finite((double)line[col])) { continue; }
+            return isk__fail(context, ISK_DATA, "%s: row %lld, column %lld is %s; remove or impute it", isk__thing(thing, what, index),
+                             (long long)row + 1, (long long)col + 1, isk__is_nan((double)line[col]) ? "not a number" : "infinite");
         }
     }
     return ISK_OK;
@@ -20217,7 +20437,7 @@ static isk_status isk__design_of(isk_context *context, const isk_fit_desc *desc,
     isk__coverage extent;
     int i, given = 0;
     memset(design, 0, sizeof *design);
-    if (context->pending) { return context->pending; }
+    if (context->pending) { return isk__pending(context); }
     if ((int)desc->preset < 0 || desc->preset >= ISK_PRESET_COUNT) {
         return isk__fail(context, ISK_ARGUMENT, "preset %d is unknown", (int)desc->preset);
     }
@@ -20545,6 +20765,7 @@ static void isk__slot_begin(isk__training *training, int slot) {
 /* ---- models ---- */
 
 INDISEEK_API void isk_model_close(isk_model *model) {
+    isk_context *context;
     if (!model) { return; }
     while (model->items) {
         isk__item_saved *item = model->items;
@@ -20554,8 +20775,10 @@ INDISEEK_API void isk_model_close(isk_model *model) {
         isk__release(model->context, item);
     }
     isk_graph_close(model->graph);
-    isk__kept_release(model->context, &model->kept);
-    isk__release(model->context, model);
+    context = model->context;
+    isk__kept_release(context, &model->kept);
+    isk__release(context, model);
+    isk__context_drop(context);
 }
 
 /* The networks of a design that transform tiles of rows; isk__graph_ready then gives them memory and first weights. */
@@ -20566,6 +20789,8 @@ static isk_status isk__model_open(isk_context *context, const isk_design *design
     int i;
     *out = NULL;
     if (!model) { return isk__no_memory(context, "a model", sizeof *model); }
+    isk__context_hold(context);
+    isk__context_hold(context);
     model->context = context;
     model->design = *design;
     model->seed = seed;
@@ -20698,10 +20923,10 @@ static void isk__report_warn(const isk__training *training, const isk_model *mod
 /* ---- fit and sweep ---- */
 
 INDISEEK_API int isk_sweep_models(const isk_sweep_desc *desc) {
-    int lambdas = desc->lambda_count > 0 ? desc->lambda_count : 1, rates = desc->rate_count > 0 ? desc->rate_count : 1;
-    int seeds = desc->seed_count > 0 ? desc->seed_count : 1;
-    if (seeds > 1000000 / lambdas / rates) { return 0; }        /* more models than anything here is made for */
-    return lambdas * rates * seeds;
+    const int none = !desc || desc->lambda_count < 0 || desc->rate_count < 0 || desc->seed_count < 0;
+    const int lambdas = !none && desc->lambda_count > 0 ? desc->lambda_count : 1;
+    const int rates = !none && desc->rate_count > 0 ? desc->rate_count : 1, seeds = !none && desc->seed_count > 0 ? desc->seed_count : 1;
+    return none || seeds > ISK__MAX_MODELS / lambdas / rates ? 0 : lambdas * rates * seeds;
 }
 
 static isk_status isk__fingerprint(isk__training *training);                    /* >>model-files */
@@ -20734,6 +20959,14 @@ static isk_status isk__sweep(isk_context *context, const isk_sweep_desc *desc, i
     isk_design design;
     isk_status status;
     int i, count = isk_sweep_models(desc), found = 0;
+    ISK__BEGIN(context);
+    ISK__GIVEN(context, desc);
+    ISK__GIVEN(context, models);
+    if (desc->lambda_count < 0 || desc->rate_count < 0 || desc->seed_count < 0 || (!desc->lambdas && desc->lambda_count) ||
+        (!desc->rates && desc->rate_count)) {
+        return isk__fail(context, ISK_ARGUMENT, "the sweep has %d lambdas, %d rates and %d seeds, or a list of them is NULL",
+                         desc->lambda_count, desc->rate_count, desc->seed_count);
+    }
     if (count == 0) { return isk__fail(context, ISK_ARGUMENT, "the sweep has more than a million models"); }
     for (i = 0; i < count; i++) { models[i] = NULL; }
     status = isk__design_of(context, &desc->fit, &design);
@@ -20773,6 +21006,8 @@ INDISEEK_API isk_status isk_sweep(isk_context *context, const isk_sweep_desc *de
 INDISEEK_API isk_status isk_fit(isk_context *context, const isk_fit_desc *desc, isk_model **model) {
     isk_sweep_desc sweep;
     isk_status status;
+    ISK__BEGIN(context);
+    ISK__GIVEN(context, desc);
     memset(&sweep, 0, sizeof sweep);
     sweep.fit = *desc;
     status = isk_sweep(context, &sweep, model);
@@ -20961,7 +21196,7 @@ static isk_status isk__transform_check(isk__transform_job *job) {
 }
 
 INDISEEK_API isk_status isk_transform(const isk_model *model, const isk_transform_desc *desc) {
-    isk_context *context = model->context;
+    isk_context *context = model ? model->context : NULL;
     isk__transform_job job;
     isk_status status;
     int i;
@@ -20999,28 +21234,28 @@ INDISEEK_API isk_status isk_transform(const isk_model *model, const isk_transfor
 
 /* ---- what a model tells ---- */
 
-INDISEEK_API const isk_report *isk_model_report(const isk_model *model) { return &model->report; }
-INDISEEK_API const isk_options *isk_model_options(const isk_model *model) { return &model->design.options; }
-INDISEEK_API const isk_method *isk_model_method(const isk_model *model) { return model->design.method; }
-INDISEEK_API uint64_t isk_model_seed(const isk_model *model) { return model->seed; }
-INDISEEK_API int isk_model_views(const isk_model *model) { return model->design.view_count; }
+INDISEEK_API const isk_report *isk_model_report(const isk_model *model) { return model ? &model->report : NULL; }
+INDISEEK_API const isk_options *isk_model_options(const isk_model *model) { return model ? &model->design.options : NULL; }
+INDISEEK_API const isk_method *isk_model_method(const isk_model *model) { return model ? model->design.method : NULL; }
+INDISEEK_API uint64_t isk_model_seed(const isk_model *model) { return model ? model->seed : 0; }
+INDISEEK_API int isk_model_views(const isk_model *model) { return model ? model->design.view_count : 0; }
 INDISEEK_API int isk_model_view_cols(const isk_model *model, int view) {
-    return view >= 0 && view < model->design.view_count ? model->design.input_cols[view] : 0;
+    return view >= 0 && view < isk_model_views(model) ? model->design.input_cols[view] : 0;
 }
 
 INDISEEK_API int isk_model_view_steps(const isk_model *model, int view) {
-    return view >= 0 && view < model->design.view_count ? model->design.input_steps[view] : 0;
+    return view >= 0 && view < isk_model_views(model) ? model->design.input_steps[view] : 0;
 }
 
-INDISEEK_API int isk_model_output_count(const isk_model *model) { return model->output_count; }
+INDISEEK_API int isk_model_output_count(const isk_model *model) { return model ? model->output_count : 0; }
 
 INDISEEK_API const isk_output_info *isk_model_output(const isk_model *model, int index) {
-    return index >= 0 && index < model->output_count ? &model->outputs[index].info : NULL;
+    return index >= 0 && index < isk_model_output_count(model) ? &model->outputs[index].info : NULL;
 }
 
 INDISEEK_API int isk_model_cols(const isk_model *model, isk_role role, int view) {
     int i;
-    for (i = 0; i < model->output_count; i++) {
+    for (i = 0; i < isk_model_output_count(model); i++) {
         if (model->outputs[i].info.role == role && model->outputs[i].info.view == view) { return model->outputs[i].info.cols; }
     }
     return 0;
@@ -21028,7 +21263,7 @@ INDISEEK_API int isk_model_cols(const isk_model *model, isk_role role, int view)
 
 static isk__item_saved *isk__item_find(const isk_model *model, const char *name) {
     isk__item_saved *item;
-    for (item = model->items; item && strcmp(item->name, name) != 0; item = item->next) {}
+    for (item = model && name ? model->items : NULL; item && strcmp(item->name, name) != 0; item = item->next) {}
     return item;
 }
 
@@ -21055,8 +21290,11 @@ INDISEEK_API isk_status isk_model_put(isk_model *model, const char *name, isk_ma
     size_t count = value.rows > 0 && value.cols > 0 ? isk__mul((size_t)value.rows, (size_t)value.cols) : 0;
     isk_scalar *copy;
     isk_status status;
-    if (!value.data || count == 0) {
-        return isk__fail(model->context, ISK_SHAPE, "'%s' is empty: %lld x %lld", name, (long long)value.rows, (long long)value.cols);
+    ISK__BEGIN(model ? model->context : NULL);
+    ISK__GIVEN(model->context, name);
+    if (!value.data || count == 0 || count > PTRDIFF_MAX / sizeof *copy) {
+        return isk__fail(model->context, ISK_SHAPE, "'%s' is %s: %lld x %lld", name, value.data && count ? "larger than memory" : "empty",
+                         (long long)value.rows, (long long)value.cols);
     }
     copy = (isk_scalar *)isk__allocate(model->context, count, sizeof *copy);
     if (!copy) { return isk__no_memory(model->context, name, isk__mul(count, sizeof *copy)); }
@@ -21082,7 +21320,11 @@ INDISEEK_API isk_matrix isk_model_get(const isk_model *model, const char *name) 
 INDISEEK_API isk_status isk_model_put_text(isk_model *model, const char *name, const char *text) {
     isk__item_saved *item;
     isk_status status;
-    char *copy = (char *)isk__allocate(model->context, strlen(text) + 1, 1);
+    char *copy;
+    ISK__BEGIN(model ? model->context : NULL);
+    ISK__GIVEN(model->context, name);
+    ISK__GIVEN(model->context, text);
+    copy = (char *)isk__allocate(model->context, strlen(text) + 1, 1);
     if (!copy) { return isk__no_memory(model->context, name, strlen(text) + 1); }
     status = isk__item_make(model, name, &item);
     if (status != ISK_OK) {
@@ -21161,7 +21403,7 @@ static isk_status isk__blocks_status(const isk__blocks *blocks, const char *what
 }
 
 static isk_status isk__check_rows(isk_context *context, const char *name, int64_t rows) {
-    if (context->pending != ISK_OK) { return context->pending; }
+    if (context->pending != ISK_OK) { return isk__pending(context); }
     if (rows < 1 || rows > INT32_MAX) {
         return isk__fail(context, ISK_SHAPE, "%s is %lld; it must be between 1 and 2147483647", name, (long long)rows);
     }
@@ -21176,7 +21418,7 @@ static isk_status isk__check_given(isk_context *context, const char *name, const
 /* rows < 0: any number of rows. */
 static isk_status isk__checked_matrix(isk_context *context, const char *name, const isk_matrix *matrix, int64_t rows) {
     int64_t i, j;
-    if (context->pending != ISK_OK) { return context->pending; }
+    if (context->pending != ISK_OK) { return isk__pending(context); }
     if (!matrix->data) { return isk__fail(context, ISK_ARGUMENT, "%s.data is NULL", name); }
     if (matrix->rows < 1 || matrix->cols < 1 || matrix->rows > INT32_MAX || matrix->cols > INT32_MAX / 4) {
         return isk__fail(context, ISK_SHAPE,
@@ -21190,12 +21432,11 @@ static isk_status isk__checked_matrix(isk_context *context, const char *name, co
     }
     for (i = 0; i < matrix->rows; i++) {
         const isk_scalar *x = matrix->data + i * matrix->cols;
-        int bad = 0;
-        for (j = 0; j < matrix->cols; j++) { bad |= !(x[j] - x[j] == 0); }
-        for (j = 0; bad && j < matrix->cols; j++) {
-            if (x[j] - x[j] == 0) { continue; }
+        if (isk__all_finite(x, matrix->cols)) { continue; }
+        for (j = 0; j < matrix->cols; j++) {
+            if (isk__is_finite((double)x[j])) { continue; }
             return isk__fail(context, ISK_DATA, "%s holds %s in row %lld, column %lld (from 0); replace or drop it",
-                             name, x[j] == x[j] ? "an infinity" : "a NaN", (long long)i, (long long)j);
+                             name, isk__is_nan((double)x[j]) ? "a NaN" : "an infinity", (long long)i, (long long)j);
         }
     }
     return ISK_OK;
@@ -21204,9 +21445,9 @@ static isk_status isk__checked_matrix(isk_context *context, const char *name, co
 static isk_status isk__check_values(isk_context *context, const char *name, const double *values, int64_t count) {
     int64_t i;
     for (i = 0; i < count; i++) {
-        if (values[i] - values[i] == 0) { continue; }
+        if (isk__is_finite(values[i])) { continue; }
         return isk__fail(context, ISK_DATA, "%s[%lld] is %s", name, (long long)i,
-                         values[i] == values[i] ? "an infinity" : "a NaN");
+                         isk__is_nan(values[i]) ? "a NaN" : "an infinity");
     }
     return ISK_OK;
 }
@@ -21768,10 +22009,17 @@ static isk_status isk__knn(isk_context *context, const isk__source *queries, con
 }
 
 INDISEEK_API isk_status isk_knn(isk_context *context, const isk_knn_desc *desc) {
-    const isk_matrix *references = desc->references.data ? &desc->references : &desc->queries;
-    const int self = !desc->references.data, exclude = self && !desc->include_self, k = desc->k ? desc->k : 10;
+    const isk_matrix *references;
+    int self, exclude, k;
     isk__source q, r;
-    isk_status status = isk__checked_matrix(context, "queries", &desc->queries, -1);
+    isk_status status;
+    ISK__BEGIN(context);
+    ISK__GIVEN(context, desc);
+    references = desc->references.data ? &desc->references : &desc->queries;
+    self = !desc->references.data;
+    exclude = self && !desc->include_self;
+    k = desc->k ? desc->k : 10;
+    status = isk__checked_matrix(context, "queries", &desc->queries, -1);
     if (status == ISK_OK && !self) { status = isk__checked_matrix(context, "references", references, -1); }
     if (status != ISK_OK) { return status; }
     if (references->cols != desc->queries.cols) {
@@ -21794,8 +22042,10 @@ INDISEEK_API isk_status isk_knn_matches(isk_context *context, const int32_t *ind
     const int32_t *of = reference_labels ? reference_labels : labels;
     const int64_t limit = reference_labels ? references : rows;
     int64_t i, labelled = 0, total = 0;
-    isk_status status = isk__check_rows(context, "rows", rows);
+    isk_status status;
     int j;
+    ISK__BEGIN(context);
+    status = isk__check_rows(context, "rows", rows);
     if (status == ISK_OK && reference_labels) { status = isk__check_rows(context, "references", references); }
     if (status == ISK_OK) { status = isk__check_given(context, "indices", indices); }
     if (status == ISK_OK) { status = isk__check_given(context, "labels", labels); }
@@ -21827,9 +22077,11 @@ INDISEEK_API isk_status isk_knn_matches(isk_context *context, const int32_t *ind
 INDISEEK_API isk_status isk_mean_by_label(isk_context *context, const double *values, const int32_t *labels,
                                           int64_t rows, int label_count, double *mean, int64_t *counts) {
     isk__blocks blocks = isk__blocks_open(context);
-    isk_status status = isk__check_rows(context, "rows", rows);
+    isk_status status;
     int64_t i, *number;
     int l;
+    ISK__BEGIN(context);
+    status = isk__check_rows(context, "rows", rows);
     if (status == ISK_OK) { status = isk__check_given(context, "values", values); }
     if (status == ISK_OK) { status = isk__check_given(context, "labels", labels); }
     if (status == ISK_OK) { status = isk__check_given(context, "mean", mean); }
@@ -21842,7 +22094,7 @@ INDISEEK_API isk_status isk_mean_by_label(isk_context *context, const double *va
             return isk__fail(context, ISK_DATA, "labels[%lld] is %ld, but label_count is %d", (long long)i,
                              (long)labels[i], label_count);
         }
-        if (labels[i] >= 0 && !(values[i] - values[i] == 0)) {
+        if (labels[i] >= 0 && !isk__is_finite(values[i])) {
             return isk__fail(context, ISK_DATA, "values[%lld] is not finite", (long long)i);
         }
     }
@@ -21891,7 +22143,7 @@ static isk_status isk__theta_all(isk_context *context, const isk_theta_desc *des
     if (desc->ratio_of_means) {
         status = isk_mean_by_label(context, second, desc->labels, desc->rows, desc->label_count, other, NULL);
     } else {
-        for (i = 0; i < desc->rows; i++) { first[i] = log((first[i] + offset) / (second[i] + offset)); }
+        for (i = 0; i < desc->rows; i++) { first[i] = first[i] < 0 ? 0 : log((first[i] + offset) / (second[i] + offset)); }
     }
     if (status == ISK_OK) {
         status =
@@ -21909,14 +22161,17 @@ static isk_status isk__theta_all(isk_context *context, const isk_theta_desc *des
 
 INDISEEK_API isk_status isk_theta(isk_context *context, const isk_theta_desc *desc) {
     isk__blocks blocks = isk__blocks_open(context);
-    isk_status status = isk__check_rows(context, "rows", desc->rows);
+    isk_status status;
+    ISK__BEGIN(context);
+    ISK__GIVEN(context, desc);
+    status = isk__check_rows(context, "rows", desc->rows);
     if (status == ISK_OK) { status = isk__check_given(context, "matches1", desc->matches1); }
     if (status == ISK_OK) { status = isk__check_given(context, "matches2", desc->matches2); }
     if (status == ISK_OK && desc->mean) {
         status = isk__check_given(context, "labels, needed for mean,", desc->labels);
     }
     if (status != ISK_OK) { return status; }
-    if (!(desc->offset - desc->offset == 0) || (desc->mean && desc->label_count < 1)) {
+    if (!isk__is_finite(desc->offset) || (desc->mean && desc->label_count < 1)) {
         return isk__fail(context, ISK_ARGUMENT,
                          "offset is %g and label_count %d; offset must be finite, label_count at least 1",
                          desc->offset, desc->label_count);
@@ -21935,9 +22190,11 @@ static int isk__ranked_order(const void *a, const void *b) {
 
 INDISEEK_API isk_status isk_ranks(isk_context *context, const double *values, int64_t count, double *ranks) {
     isk__blocks blocks = isk__blocks_open(context);
-    isk_status status = isk__check_rows(context, "count", count);
+    isk_status status;
     isk__ranked *sorted;
     int64_t i, j, end;
+    ISK__BEGIN(context);
+    status = isk__check_rows(context, "count", count);
     if (status == ISK_OK) { status = isk__check_given(context, "values", values); }
     if (status == ISK_OK) { status = isk__check_given(context, "ranks", ranks); }
     if (status == ISK_OK) { status = isk__check_values(context, "values", values, count); }
@@ -21959,9 +22216,11 @@ INDISEEK_API isk_status isk_ranks(isk_context *context, const double *values, in
 INDISEEK_API isk_status isk_spearman(isk_context *context, const double *a, const double *b, int64_t count,
                                      double *rho) {
     isk__blocks blocks = isk__blocks_open(context);
-    isk_status status = isk__check_rows(context, "count", count);
+    isk_status status;
     double *ranks[2], centre = 0.5 * ((double)count + 1), ab = 0, aa = 0, bb = 0;
     int64_t i;
+    ISK__BEGIN(context);
+    status = isk__check_rows(context, "count", count);
     if (status == ISK_OK) { status = isk__check_given(context, "a", a); }
     if (status == ISK_OK) { status = isk__check_given(context, "b", b); }
     if (status == ISK_OK) { status = isk__check_given(context, "rho", rho); }
@@ -22288,13 +22547,16 @@ static isk_status isk__kmeans_all(isk_context *context, const isk_kmeans_desc *d
 
 INDISEEK_API isk_status isk_kmeans(isk_context *context, const isk_kmeans_desc *desc) {
     isk__blocks blocks = isk__blocks_open(context);
-    isk_status status = isk__checked_matrix(context, "x", &desc->x, -1);
+    isk_status status;
+    ISK__BEGIN(context);
+    ISK__GIVEN(context, desc);
+    status = isk__checked_matrix(context, "x", &desc->x, -1);
     if (status != ISK_OK) { return status; }
     if (desc->clusters < 1 || desc->clusters > desc->x.rows) {
         return isk__fail(context, ISK_ARGUMENT, "clusters is %d; choose from 1 to the number of rows, %lld",
                          desc->clusters, (long long)desc->x.rows);
     }
-    if (desc->starts < 0 || desc->iterations < 0 || !(desc->tolerance - desc->tolerance == 0)) {
+    if (desc->starts < 0 || desc->iterations < 0 || !isk__is_finite(desc->tolerance)) {
         return isk__fail(context, ISK_ARGUMENT, "starts is %d, iterations %d, tolerance %g; none may be negative (but "
                          "tolerance ISK_NONE) or infinite", desc->starts, desc->iterations, desc->tolerance);
     }
@@ -22327,10 +22589,12 @@ static void isk__label_runs(const isk__label_pair *pairs, int64_t count, int who
 INDISEEK_API isk_status isk_compare_labels(isk_context *context, const int32_t *a, const int32_t *b, int64_t rows,
                                            double *ari, double *nmi) {
     isk__blocks blocks = isk__blocks_open(context);
-    isk_status status = isk__check_rows(context, "rows", rows);
+    isk_status status;
     isk__label_pair *pairs;
     double both, left, right, entropy_both, entropy_a, entropy_b, all, expected, information;
     int64_t i, count = 0;
+    ISK__BEGIN(context);
+    status = isk__check_rows(context, "rows", rows);
     if (status == ISK_OK) { status = isk__check_given(context, "a", a); }
     if (status == ISK_OK) { status = isk__check_given(context, "b", b); }
     if (status != ISK_OK) { return status; }
@@ -22364,14 +22628,19 @@ INDISEEK_API isk_status isk_score_labels(isk_context *context, const int32_t *tr
                                          int64_t rows, int classes, int64_t *confusion, double *accuracy,
                                          double *balanced) {
     isk__blocks blocks = isk__blocks_open(context);
-    isk_status status = isk__check_rows(context, "rows", rows);
+    isk_status status;
     int64_t *present, *found, i, labelled = 0, right = 0;
     double recall = 0;
     int c, classes_present = 0;
+    ISK__BEGIN(context);
+    status = isk__check_rows(context, "rows", rows);
     if (status == ISK_OK) { status = isk__check_given(context, "truth", truth); }
     if (status == ISK_OK) { status = isk__check_given(context, "predicted", predicted); }
     if (status != ISK_OK) { return status; }
     if (classes < 1) { return isk__fail(context, ISK_ARGUMENT, "classes is %d; it must be at least 1", classes); }
+    if (confusion && isk__mul((size_t)classes, isk__mul((size_t)classes, sizeof *confusion)) > PTRDIFF_MAX) {
+        return isk__fail(context, ISK_SHAPE, "confusion would be [%d, %d], larger than memory can be", classes, classes);
+    }
     for (i = 0; i < rows; i++) {
         if (truth[i] < classes) { continue; }
         return isk__fail(context, ISK_DATA, "truth[%lld] is %ld, but classes is %d", (long long)i, (long)truth[i],
@@ -22538,7 +22807,7 @@ static int isk__probe_search(isk__probe *probe, isk__lbfgs *l, double value, dou
         for (i = 0; i < l->count; i++) { l->next[i] = l->x[i] + step * l->direction[i]; }
         *next_value = isk__probe_value(probe, l->next, l->next_gradient);
         next_slope = isk__dot(l->next_gradient, l->direction, l->count);
-        if (!(*next_value <= value + 1e-4 * step * slope + noise * fabs(value)) || !(next_slope - next_slope == 0)) {
+        if (!(*next_value <= value + 1e-4 * step * slope + noise * fabs(value)) || !isk__is_finite(next_slope)) {
             high = step;
         } else if (next_slope < 0.9 * slope) {
             low = step;
@@ -22758,8 +23027,11 @@ static isk_status isk__probe_all(isk_context *context, const isk_probe_desc *des
 
 INDISEEK_API isk_status isk_probe(isk_context *context, const isk_probe_desc *desc, isk_probe_report *report) {
     isk__blocks blocks = isk__blocks_open(context);
-    isk_status status = isk__checked_matrix(context, "x", &desc->x, -1);
+    isk_status status;
     int64_t i;
+    ISK__BEGIN(context);
+    ISK__GIVEN(context, desc);
+    status = isk__checked_matrix(context, "x", &desc->x, -1);
     if (status == ISK_OK) { status = isk__check_given(context, "labels", desc->labels); }
     if (status == ISK_OK) { status = isk__check_given(context, "report", report); }
     if (status == ISK_OK) { status = isk__check_part(context, desc->part, desc->x.rows); }
@@ -23017,8 +23289,11 @@ INDISEEK_API isk_status isk_ridge_r2(isk_context *context, const isk_regression_
 #else
     const double least = 1e-6;
 #endif
-    const double alpha = desc->alpha != 0 ? desc->alpha : 1e-3;
+    double alpha;
     isk_status status;
+    ISK__BEGIN(context);
+    ISK__GIVEN(context, desc);
+    alpha = desc->alpha != 0 ? desc->alpha : 1e-3;
     if (!(alpha >= least && alpha <= DBL_MAX)) {
         return isk__fail(context, ISK_ARGUMENT, "alpha is %g; it must be at least %g and finite", alpha, least);
     }
@@ -23053,7 +23328,10 @@ INDISEEK_API isk_status isk_knn_r2(isk_context *context, const isk_regression_de
     int32_t *nearest;
     double *sum;
     isk_status status;
-    int which, most, k = desc->k ? desc->k : 10;
+    int which, most, k;
+    ISK__BEGIN(context);
+    ISK__GIVEN(context, desc);
+    k = desc->k ? desc->k : 10;
     if (k < 1) { return isk__fail(context, ISK_ARGUMENT, "k is %d; it must be at least 1", k); }
     status = isk__regression_open(context, desc, r2, &blocks, &regression);
     if (status != ISK_OK) { return isk__blocks_close(&blocks, status); }
@@ -23189,7 +23467,7 @@ static isk_status isk__regressor_scale(isk_context *context, const isk__regressi
     int64_t i;
     for (i = 0; i < regression->asked[which].rows * q; i++) {
         const double value = (double)predictions[i] * sqrt(regression->variance[i % q]) + regression->mean[i % q];
-        if (value - value == 0) {
+        if (isk__is_finite(value)) {
             predictions[i] = (isk_scalar)value;
             continue;
         }
@@ -23216,7 +23494,7 @@ static isk_status isk__regressor_fit(isk_context *context, const isk__regression
         r->frame.batch.shuffled = 0;
         if (r->held > 0) { loss = isk__regressor_walk(r, r->judge, r->fitted, r->held, NULL, q); }
         stale++;
-        if (loss < best || (r->held == 0 && loss - loss == 0)) {     /* without rows to choose by, the last weights are kept */
+        if (loss < best || (r->held == 0 && isk__is_finite(loss))) {     /* without rows to choose by, the last weights are kept */
             best = loss;
             stale = 0;
             memcpy(kept, weights, group->size * sizeof *kept);
@@ -23240,6 +23518,8 @@ INDISEEK_API isk_status isk_mlp_r2(isk_context *context, const isk_regression_de
     isk__regression regression;
     isk__regressor r;
     isk_status status;
+    ISK__BEGIN(context);
+    ISK__GIVEN(context, desc);
     if (desc->width < 0 || desc->width > 65536 || desc->epochs < 0) {
         return isk__fail(context, ISK_ARGUMENT, "width is %d and epochs %d; they must be 0 to 65536 and at least 0", desc->width,
                          desc->epochs);
@@ -23401,6 +23681,7 @@ static isk_status isk__pca_randomised(isk_context *context, const isk__source *x
                                       double *values, double *rows, isk__blocks *blocks) {
     const int d = x->cols;
     const size_t size = isk__mul((size_t)d, (size_t)l);
+    size_t at;
     isk_scalar *basis = isk__take_scalars(blocks, size);
     isk_scalar *image = isk__take_scalars(blocks, isk__mul((size_t)x->rows, (size_t)l));
     double *back = isk__take_doubles(blocks, size), *gram = isk__take_doubles(blocks, isk__mul((size_t)l, (size_t)l));
@@ -23410,7 +23691,7 @@ static isk_status isk__pca_randomised(isk_context *context, const isk__source *x
     isk_status status = isk__blocks_status(blocks, "isk_pca");
     int i, j, c, round;
     if (status != ISK_OK) { return status; }
-    for (i = 0; i < l * d; i++) { rows[i] = isk__random_normal(&random); }
+    for (at = 0; at < size; at++) { rows[at] = isk__random_normal(&random); }
     for (round = 0; status == ISK_OK; round++) {
         isk__orthonormalise(rows, l, d, &random);
         for (j = 0; j < d; j++) {
@@ -23503,7 +23784,7 @@ static isk_status isk__pca_all(isk_context *context, const isk_pca_desc *desc, i
     return ISK_OK;
 }
 
-INDISEEK_API isk_status isk_pca(isk_context *context, const isk_pca_desc *desc) {
+static isk_status isk__pca(isk_context *context, const isk_pca_desc *desc) {
     isk__blocks blocks = isk__blocks_open(context);
     isk_status status = isk__checked_matrix(context, "x", &desc->x, -1);
     if (status == ISK_OK && desc->part) { status = isk__check_part(context, desc->part, desc->x.rows); }
@@ -23521,13 +23802,21 @@ INDISEEK_API isk_status isk_pca(isk_context *context, const isk_pca_desc *desc) 
     return isk__blocks_close(&blocks, isk__pca_all(context, desc, &blocks));
 }
 
+INDISEEK_API isk_status isk_pca(isk_context *context, const isk_pca_desc *desc) {
+    ISK__BEGIN(context);
+    ISK__GIVEN(context, desc);
+    return isk__pca(context, desc);
+}
+
 INDISEEK_API isk_status isk_pca_transform(isk_context *context, isk_matrix x, const isk_scalar *mean,
                                           const isk_scalar *components, int k, isk_scalar *out) {
     isk__blocks blocks = isk__blocks_open(context);
-    isk_status status = isk__checked_matrix(context, "x", &x, -1);
+    isk_status status;
     isk__source source;
     double *centre;
     int64_t j;
+    ISK__BEGIN(context);
+    status = isk__checked_matrix(context, "x", &x, -1);
     if (status == ISK_OK) { status = isk__check_given(context, "mean", mean); }
     if (status == ISK_OK) { status = isk__check_given(context, "components", components); }
     if (status == ISK_OK) { status = isk__check_given(context, "out", out); }
@@ -23554,7 +23843,7 @@ static isk_status isk__importance_map(isk_context *context, const isk_importance
         return isk__fail(context, status, "the map that is explained failed: %s", isk_status_text(status));
     }
     for (i = 0; i < (int64_t)count * desc->out_cols; i++) {
-        if (out[i] - out[i] == 0) { continue; }
+        if (isk__is_finite((double)out[i])) { continue; }
         return isk__fail(context, ISK_DATA, "the map gave a value that is not finite in row %lld, column %lld",
                          (long long)(i / desc->out_cols), (long long)(i % desc->out_cols));
     }
@@ -23604,8 +23893,12 @@ static isk_status isk__importance_all(isk_context *context, const isk_importance
 
 INDISEEK_API isk_status isk_importance(isk_context *context, const isk_importance_desc *desc) {
     isk__blocks blocks = isk__blocks_open(context);
-    const int64_t count = desc->points.data ? desc->points.rows : desc->count ? desc->count : 1000;
-    isk_status status = isk__check_rows(context, "count", count);
+    int64_t count;
+    isk_status status;
+    ISK__BEGIN(context);
+    ISK__GIVEN(context, desc);
+    count = desc->points.data ? desc->points.rows : desc->count ? desc->count : 1000;
+    status = isk__check_rows(context, "count", count);
     if (status != ISK_OK) { return status; }
     if (!desc->map || !desc->importance) { return isk__fail(context, ISK_ARGUMENT, "map or importance is NULL"); }
     if (desc->cols < 1 || desc->out_cols < 1) {
@@ -23806,7 +24099,10 @@ static isk_status isk__split_all(isk_context *context, const isk_split_desc *des
 
 INDISEEK_API isk_status isk_split(isk_context *context, const isk_split_desc *desc) {
     isk__blocks blocks = isk__blocks_open(context);
-    isk_status status = isk__check_rows(context, "rows", desc->rows);
+    isk_status status;
+    ISK__BEGIN(context);
+    ISK__GIVEN(context, desc);
+    status = isk__check_rows(context, "rows", desc->rows);
     if (status == ISK_OK) { status = isk__check_given(context, "part", desc->part); }
     if (status != ISK_OK) { return status; }
     if (!(desc->validation >= 0) || !(desc->test >= 0) || !(desc->validation + desc->test < 1)) {
@@ -23818,10 +24114,12 @@ INDISEEK_API isk_status isk_split(isk_context *context, const isk_split_desc *de
 }
 
 INDISEEK_API isk_status isk_join_columns(isk_context *context, const isk_matrix *parts, int count, isk_scalar *out) {
-    isk_status status = isk__check_given(context, "parts", parts);
+    isk_status status;
     int64_t cols = 0, at = 0, i;
     char name[32];
     int p;
+    ISK__BEGIN(context);
+    status = isk__check_given(context, "parts", parts);
     if (status == ISK_OK) { status = isk__check_given(context, "out", out); }
     if (status == ISK_OK && count < 1) {
         status = isk__fail(context, ISK_ARGUMENT, "count is %d; it must be at least 1", count);
@@ -23830,6 +24128,10 @@ INDISEEK_API isk_status isk_join_columns(isk_context *context, const isk_matrix 
         snprintf(name, sizeof name, "parts[%d]", p);
         status = isk__checked_matrix(context, name, &parts[p], parts[0].rows);
         cols += parts[p].cols;
+    }
+    if (status == ISK_OK && isk__mul((size_t)parts[0].rows, isk__mul((size_t)cols, sizeof *out)) > PTRDIFF_MAX) {
+        status = isk__fail(context, ISK_SHAPE, "out would be [%lld, %lld], larger than memory can be", (long long)parts[0].rows,
+                           (long long)cols);
     }
     for (p = 0; status == ISK_OK && p < count; at += parts[p].cols, p++) {
         for (i = 0; i < parts[p].rows; i++) {
@@ -23852,7 +24154,7 @@ static int isk__knee(const double *leakage, const double *completeness, int coun
     axis[0] = leakage;
     axis[1] = completeness;
     for (i = 0; i < count; i++) {
-        if (!(leakage[i] - leakage[i] == 0 && completeness[i] - completeness[i] == 0)) { continue; }
+        if (!isk__is_finite(leakage[i]) || !isk__is_finite(completeness[i])) { continue; }
         for (a = 0; a < 2; a++) {
             low[a] = axis[a][i] < low[a] ? axis[a][i] : low[a];
             high[a] = axis[a][i] > high[a] ? axis[a][i] : high[a];
@@ -23860,7 +24162,7 @@ static int isk__knee(const double *leakage, const double *completeness, int coun
     }
     for (i = 0; i < count; i++) {
         double share[2] = { 0, 0 }, gain;
-        if (!(leakage[i] - leakage[i] == 0 && completeness[i] - completeness[i] == 0)) { continue; }
+        if (!isk__is_finite(leakage[i]) || !isk__is_finite(completeness[i])) { continue; }
         for (a = 0; a < 2; a++) { share[a] = high[a] > low[a] ? (axis[a][i] - low[a]) / (high[a] - low[a]) : 0; }
         gain = share[1] - share[0];
         if (gain > best + 1e-9 || (gain >= best - 1e-9 && completeness[i] > completeness[knee])) {
@@ -23892,7 +24194,7 @@ static isk_status isk__leakage(isk_context *context, const isk_regression_desc *
     for (i = 0; i < 3 && status == ISK_OK; i++) {
         double *r2 = &score[ISK_LEAKAGE_RIDGE + i];
         status = isk__or_nan(measure[i](context, desc, r2), r2);
-        if (*r2 - *r2 == 0) { score[ISK_LEAKAGE] = fmax(fmax(score[ISK_LEAKAGE], *r2), 0); }
+        if (isk__is_finite(*r2)) { score[ISK_LEAKAGE] = fmax(fmax(score[ISK_LEAKAGE], *r2), 0); }
     }
     return status;
 }
@@ -24019,7 +24321,7 @@ static isk_estimate isk__estimate(const isk__tradeoff_score *scores, int count, 
     for (i = 0; i < count; i++) {
         double value, before = estimate.mean;
         memcpy(&value, (const char *)&scores[i] + offset, sizeof value);
-        if (scores[i].diverged || scores[i].lambda < lambda || scores[i].lambda > lambda || !(value - value == 0)) { continue; }
+        if (scores[i].diverged || scores[i].lambda < lambda || scores[i].lambda > lambda || !isk__is_finite(value)) { continue; }
         estimate.mean += (value - before) / ++n;
         squares += (value - before) * (value - estimate.mean);      /* Welford 1962 */
     }
@@ -24080,9 +24382,12 @@ static isk_status isk__tradeoff_parts(isk_context *context, const isk_tradeoff_d
 INDISEEK_API isk_status isk_tradeoff(isk_context *context, const isk_tradeoff_desc *desc, isk_tradeoff_report *report) {
     isk__blocks blocks = isk__blocks_open(context);
     isk__tradeoff_score *scores;
-    double *leakage, *completeness;
-    isk_status status = isk__check_given(context, "report", report);
+    double *leakage, *completeness, best;
+    isk_status status;
     int m, p, i, k, count = 0;
+    ISK__BEGIN(context);
+    ISK__GIVEN(context, desc);
+    status = isk__check_given(context, "report", report);
     if (status == ISK_OK) { status = isk__tradeoff_check(context, desc); }
     if (status == ISK_OK) { status = isk__tradeoff_parts(context, desc); }
     if (status != ISK_OK) { return status; }
@@ -24121,10 +24426,13 @@ INDISEEK_API isk_status isk_tradeoff(isk_context *context, const isk_tradeoff_de
         point->test = isk__estimate(scores, desc->model_count, point->lambda, &scores[0].test);
         leakage[p] = point->mean[ISK_LEAKAGE].mean;
         completeness[p] = point->mean[ISK_COMPLETENESS].mean;
-        if (point->probe.mean > (report->best_probe < 0 ? -1 : desc->points[report->best_probe].probe.mean)) { report->best_probe = p; }
-        if (point->test.mean > (report->best_test < 0 ? -1 : desc->points[report->best_test].test.mean)) { report->best_test = p; }
+        best = report->best_probe < 0 ? -1 : desc->points[report->best_probe].probe.mean;
+        if (isgreater(point->probe.mean, best)) { report->best_probe = p; }         /* quiet where there is none, NaN */
+        best = report->best_test < 0 ? -1 : desc->points[report->best_test].test.mean;
+        if (isgreater(point->test.mean, best)) { report->best_test = p; }
     }
     report->knee = isk__knee(leakage, completeness, count);
+    isk__begin(context);            /* what could not be measured is NaN, and no failure of this call */
     return isk__blocks_close(&blocks, ISK_OK);
 }
 
@@ -24166,6 +24474,8 @@ static const char *isk__show(isk__shown *shown, const char *text, size_t length)
 INDISEEK_API isk_status isk_set_error(isk_context *context, isk_status status, const char *format, ...) {
     char text[sizeof context->error];       /* an argument may be isk_error(context) */
     va_list arguments;
+    if (!context) { return status; }
+    if (!format) { return isk__fail(context, status, "%s", isk_status_text(status)); }
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
@@ -24199,7 +24509,10 @@ INDISEEK_API isk_status isk_reader_open(isk_context *context, const char *path, 
     FILE *file;
     int64_t size = -1;
     char byte;
-    memset(reader, 0, sizeof *reader);
+    if (reader) { memset(reader, 0, sizeof *reader); }
+    ISK__BEGIN(context);
+    ISK__GIVEN(context, path);
+    ISK__GIVEN(context, reader);
     errno = 0;
     file = fopen(path, "rb");
     if (!file) { return isk__fail(context, ISK_IO, "%s: cannot be opened: %s", isk__file_name(path), strerror(errno)); }
@@ -24222,6 +24535,7 @@ INDISEEK_API isk_status isk_reader_open(isk_context *context, const char *path, 
 }
 
 INDISEEK_API void isk_reader_close(isk_reader *reader) {
+    if (!reader) { return; }
     if (reader->close) { reader->close(reader->user); }
     memset(reader, 0, sizeof *reader);
 }
@@ -24236,7 +24550,7 @@ INDISEEK_API isk_reader isk_reader_memory(const void *bytes, size_t count, const
     memset(&reader, 0, sizeof reader);
     reader.read = isk__memory_read;
     reader.user = (void *)bytes;
-    reader.size = count;
+    reader.size = bytes ? count : 0;
     reader.name = name;
     return reader;
 }
@@ -24308,7 +24622,17 @@ static isk_status isk__check_size(isk_context *context, const isk_reader *reader
                      (isk__wide)due);
 }
 
-INDISEEK_API void isk_free(isk_context *context, const void *block) { isk__release(context, (void *)block); }
+/* A reader as a caller gives it. */
+static isk_status isk__check_reader(isk_context *context, const isk_reader *reader) {
+    if (reader && reader->read) { return ISK_OK; }
+    return isk__fail(context, ISK_ARGUMENT, "%s is NULL", reader ? "the function read of the reader" : "reader");
+}
+
+INDISEEK_API void isk_free(isk_context *context, const void *block) {
+    if (!context || !block) { return; }
+    isk__release(context, (void *)block);
+    isk__context_drop(context);
+}
 
 /* ---- writing ---- */
 
@@ -24400,6 +24724,9 @@ static int isk__emit_bytes(FILE *file, void *argument) {
 
 INDISEEK_API isk_status isk_write_file(isk_context *context, const char *path, const void *bytes, size_t count) {
     isk__bytes all;
+    ISK__BEGIN(context);
+    ISK__GIVEN(context, path);
+    if (count > 0) { ISK__GIVEN(context, bytes); }
     all.bytes = bytes;
     all.count = count;
     return isk__write_file_atomic(context, path, isk__emit_bytes, &all);
@@ -24664,6 +24991,9 @@ INDISEEK_API isk_status isk_json_object(isk_context *context, const char *name, 
     isk__members members;
     isk_status status;
     int i;
+    ISK__BEGIN(context);
+    ISK__GIVEN(context, text);
+    ISK__GIVEN(context, member);
     memset(&json, 0, sizeof json);
     memset(&members, 0, sizeof members);
     json.context = context;
@@ -24724,6 +25054,9 @@ INDISEEK_API isk_status isk_json_walk(isk_context *context, const char *name, co
                                       isk_json_member *member, void *user) {
     isk__json_walker walker;
     isk_status status;
+    ISK__BEGIN(context);
+    ISK__GIVEN(context, text);
+    ISK__GIVEN(context, member);
     memset(&walker, 0, sizeof walker);
     walker.json.context = context;
     walker.json.name = name;
@@ -24880,19 +25213,6 @@ static isk_status isk__read_run(isk_context *context, const isk_reader *reader, 
         }
     }
     return ISK_OK;
-}
-
-/* By the bits, so that it holds under -ffast-math as well. */
-static int isk__is_finite(double value) {
-    uint64_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return (bits >> 52 & 0x7FF) != 0x7FF;
-}
-
-static int isk__is_nan(double value) {
-    uint64_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return (bits & UINT64_C(0x7FFFFFFFFFFFFFFF)) > UINT64_C(0x7FF0000000000000);
 }
 
 /* Value i of a run as isk_scalar.  Returns NULL or what is wrong with it. */
@@ -25083,7 +25403,11 @@ INDISEEK_API isk_status isk_npy_open(isk_context *context, const isk_reader *rea
     size_t length, values;
     isk__literal literal;
     isk_status status;
+    ISK__BEGIN(context);
+    ISK__GIVEN(context, npy);
     memset(npy, 0, sizeof *npy);
+    status = isk__check_reader(context, reader);
+    if (status != ISK_OK) { return status; }
     status = isk__read(context, reader, 0, start, 10);
     if (status != ISK_OK) { return status; }
     if (memcmp(start, "\x93NUMPY", 6) != 0) {
@@ -25150,6 +25474,11 @@ static isk_status isk__npy_walk(isk_context *context, const isk_reader *reader, 
     int64_t row = 0, col = 0;
     isk__run run;
     char place_text[96];
+    if (isk__mul(isk__mul((size_t)npy->rows, (size_t)npy->cols), 8) > PTRDIFF_MAX || npy->rows < 0 || npy->cols < 0 ||
+        (npy->cols > 0 && (npy->steps < 1 || npy->cols % npy->steps != 0)) || (int)npy->type < 0 || npy->type > ISK_TYPE_U8) {
+        return isk__fail(context, ISK_ARGUMENT, "%s: [%lld, %lld] in %lld steps of type %d is not what isk_npy_open fills in",
+                         isk__file_name(reader->name), (long long)npy->rows, (long long)npy->cols, (long long)npy->steps, (int)npy->type);
+    }
     while (done < total) {
         size_t count = total - done < ISK__RUN ? (size_t)(total - done) : ISK__RUN, i;
         isk_status status = isk__read_run(context, reader, npy->type, npy->big_endian, npy->offset + done * size, count,
@@ -25185,12 +25514,22 @@ static isk_status isk__npy_walk(isk_context *context, const isk_reader *reader, 
 
 INDISEEK_API isk_status isk_npy_read(isk_context *context, const isk_reader *reader, const isk_npy *npy, int flags,
                                      isk_scalar *values) {
-    return isk__npy_walk(context, reader, npy, flags, values, NULL);
+    isk_status status;
+    ISK__BEGIN(context);
+    ISK__GIVEN(context, npy);
+    ISK__GIVEN(context, values);
+    status = isk__check_reader(context, reader);
+    return status != ISK_OK ? status : isk__npy_walk(context, reader, npy, flags, values, NULL);
 }
 
 INDISEEK_API isk_status isk_npy_read_integers(isk_context *context, const isk_reader *reader, const isk_npy *npy,
                                               int32_t *values) {
-    return isk__npy_walk(context, reader, npy, 0, NULL, values);
+    isk_status status;
+    ISK__BEGIN(context);
+    ISK__GIVEN(context, npy);
+    ISK__GIVEN(context, values);
+    status = isk__check_reader(context, reader);
+    return status != ISK_OK ? status : isk__npy_walk(context, reader, npy, 0, NULL, values);
 }
 
 INDISEEK_API isk_status isk_npy_load_steps(isk_context *context, const char *path, int flags, int *steps, isk_matrix *matrix) {
@@ -25198,8 +25537,11 @@ INDISEEK_API isk_status isk_npy_load_steps(isk_context *context, const char *pat
     isk_npy npy;
     isk_scalar *values = NULL;
     isk_status status;
-    memset(matrix, 0, sizeof *matrix);
+    if (matrix) { memset(matrix, 0, sizeof *matrix); }
     if (steps) { *steps = 0; }
+    ISK__BEGIN(context);
+    ISK__GIVEN(context, path);
+    ISK__GIVEN(context, matrix);
     status = isk_reader_open(context, path, &reader);
     if (status != ISK_OK) { return status; }
     status = isk_npy_open(context, &reader, &npy);
@@ -25216,6 +25558,7 @@ INDISEEK_API isk_status isk_npy_load_steps(isk_context *context, const char *pat
     if (status == ISK_OK) { status = isk_npy_read(context, &reader, &npy, flags, values); }
     isk_reader_close(&reader);
     if (status != ISK_OK) { isk__release(context, values); return status; }
+    isk__context_hold(context);     /* until isk_free */
     matrix->data = values;
     matrix->rows = npy.rows;
     matrix->cols = npy.cols;
@@ -25276,10 +25619,16 @@ static int isk__npy_emit(FILE *file, void *argument) {
 
 INDISEEK_API isk_status isk_npy_save(isk_context *context, const char *path, isk_matrix matrix) {
     size_t i, count;
+    ISK__BEGIN(context);
+    ISK__GIVEN(context, path);
     if (matrix.rows < 0 || matrix.cols < 0 || (!matrix.data && matrix.rows > 0 && matrix.cols > 0)) {
         return isk__fail(context, ISK_ARGUMENT, "%s: cannot be written: the matrix is [%lld, %lld]%s",
                          isk__file_name(path), (long long)matrix.rows, (long long)matrix.cols,
                          matrix.data ? "" : " at NULL");
+    }
+    if (isk__mul(isk__mul((size_t)matrix.rows, (size_t)matrix.cols), sizeof *matrix.data) > PTRDIFF_MAX) {
+        return isk__fail(context, ISK_SHAPE, "%s: cannot be written: the matrix is [%lld, %lld], larger than memory can be",
+                         isk__file_name(path), (long long)matrix.rows, (long long)matrix.cols);
     }
     count = (size_t)matrix.rows * (size_t)matrix.cols;
     for (i = 0; i < count && sizeof(isk_scalar) > sizeof(float); i++) {
@@ -25533,10 +25882,16 @@ static isk_status isk__safetensors_parse(isk_safetensors *file) {
 
 INDISEEK_API isk_status isk_safetensors_open_reader(isk_context *context, const isk_reader *reader,
                                                     isk_safetensors **result) {
-    isk_safetensors *file = (isk_safetensors *)isk__allocate_zero(context, 1, sizeof *file);
+    isk_safetensors *file;
     isk_status status;
-    *result = NULL;
+    if (result) { *result = NULL; }
+    ISK__BEGIN(context);
+    ISK__GIVEN(context, result);
+    status = isk__check_reader(context, reader);
+    if (status != ISK_OK) { return status; }
+    file = (isk_safetensors *)isk__allocate_zero(context, 1, sizeof *file);
     if (!file) { return isk__no_memory(context, isk__file_name(reader->name), sizeof *file); }
+    isk__context_hold(context);
     file->context = context;
     file->reader = *reader;
     file->reader.close = NULL;          /* it stays the caller's */
@@ -25548,10 +25903,14 @@ INDISEEK_API isk_status isk_safetensors_open_reader(isk_context *context, const 
 
 INDISEEK_API isk_status isk_safetensors_open(isk_context *context, const char *path, isk_safetensors **result) {
     isk_reader reader;
-    size_t room = strlen(path) + 1;
+    size_t room;
     char *name;
     isk_status status;
-    *result = NULL;
+    if (result) { *result = NULL; }
+    ISK__BEGIN(context);
+    ISK__GIVEN(context, path);
+    ISK__GIVEN(context, result);
+    room = strlen(path) + 1;
     status = isk_reader_open(context, path, &reader);
     if (status != ISK_OK) { return status; }
     name = (char *)isk__allocate(context, room, 1);
@@ -25583,16 +25942,17 @@ INDISEEK_API void isk_safetensors_close(isk_safetensors *file) {
     isk__release(context, file->header);
     isk__release(context, file->name);
     isk__release(context, file);
+    isk__context_drop(context);
 }
 
-INDISEEK_API int isk_safetensors_count(const isk_safetensors *file) { return file->count; }
+INDISEEK_API int isk_safetensors_count(const isk_safetensors *file) { return file ? file->count : 0; }
 
 INDISEEK_API const isk_safetensors_entry *isk_safetensors_get(const isk_safetensors *file, int index) {
-    return index >= 0 && index < file->count ? &file->entries[index] : NULL;
+    return index >= 0 && index < isk_safetensors_count(file) ? &file->entries[index] : NULL;
 }
 
 INDISEEK_API const isk_safetensors_entry *isk_safetensors_find(const isk_safetensors *file, const char *name) {
-    int low = 0, high = file->count;
+    int low = 0, high = name ? isk_safetensors_count(file) : 0;
     while (low < high) {
         int middle = low + (high - low) / 2, order = strcmp(name, file->entries[middle].name);
         if (order == 0) { return &file->entries[middle]; }
@@ -25601,14 +25961,14 @@ INDISEEK_API const isk_safetensors_entry *isk_safetensors_find(const isk_safeten
     return NULL;
 }
 
-INDISEEK_API int isk_safetensors_text_count(const isk_safetensors *file) { return file->texts.count; }
+INDISEEK_API int isk_safetensors_text_count(const isk_safetensors *file) { return file ? file->texts.count : 0; }
 
 INDISEEK_API const char *isk_safetensors_text_key(const isk_safetensors *file, int index) {
-    return index >= 0 && index < file->texts.count ? file->texts.items[index].key : NULL;
+    return index >= 0 && index < isk_safetensors_text_count(file) ? file->texts.items[index].key : NULL;
 }
 
 INDISEEK_API const char *isk_safetensors_text(const isk_safetensors *file, const char *key) {
-    int low = 0, high = file->texts.count;
+    int low = 0, high = key ? isk_safetensors_text_count(file) : 0;
     while (low < high) {
         int middle = low + (high - low) / 2, order = strcmp(key, file->texts.items[middle].key);
         if (order == 0) { return file->texts.items[middle].value; }
@@ -25621,12 +25981,16 @@ INDISEEK_API const char *isk_safetensors_text(const isk_safetensors *file, const
 static isk_status isk__safetensors_walk(const isk_safetensors *file, const char *name, int flags, uint64_t count,
                                         isk_scalar *scalars, int64_t *wholes, uint8_t *bytes) {
     const isk_safetensors_entry *entry = isk_safetensors_find(file, name);
-    const char *path = isk__file_name(file->reader.name);
+    const char *path = file ? isk__file_name(file->reader.name) : NULL;
     int64_t low = bytes ? 0 : INT64_MIN, high = bytes ? UINT8_MAX : INT64_MAX;
     uint64_t done, size;
     isk__entry_text shown;
     isk__shown wanted;
     isk__run run;
+    ISK__BEGIN(file ? file->context : NULL);
+    if (!name || (count > 0 && !scalars && !wholes && !bytes)) {
+        return isk__fail(file->context, ISK_ARGUMENT, "%s: the %s NULL", path, name ? "values are" : "name of a tensor is");
+    }
     if (!entry) {
         return isk__fail(file->context, ISK_DATA, "%s: has no tensor '%s'", path,
                          isk__show(&wanted, name, strlen(name)));
@@ -25703,6 +26067,12 @@ static isk_status isk__writer_fail(isk_safetensors_writer *writer, isk_status st
     return status;
 }
 
+/* That failure, with its sentence again. */
+static isk_status isk__writer_state(const isk_safetensors_writer *writer) {
+    if (writer->status != ISK_OK) { memcpy(writer->context->error, writer->error, sizeof writer->error); }
+    return writer->status;
+}
+
 static char *isk__copy_text(const isk_context *context, const char *text) {
     size_t room = strlen(text) + 1;
     char *copy = (char *)isk__allocate(context, room, 1);
@@ -25722,18 +26092,26 @@ static int isk__is_utf8(const char *text) {
 }
 
 INDISEEK_API isk_status isk_safetensors_begin(isk_context *context, isk_safetensors_writer **writer) {
+    if (writer) { *writer = NULL; }
+    ISK__BEGIN(context);
+    ISK__GIVEN(context, writer);
     *writer = (isk_safetensors_writer *)isk__allocate_zero(context, 1, sizeof **writer);
     if (!*writer) { return isk__no_memory(context, "a safetensors writer", sizeof **writer); }
+    isk__context_hold(context);
     (*writer)->context = context;
     (*writer)->header.context = context;
     return ISK_OK;
 }
 
 INDISEEK_API isk_status isk_safetensors_put_text(isk_safetensors_writer *writer, const char *key, const char *text) {
-    isk_context *context = writer->context;
+    isk_context *context = writer ? writer->context : NULL;
     isk__member *member;
     isk__shown shown;
-    if (writer->status != ISK_OK) { return writer->status; }
+    ISK__BEGIN(context);
+    if (isk__writer_state(writer) != ISK_OK) { return writer->status; }
+    if (!key || !text) {
+        return isk__writer_fail(writer, isk__fail(context, ISK_ARGUMENT, "safetensors: the %s NULL", key ? "text is" : "key of a text is"));
+    }
     if (!isk__is_utf8(key) || !isk__is_utf8(text)) {
         return isk__writer_fail(writer, isk__fail(context, ISK_ARGUMENT, "safetensors: the text '%s' is not UTF-8",
                                                   isk__show(&shown, key, strlen(key))));
@@ -25753,12 +26131,14 @@ INDISEEK_API isk_status isk_safetensors_put_text(isk_safetensors_writer *writer,
 
 INDISEEK_API isk_status isk_safetensors_put(isk_safetensors_writer *writer, const char *name, isk_type type,
                                             int dimensions, const int64_t *shape, const void *values) {
-    isk_context *context = writer->context;
+    isk_context *context = writer ? writer->context : NULL;
     const char *problem = NULL;
     isk__put_entry *put;
     isk__shown shown;
     int i;
-    if (writer->status != ISK_OK) { return writer->status; }
+    ISK__BEGIN(context);
+    if (isk__writer_state(writer) != ISK_OK) { return writer->status; }
+    if (!name) { return isk__writer_fail(writer, isk__fail(context, ISK_ARGUMENT, "safetensors: the name of a tensor is NULL")); }
     if (writer->count == INT_MAX || !isk__grow(context, (void **)&writer->entries, &writer->capacity, writer->count + 1,
                                                sizeof *put)) {
         return isk__writer_fail(writer, isk__no_memory(context, "the list of tensors", sizeof *put));
@@ -25768,6 +26148,7 @@ INDISEEK_API isk_status isk_safetensors_put(isk_safetensors_writer *writer, cons
     if (!isk__is_utf8(name)) { problem = "has a name that is not UTF-8"; }
     if (strcmp(name, "__metadata__") == 0) { problem = "has the name that is kept for texts"; }
     if ((int)type < 0 || type > ISK_TYPE_U8) { problem = "is of a type other than F32, F64, I32, I64 and U8"; }
+    if (dimensions > 0 && !shape) { problem = "has no shape"; }
     if (dimensions < 0 || dimensions > ISK_MAX_DIMENSIONS) { problem = "has fewer than 0 or more than 8 dimensions"; }
     for (i = 0; i < dimensions && !problem; i++) {
         put->entry.shape[i] = shape[i];
@@ -25901,20 +26282,21 @@ INDISEEK_API isk_status isk_safetensors_finish(isk_safetensors_writer *writer, c
     isk_context *context;
     isk_status status;
     int i;
-    if (!writer) { return ISK_OK; }
+    if (!writer) { return path ? ISK_ARGUMENT : ISK_OK; }
     context = writer->context;
-    status = writer->status;
-    if (status != ISK_OK) { memcpy(context->error, writer->error, sizeof writer->error); }
+    if (path) { isk__begin(context); }
+    status = isk__writer_state(writer);
     if (status == ISK_OK && path) { status = isk__writer_write(writer, path); }
     for (i = 0; i < writer->texts.count; i++) {
-        isk_free(context, writer->texts.items[i].key);
-        isk_free(context, writer->texts.items[i].value);
+        isk__release(context, (void *)writer->texts.items[i].key);
+        isk__release(context, (void *)writer->texts.items[i].value);
     }
-    for (i = 0; i < writer->count; i++) { isk_free(context, writer->entries[i].entry.name); }
+    for (i = 0; i < writer->count; i++) { isk__release(context, (void *)writer->entries[i].entry.name); }
     isk__release(context, writer->texts.items);
     isk__release(context, writer->entries);
     isk__release(context, writer->header.data);
     isk__release(context, writer);
+    isk__context_drop(context);
     return status;
 }
 
@@ -26002,15 +26384,19 @@ static size_t isk__parameter_count_values(const isk_graph *graph) {
 }
 
 INDISEEK_API isk_status isk_save(const isk_model *model, const char *path) {
-    isk_context *context = model->context;
-    isk_graph *graph = model->graph;
+    isk_context *context = model ? model->context : NULL;
+    isk_graph *graph = model ? model->graph : NULL;
     isk_safetensors_writer *writer;
     const isk__item_saved *item;
-    size_t total = isk__parameter_count_values(graph);
+    size_t total;
     isk_scalar *file, *next;
     int64_t shape[2];
     int i;
-    isk_status status = isk_safetensors_begin(context, &writer);
+    isk_status status;
+    ISK__BEGIN(context);
+    ISK__GIVEN(context, path);
+    total = isk__parameter_count_values(graph);
+    status = isk_safetensors_begin(context, &writer);
     if (status != ISK_OK) { return status; }
     next = file = (isk_scalar *)isk__allocate(context, total + 1, sizeof *file);
     if (!file) {
@@ -26258,8 +26644,12 @@ INDISEEK_API isk_status isk_load(isk_context *context, const char *path, isk_mod
     isk_design design;
     uint64_t seed = 0, rows = 0;
     const char *fingerprint;
-    isk_status status = isk_safetensors_open(context, path, &file);
-    *out = NULL;
+    isk_status status;
+    if (out) { *out = NULL; }
+    ISK__BEGIN(context);
+    ISK__GIVEN(context, out);
+    ISK__GIVEN(context, path);
+    status = isk_safetensors_open(context, path, &file);
     if (status != ISK_OK) { return status; }
     status = isk__load_design(context, file, path, &design, &seed, &rows);
     if (status == ISK_OK) { status = isk__model_open(context, &design, seed, &model); }

@@ -76,7 +76,7 @@ static double mlp_flops(int in, int width, int out, int input_gradient) {
     return 2 * weights + 2 * weights + 2 * (weights - (input_gradient ? 0 : (double)in * width));
 }
 
-/* 5 critic updates and a main one, METHODS 10.6: the encoder runs once, the critics once more for CLUB. */
+/* 5 critic updates and a main one: the encoder runs once, the critics once more for CLUB. */
 static double step_flops(int in, int width, int dim, int shared) {
     return 5 * 2 * mlp_flops(shared, width, dim, 0) + mlp_flops(in, width, dim, 0) + mlp_flops(dim + shared, width, in, 1) +
            2 * 2 * mlp_weights(shared, width, dim);

@@ -79,7 +79,7 @@ class View:
 
 
 def simulation_step(foreach):
-    """METHODS 10.6: 6 coordinates, 2 shared features, width 100, batch 128: 5 critic updates and a main one."""
+    """Gui et al. 1.1, setting 1: 6 coordinates, 2 shared features, width 100, batch 128: 5 critic updates and a main one."""
     view = View(foreach, 6, 100, 10, 2, 0.1 / 12, False)
     x, c = torch.randn(128, 6), torch.randn(128, 2)
     return lambda: view.step(x, c, c)

@@ -120,7 +120,8 @@ def ops_block(ops):
         lines += text
         rows += table_row(op, max(loop_rows, kernel_rows), max(loop_cols, kernel_cols), forward_grids, backward_grids,
                           ops.MODULES.index(op.module))
-    lines += ["/* ---- the table: in the order of the enum above ---- */", "", "static const isk__op_info isk__op_table[] = {"] + rows + ["};", ""]
+    lines += ["/* ---- the table: in the order of the enum above ---- */", "",
+              "static const isk__op_info isk__op_table[] = {"] + rows + ["};", ""]
     lines += ["/* ---- public functions ---- */", ""]
     for op in ops.OPS:
         lines += public_function(op) + [""]

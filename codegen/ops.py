@@ -166,13 +166,13 @@ op("mul_cols", "x:e a:c", lambda x, a: a * x, "a_j * x_ij")
 op("add_rows", "x:e a:r", lambda x, a: x + a, "x_ij + a_i", rare=True)
 op("bias", "x:e b:c", lambda x, b: x + b, "x_ij + b_j")
 op("sample_normal", "mu:e logvar:e noise:e", lambda mu, logvar, noise: mu + exp(minimum(0.5 * logvar, 44)) * noise,
-   "mu + e^(logvar / 2) noise, the reparameterised draw; logvar counts as at most 88", rare=True)
+   "mu + e^(logvar / 2) noise, the reparameterised draw of Kingma and Welling 2014; logvar counts as at most 88", rare=True)
 
 module("activations")
 op("relu", "x:e", lambda x: relu(x), "max(x, 0); gradient 0 at 0")
 op("leaky_relu", "x:e slope=0.125", lambda x, slope: x * where(less(x, 0), slope, 1), "x, or slope * x for x < 0", rare=True)
-op("gelu", "x:e", lambda x: gelu(x), "x/2 (1 + erf(x / sqrt 2)), the exact GELU", rare=True)
-op("quick_gelu", "x:e", lambda x: quick_gelu(x), "x sigmoid(1.702 x)", rare=True)
+op("gelu", "x:e", lambda x: gelu(x), "x/2 (1 + erf(x / sqrt 2)), the exact GELU of Hendrycks and Gimpel 2016", rare=True)
+op("quick_gelu", "x:e", lambda x: quick_gelu(x), "x sigmoid(1.702 x), their approximation of it", rare=True)
 op("tanh", "x:e", lambda x: tanh(x), "tanh x")
 op("sigmoid", "x:e", lambda x: sigmoid(x), "1 / (1 + e^-x)", rare=True)
 op("softplus", "x:e", lambda x: softplus(x), "ln(1 + e^x)", rare=True)
@@ -196,7 +196,7 @@ op("l2_normalise", "x:e eps=1e-12", lambda x, eps: x / maximum(sqrt(row_sum(squa
    "x_i / max(|x_i|, eps); the gradient at a zero row is g / eps")
 op("layer_norm", "x:e gamma:c beta:c eps=1e-5",
    lambda x, gamma, beta, eps: (x - row_mean(x)) * inverse_deviation(variance_in_row(x, row_mean(x)), eps) * gamma + beta,
-   "(x - mean of the row) / sqrt(variance of the row + eps) * gamma_j + beta_j")
+   "(x - mean of the row) / sqrt(variance of the row + eps) * gamma_j + beta_j; Ba et al. 2016")
 op("normal_log_density", "x:e mu:e logvar:e",
    lambda x, mu, logvar: -0.5 * row_sum(square(x - mu) * precision(logvar) + logvar + math.log(2 * math.pi)),
    "ln N(x_i; mu_i, e^logvar_i), summed over the columns; e^-logvar counts as at most e^50", rare=True)
@@ -222,7 +222,7 @@ op("standardise", "x:e w:w eps=1e-5",
 op("batch_norm", "x:e gamma:c beta:c w:w eps=1e-5",
    lambda x, gamma, beta, w, eps: present(w) * ((x - mean_over_rows(x, w))
                                                 * inverse_deviation(variance_over_rows(x, mean_over_rows(x, w), w), eps) * gamma + beta),
-   "standardise(x) * gamma_j + beta_j; absent rows 0")
+   "standardise(x) * gamma_j + beta_j; absent rows 0; Ioffe and Szegedy 2015")
 op("standardise_by", "x:e mean:c variance:c eps=1e-5",
    lambda x, mean, variance, eps: (x - mean) * inverse_deviation(variance, eps),
    "(x - mean_j) / sqrt(variance_j + eps), with moments from elsewhere: the form for evaluation", rare=True)
@@ -243,12 +243,15 @@ op("mse", "a:e b:e w:w", lambda a, b, w: mean_over_rows(row_sum(square(a - b)), 
    "weighted mean over the rows of sum_j (a_ij - b_ij)^2")
 op("gaussian_nll", "mu:e logvar:e z:e w:w",
    lambda mu, logvar, z, w: mean_over_rows(row_sum(square(mu - z) * precision(logvar) + logvar), w),
-   "weighted mean over the rows of sum_j (mu - z)^2 e^-logvar + logvar, CLUB's learning loss; e^-logvar counts as at most e^50")
+   "weighted mean over the rows of sum_j (mu - z)^2 e^-logvar + logvar, what CLUB's density learns by (Cheng et al. 2020); "
+   "e^-logvar counts as at most e^50")
 op("club", "mu:e logvar:e z:e w:w", club,
-   "mean_i sum_j e^-logvar_ij / 2 (mean_k (z_kj - mu_ij)^2 - (z_ij - mu_ij)^2), means weighted; e^-logvar counts as at most e^50")
+   "mean_i sum_j e^-logvar_ij / 2 (mean_k (z_kj - mu_ij)^2 - (z_ij - mu_ij)^2), means weighted: CLUB (Cheng et al. 2020), z of row k "
+   "against the density of row i; e^-logvar counts as at most e^50")
 op("club_paired", "mu:e logvar:e z:e z_permuted:e w:w",
    lambda mu, logvar, z, z_permuted, w: mean_over_rows(0.5 * row_sum(precision(logvar) * (square(z_permuted - mu) - square(z - mu))), w),
-   "mean_i sum_j e^-logvar_ij / 2 ((z_permuted - mu)^2 - (z - mu)^2), weighted; e^-logvar counts as at most e^50", rare=True)
+   "mean_i sum_j e^-logvar_ij / 2 ((z_permuted - mu)^2 - (z - mu)^2), weighted: CLUB by one permutation; "
+   "e^-logvar counts as at most e^50", rare=True)
 op("cross_entropy", "logits:e target:e w:w",
    lambda logits, target, w: mean_over_rows(row_sum(target * (
        log(row_sum(exp_row_shift(logits))) - (logits - stop(row_max(logits))))), w),

@@ -20,7 +20,7 @@ static void make_cells(int first, int rows, isk_scalar (*rna)[RNA], isk_scalar (
 static isk_status train(isk_context *context) {
     static isk_scalar rna[ROWS][RNA], protein[ROWS][PROTEIN];
     isk_fit_desc fit = {
-        .method = ISK_INDISEEK, .views = { { rna[0], ROWS, RNA }, { protein[0], ROWS, PROTEIN } }, .view_count = 2,
+        .method = ISK_INDISEEK, .views = { { .x = { rna[0], ROWS, RNA } }, { .x = { protein[0], ROWS, PROTEIN } } }, .view_count = 2,
         .options = { .dim = DIM, .shared_dim = DIM, .epochs = 20, .shared_epochs = 20 },
     };
     isk_model *model = NULL;
@@ -37,10 +37,10 @@ static isk_status use(isk_context *context) {
     isk_scalar rna[NEW][RNA], protein[NEW][PROTEIN], c1[NEW][DIM], z1[NEW][DIM], c2[NEW][DIM], z2[NEW][DIM];
     const uint8_t has_protein[NEW] = { 1, 0, 1 };
     isk_transform_desc both = {
-        .views = { { rna[0], NEW, RNA }, { protein[0], NEW, PROTEIN } }, .present = { NULL, has_protein },
-        .shared = { c1[0], c2[0] }, .specific = { z1[0], z2[0] },
+        .views = { { .x = { rna[0], NEW, RNA } }, { .x = { protein[0], NEW, PROTEIN }, .present = has_protein } },
+        .out = { { "shared1", c1[0] }, { "shared2", c2[0] }, { "specific1", z1[0] }, { "specific2", z2[0] } },
     };
-    isk_transform_desc rna_alone = { .views = { { rna[0], NEW, RNA } }, .shared = { c1[0] }, .specific = { z1[0] } };
+    isk_transform_desc rna_alone = { .views = { { .x = { rna[0], NEW, RNA } } }, .out = { { "shared1", c1[0] }, { "specific1", z1[0] } } };
     isk_model *model = NULL;
     isk_status status = isk_load(context, path, &model);
     make_cells(ROWS, NEW, rna, protein);

@@ -19,15 +19,18 @@ static void make_data(void) {
 
 int main(void) {
     isk_context *context = isk_open(&(isk_context_desc){ .threads = 2 });
-    isk_matrix x1 = { rna[0], ROWS, RNA }, x2 = { protein[0], ROWS, PROTEIN };
+    isk_view x1 = { .x = { rna[0], ROWS, RNA } }, x2 = { .x = { protein[0], ROWS, PROTEIN } };
     isk_fit_desc fit = {
-        .method = isk_preset_method(ISK_ROBUST), .views = { x1, x2 }, .view_count = 2,
+        .views = { x1, x2 }, .view_count = 2,
         .options = { .lambda = 10, .dim = DIM, .shared_dim = DIM, .epochs = 40, .shared_epochs = 40 },
     };
-    isk_transform_desc out = { .views = { x1, x2 }, .shared = { c1[0], c2[0] }, .specific = { z1[0], z2[0] } };
+    isk_transform_desc features = {
+        .views = { x1, x2 },
+        .out = { { "shared1", c1[0] }, { "shared2", c2[0] }, { "specific1", z1[0] }, { "specific2", z2[0] } },
+    };
     isk_model *model = NULL;
     make_data();
-    if (!context || isk_fit(context, &fit, &model) != ISK_OK || isk_transform(model, &out) != ISK_OK ||
+    if (!context || isk_fit(context, &fit, &model) != ISK_OK || isk_transform(model, &features) != ISK_OK ||
         isk_save(model, "quickstart.safetensors") != ISK_OK) {
         fprintf(stderr, "%s\n", isk_error(context));
         return 1;
@@ -35,7 +38,7 @@ int main(void) {
     printf("row 0: shared %.3f %.3f ..., specific to rna %.3f %.3f ...\n", (double)c1[0][0], (double)c1[0][1],
            (double)z1[0][0], (double)z1[0][1]);
     printf("reconstruction error of rna %.3f, of protein %.3f; saved as quickstart.safetensors\n",
-           isk_model_report(model)->view[0].reconstruction, isk_model_report(model)->view[1].reconstruction);
+           isk_report_value(isk_model_report(model), "reconstruction", 0), isk_report_value(isk_model_report(model), "reconstruction", 1));
     isk_model_close(model);
     isk_close(context);
     return 0;

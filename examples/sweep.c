@@ -20,7 +20,7 @@ static void make_data(void) {
 int main(void) {
     static const double lambdas[LAMBDAS] = { 0.1, 1, 10, 100 };
     isk_context *context = isk_open(&(isk_context_desc){ .threads = 2 });
-    isk_matrix x1 = { rna[0], ROWS, RNA }, x2 = { protein[0], ROWS, PROTEIN };
+    isk_view x1 = { .x = { rna[0], ROWS, RNA } }, x2 = { .x = { protein[0], ROWS, PROTEIN } };
     isk_split_desc split = { .rows = ROWS, .validation = 0.25, .part = part };
     isk_sweep_desc sweep = {
         /* patience: a model stops alone once its validation loss has not fallen for so many epochs */
@@ -42,7 +42,9 @@ int main(void) {
     for (int i = 0; i < report.points && !failed; i++) {
         printf("lambda %5g: leakage %.3f, completeness %.3f; epochs", points[i].lambda,
                points[i].mean[ISK_LEAKAGE].mean, points[i].mean[ISK_COMPLETENESS].mean);
-        for (int seed = 0; seed < SEEDS; seed++) { printf(" %d", isk_model_report(models[i * SEEDS + seed])->epochs); }
+        for (int seed = 0; seed < SEEDS; seed++) {
+            printf(" %g", isk_report_value(isk_model_report(models[i * SEEDS + seed]), "epochs", 0));
+        }
         printf("%s\n", i == report.knee ? "  <- the knee: more costs more than it buys" : "");
     }
     /* models[report.knee * SEEDS] is a model like that of isk_fit: transform, save, load. */

@@ -14,7 +14,7 @@ static const char *nearest_option(const command *c, const char *typed) {
             nearest_consider(&best, c->options[i].name);
         }
     }
-    for (int i = 0; c->library && i < isk_option_count(); i++) { nearest_consider(&best, isk_option_get(i)->name); }
+    for (int i = 0; c->library && i < isk_option_count(NULL); i++) { nearest_consider(&best, isk_option_get(NULL, i)->name); }
     return best.word;
 }
 
@@ -60,8 +60,8 @@ static const option *find_argument(const command *c) {
 }
 
 static const isk_option_info *find_library_option(const char *name) {
-    for (int i = 0; i < isk_option_count(); i++) {
-        if (same_name(isk_option_get(i)->name, name)) { return isk_option_get(i); }
+    for (int i = 0; i < isk_option_count(NULL); i++) {
+        if (same_name(isk_option_get(NULL, i)->name, name)) { return isk_option_get(NULL, i); }
     }
     return NULL;
 }
@@ -134,7 +134,7 @@ static int set_library(const char *program, const char *who, const char *name, c
                        isk_options *options) {
     isk_context *context = isk_open(&(isk_context_desc){ .threads = 1, .device = ISK_DEVICE_CPU });
     const isk_option_info *info = find_library_option(name);
-    isk_status status = !context ? ISK_MEMORY : isk_option_set(context, options, info->name, given);
+    isk_status status = !context ? ISK_MEMORY : isk_option_set(context, NULL, options, info->name, given);
     int code = 0;
     if (status != ISK_OK) {
         const char *where = strncmp(who, "--", 2) == 0 ? "" : who;          /* the sentence names the option itself */
@@ -295,14 +295,14 @@ void options_write(const command *c, const void *settings, text *out) {
     for (int i = 0; i < c->option_count; i++) {
         write_option(&c->options[i], (const char *)settings + c->options[i].offset, out);
     }
-    for (int i = 0; c->library && i < isk_option_count(); i++) {
+    for (int i = 0; c->library && i < isk_option_count(NULL); i++) {
         const isk_options *options = (const isk_options *)(const void *)((const char *)settings + c->library_offset);
-        const isk_option_info *info = isk_option_get(i);
+        const isk_option_info *info = isk_option_get(NULL, i);
         char buffer[64];
         if (options_find(c, info->name)) { continue; }      /* the table has its own, e.g. a list of lambdas */
         text_add(out, "\n  ");
         text_json_key(out, info->name);
-        isk_option_text(options, i, buffer);
+        isk_option_text(NULL, options, i, buffer);
         if (info->kind == ISK_OPTION_CHOICE) { text_json_string(out, buffer); } else { text_add(out, buffer); }
     }
 }

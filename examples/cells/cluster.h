@@ -1,4 +1,4 @@
-/* Do clusters of the features agree with labels?  k-means on each embedding against each label column (METHODS 13.3). */
+/* Do clusters of the features agree with labels?  k-means on each embedding against each label column (Gui et al. A.3). */
 #ifndef CLUSTER_H
 #define CLUSTER_H
 

@@ -393,16 +393,17 @@ static isk_status configure(compare_job *j) {
     return status;
 }
 
-static int has_lambda(const isk_method *method) { return method != ISK_CLIP && method != ISK_RESIDUAL && method != ISK_COMM; }
+/* One that trades completeness for leakage. */
+static int has_lambda(const isk_method *method) { return method->can & ISK_HAS_LAMBDA && method->can & ISK_LEARNS_SPECIFIC; }
 
 static isk_status find_names(compare_job *j) {
     training *t = &j->t;
     training_settings *s = t->s;
-    const isk_method *methods[ISK_METHOD_COUNT];
+    const isk_method *methods[ISK_MOST_METHODS];
     isk_status status = isk_preset_find(t->context, s->preset, &t->fit.preset);
     if (status == ISK_OK) { status = configuration_methods(t->context, j->s->methods, methods, &j->method_count); }
     j->resolved = s->options;
-    if (status == ISK_OK) { status = isk_options_resolve(t->context, &j->resolved, t->fit.preset); }
+    if (status == ISK_OK) { status = isk_options_resolve(t->context, NULL, &j->resolved, t->fit.preset); }
     if (status == ISK_OK) { status = can_write(t->context, s->json); }
     for (int i = 0; i < j->method_count && status == ISK_OK; i++) {
         compared *m = &j->methods[i];

@@ -43,7 +43,7 @@ typedef struct compare_job {
     source a;
     findings found;                 /* weights alone */
     judged inputs;
-    compared methods[ISK_METHOD_COUNT];
+    compared methods[ISK_MOST_METHODS];
     int method_count;
     configuration c;
     char records[4200];             /* results.jsonl */

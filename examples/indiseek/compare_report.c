@@ -273,8 +273,8 @@ static void summary_table(const compare_job *j, text *page) {
 /* One figure: bars of the methods that have lambdas, dashed lines for the inputs and the methods that have none. */
 static isk_status figure(const compare_job *j, int which, const char *heading, const char *value, const char *lead, text *page) {
     const real_list *lambdas = &j->s->training.lambdas;
-    const char *methods[ISK_METHOD_COUNT];
-    bar_reference references[ISK_METHOD_COUNT + 1];
+    const char *methods[ISK_MOST_METHODS];
+    bar_reference references[ISK_MOST_METHODS + 1];
     const size_t room = (size_t)(j->method_count * lambdas->count) + 1;
     double *mean = malloc(sizeof *mean * room), *error = malloc(sizeof *error * room);
     int *runs = malloc(sizeof *runs * room);

@@ -52,7 +52,7 @@ static void verdict_leakage(text *page, const evaluation *e, int view, const isk
                         : most < 0.3 ? "holds some shared information."
                         : most < 0.5 ? "still holds shared information."
                                      : "holds much of the shared information.";
-    const int residual = method == ISK_RESIDUAL_INDISEEK || method == ISK_RESIDUAL;
+    const int residual = (method->groups & ISK_READS(RESIDUAL)) != 0;
     char head[80];
     score_text others;
     text s = { 0 };
@@ -214,9 +214,9 @@ void report_settings(text *page, const char *const *facts, const isk_options *op
     for (; *facts; facts += 2) { page_fact(page, facts[0], facts[1]); }
     page_facts_end(page);
     page_facts_begin(page);
-    for (int i = 0; i < isk_option_count(); i++) {
+    for (int i = 0; i < isk_option_count(NULL); i++) {
         char value[64];
-        page_fact(page, isk_option_get(i)->name, isk_option_text(options, i, value));
+        page_fact(page, isk_option_get(NULL, i)->name, isk_option_text(NULL, options, i, value));
     }
     page_facts_end(page);
 }

@@ -41,11 +41,11 @@ static isk_status complete_rows_find(complete_rows *c, isk_context *context, con
         for (int64_t k = 0; k < count && ok; k++) {
             memcpy(c->x[i] + k * x.cols, x.data + c->rows.index[k] * x.cols, sizeof *c->x[i] * (size_t)x.cols);
         }
-        desc->views[i] = (isk_matrix){ c->x[i], count, x.cols };
+        desc->views[i].x = (isk_matrix){ c->x[i], count, x.cols };
         if (!d->v.in[i].lengths || !ok) { continue; }
         c->lengths[i] = whole_rows_labels(&c->rows, d->v.in[i].lengths);
         ok = c->lengths[i] != NULL;
-        desc->lengths[i] = c->lengths[i];
+        desc->views[i].lengths = c->lengths[i];
     }
     if (d->has_labels && status == ISK_OK && ok) {
         c->labels = whole_rows_labels(&c->rows, d->labels.codes);

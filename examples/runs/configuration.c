@@ -38,10 +38,10 @@ void configuration_grid(configuration *c, const char *preset) {
 
 void configuration_options(configuration *c, const isk_options *resolved) {
     char words[64];
-    for (int i = 0; i < isk_option_count(); i++) {
-        const isk_option_info *info = isk_option_get(i);
+    for (int i = 0; i < isk_option_count(NULL); i++) {
+        const isk_option_info *info = isk_option_get(NULL, i);
         if (strcmp(info->name, "lambda") == 0) { continue; }               /* of the grid */
-        configuration_add(c, info->name, isk_option_text(resolved, i, words), info->kind == ISK_OPTION_CHOICE);
+        configuration_add(c, info->name, isk_option_text(NULL, resolved, i, words), info->kind == ISK_OPTION_CHOICE);
     }
 }
 
@@ -49,7 +49,7 @@ static isk_status find_method(isk_context *context, const char *name, const isk_
     isk_status status = isk_method_find(context, name, method);
     nearest best = nearest_to(name);
     if (status == ISK_OK) { return status; }
-    for (int i = 0; i < ISK_METHOD_COUNT; i++) { nearest_consider(&best, isk_method_name((const isk_method *)i)); }
+    for (int i = 0; i < isk_method_count(context); i++) { nearest_consider(&best, isk_method_name(isk_method_get(context, i))); }
     if (best.word) {
         text sentence = { 0 };
         text_format(&sentence, "%s; did you mean '%s'?", isk_error(context), best.word);

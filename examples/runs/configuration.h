@@ -26,7 +26,7 @@ void configuration_number(configuration *c, const char *key, double value);
 void configuration_grid(configuration *c, const char *preset);
 /* Every option of the library but lambda. */
 void configuration_options(configuration *c, const isk_options *resolved);
-/* "indiseek,clip", each once: at most ISK_METHOD_COUNT.  ARGUMENT tells the nearest name. */
+/* "indiseek,clip", each once: at most ISK_MOST_METHODS.  ARGUMENT tells the nearest name. */
 isk_status configuration_methods(isk_context *context, const char *list, const isk_method **methods, int *count);
 void configuration_free(configuration *c);
 

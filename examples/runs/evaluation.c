@@ -275,23 +275,16 @@ static void training_json(const isk_report *r, int views, text *out) {
     text_json_key(out, "status");
     text_json_string(out, r->status == ISK_OK ? "ok" : "diverged");
     text_json_member(out, "seconds", r->seconds);
-    text_json_member(out, "epochs", r->epochs);
-    text_json_member(out, "shared_epochs", r->shared_epochs);
-    text_json_member(out, "shared_loss", r->shared_loss);
-    text_json_member(out, "shared_validation_loss", r->shared_validation_loss);
-    text_json_member(out, "temperature", r->temperature);
-    for (int i = 0; i < views; i++) {
+    for (int view = ISK_NONE; view < views; view++) {
         char key[16] = "1";
-        key[0] = (char)('1' + i);
-        open_object(out, "\n    ", key);
-        text_json_member(out, "loss", r->view[i].loss);
-        text_json_member(out, "club", r->view[i].club);
-        text_json_member(out, "reconstruction", r->view[i].reconstruction);
-        text_json_member(out, "validation_r2", r->view[i].validation_r2);
-        text_json_member(out, "fresh_club", r->view[i].fresh_club);
-        text_json_member(out, "saturation", r->view[i].saturation);
-        text_json_member(out, "variance", r->view[i].variance);
-        text_add(out, "}");
+        if (view >= 0) {
+            key[0] = (char)('1' + view);
+            open_object(out, "\n    ", key);
+        }
+        for (int i = 0; i < r->number_count; i++) {
+            if (r->numbers[i].view == view) { text_json_member(out, r->numbers[i].name, r->numbers[i].value); }
+        }
+        if (view >= 0) { text_add(out, "}"); }
     }
     text_add(out, "}");
 }

@@ -15,19 +15,31 @@ static int make_matrix(isk_matrix *m, int64_t rows, int64_t cols, isk_scalar **v
     return *values != NULL;
 }
 
-/* comm takes every view of each row: one that has no file is zeros, absent in all rows. */
-static isk_status fuse(features *f, isk_context *context, const isk_model *model, const views *v, isk_transform_desc *desc) {
+/* The output of that role and view, asked of `desc`; 1 also where the model has none. */
+static int ask(isk_transform_desc *desc, int *asked, const isk_model *model, isk_role role, int view, int64_t rows, isk_matrix *m) {
+    for (int i = 0; i < isk_model_output_count(model); i++) {
+        const isk_output_info *info = isk_model_output(model, i);
+        isk_output *out = &desc->out[*asked];
+        if (info->role != role || info->view != view || rows < 1) { continue; }
+        out->name = info->name;
+        (*asked)++;
+        return make_matrix(m, rows, info->cols, &out->values);
+    }
+    return 1;
+}
+
+/* Features of all views take every view of each row: one that has no file is zeros, absent in all rows. */
+static isk_status fuse(isk_context *context, const isk_model *model, const views *v, isk_transform_desc *desc) {
     uint8_t *absent = calloc((size_t)v->rows + 1, 1);
     isk_scalar *zeros[ISK_MAX_VIEWS] = { NULL };
     isk_status status = ISK_OK;
-    int ok = absent && make_matrix(&f->m[FEATURE_FUSED], v->rows, isk_model_fused_dim(model), &desc->fused);
+    int ok = absent != NULL;
     for (int i = 0; i < isk_model_views(model) && ok; i++) {
         const int cols = isk_model_view_cols(model, i);
-        if (desc->views[i].data) { continue; }
+        if (desc->views[i].x.data) { continue; }
         zeros[i] = calloc((size_t)v->rows * (size_t)cols + 1, sizeof *zeros[i]);
         ok = zeros[i] != NULL;
-        desc->views[i] = (isk_matrix){ zeros[i], v->rows, cols };
-        desc->present[i] = absent;
+        desc->views[i] = (isk_view){ .x = { zeros[i], v->rows, cols }, .present = absent };
     }
     status = ok ? isk_transform(model, desc) : isk_set_error(context, ISK_MEMORY, "no memory for the features");
     for (int i = 0; i < ISK_MAX_VIEWS; i++) { free(zeros[i]); }
@@ -36,22 +48,20 @@ static isk_status fuse(features *f, isk_context *context, const isk_model *model
 }
 
 isk_status features_make(features *f, isk_context *context, const isk_model *model, const views *v, int reconstruct) {
-    isk_transform_desc desc = { .fused = NULL };
-    int ok = 1;
+    isk_transform_desc desc = { .extras = { { NULL, { NULL, 0, 0 } } } };
+    int asked = 0, ok;
     memset(f, 0, sizeof *f);
-    reconstruct = reconstruct && isk_model_decodes(model) && isk_model_options(model)->reduce == ISK_REDUCE_NONE;   /* else not of X */
+    reconstruct = reconstruct && isk_model_options(model)->reduce == ISK_REDUCE_NONE;       /* else not of X */
+    ok = ask(&desc, &asked, model, ISK_ROLE_FUSED, ISK_NONE, v->rows, &f->m[FEATURE_FUSED]);
     for (int i = 0; i < isk_model_views(model); i++) {
         const int64_t rows = v->x[i].data ? v->x[i].rows : 0;
-        desc.views[i] = v->x[i];
-        desc.present[i] = v->present[i];
-        desc.lengths[i] = v->in[i].lengths;
-        ok = ok && make_matrix(&f->m[FEATURE_C + i], rows, isk_model_shared_dim(model, i), &desc.shared[i]) &&
-             make_matrix(&f->m[FEATURE_Z + i], rows, isk_model_specific_dim(model, i), &desc.specific[i]) &&
-             make_matrix(&f->reconstruction[i], reconstruct ? rows : 0, isk_model_target_cols(model, i),
-                         &desc.reconstruction[i]);
+        desc.views[i] = view_of(v, i);
+        ok = ok && ask(&desc, &asked, model, ISK_ROLE_SHARED, i, rows, &f->m[FEATURE_C + i]) &&
+             ask(&desc, &asked, model, ISK_ROLE_SPECIFIC, i, rows, &f->m[FEATURE_Z + i]) &&
+             ask(&desc, &asked, model, ISK_ROLE_RECONSTRUCTION, i, reconstruct ? rows : 0, &f->reconstruction[i]);
     }
-    if (isk_model_fused_dim(model)) { return fuse(f, context, model, v, &desc); }
-    return ok ? isk_transform(model, &desc) : isk_set_error(context, ISK_MEMORY, "no memory for the features");
+    if (!ok) { return isk_set_error(context, ISK_MEMORY, "no memory for the features"); }
+    return f->m[FEATURE_FUSED].data ? fuse(context, model, v, &desc) : isk_transform(model, &desc);
 }
 
 void features_free(features *f) {

@@ -28,16 +28,16 @@ static void data_close(setting_data *d) {
 }
 
 static isk_status encode(void *user, const isk_scalar *x, int64_t rows, isk_scalar *out) {
-    return isk_transform(user, &(isk_transform_desc){ .views = { { x, rows, SETTING_COLS } }, .specific = { out } });
+    return isk_transform(user, &(isk_transform_desc){ .views = { { .x = { x, rows, SETTING_COLS } } }, .out = { { "specific1", out } } });
 }
 
 /* Importances, and the error of the decoder on test rows where the method has one. */
 static isk_status judge(isk_context *context, isk_model *model, const setting_data *d, int64_t test, setting_run *run) {
     run->error = NAN;
-    if (isk_model_decodes(model)) {
+    if (isk_model_cols(model, ISK_ROLE_RECONSTRUCTION, 0)) {
         isk_status status = isk_transform(model, &(isk_transform_desc){
-            .views = { { d->test_x, test, SETTING_COLS } }, .given = { { d->test_c, test, SETTING_SHARED } },
-            .reconstruction = { d->reconstruction } });
+            .views = { { .x = { d->test_x, test, SETTING_COLS }, .given = { d->test_c, test, SETTING_SHARED } } },
+            .out = { { "reconstruction1", d->reconstruction } } });
         if (status != ISK_OK) { return status; }
         run->error = 0;
         for (int64_t i = 0; i < test * SETTING_COLS; i++) {
@@ -46,7 +46,7 @@ static isk_status judge(isk_context *context, isk_model *model, const setting_da
         }
     }
     return isk_importance(context, &(isk_importance_desc){
-        .map = encode, .user = model, .cols = SETTING_COLS, .out_cols = isk_model_specific_dim(model, 0),
+        .map = encode, .user = model, .cols = SETTING_COLS, .out_cols = isk_model_cols(model, ISK_ROLE_SPECIFIC, 0),
         .importance = run->importance });
 }
 
@@ -57,8 +57,7 @@ isk_status setting_sweep(isk_context *context, int setting, int64_t n, int64_t t
     setting_data d = { NULL, NULL, NULL, NULL, NULL };
     isk_status status = ISK_MEMORY;
     if (models && data_open(&d, setting, n, test, sweep->fit.seed)) {
-        sweep->fit.views[0] = (isk_matrix){ d.x, n, SETTING_COLS };
-        sweep->fit.given[0] = (isk_matrix){ d.c, n, SETTING_SHARED };
+        sweep->fit.views[0] = (isk_view){ .x = { d.x, n, SETTING_COLS }, .given = { d.c, n, SETTING_SHARED } };
         sweep->fit.view_count = 1;
         status = sweep->fit.checkpoint ? isk_resume(context, sweep, models) : isk_sweep(context, sweep, models);
     } else {

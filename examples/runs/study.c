@@ -24,7 +24,7 @@ int study_check(const command *c, const study_settings *s) {
 
 static isk_status find_methods(study *w) {
     if (w->s->methods) { return configuration_methods(w->context, w->s->methods, w->methods, &w->method_count); }
-    for (int i = 0; i < ISK_METHOD_COUNT; i++) { w->methods[w->method_count++] = (const isk_method *)i; }
+    for (int i = 0; i < isk_method_count(w->context); i++) { w->methods[w->method_count++] = isk_method_get(w->context, i); }
     return ISK_OK;
 }
 
@@ -35,7 +35,7 @@ isk_status study_prepare(study *w) {
     w->sweep = (isk_sweep_desc){ .fit = { .seed = s->seed, .options = s->options }, .lambdas = s->lambdas.value,
                                  .lambda_count = s->lambdas.count, .seed_count = s->seeds };
     if (status == ISK_OK) { status = isk_preset_find(w->context, s->preset, &w->sweep.fit.preset); }
-    if (status == ISK_OK) { status = isk_options_resolve(w->context, &w->resolved, w->sweep.fit.preset); }
+    if (status == ISK_OK) { status = isk_options_resolve(w->context, NULL, &w->resolved, w->sweep.fit.preset); }
     if (status == ISK_OK && isk_sweep_models(&w->sweep) == 0) {
         status = isk_set_error(w->context, ISK_ARGUMENT, "the sweep has more than a million models");
     }

@@ -46,7 +46,7 @@ typedef struct study {
     output out;
     isk_sweep_desc sweep;           /* what all sweeps have in common */
     isk_options resolved;
-    const isk_method *methods[ISK_METHOD_COUNT];
+    const isk_method *methods[ISK_MOST_METHODS];
     int method_count;
     configuration c;
 } study;

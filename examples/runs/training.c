@@ -14,14 +14,15 @@ char training_methods[400], training_method_choices[200], training_preset_choice
 
 void training_describe(void) {
     text words = { 0 }, methods = { 0 }, presets = { 0 };
-    for (int i = 0; i < ISK_METHOD_COUNT; i++) { text_format(&methods, "%s%s", i ? "|" : "", isk_method_name((const isk_method *)i)); }
+    const int count = isk_method_count(NULL);
+    for (int i = 0; i < count; i++) { text_format(&methods, "%s%s", i ? "|" : "", isk_method_name(isk_method_get(NULL, i))); }
     for (int i = 0; i < ISK_PRESET_COUNT; i++) { text_format(&presets, "%s%s", i ? "|" : "", isk_preset_name((isk_preset)i)); }
     snprintf(training_method_choices, sizeof training_method_choices, "%s", methods.data ? methods.data : "");
     snprintf(training_preset_choices, sizeof training_preset_choices, "%s", presets.data ? presets.data : "");
     text_free(&methods);
     text_free(&presets);
-    for (int i = 0; i < ISK_METHOD_COUNT; i++) {
-        text_format(&words, "%s%s", i == 0 ? "" : i < ISK_METHOD_COUNT - 1 ? ", " : " or ", isk_method_name((const isk_method *)i));
+    for (int i = 0; i < count; i++) {
+        text_format(&words, "%s%s", i == 0 ? "" : i < count - 1 ? ", " : " or ", isk_method_name(isk_method_get(NULL, i)));
     }
     text_add(&words, " [what the preset recommends:");
     for (int i = 0; i < ISK_PRESET_COUNT; i++) {
@@ -91,16 +92,17 @@ isk_status training_names(training *t) {
     isk_status status = isk_preset_find(t->context, t->s->preset, &t->fit.preset);
     if (!t->s->method && status == ISK_OK) { t->s->method = isk_method_name(isk_preset_method(t->fit.preset)); }
     if (status == ISK_OK) { status = isk_method_find(t->context, t->s->method, &t->fit.method); }
-    if (status == ISK_OK && training_chooses(t) && (t->fit.method == ISK_CLIP || t->fit.method == ISK_RESIDUAL)) {
+    if (status == ISK_OK && training_chooses(t) && !(t->fit.method->can & ISK_HAS_LAMBDA)) {
         status = isk_set_error(t->context, ISK_ARGUMENT, "method %s has no lambda to choose", t->s->method);
     }
-    if (status == ISK_OK && training_chooses(t) && t->fit.method == ISK_COMM) {
-        status = isk_set_error(t->context, ISK_ARGUMENT, "method comm has no specific features, whose leakage and completeness choose a lambda");
+    if (status == ISK_OK && training_chooses(t) && !(t->fit.method->can & ISK_LEARNS_SPECIFIC)) {
+        status = isk_set_error(t->context, ISK_ARGUMENT, "method %s has no specific features, whose leakage and completeness choose a lambda",
+                               t->s->method);
     }
     if (status == ISK_OK && t->s->lambdas.count == 1) {
         t->s->options.lambda = t->s->lambdas.value[0] > 0 ? t->s->lambdas.value[0] : ISK_NONE;
     }
-    if (status == ISK_OK) { status = isk_options_resolve(t->context, &t->s->options, t->fit.preset); }
+    if (status == ISK_OK) { status = isk_options_resolve(t->context, NULL, &t->s->options, t->fit.preset); }
     if (status == ISK_OK) { status = can_write(t->context, t->s->json); }
     if (t->s->lambdas.count < 2) {
         t->s->lambdas.value[0] = t->s->options.lambda;

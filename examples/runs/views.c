@@ -299,13 +299,14 @@ void views_say(const views *v, const view_settings *s, progress *bar) {
     }
 }
 
+isk_view view_of(const views *v, int i) {
+    return (isk_view){ .x = v->x[i], .present = v->present[i], .steps = v->recipe[i].steps, .lengths = v->in[i].lengths };
+}
+
 void views_give(const views *v, isk_fit_desc *fit) {
     fit->view_count = v->count;
     for (int i = 0; i < v->count; i++) {
-        fit->views[i] = v->x[i];
-        fit->present[i] = v->present[i];
-        fit->steps[i] = v->recipe[i].steps;
-        fit->lengths[i] = v->in[i].lengths;
+        fit->views[i] = view_of(v, i);
     }
 }
 

@@ -51,6 +51,7 @@ isk_status views_recall(views *v, isk_context *context, const isk_model *model, 
 isk_status views_apply(views *v);
 void views_say(const views *v, const view_settings *s, progress *bar);
 /* Views, masks, steps and lengths of a fit. */
+isk_view view_of(const views *v, int i);
 void views_give(const views *v, isk_fit_desc *fit);
 void views_free(views *v);
 

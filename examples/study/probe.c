@@ -66,19 +66,8 @@ typedef struct job {
     int row_count, dims[MOST_REALS], dim_count, kept;
 } job;
 
-/* One small fit of each method: what it refuses is known before hours of work, and whether lambda changes anything. */
+/* One small fit of each method: what it refuses is known before hours of work. */
 typedef struct trial { isk_status status; char words[600]; int has_lambda; } trial;
-
-static int same_features(const probe_features *a, const probe_features *b) {
-    for (int i = 0; i < ISK_MAX_VIEWS; i++) {
-        const isk_matrix pairs[2][2] = { { a->c[i], b->c[i] }, { a->z[i], b->z[i] } };
-        for (int k = 0; k < 2; k++) {
-            const size_t bytes = sizeof *pairs[k][0].data * (size_t)(pairs[k][0].rows * pairs[k][0].cols);
-            if (pairs[k][0].data && memcmp(pairs[k][0].data, pairs[k][1].data, bytes) != 0) { return 0; }
-        }
-    }
-    return !a->fused.data || memcmp(a->fused.data, b->fused.data, sizeof *a->fused.data * (size_t)(a->fused.rows * a->fused.cols)) == 0;
-}
 
 /* The first training rows that have every view, so that it does not matter how the files are sorted.  0 without memory. */
 enum { TRIAL_ROWS = 64 };
@@ -106,39 +95,31 @@ static int trial_views(const probe_data *d, views *few) {
     return 1;
 }
 
-/* What a trial on so few rows says of SHAPE or DATA says nothing about all rows: has_lambda stays 1 then. */
+/* Does the method take views like these?  What a trial on so few rows says of SHAPE or DATA says nothing about all rows. */
 static void try_method(const job *j, const isk_method *method, const views *few, trial *t) {
-    static const double lambdas[2] = { 1, 4 };
     isk_context *aside = isk_open(&(isk_context_desc){ .threads = 1, .device = ISK_DEVICE_CPU });
-    isk_sweep_desc sweep = { .fit = j->w.sweep.fit, .lambdas = lambdas, .lambda_count = 2 };
-    isk_model *models[2] = { NULL, NULL };
+    isk_fit_desc fit = j->w.sweep.fit;
+    isk_model *model = NULL;
     uint8_t part[TRIAL_ROWS] = { ISK_TRAIN };
-    probe_features f[2] = { { .c = { { NULL, 0, 0 } } }, { .c = { { NULL, 0, 0 } } } };
-    isk_options *o = &sweep.fit.options;
-    *t = (trial){ .status = ISK_MEMORY, .has_lambda = 1 };
-    if (!aside) { return; }
-    if (few->rows < 2) {            /* nothing to try on */
-        t->status = ISK_OK;
-        isk_close(aside);
-        return;
+    probe_features f = { .c = { { NULL, 0, 0 } } };
+    isk_options *o = &fit.options;
+    *t = (trial){ .status = aside ? ISK_OK : ISK_MEMORY, .has_lambda = (method->can & ISK_HAS_LAMBDA) != 0 };
+    if (aside && few->rows >= 2) {          /* else there is nothing to try on */
+        fit.method = method;
+        o->epochs = o->shared_epochs = o->residual_epochs = 1;
+        o->diagnoses = ISK_NONE;
+        o->batch = 32;
+        o->last_batch = ISK_LAST_KEEP;
+        views_give(few, &fit);
+        for (int k = 7; k < TRIAL_ROWS && j->d.parts[ISK_VALIDATION]; k += 8) { part[k] = ISK_VALIDATION; }
+        fit.split = part;
+        t->status = isk_fit(aside, &fit, &model);
+        if (t->status == ISK_OK) { t->status = probe_features_make(aside, model, few, few->rows, &f); }
+        if (t->status == ISK_SHAPE || t->status == ISK_DATA) { t->status = ISK_OK; }
+        snprintf(t->words, sizeof t->words, "%s", isk_error(aside));
     }
-    sweep.fit.method = method;
-    o->epochs = o->shared_epochs = o->residual_epochs = 1;
-    o->diagnoses = ISK_NONE;
-    o->batch = 32;
-    o->last_batch = ISK_LAST_KEEP;
-    views_give(few, &sweep.fit);
-    for (int k = 7; k < TRIAL_ROWS && j->d.parts[ISK_VALIDATION]; k += 8) { part[k] = ISK_VALIDATION; }
-    sweep.fit.split = part;
-    t->status = isk_sweep(aside, &sweep, models);
-    for (int k = 0; k < 2 && t->status == ISK_OK; k++) { t->status = probe_features_make(aside, models[k], few, few->rows, &f[k]); }
-    if (t->status == ISK_OK) { t->has_lambda = !same_features(&f[0], &f[1]); }
-    if (t->status == ISK_SHAPE || t->status == ISK_DATA) { t->status = ISK_OK; }
-    snprintf(t->words, sizeof t->words, "%s", isk_error(aside));
-    for (int k = 0; k < 2; k++) {
-        probe_features_free(&f[k]);
-        isk_model_close(models[k]);
-    }
+    probe_features_free(&f);
+    isk_model_close(model);
     isk_close(aside);
 }
 
@@ -148,7 +129,7 @@ static void add_row(job *j, probe_row row) { j->rows[j->row_count++] = row; }
    these views are left out; where all do, what the first says is what is wrong. */
 static isk_status find_rows(job *j) {
     isk_context *context = j->w.context;
-    trial tried[ISK_METHOD_COUNT];
+    trial tried[ISK_MOST_METHODS];
     views few;
     const int copied = trial_views(&j->d, &few);
     for (int i = 0; i < j->w.method_count && copied; i++) { try_method(j, j->w.methods[i], &few, &tried[i]); }

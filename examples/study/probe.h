@@ -76,7 +76,7 @@ typedef struct probe_row {
     const char *name, *words;       /* in results.json; in a table */
     int per_dim, has_lambda, trained;
 } probe_row;
-enum { MOST_ROWS = ISK_METHOD_COUNT + 5 };
+enum { MOST_ROWS = ISK_MOST_METHODS + 5 };
 
 /* One row of a table of accuracies: task, or -1 for the mean over the tasks.  Both choices are of the lambda whose
    mean over the seeds is best: on the test rows themselves, as the paper has it, or on the validation rows. */

@@ -47,27 +47,35 @@ void probe_features_free(probe_features *f) {
 }
 
 static isk_scalar *make(isk_matrix *m, int64_t rows, int cols) {
-    isk_scalar *values = cols > 0 ? malloc(sizeof *values * (size_t)rows * (size_t)cols) : NULL;
+    isk_scalar *values = malloc(sizeof *values * (size_t)rows * (size_t)cols + 1);
     *m = (isk_matrix){ values, rows, cols };
     return values;
 }
 
+/* The matrix that a feature goes to; NULL: it is of no interest here. */
+static isk_matrix *place_of(probe_features *f, const isk_output_info *info) {
+    return info->role == ISK_ROLE_SHARED     ? &f->c[info->view]
+           : info->role == ISK_ROLE_SPECIFIC ? &f->z[info->view]
+           : info->role == ISK_ROLE_FUSED    ? &f->fused
+                                             : NULL;
+}
+
 isk_status probe_features_make(isk_context *context, const isk_model *model, const views *v, int64_t rows, probe_features *f) {
-    const int fused = isk_model_fused_dim(model);
-    isk_transform_desc desc = { .fused = NULL };
+    isk_transform_desc desc = { .extras = { { NULL, { NULL, 0, 0 } } } };
     isk_status status = ISK_OK;
+    int asked = 0;
     *f = (probe_features){ .fused = { NULL, 0, 0 } };
     for (int i = 0; i < isk_model_views(model); i++) {
-        const int c = isk_model_shared_dim(model, i), z = isk_model_specific_dim(model, i);
-        desc.views[i] = (isk_matrix){ v->x[i].data, rows, v->x[i].cols };
-        desc.present[i] = v->present[i];
-        desc.lengths[i] = v->in[i].lengths;
-        desc.shared[i] = make(&f->c[i], rows, c);
-        desc.specific[i] = make(&f->z[i], rows, z);
-        if ((c && !desc.shared[i]) || (z && !desc.specific[i])) { status = no_memory(context, "features"); }
+        desc.views[i] = view_of(v, i);
+        desc.views[i].x.rows = rows;
     }
-    desc.fused = make(&f->fused, rows, fused);
-    if (fused && !desc.fused) { status = no_memory(context, "features"); }
+    for (int i = 0; i < isk_model_output_count(model); i++) {
+        const isk_output_info *info = isk_model_output(model, i);
+        isk_matrix *m = place_of(f, info);
+        if (!m) { continue; }
+        desc.out[asked] = (isk_output){ info->name, make(m, rows, info->cols) };
+        if (!desc.out[asked++].values) { status = no_memory(context, "features"); }
+    }
     if (status == ISK_OK) { status = isk_transform(model, &desc); }
     if (status != ISK_OK) { probe_features_free(f); }
     return status;

@@ -6,7 +6,7 @@
 
 #include "../runs/settings.h"
 
-enum { MOST_SWEEPS = 2 * 4 * ISK_METHOD_COUNT };
+enum { MOST_SWEEPS = 2 * 4 * ISK_MOST_METHODS };
 
 /* One sweep: lambda_count * seeds models, lambda by lambda.  A stale critic is fitted before an epoch, in
    STALE_PASSES passes, and not between the updates of the encoder. */

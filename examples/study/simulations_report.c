@@ -236,10 +236,10 @@ static void claims_section(text *page, const measurements *m, const configuratio
 /* ---- pictures and numbers ---- */
 
 static void lambda_chart(text *page, const measurements *m, const configuration *c, int setting, double lambda,
-                         const isk_method *methods, int method_count) {
-    setting_summary all[2 * ISK_METHOD_COUNT];
-    char words[2 * ISK_METHOD_COUNT][64];
-    const char *names[2 * ISK_METHOD_COUNT];
+                         const isk_method *const *methods, int method_count) {
+    setting_summary all[2 * ISK_MOST_METHODS];
+    char words[2 * ISK_MOST_METHODS][64];
+    const char *names[2 * ISK_MOST_METHODS];
     int series = 0;
     text title = { 0 };
     for (int i = 0; i < 2 * method_count; i++) {                        /* the stale ones after all others */
@@ -275,7 +275,7 @@ static void number_rows(text *page, const configuration *c, const measured *swee
 }
 
 static void setting_section(text *page, const measurements *m, const configuration *c, int setting,
-                            const isk_method *methods, int method_count) {
+                            const isk_method *const *methods, int method_count) {
     static const char *const asks[] = {
         "The shared features are functions of x1 and x2: Z should see x3 to x6 and ignore x1 and x2.",
         "The shared features are x1 and x2, and x3 and x4 are functions of them: Z should see x5 and x6 alone.",
@@ -301,17 +301,17 @@ static void setting_section(text *page, const measurements *m, const configurati
 /* ---- all of it ---- */
 
 void simulations_report(const measurements *m, const configuration *c, text *page) {
-    const isk_method *methods[ISK_METHOD_COUNT];
+    const isk_method *methods[ISK_MOST_METHODS];
     int method_count = 0, models = 0, settings[5] = { 0 };
     text lead = { 0 };
-    for (int k = 0; k < ISK_METHOD_COUNT; k++) {
+    for (int k = 0; k < isk_method_count(NULL); k++) {
         int there = 0;
         for (int setting = 1; setting <= 4; setting++) {
-            int found = measurements_find(m, setting, (const isk_method *)k, 0) != NULL;
+            int found = measurements_find(m, setting, isk_method_get(NULL, k), 0) != NULL;
             settings[setting] |= found;
             there |= found;
         }
-        if (there) { methods[method_count++] = (const isk_method *)k; }
+        if (there) { methods[method_count++] = isk_method_get(NULL, k); }
     }
     for (int i = 0; i < m->count; i++) { models += m->sweeps[i].lambda_count * c->seeds; }
     text_format(&lead, "Which coordinates of X do the specific features Z look at? Gui, Ma and Ma 2025, section 1.1 "

@@ -20,7 +20,7 @@
 /* Training rows and columns of its data (vision and text; MIMIC: static and one step of the series), and its seconds
    for 2000 epochs of batches of 128 by transformers on a GPU: Table 9, mean over 10 seeds.  NaN: not in that table. */
 enum { PAPER_EPOCHS = 2000, PAPER_BATCH = 128, PAPER_METHODS = 3 };
-static const isk_method *paper_methods[PAPER_METHODS] = { ISK_INDISEEK, ISK_FACTORIZEDCL, ISK_INFODISEN };
+static const isk_method *const paper_methods[PAPER_METHODS] = { ISK_INDISEEK, ISK_FACTORIZEDCL, ISK_INFODISEN };
 static const struct paper { const char *name; int rows, cols[2]; double seconds[PAPER_METHODS]; } papers[] = {
     { "mosi", 1284, { 20, 300 }, { 711, 735, 718 } },
     { "mosei", 16265, { 35, 300 }, { 8143, 8327, 8132 } },
@@ -140,8 +140,8 @@ static isk_status open_set(job *j, const set *s) {
     if (!simulate_two_views(&j->simulated, s->rows, s->cols[0], s->cols[1], 2, 0.3, j->s.study.seed)) {
         return isk_set_error(j->w.context, ISK_MEMORY, "no memory for %lld rows", (long long)s->rows);
     }
-    fit->views[0] = (isk_matrix){ j->simulated.x1, s->rows, s->cols[0] };
-    fit->views[1] = (isk_matrix){ j->simulated.x2, s->rows, s->cols[1] };
+    fit->views[0].x = (isk_matrix){ j->simulated.x1, s->rows, s->cols[0] };
+    fit->views[1].x = (isk_matrix){ j->simulated.x2, s->rows, s->cols[1] };
     return ISK_OK;
 }
 
@@ -154,6 +154,13 @@ static int batches(const job *j, const set *s) {
 
 /* One fit.  Methods without specific features are passed over, by default also those that refuse the data: *done is
    0 then. */
+/* Of the view that took most. */
+static int epochs_of(const isk_report *report) {
+    double most = 0;
+    for (int view = 0; view < ISK_MAX_VIEWS; view++) { most = fmax(most, isk_report_value(report, "epochs", view)); }
+    return (int)most;
+}
+
 static isk_status measure(job *j, int which, const isk_method *method, int repetition, int *done) {
     isk_fit_desc fit = j->w.sweep.fit;
     isk_model *model = NULL;
@@ -171,8 +178,8 @@ static isk_status measure(job *j, int which, const isk_method *method, int repet
         progress_say(&j->w.bar, "%s is left out: %s", isk_method_name(method), isk_error(j->w.context));
         return ISK_OK;
     }
-    if (status == ISK_OK && isk_model_specific_dim(model, 0)) {
-        const int epochs = isk_model_report(model)->epochs;
+    if (status == ISK_OK && isk_model_cols(model, ISK_ROLE_SPECIFIC, 0)) {
+        const int epochs = epochs_of(isk_model_report(model));
         *t = (timed){ which, epochs, epochs * batches(j, &j->sets[which]), method, fit.seed, ended - j->w.stage_ended };
         j->count++;
         *done = 1;
@@ -192,7 +199,7 @@ static isk_status measure_all(job *j) {
     j->times = calloc((size_t)j->w.bar.pieces + 1, sizeof *j->times);
     if (!j->times) { return no_memory(j->w.context, "times"); }
     for (int k = 0; k < j->set_count && status == ISK_OK; k++) {
-        int skip[ISK_METHOD_COUNT] = { 0 };
+        int skip[ISK_MOST_METHODS] = { 0 };
         status = open_set(j, &j->sets[k]);
         for (int i = 0; i < repetitions * methods && status == ISK_OK; i++) {
             int done;

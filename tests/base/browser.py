@@ -1,4 +1,5 @@
-"""What tests of pages share: a parser that finds tags which do not match and what is fetched from outside, and a browser without a window."""
+"""What tests of pages share: a parser that finds tags which do not match and what is fetched from outside, and a browser without a
+window."""
 import html.parser
 import os
 import re
@@ -35,7 +36,8 @@ class Page(html.parser.HTMLParser):
             fetches = name in ("src", "href", "xlink:href", "action", "srcset", "data") and not (value or "").startswith("#")
             if fetches or name.startswith("on"):
                 self.faults.append("%s=%s at line %d" % (name, value, self.getpos()[0]))
-            if name in ("d", "x", "y", "x1", "x2", "y1", "y2", "cx", "cy", "points", "width", "height") and re.search("nan|inf", value or "", re.I):
+            places = ("d", "x", "y", "x1", "x2", "y1", "y2", "cx", "cy", "points", "width", "height")
+            if name in places and re.search("nan|inf", value or "", re.I):
                 self.faults.append("%s=%s at line %d" % (name, value[:60], self.getpos()[0]))
         if tag not in self.EMPTY:
             self.open.append(tag)
@@ -56,6 +58,7 @@ def browse(path, profile, *options):
     """The document after its scripts have run, and what the browser wrote of them; profile: a folder of its own."""
     done = subprocess.run([BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--enable-logging=stderr",
                            "--user-data-dir=" + os.path.abspath(profile), "--window-size=1100,1400", "--virtual-time-budget=20000",
-                           *options, "--dump-dom", "file://" + os.path.abspath(path)], capture_output=True, text=True, timeout=240, errors="replace")
+                           *options, "--dump-dom", "file://" + os.path.abspath(path)], capture_output=True, text=True, timeout=240,
+                           errors="replace")
     assert done.returncode == 0, "exit code %d: %s" % (done.returncode, done.stderr[-600:])
     return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]

@@ -67,7 +67,9 @@ static int32_t naive_vote(isk_matrix reference, const int32_t *codes, const isk_
     int nearest[200], zero = 0;
     for (int64_t i = 0; i < reference.rows; i++) {
         distance[i] = 0;
-        for (int64_t j = 0; j < reference.cols; j++) { distance[i] += pow((double)reference.data[i * reference.cols + j] - (double)query[j], 2); }
+        for (int64_t j = 0; j < reference.cols; j++) {
+            distance[i] += pow((double)reference.data[i * reference.cols + j] - (double)query[j], 2);
+        }
         distance[i] = codes[i] < 0 ? HUGE_VAL : sqrt(distance[i]);
     }
     for (int t = 0; t < k; t++) {
@@ -192,7 +194,9 @@ static void blocks_weigh_by_the_reference(void **state) {
     for (int i = 0; i < n * 5; i++) {
         const int row = i / 5, j = i % 5;
         joined[i] = (isk_scalar)((double)(j < 2 ? c[row * 2 + j] : z[row * 3 + j - 2]) / sqrt(deviation[j >= 2]));
-        if (row < m) { asked[i] = (isk_scalar)((double)(j < 2 ? query_c[row * 2 + j] : query_z[row * 3 + j - 2]) / sqrt(deviation[j >= 2])); }
+        if (row < m) {
+            asked[i] = (isk_scalar)((double)(j < 2 ? query_c[row * 2 + j] : query_z[row * 3 + j - 2]) / sqrt(deviation[j >= 2]));
+        }
     }
     ok(annotate_cells(context, &desc, &a));
     for (int i = 0; i < m; i++) {
@@ -394,11 +398,12 @@ static void annotation_says_what_is_wrong(void **state) {
     WRONG(desc.classes = 2, ISK_DATA, "labels[2] is 2, but there are 2 classes");
     WRONG(desc.classes = 3, ISK_DATA, "truth[7] is 3, but there are 3 classes");
     t.x[9] = (isk_scalar)INFINITY;
-    WRONG(desc.k = 7, ISK_DATA, "block 1 of the reference holds an infinity in row 4, column 1 (from 0); of a row that is missing the first "
-                                "value is NaN");
+    WRONG(desc.k = 7, ISK_DATA, "block 1 of the reference holds an infinity in row 4, column 1 (from 0); of a row that is missing the "
+                                "first value is NaN");
     t.x[9] = 0;
     t.y[3] = (isk_scalar)NAN;
-    WRONG(desc.k = 7, ISK_DATA, "block 1 of the query holds a NaN in row 1, column 1 (from 0); of a row that is missing the first value is NaN");
+    WRONG(desc.k = 7, ISK_DATA, "block 1 of the query holds a NaN in row 1, column 1 (from 0); of a row that is missing the first value "
+                                "is NaN");
     t.y[3] = 0;
     for (int i = 0; i < 300; i++) { t.labels[i] = -1; }
     WRONG(desc.k = 7, ISK_DATA, "none of the 300 reference cells is labelled and there in every block, so there is no label to give");
@@ -474,7 +479,8 @@ static void annotation_without_truth_says_how_sure_it_is(void **state) {
     const int32_t codes[] = { 0, 0, 1, 1 }, unknown[] = { -1, -1, -1, -1 };
     static const char *const class_names[] = { "B cells", "T cells", "none of them" };
     names classes = list(class_names, 3);
-    annotate_desc desc = { .reference = { { x, 4, 1 } }, .query = { { y, 4, 1 } }, .labels = codes, .classes = 3, .k = 4, .least = 0.6, .weighted = 1,
+    annotate_desc desc = { .reference = { { x, 4, 1 } }, .query = { { y, 4, 1 } }, .labels = codes, .classes = 3, .k = 4, .least = 0.6,
+                           .weighted = 1,
                            .ways = 1u << ANNOTATE_KNN };
     annotation a;
     text out = { NULL, 0, 0, 0 };
@@ -741,8 +747,8 @@ static void imputation_says_what_is_wrong(void **state) {
     WRONG((desc.query = desc.from, desc.query.components.data = NULL), ISK_SHAPE,
           "principal components has 4 columns in the cells trained on and 0 in the further ones; both must be the same features");
     p.target[41] = (isk_scalar)NAN;
-    WRONG(desc.k = 5, ISK_DATA, "block 4 of the cells holds a NaN in row 10, column 1 (from 0); of a row that is missing the first value is "
-                                "NaN");
+    WRONG(desc.k = 5, ISK_DATA, "block 4 of the cells holds a NaN in row 10, column 1 (from 0); of a row that is missing the first value "
+                                "is NaN");
     p.target[41] = 0;
     p.part[17] = 9;
     WRONG(desc.k = 5, ISK_DATA, "part[17] is 9; it must be an isk_part: 0, 1 or 2");
@@ -768,8 +774,8 @@ static void imputation_is_written(void **state) {
     out = (text){ NULL, 0, 0, 0 };
     text_add(&out, "{");
     imputation_json(&m, &out);
-    assert_string_equal(out.data, "{\n  \"features\": 2, \"trained_on\": 2, \"stopped_on\": 0, \"scored_cells\": 2, \"scored_on\": \"test\", "
-                                  "\"k\": 1,\n  \"baseline\": {\"r2\": 0.175257731958763, \"median_correlation\": null}");
+    assert_string_equal(out.data, "{\n  \"features\": 2, \"trained_on\": 2, \"stopped_on\": 0, \"scored_cells\": 2, \"scored_on\": "
+                                  "\"test\", \"k\": 1,\n  \"baseline\": {\"r2\": 0.175257731958763, \"median_correlation\": null}");
     text_free(&out);
     out = (text){ NULL, 0, 0, 0 };
     imputation_text(&m, &features, &out);
@@ -811,7 +817,8 @@ static void of_many_features_the_best_and_the_worst_are_printed(void **state) {
     at = strstr(at, "\ngene04               0.960       0.040\ngene02 ");
     assert_non_null(at);
     assert_non_null(strstr(at, "\ngene00               1.000       0.000\n"
-                               "(the features that are told best and worst, 20 of 60; all of them are in imputation.tsv)\n(trained on 5 cells"));
+                               "(the features that are told best and worst, 20 of 60; all of them are in imputation.tsv)\n(trained on 5 "
+                               "cells"));
     text_free(&out);
     out = (text){ NULL, 0, 0, 0 };
     m.features = 40;                                        /* few enough for all, in their order */
@@ -1116,7 +1123,8 @@ static void real_cells(void **state) {
         }
         annotation_free(&a);
     }
-    ok(impute_modality(three, &(impute_desc){ .from = { .c = rna, .components = rna }, .target = proteins, .part = part, .epochs = 20 }, &m));
+    ok(impute_modality(three, &(impute_desc){ .from = { .c = rna, .components = rna }, .target = proteins, .part = part, .epochs = 20 },
+                       &m));
     print_message("# proteins from RNA: R^2 %.4f by a decoder, %.4f by neighbours\n", m.way[IMPUTE_C].pooled_r2,
                   m.way[IMPUTE_BASELINE].pooled_r2);
     assert_true(m.way[IMPUTE_C].pooled_r2 > 0.5 && m.way[IMPUTE_BASELINE].pooled_r2 > 0.5);

@@ -156,7 +156,8 @@ static int place_cuts(const double *x, int first, int last, int most, double *cu
 
 /* R's loess: direct fits at the cuts and the ends of a box 0.5% wider on each side, and Hermite's cubic at `at` between two of them. */
 static double loess(const double *x, const double *y, int count, double span, double at) {
-    double *sorted = malloc(sizeof *sorted * (size_t)count), *cuts = malloc(sizeof *cuts * (size_t)count * 2), low, high, h, t, value[2], slope[2];
+    double *sorted = malloc(sizeof *sorted * (size_t)count), *cuts = malloc(sizeof *cuts * (size_t)count * 2), low, high, h, t, value[2],
+        slope[2];
     int used;
     memcpy(sorted, x, sizeof *x * (size_t)count);
     qsort(sorted, (size_t)count, sizeof *sorted, ascending);
@@ -173,7 +174,8 @@ static double loess(const double *x, const double *y, int count, double span, do
     t = (at - low) / h;
     free(sorted);
     free(cuts);
-    return (2 * t * t * t - 3 * t * t + 1) * value[0] + (t * t * t - 2 * t * t + t) * h * slope[0] + (3 * t * t - 2 * t * t * t) * value[1] +
+    return (2 * t * t * t - 3 * t * t + 1) * value[0] + (t * t * t - 2 * t * t + t) * h * slope[0] +
+        (3 * t * t - 2 * t * t * t) * value[1] +
            (t * t * t - t * t) * h * slope[1];
 }
 
@@ -183,7 +185,8 @@ static void local_regression_is_that_of_r(void **state) {
     double x[N], y[N], fit[N];
     (void)state;
     for (int i = 0; i < N; i++) {
-        x[i] = floor(40 * random_uniform(&random) * random_uniform(&random)) / 10 + (i % 5 == 0 ? random_uniform(&random) : 0);      /* many ties */
+        /* many ties */
+        x[i] = floor(40 * random_uniform(&random) * random_uniform(&random)) / 10 + (i % 5 == 0 ? random_uniform(&random) : 0);
         y[i] = sin(x[i]) + 0.3 * random_normal(&random);
     }
     for (int way = 0; way < 2; way++) {
@@ -210,7 +213,8 @@ static void local_regression_of_few_points(void **state) {
     assert_near(fit[0], 1, 1e-12);
 }
 
-/* METHODS written out: dense, double, every value on its own. */
+/* Seurat's vst written out, dense, in double, every value on its own: mean m and variance of each column; the variance expected of m
+   by loess of log10 variance on log10 m, span 0.3, degree 2; z = (x - m) / expected deviation, at most sqrt(n); sum z^2 / (n - 1). */
 static void vst_by_definition(const isk_scalar *x, int64_t rows, int64_t cols, const uint8_t *part, double *mean, double *variance,
                               double *standardised) {
     double *a = calloc((size_t)cols, sizeof *a), *b = calloc((size_t)cols, sizeof *b), n = 0;
@@ -219,7 +223,9 @@ static void vst_by_definition(const isk_scalar *x, int64_t rows, int64_t cols, c
     for (int64_t j = 0; j < cols; j++) {
         mean[j] = variance[j] = standardised[j] = 0;
         for (int64_t i = 0; i < rows; i++) { mean[j] += part[i] == ISK_TRAIN ? (double)x[i * cols + j] / n : 0; }
-        for (int64_t i = 0; i < rows; i++) { variance[j] += part[i] == ISK_TRAIN ? pow((double)x[i * cols + j] - mean[j], 2) / (n - 1) : 0; }
+        for (int64_t i = 0; i < rows; i++) {
+            variance[j] += part[i] == ISK_TRAIN ? pow((double)x[i * cols + j] - mean[j], 2) / (n - 1) : 0;
+        }
         if (variance[j] < 1e-20) { variance[j] = 0; continue; }
         a[used] = log10(mean[j]);
         b[used++] = log10(variance[j]);
@@ -432,7 +438,9 @@ static void lsi_is_an_uncentred_svd(void **state) {
     (void)state;
     norm_by_definition("tfidf", x, ROWS, COLS, part, y);
     for (int i = 0; i < ROWS; i++) {
-        for (int a = 0; a < COLS * COLS && part[i] == ISK_TRAIN; a++) { gram[a / COLS][a % COLS] += y[i * COLS + a / COLS] * y[i * COLS + a % COLS]; }
+        for (int a = 0; a < COLS * COLS && part[i] == ISK_TRAIN; a++) {
+            gram[a / COLS][a % COLS] += y[i * COLS + a / COLS] * y[i * COLS + a % COLS];
+        }
     }
     for (int k = 0; k < K; k++) {
         double value = 0, mean = 0, variance = 0, n = 0;
@@ -461,7 +469,9 @@ static void lsi_is_an_uncentred_svd(void **state) {
         for (int k = drop; k < K; k++) {
             double sign = 0;
             for (int i = 0; i < ROWS; i++) { sign += (double)p.x.data[i * p.x.cols + k - drop] * scores[k][i]; }
-            for (int i = 0; i < ROWS; i++) { assert_near((double)p.x.data[i * p.x.cols + k - drop], sign < 0 ? -scores[k][i] : scores[k][i], 2e-3); }
+            for (int i = 0; i < ROWS; i++) {
+                assert_near((double)p.x.data[i * p.x.cols + k - drop], sign < 0 ? -scores[k][i] : scores[k][i], 2e-3);
+            }
         }
         prepared_free(&p);
     }
@@ -509,7 +519,8 @@ static void components_give_way_by_default(void **state) {
 
 static const char *const all_kinds[][2] = {
     { "hvg=20,pca=5", "rna" }, { "pca=0", "rna" }, { "pca=4", "protein" }, { "clr=protein,pca=3", "protein" }, { "pca=4,hvg=30", "atac" },
-    { "lsi-first=keep,pca=4", "atac" }, { "", "other" }, { "raw", "rna" }, { "hvg=12,clr=cell,scale=no,pca=3", "rna" }, { "raw,hvg=7", "rna" },
+    { "lsi-first=keep,pca=4", "atac" }, { "", "other" }, { "raw", "rna" }, { "hvg=12,clr=cell,scale=no,pca=3", "rna" },
+    { "raw,hvg=7", "rna" },
 };
 
 static void assert_same_recipe(const recipe *a, const recipe *b) {
@@ -628,7 +639,9 @@ static void features_are_matched_by_name(void **state) {
             if (extra && totals) { input_free(&in); continue; }         /* more genes are more counts */
             assert_int_equal(recipe_apply(&p.recipe, &in, "x1", &m, &own), ISK_OK);
             assert_true(m.rows == ROWS && m.cols == p.x.cols && p.recipe.warning[0] == 0);
-            for (int64_t i = 0; i < ROWS * m.cols; i++) { assert_near((double)m.data[i], (double)p.x.data[i], 1e-5 * (1 + fabs((double)m.data[i]))); }
+            for (int64_t i = 0; i < ROWS * m.cols; i++) {
+                assert_near((double)m.data[i], (double)p.x.data[i], 1e-5 * (1 + fabs((double)m.data[i])));
+            }
             for (int64_t j = 0; j < p.recipe.cols; j++) {
                 assert_string_equal(names_get(&in.column_names, j), names_get(&p.in.column_names, j));
             }
@@ -650,7 +663,8 @@ static void missing_features_are_their_mean(void **state) {
     input in = shuffled_input(x, ROWS, COLS, 7, 3);
     (void)state;
     assert_int_equal(recipe_apply(&p.recipe, &in, "x1", &m, &own), ISK_OK);
-    assert_string_equal(p.recipe.warning, "counts.mtx lacks 7 of the 40 features of x1, which count as their training mean: g0, g1, g2, g3, g4, ...");
+    assert_string_equal(p.recipe.warning, "counts.mtx lacks 7 of the 40 features of x1, which count as their training mean: g0, g1, g2, "
+                                          "g3, g4, ...");
     for (int i = 0; i < ROWS * COLS; i++) { assert_true(i % COLS < 7 ? m.data[i] == 0 : m.data[i] == p.x.data[i]); }
     assert_string_equal(names_get(&in.column_names, 6), "g6");
     input_free(&in);
@@ -662,7 +676,8 @@ static void missing_features_are_their_mean(void **state) {
     assert_int_equal(recipe_apply(&p.recipe, &in, "x1", &m, &own), ISK_OK);
     input_free(&in);
     in = shuffled_input(x, ROWS, COLS, 21, 30);
-    expect(context, recipe_apply(&p.recipe, &in, "x1", &m, &own), ISK_DATA, "counts.mtx: lacks 21 of the 40 features that x1 of the model was trained on "
+    expect(context, recipe_apply(&p.recipe, &in, "x1", &m, &own), ISK_DATA,
+           "counts.mtx: lacks 21 of the 40 features that x1 of the model was trained on "
            "(g0, g1, g2, g3, g4, ...); features are matched by name, so use the names of the training data");
     input_free(&in);
     in = make_input(x, ROWS, COLS - 1, 1, 0);
@@ -860,8 +875,8 @@ static void vst_is_that_of_seurat(void **state) {
         assert_int_equal(chosen, 2000);
         assert_int_equal(variable_columns(&in, part, 2000, columns), ISK_OK);
         for (int k = 0; k < 2000; k++) { same += due[columns[k]].rank > 0 && due[columns[k]].rank <= 2000; }
-        print_message("# %s: %lld of 2000 features are Seurat's; largest relative differences: mean %.1e, variance %.1e, standardised %.1e\n",
-                      sets[s].counts, (long long)same, worst[0], worst[1], worst[2]);
+        print_message("# %s: %lld of 2000 features are Seurat's; largest relative differences: mean %.1e, variance %.1e, standardised "
+                      "%.1e\n", sets[s].counts, (long long)same, worst[0], worst[1], worst[2]);
         assert_true(worst[0] < 1e-12 && worst[1] < 1e-12 && worst[2] < 0.003);
         assert_int_equal(same, 2000);
         free(memory);
@@ -936,8 +951,8 @@ static void scores_are_those_of_seurat(void **state) {
             const double near = cosine(&p, due, count, k);
             least[k >= cases[s].close] = near < least[k >= cases[s].close] ? near : least[k >= cases[s].close];
         }
-        print_message("# %s %s: cosine with Seurat's at least %.6f in the first %d components, %.4f in all %d\n", cases[s].set, cases[s].reference,
-                      least[0], cases[s].close, least[1] < least[0] ? least[1] : least[0], cases[s].cols);
+        print_message("# %s %s: cosine with Seurat's at least %.6f in the first %d components, %.4f in all %d\n", cases[s].set,
+                      cases[s].reference, least[0], cases[s].close, least[1] < least[0] ? least[1] : least[0], cases[s].cols);
         assert_true(least[0] > (cases[s].least < 1 ? 0.9995 : 0.999999) && least[1] >= cases[s].least);
         free(due);
         free(part);

@@ -1,4 +1,4 @@
-/* Theta and its agreement with the modality weights, against the formulas written out (METHODS 13.1 and 13.2). */
+/* Theta (Gui et al. section 4) and Spearman's correlation with the modality weights, against the formulas written out. */
 /* build: float double */
 #include "indiseek.h"
 #include "tests/base/scarce.h"
@@ -24,7 +24,9 @@ static theta_desc make_case(void) {
         types[i] = i % 11 == 0 ? -1 : (i * 7) % TYPES;
         parts[i] = (uint8_t)(i % 3 == 0 ? ISK_TRAIN : i % 7 == 0 ? ISK_VALIDATION : ISK_TEST);
         for (int c = 0; c < D1; c++) { z1[i * D1 + c] = (isk_scalar)(uniform(&state) + (c == types[i] % D1 ? 0.25 * types[i] : 0)); }
-        for (int c = 0; c < D2; c++) { z2[i * D2 + c] = (isk_scalar)(uniform(&state) + (c == types[i] % D2 ? 0.25 * (TYPES - types[i]) : 0)); }
+        for (int c = 0; c < D2; c++) {
+            z2[i * D2 + c] = (isk_scalar)(uniform(&state) + (c == types[i] % D2 ? 0.25 * (TYPES - types[i]) : 0));
+        }
         weight[i] = 0.1 * types[i] + 0.3 * uniform(&state);
     }
     return (theta_desc){ .z = { { z1, N, D1 }, { z2, N, D2 } }, .labels = types, .label_count = TYPES, .part = parts, .weight = weight,
@@ -68,7 +70,10 @@ static void check_case(const theta_desc *desc, const theta_result *r) {
     int compared = 0, scored = 0;
     for (int i = 0; i < N; i++) {
         int m1, m2;
-        if (types[i] >= 0 && isfinite(weight[i]) && (!desc->weight_of_scored || is_scored(i))) { weights[types[i]] += weight[i]; cells[types[i]]++; }
+        if (types[i] >= 0 && isfinite(weight[i]) && (!desc->weight_of_scored || is_scored(i))) {
+            weights[types[i]] += weight[i];
+            cells[types[i]]++;
+        }
         if (!is_scored(i)) {
             assert_true(isnan(theta[i]) && isnan(beta1[i]) && isnan(beta2[i]));
             continue;

@@ -1,4 +1,4 @@
-/* UMAP for pictures: each step against its definition (METHODS 13.4), and whole layouts against what umap-learn reaches. */
+/* UMAP for pictures: each step against its definition (McInnes et al. 2018), and whole layouts against what umap-learn reaches. */
 /* build: float double */
 #include "indiseek.h"
 #include "tests/base/scarce.h"
@@ -64,7 +64,8 @@ static void odd_distances(void **state) {
     smooth_distances(near, zeros, 4, 5, &rho, &sigma);
     assert_true(rho == 0 && fabs(sigma - 5e-3) < 1e-15);                   /* the floor by the mean of all */
     smooth_distances(near, late, 4, 5, &rho, &sigma);
-    assert_true(rho == 2 && fabs(sigma - 1e-3) < 1e-15);                   /* four terms of 3 or more for log2(5): the floor by its own mean */
+    /* four terms of 3 or more for log2(5): the floor by its own mean */
+    assert_true(rho == 2 && fabs(sigma - 1e-3) < 1e-15);
     smooth_distances(some, given, 4, 5, &rho, &sigma);
     assert_true(rho == 1 && fabs(1 + exp(-1 / sigma) - log2(3)) < 1e-4);   /* what is none does not count */
     smooth_distances(none, given, 2, 5, &rho, &sigma);
@@ -235,7 +236,9 @@ static void clusters_stay_apart(void **state) {
         for (int i = 0; i < 480; i++) { means[i / 2 % clusters][i % 2] += (double)points[i] / 240 * clusters; }
         for (int i = 0; i < 240; i++) {
             double gaps[8];
-            for (int c = 0; c < clusters; c++) { gaps[c] = hypot((double)points[2 * i] - means[c][0], (double)points[2 * i + 1] - means[c][1]); }
+            for (int c = 0; c < clusters; c++) {
+                gaps[c] = hypot((double)points[2 * i] - means[c][0], (double)points[2 * i + 1] - means[c][1]);
+            }
             for (int c = 0; c < clusters; c++) {
                 if (c != i % clusters && gaps[c] <= gaps[i % clusters]) { fail_msg("case %d: point %d lies in cluster %d", (int)t, i, c); }
             }
@@ -319,7 +322,8 @@ static void mistakes_are_named(void **state) {
     expect(context, umap_layout(context, &desc), ISK_ARGUMENT,
            "min_distance is -1, spread 0, epochs 60 and negatives 0; none may be negative");
     desc = (umap_desc){ .points = points };
-    expect(context, umap_layout(context, &desc), ISK_SHAPE, "a layout needs points, or neighbours with their distances, of at least one row");
+    expect(context, umap_layout(context, &desc), ISK_SHAPE,
+           "a layout needs points, or neighbours with their distances, of at least one row");
     desc = (umap_desc){ .points = points, .indices = near, .distances = distances, .rows = 4 };
     expect(context, umap_layout(context, &desc), ISK_ARGUMENT, "k is 0; it is the number of columns of the given neighbours");
     desc.k = 1;
@@ -357,13 +361,15 @@ static double naive_trust(int n, int k) {
     for (int i = 0; i < n; i++) {
         for (int j = 0; j < n; j++) {
             int flat = 0, deep = 1;
-            double near_j = hypot((double)points[2 * i] - (double)points[2 * j], (double)points[2 * i + 1] - (double)points[2 * j + 1]), d_j = 0;
+            double near_j = hypot((double)points[2 * i] - (double)points[2 * j], (double)points[2 * i + 1] - (double)points[2 * j + 1]),
+                d_j = 0;
             if (j == i) { continue; }
             for (int c = 0; c < COLS; c++) { d_j += pow((double)data[i * COLS + c] - (double)data[j * COLS + c], 2); }
             for (int l = 0; l < n; l++) {
                 double d = 0;
                 for (int c = 0; c < COLS; c++) { d += pow((double)data[i * COLS + c] - (double)data[l * COLS + c], 2); }
-                flat += l != i && hypot((double)points[2 * i] - (double)points[2 * l], (double)points[2 * i + 1] - (double)points[2 * l + 1]) < near_j;
+                flat += l != i && hypot((double)points[2 * i] - (double)points[2 * l],
+                                        (double)points[2 * i + 1] - (double)points[2 * l + 1]) < near_j;
                 deep += l != i && d < d_j;
             }
             if (flat < k && deep > k) { sum += deep - k; }

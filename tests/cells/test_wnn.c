@@ -1,4 +1,4 @@
-/* Weighted nearest neighbours: against a direct implementation of the formulas (METHODS 12) in double over [n, n] distances, and on
+/* Weighted nearest neighbours (Hao et al. 2021): against the formulas written out in double over [n, n] distances, and on
    real data against the weights that Seurat gave. */
 /* build: float double */
 #include "indiseek.h"
@@ -263,7 +263,9 @@ static void noise_weighs_less(void **state) {
     double mean = 0;
     (void)state;
     for (int i = 0; i < 120 * view_cols[1]; i++) { data[1][i] = (isk_scalar)noise(&seed); }
-    for (int i = 0; i < 120 * view_cols[0]; i++) { data[0][i] = (isk_scalar)((i % view_cols[0] == i / view_cols[0] % 6 ? 20 : 0) + noise(&seed)); }
+    for (int i = 0; i < 120 * view_cols[0]; i++) {
+        data[0][i] = (isk_scalar)((i % view_cols[0] == i / view_cols[0] % 6 ? 20 : 0) + noise(&seed));
+    }
     assert_int_equal(wnn_weights(context, &desc), ISK_OK);
     for (int i = 0; i < 120; i++) { mean += weights[0][i] / 120; }
     assert_true(mean > 0.6);
@@ -441,11 +443,13 @@ static void compare_with_seurat(const reference *r) {
     must(isk_spearman(context, ours, theirs, l.count, &rho));
     for (int i = 0; i < l.count; i++) {
         const double gap = fabs(ours[i] - theirs[i]);
-        if (gap > 0.01) { print_message("  %-22s %4d cells: %.4f, Seurat %.4f\n", names_get(&l.classes, i), (int)counts[i], ours[i], theirs[i]); }
+        if (gap > 0.01) {
+            print_message("  %-22s %4d cells: %.4f, Seurat %.4f\n", names_get(&l.classes, i), (int)counts[i], ours[i], theirs[i]);
+        }
         if (gap > worst) { worst = gap; }
     }
-    print_message("%s: largest gap of a type %.4f, Spearman over %d types %.4f, correlation over cells %.4f\n", r->folder, worst, l.count, rho,
-                  correlation(weight, due, rows));
+    print_message("%s: largest gap of a type %.4f, Spearman over %d types %.4f, correlation over cells %.4f\n", r->folder, worst,
+                  l.count, rho, correlation(weight, due, rows));
     assert_true(worst <= r->gap && rho >= r->rho && correlation(weight, due, rows) >= r->by_cell);
     labels_free(&l);
     table_free(&t);

@@ -137,7 +137,8 @@ def anndata_of(data):
     obs = pandas.read_csv(data.table, sep="\t", index_col=0, keep_default_na=False, na_values=[""])
     obs.index = obs.index.astype(str)
     names = anndata.utils.make_index_unique(pandas.Index(data.genes))
-    rna = anndata.AnnData(x, obs, pandas.DataFrame({"gene_ids": [f[0] for f in data.features()[:len(names)]]}, index=names), dtype="float32")
+    rna = anndata.AnnData(x, obs, pandas.DataFrame({"gene_ids": [f[0] for f in data.features()[:len(names)]]}, index=names),
+                          dtype="float32")
     rna.strings_to_categoricals()
     return rna, pandas.DataFrame(numpy.array(data.adt, "float32"), data.cells, data.proteins)
 
@@ -167,7 +168,8 @@ def write_h5mu(data, out):
     place = numpy.empty(count, int)
     place[order] = numpy.arange(count)
     with h5py.File(os.path.join(out, "data.h5mu"), "w") as file:
-        file.attrs.update({"encoding-type": "MuData", "encoding-version": "0.1.0", "encoder": "forms.py", "encoder-version": "1", "axis": 0})
+        file.attrs.update({"encoding-type": "MuData", "encoding-version": "0.1.0", "encoder": "forms.py", "encoder-version": "1",
+                           "axis": 0})
         modalities = file.create_group("mod")
         modalities.attrs["mod-order"] = ["rna", "prot"]
         for name, one in (("rna", rna), ("prot", prot)):

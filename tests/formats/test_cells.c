@@ -81,7 +81,8 @@ static void names_become_unique(void **state) {
 static void kinds_are_told_by_words(void **state) {
     static const struct { const char *words, *name; modality_kind kind; } cases[] = {
         { "Gene Expression", "rna", MODALITY_RNA }, { "RNA", "rna", MODALITY_RNA }, { "GEX", "rna", MODALITY_RNA },
-        { "Antibody Capture", "protein", MODALITY_PROTEIN }, { "prot", "protein", MODALITY_PROTEIN }, { "ADT", "protein", MODALITY_PROTEIN },
+        { "Antibody Capture", "protein", MODALITY_PROTEIN }, { "prot", "protein", MODALITY_PROTEIN },
+        { "ADT", "protein", MODALITY_PROTEIN },
         { "Peaks", "atac", MODALITY_ATAC }, { "Chromatin Accessibility", "atac", MODALITY_ATAC },
         { "CRISPR Guide Capture", "crispr_guide_capture", MODALITY_OTHER }, { "", "other", MODALITY_OTHER },
         { "a name of more than thirty-one characters", "a_name_of_more_than_thirty_one_", MODALITY_OTHER }

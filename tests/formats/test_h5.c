@@ -15,8 +15,8 @@
 static void says_what_to_install(void **state) {
     cells c = { 0 };
     cell_results r = { 0 };
-    static const char due[] = "x.h5ad: HDF5 files need libhdf5, which was not there when this program was made; install libhdf5-dev and run "
-                              "make again";
+    static const char due[] = "x.h5ad: HDF5 files need libhdf5, which was not there when this program was made; install libhdf5-dev and "
+                              "run make again";
     (void)state;
     expect(context, h5_read(context, "x.h5ad", NULL, &c), ISK_UNSUPPORTED, due);
     expect(context, h5ad_write(context, "x.h5ad", &r), ISK_UNSUPPORTED, due);
@@ -172,7 +172,9 @@ static void put_fixed(hdf5 *f, const char *at, const char *words) {
     names_free(&n);
 }
 
-static void put_whole(hdf5 *f, const char *at, int64_t count, const int64_t *values) { hdf5_put_numbers(f, at, HDF5_WHOLE, count, 0, values); }
+static void put_whole(hdf5 *f, const char *at, int64_t count, const int64_t *values) {
+    hdf5_put_numbers(f, at, HDF5_WHOLE, count, 0, values);
+}
 
 /* 3 cells x 5 features: cell 0: 1 of 0, 7 of 3; cell 1: nothing; cell 2: 2 of 1, 3 of 2, 9 of 4. */
 static const int64_t starts[] = { 0, 2, 2, 5 }, columns[] = { 0, 3, 1, 2, 4 }, counts[] = { 1, 7, 2, 3, 9 };
@@ -377,7 +379,8 @@ static void anndata_in_other_layouts(void **state) {
 }
 
 static void layers_raw_and_obsm(void **state) {
-    static const double layer[] = { 5, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 5, 0, 0 }, raw[] = { 1, 2, 3, 4, 5, 6 }, protein[] = { 1, 2, 3, 4, 5, 6 };
+    static const double layer[] = { 5, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 5, 0, 0 }, raw[] = { 1, 2, 3, 4, 5, 6 },
+        protein[] = { 1, 2, 3, 4, 5, 6 };
     const char *path = write_h5ad("layers.h5ad");
     read_desc desc = { .layer = "counts" };
     cells c;
@@ -571,7 +574,8 @@ static const change changes[] = {
     { "ad", "X", SHAPE, VALUES(4, 5), ISK_DATA, "X: is 4 x 5, but there are names of 3 cells and 5 features" },
     { "ad", "X", SHAPE, VALUES(3, 4e12), ISK_DATA, "X: is 3 x 4000000000000, but there are names of 3 cells and 5 features" },
     { "ad", "X", SHAPE, VALUES(3, 5, 1), ISK_DATA, "X: its attribute shape must be 2 whole numbers" },
-    { "ad", "X", ENCODING, 0, NULL, "coo_matrix", ISK_UNSUPPORTED, "X: is of the kind 'coo_matrix'; arrays, csr_matrix and csc_matrix are read" },
+    { "ad", "X", ENCODING, 0, NULL, "coo_matrix", ISK_UNSUPPORTED,
+      "X: is of the kind 'coo_matrix'; arrays, csr_matrix and csc_matrix are read" },
     { "ad", "X", REALS, VALUES(1, 2, 3), ISK_DATA, "X: has 1 dimensions where a matrix has 2" },
     { "ad", "X", MATRIX, VALUES(1, 2, 3), ISK_DATA, "X: is 1 x 3, but there are names of 3 cells and 5 features" },
     { "ad", "X", REMOVE, 0, NULL, NULL, ISK_DATA, "has no X; name one of its layers instead" },
@@ -587,8 +591,8 @@ static const change changes[] = {
     { "ad", "obs/type/codes", WHOLE, VALUES(0, 1), ISK_DATA, "obs/type/codes: has 2 values where 3 are due" },
     { "ad", "obs/age/mask", WHOLE, VALUES(0, 1), ISK_DATA, "obs/age/mask: has 2 values where 3 are due" },
     { "ad", "obs/batch", WORDS, 0, NULL, "x", ISK_DATA, "obs/batch: has 1 values where 3 are due" },
-    { "ad", "obs", REMOVE, 0, NULL, NULL, ISK_UNSUPPORTED, "is an HDF5 file, but none of 10x Genomics (it has no group matrix), AnnData (obs "
-      "and var) or MuData (mod); it holds X, obsm, var" },
+    { "ad", "obs", REMOVE, 0, NULL, NULL, ISK_UNSUPPORTED,
+      "is an HDF5 file, but none of 10x Genomics (it has no group matrix), AnnData (obs and var) or MuData (mod); it holds X, obsm, var" },
     { "ad", "mod", ENCODING, 0, NULL, "dict", ISK_DATA, "holds no modality" },
     { "10x", "matrix/barcodes", WORDS, 0, NULL, "a b", ISK_DATA, "matrix: is 3 x 5, but there are names of 2 cells and 5 features" },
     { "10x", "matrix/shape", WHOLE, VALUES(3, 5), ISK_DATA, "matrix: is 5 x 3, but there are names of 3 cells and 5 features" },
@@ -746,7 +750,8 @@ static herr_t shake(hid_t file, const char *name, const H5O_info_t *about, void 
         assert_non_null(bytes);
         assert_true(H5Dread(data, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes) >= 0);
         for (int64_t k = random_below(random, 3); k >= 0; k--) {
-            bytes[random_below(random, (int64_t)count)] = (unsigned char)(random_below(random, 2) ? random_below(random, 8) : random_below(random, 256));
+            bytes[random_below(random, (int64_t)count)] = (unsigned char)(random_below(random, 2) ? random_below(random, 8)
+                                                                          : random_below(random, 256));
         }
         assert_true(H5Dwrite(data, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes) >= 0);
         free(bytes);
@@ -809,8 +814,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(anndata_by_rows_with_its_cells), cmocka_unit_test(anndata_in_other_layouts), cmocka_unit_test(layers_raw_and_obsm),
         cmocka_unit_test(some_modalities_and_little_memory),
         cmocka_unit_test(both_kinds_come_back), cmocka_unit_test(modalities_keep_their_own_cells), cmocka_unit_test(a_full_disk_is_said),
-        cmocka_unit_test(mistakes_are_named), cmocka_unit_test(what_is_announced_is_not_believed), cmocka_unit_test(other_files_are_refused),
-        cmocka_unit_test(wrong_values_do_no_harm),
+        cmocka_unit_test(mistakes_are_named), cmocka_unit_test(what_is_announced_is_not_believed),
+        cmocka_unit_test(other_files_are_refused), cmocka_unit_test(wrong_values_do_no_harm),
         cmocka_unit_test(damaged_files_end_soon),
     };
     if (argc > 1) { return convert(argc, argv); }

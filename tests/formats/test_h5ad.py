@@ -143,8 +143,8 @@ def _():
     anndata.AnnData(X=numpy.ones((100, 100), "float32")).write_h5ad(at("lzf.h5ad"), compression="lzf")
     done = run("convert", at("lzf.h5ad"), at("back.h5ad"))
     assert done.returncode == 1
-    assert "is packed by LZF (filter 32000), which this HDF5 library cannot unpack; write the file again with compression='gzip'" in done.stderr, \
-        done.stderr
+    sentence = "is packed by LZF (filter 32000), which this HDF5 library cannot unpack; write the file again with compression='gzip'"
+    assert sentence in done.stderr, done.stderr
 
 
 @test("layers, raw, and no counts")
@@ -217,7 +217,8 @@ def _():
     x = scipy.sparse.csc_matrix(COUNTS.T)
     with h5py.File(at("tenx.h5"), "w") as file:
         m = file.create_group("matrix")
-        m["data"], m["indices"], m["indptr"], m["shape"] = x.data.astype("int32"), x.indices.astype("int64"), x.indptr.astype("int64"), x.shape
+        m["data"], m["indices"] = x.data.astype("int32"), x.indices.astype("int64")
+        m["indptr"], m["shape"] = x.indptr.astype("int64"), x.shape
         m["barcodes"] = numpy.array(CELLS[:5] + ["TGC-1"], dtype="S")
         f = m.create_group("features")
         f["id"] = numpy.array(["E1", "E2", "E3", "P1"], dtype="S")

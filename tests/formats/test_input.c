@@ -235,7 +235,8 @@ static void numbers_one_a_row(void **state) {
            SCRATCH "/h.csv: row 2 is '0.5'; n is a whole number from 0 to 1");
     write_text("d.csv", "id,dose\na,1.5\nb,\nc,-2\n");
     assert_int_equal(input_numbers(context, SCRATCH "/d.csv:dose", 3, &numbers), ISK_OK);
-    assert_true(numbers.rows == 3 && numbers.cols == 1 && numbers.data[0] == (isk_scalar)1.5 && isnan(numbers.data[1]) && numbers.data[2] == -2);
+    assert_true(numbers.rows == 3 && numbers.cols == 1 && numbers.data[0] == (isk_scalar)1.5 && isnan(numbers.data[1]) &&
+                numbers.data[2] == -2);
     scarce_free((void *)(uintptr_t)numbers.data);
     expect(context, input_numbers(context, write_text("d.csv", "1\nx\n"), 2, &numbers), ISK_DATA,
            SCRATCH "/d.csv: row 2 is 'x', which is no number");

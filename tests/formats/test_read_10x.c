@@ -120,7 +120,8 @@ static void prefixes_are_found_or_chosen(void **state) {
     put_all("GSM1_a_", MTX_TEXT, "features.tsv", FEATURES_TEXT, BARCODES_TEXT);
     expect_read(FOLDER);
     put_all("GSM2_b_", MTX_TEXT, "features.tsv", FEATURES_TEXT, "T-1\nU-1\nV-1\n");
-    expect(context, cells_read(&c, context, FOLDER, NULL), ISK_DATA, FOLDER ": holds several matrices, whose names begin with 'GSM1_a_' and "
+    expect(context, cells_read(&c, context, FOLDER, NULL), ISK_DATA, FOLDER
+           ": holds several matrices, whose names begin with 'GSM1_a_' and "
            "'GSM2_b_'; add the wanted one to the path, as in " FOLDER "/GSM2_b_");
     expect_read(FOLDER "/GSM1_a_");
     expect_read(FOLDER "/GSM1");
@@ -217,8 +218,8 @@ static void modalities_are_wanted(void **state) {
         cells_free(&c);
     }
     put_all("", "%%MatrixMarket matrix coordinate integer general\n5 1 1\n2 1 5\n", "features.tsv", six, "A\n");
-    expect(context, cells_read(&c, context, FOLDER, NULL), ISK_DATA, FOLDER ": 'Multiplexing Capture' is one modality more than the 4 that can be used; "
-           "say which are wanted");
+    expect(context, cells_read(&c, context, FOLDER, NULL), ISK_DATA, FOLDER
+           ": 'Multiplexing Capture' is one modality more than the 4 that can be used; say which are wanted");
     assert_int_equal(cells_read(&c, context, FOLDER, &(read_desc){ .modalities = "multiplexing_capture,rna" }), ISK_OK);
     assert_int_equal(c.count, 2);
     cells_free(&c);
@@ -236,7 +237,8 @@ static void memory_is_estimated_and_limited(void **state) {
     (void)state;
     assert_true(memory_estimate(parts, 2) == 1e6 * (4 + scalar) + 2e6 * scalar + 1e4 * scalar);
     assert_true(memory_estimate(reading, 1) == 40e6);
-    expect(context, memory_check(context, &desc, "x", parts, 2), ISK_MEMORY, "x: 1000 cells x 30000 genes (rna), 1000 x 10 (protein) need about 16.0 MB of "
+    expect(context, memory_check(context, &desc, "x", parts, 2), ISK_MEMORY,
+           "x: 1000 cells x 30000 genes (rna), 1000 x 10 (protein) need about 16.0 MB of "
            "memory, where 15.0 MB are allowed; fewer modalities need less, and --rna hvg=N keeps fewer genes dense");
     desc.most_memory = 3.2e9;
     expect(context, memory_check(context, &desc, "x", &(extent){ 1000000, 500, 100000000, 1, NULL, 40 }, 1), ISK_MEMORY,
@@ -247,7 +249,8 @@ static void memory_is_estimated_and_limited(void **state) {
     clear_folder();
     put_all("", MTX_TEXT, "features.tsv", FEATURES_TEXT, BARCODES_TEXT);
     desc.most_memory = 1;
-    expect(context, cells_read(&c, context, FOLDER, &desc), ISK_MEMORY, FOLDER ": 3 cells x 3 genes (rna), 3 x 2 (protein) need about 0.1 MB of memory, where "
+    expect(context, cells_read(&c, context, FOLDER, &desc), ISK_MEMORY, FOLDER
+           ": 3 cells x 3 genes (rna), 3 x 2 (protein) need about 0.1 MB of memory, where "
            "0.1 MB are allowed; fewer modalities need less, and --rna hvg=N keeps fewer genes dense");
 }
 
@@ -271,10 +274,12 @@ static void memory_runs_out(void **state) {
 
 static void mistakes_are_named(void **state) {
     static const struct { const char *matrix, *features, *barcodes, *sentence; isk_status status; } cases[] = {
-        { MTX_TEXT, "a\tb\nc\td\n", BARCODES_TEXT, FOLDER "/features.tsv: has 2 features, but " FOLDER "/matrix.mtx has 5 rows", ISK_SHAPE },
+        { MTX_TEXT, "a\tb\nc\td\n", BARCODES_TEXT, FOLDER "/features.tsv: has 2 features, but " FOLDER "/matrix.mtx has 5 rows",
+          ISK_SHAPE },
         { MTX_TEXT, "", BARCODES_TEXT, FOLDER "/features.tsv: has 0 features, but " FOLDER "/matrix.mtx has 5 rows", ISK_SHAPE },
         { MTX_TEXT, FEATURES_TEXT, "A\nB\n", FOLDER "/barcodes.tsv: has 2 barcodes, but " FOLDER "/matrix.mtx has 3 columns", ISK_SHAPE },
-        { MTX_TEXT, FEATURES_TEXT, "A\nB\nC\nD\n", FOLDER "/barcodes.tsv: has 4 barcodes, but " FOLDER "/matrix.mtx has 3 columns", ISK_SHAPE },
+        { MTX_TEXT, FEATURES_TEXT, "A\nB\nC\nD\n", FOLDER "/barcodes.tsv: has 4 barcodes, but " FOLDER "/matrix.mtx has 3 columns",
+          ISK_SHAPE },
         { MTX_TEXT, FEATURES_TEXT, "A\nB\nA\n",
           FOLDER "/barcodes.tsv: barcode 'A' stands on lines 1 and 3; each cell must have one of its own", ISK_DATA },
         { MTX_TEXT, FEATURES_TEXT, "A\nB\tx\nC\n",
@@ -330,9 +335,10 @@ static void other_files(void **state) {
     cells c;
     (void)state;
     write_text("cells.csv", "a,b\n1,2\n");
-    expect(context, cells_read(&c, context, SCRATCH "/cells.csv", NULL), ISK_UNSUPPORTED, SCRATCH "/cells.csv: is neither a folder of 10x Genomics "
-           "(matrix.mtx, features.tsv, barcodes.tsv) nor an HDF5 file (.h5 of 10x Genomics, .h5ad, .h5mu); of tables, .npy and .mtx files one is given for "
-           "each modality");
+    expect(context, cells_read(&c, context, SCRATCH "/cells.csv", NULL), ISK_UNSUPPORTED, SCRATCH
+           "/cells.csv: is neither a folder of 10x Genomics "
+           "(matrix.mtx, features.tsv, barcodes.tsv) nor an HDF5 file (.h5 of 10x Genomics, .h5ad, .h5mu); of tables, .npy and .mtx files "
+           "one is given for each modality");
     expect(context, cells_read(&c, context, "build/none.h5", NULL), ISK_IO, "build/none.h5: cannot be opened: No such file or directory");
     assert_null(c.path);
 }
@@ -409,7 +415,8 @@ static void ten_thousand_cells(void **state) {
     for (int64_t i = 0; i < c.modality[1].in.sparse.count; i++) { sum += (double)c.modality[1].in.sparse.values[i]; }
     memset(&matrix, 0, sizeof matrix);
     matrix.context = context;
-    status = matrix_read(context, &(matrix_source){ DATA "adt_counts.npy", SCRATCH "/pbmc10k/cells.tsv", DATA "proteins.txt", 0, MODALITY_PROTEIN },
+    status = matrix_read(context, &(matrix_source){ DATA "adt_counts.npy", SCRATCH "/pbmc10k/cells.tsv", DATA "proteins.txt", 0,
+                                                    MODALITY_PROTEIN },
                          &(read_desc){ 0 }, &matrix);
     assert_int_equal(status, ISK_OK);
     for (int64_t i = 0; i < 6855 * 14; i++) { sum -= (double)matrix.modality[0].in.values[i]; }

@@ -18,12 +18,15 @@
 
 static void expect_names(const names *n, const char *due) {
     char all[300] = "";
-    for (int64_t i = 0; i < n->count; i++) { snprintf(all + strlen(all), sizeof all - strlen(all), "%s%s", i > 0 ? "," : "", names_get(n, i)); }
+    for (int64_t i = 0; i < n->count; i++) {
+        snprintf(all + strlen(all), sizeof all - strlen(all), "%s%s", i > 0 ? "," : "", names_get(n, i));
+    }
     assert_string_equal(all, due);
 }
 
 /* Reads HERE "m" with names from HERE "c" and "f" where their texts are given. */
-static isk_status read_one(const char *matrix, const char *cells_text, const char *features_text, int transpose, modality_kind kind, cells *c) {
+static isk_status read_one(const char *matrix, const char *cells_text, const char *features_text, int transpose, modality_kind kind,
+                           cells *c) {
     matrix_source source = { HERE "m.x", cells_text ? HERE "c" : NULL, features_text ? HERE "f" : NULL, transpose, kind };
     memset(c, 0, sizeof *c);
     c->context = context;
@@ -81,13 +84,14 @@ static void matrices_that_are_refused(void **state) {
         { MTX_TEXT, "", NULL, ISK_DATA, HERE "c: is empty" },
         { MTX_TEXT "x", NULL, NULL, ISK_DATA, HERE "m.x: line 6 goes beyond the 3 entries that the file announces" },
         { "a,b\n1,x\n", NULL, NULL, ISK_DATA, HERE "m.x: line 2 (row 1), column 2 'b': 'x' is not a number" },
-        { "PK\x03\x04", NULL, NULL, ISK_UNSUPPORTED, HERE "m.x: is a zip archive (.npz, .xlsx); of a .npz save one array with numpy.save; .npy, "
-          ".mtx and tables as text are read" },
+        { "PK\x03\x04", NULL, NULL, ISK_UNSUPPORTED, HERE
+          "m.x: is a zip archive (.npz, .xlsx); of a .npz save one array with numpy.save; .npy, .mtx and tables as text are read" },
     };
     cells c;
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
-        expect(context, read_one(cases[i].matrix, cases[i].cells, cases[i].features, 0, MODALITY_RNA, &c), cases[i].status, cases[i].sentence);
+        expect(context, read_one(cases[i].matrix, cases[i].cells, cases[i].features, 0, MODALITY_RNA, &c), cases[i].status,
+               cases[i].sentence);
         assert_int_equal(c.count, 0);
         cells_free(&c);
     }
@@ -123,7 +127,8 @@ static void columns_are_numbers_or_classes(void **state) {
     expect_names(&t.columns[0].classes.classes, "B,T");
     assert_int_equal(t.columns[0].classes.missing, 1);
     assert_true(t.columns[0].classes.codes[0] == 1 && t.columns[0].classes.codes[1] == 0 && t.columns[0].classes.codes[3] == -1);
-    assert_true(t.columns[1].numbers[0] == 1.5 && isnan(t.columns[1].numbers[1]) && t.columns[1].numbers[2] == -2000 && isnan(t.columns[1].numbers[3]));
+    assert_true(t.columns[1].numbers[0] == 1.5 && isnan(t.columns[1].numbers[1]) && t.columns[1].numbers[2] == -2000 &&
+                isnan(t.columns[1].numbers[3]));
     assert_true(t.columns[2].numbers[0] == 1 && t.columns[2].numbers[3] == 1);
     assert_null(t.columns[3].numbers);                              /* "-inf" is no number here */
     assert_true(isnan(t.columns[4].numbers[0]) && t.columns[4].numbers[1] == 3 && isnan(t.columns[4].numbers[2]));

@@ -1146,7 +1146,8 @@ static void test_optimisers(void **state) {
     (void)state;
     for (kind = 0; kind < 6; kind++) {          /* SGD, Adam, AdamW; each without and with a factor of clipping */
         const int n = 300, clipped = kind & 1, sgd = kind < 2;
-        const matrix p = drawn(1, n, 0, 1), m1 = drawn(1, n, 0, 2), m2 = drawn(1, n, 0, 3), g = drawn(1, n, 0, 4), work = drawn(1, 18, 0, 5);
+        const matrix p = drawn(1, n, 0, 1), m1 = drawn(1, n, 0, 2), m2 = drawn(1, n, 0, 3), g = drawn(1, n, 0, 4),
+            work = drawn(1, 18, 0, 5);
         isk_call call = call_of(1, n);
         memset(m1.o.data, 0, (size_t)(MODELS * n) * sizeof(float));
         memset(m2.o.data, 0, (size_t)(MODELS * n) * sizeof(float));

@@ -184,8 +184,8 @@ enum { SEQUENCE = 1, ABSENT = 2, THIRD = 4, KNOWN = 8 };
 static isk_fit_desc other_fit(isk_context *context, const isk_method *method, int what, const char *settings) {
     static uint8_t there[3][ROWS], known[ROWS];
     static int32_t lengths[ROWS];
-    isk_fit_desc fit = small_fit(context, ROWS, "epochs=2 shared_epochs=2 residual_epochs=2 diagnoses=0 token_width=8 feed_forward=8 blocks=1 tokens=3 "
-                                                "fusion_heads=2 project_width=12 project_dim=6");
+    isk_fit_desc fit = small_fit(context, ROWS, "epochs=2 shared_epochs=2 residual_epochs=2 diagnoses=0 token_width=8 feed_forward=8 "
+                                                "blocks=1 tokens=3 fusion_heads=2 project_width=12 project_dim=6");
     int i, view;
     for (i = 0; i < ROWS; i++) {
         for (view = 0; view < 3; view++) { there[view][i] = (i * 7 + view * 3) % 5 > 0; }
@@ -209,7 +209,8 @@ static isk_fit_desc other_fit(isk_context *context, const isk_method *method, in
 }
 
 /* The features of both models, as far as the method has them, within `relative` of each other. */
-static void same_features(const char *what, isk_context *context, const isk_model *one, const isk_model *other, const isk_fit_desc *fit, double relative) {
+static void same_features(const char *what, isk_context *context, const isk_model *one, const isk_model *other, const isk_fit_desc *fit,
+                          double relative) {
     static isk_scalar values[2][2][ISK_MAX_VIEWS][ROWS * 16];
     const isk_model *models[2] = { one, other };
     int m, view, i, part;
@@ -285,7 +286,8 @@ static void variants_by_blocks(void **state) {
     (void)state;
     for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         static diary by_graph, by_block;
-        isk_context *a = open_on(ISK_DEVICE_CUDA, ISK_TRAINER_GRAPH, &by_graph), *b = open_on(ISK_DEVICE_CUDA, ISK_TRAINER_BLOCK, &by_block);
+        isk_context *a = open_on(ISK_DEVICE_CUDA, ISK_TRAINER_GRAPH, &by_graph),
+            *b = open_on(ISK_DEVICE_CUDA, ISK_TRAINER_BLOCK, &by_block);
         isk_sweep_desc sweep;
         isk_model *graphs[2], *blocks[2], *one;
         memset(&sweep, 0, sizeof sweep);
@@ -559,7 +561,8 @@ static void device_lost_in_training(void **state) {
 
 /* Whichever copy from the device does not arrive, no model comes of it, and the checkpoint is one to go on from. */
 static void copies_that_do_not_arrive(void **state) {
-    const char *path = scratch("copies.checkpoint"), *settings = "epochs=2 shared_epochs=2 diagnoses=0 validation=0.2 batch=64 critic_steps=1";
+    const char *path = scratch("copies.checkpoint"), *settings =
+        "epochs=2 shared_epochs=2 diagnoses=0 validation=0.2 batch=64 critic_steps=1";
     isk_context_desc desc;
     isk_context *context;
     isk_sweep_desc sweep;

@@ -44,8 +44,8 @@ def simulate(name, cells, types):
 
 def line_of(out, *arguments, epochs=4, data="cells", methods=METHODS):
     return [PROGRAM, "compare", at(data), "--cells", at("cells/cells.tsv"), "--labels", "cell_type", "--test", "0.5", "--least-cells", "5",
-            "--bootstrap", "20", "--rna", "hvg=60,pca=10", "--methods", ",".join(methods), "--lambda", ",".join(LAMBDAS), "--seeds", len(SEEDS),
-            "--seed", SEEDS[0], *SMALL, "--epochs", epochs, "--threads", 1, "--out", at(out), *arguments]
+            "--bootstrap", "20", "--rna", "hvg=60,pca=10", "--methods", ",".join(methods), "--lambda", ",".join(LAMBDAS), "--seeds",
+            len(SEEDS), "--seed", SEEDS[0], *SMALL, "--epochs", epochs, "--threads", 1, "--out", at(out), *arguments]
 
 
 def run(line):
@@ -84,7 +84,8 @@ def _():
         for name in ("ari", "nmi", "accuracy"):
             assert math.isfinite(number(row[name])), (name, row)
     for row in models[1:]:
-        best = [max(number(row["%s_%s_%d" % (what, how, view)]) for how in ("ridge", "knn")) for what in ("leakage", "completeness") for view in (1, 2)]
+        best = [max(number(row["%s_%s_%d" % (what, how, view)]) for how in ("ridge", "knn")) for what in ("leakage", "completeness")
+                for view in (1, 2)]
         close(number(row["leakage"]), (best[0] + best[1]) / 2, "leakage")
         close(number(row["completeness"]), (best[2] + best[3]) / 2, "completeness")
         equal(row["leakage_mlp_1"], "", "without --mlp")
@@ -167,7 +168,8 @@ def _():
     done = compare("whole", "--resume")
     for row in rows[1:]:
         cell = "%.3f (%.3f)" % (number(row["rho"]), number(row["rho_error"]))
-        assert any(line.split()[:2] == [row["method"], row["lambda"]] and cell in line for line in done.stdout.splitlines()), (cell, done.stdout)
+        assert any(line.split()[:2] == [row["method"], row["lambda"]] and cell in line
+                   for line in done.stdout.splitlines()), (cell, done.stdout)
     equal(done.stdout.count("  highest rho\n"), len(METHODS))
     inside("(highest rho: of a method's lambdas, chosen on the same held-out cells that are reported here)\n", done.stdout)
     assert re.search(r"^inputs as prepared +- ", done.stdout, re.M), done.stdout
@@ -194,7 +196,8 @@ def _():
 
 @test("methods without lambda are one point; comm and clip have no theta; --no-clusters leaves those out, --mlp brings its columns")
 def _():
-    compare("points", "--no-clusters", "--mlp", "--residual-epochs", 3, "--lambda", "1", "--seeds", 1, methods=["residual", "clip", "indiseek"], epochs=2)
+    compare("points", "--no-clusters", "--mlp", "--residual-epochs", 3, "--lambda", "1", "--seeds", 1,
+            methods=["residual", "clip", "indiseek"], epochs=2)
     models = table("points/compare.tsv")
     equal([(row["method"], row["lambda"]) for row in models], [("inputs", ""), ("residual", ""), ("clip", ""), ("indiseek", "1")])
     equal([math.isfinite(number(row["rho"])) for row in models], [True, True, False, True])
@@ -271,7 +274,8 @@ def _():
     done = run(line_of("whole", "--resume", "--test", "0.4"))
     inside("%s: test is 0.5 in the results and 0.4 here" % at("whole/results.jsonl"), done.stderr)
     lines = before.splitlines(keepends=True)
-    for content, sentence in ((lines[0] + lines[1].replace('"seed": 5', '"seed": 9'), "line 2 is no model of this comparison; start afresh"),
+    for content, sentence in ((lines[0] + lines[1].replace('"seed": 5', '"seed": 9'),
+                               "line 2 is no model of this comparison; start afresh"),
                               (lines[0] + lines[1].replace('"rho":', '"rha":'), "line 2 is no model of this comparison; start afresh"),
                               (lines[1], "line 1: 'method' stands where the settings of a comparison are due; start afresh")):
         with open(at("whole/results.jsonl"), "w", encoding="utf-8") as file:
@@ -299,14 +303,17 @@ def refuses(code, sentence, line):
 @test("what it refuses, in one sentence")
 def _():
     names = "indiseek, indiseek0, clip, factorizedcl, infodisen, residual-indiseek, residual and comm"
-    refuses(2, "there is no method 'indisek'; the methods are %s; did you mean 'indiseek'?" % names, line_of("no", "--methods", "clip,indisek"))
+    refuses(2, "there is no method 'indisek'; the methods are %s; did you mean 'indiseek'?" % names,
+            line_of("no", "--methods", "clip,indisek"))
     refuses(2, "--methods has clip twice", line_of("no", "--methods", "clip,clip"))
     refuses(2, "--lambda has 1 twice", line_of("no", "--lambda", "1,0.1,1"))
-    refuses(2, "--labels COLUMN is missing: methods are compared by how they rank types", [PROGRAM, "compare", at("cells"), "--out", at("no")])
+    refuses(2, "--labels COLUMN is missing: methods are compared by how they rank types",
+            [PROGRAM, "compare", at("cells"), "--out", at("no")])
     refuses(2, "--out DIR is missing", [PROGRAM, "compare", at("cells"), "--labels", "cell_type"])
-    refuses(2, "--labels: nothing is known of the cells by the name 'cell_typ'; did you mean 'cell_type'?", line_of("no", "--labels", "cell_typ"))
-    refuses(65, "--labels cell_type: 0 types have at least 500 held-out cells, and ranks need two; a smaller --least-cells or a larger --test "
-            "may help", line_of("no", "--least-cells", 500))
+    refuses(2, "--labels: nothing is known of the cells by the name 'cell_typ'; did you mean 'cell_type'?",
+            line_of("no", "--labels", "cell_typ"))
+    refuses(65, "--labels cell_type: 0 types have at least 500 held-out cells, and ranks need two; a smaller --least-cells or a larger "
+            "--test may help", line_of("no", "--least-cells", 500))
     simulate("alike", 60, 1)
     refuses(65, "--labels cell_type: all cells are of one type, 'A1', and methods are compared by how they rank types",
             line_of("no", "--cells", at("alike/cells.tsv"), data="alike"))
@@ -318,7 +325,8 @@ def _():
     done = compare("few-types", "--cells", at("few/cells.tsv"), "--seeds", 1, "--lambda", 1, data="few", methods=["indiseek"], epochs=1)
     inside("warning: only 4 types have at least 5 held-out cells: how they rank says little\n", done.stderr)
     inside("(4 types are few: how they rank says little)\n", done.stdout)
-    inside("4 types of cell_type have at least 5 held-out cells and are compared; with fewer than 6 of them a rank correlation says little.",
+    inside("4 types of cell_type have at least 5 held-out cells and are compared; with fewer than 6 of them a rank correlation says "
+           "little.",
            " ".join(Page(text("few-types/report.html")).words))
 
 

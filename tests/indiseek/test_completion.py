@@ -39,7 +39,8 @@ def options_of(command):
 
 def complete(*words, at=None):
     """What bash offers for the last word."""
-    script = 'source <("$1" completion bash); shift; cd "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _indiseek; printf "%s\\n" "${COMPREPLY[@]}"'
+    script = 'source <("$1" completion bash); shift; cd "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _indiseek; '\
+             'printf "%s\\n" "${COMPREPLY[@]}"'
     done = subprocess.run(["bash", "-c", script, "bash", os.path.abspath(PROGRAM), at or ".", "indiseek", *words], text=True,
                           capture_output=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, ""), done
@@ -53,7 +54,8 @@ def rendered():
     if not shutil.which("groff"):
         print("# groff is not installed: the page is looked at as it is written")
         return None
-    done = subprocess.run(["groff", "-man", "-Tascii", "-P-cbou", "-rLL=200n", "-ww"], input=out("man"), text=True, capture_output=True, timeout=60)
+    done = subprocess.run(["groff", "-man", "-Tascii", "-P-cbou", "-rLL=200n", "-ww"], input=out("man"), text=True,
+                          capture_output=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     return done.stdout
 
@@ -74,7 +76,8 @@ def _():
 @test("the man page has its sections, every macro is one of man(7), and formatters find nothing to warn of")
 def _():
     page = out("man")
-    equal(re.findall(r"^\.SH (.*)$", page, re.M), ["NAME", "SYNOPSIS", "DESCRIPTION", "COMMANDS", "FILES", "EXIT STATUS", "ENVIRONMENT", "EXAMPLES"])
+    equal(re.findall(r"^\.SH (.*)$", page, re.M),
+          ["NAME", "SYNOPSIS", "DESCRIPTION", "COMMANDS", "FILES", "EXIT STATUS", "ENVIRONMENT", "EXAMPLES"])
     equal(set(re.findall(r"^[.'](\S+)", page, re.M)) - {"TH", "SH", "SS", "TP", "PP", "br", "nf", "fi", "nh", '\\"'}, set())
     equal([line for line in page.split("\n") if line != line.rstrip()], [])
     equal(re.findall(r"^\.TP\n\\fB(\d+)\\fR$", page, re.M), ["0", "1", "2", "65", "75"])
@@ -94,7 +97,8 @@ def _():
 
 @test("the script parses, and declares a completion for indiseek")
 def _():
-    done = subprocess.run(["bash", "-c", 'source <("$1" completion bash); complete -p indiseek', "bash", PROGRAM], text=True, capture_output=True, timeout=60)
+    done = subprocess.run(["bash", "-c", 'source <("$1" completion bash); complete -p indiseek', "bash", PROGRAM], text=True,
+                          capture_output=True, timeout=60)
     equal((done.returncode, done.stdout, done.stderr), (0, "complete -F _indiseek indiseek\n", ""))
 
 
@@ -149,7 +153,8 @@ def _():
 @test("another shell is refused with a sentence")
 def _():
     done = run("completion", "fish")
-    equal((done.returncode, done.stdout, done.stderr.split("\n")[0]), (2, "", 'indiseek completion: there is no completion for "fish", only for bash'))
+    equal((done.returncode, done.stdout, done.stderr.split("\n")[0]),
+          (2, "", 'indiseek completion: there is no completion for "fish", only for bash'))
     done = run("completion")
     equal((done.returncode, done.stdout, done.stderr.split("\n")[0]), (2, "", "indiseek completion: a shell is missing: bash"))
     equal(run("man", "page").returncode, 2)
@@ -180,7 +185,8 @@ def _():
     assert "leakage" in json.loads(scored.stdout), scored.stdout
     made = run("transform", "--model", at("first"), *views, "--out", at("again"), "--json", "-")
     equal(made.returncode, 0, made.stderr)
-    equal(json.loads(made.stdout), {"out": at("again"), "features": {"c1.npy": [80, 3], "c2.npy": [80, 3], "z1.npy": [80, 3], "z2.npy": [80, 3]}})
+    equal(json.loads(made.stdout), {"out": at("again"),
+                                    "features": {"c1.npy": [80, 3], "c2.npy": [80, 3], "z1.npy": [80, 3], "z2.npy": [80, 3]}})
     assert not os.path.exists("-"), "a file called - was made"
 
 

@@ -65,7 +65,8 @@ def npy(rows, dtype="<f4", fortran=False, shape=None):
         values = [int(v) for v in values]
     head = "{'descr': '%s', 'fortran_order': %s, 'shape': %s, }" % (dtype, fortran, shape or (len(rows), len(rows[0])))
     head += " " * (-(len(head) + 11) % 64) + "\n"
-    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode() + struct.pack("%s%d%s" % (dtype[0], len(values), kind), *values)
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode() + struct.pack("%s%d%s" % (dtype[0], len(values), kind),
+                                                                                             *values)
 
 
 def npy_read(path):
@@ -414,8 +415,8 @@ def _():
     done = run("indiseek", "transform", "--model", at("sequence"), *SEQUENCE, "--out", at("sequence-new"))
     equal((done.code, read(at("sequence-new/z3.npy"))), (0, read(at("sequence/z3.npy"))), str(done))
     done = run("indiseek", "transform", "--model", at("sequence"), "--x3", at("x3.npy"), "--out", at("sequence-new"))
-    equal((done.code, done.err), (65, "indiseek transform: %s: has 120 samples of 1 steps, 3 numbers each; the model was trained on x3 of 5 "
-                                      "steps of 2 features\n" % at("x3.npy")))
+    equal((done.code, done.err), (65, "indiseek transform: %s: has 120 samples of 1 steps, 3 numbers each; the model was trained on x3 of "
+                                      "5 steps of 2 features\n" % at("x3.npy")))
     done = run("indiseek", "evaluate", at("sequence"), "--json", at("again.json"))
     equal(json.loads(text(at("again.json")))["completeness"], metrics(at("sequence"))["completeness"])
 
@@ -621,7 +622,8 @@ def _():
     fit("choose", *sweep, "--choose", "probe", "--quiet")
     found = metrics(at("choose"))["tradeoff"]
     equal((found["kept_by"], found["kept"]), ("probe", found["best_probe"]))
-    equal(max(p["probe"]["mean"] for p in found["points"]), [p for p in found["points"] if p["lambda"] == found["kept"]][0]["probe"]["mean"])
+    equal(max(p["probe"]["mean"] for p in found["points"]),
+          [p for p in found["points"] if p["lambda"] == found["kept"]][0]["probe"]["mean"])
     fit("choose", "--quiet")
     assert not os.path.exists(at("choose/tradeoff.csv")) and "tradeoff" not in metrics(at("choose"))
 
@@ -760,7 +762,8 @@ def _():
         evaluated = run("indiseek", "evaluate", at("prepared"), "--json", at("scores.json"), "--quiet")
         assert evaluated.code == 0, str(evaluated)
         scores, wanted = json.loads(text(at("scores.json"))), metrics(at("prepared"))
-        equal({key: scores[key] for key in ("rows", "leakage", "completeness")}, {key: wanted[key] for key in ("rows", "leakage", "completeness")})
+        equal({key: scores[key] for key in ("rows", "leakage", "completeness")},
+              {key: wanted[key] for key in ("rows", "leakage", "completeness")})
         inside("features are in %s: c1.npy [%d, 4] c2.npy [%d, 4] z1.npy [%d, 3] z2.npy [%d, 3]" % ((at("new"),) + 4 * (ROWS,)), done.out)
         few = [write("few%d.npy" % i, npy(rows[i][37:40])) for i in (0, 1)]
         done = run("indiseek", "transform", "--model", at("prepared/model.safetensors"), *views(*few), "--out", at("few"), "--threads", 2)
@@ -791,19 +794,21 @@ def _():
     columns = transposed(x[0])
     more = ",".join(["z"] + ["5"] * ROWS) + "\n"
     order = [3, 0, 4, 1, 2]
-    swapped = write("swapped.csv", table([columns[j] for j in order], ",", ["c%d" % i for i in range(ROWS)], ["abcde"[j] for j in order]) + more)
+    swapped = write("swapped.csv", table([columns[j] for j in order], ",", ["c%d" % i for i in range(ROWS)], ["abcde"[j] for j in order])
+                    + more)
     done = run("indiseek", "transform", "--model", at("named"), "--x1", swapped, "--out", at("new"), "--quiet")
     equal((done.code, done.err), (0, ""))
     equal(sha(at("new/z1.npy")), sha(at("named/z1.npy")))
-    lacking = write("lacking.csv", table([columns[j] for j in order[:4]], ",", ["c%d" % i for i in range(ROWS)], ["abcde"[j] for j in order[:4]]))
+    lacking = write("lacking.csv", table([columns[j] for j in order[:4]], ",", ["c%d" % i for i in range(ROWS)],
+                                         ["abcde"[j] for j in order[:4]]))
     done = run("indiseek", "transform", "--model", at("named"), "--x1", lacking, "--out", at("new"))
     equal(done.code, 0)
     inside("lacking.csv lacks 1 of the 5 features of x1, which count as their training mean: c", done.err)
     before = state(at("new"))
     foreign = write("foreign.csv", table(columns, ",", ["c%d" % i for i in range(ROWS)], list("abxyz")))
     done = run("indiseek", "transform", "--model", at("named"), "--x1", foreign, "--out", at("new"), "--quiet")
-    equal((done.code, done.err), (65, "indiseek transform: %s: lacks 3 of the 5 features that x1 of the model was trained on (c, d, e); features are "
-                                      "matched by name, so use the names of the training data\n" % foreign))
+    equal((done.code, done.err), (65, "indiseek transform: %s: lacks 3 of the 5 features that x1 of the model was trained on (c, d, e); "
+                                      "features are matched by name, so use the names of the training data\n" % foreign))
     equal(state(at("new")), before)
 
 
@@ -834,7 +839,8 @@ def _():
 @test("evaluate of features from elsewhere needs no folder; missing inputs are said and left out")
 def _():
     files = [part for name in FEATURES for part in ("--" + name[:2], at("first/" + name))]
-    done = run("indiseek", "evaluate", *files, *LABELS, "--label-ignore", "unknown", "--split", at("first/split.tsv"), "--json", at("scores.json"))
+    done = run("indiseek", "evaluate", *files, *LABELS, "--label-ignore", "unknown", "--split", at("first/split.tsv"), "--json",
+               at("scores.json"))
     assert done.code == 0, str(done)
     got, wanted = json.loads(text(at("scores.json"))), metrics(at("first"))
     equal(got["probe"]["all"], wanted["probe"]["all"])
@@ -982,10 +988,12 @@ def _():
     def named(field, there, here):
         return "%s: %s is %s in the checkpoint and %s here; resume with what it was started with, or start afresh\n" % (
             checkpoint, field, there, here)
-    data = "%s: the data or the split are not those that the checkpoint was made from; resume with the same files, or start afresh\n" % checkpoint
+    data = ("%s: the data or the split are not those that the checkpoint was made from; resume with the same files, or start afresh\n"
+            % checkpoint)
     for more, sentence in (
             (["--lambda", 3], named("option.lambda", 10, 3)), (["--width", 9], named("option.width", 8, 9)),
-            (["--method", "indiseek0"], named("method", "residual-indiseek", "indiseek0")), (["--seed", 4], "seed is 0 in the checkpoint and 4 here"),
+            (["--method", "indiseek0"], named("method", "residual-indiseek", "indiseek0")),
+            (["--seed", 4], "seed is 0 in the checkpoint and 4 here"),
             (["--x2", at("x1.npy")], data), (["--test", 0.3], data), (["--x1-norm", "none"], data)):
         done = run("indiseek", "fit", *views(), "--out", at("other"), *LONG, "--resume", "--quiet", *more)
         equal(done.code, 2, str(done))
@@ -1031,7 +1039,8 @@ def _():
     seconds = time.time() - begin
     for _turn in range(8):
         shutil.copytree(at("first"), at("moment"))
-        process = subprocess.Popen([program("indiseek"), "fit", *views(), "--out", at("moment"), *SMALL, "--quiet", *LABELS, "--lambda", "3"],
+        process = subprocess.Popen([program("indiseek"), "fit", *views(), "--out", at("moment"), *SMALL, "--quiet", *LABELS, "--lambda",
+                                    "3"],
                                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(r.random() * 1.2 * seconds)
         process.kill()
@@ -1130,9 +1139,10 @@ def _():
 
 @test("--help of every program and command: exit code 0, usage and examples first, on standard output")
 def _():
-    for line in (["indiseek"], ["indiseek", "fit"], ["indiseek", "transform"], ["indiseek", "evaluate"], ["indiseek", "devices"], ["indiseek", "run"],
-                 ["indiseek", "annotate"], ["indiseek", "impute"], ["indiseek", "demo"], ["simulation"], ["study"], ["study", "simulations"],
-                 ["study", "probe"], ["study", "time"]):
+    for line in (["indiseek"], ["indiseek", "fit"], ["indiseek", "transform"], ["indiseek", "evaluate"], ["indiseek", "devices"],
+                 ["indiseek", "run"],
+                 ["indiseek", "annotate"], ["indiseek", "impute"], ["indiseek", "demo"], ["simulation"], ["study"],
+                 ["study", "simulations"], ["study", "probe"], ["study", "time"]):
         for word in ("--help", "-h"):
             done = run(*line, word)
             equal((done.code, done.err), (0, ""), str(line))
@@ -1150,7 +1160,8 @@ def _():
 
 @test("--version of every program")
 def _():
-    said = {run(*line, "--version").out for line in (["indiseek"], ["simulation"], ["study"], ["indiseek", "fit"], ["study", "simulations"])}
+    said = {run(*line, "--version").out for line in (["indiseek"], ["simulation"], ["study"], ["indiseek", "fit"],
+                                                     ["study", "simulations"])}
     equal({words.split()[-1] for words in said}, {json.loads(text(at("first/config.json")))["indiseek"]})
 
 
@@ -1162,7 +1173,8 @@ SIMULATION = "--n 60 --test 20 --epochs 1 --shared-epochs 1 --width 8 --layers 2
 @test("simulation --json: one object for each lambda and seed")
 def _():
     for setting in (1, 2, 3, 4):
-        done = run("simulation", *SIMULATION, "--setting", setting, "--lambda", "0.1,2", "--seeds", 3, "--seed", 5, "--json", at("runs.json"))
+        done = run("simulation", *SIMULATION, "--setting", setting, "--lambda", "0.1,2", "--seeds", 3, "--seed", 5, "--json",
+                   at("runs.json"))
         assert done.code == 0, str(done)
         runs = json.loads(text(at("runs.json")))
         equal([(r["setting"], r["method"], r["lambda"], r["seed"]) for r in runs],
@@ -1179,11 +1191,13 @@ def _():
 @test("simulation: a model is the same alone and in a sweep, whatever the threads")
 def _():
     runs = {}
-    for name, more in (("sweep", ["--lambda", "1,0.1", "--seeds", 2, "--threads", 2]), ("alone", ["--lambda", 0.1, "--seeds", 1, "--threads", 1])):
+    for name, more in (("sweep", ["--lambda", "1,0.1", "--seeds", 2, "--threads", 2]),
+                       ("alone", ["--lambda", 0.1, "--seeds", 1, "--threads", 1])):
         done = run("simulation", *SIMULATION, "--setting", 2, *more, "--json", at("runs.json"), "--quiet")
         assert done.code == 0, str(done)
         runs[name] = [r for r in json.loads(text(at("runs.json"))) if (r["lambda"], r["seed"]) == (0.1, 0)][0]
-    equal((runs["sweep"]["importance"], runs["sweep"]["reconstruction_error"]), (runs["alone"]["importance"], runs["alone"]["reconstruction_error"]))
+    equal((runs["sweep"]["importance"], runs["sweep"]["reconstruction_error"]),
+          (runs["alone"]["importance"], runs["alone"]["reconstruction_error"]))
 
 
 @test("simulation --svg: a well-formed chart with six groups")
@@ -1243,7 +1257,8 @@ def _():
 @test("study simulations: a model is that of simulation, with a stale critic too")
 def _():
     stale = ["--critic-inner", "per_epoch", "--critic-steps", 5]
-    for method, more, name in (("infodisen", [], "infodisen"), ("factorizedcl", [], "factorizedcl"), ("factorizedcl", stale, "factorizedcl" + STALE)):
+    for method, more, name in (("infodisen", [], "infodisen"), ("factorizedcl", [], "factorizedcl"),
+                               ("factorizedcl", stale, "factorizedcl" + STALE)):
         done = run("simulation", *STUDY[2:], "--setting", 2, "--lambda", 1, "--method", method, *more, "--json", at("runs.json"), "--quiet")
         assert done.code == 0, str(done)
         there = [r["importance"] for r in results("study")["runs"] if (r["setting"], r["method"], r["lambda"]) == (2, name, 1)]
@@ -1261,7 +1276,8 @@ def _():
         found = [(r["setting"], r["method"], r["lambda"], r["seed"]) for r in results("study-stale")["runs"] if STALE in r["method"]]
         equal(found, [(setting, method + STALE, value, seed) for setting, method, value in wanted for seed in (0, 1)])
         words = " ".join(read_page(at("study-stale/report.html"))[0].words)
-        equal(len(re.findall(r"\d ± [\d.]+(?:; 2 of 2 runs left a coordinate unlearned)?; with a stale critic: [\d.]+ ± ", words)), len(wanted) and 5)
+        equal(len(re.findall(r"\d ± [\d.]+(?:; 2 of 2 runs left a coordinate unlearned)?; with a stale critic: [\d.]+ ± ", words)),
+              len(wanted) and 5)
         equal("critic_inner per_epoch, critic_steps 5" in words, bool(wanted))
 
 
@@ -1275,7 +1291,8 @@ def _():
     equal(len(re.findall(r": finished before$", done.err, re.M)), 6)
     after = results("study")["runs"]
     equal(after[:12], fresh)
-    stale = [[(r["setting"], r["method"], r["lambda"], r["importance"]) for r in runs if STALE in r["method"]] for runs in (before, after[12:])]
+    stale = [[(r["setting"], r["method"], r["lambda"], r["importance"]) for r in runs if STALE in r["method"]]
+             for runs in (before, after[12:])]
     equal(*stale)
     equal(len(stale[0]), 2)
     write("study/results.json", whole)
@@ -1297,7 +1314,8 @@ def _():
 @test("study simulations --resume: another option is named, a damaged file too, and nothing changes")
 def _():
     file, before = at("study/results.json"), state(at("study"))
-    for arguments, words in ((["--n", 301], "n is 300 in the results and 301 here"), (["--rate", 0.01], "rate is 0.001 in the results and 0.01 here"),
+    for arguments, words in ((["--n", 301], "n is 300 in the results and 301 here"),
+                             (["--rate", 0.01], "rate is 0.001 in the results and 0.01 here"),
                              (["--lambda", 1], "lambda is 0.1,1 in the results and 1 here")):
         done = run("study", "simulations", *STUDY, "--lambda", "0.1,1", "--out", at("study"), "--resume", "--quiet", *arguments)
         equal((done.code, done.out), (2, ""), str(done))
@@ -1309,7 +1327,8 @@ def _():
             (whole.replace('"seed": 0, "importance"', '"seed": 1, "importance"', 1), "runs[0] is not the one that is due there"),
             (whole.replace('"seconds": ', '"second": ', 1), "runs[0]: second is"),
             (re.sub(r'\{"setting": 3.*?\},\n\s*', "", whole, count=1), "runs[14] is not the one that is due there"),
-            (whole.replace('1, "method": "factorizedcl, stale', '1, "method": "infodisen, stale', 1), "runs[4] is not the one that is due there"),
+            (whole.replace('1, "method": "factorizedcl, stale', '1, "method": "infodisen, stale', 1),
+             "runs[4] is not the one that is due there"),
             (whole.replace('"factorizedcl, stale', '"foo, stale', 1), "there is no method 'foo, stale critic'"),
             ("[1]", "is no results.json of this study")):
         write("study/results.json", content)
@@ -1352,7 +1371,8 @@ def _():
     inside("resumed from %s after round" % at("study-stopped/checkpoint.1-indiseek.safetensors"), done.stderr)
     equal(sorted(os.listdir(at("study-stopped"))), ["report.html", "results.json"])
     study("study-whole", *more)
-    equal(*([(r["method"], r["importance"], r["reconstruction_error"]) for r in results(name)["runs"]] for name in ("study-stopped", "study-whole")))
+    equal(*([(r["method"], r["importance"], r["reconstruction_error"]) for r in results(name)["runs"]]
+            for name in ("study-stopped", "study-whole")))
 
 
 # ---- study probe and time ---------------------------------------------------------------------------------------------
@@ -1481,7 +1501,8 @@ def _():
     write("parts.txt", "".join(each + "\n" for each in parts))
     write("parts.npy", npy([[{"train": 0, "valid": 1, "test": 2}[each]] for each in parts], dtype="<i4"))
     write("tasks.npy", npy([[int(x[0][i][0] > 0), r.randrange(3)] for i in range(ROWS)], dtype="<i4"))
-    some = ["--methods", "indiseek", "--dims", "2,4", "--labels", at("tasks.npy"), *[w for w in PROBE if w not in ("--dim", "--shared-dim", "3", "4")]]
+    some = ["--methods", "indiseek", "--dims", "2,4", "--labels", at("tasks.npy"),
+            *[w for w in PROBE if w not in ("--dim", "--shared-dim", "3", "4")]]
     found = []
     for name in ("parts.txt", "parts.npy"):
         done = run("study", "probe", *views(), *some, "--split", at(name), "--out", at("tasks-" + name))
@@ -1509,7 +1530,8 @@ def _():
     write("sorted.txt", "".join(each + "\n" for each in parts))
     write("sorted.csv", "".join("%d\n" % (i % 20 == 0 or i >= 90) for i in range(ROWS)))
     done = run("study", "probe", *views(), *PROBE, "--labels", write("alternating.npy", npy([[i % 2] for i in range(ROWS)], dtype="<i4")),
-               "--split", at("sorted.txt"), "--x2-present", at("sorted.csv"), "--methods", "indiseek,clip,residual-indiseek", "--out", at("sorted"))
+               "--split", at("sorted.txt"), "--x2-present", at("sorted.csv"), "--methods", "indiseek,clip,residual-indiseek", "--out",
+               at("sorted"))
     equal(done.code, 0, str(done))
     equal({r["method"] for r in results("sorted")["runs"] if r["lambda"] is not None}, {"indiseek", "residual-indiseek"})
 
@@ -1522,8 +1544,10 @@ def _():
     inside("clip trains no specific features\n", done.err)
     found = results("time")
     equal(found["runs"], json.loads(text(at("time.json"))))
-    equal([(r["data"], r["method"], r["seed"], r["rows"], r["columns"], r["epochs"], r["steps"], r["paper_seconds_2000_epochs"]) for r in found["runs"]],
-          [("mustard", name, seed, 414, [371, 300], 2, 14, value) for seed in (0, 1) for name, value in (("infodisen", 265), ("indiseek", 263))])
+    equal([(r["data"], r["method"], r["seed"], r["rows"], r["columns"], r["epochs"], r["steps"], r["paper_seconds_2000_epochs"])
+           for r in found["runs"]],
+          [("mustard", name, seed, 414, [371, 300], 2, 14, value) for seed in (0, 1)
+           for name, value in (("infodisen", 265), ("indiseek", 263))])
     for each in found["runs"]:
         assert each["seconds"] > 0 and abs(each["seconds"] / 14 - each["seconds_per_step"]) < 1e-6, each
     for key in ("machine", "threads", "made_by", "made_on"):
@@ -1532,7 +1556,8 @@ def _():
     done = run("study", "time", *views(), *some, "--json", at("time.json"))
     equal(done.code, 0, str(done))
     equal({(r["data"], r["rows"], r["paper_seconds_2000_epochs"]) for r in json.loads(text(at("time.json")))}, {("data", ROWS, None)})
-    done = run("study", "time", *views(), "--x2", at("steps.npy"), "--x2-lengths", at("lengths.npy"), "--methods", "residual", "--out", at("time-own"))
+    done = run("study", "time", *views(), "--x2", at("steps.npy"), "--x2-lengths", at("lengths.npy"), "--methods", "residual", "--out",
+               at("time-own"))
     equal(done.code, 0, str(done))
     assert re.search(r"^residual +[0-9.]+ +- *$", done.out, re.M), done.out
     words = " ".join(read_page(at("time-own/report.html"))[0].words)
@@ -1687,9 +1712,10 @@ def _():
 
 @test("study probe reads sequences and masks as fit does; comm is a row of its tables")
 def _():
-    done = run("study", "probe", *views(x2=at("holes.npy")), *MASKED, *SEQUENCE, *LABELS, "--label-ignore", "unknown", "--methods", "comm,indiseek",
-               "--lambda", "1", "--seeds", 1, "--dims", 3, "--out", at("probe-views"), "--quiet",
-               *"--width 8 --layers 2 --batch 32 --epochs 1 --shared-epochs 1 --diagnoses 0 --blocks 1 --token-width 16 --feed-forward 16".split())
+    done = run("study", "probe", *views(x2=at("holes.npy")), *MASKED, *SEQUENCE, *LABELS, "--label-ignore", "unknown", "--methods",
+               "comm,indiseek", "--lambda", "1", "--seeds", 1, "--dims", 3, "--out", at("probe-views"), "--quiet",
+               *("--width 8 --layers 2 --batch 32 --epochs 1 --shared-epochs 1 --diagnoses 0 --blocks 1 --token-width 16 "
+                 "--feed-forward 16").split())
     equal(done.code, 0, str(done))
     found = json.loads(text(at("probe-views/results.json")))
     rows = {one["method"]: one for one in found["runs"]}
@@ -1738,7 +1764,8 @@ def changed_csv(value):
 good = npy(x[0])
 total = len(good)
 # "a, b and c", as the header numbers them.
-METHODS = re.search(r"typedef enum isk_method \{([^}]*),\s*ISK_METHOD_COUNT", text("indiseek.h")).group(1).replace("ISK_", "").lower().replace("_", "-")
+METHODS = re.search(r"typedef enum isk_method \{([^}]*),\s*ISK_METHOD_COUNT", text("indiseek.h")).group(1).replace("ISK_",
+        "").lower().replace("_", "-")
 METHODS = " and ".join(", ".join(METHODS.replace(",", " ").split()).rsplit(", ", 1))
 BANNER = "%%MatrixMarket matrix coordinate real general\n"
 
@@ -1749,14 +1776,16 @@ bad("a folder for a file", 1, folder + ": cannot be read as a file: Is a directo
 bad_file("empty file", 65, "bad.npy", b"", "{path}: is empty")
 bad_file("truncated header", 65, "bad.npy", good[:20], "{path}: ends at offset 20 where data up to offset %d are due; it is cut off" % (
     10 + struct.unpack("<H", good[8:10])[0]))
-bad_file("truncated data", 65, "bad.npy", good[:-3], "{path}: its header asks for %d bytes, but it has %d; it is cut off" % (total, total - 3))
+bad_file("truncated data", 65, "bad.npy", good[:-3], "{path}: its header asks for %d bytes, but it has %d; it is cut off" % (total,
+        total - 3))
 bad_file("more data than the header says", 65, "bad.npy", good + b"x", "{path}: its last value ends at offset %d, but it has %d bytes" % (
     total, total + 1))
 bad_file("header of 4 GB", 65, "bad.npy", b"\x93NUMPY\x02\x00\xf0\xff\xff\xff" + good[10:],
          "{path}: its .npy header is 4294967280 bytes long; at most 10000 are read")
 bad_file("shape of a trillion rows", 65, "bad.npy", npy(x[0], shape=(10 ** 12, 5)),
          "{path}: its header asks for %d bytes, but it has %d; it is cut off" % (2 * 10 ** 13 + 128, total))
-bad_file("shape beyond 64 bits", 65, "bad.npy", npy(x[0], shape=(2 ** 62, 5)), "{path}: its shape [%d, 5] is larger than memory can be" % 2 ** 62)
+bad_file("shape beyond 64 bits", 65, "bad.npy", npy(x[0], shape=(2 ** 62, 5)),
+         "{path}: its shape [%d, 5] is larger than memory can be" % 2 ** 62)
 bad_file("complex dtype", 65, "bad.npy", good.replace(b"<f4", b"<c8"),
          "{path}: dtype '<c8' is not read, only f4, f8, i4, i8, u1 and b1; save it with numpy.save(path, array.astype('<f4'))")
 bad_file("HDF5 file", 65, "bad.h5", b"\x89HDF\r\n\x1a\n" + bytes(50),
@@ -1771,12 +1800,14 @@ bad_file("NaN in a table", 65, "bad.csv", lambda: changed_csv("nan"),
          "{path}: line 36 (row 35), column 2 'b': 'nan' is a missing value; fill it in or leave the row out" + UNMEASURED % 1)
 bad_file("infinity in a table", 65, "bad.csv", lambda: changed_csv("-Inf"), "{path}: line 36 (row 35), column 2 'b': '-Inf' is infinite")
 bad_file("a row too short", 65, "bad.csv", lambda: changed_csv("1\n2"), "{path}: line 36 has 2 fields where line 2 has 5")
-bad_file("a quote never closed", 65, "bad.csv", lambda: changed_csv('"2'), "{path}: the quote that opens on line 36, field 2 is never closed")
+bad_file("a quote never closed", 65, "bad.csv", lambda: changed_csv('"2'),
+         "{path}: the quote that opens on line 36, field 2 is never closed")
 bad_file("a header alone", 65, "bad.csv", "a,b,c\n", "{path}: has a header but no rows")
 bad_file("an empty table", 65, "bad.csv", "", "{path}: is empty")
 bad_file("Matrix Market: outside of the matrix", 65, "bad.mtx", BANNER + "120 3 2\n1 1 1.5\n121 1 2\n",
          "{path}: line 4: row 121, column 1 is outside of 1 .. 120, 1 .. 3")
-bad_file("Matrix Market: cut off", 65, "bad.mtx", BANNER + "120 3 2\n1 1 1.5\n", "{path}: has 1 of the 2 entries that it announces; it is cut off")
+bad_file("Matrix Market: cut off", 65, "bad.mtx", BANNER + "120 3 2\n1 1 1.5\n",
+         "{path}: has 1 of the 2 entries that it announces; it is cut off")
 bad_file("Matrix Market: text for a number", 65, "bad.mtx", BANNER + "120 3 1\n1 1 abc\n", "{path}: line 3: 'abc' is not a number")
 bad_file("negative counts", 65, "x1-copy.npy", good, "{path}: row %d, column %d is %d; clr takes counts, which are not negative" % next(
     (i + 1, j + 1, v) for i, row in enumerate(x[0]) for j, v in enumerate(row) if v < 0), "--x1-norm", "clr")
@@ -1784,7 +1815,8 @@ bad_file("views of other lengths", 65, "bad.npy", lambda: npy(x[0][:90]),
          "{path} has 90 samples, %s has %d; rows must be the same samples in both" % (at("x2.npy"), ROWS))
 bad("a transposed view", 65, lambda: "%s has %d samples, %s has 4; rows must be the same samples in both (is the second one transposed? "
     "--x2-transpose)" % (at("x1.npy"), ROWS, at("turned.npy")), "--x2", lambda: write("turned.npy", npy(transposed(x[1]))))
-bad("samples in another order", 65, lambda: "sample 1 is 'c0' in %s and 'c119' in %s, where 'c0' is sample 120; bring both into the same order" % (
+bad("samples in another order", 65, lambda: "sample 1 is 'c0' in %s and 'c119' in %s, where 'c0' is sample 120; bring both into the same "
+                                            "order" % (
     at("one.csv"), at("two.csv")), "--x1", lambda: write("one.csv", table(x[0], ",", list("abcde"), ["c%d" % i for i in range(ROWS)])),
     "--x2", lambda: write("two.csv", table(x[1][::-1], ",", list("abcd"), ["c%d" % i for i in reversed(range(ROWS))])))
 ONE = ["--x1", lambda: write("single.npy", npy([[1, 2]])), "--x2", at("single.npy")]
@@ -1793,21 +1825,24 @@ bad("two rows, one to be tested", 65, "2 rows at validation 0 and test 0.2 leave
     lambda: write("pair.npy", npy([[1, 2], [3, 4]])), "--x2", at("pair.npy"))
 bad("every column constant", 65, "view 1 is zero in every training row; there is nothing to encode", "--x1",
     lambda: write("same.npy", npy([[3, 4]] * ROWS)))
-bad("more components than columns", 2, "--x1-pca is 9, but 86 training rows of 5 columns have at most 5 principal components", "--x1-pca", 9)
+bad("more components than columns", 2, "--x1-pca is 9, but 86 training rows of 5 columns have at most 5 principal components",
+    "--x1-pca", 9)
 
 bad("labels of another length", 65, at("l90.tsv") + ": has 90 labels where 120 rows are due", "--labels",
     lambda: write("l90.tsv", "kind\n" + "a\n" * 90) + ":kind")
-bad("no such column of labels", 2, at("labels.tsv") + ": has no column 'kinds'; its first line has 3 fields, the last is 'group'", "--labels",
-    at("labels.tsv") + ":kinds")
+bad("no such column of labels", 2, at("labels.tsv") + ": has no column 'kinds'; its first line has 3 fields, the last is 'group'",
+    "--labels", at("labels.tsv") + ":kinds")
 bad("a label of its own for each row", 65, "120 rows at validation 0 and test 0.2 leave the test part without a row", "--labels",
     at("labels.tsv") + ":cell")
 bad("no file of labels", 1, at("no.tsv") + ": cannot be opened: No such file or directory", "--labels", at("no.tsv") + ":kind")
-bad("no such label to ignore", 2, "--label-ignore: %s has no label 'unknwon'; did you mean 'unknown'?" % LABELS[1], *LABELS, "--label-ignore", "unknwon")
+bad("no such label to ignore", 2, "--label-ignore: %s has no label 'unknwon'; did you mean 'unknown'?" % LABELS[1], *LABELS,
+    "--label-ignore", "unknwon")
 bad("--x4 without --x3", 2, "--x4 is given, but --x3 is not", "--x4", at("x3.npy"))
 bad("a mask without its view", 2, "--x3-present is given, but --x3 is not", "--x3-present", at("present.csv"))
-bad("lengths of what is no sequence", 2, "--x1-lengths: %s holds no sequences; those are a .npy of samples x steps x features" % at("x1.npy"),
-    "--x1-lengths", at("lengths.npy"))
-bad("lengths beyond the steps", 65, "%s: row 3 is '6'; --x3-lengths is a whole number from 0 to 5" % at("long.npy"), "--x3", at("steps.npy"),
+bad("lengths of what is no sequence", 2, "--x1-lengths: %s holds no sequences; those are a .npy of samples x steps x features"
+    % at("x1.npy"), "--x1-lengths", at("lengths.npy"))
+bad("lengths beyond the steps", 65, "%s: row 3 is '6'; --x3-lengths is a whole number from 0 to 5" % at("long.npy"), "--x3",
+    at("steps.npy"),
     "--x3-lengths", lambda: write("long.npy", npy([[6 if i == 2 else 1] for i in range(ROWS)], "<i4", shape=(ROWS,))))
 bad("a mask of other values", 65, at("mask.csv") + ": row 2 is 'yes'; --x2-present is a whole number from 0 to 1", "--x2-present",
     lambda: write("mask.csv", "present\n" + "".join("%s\n" % ("yes" if i == 1 else 1) for i in range(ROWS))))
@@ -1817,7 +1852,8 @@ bad("a mask of other rows", 65, at("mask3.csv") + ": has 90 labels where 120 row
     lambda: write("mask3.csv", "1\n" * 90))
 bad("a mask with a header and one value too few", 65, at("mask6.csv") + ": has 119 values under the header 'seen' where 120 are due",
     "--x2-present", lambda: write("mask6.csv", "seen\n" + "1\n" * (ROWS - 1)))
-bad("a mask that leaves nothing", 65, at("mask4.csv") + ": no sample of x2 is there", "--x2-present", lambda: write("mask4.csv", "0\n" * ROWS))
+bad("a mask that leaves nothing", 65, at("mask4.csv") + ": no sample of x2 is there", "--x2-present",
+    lambda: write("mask4.csv", "0\n" * ROWS))
 bad("NaN where a row is there", 65, at("holes.npy") + ": row 3, column 1 is missing (or NaN)", "--x2", at("holes.npy"), "--x2-present",
     lambda: write("mask5.csv", "1\n" * (ROWS - 1) + "0\n"))
 bad("NaN among the steps that are there", 65, at("short.npy") + ": row 3, step 2, feature 1 is missing (or NaN)", "--x3",
@@ -1829,17 +1865,21 @@ bad("PCA of sequences", 2, "--x3-pca: %s holds sequences, which have no principa
     "--x3", at("steps.npy"), "--x3-lengths", at("lengths.npy"), "--x3-pca", 2)
 bad("counts of sequences", 2, "--x3-norm clr is for counts of a sample; %s holds sequences, which take zscore or none" % at("steps.npy"),
     "--x3", at("steps.npy"), "--x3-lengths", at("lengths.npy"), "--x3-norm", "clr")
-bad("a target without --reduce", 2, "--target needs --reduce target: labels for scores are --labels", "--target", at("labels.tsv") + ":kind")
+bad("a target without --reduce", 2, "--target needs --reduce target: labels for scores are --labels", "--target",
+    at("labels.tsv") + ":kind")
 bad("--reduce target without a target", 2, "--reduce target needs --target FILE:COLUMN", "--reduce", "target")
-bad("a target of words where numbers are due", 65, at("labels.tsv") + ":kind: row 1 is '%s', which is no number" % labels[0], "--reduce", "target",
-    "--target", at("labels.tsv") + ":kind", "--target-numbers")
+bad("a target of words where numbers are due", 65, at("labels.tsv") + ":kind: row 1 is '%s', which is no number" % labels[0], "--reduce",
+    "target", "--target", at("labels.tsv") + ":kind", "--target-numbers")
 bad("--target-numbers alone", 2, "--target-numbers needs --target", "--target-numbers", usage=True)
-bad("--choose with comm", 2, "method comm has no specific features, whose leakage and completeness choose a lambda", "--choose", "knee", "--method", "comm")
+bad("--choose with comm", 2, "method comm has no specific features, whose leakage and completeness choose a lambda", "--choose", "knee",
+    "--method", "comm")
 bad("--label-ignore without labels", 2, "--label-ignore needs --labels", "--label-ignore", "unknown", usage=True)
-bad("a split of other words", 65, lambda: at("words.txt") + ": row 3 is 'tset'; it must be train, validation or test (did you mean test?)", "--split",
+bad("a split of other words", 65, lambda: at("words.txt")
+    + ": row 3 is 'tset'; it must be train, validation or test (did you mean test?)", "--split",
     lambda: write("words.txt", "train\n" * 2 + "tset\n" + "train\n" * 117))
 bad("a split of another length", 65, at("l90.tsv") + ": has 90 labels where 120 rows are due", "--split", at("l90.tsv") + ":kind")
-bad("a split that trains nothing", 65, lambda: at("words.txt") + ": no row is for training", "--split", lambda: write("words.txt", "test\n" * ROWS))
+bad("a split that trains nothing", 65, lambda: at("words.txt") + ": no row is for training", "--split",
+    lambda: write("words.txt", "test\n" * ROWS))
 bad("groups of another length", 65, at("l90.tsv") + ": has 90 labels where 120 rows are due", "--group", at("l90.tsv") + ":kind")
 
 for option, value, words in (
@@ -1870,10 +1910,11 @@ for option, value, words in (
         ("stray", "", '"stray" is no option; options begin with --')):
     bad("%s %s" % (option, value), 2, words, option, value, usage=True)
 bad("an option without its value", 2, "--lambda needs a value: --lambda LIST", "--lambda", usage=True)
-bad("a choice from one lambda", 2, "--choose knee needs several numbers in --lambda; for one lambda it is --choose none", "--choose", "knee",
-    "--lambda", 3, usage=True)
+bad("a choice from one lambda", 2, "--choose knee needs several numbers in --lambda; for one lambda it is --choose none", "--choose",
+    "knee", "--lambda", 3, usage=True)
 bad("a choice where there is none", 2, "method clip has no lambda to choose", "--choose", "knee", "--method", "clip")
-bad("a choice without validation rows", 65, "--choose needs validation rows, and there are none: give --validation 0.1, or name some in --split",
+bad("a choice without validation rows", 65, "--choose needs validation rows, and there are none: give --validation 0.1, or name some in "
+                                            "--split",
     "--choose", "knee", "--validation", 0)
 bad("unknown method", 2, "there is no method 'indiseak'; the methods are " + METHODS, "--method", "indiseak")
 bad("unknown preset", 2, "there is no preset 'robst'; the presets are robust, paper and simulation", "--preset", "robst")
@@ -1885,7 +1926,8 @@ for content, code, words in (
         ('{"x1-transpose": "no"}', 2, '"x1-transpose" is "no"; it must be true or false'),
         ('{"epochs": 3,', 65, "JSON at offset 13: a string is due"),
         ("epochs 3", 65, "JSON at offset 0: an object, {, is due")):
-    bad("--config of " + content, code, "%s: %s" % (at("bad.json"), words), "--config", lambda content=content: write("bad.json", content), usage=code == 2)
+    bad("--config of " + content, code, "%s: %s" % (at("bad.json"), words), "--config",
+        lambda content=content: write("bad.json", content), usage=code == 2)
 
 bad("--out is a file", 1, at("x1.npy") + " is a file; --out wants a folder", "--out", at("x1.npy"))
 bad("--out is below a file", 1, "the folder %s cannot be made: Not a directory" % at("x1.npy/deeper"), "--out", at("x1.npy/deeper"))
@@ -1895,24 +1937,28 @@ bad("unknown command", 2, 'there is no command "fti"; did you mean fit?', "fti",
 
 TRANSFORM = "indiseek transform"
 bad("transform without a model", 2, "--model FILE is missing", command=TRANSFORM, usage=True)
-bad("transform without input", 2, "--x1 FILE and --x2 FILE are both missing", "--model", at("first"), "--out", at("kept"), command=TRANSFORM, usage=True)
-bad("transform: no such model", 1, at("no") + ": cannot be opened: No such file or directory", "--model", at("no"), "--x1", at("x1.npy"), "--out",
-    at("kept"), command=TRANSFORM)
+bad("transform without input", 2, "--x1 FILE and --x2 FILE are both missing", "--model", at("first"), "--out", at("kept"),
+    command=TRANSFORM, usage=True)
+bad("transform: no such model", 1, at("no") + ": cannot be opened: No such file or directory", "--model", at("no"), "--x1", at("x1.npy"),
+    "--out", at("kept"), command=TRANSFORM)
 bad("transform: truncated model", 65, lambda: "%s: its header asks for %d bytes, but it has 20000; it is cut off" % (
     at("half.safetensors"), len(read(at("first/model.safetensors")))), "--model",
-    lambda: write("half.safetensors", read(at("first/model.safetensors"))[:20000]), "--x1", at("x1.npy"), "--out", at("kept"), command=TRANSFORM)
-bad("transform: other columns", 65, at("x2.npy") + ": has 120 samples of 4 features; the model was trained on 5 features of x1", "--model", at("first"),
-    "--x1", at("x2.npy"), "--out", at("kept"), "--quiet", command=TRANSFORM)
-bad("transform: rows that differ", 65, lambda: "%s has 120 samples, %s has 90; rows must be the same samples in both" % (at("x1.npy"), at("y.npy")),
-    "--model", at("first"), "--x1", at("x1.npy"), "--x2", lambda: write("y.npy", npy(x[1][:90])), "--out", at("kept"), "--quiet", command=TRANSFORM)
+    lambda: write("half.safetensors", read(at("first/model.safetensors"))[:20000]), "--x1", at("x1.npy"), "--out", at("kept"),
+    command=TRANSFORM)
+bad("transform: other columns", 65, at("x2.npy") + ": has 120 samples of 4 features; the model was trained on 5 features of x1",
+    "--model", at("first"), "--x1", at("x2.npy"), "--out", at("kept"), "--quiet", command=TRANSFORM)
+bad("transform: rows that differ", 65, lambda: "%s has 120 samples, %s has 90; rows must be the same samples in both" % (at("x1.npy"),
+        at("y.npy")),
+    "--model", at("first"), "--x1", at("x1.npy"), "--x2", lambda: write("y.npy", npy(x[1][:90])), "--out", at("kept"), "--quiet",
+    command=TRANSFORM)
 
 EVALUATE = "indiseek evaluate"
 bad("evaluate of nothing", 2, "there are no features: give DIR, or --c1, --c2, --z1, --z2", command=EVALUATE)
 bad("evaluate: no such folder", 1, at("no/config.json") + ": cannot be opened: No such file or directory", at("no"), command=EVALUATE)
-bad("evaluate: features of other rows", 65, lambda: "%s has 120 rows where the other features have 90" % at("first/c2.npy"), at("first"), "--c1",
-    lambda: write("y.npy", npy(x[1][:90])), "--quiet", command=EVALUATE)
-bad("evaluate: --json to nowhere", 1, at("no/scores.json") + " cannot be written: No such file or directory", at("first"), "--json", at("no/scores.json"),
-    command=EVALUATE)
+bad("evaluate: features of other rows", 65, lambda: "%s has 120 rows where the other features have 90" % at("first/c2.npy"), at("first"),
+    "--c1", lambda: write("y.npy", npy(x[1][:90])), "--quiet", command=EVALUATE)
+bad("evaluate: --json to nowhere", 1, at("no/scores.json") + " cannot be written: No such file or directory", at("first"), "--json",
+    at("no/scores.json"), command=EVALUATE)
 bad("evaluate: --json to a device", 1, "/dev/full is there and is no regular file", at("first"), "--json", "/dev/full", command=EVALUATE)
 
 for option, value, code, words in (
@@ -1924,10 +1970,11 @@ for option, value, code, words in (
         ("--sead", "1", 2, "unknown option --sead; did you mean --seed?"),
         ("--tau", "0", 2, "option tau is 0; it must be from 0.001 to 100")):
     bad("simulation %s %s" % (option, value), code, words, option, value, command="simulation", usage=True)
-bad("simulation --method clip", 2, "method clip learns shared features, so given ones leave it nothing to do", "--method", "clip", "--quiet",
-    command="simulation")
+bad("simulation --method clip", 2, "method clip learns shared features, so given ones leave it nothing to do", "--method", "clip",
+    "--quiet", command="simulation")
 bad("simulation --method foo", 2, "there is no method 'foo'; the methods are " + METHODS, "--method", "foo", command="simulation")
-bad("simulation --json to nowhere", 1, at("no/x.json") + " cannot be written: No such file or directory", "--json", at("no/x.json"), command="simulation")
+bad("simulation --json to nowhere", 1, at("no/x.json") + " cannot be written: No such file or directory", "--json", at("no/x.json"),
+    command="simulation")
 bad("simulation --svg to a device", 1, "/dev/full is there and is no regular file", "--svg", "/dev/full", command="simulation")
 STUDIES = "study simulations"
 for option, value, words in (
@@ -1940,19 +1987,23 @@ for option, value, words in (
         ("--seeds", "0", "--seeds is 0; it must lie between 1 and 100000")):
     bad("study simulations %s %s" % (option, value), 2, words, option, value, command=STUDIES, usage=True)
 bad("study simulations --resume without --out", 2, "--resume needs --out", "--resume", command=STUDIES, usage=True)
-bad("study simulations --methods foo", 2, "there is no method 'foo'; the methods are " + METHODS, "--methods", "indiseek,foo", command=STUDIES)
+bad("study simulations --methods foo", 2, "there is no method 'foo'; the methods are " + METHODS, "--methods", "indiseek,foo",
+    command=STUDIES)
 bad("study simulations --methods twice", 2, "--methods has indiseek twice", "--methods", "indiseek,indiseek", command=STUDIES)
-bad("study simulations --methods clip", 2, "method clip learns shared features, so given ones leave it nothing to do", "--methods", "indiseek,clip",
-    "--out", at("no-study"), command=STUDIES)
-bad("study simulations --json to nowhere", 1, at("no/x.json") + " cannot be written: No such file or directory", "--json", at("no/x.json"), command=STUDIES)
+bad("study simulations --methods clip", 2, "method clip learns shared features, so given ones leave it nothing to do", "--methods",
+    "indiseek,clip", "--out", at("no-study"), command=STUDIES)
+bad("study simulations --json to nowhere", 1, at("no/x.json") + " cannot be written: No such file or directory", "--json",
+    at("no/x.json"), command=STUDIES)
 bad("study simulations --out is a file", 1, at("x1.npy") + " is a file; --out wants a folder", "--out", at("x1.npy"), command=STUDIES)
 bad("study probe without labels", 2, "--labels is missing: a probe needs labels", *views(), command="study probe", usage=True)
 bad("study probe with one view", 2, "--x2 is missing: two views or more are needed", "--x1", at("x1.npy"), *probe_labels(),
     command="study probe", usage=True)
 bad("study probe with a gap between views", 2, "--x4 is given, but --x3 is not", *views(), "--x4", at("x1.npy"), *probe_labels(),
     command="study probe")
-bad("study probe --resume without --out", 2, "--resume needs --out", *views(), *probe_labels(), "--resume", command="study probe", usage=True)
-bad("study probe: a lambda twice", 2, "--lambda has 1 twice", *views(), *probe_labels(), "--lambda", "1,1", command="study probe", usage=True)
+bad("study probe --resume without --out", 2, "--resume needs --out", *views(), *probe_labels(), "--resume", command="study probe",
+    usage=True)
+bad("study probe: a lambda twice", 2, "--lambda has 1 twice", *views(), *probe_labels(), "--lambda", "1,1", command="study probe",
+    usage=True)
 bad("study probe: half a dimension", 2, "--dims is 2.5; it must be a whole number", *views(), *probe_labels(), "--dims", "2.5",
     command="study probe", usage=True)
 bad("study probe: --dims and --dim", 2, "--dims stands for --dim and --shared-dim; give it or them", *views(), *probe_labels(), "--dims", 2,
@@ -1963,8 +2014,8 @@ bad("study probe: a class without training rows", 65,
     "label label: class 'c' has 1 rows, none of them for training, so no probe can learn it; --label-ignore 'c', another --split, "
     "--groups or --seed", *views(), "--quiet", "--labels", lambda: write("rare.txt", "a\nb\n" * (ROWS // 2 - 1) + "a\nc\n"), "--split",
     lambda: write("last.txt", "train\n" * (ROWS - 10) + "test\n" * 10), command="study probe")
-bad("study probe: a split without test rows", 65, lambda: "%s: no row is for the test" % at("all.txt"), *views(), *probe_labels(), "--quiet",
-    "--split", lambda: write("all.txt", "train\n" * ROWS), command="study probe")
+bad("study probe: a split without test rows", 65, lambda: "%s: no row is for the test" % at("all.txt"), *views(), *probe_labels(),
+    "--quiet", "--split", lambda: write("all.txt", "train\n" * ROWS), command="study probe")
 bad("study probe: no such label to ignore", 2, "--label-ignore: there is no label 'unknwon'", *views(), *probe_labels(), "--quiet",
     "--label-ignore", "unknwon", command="study probe")
 bad("study probe: other numbers of samples", 65, lambda: "%s has 120 samples, %s has 119; rows must be the same samples in both" % (

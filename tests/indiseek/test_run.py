@@ -42,8 +42,8 @@ SAMPLE = os.path.join("build/objects", "release" if kind == "build" else kind, "
 PATIENCE = 240
 CELLS, GENES, PROTEINS, TYPES = 600, 200, 15, 4
 FEATURES = ["c1.npy", "c2.npy", "z1.npy", "z2.npy"]
-RESULTS = sorted(FEATURES + ["cells.tsv", "clusters.tsv", "config.json", "explained.tsv", "log.jsonl", "metrics.json", "model.safetensors", "report.html",
-                             "split.tsv", "theta.tsv", "umap.tsv"])
+RESULTS = sorted(FEATURES + ["cells.tsv", "clusters.tsv", "config.json", "explained.tsv", "log.jsonl", "metrics.json",
+                             "model.safetensors", "report.html", "split.tsv", "theta.tsv", "umap.tsv"])
 # Small networks: a run takes a second.
 SMALL = ("--width 32 --layers 2 --dim 10 --shared-dim 10 --epochs 40 --shared-epochs 60 --residual-epochs 10 --diagnoses 1 "
          "--diagnosis-epochs 1").split()
@@ -101,7 +101,8 @@ def result(name, file="metrics.json"):
 def indiseek(*arguments, code=0):
     line = [PROGRAM, *map(str, arguments)]
     done = subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=PATIENCE)
-    assert done.returncode == code, "%s\nexit code %d\n%s\n%s" % (shlex.join(line), done.returncode, done.stdout[-1500:], done.stderr[-1500:])
+    assert done.returncode == code, "%s\nexit code %d\n%s\n%s" % (shlex.join(line), done.returncode, done.stdout[-1500:],
+                                                                  done.stderr[-1500:])
     return done
 
 
@@ -175,7 +176,8 @@ class Simulated(forms.Data):
         """A table of each modality with these cells; the options that name them."""
         every = range(len(self.cells))
         one = write(name + "_rna.csv", self.text(self.rna, self.genes, every if rna is None else rna, genes_kept))
-        two = write(name + "_protein.tsv.gz", self.text(self.adt, self.proteins, every if proteins is None else proteins, proteins_kept, "\t"))
+        two = write(name + "_protein.tsv.gz", self.text(self.adt, self.proteins, every if proteins is None else proteins, proteins_kept,
+                                                        "\t"))
         return ["--rna-file", one, "--protein-file", two]
 
 
@@ -189,7 +191,8 @@ KNOWN = ["--cells", data.table]
 LABELS = ["--labels", "cell_type", "--coarse", "lineage"]
 QUICK = ["--no-umap", "--no-h5", "--quiet"]
 TENX = ["--10x", at("cells"), *KNOWN]
-with_hdf5 = "without HDF5" not in indiseek("run", at("cells"), "--out", at("asks"), *SMALL, "--epochs", 1, "--shared-epochs", 1, "--no-umap").stderr
+with_hdf5 = "without HDF5" not in indiseek("run", at("cells"), "--out", at("asks"), *SMALL, "--epochs", 1, "--shared-epochs", 1,
+                                           "--no-umap").stderr
 
 
 # ---- what a run leaves ------------------------------------------------------------------------------------------------
@@ -230,7 +233,8 @@ def _():
 
 @test("cells.tsv, umap.tsv, theta.tsv and clusters.tsv agree with each other and with metrics.json")
 def _():
-    m, cells, places, types, clusters = result("base"), *(table(at("base/%s.tsv" % name)) for name in ("cells", "umap", "theta", "clusters"))
+    m, cells, places, types, clusters = result("base"), *(table(at("base/%s.tsv" % name))
+                                                          for name in ("cells", "umap", "theta", "clusters"))
     equal([row["cell"] for row in cells], data.cells)
     equal([row["cell"] for row in places], data.cells)
     known = dict(zip(data.header[1:], data.columns))
@@ -259,7 +263,8 @@ def _():
 @test("explained.tsv: R^2 of every gene and protein, and genes that the cell cycle moves are told by Z of RNA")
 def _():
     rows = table(at("base/explained.tsv"))
-    equal([(row["modality"], row["feature"]) for row in rows], [("rna", name) for name in data.genes] + [("protein", name) for name in data.proteins])
+    equal([(row["modality"], row["feature"]) for row in rows],
+          [("rna", name) for name in data.genes] + [("protein", name) for name in data.proteins])
     equal(list(rows[0]), ["modality", "feature", "r2_shared", "r2_specific", "r2_both"])
     assert all(float(row[key] or 0) <= 1 for row in rows for key in list(row)[2:])
     told = {kind: [row for row in rows if row["modality"] == kind] for kind in ("rna", "protein")}
@@ -289,7 +294,8 @@ def same_as_base(name, *arguments):
     one, two = result(name), result("base")
     one["training"]["seconds"] = two["training"]["seconds"] = 0
     equal(one, two)
-    equal([row["indiseek_wnn_rna"] for row in table(at(name + "/cells.tsv"))], [row["indiseek_wnn_rna"] for row in table(at("base/cells.tsv"))])
+    equal([row["indiseek_wnn_rna"] for row in table(at(name + "/cells.tsv"))],
+          [row["indiseek_wnn_rna"] for row in table(at("base/cells.tsv"))])
 
 
 def form(name):
@@ -337,7 +343,8 @@ MISSING = {"rna": set(range(0, 60)), "protein": set(range(580, CELLS))}     # ce
 @test("cells that a modality lacks: NaN in its features, everything else is there")
 def _():
     every = range(CELLS)
-    source = [*data.files("missing", [i for i in every if i not in MISSING["rna"]], [i for i in every if i not in MISSING["protein"]]), *KNOWN]
+    source = [*data.files("missing", [i for i in every if i not in MISSING["rna"]], [i for i in every if i not in MISSING["protein"]]),
+              *KNOWN]
     done = run(source, "missing", *LABELS)
     inside("    not measured in 60 cells, whose features of it are NaN\n", done.stderr)
     inside("    not measured in 20 cells, whose features of it are NaN\n", done.stderr)
@@ -358,7 +365,8 @@ def _():
     equal([row["cell_type"] for row in cells], [kinds[row["cell"]] for row in cells])
     assert result("missing")["probe"]["all"]["accuracy"] > 0.8
     m = result("missing")
-    for name, absent in (("shared", MISSING["rna"] | MISSING["protein"]), ("all", MISSING["rna"] | MISSING["protein"]), ("specific_1", MISSING["rna"]),
+    for name, absent in (("shared", MISSING["rna"] | MISSING["protein"]), ("all", MISSING["rna"] | MISSING["protein"]),
+                         ("specific_1", MISSING["rna"]),
                          ("specific_2", MISSING["protein"]), ("raw", MISSING["rna"] | MISSING["protein"])):
         there = [row for row in cells if data.cells.index(row["cell"]) not in absent]
         scored, trained = ([row["cell_type"] for row in there if row["indiseek_part"] == part] for part in ("test", "train"))
@@ -389,7 +397,8 @@ def check_facts(facts, files):
     equal([facts[key] for key in ("version", "method", "preset", "lambda", "seed")], ["0.1.0", "residual-indiseek", "robust", "10", "0"])
     config = json.loads(facts["config"])
     equal([config[key] for key in ("labels", "coarse", "epochs", "width")], ["cell_type", "lineage", 40, 32])
-    equal({key: value for key, value in facts.items() if key.startswith("sha256")}, {"sha256_" + os.path.basename(path): sha(path) for path in files})
+    equal({key: value for key, value in facts.items() if key.startswith("sha256")},
+          {"sha256_" + os.path.basename(path): sha(path) for path in files})
 
 
 @test("adata.h5ad by anndata: counts, features, UMAPs, weights, theta, and what gave them")
@@ -518,7 +527,8 @@ def _():
 
 @test("config.json repeats the run from any folder")
 def _():
-    done = subprocess.run([os.path.abspath(PROGRAM), "run", "--config", os.path.abspath(at("base/config.json")), "--out", "again", "--no-umap", "--quiet",
+    done = subprocess.run([os.path.abspath(PROGRAM), "run", "--config", os.path.abspath(at("base/config.json")), "--out", "again",
+                           "--no-umap", "--quiet",
                            "--no-h5"], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE)
     equal((done.returncode, done.stderr), (0, ""))
     equal(features("again"), features("base"))
@@ -527,8 +537,10 @@ def _():
     config = ["--config", at("by_path/config.json"), "--no-umap", "--no-h5", "--quiet"]
     indiseek("run", *config, "--out", at("again"))
     equal(features("again"), features("base"))
-    fails("indiseek run: %s: cannot be opened: No such file or directory" % at("elsewhere"), 1, "run", at("elsewhere"), *config, "--out", at("refused"))
-    fails("indiseek run: \"%s\" is one argument too many" % at("elsewhere"), 2, "run", at("cells"), at("elsewhere"), *config, "--out", at("refused"))
+    fails("indiseek run: %s: cannot be opened: No such file or directory" % at("elsewhere"), 1, "run", at("elsewhere"), *config, "--out",
+          at("refused"))
+    fails("indiseek run: \"%s\" is one argument too many" % at("elsewhere"), 2, "run", at("cells"), at("elsewhere"), *config, "--out",
+          at("refused"))
     indiseek("annotate", "--model", at("by_path"), "--out", at("again_named"), "--quiet")
 
 
@@ -558,11 +570,14 @@ def refused(name, sentence, code, *arguments):
 
 
 NONE = "nothing is known of the cells by the name"
-refused("--labels of no column, with the nearest", "--labels: %s 'cel_type'; did you mean 'cell_type'?" % NONE, 2, *TENX, "--labels", "cel_type")
-refused("--coarse of no column", "--coarse: %s 'linage'; did you mean 'lineage'?" % NONE, 2, *TENX, "--labels", "cell_type", "--coarse", "linage")
+refused("--labels of no column, with the nearest", "--labels: %s 'cel_type'; did you mean 'cell_type'?" % NONE, 2, *TENX, "--labels",
+        "cel_type")
+refused("--coarse of no column", "--coarse: %s 'linage'; did you mean 'lineage'?" % NONE, 2, *TENX, "--labels", "cell_type", "--coarse",
+        "linage")
 refused("--split of no column", "--split: %s 'phases'; did you mean 'phase'?" % NONE, 2, *TENX, "--split", "phases")
 refused("--group of no column", "--group: %s 'lineages'; did you mean 'lineage'?" % NONE, 2, *TENX, "--group", "lineages")
-refused("--labels without a table", "--labels: %s 'cell_type'; --cells FILE gives a table of them" % NONE, 2, at("cells"), "--labels", "cell_type")
+refused("--labels without a table", "--labels: %s 'cell_type'; --cells FILE gives a table of them" % NONE, 2, at("cells"), "--labels",
+        "cell_type")
 @test("whole numbers are classes; a few labels are warned of")
 def _():
     kinds = sorted(set(data.columns[0]))
@@ -590,15 +605,17 @@ def _():
     halves = write("halves.csv", data.text([[value / 2 for value in row] for row in data.rna], data.genes, range(CELLS)))
     other = data.files("halved")[2:]
     done = run(["--rna-file", halves, *other], "halved", *QUICK)
-    inside("warning: rna: not all values are whole numbers, and log1p-cp10k takes counts: were they normalised before?  --layer NAME or --layer raw "
-           "reads counts that stand beside them, --rna raw takes the values as they are\n", done.stderr)
+    inside("warning: rna: not all values are whole numbers, and log1p-cp10k takes counts: were they normalised before?  --layer NAME or "
+           "--layer raw reads counts that stand beside them, --rna raw takes the values as they are\n", done.stderr)
     done = run(["--rna-file", halves, *other], "halved", *QUICK, "--rna", "raw")
     assert "whole numbers" not in done.stderr, done.stderr
-    fails("indiseek run: --modalities rna leaves one modality; two are needed", 2, "run", at("cells"), "--modalities", "rna", "--out", at("refused"))
+    fails("indiseek run: --modalities rna leaves one modality; two are needed", 2, "run", at("cells"), "--modalities", "rna", "--out",
+          at("refused"))
 
 
 refused("--labels of numbers", "--labels: column 'state' holds numbers that are not whole, not classes", 2, *TENX, "--labels", "state")
-refused("--group of numbers", "--group: column 'activation' holds numbers that are not whole, not classes", 2, *TENX, "--group", "activation")
+refused("--group of numbers", "--group: column 'activation' holds numbers that are not whole, not classes", 2, *TENX, "--group",
+        "activation")
 refused("--label-ignore of no type", "--label-ignore: cell_type has no label 'A3'", 2, *TENX, "--labels", "cell_type",
         "--label-ignore", "A3")
 refused("--coarse without --labels", "--coarse needs --labels", 2, *TENX, "--coarse", "lineage")
@@ -617,8 +634,8 @@ LONG = SMALL + ["--epochs", "400", "--shared-epochs", "300", "--checkpoint-every
 def _():
     run(TENX, "whole", *LABELS, *QUICK, options=LONG)
     log = at("stopped/log.jsonl.new")
-    process = subprocess.Popen([PROGRAM, "run", *TENX, "--out", at("stopped"), *LONG, *LABELS, "--no-umap", "--no-h5"], stdin=subprocess.DEVNULL,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen([PROGRAM, "run", *TENX, "--out", at("stopped"), *LONG, *LABELS, "--no-umap", "--no-h5"],
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     until = time.time() + PATIENCE
     while process.poll() is None and time.time() < until and not (os.path.exists(log) and read(log).count(b"\n") > 100):
         time.sleep(0.002)
@@ -676,8 +693,8 @@ def _():
 @test("tables that share no cell")
 def _():
     named = data.text(data.adt, data.proteins, range(CELLS)).replace("\n", "\nother_")[:-6]
-    fails("indiseek run: %s: no cell of protein, whose first is 'other_%s', is among the others, whose first is '%s'; the names of cells must "
-          "agree" % (at("others.csv"), data.cells[0], data.cells[0]), 65, "run", "--rna-file",
+    fails("indiseek run: %s: no cell of protein, whose first is 'other_%s', is among the others, whose first is '%s'; the names of cells "
+          "must agree" % (at("others.csv"), data.cells[0], data.cells[0]), 65, "run", "--rna-file",
           write("rna_alone.csv", data.text(data.rna, data.genes, range(CELLS))), "--protein-file", write("others.csv", named), "--out",
           at("refused"), *SMALL)
 
@@ -707,8 +724,8 @@ def _():
     with open(h5, "wb") as file:
         file.write(b"\x89HDF\r\n\x1a\n" + bytes(100))
     code, said = plain("run", h5, "--out", at("plain_h5"))
-    equal((code, said), (65, "indiseek run: %s: HDF5 files need libhdf5, which was not there when this program was made; install libhdf5-dev and "
-                             "run make again\n" % h5))
+    equal((code, said), (65, "indiseek run: %s: HDF5 files need libhdf5, which was not there when this program was made; install "
+                             "libhdf5-dev and run make again\n" % h5))
 
 
 # ---- new cells --------------------------------------------------------------------------------------------------------
@@ -850,13 +867,15 @@ def _():
 def _():
     few = [k for k in range(GENES) if k not in (3, 5)]
     done, _, rows = annotate("lack", *more.files("lack", NEW, NEW, few))
-    warning = "warning: %s lacks 2 of the 200 features of rna, which count as their training mean: GENE0004, GENE0006\n" % at("lack_rna.csv")[:60]
+    warning = ("warning: %s lacks 2 of the 200 features of rna, which count as their training mean: GENE0004, GENE0006\n"
+               % at("lack_rna.csv")[:60])
     inside(warning, done.stderr)
     assert right(rows, "probe") > 0.9
     files = more.files("lost", NEW, NEW, range(0, GENES, 3))
-    fails("indiseek annotate: %s: lacks 133 of the 200 features that rna of the model was trained on (GENE0002, GENE0003, GENE0005, GENE0006, "
-          "GENE0008, ...); features are matched by name, so use the names of the training data" % files[1], 65, "annotate", "--model", at("base"),
-          "--out", at("lost"), *files)
+    fails("indiseek annotate: %s: lacks 133 of the 200 features that rna of the model was trained on (GENE0002, GENE0003, GENE0005, "
+          "GENE0006, "
+          "GENE0008, ...); features are matched by name, so use the names of the training data" % files[1], 65, "annotate", "--model",
+          at("base"), "--out", at("lost"), *files)
 
 
 @test("annotate --labels of another column, --least, --features, --weighted, --json")
@@ -876,11 +895,12 @@ def _():
 
 @test("--model of no run, of nothing, of features by fit")
 def _():
-    fails("indiseek annotate: %s is no folder of `indiseek run`: it has no config.json" % at("cells"), 1, "annotate", "--model", at("cells"),
-          "--out", at("nothing"))
+    fails("indiseek annotate: %s is no folder of `indiseek run`: it has no config.json" % at("cells"), 1, "annotate", "--model",
+          at("cells"), "--out", at("nothing"))
     fails("indiseek annotate: --model DIR is missing", 2, "annotate", "--out", at("nothing"))
     fails("indiseek impute: --out DIR is missing", 2, "impute", "--model", at("base"))
-    one, two = (write("plain_%d.csv" % k, "\n".join(",".join(map(str, row[:12])) for row in values)) for k, values in enumerate((data.rna, data.adt)))
+    one, two = (write("plain_%d.csv" % k, "\n".join(",".join(map(str, row[:12])) for row in values))
+                for k, values in enumerate((data.rna, data.adt)))
     indiseek("fit", "--x1", one, "--x2", two, "--out", at("fitted"), *SMALL, "--quiet")
     fails("indiseek annotate: %s/config.json names no data; was it written by `indiseek run`?" % at("fitted"), 65, "annotate", "--model",
           at("fitted"), "--out", at("nothing"))
@@ -927,7 +947,8 @@ def _():
 @test("impute the proteins of new cells that have RNA only; RNA from proteins")
 def _():
     files = more.files("alone", NEW, NEW)
-    inside("protein from rna\non the run's held-out cells, with all their features:\nR^2 from ", impute("new_proteins", *files[:2])[0].stdout)
+    inside("protein from rna\non the run's held-out cells, with all their features:\nR^2 from ",
+           impute("new_proteins", *files[:2])[0].stdout)
     told, measured = npy(at("new_proteins/imputed.npy")), [clr(row) for row in more.adt[CELLS:]]
     equal(read(at("new_proteins/imputed_cells.txt")).decode().split(), more.cells[CELLS:])
     columns = [[row[k] for row in measured] for k in range(PROTEINS)]
@@ -938,26 +959,30 @@ def _():
     assert "held-out cells" not in done.stdout, done.stdout
     equal((m["from"], m["to"], m["features"], len(rows)), ("protein", "rna", GENES, GENES))
     assert m["c"]["r2"] > 0, m["c"]
-    fails("indiseek impute: the new cells have no rna, from which protein is to be predicted", 65, "impute", "--model", at("base"), *files[2:],
-          "--out", at("nothing"))
-    fails("indiseek impute: --to: the run has no modality 'protien'; did you mean 'protein'?", 2, "impute", "--model", at("base"), "--to", "protien",
-          "--out", at("nothing"))
-    fails("indiseek impute: --from and --to are both 'rna'", 2, "impute", "--model", at("base"), "--to", "rna", "--from", "rna", "--out", at("nothing"))
+    fails("indiseek impute: the new cells have no rna, from which protein is to be predicted", 65, "impute", "--model", at("base"),
+          *files[2:], "--out", at("nothing"))
+    fails("indiseek impute: --to: the run has no modality 'protien'; did you mean 'protein'?", 2, "impute", "--model", at("base"),
+          "--to", "protien", "--out", at("nothing"))
+    fails("indiseek impute: --from and --to are both 'rna'", 2, "impute", "--model", at("base"), "--to", "rna", "--from", "rna", "--out",
+          at("nothing"))
 
 
 @test("four modalities, hvg=N and scale=no: features, pictures and files of each, one imputed from another")
 def _():
     def counts(name, first, last):
         return write(name, data.text(data.rna, data.genes, range(CELLS), range(first, last)))
-    files = ["--rna-file", counts("four_rna.csv", 0, 90), "--protein-file", write("four_protein.csv", data.text(data.adt, data.proteins, range(CELLS))),
+    files = ["--rna-file", counts("four_rna.csv", 0, 90), "--protein-file",
+             write("four_protein.csv", data.text(data.adt, data.proteins, range(CELLS))),
              "--atac-file", counts("four_atac.csv", 90, 160), "--other-file", counts("spots.csv", 160, 200)]
-    run([*files, *KNOWN], "four", *LABELS, "--quiet", "--rna", "hvg=60,pca=20", "--protein", "clr=cell,scale=no,pca=10", "--atac", "hvg=50,pca=10")
+    run([*files, *KNOWN], "four", *LABELS, "--quiet", "--rna", "hvg=60,pca=20", "--protein", "clr=cell,scale=no,pca=10", "--atac",
+        "hvg=50,pca=10")
     assert {"c3.npy", "c4.npy", "z3.npy", "z4.npy"} < set(os.listdir(at("four"))), os.listdir(at("four"))
     equal(len(table(at("four/umap.tsv"))[0]), 1 + 2 * 13)
     names = [each.rsplit("_", 1)[-1] for each in table(at("four/cells.tsv"))[0] if each.startswith("indiseek_wnn")]
     equal(names[:3], ["rna", "protein", "atac"])
     for to, count in (("rna", 60), ("protein", PROTEINS), ("atac", 50)):
-        indiseek("impute", "--model", at("four"), "--to", to, "--from", "rna" if to != "rna" else "protein", "--out", at("four_" + to), "--quiet",
+        indiseek("impute", "--model", at("four"), "--to", to, "--from", "rna" if to != "rna" else "protein", "--out", at("four_" + to),
+                 "--quiet",
                         "--epochs", 20)
         rows = npy(at("four_%s/imputed.npy" % to))
         equal((len(rows), len(rows[0])), (CELLS, count), to)
@@ -1008,8 +1033,8 @@ def check_page(page):
     return re.findall(r"<h2[^>]*>(.*?)</h2>", page)
 
 
-SECTIONS = ["Data", "Embeddings", "Which modality tells the types apart", "What the features follow", "Clusters and labels", "Scores", "Training", "Settings",
-            "How to cite"]
+SECTIONS = ["Data", "Embeddings", "Which modality tells the types apart", "What the features follow", "Clusters and labels", "Scores",
+            "Training", "Settings", "How to cite"]
 
 
 @test("report.html is balanced, fetches nothing, and has its sections")

@@ -8,7 +8,8 @@
 
 #include <math.h>
 
-enum { N = 11, BATCH = 7, MOST = 16, WIDEST = 100, VIEWS = 4, COLS1 = 4, COLS2 = 3, COLS3 = 6, COLS4 = 2, STEPS3 = 3, DIM = 3, SHARED = 2, WIDTH = 5 };
+enum { N = 11, BATCH = 7, MOST = 16, WIDEST = 100, VIEWS = 4, COLS1 = 4, COLS2 = 3, COLS3 = 6, COLS4 = 2, STEPS3 = 3, DIM = 3,
+       SHARED = 2, WIDTH = 5 };
 
 static isk_context *context;
 static const int cols_of[VIEWS] = { COLS1, COLS2, COLS3, COLS4 };
@@ -296,7 +297,7 @@ static UNUSED_FUNCTION values side_by_side(values a, values b) {
     return a;
 }
 
-/* Linear maps with an activation between them: METHODS 1.1.  Critics always have ReLU. */
+/* `layers` linear maps with an activation between each two, none after the last.  Critics always have ReLU. */
 static UNUSED_FUNCTION values naive_mlp(const fixture *f, const char *scope, values x, int width, int out) {
     const isk_options *options = &f->design.options;
     int layer, i, j, k;
@@ -322,10 +323,11 @@ static UNUSED_FUNCTION values naive_mlp(const fixture *f, const char *scope, val
     return x;
 }
 
-/* ---- METHODS 1.3: the encoder of a sequence, one sample after the other ---- */
+/* ---- the encoder of a sequence (Vaswani et al. 2017, sections 3.1-3.3), one sample after the other ---- */
 
 /* x[t] W + b, W [in, out]; bias NULL: none */
-static UNUSED_FUNCTION void naive_map(const fixture *f, const char *scope, const char *w, const char *b, const double *x, int in, double *y, int out) {
+static UNUSED_FUNCTION void naive_map(const fixture *f, const char *scope, const char *w, const char *b, const double *x, int in,
+                                      double *y, int out) {
     char name[160], bias[160];
     int j, k;
     snprintf(name, sizeof name, "%s%s", scope, w);
@@ -351,10 +353,13 @@ enum { MOST_TOKENS = 8, MOST_WIDTH = 24 };
 typedef double tokens[MOST_TOKENS][MOST_WIDTH];
 
 /* to += multi-head attention of `from` to the tokens that may be seen */
-static UNUSED_FUNCTION void naive_attention(const fixture *f, const char *scope, tokens from, const int *seen, int count, int width, int heads, tokens to) {
+static UNUSED_FUNCTION void naive_attention(const fixture *f, const char *scope, tokens from, const int *seen, int count, int width,
+                                            int heads, tokens to) {
     double qkv[MOST_TOKENS][3 * MOST_WIDTH], mixed[MOST_WIDTH], share[MOST_TOKENS], result[MOST_WIDTH], total;
     int t, s, h, j, each = width / heads;
-    for (t = 0; t < count; t++) { naive_map(f, scope, "self_attn.in_proj_weight", "self_attn.in_proj_bias", from[t], width, qkv[t], 3 * width); }
+    for (t = 0; t < count; t++) {
+        naive_map(f, scope, "self_attn.in_proj_weight", "self_attn.in_proj_bias", from[t], width, qkv[t], 3 * width);
+    }
     for (t = 0; t < count; t++) {
         for (h = 0; h < heads; h++) {
             for (total = 0, s = 0; s < count; s++) {
@@ -487,7 +492,7 @@ static UNUSED_FUNCTION values naive_z(const fixture *f, int view, values x, int 
     return z;
 }
 
-/* C of a view: given, or made by the shared encoders: METHODS 2. */
+/* C of a view: given, or f_i(x_i), unless raw over its Euclidean norm. */
 static UNUSED_FUNCTION values naive_c(const fixture *f, int view, list rows) {
     values c;
     if (f->sweep.fit.views[0].given.data) { return picked(cs[view], SHARED, rows); }
@@ -520,17 +525,19 @@ static UNUSED_FUNCTION double log_density(double z, double mean, double logvar) 
     return -(z - mean) * (z - mean) / exp(logvar) / 2 - logvar / 2 - log(6.283185307179586) / 2;
 }
 
-/* METHODS 3.1: twice the negative log-likelihood without its constant. */
+/* What q(z|c) learns by, Cheng et al. 2020: twice the negative log-likelihood without its constant, mean over the rows. */
 static UNUSED_FUNCTION double naive_learning(critic q, values z) {
     double sum = 0;
     int i, j;
     for (i = 0; i < z.rows; i++) {
-        for (j = 0; j < q.mean.cols; j++) { sum -= 2 * log_density(z.at[i][j], q.mean.at[i][j], q.logvar.at[i][j]) + log(6.283185307179586); }
+        for (j = 0; j < q.mean.cols; j++) {
+            sum -= 2 * log_density(z.at[i][j], q.mean.at[i][j], q.logvar.at[i][j]) + log(6.283185307179586);
+        }
     }
     return sum / z.rows;
 }
 
-/* METHODS 3.2, all pairs: B x B x p log-densities. */
+/* CLUB, Cheng et al. 2020: mean_i ln q(z_i|c_i) - mean_ij ln q(z_j|c_i), by all B x B x p log-densities. */
 static UNUSED_FUNCTION double naive_club(critic q, values z) {
     double sum = 0;
     int i, j, k;
@@ -578,7 +585,7 @@ static UNUSED_FUNCTION double training_power(const fixture *f, int view) {
     return naive_power(naive_target(f, view, chosen(view, rows)));
 }
 
-/* METHODS 4: E||g(Z, C) - X||^2 / E||X||^2, the latter over the training rows or the batch. */
+/* Gui et al. eq. 2, the second term: E||g(Z, C) - X||^2 / E||X||^2, the latter over the training rows or the batch. */
 static UNUSED_FUNCTION double naive_reconstruction(const fixture *f, int view, values z, values c, values x) {
     values due = naive_target(f, view, x), g = naive_encoder(f, "decoder", view, side_by_side(z, c), due.cols);
     int of_batch = f->design.options.power == ISK_POWER_BATCH || f->design.method == ISK_RESIDUAL_INDISEEK, i, j;
@@ -611,14 +618,14 @@ static UNUSED_FUNCTION double naive_info_nce(values u, values v, double scale) {
     return loss / u.rows;
 }
 
-/* METHODS 5 and 6: InfoNCE of h(C, Z) and X, unit vectors over tau. */
+/* Gui et al. 3.3: InfoNCE of h(C, Z) and an encoding of X, logits <u, v> / tau of unit vectors. */
 static UNUSED_FUNCTION double naive_contrast(const fixture *f, int view, values c, values z, values x) {
     values u = naive_unit(naive_encoder(f, "joint", view, side_by_side(c, z), f->design.options.dim));
     values v = naive_unit(naive_encoder(f, "input", view, x, f->design.options.dim));
     return naive_info_nce(u, v, 1 / f->design.options.contrast_tau);
 }
 
-/* METHODS 6: the four readings of <Z, C> = 0. */
+/* Readings of E<Z, C> = 0, rows of norm 1: ||Z^T C / B||_F; ||Z^T C||_F, Wang et al. 2025; E<z, c>, Gui et al. 3.3; E<z, c>^2. */
 static UNUSED_FUNCTION double naive_overlap(int ortho, values z, values c) {
     double sum = 0;
     int i, j, k;
@@ -640,7 +647,7 @@ static UNUSED_FUNCTION double naive_overlap(int ortho, values z, values c) {
     return sqrt(sum) / (ortho == ISK_ORTHO_FROB ? z.rows : 1);
 }
 
-/* Three linear maps of width 100 on C: METHODS 4b. */
+/* A regression on C, of mean or spread of X given C: three linear maps of width 100. */
 static UNUSED_FUNCTION values naive_regression(fixture *f, const char *name, int view, values c, int out) {
     int layers = f->design.options.layers, activation = f->design.options.activation;
     char scope[32];

@@ -73,11 +73,13 @@ with scratch() as root:
     code, said = generate(root)
     check("writing mends both", code == 0 and all(read(root, p) == read(".", p) for p in ["indiseek.h"] + GENERATED), said)
 
-    append(root, "codegen/ops.py", 'op("damped", "x:e b:c slope=0.5", lambda x, b, slope: (x + b) * exp(-slope * square(x)), "(x_ij + b_j) e^(-slope x^2)")\n')
+    append(root, "codegen/ops.py", 'op("damped", "x:e b:c slope=0.5", lambda x, b, slope: (x + b) * exp(-slope * square(x)), "(x_ij + '
+                                   'b_j) e^(-slope x^2)")\n')
     code, said = generate(root)
     check("an op is added by one line", code == 0, said)
     header = read(root, "indiseek.h")
-    check("it has a public function with its formula above", "/* (x_ij + b_j) e^(-slope x^2).  x [rows, cols], b [1, cols] -> [rows, cols] */\n"
+    check("it has a public function with its formula above",
+          "/* (x_ij + b_j) e^(-slope x^2).  x [rows, cols], b [1, cols] -> [rows, cols] */\n"
           "INDISEEK_API isk_tensor isk_damped(isk_tensor x, isk_tensor b, double slope);" in header)
     check("it has CPU loops, forward and backward", "isk__damped_forward(const isk__loop *l) {" in header
           and "l->grad_in[1]" in header.split("isk__damped_backward(const isk__loop *l) {")[1].split("\n}")[0])

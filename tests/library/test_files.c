@@ -293,13 +293,16 @@ static void json_is_strict(void **state) {
 
 static void json_is_walked(void **state) {
     static const struct { const char *text, *due; } cases[] = {
-        { "1", "=n:1;" }, { " \"a\" ", "=s:a;" }, { "[]", "" }, { "{}", "" }, { "[[],{}]", "" }, { "[true,[null,2]]", "0=T:true;1.0=0:null;1.1=n:2;" },
+        { "1", "=n:1;" }, { " \"a\" ", "=s:a;" }, { "[]", "" }, { "{}", "" }, { "[[],{}]", "" },
+        { "[true,[null,2]]", "0=T:true;1.0=0:null;1.1=n:2;" },
         { "{\"a\":{\"b\":[1,{\"c\":\"d\"}]},\"e\":[0]}", "a.b.0=n:1;a.b.1.c=s:d;e.0=n:0;" }, { "{\"a\":1,\"a\":2}", "a=n:1;a=n:2;" },
     };
     static const struct { const char *text; int at; const char *problem; } wrong[] = {
-        { "", 0, "a value is due" }, { "[1", 2, "a comma or ] is due" }, { "[1}", 2, "a comma or ] is due" }, { "[,1]", 1, "a value is due" },
+        { "", 0, "a value is due" }, { "[1", 2, "a comma or ] is due" }, { "[1}", 2, "a comma or ] is due" },
+        { "[,1]", 1, "a value is due" },
         { "[1,]", 3, "a value is due" }, { "{\"a\":[1}", 7, "a comma or ] is due" }, { "{\"a\":{\"b\"}}", 9, "a colon is due" },
-        { "{\"a\":{\"b\":1]", 11, "a comma or } is due" }, { "[1] 2", 4, "something follows the value" }, { "[[01]]", 4, "a number with a leading zero" },
+        { "{\"a\":{\"b\":1]", 11, "a comma or } is due" }, { "[1] 2", 4, "something follows the value" },
+        { "[[01]]", 4, "a number with a leading zero" },
     };
     char out[500], due[300], deep[500];
     size_t i;

@@ -1023,8 +1023,12 @@ static isk_tensor mistake(int number) {
     case 22: return isk_dropout(a, NAN);
     case 23: return isk_club(a, a, b);
     case 24: return isk_layer_norm(a, b, b, 1e-5);
-    case 25: return isk_parameter(isk_within(scope, "a-name-of-which-fifty-bytes-do-not-fit-in-a-prefix-of-the-eighty-that-it-has-room-for"), "w", 1, 1, &desc);
-    case 26: return isk_parameter(scope, "a-name-of-which-seventy-bytes-do-not-fit-in-what-a-parameter-has-for-its-name-which-is-ninety-five", 1, 1, &desc);
+    case 25:
+        return isk_parameter(isk_within(scope, "a-name-of-which-fifty-bytes-do-not-fit-in-a-prefix-of-the-eighty-that-it-has-room-for"),
+                             "w", 1, 1, &desc);
+    case 26:
+        return isk_parameter(scope, "a-name-of-which-seventy-bytes-do-not-fit-in-what-a-parameter-has-for-its-name-which-is-ninety-five",
+                             1, 1, &desc);
     case 27: return isk_input(graph, 1, INT32_MAX);
     case 28: return isk_input(graph, 1 << 20, 1 << 21);
     case 29: return isk_parameter(scope, "w", INT32_MAX, INT32_MAX, &desc);
@@ -1095,10 +1099,10 @@ static void mistakes_are_named(void **state) {
         "dropout: probability nan; it must be in [0, 1)",
         "club: input 2 is [5, 2], which does not fit [3, 4]; it takes the same shape",
         "layer_norm: input 1 is [5, 2], which does not fit [3, 4]; it takes [1, cols]",
-        "within: the prefix 'net.a-name-of-which-fifty-bytes-do-not-fit-in-a-prefix-of-the-eighty-that-it-has-room-for' is longer than 79 bytes",
-        "parameter: the name 'net.a-name-of-which-seventy-bytes-do-not-fit-in-what-a-parameter-has-for-its-name-which-is-ninety-five' is longer than 95 bytes",
-        "input: shape [1, 2147483647] is too large",
-        "input: shape [1048576, 2097152] is too large",
+        "within: the prefix 'net.a-name-of-which-fifty-bytes-do-not-fit-in-a-prefix-of-the-eighty-that-it-has-room-for' is longer than 79 "
+        "bytes",
+        "parameter: the name 'net.a-name-of-which-seventy-bytes-do-not-fit-in-what-a-parameter-has-for-its-name-which-is-ninety-five' is "
+        "longer than 95 bytes", "input: shape [1, 2147483647] is too large", "input: shape [1048576, 2097152] is too large",
         "net.w: shape [2147483647, 2147483647] is too large",
         "batch: shape [2147483647, 1] is too large",
         "concat: shape [1, 1073741824] is too large",

@@ -1,5 +1,5 @@
 /* Methods: every loss against its formula, written out naively in float64 from the weights that the programs use; which C
-   each term sees; gradients of whole objectives; options, presets and names.  METHODS sections 0, 2, 3, 4, 16. */
+   each term sees; gradients of whole objectives; options, presets and names.  Sources: Gui et al. 3.1-3.3, Cheng et al. 2020. */
 /* build: double */
 
 #define INDISEEK_IMPLEMENTATION
@@ -19,7 +19,7 @@ static double naive_saturation(critic q) {
     return sum / q.logvar.rows / q.mean.cols;
 }
 
-/* METHODS 3.2, one permutation: how many of all permutations give this value. */
+/* mean_i ln q(z_i|c_i) - ln q(z_p(i)|c_i), CLUB with one permutation p as negatives: how many of all p give this value. */
 static int permutations_that_give(critic q, values z, double value) {
     int places[MOST], found = 0, i, k, more = 1;
     for (i = 0; i < z.rows; i++) { places[i] = i; }
@@ -50,7 +50,7 @@ static int permutations_that_give(critic q, values z, double value) {
     return found;
 }
 
-/* METHODS 2 */
+/* Radford et al. 2021, figure 3: C of both views of norm 1, logits scale <c1_i, c2_j>. */
 static double naive_clip(const fixture *f, int rows, double scale) {
     return naive_info_nce(naive_unit(naive_encoder(f, "shared", 0, chosen(0, in_batch(rows)), SHARED)),
                           naive_unit(naive_encoder(f, "shared", 1, chosen(1, in_batch(rows)), SHARED)), scale);
@@ -160,7 +160,8 @@ static void residual_losses(void **state) {
     stir_weights(&f, 1);
     fill_views(&f, "cache");
     for (view = 0; view < 2; view++) {
-        const char *const names[2][4] = { { "mean1", "spread1", "residual1", "specific1" }, { "mean2", "spread2", "residual2", "specific2" } };
+        const char *const names[2][4] = { { "mean1", "spread1", "residual1", "specific1" },
+                                          { "mean2", "spread2", "residual2", "specific2" } };
         int cols = view ? COLS2 : COLS1;
         values x = chosen(view, in_batch(BATCH)), c = naive_c(&f, view, in_batch(BATCH)), mean, spread, r, z, joint, g;
         const isk__stage *stage = stage_of(&f, names[view][3]);
@@ -323,7 +324,7 @@ static void diagnosis_is_club(void **state) {
 
 /* ---- wiring ------------------------------------------------------------------------------------------------------------------ */
 
-/* Which C the terms of view i see, METHODS section 0: its own or that of the other views. */
+/* Which C the terms of view i see, its own or that of the other views: Gui et al. 3.2, A.4.3 (indiseek0), 3.3 (the last two). */
 static const struct { const char *method; int apart_other, keep_other; } wiring[] = {
     { "indiseek", 1, 0 },
     { "indiseek0", 0, 0 },
@@ -397,8 +398,8 @@ static void each_term_sees_its_c(void **state) {
                         int due = other == (t == 2 || t == 4 ? wiring[row].keep_other : wiring[row].apart_other);
                         if (t == 0 && isk__family_of(&f.design)->apart != ISK__APART_CLUB) { due = 0; }   /* there is no critic */
                         if ((before[t] != after[t]) != due) {
-                            fail_msg("%s %s: %s of view %d %s when C%d changes", wiring[row].method, variants[v].settings, terms[t], view + 1,
-                                     due ? "does not change" : "changes", moved + 1);
+                            fail_msg("%s %s: %s of view %d %s when C%d changes", wiring[row].method, variants[v].settings, terms[t],
+                                     view + 1, due ? "does not change" : "changes", moved + 1);
                         }
                     }
                 }
@@ -411,7 +412,8 @@ static void each_term_sees_its_c(void **state) {
 /* The same for a model that was fitted: g_i of transform sees C_i; Z_i and C_i see X_i alone. */
 static void transform_sees_its_c(void **state) {
     isk_scalar z[2][2][N * DIM], g[2][2][N * COLS1], c[2][N * SHARED];
-    isk_fit_desc fit = { .method = ISK_INDISEEK, .view_count = 2, .options = { .epochs = 2, .width = WIDTH, .dim = DIM, .batch = 4, .diagnoses = ISK_NONE } };
+    isk_fit_desc fit = { .method = ISK_INDISEEK, .view_count = 2,
+                         .options = { .epochs = 2, .width = WIDTH, .dim = DIM, .batch = 4, .diagnoses = ISK_NONE } };
     isk_transform_desc transform;
     isk_model *model;
     int moved, view, what;
@@ -589,7 +591,7 @@ static void plateau_cuts_the_rate(void **state) {
 
 /* ---- options ------------------------------------------------------------------------------------------------------------------------- */
 
-/* What the presets are, written down a second time: METHODS 9, 10.6, 13.5, 16. */
+/* What the presets are, written down a second time.  paper: Gui et al. A.3, A.4.2; simulation: 1.1, rates ours; robust: ours. */
 static const struct { const char *name, *text[3]; } table[] = {
     { "lambda", { "10", "10", "0.1" } },                    { "batch", { "128", "128", "128" } },
     { "last_batch", { "keep", "keep", "drop" } },           { "schedule", { "cosine", "constant", "cosine" } },
@@ -743,7 +745,9 @@ static void texts_come_back(void **state) {
             if (value < info->low || value > info->high || value == 0) { continue; }
             isk__option_store(&options, i, value);
             ok(isk_option_set(context, NULL, &again, info->name, isk_option_text(NULL, &options, i, text)));
-            if (field(&again, i) != value) { fail_msg("%s: %.17g came back as %.17g from '%s'", info->name, value, field(&again, i), text); }
+            if (field(&again, i) != value) {
+                fail_msg("%s: %.17g came back as %.17g from '%s'", info->name, value, field(&again, i), text);
+            }
         }
     }
     {
@@ -834,7 +838,8 @@ static void names_are_found(void **state) {
     assert_ptr_equal(isk_preset_method(ISK_SIMULATION), ISK_INDISEEK);
     assert_null(isk_preset_name(ISK_PRESET_COUNT));
     expect(context, isk_method_find(context, "IndiSeek", &method), ISK_ARGUMENT,
-           "there is no method 'IndiSeek'; the methods are indiseek, indiseek0, clip, factorizedcl, infodisen, residual-indiseek, residual and comm");
+           "there is no method 'IndiSeek'; the methods are indiseek, indiseek0, clip, factorizedcl, infodisen, residual-indiseek, "
+           "residual and comm");
     expect(context, isk_preset_find(context, "", &preset), ISK_ARGUMENT,
            "there is no preset ''; the presets are robust, paper and simulation");
 }

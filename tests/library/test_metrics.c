@@ -834,7 +834,8 @@ static void mlp_finds_what_lines_do_not(void **state) {
 static void queries_are_predicted(void **state) {
     enum { n = 400, d = 4, q = 2, m = 130 };
     isk_status (*const ways[])(isk_context *, const isk_regression_desc *, double *) = { isk_ridge_r2, isk_knn_r2, isk_mlp_r2 };
-    isk_scalar *x = random_block(n, d), *y = block(n, q), *queries = block(m, d), *scored = block(n, q), *alone = block(m, q), *with = block(m, q);
+    isk_scalar *x = random_block(n, d), *y = block(n, q), *queries = block(m, d), *scored = block(n, q), *alone = block(m, q),
+        *with = block(m, q);
     uint8_t part[n], no_scores[n];
     isk_regression_desc desc;
     double r2, column_r2[q] = { 5, 5 };

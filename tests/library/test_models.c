@@ -98,11 +98,11 @@ static void loaded_is_saved(void **state) {
         assert_int_equal(isk_model_seed(loaded), 7);
         assert_int_equal(isk_model_views(loaded), fit.view_count);
         for (view = -1; view < 5; view++) {
-            int in = view >= 0 && view < fit.view_count;
+            int in = view >= 0 && view < fit.view_count, specific = in && fit.method != ISK_CLIP;
             assert_int_equal(isk_model_view_cols(loaded, view), in ? fit.views[view].x.cols : 0);
             assert_int_equal(isk_model_cols(loaded, ISK_ROLE_SHARED, view), in && !fit.views[0].given.data ? SHARED_DIM : 0);
-            assert_int_equal(isk_model_cols(loaded, ISK_ROLE_SPECIFIC, view), in && fit.method != ISK_CLIP ? DIM : 0);
-            assert_int_equal(isk_model_cols(loaded, ISK_ROLE_RECONSTRUCTION, view), in && fit.method != ISK_CLIP ? fit.views[view].x.cols : 0);
+            assert_int_equal(isk_model_cols(loaded, ISK_ROLE_SPECIFIC, view), specific ? DIM : 0);
+            assert_int_equal(isk_model_cols(loaded, ISK_ROLE_RECONSTRUCTION, view), specific ? fit.views[view].x.cols : 0);
             assert_int_equal(isk_model_cols(loaded, ISK_ROLE_FUSED, view), 0);
         }
         assert_int_equal(isk_model_output_count(loaded), isk_model_output_count(model));
@@ -117,7 +117,8 @@ static void loaded_is_saved(void **state) {
         }
         for (i = 0; i < isk_option_count(NULL); i++) {
             char ours[32], theirs[32];
-            assert_string_equal(isk_option_text(NULL, isk_model_options(model), i, ours), isk_option_text(NULL, isk_model_options(loaded), i, theirs));
+            assert_string_equal(isk_option_text(NULL, isk_model_options(model), i, ours),
+                                isk_option_text(NULL, isk_model_options(loaded), i, theirs));
         }
         assert_true(isk_model_options(model)->lambda == isk_model_options(loaded)->lambda);
         isk_model_close(model);
@@ -267,7 +268,9 @@ static void shared_features_are_units(void **state) {
         ok(transform_rows(model, 0, ROWS, &out));
         for (i = 0; i < ROWS; i++) {
             double norm = 0;
-            for (j = 0; j < SHARED_DIM; j++) { norm += (double)out.shared[0][i * SHARED_DIM + j] * (double)out.shared[0][i * SHARED_DIM + j]; }
+            for (j = 0; j < SHARED_DIM; j++) {
+                norm += (double)out.shared[0][i * SHARED_DIM + j] * (double)out.shared[0][i * SHARED_DIM + j];
+            }
             units += fabs(norm - 1) < 1e-5;
         }
         assert_true(number == 0 ? units == ROWS : units < ROWS / 10);
@@ -389,7 +392,7 @@ static void what_the_user_adds_stays(void **state) {
     remove(path);
 }
 
-/* ---- files that are no models --------------------------------------------------------------------------------------------------------- */
+/* ---- files that are no models ------------------------------------------------------------------------------------ */
 
 static void files_that_are_no_models(void **state) {
     static const struct { change how; isk_status status; const char *due; } cases[] = {
@@ -414,7 +417,8 @@ static void files_that_are_no_models(void **state) {
         { { .key = "seed", .value = "-1" }, ISK_DATA, "metadata 'seed' is '-1'; it must be a whole number up to 18446744073709551615" },
         { { .key = "seed", .value = "18446744073709551616" }, ISK_DATA,
           "metadata 'seed' is '18446744073709551616'; it must be a whole number up to 18446744073709551615" },
-        { { .key = "data.rows", .value = "1e3" }, ISK_DATA, "metadata 'data.rows' is '1e3'; it must be a whole number up to 9223372036854775807" },
+        { { .key = "data.rows", .value = "1e3" }, ISK_DATA,
+          "metadata 'data.rows' is '1e3'; it must be a whole number up to 9223372036854775807" },
         { { .key = "views", .value = "5" }, ISK_DATA, "metadata 'views' is '5'; it must be a whole number up to 4" },
         { { .key = "views", .value = "3" }, ISK_DATA, "metadata 'view3.cols' is missing; it must be a whole number up to 16777216" },
         { { .key = "view1.steps", .value = "0" }, ISK_DATA, "view 1 has 6 columns in 0 steps, which no model has" },
@@ -436,7 +440,8 @@ static void files_that_are_no_models(void **state) {
         { { .tensor = "decoder1.0.bias", .dimensions = 3, .shape = { 12, 1, 1 } }, ISK_SHAPE,
           "tensor 'decoder1.0.bias' is [12, 1, 1]; the model's is [12]" },
         { { .tensor = "specific1.0.bias", .dimensions = 1, .shape = { 12 }, .fill = NAN }, ISK_DATA, "specific1.0.bias" },
-        { { .tensor = "user.cube", .dimensions = 3, .shape = { 2, 2, 2 } }, ISK_SHAPE, "tensor 'user.cube' has 3 dimensions; it must have 2" },
+        { { .tensor = "user.cube", .dimensions = 3, .shape = { 2, 2, 2 } }, ISK_SHAPE,
+          "tensor 'user.cube' has 3 dimensions; it must have 2" },
         { { .tensor = "other", .dimensions = 1, .shape = { 5 } }, ISK_OK, NULL },       /* what is not ours is left alone */
         { { .key = "other", .value = "text" }, ISK_OK, NULL },
     };
@@ -503,7 +508,7 @@ static void damaged_models(void **state) {
     remove(SCRATCH "/models_damaged.safetensors");
 }
 
-/* ---- memory that runs out ------------------------------------------------------------------------------------------------------------------ */
+/* ---- memory that runs out ---------------------------------------------------------------------------------------- */
 
 /* Trains, transforms, saves. */
 static isk_status first_life(isk_context *scarce, void *argument) {
@@ -596,7 +601,7 @@ static void memory_that_runs_out(void **state) {
     remove(SCRATCH "/models_scarce_ck.safetensors");
 }
 
-/* ---- contexts side by side ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- contexts side by side --------------------------------------------------------------------------------------- */
 
 typedef struct side { int number; isk_status status; features out; char path[128], error[200]; } side;
 

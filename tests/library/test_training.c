@@ -86,7 +86,8 @@ static void on_record(void *user, const char *json) {
 }
 
 static isk_context *watched(int threads) {
-    isk_context_desc desc = { .threads = threads, .device = ISK_DEVICE_CPU, .log = on_log, .progress = on_progress, .record = on_record, .user = &watch };
+    isk_context_desc desc = { .threads = threads, .device = ISK_DEVICE_CPU, .log = on_log, .progress = on_progress, .record = on_record,
+                              .user = &watch };
     isk_context *made = isk_open(&desc);
     assert_non_null(made);
     return made;
@@ -375,7 +376,8 @@ static void a_model_that_diverges_ends_alone(void **state) {
             int epoch = 0, view = 0, length = 0;
             char term[32] = "";
             const char *message = isk_model_report(all[2])->message;
-            assert_int_equal(sscanf(message, "diverged at epoch %d of stage specific%d: %31s is not finite%n", &epoch, &view, term, &length), 3);
+            assert_int_equal(sscanf(message, "diverged at epoch %d of stage specific%d: %31s is not finite%n", &epoch, &view, term,
+                                    &length), 3);
             assert_int_equal((size_t)length, strlen(message));
             assert_true(epoch >= 1 && epoch <= 8 && (view == 1 || view == 2));
             assert_true(strcmp(term, "loss") == 0 || strcmp(term, "critic_loss") == 0);
@@ -775,7 +777,8 @@ static void another_value(isk_options *options, int index) {
         snprintf(text, sizeof text, "%.*s", (int)strcspn(word, "|"), word);
     } else {
         value = atof(old);
-        value = value + (info->kind == ISK_OPTION_INT ? 1 : 0.0078125) <= info->high ? value + (info->kind == ISK_OPTION_INT ? 1 : 0.0078125)
+        value = value + (info->kind == ISK_OPTION_INT ? 1 : 0.0078125) <= info->high
+            ? value + (info->kind == ISK_OPTION_INT ? 1 : 0.0078125)
                                                                                      : value / 2;
         snprintf(text, sizeof text, "%.9g", value);
     }
@@ -796,7 +799,7 @@ static void resuming_with_something_else(void **state) {
         char due[300], there[32], here[32];
         isk_options resolved;
         sweep = good;
-        sweep.fit.target = sweep.fit.views[1].x;              /* which reduce=target asks for, and nothing else reads */
+        sweep.fit.target = sweep.fit.views[1].x;            /* which reduce=target asks for, and nothing else reads */
         another_value(&sweep.fit.options, i);
         resolved = good.fit.options;
         ok(isk_options_resolve(context, NULL, &resolved, ISK_ROBUST));
@@ -804,7 +807,8 @@ static void resuming_with_something_else(void **state) {
         resolved = sweep.fit.options;
         ok(isk_options_resolve(context, NULL, &resolved, ISK_ROBUST));
         isk_option_text(NULL, &resolved, i, here);
-        snprintf(due, sizeof due, "%s: option.%s is %s in the checkpoint and %s here; resume with what it was started with, or start afresh",
+        snprintf(due, sizeof due, "%s: option.%s is %s in the checkpoint and %s here; resume with what it was started with, or start "
+                                  "afresh",
                  checkpoint, isk_option_get(NULL, i)->name, there, here);
         expect(context, resume_now(&sweep, models), ISK_MISMATCH, due);
         assert_null(models[0]);
@@ -995,12 +999,14 @@ static void callbacks_see_every_epoch(void **state) {
         assert_true(isk_report_value(report, "shared_epochs", ISK_NONE) == 4);
         assert_true(report->seconds > 0);
         assert_true(isk_report_value(report, "temperature", ISK_NONE) > 0.05 && isk_report_value(report, "temperature", ISK_NONE) < 0.09);
-        assert_true(isk_report_value(report, "shared_loss", ISK_NONE) > 0 && isk_report_value(report, "shared_validation_loss", ISK_NONE) > 0);
+        assert_true(isk_report_value(report, "shared_loss", ISK_NONE) > 0);
+        assert_true(isk_report_value(report, "shared_validation_loss", ISK_NONE) > 0);
         for (k = 0; k < 2; k++) {
             double loss = isk_report_value(report, "loss", k), fresh = isk_report_value(report, "fresh_club", k);
+            double club = isk_report_value(report, "club", k), left = isk_report_value(report, "reconstruction", k);
             double saturation = isk_report_value(report, "saturation", k);
             assert_true(isk_report_value(report, "epochs", k) == 5);
-            assert_true(fabs(loss - (isk_report_value(report, "club", k) + 5 * isk_report_value(report, "reconstruction", k))) < 1e-4 * loss);
+            assert_true(fabs(loss - (club + 5 * left)) < 1e-4 * loss);
             assert_true(isk_report_value(report, "validation_r2", k) < 1 && fresh - fresh == 0);
             assert_true(saturation >= 0 && saturation <= 1 && isk_report_value(report, "variance", k) > 0);
             assert_true(isnan(isk_report_value(report, "overlap", k)) && isnan(isk_report_value(report, "contrast", k)));
@@ -1051,11 +1057,11 @@ static void failures_are_warned_of(void **state) {
     isk_model_close(model);
 }
 
-/* ---- the paper's simulations ------------------------------------------------------------------------------------------------------------ */
+/* ---- the paper's simulations ------------------------------------------------------------------------------------- */
 
 enum { SIMULATED = 4000, POINTS = 1000 };
 
-/* Share of each coordinate in what Z depends on: METHODS 10.5. */
+/* Gui et al. A.1: zeta(j) = mean ||z(x) - z(x with x_j = 0)||^2 over x uniform on [-10, 10]^6, each over the sum of all. */
 static void importance_of(isk_model *model, double share[6]) {
     static isk_scalar points[POINTS * 6], masked[POINTS * 6], z[POINTS * 10], without[POINTS * 10];
     isk_transform_desc transform;
@@ -1174,7 +1180,7 @@ static void leakage_of(const isk_method *method, double *leakage, double *comple
     }
 }
 
-/* What METHODS 4b promises of residuals, where IndiSeek is pressed to keep X: much less of C in Z, at no loss. */
+/* What residuals are for, where IndiSeek is pressed to keep X: much less of C in Z, at no loss. */
 static void residuals_leak_less(void **state) {
     double plain, residual, complete, complete_residual;
     (void)state;
@@ -1185,7 +1191,8 @@ static void residuals_leak_less(void **state) {
     forget();
     leakage_of(ISK_INDISEEK, &plain, &complete);
     leakage_of(ISK_RESIDUAL_INDISEEK, &residual, &complete_residual);
-    print_message("# leakage %.3f, on residuals %.3f; completeness %.3f, on residuals %.3f\n", plain, residual, complete, complete_residual);
+    print_message("# leakage %.3f, on residuals %.3f; completeness %.3f, on residuals %.3f\n", plain, residual, complete,
+                  complete_residual);
     assert_true(residual < 0.5 * plain);
     assert_true(complete_residual > complete - 0.05);
 }

@@ -1,6 +1,6 @@
 /* The variants of the methods: other critics and contrasts, principal components of residuals, one representation of all views
    (CoMM), views reduced before all else.  Every loss against its formula, gradients of whole objectives, who moves what.
-   METHODS sections 3.5, 4b, 5, 6, 7; Gui et al. section 6.  What whole fits promise stands in test_variants_fits.c. */
+   Sources: Gui et al. 3.3, 6; Liang et al. 2023; Dufumier et al. 2024.  What whole fits promise stands in test_variants_fits.c. */
 /* build: double */
 
 #define INDISEEK_IMPLEMENTATION
@@ -58,7 +58,7 @@ static values naive_relu(values x) {
     return x;
 }
 
-/* METHODS 3.5: T(a_i, b_j) for all i and j, the network on the two side by side. */
+/* T(a_i, b_j) for all i and j: the first map is of [a_i, b_j] side by side, ReLU after it and after the second. */
 static values naive_scores(const fixture *f, const char *scope, values a, values b, int width) {
     char own[60];
     values all;
@@ -74,7 +74,8 @@ static values naive_scores(const fixture *f, const char *scope, values a, values
             memcpy(one.at[0], a.at[i], sizeof one.at[0]);
             memcpy(other.at[0], b.at[j], sizeof other.at[0]);
             one.rows = other.rows = 1;
-            hidden = naive_relu(naive_sum(naive_layer(f, text_of("%s.0.a", scope), one, width), naive_layer(f, text_of("%s.0.b", scope), other, width)));
+            hidden = naive_relu(naive_sum(naive_layer(f, text_of("%s.0.a", scope), one, width),
+                                          naive_layer(f, text_of("%s.0.b", scope), other, width)));
             hidden = naive_relu(naive_layer(f, text_of("%s.2", scope), hidden, width));
             all.at[i][j] = naive_layer(f, text_of("%s.4", scope), hidden, 1).at[0][0];
         }
@@ -173,7 +174,8 @@ static void open_pair(fixture *f, const isk_method *method, int given, int absen
 /* ---- the critic of NCE-CLUB ---------------------------------------------------------------------------------------------------- */
 
 static void nce_losses(void **state) {
-    static const char *const variants[] = { "critic=nce", "critic=nce critic_inner=per_epoch standardise=none", "critic=nce critic_width=9 lambda=0",
+    static const char *const variants[] = { "critic=nce", "critic=nce critic_inner=per_epoch standardise=none",
+                                            "critic=nce critic_width=9 lambda=0",
                                             "critic=nce last_batch=drop layers=4" };
     static const isk_method *methods[] = { ISK_INDISEEK, ISK_INDISEEK0, ISK_FACTORIZEDCL };
     static fixture f;
@@ -199,7 +201,11 @@ static void nce_losses(void **state) {
                     both = rows_of_both(here, rows_with(&f, batch, 1u << seen, 0));
                     z = lines_of(naive_z(&f, view, chosen(view, here), 0), here, both);
                     c = picked(cs[seen], SHARED, both);
-                    if (stage->passes[0].kind == ISK_FILL) { fill(&f, stage->passes[0].program); } else { run(&f, stage->passes[0].program, count); }
+                    if (stage->passes[0].kind == ISK_FILL) {
+                        fill(&f, stage->passes[0].program);
+                    } else {
+                        run(&f, stage->passes[0].program, count);
+                    }
                     double due = naive_nce(naive_scores(&f, scope, z, c, critic_width(&f)), 0);
                     run(&f, learn, count);
                     close_to("learning loss", output(&f, learn, 0), due);
@@ -211,9 +217,11 @@ static void nce_losses(void **state) {
                 round = 6;
                 run(&f, stage->evaluation.program, round);
                 {
-                    list batch = in_batch(round), here = rows_with(&f, batch, 1u << view, 0), both = rows_of_both(here, rows_with(&f, batch, 1u << seen, 0));
+                    list batch = in_batch(round), here = rows_with(&f, batch, 1u << view, 0),
+                        both = rows_of_both(here, rows_with(&f, batch, 1u << seen, 0));
                     values z = lines_of(naive_z(&f, view, chosen(view, here), 1), here, both), c = picked(cs[seen], SHARED, both);
-                    close_to("validation club", evaluated(&f, &stage->evaluation, 1), naive_nce_club(naive_scores(&f, scope, z, c, critic_width(&f))));
+                    close_to("validation club", evaluated(&f, &stage->evaluation, 1),
+                             naive_nce_club(naive_scores(&f, scope, z, c, critic_width(&f))));
                 }
             }
             close_fixture(&f);
@@ -223,7 +231,7 @@ static void nce_losses(void **state) {
 
 /* ---- contrasts ------------------------------------------------------------------------------------------------------------------- */
 
-/* METHODS 5, 6 and 16, row 8. */
+/* InfoNCE of (c, z) and x: scores T of a network of all three, or <u, v> times a learned scale or over tau, u and v of norm 1. */
 static double contrast_due(const fixture *f, int view, values c, values z, values x) {
     const isk_options *options = &f->design.options;
     int both = options->contrast_sides == ISK_SIDES_BOTH, i, j, k;
@@ -232,7 +240,9 @@ static double contrast_due(const fixture *f, int view, values c, values z, value
     if (options->contrast == ISK_CONTRAST_CONCAT) {
         return naive_nce(naive_scores(f, text_of("score%d", view + 1), side_by_side(c, z), x, critic_width(f)), both);
     }
-    if (options->contrast_temperature == ISK_TEMPERATURE_LEARNED) { scale = exp(*weight(f, text_of("contrast%d.logit_scale", view + 1), 0, 0)); }
+    if (options->contrast_temperature == ISK_TEMPERATURE_LEARNED) {
+        scale = exp(*weight(f, text_of("contrast%d.logit_scale", view + 1), 0, 0));
+    }
     u = naive_unit(naive_encoder(f, "joint", view, side_by_side(c, z), options->dim));
     v = naive_unit(naive_encoder(f, "input", view, x, options->dim));
     s.rows = s.cols = u.rows;
@@ -247,7 +257,8 @@ static double contrast_due(const fixture *f, int view, values c, values z, value
 static void contrast_losses(void **state) {
     static const char *const variants[] = {
         "contrast=concat", "contrast=concat contrast_sides=one", "contrast_sides=one", "contrast_sides=one contrast_tau=0.5",
-        "contrast_temperature=learned", "contrast_temperature=learned contrast_sides=one contrast_tau=0.3", "contrast=concat critic_width=9 standardise=none",
+        "contrast_temperature=learned", "contrast_temperature=learned contrast_sides=one contrast_tau=0.3",
+        "contrast=concat critic_width=9 standardise=none",
     };
     static const isk_method *methods[] = { ISK_FACTORIZEDCL, ISK_INFODISEN };
     static fixture f;
@@ -268,7 +279,8 @@ static void contrast_losses(void **state) {
                 double first = strstr(variants[v], "learned") ? *weight(&f, text_of("contrast%d.logit_scale", view + 1), 0, 0) : 0;
                 for (step = 0; step < 4; step++) {
                     int count = step % 2 ? 6 : BATCH, evaluating;
-                    list batch = in_batch(count), here = rows_with(&f, batch, 1u << view, 0), both = rows_of_both(here, rows_with(&f, batch, 1u << other, 0));
+                    list batch = in_batch(count), here = rows_with(&f, batch, 1u << view, 0),
+                        both = rows_of_both(here, rows_with(&f, batch, 1u << other, 0));
                     double due[2];
                     for (evaluating = 0; evaluating < 2; evaluating++) {
                         values z = lines_of(naive_z(&f, view, chosen(view, here), evaluating), here, both);
@@ -368,7 +380,7 @@ static list training_rows(const fixture *f, int view) {
     return rows;
 }
 
-/* METHODS 4b */
+/* r = (x - m(c)) / e^((v(c) + s) / 2): v learns ln (x - m)^2, whose mean of a normal x falls short of its log-variance by s. */
 static values naive_residual(fixture *f, int view, values x, values c) {
     static const double normal = 1.2703628454614782;       /* -(digamma(1/2) + ln 2) */
     values mean = naive_regression(f, "mean", view, c, x.cols), spread = naive_regression(f, "spread", view, c, x.cols);
@@ -463,7 +475,9 @@ static void check_components(fixture *f, const char *what, int view, int due_ran
         for (j = 0; j <= k && k < rank; j++) {
             double product = 0;
             for (i = 0; i < train.count; i++) { product += ours[0][train.row[i] * due.cols + k] * ours[0][train.row[i] * due.cols + j]; }
-            if (fabs(product / (train.count - 1) - (j == k)) > 1e-8) { fail_msg("%s: components %d and %d: %g", what, j, k, product / (train.count - 1)); }
+            if (fabs(product / (train.count - 1) - (j == k)) > 1e-8) {
+                fail_msg("%s: components %d and %d: %g", what, j, k, product / (train.count - 1));
+            }
         }
         for (i = 0; i < train.count; i++) {
             mean += ours[0][train.row[i] * due.cols + k] / train.count;
@@ -517,12 +531,12 @@ static void components_of_residuals(void **state) {
     close_fixture(&f);
 }
 
-/* ---- CoMM ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- CoMM -------------------------------------------------------------------------------------------------------- */
 
 enum { STEPS = 3, FEATURES = COLS3 / STEPS };
 static const int32_t step_counts[N] = { 3, 2, 1, 3, 2, 0, 3, 3, 1, 2, 3 };
-static const char fused_settings[] = "augment=none attention_dropout=0 token_width=4 feed_forward=5 blocks=1 heads=2 tokens=3 fusion_heads=2 "
-                                     "project_width=5 project_dim=4 epochs=9";
+static const char fused_settings[] = "augment=none attention_dropout=0 token_width=4 feed_forward=5 blocks=1 heads=2 tokens=3 "
+                                     "fusion_heads=2 project_width=5 project_dim=4 epochs=9";
 
 /* Views: a vector; a sequence, or a vector; and, of three, another vector. */
 static void open_fused(fixture *f, int views, int sequence, int absent, const char *settings) {
@@ -566,7 +580,9 @@ static values attention_of(const fixture *f, const char *scope, values x, const 
                 all += share[j] = there[j] ? exp(dot / sqrt(width)) : 0;
             }
             for (k = 0; k < width; k++) {
-                for (y.at[i][h * width + k] = 0, j = 0; j < x.rows; j++) { y.at[i][h * width + k] += share[j] / all * qkv.at[j][2 * x.cols + h * width + k]; }
+                for (y.at[i][h * width + k] = 0, j = 0; j < x.rows; j++) {
+                    y.at[i][h * width + k] += share[j] / all * qkv.at[j][2 * x.cols + h * width + k];
+                }
             }
         }
     }
@@ -582,8 +598,9 @@ static values naive_feed_forward(const fixture *f, const char *scope, values x, 
     return naive_layer(f, text_of("%s.linear2", scope), y, x.cols);
 }
 
-/* METHODS 1.3 and 7 */
-static values transformer_of(const fixture *f, const char *scope, values x, const int *there, int layers, int heads, int width, int first, int quick) {
+/* Layers x = x + A(n(x)), x = x + F(n(x)) with the norm first, else x = n(x + A(x)), x = n(x + F(x)): attention, feed forward. */
+static values transformer_of(const fixture *f, const char *scope, values x, const int *there, int layers, int heads, int width,
+                             int first, int quick) {
     char own[80], norm1[96], norm2[96], attention[96];
     int layer;
     for (layer = 0; layer < layers; layer++) {
@@ -688,7 +705,8 @@ static values naive_projection(const fixture *f, values x, int evaluating, momen
                 variance = *weight(f, text_of("projection.%d.running_var", 3 * layer + 1), 0, j);
             }
             for (i = 0; i < x.rows; i++) {
-                x.at[i][j] = (x.at[i][j] - mean) / sqrt(variance + 1e-5) * *weight(f, text_of("projection.%d.weight", 3 * layer + 1), 0, j) +
+                x.at[i][j] = (x.at[i][j] - mean) / sqrt(variance + 1e-5) *
+                             *weight(f, text_of("projection.%d.weight", 3 * layer + 1), 0, j) +
                              *weight(f, text_of("projection.%d.bias", 3 * layer + 1), 0, j);
             }
         }
@@ -697,7 +715,7 @@ static values naive_projection(const fixture *f, values x, int evaluating, momen
     return naive_unit(naive_layer(f, "projection.6", x, options->project_dim));
 }
 
-/* METHODS 7: of the 2B rows of a and b each is to find its partner among all others. */
+/* NT-Xent, Chen et al. 2020: of the 2B rows of a and b each is to find its partner among all others. */
 static double naive_nt_xent(values a, values b, double tau) {
     double loss = 0;
     int side, i, j, k;
@@ -754,7 +772,8 @@ static void fused_losses(void **state) {
         open_fused(&f, fused_variants[v].views, fused_variants[v].sequence, fused_variants[v].absent, fused_variants[v].settings);
         for (i = 0; i < STEPS && strstr(fused_variants[v].settings, "sincos"); i++) {
             for (j = 0; j < 4; j++) {
-                close_to("position", *weight(&f, "tokens2.positions", i, j), j % 2 ? cos(i * pow(10000, -(j - 1) / 4.0)) : sin(i * pow(10000, -j / 4.0)));
+                close_to("position", *weight(&f, "tokens2.positions", i, j),
+                         j % 2 ? cos(i * pow(10000, -(j - 1) / 4.0)) : sin(i * pow(10000, -j / 4.0)));
             }
         }
         stir_weights(&f, 1);
@@ -788,7 +807,8 @@ static void fused_losses(void **state) {
             for (layer = 0; layer < 2; layer++) {
                 for (j = 0; j < f.design.options.project_width; j++) {
                     close_to("running mean", *weight(&f, text_of("projection.%d.running_mean", 3 * layer + 1), 0, j), running[layer][0][j]);
-                    close_to("running variance", *weight(&f, text_of("projection.%d.running_var", 3 * layer + 1), 0, j), running[layer][1][j]);
+                    close_to("running variance", *weight(&f, text_of("projection.%d.running_var", 3 * layer + 1), 0, j),
+                             running[layer][1][j]);
                 }
             }
         }
@@ -880,7 +900,7 @@ static void copies_are_augmented(void **state) {
     }
 }
 
-/* ---- reduction -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- reduction --------------------------------------------------------------------------------------------------- */
 
 enum { TARGET_COLS = 2 };
 static isk_scalar target[N * TARGET_COLS];
@@ -969,9 +989,11 @@ static void reduction_losses(void **state) {
                 for (step = 0; step < 2; step++) {
                     count = step ? 6 : BATCH;
                     run(&f, stage->evaluation.program, count);
-                    close_to("validation loss", output(&f, stage->evaluation.program, 0), naive_reduction(&f, in_batch(count), kind < 3 ? -1 : 0));
+                    close_to("validation loss", output(&f, stage->evaluation.program, 0),
+                             naive_reduction(&f, in_batch(count), kind < 3 ? -1 : 0));
                     for (pair = 0; pair < stage->pass_count; pair++) {
-                        double due = naive_reduction(&f, in_batch(count), kind < 3 ? -1 : pair), scale = exp(*weight(&f, "reduced.logit_scale", 0, 0));
+                        double due = naive_reduction(&f, in_batch(count), kind < 3 ? -1 : pair),
+                            scale = exp(*weight(&f, "reduced.logit_scale", 0, 0));
                         f.frame.step = (uint64_t)step;
                         run(&f, stage->passes[pair].program, count);
                         close_to("loss", output(&f, stage->passes[pair].program, 0), due);
@@ -1009,7 +1031,8 @@ static void what_comes_after_a_reduction(void **state) {
                                 exp(*weight(&f, "logit_scale", 0, 0))));
         fill_views(&f, "cache");
         for (view = 0; view < 2; view++) {
-            values z = naive_encoder(&f, "specific", view, reduced[view], DIM), g = naive_encoder(&f, "decoder", view, side_by_side(z, c[view]), SHARED);
+            values z = naive_encoder(&f, "specific", view, reduced[view], DIM),
+                g = naive_encoder(&f, "decoder", view, side_by_side(z, c[view]), SHARED);
             double error = 0, power = 0;
             for (i = 0; i < g.rows; i++) {
                 for (j = 0; j < SHARED; j++) {
@@ -1025,11 +1048,11 @@ static void what_comes_after_a_reduction(void **state) {
     }
 }
 
-/* ---- gradients of whole objectives ---------------------------------------------------------------------------------------------------- */
+/* ---- gradients of whole objectives ------------------------------------------------------------------------------- */
 
 static void objectives_have_their_gradients(void **state) {
-    static const char *const contrasts[] = { "contrast=concat", "contrast=concat contrast_sides=one activation=tanh norm=batch", "contrast_sides=one",
-                                             "contrast_temperature=learned contrast_tau=0.3", "critic=nce" };
+    static const char *const contrasts[] = { "contrast=concat", "contrast=concat contrast_sides=one activation=tanh norm=batch",
+                                             "contrast_sides=one", "contrast_temperature=learned contrast_tau=0.3", "critic=nce" };
     static const char *const reductions[] = { "tau=0.4", "norm=batch activation=tanh" };
     static fixture f;
     isk_tensor outputs[ISK_MAX_TERMS];
@@ -1039,7 +1062,8 @@ static void objectives_have_their_gradients(void **state) {
         for (kind = 0; kind < 2; kind++) {
             char settings[200];
             if (v != 1 && v % 2 != kind) { continue; }
-            snprintf(settings, sizeof settings, "%s%s", kind ? "augment=noise_drop norm=batch activation=gelu " : "", fused_variants[v].settings);
+            snprintf(settings, sizeof settings, "%s%s", kind ? "augment=noise_drop norm=batch activation=gelu " : "",
+                     fused_variants[v].settings);
             open_fused(&f, fused_variants[v].views, fused_variants[v].sequence, fused_variants[v].absent, settings);
             record_leaves(&f);
             record_terms(&f, isk__fused_terms, ISK_NONE, outputs);
@@ -1082,7 +1106,7 @@ static void objectives_have_their_gradients(void **state) {
     }
 }
 
-/* ---- who moves what ------------------------------------------------------------------------------------------------------------------- */
+/* ---- who moves what ---------------------------------------------------------------------------------------------- */
 
 /* Runs a program and fails unless exactly the parameters whose names begin with one of the words move. */
 static void moves(fixture *f, const char *what, const isk_program *program, const char *words) {

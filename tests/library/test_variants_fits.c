@@ -55,7 +55,9 @@ static int open_context(void **state) {
         double s[2] = { gaussian(&seed), gaussian(&seed) }, a = gaussian(&seed), b = gaussian(&seed), own = gaussian(&seed);
         const double first[COLS1] = { s[0], s[1], a, b, s[0] + a, s[1] - b };
         for (col = 0; col < COLS1; col++) { data[0][row * COLS1 + col] = (isk_scalar)(first[col] + 0.1 * gaussian(&seed)); }
-        for (col = 0; col < COLS2; col++) { data[1][row * COLS2 + col] = (isk_scalar)(tanh(s[col % 2]) + (col < 2 ? own : 0) + 0.1 * gaussian(&seed)); }
+        for (col = 0; col < COLS2; col++) {
+            data[1][row * COLS2 + col] = (isk_scalar)(tanh(s[col % 2]) + (col < 2 ? own : 0) + 0.1 * gaussian(&seed));
+        }
         target[row * 2] = (isk_scalar)(s[0] + 0.1 * gaussian(&seed));
         target[row * 2 + 1] = (isk_scalar)(a + 0.1 * gaussian(&seed));
         common[row * 2] = (isk_scalar)s[0];
@@ -181,7 +183,7 @@ static isk_fit_desc fit_of(int i, augmentation *how) {
     return fit;
 }
 
-/* ---- the same bits --------------------------------------------------------------------------------------------------------------------- */
+/* ---- the same bits ----------------------------------------------------------------------------------------------- */
 
 static void same_bits(void **state) {
     static features f, due;
@@ -269,7 +271,9 @@ static void a_row_is_a_row(void **state) {
                     for (col = 0; col < parts[p].cols; col++) {
                         double a = (double)parts[p].all[row * parts[p].cols + col], b = (double)parts[p].alone[col];
                         if (a != a && b != b) { continue; }
-                        if (!(fabs(a - b) <= 1e-6 * (1 + fabs(a)))) { fail_msg("%s: row %d, part %d: %g and %g", cases[i].settings, row, p, a, b); }
+                        if (!(fabs(a - b) <= 1e-6 * (1 + fabs(a)))) {
+                            fail_msg("%s: row %d, part %d: %g and %g", cases[i].settings, row, p, a, b);
+                        }
                     }
                 }
             }
@@ -278,7 +282,7 @@ static void a_row_is_a_row(void **state) {
     }
 }
 
-/* ---- what is not there has no say -------------------------------------------------------------------------------------------------------- */
+/* ---- what is not there has no say -------------------------------------------------------------------------------- */
 
 static void garbage_changes_nothing(void **state) {
     static const isk_scalar garbage[] = { 0, (isk_scalar)1e30, NAN, INFINITY };
@@ -297,7 +301,9 @@ static void garbage_changes_nothing(void **state) {
                 int cols = (int)fit.views[view].cols;
                 for (row = 0; row < ROWS; row++) {
                     int from = fit.present[view] && !there[view][row] ? 0 : fit.lengths[view] ? lengths[row] * FEATURES : cols;
-                    for (col = 0; col < cols; col++) { copy[view][row * cols + col] = col < from ? data[view][row * cols + col] : garbage[g]; }
+                    for (col = 0; col < cols; col++) {
+                        copy[view][row * cols + col] = col < from ? data[view][row * cols + col] : garbage[g];
+                    }
                 }
                 fit.views[view].data = copy[view];
             }
@@ -321,11 +327,12 @@ static void garbage_changes_nothing(void **state) {
     }
 }
 
-/* ---- what callers see ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- what callers see -------------------------------------------------------------------------------------------- */
 
 static void records_and_progress(void **state) {
     static const char *const due[COUNT(cases)] = {
-        "fused", "fused", "reduced fused", "shared mean spread", "shared mean spread", "reduced shared mean spread", "reduced shared specific",
+        "fused", "fused", "reduced fused", "shared mean spread", "shared mean spread", "reduced shared mean spread",
+        "reduced shared specific",
         "reduced shared specific", "reduced shared", "reduced shared specific", "reduced shared mean spread specific", "shared specific",
         "shared specific",
     };
@@ -346,7 +353,8 @@ static void records_and_progress(void **state) {
         assert_int_equal(report->status, ISK_OK);
         assert_true(report->shared_loss - report->shared_loss == 0 && report->shared_validation_loss - report->shared_validation_loss == 0);
         assert_int_equal(report->temperature == report->temperature, cases[i].method != ISK_COMM);
-        assert_int_equal(report->view[0].club == report->view[0].club, isk_model_specific_dim(model, 0) > 0 && cases[i].method != ISK_RESIDUAL &&
+        assert_int_equal(report->view[0].club == report->view[0].club, isk_model_specific_dim(model, 0) > 0 &&
+                         cases[i].method != ISK_RESIDUAL &&
                                                                        cases[i].method != ISK_INFODISEN);
         if (strstr(cases[i].settings, "critic=nce")) { assert_true(report->view[0].saturation != report->view[0].saturation); }
         isk_model_close(model);
@@ -410,7 +418,7 @@ static void other_data_is_other_data(void **state) {
     }
 }
 
-/* ---- what fits learn ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- what fits learn --------------------------------------------------------------------------------------------- */
 
 /* R^2 on the test rows of columns y from x, by a ridge or by a small network. */
 static double explained(const isk_scalar *x, int x_cols, const isk_scalar *y, int y_cols, int network) {
@@ -454,7 +462,8 @@ static double leakage(const isk_method *method, const char *settings, double *co
 }
 
 static void other_critics_and_residuals_leak_less(void **state) {
-    double complete[4], coded = leakage(ISK_INDISEEK, "lambda=1e6", &complete[0]), gaussian_critic = leakage(ISK_INDISEEK, "lambda=10", &complete[1]);
+    double complete[4], coded = leakage(ISK_INDISEEK, "lambda=1e6", &complete[0]),
+        gaussian_critic = leakage(ISK_INDISEEK, "lambda=10", &complete[1]);
     double nce = leakage(ISK_INDISEEK, "lambda=10 critic=nce", &complete[2]), components = leakage(ISK_RESIDUAL, "", &complete[3]);
     (void)state;
     print_message("# leakage: autoencoder %.3f, gaussian critic %.3f, nce %.3f, residual %.3f\n", coded, gaussian_critic, nce, components);
@@ -492,12 +501,13 @@ static void a_reduction_drops_what_the_target_lacks(void **state) {
         dropped[reduced] = explained(both, 7, dropped_factor, 1, 1);
         isk_model_close(model);
     }
-    print_message("# factor of the target: R^2 %.3f, reduced %.3f; factor of view 1 alone: %.3f, reduced %.3f\n", kept[0], kept[1], dropped[0], dropped[1]);
+    print_message("# factor of the target: R^2 %.3f, reduced %.3f; factor of view 1 alone: %.3f, reduced %.3f\n", kept[0], kept[1],
+                  dropped[0], dropped[1]);
     assert_true(kept[0] > 0.7 && dropped[0] > 0.7);
     assert_true(kept[1] > 0.6 && dropped[1] < 0.3);
 }
 
-/* ---- what is refused --------------------------------------------------------------------------------------------------------------------- */
+/* ---- what is refused --------------------------------------------------------------------------------------------- */
 
 static void refuse(const isk_fit_desc *fit, isk_status due, const char *sentence) {
     isk_model *model = (isk_model *)1;
@@ -568,11 +578,13 @@ static void bad_input_is_named(void **state) {
     fit = pair(ISK_RESIDUAL, SEQUENCE, "decode=pooled");
     refuse(&fit, ISK_ARGUMENT, "method residual gives back X2 from its residuals, step by step; choose decode flat");
     fit = pair(ISK_INFODISEN, 0, "ortho=cos");
-    refuse(&fit, ISK_ARGUMENT, "ortho cos and cos2 compare Z1 with C coordinate by coordinate, but dim is 4 and C has 3; make them equal, or choose frob");
+    refuse(&fit, ISK_ARGUMENT, "ortho cos and cos2 compare Z1 with C coordinate by coordinate, but dim is 4 and C has 3; make them equal, "
+                               "or choose frob");
     fit = pair(ISK_INFODISEN, 0, "ortho=cos2 dim=2");
     fit.given[0] = matrix_of(common, ROWS, 2);
     fit.given[1] = matrix_of(common, ROWS, 1);
-    refuse(&fit, ISK_ARGUMENT, "ortho cos and cos2 compare Z2 with C coordinate by coordinate, but dim is 2 and C has 1; make them equal, or choose frob");
+    refuse(&fit, ISK_ARGUMENT, "ortho cos and cos2 compare Z2 with C coordinate by coordinate, but dim is 2 and C has 1; make them equal, "
+                               "or choose frob");
 }
 
 static void transform_refuses(void **state) {
@@ -580,7 +592,8 @@ static void transform_refuses(void **state) {
     static isk_scalar wide[ROWS * 7];
     isk_fit_desc fit = pair(ISK_COMM, 0, "epochs=1");
     isk_model *model = fitted(context, &fit);
-    const char *fused_only = "transform: method comm makes fused features, of the data of every view; rows without a view are marked by `present`";
+    const char *fused_only = "transform: method comm makes fused features, of the data of every view; rows without a view are marked by "
+                             "`present`";
     isk_transform_desc desc = asked(model, &fit, &f);
     (void)state;
     desc.shared[0] = f.c[0];
@@ -596,7 +609,8 @@ static void transform_refuses(void **state) {
     expect(context, isk_transform(model, &desc), ISK_ARGUMENT, fused_only);
     desc = asked(model, &fit, &f);
     desc.views[1].rows--;
-    expect(context, isk_transform(model, &desc), ISK_SHAPE, "transform: view 2 has 599 rows, view 1 has 600; rows must be the same samples");
+    expect(context, isk_transform(model, &desc), ISK_SHAPE,
+           "transform: view 2 has 599 rows, view 1 has 600; rows must be the same samples");
     isk_model_close(model);
     fit = pair(ISK_RESIDUAL, 0, "epochs=1 shared_epochs=1 residual_epochs=1");
     model = fitted(context, &fit);
@@ -617,7 +631,7 @@ static void transform_refuses(void **state) {
     isk_model_close(model);
 }
 
-/* ---- odd sizes, and memory that runs out ---------------------------------------------------------------------------------------------------- */
+/* ---- odd sizes, and memory that runs out ------------------------------------------------------------------------- */
 
 static void odd_sizes(void **state) {
     static features f;

@@ -1,5 +1,5 @@
 /* Three and four views, rows that a view lacks: every loss against its formula on the rows that are there, gradients of whole
-   objectives.  METHODS sections 0, 2 to 6.  What whole fits promise stands in test_views_fits.c. */
+   objectives.  Sources: Gui et al. 3.1-3.3; of more than two views ours.  What whole fits promise stands in test_views_fits.c. */
 /* build: double */
 
 #define INDISEEK_IMPLEMENTATION
@@ -153,7 +153,8 @@ static double evaluated(const fixture *f, const isk__pass *pass, int index) {
 static void check_view(fixture *f, int view, int count) {
     const isk__stage *stage = view_stage(f, "specific", view);
     const isk_program *main_step = stage->passes[stage->main].program;
-    list batch = in_batch(count), here = rows_of(f, view, batch), both = in_both(here, rows_seen(f, view, apart_other(f->design.method), batch));
+    list batch = in_batch(count), here = rows_of(f, view, batch),
+        both = in_both(here, rows_seen(f, view, apart_other(f->design.method), batch));
     values x = chosen(view, here), z = naive_z(f, view, x, 0);
     double apart, keep, variance, lambda = f->design.options.lambda;
     if (stage->main > 0) {
@@ -251,7 +252,8 @@ static void shared_losses(void **state) {
                 int count = step % 2 ? 6 : BATCH;
                 double due = naive_clip(&f, in_batch(count));
                 run(&f, stage->evaluation.program, count);
-                close_to("validation InfoNCE", output(&f, stage->evaluation.program, 0), absent ? shared_by_rows(&f, in_batch(count)) : due);
+                close_to("validation InfoNCE", output(&f, stage->evaluation.program, 0),
+                         absent ? shared_by_rows(&f, in_batch(count)) : due);
                 f.frame.step = (uint64_t)step;
                 run(&f, stage->passes[0].program, count);
                 close_to("InfoNCE", output(&f, stage->passes[0].program, 0), due);
@@ -367,7 +369,11 @@ static void batches_without_a_view(void **state) {
                     for (p = 0; p <= stage->pass_count; p++) {
                         const isk__pass *pass = p < stage->pass_count ? &stage->passes[p] : &stage->evaluation;
                         if (!pass->program) { continue; }
-                        if (pass->kind == ISK_FILL && pass->label_count == 0) { fill(&f, pass->program); } else { run(&f, pass->program, BATCH); }
+                        if (pass->kind == ISK_FILL && pass->label_count == 0) {
+                            fill(&f, pass->program);
+                        } else {
+                            run(&f, pass->program, BATCH);
+                        }
                         for (i = 0; i < pass->label_count; i++) {
                             double value = output(&f, pass->program, i);
                             if (!(value - value == 0)) {
@@ -380,7 +386,8 @@ static void batches_without_a_view(void **state) {
                 for (i = 0; i < graph->parameter_count; i++) {
                     double value = *weight(&f, graph->parameters[i].name, 0, 0);
                     if (!(value - value == 0)) {
-                        fail_msg("%s %s, %d rows: %s is %g", isk_method_name(methods[m]), variants[v], alone, graph->parameters[i].name, value);
+                        fail_msg("%s %s, %d rows: %s is %g", isk_method_name(methods[m]), variants[v], alone, graph->parameters[i].name,
+                                 value);
                     }
                 }
                 close_fixture(&f);

@@ -75,14 +75,17 @@ static isk_fit_desc trio(const isk_method *method, int what, const char *setting
         fit.views[2].steps = STEPS;
         fit.views[2].lengths = lengths;
     }
-    set_options(context, &fit.options, "batch=32 layers=3 width=16 dim=4 shared_dim=3 epochs=4 shared_epochs=5 residual_epochs=4 diagnoses=1 "
-                                       "diagnosis_epochs=1 blocks=1 token_width=8 feed_forward=8 tokens=2 fusion_heads=2 project_width=12 project_dim=6");
+    set_options(context, &fit.options, "batch=32 layers=3 width=16 dim=4 shared_dim=3 epochs=4 shared_epochs=5 residual_epochs=4 "
+                                       "diagnoses=1 "
+                                       "diagnosis_epochs=1 blocks=1 token_width=8 feed_forward=8 tokens=2 fusion_heads=2 project_width=12 "
+                                       "project_dim=6");
     set_options(context, &fit.options, settings);
     return fit;
 }
 
 /* Everything that transform gives of the rows of a fit. */
-typedef struct features { isk_scalar c[TRIO][ROWS * C_DIM], z[TRIO][ROWS * Z_DIM], g[TRIO][ROWS * MOST_COLS], fused[ROWS * TOKEN]; } features;
+typedef struct features { isk_scalar c[TRIO][ROWS * C_DIM], z[TRIO][ROWS * Z_DIM], g[TRIO][ROWS * MOST_COLS],
+                          fused[ROWS * TOKEN]; } features;
 
 static isk_transform_desc asked(const isk_model *model, const isk_fit_desc *fit, features *out) {
     isk_transform_desc desc;
@@ -141,15 +144,20 @@ static void fits_learn(void **state) {
     for (m = 0; m < isk_method_count(NULL); m++) {
         const isk_method *method = isk_method_get(NULL, m);
         for (what = WHOLE; what <= (ABSENT | SEQUENCE); what++) {
-            isk_fit_desc fit = trio(method, what, has_shared(method) ? "shared_epochs=60 epochs=6 width=32 shared_rate=0.004 tau=0.2 others=mean"
-                                                                     : "epochs=30 rate=0.004");
+            isk_fit_desc fit = trio(method, what,
+                                    has_shared(method) ? "shared_epochs=60 epochs=6 width=32 shared_rate=0.004 tau=0.2 others=mean"
+                                                       : "epochs=30 rate=0.004");
             isk_model *model = fitted(context, &fit);
             features_of(model, &fit, &f);
             if (!has_shared(method)) {
                 double r2;
                 for (row = 0; row < ROWS; row++) {
-                    for (any[row] = 0, view = 0; view < TRIO; view++) { any[row] |= !fit.views[view].present || fit.views[view].present[row]; }
-                    for (col = 0; col < TOKEN; col++) { assert_int_equal(f.fused[row * TOKEN + col] == f.fused[row * TOKEN + col], any[row]); }
+                    for (any[row] = 0, view = 0; view < TRIO; view++) {
+                        any[row] |= !fit.views[view].present || fit.views[view].present[row];
+                    }
+                    for (col = 0; col < TOKEN; col++) {
+                        assert_int_equal(f.fused[row * TOKEN + col] == f.fused[row * TOKEN + col], any[row]);
+                    }
                 }
                 r2 = r2_of_common(f.fused, TOKEN, any);
                 if (r2 < 0.5) { fail_msg("method %s, data %d: R^2 of the common factors from its features is %g", method->name, what, r2); }
@@ -161,9 +169,13 @@ static void fits_learn(void **state) {
                 if (r2 < 0.5) { fail_msg("method %s, data %d: R^2 from C%d is %g", method->name, what, view + 1, r2); }
                 for (row = 0; row < ROWS; row++) {
                     int present = !fit.views[view].present || fit.views[view].present[row];
-                    for (col = 0; col < C_DIM; col++) { assert_int_equal(f.c[view][row * C_DIM + col] == f.c[view][row * C_DIM + col], present); }
+                    for (col = 0; col < C_DIM; col++) {
+                        assert_int_equal(f.c[view][row * C_DIM + col] == f.c[view][row * C_DIM + col], present);
+                    }
                     if (!isk_model_cols(model, ISK_ROLE_SPECIFIC, view)) { continue; }
-                    for (col = 0; col < Z_DIM; col++) { assert_int_equal(f.z[view][row * Z_DIM + col] == f.z[view][row * Z_DIM + col], present); }
+                    for (col = 0; col < Z_DIM; col++) {
+                        assert_int_equal(f.z[view][row * Z_DIM + col] == f.z[view][row * Z_DIM + col], present);
+                    }
                     for (col = 0; col < isk_model_cols(model, ISK_ROLE_RECONSTRUCTION, view); col++) {
                         isk_scalar g = f.g[view][row * isk_model_cols(model, ISK_ROLE_RECONSTRUCTION, view) + col];
                         assert_int_equal(g == g, present);
@@ -242,7 +254,8 @@ static void transform_leaves_out(void **state) {
                 int p;
                 pairs[0].all = all.c[view]; pairs[0].some = some.c[view]; pairs[0].cols = C_DIM;
                 pairs[1].all = all.z[view]; pairs[1].some = some.z[view]; pairs[1].cols = isk_model_cols(model, ISK_ROLE_SPECIFIC, view);
-                pairs[2].all = all.g[view]; pairs[2].some = some.g[view]; pairs[2].cols = isk_model_cols(model, ISK_ROLE_RECONSTRUCTION, view);
+                pairs[2].all = all.g[view]; pairs[2].some = some.g[view];
+                pairs[2].cols = isk_model_cols(model, ISK_ROLE_RECONSTRUCTION, view);
                 for (p = 0; p < 3; p++) {
                     for (i = 0; i < (size_t)(ROWS * pairs[p].cols); i++) {
                         if (there[view][i / (size_t)pairs[p].cols]) {

@@ -4,7 +4,7 @@
     make oracle              writes tests/oracle/indiseek.safetensors (committed; the C tests need no Python)
     indiseek.py --search     looks for another SEED_OF_OTHERS first (minutes)
 
-WHAT IS COMPUTED (METHODS: Gui, Ma and Ma 2025, sections 3.1-3.3; CLUB: Cheng et al. 2020; CLIP: Radford et al. 2021;
+WHAT IS COMPUTED (methods: Gui, Ma and Ma 2025, sections 3.1-3.3; CLUB: Cheng et al. 2020; CLIP: Radford et al. 2021;
 orthogonality: Wang et al. 2025)
     Two views of n = 40 samples, x1 [40, 6] and x2 [40, 4].  Every network is 5 linear maps of width 8 with ReLU between, unless
     another size is given.

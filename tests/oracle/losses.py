@@ -4,7 +4,7 @@
     make oracle         writes tests/oracle/losses.safetensors (committed)
 
 WHAT IS COMPUTED
-    comm       (METHODS: Dufumier et al. 2025; the weight lambda: Gui et al. A.4.3)  Two augmentations, first and second, of B pairs
+    comm       (Dufumier et al. 2024; the weight lambda: Gui et al. A.4.3)  Two augmentations, first and second, of B pairs
                are projected from modality 1, from modality 2 and from both: six [B, 5], each row scaled to norm 1.
                contrast(a, b): the 2B rows of a and b; each has to find its partner among the 2B - 1 others; mean cross entropy
                of their products / tau (NT-Xent, Chen et al. 2020).

@@ -110,7 +110,8 @@ static void comm(void **state) {
 }
 
 /* One linear map of the script's critic.  Its first one, of [y, x], is two maps here; theirs of y takes the whole bias. */
-static void write_map(const isk_graph *graph, const char *ours, const char *theirs, int from, int in, int whole_in, int out, int with_bias) {
+static void write_map(const isk_graph *graph, const char *ours, const char *theirs, int from, int in, int whole_in, int out,
+                      int with_bias) {
     isk_scalar weight[64], bias[8], both[64];
     char name[64];
     int p, row, col, written = 0;
@@ -164,7 +165,8 @@ static void compare_first_map(isk_graph *graph, const isk_scalar *gradient, cons
             for (row = 0; row < node->rows; row++) {
                 for (col = 0; col < WIDTH; col++) {
                     double due = info->node == weight.node ? (double)theirs[col * WIDTH + row + (part ? Y_COLS : 0)] : (double)bias[col];
-                    compare_one("gradient", name, row * WIDTH + col, (double)gradient[info->offset + (size_t)(row * node->leaf.stride + col)], due);
+                    compare_one("gradient", name, row * WIDTH + col, (double)gradient[info->offset +
+                                                                                      (size_t)(row * node->leaf.stride + col)], due);
                 }
             }
         }
@@ -174,7 +176,8 @@ static void compare_first_map(isk_graph *graph, const isk_scalar *gradient, cons
 static void check_nce(int rows, int absent, const char *size) {
     isk_graph *graph = isk_graph_open(context, NULL);
     isk_scope given = isk_group(graph, "given");
-    isk_tensor y = parameter(given, "y", rows, Y_COLS, 0), x = parameter(given, "x", rows, X_COLS, 0), weights = some_absent(graph, rows, absent);
+    isk_tensor y = parameter(given, "y", rows, Y_COLS, 0), x = parameter(given, "x", rows, X_COLS, 0),
+        weights = some_absent(graph, rows, absent);
     isk__scores scores = isk__scores_record(isk_within(isk_group(graph, "critic"), "score"), isk_with_row_weights(y, weights),
                                             isk_with_row_weights(x, weights), WIDTH, 0);
     isk_tensor learning = isk__scores_nce(scores, 0), upper = isk__scores_club(scores), outputs[3];
@@ -199,7 +202,9 @@ static void check_nce(int rows, int absent, const char *size) {
     snprintf(name, sizeof name, "nce_club.%s.scores", size);
     load(name, (uint64_t)(count * count), theirs);
     for (i = 0; i < count; i++) {
-        for (j = 0; j < count; j++) { compare_one("score", name, i * count + j, (double)values[i * rows + j], (double)theirs[i * count + j]); }
+        for (j = 0; j < count; j++) {
+            compare_one("score", name, i * count + j, (double)values[i * rows + j], (double)theirs[i * count + j]);
+        }
     }
     ok(isk_read(upper, 0, &value));
     snprintf(name, sizeof name, "nce_club.%s.upper", size);

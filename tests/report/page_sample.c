@@ -75,7 +75,8 @@ static void make_points(sample *s, int panel) {
 }
 
 static void add_embeddings(text *page, sample *s) {
-    static const char *const titles[] = { "RNA: all features", "C of RNA: shared", "Z of RNA: specific", "Z of RNA: types of high RNA weight",
+    static const char *const titles[] = { "RNA: all features", "C of RNA: shared", "Z of RNA: specific",
+                                          "Z of RNA: types of high RNA weight",
                                           "ADT: all features", "C of ADT: shared", "Z of ADT: specific", "WNN" };
     const plots_column columns[] = { { "cell type", s->type, s->type_names, s->types, NULL },
                                      { "coarse type", s->coarse, coarse_names, COARSE, NULL },
@@ -135,7 +136,8 @@ static void add_tables(text *page) {
 
 static void add_page(text *page, sample *s) {
     const page_modality modalities[] = {
-        { "rna", "rna", "Gene Expression", s->cells, 17009, 50, "log of counts per 10 000, 2000 most variable genes, 50 principal components" },
+        { "rna", "rna", "Gene Expression", s->cells, 17009, 50,
+          "log of counts per 10 000, 2000 most variable genes, 50 principal components" },
         { "prot", "protein", "Antibody Capture", s->cells - 75, 25, 25, "CLR of each cell, centred and scaled" } };
     const char *const facts[] = { "training cells", "15000", "test cells", "15672", NULL };
     page_begin(page, "IndiSeek on made-up cells", "What two modalities share and what is specific to each.");

@@ -158,7 +158,8 @@ static void numbers_are_those_of_the_formula(void **state) {
     assert_true(e.list[0].r2[EXPLAINED_SHARED][0] > 0.9 && e.list[0].r2[EXPLAINED_SPECIFIC][0] < 0.1);
     assert_true(e.list[0].r2[EXPLAINED_SHARED][1] < 0.1 && e.list[0].r2[EXPLAINED_SPECIFIC][1] > 0.9);
     explained_free(&e);
-    for (int i = 0; i < N; i++) { m.part[i] = m.part[i] == ISK_TEST ? ISK_TRAIN : m.part[i]; }          /* then it is the validation cells */
+    /* then it is the validation cells */
+    for (int i = 0; i < N; i++) { m.part[i] = m.part[i] == ISK_TEST ? ISK_TRAIN : m.part[i]; }
     must(explained_make(&e, context, &m.d, &m.f, modalities));
     check_numbers(&m, &e.list[0], ISK_VALIDATION);
     explained_free(&e);
@@ -265,7 +266,8 @@ static void the_table_has_a_line_a_feature_and_the_page_the_best_first(void **st
         specific[k] = k == 4 ? NAN : 0.01 * (k + 1);
         both[k] = 0.25;
     }
-    e.list[0] = (explained_modality){ .name = "protein", .features = &unnamed, .count = 20, .scored_cells = 7, .r2 = { shared, specific, both } };
+    e.list[0] = (explained_modality){ .name = "protein", .features = &unnamed, .count = 20, .scored_cells = 7,
+                                      .r2 = { shared, specific, both } };
     explained_tsv(&e, &out);
     assert_ptr_equal(strstr(out.data, "modality\tfeature\tr2_shared\tr2_specific\tr2_both\nprotein\t1\t-0.5\t0.01\t0.25\n"), out.data);
     assert_non_null(strstr(out.data, "\nprotein\t3\t\t0.03\t0.25\n"));
@@ -343,7 +345,8 @@ static int among_first(const explained_modality *m, explained_way way, const uin
     return hits;
 }
 
-/* Bounds lie well beyond what three seeds gave: differences of .10 .. .14, .09 .. .11, .62 .. .68 and .65 .. .80; 29 and 30 of the first 30 genes. */
+/* Bounds lie well beyond what three seeds gave: differences of .10 .. .14, .09 .. .11, .62 .. .68 and .65 .. .80; 29 and 30 of the
+   first 30 genes. */
 static void check_roles(const explained *e, const simulated_cells *s) {
     const explained_modality *rna = &e->list[0], *protein = &e->list[1];
     const struct { const explained_modality *m; const uint8_t *roles; feature_role role; explained_way more, less; double least; } due[] = {
@@ -353,8 +356,11 @@ static void check_roles(const explained *e, const simulated_cells *s) {
         { protein, s->protein_role, ROLE_TYPE, EXPLAINED_SHARED, EXPLAINED_SPECIFIC, 0.4 },
     };
     for (size_t i = 0; i < sizeof due / sizeof *due; i++) {
-        const double more = mean_r2(due[i].m, due[i].more, due[i].roles, due[i].role), less = mean_r2(due[i].m, due[i].less, due[i].roles, due[i].role);
-        if (!(more - less > due[i].least)) { fail_msg("%s, role %d: mean R^2 %.3f and %.3f", due[i].m->name, (int)due[i].role, more, less); }
+        const double more = mean_r2(due[i].m, due[i].more, due[i].roles, due[i].role),
+            less = mean_r2(due[i].m, due[i].less, due[i].roles, due[i].role);
+        if (!(more - less > due[i].least)) {
+            fail_msg("%s, role %d: mean R^2 %.3f and %.3f", due[i].m->name, (int)due[i].role, more, less);
+        }
     }
     assert_true(among_first(rna, EXPLAINED_SPECIFIC, s->gene_role, ROLE_CYCLE, 30) >= 25);
     assert_int_equal(among_first(rna, EXPLAINED_SHARED, s->gene_role, ROLE_CYCLE, 30), 0);
@@ -384,7 +390,8 @@ static void genes_follow_what_moves_them(void **state) {
     must(recipe_learn(&protein, &s.protein, "x2", d.part, &fit.views[1], &own[1]));
     must(isk_fit(context, &fit, &model));
     for (int i = 0; i < 4; i++) { x[i] = room(s.cells, i < 2 ? SHARED_DIM : DIM); }
-    must(isk_transform(model, &(isk_transform_desc){ .views = { fit.views[0], fit.views[1] }, .shared = { x[0], x[1] }, .specific = { x[2], x[3] } }));
+    must(isk_transform(model, &(isk_transform_desc){ .views = { fit.views[0], fit.views[1] }, .shared = { x[0], x[1] },
+                                                     .specific = { x[2], x[3] } }));
     d.rows = s.cells;
     d.v.count = 2;
     for (int i = 0; i < 2; i++) {

@@ -116,7 +116,8 @@ const buttons = () => [...root.querySelectorAll('.plot-legend button')];
 const pressed = () => buttons().filter(button => button.getAttribute('aria-pressed') === 'true').length;
 const pointer = (canvas, kind, x, y) => {
   const box = canvas.getBoundingClientRect();
-  canvas.dispatchEvent(new PointerEvent(kind, {clientX: box.left + x, clientY: box.top + y, button: 0, pointerId: 1, pointerType: 'mouse', bubbles: true}));
+  canvas.dispatchEvent(new PointerEvent(kind, {clientX: box.left + x, clientY: box.top + y, button: 0, pointerId: 1,
+                                               pointerType: 'mouse', bubbles: true}));
 };
 try {
   await frame();
@@ -165,7 +166,8 @@ try {
   const before = print(canvas), row = all.reduce((a, b) => points[2 * b] > points[2 * a] ? b : a), [x, y] = place(row);
   const box = canvas.getBoundingClientRect();
   for (let i = 0; i < 3; i++) {
-    canvas.dispatchEvent(new WheelEvent('wheel', {deltaY: -200, clientX: box.left + x, clientY: box.top + y, cancelable: true, bubbles: true}));
+    canvas.dispatchEvent(new WheelEvent('wheel', {deltaY: -200, clientX: box.left + x, clientY: box.top + y,
+                                                  cancelable: true, bubbles: true}));
   }
   await frame();
   result.zoomed = [print(canvas) !== before, Number(canvas.dataset.drawn)];
@@ -198,7 +200,8 @@ try {
   };
   twice(buttons()[2]);
   result.alone = [pressed(), buttons()[2].getAttribute('aria-pressed')];
-  const codes = atob(data.columns[0].codes), third = all.filter(i => codes.charCodeAt(4 * i) === 2), other = all.find(i => codes.charCodeAt(4 * i) === 0);
+  const codes = atob(data.columns[0].codes), third = all.filter(i => codes.charCodeAt(4 * i) === 2);
+  const other = all.find(i => codes.charCodeAt(4 * i) === 0);
   pointer(canvas, 'pointermove', ...place(other));
   const found = best(...place(other), third);
   result.aloneTip = found < 0 ? tip.hidden : tip.querySelector('b').textContent === data.names[found];

@@ -288,7 +288,8 @@ static void words_beside_zero_stay_inside(void **state) {
     for (int i = 0; i < 3; i++) {
         text out = { 0 };
         double end, start;
-        chart_ranked(&out, &(ranked_chart){ .title = "theta", .x_label = "mean", .names = names, .value = values[i], .below = below, .above = above,
+        chart_ranked(&out, &(ranked_chart){ .title = "theta", .x_label = "mean", .names = names, .value = values[i], .below = below,
+                                            .above = above,
                                             .count = 2 });
         end = label_place(out.data, "← surface protein says more</text>");
         start = label_place(out.data, "rna says more →</text>");

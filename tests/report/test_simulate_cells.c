@@ -48,7 +48,8 @@ static moments moments_of(const double *x, int64_t count) {
 }
 
 /* Five standard errors of the mean, and 5 % of the variance, which is more than five of its own for all that is drawn here. */
-static void check_moments(const char *what, double (*draw)(random_stream *r, double a, double b), double a, double b, double mean, double variance) {
+static void check_moments(const char *what, double (*draw)(random_stream *r, double a, double b), double a, double b, double mean,
+                          double variance) {
     double *x = malloc(DRAWS * sizeof *x);
     random_stream r = random_open(7, 1);
     moments m;
@@ -104,13 +105,15 @@ static int same_cells(const simulated_cells *a, const simulated_cells *b, int64_
            memcmp(x->columns, y->columns, (size_t)x->starts[cells] * sizeof *x->columns) == 0 &&
            memcmp(x->values, y->values, (size_t)x->starts[cells] * sizeof *x->values) == 0 &&
            memcmp(a->protein.values, b->protein.values, (size_t)(cells * a->proteins) * sizeof *a->protein.values) == 0 &&
-           memcmp(a->type, b->type, (size_t)cells * sizeof *a->type) == 0 && memcmp(a->state, b->state, (size_t)cells * sizeof *a->state) == 0;
+           memcmp(a->type, b->type, (size_t)cells * sizeof *a->type) == 0 &&
+               memcmp(a->state, b->state, (size_t)cells * sizeof *a->state) == 0;
 }
 
 static void one_seed_is_one_data_set(void **state) {
     simulated_cells again, fewer, other;
     (void)state;
-    check(simulate_cells(context, &(simulate_cells_desc){ .cells = 2400, .genes = 1000, .proteins = 30, .types = 8, .library = 600 }, &again));
+    check(simulate_cells(context, &(simulate_cells_desc){ .cells = 2400, .genes = 1000, .proteins = 30, .types = 8, .library = 600 },
+                         &again));
     check(simulate_cells(context, &(simulate_cells_desc){ .cells = 100 }, &fewer));
     check(simulate_cells(context, &(simulate_cells_desc){ .cells = 100, .seed = 1 }, &other));
     assert_true(same_cells(&usual, &again, usual.cells));
@@ -357,8 +360,8 @@ static void wrong_wishes_are_said(void **state) {
     assert_string_equal(isk_error(context), "-1 RNA counts of a cell were asked for; there are more than 0 and fewer than 10^7");
     assert_int_equal(output_open(&out, context, "build/test-simulate-cells"), ISK_OK);
     assert_int_equal(write_10x(&out, parts, 2), ISK_SHAPE);
-    assert_string_equal(isk_error(context), "build/test-simulate-cells: 3 cells have Gene Expression, 4 have Peaks; a folder of 10x Genomics "
-                                            "holds all of the same cells");
+    assert_string_equal(isk_error(context), "build/test-simulate-cells: 3 cells have Gene Expression, 4 have Peaks; a folder of 10x "
+                                            "Genomics holds all of the same cells");
     assert_int_equal(write_10x(&out, parts, 1), ISK_SHAPE);
     assert_string_equal(isk_error(context), "build/test-simulate-cells: cells and features of Gene Expression need a name each");
 }
@@ -445,8 +448,8 @@ static void decompose(uint64_t seed, truth_table *scores, truth t[TRUTHS]) {
     free(part);
 }
 
-/* Bounds lie well beyond what three seeds gave: types .95 .. 1.00 in C and .01 at most in Z, state .71 .. .84 and .03, cycle .76 .. .77 in Z1
-   and .06 in C1, activation .77 .. .81 in Z2 and .13 in C2. */
+/* Bounds lie well beyond what three seeds gave: types .95 .. 1.00 in C and .01 at most in Z, state .71 .. .84 and .03, cycle .76 ..
+   .77 in Z1 and .06 in C1, activation .77 .. .81 in Z2 and .13 in C2. */
 static void features_hold_what_they_should(void **state) {
     static const double low[TRUTHS][VIEWS_AND_FEATURES] = { { 0.85, 0.9 }, { 0.5, 0.65 }, { 0, 0, 0.55, 0 }, { 0, 0, 0, 0.55 } };
     static const double high[TRUTHS][VIEWS_AND_FEATURES] = { { 1, 1, 0.1, 0.12 }, { 1, 1, 0.12, 0.15 }, { 0.25, 0.05, 1, 0.05 },
@@ -459,8 +462,8 @@ static void features_hold_what_they_should(void **state) {
         for (int i = 0; i < TRUTHS; i++) {
             for (int e = 0; e < VIEWS_AND_FEATURES; e++) {
                 if (scores.r2[i][e] < low[i][e] || scores.r2[i][e] > high[i][e]) {
-                    fail_msg("seed %d: %s in %s has R^2 %.3f, not %.2f .. %.2f", (int)seed, t[i].name, scores.names[e], scores.r2[i][e], low[i][e],
-                             high[i][e]);
+                    fail_msg("seed %d: %s in %s has R^2 %.3f, not %.2f .. %.2f", (int)seed, t[i].name, scores.names[e], scores.r2[i][e],
+                             low[i][e], high[i][e]);
                 }
             }
         }
