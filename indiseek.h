@@ -20837,22 +20837,22 @@ static void isk__model_take_weights(isk_model *model, const isk_graph *graph, co
     }
 }
 
-/* The mean over the last epoch of the stage's term of this name, of the main pass first; NaN when it has none. */
-static double isk__track_mean(const isk__stage *stage, const isk__track *track, const char *term) {
+/* The mean over the last epoch of the stage's term of this name, of the main pass first; NULL when it has none. */
+static const double *isk__track_mean(const isk__stage *stage, const isk__track *track, const char *term) {
     int k, p, i;
     for (k = -1; k < stage->pass_count; k++) {
         p = k < 0 ? stage->main : k;
         for (i = 0; i < stage->passes[p].label_count; i++) {
-            if (strcmp(stage->passes[p].labels[i], term) == 0) { return track->means[p][i]; }
+            if (strcmp(stage->passes[p].labels[i], term) == 0) { return &track->means[p][i]; }
         }
     }
-    return (double)NAN;
+    return NULL;
 }
 
 static double isk__number_value(const isk_number_info *info, const isk__learner *learner, const isk__stage *stage, const isk__track *track) {
     int held_out = learner->counts[ISK__ROWS_HELD_OUT] > 1, v = stage->view, i;
     switch (info->source) {
-    case ISK_NUMBER_TRAINED: return isk__track_mean(stage, track, info->term);
+    case ISK_NUMBER_TRAINED: return *isk__track_mean(stage, track, info->term);
     case ISK_NUMBER_EPOCHS: return track->epoch;
     case ISK_NUMBER_DIAGNOSED: return track->diagnosed > 0 ? track->diagnosis : (double)NAN;
     case ISK_NUMBER_EXPLAINED:
@@ -20885,6 +20885,7 @@ static void isk__report_fill(const isk__training *training, const isk__learner *
             const isk__stage *stage = &training->plan.stages[s];
             isk_number *number = &report->numbers[report->number_count];
             if (strcmp(stage->word, infos[i].stage) != 0) { continue; }
+            if (infos[i].source == ISK_NUMBER_TRAINED && !isk__track_mean(stage, &learner->tracks[s], infos[i].term)) { continue; }
             number->name = infos[i].name;
             number->words = infos[i].words;
             number->view = stage->view;
