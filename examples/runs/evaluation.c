@@ -287,7 +287,9 @@ static void training_json(const isk_report *r, int views, text *out) {
             open_object(out, "\n    ", key);
         }
         for (int i = 0; i < r->number_count; i++) {
-            if (r->numbers[i].view == view) { text_json_member(out, r->numbers[i].name, r->numbers[i].value); }
+            if (r->numbers[i].view == view && (view >= 0 || strcmp(r->numbers[i].name, "epochs") != 0)) {
+                text_json_member(out, r->numbers[i].name, r->numbers[i].value);
+            }
         }
         if (view >= 0) { text_add(out, "}"); }
     }
