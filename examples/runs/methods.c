@@ -19,6 +19,13 @@ const isk_method *methods_get(int index) {
     return index < library ? isk_method_get(NULL, index) : own_methods[index - library];
 }
 
+const isk_method *methods_named(const char *name) {
+    for (int i = 0; name && i < methods_count(); i++) {
+        if (strcmp(isk_method_name(methods_get(i)), name) == 0) { return methods_get(i); }
+    }
+    return NULL;
+}
+
 isk_context *methods_open(const isk_context_desc *desc) {
     isk_context *context = isk_open(desc);
     for (int i = 0; own_methods[i] && context; i++) {
