@@ -57,6 +57,19 @@
        Functions that can fail return isk_status; isk_error(context) is then one sentence: what, where, what to do.
        Matrices are row-major and contiguous.  Shapes are written [models, rows, cols] or [rows, cols].
        A context and what was made from it belong to one thread at a time; two contexts are independent.
+       Closing: every isk_..._open, _fit, _load, _begin has one call that closes what it made, once: isk_close, isk_model_close,
+       isk_graph_close (its programs too), isk_safetensors_close, isk_safetensors_finish, isk_reader_close, isk_free.  They may
+       come in any order: a context that is closed first stays, unseen, until the last thing made from it is closed, and calls
+       nobody back any more; its allocator must live as long.  Closing NULL does nothing; closing twice is a crash.
+
+   MISUSE: a NULL that is not allowed, a negative count or a shape that overflows gets ISK_ARGUMENT or ISK_SHAPE and a sentence
+       with its name; without a context there is nowhere to keep that sentence.  What returns no status gives 0, NULL or "", and a
+       tensor that was not recorded.  After ISK_OK isk_error is empty; closing leaves it as it is, so that it can be read later.
+       Sizes of what pointers point at are taken on trust, and so is that they point at something.
+
+   FLOATING-POINT EXCEPTIONS: a program may let them trap (feenableexcept of invalid, division by zero, overflow).  Numbers are
+       looked at without raising any, and the work on them runs with traps off and the caller's settings restored after it.  What
+       the caller gives in C (augment, a map, an allocator) runs with traps on or off.  Underflow and inexact are not promised.
 
    SAME BITS: the same executable, CPU and seed give the same bits whatever the number of threads, the number of models
        trained together, and whether training was interrupted and resumed, with the built-in matrix product (default).
@@ -146,6 +159,7 @@
 #ifndef INDISEEK_DATA
     #define INDISEEK_DATA extern
 #endif
+#define ISK_EXPERIMENTAL        /* before a function whose form may change in any version */
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -229,13 +243,20 @@ typedef struct isk_context_desc {
     void *user;
 } isk_context_desc;
 
-/* Opens a context.  Returns NULL when there is no memory for it, or when this file and the implementation were compiled
-   with different versions or scalar types.  Every other failure is kept and reported by the first call that needs it. */
+/* Opens a context; desc NULL: the defaults.  Returns NULL when there is no memory for it, or when this file and the implementation
+   were compiled with different versions or scalar types.  Every other failure is kept and reported by the first call that needs it. */
 #define isk_open(...) isk_open_checked((__VA_ARGS__), ISK_VERSION, (int)sizeof(isk_scalar))   /* commas in braces pass */
 INDISEEK_API isk_context *isk_open_checked(const isk_context_desc *desc, const char *version, int scalar_size);
-INDISEEK_API void isk_close(isk_context *context);
+INDISEEK_API void isk_close(isk_context *context);                    /* NULL is allowed; see CONVENTIONS for the order */
 
-INDISEEK_API const char *isk_error(const isk_context *context);       /* last error: one sentence; "" when none */
+/* What the last call that returned a status failed with: one sentence; "" when it returned ISK_OK. */
+INDISEEK_API const char *isk_error(const isk_context *context);
+/* For readers of other formats and methods of one's own: keeps a sentence, made as by printf, for isk_error(context), and returns
+   `status`. */
+#if defined(__GNUC__) || defined(__clang__)
+__attribute__((format(printf, 3, 4)))
+#endif
+INDISEEK_API isk_status isk_set_error(isk_context *context, isk_status status, const char *format, ...);
 /* One sentence, made as by printf, to the context's log. */
 #if defined(__GNUC__) || defined(__clang__)
 __attribute__((format(printf, 3, 4)))
@@ -258,7 +279,7 @@ typedef struct isk_cuda_info {
         size_t memory;              /* bytes */
     } gpus[ISK_MAX_GPUS];
 } isk_cuda_info;
-INDISEEK_API void isk_cuda_info_get(isk_cuda_info *info);
+INDISEEK_API ISK_EXPERIMENTAL void isk_cuda_info_get(isk_cuda_info *info);
 /* Asks a running fit or sweep to stop after its current round of epochs.  Safe in a signal handler. */
 INDISEEK_API void isk_interrupt(isk_context *context);
 
@@ -447,10 +468,6 @@ INDISEEK_API const char *isk_option_text(const isk_method *method, const isk_opt
 /* Fills every field that is 0 from the preset and checks every range. */
 INDISEEK_API isk_status isk_options_resolve(isk_context *context, const isk_method *method, isk_options *options, isk_preset preset);
 
-/* The number that starts at `text` ("-12", ".5", "1e-3"; a point whatever the locale; no spaces, no "nan", no "inf"),
-   rounded to the nearest double, ties to even; beyond the range it is infinite.  Returns the characters used, or 0. */
-INDISEEK_API size_t isk_parse_number(const char *text, size_t length, double *value);
-
 INDISEEK_API const char *isk_preset_name(isk_preset preset);
 INDISEEK_API isk_status isk_preset_find(isk_context *context, const char *name, isk_preset *preset);
 /* The method that a preset trains where none is named: RESIDUAL_INDISEEK for robust, as it leaks less and keeps more on real data
@@ -592,7 +609,7 @@ INDISEEK_API double isk_report_value(const isk_report *report, const char *name,
 INDISEEK_API isk_status isk_fit(isk_context *context, const isk_fit_desc *desc, isk_model **model);
 /* Trains isk_sweep_models(desc) models.  A model that diverges ends alone: its report says so and OK is returned. */
 INDISEEK_API isk_status isk_sweep(isk_context *context, const isk_sweep_desc *desc, isk_model **models);
-INDISEEK_API int isk_sweep_models(const isk_sweep_desc *desc);
+INDISEEK_API int isk_sweep_models(const isk_sweep_desc *desc);                /* 0: a negative count, or more than a million */
 #ifndef INDISEEK_NO_FILES
 /* As isk_sweep, going on from desc->fit.checkpoint when that file exists, else from the start.  MISMATCH names the field. */
 INDISEEK_API isk_status isk_resume(isk_context *context, const isk_sweep_desc *desc, isk_model **models);
@@ -873,11 +890,11 @@ INDISEEK_API isk_tensor isk_pair_sum(isk_tensor a, isk_tensor b);
 /* Augmentations of CoMM, Dufumier et al. 2024, for rows whose coin falls.  A row has one coin for each number `coin` and step
    of training, the same wherever that number is used: modalities can share it.  The other random numbers are the node's own.
    Noise: x + deviation * N(0, 1). */
-INDISEEK_API isk_tensor isk_noise(isk_tensor x, double deviation, double probability, int coin);
+INDISEEK_API ISK_EXPERIMENTAL isk_tensor isk_noise(isk_tensor x, double deviation, double probability, int coin);
 /* Standard normal numbers of the shape of x, afresh in every step of training; no gradient passes to x. */
 INDISEEK_API isk_tensor isk_standard_normal(isk_tensor x);
 /* x [n, steps*F]: a fraction of the steps, uniform in [0, most), is 0, which ones at random; and so in the gradient. */
-INDISEEK_API isk_tensor isk_drop_steps(isk_tensor x, int steps, double most, double probability, int coin);
+INDISEEK_API ISK_EXPERIMENTAL isk_tensor isk_drop_steps(isk_tensor x, int steps, double most, double probability, int coin);
 
 INDISEEK_API isk_status isk_write(isk_tensor tensor, int model, const isk_scalar *values);    /* inputs and parameters */
 INDISEEK_API isk_status isk_read(isk_tensor tensor, int model, isk_scalar *values);           /* any kept value */
@@ -934,7 +951,7 @@ INDISEEK_API isk_program *isk_compute(isk_graph *graph, const isk_tensor *output
 INDISEEK_API isk_status isk_run(isk_program *program, int count);
 /* Compares every gradient of `loss` with central differences of step h (0: 1e-6 in double, 1e-3 in float).  Returns the
    largest |difference| / max(1, |value|), or a negative number on error.  For tests; meant for INDISEEK_DOUBLE. */
-INDISEEK_API double isk_check_gradient(isk_graph *graph, const char *group, isk_tensor loss, double h);
+INDISEEK_API ISK_EXPERIMENTAL double isk_check_gradient(isk_graph *graph, const char *group, isk_tensor loss, double h);
 
 /* ---- methods ------------------------------------------------------------------------------------------------------ */
 /* A method is a description: the library trains, sweeps, resumes, saves, loads and transforms whatever it says, on every device.
@@ -1399,7 +1416,7 @@ typedef struct isk_tradeoff_desc {
 typedef struct isk_tradeoff_report { int points, knee, best_probe, best_test; } isk_tradeoff_report;
 /* ARGUMENT where the method has no specific features, SHAPE and DATA as isk_transform; what cannot be measured of a model
    (a C that is constant, labels of one class) is NaN.  On the CPU, whatever the context's device. */
-INDISEEK_API isk_status isk_tradeoff(isk_context *context, const isk_tradeoff_desc *desc, isk_tradeoff_report *report);
+INDISEEK_API ISK_EXPERIMENTAL isk_status isk_tradeoff(isk_context *context, const isk_tradeoff_desc *desc, isk_tradeoff_report *report);
 #endif
 
 #ifndef INDISEEK_NO_FILES
@@ -1422,30 +1439,6 @@ INDISEEK_API isk_reader isk_reader_memory(const void *bytes, size_t count, const
 INDISEEK_API void isk_reader_close(isk_reader *reader);
 
 INDISEEK_API void isk_free(isk_context *context, const void *block);    /* what isk_npy_load gave; NULL is allowed */
-
-/* For readers of other formats: keeps a sentence, made as by printf, for isk_error(context), and returns `status`. */
-#if defined(__GNUC__) || defined(__clang__)
-__attribute__((format(printf, 3, 4)))
-#endif
-INDISEEK_API isk_status isk_set_error(isk_context *context, isk_status status, const char *format, ...);
-
-/* Writes a file so that at any moment the path holds the old content or the new: beside it, fsync, rename, fsync of the
-   folder.  A link at `path` is replaced by the file; anything but a regular file there is refused. */
-INDISEEK_API isk_status isk_write_file(isk_context *context, const char *path, const void *bytes, size_t count);
-
-/* Strict JSON (RFC 8259) of one flat object.  `member` gets the members in order: keys and strings decoded, numbers,
-   true, false and null as they are written; what it returns ends the walk unless OK.  A key given twice, an array or an
-   object as a value, and anything after the object are DATA.  `name` is for messages. */
-typedef enum isk_json_kind {
-    ISK_JSON_STRING, ISK_JSON_NUMBER, ISK_JSON_TRUE, ISK_JSON_FALSE, ISK_JSON_NULL
-} isk_json_kind;
-typedef isk_status isk_json_member(void *user, const char *key, isk_json_kind kind, const char *value);
-INDISEEK_API isk_status isk_json_object(isk_context *context, const char *name, const char *text, size_t length,
-                                        isk_json_member *member, void *user);
-/* The same for objects and arrays within each other: `member` gets every value in order, as it is read, with the path to it
-   for a key: "runs.0.name".  A path of more than 190 bytes is DATA; that a key stands twice is not found. */
-INDISEEK_API isk_status isk_json_walk(isk_context *context, const char *name, const char *text, size_t length,
-                                      isk_json_member *member, void *user);
 
 /* Types of stored values: name in safetensors, bits.  The first five can be read and written, the others listed. */
 #define ISK_TYPE_LIST(X)                                                                                              \
@@ -1537,6 +1530,33 @@ INDISEEK_API isk_status isk_safetensors_put(isk_safetensors_writer *writer, cons
                                             int dimensions, const int64_t *shape, const void *values);
 /* Writes the file as isk_write_file does, and closes the writer in any case.  A NULL path only closes. */
 INDISEEK_API isk_status isk_safetensors_finish(isk_safetensors_writer *writer, const char *path);
+#endif
+
+/* ---- for programs that read and write files of their own ---------------------------------------------------------- */
+
+/* The number that starts at `text` ("-12", ".5", "1e-3"; a point whatever the locale; no spaces, no "nan", no "inf"),
+   rounded to the nearest double, ties to even; beyond the range it is infinite.  Returns the characters used, or 0. */
+INDISEEK_API size_t isk_parse_number(const char *text, size_t length, double *value);
+
+#ifndef INDISEEK_NO_FILES
+
+/* Writes a file so that at any moment the path holds the old content or the new: beside it, fsync, rename, fsync of the
+   folder.  A link at `path` is replaced by the file; anything but a regular file there is refused. */
+INDISEEK_API isk_status isk_write_file(isk_context *context, const char *path, const void *bytes, size_t count);
+
+/* Strict JSON (RFC 8259) of one flat object.  `member` gets the members in order: keys and strings decoded, numbers,
+   true, false and null as they are written; what it returns ends the walk unless OK.  A key given twice, an array or an
+   object as a value, and anything after the object are DATA.  `name` is for messages; NULL: "input". */
+typedef enum isk_json_kind {
+    ISK_JSON_STRING, ISK_JSON_NUMBER, ISK_JSON_TRUE, ISK_JSON_FALSE, ISK_JSON_NULL
+} isk_json_kind;
+typedef isk_status isk_json_member(void *user, const char *key, isk_json_kind kind, const char *value);
+INDISEEK_API ISK_EXPERIMENTAL isk_status isk_json_object(isk_context *context, const char *name, const char *text, size_t length,
+                                                         isk_json_member *member, void *user);
+/* The same for objects and arrays within each other: `member` gets every value in order, as it is read, with the path to it
+   for a key: "runs.0.name".  A path of more than 190 bytes is DATA; that a key stands twice is not found. */
+INDISEEK_API ISK_EXPERIMENTAL isk_status isk_json_walk(isk_context *context, const char *name, const char *text, size_t length,
+                                                       isk_json_member *member, void *user);
 #endif
 
 #ifdef __cplusplus
@@ -1663,6 +1683,18 @@ static isk_status isk__fail(isk_context *context, isk_status status, const char 
     va_start(arguments, format);
     vsnprintf(context->error, sizeof context->error, format, arguments);
     va_end(arguments);
+    return status;
+}
+
+INDISEEK_API isk_status isk_set_error(isk_context *context, isk_status status, const char *format, ...) {
+    char text[sizeof context->error];       /* an argument may be isk_error(context) */
+    va_list arguments;
+    if (!context) { return status; }
+    if (!format) { return isk__fail(context, status, "%s", isk_status_text(status)); }
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    memcpy(context->error, text, sizeof text);
     return status;
 }
 
@@ -1870,6 +1902,8 @@ static double isk__number_exactly(const char *text, size_t length, int64_t expon
     size_t i, used = 0;
     int64_t dropped = 0;
     int beyond = 0;
+    double value;
+    fenv_t callers;
     for (i = 0; i < length; i++) {
         if (!isk__is_digit(text[i]) || (used == 0 && text[i] == '0')) { continue; }
         if (used < 780) {
@@ -1884,7 +1918,10 @@ static double isk__number_exactly(const char *text, size_t length, int64_t expon
     if (exponent > 9999) { exponent = 9999; }
     if (exponent < -9999) { exponent = -9999; }
     snprintf(digits + used, sizeof digits - used, "e%d", (int)exponent);
-    return strtod(digits, NULL);
+    feholdexcept(&callers);         /* beyond the range is infinite, and no trap */
+    value = strtod(digits, NULL);
+    fesetenv(&callers);
+    return value;
 }
 
 INDISEEK_API size_t isk_parse_number(const char *text, size_t length, double *value) {
@@ -2065,16 +2102,27 @@ static void isk__parallel_work(isk_context *context, int count, isk__item *item,
 }
 #endif
 
+/* Whether a floating-point exception may end this thread; 1 where that is not known.  Asked, as changing the settings takes 250 ns. */
+static int isk__may_trap(void) {
+#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
+    const unsigned all_masked = 0x1F80;
+    return (__builtin_ia32_stmxcsr() & all_masked) != all_masked;
+#else
+    return 1;
+#endif
+}
+
 /* Calls item(argument, i, worker) for i = 0 .. count-1, each once, on up to context->threads threads, worker being that
    thread's number from 0; returns when all are done.  Which thread takes an item must not matter to its result.
    A call from inside an item runs serially and must not use the worker's scratch.
    Items compute as if no floating-point exception trapped, in a program that lets them trap too: a model that diverges ends as
-   diverged.  Threads inherit that from the caller, whose own settings and flags come back after it. */
+   diverged.  Threads inherit that from the caller, whose own settings come back after it. */
 static void isk__parallel(isk_context *context, int count, isk__item *item, void *argument) {
     fenv_t callers;
-    feholdexcept(&callers);
+    const int trap = isk__may_trap();
+    if (trap) { feholdexcept(&callers); }
     isk__parallel_work(context, count, item, argument);
-    fesetenv(&callers);
+    if (trap) { fesetenv(&callers); }
 }
 
 /* ---- random numbers: counter-based, the same text on every device ---- */
@@ -17428,7 +17476,7 @@ static int isk__choice_find(const char *choices, const char *word) {
 }
 
 static isk_status isk__option_check(isk_context *context, const isk_option_info *info, double value) {
-    if (value >= info->low && value <= info->high) { return ISK_OK; }
+    if (isgreaterequal(value, info->low) && islessequal(value, info->high)) { return ISK_OK; }     /* quiet where it is NaN */
     return isk__fail(context, ISK_ARGUMENT, "option %s is %g; it must be from %g to %g%s%s", info->name, value, info->low,
                      info->high, info->choices[0] ? ": " : "", info->choices);
 }
@@ -20790,7 +20838,6 @@ static isk_status isk__model_open(isk_context *context, const isk_design *design
     *out = NULL;
     if (!model) { return isk__no_memory(context, "a model", sizeof *model); }
     isk__context_hold(context);
-    isk__context_hold(context);
     model->context = context;
     model->design = *design;
     model->seed = seed;
@@ -20837,22 +20884,22 @@ static void isk__model_take_weights(isk_model *model, const isk_graph *graph, co
     }
 }
 
-/* The mean over the last epoch of the stage's term of this name, of the main pass first; NaN when it has none. */
-static double isk__track_mean(const isk__stage *stage, const isk__track *track, const char *term) {
+/* The mean over the last epoch of the stage's term of this name, of the main pass first; NULL when it has none. */
+static const double *isk__track_mean(const isk__stage *stage, const isk__track *track, const char *term) {
     int k, p, i;
     for (k = -1; k < stage->pass_count; k++) {
         p = k < 0 ? stage->main : k;
         for (i = 0; i < stage->passes[p].label_count; i++) {
-            if (strcmp(stage->passes[p].labels[i], term) == 0) { return track->means[p][i]; }
+            if (strcmp(stage->passes[p].labels[i], term) == 0) { return &track->means[p][i]; }
         }
     }
-    return (double)NAN;
+    return NULL;
 }
 
 static double isk__number_value(const isk_number_info *info, const isk__learner *learner, const isk__stage *stage, const isk__track *track) {
     int held_out = learner->counts[ISK__ROWS_HELD_OUT] > 1, v = stage->view, i;
     switch (info->source) {
-    case ISK_NUMBER_TRAINED: return isk__track_mean(stage, track, info->term);
+    case ISK_NUMBER_TRAINED: return *isk__track_mean(stage, track, info->term);
     case ISK_NUMBER_EPOCHS: return track->epoch;
     case ISK_NUMBER_DIAGNOSED: return track->diagnosed > 0 ? track->diagnosis : (double)NAN;
     case ISK_NUMBER_EXPLAINED:
@@ -20885,6 +20932,7 @@ static void isk__report_fill(const isk__training *training, const isk__learner *
             const isk__stage *stage = &training->plan.stages[s];
             isk_number *number = &report->numbers[report->number_count];
             if (strcmp(stage->word, infos[i].stage) != 0) { continue; }
+            if (infos[i].source == ISK_NUMBER_TRAINED && !isk__track_mean(stage, &learner->tracks[s], infos[i].term)) { continue; }
             number->name = infos[i].name;
             number->words = infos[i].words;
             number->view = stage->view;
@@ -24127,7 +24175,7 @@ INDISEEK_API isk_status isk_join_columns(isk_context *context, const isk_matrix 
     for (p = 0; status == ISK_OK && p < count; p++) {
         snprintf(name, sizeof name, "parts[%d]", p);
         status = isk__checked_matrix(context, name, &parts[p], parts[0].rows);
-        cols += parts[p].cols;
+        if (status == ISK_OK) { cols += parts[p].cols; }
     }
     if (status == ISK_OK && isk__mul((size_t)parts[0].rows, isk__mul((size_t)cols, sizeof *out)) > PTRDIFF_MAX) {
         status = isk__fail(context, ISK_SHAPE, "out would be [%lld, %lld], larger than memory can be", (long long)parts[0].rows,
@@ -24469,18 +24517,6 @@ static const char *isk__show(isk__shown *shown, const char *text, size_t length)
     }
     memcpy(shown->text + cut, cut < length ? "..." : "", cut < length ? 4 : 1);
     return shown->text;
-}
-
-INDISEEK_API isk_status isk_set_error(isk_context *context, isk_status status, const char *format, ...) {
-    char text[sizeof context->error];       /* an argument may be isk_error(context) */
-    va_list arguments;
-    if (!context) { return status; }
-    if (!format) { return isk__fail(context, status, "%s", isk_status_text(status)); }
-    va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    memcpy(context->error, text, sizeof text);
-    return status;
 }
 
 /* ---- reading ---- */
@@ -25235,7 +25271,7 @@ static int isk__run_whole(const isk__run *run, size_t i, int64_t low, int64_t hi
     if (!run->is_real) {
         *value = run->whole[i];
     } else {
-        if (!(real >= -9223372036854775808.0 && real < 9223372036854775808.0)) { return 0; }    /* NaN too */
+        if (!isk__is_finite(real) || real < -9223372036854775808.0 || real >= 9223372036854775808.0) { return 0; }
         *value = (int64_t)real;
         if ((double)*value != real) { return 0; }
     }
@@ -25469,8 +25505,7 @@ static void isk__npy_next_fortran(const isk_npy *npy, int64_t *row, int64_t *col
 /* Walks over all values in the order of the file; exactly one of scalars and labels is given. */
 static isk_status isk__npy_walk(isk_context *context, const isk_reader *reader, const isk_npy *npy, int flags,
                                 isk_scalar *scalars, int32_t *labels) {
-    uint64_t total = (uint64_t)npy->rows * (uint64_t)npy->cols, done = 0;
-    uint64_t size = (uint64_t)(isk__types[npy->type].bits / 8);
+    uint64_t total = (uint64_t)npy->rows * (uint64_t)npy->cols, done = 0, size;
     int64_t row = 0, col = 0;
     isk__run run;
     char place_text[96];
@@ -25479,6 +25514,7 @@ static isk_status isk__npy_walk(isk_context *context, const isk_reader *reader, 
         return isk__fail(context, ISK_ARGUMENT, "%s: [%lld, %lld] in %lld steps of type %d is not what isk_npy_open fills in",
                          isk__file_name(reader->name), (long long)npy->rows, (long long)npy->cols, (long long)npy->steps, (int)npy->type);
     }
+    size = (uint64_t)(isk__types[npy->type].bits / 8);
     while (done < total) {
         size_t count = total - done < ISK__RUN ? (size_t)(total - done) : ISK__RUN, i;
         isk_status status = isk__read_run(context, reader, npy->type, npy->big_endian, npy->offset + done * size, count,

@@ -155,4 +155,12 @@ def header(ops, kernel_names):
     return (HEAD + "static const op_case op_cases[] = {\n" + "\n".join(cases) + "\n};\n\n"
             + "static const double op_expected[] = {\n" + "\n".join(lines) + "\n};\n\n"
             + "/* Every kernel of kernels/. */\n#define OP_KERNELS(X) \\\n"
-            + " \\\n".join("    X(%s)" % name for name in kernel_names) + "\n")
+            + " \\\n".join("    X(%s)" % name for name in kernel_names) + "\n\n"
+            + "/* A call of every op, x in place of each of its tensors. */\n#define OP_CALLS(X, x) \\\n"
+            + " \\\n".join("    X(isk_%s(%s))" % (op.name, call(op)) for op in ops) + "\n")
+
+
+def call(op):
+    """Arguments of the public function: row weights are filled in by the recorder."""
+    tensors = ["x" for _, kind in op.inputs if kind != "w"]
+    return ", ".join(tensors + ["%.9g" % value for _, value in op.attributes])

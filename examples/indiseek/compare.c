@@ -480,7 +480,7 @@ static isk_status run_sweeps(compare_job *j) {
     views_give(&j->a.d.v, &t->fit);
     t->fit.split = j->a.d.part;
     t->fit.seed = j->s->source.seed;
-    t->fit.options = j->resolved;
+    t->fit.options = t->s->options;         /* as they were given: a resolved 0 would ask for the default again */
     t->fit.checkpoint_every = t->s->checkpoint_every;
     t->bar.pieces = j->method_count;
     t->bar.mute = 1;                /* the table says which models diverged */

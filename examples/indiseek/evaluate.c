@@ -1,6 +1,7 @@
 /* indiseek evaluate */
 #include "commands.h"
 
+#include "../runs/methods.h"
 #include "../runs/results.h"
 
 #include <math.h>
@@ -219,7 +220,7 @@ int command_evaluate(int argc, char **argv) {
     progress_attach(&j.bar, &desc);
     desc.threads = j.s.threads;
     desc.device = ISK_DEVICE_CPU;           /* nothing is trained */
-    j.context = isk_open(&desc);
+    j.context = methods_open(&desc);
     if (!j.context) { return fail(evaluate_command->name, ISK_MEMORY, NULL); }
     status = run(&j);
     if (status == ISK_OK) { status = report(&j); }

@@ -1,6 +1,7 @@
 /* indiseek fit */
 #include "commands.h"
 
+#include "../runs/methods.h"
 #include "../runs/results.h"
 #include "../runs/training.h"
 
@@ -229,13 +230,15 @@ static int finish(job *j, isk_status status, int argc, char **argv) {
 int command_fit(int argc, char **argv) {
     job j = { .s = { .data = DATA_DEFAULTS, .training = TRAINING_DEFAULTS } };
     training_settings *s = &j.s.training;
+    const isk_method *method;
     int code;
     make_command();
     view_defaults(&j.s.data.views);
     code = options_parse(fit_command, argc - 1, argv + 1, &j.s);
     if (code >= 0) { return code; }
     if (!j.s.data.views.x[0]) { return usage_error(fit_command->name, "--x1 FILE is missing"); }
-    if (!j.s.data.views.x[1]) { return usage_error(fit_command->name, "--x2 FILE is missing"); }
+    method = methods_named(s->method);
+    if (!j.s.data.views.x[1] && !(method && method->least_views == 1)) { return usage_error(fit_command->name, "--x2 FILE is missing"); }
     if (!s->out) { return usage_error(fit_command->name, "--out DIR is missing"); }
     if (j.s.data.target_numbers && !j.s.data.target) { return usage_error(fit_command->name, "--target-numbers needs --target"); }
     if (j.s.data.ignore && !j.s.data.labels) { return usage_error(fit_command->name, "--label-ignore needs --labels"); }

@@ -1,5 +1,7 @@
 #include "follow.h"
 
+#include "../runs/methods.h"
+
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -22,7 +24,7 @@ int follow_open(follow *w, follow_settings *s, const char *program) {
     progress_open(&w->bar, s->quiet);
     progress_attach(&w->bar, &desc);
     device_apply(&s->device, &desc);
-    w->context = isk_open(&desc);
+    w->context = methods_open(&desc);
     if (!w->context) { return fail(program, ISK_MEMORY, NULL); }
     progress_watch(w->context);
     return -1;

@@ -1,6 +1,7 @@
 /* indiseek transform */
 #include "commands.h"
 
+#include "../runs/methods.h"
 #include "../runs/results.h"
 
 #include <stdio.h>
@@ -140,7 +141,7 @@ int command_transform(int argc, char **argv) {
     progress_attach(&j.bar, &desc);
     desc.threads = j.s.threads;
     desc.device = ISK_DEVICE_CPU;           /* nothing is trained */
-    j.context = isk_open(&desc);
+    j.context = methods_open(&desc);
     if (!j.context) { return fail(transform_command->name, ISK_MEMORY, NULL); }
     status = run(&j);
     return finish(&j, status);

@@ -271,10 +271,15 @@ static void open_object(text *out, const char *indent, const char *key) {
 }
 
 static void training_json(const isk_report *r, int views, text *out) {
+    double most = NAN;              /* epochs of the view that took most */
     open_object(out, "\n  ", "training");
     text_json_key(out, "status");
     text_json_string(out, r->status == ISK_OK ? "ok" : "diverged");
     text_json_member(out, "seconds", r->seconds);
+    for (int i = 0; i < r->number_count; i++) {
+        if (strcmp(r->numbers[i].name, "epochs") == 0 && !(r->numbers[i].value < most)) { most = r->numbers[i].value; }
+    }
+    text_json_member(out, "epochs", most);
     for (int view = ISK_NONE; view < views; view++) {
         char key[16] = "1";
         if (view >= 0) {
@@ -282,7 +287,9 @@ static void training_json(const isk_report *r, int views, text *out) {
             open_object(out, "\n    ", key);
         }
         for (int i = 0; i < r->number_count; i++) {
-            if (r->numbers[i].view == view) { text_json_member(out, r->numbers[i].name, r->numbers[i].value); }
+            if (r->numbers[i].view == view && (view >= 0 || strcmp(r->numbers[i].name, "epochs") != 0)) {
+                text_json_member(out, r->numbers[i].name, r->numbers[i].value);
+            }
         }
         if (view >= 0) { text_add(out, "}"); }
     }

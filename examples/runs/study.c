@@ -1,5 +1,7 @@
 #include "study.h"
 
+#include "methods.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -103,7 +105,7 @@ int study_run(study *w, isk_status (*run)(void *job), void *job) {
     w->draw = desc.progress;
     desc.progress = on_progress;
     device_apply(&w->s->device, &desc);
-    w->context = isk_open(&desc);
+    w->context = methods_open(&desc);
     if (!w->context) { return fail(w->command->name, ISK_MEMORY, NULL); }
     progress_watch(w->context);
     /* isk_open leaves its sentence when there is no GPU for --device cuda */

@@ -1,5 +1,6 @@
 #include "training.h"
 
+#include "methods.h"
 #include "split.h"
 
 #include <errno.h>
@@ -14,15 +15,15 @@ char training_methods[400], training_method_choices[200], training_preset_choice
 
 void training_describe(void) {
     text words = { 0 }, methods = { 0 }, presets = { 0 };
-    const int count = isk_method_count(NULL);
-    for (int i = 0; i < count; i++) { text_format(&methods, "%s%s", i ? "|" : "", isk_method_name(isk_method_get(NULL, i))); }
+    const int count = methods_count();
+    for (int i = 0; i < count; i++) { text_format(&methods, "%s%s", i ? "|" : "", isk_method_name(methods_get(i))); }
     for (int i = 0; i < ISK_PRESET_COUNT; i++) { text_format(&presets, "%s%s", i ? "|" : "", isk_preset_name((isk_preset)i)); }
     snprintf(training_method_choices, sizeof training_method_choices, "%s", methods.data ? methods.data : "");
     snprintf(training_preset_choices, sizeof training_preset_choices, "%s", presets.data ? presets.data : "");
     text_free(&methods);
     text_free(&presets);
     for (int i = 0; i < count; i++) {
-        text_format(&words, "%s%s", i == 0 ? "" : i < count - 1 ? ", " : " or ", isk_method_name(isk_method_get(NULL, i)));
+        text_format(&words, "%s%s", i == 0 ? "" : i < count - 1 ? ", " : " or ", isk_method_name(methods_get(i)));
     }
     text_add(&words, " [what the preset recommends:");
     for (int i = 0; i < ISK_PRESET_COUNT; i++) {
@@ -80,7 +81,7 @@ int training_open(training *t, training_settings *s, const char *program) {
     progress_open(&t->bar, s->quiet);
     progress_attach(&t->bar, &desc);
     device_apply(&s->device, &desc);
-    t->context = isk_open(&desc);
+    t->context = methods_open(&desc);
     if (!t->context) { return fail(program, ISK_MEMORY, NULL); }
     progress_watch(t->context);
     return -1;
@@ -102,7 +103,9 @@ isk_status training_names(training *t) {
     if (status == ISK_OK && t->s->lambdas.count == 1) {
         t->s->options.lambda = t->s->lambdas.value[0] > 0 ? t->s->lambdas.value[0] : ISK_NONE;
     }
-    if (status == ISK_OK) { status = isk_options_resolve(t->context, NULL, &t->s->options, t->fit.preset); }
+    if (status == ISK_OK) { status = methods_set_own(t->context, t->fit.method, t->s->own, &t->s->options); }
+    t->fit.options = t->s->options;         /* as they were given: a resolved 0 would ask for the default again */
+    if (status == ISK_OK) { status = isk_options_resolve(t->context, t->fit.method, &t->s->options, t->fit.preset); }
     if (status == ISK_OK) { status = can_write(t->context, t->s->json); }
     if (t->s->lambdas.count < 2) {
         t->s->lambdas.value[0] = t->s->options.lambda;
@@ -210,7 +213,6 @@ isk_status training_run(training *t, const dataset *d) {
     t->fit.target_present = d->target_present;
     t->fit.split = d->part;
     t->fit.seed = t->s->seed;
-    t->fit.options = t->s->options;
     t->fit.checkpoint = t->checkpoint;
     t->fit.checkpoint_every = t->s->checkpoint_every;
     sweep.fit = t->fit;

@@ -10,7 +10,7 @@
 
 typedef struct training_settings {
     device_settings device;
-    const char *method, *preset, *out, *config, *choose, *json;
+    const char *method, *own, *preset, *out, *config, *choose, *json;
     real_list lambdas;
     int seeds, checkpoint_every, resume, quiet;
     uint64_t seed;
@@ -25,6 +25,8 @@ extern char training_methods[400], training_method_choices[200], training_preset
 #define TRAINING_OPTIONS(at)                                                                                          \
     TRAINING_KEEPING_OPTIONS(at, "metrics.json", "go on from DIR/checkpoint.safetensors; without one, start afresh"), \
     { "method", OPTION_NAME, TRAINING_OFFSET(at, method), "NAME", training_methods, 0, 0, training_method_choices },  \
+    { "own", OPTION_TEXT, TRAINING_OFFSET(at, own), "LIST",                                                           \
+      "options of the method's own, where it has any: name=value, with commas between", 0, 0, NULL },                  \
     TRAINING_PRESET_OPTION(at),                                                                                       \
     { "lambda", OPTION_REALS, TRAINING_OFFSET(at, lambdas), "LIST",                                                   \
       "weight of the term that keeps X_i in (Z_i, C_i) [10]; with several numbers, commas between, --choose keeps one " \

@@ -4,6 +4,8 @@
 
 #include "probe.h"
 
+#include "../runs/methods.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,7 +99,7 @@ static int trial_views(const probe_data *d, views *few) {
 
 /* Does the method take views like these?  What a trial on so few rows says of SHAPE or DATA says nothing about all rows. */
 static void try_method(const job *j, const isk_method *method, const views *few, trial *t) {
-    isk_context *aside = isk_open(&(isk_context_desc){ .threads = 1, .device = ISK_DEVICE_CPU });
+    isk_context *aside = methods_open(&(isk_context_desc){ .threads = 1, .device = ISK_DEVICE_CPU });
     isk_fit_desc fit = j->w.sweep.fit;
     isk_model *model = NULL;
     uint8_t part[TRIAL_ROWS] = { ISK_TRAIN };

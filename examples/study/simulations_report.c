@@ -1,6 +1,7 @@
 /* What the paper claims of its simulations, beside what was measured, and pictures of it. */
 #include "simulations.h"
 
+#include "../runs/methods.h"
 #include "../runs/study.h"
 
 #include "../report/page.h"
@@ -304,14 +305,14 @@ void simulations_report(const measurements *m, const configuration *c, text *pag
     const isk_method *methods[ISK_MOST_METHODS];
     int method_count = 0, models = 0, settings[5] = { 0 };
     text lead = { 0 };
-    for (int k = 0; k < isk_method_count(NULL); k++) {
+    for (int k = 0; k < methods_count(); k++) {
         int there = 0;
         for (int setting = 1; setting <= 4; setting++) {
-            int found = measurements_find(m, setting, isk_method_get(NULL, k), 0) != NULL;
+            int found = measurements_find(m, setting, methods_get(k), 0) != NULL;
             settings[setting] |= found;
             there |= found;
         }
-        if (there) { methods[method_count++] = isk_method_get(NULL, k); }
+        if (there) { methods[method_count++] = methods_get(k); }
     }
     for (int i = 0; i < m->count; i++) { models += m->sweeps[i].lambda_count * c->seeds; }
     text_format(&lead, "Which coordinates of X do the specific features Z look at? Gui, Ma and Ma 2025, section 1.1 "

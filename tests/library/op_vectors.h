@@ -2155,3 +2155,69 @@ static const double op_expected[] = {
     X(isk_binary_cross_entropy_forward_1) \
     X(isk_binary_cross_entropy_backward_0) \
     X(isk_binary_cross_entropy_backward_1)
+
+/* A call of every op, x in place of each of its tensors. */
+#define OP_CALLS(X, x) \
+    X(isk_add(x, x)) \
+    X(isk_sub(x, x)) \
+    X(isk_mul(x, x)) \
+    X(isk_div(x, x)) \
+    X(isk_min(x, x)) \
+    X(isk_max(x, x)) \
+    X(isk_neg(x)) \
+    X(isk_reciprocal(x)) \
+    X(isk_square(x)) \
+    X(isk_sqrt(x)) \
+    X(isk_abs(x)) \
+    X(isk_exp(x)) \
+    X(isk_log(x)) \
+    X(isk_clamp(x, -0.75, 1.25)) \
+    X(isk_affine(x, 1.5, -0.25)) \
+    X(isk_scale(x, x)) \
+    X(isk_mul_rows(x, x)) \
+    X(isk_mul_cols(x, x)) \
+    X(isk_add_rows(x, x)) \
+    X(isk_bias(x, x)) \
+    X(isk_sample_normal(x, x, x)) \
+    X(isk_relu(x)) \
+    X(isk_leaky_relu(x, 0.125)) \
+    X(isk_gelu(x)) \
+    X(isk_quick_gelu(x)) \
+    X(isk_tanh(x)) \
+    X(isk_sigmoid(x)) \
+    X(isk_softplus(x)) \
+    X(isk_bias_relu(x, x)) \
+    X(isk_bias_tanh(x, x)) \
+    X(isk_bias_gelu(x, x)) \
+    X(isk_bias_quick_gelu(x, x)) \
+    X(isk_row_sum(x)) \
+    X(isk_row_mean(x)) \
+    X(isk_row_max(x)) \
+    X(isk_row_logsumexp(x)) \
+    X(isk_row_dot(x, x)) \
+    X(isk_squared_error_rows(x, x)) \
+    X(isk_softmax(x)) \
+    X(isk_log_softmax(x)) \
+    X(isk_l2_normalise(x, 1e-12)) \
+    X(isk_layer_norm(x, x, x, 1e-05)) \
+    X(isk_normal_log_density(x, x, x)) \
+    X(isk_normal_kl(x, x, x, x)) \
+    X(isk_col_sum(x)) \
+    X(isk_col_mean(x)) \
+    X(isk_col_var(x)) \
+    X(isk_col_max(x)) \
+    X(isk_col_logsumexp(x)) \
+    X(isk_standardise(x, 1e-05)) \
+    X(isk_batch_norm(x, x, x, 1e-05)) \
+    X(isk_standardise_by(x, x, x, 1e-05)) \
+    X(isk_batch_norm_by(x, x, x, x, x, 1e-05)) \
+    X(isk_sum_all(x)) \
+    X(isk_mean_all(x)) \
+    X(isk_max_all(x)) \
+    X(isk_logsumexp_all(x)) \
+    X(isk_mse(x, x)) \
+    X(isk_gaussian_nll(x, x, x)) \
+    X(isk_club(x, x, x)) \
+    X(isk_club_paired(x, x, x, x)) \
+    X(isk_cross_entropy(x, x)) \
+    X(isk_binary_cross_entropy(x, x))

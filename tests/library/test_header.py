@@ -5,6 +5,7 @@ Runs with the compilers that are there (CC, gcc, clang and their C++ twins) and 
 """
 import concurrent.futures
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -193,6 +194,21 @@ def order(family):
     result("%s: with gnu99 the order does not matter" % family, "" if done.returncode == 0 else done.stderr)
 
 
+def misuse():
+    """tests/test_misuse.c calls every public function wrongly; the ops are called through a generated list."""
+    with open(os.path.join(root, "indiseek.h")) as file:
+        public = file.read().partition("#endif /* INDISEEK_H */")[0]
+    called = ""
+    for name in ("tests/test_misuse.c", "tests/op_vectors.h"):
+        with open(os.path.join(root, name)) as file:
+            called += file.read()
+    called = set(re.findall(r"\bisk_\w+(?=\()|\bisk_\w+_r2\b", called))
+    named = re.findall(r"^INDISEEK_API [^;(]*?\b(isk_\w+)\(", public, re.MULTILINE)
+    missing = [name for name in named if name not in called]
+    result("every public function (%d) is called wrongly in tests/test_misuse.c" % len(named),
+           "\n".join(missing) if len(named) > 150 else "only %d were found" % len(named))
+
+
 def main():
     families = [name for name in ("gcc", "clang") if shutil.which(name)]
     for name in ("gcc", "clang"):
@@ -206,6 +222,7 @@ def main():
         several_files(family)
         symbols(family)
         order(family)
+    misuse()
     shutil.rmtree(folder, ignore_errors=True)
     return 1 if failed else 0
 
