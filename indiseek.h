@@ -18940,17 +18940,58 @@ static isk_program *isk__record_fill(isk_recorder *r, int view, isk_tensor cache
     return isk_compute(r->graph, NULL, 0);
 }
 
+/* terms, none of them recorded yet */
+static void isk__terms_open(const isk_recorder *r, isk_tensor *terms, int count) {
+    int i;
+    for (i = 0; i < count; i++) { terms[i] = isk__no_tensor(r->graph); }
+}
+
+/* Terms of a pass: its labels up to a NULL. */
+static int isk__term_count(const isk_pass_desc *desc) {
+    int count = 0;
+    while (count < ISK_MAX_TERMS && desc->labels[count]) { count++; }
+    return count;
+}
+
+static int isk__pass_given(const isk_pass_desc *desc) { return desc->terms || desc->value; }
+
+/* What is wrong with a stage's description, or NULL. */
+static const char *isk__stage_wrong(const isk_recorder *r, const isk_stage_desc *desc) {
+    int i, count = 0, evaluated;
+    if (!desc || !desc->name || !desc->name[0]) { return "it has no name"; }
+    if (desc->of_view && (desc->view < 0 || desc->view >= r->design->view_count)) { return "there is no such view"; }
+    if (desc->phase < 0 || desc->epochs < 0 || desc->patience < 0 || desc->diagnoses < 0) { return "a number is negative"; }
+    while (count < ISK_MAX_PASSES && isk__pass_given(&desc->passes[count])) { count++; }
+    if (count == 0 && desc->epochs > 0) { return "it has epochs, but no pass"; }
+    if (count == 0) { return desc->value || desc->settle ? NULL : "it does nothing"; }
+    if (desc->main < 0 || desc->main >= count) { return "`main` is none of its passes"; }
+    if (!desc->passes[desc->main].terms || !desc->passes[desc->main].group || isk__term_count(&desc->passes[desc->main]) == 0) {
+        return "its main pass needs terms, their labels and a group";
+    }
+    evaluated = desc->evaluated > 0 ? desc->evaluated : isk__term_count(&desc->passes[desc->main]);
+    if (evaluated > isk__term_count(&desc->passes[desc->main]) || desc->watch < 0 || desc->watch >= evaluated) {
+        return "`evaluated` or `watch` is beyond its main pass's terms";
+    }
+    for (i = 0; i < count; i++) {
+        if (desc->passes[i].group && !desc->passes[i].value && isk__term_count(&desc->passes[i]) == 0) { return "a pass has no labels"; }
+    }
+    if (desc->diagnoses > 0 && !(desc->diagnosis.value && desc->diagnosis.fit && desc->diagnosis.measure && desc->diagnosis.group)) {
+        return "its diagnosis lacks a part";
+    }
+    return NULL;
+}
+
 static isk__pass isk__record_pass(isk_recorder *r, int view, const isk_pass_desc *desc) {
     isk_optimiser_desc optimiser = isk__optimiser_of(&r->design->options, desc->weight_decay);
     isk_tensor terms[ISK_MAX_TERMS];
     isk_program *program;
     isk__pass pass;
-    int count = 0;
+    int count = isk__term_count(desc);
     if (desc->value) {
         program = isk__record_fill(r, view, desc->cache, desc->value);
         return isk__pass_of(program, ISK_FILL, 1, ISK__RATE_NONE);
     }
-    while (count < ISK_MAX_TERMS && desc->labels[count]) { count++; }
+    isk__terms_open(r, terms, ISK_MAX_TERMS);
     isk__begin_program(r, r->rows, desc->still ? ISK_MODE_STILL : ISK_MODE_TRAIN);
     desc->terms(r, view, terms);
     program = desc->group ? isk__minimise(r->graph, desc->group, terms, count, &optimiser, 0) : isk_compute(r->graph, terms, count);
@@ -18965,6 +19006,7 @@ static isk__pass isk__record_evaluation(isk_recorder *r, const isk_stage_desc *d
     int count = desc->evaluated > 0 ? desc->evaluated : main->label_count, i;
     isk_tensor terms[ISK_MAX_TERMS + 1], share;
     isk__pass pass;
+    isk__terms_open(r, terms, ISK_MAX_TERMS);
     isk__begin_program(r, r->rows, ISK_MODE_EVALUATE);
     of->terms(r, r->view, terms);
     share = r->share;
@@ -18983,6 +19025,7 @@ static void isk__record_diagnosis(isk_recorder *r, isk__stage *stage, const isk_
     isk_optimiser_desc optimiser = isk__optimiser_of(&r->design->options, 0);
     isk_tensor terms[ISK_MAX_TERMS];
     stage->diagnosis.fill = isk__record_fill(r, stage->view, desc->cache, desc->value);
+    isk__terms_open(r, terms, ISK_MAX_TERMS);
     isk__begin_program(r, r->rows, ISK_MODE_TRAIN);
     desc->fit(r, stage->view, terms);
     stage->diagnosis.fit = isk__minimise(r->graph, desc->group, terms, 1, &optimiser, 0);
@@ -19003,8 +19046,16 @@ static void isk__stage_keeps_best(isk_recorder *r, isk__stage *stage, const char
 
 INDISEEK_API void isk_stage_add(isk_recorder *r, const isk_stage_desc *desc) {
     isk__stage *stage;
-    int i, view = desc->of_view ? desc->view : -1;
-    if (!r->training || r->graph->failed) { return; }
+    const char *wrong;
+    int i, view;
+    if (!r || !r->training || r->graph->failed) { return; }
+    wrong = isk__stage_wrong(r, desc);
+    if (wrong) {
+        isk__record_fail(r->graph, ISK_ARGUMENT, "method %s, stage %s: %s", r->design->method->name,
+                         desc && desc->name ? desc->name : "without name", wrong);
+        return;
+    }
+    view = desc->of_view ? desc->view : -1;
     if (r->training->plan.stage_count == ISK__MAX_STAGES) {
         isk__record_fail(r->graph, ISK_ARGUMENT, "method %s has more than %d stages", r->design->method->name, ISK__MAX_STAGES);
         return;
@@ -19024,7 +19075,7 @@ INDISEEK_API void isk_stage_add(isk_recorder *r, const isk_stage_desc *desc) {
     stage->user = r->user;
     r->view = view;
     if (desc->value) { stage->before = isk__record_fill(r, view, desc->cache, desc->value); }
-    for (i = 0; i < ISK_MAX_PASSES && (desc->passes[i].terms || desc->passes[i].value) && !r->graph->failed; i++) {
+    for (i = 0; i < ISK_MAX_PASSES && isk__pass_given(&desc->passes[i]) && !r->graph->failed; i++) {
         r->pass = i;
         stage->passes[i] = isk__record_pass(r, view, &desc->passes[i]);
         stage->pass_count++;
