@@ -558,7 +558,9 @@ typedef struct isk_sweep_desc {
 typedef struct isk_model isk_model;
 
 /* What an output of a model is; OTHER: what a method of one's own calls by a name of its own. */
-typedef enum isk_role { ISK_ROLE_SHARED, ISK_ROLE_SPECIFIC, ISK_ROLE_FUSED, ISK_ROLE_RECONSTRUCTION, ISK_ROLE_OTHER, ISK_ROLE_COUNT } isk_role;
+typedef enum isk_role {
+    ISK_ROLE_SHARED, ISK_ROLE_SPECIFIC, ISK_ROLE_FUSED, ISK_ROLE_RECONSTRUCTION, ISK_ROLE_OTHER, ISK_ROLE_COUNT
+} isk_role;
 
 /* Named "shared1" (C_1), "specific2" (Z_2), "reconstruction1", "fused", or as the method says, with the view's number behind. */
 typedef struct isk_output_info {
@@ -12643,7 +12645,8 @@ static int isk__recorded(const char *name, const isk_tensor *inputs, int count) 
 
 /* Ops that draw random numbers are counted, so that each has a stream of its own which nothing else that is recorded changes. */
 static int isk__draws(int op) {
-    return op == ISK__OP_dropout || op == ISK__OP_permute_rows || op == ISK__OP_attention || op == ISK__OP_noise || op == ISK__OP_drop_steps;
+    return op == ISK__OP_dropout || op == ISK__OP_permute_rows || op == ISK__OP_attention ||
+           op == ISK__OP_noise || op == ISK__OP_drop_steps;
 }
 
 static isk_tensor isk__node_with_inputs(int op, int rows, int cols, const isk_tensor *inputs, int count) {
@@ -19119,7 +19122,8 @@ INDISEEK_API isk_status isk_settling_write(isk_settling *settling, isk_tensor pa
     isk_scalar *to = isk__trainee_bases(settling->crew, settling->trainee)[node->leaf.space] + node->leaf.offset;
     int row;
     for (row = 0; row < node->rows; row++) {
-        memcpy(to + (size_t)row * (size_t)node->leaf.stride, values + (size_t)row * (size_t)node->cols, (size_t)node->cols * sizeof *values);
+        memcpy(to + (size_t)row * (size_t)node->leaf.stride, values + (size_t)row * (size_t)node->cols,
+               (size_t)node->cols * sizeof *values);
     }
     isk__space_push(settling->crew, settling->trainee, node->leaf.space);
     return ISK_OK;
@@ -19148,7 +19152,8 @@ INDISEEK_API void isk_output_add(isk_recorder *r, isk_role role, const char *nam
     isk__made *made;
     isk_model *model = r->model;
     if (r->graph->failed || !model) { return; }
-    if (model->output_count == ISK_MAX_OUTPUTS || (int)role < 0 || role >= ISK_ROLE_COUNT || (role == ISK_ROLE_OTHER && !(name && name[0]))) {
+    if (model->output_count == ISK_MAX_OUTPUTS || (int)role < 0 || role >= ISK_ROLE_COUNT ||
+        (role == ISK_ROLE_OTHER && !(name && name[0]))) {
         isk__record_fail(r->graph, ISK_ARGUMENT, "method %s: an output has %s", r->design->method->name,
                          model->output_count == ISK_MAX_OUTPUTS ? "no place: there are 24 already" : "no role or name");
         return;
@@ -19386,7 +19391,8 @@ static int isk__seen_cols(const isk_design *design, int view, int which) {
 
 /* Rows of C_i where training has them. */
 static isk_tensor isk__shared_rows(isk_recorder *r, int view) {
-    return isk__design_given(isk_recorder_design(r)) ? isk_given_rows(r, view) : isk_cache_rows(r, view, isk__family_state(r)->shared[view]);
+    if (isk__design_given(isk_recorder_design(r))) { return isk_given_rows(r, view); }
+    return isk_cache_rows(r, view, isk__family_state(r)->shared[view]);
 }
 
 /* Rows of the C that a term of view i sees: its own; or of the other views side by side, where all of them are present; or
@@ -20018,7 +20024,8 @@ static isk_status isk__family_check(isk_context *context, const isk_design *desi
     const isk__family_info *info = isk__family_of(design);
     int i;
     if (isk__design_given(design) && info->apart == ISK__APART_NONE) {
-        return isk__fail(context, ISK_ARGUMENT, "method %s learns shared features, so given ones leave it nothing to do", design->method->name);
+        return isk__fail(context, ISK_ARGUMENT, "method %s learns shared features, so given ones leave it nothing to do",
+                         design->method->name);
     }
     if (isk__design_given(design) && info->residual) {
         return isk__fail(context, ISK_ARGUMENT, "method %s works on what its own C_i leaves of X_i, so it takes no given shared features",
@@ -20416,8 +20423,8 @@ static isk_status isk__check_coverage(isk_context *context, const char *what, in
     char thing[64];
     int64_t row;
     if (matrix.cols % extent.steps != 0) {
-        return isk__fail(context, ISK_SHAPE, "%s has %lld columns, which are not %d steps of the same features", isk__thing(thing, what, index),
-                         (long long)matrix.cols, extent.steps);
+        return isk__fail(context, ISK_SHAPE, "%s has %lld columns, which are not %d steps of the same features",
+                         isk__thing(thing, what, index), (long long)matrix.cols, extent.steps);
     }
     for (row = 0; row < matrix.rows && extent.lengths; row++) {
         if (extent.lengths[row] >= 0 && extent.lengths[row] <= extent.steps) { continue; }
@@ -20775,7 +20782,9 @@ static isk_status isk__learners_open(isk__training *training, const isk_sweep_de
         if (sweep->rate_count > 0) { learner->options.rate = sweep->rates[i / seeds % rates]; }
         if (sweep->lambda_count > 0) { learner->options.lambda = sweep->lambdas[i / seeds / rates]; }
         status = isk__option_check(context, isk_option_get(NULL, isk__option_find(NULL, "lambda")), learner->options.lambda);
-        if (status == ISK_OK) { status = isk__option_check(context, isk_option_get(NULL, isk__option_find(NULL, "rate")), learner->options.rate); }
+        if (status == ISK_OK) {
+            status = isk__option_check(context, isk_option_get(NULL, isk__option_find(NULL, "rate")), learner->options.rate);
+        }
         if (status == ISK_OK) { status = isk__learner_rows(training, learner); }
         if (status == ISK_OK) { status = isk__learner_moments(training, learner, design); }
         if (status == ISK_OK) { status = isk__learner_meetings(training, learner); }
@@ -20947,7 +20956,8 @@ static const double *isk__track_mean(const isk__stage *stage, const isk__track *
     return NULL;
 }
 
-static double isk__number_value(const isk_number_info *info, const isk__learner *learner, const isk__stage *stage, const isk__track *track) {
+static double isk__number_value(const isk_number_info *info, const isk__learner *learner, const isk__stage *stage,
+                                const isk__track *track) {
     int held_out = learner->counts[ISK__ROWS_HELD_OUT] > 1, v = stage->view, i;
     switch (info->source) {
     case ISK_NUMBER_TRAINED: return *isk__track_mean(stage, track, info->term);
@@ -26561,8 +26571,8 @@ static isk_status isk__load_options(isk_context *context, const isk_safetensors 
         if (strncmp(key, "option.", 7) != 0) { continue; }
         index = isk__option_find(method, key + 7);
         if (index < 0) {
-            return isk__fail(context, ISK_DATA, "%s: saved by indiseek %s with option '%s', which indiseek " ISK_VERSION " does not know: use "
-                             "that version or a newer one", path, isk__writer_of(file), key + 7);
+            return isk__fail(context, ISK_DATA, "%s: saved by indiseek %s with option '%s', which indiseek " ISK_VERSION " does not know: "
+                             "use that version or a newer one", path, isk__writer_of(file), key + 7);
         }
         given[index] = 1;
         status = isk_option_set(context, method, &design->options, key + 7, isk_safetensors_text(file, key));
@@ -26619,8 +26629,8 @@ static isk_status isk__load_design(isk_context *context, const isk_safetensors *
     if (status != ISK_OK) { return status; }
     design->method = isk__method_named(context, method ? method : "");
     if (!design->method) {
-        return isk__fail(context, ISK_DATA, "%s: saved by indiseek %s with method '%s', which indiseek " ISK_VERSION " does not know: use that "
-                         "version, or make the method known by isk_method_add", path, isk__writer_of(file), method ? method : "");
+        return isk__fail(context, ISK_DATA, "%s: saved by indiseek %s with method '%s', which indiseek " ISK_VERSION " does not know: use "
+                         "that version, or make the method known by isk_method_add", path, isk__writer_of(file), method ? method : "");
     }
     status = isk__load_options(context, file, path, design);
     if (status == ISK_OK) { status = isk__get_whole(context, file, path, "seed", UINT64_MAX, seed); }
@@ -26890,8 +26900,8 @@ static isk_status isk__checkpoint_compare(isk__training *training, const isk_saf
     isk_status status = isk__load_format(training->context, file, path, "indiseek.checkpoint");
     if (status != ISK_OK) { return ISK_MISMATCH; }
     if (!version || strcmp(version, ISK_VERSION) != 0) {
-        return isk__fail(training->context, ISK_MISMATCH, "%s: a checkpoint of indiseek %s; indiseek " ISK_VERSION " goes on from its own alone: "
-                         "finish with that version, or start afresh", path, isk__writer_of(file));
+        return isk__fail(training->context, ISK_MISMATCH, "%s: a checkpoint of indiseek %s; indiseek " ISK_VERSION " goes on from its own "
+                         "alone: finish with that version, or start afresh", path, isk__writer_of(file));
     }
     status = isk__checkpoint_same(training, file, "method", method->name);
     for (i = 0; i < isk_option_count(method) && status == ISK_OK; i++) {
