@@ -17252,7 +17252,7 @@ static void isk__producer_add(isk_recorder *r, int reconstructions) {
     producer->view = r->view;
     producer->given = reconstructions && r->reads_given;
     producer->program = isk_compute(r->graph, outputs, count);
-    if (!producer->program && !r->graph->failed) { r->graph->failed = ISK_MEMORY; }
+    if (!producer->program) { isk__record_fail(r->graph, ISK_MEMORY, "%s", r->graph->context->error); }
     model->producer_count++;
 }
 

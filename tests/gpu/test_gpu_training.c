@@ -122,25 +122,27 @@ static void same_diaries(const char *what, const diary *a, const diary *b, doubl
 
 /* 20 steps of CLIP, then of what every method learns on it, 5 batches an epoch. */
 static void losses_as_on_the_cpu(void **state) {
-    int method;
+    int m;
     (void)state;
-    for (method = 0; method < ISK_METHOD_COUNT; method++) {
+    for (m = 0; m < isk_method_count(NULL); m++) {
         static diary cpu, gpu;
+        const isk_method *method = isk_method_get(NULL, m);
+        const isk__family_info *family = method->own;
+        int residual = family && family->residual, steps = family && family->keep != ISK__KEEP_NONE;
         isk_context *a = open_on(ISK_DEVICE_CPU, ISK_TRAINER_AUTO, &cpu), *b = open_on(ISK_DEVICE_CUDA, ISK_TRAINER_AUTO, &gpu);
         /* dividing a Z of small deviation by it makes rounding much larger, and a contrast at tau 0.07 again */
-        const char *more = isk__methods[method].keep == ISK__KEEP_CONTRAST || isk__methods[method].residual ? "standardise=none" : "";
+        const char *more = residual || (steps && family->keep == ISK__KEEP_CONTRAST) ? "standardise=none" : "";
         /* rounding switches rectifiers of the small head, after which double and float part as well: small steps */
         const char *fused = "token_width=8 tokens=3 fusion_heads=2 project_width=12 project_dim=6 optimiser=sgd rate=0.00003";
         isk_fit_desc fit = small_fit(a, ROWS, "batch=18 epochs=4 shared_epochs=4 residual_epochs=3 diagnoses=0");
         isk_model *one, *other;
-        fit.method = (const isk_method *)method;
-        set_options(a, &fit.options, isk__methods[method].keep == ISK__KEEP_FUSED ? fused : more);
+        fit.method = method;
+        set_options(a, &fit.options, method->can & ISK_LEARNS_FUSED ? fused : more);
         if (isk_fit(a, &fit, &one) != ISK_OK) { fail_msg("%s", isk_error(a)); }
         if (isk_fit(b, &fit, &other) != ISK_OK) { fail_msg("%s", isk_error(b)); }
         /* the shared stage; two regressions a view on residuals; the specific features of each view, where they are trained */
-        assert_int_equal(cpu.count, 4 + (isk__methods[method].residual ? 2 * 2 * 3 : 0) + (isk__methods[method].keep == ISK__KEEP_DECODER ||
-                                    isk__methods[method].keep == ISK__KEEP_CONTRAST ? 2 * 4 : 0));
-        same_diaries(isk_method_name((const isk_method *)method), &cpu, &gpu, 1e-4);
+        assert_int_equal(cpu.count, 4 + (residual ? 2 * 2 * 3 : 0) + (steps ? 2 * 4 : 0));
+        same_diaries(method->name, &cpu, &gpu, 1e-4);
         isk_model_close(one);
         isk_model_close(other);
         isk_close(a);
@@ -197,13 +199,13 @@ static isk_fit_desc other_fit(isk_context *context, const isk_method *method, in
     set_options(context, &fit.options, settings);
     if (what & THIRD) {
         fit.view_count = 3;
-        fit.views[2] = matrix_of(given1, ROWS, GIVEN_COLS);
+        fit.views[2].x = matrix_of(given1, ROWS, GIVEN_COLS);
     }
     if (what & SEQUENCE) {
-        fit.steps[1] = 2;
-        fit.lengths[1] = lengths;
+        fit.views[1].steps = 2;
+        fit.views[1].lengths = lengths;
     }
-    for (view = 0; view < fit.view_count && (what & ABSENT); view++) { fit.present[view] = there[view]; }
+    for (view = 0; view < fit.view_count && (what & ABSENT); view++) { fit.views[view].present = there[view]; }
     if (fit.options.reduce == ISK_REDUCE_TARGET) { fit.target = matrix_of(given2, ROWS, GIVEN_COLS); }
     if (what & KNOWN) { fit.target_present = known; }
     return fit;
@@ -221,12 +223,10 @@ static void same_features(const char *what, isk_context *context, const isk_mode
         memset(&desc, 0, sizeof desc);
         for (view = 0; view < fit->view_count; view++) {
             desc.views[view] = fit->views[view];
-            desc.present[view] = fit->present[view];
-            desc.lengths[view] = fit->lengths[view];
-            if (isk_model_shared_dim(one, view) > 0) { desc.shared[view] = values[m][0][view]; }
-            if (isk_model_specific_dim(one, view) > 0) { desc.specific[view] = values[m][1][view]; }
+            ask_if_there(&desc, one, ISK_ROLE_SHARED, view, values[m][0][view]);
+            ask_if_there(&desc, one, ISK_ROLE_SPECIFIC, view, values[m][1][view]);
         }
-        if (isk_model_fused_dim(one) > 0) { desc.fused = values[m][0][0]; }
+        ask_if_there(&desc, one, ISK_ROLE_FUSED, ISK_NONE, values[m][0][0]);
         if (isk_transform(models[m], &desc) != ISK_OK) { fail_msg("%s", isk_error(context)); }
     }
     for (part = 0; part < 2; part++) {
@@ -280,8 +280,8 @@ static void variants_as_on_the_cpu(void **state) {
 /* CoMM, residuals and a reduction by one block a model, and in company. */
 static void variants_by_blocks(void **state) {
     static const struct { const isk_method *method; int what; const char *settings; } cases[] = {
-        { ISK_COMM, 0, "optimiser=sgd rate=0.003" }, { ISK_COMM, SEQUENCE | ABSENT, "optimiser=sgd rate=0.0003" }, { ISK_RESIDUAL, ABSENT, "dim=3" },
-        { ISK_INDISEEK, KNOWN, "reduce=target critic=nce critic_steps=1" },
+        { ISK_COMM, 0, "optimiser=sgd rate=0.003" }, { ISK_COMM, SEQUENCE | ABSENT, "optimiser=sgd rate=0.0003" },
+        { ISK_RESIDUAL, ABSENT, "dim=3" }, { ISK_INDISEEK, KNOWN, "reduce=target critic=nce critic_steps=1" },
     };
     size_t i;
     (void)state;

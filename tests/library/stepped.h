@@ -4,6 +4,7 @@
 #define STEPPED_H
 
 #include "tests/base/hostile.h"
+#include "outputs.h"
 
 #include <math.h>
 
@@ -50,9 +51,9 @@ static UNUSED_FUNCTION int close_context(void **state) {
 
 typedef struct fixture {
     isk_sweep_desc sweep;
-    isk__design design;
+    isk_design design;
     isk__training training;
-    isk__recorder recorder;                 /* the leaves, for recording more */
+    isk_recorder recorder;                  /* the leaves, for recording more */
     isk__frame frame;
 } fixture;
 
@@ -74,7 +75,7 @@ static UNUSED_FUNCTION void set_options(isk_options *options, const char *settin
         if (*next) { *next++ = 0; }
         assert_non_null(value);
         *value++ = 0;
-        ok(isk_option_set(context, options, word, value));
+        ok(isk_option_set(context, NULL, options, word, value));
     }
 }
 
@@ -86,12 +87,12 @@ static UNUSED_FUNCTION void describe_fixture(fixture *f, const isk_method *metho
     fit->method = method;
     fit->view_count = views;
     for (i = 0; i < views || i < 2; i++) {
-        fit->views[i] = matrix(xs[i], cols_of[i]);
-        if (given) { fit->given[i] = matrix(cs[i], SHARED); }
+        fit->views[i].x = matrix(xs[i], cols_of[i]);
+        if (given) { fit->views[i].given = matrix(cs[i], SHARED); }
     }
     if (sequence_lengths) {
-        fit->steps[2] = STEPS3;
-        fit->lengths[2] = sequence_lengths;
+        fit->views[2].steps = STEPS3;
+        fit->views[2].lengths = sequence_lengths;
     }
     variant = settings;
     set_options(&fit->options, "lambda=3 batch=7 layers=2 width=5 dim=3 shared_dim=2 diagnoses=0 validation=0");
@@ -101,17 +102,18 @@ static UNUSED_FUNCTION void describe_fixture(fixture *f, const isk_method *metho
 static UNUSED_FUNCTION void record_fixture(fixture *f) {
     isk_fit_desc *fit = &f->sweep.fit;
     int i;
+    ok(isk__design_of(context, fit, &f->design));
     f->training.context = context;
     f->training.desc = fit;
-    ok(isk__design_of(context, fit, &f->design));
+    f->training.method = f->design.method;
+    f->training.design = &f->design;
     f->training.options = f->design.options;
     ok(isk__lengths_open(&f->training, &f->design));
     ok(isk__copies_open(&f->training, &f->design));
     ok(isk__training_record(&f->training, &f->design));
     ok(isk__learners_open(&f->training, &f->sweep, &f->design));
+    f->recorder = isk__recorder_open(f->training.plan.graph, &f->design);
     f->recorder.training = &f->training;
-    f->recorder.graph = f->training.plan.graph;
-    f->recorder.design = &f->design;
     f->recorder.rows = BATCH;
     f->recorder.lambda = f->training.lambda;
     for (i = 0; i < fit->view_count; i++) { f->recorder.inverse_power[i] = f->training.inverse_power[i]; }
@@ -156,6 +158,18 @@ static UNUSED_FUNCTION const isk__stage *view_stage(const fixture *f, const char
     char full[32];
     snprintf(full, sizeof full, "%s%d", name, view + 1);
     return stage_of(f, full);
+}
+
+/* Stages NAME1, NAME2 ... each fill their cache, over all rows. */
+static UNUSED_FUNCTION void fill_views(fixture *f, const char *name) {
+    int view;
+    for (view = 0; view < f->design.view_count; view++) { fill(f, view_stage(f, name, view)->before); }
+}
+
+/* Does the second step of the method see X itself?  With residuals everything of a view hangs on its own C, through what it leaves. */
+static UNUSED_FUNCTION int steps_on_x(const isk_method *method) {
+    const isk__family_info *info = method->own;
+    return info && (method->can & ISK_LEARNS_SPECIFIC) && !info->residual;
 }
 
 /* On the first rows of `order`. */
@@ -211,22 +225,29 @@ static UNUSED_FUNCTION void stir_weights(fixture *f, double logvar_scale) {
 static UNUSED_FUNCTION void record_leaves(fixture *f) {
     isk_scalar lambda = f->design.options.lambda;
     int i, j;
+    isk__family *family = isk_recorder_keep(&f->recorder, NULL, sizeof *family);
+    assert_non_null(family);
     ok(isk_write(f->recorder.lambda, 0, &lambda));
-    f->recorder.target = f->recorder.target_present = isk__no_tensor(f->recorder.graph);
     if (f->sweep.fit.target.data) { f->recorder.target = isk__bound(f->recorder.graph, f->sweep.fit.target); }
     if (f->training.target_present) { f->recorder.target_present = isk__bound(f->recorder.graph, matrix(f->training.target_present, 1)); }
     for (i = 0; i < f->design.view_count; i++) {
         isk_scalar inverse = 0.7;
-        f->recorder.views[i] = f->recorder.encoded[i] = isk__bound(f->recorder.graph, f->sweep.fit.views[i]);
-        f->recorder.shared[i] = isk__bound(f->recorder.graph, matrix(cs[i], SHARED));
-        f->recorder.lengths[i] = isk__no_tensor(f->recorder.graph);
+        f->recorder.views[i] = isk__bound(f->recorder.graph, f->sweep.fit.views[i].x);
+        f->recorder.given[i] = family->shared[i] = isk__bound(f->recorder.graph, matrix(cs[i], SHARED));
+        family->residual[i] = isk__no_tensor(f->recorder.graph);
         for (j = 0; j < f->training.copy_count; j++) {
-            int cols = (int)f->sweep.fit.views[i].cols;
+            int cols = (int)f->sweep.fit.views[i].x.cols;
             f->recorder.copies[i][j] = isk__bound(f->recorder.graph, matrix(f->training.copies[i] + j * N * cols, cols));
         }
         if (f->training.lengths[i]) { f->recorder.lengths[i] = isk__bound(f->recorder.graph, matrix(f->training.lengths[i], 1)); }
         ok(isk_write(f->recorder.inverse_power[i], 0, &inverse));
     }
+}
+
+/* What a pass of training records. */
+static UNUSED_FUNCTION void record_terms(fixture *f, isk_record_terms *record, int view, isk_tensor *terms) {
+    isk__begin_program(&f->recorder, BATCH, ISK_MODE_TRAIN);
+    record(&f->recorder, view, terms);
 }
 
 static UNUSED_FUNCTION void check_gradient(fixture *f, const char *group, isk_tensor loss) {
@@ -474,7 +495,7 @@ static UNUSED_FUNCTION values naive_z(const fixture *f, int view, values x, int 
 /* C of a view: given, or f_i(x_i), unless raw over its Euclidean norm. */
 static UNUSED_FUNCTION values naive_c(const fixture *f, int view, list rows) {
     values c;
-    if (f->sweep.fit.given[0].data) { return picked(cs[view], SHARED, rows); }
+    if (f->sweep.fit.views[0].given.data) { return picked(cs[view], SHARED, rows); }
     c = naive_encoder(f, "shared", view, chosen(view, rows), SHARED);
     return f->design.options.shared_scale == ISK_SHARED_RAW ? c : naive_unit(c);
 }
@@ -558,7 +579,7 @@ static UNUSED_FUNCTION values naive_target(const fixture *f, int view, values x)
 static UNUSED_FUNCTION double training_power(const fixture *f, int view) {
     list rows;
     for (int i = rows.count = 0; i < N; i++) {
-        int there = !f->sweep.fit.present[view] || f->sweep.fit.present[view][i];
+        int there = !f->sweep.fit.views[view].present || f->sweep.fit.views[view].present[i];
         if (there && (view != 2 || !sequence_lengths || sequence_lengths[i])) { rows.row[rows.count++] = i; }
     }
     return naive_power(naive_target(f, view, chosen(view, rows)));

@@ -158,7 +158,7 @@ static void residual_losses(void **state) {
     (void)state;
     open_fixture(&f, ISK_RESIDUAL_INDISEEK, 2, 0, "activation=tanh");
     stir_weights(&f, 1);
-    fill(&f, stage_of(&f, "cache")->before);
+    fill_views(&f, "cache");
     for (view = 0; view < 2; view++) {
         const char *const names[2][4] = { { "mean1", "spread1", "residual1", "specific1" },
                                           { "mean2", "spread2", "residual2", "specific2" } };
@@ -217,9 +217,7 @@ static void specific_losses(void **state) {
             for (given = 0; given < 2; given++) {
                 open_fixture(&f, methods[m], 2, given, variants[v]);
                 stir_weights(&f, strstr(variants[v], "clamp") ? 6 : 1);
-                if (!given) {
-                    fill(&f, stage_of(&f, "cache")->before);
-                }
+                if (!given) { fill_views(&f, "cache"); }
                 for (view = 0; view < 2; view++) {
                     check_specific(&f, view, BATCH);
                     check_specific(&f, view, 5);            /* two rows are absent */
@@ -346,7 +344,7 @@ static void terms_of(fixture *f, int view, double value[TERMS]) {
     isk_scalar *kept = malloc(learner->state.size * sizeof *kept);
     assert_non_null(kept);
     memcpy(kept, learner->state.block, learner->state.size * sizeof *kept);
-    if (stage->main > 0 && stage->passes[0].kind == ISK__FILL) {
+    if (stage->main > 0 && stage->passes[0].kind == ISK_FILL) {
         fill(f, stage->passes[0].program);
     } else if (stage->main > 0) {
         run(f, stage->passes[0].program, BATCH);
@@ -374,18 +372,18 @@ static void each_term_sees_its_c(void **state) {
         { 3, "" }, { 3, "critic_inner=per_epoch" }, { 3, "others=mean" }, { 4, "others=mean critic_inner=per_epoch" }, { 4, "" },
     };
     static fixture f;
-    int method, v, view, moved, t, i;
+    int m, v, view, moved, t, i;
     (void)state;
-    for (method = 0; method < ISK_METHOD_COUNT; method++) {
+    for (m = 0; m < isk_method_count(NULL); m++) {
+        const isk_method *method = isk_method_get(NULL, m);
         int row;
-        /* with residuals everything of a view hangs on its own C, through what it leaves of X */
-        if (!isk__specific((const isk_method *)method) || isk__methods[method].residual) { continue; }
-        for (row = 0; row < (int)COUNT(wiring) && strcmp(wiring[row].method, isk_method_name((const isk_method *)method)) != 0; row++) {}
-        if (row == (int)COUNT(wiring)) { fail_msg("method %s has no row in the table of wiring", isk_method_name((const isk_method *)method)); }
+        if (!steps_on_x(method)) { continue; }
+        for (row = 0; row < (int)COUNT(wiring) && strcmp(wiring[row].method, method->name) != 0; row++) {}
+        if (row == (int)COUNT(wiring)) { fail_msg("method %s has no row in the table of wiring", method->name); }
         for (v = 0; v < (int)COUNT(variants); v++) {
             char settings[100];
             snprintf(settings, sizeof settings, "diagnoses=1 %s", variants[v].settings);
-            open_fixture(&f, (const isk_method *)method, variants[v].views, 1, settings);
+            open_fixture(&f, method, variants[v].views, 1, settings);
             stir_weights(&f, 1);
             for (view = 0; view < variants[v].views; view++) {
                 double before[TERMS], after[TERMS];
@@ -398,7 +396,7 @@ static void each_term_sees_its_c(void **state) {
                     for (i = 0; i < BATCH; i++) { c[order[i] * SHARED] -= 0.5; }
                     for (t = 0; t < TERMS; t++) {
                         int due = other == (t == 2 || t == 4 ? wiring[row].keep_other : wiring[row].apart_other);
-                        if (t == 0 && isk__methods[method].apart != ISK__APART_CLUB) { due = 0; }   /* there is no critic */
+                        if (t == 0 && isk__family_of(&f.design)->apart != ISK__APART_CLUB) { due = 0; }   /* there is no critic */
                         if ((before[t] != after[t]) != due) {
                             fail_msg("%s %s: %s of view %d %s when C%d changes", wiring[row].method, variants[v].settings, terms[t],
                                      view + 1, due ? "does not change" : "changes", moved + 1);
@@ -414,18 +412,19 @@ static void each_term_sees_its_c(void **state) {
 /* The same for a model that was fitted: g_i of transform sees C_i; Z_i and C_i see X_i alone. */
 static void transform_sees_its_c(void **state) {
     isk_scalar z[2][2][N * DIM], g[2][2][N * COLS1], c[2][N * SHARED];
-    isk_fit_desc fit = { .view_count = 2, .options = { .epochs = 2, .width = WIDTH, .dim = DIM, .batch = 4, .diagnoses = ISK_NONE } };
+    isk_fit_desc fit = { .method = ISK_INDISEEK, .view_count = 2,
+                         .options = { .epochs = 2, .width = WIDTH, .dim = DIM, .batch = 4, .diagnoses = ISK_NONE } };
     isk_transform_desc transform;
     isk_model *model;
     int moved, view, what;
     (void)state;
     for (what = 0; what < 2; what++) {
-        fit.views[0] = matrix(xs[0], COLS1);
-        fit.views[1] = matrix(xs[1], COLS2);
-        memset(&fit.given, 0, sizeof fit.given);
+        memset(fit.views, 0, sizeof fit.views);
+        fit.views[0].x = matrix(xs[0], COLS1);
+        fit.views[1].x = matrix(xs[1], COLS2);
         if (what == 0) {
-            fit.given[0] = matrix(cs[0], SHARED);
-            fit.given[1] = matrix(cs[1], SHARED);
+            fit.views[0].given = matrix(cs[0], SHARED);
+            fit.views[1].given = matrix(cs[1], SHARED);
         }
         fit.options.shared_dim = SHARED;
         fit.options.shared_epochs = 2;
@@ -433,11 +432,10 @@ static void transform_sees_its_c(void **state) {
         for (moved = 0; moved < 2; moved++) {
             memset(&transform, 0, sizeof transform);
             memcpy(transform.views, fit.views, sizeof fit.views);
-            memcpy(transform.given, fit.given, sizeof fit.given);
             for (view = 0; view < 2; view++) {
-                transform.specific[view] = z[0][view];
-                transform.reconstruction[view] = g[0][view];
-                transform.shared[view] = what ? c[view] : NULL;
+                ask(&transform, ISK_ROLE_SPECIFIC, view, z[0][view]);
+                ask(&transform, ISK_ROLE_RECONSTRUCTION, view, g[0][view]);
+                ask(&transform, ISK_ROLE_SHARED, view, what ? c[view] : NULL);
             }
             ok(isk_transform(model, &transform));
             if (what == 0) {
@@ -446,8 +444,8 @@ static void transform_sees_its_c(void **state) {
                 xs[moved][2] += 1;
             }
             for (view = 0; view < 2; view++) {
-                transform.specific[view] = z[1][view];
-                transform.reconstruction[view] = g[1][view];
+                ask(&transform, ISK_ROLE_SPECIFIC, view, z[1][view]);
+                ask(&transform, ISK_ROLE_RECONSTRUCTION, view, g[1][view]);
             }
             ok(isk_transform(model, &transform));
             if (what == 0) {
@@ -473,33 +471,32 @@ static void objectives_have_their_gradients(void **state) {
         "norm=batch dropout=0.2 activation=tanh", "layers=4 activation=quick_gelu init=xavier", "lambda=0 standardise=none", "layers=1",
     };
     static fixture f;
-    int v, view, method;
+    int v, view, m;
     (void)state;
     for (v = 0; v < (int)COUNT(variants); v++) {
-        for (method = 0; method < ISK_METHOD_COUNT; method++) {
-            if (!isk__specific((const isk_method *)method) || isk__methods[method].residual) { continue; }
-            open_fixture(&f, (const isk_method *)method, 2, 1, variants[v]);
+        for (m = 0; m < isk_method_count(NULL); m++) {
+            if (!steps_on_x(isk_method_get(NULL, m))) { continue; }
+            open_fixture(&f, isk_method_get(NULL, m), 2, 1, variants[v]);
             record_leaves(&f);
             for (view = 0; view < 2; view++) {
-                isk_tensor outputs[4], batch, z;
+                isk_recorder *r = &f.recorder;
+                isk_tensor outputs[ISK_MAX_TERMS], z;
                 isk__critic q;
-                isk__specific_outputs(&f.recorder, view, ISK__TRAINING, outputs);
+                record_terms(&f, isk__specific_terms, view, outputs);
                 check_gradient(&f, view ? "specific2" : "specific1", outputs[0]);
-                batch = isk_batch(f.recorder.graph, BATCH);
-                q = isk__critic_record(isk_group(f.recorder.graph, view ? "critic2" : "critic1"),
-                                       isk_gather(f.recorder.shared[1 - view], batch), DIM, &f.design.options);
-                z = isk__specific_record(&f.design, view, isk__sample_of(&f.recorder, view, f.recorder.views[view], batch),
-                                         ISK__BATCH_MOMENTS);
+                isk__begin_program(r, BATCH, ISK_MODE_STILL);
+                q = isk__critic_networks(r, view ? "critic2" : "critic1", isk_given_rows(r, 1 - view));
+                z = isk__specific_record(r, view, isk_view_rows(r, view));
                 check_gradient(&f, view ? "critic2" : "critic1", isk_gaussian_nll(q.mean, q.logvar, z));
             }
             close_fixture(&f);
         }
     }
     for (v = 0; v < 2; v++) {
-        isk_tensor outputs[2];
+        isk_tensor outputs[ISK_MAX_TERMS];
         open_fixture(&f, ISK_CLIP, 2, 0, v ? "norm=batch activation=tanh" : "tau=0.3");
         record_leaves(&f);
-        isk__clip_outputs(&f.recorder, ISK__TRAINING, outputs);
+        record_terms(&f, isk__clip_terms, ISK_NONE, outputs);
         check_gradient(&f, "shared", outputs[0]);
         close_fixture(&f);
     }
@@ -516,7 +513,7 @@ static void each_step_moves_its_own_group(void **state) {
     stage = stage_of(&f, "specific2");
     kept = malloc(f.training.learners[0].state.size * sizeof *kept);
     assert_non_null(kept);
-    fill(&f, stage_of(&f, "cache")->before);
+    fill_views(&f, "cache");
     run(&f, stage->passes[0].program, BATCH);
     for (pass = 1; pass < 3; pass++) {
         const isk_graph *graph = f.training.plan.graph;
@@ -564,16 +561,16 @@ static void cosine_falls_to_zero(void **state) {
     learner.options.schedule = ISK_COSINE;
     stage.epochs = 10;
     track.rate_factor = 0.1;
-    close_to("begin", rate_at(&learner, &stage, &track, ISK__RATE_MAIN, 0), 2);
-    close_to("middle", rate_at(&learner, &stage, &track, ISK__RATE_SHARED, 5), 1.5);
-    close_to("quarter", rate_at(&learner, &stage, &track, ISK__RATE_CRITIC, 2.5), 5 * (1 + sqrt(0.5)) / 2);
-    close_to("end", rate_at(&learner, &stage, &track, ISK__RATE_MAIN, 10), 0);
+    close_to("begin", rate_at(&learner, &stage, &track, ISK_RATE_MAIN, 0), 2);
+    close_to("middle", rate_at(&learner, &stage, &track, ISK_RATE_SHARED, 5), 1.5);
+    close_to("quarter", rate_at(&learner, &stage, &track, ISK_RATE_CRITIC, 2.5), 5 * (1 + sqrt(0.5)) / 2);
+    close_to("end", rate_at(&learner, &stage, &track, ISK_RATE_MAIN, 10), 0);
     learner.options.schedule = ISK_CONSTANT;
     track.rate_factor = 1;
-    close_to("constant", rate_at(&learner, &stage, &track, ISK__RATE_MAIN, 7), 2);
+    close_to("constant", rate_at(&learner, &stage, &track, ISK_RATE_MAIN, 7), 2);
     learner.options.schedule = ISK_PLATEAU;
     track.rate_factor = 0.01;
-    close_to("plateau", rate_at(&learner, &stage, &track, ISK__RATE_CRITIC, 7), 0.05);
+    close_to("plateau", rate_at(&learner, &stage, &track, ISK_RATE_CRITIC, 7), 0.05);
 }
 
 /* ReduceLROnPlateau: a tenth after the 11th epoch in a row that was no better. */
@@ -596,64 +593,63 @@ static void plateau_cuts_the_rate(void **state) {
 
 /* What the presets are, written down a second time.  paper: Gui et al. A.3, A.4.2; simulation: 1.1, rates ours; robust: ours. */
 static const struct { const char *name, *text[3]; } table[] = {
-    { "lambda", { "10", "10", "0.1" } },                    { "epochs", { "200", "2000", "40" } },
-    { "shared_epochs", { "100", "2000", "30" } },           { "residual_epochs", { "100", "100", "30" } },
-    { "residual_spread", { "learned", "learned", "learned" } },
-    { "batch", { "128", "128", "128" } },                   { "last_batch", { "keep", "keep", "drop" } },
-    { "rate", { "0.001", "0.0001", "0.001" } },             { "shared_rate", { "0.001", "0.0001", "0.001" } },
-    { "critic_rate", { "0.001", "0.0001", "0.001" } },      { "schedule", { "cosine", "constant", "cosine" } },
+    { "lambda", { "10", "10", "0.1" } },                    { "batch", { "128", "128", "128" } },
+    { "last_batch", { "keep", "keep", "drop" } },           { "schedule", { "cosine", "constant", "cosine" } },
     { "optimiser", { "adam", "adam", "adam" } },            { "momentum", { "0.9", "0.9", "0.9" } },
     { "weight_decay", { "0", "0.0001", "0" } },             { "clip_norm", { "0", "0", "0" } },
-    { "layers", { "5", "5", "5" } },                        { "width", { "50", "50", "100" } },
-    { "dim", { "50", "50", "10" } },                        { "shared_dim", { "50", "50", "50" } },
-    { "activation", { "relu", "relu", "relu" } },           { "norm", { "none", "none", "none" } },
-    { "dropout", { "0", "0", "0" } },                       { "init", { "pytorch", "pytorch", "pytorch" } },
+    { "validation", { "0.1", "0.1", "0" } },                { "epochs", { "200", "2000", "40" } },
+    { "rate", { "0.001", "0.0001", "0.001" } },             { "patience", { "0", "0", "0" } },
+    { "stop_on", { "loss", "loss", "loss" } },              { "layers", { "5", "5", "5" } },
+    { "width", { "50", "50", "100" } },                     { "activation", { "relu", "relu", "relu" } },
+    { "norm", { "none", "none", "none" } },                 { "dropout", { "0", "0", "0" } },
+    { "init", { "pytorch", "pytorch", "pytorch" } },        { "blocks", { "2", "2", "2" } },
+    { "heads", { "2", "2", "2" } },                         { "token_width", { "128", "128", "128" } },
+    { "feed_forward", { "128", "128", "128" } },            { "attention_dropout", { "0.1", "0.1", "0.1" } },
+    { "norm_place", { "last", "last", "last" } },           { "positions", { "none", "none", "none" } },
+    { "pool", { "last", "last", "last" } },                 { "padding", { "masked", "masked", "masked" } },
+    { "shared_epochs", { "100", "2000", "30" } },           { "shared_rate", { "0.001", "0.0001", "0.001" } },
+    { "shared_dim", { "50", "50", "50" } },                 { "shared_scale", { "unit", "unit", "unit" } },
+    { "temperature", { "learned", "learned", "learned" } }, { "tau", { "0.07", "0.07", "0.07" } },
+    { "shared_keep", { "best", "last", "last" } },          { "dim", { "50", "50", "10" } },
+    { "standardise", { "batch", "none", "none" } },         { "others", { "concat", "concat", "concat" } },
+    { "residual_epochs", { "100", "100", "30" } },          { "residual_spread", { "learned", "learned", "learned" } },
     { "critic", { "gaussian", "gaussian", "gaussian" } },   { "club", { "all_pairs", "all_pairs", "all_pairs" } },
-    { "logvar", { "tanh", "tanh", "tanh" } },               { "standardise", { "batch", "none", "none" } },
+    { "logvar", { "tanh", "tanh", "tanh" } },               { "critic_rate", { "0.001", "0.0001", "0.001" } },
     { "critic_inner", { "per_batch", "per_epoch", "per_batch" } },
     { "critic_steps", { "5", "5", "5" } },                  { "critic_width", { "0", "0", "0" } },
-    { "shared_scale", { "unit", "unit", "unit" } },         { "temperature", { "learned", "learned", "learned" } },
-    { "tau", { "0.07", "0.07", "0.07" } },                  { "contrast_tau", { "0.07", "0.07", "0.07" } },
+    { "diagnoses", { "10", "10", "0" } },                   { "diagnosis_epochs", { "10", "10", "10" } },
+    { "ortho", { "frob", "frob", "frob" } },                { "power", { "train", "train", "train" } },
+    { "decode", { "flat", "flat", "flat" } },               { "contrast_tau", { "0.07", "0.07", "0.07" } },
     { "contrast", { "cosine", "cosine", "cosine" } },       { "contrast_sides", { "both", "both", "both" } },
     { "contrast_temperature", { "fixed", "fixed", "fixed" } },
-    { "ortho", { "frob", "frob", "frob" } },                { "others", { "concat", "concat", "concat" } },
-    { "blocks", { "2", "2", "2" } },                        { "heads", { "2", "2", "2" } },
-    { "token_width", { "128", "128", "128" } },             { "feed_forward", { "128", "128", "128" } },
-    { "attention_dropout", { "0.1", "0.1", "0.1" } },       { "norm_place", { "last", "last", "last" } },
-    { "positions", { "none", "none", "none" } },            { "pool", { "last", "last", "last" } },
-    { "padding", { "masked", "masked", "masked" } },        { "decode", { "flat", "flat", "flat" } },
-    { "shared_keep", { "best", "last", "last" } },          { "power", { "train", "train", "train" } },
-    { "reduce", { "none", "none", "none" } },               { "augment", { "noise_drop", "noise_drop", "noise_drop" } },
     { "tokens", { "10", "10", "10" } },                     { "fusion_blocks", { "1", "1", "1" } },
     { "fusion_heads", { "8", "8", "8" } },                  { "project_width", { "512", "512", "512" } },
     { "project_dim", { "256", "256", "256" } },             { "fusion_tau", { "0.1", "0.1", "0.1" } },
-    { "validation", { "0.1", "0.1", "0" } },                { "patience", { "0", "0", "0" } },
-    { "stop_on", { "loss", "loss", "loss" } },              { "diagnoses", { "10", "10", "0" } },
-    { "diagnosis_epochs", { "10", "10", "10" } },
+    { "reduce", { "none", "none", "none" } },               { "augment", { "noise_drop", "noise_drop", "noise_drop" } },
 };
 
 static void presets_are_the_table(void **state) {
     int preset, i;
     (void)state;
-    assert_int_equal(isk_option_count(), COUNT(table));
-    assert_null(isk_option_get(-1));
-    assert_null(isk_option_get(isk_option_count()));
+    assert_int_equal(isk_option_count(NULL), COUNT(table));
+    assert_null(isk_option_get(NULL, -1));
+    assert_null(isk_option_get(NULL, isk_option_count(NULL)));
     for (preset = 0; preset < ISK_PRESET_COUNT; preset++) {
         isk_options options;
         char text[32];
         memset(&options, 0, sizeof options);
-        ok(isk_options_resolve(context, &options, (isk_preset)preset));
-        for (i = 0; i < isk_option_count(); i++) {
-            assert_string_equal(isk_option_get(i)->name, table[i].name);
-            assert_true(strlen(isk_option_get(i)->text) > 10);
-            assert_string_equal(isk_option_text(&options, i, text), table[i].text[preset]);
+        ok(isk_options_resolve(context, NULL, &options, (isk_preset)preset));
+        for (i = 0; i < isk_option_count(NULL); i++) {
+            assert_string_equal(isk_option_get(NULL, i)->name, table[i].name);
+            assert_true(strlen(isk_option_get(NULL, i)->text) > 10);
+            assert_string_equal(isk_option_text(NULL, &options, i, text), table[i].text[preset]);
         }
     }
     {
         isk_options options;
         memset(&options, 0, sizeof options);
-        expect(context, isk_options_resolve(context, &options, ISK_PRESET_COUNT), ISK_ARGUMENT, "preset 3 is unknown");
-        expect(context, isk_options_resolve(context, &options, (isk_preset)-1), ISK_ARGUMENT, "preset -1 is unknown");
+        expect(context, isk_options_resolve(context, NULL, &options, ISK_PRESET_COUNT), ISK_ARGUMENT, "preset 3 is unknown");
+        expect(context, isk_options_resolve(context, NULL, &options, (isk_preset)-1), ISK_ARGUMENT, "preset -1 is unknown");
     }
 }
 
@@ -663,27 +659,27 @@ static double field(const isk_options *options, int index) { return isk__option_
 static void zero_is_zero(void **state) {
     int i, preset;
     (void)state;
-    for (i = 0; i < isk_option_count(); i++) {
-        const isk_option_info *info = isk_option_get(i);
+    for (i = 0; i < isk_option_count(NULL); i++) {
+        const isk_option_info *info = isk_option_get(NULL, i);
         for (preset = 0; preset < ISK_PRESET_COUNT; preset++) {
             isk_options options;
             char due[200], text[32];
             memset(&options, 0, sizeof options);
             isk__option_store(&options, i, ISK_NONE);
             if (info->low == 0) {
-                ok(isk_options_resolve(context, &options, (isk_preset)preset));
+                ok(isk_options_resolve(context, NULL, &options, (isk_preset)preset));
                 assert_true(field(&options, i) == 0);
                 memset(&options, 0, sizeof options);
-                ok(isk_option_set(context, &options, info->name, "0"));
+                ok(isk_option_set(context, NULL, &options, info->name, "0"));
                 assert_true(field(&options, i) == ISK_NONE);
-                assert_string_equal(isk_option_text(&options, i, text), "0");
-                ok(isk_options_resolve(context, &options, (isk_preset)preset));
+                assert_string_equal(isk_option_text(NULL, &options, i, text), "0");
+                ok(isk_options_resolve(context, NULL, &options, (isk_preset)preset));
                 assert_true(field(&options, i) == 0);
-                assert_string_equal(isk_option_text(&options, i, text), "0");
+                assert_string_equal(isk_option_text(NULL, &options, i, text), "0");
             } else {
                 snprintf(due, sizeof due, "option %s is -1; it must be from %g to %g%s%s", info->name, info->low, info->high,
                          info->choices[0] ? ": " : "", info->choices);
-                expect(context, isk_options_resolve(context, &options, (isk_preset)preset), ISK_ARGUMENT, due);
+                expect(context, isk_options_resolve(context, NULL, &options, (isk_preset)preset), ISK_ARGUMENT, due);
             }
         }
     }
@@ -692,8 +688,8 @@ static void zero_is_zero(void **state) {
 static void ranges_are_kept(void **state) {
     int i, side;
     (void)state;
-    for (i = 0; i < isk_option_count(); i++) {
-        const isk_option_info *info = isk_option_get(i);
+    for (i = 0; i < isk_option_count(NULL); i++) {
+        const isk_option_info *info = isk_option_get(NULL, i);
         for (side = 0; side < 2; side++) {
             double beyond = side ? info->high + (info->kind == ISK_OPTION_REAL ? info->high * 1e-6 : 1)
                             : info->kind == ISK_OPTION_REAL ? info->low - 1e-6 : info->low - (info->low == 0 ? 2 : 1);
@@ -704,20 +700,20 @@ static void ranges_are_kept(void **state) {
             isk__option_store(&options, i, beyond);
             snprintf(due, sizeof due, "option %s is %g; it must be from %g to %g%s%s", info->name, beyond, info->low, info->high,
                      info->choices[0] ? ": " : "", info->choices);
-            expect(context, isk_options_resolve(context, &options, ISK_ROBUST), ISK_ARGUMENT, due);
+            expect(context, isk_options_resolve(context, NULL, &options, ISK_ROBUST), ISK_ARGUMENT, due);
             if (info->kind == ISK_OPTION_CHOICE) { continue; }
             memset(&options, 0, sizeof options);
             snprintf(text, sizeof text, "%.12g", beyond);
-            expect(context, isk_option_set(context, &options, info->name, text), ISK_ARGUMENT, due);
+            expect(context, isk_option_set(context, NULL, &options, info->name, text), ISK_ARGUMENT, due);
             assert_true(field(&options, i) == 0);
             isk__option_store(&options, i, side ? info->high : info->low);
-            ok(isk_options_resolve(context, &options, ISK_ROBUST));
+            ok(isk_options_resolve(context, NULL, &options, ISK_ROBUST));
         }
         if (info->kind == ISK_OPTION_REAL) {
             isk_options options;
             memset(&options, 0, sizeof options);
             isk__option_store(&options, i, NAN);
-            assert_int_equal(isk_options_resolve(context, &options, ISK_ROBUST), ISK_ARGUMENT);
+            assert_int_equal(isk_options_resolve(context, NULL, &options, ISK_ROBUST), ISK_ARGUMENT);
         }
     }
 }
@@ -728,8 +724,8 @@ static void texts_come_back(void **state) {
     isk__random random = isk__random_open(3, 4);
     int i, k, choice;
     (void)state;
-    for (i = 0; i < isk_option_count(); i++) {
-        const isk_option_info *info = isk_option_get(i);
+    for (i = 0; i < isk_option_count(NULL); i++) {
+        const isk_option_info *info = isk_option_get(NULL, i);
         isk_options options, again;
         char text[32];
         memset(&options, 0, sizeof options);
@@ -737,7 +733,7 @@ static void texts_come_back(void **state) {
         if (info->kind == ISK_OPTION_CHOICE) {
             for (choice = (int)info->low; choice <= (int)info->high; choice++) {
                 isk__option_store(&options, i, choice);
-                ok(isk_option_set(context, &again, info->name, isk_option_text(&options, i, text)));
+                ok(isk_option_set(context, NULL, &again, info->name, isk_option_text(NULL, &options, i, text)));
                 assert_true(field(&again, i) == choice);
             }
             continue;
@@ -748,7 +744,7 @@ static void texts_come_back(void **state) {
             if (info->kind == ISK_OPTION_INT) { value = floor(info->low + value * (info->high - info->low)); }
             if (value < info->low || value > info->high || value == 0) { continue; }
             isk__option_store(&options, i, value);
-            ok(isk_option_set(context, &again, info->name, isk_option_text(&options, i, text)));
+            ok(isk_option_set(context, NULL, &again, info->name, isk_option_text(NULL, &options, i, text)));
             if (field(&again, i) != value) {
                 fail_msg("%s: %.17g came back as %.17g from '%s'", info->name, value, field(&again, i), text);
             }
@@ -758,8 +754,8 @@ static void texts_come_back(void **state) {
         isk_options options;
         char text[32];
         memset(&options, 0, sizeof options);
-        assert_string_equal(isk_option_text(&options, -1, text), "");
-        assert_string_equal(isk_option_text(&options, isk_option_count(), text), "");
+        assert_string_equal(isk_option_text(NULL, &options, -1, text), "");
+        assert_string_equal(isk_option_text(NULL, &options, isk_option_count(NULL), text), "");
     }
 }
 
@@ -793,7 +789,7 @@ static void texts_that_are_refused(void **state) {
         isk_options options, none;
         memset(&options, 0, sizeof options);
         memset(&none, 0, sizeof none);
-        expect(context, isk_option_set(context, &options, cases[i].name, cases[i].value), ISK_ARGUMENT, cases[i].due);
+        expect(context, isk_option_set(context, NULL, &options, cases[i].name, cases[i].value), ISK_ARGUMENT, cases[i].due);
         assert_memory_equal(&options, &none, sizeof none);
     }
 }
@@ -809,7 +805,7 @@ static void texts_of_numbers(void **state) {
     for (i = 0; i < (int)COUNT(cases); i++) {
         isk_options options;
         memset(&options, 0, sizeof options);
-        ok(isk_option_set(context, &options, "lambda", cases[i].text));
+        ok(isk_option_set(context, NULL, &options, "lambda", cases[i].text));
         if (options.lambda != cases[i].due) { fail_msg("%s is %.17g", cases[i].text, options.lambda); }
     }
 }
@@ -822,20 +818,24 @@ static void names_are_found(void **state) {
     isk_preset preset;
     int i;
     (void)state;
-    assert_int_equal(ISK_METHOD_COUNT, COUNT(methods));
+    assert_int_equal(isk_method_count(NULL), COUNT(methods));
     assert_int_equal(ISK_PRESET_COUNT, COUNT(presets));
     for (i = 0; i < (int)COUNT(methods); i++) {
-        assert_string_equal(isk_method_name((const isk_method *)i), methods[i]);
+        assert_string_equal(isk_method_name(isk_method_get(NULL, i)), methods[i]);
         ok(isk_method_find(context, methods[i], &method));
-        assert_int_equal(method, i);
+        assert_ptr_equal(method, isk_method_get(NULL, i));
     }
     for (i = 0; i < (int)COUNT(presets); i++) {
         assert_string_equal(isk_preset_name((isk_preset)i), presets[i]);
         ok(isk_preset_find(context, presets[i], &preset));
         assert_int_equal(preset, i);
     }
-    assert_null(isk_method_name(ISK_METHOD_COUNT));
-    assert_null(isk_method_name((const isk_method *)-1));
+    assert_null(isk_method_get(NULL, isk_method_count(NULL)));
+    assert_null(isk_method_get(NULL, -1));
+    assert_string_equal(isk_method_name(NULL), "");
+    assert_ptr_equal(isk_preset_method(ISK_ROBUST), ISK_RESIDUAL_INDISEEK);
+    assert_ptr_equal(isk_preset_method(ISK_PAPER), ISK_INDISEEK);
+    assert_ptr_equal(isk_preset_method(ISK_SIMULATION), ISK_INDISEEK);
     assert_null(isk_preset_name(ISK_PRESET_COUNT));
     expect(context, isk_method_find(context, "IndiSeek", &method), ISK_ARGUMENT,
            "there is no method 'IndiSeek'; the methods are indiseek, indiseek0, clip, factorizedcl, infodisen, residual-indiseek, "
@@ -848,8 +848,8 @@ static void residual_needs_metrics(void **state) {
     isk_fit_desc fit = { .method = ISK_RESIDUAL, .view_count = 2 };
     isk_model *model = (isk_model *)1;
     (void)state;
-    fit.views[0] = matrix(xs[0], COLS1);
-    fit.views[1] = matrix(xs[1], COLS2);
+    fit.views[0].x = matrix(xs[0], COLS1);
+    fit.views[1].x = matrix(xs[1], COLS2);
     expect(context, isk_fit(context, &fit, &model), ISK_UNSUPPORTED,
            "view 1: this build has no principal components (INDISEEK_NO_METRICS), which method residual needs");
     assert_null(model);

@@ -3,6 +3,7 @@
 
 #include "indiseek.h"
 #include "tests/base/hostile.h"
+#include "changed.h"
 #include "two_views.h"
 
 #include <pthread.h>
@@ -37,8 +38,8 @@ static isk_fit_desc run_of(int number) {
     isk_fit_desc fit = small_fit(context, 120, settings[number]);
     set_options(context, &fit.options, "epochs=3 shared_epochs=3 diagnoses=0");
     if (number == 2 || number == 3) {
-        fit.given[0] = matrix_of(given1, 120, GIVEN_COLS);
-        fit.given[1] = matrix_of(given2, 120, GIVEN_COLS);
+        fit.views[0].given = matrix_of(given1, 120, GIVEN_COLS);
+        fit.views[1].given = matrix_of(given2, 120, GIVEN_COLS);
     }
     if (number == 3) {
         fit.view_count = 1;
@@ -60,16 +61,16 @@ typedef struct features { isk_scalar shared[2][ROWS * SHARED_DIM], specific[2][R
 
 static isk_status transform_rows(const isk_model *model, int first, int rows, features *out) {
     isk_transform_desc desc;
-    int given = isk_model_views(model) == 1 || isk_model_shared_dim(model, 0) == GIVEN_COLS, view;
+    int given = isk_model_cols(model, ISK_ROLE_SHARED, 0) == 0, view;
     memset(&desc, 0, sizeof desc);
     for (view = 0; view < isk_model_views(model); view++) {
         int cols = isk_model_view_cols(model, view);
-        desc.views[view] = matrix_of((view ? view2 : view1) + first * cols, rows, cols);
-        if (given) { desc.given[view] = matrix_of((view ? given2 : given1) + first * GIVEN_COLS, rows, GIVEN_COLS); }
-        if (!given) { desc.shared[view] = out->shared[view] + first * SHARED_DIM; }
-        if (!isk_model_specific_dim(model, view)) { continue; }
-        desc.specific[view] = out->specific[view] + first * DIM;
-        desc.reconstruction[view] = out->rebuilt[view] + first * cols;
+        desc.views[view].x = matrix_of((view ? view2 : view1) + first * cols, rows, cols);
+        if (given) { desc.views[view].given = matrix_of((view ? given2 : given1) + first * GIVEN_COLS, rows, GIVEN_COLS); }
+        if (!given) { ask(&desc, ISK_ROLE_SHARED, view, out->shared[view] + first * SHARED_DIM); }
+        if (!isk_model_cols(model, ISK_ROLE_SPECIFIC, view)) { continue; }
+        ask(&desc, ISK_ROLE_SPECIFIC, view, out->specific[view] + first * DIM);
+        ask(&desc, ISK_ROLE_RECONSTRUCTION, view, out->rebuilt[view] + first * cols);
     }
     return isk_transform(model, &desc);
 }
@@ -93,18 +94,31 @@ static void loaded_is_saved(void **state) {
         ok(transform_rows(loaded, 0, ROWS, &after));
         assert_memory_equal(&before, &after, sizeof before);
         same_model(context, model, loaded, "loaded");
-        assert_int_equal(isk_model_method(loaded), fit.method);
+        assert_ptr_equal(isk_model_method(loaded), fit.method);
         assert_int_equal(isk_model_seed(loaded), 7);
         assert_int_equal(isk_model_views(loaded), fit.view_count);
         for (view = -1; view < 5; view++) {
-            int in = view >= 0 && view < fit.view_count;
-            assert_int_equal(isk_model_view_cols(loaded, view), in ? fit.views[view].cols : 0);
-            assert_int_equal(isk_model_shared_dim(loaded, view), !in ? 0 : fit.given[0].data ? GIVEN_COLS : SHARED_DIM);
-            assert_int_equal(isk_model_specific_dim(loaded, view), in && fit.method != ISK_CLIP ? DIM : 0);
+            int in = view >= 0 && view < fit.view_count, specific = in && fit.method != ISK_CLIP;
+            assert_int_equal(isk_model_view_cols(loaded, view), in ? fit.views[view].x.cols : 0);
+            assert_int_equal(isk_model_cols(loaded, ISK_ROLE_SHARED, view), in && !fit.views[0].given.data ? SHARED_DIM : 0);
+            assert_int_equal(isk_model_cols(loaded, ISK_ROLE_SPECIFIC, view), specific ? DIM : 0);
+            assert_int_equal(isk_model_cols(loaded, ISK_ROLE_RECONSTRUCTION, view), specific ? fit.views[view].x.cols : 0);
+            assert_int_equal(isk_model_cols(loaded, ISK_ROLE_FUSED, view), 0);
         }
-        for (i = 0; i < isk_option_count(); i++) {
+        assert_int_equal(isk_model_output_count(loaded), isk_model_output_count(model));
+        for (i = -1; i <= isk_model_output_count(model); i++) {
+            const isk_output_info *ours = isk_model_output(model, i), *theirs = isk_model_output(loaded, i);
+            assert_int_equal(ours != NULL, i >= 0 && i < isk_model_output_count(model));
+            if (!ours) { assert_null(theirs); continue; }
+            assert_string_equal(theirs->name, ours->name);
+            assert_string_equal(ours->name, output_name(ours->role, ours->view));
+            assert_true(theirs->role == ours->role && theirs->view == ours->view && theirs->cols == ours->cols);
+            assert_int_equal(isk_model_cols(model, ours->role, ours->view), ours->cols);
+        }
+        for (i = 0; i < isk_option_count(NULL); i++) {
             char ours[32], theirs[32];
-            assert_string_equal(isk_option_text(isk_model_options(model), i, ours), isk_option_text(isk_model_options(loaded), i, theirs));
+            assert_string_equal(isk_option_text(NULL, isk_model_options(model), i, ours),
+                                isk_option_text(NULL, isk_model_options(loaded), i, theirs));
         }
         assert_true(isk_model_options(model)->lambda == isk_model_options(loaded)->lambda);
         isk_model_close(model);
@@ -139,6 +153,7 @@ static void saved_as_pytorch_does(void **state) {
         if (due[i].dimensions == 2) { assert_int_equal(entry->shape[1], due[i].shape[1]); }
     }
     assert_string_equal(isk_safetensors_text(file, "format"), "indiseek.model");
+    assert_string_equal(isk_safetensors_text(file, "format_number"), "2");
     assert_string_equal(isk_safetensors_text(file, "version"), ISK_VERSION);
     assert_string_equal(isk_safetensors_text(file, "method"), "indiseek");
     assert_string_equal(isk_safetensors_text(file, "option.lambda"), "3");
@@ -228,15 +243,15 @@ static void one_view_of_two(void **state) {
     ok(transform_rows(model, 0, ROWS, &both));
     memset(&desc, 0, sizeof desc);
     memset(&one, 0, sizeof one);
-    desc.views[1] = matrix_of(view2, ROWS, VIEW2_COLS);
-    desc.shared[1] = one.shared[1];
-    desc.specific[1] = one.specific[1];
+    desc.views[1].x = matrix_of(view2, ROWS, VIEW2_COLS);
+    ask(&desc, ISK_ROLE_SHARED, 1, one.shared[1]);
+    ask(&desc, ISK_ROLE_SPECIFIC, 1, one.specific[1]);
     ok(isk_transform(model, &desc));
     assert_memory_equal(one.shared[1], both.shared[1], sizeof one.shared[1]);
     assert_memory_equal(one.specific[1], both.specific[1], sizeof one.specific[1]);
-    desc.shared[1] = NULL;                      /* the reconstruction alone */
-    desc.specific[1] = NULL;
-    desc.reconstruction[1] = one.rebuilt[1];
+    ask(&desc, ISK_ROLE_SHARED, 1, NULL);       /* the reconstruction alone */
+    ask(&desc, ISK_ROLE_SPECIFIC, 1, NULL);
+    ask(&desc, ISK_ROLE_RECONSTRUCTION, 1, one.rebuilt[1]);
     ok(isk_transform(model, &desc));
     assert_memory_equal(one.rebuilt[1], both.rebuilt[1], sizeof(isk_scalar) * ROWS * VIEW2_COLS);
     isk_model_close(model);
@@ -270,48 +285,55 @@ static void wrong_transforms(void **state) {
     int i;
     (void)state;
     memset(&desc, 0, sizeof desc);
+    expect(context, isk_transform(model, &desc), ISK_ARGUMENT, "transform: no output is asked for; set desc->out");
+    ask(&desc, ISK_ROLE_SPECIFIC, 0, out);
     expect(context, isk_transform(model, &desc), ISK_ARGUMENT, "transform: there is no view");
-    desc.specific[0] = out;
-    expect(context, isk_transform(model, &desc), ISK_ARGUMENT, "transform: features of view 1 are asked for without its data");
-    desc.views[0] = matrix_of(view1, ROWS, VIEW1_COLS - 1);
+    desc.views[1].x = matrix_of(view2, ROWS, VIEW2_COLS);
+    expect(context, isk_transform(model, &desc), ISK_ARGUMENT, "transform: specific1 is asked for without the data of view 1");
+    memset(desc.views, 0, sizeof desc.views);
+    desc.views[0].x = matrix_of(view1, ROWS, VIEW1_COLS - 1);
     expect(context, isk_transform(model, &desc), ISK_SHAPE, "transform: view 1 has 5 columns; the model was trained on 6");
-    desc.views[0] = matrix_of(view1, 0, VIEW1_COLS);
+    desc.views[0].x = matrix_of(view1, 0, VIEW1_COLS);
     expect(context, isk_transform(model, &desc), ISK_SHAPE, "transform: view 1 is empty: 0 x 6");
-    desc.views[0] = matrix_of(view1, ROWS, VIEW1_COLS);
+    desc.views[0].x = matrix_of(view1, ROWS, VIEW1_COLS);
     good = desc;
     ok(isk_transform(model, &good));
-    desc.views[1] = matrix_of(view2, ROWS - 1, VIEW2_COLS);
+    desc.views[1].x = matrix_of(view2, ROWS - 1, VIEW2_COLS);
     expect(context, isk_transform(model, &desc), ISK_SHAPE,
            "transform: view 2 has 299 rows, view 1 has 300; rows must be the same samples");
     memset(bad, 0, sizeof bad);
     bad[1 * VIEW1_COLS + 3] = (isk_scalar)INFINITY;
     desc = good;
-    desc.views[0] = matrix_of(bad, 3, VIEW1_COLS);
+    desc.views[0].x = matrix_of(bad, 3, VIEW1_COLS);
     expect(context, isk_transform(model, &desc), ISK_DATA, "transform: view 1: row 2, column 4 is infinite; remove or impute it");
     bad[1 * VIEW1_COLS + 3] = (isk_scalar)NAN;
     expect(context, isk_transform(model, &desc), ISK_DATA, "transform: view 1: row 2, column 4 is not a number; remove or impute it");
     desc = good;
-    desc.specific[2] = out;
-    expect(context, isk_transform(model, &desc), ISK_ARGUMENT, "transform: features of view 3 are asked for; the model has 2 views");
-    desc.specific[2] = NULL;
-    desc.shared[1] = out;
-    expect(context, isk_transform(one, &desc), ISK_ARGUMENT, "transform: features of view 2 are asked for; the model has 1 view");
-    expect(context, isk_transform(clip, &good), ISK_ARGUMENT, "transform: method clip has no specific features");
+    ask(&desc, ISK_ROLE_SPECIFIC, 2, out);
+    expect(context, isk_transform(model, &desc), ISK_ARGUMENT, "transform: this model of method indiseek has no output 'specific3'; it has "
+           "shared1, specific1, reconstruction1, shared2, specific2 and reconstruction2");
+    ask(&desc, ISK_ROLE_SPECIFIC, 2, NULL);
+    ask(&desc, ISK_ROLE_SHARED, 1, out);
+    expect(context, isk_transform(one, &desc), ISK_ARGUMENT, "transform: this model of method indiseek0 has no output 'shared2'; it has "
+           "specific1 and reconstruction1");
+    expect(context, isk_transform(clip, &good), ISK_ARGUMENT, "transform: this model of method clip has no output 'specific1'; it has "
+           "shared1 and shared2");
     desc = good;
-    desc.specific[0] = NULL;
-    desc.shared[0] = out;
+    ask(&desc, ISK_ROLE_SPECIFIC, 0, NULL);
+    ask(&desc, ISK_ROLE_SHARED, 0, out);
     ok(isk_transform(clip, &desc));
-    expect(context, isk_transform(given, &desc), ISK_ARGUMENT, "transform: the shared features of view 1 were given, not learned");
+    expect(context, isk_transform(given, &desc), ISK_ARGUMENT, "transform: this model of method indiseek has no output 'shared1'; it has "
+           "specific1, reconstruction1, specific2 and reconstruction2");
     desc = good;
-    desc.reconstruction[0] = out;
+    ask(&desc, ISK_ROLE_RECONSTRUCTION, 0, out);
     ok(isk_transform(model, &desc));
     expect(context, isk_transform(given, &desc), ISK_SHAPE, "transform: given shared features 1 is empty: 0 x 0");
-    desc.given[0] = matrix_of(given1, ROWS, 1);
+    desc.views[0].given = matrix_of(given1, ROWS, 1);
     expect(context, isk_transform(given, &desc), ISK_SHAPE, "transform: given shared features 1 have 1 columns; the model has 2");
-    desc.given[0] = matrix_of(given1, ROWS - 1, GIVEN_COLS);
+    desc.views[0].given = matrix_of(given1, ROWS - 1, GIVEN_COLS);
     expect(context, isk_transform(given, &desc), ISK_SHAPE,
            "transform: given shared features 1 has 299 rows, view 1 has 300; rows must be the same samples");
-    desc.given[0] = matrix_of(given1, ROWS, GIVEN_COLS);
+    desc.views[0].given = matrix_of(given1, ROWS, GIVEN_COLS);
     ok(isk_transform(given, &desc));
     for (i = 0; i < ROWS * VIEW1_COLS; i++) { assert_true(out[i] - out[i] == 0); }
     isk_model_close(model);
@@ -372,57 +394,14 @@ static void what_the_user_adds_stays(void **state) {
 
 /* ---- files that are no models ------------------------------------------------------------------------------------ */
 
-/* Copies a model's file with one thing changed. */
-typedef struct change {
-    const char *drop;                       /* text or tensor that is left out */
-    const char *key, *value;                /* text that is written instead, or beside */
-    const char *tensor;                     /* tensor that is written as one of ... */
-    int dimensions;
-    int64_t shape[3];
-    double fill;                            /* ... these values */
-} change;
-
-static const char *changed(const char *path, const change *how) {
-    const char *to = scratch("models_changed.safetensors");
-    isk_safetensors *file;
-    isk_safetensors_writer *writer;
-    isk_scalar *blocks[128], *one = calloc(4096, sizeof *one);
-    int i, k;
-    ok(isk_safetensors_open(context, path, &file));
-    ok(isk_safetensors_begin(context, &writer));
-    assert_true(isk_safetensors_count(file) < 128);
-    for (i = 0; i < isk_safetensors_text_count(file); i++) {
-        const char *key = isk_safetensors_text_key(file, i);
-        if ((how->drop && strcmp(key, how->drop) == 0) || (how->key && strcmp(key, how->key) == 0)) { continue; }
-        ok(isk_safetensors_put_text(writer, key, isk_safetensors_text(file, key)));
-    }
-    if (how->key) { ok(isk_safetensors_put_text(writer, how->key, how->value)); }
-    for (i = 0; i < isk_safetensors_count(file); i++) {
-        const isk_safetensors_entry *entry = isk_safetensors_get(file, i);
-        blocks[i] = malloc((size_t)entry->count * sizeof **blocks);
-        assert_non_null(blocks[i]);
-        ok(isk_safetensors_read(file, entry->name, 0, entry->count, blocks[i]));
-        if ((how->drop && strcmp(entry->name, how->drop) == 0) || (how->tensor && strcmp(entry->name, how->tensor) == 0)) { continue; }
-        ok(isk_safetensors_put(writer, entry->name, ISK_TYPE_SCALAR, entry->dimensions, entry->shape, blocks[i]));
-    }
-    assert_non_null(one);
-    for (k = 0; k < 4096; k++) { one[k] = (isk_scalar)how->fill; }
-    if (how->tensor) { ok(isk_safetensors_put(writer, how->tensor, ISK_TYPE_SCALAR, how->dimensions, how->shape, one)); }
-    ok(isk_safetensors_finish(writer, to));
-    for (i = 0; i < isk_safetensors_count(file); i++) { free(blocks[i]); }
-    free(one);
-    isk_safetensors_close(file);
-    return to;
-}
-
 static void files_that_are_no_models(void **state) {
     static const struct { change how; isk_status status; const char *due; } cases[] = {
         { { .drop = "format" }, ISK_DATA, "not a model of this library (metadata 'format' is missing)" },
         { { .key = "format", .value = "pt" }, ISK_DATA, "not a model of this library (metadata 'format' is 'pt')" },
-        { { .drop = "method" }, ISK_DATA, "there is no method ''; the methods are indiseek, indiseek0, clip, "
-          "factorizedcl, infodisen, residual-indiseek, residual and comm" },
-        { { .key = "method", .value = "vae" }, ISK_DATA, "there is no method 'vae'; the methods are indiseek, indiseek0, clip, "
-          "factorizedcl, infodisen, residual-indiseek, residual and comm" },
+        { { .drop = "method" }, ISK_DATA, "saved by indiseek " ISK_VERSION " with method '', which indiseek " ISK_VERSION " does not know: "
+          "use that version, or make the method known by isk_method_add" },
+        { { .key = "method", .value = "vae" }, ISK_DATA, "saved by indiseek " ISK_VERSION " with method 'vae', which indiseek " ISK_VERSION
+          " does not know: use that version, or make the method known by isk_method_add" },
         { { .key = "method", .value = "clip" }, ISK_OK, NULL },             /* its weights are all there */
         { { .drop = "option.width" }, ISK_DATA, "metadata 'option.width' is missing" },
         { { .key = "option.width", .value = "0" }, ISK_DATA, "option width is 0; it must be from 1 to 65536" },
@@ -466,7 +445,7 @@ static void files_that_are_no_models(void **state) {
         { { .tensor = "other", .dimensions = 1, .shape = { 5 } }, ISK_OK, NULL },       /* what is not ours is left alone */
         { { .key = "other", .value = "text" }, ISK_OK, NULL },
     };
-    static const char start[] = SCRATCH "/models_changed.safetensors: ";
+    static const char start[] = SCRATCH "/changed.safetensors: ";
     isk_model *model = fitted(0), *loaded;
     const char *path = scratch("models_good.safetensors");
     char good[200];
@@ -475,7 +454,7 @@ static void files_that_are_no_models(void **state) {
     snprintf(good, sizeof good, "%s", path);
     ok(isk_save(model, good));
     for (i = 0; i < (int)COUNT(cases); i++) {
-        const char *changed_path = changed(good, &cases[i].how);
+        const char *changed_path = changed(context, good, &cases[i].how);
         isk_status status;
         loaded = (isk_model *)1;
         status = isk_load(context, changed_path, &loaded);
@@ -492,7 +471,7 @@ static void files_that_are_no_models(void **state) {
     }
     isk_model_close(model);
     remove(good);
-    remove(scratch("models_changed.safetensors"));
+    remove(scratch("changed.safetensors"));
 }
 
 static void damaged_models(void **state) {

@@ -82,8 +82,8 @@ static isk_tradeoff_desc whole_desc(void) {
     memset(&desc, 0, sizeof desc);
     desc.models = models;
     desc.model_count = MODELS;
-    desc.views[0] = matrix_of(view1, ROWS, VIEW1_COLS);
-    desc.views[1] = matrix_of(view2, ROWS, VIEW2_COLS);
+    desc.views[0].x = matrix_of(view1, ROWS, VIEW1_COLS);
+    desc.views[1].x = matrix_of(view2, ROWS, VIEW2_COLS);
     desc.part = part;
     desc.points = points;
     return desc;
@@ -172,8 +172,8 @@ static void points_are_what_the_metrics_say(void **state) {
     memset(&out, 0, sizeof out);
     for (v = 0; v < 2; v++) {
         out.views[v] = desc.views[v];
-        out.shared[v] = c[v];
-        out.specific[v] = z[v];
+        ask(&out, ISK_ROLE_SHARED, v, c[v]);
+        ask(&out, ISK_ROLE_SPECIFIC, v, z[v]);
     }
     ok(isk_transform(models[0], &out));
     for (v = 0; v < 2; v++) {
@@ -196,10 +196,10 @@ static void points_are_what_the_metrics_say(void **state) {
         parts[1] = matrix_of(c[v], ROWS, S);
         ok(isk_join_columns(context, parts, 2, both));
         regression.x = matrix_of(both, ROWS, D + S);
-        regression.y = desc.views[v];
+        regression.y = desc.views[v].x;
         ok(isk_ridge_r2(context, &regression, &r2));
         assert_true(points[0].view[v][ISK_COMPLETENESS].mean == r2);
-        assert_true(points[0].view[v][ISK_LEAKAGE_CLUB].mean == isk_model_report(models[0])->view[v].fresh_club);
+        assert_true(points[0].view[v][ISK_LEAKAGE_CLUB].mean == isk_report_value(isk_model_report(models[0]), "fresh_club", v));
     }
     close_models();
 }
@@ -214,12 +214,12 @@ static void odd_models(void **state) {
     fit.split = part;
     fit.view_count = 1;
     memset(&fit.views[1], 0, sizeof fit.views[1]);
-    fit.given[0] = matrix_of(given1, ROWS, GIVEN_COLS);
+    fit.views[0].given = matrix_of(given1, ROWS, GIVEN_COLS);
     ok(isk_fit(context, &fit, &models[0]));
     desc.model_count = 1;
     memset(&desc.views[1], 0, sizeof desc.views[1]);
-    fails(isk_tradeoff(context, &desc, &report), ISK_ARGUMENT, "given[0].data is NULL");
-    desc.given[0] = fit.given[0];
+    fails(isk_tradeoff(context, &desc, &report), ISK_ARGUMENT, "views[0].given.data is NULL");
+    desc.views[0].given = fit.views[0].given;
     ok(isk_tradeoff(context, &desc, &report));
     assert_true(points[0].mean[ISK_LEAKAGE].mean == points[0].view[0][ISK_LEAKAGE].mean && isnan(points[0].view[1][ISK_LEAKAGE].mean));
     fit.options.rate = 1e3;
@@ -257,9 +257,9 @@ static void bad_input_is_named(void **state) {
     desc.part = NULL;
     fails(isk_tradeoff(context, &desc, &report), ISK_ARGUMENT, "part is NULL");
     desc.part = part;
-    desc.views[1].rows--;
+    desc.views[1].x.rows--;
     fails(isk_tradeoff(context, &desc, &report), ISK_SHAPE, "view 2 has 599 rows, view 1 has 600; rows must be the same samples");
-    desc.views[1] = matrix_of(view2, ROWS, VIEW2_COLS - 1);
+    desc.views[1].x = matrix_of(view2, ROWS, VIEW2_COLS - 1);
     fails(isk_tradeoff(context, &desc, &report), ISK_SHAPE, "transform: view 2 has 3 columns");
     desc = whole_desc();
     desc.model_count = 1;
@@ -279,7 +279,7 @@ static isk_status few_rows(isk_context *scarce, void *model) {
     isk_model *one = (isk_model *)model;
     desc.models = &one;
     desc.model_count = 1;
-    desc.views[0].rows = desc.views[1].rows = 40;
+    desc.views[0].x.rows = desc.views[1].x.rows = 40;
     desc.labels = labels;
     return isk_tradeoff(scarce, &desc, &report);
 }

@@ -348,7 +348,7 @@ static void a_model_that_diverges_ends_alone(void **state) {
     isk_fit_desc fit;
     isk_sweep_desc sweep;
     isk_scalar z[ROWS * 4];
-    isk_transform_desc transform = { .specific = { z } };
+    isk_transform_desc transform = { .out = { { "specific1", z } } };
     int run, i;
     (void)state;
     for (run = 0; run < 2; run++) {
@@ -431,8 +431,8 @@ static void transform_all(isk_model *model, const isk_fit_desc *fit, isk_scalar 
     memset(&transform, 0, sizeof transform);
     for (i = 0; i < 2; i++) {
         transform.views[i] = fit->views[i];
-        transform.shared[i] = out[0][i];
-        transform.specific[i] = isk_model_specific_dim(model, i) ? out[1][i] : NULL;
+        ask(&transform, ISK_ROLE_SHARED, i, out[0][i]);
+        ask_if_there(&transform, model, ISK_ROLE_SPECIFIC, i, out[1][i]);
     }
     ok(isk_transform(model, &transform));
 }
@@ -481,8 +481,8 @@ static void the_best_epoch_is_restored(void **state) {
                 assert_memory_equal(stopped[1][view], due[1][view], sizeof(isk_scalar) * ROWS * 4);
                 /* the report is of the weights that are kept */
                 if (held_out) {
-                    double ours = isk_model_report(model)->view[view].validation_r2;
-                    assert_true(ours == isk_model_report(short_run)->view[view].validation_r2);
+                    double ours = isk_report_value(isk_model_report(model), "validation_r2", view);
+                    assert_true(ours == isk_report_value(isk_model_report(short_run), "validation_r2", view));
                 }
                 isk_model_close(short_run);
             }
@@ -512,7 +512,7 @@ static void clip_keeps_its_best(void **state) {
         }
     }
     assert_true(best < 40);
-    assert_true(fabs(isk_model_report(model)->shared_validation_loss - least) < 1e-6);
+    assert_true(fabs(isk_report_value(isk_model_report(model), "shared_validation_loss", ISK_NONE) - least) < 1e-6);
     fit.options.shared_keep = ISK_KEEP_LAST;
     fit.options.shared_epochs = best;
     ok(fit_now(&fit, &short_run));
@@ -531,27 +531,24 @@ static void finite(const isk_scalar *values, int count) {
 
 /* Trains and transforms; everything must be finite. */
 static void must_work(const isk_fit_desc *fit, const char *what) {
-    static isk_scalar out[6][ROWS * VIEW1_COLS];
+    static const isk_role roles[] = { ISK_ROLE_SHARED, ISK_ROLE_SPECIFIC, ISK_ROLE_RECONSTRUCTION };
+    static isk_scalar out[3][2][ROWS * VIEW1_COLS];
     isk_transform_desc transform;
     isk_model *model;
     isk_status status;
-    int i, rows = (int)fit->views[0].rows;
+    int i, k, rows = (int)fit->views[0].x.rows;
     forget();
     status = fit_now(fit, &model);
     if (status != ISK_OK) { fail_msg("%s: %s", what, isk_error(context)); }
     memset(&transform, 0, sizeof transform);
     for (i = 0; i < fit->view_count; i++) {
         transform.views[i] = fit->views[i];
-        transform.given[i] = fit->given[i];
-        transform.shared[i] = fit->given[0].data ? NULL : out[i];
-        transform.specific[i] = isk_model_specific_dim(model, i) ? out[2 + i] : NULL;
-        transform.reconstruction[i] = isk_model_specific_dim(model, i) ? out[4 + i] : NULL;
+        assert_int_equal(isk_model_cols(model, ISK_ROLE_SHARED, i) > 0, !fit->views[0].given.data);
+        for (k = 0; k < 3; k++) { ask_if_there(&transform, model, roles[k], i, out[k][i]); }
     }
     ok(isk_transform(model, &transform));
     for (i = 0; i < fit->view_count; i++) {
-        if (transform.shared[i]) { finite(out[i], rows * isk_model_shared_dim(model, i)); }
-        if (transform.specific[i]) { finite(out[2 + i], rows * isk_model_specific_dim(model, i)); }
-        if (transform.reconstruction[i]) { finite(out[4 + i], rows * (int)fit->views[i].cols); }
+        for (k = 0; k < 3; k++) { finite(out[k][i], rows * isk_model_cols(model, roles[k], i)); }
     }
     assert_true(watch.fraction == 1);
     isk_model_close(model);
@@ -566,7 +563,7 @@ static void every_number_of_rows(void **state) {
             for (validation = 0; validation < 2; validation++) {
                 isk_fit_desc fit = run_of(run);
                 char what[80];
-                fit.views[0].rows = fit.views[1].rows = rows[i];
+                fit.views[0].x.rows = fit.views[1].x.rows = rows[i];
                 set_options(context, &fit.options, validation ? "validation=0.5" : "validation=0");
                 set_options(context, &fit.options, "epochs=3 shared_epochs=2");
                 snprintf(what, sizeof what, "run %d, %d rows, validation %d", run, rows[i], validation);
@@ -595,8 +592,8 @@ static void odd_columns(void **state) {
     isk_fit_desc fit = small_fit(context, ROWS, "");
     int i;
     (void)state;
-    fit.views[0] = matrix_of(view1, ROWS, 1);                           /* d = 1 */
-    fit.views[1] = matrix_of(view2, ROWS, 1);
+    fit.views[0].x = matrix_of(view1, ROWS, 1);                         /* d = 1 */
+    fit.views[1].x = matrix_of(view2, ROWS, 1);
     must_work(&fit, "one column");
     set_options(context, &fit.options, "dim=1 shared_dim=1 width=1 layers=1");
     must_work(&fit, "one of everything");
@@ -616,8 +613,8 @@ static void odd_columns(void **state) {
 static void given_shared_features(void **state) {
     isk_fit_desc fit = small_fit(context, ROWS, "");
     (void)state;
-    fit.given[0] = matrix_of(given1, ROWS, GIVEN_COLS);
-    fit.given[1] = matrix_of(given2, ROWS, 1);
+    fit.views[0].given = matrix_of(given1, ROWS, GIVEN_COLS);
+    fit.views[1].given = matrix_of(given2, ROWS, 1);
     must_work(&fit, "two views with given C");
     fit.view_count = 1;
     must_work(&fit, "one view with given C");
@@ -637,6 +634,7 @@ static void refuse_fit(const isk_fit_desc *fit, isk_status due, const char *sent
 }
 
 static void bad_input_is_named(void **state) {
+    static const isk_method empty = { .name = "empty" };
     static uint8_t split[ROWS];
     isk_fit_desc good = small_fit(context, ROWS, "epochs=1 shared_epochs=1"), fit = good;
     isk_sweep_desc sweep = alone(&good);
@@ -648,10 +646,10 @@ static void bad_input_is_named(void **state) {
     fit.view_count = 5;
     refuse_fit(&fit, ISK_ARGUMENT, "view_count is 5; it must be from 2 to 4, or 1 with given shared features");
     fit.view_count = 1;
-    refuse_fit(&fit, ISK_ARGUMENT, "one view needs given shared features: set given[0], or give a second view");
+    refuse_fit(&fit, ISK_ARGUMENT, "one view needs given shared features: set views[0].given, or give a second view");
     fit = good;
-    fit.method = ISK_METHOD_COUNT;
-    refuse_fit(&fit, ISK_ARGUMENT, "method 8 is unknown");
+    fit.method = &empty;
+    refuse_fit(&fit, ISK_ARGUMENT, "method 'empty' lacks its `record`");
     fit = good;
     fit.preset = (isk_preset)7;
     refuse_fit(&fit, ISK_ARGUMENT, "preset 7 is unknown");
@@ -662,18 +660,18 @@ static void bad_input_is_named(void **state) {
     fit.options.lambda = -3;
     refuse_fit(&fit, ISK_ARGUMENT, "option lambda is -3; it must be from 0 to 1e+09");
     fit = good;
-    fit.views[1].rows = ROWS - 1;
+    fit.views[1].x.rows = ROWS - 1;
     refuse_fit(&fit, ISK_SHAPE, "view 2 has 134 rows, view 1 has 135; rows must be the same samples");
     fit = good;
-    fit.views[1].data = NULL;
+    fit.views[1].x.data = NULL;
     refuse_fit(&fit, ISK_SHAPE, "view 2 is empty: 135 x 4");
     fit = good;
-    fit.views[0].rows = fit.views[1].rows = 0;
+    fit.views[0].x.rows = fit.views[1].x.rows = 0;
     refuse_fit(&fit, ISK_SHAPE, "view 1 is empty: 0 x 6");
-    fit.views[0].rows = fit.views[1].rows = 1;
+    fit.views[0].x.rows = fit.views[1].x.rows = 1;
     refuse_fit(&fit, ISK_SHAPE, "there is 1 row; training needs at least 2");
     fit = good;
-    fit.views[0].rows = INT64_MAX;
+    fit.views[0].x.rows = INT64_MAX;
     refuse_fit(&fit, ISK_SHAPE, "view 1 is 9223372036854775807 x 6; at most 1073741823 rows and 16777216 columns");
     fit = good;
     view2[4 * 4 + 2] = (isk_scalar)NAN;
@@ -681,11 +679,11 @@ static void bad_input_is_named(void **state) {
     view2[4 * 4 + 2] = -(isk_scalar)INFINITY;
     refuse_fit(&fit, ISK_DATA, "view 2: row 5, column 3 is infinite; remove or impute it");
     make_views(1);
-    fit.given[1] = matrix_of(given2, ROWS, 2);
+    fit.views[1].given = matrix_of(given2, ROWS, 2);
     refuse_fit(&fit, ISK_SHAPE, "given shared features 1 is empty: 0 x 0");
-    fit.given[0] = matrix_of(given1, ROWS - 2, 2);
+    fit.views[0].given = matrix_of(given1, ROWS - 2, 2);
     refuse_fit(&fit, ISK_SHAPE, "given shared features 1 has 133 rows, view 1 has 135; rows must be the same samples");
-    fit.given[0] = matrix_of(given1, ROWS, 2);
+    fit.views[0].given = matrix_of(given1, ROWS, 2);
     given2[3] = (isk_scalar)NAN;
     refuse_fit(&fit, ISK_DATA, "given shared features 2: row 2, column 2 is not a number; remove or impute it");
     make_views(1);
@@ -767,12 +765,12 @@ static isk_sweep_desc stopped_run(const char *checkpoint) {
 }
 
 static void another_value(isk_options *options, int index) {
-    const isk_option_info *info = isk_option_get(index);
+    const isk_option_info *info = isk_option_get(NULL, index);
     isk_options resolved = *options;
     char old[32], text[32];
     double value;
-    ok(isk_options_resolve(context, &resolved, ISK_ROBUST));
-    isk_option_text(&resolved, index, old);
+    ok(isk_options_resolve(context, NULL, &resolved, ISK_ROBUST));
+    isk_option_text(NULL, &resolved, index, old);
     if (info->kind == ISK_OPTION_CHOICE) {
         const char *word = info->choices;
         if (strncmp(word, old, strlen(old)) == 0 && word[strlen(old)] == '|') { word += strlen(old) + 1; }
@@ -784,7 +782,7 @@ static void another_value(isk_options *options, int index) {
                                                                                      : value / 2;
         snprintf(text, sizeof text, "%.9g", value);
     }
-    ok(isk_option_set(context, options, info->name, text));
+    ok(isk_option_set(context, NULL, options, info->name, text));
 }
 
 static void resuming_with_something_else(void **state) {
@@ -797,21 +795,21 @@ static void resuming_with_something_else(void **state) {
     char *bytes = read_bytes_of(checkpoint, &before), *again;
     int i;
     (void)state;
-    for (i = 0; i < isk_option_count(); i++) {
+    for (i = 0; i < isk_option_count(NULL); i++) {
         char due[300], there[32], here[32];
         isk_options resolved;
         sweep = good;
-        sweep.fit.target = sweep.fit.views[1];              /* which reduce=target asks for, and nothing else reads */
+        sweep.fit.target = sweep.fit.views[1].x;            /* which reduce=target asks for, and nothing else reads */
         another_value(&sweep.fit.options, i);
         resolved = good.fit.options;
-        ok(isk_options_resolve(context, &resolved, ISK_ROBUST));
-        isk_option_text(&resolved, i, there);
+        ok(isk_options_resolve(context, NULL, &resolved, ISK_ROBUST));
+        isk_option_text(NULL, &resolved, i, there);
         resolved = sweep.fit.options;
-        ok(isk_options_resolve(context, &resolved, ISK_ROBUST));
-        isk_option_text(&resolved, i, here);
+        ok(isk_options_resolve(context, NULL, &resolved, ISK_ROBUST));
+        isk_option_text(NULL, &resolved, i, here);
         snprintf(due, sizeof due, "%s: option.%s is %s in the checkpoint and %s here; resume with what it was started with, or start "
                                   "afresh",
-                 checkpoint, isk_option_get(i)->name, there, here);
+                 checkpoint, isk_option_get(NULL, i)->name, there, here);
         expect(context, resume_now(&sweep, models), ISK_MISMATCH, due);
         assert_null(models[0]);
     }
@@ -846,10 +844,10 @@ static void resuming_with_something_else(void **state) {
         sweep = good;
         if (i == 0) { view2[17] += 1; }
         if (i == 1) { sweep.fit.split = split; }
-        if (i == 2) { sweep.fit.views[0].rows = sweep.fit.views[1].rows = ROWS - 1; }
+        if (i == 2) { sweep.fit.views[0].x.rows = sweep.fit.views[1].x.rows = ROWS - 1; }
         if (i == 3) {
-            sweep.fit.given[0] = matrix_of(given1, ROWS, 2);
-            sweep.fit.given[1] = matrix_of(given2, ROWS, 2);
+            sweep.fit.views[0].given = matrix_of(given1, ROWS, 2);
+            sweep.fit.views[1].given = matrix_of(given2, ROWS, 2);
         }
         expect(context, resume_now(&sweep, models), ISK_MISMATCH,
                SCRATCH "/training_mismatch.safetensors: the data or the split are not those that the checkpoint was made from; resume "
@@ -887,8 +885,7 @@ static void damaged_checkpoints(void **state) {
     ok(isk_save(model, checkpoint));
     isk_model_close(model);
     expect(context, resume_now(&sweep, &model), ISK_MISMATCH,
-           SCRATCH "/training_damaged.safetensors: format is indiseek.model in the checkpoint and indiseek.checkpoint here; resume "
-           "with what it was started with, or start afresh");
+           SCRATCH "/training_damaged.safetensors: not a checkpoint of this library (metadata 'format' is 'indiseek.model')");
     sweep.fit.checkpoint = NULL;
     expect(context, resume_now(&sweep, &model), ISK_ARGUMENT, "resume: desc->fit.checkpoint is not set");
     sweep.fit.checkpoint = SCRATCH;                 /* a folder, which is no checkpoint and may not be replaced by one */
@@ -999,17 +996,29 @@ static void callbacks_see_every_epoch(void **state) {
     for (i = 0; i < 3; i++) {
         const isk_report *report = isk_model_report(models[i]);
         assert_int_equal(report->status, ISK_OK);
-        assert_int_equal(report->shared_epochs, 4);
-        assert_int_equal(report->epochs, 5);
-        assert_true(report->seconds > 0 && report->temperature > 0.05 && report->temperature < 0.09);
-        assert_true(report->shared_loss > 0 && report->shared_validation_loss > 0);
+        assert_true(isk_report_value(report, "shared_epochs", ISK_NONE) == 4);
+        assert_true(report->seconds > 0);
+        assert_true(isk_report_value(report, "temperature", ISK_NONE) > 0.05 && isk_report_value(report, "temperature", ISK_NONE) < 0.09);
+        assert_true(isk_report_value(report, "shared_loss", ISK_NONE) > 0);
+        assert_true(isk_report_value(report, "shared_validation_loss", ISK_NONE) > 0);
         for (k = 0; k < 2; k++) {
-            const isk_view_report *view = &report->view[k];
-            assert_true(fabs(view->loss - (view->club + 5 * view->reconstruction)) < 1e-4 * view->loss);
-            assert_true(view->validation_r2 < 1 && view->fresh_club - view->fresh_club == 0);
-            assert_true(view->saturation >= 0 && view->saturation <= 1 && view->variance > 0);
+            double loss = isk_report_value(report, "loss", k), fresh = isk_report_value(report, "fresh_club", k);
+            double club = isk_report_value(report, "club", k), left = isk_report_value(report, "reconstruction", k);
+            double saturation = isk_report_value(report, "saturation", k);
+            assert_true(isk_report_value(report, "epochs", k) == 5);
+            assert_true(fabs(loss - (club + 5 * left)) < 1e-4 * loss);
+            assert_true(isk_report_value(report, "validation_r2", k) < 1 && fresh - fresh == 0);
+            assert_true(saturation >= 0 && saturation <= 1 && isk_report_value(report, "variance", k) > 0);
+            assert_true(isnan(isk_report_value(report, "overlap", k)) && isnan(isk_report_value(report, "contrast", k)));
         }
-        assert_true(isnan(report->view[2].loss) && isnan(report->view[3].fresh_club));
+        assert_true(isnan(isk_report_value(report, "loss", 2)) && isnan(isk_report_value(report, "loss", ISK_NONE)));
+        assert_true(isnan(isk_report_value(report, "no_such_number", 0)) && isnan(isk_report_value(NULL, "loss", 0)));
+        for (k = 0; k < report->number_count; k++) {
+            const isk_number *number = &report->numbers[k];
+            double value = isk_report_value(report, number->name, number->view);
+            assert_true(value == number->value || (isnan(value) && isnan(number->value)));
+            assert_true(strlen(number->words) > 10 && number->better >= -1 && number->better <= 1);
+        }
         isk_model_close(models[i]);
     }
 }
@@ -1061,11 +1070,11 @@ static void importance_of(isk_model *model, double share[6]) {
     int i, j;
     for (i = 0; i < POINTS * 6; i++) { points[i] = (isk_scalar)(20 * uniform(&random) - 10); }
     memset(&transform, 0, sizeof transform);
-    transform.views[0] = matrix_of(points, POINTS, 6);
-    transform.specific[0] = z;
+    transform.views[0].x = matrix_of(points, POINTS, 6);
+    ask(&transform, ISK_ROLE_SPECIFIC, 0, z);
     ok(isk_transform(model, &transform));
-    transform.views[0].data = masked;
-    transform.specific[0] = without;
+    transform.views[0].x.data = masked;
+    ask(&transform, ISK_ROLE_SPECIFIC, 0, without);
     for (j = 0; j < 6; j++) {
         memcpy(masked, points, sizeof masked);
         for (i = 0; i < POINTS; i++) { masked[i * 6 + j] = 0; }
@@ -1103,8 +1112,8 @@ static void simulations_of_the_paper(void **state) {
         memset(&sweep, 0, sizeof sweep);
         sweep.fit.preset = ISK_SIMULATION;
         sweep.fit.view_count = 1;
-        sweep.fit.views[0] = matrix_of(x, SIMULATED, 6);
-        sweep.fit.given[0] = matrix_of(c, SIMULATED, 2);
+        sweep.fit.views[0].x = matrix_of(x, SIMULATED, 6);
+        sweep.fit.views[0].given = matrix_of(c, SIMULATED, 2);
         set_options(context, &sweep.fit.options, "width=50 epochs=60");
         sweep.seed_count = 2;
         forget();
@@ -1113,7 +1122,7 @@ static void simulations_of_the_paper(void **state) {
             double share[6];
             importance_of(models[i], share);
             print_message("# setting %d: %.3f %.3f %.3f %.3f %.3f %.3f, not reconstructed %.3f\n", setting, share[0], share[1], share[2],
-                          share[3], share[4], share[5], isk_model_report(models[i])->view[0].reconstruction);
+                          share[3], share[4], share[5], isk_report_value(isk_model_report(models[i]), "reconstruction", 0));
             assert_true(share[0] + share[1] < 0.1);
             if (setting == 2) { assert_true(share[4] + share[5] > 0.7); }
             isk_model_close(models[i]);
@@ -1145,8 +1154,8 @@ static void leakage_of(const isk_method *method, double *leakage, double *comple
         memset(&out, 0, sizeof out);
         for (v = 0; v < 2; v++) {
             out.views[v] = sweep.fit.views[v];
-            out.shared[v] = c[v];
-            out.specific[v] = z[v];
+            ask(&out, ISK_ROLE_SHARED, v, c[v]);
+            ask(&out, ISK_ROLE_SPECIFIC, v, z[v]);
         }
         if (isk_transform(models[m], &out) != ISK_OK) { fail_msg("%s", isk_error(context)); }
         for (v = 0; v < 2; v++) {
@@ -1163,7 +1172,7 @@ static void leakage_of(const isk_method *method, double *leakage, double *comple
                 for (j = 0; j < S; j++) { both[i * MOST_COLS + D + j] = c[v][i * S + j]; }
             }
             regression.x = matrix_of(both, n, MOST_COLS);
-            regression.y = sweep.fit.views[v];
+            regression.y = sweep.fit.views[v].x;
             if (isk_ridge_r2(context, &regression, &r2) != ISK_OK) { fail_msg("%s", isk_error(context)); }
             *completeness += r2 / 2 / SEEDS;
         }

@@ -117,8 +117,8 @@ static const uint8_t presence[2][N] = { { 0, 1, 1, 1, 1, 1, 0, 1, 1, 1, 1 }, { 1
 
 static int has_view(const fixture *f, int view, int row) {
     const isk_fit_desc *fit = &f->sweep.fit;
-    if (fit->present[view] && !fit->present[view][row]) { return 0; }
-    return !fit->lengths[view] || fit->lengths[view][row] > 0;
+    if (fit->views[view].present && !fit->views[view].present[row]) { return 0; }
+    return !fit->views[view].lengths || fit->views[view].lengths[row] > 0;
 }
 
 /* Those of the rows that have all views of a set (a bit each); or, any, at least one of them. */
@@ -165,8 +165,8 @@ static double evaluated(const fixture *f, const isk__pass *pass, int index) {
 static void open_pair(fixture *f, const isk_method *method, int given, int absent, const char *settings) {
     describe_fixture(f, method, 2, given, settings);
     if (absent) {
-        f->sweep.fit.present[0] = presence[0];
-        f->sweep.fit.present[1] = presence[1];
+        f->sweep.fit.views[0].present = presence[0];
+        f->sweep.fit.views[1].present = presence[1];
     }
     record_fixture(f);
 }
@@ -201,7 +201,7 @@ static void nce_losses(void **state) {
                     both = rows_of_both(here, rows_with(&f, batch, 1u << seen, 0));
                     z = lines_of(naive_z(&f, view, chosen(view, here), 0), here, both);
                     c = picked(cs[seen], SHARED, both);
-                    if (stage->passes[0].kind == ISK__FILL) {
+                    if (stage->passes[0].kind == ISK_FILL) {
                         fill(&f, stage->passes[0].program);
                     } else {
                         run(&f, stage->passes[0].program, count);
@@ -309,8 +309,8 @@ static void scores_of_a_sequence(void **state) {
     const isk_program *step;
     (void)state;
     describe_fixture(&f, ISK_FACTORIZEDCL, 3, 1, "contrast=concat attention_dropout=0 token_width=4 feed_forward=5 blocks=1");
-    f.sweep.fit.steps[2] = 3;
-    f.sweep.fit.lengths[2] = lengths;
+    f.sweep.fit.views[2].steps = 3;
+    f.sweep.fit.views[2].lengths = lengths;
     record_fixture(&f);
     assert_non_null(weight(&f, "score3.0.b.weight", DIM - 1, WIDTH - 1));
     assert_non_null(weight(&f, "input3.head.weight", 3, DIM - 1));
@@ -424,12 +424,15 @@ static values whitened(values r, list train, int dim, int *rank) {
 static void settle(fixture *f, int view) {
     isk__trainee trainee = isk__trainee_of(&f->training, 0, 0);
     isk__crew crew;
+    isk_settling settling;
     trainee.frame = f->frame;
     crew.training = &f->training;
     crew.stage = view_stage(f, "components", view);
     crew.trainees = &trainee;
     crew.count = 1;
-    ok(crew.stage->settle(&crew, &trainee));
+    settling.crew = &crew;
+    settling.trainee = &trainee;
+    ok(crew.stage->settle(&settling, view));
 }
 
 static void check_components(fixture *f, const char *what, int view, int due_rank) {
@@ -442,21 +445,21 @@ static void check_components(fixture *f, const char *what, int view, int due_ran
     variant = what;
     due = whitened(due, train, f->design.options.dim, &rank);
     assert_int_equal(rank, due_rank);
-    fill(f, stage_of(f, "cache")->before);
+    fill_views(f, "cache");
     for (i = 0; i < 2; i++) {
         fill(f, view_stage(f, "residual", i)->before);
         settle(f, i);
     }
     ok(isk__models_make(&f->training, &f->design, &model));
-    assert_int_equal(isk_model_specific_dim(model, view), due.cols);
+    assert_int_equal(isk_model_cols(model, ISK_ROLE_SPECIFIC, view), due.cols);
     for (p = 0; p < 2; p++) {               /* of all rows, and of one row alone */
         memset(&transform, 0, sizeof transform);
-        transform.views[view] = f->sweep.fit.views[view];
-        transform.specific[view] = ours[0];
+        transform.views[view].x = f->sweep.fit.views[view].x;
+        ask(&transform, ISK_ROLE_SPECIFIC, view, ours[0]);
         if (p == 1) {
-            transform.views[view].data += 3 * cols_of[view];
-            transform.views[view].rows = 1;
-            transform.specific[view] = ours[1];
+            transform.views[view].x.data += 3 * cols_of[view];
+            transform.views[view].x.rows = 1;
+            ask(&transform, ISK_ROLE_SPECIFIC, view, ours[1]);
         }
         ok(isk_transform(model, &transform));
     }
@@ -541,12 +544,12 @@ static void open_fused(fixture *f, int views, int sequence, int absent, const ch
     set_options(&f->sweep.fit.options, settings);
     variant = settings;
     if (sequence) {
-        f->sweep.fit.views[1] = matrix(xs[2], COLS3);
-        f->sweep.fit.steps[1] = STEPS;
-        f->sweep.fit.lengths[1] = step_counts;
+        f->sweep.fit.views[1].x = matrix(xs[2], COLS3);
+        f->sweep.fit.views[1].steps = STEPS;
+        f->sweep.fit.views[1].lengths = step_counts;
     }
-    if (views == 3) { f->sweep.fit.views[2] = matrix(xs[3], COLS4); }
-    if (absent) { f->sweep.fit.present[0] = presence[0]; f->sweep.fit.present[1] = presence[1]; }
+    if (views == 3) { f->sweep.fit.views[2].x = matrix(xs[3], COLS4); }
+    if (absent) { f->sweep.fit.views[0].present = presence[0]; f->sweep.fit.views[1].present = presence[1]; }
     record_fixture(f);
 }
 
@@ -619,7 +622,7 @@ static values transformer_of(const fixture *f, const char *scope, values x, cons
 /* Tokens of a view of one row that has it; those that are absent are left out. */
 static values naive_tokens(const fixture *f, int view, int row) {
     const isk_options *options = &f->design.options;
-    isk_matrix x = f->sweep.fit.views[view];
+    isk_matrix x = f->sweep.fit.views[view].x;
     list one = { { 0 }, 1 };
     values made, given;
     int there[MOST], count, i, j, k;
@@ -637,7 +640,7 @@ static values naive_tokens(const fixture *f, int view, int row) {
         }
         return made;
     }
-    count = f->sweep.fit.lengths[view][row];
+    count = f->sweep.fit.views[view].lengths[row];
     memset(&made, 0, sizeof made);
     made.rows = STEPS;
     made.cols = FEATURES;
@@ -829,9 +832,7 @@ static void fused_features(void **state) {
         ok(isk__models_make(&f.training, &f.design, &model));
         memset(&transform, 0, sizeof transform);
         memcpy(transform.views, f.sweep.fit.views, sizeof transform.views);
-        memcpy(transform.present, f.sweep.fit.present, sizeof transform.present);
-        memcpy(transform.lengths, f.sweep.fit.lengths, sizeof transform.lengths);
-        transform.fused = ours;
+        ask(&transform, ISK_ROLE_FUSED, ISK_NONE, ours);
         ok(isk_transform(model, &transform));
         any = rows_with(&f, all_rows(), (1u << f.design.view_count) - 1, 1);
         due = naive_fused(&f, any, (1u << f.design.view_count) - 1);
@@ -855,16 +856,15 @@ static void copies_are_augmented(void **state) {
     int v, copy, i, step, k;
     (void)state;
     for (v = 0; v < 4; v++) {
-        isk_tensor copies[2][2], batch;
+        isk_tensor copies[2][2];
         isk_program *program;
         int changed[2] = { 0, 0 }, differ = 0, gone = 0;
         open_fused(&f, 2, 1, 0, settings[v]);
         record_leaves(&f);
-        batch = isk_batch(f.recorder.graph, BATCH);
+        isk__begin_program(&f.recorder, BATCH, ISK_MODE_TRAIN);
         for (copy = 0; copy < 2; copy++) {
             for (i = 0; i < 2; i++) {
-                isk__sample rows = isk__sample_of(&f.recorder, i, f.recorder.views[i], batch);
-                copies[copy][i] = isk__augmented_copy(&f.recorder, i, rows, copy).x;
+                copies[copy][i] = isk__augmented_copy(&f.recorder, f.design.steps[i], isk_view_rows(&f.recorder, i), copy).x;
             }
         }
         program = isk_compute(f.recorder.graph, copies[0], 4);
@@ -964,7 +964,7 @@ static void open_reduced(fixture *f, const isk_method *method, int kind, int abs
         f->sweep.fit.augment = shift;
         f->sweep.fit.augment_copies = kind == 3 ? 0 : kind - 2;
     }
-    if (absent) { f->sweep.fit.present[0] = presence[0]; f->sweep.fit.present[1] = presence[1]; }
+    if (absent) { f->sweep.fit.views[0].present = presence[0]; f->sweep.fit.views[1].present = presence[1]; }
     record_fixture(f);
 }
 
@@ -1018,7 +1018,7 @@ static void what_comes_after_a_reduction(void **state) {
         const isk_program *program;
         open_reduced(&f, ISK_INDISEEK, 0, absent, "standardise=none");
         stir_weights(&f, 1);
-        fill(&f, stage_of(&f, "reduction")->before);
+        fill_views(&f, "reduction");
         both = rows_with(&f, batch, 3, 0);
         for (view = 0; view < 2; view++) {
             reduced[view] = naive_reduced(&f, view, chosen(view, rows_with(&f, batch, 1u << view, 0)));
@@ -1029,7 +1029,7 @@ static void what_comes_after_a_reduction(void **state) {
         close_to("InfoNCE of reductions", evaluated(&f, &stage_of(&f, "shared")->evaluation, 0),
                  naive_info_nce(lines_of(c[0], rows_with(&f, batch, 1, 0), both), lines_of(c[1], rows_with(&f, batch, 2, 0), both),
                                 exp(*weight(&f, "logit_scale", 0, 0))));
-        fill(&f, stage_of(&f, "cache")->before);
+        fill_views(&f, "cache");
         for (view = 0; view < 2; view++) {
             values z = naive_encoder(&f, "specific", view, reduced[view], DIM),
                 g = naive_encoder(&f, "decoder", view, side_by_side(z, c[view]), SHARED);
@@ -1055,7 +1055,7 @@ static void objectives_have_their_gradients(void **state) {
                                              "contrast_sides=one", "contrast_temperature=learned contrast_tau=0.3", "critic=nce" };
     static const char *const reductions[] = { "tau=0.4", "norm=batch activation=tanh" };
     static fixture f;
-    isk_tensor outputs[4];
+    isk_tensor outputs[ISK_MAX_TERMS];
     int v, kind, view, absent, method;
     (void)state;
     for (v = 0; v < (int)COUNT(fused_variants); v++) {
@@ -1066,7 +1066,7 @@ static void objectives_have_their_gradients(void **state) {
                      fused_variants[v].settings);
             open_fused(&f, fused_variants[v].views, fused_variants[v].sequence, fused_variants[v].absent, settings);
             record_leaves(&f);
-            isk__fused_outputs(&f.recorder, ISK__TRAINING, outputs);
+            record_terms(&f, isk__fused_terms, ISK_NONE, outputs);
             check_gradient(&f, "fused", outputs[0]);
             close_fixture(&f);
         }
@@ -1078,15 +1078,15 @@ static void objectives_have_their_gradients(void **state) {
             open_pair(&f, methods[method], 1, absent, contrasts[v]);
             record_leaves(&f);
             for (view = 0; view < 2; view++) {
-                char group[32];
-                isk__specific_outputs(&f.recorder, view, ISK__TRAINING, outputs);
-                check_gradient(&f, isk__view_group(group, "specific", view), outputs[0]);
+                record_terms(&f, isk__specific_terms, view, outputs);
+                check_gradient(&f, isk_numbered(&f.recorder, "specific", view), outputs[0]);
             }
             if (strstr(contrasts[v], "nce")) {
-                isk_tensor batch = isk_batch(f.recorder.graph, BATCH), c = isk__shared_seen(&f.recorder, 0, ISK__OTHER, batch);
-                isk_tensor z = isk__specific_record(&f.design, 0, isk__sample_of(&f.recorder, 0, f.recorder.views[0], batch),
-                                                    ISK__BATCH_MOMENTS);
-                isk__rows_in_both(&z, &c);
+                isk_tensor z, c;
+                isk__begin_program(&f.recorder, BATCH, ISK_MODE_STILL);
+                z = isk__specific_record(&f.recorder, 0, isk_view_rows(&f.recorder, 0));
+                c = isk__shared_seen(&f.recorder, 0, ISK__OTHER);
+                isk_rows_in_both(&z, &c);
                 check_gradient(&f, "critic1", isk__scores_nce(isk__critic_scores(&f.recorder, "critic1", z, c), 0));
             }
             close_fixture(&f);
@@ -1094,13 +1094,12 @@ static void objectives_have_their_gradients(void **state) {
     }
     for (v = 0; v < (int)COUNT(reductions); v++) {
         for (kind = 0; kind < 4; kind++) {
-            isk__design before;
             absent = (v + kind) % 2;
             open_reduced(&f, ISK_CLIP, kind, absent, reductions[v]);
             f.training.options.augment = f.design.options.augment = ISK_AUGMENT_BOTH;
-            before = isk__design_before(&f.design);
             record_leaves(&f);
-            isk__reduction_outputs(&f.recorder, &before, kind == 3, ISK__TRAINING, outputs);
+            f.recorder.pass = kind == 3;
+            record_terms(&f, isk__reduction_terms, ISK_NONE, outputs);
             check_gradient(&f, "reduced", outputs[0]);
             close_fixture(&f);
         }
@@ -1139,7 +1138,7 @@ static void each_step_moves_its_own_group(void **state) {
     (void)state;
     open_fixture(&f, ISK_INDISEEK, 2, 0, "critic=nce");
     stir_weights(&f, 1);
-    fill(&f, stage_of(&f, "cache")->before);
+    fill_views(&f, "cache");
     stage = stage_of(&f, "specific2");
     run(&f, stage->passes[0].program, BATCH);
     moves(&f, "critic", stage->passes[1].program, "critic2.score");
@@ -1147,14 +1146,14 @@ static void each_step_moves_its_own_group(void **state) {
     moves(&f, "evaluation", stage->evaluation.program, "");
     close_fixture(&f);
     open_fixture(&f, ISK_FACTORIZEDCL, 2, 0, "contrast=concat");
-    fill(&f, stage_of(&f, "cache")->before);
+    fill_views(&f, "cache");
     stage = stage_of(&f, "specific1");
     run(&f, stage->passes[0].program, BATCH);
     moves(&f, "critic", stage->passes[1].program, "critic1");
     moves(&f, "main", stage->passes[2].program, "specific1 score1 standardise1");
     close_fixture(&f);
     open_fixture(&f, ISK_INFODISEN, 2, 0, "contrast_temperature=learned");
-    fill(&f, stage_of(&f, "cache")->before);
+    fill_views(&f, "cache");
     moves(&f, "main", stage_of(&f, "specific1")->passes[0].program, "specific1 joint1 input1 contrast1 standardise1");
     close_fixture(&f);
     open_fused(&f, 2, 1, 0, "augment=noise_drop positions=learned");
@@ -1165,9 +1164,9 @@ static void each_step_moves_its_own_group(void **state) {
     open_reduced(&f, ISK_INDISEEK, 0, 0, "");
     stir_weights(&f, 1);
     moves(&f, "reduced", stage_of(&f, "reduced")->passes[0].program, "reduced target");
-    fill(&f, stage_of(&f, "reduction")->before);
+    fill_views(&f, "reduction");
     moves(&f, "shared", stage_of(&f, "shared")->passes[0].program, "shared logit_scale");
-    fill(&f, stage_of(&f, "cache")->before);
+    fill_views(&f, "cache");
     run(&f, stage_of(&f, "specific1")->passes[0].program, BATCH);
     moves(&f, "main", stage_of(&f, "specific1")->passes[2].program, "specific1 decoder1 standardise1");
     close_fixture(&f);

@@ -98,10 +98,10 @@ static isk_fit_desc pair(const isk_method *method, int what, const char *setting
     fit.view_count = 2;
     fit.seed = 5;
     fit.split = split;
-    fit.views[0] = matrix_of(data[0], ROWS, COLS1);
-    fit.views[1] = matrix_of(data[1], ROWS, COLS2);
-    if (what & ABSENT) { fit.present[0] = there[0]; fit.present[1] = there[1]; }
-    if (what & SEQUENCE) { fit.steps[1] = STEPS; fit.lengths[1] = lengths; }
+    fit.views[0].x = matrix_of(data[0], ROWS, COLS1);
+    fit.views[1].x = matrix_of(data[1], ROWS, COLS2);
+    if (what & ABSENT) { fit.views[0].present = there[0]; fit.views[1].present = there[1]; }
+    if (what & SEQUENCE) { fit.views[1].steps = STEPS; fit.views[1].lengths = lengths; }
     if (what & KNOWN) { fit.target_present = known; }
     set_options(context, &fit.options, small);
     set_options(context, &fit.options, settings);
@@ -119,13 +119,11 @@ static isk_transform_desc asked(const isk_model *model, const isk_fit_desc *fit,
     memset(out, 0, sizeof *out);
     for (view = 0; view < 2; view++) {
         desc.views[view] = fit->views[view];
-        desc.present[view] = fit->present[view];
-        desc.lengths[view] = fit->lengths[view];
-        if (isk_model_shared_dim(model, view) > 0) { desc.shared[view] = out->c[view]; }
-        if (isk_model_specific_dim(model, view) > 0) { desc.specific[view] = out->z[view]; }
-        if (isk_model_decodes(model)) { desc.reconstruction[view] = out->g[view]; }
+        ask_if_there(&desc, model, ISK_ROLE_SHARED, view, out->c[view]);
+        ask_if_there(&desc, model, ISK_ROLE_SPECIFIC, view, out->z[view]);
+        ask_if_there(&desc, model, ISK_ROLE_RECONSTRUCTION, view, out->g[view]);
     }
-    if (isk_model_fused_dim(model) > 0) { desc.fused = out->fused; }
+    ask_if_there(&desc, model, ISK_ROLE_FUSED, ISK_NONE, out->fused);
     return desc;
 }
 
@@ -229,9 +227,9 @@ static void same_bits(void **state) {
         ok(isk_load(twice, path, &other));
         features_of(other, &fit, &f);
         if (memcmp(&f, &due, sizeof f) != 0) { fail_msg("%s: features of the loaded model differ", what); }
-        assert_int_equal(isk_model_fused_dim(other), cases[i].method == ISK_COMM ? 8 : 0);
-        assert_int_equal(isk_model_shared_dim(other, 0), cases[i].method == ISK_COMM ? 0 : 3);
-        assert_int_equal(isk_model_specific_dim(other, 0), isk_model_specific_dim(one, 0));
+        assert_int_equal(isk_model_cols(other, ISK_ROLE_FUSED, ISK_NONE), cases[i].method == ISK_COMM ? 8 : 0);
+        assert_int_equal(isk_model_cols(other, ISK_ROLE_SHARED, 0), cases[i].method == ISK_COMM ? 0 : 3);
+        assert_int_equal(isk_model_cols(other, ISK_ROLE_SPECIFIC, 0), isk_model_cols(one, ISK_ROLE_SPECIFIC, 0));
         assert_int_equal(isk_model_view_cols(other, 0), COLS1);
         assert_int_equal(isk_model_view_steps(other, 1), cases[i].what & SEQUENCE ? STEPS : 1);
         isk_model_close(other);
@@ -255,18 +253,19 @@ static void a_row_is_a_row(void **state) {
             int row = rows[k];
             for (view = 0; view < 2; view++) {
                 int cols = view ? COLS2 : COLS1;
-                one.views[view] = matrix_of(data[view] + row * cols, 1, cols);
-                if (fit.present[view]) { one.present[view] = there[view] + row; }
-                if (fit.lengths[view]) { one.lengths[view] = lengths + row; }
+                one.views[view].x = matrix_of(data[view] + row * cols, 1, cols);
+                if (fit.views[view].present) { one.views[view].present = there[view] + row; }
+                if (fit.views[view].lengths) { one.views[view].lengths = lengths + row; }
             }
             features_of(model, &one, &alone);
             for (view = 0; view < 2; view++) {
-                struct { const isk_scalar *all, *alone; int cols; } parts[4];
+                const struct { const isk_scalar *all, *alone; int cols; } parts[4] = {
+                    { all.c[view], alone.c[view], isk_model_cols(model, ISK_ROLE_SHARED, view) },
+                    { all.z[view], alone.z[view], isk_model_cols(model, ISK_ROLE_SPECIFIC, view) },
+                    { all.g[view], alone.g[view], isk_model_cols(model, ISK_ROLE_RECONSTRUCTION, view) },
+                    { all.fused, alone.fused, isk_model_cols(model, ISK_ROLE_FUSED, ISK_NONE) },
+                };
                 int p;
-                parts[0].all = all.c[view]; parts[0].alone = alone.c[view]; parts[0].cols = isk_model_shared_dim(model, view);
-                parts[1].all = all.z[view]; parts[1].alone = alone.z[view]; parts[1].cols = isk_model_specific_dim(model, view);
-                parts[2].all = all.g[view]; parts[2].alone = alone.g[view]; parts[2].cols = isk_model_target_cols(model, view);
-                parts[3].all = all.fused; parts[3].alone = alone.fused; parts[3].cols = isk_model_fused_dim(model);
                 for (p = 0; p < 4; p++) {
                     for (col = 0; col < parts[p].cols; col++) {
                         double a = (double)parts[p].all[row * parts[p].cols + col], b = (double)parts[p].alone[col];
@@ -298,14 +297,15 @@ static void garbage_changes_nothing(void **state) {
             isk_fit_desc fit = fit_of(i, &how);
             isk_model *model;
             for (view = 0; view < 2; view++) {
-                int cols = (int)fit.views[view].cols;
+                int cols = (int)fit.views[view].x.cols;
                 for (row = 0; row < ROWS; row++) {
-                    int from = fit.present[view] && !there[view][row] ? 0 : fit.lengths[view] ? lengths[row] * FEATURES : cols;
+                    int missing = fit.views[view].present && !there[view][row];
+                    int from = missing ? 0 : fit.views[view].lengths ? lengths[row] * FEATURES : cols;
                     for (col = 0; col < cols; col++) {
                         copy[view][row * cols + col] = col < from ? data[view][row * cols + col] : garbage[g];
                     }
                 }
-                fit.views[view].data = copy[view];
+                fit.views[view].x.data = copy[view];
             }
             if (fit.target.data) {
                 for (row = 0; row < ROWS * TARGET_COLS; row++) {
@@ -329,6 +329,11 @@ static void garbage_changes_nothing(void **state) {
 
 /* ---- what callers see -------------------------------------------------------------------------------------------- */
 
+static int measured(const isk_report *report, const char *name, int view) {
+    double value = isk_report_value(report, name, view);
+    return value - value == 0;
+}
+
 static void records_and_progress(void **state) {
     static const char *const due[COUNT(cases)] = {
         "fused", "fused", "reduced fused", "shared mean spread", "shared mean spread", "reduced shared mean spread",
@@ -351,12 +356,11 @@ static void records_and_progress(void **state) {
         assert_int_equal(bad_records, 0);
         assert_true(records >= 3);
         assert_int_equal(report->status, ISK_OK);
-        assert_true(report->shared_loss - report->shared_loss == 0 && report->shared_validation_loss - report->shared_validation_loss == 0);
-        assert_int_equal(report->temperature == report->temperature, cases[i].method != ISK_COMM);
-        assert_int_equal(report->view[0].club == report->view[0].club, isk_model_specific_dim(model, 0) > 0 &&
-                         cases[i].method != ISK_RESIDUAL &&
-                                                                       cases[i].method != ISK_INFODISEN);
-        if (strstr(cases[i].settings, "critic=nce")) { assert_true(report->view[0].saturation != report->view[0].saturation); }
+        assert_true(measured(report, "shared_loss", ISK_NONE) && measured(report, "shared_validation_loss", ISK_NONE));
+        assert_int_equal(measured(report, "temperature", ISK_NONE), cases[i].method != ISK_COMM);
+        assert_int_equal(measured(report, "club", 0), isk_model_cols(model, ISK_ROLE_SPECIFIC, 0) > 0 && cases[i].method != ISK_RESIDUAL &&
+                                                      cases[i].method != ISK_INFODISEN);
+        if (strstr(cases[i].settings, "critic=nce")) { assert_false(measured(report, "saturation", 0)); }
         isk_model_close(model);
     }
 }
@@ -450,7 +454,7 @@ static double leakage(const isk_method *method, const char *settings, double *co
     static features f;
     static isk_scalar both[ROWS * MOST];
     isk_model *model = learned(method, settings, &f);
-    int z = isk_model_specific_dim(model, 0), c = isk_model_shared_dim(model, 0), row;
+    int z = isk_model_cols(model, ISK_ROLE_SPECIFIC, 0), c = isk_model_cols(model, ISK_ROLE_SHARED, 0), row;
     double leaked = explained(f.z[0], z, f.c[1], c, 1);
     for (row = 0; row < ROWS; row++) {
         memcpy(both + row * (z + c), f.z[0] + row * z, (size_t)z * sizeof *both);
@@ -477,7 +481,7 @@ static void other_critics_and_residuals_leak_less(void **state) {
 static void fused_features_hold_what_is_shared(void **state) {
     static features f;
     isk_model *model = learned(ISK_COMM, "fusion_tau=0.2", &f);
-    double shared = explained(f.fused, isk_model_fused_dim(model), common, COMMON, 0);
+    double shared = explained(f.fused, isk_model_cols(model, ISK_ROLE_FUSED, ISK_NONE), common, COMMON, 0);
     (void)state;
     print_message("# common factors from fused features: R^2 %.3f\n", shared);
     assert_true(shared > 0.6);
@@ -539,7 +543,7 @@ static void bad_input_is_named(void **state) {
     other[7] = INFINITY;
     refuse(&fit, ISK_DATA, "target 1: row 4, column 2 is infinite; remove or impute it");
     fit = pair(ISK_INDISEEK, 0, "reduce=target");
-    fit.given[0] = fit.given[1] = matrix_of(common, ROWS, COMMON);
+    fit.views[0].given = fit.views[1].given = matrix_of(common, ROWS, COMMON);
     refuse(&fit, ISK_ARGUMENT, "reduce changes the views that the given shared features belong to; learn them instead");
     for (i = 0; i < (int)COUNT(wrong); i++) {
         fit = pair(ISK_INDISEEK, 0, "reduce=augment");
@@ -568,12 +572,12 @@ static void bad_input_is_named(void **state) {
     fit = pair(ISK_CLIP, 0, "fusion_heads=3");      /* nothing is fused */
     isk_model_close(fitted(context, &fit));
     fit = pair(ISK_COMM, 0, "");
-    fit.given[0] = fit.given[1] = matrix_of(common, ROWS, COMMON);
+    fit.views[0].given = fit.views[1].given = matrix_of(common, ROWS, COMMON);
     refuse(&fit, ISK_ARGUMENT, "method comm has no use for given shared features");
     fit.view_count = 1;
-    refuse(&fit, ISK_ARGUMENT, "method comm has no use for given shared features");
+    refuse(&fit, ISK_ARGUMENT, "view_count is 1; it must be from 2 to 4");
     fit = pair(ISK_RESIDUAL, 0, "");
-    fit.given[0] = fit.given[1] = matrix_of(common, ROWS, COMMON);
+    fit.views[0].given = fit.views[1].given = matrix_of(common, ROWS, COMMON);
     refuse(&fit, ISK_ARGUMENT, "method residual works on what its own C_i leaves of X_i, so it takes no given shared features");
     fit = pair(ISK_RESIDUAL, SEQUENCE, "decode=pooled");
     refuse(&fit, ISK_ARGUMENT, "method residual gives back X2 from its residuals, step by step; choose decode flat");
@@ -581,8 +585,8 @@ static void bad_input_is_named(void **state) {
     refuse(&fit, ISK_ARGUMENT, "ortho cos and cos2 compare Z1 with C coordinate by coordinate, but dim is 4 and C has 3; make them equal, "
                                "or choose frob");
     fit = pair(ISK_INFODISEN, 0, "ortho=cos2 dim=2");
-    fit.given[0] = matrix_of(common, ROWS, 2);
-    fit.given[1] = matrix_of(common, ROWS, 1);
+    fit.views[0].given = matrix_of(common, ROWS, 2);
+    fit.views[1].given = matrix_of(common, ROWS, 1);
     refuse(&fit, ISK_ARGUMENT, "ortho cos and cos2 compare Z2 with C coordinate by coordinate, but dim is 2 and C has 1; make them equal, "
                                "or choose frob");
 }
@@ -592,41 +596,42 @@ static void transform_refuses(void **state) {
     static isk_scalar wide[ROWS * 7];
     isk_fit_desc fit = pair(ISK_COMM, 0, "epochs=1");
     isk_model *model = fitted(context, &fit);
-    const char *fused_only = "transform: method comm makes fused features, of the data of every view; rows without a view are marked by "
-                             "`present`";
     isk_transform_desc desc = asked(model, &fit, &f);
     (void)state;
-    desc.shared[0] = f.c[0];
-    expect(context, isk_transform(model, &desc), ISK_ARGUMENT, fused_only);
+    ask(&desc, ISK_ROLE_SHARED, 0, f.c[0]);
+    expect(context, isk_transform(model, &desc), ISK_ARGUMENT, "transform: this model of method comm has no output 'shared1'; it has fused");
     desc = asked(model, &fit, &f);
-    desc.specific[1] = f.z[0];
-    expect(context, isk_transform(model, &desc), ISK_ARGUMENT, fused_only);
+    ask(&desc, ISK_ROLE_SPECIFIC, 1, f.z[0]);
+    expect(context, isk_transform(model, &desc), ISK_ARGUMENT, "transform: this model of method comm has no output 'specific2'; it has fused");
     desc = asked(model, &fit, &f);
-    desc.views[1].data = NULL;
-    expect(context, isk_transform(model, &desc), ISK_ARGUMENT, fused_only);
+    desc.views[1].x.data = NULL;
+    expect(context, isk_transform(model, &desc), ISK_ARGUMENT, "transform: fused is asked for without the data of view 2; rows without a view "
+           "are marked by `present`");
     desc = asked(model, &fit, &f);
-    desc.fused = NULL;
-    expect(context, isk_transform(model, &desc), ISK_ARGUMENT, fused_only);
+    ask(&desc, ISK_ROLE_FUSED, ISK_NONE, NULL);
+    expect(context, isk_transform(model, &desc), ISK_ARGUMENT, "transform: no output is asked for; set desc->out");
     desc = asked(model, &fit, &f);
-    desc.views[1].rows--;
+    desc.views[1].x.rows--;
     expect(context, isk_transform(model, &desc), ISK_SHAPE,
            "transform: view 2 has 599 rows, view 1 has 600; rows must be the same samples");
     isk_model_close(model);
     fit = pair(ISK_RESIDUAL, 0, "epochs=1 shared_epochs=1 residual_epochs=1");
     model = fitted(context, &fit);
     desc = asked(model, &fit, &f);
-    desc.fused = f.fused;
-    expect(context, isk_transform(model, &desc), ISK_ARGUMENT, "transform: method residual has no fused features");
+    ask(&desc, ISK_ROLE_FUSED, ISK_NONE, f.fused);
+    expect(context, isk_transform(model, &desc), ISK_ARGUMENT, "transform: this model of method residual has no output 'fused'; it has "
+           "shared1, specific1, shared2 and specific2");
     desc = asked(model, &fit, &f);
-    desc.reconstruction[0] = f.g[0];
-    expect(context, isk_transform(model, &desc), ISK_ARGUMENT, "transform: method residual has no decoder, so there is no reconstruction");
+    ask(&desc, ISK_ROLE_RECONSTRUCTION, 0, f.g[0]);
+    expect(context, isk_transform(model, &desc), ISK_ARGUMENT, "transform: this model of method residual has no output "
+           "'reconstruction1'; it has shared1, specific1, shared2 and specific2");
     isk_model_close(model);
     fit = pair(ISK_INDISEEK, 0, "epochs=1 shared_epochs=1 reduce=target");
     model = fitted(context, &fit);
     desc = asked(model, &fit, &f);
-    desc.views[0] = matrix_of(wide, ROWS, 7);       /* the view's own columns, not those of its reduction */
+    desc.views[0].x = matrix_of(wide, ROWS, 7);     /* the view's own columns, not those of its reduction */
     expect(context, isk_transform(model, &desc), ISK_SHAPE, "transform: view 1 has 7 columns; the model was trained on 6");
-    desc.views[0] = matrix_of(wide, ROWS, 3);
+    desc.views[0].x = matrix_of(wide, ROWS, 3);
     expect(context, isk_transform(model, &desc), ISK_SHAPE, "transform: view 1 has 3 columns; the model was trained on 6");
     isk_model_close(model);
 }
@@ -644,8 +649,8 @@ static void odd_sizes(void **state) {
             isk_fit_desc fit = fit_of(i, &how);
             isk_model *model;
             fit.split = NULL;
-            fit.present[0] = fit.present[1] = fit.target_present = NULL;
-            for (row = 0; row < 2; row++) { fit.views[row].rows = rows; }
+            fit.views[0].present = fit.views[1].present = fit.target_present = NULL;
+            for (row = 0; row < 2; row++) { fit.views[row].x.rows = rows; }
             if (fit.target.data) { fit.target.rows = rows; }
             model = fitted(context, &fit);
             features_of(model, &fit, &f);
@@ -669,7 +674,7 @@ static void odd_sizes(void **state) {
         isk_fit_desc fit = pair(ISK_RESIDUAL, 0, "");
         isk_model *model;
         for (row = 0; row < ROWS * 6; row++) { constant[row] = 1; }
-        fit.views[0].data = constant;
+        fit.views[0].x.data = constant;
         model = fitted(context, &fit);
         features_of(model, &fit, &f);
         for (row = 0; row < ROWS * 4; row++) { assert_true(f.z[0][row] - f.z[0][row] == 0); }
@@ -702,7 +707,7 @@ static void memory_that_runs_out(void **state) {
         augmentation how;
         isk_fit_desc fit = fit_of(which[k], &how);
         set_options(context, &fit.options, "epochs=1 shared_epochs=1 residual_epochs=1 width=4");
-        fit.views[0].rows = fit.views[1].rows = 24;
+        fit.views[0].x.rows = fit.views[1].x.rows = 24;
         fit.target.rows = fit.target.data ? 24 : 0;
         sweep_memory(scarce, one_life, &fit);
     }

@@ -20,7 +20,7 @@ static const uint8_t presence[VIEWS][N] = {
 
 static void make_absent(fixture *f) {
     int view;
-    for (view = 0; view < f->sweep.fit.view_count; view++) { f->sweep.fit.present[view] = presence[view]; }
+    for (view = 0; view < f->sweep.fit.view_count; view++) { f->sweep.fit.views[view].present = presence[view]; }
 }
 
 static void open_absent(fixture *f, const isk_method *method, int views, int given, int absent, const char *settings) {
@@ -33,7 +33,7 @@ static void open_absent(fixture *f, const isk_method *method, int views, int giv
 
 static int is_present(const fixture *f, int view, int row) {
     if (view == 2 && sequence_lengths && sequence_lengths[row] == 0) { return 0; }
-    return !f->sweep.fit.present[view] || f->sweep.fit.present[view][row];
+    return !f->sweep.fit.views[view].present || f->sweep.fit.views[view].present[row];
 }
 
 static list rows_of(const fixture *f, int view, list among) {
@@ -160,7 +160,7 @@ static void check_view(fixture *f, int view, int count) {
     if (stage->main > 0) {
         critic q = naive_critic(f, view, c_seen(f, view, apart_other(f->design.method), both));
         double due = naive_learning(q, lines_of(z, here, both));
-        if (stage->passes[0].kind == ISK__FILL) {
+        if (stage->passes[0].kind == ISK_FILL) {
             fill(f, stage->passes[0].program);
         } else {
             run(f, stage->passes[0].program, count);
@@ -198,7 +198,7 @@ static void specific_losses(void **state) {
                     given = (v + m + views) % 2;
                     open_absent(&f, specific[m], views, given, absent, variants[v]);
                     stir_weights(&f, 1);
-                    if (!given) { fill(&f, stage_of(&f, "cache")->before); }
+                    if (!given) { fill_views(&f, "cache"); }
                     for (view = 0; view < views; view++) {
                         check_view(&f, view, BATCH);
                         check_view(&f, view, 6);
@@ -275,7 +275,7 @@ static void residual_losses(void **state) {
             for (absent = 0; absent < 2; absent++) {
                 open_absent(&f, ISK_RESIDUAL_INDISEEK, views, 0, absent, variants[v]);
                 stir_weights(&f, 1);
-                fill(&f, stage_of(&f, "cache")->before);
+                fill_views(&f, "cache");
                 for (view = 0; view < views; view++) {
                     list batch = in_batch(BATCH), here = rows_of(&f, view, batch);
                     values x = chosen(view, here), c = naive_c(&f, view, here), r = x, z;
@@ -360,7 +360,7 @@ static void batches_without_a_view(void **state) {
                 for (i = 0; i < N; i++) { second[i] = 1; }
                 for (i = alone; i < BATCH; i++) { second[order[i]] = 0; }
                 describe_fixture(&f, methods[m], 3, 0, variants[v]);
-                f.sweep.fit.present[1] = second;
+                f.sweep.fit.views[1].present = second;
                 record_fixture(&f);
                 graph = f.training.plan.graph;
                 for (s = 0; s < f.training.plan.stage_count; s++) {
@@ -369,7 +369,7 @@ static void batches_without_a_view(void **state) {
                     for (p = 0; p <= stage->pass_count; p++) {
                         const isk__pass *pass = p < stage->pass_count ? &stage->passes[p] : &stage->evaluation;
                         if (!pass->program) { continue; }
-                        if (pass->kind == ISK__FILL && pass->label_count == 0) {
+                        if (pass->kind == ISK_FILL && pass->label_count == 0) {
                             fill(&f, pass->program);
                         } else {
                             run(&f, pass->program, BATCH);
@@ -407,7 +407,7 @@ static void moments_need_rows(void **state) {
         for (i = 0; i < N; i++) { second[i] = 1; }
         for (i = alone; i < BATCH; i++) { second[order[i]] = 0; }
         describe_fixture(&f, ISK_INDISEEK, 2, 1, "");
-        f.sweep.fit.present[1] = second;
+        f.sweep.fit.views[1].present = second;
         record_fixture(&f);
         stir_weights(&f, 1);
         mean = *weight(&f, "standardise2.running_mean", 0, 0);
@@ -456,7 +456,7 @@ static void sequence_losses(void **state) {
             for (m = 0; m < (int)COUNT(specific); m++) {
                 open_absent(&f, specific[m], 3, (v + m) % 2, round == 0, sequence_settings(sequences[v]));
                 stir_weights(&f, 1);
-                if ((v + m) % 2 == 0) { fill(&f, stage_of(&f, "cache")->before); }
+                if ((v + m) % 2 == 0) { fill_views(&f, "cache"); }
                 check_view(&f, 2, BATCH);
                 check_view(&f, 1, BATCH);
                 close_fixture(&f);
@@ -474,16 +474,16 @@ static void sequence_gradients(void **state) {
     int v;
     (void)state;
     for (v = 0; v < (int)COUNT(sequences); v++) {
-        isk_tensor outputs[4];
+        isk_tensor outputs[ISK_MAX_TERMS];
         sequence_lengths = some_lengths;
         open_absent(&f, specific[v % 4], 3, 1, v % 2, sequence_settings(sequences[v]));
         record_leaves(&f);
-        isk__specific_outputs(&f.recorder, 2, ISK__TRAINING, outputs);
+        record_terms(&f, isk__specific_terms, 2, outputs);
         check_gradient(&f, "specific3", outputs[0]);
         close_fixture(&f);
         open_absent(&f, ISK_CLIP, 3, 0, 1, sequence_settings(sequences[v]));
         record_leaves(&f);
-        isk__clip_outputs(&f.recorder, ISK__TRAINING, outputs);
+        record_terms(&f, isk__clip_terms, ISK_NONE, outputs);
         check_gradient(&f, "shared", outputs[0]);
         close_fixture(&f);
     }
@@ -504,19 +504,18 @@ static void objectives_have_their_gradients(void **state) {
             open_absent(&f, specific[m], 3, 1, absent, variants[v]);
             record_leaves(&f);
             for (view = 0; view < 3; view++) {
-                char group[32];
-                isk_tensor outputs[4];
-                isk__specific_outputs(&f.recorder, view, ISK__TRAINING, outputs);
-                check_gradient(&f, isk__view_group(group, "specific", view), outputs[0]);
+                isk_tensor outputs[ISK_MAX_TERMS];
+                record_terms(&f, isk__specific_terms, view, outputs);
+                check_gradient(&f, isk_numbered(&f.recorder, "specific", view), outputs[0]);
             }
             close_fixture(&f);
         }
     }
     for (v = 0; v < 4; v++) {
-        isk_tensor outputs[2];
+        isk_tensor outputs[ISK_MAX_TERMS];
         open_absent(&f, ISK_CLIP, 3 + v / 2, 0, v % 2, "tau=0.3 activation=tanh");
         record_leaves(&f);
-        isk__clip_outputs(&f.recorder, ISK__TRAINING, outputs);
+        record_terms(&f, isk__clip_terms, ISK_NONE, outputs);
         check_gradient(&f, "shared", outputs[0]);
         close_fixture(&f);
     }

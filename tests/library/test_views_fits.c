@@ -68,12 +68,12 @@ static isk_fit_desc trio(const isk_method *method, int what, const char *setting
     fit.seed = 3;
     fit.split = split;
     for (view = 0; view < TRIO; view++) {
-        fit.views[view] = matrix_of(data[view], ROWS, cols_of[view]);
-        if (what & ABSENT) { fit.present[view] = there[view]; }
+        fit.views[view].x = matrix_of(data[view], ROWS, cols_of[view]);
+        if (what & ABSENT) { fit.views[view].present = there[view]; }
     }
     if (what & SEQUENCE) {
-        fit.steps[2] = STEPS;
-        fit.lengths[2] = lengths;
+        fit.views[2].steps = STEPS;
+        fit.views[2].lengths = lengths;
     }
     set_options(context, &fit.options, "batch=32 layers=3 width=16 dim=4 shared_dim=3 epochs=4 shared_epochs=5 residual_epochs=4 "
                                        "diagnoses=1 "
@@ -94,16 +94,11 @@ static isk_transform_desc asked(const isk_model *model, const isk_fit_desc *fit,
     memset(out, 0, sizeof *out);
     for (view = 0; view < isk_model_views(model); view++) {
         desc.views[view] = fit->views[view];
-        desc.present[view] = fit->present[view];
-        desc.lengths[view] = fit->lengths[view];
-        if (isk_model_fused_dim(model)) {
-            desc.fused = out->fused;
-            continue;
-        }
-        desc.shared[view] = out->c[view];
-        if (isk_model_specific_dim(model, view)) { desc.specific[view] = out->z[view]; }
-        if (isk_model_decodes(model)) { desc.reconstruction[view] = out->g[view]; }
+        ask_if_there(&desc, model, ISK_ROLE_SHARED, view, out->c[view]);
+        ask_if_there(&desc, model, ISK_ROLE_SPECIFIC, view, out->z[view]);
+        ask_if_there(&desc, model, ISK_ROLE_RECONSTRUCTION, view, out->g[view]);
     }
+    ask_if_there(&desc, model, ISK_ROLE_FUSED, ISK_NONE, out->fused);
     return desc;
 }
 
@@ -121,7 +116,7 @@ static isk_model *fitted(isk_context *owner, const isk_fit_desc *fit) {
 /* ---- what fits learn ------------------------------------------------------------------------------------------------------- */
 
 /* Does a method learn C_i?  Else it learns fused features. */
-static int has_shared(int method) { return strcmp(isk_method_name((const isk_method *)method), "comm") != 0; }
+static int has_shared(const isk_method *method) { return (method->can & ISK_LEARNS_SHARED) != 0; }
 
 static double r2_of_common(const isk_scalar *c, int cols, const uint8_t *present) {
     static uint8_t part[ROWS];
@@ -144,41 +139,45 @@ static double r2_of_common(const isk_scalar *c, int cols, const uint8_t *present
 static void fits_learn(void **state) {
     static features f;
     static uint8_t any[ROWS];
-    int method, what, view, row, col;
+    int m, what, view, row, col;
     (void)state;
-    for (method = 0; method < ISK_METHOD_COUNT; method++) {
+    for (m = 0; m < isk_method_count(NULL); m++) {
+        const isk_method *method = isk_method_get(NULL, m);
         for (what = WHOLE; what <= (ABSENT | SEQUENCE); what++) {
-            isk_fit_desc fit = trio((const isk_method *)method, what, has_shared(method) ? "shared_epochs=40 epochs=6 width=32 shared_rate=0.004 others=mean"
-                                                                                 : "epochs=30 rate=0.004");
+            isk_fit_desc fit = trio(method, what,
+                                    has_shared(method) ? "shared_epochs=60 epochs=6 width=32 shared_rate=0.004 tau=0.2 others=mean"
+                                                       : "epochs=30 rate=0.004");
             isk_model *model = fitted(context, &fit);
             features_of(model, &fit, &f);
             if (!has_shared(method)) {
                 double r2;
                 for (row = 0; row < ROWS; row++) {
-                    for (any[row] = 0, view = 0; view < TRIO; view++) { any[row] |= !fit.present[view] || fit.present[view][row]; }
+                    for (any[row] = 0, view = 0; view < TRIO; view++) {
+                        any[row] |= !fit.views[view].present || fit.views[view].present[row];
+                    }
                     for (col = 0; col < TOKEN; col++) {
                         assert_int_equal(f.fused[row * TOKEN + col] == f.fused[row * TOKEN + col], any[row]);
                     }
                 }
                 r2 = r2_of_common(f.fused, TOKEN, any);
-                if (r2 < 0.5) { fail_msg("comm, data %d: R^2 of the common factors from its features is %g", what, r2); }
+                if (r2 < 0.5) { fail_msg("method %s, data %d: R^2 of the common factors from its features is %g", method->name, what, r2); }
                 isk_model_close(model);
                 continue;
             }
             for (view = 0; view < TRIO; view++) {
-                double r2 = r2_of_common(f.c[view], C_DIM, fit.present[view]);
-                if (r2 < 0.5) { fail_msg("method %s, data %d: R^2 from C%d is %g", isk_method_name((const isk_method *)method), what, view + 1, r2); }
+                double r2 = r2_of_common(f.c[view], C_DIM, fit.views[view].present);
+                if (r2 < 0.5) { fail_msg("method %s, data %d: R^2 from C%d is %g", method->name, what, view + 1, r2); }
                 for (row = 0; row < ROWS; row++) {
-                    int present = !fit.present[view] || fit.present[view][row];
+                    int present = !fit.views[view].present || fit.views[view].present[row];
                     for (col = 0; col < C_DIM; col++) {
                         assert_int_equal(f.c[view][row * C_DIM + col] == f.c[view][row * C_DIM + col], present);
                     }
-                    if (!isk_model_specific_dim(model, view)) { continue; }
+                    if (!isk_model_cols(model, ISK_ROLE_SPECIFIC, view)) { continue; }
                     for (col = 0; col < Z_DIM; col++) {
                         assert_int_equal(f.z[view][row * Z_DIM + col] == f.z[view][row * Z_DIM + col], present);
                     }
-                    for (col = 0; col < isk_model_target_cols(model, view); col++) {
-                        isk_scalar g = f.g[view][row * isk_model_target_cols(model, view) + col];
+                    for (col = 0; col < isk_model_cols(model, ISK_ROLE_RECONSTRUCTION, view); col++) {
+                        isk_scalar g = f.g[view][row * isk_model_cols(model, ISK_ROLE_RECONSTRUCTION, view) + col];
                         assert_int_equal(g == g, present);
                     }
                 }
@@ -195,12 +194,12 @@ static void put_garbage(isk_fit_desc *fit, isk_scalar (*copy)[ROWS * MOST_COLS],
     int view, row, col;
     for (view = 0; view < TRIO; view++) {
         for (row = 0; row < ROWS; row++) {
-            int from = fit->present[view] && !fit->present[view][row] ? 0 : fit->lengths[view] ? fit->lengths[view][row] * FEATURES
-                : cols_of[view];
+            const isk_view *of = &fit->views[view];
+            int from = of->present && !of->present[row] ? 0 : of->lengths ? of->lengths[row] * FEATURES : cols_of[view];
             memcpy(copy[view] + row * cols_of[view], data[view] + row * cols_of[view], (size_t)cols_of[view] * sizeof(isk_scalar));
             for (col = from; col < cols_of[view]; col++) { copy[view][row * cols_of[view] + col] = value; }
         }
-        fit->views[view].data = copy[view];
+        fit->views[view].x.data = copy[view];
     }
 }
 
@@ -208,13 +207,14 @@ static void garbage_changes_nothing(void **state) {
     static const isk_scalar garbage[] = { 0, (isk_scalar)1e30, (isk_scalar)-0.0, NAN, INFINITY };
     static isk_scalar copy[TRIO][ROWS * MOST_COLS];
     static features f, due;
-    int method, what, g;
+    int m, what, g;
     (void)state;
-    for (method = 0; method < ISK_METHOD_COUNT; method++) {
+    for (m = 0; m < isk_method_count(NULL); m++) {
+        const isk_method *method = isk_method_get(NULL, m);
         for (what = ABSENT; what <= (ABSENT | SEQUENCE); what++) {
             isk_model *first = NULL;
             for (g = 0; g < (int)COUNT(garbage); g++) {
-                isk_fit_desc fit = trio((const isk_method *)method, what, "others=mean");
+                isk_fit_desc fit = trio(method, what, "others=mean");
                 isk_model *model;
                 put_garbage(&fit, copy, garbage[g]);
                 model = fitted(context, &fit);
@@ -224,7 +224,7 @@ static void garbage_changes_nothing(void **state) {
                     continue;
                 }
                 if (memcmp(&f, &due, sizeof f) != 0) {
-                    fail_msg("method %s, data %d, garbage %g: features differ", isk_method_name((const isk_method *)method), what, (double)garbage[g]);
+                    fail_msg("method %s, data %d, garbage %g: features differ", method->name, what, (double)garbage[g]);
                 }
                 same_model(context, first, model, "garbage");
                 isk_model_close(model);
@@ -237,23 +237,25 @@ static void garbage_changes_nothing(void **state) {
 /* What transform gives of a row does not depend on which others are absent; C, Z and reconstruction of absent ones are NaN. */
 static void transform_leaves_out(void **state) {
     static features all, some;
-    int method, what, view;
+    int m, what, view;
     size_t i;
     (void)state;
-    for (method = 0; method < ISK_METHOD_COUNT; method++) {
+    for (m = 0; m < isk_method_count(NULL); m++) {
+        const isk_method *method = isk_method_get(NULL, m);
         if (!has_shared(method)) { continue; }          /* its features are of all views that a row has */
         for (what = WHOLE; what <= SEQUENCE; what += SEQUENCE) {
-            isk_fit_desc fit = trio((const isk_method *)method, what, "epochs=2 shared_epochs=2");
+            isk_fit_desc fit = trio(method, what, "epochs=2 shared_epochs=2");
             isk_model *model = fitted(context, &fit);
             features_of(model, &fit, &all);
-            for (view = 0; view < TRIO; view++) { fit.present[view] = there[view]; }
+            for (view = 0; view < TRIO; view++) { fit.views[view].present = there[view]; }
             features_of(model, &fit, &some);
             for (view = 0; view < TRIO; view++) {
                 struct { const isk_scalar *all, *some; int cols; } pairs[3];
                 int p;
                 pairs[0].all = all.c[view]; pairs[0].some = some.c[view]; pairs[0].cols = C_DIM;
-                pairs[1].all = all.z[view]; pairs[1].some = some.z[view]; pairs[1].cols = isk_model_specific_dim(model, view);
-                pairs[2].all = all.g[view]; pairs[2].some = some.g[view]; pairs[2].cols = isk_model_target_cols(model, view);
+                pairs[1].all = all.z[view]; pairs[1].some = some.z[view]; pairs[1].cols = isk_model_cols(model, ISK_ROLE_SPECIFIC, view);
+                pairs[2].all = all.g[view]; pairs[2].some = some.g[view];
+                pairs[2].cols = isk_model_cols(model, ISK_ROLE_RECONSTRUCTION, view);
                 for (p = 0; p < 3; p++) {
                     for (i = 0; i < (size_t)(ROWS * pairs[p].cols); i++) {
                         if (there[view][i / (size_t)pairs[p].cols]) {
@@ -269,22 +271,23 @@ static void transform_leaves_out(void **state) {
     }
 }
 
-/* Masks that say that all is there change nothing but random numbers: those are keyed by their place in the graph. */
+/* Masks that say that all is there change nothing, not even the random numbers. */
 static void all_present_is_none_absent(void **state) {
     static features f, due;
     static uint8_t ones[ROWS];
-    int method, view;
+    int m, view;
     (void)state;
     memset(ones, 1, sizeof ones);
-    for (method = 0; method < ISK_METHOD_COUNT; method++) {
-        isk_fit_desc fit = trio((const isk_method *)method, WHOLE, "norm=batch augment=none");
+    for (m = 0; m < isk_method_count(NULL); m++) {
+        const isk_method *method = isk_method_get(NULL, m);
+        isk_fit_desc fit = trio(method, WHOLE, "norm=batch dropout=0.2");
         isk_model *model = fitted(context, &fit);
         features_of(model, &fit, &due);
         isk_model_close(model);
-        for (view = 0; view < TRIO; view++) { fit.present[view] = ones; }
+        for (view = 0; view < TRIO; view++) { fit.views[view].present = ones; }
         model = fitted(context, &fit);
         features_of(model, &fit, &f);
-        if (memcmp(&f, &due, sizeof f) != 0) { fail_msg("method %s: features differ", isk_method_name((const isk_method *)method)); }
+        if (memcmp(&f, &due, sizeof f) != 0) { fail_msg("method %s: features differ", method->name); }
         isk_model_close(model);
     }
 }
@@ -293,10 +296,11 @@ static void all_present_is_none_absent(void **state) {
 
 static void same_bits(void **state) {
     static features f, due;
-    int method;
+    int m;
     (void)state;
-    for (method = 0; method < ISK_METHOD_COUNT; method++) {
-        isk_fit_desc fit = trio((const isk_method *)method, ABSENT | SEQUENCE, method % 2 ? "others=mean" : "critic_inner=per_epoch dropout=0.2 norm=batch");
+    for (m = 0; m < isk_method_count(NULL); m++) {
+        const isk_method *method = isk_method_get(NULL, m);
+        isk_fit_desc fit = trio(method, ABSENT | SEQUENCE, m % 2 ? "others=mean" : "critic_inner=per_epoch dropout=0.2 norm=batch");
         isk_model *one = fitted(context, &fit), *other = fitted(twice, &fit);
         isk_sweep_desc sweep;
         const char *path = SCRATCH "/views_model.safetensors";
@@ -329,7 +333,7 @@ static void same_bits(void **state) {
         assert_int_equal(isk_model_views(other), TRIO);
         assert_int_equal(isk_model_view_steps(other, 2), STEPS);
         assert_int_equal(isk_model_view_steps(other, 0), 1);
-        assert_int_equal(isk_model_target_cols(other, 2), isk_model_target_cols(one, 2));
+        assert_int_equal(isk_model_cols(other, ISK_ROLE_RECONSTRUCTION, 2), isk_model_cols(one, ISK_ROLE_RECONSTRUCTION, 2));
         isk_model_close(other);
         isk_model_close(one);
         remove(path);
@@ -349,16 +353,16 @@ static void other_presence_is_other_data(void **state) {
         memset(&sweep, 0, sizeof sweep);
         sweep.fit = trio(ISK_INDISEEK, ABSENT | SEQUENCE, "");
         sweep.fit.checkpoint = SCRATCH "/views_other.safetensors";
-        sweep.fit.present[1] = changed;
-        sweep.fit.lengths[2] = shorter;
+        sweep.fit.views[1].present = changed;
+        sweep.fit.views[2].lengths = shorter;
         remove(sweep.fit.checkpoint);
         stop_after = 3;
         assert_int_equal(isk_resume(context, &sweep, &model), ISK_INTERRUPTED);
         stop_after = 0;
         if (what == 0) { changed[5] ^= 1; }
         if (what == 1) { shorter[0] = shorter[0] == 1 ? 2 : 1; }
-        if (what == 2) { sweep.fit.present[0] = NULL; }
-        if (what == 3) { sweep.fit.lengths[2] = NULL; }
+        if (what == 2) { sweep.fit.views[0].present = NULL; }
+        if (what == 3) { sweep.fit.views[2].lengths = NULL; }
         assert_int_equal(isk_resume(context, &sweep, &model), ISK_MISMATCH);
         remove(sweep.fit.checkpoint);
     }
@@ -395,7 +399,7 @@ static void sequences_stand_alone(void **state) {
         int targets;
         if (strstr(settings[s], "pooled")) { fit.method = ISK_INDISEEK; }
         model = fitted(context, &fit);
-        targets = isk_model_target_cols(model, 2);
+        targets = isk_model_cols(model, ISK_ROLE_RECONSTRUCTION, 2);
         assert_int_equal(targets, fit.method == ISK_FACTORIZEDCL ? 0 : strstr(settings[s], "pooled") ? FEATURES : MOST_COLS);
         features_of(model, &fit, &all);
         for (row = 0; row < ROWS; row++) {
@@ -405,8 +409,8 @@ static void sequences_stand_alone(void **state) {
             }
         }
         other = fit;
-        other.views[2].data = turned;
-        other.lengths[2] = turned_lengths;
+        other.views[2].x.data = turned;
+        other.views[2].lengths = turned_lengths;
         features_of(model, &other, &one);
         for (row = 0; row < ROWS; row++) {
             same_features("reversed C", one.c[2] + row * C_DIM, all.c[2] + (ROWS - 1 - row) * C_DIM, C_DIM);
@@ -416,10 +420,10 @@ static void sequences_stand_alone(void **state) {
             isk_transform_desc desc;
             isk_scalar c[C_DIM], z[Z_DIM];
             memset(&desc, 0, sizeof desc);
-            desc.views[2] = matrix_of(data[2] + probes[p] * MOST_COLS, 1, MOST_COLS);
-            desc.lengths[2] = lengths + probes[p];
-            desc.shared[2] = c;
-            desc.specific[2] = z;
+            desc.views[2].x = matrix_of(data[2] + probes[p] * MOST_COLS, 1, MOST_COLS);
+            desc.views[2].lengths = lengths + probes[p];
+            ask(&desc, ISK_ROLE_SHARED, 2, c);
+            ask(&desc, ISK_ROLE_SPECIFIC, 2, z);
             ok(isk_transform(model, &desc));
             same_features("C alone", c, all.c[2] + probes[p] * C_DIM, C_DIM);
             same_features("Z alone", z, all.z[2] + probes[p] * Z_DIM, Z_DIM);
@@ -445,8 +449,8 @@ static void padding_changes_nothing(void **state) {
         model = fitted(context, &fit);
         features_of(model, &fit, &due);
         isk_model_close(model);
-        fit.views[2] = matrix_of(wide, ROWS, 2 * MOST_COLS);
-        fit.steps[2] = 2 * STEPS;
+        fit.views[2].x = matrix_of(wide, ROWS, 2 * MOST_COLS);
+        fit.views[2].steps = 2 * STEPS;
         model = fitted(context, &fit);
         features_of(model, &fit, &f);
         for (row = 0; row < ROWS; row++) { same_features("C with more padding", f.c[2] + row * C_DIM, due.c[2] + row * C_DIM, C_DIM); }
@@ -460,18 +464,19 @@ static void padding_changes_nothing(void **state) {
 static void sources_one_after_the_other(void **state) {
     static uint8_t first[ROWS], second[ROWS];
     static features f;
-    int method, row;
+    int m, row;
     (void)state;
     for (row = 0; row < ROWS; row++) {
         first[row] = row < 240 && row != 17;
         second[row] = row >= 160 && row != 300;         /* rows 17 and 300 have nothing of either */
     }
-    for (method = 0; method < ISK_METHOD_COUNT; method++) {
-        isk_fit_desc fit = trio((const isk_method *)method, WHOLE, "batch=8 power=batch");
+    for (m = 0; m < isk_method_count(NULL); m++) {
+        const isk_method *method = isk_method_get(NULL, m);
+        isk_fit_desc fit = trio(method, WHOLE, "batch=8 power=batch");
         isk_model *model;
         fit.view_count = 2;
-        fit.present[0] = first;
-        fit.present[1] = second;
+        fit.views[0].present = first;
+        fit.views[1].present = second;
         model = fitted(context, &fit);
         assert_int_equal(isk_model_report(model)->status, ISK_OK);
         features_of(model, &fit, &f);
@@ -497,29 +502,28 @@ static void reports_count_rows_that_are_there(void **state) {
         second[row] = row >= 160;
     }
     fit.view_count = 2;
-    fit.present[0] = first;
-    fit.present[1] = second;
+    fit.views[0].present = first;
+    fit.views[1].present = second;
     model = fitted(context, &fit);
     features_of(model, &fit, &f);
     for (view = 0; view < 2; view++) {
-        double mean[MOST_COLS] = { 0 }, left = 0, spread = 0;
+        double mean[MOST_COLS] = { 0 }, left = 0, spread = 0, reported = isk_report_value(isk_model_report(model), "validation_r2", view);
         int count = 0, cols = cols_of[view];
         for (row = 0; row < ROWS; row++) {
-            if (split[row] != ISK_TRAIN || !fit.present[view][row]) { continue; }
+            if (split[row] != ISK_TRAIN || !fit.views[view].present[row]) { continue; }
             for (col = 0; col < cols; col++) { mean[col] += data[view][row * cols + col]; }
             count++;
         }
         for (row = 0; row < ROWS; row++) {
-            if (split[row] != ISK_VALIDATION || !fit.present[view][row]) { continue; }
+            if (split[row] != ISK_VALIDATION || !fit.views[view].present[row]) { continue; }
             for (col = 0; col < cols; col++) {
                 double x = data[view][row * cols + col], g = f.g[view][row * cols + col];
                 left += (x - g) * (x - g);
                 spread += (x - mean[col] / count) * (x - mean[col] / count);
             }
         }
-        if (fabs(isk_model_report(model)->view[view].validation_r2 - (1 - left / spread)) > 1e-4) {
-            fail_msg("view %d: R^2 is reported as %g, it is %g", view + 1, isk_model_report(model)->view[view].validation_r2,
-                     1 - left / spread);
+        if (fabs(reported - (1 - left / spread)) > 1e-4) {
+            fail_msg("view %d: R^2 is reported as %g, it is %g", view + 1, reported, 1 - left / spread);
         }
     }
     isk_model_close(model);
@@ -541,23 +545,23 @@ static void bad_input_is_named(void **state) {
     int i;
     (void)state;
     memcpy(lengths_now, lengths, sizeof lengths_now);
-    fit.lengths[2] = lengths_now;
+    fit.views[2].lengths = lengths_now;
     lengths_now[6] = STEPS + 1;
     refuse(&fit, ISK_DATA, "view 3: the length of row 7 is 5; it must be from 0 to 4");
     lengths_now[6] = -1;
     refuse(&fit, ISK_DATA, "view 3: the length of row 7 is -1; it must be from 0 to 4");
     fit = trio(ISK_INDISEEK, SEQUENCE, "");
-    fit.steps[2] = 5;
+    fit.views[2].steps = 5;
     refuse(&fit, ISK_SHAPE, "view 3 has 12 columns, which are not 5 steps of the same features");
-    fit.steps[2] = -2;
-    refuse(&fit, ISK_ARGUMENT, "steps[2] is -2; it must be at least 0");
-    fit.steps[2] = STEPS;
+    fit.views[2].steps = -2;
+    refuse(&fit, ISK_ARGUMENT, "views[2].steps is -2; it must be at least 0");
+    fit.views[2].steps = STEPS;
     set_options(context, &fit.options, "token_width=8 heads=3");
     refuse(&fit, ISK_ARGUMENT, "token_width is 8, which 3 heads do not divide");
     fit = trio(ISK_INDISEEK, SEQUENCE, "pool=last_padded");
     refuse(&fit, ISK_ARGUMENT, "pool last_padded takes a step that padding masked leaves empty; choose padding seen, or pool last");
     fit = trio(ISK_INDISEEK, WHOLE, "others=mean");
-    for (i = 0; i < TRIO; i++) { fit.given[i] = matrix_of(i == 2 ? narrow : common, ROWS, i == 2 ? 1 : COMMON); }
+    for (i = 0; i < TRIO; i++) { fit.views[i].given = matrix_of(i == 2 ? narrow : common, ROWS, i == 2 ? 1 : COMMON); }
     refuse(&fit, ISK_ARGUMENT, "others=mean averages C, but C1 has 2 columns and C3 has 1; choose concat");
     fit = trio(ISK_INDISEEK, WHOLE, "");
     fit.view_count = 5;
@@ -565,15 +569,15 @@ static void bad_input_is_named(void **state) {
     fit.view_count = 4;
     refuse(&fit, ISK_SHAPE, "view 4 is empty: 0 x 0");
     fit = trio(ISK_INDISEEK, WHOLE, "");
-    fit.present[1] = few;
+    fit.views[1].present = few;
     refuse(&fit, ISK_DATA, "view 2 is present in 0 training rows; at least 2 are needed");
     few[8] = few[3] = few[6] = 1;                       /* train, test, validation */
     refuse(&fit, ISK_DATA, "view 2 is present in 1 training row; at least 2 are needed");
     {                                                   /* view 2 is where the others are not */
         static uint8_t first[ROWS], second[ROWS];
         for (i = 0; i < ROWS; i++) { second[i] = !(first[i] = i < ROWS / 2); }
-        fit.present[0] = fit.present[2] = first;
-        fit.present[1] = second;
+        fit.views[0].present = fit.views[2].present = first;
+        fit.views[1].present = second;
         refuse(&fit, ISK_DATA, "view 2 is present together with another view in 0 training rows; what it shares is learned from such rows, "
                "at least 2");
     }
@@ -582,7 +586,7 @@ static void bad_input_is_named(void **state) {
     data[2][3 * MOST_COLS + 4] = NAN;                   /* row 4, second step */
     lengths_now[3] = 2;
     fit = trio(ISK_INDISEEK, SEQUENCE, "");
-    fit.lengths[2] = lengths_now;
+    fit.views[2].lengths = lengths_now;
     lengths_now[6] = 1;
     refuse(&fit, ISK_DATA, "view 3: row 4, column 5 is not a number; remove or impute it");
     data[2][3 * MOST_COLS + 4] = 0;
@@ -598,11 +602,12 @@ static void transform_refuses(void **state) {
     memcpy(lengths_now, lengths, sizeof lengths_now);
     lengths_now[399] = 9;
     desc = asked(model, &fit, &f);
-    desc.lengths[2] = lengths_now;
+    desc.views[2].lengths = lengths_now;
     expect(context, isk_transform(model, &desc), ISK_DATA, "transform: view 3: the length of row 400 is 9; it must be from 0 to 4");
     desc = asked(model, &fit, &f);
-    desc.shared[3] = f.c[0];
-    expect(context, isk_transform(model, &desc), ISK_ARGUMENT, "transform: features of view 4 are asked for; the model has 3 views");
+    ask(&desc, ISK_ROLE_SHARED, 3, f.c[0]);
+    expect(context, isk_transform(model, &desc), ISK_ARGUMENT, "transform: this model of method indiseek has no output 'shared4'; it has "
+           "shared1, specific1, reconstruction1, shared2, specific2, reconstruction2, shared3, specific3 and reconstruction3");
     isk_model_close(model);
 }
 

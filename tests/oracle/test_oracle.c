@@ -67,30 +67,15 @@ typedef struct fixture {
     const known_case *of;
     isk_fit_desc fit;
     isk_sweep_desc sweep;
-    isk__design design;
+    isk_design design;
     isk__training training;
     isk__frame frame;
     /* Beside the method's own programs: what they compute on the way, and the gradient with respect to Z. */
     isk_program *look, *pull;
     int looked[LOOK_COUNT];                     /* 1 + which of the outputs of `look` it is, or 0 */
     isk_tensor probe;                           /* Z as a parameter */
-    isk_tensor cached_c[2], cached_residual;
+    const isk__family *family;                  /* the caches that training fills */
 } fixture;
-
-/* The cache [n, cols] that was recorded as number `which`. */
-static isk_tensor cache_of(isk_graph *graph, int cols, int which) {
-    isk_tensor found = isk__no_tensor(graph);
-    int i;
-    for (i = 0; i < graph->node_count; i++) {
-        const isk__node *node = &graph->nodes[i];
-        if (node->op == ISK__LEAF && node->leaf.space >= 0 && graph->spaces[node->leaf.space].kind == ISK__SLOT &&
-            node->rows == n && node->cols == cols && which-- == 0) {
-            found.node = i;
-        }
-    }
-    assert_true(found.node >= 0);
-    return found;
-}
 
 static void look_at(fixture *f, isk_tensor *outputs, int *count, int what, isk_tensor tensor) {
     outputs[(*count)++] = tensor;
@@ -98,59 +83,63 @@ static void look_at(fixture *f, isk_tensor *outputs, int *count, int what, isk_t
 }
 
 /* The same builders as the method's, with their intermediate values as outputs. */
-static void record_look(fixture *f, isk__recorder *r) {
-    const isk__method_info *method = &isk__methods[f->of->method];
-    int view = f->of->view, from = isk__view_seen(r->design, view, method->apart_from), count = 0;
-    isk_tensor rows = isk_batch(r->graph, batch), outputs[LOOK_COUNT], encoded, z;
-    isk__sample x = isk__sample_of(r, view, r->encoded[view], rows);
-    isk_tensor with = isk_gather(r->shared[isk__view_seen(r->design, view, method->keep_with)], rows);
-    isk_tensor seen = isk_gather(r->shared[from], rows), present = rows, apart, kept;
+static void record_look(fixture *f, isk_recorder *r) {
+    const isk__family_info *info = isk__family_of(r->design);
+    int view = f->of->view, count = 0;
+    isk_tensor outputs[LOOK_COUNT], encoded, z, with, seen, apart, kept;
+    isk_sample x;
     isk_parameter_desc zero;
-    char group[32];
-    encoded = isk__specific_record(r->design, view, x, ISK__BATCH_MOMENTS);
-    z = isk__specific_final(r->design, view, encoded, ISK__BATCH_MOMENTS);
+    isk__begin_program(r, batch, ISK_MODE_STILL);
+    x = isk__encoded_rows(r, view);
+    with = isk__shared_seen(r, view, info->keep_with);
+    seen = isk__shared_seen(r, view, info->apart_from);
+    encoded = isk__specific_record(r, view, x);
+    z = isk__specific_final(r, view, encoded);
     look_at(f, outputs, &count, LOOK_ENCODED, encoded);
     look_at(f, outputs, &count, LOOK_Z, z);
-    if (method->apart == ISK__APART_CLUB) {
-        isk_scope scope = isk_group(r->graph, isk__view_group(group, "critic", view));
-        isk__critic critic = isk__critic_record(scope, seen, f->of->dim, &r->design->options);
+    if (info->apart == ISK__APART_CLUB) {
+        isk__critic critic = isk__critic_networks(r, isk_numbered(r, "critic", view), seen);
         look_at(f, outputs, &count, LOOK_MEAN, critic.mean);
         look_at(f, outputs, &count, LOOK_LOGVAR, critic.logvar);
     }
-    if (method->keep == ISK__KEEP_DECODER) {
-        look_at(f, outputs, &count, LOOK_DECODED, isk__decode_record(r->design, view, z, with, ISK__BATCH_MOMENTS));
-    }
+    if (info->keep == ISK__KEEP_DECODER) { look_at(f, outputs, &count, LOOK_DECODED, isk__decode_record(r, view, z, with)); }
     f->look = isk_compute(r->graph, outputs, count);
 
     memset(&zero, 0, sizeof zero);
     f->probe = isk_parameter(isk_group(r->graph, "probe"), "z", batch, f->of->dim, &zero);
-    present.node = isk__node_of(rows)->weight;
-    z = isk_with_row_weights(f->probe, present);
-    apart = method->apart == ISK__APART_CLUB ? isk__apart_club(r, view, z, seen) : isk__apart_overlap(r, z, seen);
-    kept = method->keep == ISK__KEEP_DECODER ? isk__keep_decoder(r, view, z, with, x, ISK__BATCH_MOMENTS)
-                                             : isk__keep_contrast(r, view, z, with, x, ISK__BATCH_MOMENTS);
+    z = isk_with_row_weights(f->probe, isk_weights_of(r->batch));
+    apart = info->apart == ISK__APART_CLUB ? isk__apart_club(r, view, z, seen) : isk__apart_overlap(r, z, seen);
+    kept = info->keep == ISK__KEEP_DECODER ? isk__keep_decoder(r, view, z, with, x) : isk__keep_contrast(r, view, z, with, x);
     outputs[0] = isk_add(apart, isk_mul(isk_affine(r->lambda, 0.5, 0), kept));
     f->pull = isk__minimise(r->graph, "probe", outputs, 1, NULL, 1);
 }
 
-/* The recorder that isk__training_record used and forgot: its leaves, found again. */
+/* A stage by name, with the view's number where it has one (ISK_NONE: it has none). */
+static const isk__stage *stage_of(const fixture *f, const char *name, int view) {
+    char numbered[48];
+    int i;
+    name = isk__numbered_name(numbered, sizeof numbered, name, view);
+    for (i = 0; i < f->training.plan.stage_count; i++) {
+        if (strcmp(f->training.plan.stages[i].name, name) == 0) { return &f->training.plan.stages[i]; }
+    }
+    fail_msg("there is no stage %s", name);
+    return NULL;
+}
+
+/* A recorder like the one that isk__training_record used and forgot, with leaves of its own and the same caches. */
 static void record_looks(fixture *f) {
-    isk__recorder r;
-    int i, residual = isk__on_residuals(&f->design), view = f->of->view;
-    memset(&r, 0, sizeof r);
+    isk_recorder r = isk__recorder_open(f->training.plan.graph, &f->design);
+    int i;
+    f->family = stage_of(f, "specific", f->of->view)->user;
     r.training = &f->training;
-    r.graph = f->training.plan.graph;
-    r.lengths[0] = r.lengths[1] = isk__no_tensor(r.graph);         /* every row has both views */
-    r.design = &f->design;
     r.rows = batch;
     r.lambda = f->training.lambda;
+    r.user = (void *)(uintptr_t)f->family;
     for (i = 0; i < 2; i++) {
-        r.encoded[i] = r.views[i] = isk__bound(r.graph, f->fit.views[i]);
-        r.shared[i] = residual ? cache_of(r.graph, shared, i) : isk__bound(r.graph, f->fit.given[i]);
+        r.views[i] = isk__bound(r.graph, f->fit.views[i].x);
+        if (f->design.given_cols[i] > 0) { r.given[i] = isk__bound(r.graph, f->fit.views[i].given); }
         r.inverse_power[i] = f->training.inverse_power[i];
-        f->cached_c[i] = r.shared[i];
     }
-    if (residual) { r.encoded[view] = f->cached_residual = cache_of(r.graph, f->design.cols[view], 0); }
     record_look(f, &r);
 }
 
@@ -192,11 +181,11 @@ static void open_fixture(fixture *f, const known_case *of, int level) {
     f->of = of;
     f->fit.method = of->method;
     f->fit.view_count = 2;
-    f->fit.views[0] = matrix(x1, 6);
-    f->fit.views[1] = matrix(x2, 4);
+    f->fit.views[0].x = matrix(x1, 6);
+    f->fit.views[1].x = matrix(x2, 4);
     if (of->method != ISK_CLIP && of->method != ISK_RESIDUAL_INDISEEK) {
-        f->fit.given[0] = matrix(c1, shared);
-        f->fit.given[1] = matrix(c2, shared);
+        f->fit.views[0].given = matrix(c1, shared);
+        f->fit.views[1].given = matrix(c2, shared);
     }
     options->lambda = 10;
     options->batch = batch;
@@ -211,9 +200,11 @@ static void open_fixture(fixture *f, const known_case *of, int level) {
     options->critic_steps = q_steps;
     options->weight_decay = options->validation = options->diagnoses = ISK_NONE;
     f->sweep.fit = f->fit;
+    ok(isk__design_of(context, &f->fit, &f->design));
     f->training.context = context;
     f->training.desc = &f->sweep.fit;
-    ok(isk__design_of(context, &f->fit, &f->design));
+    f->training.method = f->design.method;
+    f->training.design = &f->design;
     f->training.options = f->design.options;
     ok(isk__training_record(&f->training, &f->design));
     if (of->method != ISK_CLIP) { record_looks(f); }
@@ -227,18 +218,6 @@ static void open_fixture(fixture *f, const known_case *of, int level) {
 }
 
 static void close_fixture(fixture *f) { isk__training_close(&f->training); }
-
-/* A stage by name, with the number of the case's view where it has one. */
-static const isk__stage *stage_of(const fixture *f, const char *name, int of_view) {
-    char numbered[32];
-    int i;
-    if (of_view) { name = isk__view_group(numbered, name, f->of->view); }
-    for (i = 0; i < f->training.plan.stage_count; i++) {
-        if (strcmp(f->training.plan.stages[i].name, name) == 0) { return &f->training.plan.stages[i]; }
-    }
-    fail_msg("there is no stage %s", name);
-    return NULL;
-}
 
 static void take_rows(fixture *f, int step, int rows) {
     f->frame.batch.rows = order[step];
@@ -309,7 +288,7 @@ static void clip_at(int level) {
     const isk__pass *pass;
     int step;
     open_fixture(&f, &clip_case, level);
-    pass = &stage_of(&f, "shared", 0)->passes[0];
+    pass = &stage_of(&f, "shared", ISK_NONE)->passes[0];
     load("clip.losses", steps, losses);
     load("clip.scales", steps, scales);
     for (step = 0; step < steps; step++) {
@@ -377,11 +356,12 @@ static void make_residuals(fixture *f) {
     static const char *const stages[] = { "mean", "spread" };
     static isk_scalar losses[steps];
     int which, step;
-    fill_cache(f, stage_of(f, "cache", 0));
-    compare_cache(f, f->cached_c[0], "residual.c1");
-    compare_cache(f, f->cached_c[1], "residual.c2");
     for (which = 0; which < 2; which++) {
-        const isk_program *program = stage_of(f, stages[which], 1)->passes[0].program;
+        fill_cache(f, stage_of(f, "cache", which));
+        compare_cache(f, f->family->shared[which], which ? "residual.c2" : "residual.c1");
+    }
+    for (which = 0; which < 2; which++) {
+        const isk_program *program = stage_of(f, stages[which], f->of->view)->passes[0].program;
         char name[64];
         snprintf(name, sizeof name, "residual.losses.%s", stages[which]);
         load(name, steps, losses);
@@ -392,16 +372,17 @@ static void make_residuals(fixture *f) {
             compare_one("loss", name, step, output(program, &f->frame, 0), (double)losses[step]);
         }
     }
-    fill_cache(f, stage_of(f, "residual", 1));
-    compare_cache(f, f->cached_residual, "residual.r");
+    fill_cache(f, stage_of(f, "residual", f->of->view));
+    compare_cache(f, f->family->residual[f->of->view], "residual.r");
 }
 
 /* The q steps of one batch. */
 static void critic_steps(fixture *f, const isk__stage *stage, int step) {
     static isk_scalar losses[steps * q_steps];
     const isk_program *critic = stage->passes[1].program;
-    char group[32], prefix[64];
-    int inner, view = f->of->view;
+    char group[48], prefix[64];
+    int inner;
+    isk__numbered_name(group, sizeof group, "critic", f->of->view);
     load(named(f->of, "steps.q"), steps * q_steps, losses);
     snprintf(prefix, sizeof prefix, "%s.q.", f->of->name);
     isk__execute(stage->passes[0].program, &f->frame);
@@ -410,9 +391,9 @@ static void critic_steps(fixture *f, const isk__stage *stage, int step) {
         f->frame.step = (uint64_t)at;
         isk__execute(critic, &f->frame);
         compare_one("critic loss", named(f->of, "steps.q"), at, output(critic, &f->frame, 0), (double)losses[at]);
-        if (at == 0) { compare_group(f, isk__view_group(group, "critic", view), prefix, 1); }
+        if (at == 0) { compare_group(f, group, prefix, 1); }
     }
-    if (step == 0) { compare_group(f, isk__view_group(group, "critic", view), prefix, 0); }
+    if (step == 0) { compare_group(f, group, prefix, 0); }
 }
 
 /* One whole step of a view, tensor by tensor, then 20 steps. */
@@ -421,18 +402,18 @@ static void case_at(const known_case *of, int level) {
     fixture f;
     const isk__stage *stage;
     const isk__pass *main_pass;
-    char prefix[64], group[32], name[64], term[3][64];
+    char prefix[64], group[48], name[64], term[3][64];
     int step, k;
     open_fixture(&f, of, level);
     if (of->method == ISK_RESIDUAL_INDISEEK) { make_residuals(&f); }
-    stage = stage_of(&f, "specific", 1);
+    stage = stage_of(&f, "specific", of->view);
     main_pass = &stage->passes[stage->main];
     for (k = 0; k < 3; k++) {
         snprintf(term[k], sizeof term[k], "%s.steps.%s", of->name, main_pass->labels[k]);
         load(term[k], steps, theirs[k]);
     }
     snprintf(prefix, sizeof prefix, "%s.", of->name);
-    isk__view_group(group, "specific", of->view);
+    isk__numbered_name(group, sizeof group, "specific", of->view);
     for (step = 0; step < steps; step++) {
         take_rows(&f, step, batch);
         if (step == 0) {
@@ -476,7 +457,7 @@ static void short_case_at(const known_case *of, int level) {
     char name[120];
     int k;
     open_fixture(&f, of, level);
-    stage = stage_of(&f, "specific", 1);
+    stage = stage_of(&f, "specific", of->view);
     main_pass = &stage->passes[stage->main];
     take_rows(&f, 0, few);
     isk__execute(f.look, &f.frame);
@@ -503,8 +484,8 @@ static void short_batch_at(int level) {
     int i;
     open_fixture(&f, &clip_case, level);
     take_rows(&f, 0, few);
-    isk__execute(stage_of(&f, "shared", 0)->passes[0].program, &f.frame);
-    compare("loss", "short.clip.loss", output(stage_of(&f, "shared", 0)->passes[0].program, &f.frame, 0));
+    isk__execute(stage_of(&f, "shared", ISK_NONE)->passes[0].program, &f.frame);
+    compare("loss", "short.clip.loss", output(stage_of(&f, "shared", ISK_NONE)->passes[0].program, &f.frame, 0));
     close_fixture(&f);
     for (i = 0; i < case_count; i++) {
         if (cases[i].method != ISK_RESIDUAL_INDISEEK) { short_case_at(&cases[i], level); }
