@@ -88,7 +88,7 @@ endif
 rooms   := report runs cells formats base
 single  := $(patsubst examples/%.c,%,$(wildcard examples/*.c))
 folders := $(patsubst examples/%/main.c,%,$(wildcard examples/*/main.c))
-# What holds the implementation itself, and so is not linked with that of the rooms.
+# The implementation, compiled once; and what holds it itself, so that it is not linked with that.
 library := examples/base/library
 own     := $(shell grep -l '^.define INDISEEK_IMPLEMENTATION' examples/*.c tests/*/*.c)
 # $(call from,ROOM,LIST): LIST from ROOM on.
@@ -113,15 +113,14 @@ helpers  := $(patsubst %.c,$(objects)/%,$(filter-out tests/library/fuzz_files.c 
 # only="gemm ops" keeps what has one of the words in its name.
 chosen   := $(foreach test,$(singles) $(doubles) $(scripts),$(if $(only),\
               $(if $(strip $(foreach word,$(only),$(findstring $(word),$(notdir $(test))))),$(test)),$(test)))
+# What stands in for libcuda and libnvrtc where a test runs the CUDA path without a GPU.
+standin  := $(objects)/tests/gpu/emulator/libstandin.so
 # What the chosen ones call: the words of their lines "# build: indiseek standin", programs, targets and helpers by name.
 asked    := $(sort $(if $(chosen),$(shell sed -nE 's,^[^ ]+ build: ([^*]*).*,\1,p' \
               $(filter %.py %.sh,$(chosen)) $(patsubst $(objects)/%,%.c,$(basename $(filter-out tests/%,$(chosen)))))))
 called   := $(patsubst %,$(programs)/%,$(filter $(single) $(folders),$(asked))) $(filter device-build,$(asked)) \
-            $(if $(filter standin,$(asked)),$(objects)/tests/gpu/emulator/libstandin.so) \
+            $(if $(filter standin,$(asked)),$(standin)) \
             $(foreach name,$(asked),$(filter %/$(name),$(helpers) $(singles)))
-
-# What stands in for libcuda and libnvrtc where a test runs the CUDA path without a GPU.
-standin  := $(objects)/tests/gpu/emulator/libstandin.so
 
 benches  := $(patsubst bench/%.c,$(objects)/bench/%,$(wildcard bench/*.c))
 

@@ -558,7 +558,9 @@ typedef struct isk_sweep_desc {
 typedef struct isk_model isk_model;
 
 /* What an output of a model is; OTHER: what a method of one's own calls by a name of its own. */
-typedef enum isk_role { ISK_ROLE_SHARED, ISK_ROLE_SPECIFIC, ISK_ROLE_FUSED, ISK_ROLE_RECONSTRUCTION, ISK_ROLE_OTHER, ISK_ROLE_COUNT } isk_role;
+typedef enum isk_role {
+    ISK_ROLE_SHARED, ISK_ROLE_SPECIFIC, ISK_ROLE_FUSED, ISK_ROLE_RECONSTRUCTION, ISK_ROLE_OTHER, ISK_ROLE_COUNT
+} isk_role;
 
 /* Named "shared1" (C_1), "specific2" (Z_2), "reconstruction1", "fused", or as the method says, with the view's number behind. */
 typedef struct isk_output_info {
@@ -9435,7 +9437,7 @@ ISK__HOT_BEGIN
    and column of B alone, not on m, n, the tile it falls in, alignment or strides: a row gives the same in any batch.
    Nothing outside [rows, cols] of any operand is read or written, so padding and user data need no rules. */
 
-/* One tile: rows x vectors of C, see codegen/templates/gemm_tiles.py. */
+/* One tile: rows x vectors of C. */
 typedef struct isk__tile {
     int k;
     int tail;                                   /* columns in the last vector, 1 .. width */
@@ -9468,11 +9470,12 @@ typedef struct isk__tile_entry {
 /* No use of the pointer is moved above the last change of the vector. */
 #define ISK__AFTER(pointer, vector) __asm__("" : "+r"(pointer), "+x"(vector))
 
-/* What the tiles are written in: a vector of each instruction set under the same names.  "plain" is whatever 16-byte
+/* What the tiles and the loops of optimisers are written in: a vector of each instruction set under the same names.  "plain" is whatever 16-byte
    registers the compiler finds (SSE2, NEON, or scalars), and the only one for doubles. */
 typedef isk_scalar isk__plain __attribute__((vector_size(16)));
 typedef isk_scalar isk__plain_memory __attribute__((vector_size(16), aligned(sizeof(isk_scalar)), may_alias));
 typedef int isk__plain_tail;
+#define isk__plain_target
 enum { isk__plain_width = 16 / (int)sizeof(isk_scalar) };
 
 static ISK__INLINE isk__plain_tail isk__plain_tail_of(int columns) { return columns; }
@@ -9539,8 +9542,8 @@ static ISK__INLINE isk__plain isk__plain_keep(isk__plain x, isk__plain mask) {
 
 #ifdef ISK__HAVE_AVX2
 
-#define ISK__TARGET_AVX2 __attribute__((target("avx2,fma")))
-#define ISK__TARGET_AVX512 __attribute__((target("avx512f,avx512vl")))
+#define isk__avx2_target __attribute__((target("avx2,fma")))
+#define isk__avx512_target __attribute__((target("avx512f,avx512vl")))
 
 typedef float isk__avx2 __attribute__((vector_size(32), may_alias));
 typedef float isk__avx2_memory __attribute__((vector_size(32), aligned(4), may_alias));
@@ -9606,39 +9609,39 @@ enum { isk__avx2_width = 8, isk__avx512_width = 16 };
     #define isk__avx512_keep(x, mask) _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(mask, _mm512_setzero_ps(), _CMP_GT_OQ), x)
 #endif
 
-ISK__TARGET_AVX2 static ISK__INLINE isk__avx2_tail isk__avx2_tail_of(int columns) {
+isk__avx2_target static ISK__INLINE isk__avx2_tail isk__avx2_tail_of(int columns) {
     isk__avx2_tail index = { 0, 1, 2, 3, 4, 5, 6, 7 };
     isk__avx2_tail limit = { columns, columns, columns, columns, columns, columns, columns, columns };
     return index < limit;
 }
-ISK__TARGET_AVX2 static ISK__INLINE isk__avx2 isk__avx2_set1(float x) {
+isk__avx2_target static ISK__INLINE isk__avx2 isk__avx2_set1(float x) {
     isk__avx2 y = { x, x, x, x, x, x, x, x };
     return y;
 }
-ISK__TARGET_AVX2 static ISK__INLINE isk__avx2 isk__avx2_load(const float *p) { return *(const isk__avx2_memory *)p; }
-ISK__TARGET_AVX2 static ISK__INLINE void isk__avx2_store(float *p, isk__avx2 x) { *(isk__avx2_memory *)p = x; }
-ISK__TARGET_AVX2 static ISK__INLINE isk__avx2 isk__avx2_keep(isk__avx2 x, isk__avx2 mask) {
+isk__avx2_target static ISK__INLINE isk__avx2 isk__avx2_load(const float *p) { return *(const isk__avx2_memory *)p; }
+isk__avx2_target static ISK__INLINE void isk__avx2_store(float *p, isk__avx2 x) { *(isk__avx2_memory *)p = x; }
+isk__avx2_target static ISK__INLINE isk__avx2 isk__avx2_keep(isk__avx2 x, isk__avx2 mask) {
     return (isk__avx2)((isk__avx2_tail)x & (isk__avx2_tail)(mask > isk__avx2_set1(0)));
 }
 
-ISK__TARGET_AVX512 static ISK__INLINE isk__avx512_tail isk__avx512_tail_of(int columns) {
+isk__avx512_target static ISK__INLINE isk__avx512_tail isk__avx512_tail_of(int columns) {
     return (isk__avx512_tail)((1u << columns) - 1u);
 }
-ISK__TARGET_AVX512 static ISK__INLINE isk__avx512 isk__avx512_set1(float x) {
+isk__avx512_target static ISK__INLINE isk__avx512 isk__avx512_set1(float x) {
     isk__avx512 y = { x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x };
     return y;
 }
-ISK__TARGET_AVX512 static ISK__INLINE isk__avx512 isk__avx512_load(const float *p) {
+isk__avx512_target static ISK__INLINE isk__avx512 isk__avx512_load(const float *p) {
     return *(const isk__avx512_memory *)p;
 }
-ISK__TARGET_AVX512 static ISK__INLINE void isk__avx512_store(float *p, isk__avx512 x) { *(isk__avx512_memory *)p = x; }
+isk__avx512_target static ISK__INLINE void isk__avx512_store(float *p, isk__avx512 x) { *(isk__avx512_memory *)p = x; }
 
 /* A quad holds up to 4 columns of 4 rows: row r fills elements 4r .. 4r + 3.  Each row is loaded or stored through a
    mask, from an address 4r elements ahead of it; nothing is touched there.  Bit 4r + i of `which` is its column i. */
-ISK__TARGET_AVX512 static ISK__INLINE float *isk__avx512_ahead(const float *p, int elements) {
+isk__avx512_target static ISK__INLINE float *isk__avx512_ahead(const float *p, int elements) {
     return (float *)((uintptr_t)p - (uintptr_t)elements * sizeof(float));
 }
-ISK__TARGET_AVX512 static ISK__INLINE isk__avx512 isk__avx512_load_rows(const float *p, ptrdiff_t row,
+isk__avx512_target static ISK__INLINE isk__avx512 isk__avx512_load_rows(const float *p, ptrdiff_t row,
                                                                         isk__avx512_tail which) {
     isk__avx512 x = isk__avx512_load_tail(p, which & 0xF);
     x = isk__avx512_load_part(isk__avx512_ahead(p + row, 4), which & 0xF0, x);
@@ -9646,17 +9649,17 @@ ISK__TARGET_AVX512 static ISK__INLINE isk__avx512 isk__avx512_load_rows(const fl
     return isk__avx512_load_part(isk__avx512_ahead(p + 3 * row, 12), which & 0xF000, x);
 }
 /* all 4 columns of all 4 rows, from 16 bytes a row */
-ISK__TARGET_AVX512 static ISK__INLINE isk__avx512 isk__avx512_load_whole_rows(const float *p, ptrdiff_t row) {
+isk__avx512_target static ISK__INLINE isk__avx512 isk__avx512_load_whole_rows(const float *p, ptrdiff_t row) {
     isk__avx512 x = isk__avx512_load_quarter(p, 0xFFFF, isk__avx512_set1(0));
     x = isk__avx512_load_quarter(p + row, 0xF0, x);
     x = isk__avx512_load_quarter(p + 2 * row, 0xF00, x);
     return isk__avx512_load_quarter(p + 3 * row, 0xF000, x);
 }
-ISK__TARGET_AVX512 static ISK__INLINE isk__avx512 isk__avx512_load_quad(const float *p, ptrdiff_t row,
+isk__avx512_target static ISK__INLINE isk__avx512 isk__avx512_load_quad(const float *p, ptrdiff_t row,
                                                                         isk__avx512_tail tail) {
     return isk__avx512_load_rows(p, row, (isk__avx512_tail)(tail * 0x1111));
 }
-ISK__TARGET_AVX512 static ISK__INLINE void isk__avx512_store_quad(float *p, ptrdiff_t row, isk__avx512 x,
+isk__avx512_target static ISK__INLINE void isk__avx512_store_quad(float *p, ptrdiff_t row, isk__avx512 x,
                                                                   isk__avx512_tail tail) {
     isk__avx512_store_tail(p, x, tail);
     isk__avx512_store_tail(isk__avx512_ahead(p + row, 4), x, (isk__avx512_tail)(tail << 4));
@@ -9667,1893 +9670,177 @@ ISK__TARGET_AVX512 static ISK__INLINE void isk__avx512_store_quad(float *p, ptrd
 #endif /* ISK__HAVE_AVX2 */
 
 #ifndef INDISEEK_USE_CBLAS
-/* >>generated gemm-tiles: begin (python3 codegen/generate.py; do not edit) */
+
+/* ---- register tiles ---- */
+
+/* A tile computes rows x vectors of C in registers:  C[r, v] = sum over p of A[r, p] * B[p, v],  then bias, ReLU, mask.
+   Every accumulator is a scalar variable with a name of its own, acc0_0, acc0_1, ...: an array of vectors spills in
+   clang.  So a tile has a statement for each of them.  ISK__TILE has the text of all tiles once; the lists
+   ISK__TILES_... name what is made of it.  An element is one chain of fused multiply-adds over p in every tile, so its
+   bits do not depend on the tile it falls in. */
+
 #ifdef ISK__HAVE_VECTORS
-static void isk__tile_plain_4x1(const isk__tile *t) {
-    const ptrdiff_t a_col = t->a_col, b_row = t->b_row;
-    const ptrdiff_t a_row = t->a_row, mask_row = t->mask_row;
-    ptrdiff_t c_row = t->c_row;
-    const isk_scalar *a = t->a, *b = t->b, *mask = t->mask;
-    isk_scalar *c = t->c;
-    const isk__plain_tail tail = isk__plain_tail_of(t->tail);
-    const isk__plain zero = isk__plain_set1(0);
-    isk__plain x, b0;
-    isk__plain acc0_0 = zero;
-    isk__plain acc1_0 = zero;
-    isk__plain acc2_0 = zero;
-    isk__plain acc3_0 = zero;
-    int p;
 
-    if (t->accumulate) {
-        acc0_0 = isk__plain_load_tail(c, tail);
-        acc1_0 = isk__plain_load_tail(c + c_row, tail);
-        acc2_0 = isk__plain_load_tail(c + 2 * c_row, tail);
-        acc3_0 = isk__plain_load_tail(c + 3 * c_row, tail);
-    }
-    for (p = t->k; p > 0; p--, a += a_col, b += b_row) {
-        b0 = isk__plain_load_tail(b, tail);
-        x = isk__plain_set1(a[0]); acc0_0 = isk__plain_fma(x, b0, acc0_0);
-        x = isk__plain_set1(a[a_row]); acc1_0 = isk__plain_fma(x, b0, acc1_0);
-        x = isk__plain_set1(a[2 * a_row]); acc2_0 = isk__plain_fma(x, b0, acc2_0);
-        x = isk__plain_set1(a[3 * a_row]); acc3_0 = isk__plain_fma(x, b0, acc3_0);
-    }
-    ISK__FORGET(c); ISK__FORGET(c_row);
-    if (t->bias != NULL) {
-        b0 = isk__plain_load_tail(t->bias, tail);
-        acc0_0 = acc0_0 + b0;
-        acc1_0 = acc1_0 + b0;
-        acc2_0 = acc2_0 + b0;
-        acc3_0 = acc3_0 + b0;
-    }
-    if (t->relu) {
-        acc0_0 = isk__plain_relu(acc0_0);
-        acc1_0 = isk__plain_relu(acc1_0);
-        acc2_0 = isk__plain_relu(acc2_0);
-        acc3_0 = isk__plain_relu(acc3_0);
-    }
-    if (mask != NULL) {
-        acc0_0 = isk__plain_keep(acc0_0, isk__plain_load_tail(mask, tail));
-        acc1_0 = isk__plain_keep(acc1_0, isk__plain_load_tail(mask + mask_row, tail));
-        acc2_0 = isk__plain_keep(acc2_0, isk__plain_load_tail(mask + 2 * mask_row, tail));
-        acc3_0 = isk__plain_keep(acc3_0, isk__plain_load_tail(mask + 3 * mask_row, tail));
-    }
-    isk__plain_store_tail(c, acc0_0, tail);
-    isk__plain_store_tail(c + c_row, acc1_0, tail);
-    isk__plain_store_tail(c + 2 * c_row, acc2_0, tail);
-    isk__plain_store_tail(c + 3 * c_row, acc3_0, tail);
-}
+/* V is the vector of an instruction set, isk__plain, isk__avx2 or isk__avx512, and begins the names of what works on it.
+   STEP(VECTORS, DO, V, r) for each row r of a tile. */
+#define ISK__ROWS_1(STEP, VECTORS, DO, V) STEP(VECTORS, DO, V, 0)
+#define ISK__ROWS_2(STEP, VECTORS, DO, V) ISK__ROWS_1(STEP, VECTORS, DO, V) STEP(VECTORS, DO, V, 1)
+#define ISK__ROWS_3(STEP, VECTORS, DO, V) ISK__ROWS_2(STEP, VECTORS, DO, V) STEP(VECTORS, DO, V, 2)
+#define ISK__ROWS_4(STEP, VECTORS, DO, V) ISK__ROWS_3(STEP, VECTORS, DO, V) STEP(VECTORS, DO, V, 3)
+#define ISK__ROWS_6(STEP, VECTORS, DO, V) \
+    ISK__ROWS_4(STEP, VECTORS, DO, V) STEP(VECTORS, DO, V, 4) STEP(VECTORS, DO, V, 5)
+#define ISK__ROWS_8(STEP, VECTORS, DO, V) \
+    ISK__ROWS_6(STEP, VECTORS, DO, V) STEP(VECTORS, DO, V, 6) STEP(VECTORS, DO, V, 7)
+#define ISK__ROWS_16(STEP, VECTORS, DO, V) ISK__ROWS_8(STEP, VECTORS, DO, V) \
+    STEP(VECTORS, DO, V, 8) STEP(VECTORS, DO, V, 9) STEP(VECTORS, DO, V, 10) STEP(VECTORS, DO, V, 11) \
+    STEP(VECTORS, DO, V, 12) STEP(VECTORS, DO, V, 13) STEP(VECTORS, DO, V, 14) STEP(VECTORS, DO, V, 15)
 
-static void isk__tile_plain_1x1(const isk__tile *t) {
-    const ptrdiff_t a_col = t->a_col, b_row = t->b_row;
-    const isk_scalar *a = t->a, *b = t->b, *mask = t->mask;
-    isk_scalar *c = t->c;
-    const isk__plain_tail tail = isk__plain_tail_of(t->tail);
-    const isk__plain zero = isk__plain_set1(0);
-    isk__plain x, b0;
-    isk__plain acc0_0 = zero;
-    int p;
+/* DO(V, part, r, v) for each vector v of row r.  The part says how it lies in memory: whole; tail, t->tail columns; or
+   quad, the last t->tail columns, at most 4, of rows r .. r + 3, which share one register (so that a matrix of 100
+   columns costs 6.25 registers a row and not 7) and come after the vectors of row r + 3.  The row named B is a row of B
+   or the bias.  In the layouts 2w and 3w all is whole: avx2 has no register left for a mask, so its 3w is never at the
+   last columns. */
+#define ISK__VECTORS_1(DO, V, r) DO(V, tail, r, 0)
+#define ISK__VECTORS_2(DO, V, r) DO(V, whole, r, 0) DO(V, tail, r, 1)
+#define ISK__VECTORS_3(DO, V, r) ISK__VECTORS_2w(DO, V, r) DO(V, tail, r, 2)
+#define ISK__VECTORS_4(DO, V, r) ISK__VECTORS_3w(DO, V, r) DO(V, tail, r, 3)
+#define ISK__VECTORS_2w(DO, V, r) DO(V, whole, r, 0) DO(V, whole, r, 1)
+#define ISK__VECTORS_3w(DO, V, r) ISK__VECTORS_2w(DO, V, r) DO(V, whole, r, 2)
+#define ISK__VECTORS_3q(DO, V, r) ISK__VECTORS_2w(DO, V, r) ISK__QUAD_##r(DO, V, 2)
+#define ISK__VECTORS_4q(DO, V, r) ISK__VECTORS_3w(DO, V, r) ISK__QUAD_##r(DO, V, 3)
+#define ISK__QUAD_0(DO, V, v)
+#define ISK__QUAD_1(DO, V, v)
+#define ISK__QUAD_2(DO, V, v)
+#define ISK__QUAD_3(DO, V, v) DO(V, quad, 0, v)
+#define ISK__QUAD_4(DO, V, v)
+#define ISK__QUAD_5(DO, V, v)
+#define ISK__QUAD_6(DO, V, v)
+#define ISK__QUAD_7(DO, V, v) DO(V, quad, 4, v)
+#define ISK__QUAD_B(DO, V, v) DO(V, quad, B, v)
 
-    if (t->accumulate) {
-        acc0_0 = isk__plain_load_tail(c, tail);
-    }
-    for (p = t->k; p > 0; p--, a += a_col, b += b_row) {
-        b0 = isk__plain_load_tail(b, tail);
-        x = isk__plain_set1(a[0]); acc0_0 = isk__plain_fma(x, b0, acc0_0);
-    }
-    if (t->bias != NULL) {
-        b0 = isk__plain_load_tail(t->bias, tail);
-        acc0_0 = acc0_0 + b0;
-    }
-    if (t->relu) {
-        acc0_0 = isk__plain_relu(acc0_0);
-    }
-    if (mask != NULL) {
-        acc0_0 = isk__plain_keep(acc0_0, isk__plain_load_tail(mask, tail));
-    }
-    isk__plain_store_tail(c, acc0_0, tail);
-}
+/* How each part is loaded and stored; the names that it needs; the element of A that it is multiplied by. */
+#define ISK__LOAD_whole(V, p, row) V##_load(p)
+#define ISK__LOAD_tail(V, p, row) V##_load_tail(p, tail)
+#define ISK__LOAD_quad(V, p, row) V##_load_quad(p, row, tail)
+#define ISK__LOAD_B_whole(V, p) V##_load(p)
+#define ISK__LOAD_B_tail(V, p) V##_load_tail(p, tail)
+#define ISK__LOAD_B_quad(V, p) V##_spread(V##_load_tail(p, tail))
+#define ISK__STORE_whole(V, p, x) V##_store(p, x)
+#define ISK__STORE_tail(V, p, x) V##_store_tail(p, x, tail)
+#define ISK__STORE_quad(V, p, x) V##_store_quad(p, c_row, x, tail)
+#define ISK__NAMES_whole(V)
+#define ISK__NAMES_tail(V) const V##_tail tail = V##_tail_of(t->tail);
+#define ISK__NAMES_quad(V) ISK__NAMES_tail(V) V y; \
+    V##_tail row1 = 0xF0, row2 = 0xF00, row3 = 0xF000; \
+    ISK__FORGET(row1); ISK__FORGET(row2); ISK__FORGET(row3);
+enum { ISK__IS_whole = 0, ISK__IS_tail = 0, ISK__IS_quad = 1 };
+#define ISK__A_whole x
+#define ISK__A_tail x
+#define ISK__A_quad y
 
-static void isk__tile_plain_4x2(const isk__tile *t) {
-    const ptrdiff_t a_col = t->a_col, b_row = t->b_row;
-    const ptrdiff_t a_row = t->a_row, mask_row = t->mask_row;
-    ptrdiff_t c_row = t->c_row;
-    const isk_scalar *a = t->a, *b = t->b, *mask = t->mask;
-    isk_scalar *c = t->c;
-    const isk__plain_tail tail = isk__plain_tail_of(t->tail);
-    const isk__plain zero = isk__plain_set1(0);
-    isk__plain x, b0, b1;
-    isk__plain acc0_0 = zero, acc0_1 = zero;
-    isk__plain acc1_0 = zero, acc1_1 = zero;
-    isk__plain acc2_0 = zero, acc2_1 = zero;
-    isk__plain acc3_0 = zero, acc3_1 = zero;
-    int p;
+/* What is done for each vector: DO. */
+#define ISK__B_NAME(V, part, r, v) V b##v; ISK__NAMES_##part(V)
+#define ISK__B_COUNT(V, part, r, v) + 1
+#define ISK__B_QUADS(V, part, r, v) + ISK__IS_##part
+#define ISK__B_LOAD(V, part, r, v) b##v = ISK__LOAD_B_##part(V, b + v * V##_width);
+#define ISK__B_BIAS(V, part, r, v) b##v = ISK__LOAD_B_##part(V, t->bias + v * V##_width);
+#define ISK__C_ZERO(V, part, r, v) V acc##r##_##v = zero;
+#define ISK__C_LOAD(V, part, r, v) acc##r##_##v = ISK__LOAD_##part(V, c + r * c_row + v * V##_width, c_row);
+#define ISK__C_FMA(V, part, r, v) acc##r##_##v = V##_fma(ISK__A_##part, b##v, acc##r##_##v);
+#define ISK__C_AFTER(V, part, r, v) ISK__AFTER(a, acc##r##_##v);
+#define ISK__C_BIAS(V, part, r, v) acc##r##_##v = acc##r##_##v + b##v;
+#define ISK__C_RELU(V, part, r, v) acc##r##_##v = V##_relu(acc##r##_##v);
+#define ISK__C_KEEP(V, part, r, v) acc##r##_##v = \
+    V##_keep(acc##r##_##v, ISK__LOAD_##part(V, mask + r * mask_row + v * V##_width, mask_row));
+#define ISK__C_STORE(V, part, r, v) ISK__STORE_##part(V, c + r * c_row + v * V##_width, acc##r##_##v);
 
-    if (t->accumulate) {
-        acc0_0 = isk__plain_load(c); acc0_1 = isk__plain_load_tail(c + 1 * isk__plain_width, tail);
-        acc1_0 = isk__plain_load(c + c_row); acc1_1 = isk__plain_load_tail(c + c_row + 1 * isk__plain_width, tail);
-        acc2_0 = isk__plain_load(c + 2 * c_row);
-        acc2_1 = isk__plain_load_tail(c + 2 * c_row + 1 * isk__plain_width, tail);
-        acc3_0 = isk__plain_load(c + 3 * c_row);
-        acc3_1 = isk__plain_load_tail(c + 3 * c_row + 1 * isk__plain_width, tail);
-    }
-    for (p = t->k; p > 0; p--, a += a_col, b += b_row) {
-        b0 = isk__plain_load(b); b1 = isk__plain_load_tail(b + 1 * isk__plain_width, tail);
-        x = isk__plain_set1(a[0]); acc0_0 = isk__plain_fma(x, b0, acc0_0); acc0_1 = isk__plain_fma(x, b1, acc0_1);
-        x = isk__plain_set1(a[a_row]); acc1_0 = isk__plain_fma(x, b0, acc1_0); acc1_1 = isk__plain_fma(x, b1, acc1_1);
-        x = isk__plain_set1(a[2 * a_row]); acc2_0 = isk__plain_fma(x, b0, acc2_0);
-        acc2_1 = isk__plain_fma(x, b1, acc2_1);
-        x = isk__plain_set1(a[3 * a_row]); acc3_0 = isk__plain_fma(x, b0, acc3_0);
-        acc3_1 = isk__plain_fma(x, b1, acc3_1);
-    }
-    ISK__FORGET(c); ISK__FORGET(c_row);
-    if (t->bias != NULL) {
-        b0 = isk__plain_load(t->bias); b1 = isk__plain_load_tail(t->bias + 1 * isk__plain_width, tail);
-        acc0_0 = acc0_0 + b0; acc0_1 = acc0_1 + b1;
-        acc1_0 = acc1_0 + b0; acc1_1 = acc1_1 + b1;
-        acc2_0 = acc2_0 + b0; acc2_1 = acc2_1 + b1;
-        acc3_0 = acc3_0 + b0; acc3_1 = acc3_1 + b1;
-    }
-    if (t->relu) {
-        acc0_0 = isk__plain_relu(acc0_0); acc0_1 = isk__plain_relu(acc0_1);
-        acc1_0 = isk__plain_relu(acc1_0); acc1_1 = isk__plain_relu(acc1_1);
-        acc2_0 = isk__plain_relu(acc2_0); acc2_1 = isk__plain_relu(acc2_1);
-        acc3_0 = isk__plain_relu(acc3_0); acc3_1 = isk__plain_relu(acc3_1);
-    }
-    if (mask != NULL) {
-        acc0_0 = isk__plain_keep(acc0_0, isk__plain_load(mask));
-        acc0_1 = isk__plain_keep(acc0_1, isk__plain_load_tail(mask + 1 * isk__plain_width, tail));
-        acc1_0 = isk__plain_keep(acc1_0, isk__plain_load(mask + mask_row));
-        acc1_1 = isk__plain_keep(acc1_1, isk__plain_load_tail(mask + mask_row + 1 * isk__plain_width, tail));
-        acc2_0 = isk__plain_keep(acc2_0, isk__plain_load(mask + 2 * mask_row));
-        acc2_1 = isk__plain_keep(acc2_1, isk__plain_load_tail(mask + 2 * mask_row + 1 * isk__plain_width, tail));
-        acc3_0 = isk__plain_keep(acc3_0, isk__plain_load(mask + 3 * mask_row));
-        acc3_1 = isk__plain_keep(acc3_1, isk__plain_load_tail(mask + 3 * mask_row + 1 * isk__plain_width, tail));
-    }
-    isk__plain_store(c, acc0_0); isk__plain_store_tail(c + 1 * isk__plain_width, acc0_1, tail);
-    isk__plain_store(c + c_row, acc1_0); isk__plain_store_tail(c + c_row + 1 * isk__plain_width, acc1_1, tail);
-    isk__plain_store(c + 2 * c_row, acc2_0); isk__plain_store_tail(c + 2 * c_row + 1 * isk__plain_width, acc2_1, tail);
-    isk__plain_store(c + 3 * c_row, acc3_0); isk__plain_store_tail(c + 3 * c_row + 1 * isk__plain_width, acc3_1, tail);
-}
+/* What is done for each row: EACH of its vectors alone, or a STEP of the sum, an element of A times a row of B.
+     near    rows are reached from one pointer
+     far     16 rows are reached from 4 pointers, so that addresses need no multiple of a_row above 3
+     apart   rows one after the other, for want of registers
+     3q, 4q  y gathers the elements of A of four rows, for the quad */
+#define ISK__EACH(VECTORS, DO, V, r) VECTORS(DO, V, r)
+#define ISK__STEP_near(VECTORS, DO, V, r) x = V##_set1(a[r * a_row]); VECTORS(DO, V, r)
+#define ISK__STEP_far(VECTORS, DO, V, r) \
+    x = V##_set1((r < 4 ? a : r < 8 ? a4 : r < 12 ? a8 : a12)[r % 4 * a_row]); VECTORS(DO, V, r)
+#define ISK__STEP_apart(VECTORS, DO, V, r) \
+    ISK__STEP_near(VECTORS, DO, V, r) if (r < last_row) { VECTORS(ISK__C_AFTER, V, r) }
+#define ISK__STEP_3q(VECTORS, DO, V, r) \
+    ISK__STEP_near(ISK__VECTORS_2w, DO, V, r) ISK__GATHER(V, r) ISK__QUAD_##r(DO, V, 2)
+#define ISK__STEP_4q(VECTORS, DO, V, r) \
+    ISK__STEP_near(ISK__VECTORS_3w, DO, V, r) ISK__GATHER(V, r) ISK__QUAD_##r(DO, V, 3)
+#define ISK__GATHER(V, r) \
+    if (r % 4 == 0) { y = x; } else { y = V##_select(r % 4 == 1 ? row1 : r % 4 == 2 ? row2 : row3, x, y); }
 
-static void isk__tile_plain_1x2(const isk__tile *t) {
-    const ptrdiff_t a_col = t->a_col, b_row = t->b_row;
-    const isk_scalar *a = t->a, *b = t->b, *mask = t->mask;
-    isk_scalar *c = t->c;
-    const isk__plain_tail tail = isk__plain_tail_of(t->tail);
-    const isk__plain zero = isk__plain_set1(0);
-    isk__plain x, b0, b1;
-    isk__plain acc0_0 = zero, acc0_1 = zero;
-    int p;
+/* The pointers into A, and their way from column to column. */
+#define ISK__POINTERS_1
+#define ISK__POINTERS_4 const isk_scalar *a4 = a + 4 * a_row, *a8 = a + 8 * a_row, *a12 = a + 12 * a_row;
+#define ISK__ADVANCE_1 a += a_col
+#define ISK__ADVANCE_4 a += a_col, a4 += a_col, a8 += a_col, a12 += a_col
 
-    if (t->accumulate) {
-        acc0_0 = isk__plain_load(c); acc0_1 = isk__plain_load_tail(c + 1 * isk__plain_width, tail);
+/* The function isk__SET_tile_ROWSxLAYOUT. */
+#define ISK__TILE(V, rows, layout, step, pointers) \
+    V##_target static void V##_tile_##rows##x##layout(const isk__tile *t) { \
+        const ptrdiff_t a_col = t->a_col, b_row = t->b_row, a_row = t->a_row, mask_row = t->mask_row; \
+        ptrdiff_t c_row = t->c_row; \
+        const isk_scalar *a = t->a, *b = t->b, *mask = t->mask; \
+        isk_scalar *c = t->c; \
+        ISK__VECTORS_##layout(ISK__B_NAME, V, B) \
+        const V zero = V##_set1(0); \
+        V x; \
+        ISK__ROWS_##rows(ISK__EACH, ISK__VECTORS_##layout, ISK__C_ZERO, V) \
+        enum { last_row = rows - 1 }; \
+        int p; \
+        if (t->accumulate) { ISK__ROWS_##rows(ISK__EACH, ISK__VECTORS_##layout, ISK__C_LOAD, V) } \
+        ISK__POINTERS_##pointers \
+        for (p = t->k; p > 0; p--, ISK__ADVANCE_##pointers, b += b_row) { \
+            ISK__VECTORS_##layout(ISK__B_LOAD, V, B) \
+            ISK__ROWS_##rows(ISK__STEP_##step, ISK__VECTORS_##layout, ISK__C_FMA, V) \
+        } \
+        if (last_row > 0) { ISK__FORGET(c); ISK__FORGET(c_row); } \
+        if (t->bias != NULL) { \
+            ISK__VECTORS_##layout(ISK__B_BIAS, V, B) \
+            ISK__ROWS_##rows(ISK__EACH, ISK__VECTORS_##layout, ISK__C_BIAS, V) \
+        } \
+        if (t->relu) { ISK__ROWS_##rows(ISK__EACH, ISK__VECTORS_##layout, ISK__C_RELU, V) } \
+        if (mask != NULL) { ISK__ROWS_##rows(ISK__EACH, ISK__VECTORS_##layout, ISK__C_KEEP, V) } \
+        ISK__ROWS_##rows(ISK__EACH, ISK__VECTORS_##layout, ISK__C_STORE, V) \
     }
-    for (p = t->k; p > 0; p--, a += a_col, b += b_row) {
-        b0 = isk__plain_load(b); b1 = isk__plain_load_tail(b + 1 * isk__plain_width, tail);
-        x = isk__plain_set1(a[0]); acc0_0 = isk__plain_fma(x, b0, acc0_0); acc0_1 = isk__plain_fma(x, b1, acc0_1);
-    }
-    if (t->bias != NULL) {
-        b0 = isk__plain_load(t->bias); b1 = isk__plain_load_tail(t->bias + 1 * isk__plain_width, tail);
-        acc0_0 = acc0_0 + b0; acc0_1 = acc0_1 + b1;
-    }
-    if (t->relu) {
-        acc0_0 = isk__plain_relu(acc0_0); acc0_1 = isk__plain_relu(acc0_1);
-    }
-    if (mask != NULL) {
-        acc0_0 = isk__plain_keep(acc0_0, isk__plain_load(mask));
-        acc0_1 = isk__plain_keep(acc0_1, isk__plain_load_tail(mask + 1 * isk__plain_width, tail));
-    }
-    isk__plain_store(c, acc0_0); isk__plain_store_tail(c + 1 * isk__plain_width, acc0_1, tail);
-}
+#define ISK__TILE_ENTRY(V, rows, layout, step, pointers) \
+    { rows, 0 ISK__VECTORS_##layout(ISK__B_COUNT, V, B), 0 ISK__VECTORS_##layout(ISK__B_QUADS, V, B), \
+      V##_tile_##rows##x##layout },
 
-static void isk__tile_plain_3x3(const isk__tile *t) {
-    const ptrdiff_t a_col = t->a_col, b_row = t->b_row;
-    const ptrdiff_t a_row = t->a_row, mask_row = t->mask_row;
-    ptrdiff_t c_row = t->c_row;
-    const isk_scalar *a = t->a, *b = t->b, *mask = t->mask;
-    isk_scalar *c = t->c;
-    const isk__plain_tail tail = isk__plain_tail_of(t->tail);
-    const isk__plain zero = isk__plain_set1(0);
-    isk__plain x, b0, b1, b2;
-    isk__plain acc0_0 = zero, acc0_1 = zero, acc0_2 = zero;
-    isk__plain acc1_0 = zero, acc1_1 = zero, acc1_2 = zero;
-    isk__plain acc2_0 = zero, acc2_1 = zero, acc2_2 = zero;
-    int p;
+/* V, rows, layout, step, pointers into A.  AVX2 has 16 registers, AVX-512 has 32: accumulators, one row of B and one
+   element of A must fit.  For each number of vectors the tiles with quads come first, then the highest. */
+#define ISK__TILES_plain(X) \
+    X(isk__plain, 4, 1, near, 1) X(isk__plain, 1, 1, near, 1) \
+    X(isk__plain, 4, 2, near, 1) X(isk__plain, 1, 2, near, 1) \
+    X(isk__plain, 3, 3, near, 1) X(isk__plain, 1, 3, near, 1)
+#define ISK__TILES_avx2(X) \
+    X(isk__avx2, 8, 1, near, 1) X(isk__avx2, 1, 1, near, 1) \
+    X(isk__avx2, 6, 2, near, 1) X(isk__avx2, 2, 2, near, 1) X(isk__avx2, 1, 2, near, 1) \
+    X(isk__avx2, 4, 3w, apart, 1) X(isk__avx2, 2, 3w, apart, 1) X(isk__avx2, 1, 3w, apart, 1)
+#define ISK__TILES_avx512(X) \
+    X(isk__avx512, 16, 1, far, 4) X(isk__avx512, 4, 1, near, 1) X(isk__avx512, 1, 1, near, 1) \
+    X(isk__avx512, 8, 2, near, 1) X(isk__avx512, 4, 2, near, 1) X(isk__avx512, 2, 2, near, 1) \
+    X(isk__avx512, 1, 2, near, 1) \
+    X(isk__avx512, 8, 3q, 3q, 1) X(isk__avx512, 8, 3, near, 1) X(isk__avx512, 4, 3, near, 1) \
+    X(isk__avx512, 2, 3, near, 1) X(isk__avx512, 1, 3, near, 1) \
+    X(isk__avx512, 8, 4q, 4q, 1) X(isk__avx512, 4, 4q, 4q, 1) X(isk__avx512, 2, 4, near, 1) \
+    X(isk__avx512, 1, 4, near, 1)
 
-    if (t->accumulate) {
-        acc0_0 = isk__plain_load(c); acc0_1 = isk__plain_load(c + 1 * isk__plain_width);
-        acc0_2 = isk__plain_load_tail(c + 2 * isk__plain_width, tail);
-        acc1_0 = isk__plain_load(c + c_row); acc1_1 = isk__plain_load(c + c_row + 1 * isk__plain_width);
-        acc1_2 = isk__plain_load_tail(c + c_row + 2 * isk__plain_width, tail);
-        acc2_0 = isk__plain_load(c + 2 * c_row); acc2_1 = isk__plain_load(c + 2 * c_row + 1 * isk__plain_width);
-        acc2_2 = isk__plain_load_tail(c + 2 * c_row + 2 * isk__plain_width, tail);
-    }
-    for (p = t->k; p > 0; p--, a += a_col, b += b_row) {
-        b0 = isk__plain_load(b); b1 = isk__plain_load(b + 1 * isk__plain_width);
-        b2 = isk__plain_load_tail(b + 2 * isk__plain_width, tail);
-        x = isk__plain_set1(a[0]); acc0_0 = isk__plain_fma(x, b0, acc0_0); acc0_1 = isk__plain_fma(x, b1, acc0_1);
-        acc0_2 = isk__plain_fma(x, b2, acc0_2);
-        x = isk__plain_set1(a[a_row]); acc1_0 = isk__plain_fma(x, b0, acc1_0); acc1_1 = isk__plain_fma(x, b1, acc1_1);
-        acc1_2 = isk__plain_fma(x, b2, acc1_2);
-        x = isk__plain_set1(a[2 * a_row]); acc2_0 = isk__plain_fma(x, b0, acc2_0);
-        acc2_1 = isk__plain_fma(x, b1, acc2_1); acc2_2 = isk__plain_fma(x, b2, acc2_2);
-    }
-    ISK__FORGET(c); ISK__FORGET(c_row);
-    if (t->bias != NULL) {
-        b0 = isk__plain_load(t->bias); b1 = isk__plain_load(t->bias + 1 * isk__plain_width);
-        b2 = isk__plain_load_tail(t->bias + 2 * isk__plain_width, tail);
-        acc0_0 = acc0_0 + b0; acc0_1 = acc0_1 + b1; acc0_2 = acc0_2 + b2;
-        acc1_0 = acc1_0 + b0; acc1_1 = acc1_1 + b1; acc1_2 = acc1_2 + b2;
-        acc2_0 = acc2_0 + b0; acc2_1 = acc2_1 + b1; acc2_2 = acc2_2 + b2;
-    }
-    if (t->relu) {
-        acc0_0 = isk__plain_relu(acc0_0); acc0_1 = isk__plain_relu(acc0_1); acc0_2 = isk__plain_relu(acc0_2);
-        acc1_0 = isk__plain_relu(acc1_0); acc1_1 = isk__plain_relu(acc1_1); acc1_2 = isk__plain_relu(acc1_2);
-        acc2_0 = isk__plain_relu(acc2_0); acc2_1 = isk__plain_relu(acc2_1); acc2_2 = isk__plain_relu(acc2_2);
-    }
-    if (mask != NULL) {
-        acc0_0 = isk__plain_keep(acc0_0, isk__plain_load(mask));
-        acc0_1 = isk__plain_keep(acc0_1, isk__plain_load(mask + 1 * isk__plain_width));
-        acc0_2 = isk__plain_keep(acc0_2, isk__plain_load_tail(mask + 2 * isk__plain_width, tail));
-        acc1_0 = isk__plain_keep(acc1_0, isk__plain_load(mask + mask_row));
-        acc1_1 = isk__plain_keep(acc1_1, isk__plain_load(mask + mask_row + 1 * isk__plain_width));
-        acc1_2 = isk__plain_keep(acc1_2, isk__plain_load_tail(mask + mask_row + 2 * isk__plain_width, tail));
-        acc2_0 = isk__plain_keep(acc2_0, isk__plain_load(mask + 2 * mask_row));
-        acc2_1 = isk__plain_keep(acc2_1, isk__plain_load(mask + 2 * mask_row + 1 * isk__plain_width));
-        acc2_2 = isk__plain_keep(acc2_2, isk__plain_load_tail(mask + 2 * mask_row + 2 * isk__plain_width, tail));
-    }
-    isk__plain_store(c, acc0_0); isk__plain_store(c + 1 * isk__plain_width, acc0_1);
-    isk__plain_store_tail(c + 2 * isk__plain_width, acc0_2, tail);
-    isk__plain_store(c + c_row, acc1_0); isk__plain_store(c + c_row + 1 * isk__plain_width, acc1_1);
-    isk__plain_store_tail(c + c_row + 2 * isk__plain_width, acc1_2, tail);
-    isk__plain_store(c + 2 * c_row, acc2_0); isk__plain_store(c + 2 * c_row + 1 * isk__plain_width, acc2_1);
-    isk__plain_store_tail(c + 2 * c_row + 2 * isk__plain_width, acc2_2, tail);
-}
+ISK__TILES_plain(ISK__TILE)
+static const isk__tile_entry isk__tiles_plain[] = { ISK__TILES_plain(ISK__TILE_ENTRY) };
 
-static void isk__tile_plain_1x3(const isk__tile *t) {
-    const ptrdiff_t a_col = t->a_col, b_row = t->b_row;
-    const isk_scalar *a = t->a, *b = t->b, *mask = t->mask;
-    isk_scalar *c = t->c;
-    const isk__plain_tail tail = isk__plain_tail_of(t->tail);
-    const isk__plain zero = isk__plain_set1(0);
-    isk__plain x, b0, b1, b2;
-    isk__plain acc0_0 = zero, acc0_1 = zero, acc0_2 = zero;
-    int p;
-
-    if (t->accumulate) {
-        acc0_0 = isk__plain_load(c); acc0_1 = isk__plain_load(c + 1 * isk__plain_width);
-        acc0_2 = isk__plain_load_tail(c + 2 * isk__plain_width, tail);
-    }
-    for (p = t->k; p > 0; p--, a += a_col, b += b_row) {
-        b0 = isk__plain_load(b); b1 = isk__plain_load(b + 1 * isk__plain_width);
-        b2 = isk__plain_load_tail(b + 2 * isk__plain_width, tail);
-        x = isk__plain_set1(a[0]); acc0_0 = isk__plain_fma(x, b0, acc0_0); acc0_1 = isk__plain_fma(x, b1, acc0_1);
-        acc0_2 = isk__plain_fma(x, b2, acc0_2);
-    }
-    if (t->bias != NULL) {
-        b0 = isk__plain_load(t->bias); b1 = isk__plain_load(t->bias + 1 * isk__plain_width);
-        b2 = isk__plain_load_tail(t->bias + 2 * isk__plain_width, tail);
-        acc0_0 = acc0_0 + b0; acc0_1 = acc0_1 + b1; acc0_2 = acc0_2 + b2;
-    }
-    if (t->relu) {
-        acc0_0 = isk__plain_relu(acc0_0); acc0_1 = isk__plain_relu(acc0_1); acc0_2 = isk__plain_relu(acc0_2);
-    }
-    if (mask != NULL) {
-        acc0_0 = isk__plain_keep(acc0_0, isk__plain_load(mask));
-        acc0_1 = isk__plain_keep(acc0_1, isk__plain_load(mask + 1 * isk__plain_width));
-        acc0_2 = isk__plain_keep(acc0_2, isk__plain_load_tail(mask + 2 * isk__plain_width, tail));
-    }
-    isk__plain_store(c, acc0_0); isk__plain_store(c + 1 * isk__plain_width, acc0_1);
-    isk__plain_store_tail(c + 2 * isk__plain_width, acc0_2, tail);
-}
-
-static const isk__tile_entry isk__tiles_plain[] = {
-    { 4, 1, 0, isk__tile_plain_4x1 },
-    { 1, 1, 0, isk__tile_plain_1x1 },
-    { 4, 2, 0, isk__tile_plain_4x2 },
-    { 1, 2, 0, isk__tile_plain_1x2 },
-    { 3, 3, 0, isk__tile_plain_3x3 },
-    { 1, 3, 0, isk__tile_plain_1x3 },
-};
-
-#endif
 #ifdef ISK__HAVE_AVX2
-ISK__TARGET_AVX2 static void isk__tile_avx2_8x1(const isk__tile *t) {
-    const ptrdiff_t a_col = t->a_col, b_row = t->b_row;
-    const ptrdiff_t a_row = t->a_row, mask_row = t->mask_row;
-    ptrdiff_t c_row = t->c_row;
-    const isk_scalar *a = t->a, *b = t->b, *mask = t->mask;
-    isk_scalar *c = t->c;
-    const isk__avx2_tail tail = isk__avx2_tail_of(t->tail);
-    const isk__avx2 zero = isk__avx2_set1(0);
-    isk__avx2 x, b0;
-    isk__avx2 acc0_0 = zero;
-    isk__avx2 acc1_0 = zero;
-    isk__avx2 acc2_0 = zero;
-    isk__avx2 acc3_0 = zero;
-    isk__avx2 acc4_0 = zero;
-    isk__avx2 acc5_0 = zero;
-    isk__avx2 acc6_0 = zero;
-    isk__avx2 acc7_0 = zero;
-    int p;
-
-    if (t->accumulate) {
-        acc0_0 = isk__avx2_load_tail(c, tail);
-        acc1_0 = isk__avx2_load_tail(c + c_row, tail);
-        acc2_0 = isk__avx2_load_tail(c + 2 * c_row, tail);
-        acc3_0 = isk__avx2_load_tail(c + 3 * c_row, tail);
-        acc4_0 = isk__avx2_load_tail(c + 4 * c_row, tail);
-        acc5_0 = isk__avx2_load_tail(c + 5 * c_row, tail);
-        acc6_0 = isk__avx2_load_tail(c + 6 * c_row, tail);
-        acc7_0 = isk__avx2_load_tail(c + 7 * c_row, tail);
-    }
-    for (p = t->k; p > 0; p--, a += a_col, b += b_row) {
-        b0 = isk__avx2_load_tail(b, tail);
-        x = isk__avx2_set1(a[0]); acc0_0 = isk__avx2_fma(x, b0, acc0_0);
-        x = isk__avx2_set1(a[a_row]); acc1_0 = isk__avx2_fma(x, b0, acc1_0);
-        x = isk__avx2_set1(a[2 * a_row]); acc2_0 = isk__avx2_fma(x, b0, acc2_0);
-        x = isk__avx2_set1(a[3 * a_row]); acc3_0 = isk__avx2_fma(x, b0, acc3_0);
-        x = isk__avx2_set1(a[4 * a_row]); acc4_0 = isk__avx2_fma(x, b0, acc4_0);
-        x = isk__avx2_set1(a[5 * a_row]); acc5_0 = isk__avx2_fma(x, b0, acc5_0);
-        x = isk__avx2_set1(a[6 * a_row]); acc6_0 = isk__avx2_fma(x, b0, acc6_0);
-        x = isk__avx2_set1(a[7 * a_row]); acc7_0 = isk__avx2_fma(x, b0, acc7_0);
-    }
-    ISK__FORGET(c); ISK__FORGET(c_row);
-    if (t->bias != NULL) {
-        b0 = isk__avx2_load_tail(t->bias, tail);
-        acc0_0 = acc0_0 + b0;
-        acc1_0 = acc1_0 + b0;
-        acc2_0 = acc2_0 + b0;
-        acc3_0 = acc3_0 + b0;
-        acc4_0 = acc4_0 + b0;
-        acc5_0 = acc5_0 + b0;
-        acc6_0 = acc6_0 + b0;
-        acc7_0 = acc7_0 + b0;
-    }
-    if (t->relu) {
-        acc0_0 = isk__avx2_relu(acc0_0);
-        acc1_0 = isk__avx2_relu(acc1_0);
-        acc2_0 = isk__avx2_relu(acc2_0);
-        acc3_0 = isk__avx2_relu(acc3_0);
-        acc4_0 = isk__avx2_relu(acc4_0);
-        acc5_0 = isk__avx2_relu(acc5_0);
-        acc6_0 = isk__avx2_relu(acc6_0);
-        acc7_0 = isk__avx2_relu(acc7_0);
-    }
-    if (mask != NULL) {
-        acc0_0 = isk__avx2_keep(acc0_0, isk__avx2_load_tail(mask, tail));
-        acc1_0 = isk__avx2_keep(acc1_0, isk__avx2_load_tail(mask + mask_row, tail));
-        acc2_0 = isk__avx2_keep(acc2_0, isk__avx2_load_tail(mask + 2 * mask_row, tail));
-        acc3_0 = isk__avx2_keep(acc3_0, isk__avx2_load_tail(mask + 3 * mask_row, tail));
-        acc4_0 = isk__avx2_keep(acc4_0, isk__avx2_load_tail(mask + 4 * mask_row, tail));
-        acc5_0 = isk__avx2_keep(acc5_0, isk__avx2_load_tail(mask + 5 * mask_row, tail));
-        acc6_0 = isk__avx2_keep(acc6_0, isk__avx2_load_tail(mask + 6 * mask_row, tail));
-        acc7_0 = isk__avx2_keep(acc7_0, isk__avx2_load_tail(mask + 7 * mask_row, tail));
-    }
-    isk__avx2_store_tail(c, acc0_0, tail);
-    isk__avx2_store_tail(c + c_row, acc1_0, tail);
-    isk__avx2_store_tail(c + 2 * c_row, acc2_0, tail);
-    isk__avx2_store_tail(c + 3 * c_row, acc3_0, tail);
-    isk__avx2_store_tail(c + 4 * c_row, acc4_0, tail);
-    isk__avx2_store_tail(c + 5 * c_row, acc5_0, tail);
-    isk__avx2_store_tail(c + 6 * c_row, acc6_0, tail);
-    isk__avx2_store_tail(c + 7 * c_row, acc7_0, tail);
-}
-
-ISK__TARGET_AVX2 static void isk__tile_avx2_1x1(const isk__tile *t) {
-    const ptrdiff_t a_col = t->a_col, b_row = t->b_row;
-    const isk_scalar *a = t->a, *b = t->b, *mask = t->mask;
-    isk_scalar *c = t->c;
-    const isk__avx2_tail tail = isk__avx2_tail_of(t->tail);
-    const isk__avx2 zero = isk__avx2_set1(0);
-    isk__avx2 x, b0;
-    isk__avx2 acc0_0 = zero;
-    int p;
-
-    if (t->accumulate) {
-        acc0_0 = isk__avx2_load_tail(c, tail);
-    }
-    for (p = t->k; p > 0; p--, a += a_col, b += b_row) {
-        b0 = isk__avx2_load_tail(b, tail);
-        x = isk__avx2_set1(a[0]); acc0_0 = isk__avx2_fma(x, b0, acc0_0);
-    }
-    if (t->bias != NULL) {
-        b0 = isk__avx2_load_tail(t->bias, tail);
-        acc0_0 = acc0_0 + b0;
-    }
-    if (t->relu) {
-        acc0_0 = isk__avx2_relu(acc0_0);
-    }
-    if (mask != NULL) {
-        acc0_0 = isk__avx2_keep(acc0_0, isk__avx2_load_tail(mask, tail));
-    }
-    isk__avx2_store_tail(c, acc0_0, tail);
-}
-
-ISK__TARGET_AVX2 static void isk__tile_avx2_6x2(const isk__tile *t) {
-    const ptrdiff_t a_col = t->a_col, b_row = t->b_row;
-    const ptrdiff_t a_row = t->a_row, mask_row = t->mask_row;
-    ptrdiff_t c_row = t->c_row;
-    const isk_scalar *a = t->a, *b = t->b, *mask = t->mask;
-    isk_scalar *c = t->c;
-    const isk__avx2_tail tail = isk__avx2_tail_of(t->tail);
-    const isk__avx2 zero = isk__avx2_set1(0);
-    isk__avx2 x, b0, b1;
-    isk__avx2 acc0_0 = zero, acc0_1 = zero;
-    isk__avx2 acc1_0 = zero, acc1_1 = zero;
-    isk__avx2 acc2_0 = zero, acc2_1 = zero;
-    isk__avx2 acc3_0 = zero, acc3_1 = zero;
-    isk__avx2 acc4_0 = zero, acc4_1 = zero;
-    isk__avx2 acc5_0 = zero, acc5_1 = zero;
-    int p;
-
-    if (t->accumulate) {
-        acc0_0 = isk__avx2_load(c); acc0_1 = isk__avx2_load_tail(c + 8, tail);
-        acc1_0 = isk__avx2_load(c + c_row); acc1_1 = isk__avx2_load_tail(c + c_row + 8, tail);
-        acc2_0 = isk__avx2_load(c + 2 * c_row); acc2_1 = isk__avx2_load_tail(c + 2 * c_row + 8, tail);
-        acc3_0 = isk__avx2_load(c + 3 * c_row); acc3_1 = isk__avx2_load_tail(c + 3 * c_row + 8, tail);
-        acc4_0 = isk__avx2_load(c + 4 * c_row); acc4_1 = isk__avx2_load_tail(c + 4 * c_row + 8, tail);
-        acc5_0 = isk__avx2_load(c + 5 * c_row); acc5_1 = isk__avx2_load_tail(c + 5 * c_row + 8, tail);
-    }
-    for (p = t->k; p > 0; p--, a += a_col, b += b_row) {
-        b0 = isk__avx2_load(b); b1 = isk__avx2_load_tail(b + 8, tail);
-        x = isk__avx2_set1(a[0]); acc0_0 = isk__avx2_fma(x, b0, acc0_0); acc0_1 = isk__avx2_fma(x, b1, acc0_1);
-        x = isk__avx2_set1(a[a_row]); acc1_0 = isk__avx2_fma(x, b0, acc1_0); acc1_1 = isk__avx2_fma(x, b1, acc1_1);
-        x = isk__avx2_set1(a[2 * a_row]); acc2_0 = isk__avx2_fma(x, b0, acc2_0); acc2_1 = isk__avx2_fma(x, b1, acc2_1);
-        x = isk__avx2_set1(a[3 * a_row]); acc3_0 = isk__avx2_fma(x, b0, acc3_0); acc3_1 = isk__avx2_fma(x, b1, acc3_1);
-        x = isk__avx2_set1(a[4 * a_row]); acc4_0 = isk__avx2_fma(x, b0, acc4_0); acc4_1 = isk__avx2_fma(x, b1, acc4_1);
-        x = isk__avx2_set1(a[5 * a_row]); acc5_0 = isk__avx2_fma(x, b0, acc5_0); acc5_1 = isk__avx2_fma(x, b1, acc5_1);
-    }
-    ISK__FORGET(c); ISK__FORGET(c_row);
-    if (t->bias != NULL) {
-        b0 = isk__avx2_load(t->bias); b1 = isk__avx2_load_tail(t->bias + 8, tail);
-        acc0_0 = acc0_0 + b0; acc0_1 = acc0_1 + b1;
-        acc1_0 = acc1_0 + b0; acc1_1 = acc1_1 + b1;
-        acc2_0 = acc2_0 + b0; acc2_1 = acc2_1 + b1;
-        acc3_0 = acc3_0 + b0; acc3_1 = acc3_1 + b1;
-        acc4_0 = acc4_0 + b0; acc4_1 = acc4_1 + b1;
-        acc5_0 = acc5_0 + b0; acc5_1 = acc5_1 + b1;
-    }
-    if (t->relu) {
-        acc0_0 = isk__avx2_relu(acc0_0); acc0_1 = isk__avx2_relu(acc0_1);
-        acc1_0 = isk__avx2_relu(acc1_0); acc1_1 = isk__avx2_relu(acc1_1);
-        acc2_0 = isk__avx2_relu(acc2_0); acc2_1 = isk__avx2_relu(acc2_1);
-        acc3_0 = isk__avx2_relu(acc3_0); acc3_1 = isk__avx2_relu(acc3_1);
-        acc4_0 = isk__avx2_relu(acc4_0); acc4_1 = isk__avx2_relu(acc4_1);
-        acc5_0 = isk__avx2_relu(acc5_0); acc5_1 = isk__avx2_relu(acc5_1);
-    }
-    if (mask != NULL) {
-        acc0_0 = isk__avx2_keep(acc0_0, isk__avx2_load(mask));
-        acc0_1 = isk__avx2_keep(acc0_1, isk__avx2_load_tail(mask + 8, tail));
-        acc1_0 = isk__avx2_keep(acc1_0, isk__avx2_load(mask + mask_row));
-        acc1_1 = isk__avx2_keep(acc1_1, isk__avx2_load_tail(mask + mask_row + 8, tail));
-        acc2_0 = isk__avx2_keep(acc2_0, isk__avx2_load(mask + 2 * mask_row));
-        acc2_1 = isk__avx2_keep(acc2_1, isk__avx2_load_tail(mask + 2 * mask_row + 8, tail));
-        acc3_0 = isk__avx2_keep(acc3_0, isk__avx2_load(mask + 3 * mask_row));
-        acc3_1 = isk__avx2_keep(acc3_1, isk__avx2_load_tail(mask + 3 * mask_row + 8, tail));
-        acc4_0 = isk__avx2_keep(acc4_0, isk__avx2_load(mask + 4 * mask_row));
-        acc4_1 = isk__avx2_keep(acc4_1, isk__avx2_load_tail(mask + 4 * mask_row + 8, tail));
-        acc5_0 = isk__avx2_keep(acc5_0, isk__avx2_load(mask + 5 * mask_row));
-        acc5_1 = isk__avx2_keep(acc5_1, isk__avx2_load_tail(mask + 5 * mask_row + 8, tail));
-    }
-    isk__avx2_store(c, acc0_0); isk__avx2_store_tail(c + 8, acc0_1, tail);
-    isk__avx2_store(c + c_row, acc1_0); isk__avx2_store_tail(c + c_row + 8, acc1_1, tail);
-    isk__avx2_store(c + 2 * c_row, acc2_0); isk__avx2_store_tail(c + 2 * c_row + 8, acc2_1, tail);
-    isk__avx2_store(c + 3 * c_row, acc3_0); isk__avx2_store_tail(c + 3 * c_row + 8, acc3_1, tail);
-    isk__avx2_store(c + 4 * c_row, acc4_0); isk__avx2_store_tail(c + 4 * c_row + 8, acc4_1, tail);
-    isk__avx2_store(c + 5 * c_row, acc5_0); isk__avx2_store_tail(c + 5 * c_row + 8, acc5_1, tail);
-}
-
-ISK__TARGET_AVX2 static void isk__tile_avx2_2x2(const isk__tile *t) {
-    const ptrdiff_t a_col = t->a_col, b_row = t->b_row;
-    const ptrdiff_t a_row = t->a_row, mask_row = t->mask_row;
-    ptrdiff_t c_row = t->c_row;
-    const isk_scalar *a = t->a, *b = t->b, *mask = t->mask;
-    isk_scalar *c = t->c;
-    const isk__avx2_tail tail = isk__avx2_tail_of(t->tail);
-    const isk__avx2 zero = isk__avx2_set1(0);
-    isk__avx2 x, b0, b1;
-    isk__avx2 acc0_0 = zero, acc0_1 = zero;
-    isk__avx2 acc1_0 = zero, acc1_1 = zero;
-    int p;
-
-    if (t->accumulate) {
-        acc0_0 = isk__avx2_load(c); acc0_1 = isk__avx2_load_tail(c + 8, tail);
-        acc1_0 = isk__avx2_load(c + c_row); acc1_1 = isk__avx2_load_tail(c + c_row + 8, tail);
-    }
-    for (p = t->k; p > 0; p--, a += a_col, b += b_row) {
-        b0 = isk__avx2_load(b); b1 = isk__avx2_load_tail(b + 8, tail);
-        x = isk__avx2_set1(a[0]); acc0_0 = isk__avx2_fma(x, b0, acc0_0); acc0_1 = isk__avx2_fma(x, b1, acc0_1);
-        x = isk__avx2_set1(a[a_row]); acc1_0 = isk__avx2_fma(x, b0, acc1_0); acc1_1 = isk__avx2_fma(x, b1, acc1_1);
-    }
-    ISK__FORGET(c); ISK__FORGET(c_row);
-    if (t->bias != NULL) {
-        b0 = isk__avx2_load(t->bias); b1 = isk__avx2_load_tail(t->bias + 8, tail);
-        acc0_0 = acc0_0 + b0; acc0_1 = acc0_1 + b1;
-        acc1_0 = acc1_0 + b0; acc1_1 = acc1_1 + b1;
-    }
-    if (t->relu) {
-        acc0_0 = isk__avx2_relu(acc0_0); acc0_1 = isk__avx2_relu(acc0_1);
-        acc1_0 = isk__avx2_relu(acc1_0); acc1_1 = isk__avx2_relu(acc1_1);
-    }
-    if (mask != NULL) {
-        acc0_0 = isk__avx2_keep(acc0_0, isk__avx2_load(mask));
-        acc0_1 = isk__avx2_keep(acc0_1, isk__avx2_load_tail(mask + 8, tail));
-        acc1_0 = isk__avx2_keep(acc1_0, isk__avx2_load(mask + mask_row));
-        acc1_1 = isk__avx2_keep(acc1_1, isk__avx2_load_tail(mask + mask_row + 8, tail));
-    }
-    isk__avx2_store(c, acc0_0); isk__avx2_store_tail(c + 8, acc0_1, tail);
-    isk__avx2_store(c + c_row, acc1_0); isk__avx2_store_tail(c + c_row + 8, acc1_1, tail);
-}
-
-ISK__TARGET_AVX2 static void isk__tile_avx2_1x2(const isk__tile *t) {
-    const ptrdiff_t a_col = t->a_col, b_row = t->b_row;
-    const isk_scalar *a = t->a, *b = t->b, *mask = t->mask;
-    isk_scalar *c = t->c;
-    const isk__avx2_tail tail = isk__avx2_tail_of(t->tail);
-    const isk__avx2 zero = isk__avx2_set1(0);
-    isk__avx2 x, b0, b1;
-    isk__avx2 acc0_0 = zero, acc0_1 = zero;
-    int p;
-
-    if (t->accumulate) {
-        acc0_0 = isk__avx2_load(c); acc0_1 = isk__avx2_load_tail(c + 8, tail);
-    }
-    for (p = t->k; p > 0; p--, a += a_col, b += b_row) {
-        b0 = isk__avx2_load(b); b1 = isk__avx2_load_tail(b + 8, tail);
-        x = isk__avx2_set1(a[0]); acc0_0 = isk__avx2_fma(x, b0, acc0_0); acc0_1 = isk__avx2_fma(x, b1, acc0_1);
-    }
-    if (t->bias != NULL) {
-        b0 = isk__avx2_load(t->bias); b1 = isk__avx2_load_tail(t->bias + 8, tail);
-        acc0_0 = acc0_0 + b0; acc0_1 = acc0_1 + b1;
-    }
-    if (t->relu) {
-        acc0_0 = isk__avx2_relu(acc0_0); acc0_1 = isk__avx2_relu(acc0_1);
-    }
-    if (mask != NULL) {
-        acc0_0 = isk__avx2_keep(acc0_0, isk__avx2_load(mask));
-        acc0_1 = isk__avx2_keep(acc0_1, isk__avx2_load_tail(mask + 8, tail));
-    }
-    isk__avx2_store(c, acc0_0); isk__avx2_store_tail(c + 8, acc0_1, tail);
-}
-
-ISK__TARGET_AVX2 static void isk__tile_avx2_4x3(const isk__tile *t) {
-    const ptrdiff_t a_col = t->a_col, b_row = t->b_row;
-    const ptrdiff_t a_row = t->a_row, mask_row = t->mask_row;
-    ptrdiff_t c_row = t->c_row;
-    const isk_scalar *a = t->a, *b = t->b, *mask = t->mask;
-    isk_scalar *c = t->c;
-    const isk__avx2 zero = isk__avx2_set1(0);
-    isk__avx2 x, b0, b1, b2;
-    isk__avx2 acc0_0 = zero, acc0_1 = zero, acc0_2 = zero;
-    isk__avx2 acc1_0 = zero, acc1_1 = zero, acc1_2 = zero;
-    isk__avx2 acc2_0 = zero, acc2_1 = zero, acc2_2 = zero;
-    isk__avx2 acc3_0 = zero, acc3_1 = zero, acc3_2 = zero;
-    int p;
-
-    if (t->accumulate) {
-        acc0_0 = isk__avx2_load(c); acc0_1 = isk__avx2_load(c + 8); acc0_2 = isk__avx2_load(c + 16);
-        acc1_0 = isk__avx2_load(c + c_row); acc1_1 = isk__avx2_load(c + c_row + 8);
-        acc1_2 = isk__avx2_load(c + c_row + 16);
-        acc2_0 = isk__avx2_load(c + 2 * c_row); acc2_1 = isk__avx2_load(c + 2 * c_row + 8);
-        acc2_2 = isk__avx2_load(c + 2 * c_row + 16);
-        acc3_0 = isk__avx2_load(c + 3 * c_row); acc3_1 = isk__avx2_load(c + 3 * c_row + 8);
-        acc3_2 = isk__avx2_load(c + 3 * c_row + 16);
-    }
-    for (p = t->k; p > 0; p--, a += a_col, b += b_row) {
-        b0 = isk__avx2_load(b); b1 = isk__avx2_load(b + 8); b2 = isk__avx2_load(b + 16);
-        x = isk__avx2_set1(a[0]); acc0_0 = isk__avx2_fma(x, b0, acc0_0); acc0_1 = isk__avx2_fma(x, b1, acc0_1);
-        acc0_2 = isk__avx2_fma(x, b2, acc0_2); ISK__AFTER(a, acc0_0); ISK__AFTER(a, acc0_1); ISK__AFTER(a, acc0_2);
-        x = isk__avx2_set1(a[a_row]); acc1_0 = isk__avx2_fma(x, b0, acc1_0); acc1_1 = isk__avx2_fma(x, b1, acc1_1);
-        acc1_2 = isk__avx2_fma(x, b2, acc1_2); ISK__AFTER(a, acc1_0); ISK__AFTER(a, acc1_1); ISK__AFTER(a, acc1_2);
-        x = isk__avx2_set1(a[2 * a_row]); acc2_0 = isk__avx2_fma(x, b0, acc2_0); acc2_1 = isk__avx2_fma(x, b1, acc2_1);
-        acc2_2 = isk__avx2_fma(x, b2, acc2_2); ISK__AFTER(a, acc2_0); ISK__AFTER(a, acc2_1); ISK__AFTER(a, acc2_2);
-        x = isk__avx2_set1(a[3 * a_row]); acc3_0 = isk__avx2_fma(x, b0, acc3_0); acc3_1 = isk__avx2_fma(x, b1, acc3_1);
-        acc3_2 = isk__avx2_fma(x, b2, acc3_2);
-    }
-    ISK__FORGET(c); ISK__FORGET(c_row);
-    if (t->bias != NULL) {
-        b0 = isk__avx2_load(t->bias); b1 = isk__avx2_load(t->bias + 8); b2 = isk__avx2_load(t->bias + 16);
-        acc0_0 = acc0_0 + b0; acc0_1 = acc0_1 + b1; acc0_2 = acc0_2 + b2;
-        acc1_0 = acc1_0 + b0; acc1_1 = acc1_1 + b1; acc1_2 = acc1_2 + b2;
-        acc2_0 = acc2_0 + b0; acc2_1 = acc2_1 + b1; acc2_2 = acc2_2 + b2;
-        acc3_0 = acc3_0 + b0; acc3_1 = acc3_1 + b1; acc3_2 = acc3_2 + b2;
-    }
-    if (t->relu) {
-        acc0_0 = isk__avx2_relu(acc0_0); acc0_1 = isk__avx2_relu(acc0_1); acc0_2 = isk__avx2_relu(acc0_2);
-        acc1_0 = isk__avx2_relu(acc1_0); acc1_1 = isk__avx2_relu(acc1_1); acc1_2 = isk__avx2_relu(acc1_2);
-        acc2_0 = isk__avx2_relu(acc2_0); acc2_1 = isk__avx2_relu(acc2_1); acc2_2 = isk__avx2_relu(acc2_2);
-        acc3_0 = isk__avx2_relu(acc3_0); acc3_1 = isk__avx2_relu(acc3_1); acc3_2 = isk__avx2_relu(acc3_2);
-    }
-    if (mask != NULL) {
-        acc0_0 = isk__avx2_keep(acc0_0, isk__avx2_load(mask));
-        acc0_1 = isk__avx2_keep(acc0_1, isk__avx2_load(mask + 8));
-        acc0_2 = isk__avx2_keep(acc0_2, isk__avx2_load(mask + 16));
-        acc1_0 = isk__avx2_keep(acc1_0, isk__avx2_load(mask + mask_row));
-        acc1_1 = isk__avx2_keep(acc1_1, isk__avx2_load(mask + mask_row + 8));
-        acc1_2 = isk__avx2_keep(acc1_2, isk__avx2_load(mask + mask_row + 16));
-        acc2_0 = isk__avx2_keep(acc2_0, isk__avx2_load(mask + 2 * mask_row));
-        acc2_1 = isk__avx2_keep(acc2_1, isk__avx2_load(mask + 2 * mask_row + 8));
-        acc2_2 = isk__avx2_keep(acc2_2, isk__avx2_load(mask + 2 * mask_row + 16));
-        acc3_0 = isk__avx2_keep(acc3_0, isk__avx2_load(mask + 3 * mask_row));
-        acc3_1 = isk__avx2_keep(acc3_1, isk__avx2_load(mask + 3 * mask_row + 8));
-        acc3_2 = isk__avx2_keep(acc3_2, isk__avx2_load(mask + 3 * mask_row + 16));
-    }
-    isk__avx2_store(c, acc0_0); isk__avx2_store(c + 8, acc0_1); isk__avx2_store(c + 16, acc0_2);
-    isk__avx2_store(c + c_row, acc1_0); isk__avx2_store(c + c_row + 8, acc1_1); isk__avx2_store(c + c_row + 16, acc1_2);
-    isk__avx2_store(c + 2 * c_row, acc2_0); isk__avx2_store(c + 2 * c_row + 8, acc2_1);
-    isk__avx2_store(c + 2 * c_row + 16, acc2_2);
-    isk__avx2_store(c + 3 * c_row, acc3_0); isk__avx2_store(c + 3 * c_row + 8, acc3_1);
-    isk__avx2_store(c + 3 * c_row + 16, acc3_2);
-}
-
-ISK__TARGET_AVX2 static void isk__tile_avx2_2x3(const isk__tile *t) {
-    const ptrdiff_t a_col = t->a_col, b_row = t->b_row;
-    const ptrdiff_t a_row = t->a_row, mask_row = t->mask_row;
-    ptrdiff_t c_row = t->c_row;
-    const isk_scalar *a = t->a, *b = t->b, *mask = t->mask;
-    isk_scalar *c = t->c;
-    const isk__avx2 zero = isk__avx2_set1(0);
-    isk__avx2 x, b0, b1, b2;
-    isk__avx2 acc0_0 = zero, acc0_1 = zero, acc0_2 = zero;
-    isk__avx2 acc1_0 = zero, acc1_1 = zero, acc1_2 = zero;
-    int p;
-
-    if (t->accumulate) {
-        acc0_0 = isk__avx2_load(c); acc0_1 = isk__avx2_load(c + 8); acc0_2 = isk__avx2_load(c + 16);
-        acc1_0 = isk__avx2_load(c + c_row); acc1_1 = isk__avx2_load(c + c_row + 8);
-        acc1_2 = isk__avx2_load(c + c_row + 16);
-    }
-    for (p = t->k; p > 0; p--, a += a_col, b += b_row) {
-        b0 = isk__avx2_load(b); b1 = isk__avx2_load(b + 8); b2 = isk__avx2_load(b + 16);
-        x = isk__avx2_set1(a[0]); acc0_0 = isk__avx2_fma(x, b0, acc0_0); acc0_1 = isk__avx2_fma(x, b1, acc0_1);
-        acc0_2 = isk__avx2_fma(x, b2, acc0_2); ISK__AFTER(a, acc0_0); ISK__AFTER(a, acc0_1); ISK__AFTER(a, acc0_2);
-        x = isk__avx2_set1(a[a_row]); acc1_0 = isk__avx2_fma(x, b0, acc1_0); acc1_1 = isk__avx2_fma(x, b1, acc1_1);
-        acc1_2 = isk__avx2_fma(x, b2, acc1_2);
-    }
-    ISK__FORGET(c); ISK__FORGET(c_row);
-    if (t->bias != NULL) {
-        b0 = isk__avx2_load(t->bias); b1 = isk__avx2_load(t->bias + 8); b2 = isk__avx2_load(t->bias + 16);
-        acc0_0 = acc0_0 + b0; acc0_1 = acc0_1 + b1; acc0_2 = acc0_2 + b2;
-        acc1_0 = acc1_0 + b0; acc1_1 = acc1_1 + b1; acc1_2 = acc1_2 + b2;
-    }
-    if (t->relu) {
-        acc0_0 = isk__avx2_relu(acc0_0); acc0_1 = isk__avx2_relu(acc0_1); acc0_2 = isk__avx2_relu(acc0_2);
-        acc1_0 = isk__avx2_relu(acc1_0); acc1_1 = isk__avx2_relu(acc1_1); acc1_2 = isk__avx2_relu(acc1_2);
-    }
-    if (mask != NULL) {
-        acc0_0 = isk__avx2_keep(acc0_0, isk__avx2_load(mask));
-        acc0_1 = isk__avx2_keep(acc0_1, isk__avx2_load(mask + 8));
-        acc0_2 = isk__avx2_keep(acc0_2, isk__avx2_load(mask + 16));
-        acc1_0 = isk__avx2_keep(acc1_0, isk__avx2_load(mask + mask_row));
-        acc1_1 = isk__avx2_keep(acc1_1, isk__avx2_load(mask + mask_row + 8));
-        acc1_2 = isk__avx2_keep(acc1_2, isk__avx2_load(mask + mask_row + 16));
-    }
-    isk__avx2_store(c, acc0_0); isk__avx2_store(c + 8, acc0_1); isk__avx2_store(c + 16, acc0_2);
-    isk__avx2_store(c + c_row, acc1_0); isk__avx2_store(c + c_row + 8, acc1_1); isk__avx2_store(c + c_row + 16, acc1_2);
-}
-
-ISK__TARGET_AVX2 static void isk__tile_avx2_1x3(const isk__tile *t) {
-    const ptrdiff_t a_col = t->a_col, b_row = t->b_row;
-    const isk_scalar *a = t->a, *b = t->b, *mask = t->mask;
-    isk_scalar *c = t->c;
-    const isk__avx2 zero = isk__avx2_set1(0);
-    isk__avx2 x, b0, b1, b2;
-    isk__avx2 acc0_0 = zero, acc0_1 = zero, acc0_2 = zero;
-    int p;
-
-    if (t->accumulate) {
-        acc0_0 = isk__avx2_load(c); acc0_1 = isk__avx2_load(c + 8); acc0_2 = isk__avx2_load(c + 16);
-    }
-    for (p = t->k; p > 0; p--, a += a_col, b += b_row) {
-        b0 = isk__avx2_load(b); b1 = isk__avx2_load(b + 8); b2 = isk__avx2_load(b + 16);
-        x = isk__avx2_set1(a[0]); acc0_0 = isk__avx2_fma(x, b0, acc0_0); acc0_1 = isk__avx2_fma(x, b1, acc0_1);
-        acc0_2 = isk__avx2_fma(x, b2, acc0_2);
-    }
-    if (t->bias != NULL) {
-        b0 = isk__avx2_load(t->bias); b1 = isk__avx2_load(t->bias + 8); b2 = isk__avx2_load(t->bias + 16);
-        acc0_0 = acc0_0 + b0; acc0_1 = acc0_1 + b1; acc0_2 = acc0_2 + b2;
-    }
-    if (t->relu) {
-        acc0_0 = isk__avx2_relu(acc0_0); acc0_1 = isk__avx2_relu(acc0_1); acc0_2 = isk__avx2_relu(acc0_2);
-    }
-    if (mask != NULL) {
-        acc0_0 = isk__avx2_keep(acc0_0, isk__avx2_load(mask));
-        acc0_1 = isk__avx2_keep(acc0_1, isk__avx2_load(mask + 8));
-        acc0_2 = isk__avx2_keep(acc0_2, isk__avx2_load(mask + 16));
-    }
-    isk__avx2_store(c, acc0_0); isk__avx2_store(c + 8, acc0_1); isk__avx2_store(c + 16, acc0_2);
-}
-
-static const isk__tile_entry isk__tiles_avx2[] = {
-    { 8, 1, 0, isk__tile_avx2_8x1 },
-    { 1, 1, 0, isk__tile_avx2_1x1 },
-    { 6, 2, 0, isk__tile_avx2_6x2 },
-    { 2, 2, 0, isk__tile_avx2_2x2 },
-    { 1, 2, 0, isk__tile_avx2_1x2 },
-    { 4, 3, 0, isk__tile_avx2_4x3 },
-    { 2, 3, 0, isk__tile_avx2_2x3 },
-    { 1, 3, 0, isk__tile_avx2_1x3 },
-};
-
-ISK__TARGET_AVX512 static void isk__tile_avx512_16x1(const isk__tile *t) {
-    const ptrdiff_t a_col = t->a_col, b_row = t->b_row;
-    const ptrdiff_t a_row = t->a_row, mask_row = t->mask_row;
-    ptrdiff_t c_row = t->c_row;
-    const isk_scalar *a = t->a, *b = t->b, *mask = t->mask;
-    isk_scalar *c = t->c;
-    const isk__avx512_tail tail = isk__avx512_tail_of(t->tail);
-    const isk__avx512 zero = isk__avx512_set1(0);
-    isk__avx512 x, b0;
-    isk__avx512 acc0_0 = zero;
-    isk__avx512 acc1_0 = zero;
-    isk__avx512 acc2_0 = zero;
-    isk__avx512 acc3_0 = zero;
-    isk__avx512 acc4_0 = zero;
-    isk__avx512 acc5_0 = zero;
-    isk__avx512 acc6_0 = zero;
-    isk__avx512 acc7_0 = zero;
-    isk__avx512 acc8_0 = zero;
-    isk__avx512 acc9_0 = zero;
-    isk__avx512 acc10_0 = zero;
-    isk__avx512 acc11_0 = zero;
-    isk__avx512 acc12_0 = zero;
-    isk__avx512 acc13_0 = zero;
-    isk__avx512 acc14_0 = zero;
-    isk__avx512 acc15_0 = zero;
-    int p;
-
-    if (t->accumulate) {
-        acc0_0 = isk__avx512_load_tail(c, tail);
-        acc1_0 = isk__avx512_load_tail(c + c_row, tail);
-        acc2_0 = isk__avx512_load_tail(c + 2 * c_row, tail);
-        acc3_0 = isk__avx512_load_tail(c + 3 * c_row, tail);
-        acc4_0 = isk__avx512_load_tail(c + 4 * c_row, tail);
-        acc5_0 = isk__avx512_load_tail(c + 5 * c_row, tail);
-        acc6_0 = isk__avx512_load_tail(c + 6 * c_row, tail);
-        acc7_0 = isk__avx512_load_tail(c + 7 * c_row, tail);
-        acc8_0 = isk__avx512_load_tail(c + 8 * c_row, tail);
-        acc9_0 = isk__avx512_load_tail(c + 9 * c_row, tail);
-        acc10_0 = isk__avx512_load_tail(c + 10 * c_row, tail);
-        acc11_0 = isk__avx512_load_tail(c + 11 * c_row, tail);
-        acc12_0 = isk__avx512_load_tail(c + 12 * c_row, tail);
-        acc13_0 = isk__avx512_load_tail(c + 13 * c_row, tail);
-        acc14_0 = isk__avx512_load_tail(c + 14 * c_row, tail);
-        acc15_0 = isk__avx512_load_tail(c + 15 * c_row, tail);
-    }
-    const isk_scalar *a0 = a + 0 * a_row;
-    const isk_scalar *a4 = a + 4 * a_row;
-    const isk_scalar *a8 = a + 8 * a_row;
-    const isk_scalar *a12 = a + 12 * a_row;
-    for (p = t->k; p > 0; p--, a0 += a_col, a4 += a_col, a8 += a_col, a12 += a_col, b += b_row) {
-        b0 = isk__avx512_load_tail(b, tail);
-        x = isk__avx512_set1(a0[0]); acc0_0 = isk__avx512_fma(x, b0, acc0_0);
-        x = isk__avx512_set1(a0[a_row]); acc1_0 = isk__avx512_fma(x, b0, acc1_0);
-        x = isk__avx512_set1(a0[2 * a_row]); acc2_0 = isk__avx512_fma(x, b0, acc2_0);
-        x = isk__avx512_set1(a0[3 * a_row]); acc3_0 = isk__avx512_fma(x, b0, acc3_0);
-        x = isk__avx512_set1(a4[0]); acc4_0 = isk__avx512_fma(x, b0, acc4_0);
-        x = isk__avx512_set1(a4[a_row]); acc5_0 = isk__avx512_fma(x, b0, acc5_0);
-        x = isk__avx512_set1(a4[2 * a_row]); acc6_0 = isk__avx512_fma(x, b0, acc6_0);
-        x = isk__avx512_set1(a4[3 * a_row]); acc7_0 = isk__avx512_fma(x, b0, acc7_0);
-        x = isk__avx512_set1(a8[0]); acc8_0 = isk__avx512_fma(x, b0, acc8_0);
-        x = isk__avx512_set1(a8[a_row]); acc9_0 = isk__avx512_fma(x, b0, acc9_0);
-        x = isk__avx512_set1(a8[2 * a_row]); acc10_0 = isk__avx512_fma(x, b0, acc10_0);
-        x = isk__avx512_set1(a8[3 * a_row]); acc11_0 = isk__avx512_fma(x, b0, acc11_0);
-        x = isk__avx512_set1(a12[0]); acc12_0 = isk__avx512_fma(x, b0, acc12_0);
-        x = isk__avx512_set1(a12[a_row]); acc13_0 = isk__avx512_fma(x, b0, acc13_0);
-        x = isk__avx512_set1(a12[2 * a_row]); acc14_0 = isk__avx512_fma(x, b0, acc14_0);
-        x = isk__avx512_set1(a12[3 * a_row]); acc15_0 = isk__avx512_fma(x, b0, acc15_0);
-    }
-    ISK__FORGET(c); ISK__FORGET(c_row);
-    if (t->bias != NULL) {
-        b0 = isk__avx512_load_tail(t->bias, tail);
-        acc0_0 = acc0_0 + b0;
-        acc1_0 = acc1_0 + b0;
-        acc2_0 = acc2_0 + b0;
-        acc3_0 = acc3_0 + b0;
-        acc4_0 = acc4_0 + b0;
-        acc5_0 = acc5_0 + b0;
-        acc6_0 = acc6_0 + b0;
-        acc7_0 = acc7_0 + b0;
-        acc8_0 = acc8_0 + b0;
-        acc9_0 = acc9_0 + b0;
-        acc10_0 = acc10_0 + b0;
-        acc11_0 = acc11_0 + b0;
-        acc12_0 = acc12_0 + b0;
-        acc13_0 = acc13_0 + b0;
-        acc14_0 = acc14_0 + b0;
-        acc15_0 = acc15_0 + b0;
-    }
-    if (t->relu) {
-        acc0_0 = isk__avx512_relu(acc0_0);
-        acc1_0 = isk__avx512_relu(acc1_0);
-        acc2_0 = isk__avx512_relu(acc2_0);
-        acc3_0 = isk__avx512_relu(acc3_0);
-        acc4_0 = isk__avx512_relu(acc4_0);
-        acc5_0 = isk__avx512_relu(acc5_0);
-        acc6_0 = isk__avx512_relu(acc6_0);
-        acc7_0 = isk__avx512_relu(acc7_0);
-        acc8_0 = isk__avx512_relu(acc8_0);
-        acc9_0 = isk__avx512_relu(acc9_0);
-        acc10_0 = isk__avx512_relu(acc10_0);
-        acc11_0 = isk__avx512_relu(acc11_0);
-        acc12_0 = isk__avx512_relu(acc12_0);
-        acc13_0 = isk__avx512_relu(acc13_0);
-        acc14_0 = isk__avx512_relu(acc14_0);
-        acc15_0 = isk__avx512_relu(acc15_0);
-    }
-    if (mask != NULL) {
-        acc0_0 = isk__avx512_keep(acc0_0, isk__avx512_load_tail(mask, tail));
-        acc1_0 = isk__avx512_keep(acc1_0, isk__avx512_load_tail(mask + mask_row, tail));
-        acc2_0 = isk__avx512_keep(acc2_0, isk__avx512_load_tail(mask + 2 * mask_row, tail));
-        acc3_0 = isk__avx512_keep(acc3_0, isk__avx512_load_tail(mask + 3 * mask_row, tail));
-        acc4_0 = isk__avx512_keep(acc4_0, isk__avx512_load_tail(mask + 4 * mask_row, tail));
-        acc5_0 = isk__avx512_keep(acc5_0, isk__avx512_load_tail(mask + 5 * mask_row, tail));
-        acc6_0 = isk__avx512_keep(acc6_0, isk__avx512_load_tail(mask + 6 * mask_row, tail));
-        acc7_0 = isk__avx512_keep(acc7_0, isk__avx512_load_tail(mask + 7 * mask_row, tail));
-        acc8_0 = isk__avx512_keep(acc8_0, isk__avx512_load_tail(mask + 8 * mask_row, tail));
-        acc9_0 = isk__avx512_keep(acc9_0, isk__avx512_load_tail(mask + 9 * mask_row, tail));
-        acc10_0 = isk__avx512_keep(acc10_0, isk__avx512_load_tail(mask + 10 * mask_row, tail));
-        acc11_0 = isk__avx512_keep(acc11_0, isk__avx512_load_tail(mask + 11 * mask_row, tail));
-        acc12_0 = isk__avx512_keep(acc12_0, isk__avx512_load_tail(mask + 12 * mask_row, tail));
-        acc13_0 = isk__avx512_keep(acc13_0, isk__avx512_load_tail(mask + 13 * mask_row, tail));
-        acc14_0 = isk__avx512_keep(acc14_0, isk__avx512_load_tail(mask + 14 * mask_row, tail));
-        acc15_0 = isk__avx512_keep(acc15_0, isk__avx512_load_tail(mask + 15 * mask_row, tail));
-    }
-    isk__avx512_store_tail(c, acc0_0, tail);
-    isk__avx512_store_tail(c + c_row, acc1_0, tail);
-    isk__avx512_store_tail(c + 2 * c_row, acc2_0, tail);
-    isk__avx512_store_tail(c + 3 * c_row, acc3_0, tail);
-    isk__avx512_store_tail(c + 4 * c_row, acc4_0, tail);
-    isk__avx512_store_tail(c + 5 * c_row, acc5_0, tail);
-    isk__avx512_store_tail(c + 6 * c_row, acc6_0, tail);
-    isk__avx512_store_tail(c + 7 * c_row, acc7_0, tail);
-    isk__avx512_store_tail(c + 8 * c_row, acc8_0, tail);
-    isk__avx512_store_tail(c + 9 * c_row, acc9_0, tail);
-    isk__avx512_store_tail(c + 10 * c_row, acc10_0, tail);
-    isk__avx512_store_tail(c + 11 * c_row, acc11_0, tail);
-    isk__avx512_store_tail(c + 12 * c_row, acc12_0, tail);
-    isk__avx512_store_tail(c + 13 * c_row, acc13_0, tail);
-    isk__avx512_store_tail(c + 14 * c_row, acc14_0, tail);
-    isk__avx512_store_tail(c + 15 * c_row, acc15_0, tail);
-}
-
-ISK__TARGET_AVX512 static void isk__tile_avx512_4x1(const isk__tile *t) {
-    const ptrdiff_t a_col = t->a_col, b_row = t->b_row;
-    const ptrdiff_t a_row = t->a_row, mask_row = t->mask_row;
-    ptrdiff_t c_row = t->c_row;
-    const isk_scalar *a = t->a, *b = t->b, *mask = t->mask;
-    isk_scalar *c = t->c;
-    const isk__avx512_tail tail = isk__avx512_tail_of(t->tail);
-    const isk__avx512 zero = isk__avx512_set1(0);
-    isk__avx512 x, b0;
-    isk__avx512 acc0_0 = zero;
-    isk__avx512 acc1_0 = zero;
-    isk__avx512 acc2_0 = zero;
-    isk__avx512 acc3_0 = zero;
-    int p;
-
-    if (t->accumulate) {
-        acc0_0 = isk__avx512_load_tail(c, tail);
-        acc1_0 = isk__avx512_load_tail(c + c_row, tail);
-        acc2_0 = isk__avx512_load_tail(c + 2 * c_row, tail);
-        acc3_0 = isk__avx512_load_tail(c + 3 * c_row, tail);
-    }
-    for (p = t->k; p > 0; p--, a += a_col, b += b_row) {
-        b0 = isk__avx512_load_tail(b, tail);
-        x = isk__avx512_set1(a[0]); acc0_0 = isk__avx512_fma(x, b0, acc0_0);
-        x = isk__avx512_set1(a[a_row]); acc1_0 = isk__avx512_fma(x, b0, acc1_0);
-        x = isk__avx512_set1(a[2 * a_row]); acc2_0 = isk__avx512_fma(x, b0, acc2_0);
-        x = isk__avx512_set1(a[3 * a_row]); acc3_0 = isk__avx512_fma(x, b0, acc3_0);
-    }
-    ISK__FORGET(c); ISK__FORGET(c_row);
-    if (t->bias != NULL) {
-        b0 = isk__avx512_load_tail(t->bias, tail);
-        acc0_0 = acc0_0 + b0;
-        acc1_0 = acc1_0 + b0;
-        acc2_0 = acc2_0 + b0;
-        acc3_0 = acc3_0 + b0;
-    }
-    if (t->relu) {
-        acc0_0 = isk__avx512_relu(acc0_0);
-        acc1_0 = isk__avx512_relu(acc1_0);
-        acc2_0 = isk__avx512_relu(acc2_0);
-        acc3_0 = isk__avx512_relu(acc3_0);
-    }
-    if (mask != NULL) {
-        acc0_0 = isk__avx512_keep(acc0_0, isk__avx512_load_tail(mask, tail));
-        acc1_0 = isk__avx512_keep(acc1_0, isk__avx512_load_tail(mask + mask_row, tail));
-        acc2_0 = isk__avx512_keep(acc2_0, isk__avx512_load_tail(mask + 2 * mask_row, tail));
-        acc3_0 = isk__avx512_keep(acc3_0, isk__avx512_load_tail(mask + 3 * mask_row, tail));
-    }
-    isk__avx512_store_tail(c, acc0_0, tail);
-    isk__avx512_store_tail(c + c_row, acc1_0, tail);
-    isk__avx512_store_tail(c + 2 * c_row, acc2_0, tail);
-    isk__avx512_store_tail(c + 3 * c_row, acc3_0, tail);
-}
-
-ISK__TARGET_AVX512 static void isk__tile_avx512_1x1(const isk__tile *t) {
-    const ptrdiff_t a_col = t->a_col, b_row = t->b_row;
-    const isk_scalar *a = t->a, *b = t->b, *mask = t->mask;
-    isk_scalar *c = t->c;
-    const isk__avx512_tail tail = isk__avx512_tail_of(t->tail);
-    const isk__avx512 zero = isk__avx512_set1(0);
-    isk__avx512 x, b0;
-    isk__avx512 acc0_0 = zero;
-    int p;
-
-    if (t->accumulate) {
-        acc0_0 = isk__avx512_load_tail(c, tail);
-    }
-    for (p = t->k; p > 0; p--, a += a_col, b += b_row) {
-        b0 = isk__avx512_load_tail(b, tail);
-        x = isk__avx512_set1(a[0]); acc0_0 = isk__avx512_fma(x, b0, acc0_0);
-    }
-    if (t->bias != NULL) {
-        b0 = isk__avx512_load_tail(t->bias, tail);
-        acc0_0 = acc0_0 + b0;
-    }
-    if (t->relu) {
-        acc0_0 = isk__avx512_relu(acc0_0);
-    }
-    if (mask != NULL) {
-        acc0_0 = isk__avx512_keep(acc0_0, isk__avx512_load_tail(mask, tail));
-    }
-    isk__avx512_store_tail(c, acc0_0, tail);
-}
-
-ISK__TARGET_AVX512 static void isk__tile_avx512_8x2(const isk__tile *t) {
-    const ptrdiff_t a_col = t->a_col, b_row = t->b_row;
-    const ptrdiff_t a_row = t->a_row, mask_row = t->mask_row;
-    ptrdiff_t c_row = t->c_row;
-    const isk_scalar *a = t->a, *b = t->b, *mask = t->mask;
-    isk_scalar *c = t->c;
-    const isk__avx512_tail tail = isk__avx512_tail_of(t->tail);
-    const isk__avx512 zero = isk__avx512_set1(0);
-    isk__avx512 x, b0, b1;
-    isk__avx512 acc0_0 = zero, acc0_1 = zero;
-    isk__avx512 acc1_0 = zero, acc1_1 = zero;
-    isk__avx512 acc2_0 = zero, acc2_1 = zero;
-    isk__avx512 acc3_0 = zero, acc3_1 = zero;
-    isk__avx512 acc4_0 = zero, acc4_1 = zero;
-    isk__avx512 acc5_0 = zero, acc5_1 = zero;
-    isk__avx512 acc6_0 = zero, acc6_1 = zero;
-    isk__avx512 acc7_0 = zero, acc7_1 = zero;
-    int p;
-
-    if (t->accumulate) {
-        acc0_0 = isk__avx512_load(c); acc0_1 = isk__avx512_load_tail(c + 16, tail);
-        acc1_0 = isk__avx512_load(c + c_row); acc1_1 = isk__avx512_load_tail(c + c_row + 16, tail);
-        acc2_0 = isk__avx512_load(c + 2 * c_row); acc2_1 = isk__avx512_load_tail(c + 2 * c_row + 16, tail);
-        acc3_0 = isk__avx512_load(c + 3 * c_row); acc3_1 = isk__avx512_load_tail(c + 3 * c_row + 16, tail);
-        acc4_0 = isk__avx512_load(c + 4 * c_row); acc4_1 = isk__avx512_load_tail(c + 4 * c_row + 16, tail);
-        acc5_0 = isk__avx512_load(c + 5 * c_row); acc5_1 = isk__avx512_load_tail(c + 5 * c_row + 16, tail);
-        acc6_0 = isk__avx512_load(c + 6 * c_row); acc6_1 = isk__avx512_load_tail(c + 6 * c_row + 16, tail);
-        acc7_0 = isk__avx512_load(c + 7 * c_row); acc7_1 = isk__avx512_load_tail(c + 7 * c_row + 16, tail);
-    }
-    for (p = t->k; p > 0; p--, a += a_col, b += b_row) {
-        b0 = isk__avx512_load(b); b1 = isk__avx512_load_tail(b + 16, tail);
-        x = isk__avx512_set1(a[0]); acc0_0 = isk__avx512_fma(x, b0, acc0_0); acc0_1 = isk__avx512_fma(x, b1, acc0_1);
-        x = isk__avx512_set1(a[a_row]); acc1_0 = isk__avx512_fma(x, b0, acc1_0);
-        acc1_1 = isk__avx512_fma(x, b1, acc1_1);
-        x = isk__avx512_set1(a[2 * a_row]); acc2_0 = isk__avx512_fma(x, b0, acc2_0);
-        acc2_1 = isk__avx512_fma(x, b1, acc2_1);
-        x = isk__avx512_set1(a[3 * a_row]); acc3_0 = isk__avx512_fma(x, b0, acc3_0);
-        acc3_1 = isk__avx512_fma(x, b1, acc3_1);
-        x = isk__avx512_set1(a[4 * a_row]); acc4_0 = isk__avx512_fma(x, b0, acc4_0);
-        acc4_1 = isk__avx512_fma(x, b1, acc4_1);
-        x = isk__avx512_set1(a[5 * a_row]); acc5_0 = isk__avx512_fma(x, b0, acc5_0);
-        acc5_1 = isk__avx512_fma(x, b1, acc5_1);
-        x = isk__avx512_set1(a[6 * a_row]); acc6_0 = isk__avx512_fma(x, b0, acc6_0);
-        acc6_1 = isk__avx512_fma(x, b1, acc6_1);
-        x = isk__avx512_set1(a[7 * a_row]); acc7_0 = isk__avx512_fma(x, b0, acc7_0);
-        acc7_1 = isk__avx512_fma(x, b1, acc7_1);
-    }
-    ISK__FORGET(c); ISK__FORGET(c_row);
-    if (t->bias != NULL) {
-        b0 = isk__avx512_load(t->bias); b1 = isk__avx512_load_tail(t->bias + 16, tail);
-        acc0_0 = acc0_0 + b0; acc0_1 = acc0_1 + b1;
-        acc1_0 = acc1_0 + b0; acc1_1 = acc1_1 + b1;
-        acc2_0 = acc2_0 + b0; acc2_1 = acc2_1 + b1;
-        acc3_0 = acc3_0 + b0; acc3_1 = acc3_1 + b1;
-        acc4_0 = acc4_0 + b0; acc4_1 = acc4_1 + b1;
-        acc5_0 = acc5_0 + b0; acc5_1 = acc5_1 + b1;
-        acc6_0 = acc6_0 + b0; acc6_1 = acc6_1 + b1;
-        acc7_0 = acc7_0 + b0; acc7_1 = acc7_1 + b1;
-    }
-    if (t->relu) {
-        acc0_0 = isk__avx512_relu(acc0_0); acc0_1 = isk__avx512_relu(acc0_1);
-        acc1_0 = isk__avx512_relu(acc1_0); acc1_1 = isk__avx512_relu(acc1_1);
-        acc2_0 = isk__avx512_relu(acc2_0); acc2_1 = isk__avx512_relu(acc2_1);
-        acc3_0 = isk__avx512_relu(acc3_0); acc3_1 = isk__avx512_relu(acc3_1);
-        acc4_0 = isk__avx512_relu(acc4_0); acc4_1 = isk__avx512_relu(acc4_1);
-        acc5_0 = isk__avx512_relu(acc5_0); acc5_1 = isk__avx512_relu(acc5_1);
-        acc6_0 = isk__avx512_relu(acc6_0); acc6_1 = isk__avx512_relu(acc6_1);
-        acc7_0 = isk__avx512_relu(acc7_0); acc7_1 = isk__avx512_relu(acc7_1);
-    }
-    if (mask != NULL) {
-        acc0_0 = isk__avx512_keep(acc0_0, isk__avx512_load(mask));
-        acc0_1 = isk__avx512_keep(acc0_1, isk__avx512_load_tail(mask + 16, tail));
-        acc1_0 = isk__avx512_keep(acc1_0, isk__avx512_load(mask + mask_row));
-        acc1_1 = isk__avx512_keep(acc1_1, isk__avx512_load_tail(mask + mask_row + 16, tail));
-        acc2_0 = isk__avx512_keep(acc2_0, isk__avx512_load(mask + 2 * mask_row));
-        acc2_1 = isk__avx512_keep(acc2_1, isk__avx512_load_tail(mask + 2 * mask_row + 16, tail));
-        acc3_0 = isk__avx512_keep(acc3_0, isk__avx512_load(mask + 3 * mask_row));
-        acc3_1 = isk__avx512_keep(acc3_1, isk__avx512_load_tail(mask + 3 * mask_row + 16, tail));
-        acc4_0 = isk__avx512_keep(acc4_0, isk__avx512_load(mask + 4 * mask_row));
-        acc4_1 = isk__avx512_keep(acc4_1, isk__avx512_load_tail(mask + 4 * mask_row + 16, tail));
-        acc5_0 = isk__avx512_keep(acc5_0, isk__avx512_load(mask + 5 * mask_row));
-        acc5_1 = isk__avx512_keep(acc5_1, isk__avx512_load_tail(mask + 5 * mask_row + 16, tail));
-        acc6_0 = isk__avx512_keep(acc6_0, isk__avx512_load(mask + 6 * mask_row));
-        acc6_1 = isk__avx512_keep(acc6_1, isk__avx512_load_tail(mask + 6 * mask_row + 16, tail));
-        acc7_0 = isk__avx512_keep(acc7_0, isk__avx512_load(mask + 7 * mask_row));
-        acc7_1 = isk__avx512_keep(acc7_1, isk__avx512_load_tail(mask + 7 * mask_row + 16, tail));
-    }
-    isk__avx512_store(c, acc0_0); isk__avx512_store_tail(c + 16, acc0_1, tail);
-    isk__avx512_store(c + c_row, acc1_0); isk__avx512_store_tail(c + c_row + 16, acc1_1, tail);
-    isk__avx512_store(c + 2 * c_row, acc2_0); isk__avx512_store_tail(c + 2 * c_row + 16, acc2_1, tail);
-    isk__avx512_store(c + 3 * c_row, acc3_0); isk__avx512_store_tail(c + 3 * c_row + 16, acc3_1, tail);
-    isk__avx512_store(c + 4 * c_row, acc4_0); isk__avx512_store_tail(c + 4 * c_row + 16, acc4_1, tail);
-    isk__avx512_store(c + 5 * c_row, acc5_0); isk__avx512_store_tail(c + 5 * c_row + 16, acc5_1, tail);
-    isk__avx512_store(c + 6 * c_row, acc6_0); isk__avx512_store_tail(c + 6 * c_row + 16, acc6_1, tail);
-    isk__avx512_store(c + 7 * c_row, acc7_0); isk__avx512_store_tail(c + 7 * c_row + 16, acc7_1, tail);
-}
-
-ISK__TARGET_AVX512 static void isk__tile_avx512_4x2(const isk__tile *t) {
-    const ptrdiff_t a_col = t->a_col, b_row = t->b_row;
-    const ptrdiff_t a_row = t->a_row, mask_row = t->mask_row;
-    ptrdiff_t c_row = t->c_row;
-    const isk_scalar *a = t->a, *b = t->b, *mask = t->mask;
-    isk_scalar *c = t->c;
-    const isk__avx512_tail tail = isk__avx512_tail_of(t->tail);
-    const isk__avx512 zero = isk__avx512_set1(0);
-    isk__avx512 x, b0, b1;
-    isk__avx512 acc0_0 = zero, acc0_1 = zero;
-    isk__avx512 acc1_0 = zero, acc1_1 = zero;
-    isk__avx512 acc2_0 = zero, acc2_1 = zero;
-    isk__avx512 acc3_0 = zero, acc3_1 = zero;
-    int p;
-
-    if (t->accumulate) {
-        acc0_0 = isk__avx512_load(c); acc0_1 = isk__avx512_load_tail(c + 16, tail);
-        acc1_0 = isk__avx512_load(c + c_row); acc1_1 = isk__avx512_load_tail(c + c_row + 16, tail);
-        acc2_0 = isk__avx512_load(c + 2 * c_row); acc2_1 = isk__avx512_load_tail(c + 2 * c_row + 16, tail);
-        acc3_0 = isk__avx512_load(c + 3 * c_row); acc3_1 = isk__avx512_load_tail(c + 3 * c_row + 16, tail);
-    }
-    for (p = t->k; p > 0; p--, a += a_col, b += b_row) {
-        b0 = isk__avx512_load(b); b1 = isk__avx512_load_tail(b + 16, tail);
-        x = isk__avx512_set1(a[0]); acc0_0 = isk__avx512_fma(x, b0, acc0_0); acc0_1 = isk__avx512_fma(x, b1, acc0_1);
-        x = isk__avx512_set1(a[a_row]); acc1_0 = isk__avx512_fma(x, b0, acc1_0);
-        acc1_1 = isk__avx512_fma(x, b1, acc1_1);
-        x = isk__avx512_set1(a[2 * a_row]); acc2_0 = isk__avx512_fma(x, b0, acc2_0);
-        acc2_1 = isk__avx512_fma(x, b1, acc2_1);
-        x = isk__avx512_set1(a[3 * a_row]); acc3_0 = isk__avx512_fma(x, b0, acc3_0);
-        acc3_1 = isk__avx512_fma(x, b1, acc3_1);
-    }
-    ISK__FORGET(c); ISK__FORGET(c_row);
-    if (t->bias != NULL) {
-        b0 = isk__avx512_load(t->bias); b1 = isk__avx512_load_tail(t->bias + 16, tail);
-        acc0_0 = acc0_0 + b0; acc0_1 = acc0_1 + b1;
-        acc1_0 = acc1_0 + b0; acc1_1 = acc1_1 + b1;
-        acc2_0 = acc2_0 + b0; acc2_1 = acc2_1 + b1;
-        acc3_0 = acc3_0 + b0; acc3_1 = acc3_1 + b1;
-    }
-    if (t->relu) {
-        acc0_0 = isk__avx512_relu(acc0_0); acc0_1 = isk__avx512_relu(acc0_1);
-        acc1_0 = isk__avx512_relu(acc1_0); acc1_1 = isk__avx512_relu(acc1_1);
-        acc2_0 = isk__avx512_relu(acc2_0); acc2_1 = isk__avx512_relu(acc2_1);
-        acc3_0 = isk__avx512_relu(acc3_0); acc3_1 = isk__avx512_relu(acc3_1);
-    }
-    if (mask != NULL) {
-        acc0_0 = isk__avx512_keep(acc0_0, isk__avx512_load(mask));
-        acc0_1 = isk__avx512_keep(acc0_1, isk__avx512_load_tail(mask + 16, tail));
-        acc1_0 = isk__avx512_keep(acc1_0, isk__avx512_load(mask + mask_row));
-        acc1_1 = isk__avx512_keep(acc1_1, isk__avx512_load_tail(mask + mask_row + 16, tail));
-        acc2_0 = isk__avx512_keep(acc2_0, isk__avx512_load(mask + 2 * mask_row));
-        acc2_1 = isk__avx512_keep(acc2_1, isk__avx512_load_tail(mask + 2 * mask_row + 16, tail));
-        acc3_0 = isk__avx512_keep(acc3_0, isk__avx512_load(mask + 3 * mask_row));
-        acc3_1 = isk__avx512_keep(acc3_1, isk__avx512_load_tail(mask + 3 * mask_row + 16, tail));
-    }
-    isk__avx512_store(c, acc0_0); isk__avx512_store_tail(c + 16, acc0_1, tail);
-    isk__avx512_store(c + c_row, acc1_0); isk__avx512_store_tail(c + c_row + 16, acc1_1, tail);
-    isk__avx512_store(c + 2 * c_row, acc2_0); isk__avx512_store_tail(c + 2 * c_row + 16, acc2_1, tail);
-    isk__avx512_store(c + 3 * c_row, acc3_0); isk__avx512_store_tail(c + 3 * c_row + 16, acc3_1, tail);
-}
-
-ISK__TARGET_AVX512 static void isk__tile_avx512_2x2(const isk__tile *t) {
-    const ptrdiff_t a_col = t->a_col, b_row = t->b_row;
-    const ptrdiff_t a_row = t->a_row, mask_row = t->mask_row;
-    ptrdiff_t c_row = t->c_row;
-    const isk_scalar *a = t->a, *b = t->b, *mask = t->mask;
-    isk_scalar *c = t->c;
-    const isk__avx512_tail tail = isk__avx512_tail_of(t->tail);
-    const isk__avx512 zero = isk__avx512_set1(0);
-    isk__avx512 x, b0, b1;
-    isk__avx512 acc0_0 = zero, acc0_1 = zero;
-    isk__avx512 acc1_0 = zero, acc1_1 = zero;
-    int p;
-
-    if (t->accumulate) {
-        acc0_0 = isk__avx512_load(c); acc0_1 = isk__avx512_load_tail(c + 16, tail);
-        acc1_0 = isk__avx512_load(c + c_row); acc1_1 = isk__avx512_load_tail(c + c_row + 16, tail);
-    }
-    for (p = t->k; p > 0; p--, a += a_col, b += b_row) {
-        b0 = isk__avx512_load(b); b1 = isk__avx512_load_tail(b + 16, tail);
-        x = isk__avx512_set1(a[0]); acc0_0 = isk__avx512_fma(x, b0, acc0_0); acc0_1 = isk__avx512_fma(x, b1, acc0_1);
-        x = isk__avx512_set1(a[a_row]); acc1_0 = isk__avx512_fma(x, b0, acc1_0);
-        acc1_1 = isk__avx512_fma(x, b1, acc1_1);
-    }
-    ISK__FORGET(c); ISK__FORGET(c_row);
-    if (t->bias != NULL) {
-        b0 = isk__avx512_load(t->bias); b1 = isk__avx512_load_tail(t->bias + 16, tail);
-        acc0_0 = acc0_0 + b0; acc0_1 = acc0_1 + b1;
-        acc1_0 = acc1_0 + b0; acc1_1 = acc1_1 + b1;
-    }
-    if (t->relu) {
-        acc0_0 = isk__avx512_relu(acc0_0); acc0_1 = isk__avx512_relu(acc0_1);
-        acc1_0 = isk__avx512_relu(acc1_0); acc1_1 = isk__avx512_relu(acc1_1);
-    }
-    if (mask != NULL) {
-        acc0_0 = isk__avx512_keep(acc0_0, isk__avx512_load(mask));
-        acc0_1 = isk__avx512_keep(acc0_1, isk__avx512_load_tail(mask + 16, tail));
-        acc1_0 = isk__avx512_keep(acc1_0, isk__avx512_load(mask + mask_row));
-        acc1_1 = isk__avx512_keep(acc1_1, isk__avx512_load_tail(mask + mask_row + 16, tail));
-    }
-    isk__avx512_store(c, acc0_0); isk__avx512_store_tail(c + 16, acc0_1, tail);
-    isk__avx512_store(c + c_row, acc1_0); isk__avx512_store_tail(c + c_row + 16, acc1_1, tail);
-}
-
-ISK__TARGET_AVX512 static void isk__tile_avx512_1x2(const isk__tile *t) {
-    const ptrdiff_t a_col = t->a_col, b_row = t->b_row;
-    const isk_scalar *a = t->a, *b = t->b, *mask = t->mask;
-    isk_scalar *c = t->c;
-    const isk__avx512_tail tail = isk__avx512_tail_of(t->tail);
-    const isk__avx512 zero = isk__avx512_set1(0);
-    isk__avx512 x, b0, b1;
-    isk__avx512 acc0_0 = zero, acc0_1 = zero;
-    int p;
-
-    if (t->accumulate) {
-        acc0_0 = isk__avx512_load(c); acc0_1 = isk__avx512_load_tail(c + 16, tail);
-    }
-    for (p = t->k; p > 0; p--, a += a_col, b += b_row) {
-        b0 = isk__avx512_load(b); b1 = isk__avx512_load_tail(b + 16, tail);
-        x = isk__avx512_set1(a[0]); acc0_0 = isk__avx512_fma(x, b0, acc0_0); acc0_1 = isk__avx512_fma(x, b1, acc0_1);
-    }
-    if (t->bias != NULL) {
-        b0 = isk__avx512_load(t->bias); b1 = isk__avx512_load_tail(t->bias + 16, tail);
-        acc0_0 = acc0_0 + b0; acc0_1 = acc0_1 + b1;
-    }
-    if (t->relu) {
-        acc0_0 = isk__avx512_relu(acc0_0); acc0_1 = isk__avx512_relu(acc0_1);
-    }
-    if (mask != NULL) {
-        acc0_0 = isk__avx512_keep(acc0_0, isk__avx512_load(mask));
-        acc0_1 = isk__avx512_keep(acc0_1, isk__avx512_load_tail(mask + 16, tail));
-    }
-    isk__avx512_store(c, acc0_0); isk__avx512_store_tail(c + 16, acc0_1, tail);
-}
-
-ISK__TARGET_AVX512 static void isk__tile_avx512_8x3q(const isk__tile *t) {
-    const ptrdiff_t a_col = t->a_col, b_row = t->b_row;
-    const ptrdiff_t a_row = t->a_row, mask_row = t->mask_row;
-    ptrdiff_t c_row = t->c_row;
-    const isk_scalar *a = t->a, *b = t->b, *mask = t->mask;
-    isk_scalar *c = t->c;
-    const isk__avx512_tail tail = isk__avx512_tail_of(t->tail);
-    const isk__avx512 zero = isk__avx512_set1(0);
-    isk__avx512 x, y, b0, b1, b2;
-    isk__avx512 acc0_0 = zero, acc0_1 = zero;
-    isk__avx512 acc1_0 = zero, acc1_1 = zero;
-    isk__avx512 acc2_0 = zero, acc2_1 = zero;
-    isk__avx512 acc3_0 = zero, acc3_1 = zero, quad0 = zero;
-    isk__avx512 acc4_0 = zero, acc4_1 = zero;
-    isk__avx512 acc5_0 = zero, acc5_1 = zero;
-    isk__avx512 acc6_0 = zero, acc6_1 = zero;
-    isk__avx512 acc7_0 = zero, acc7_1 = zero, quad4 = zero;
-    isk__avx512_tail row1 = 0xF0, row2 = 0xF00, row3 = 0xF000;
-    int p;
-
-    ISK__FORGET(row1); ISK__FORGET(row2); ISK__FORGET(row3);
-    if (t->accumulate) {
-        acc0_0 = isk__avx512_load(c); acc0_1 = isk__avx512_load(c + 16);
-        acc1_0 = isk__avx512_load(c + c_row); acc1_1 = isk__avx512_load(c + c_row + 16);
-        acc2_0 = isk__avx512_load(c + 2 * c_row); acc2_1 = isk__avx512_load(c + 2 * c_row + 16);
-        acc3_0 = isk__avx512_load(c + 3 * c_row); acc3_1 = isk__avx512_load(c + 3 * c_row + 16);
-        quad0 = isk__avx512_load_quad(c + 32, c_row, tail);
-        acc4_0 = isk__avx512_load(c + 4 * c_row); acc4_1 = isk__avx512_load(c + 4 * c_row + 16);
-        acc5_0 = isk__avx512_load(c + 5 * c_row); acc5_1 = isk__avx512_load(c + 5 * c_row + 16);
-        acc6_0 = isk__avx512_load(c + 6 * c_row); acc6_1 = isk__avx512_load(c + 6 * c_row + 16);
-        acc7_0 = isk__avx512_load(c + 7 * c_row); acc7_1 = isk__avx512_load(c + 7 * c_row + 16);
-        quad4 = isk__avx512_load_quad(c + 4 * c_row + 32, c_row, tail);
-    }
-    for (p = t->k; p > 0; p--, a += a_col, b += b_row) {
-        b0 = isk__avx512_load(b); b1 = isk__avx512_load(b + 16);
-        b2 = isk__avx512_spread(isk__avx512_load_tail(b + 32, tail));
-        x = isk__avx512_set1(a[0]); acc0_0 = isk__avx512_fma(x, b0, acc0_0); acc0_1 = isk__avx512_fma(x, b1, acc0_1);
-        y = x;
-        x = isk__avx512_set1(a[a_row]); acc1_0 = isk__avx512_fma(x, b0, acc1_0);
-        acc1_1 = isk__avx512_fma(x, b1, acc1_1); y = isk__avx512_select(row1, x, y);
-        x = isk__avx512_set1(a[2 * a_row]); acc2_0 = isk__avx512_fma(x, b0, acc2_0);
-        acc2_1 = isk__avx512_fma(x, b1, acc2_1); y = isk__avx512_select(row2, x, y);
-        x = isk__avx512_set1(a[3 * a_row]); acc3_0 = isk__avx512_fma(x, b0, acc3_0);
-        acc3_1 = isk__avx512_fma(x, b1, acc3_1); y = isk__avx512_select(row3, x, y);
-        quad0 = isk__avx512_fma(y, b2, quad0);
-        x = isk__avx512_set1(a[4 * a_row]); acc4_0 = isk__avx512_fma(x, b0, acc4_0);
-        acc4_1 = isk__avx512_fma(x, b1, acc4_1); y = x;
-        x = isk__avx512_set1(a[5 * a_row]); acc5_0 = isk__avx512_fma(x, b0, acc5_0);
-        acc5_1 = isk__avx512_fma(x, b1, acc5_1); y = isk__avx512_select(row1, x, y);
-        x = isk__avx512_set1(a[6 * a_row]); acc6_0 = isk__avx512_fma(x, b0, acc6_0);
-        acc6_1 = isk__avx512_fma(x, b1, acc6_1); y = isk__avx512_select(row2, x, y);
-        x = isk__avx512_set1(a[7 * a_row]); acc7_0 = isk__avx512_fma(x, b0, acc7_0);
-        acc7_1 = isk__avx512_fma(x, b1, acc7_1); y = isk__avx512_select(row3, x, y);
-        quad4 = isk__avx512_fma(y, b2, quad4);
-    }
-    ISK__FORGET(c); ISK__FORGET(c_row);
-    if (t->bias != NULL) {
-        b0 = isk__avx512_load(t->bias); b1 = isk__avx512_load(t->bias + 16);
-        b2 = isk__avx512_spread(isk__avx512_load_tail(t->bias + 32, tail));
-        acc0_0 = acc0_0 + b0; acc0_1 = acc0_1 + b1;
-        acc1_0 = acc1_0 + b0; acc1_1 = acc1_1 + b1;
-        acc2_0 = acc2_0 + b0; acc2_1 = acc2_1 + b1;
-        acc3_0 = acc3_0 + b0; acc3_1 = acc3_1 + b1; quad0 = quad0 + b2;
-        acc4_0 = acc4_0 + b0; acc4_1 = acc4_1 + b1;
-        acc5_0 = acc5_0 + b0; acc5_1 = acc5_1 + b1;
-        acc6_0 = acc6_0 + b0; acc6_1 = acc6_1 + b1;
-        acc7_0 = acc7_0 + b0; acc7_1 = acc7_1 + b1; quad4 = quad4 + b2;
-    }
-    if (t->relu) {
-        acc0_0 = isk__avx512_relu(acc0_0); acc0_1 = isk__avx512_relu(acc0_1);
-        acc1_0 = isk__avx512_relu(acc1_0); acc1_1 = isk__avx512_relu(acc1_1);
-        acc2_0 = isk__avx512_relu(acc2_0); acc2_1 = isk__avx512_relu(acc2_1);
-        acc3_0 = isk__avx512_relu(acc3_0); acc3_1 = isk__avx512_relu(acc3_1); quad0 = isk__avx512_relu(quad0);
-        acc4_0 = isk__avx512_relu(acc4_0); acc4_1 = isk__avx512_relu(acc4_1);
-        acc5_0 = isk__avx512_relu(acc5_0); acc5_1 = isk__avx512_relu(acc5_1);
-        acc6_0 = isk__avx512_relu(acc6_0); acc6_1 = isk__avx512_relu(acc6_1);
-        acc7_0 = isk__avx512_relu(acc7_0); acc7_1 = isk__avx512_relu(acc7_1); quad4 = isk__avx512_relu(quad4);
-    }
-    if (mask != NULL) {
-        acc0_0 = isk__avx512_keep(acc0_0, isk__avx512_load(mask));
-        acc0_1 = isk__avx512_keep(acc0_1, isk__avx512_load(mask + 16));
-        acc1_0 = isk__avx512_keep(acc1_0, isk__avx512_load(mask + mask_row));
-        acc1_1 = isk__avx512_keep(acc1_1, isk__avx512_load(mask + mask_row + 16));
-        acc2_0 = isk__avx512_keep(acc2_0, isk__avx512_load(mask + 2 * mask_row));
-        acc2_1 = isk__avx512_keep(acc2_1, isk__avx512_load(mask + 2 * mask_row + 16));
-        acc3_0 = isk__avx512_keep(acc3_0, isk__avx512_load(mask + 3 * mask_row));
-        acc3_1 = isk__avx512_keep(acc3_1, isk__avx512_load(mask + 3 * mask_row + 16));
-        quad0 = isk__avx512_keep(quad0, isk__avx512_load_quad(mask + 32, mask_row, tail));
-        acc4_0 = isk__avx512_keep(acc4_0, isk__avx512_load(mask + 4 * mask_row));
-        acc4_1 = isk__avx512_keep(acc4_1, isk__avx512_load(mask + 4 * mask_row + 16));
-        acc5_0 = isk__avx512_keep(acc5_0, isk__avx512_load(mask + 5 * mask_row));
-        acc5_1 = isk__avx512_keep(acc5_1, isk__avx512_load(mask + 5 * mask_row + 16));
-        acc6_0 = isk__avx512_keep(acc6_0, isk__avx512_load(mask + 6 * mask_row));
-        acc6_1 = isk__avx512_keep(acc6_1, isk__avx512_load(mask + 6 * mask_row + 16));
-        acc7_0 = isk__avx512_keep(acc7_0, isk__avx512_load(mask + 7 * mask_row));
-        acc7_1 = isk__avx512_keep(acc7_1, isk__avx512_load(mask + 7 * mask_row + 16));
-        quad4 = isk__avx512_keep(quad4, isk__avx512_load_quad(mask + 4 * mask_row + 32, mask_row, tail));
-    }
-    isk__avx512_store(c, acc0_0); isk__avx512_store(c + 16, acc0_1);
-    isk__avx512_store(c + c_row, acc1_0); isk__avx512_store(c + c_row + 16, acc1_1);
-    isk__avx512_store(c + 2 * c_row, acc2_0); isk__avx512_store(c + 2 * c_row + 16, acc2_1);
-    isk__avx512_store(c + 3 * c_row, acc3_0); isk__avx512_store(c + 3 * c_row + 16, acc3_1);
-    isk__avx512_store_quad(c + 32, c_row, quad0, tail);
-    isk__avx512_store(c + 4 * c_row, acc4_0); isk__avx512_store(c + 4 * c_row + 16, acc4_1);
-    isk__avx512_store(c + 5 * c_row, acc5_0); isk__avx512_store(c + 5 * c_row + 16, acc5_1);
-    isk__avx512_store(c + 6 * c_row, acc6_0); isk__avx512_store(c + 6 * c_row + 16, acc6_1);
-    isk__avx512_store(c + 7 * c_row, acc7_0); isk__avx512_store(c + 7 * c_row + 16, acc7_1);
-    isk__avx512_store_quad(c + 4 * c_row + 32, c_row, quad4, tail);
-}
-
-ISK__TARGET_AVX512 static void isk__tile_avx512_8x3(const isk__tile *t) {
-    const ptrdiff_t a_col = t->a_col, b_row = t->b_row;
-    const ptrdiff_t a_row = t->a_row, mask_row = t->mask_row;
-    ptrdiff_t c_row = t->c_row;
-    const isk_scalar *a = t->a, *b = t->b, *mask = t->mask;
-    isk_scalar *c = t->c;
-    const isk__avx512_tail tail = isk__avx512_tail_of(t->tail);
-    const isk__avx512 zero = isk__avx512_set1(0);
-    isk__avx512 x, b0, b1, b2;
-    isk__avx512 acc0_0 = zero, acc0_1 = zero, acc0_2 = zero;
-    isk__avx512 acc1_0 = zero, acc1_1 = zero, acc1_2 = zero;
-    isk__avx512 acc2_0 = zero, acc2_1 = zero, acc2_2 = zero;
-    isk__avx512 acc3_0 = zero, acc3_1 = zero, acc3_2 = zero;
-    isk__avx512 acc4_0 = zero, acc4_1 = zero, acc4_2 = zero;
-    isk__avx512 acc5_0 = zero, acc5_1 = zero, acc5_2 = zero;
-    isk__avx512 acc6_0 = zero, acc6_1 = zero, acc6_2 = zero;
-    isk__avx512 acc7_0 = zero, acc7_1 = zero, acc7_2 = zero;
-    int p;
-
-    if (t->accumulate) {
-        acc0_0 = isk__avx512_load(c); acc0_1 = isk__avx512_load(c + 16); acc0_2 = isk__avx512_load_tail(c + 32, tail);
-        acc1_0 = isk__avx512_load(c + c_row); acc1_1 = isk__avx512_load(c + c_row + 16);
-        acc1_2 = isk__avx512_load_tail(c + c_row + 32, tail);
-        acc2_0 = isk__avx512_load(c + 2 * c_row); acc2_1 = isk__avx512_load(c + 2 * c_row + 16);
-        acc2_2 = isk__avx512_load_tail(c + 2 * c_row + 32, tail);
-        acc3_0 = isk__avx512_load(c + 3 * c_row); acc3_1 = isk__avx512_load(c + 3 * c_row + 16);
-        acc3_2 = isk__avx512_load_tail(c + 3 * c_row + 32, tail);
-        acc4_0 = isk__avx512_load(c + 4 * c_row); acc4_1 = isk__avx512_load(c + 4 * c_row + 16);
-        acc4_2 = isk__avx512_load_tail(c + 4 * c_row + 32, tail);
-        acc5_0 = isk__avx512_load(c + 5 * c_row); acc5_1 = isk__avx512_load(c + 5 * c_row + 16);
-        acc5_2 = isk__avx512_load_tail(c + 5 * c_row + 32, tail);
-        acc6_0 = isk__avx512_load(c + 6 * c_row); acc6_1 = isk__avx512_load(c + 6 * c_row + 16);
-        acc6_2 = isk__avx512_load_tail(c + 6 * c_row + 32, tail);
-        acc7_0 = isk__avx512_load(c + 7 * c_row); acc7_1 = isk__avx512_load(c + 7 * c_row + 16);
-        acc7_2 = isk__avx512_load_tail(c + 7 * c_row + 32, tail);
-    }
-    for (p = t->k; p > 0; p--, a += a_col, b += b_row) {
-        b0 = isk__avx512_load(b); b1 = isk__avx512_load(b + 16); b2 = isk__avx512_load_tail(b + 32, tail);
-        x = isk__avx512_set1(a[0]); acc0_0 = isk__avx512_fma(x, b0, acc0_0); acc0_1 = isk__avx512_fma(x, b1, acc0_1);
-        acc0_2 = isk__avx512_fma(x, b2, acc0_2);
-        x = isk__avx512_set1(a[a_row]); acc1_0 = isk__avx512_fma(x, b0, acc1_0);
-        acc1_1 = isk__avx512_fma(x, b1, acc1_1); acc1_2 = isk__avx512_fma(x, b2, acc1_2);
-        x = isk__avx512_set1(a[2 * a_row]); acc2_0 = isk__avx512_fma(x, b0, acc2_0);
-        acc2_1 = isk__avx512_fma(x, b1, acc2_1); acc2_2 = isk__avx512_fma(x, b2, acc2_2);
-        x = isk__avx512_set1(a[3 * a_row]); acc3_0 = isk__avx512_fma(x, b0, acc3_0);
-        acc3_1 = isk__avx512_fma(x, b1, acc3_1); acc3_2 = isk__avx512_fma(x, b2, acc3_2);
-        x = isk__avx512_set1(a[4 * a_row]); acc4_0 = isk__avx512_fma(x, b0, acc4_0);
-        acc4_1 = isk__avx512_fma(x, b1, acc4_1); acc4_2 = isk__avx512_fma(x, b2, acc4_2);
-        x = isk__avx512_set1(a[5 * a_row]); acc5_0 = isk__avx512_fma(x, b0, acc5_0);
-        acc5_1 = isk__avx512_fma(x, b1, acc5_1); acc5_2 = isk__avx512_fma(x, b2, acc5_2);
-        x = isk__avx512_set1(a[6 * a_row]); acc6_0 = isk__avx512_fma(x, b0, acc6_0);
-        acc6_1 = isk__avx512_fma(x, b1, acc6_1); acc6_2 = isk__avx512_fma(x, b2, acc6_2);
-        x = isk__avx512_set1(a[7 * a_row]); acc7_0 = isk__avx512_fma(x, b0, acc7_0);
-        acc7_1 = isk__avx512_fma(x, b1, acc7_1); acc7_2 = isk__avx512_fma(x, b2, acc7_2);
-    }
-    ISK__FORGET(c); ISK__FORGET(c_row);
-    if (t->bias != NULL) {
-        b0 = isk__avx512_load(t->bias); b1 = isk__avx512_load(t->bias + 16);
-        b2 = isk__avx512_load_tail(t->bias + 32, tail);
-        acc0_0 = acc0_0 + b0; acc0_1 = acc0_1 + b1; acc0_2 = acc0_2 + b2;
-        acc1_0 = acc1_0 + b0; acc1_1 = acc1_1 + b1; acc1_2 = acc1_2 + b2;
-        acc2_0 = acc2_0 + b0; acc2_1 = acc2_1 + b1; acc2_2 = acc2_2 + b2;
-        acc3_0 = acc3_0 + b0; acc3_1 = acc3_1 + b1; acc3_2 = acc3_2 + b2;
-        acc4_0 = acc4_0 + b0; acc4_1 = acc4_1 + b1; acc4_2 = acc4_2 + b2;
-        acc5_0 = acc5_0 + b0; acc5_1 = acc5_1 + b1; acc5_2 = acc5_2 + b2;
-        acc6_0 = acc6_0 + b0; acc6_1 = acc6_1 + b1; acc6_2 = acc6_2 + b2;
-        acc7_0 = acc7_0 + b0; acc7_1 = acc7_1 + b1; acc7_2 = acc7_2 + b2;
-    }
-    if (t->relu) {
-        acc0_0 = isk__avx512_relu(acc0_0); acc0_1 = isk__avx512_relu(acc0_1); acc0_2 = isk__avx512_relu(acc0_2);
-        acc1_0 = isk__avx512_relu(acc1_0); acc1_1 = isk__avx512_relu(acc1_1); acc1_2 = isk__avx512_relu(acc1_2);
-        acc2_0 = isk__avx512_relu(acc2_0); acc2_1 = isk__avx512_relu(acc2_1); acc2_2 = isk__avx512_relu(acc2_2);
-        acc3_0 = isk__avx512_relu(acc3_0); acc3_1 = isk__avx512_relu(acc3_1); acc3_2 = isk__avx512_relu(acc3_2);
-        acc4_0 = isk__avx512_relu(acc4_0); acc4_1 = isk__avx512_relu(acc4_1); acc4_2 = isk__avx512_relu(acc4_2);
-        acc5_0 = isk__avx512_relu(acc5_0); acc5_1 = isk__avx512_relu(acc5_1); acc5_2 = isk__avx512_relu(acc5_2);
-        acc6_0 = isk__avx512_relu(acc6_0); acc6_1 = isk__avx512_relu(acc6_1); acc6_2 = isk__avx512_relu(acc6_2);
-        acc7_0 = isk__avx512_relu(acc7_0); acc7_1 = isk__avx512_relu(acc7_1); acc7_2 = isk__avx512_relu(acc7_2);
-    }
-    if (mask != NULL) {
-        acc0_0 = isk__avx512_keep(acc0_0, isk__avx512_load(mask));
-        acc0_1 = isk__avx512_keep(acc0_1, isk__avx512_load(mask + 16));
-        acc0_2 = isk__avx512_keep(acc0_2, isk__avx512_load_tail(mask + 32, tail));
-        acc1_0 = isk__avx512_keep(acc1_0, isk__avx512_load(mask + mask_row));
-        acc1_1 = isk__avx512_keep(acc1_1, isk__avx512_load(mask + mask_row + 16));
-        acc1_2 = isk__avx512_keep(acc1_2, isk__avx512_load_tail(mask + mask_row + 32, tail));
-        acc2_0 = isk__avx512_keep(acc2_0, isk__avx512_load(mask + 2 * mask_row));
-        acc2_1 = isk__avx512_keep(acc2_1, isk__avx512_load(mask + 2 * mask_row + 16));
-        acc2_2 = isk__avx512_keep(acc2_2, isk__avx512_load_tail(mask + 2 * mask_row + 32, tail));
-        acc3_0 = isk__avx512_keep(acc3_0, isk__avx512_load(mask + 3 * mask_row));
-        acc3_1 = isk__avx512_keep(acc3_1, isk__avx512_load(mask + 3 * mask_row + 16));
-        acc3_2 = isk__avx512_keep(acc3_2, isk__avx512_load_tail(mask + 3 * mask_row + 32, tail));
-        acc4_0 = isk__avx512_keep(acc4_0, isk__avx512_load(mask + 4 * mask_row));
-        acc4_1 = isk__avx512_keep(acc4_1, isk__avx512_load(mask + 4 * mask_row + 16));
-        acc4_2 = isk__avx512_keep(acc4_2, isk__avx512_load_tail(mask + 4 * mask_row + 32, tail));
-        acc5_0 = isk__avx512_keep(acc5_0, isk__avx512_load(mask + 5 * mask_row));
-        acc5_1 = isk__avx512_keep(acc5_1, isk__avx512_load(mask + 5 * mask_row + 16));
-        acc5_2 = isk__avx512_keep(acc5_2, isk__avx512_load_tail(mask + 5 * mask_row + 32, tail));
-        acc6_0 = isk__avx512_keep(acc6_0, isk__avx512_load(mask + 6 * mask_row));
-        acc6_1 = isk__avx512_keep(acc6_1, isk__avx512_load(mask + 6 * mask_row + 16));
-        acc6_2 = isk__avx512_keep(acc6_2, isk__avx512_load_tail(mask + 6 * mask_row + 32, tail));
-        acc7_0 = isk__avx512_keep(acc7_0, isk__avx512_load(mask + 7 * mask_row));
-        acc7_1 = isk__avx512_keep(acc7_1, isk__avx512_load(mask + 7 * mask_row + 16));
-        acc7_2 = isk__avx512_keep(acc7_2, isk__avx512_load_tail(mask + 7 * mask_row + 32, tail));
-    }
-    isk__avx512_store(c, acc0_0); isk__avx512_store(c + 16, acc0_1); isk__avx512_store_tail(c + 32, acc0_2, tail);
-    isk__avx512_store(c + c_row, acc1_0); isk__avx512_store(c + c_row + 16, acc1_1);
-    isk__avx512_store_tail(c + c_row + 32, acc1_2, tail);
-    isk__avx512_store(c + 2 * c_row, acc2_0); isk__avx512_store(c + 2 * c_row + 16, acc2_1);
-    isk__avx512_store_tail(c + 2 * c_row + 32, acc2_2, tail);
-    isk__avx512_store(c + 3 * c_row, acc3_0); isk__avx512_store(c + 3 * c_row + 16, acc3_1);
-    isk__avx512_store_tail(c + 3 * c_row + 32, acc3_2, tail);
-    isk__avx512_store(c + 4 * c_row, acc4_0); isk__avx512_store(c + 4 * c_row + 16, acc4_1);
-    isk__avx512_store_tail(c + 4 * c_row + 32, acc4_2, tail);
-    isk__avx512_store(c + 5 * c_row, acc5_0); isk__avx512_store(c + 5 * c_row + 16, acc5_1);
-    isk__avx512_store_tail(c + 5 * c_row + 32, acc5_2, tail);
-    isk__avx512_store(c + 6 * c_row, acc6_0); isk__avx512_store(c + 6 * c_row + 16, acc6_1);
-    isk__avx512_store_tail(c + 6 * c_row + 32, acc6_2, tail);
-    isk__avx512_store(c + 7 * c_row, acc7_0); isk__avx512_store(c + 7 * c_row + 16, acc7_1);
-    isk__avx512_store_tail(c + 7 * c_row + 32, acc7_2, tail);
-}
-
-ISK__TARGET_AVX512 static void isk__tile_avx512_4x3(const isk__tile *t) {
-    const ptrdiff_t a_col = t->a_col, b_row = t->b_row;
-    const ptrdiff_t a_row = t->a_row, mask_row = t->mask_row;
-    ptrdiff_t c_row = t->c_row;
-    const isk_scalar *a = t->a, *b = t->b, *mask = t->mask;
-    isk_scalar *c = t->c;
-    const isk__avx512_tail tail = isk__avx512_tail_of(t->tail);
-    const isk__avx512 zero = isk__avx512_set1(0);
-    isk__avx512 x, b0, b1, b2;
-    isk__avx512 acc0_0 = zero, acc0_1 = zero, acc0_2 = zero;
-    isk__avx512 acc1_0 = zero, acc1_1 = zero, acc1_2 = zero;
-    isk__avx512 acc2_0 = zero, acc2_1 = zero, acc2_2 = zero;
-    isk__avx512 acc3_0 = zero, acc3_1 = zero, acc3_2 = zero;
-    int p;
-
-    if (t->accumulate) {
-        acc0_0 = isk__avx512_load(c); acc0_1 = isk__avx512_load(c + 16); acc0_2 = isk__avx512_load_tail(c + 32, tail);
-        acc1_0 = isk__avx512_load(c + c_row); acc1_1 = isk__avx512_load(c + c_row + 16);
-        acc1_2 = isk__avx512_load_tail(c + c_row + 32, tail);
-        acc2_0 = isk__avx512_load(c + 2 * c_row); acc2_1 = isk__avx512_load(c + 2 * c_row + 16);
-        acc2_2 = isk__avx512_load_tail(c + 2 * c_row + 32, tail);
-        acc3_0 = isk__avx512_load(c + 3 * c_row); acc3_1 = isk__avx512_load(c + 3 * c_row + 16);
-        acc3_2 = isk__avx512_load_tail(c + 3 * c_row + 32, tail);
-    }
-    for (p = t->k; p > 0; p--, a += a_col, b += b_row) {
-        b0 = isk__avx512_load(b); b1 = isk__avx512_load(b + 16); b2 = isk__avx512_load_tail(b + 32, tail);
-        x = isk__avx512_set1(a[0]); acc0_0 = isk__avx512_fma(x, b0, acc0_0); acc0_1 = isk__avx512_fma(x, b1, acc0_1);
-        acc0_2 = isk__avx512_fma(x, b2, acc0_2);
-        x = isk__avx512_set1(a[a_row]); acc1_0 = isk__avx512_fma(x, b0, acc1_0);
-        acc1_1 = isk__avx512_fma(x, b1, acc1_1); acc1_2 = isk__avx512_fma(x, b2, acc1_2);
-        x = isk__avx512_set1(a[2 * a_row]); acc2_0 = isk__avx512_fma(x, b0, acc2_0);
-        acc2_1 = isk__avx512_fma(x, b1, acc2_1); acc2_2 = isk__avx512_fma(x, b2, acc2_2);
-        x = isk__avx512_set1(a[3 * a_row]); acc3_0 = isk__avx512_fma(x, b0, acc3_0);
-        acc3_1 = isk__avx512_fma(x, b1, acc3_1); acc3_2 = isk__avx512_fma(x, b2, acc3_2);
-    }
-    ISK__FORGET(c); ISK__FORGET(c_row);
-    if (t->bias != NULL) {
-        b0 = isk__avx512_load(t->bias); b1 = isk__avx512_load(t->bias + 16);
-        b2 = isk__avx512_load_tail(t->bias + 32, tail);
-        acc0_0 = acc0_0 + b0; acc0_1 = acc0_1 + b1; acc0_2 = acc0_2 + b2;
-        acc1_0 = acc1_0 + b0; acc1_1 = acc1_1 + b1; acc1_2 = acc1_2 + b2;
-        acc2_0 = acc2_0 + b0; acc2_1 = acc2_1 + b1; acc2_2 = acc2_2 + b2;
-        acc3_0 = acc3_0 + b0; acc3_1 = acc3_1 + b1; acc3_2 = acc3_2 + b2;
-    }
-    if (t->relu) {
-        acc0_0 = isk__avx512_relu(acc0_0); acc0_1 = isk__avx512_relu(acc0_1); acc0_2 = isk__avx512_relu(acc0_2);
-        acc1_0 = isk__avx512_relu(acc1_0); acc1_1 = isk__avx512_relu(acc1_1); acc1_2 = isk__avx512_relu(acc1_2);
-        acc2_0 = isk__avx512_relu(acc2_0); acc2_1 = isk__avx512_relu(acc2_1); acc2_2 = isk__avx512_relu(acc2_2);
-        acc3_0 = isk__avx512_relu(acc3_0); acc3_1 = isk__avx512_relu(acc3_1); acc3_2 = isk__avx512_relu(acc3_2);
-    }
-    if (mask != NULL) {
-        acc0_0 = isk__avx512_keep(acc0_0, isk__avx512_load(mask));
-        acc0_1 = isk__avx512_keep(acc0_1, isk__avx512_load(mask + 16));
-        acc0_2 = isk__avx512_keep(acc0_2, isk__avx512_load_tail(mask + 32, tail));
-        acc1_0 = isk__avx512_keep(acc1_0, isk__avx512_load(mask + mask_row));
-        acc1_1 = isk__avx512_keep(acc1_1, isk__avx512_load(mask + mask_row + 16));
-        acc1_2 = isk__avx512_keep(acc1_2, isk__avx512_load_tail(mask + mask_row + 32, tail));
-        acc2_0 = isk__avx512_keep(acc2_0, isk__avx512_load(mask + 2 * mask_row));
-        acc2_1 = isk__avx512_keep(acc2_1, isk__avx512_load(mask + 2 * mask_row + 16));
-        acc2_2 = isk__avx512_keep(acc2_2, isk__avx512_load_tail(mask + 2 * mask_row + 32, tail));
-        acc3_0 = isk__avx512_keep(acc3_0, isk__avx512_load(mask + 3 * mask_row));
-        acc3_1 = isk__avx512_keep(acc3_1, isk__avx512_load(mask + 3 * mask_row + 16));
-        acc3_2 = isk__avx512_keep(acc3_2, isk__avx512_load_tail(mask + 3 * mask_row + 32, tail));
-    }
-    isk__avx512_store(c, acc0_0); isk__avx512_store(c + 16, acc0_1); isk__avx512_store_tail(c + 32, acc0_2, tail);
-    isk__avx512_store(c + c_row, acc1_0); isk__avx512_store(c + c_row + 16, acc1_1);
-    isk__avx512_store_tail(c + c_row + 32, acc1_2, tail);
-    isk__avx512_store(c + 2 * c_row, acc2_0); isk__avx512_store(c + 2 * c_row + 16, acc2_1);
-    isk__avx512_store_tail(c + 2 * c_row + 32, acc2_2, tail);
-    isk__avx512_store(c + 3 * c_row, acc3_0); isk__avx512_store(c + 3 * c_row + 16, acc3_1);
-    isk__avx512_store_tail(c + 3 * c_row + 32, acc3_2, tail);
-}
-
-ISK__TARGET_AVX512 static void isk__tile_avx512_2x3(const isk__tile *t) {
-    const ptrdiff_t a_col = t->a_col, b_row = t->b_row;
-    const ptrdiff_t a_row = t->a_row, mask_row = t->mask_row;
-    ptrdiff_t c_row = t->c_row;
-    const isk_scalar *a = t->a, *b = t->b, *mask = t->mask;
-    isk_scalar *c = t->c;
-    const isk__avx512_tail tail = isk__avx512_tail_of(t->tail);
-    const isk__avx512 zero = isk__avx512_set1(0);
-    isk__avx512 x, b0, b1, b2;
-    isk__avx512 acc0_0 = zero, acc0_1 = zero, acc0_2 = zero;
-    isk__avx512 acc1_0 = zero, acc1_1 = zero, acc1_2 = zero;
-    int p;
-
-    if (t->accumulate) {
-        acc0_0 = isk__avx512_load(c); acc0_1 = isk__avx512_load(c + 16); acc0_2 = isk__avx512_load_tail(c + 32, tail);
-        acc1_0 = isk__avx512_load(c + c_row); acc1_1 = isk__avx512_load(c + c_row + 16);
-        acc1_2 = isk__avx512_load_tail(c + c_row + 32, tail);
-    }
-    for (p = t->k; p > 0; p--, a += a_col, b += b_row) {
-        b0 = isk__avx512_load(b); b1 = isk__avx512_load(b + 16); b2 = isk__avx512_load_tail(b + 32, tail);
-        x = isk__avx512_set1(a[0]); acc0_0 = isk__avx512_fma(x, b0, acc0_0); acc0_1 = isk__avx512_fma(x, b1, acc0_1);
-        acc0_2 = isk__avx512_fma(x, b2, acc0_2);
-        x = isk__avx512_set1(a[a_row]); acc1_0 = isk__avx512_fma(x, b0, acc1_0);
-        acc1_1 = isk__avx512_fma(x, b1, acc1_1); acc1_2 = isk__avx512_fma(x, b2, acc1_2);
-    }
-    ISK__FORGET(c); ISK__FORGET(c_row);
-    if (t->bias != NULL) {
-        b0 = isk__avx512_load(t->bias); b1 = isk__avx512_load(t->bias + 16);
-        b2 = isk__avx512_load_tail(t->bias + 32, tail);
-        acc0_0 = acc0_0 + b0; acc0_1 = acc0_1 + b1; acc0_2 = acc0_2 + b2;
-        acc1_0 = acc1_0 + b0; acc1_1 = acc1_1 + b1; acc1_2 = acc1_2 + b2;
-    }
-    if (t->relu) {
-        acc0_0 = isk__avx512_relu(acc0_0); acc0_1 = isk__avx512_relu(acc0_1); acc0_2 = isk__avx512_relu(acc0_2);
-        acc1_0 = isk__avx512_relu(acc1_0); acc1_1 = isk__avx512_relu(acc1_1); acc1_2 = isk__avx512_relu(acc1_2);
-    }
-    if (mask != NULL) {
-        acc0_0 = isk__avx512_keep(acc0_0, isk__avx512_load(mask));
-        acc0_1 = isk__avx512_keep(acc0_1, isk__avx512_load(mask + 16));
-        acc0_2 = isk__avx512_keep(acc0_2, isk__avx512_load_tail(mask + 32, tail));
-        acc1_0 = isk__avx512_keep(acc1_0, isk__avx512_load(mask + mask_row));
-        acc1_1 = isk__avx512_keep(acc1_1, isk__avx512_load(mask + mask_row + 16));
-        acc1_2 = isk__avx512_keep(acc1_2, isk__avx512_load_tail(mask + mask_row + 32, tail));
-    }
-    isk__avx512_store(c, acc0_0); isk__avx512_store(c + 16, acc0_1); isk__avx512_store_tail(c + 32, acc0_2, tail);
-    isk__avx512_store(c + c_row, acc1_0); isk__avx512_store(c + c_row + 16, acc1_1);
-    isk__avx512_store_tail(c + c_row + 32, acc1_2, tail);
-}
-
-ISK__TARGET_AVX512 static void isk__tile_avx512_1x3(const isk__tile *t) {
-    const ptrdiff_t a_col = t->a_col, b_row = t->b_row;
-    const isk_scalar *a = t->a, *b = t->b, *mask = t->mask;
-    isk_scalar *c = t->c;
-    const isk__avx512_tail tail = isk__avx512_tail_of(t->tail);
-    const isk__avx512 zero = isk__avx512_set1(0);
-    isk__avx512 x, b0, b1, b2;
-    isk__avx512 acc0_0 = zero, acc0_1 = zero, acc0_2 = zero;
-    int p;
-
-    if (t->accumulate) {
-        acc0_0 = isk__avx512_load(c); acc0_1 = isk__avx512_load(c + 16); acc0_2 = isk__avx512_load_tail(c + 32, tail);
-    }
-    for (p = t->k; p > 0; p--, a += a_col, b += b_row) {
-        b0 = isk__avx512_load(b); b1 = isk__avx512_load(b + 16); b2 = isk__avx512_load_tail(b + 32, tail);
-        x = isk__avx512_set1(a[0]); acc0_0 = isk__avx512_fma(x, b0, acc0_0); acc0_1 = isk__avx512_fma(x, b1, acc0_1);
-        acc0_2 = isk__avx512_fma(x, b2, acc0_2);
-    }
-    if (t->bias != NULL) {
-        b0 = isk__avx512_load(t->bias); b1 = isk__avx512_load(t->bias + 16);
-        b2 = isk__avx512_load_tail(t->bias + 32, tail);
-        acc0_0 = acc0_0 + b0; acc0_1 = acc0_1 + b1; acc0_2 = acc0_2 + b2;
-    }
-    if (t->relu) {
-        acc0_0 = isk__avx512_relu(acc0_0); acc0_1 = isk__avx512_relu(acc0_1); acc0_2 = isk__avx512_relu(acc0_2);
-    }
-    if (mask != NULL) {
-        acc0_0 = isk__avx512_keep(acc0_0, isk__avx512_load(mask));
-        acc0_1 = isk__avx512_keep(acc0_1, isk__avx512_load(mask + 16));
-        acc0_2 = isk__avx512_keep(acc0_2, isk__avx512_load_tail(mask + 32, tail));
-    }
-    isk__avx512_store(c, acc0_0); isk__avx512_store(c + 16, acc0_1); isk__avx512_store_tail(c + 32, acc0_2, tail);
-}
-
-ISK__TARGET_AVX512 static void isk__tile_avx512_8x4q(const isk__tile *t) {
-    const ptrdiff_t a_col = t->a_col, b_row = t->b_row;
-    const ptrdiff_t a_row = t->a_row, mask_row = t->mask_row;
-    ptrdiff_t c_row = t->c_row;
-    const isk_scalar *a = t->a, *b = t->b, *mask = t->mask;
-    isk_scalar *c = t->c;
-    const isk__avx512_tail tail = isk__avx512_tail_of(t->tail);
-    const isk__avx512 zero = isk__avx512_set1(0);
-    isk__avx512 x, y, b0, b1, b2, b3;
-    isk__avx512 acc0_0 = zero, acc0_1 = zero, acc0_2 = zero;
-    isk__avx512 acc1_0 = zero, acc1_1 = zero, acc1_2 = zero;
-    isk__avx512 acc2_0 = zero, acc2_1 = zero, acc2_2 = zero;
-    isk__avx512 acc3_0 = zero, acc3_1 = zero, acc3_2 = zero, quad0 = zero;
-    isk__avx512 acc4_0 = zero, acc4_1 = zero, acc4_2 = zero;
-    isk__avx512 acc5_0 = zero, acc5_1 = zero, acc5_2 = zero;
-    isk__avx512 acc6_0 = zero, acc6_1 = zero, acc6_2 = zero;
-    isk__avx512 acc7_0 = zero, acc7_1 = zero, acc7_2 = zero, quad4 = zero;
-    isk__avx512_tail row1 = 0xF0, row2 = 0xF00, row3 = 0xF000;
-    int p;
-
-    ISK__FORGET(row1); ISK__FORGET(row2); ISK__FORGET(row3);
-    if (t->accumulate) {
-        acc0_0 = isk__avx512_load(c); acc0_1 = isk__avx512_load(c + 16); acc0_2 = isk__avx512_load(c + 32);
-        acc1_0 = isk__avx512_load(c + c_row); acc1_1 = isk__avx512_load(c + c_row + 16);
-        acc1_2 = isk__avx512_load(c + c_row + 32);
-        acc2_0 = isk__avx512_load(c + 2 * c_row); acc2_1 = isk__avx512_load(c + 2 * c_row + 16);
-        acc2_2 = isk__avx512_load(c + 2 * c_row + 32);
-        acc3_0 = isk__avx512_load(c + 3 * c_row); acc3_1 = isk__avx512_load(c + 3 * c_row + 16);
-        acc3_2 = isk__avx512_load(c + 3 * c_row + 32); quad0 = isk__avx512_load_quad(c + 48, c_row, tail);
-        acc4_0 = isk__avx512_load(c + 4 * c_row); acc4_1 = isk__avx512_load(c + 4 * c_row + 16);
-        acc4_2 = isk__avx512_load(c + 4 * c_row + 32);
-        acc5_0 = isk__avx512_load(c + 5 * c_row); acc5_1 = isk__avx512_load(c + 5 * c_row + 16);
-        acc5_2 = isk__avx512_load(c + 5 * c_row + 32);
-        acc6_0 = isk__avx512_load(c + 6 * c_row); acc6_1 = isk__avx512_load(c + 6 * c_row + 16);
-        acc6_2 = isk__avx512_load(c + 6 * c_row + 32);
-        acc7_0 = isk__avx512_load(c + 7 * c_row); acc7_1 = isk__avx512_load(c + 7 * c_row + 16);
-        acc7_2 = isk__avx512_load(c + 7 * c_row + 32); quad4 = isk__avx512_load_quad(c + 4 * c_row + 48, c_row, tail);
-    }
-    for (p = t->k; p > 0; p--, a += a_col, b += b_row) {
-        b0 = isk__avx512_load(b); b1 = isk__avx512_load(b + 16); b2 = isk__avx512_load(b + 32);
-        b3 = isk__avx512_spread(isk__avx512_load_tail(b + 48, tail));
-        x = isk__avx512_set1(a[0]); acc0_0 = isk__avx512_fma(x, b0, acc0_0); acc0_1 = isk__avx512_fma(x, b1, acc0_1);
-        acc0_2 = isk__avx512_fma(x, b2, acc0_2); y = x;
-        x = isk__avx512_set1(a[a_row]); acc1_0 = isk__avx512_fma(x, b0, acc1_0);
-        acc1_1 = isk__avx512_fma(x, b1, acc1_1); acc1_2 = isk__avx512_fma(x, b2, acc1_2);
-        y = isk__avx512_select(row1, x, y);
-        x = isk__avx512_set1(a[2 * a_row]); acc2_0 = isk__avx512_fma(x, b0, acc2_0);
-        acc2_1 = isk__avx512_fma(x, b1, acc2_1); acc2_2 = isk__avx512_fma(x, b2, acc2_2);
-        y = isk__avx512_select(row2, x, y);
-        x = isk__avx512_set1(a[3 * a_row]); acc3_0 = isk__avx512_fma(x, b0, acc3_0);
-        acc3_1 = isk__avx512_fma(x, b1, acc3_1); acc3_2 = isk__avx512_fma(x, b2, acc3_2);
-        y = isk__avx512_select(row3, x, y); quad0 = isk__avx512_fma(y, b3, quad0);
-        x = isk__avx512_set1(a[4 * a_row]); acc4_0 = isk__avx512_fma(x, b0, acc4_0);
-        acc4_1 = isk__avx512_fma(x, b1, acc4_1); acc4_2 = isk__avx512_fma(x, b2, acc4_2); y = x;
-        x = isk__avx512_set1(a[5 * a_row]); acc5_0 = isk__avx512_fma(x, b0, acc5_0);
-        acc5_1 = isk__avx512_fma(x, b1, acc5_1); acc5_2 = isk__avx512_fma(x, b2, acc5_2);
-        y = isk__avx512_select(row1, x, y);
-        x = isk__avx512_set1(a[6 * a_row]); acc6_0 = isk__avx512_fma(x, b0, acc6_0);
-        acc6_1 = isk__avx512_fma(x, b1, acc6_1); acc6_2 = isk__avx512_fma(x, b2, acc6_2);
-        y = isk__avx512_select(row2, x, y);
-        x = isk__avx512_set1(a[7 * a_row]); acc7_0 = isk__avx512_fma(x, b0, acc7_0);
-        acc7_1 = isk__avx512_fma(x, b1, acc7_1); acc7_2 = isk__avx512_fma(x, b2, acc7_2);
-        y = isk__avx512_select(row3, x, y); quad4 = isk__avx512_fma(y, b3, quad4);
-    }
-    ISK__FORGET(c); ISK__FORGET(c_row);
-    if (t->bias != NULL) {
-        b0 = isk__avx512_load(t->bias); b1 = isk__avx512_load(t->bias + 16); b2 = isk__avx512_load(t->bias + 32);
-        b3 = isk__avx512_spread(isk__avx512_load_tail(t->bias + 48, tail));
-        acc0_0 = acc0_0 + b0; acc0_1 = acc0_1 + b1; acc0_2 = acc0_2 + b2;
-        acc1_0 = acc1_0 + b0; acc1_1 = acc1_1 + b1; acc1_2 = acc1_2 + b2;
-        acc2_0 = acc2_0 + b0; acc2_1 = acc2_1 + b1; acc2_2 = acc2_2 + b2;
-        acc3_0 = acc3_0 + b0; acc3_1 = acc3_1 + b1; acc3_2 = acc3_2 + b2; quad0 = quad0 + b3;
-        acc4_0 = acc4_0 + b0; acc4_1 = acc4_1 + b1; acc4_2 = acc4_2 + b2;
-        acc5_0 = acc5_0 + b0; acc5_1 = acc5_1 + b1; acc5_2 = acc5_2 + b2;
-        acc6_0 = acc6_0 + b0; acc6_1 = acc6_1 + b1; acc6_2 = acc6_2 + b2;
-        acc7_0 = acc7_0 + b0; acc7_1 = acc7_1 + b1; acc7_2 = acc7_2 + b2; quad4 = quad4 + b3;
-    }
-    if (t->relu) {
-        acc0_0 = isk__avx512_relu(acc0_0); acc0_1 = isk__avx512_relu(acc0_1); acc0_2 = isk__avx512_relu(acc0_2);
-        acc1_0 = isk__avx512_relu(acc1_0); acc1_1 = isk__avx512_relu(acc1_1); acc1_2 = isk__avx512_relu(acc1_2);
-        acc2_0 = isk__avx512_relu(acc2_0); acc2_1 = isk__avx512_relu(acc2_1); acc2_2 = isk__avx512_relu(acc2_2);
-        acc3_0 = isk__avx512_relu(acc3_0); acc3_1 = isk__avx512_relu(acc3_1); acc3_2 = isk__avx512_relu(acc3_2);
-        quad0 = isk__avx512_relu(quad0);
-        acc4_0 = isk__avx512_relu(acc4_0); acc4_1 = isk__avx512_relu(acc4_1); acc4_2 = isk__avx512_relu(acc4_2);
-        acc5_0 = isk__avx512_relu(acc5_0); acc5_1 = isk__avx512_relu(acc5_1); acc5_2 = isk__avx512_relu(acc5_2);
-        acc6_0 = isk__avx512_relu(acc6_0); acc6_1 = isk__avx512_relu(acc6_1); acc6_2 = isk__avx512_relu(acc6_2);
-        acc7_0 = isk__avx512_relu(acc7_0); acc7_1 = isk__avx512_relu(acc7_1); acc7_2 = isk__avx512_relu(acc7_2);
-        quad4 = isk__avx512_relu(quad4);
-    }
-    if (mask != NULL) {
-        acc0_0 = isk__avx512_keep(acc0_0, isk__avx512_load(mask));
-        acc0_1 = isk__avx512_keep(acc0_1, isk__avx512_load(mask + 16));
-        acc0_2 = isk__avx512_keep(acc0_2, isk__avx512_load(mask + 32));
-        acc1_0 = isk__avx512_keep(acc1_0, isk__avx512_load(mask + mask_row));
-        acc1_1 = isk__avx512_keep(acc1_1, isk__avx512_load(mask + mask_row + 16));
-        acc1_2 = isk__avx512_keep(acc1_2, isk__avx512_load(mask + mask_row + 32));
-        acc2_0 = isk__avx512_keep(acc2_0, isk__avx512_load(mask + 2 * mask_row));
-        acc2_1 = isk__avx512_keep(acc2_1, isk__avx512_load(mask + 2 * mask_row + 16));
-        acc2_2 = isk__avx512_keep(acc2_2, isk__avx512_load(mask + 2 * mask_row + 32));
-        acc3_0 = isk__avx512_keep(acc3_0, isk__avx512_load(mask + 3 * mask_row));
-        acc3_1 = isk__avx512_keep(acc3_1, isk__avx512_load(mask + 3 * mask_row + 16));
-        acc3_2 = isk__avx512_keep(acc3_2, isk__avx512_load(mask + 3 * mask_row + 32));
-        quad0 = isk__avx512_keep(quad0, isk__avx512_load_quad(mask + 48, mask_row, tail));
-        acc4_0 = isk__avx512_keep(acc4_0, isk__avx512_load(mask + 4 * mask_row));
-        acc4_1 = isk__avx512_keep(acc4_1, isk__avx512_load(mask + 4 * mask_row + 16));
-        acc4_2 = isk__avx512_keep(acc4_2, isk__avx512_load(mask + 4 * mask_row + 32));
-        acc5_0 = isk__avx512_keep(acc5_0, isk__avx512_load(mask + 5 * mask_row));
-        acc5_1 = isk__avx512_keep(acc5_1, isk__avx512_load(mask + 5 * mask_row + 16));
-        acc5_2 = isk__avx512_keep(acc5_2, isk__avx512_load(mask + 5 * mask_row + 32));
-        acc6_0 = isk__avx512_keep(acc6_0, isk__avx512_load(mask + 6 * mask_row));
-        acc6_1 = isk__avx512_keep(acc6_1, isk__avx512_load(mask + 6 * mask_row + 16));
-        acc6_2 = isk__avx512_keep(acc6_2, isk__avx512_load(mask + 6 * mask_row + 32));
-        acc7_0 = isk__avx512_keep(acc7_0, isk__avx512_load(mask + 7 * mask_row));
-        acc7_1 = isk__avx512_keep(acc7_1, isk__avx512_load(mask + 7 * mask_row + 16));
-        acc7_2 = isk__avx512_keep(acc7_2, isk__avx512_load(mask + 7 * mask_row + 32));
-        quad4 = isk__avx512_keep(quad4, isk__avx512_load_quad(mask + 4 * mask_row + 48, mask_row, tail));
-    }
-    isk__avx512_store(c, acc0_0); isk__avx512_store(c + 16, acc0_1); isk__avx512_store(c + 32, acc0_2);
-    isk__avx512_store(c + c_row, acc1_0); isk__avx512_store(c + c_row + 16, acc1_1);
-    isk__avx512_store(c + c_row + 32, acc1_2);
-    isk__avx512_store(c + 2 * c_row, acc2_0); isk__avx512_store(c + 2 * c_row + 16, acc2_1);
-    isk__avx512_store(c + 2 * c_row + 32, acc2_2);
-    isk__avx512_store(c + 3 * c_row, acc3_0); isk__avx512_store(c + 3 * c_row + 16, acc3_1);
-    isk__avx512_store(c + 3 * c_row + 32, acc3_2); isk__avx512_store_quad(c + 48, c_row, quad0, tail);
-    isk__avx512_store(c + 4 * c_row, acc4_0); isk__avx512_store(c + 4 * c_row + 16, acc4_1);
-    isk__avx512_store(c + 4 * c_row + 32, acc4_2);
-    isk__avx512_store(c + 5 * c_row, acc5_0); isk__avx512_store(c + 5 * c_row + 16, acc5_1);
-    isk__avx512_store(c + 5 * c_row + 32, acc5_2);
-    isk__avx512_store(c + 6 * c_row, acc6_0); isk__avx512_store(c + 6 * c_row + 16, acc6_1);
-    isk__avx512_store(c + 6 * c_row + 32, acc6_2);
-    isk__avx512_store(c + 7 * c_row, acc7_0); isk__avx512_store(c + 7 * c_row + 16, acc7_1);
-    isk__avx512_store(c + 7 * c_row + 32, acc7_2); isk__avx512_store_quad(c + 4 * c_row + 48, c_row, quad4, tail);
-}
-
-ISK__TARGET_AVX512 static void isk__tile_avx512_4x4q(const isk__tile *t) {
-    const ptrdiff_t a_col = t->a_col, b_row = t->b_row;
-    const ptrdiff_t a_row = t->a_row, mask_row = t->mask_row;
-    ptrdiff_t c_row = t->c_row;
-    const isk_scalar *a = t->a, *b = t->b, *mask = t->mask;
-    isk_scalar *c = t->c;
-    const isk__avx512_tail tail = isk__avx512_tail_of(t->tail);
-    const isk__avx512 zero = isk__avx512_set1(0);
-    isk__avx512 x, y, b0, b1, b2, b3;
-    isk__avx512 acc0_0 = zero, acc0_1 = zero, acc0_2 = zero;
-    isk__avx512 acc1_0 = zero, acc1_1 = zero, acc1_2 = zero;
-    isk__avx512 acc2_0 = zero, acc2_1 = zero, acc2_2 = zero;
-    isk__avx512 acc3_0 = zero, acc3_1 = zero, acc3_2 = zero, quad0 = zero;
-    isk__avx512_tail row1 = 0xF0, row2 = 0xF00, row3 = 0xF000;
-    int p;
-
-    ISK__FORGET(row1); ISK__FORGET(row2); ISK__FORGET(row3);
-    if (t->accumulate) {
-        acc0_0 = isk__avx512_load(c); acc0_1 = isk__avx512_load(c + 16); acc0_2 = isk__avx512_load(c + 32);
-        acc1_0 = isk__avx512_load(c + c_row); acc1_1 = isk__avx512_load(c + c_row + 16);
-        acc1_2 = isk__avx512_load(c + c_row + 32);
-        acc2_0 = isk__avx512_load(c + 2 * c_row); acc2_1 = isk__avx512_load(c + 2 * c_row + 16);
-        acc2_2 = isk__avx512_load(c + 2 * c_row + 32);
-        acc3_0 = isk__avx512_load(c + 3 * c_row); acc3_1 = isk__avx512_load(c + 3 * c_row + 16);
-        acc3_2 = isk__avx512_load(c + 3 * c_row + 32); quad0 = isk__avx512_load_quad(c + 48, c_row, tail);
-    }
-    for (p = t->k; p > 0; p--, a += a_col, b += b_row) {
-        b0 = isk__avx512_load(b); b1 = isk__avx512_load(b + 16); b2 = isk__avx512_load(b + 32);
-        b3 = isk__avx512_spread(isk__avx512_load_tail(b + 48, tail));
-        x = isk__avx512_set1(a[0]); acc0_0 = isk__avx512_fma(x, b0, acc0_0); acc0_1 = isk__avx512_fma(x, b1, acc0_1);
-        acc0_2 = isk__avx512_fma(x, b2, acc0_2); y = x;
-        x = isk__avx512_set1(a[a_row]); acc1_0 = isk__avx512_fma(x, b0, acc1_0);
-        acc1_1 = isk__avx512_fma(x, b1, acc1_1); acc1_2 = isk__avx512_fma(x, b2, acc1_2);
-        y = isk__avx512_select(row1, x, y);
-        x = isk__avx512_set1(a[2 * a_row]); acc2_0 = isk__avx512_fma(x, b0, acc2_0);
-        acc2_1 = isk__avx512_fma(x, b1, acc2_1); acc2_2 = isk__avx512_fma(x, b2, acc2_2);
-        y = isk__avx512_select(row2, x, y);
-        x = isk__avx512_set1(a[3 * a_row]); acc3_0 = isk__avx512_fma(x, b0, acc3_0);
-        acc3_1 = isk__avx512_fma(x, b1, acc3_1); acc3_2 = isk__avx512_fma(x, b2, acc3_2);
-        y = isk__avx512_select(row3, x, y); quad0 = isk__avx512_fma(y, b3, quad0);
-    }
-    ISK__FORGET(c); ISK__FORGET(c_row);
-    if (t->bias != NULL) {
-        b0 = isk__avx512_load(t->bias); b1 = isk__avx512_load(t->bias + 16); b2 = isk__avx512_load(t->bias + 32);
-        b3 = isk__avx512_spread(isk__avx512_load_tail(t->bias + 48, tail));
-        acc0_0 = acc0_0 + b0; acc0_1 = acc0_1 + b1; acc0_2 = acc0_2 + b2;
-        acc1_0 = acc1_0 + b0; acc1_1 = acc1_1 + b1; acc1_2 = acc1_2 + b2;
-        acc2_0 = acc2_0 + b0; acc2_1 = acc2_1 + b1; acc2_2 = acc2_2 + b2;
-        acc3_0 = acc3_0 + b0; acc3_1 = acc3_1 + b1; acc3_2 = acc3_2 + b2; quad0 = quad0 + b3;
-    }
-    if (t->relu) {
-        acc0_0 = isk__avx512_relu(acc0_0); acc0_1 = isk__avx512_relu(acc0_1); acc0_2 = isk__avx512_relu(acc0_2);
-        acc1_0 = isk__avx512_relu(acc1_0); acc1_1 = isk__avx512_relu(acc1_1); acc1_2 = isk__avx512_relu(acc1_2);
-        acc2_0 = isk__avx512_relu(acc2_0); acc2_1 = isk__avx512_relu(acc2_1); acc2_2 = isk__avx512_relu(acc2_2);
-        acc3_0 = isk__avx512_relu(acc3_0); acc3_1 = isk__avx512_relu(acc3_1); acc3_2 = isk__avx512_relu(acc3_2);
-        quad0 = isk__avx512_relu(quad0);
-    }
-    if (mask != NULL) {
-        acc0_0 = isk__avx512_keep(acc0_0, isk__avx512_load(mask));
-        acc0_1 = isk__avx512_keep(acc0_1, isk__avx512_load(mask + 16));
-        acc0_2 = isk__avx512_keep(acc0_2, isk__avx512_load(mask + 32));
-        acc1_0 = isk__avx512_keep(acc1_0, isk__avx512_load(mask + mask_row));
-        acc1_1 = isk__avx512_keep(acc1_1, isk__avx512_load(mask + mask_row + 16));
-        acc1_2 = isk__avx512_keep(acc1_2, isk__avx512_load(mask + mask_row + 32));
-        acc2_0 = isk__avx512_keep(acc2_0, isk__avx512_load(mask + 2 * mask_row));
-        acc2_1 = isk__avx512_keep(acc2_1, isk__avx512_load(mask + 2 * mask_row + 16));
-        acc2_2 = isk__avx512_keep(acc2_2, isk__avx512_load(mask + 2 * mask_row + 32));
-        acc3_0 = isk__avx512_keep(acc3_0, isk__avx512_load(mask + 3 * mask_row));
-        acc3_1 = isk__avx512_keep(acc3_1, isk__avx512_load(mask + 3 * mask_row + 16));
-        acc3_2 = isk__avx512_keep(acc3_2, isk__avx512_load(mask + 3 * mask_row + 32));
-        quad0 = isk__avx512_keep(quad0, isk__avx512_load_quad(mask + 48, mask_row, tail));
-    }
-    isk__avx512_store(c, acc0_0); isk__avx512_store(c + 16, acc0_1); isk__avx512_store(c + 32, acc0_2);
-    isk__avx512_store(c + c_row, acc1_0); isk__avx512_store(c + c_row + 16, acc1_1);
-    isk__avx512_store(c + c_row + 32, acc1_2);
-    isk__avx512_store(c + 2 * c_row, acc2_0); isk__avx512_store(c + 2 * c_row + 16, acc2_1);
-    isk__avx512_store(c + 2 * c_row + 32, acc2_2);
-    isk__avx512_store(c + 3 * c_row, acc3_0); isk__avx512_store(c + 3 * c_row + 16, acc3_1);
-    isk__avx512_store(c + 3 * c_row + 32, acc3_2); isk__avx512_store_quad(c + 48, c_row, quad0, tail);
-}
-
-ISK__TARGET_AVX512 static void isk__tile_avx512_2x4(const isk__tile *t) {
-    const ptrdiff_t a_col = t->a_col, b_row = t->b_row;
-    const ptrdiff_t a_row = t->a_row, mask_row = t->mask_row;
-    ptrdiff_t c_row = t->c_row;
-    const isk_scalar *a = t->a, *b = t->b, *mask = t->mask;
-    isk_scalar *c = t->c;
-    const isk__avx512_tail tail = isk__avx512_tail_of(t->tail);
-    const isk__avx512 zero = isk__avx512_set1(0);
-    isk__avx512 x, b0, b1, b2, b3;
-    isk__avx512 acc0_0 = zero, acc0_1 = zero, acc0_2 = zero, acc0_3 = zero;
-    isk__avx512 acc1_0 = zero, acc1_1 = zero, acc1_2 = zero, acc1_3 = zero;
-    int p;
-
-    if (t->accumulate) {
-        acc0_0 = isk__avx512_load(c); acc0_1 = isk__avx512_load(c + 16); acc0_2 = isk__avx512_load(c + 32);
-        acc0_3 = isk__avx512_load_tail(c + 48, tail);
-        acc1_0 = isk__avx512_load(c + c_row); acc1_1 = isk__avx512_load(c + c_row + 16);
-        acc1_2 = isk__avx512_load(c + c_row + 32); acc1_3 = isk__avx512_load_tail(c + c_row + 48, tail);
-    }
-    for (p = t->k; p > 0; p--, a += a_col, b += b_row) {
-        b0 = isk__avx512_load(b); b1 = isk__avx512_load(b + 16); b2 = isk__avx512_load(b + 32);
-        b3 = isk__avx512_load_tail(b + 48, tail);
-        x = isk__avx512_set1(a[0]); acc0_0 = isk__avx512_fma(x, b0, acc0_0); acc0_1 = isk__avx512_fma(x, b1, acc0_1);
-        acc0_2 = isk__avx512_fma(x, b2, acc0_2); acc0_3 = isk__avx512_fma(x, b3, acc0_3);
-        x = isk__avx512_set1(a[a_row]); acc1_0 = isk__avx512_fma(x, b0, acc1_0);
-        acc1_1 = isk__avx512_fma(x, b1, acc1_1); acc1_2 = isk__avx512_fma(x, b2, acc1_2);
-        acc1_3 = isk__avx512_fma(x, b3, acc1_3);
-    }
-    ISK__FORGET(c); ISK__FORGET(c_row);
-    if (t->bias != NULL) {
-        b0 = isk__avx512_load(t->bias); b1 = isk__avx512_load(t->bias + 16); b2 = isk__avx512_load(t->bias + 32);
-        b3 = isk__avx512_load_tail(t->bias + 48, tail);
-        acc0_0 = acc0_0 + b0; acc0_1 = acc0_1 + b1; acc0_2 = acc0_2 + b2; acc0_3 = acc0_3 + b3;
-        acc1_0 = acc1_0 + b0; acc1_1 = acc1_1 + b1; acc1_2 = acc1_2 + b2; acc1_3 = acc1_3 + b3;
-    }
-    if (t->relu) {
-        acc0_0 = isk__avx512_relu(acc0_0); acc0_1 = isk__avx512_relu(acc0_1); acc0_2 = isk__avx512_relu(acc0_2);
-        acc0_3 = isk__avx512_relu(acc0_3);
-        acc1_0 = isk__avx512_relu(acc1_0); acc1_1 = isk__avx512_relu(acc1_1); acc1_2 = isk__avx512_relu(acc1_2);
-        acc1_3 = isk__avx512_relu(acc1_3);
-    }
-    if (mask != NULL) {
-        acc0_0 = isk__avx512_keep(acc0_0, isk__avx512_load(mask));
-        acc0_1 = isk__avx512_keep(acc0_1, isk__avx512_load(mask + 16));
-        acc0_2 = isk__avx512_keep(acc0_2, isk__avx512_load(mask + 32));
-        acc0_3 = isk__avx512_keep(acc0_3, isk__avx512_load_tail(mask + 48, tail));
-        acc1_0 = isk__avx512_keep(acc1_0, isk__avx512_load(mask + mask_row));
-        acc1_1 = isk__avx512_keep(acc1_1, isk__avx512_load(mask + mask_row + 16));
-        acc1_2 = isk__avx512_keep(acc1_2, isk__avx512_load(mask + mask_row + 32));
-        acc1_3 = isk__avx512_keep(acc1_3, isk__avx512_load_tail(mask + mask_row + 48, tail));
-    }
-    isk__avx512_store(c, acc0_0); isk__avx512_store(c + 16, acc0_1); isk__avx512_store(c + 32, acc0_2);
-    isk__avx512_store_tail(c + 48, acc0_3, tail);
-    isk__avx512_store(c + c_row, acc1_0); isk__avx512_store(c + c_row + 16, acc1_1);
-    isk__avx512_store(c + c_row + 32, acc1_2); isk__avx512_store_tail(c + c_row + 48, acc1_3, tail);
-}
-
-ISK__TARGET_AVX512 static void isk__tile_avx512_1x4(const isk__tile *t) {
-    const ptrdiff_t a_col = t->a_col, b_row = t->b_row;
-    const isk_scalar *a = t->a, *b = t->b, *mask = t->mask;
-    isk_scalar *c = t->c;
-    const isk__avx512_tail tail = isk__avx512_tail_of(t->tail);
-    const isk__avx512 zero = isk__avx512_set1(0);
-    isk__avx512 x, b0, b1, b2, b3;
-    isk__avx512 acc0_0 = zero, acc0_1 = zero, acc0_2 = zero, acc0_3 = zero;
-    int p;
-
-    if (t->accumulate) {
-        acc0_0 = isk__avx512_load(c); acc0_1 = isk__avx512_load(c + 16); acc0_2 = isk__avx512_load(c + 32);
-        acc0_3 = isk__avx512_load_tail(c + 48, tail);
-    }
-    for (p = t->k; p > 0; p--, a += a_col, b += b_row) {
-        b0 = isk__avx512_load(b); b1 = isk__avx512_load(b + 16); b2 = isk__avx512_load(b + 32);
-        b3 = isk__avx512_load_tail(b + 48, tail);
-        x = isk__avx512_set1(a[0]); acc0_0 = isk__avx512_fma(x, b0, acc0_0); acc0_1 = isk__avx512_fma(x, b1, acc0_1);
-        acc0_2 = isk__avx512_fma(x, b2, acc0_2); acc0_3 = isk__avx512_fma(x, b3, acc0_3);
-    }
-    if (t->bias != NULL) {
-        b0 = isk__avx512_load(t->bias); b1 = isk__avx512_load(t->bias + 16); b2 = isk__avx512_load(t->bias + 32);
-        b3 = isk__avx512_load_tail(t->bias + 48, tail);
-        acc0_0 = acc0_0 + b0; acc0_1 = acc0_1 + b1; acc0_2 = acc0_2 + b2; acc0_3 = acc0_3 + b3;
-    }
-    if (t->relu) {
-        acc0_0 = isk__avx512_relu(acc0_0); acc0_1 = isk__avx512_relu(acc0_1); acc0_2 = isk__avx512_relu(acc0_2);
-        acc0_3 = isk__avx512_relu(acc0_3);
-    }
-    if (mask != NULL) {
-        acc0_0 = isk__avx512_keep(acc0_0, isk__avx512_load(mask));
-        acc0_1 = isk__avx512_keep(acc0_1, isk__avx512_load(mask + 16));
-        acc0_2 = isk__avx512_keep(acc0_2, isk__avx512_load(mask + 32));
-        acc0_3 = isk__avx512_keep(acc0_3, isk__avx512_load_tail(mask + 48, tail));
-    }
-    isk__avx512_store(c, acc0_0); isk__avx512_store(c + 16, acc0_1); isk__avx512_store(c + 32, acc0_2);
-    isk__avx512_store_tail(c + 48, acc0_3, tail);
-}
-
-static const isk__tile_entry isk__tiles_avx512[] = {
-    { 16, 1, 0, isk__tile_avx512_16x1 },
-    { 4, 1, 0, isk__tile_avx512_4x1 },
-    { 1, 1, 0, isk__tile_avx512_1x1 },
-    { 8, 2, 0, isk__tile_avx512_8x2 },
-    { 4, 2, 0, isk__tile_avx512_4x2 },
-    { 2, 2, 0, isk__tile_avx512_2x2 },
-    { 1, 2, 0, isk__tile_avx512_1x2 },
-    { 8, 3, 1, isk__tile_avx512_8x3q },
-    { 8, 3, 0, isk__tile_avx512_8x3 },
-    { 4, 3, 0, isk__tile_avx512_4x3 },
-    { 2, 3, 0, isk__tile_avx512_2x3 },
-    { 1, 3, 0, isk__tile_avx512_1x3 },
-    { 8, 4, 1, isk__tile_avx512_8x4q },
-    { 4, 4, 1, isk__tile_avx512_4x4q },
-    { 2, 4, 0, isk__tile_avx512_2x4 },
-    { 1, 4, 0, isk__tile_avx512_1x4 },
-};
-
+ISK__TILES_avx2(ISK__TILE)
+static const isk__tile_entry isk__tiles_avx2[] = { ISK__TILES_avx2(ISK__TILE_ENTRY) };
+ISK__TILES_avx512(ISK__TILE)
+static const isk__tile_entry isk__tiles_avx512[] = { ISK__TILES_avx512(ISK__TILE_ENTRY) };
 #endif
-/* >>generated gemm-tiles: end */
-#endif
+
+#endif /* ISK__HAVE_VECTORS */
+#endif /* INDISEEK_USE_CBLAS */
 
 /* What a product is made of.  a_row and a_col are the steps of A from one element to the next, one of them 1 (that of a
    transposed matrix is a_row); the same for B.  Columns of C are contiguous.  work holds isk__gemm_work() scalars. */
@@ -11672,7 +9959,7 @@ static void isk__transpose_plain(int first, int n, int k, const isk_scalar *x, p
 
 /* The same from contiguous rows (x_col = 1).  Four registers hold 4 columns of 16 rows, row 4i + r in quarter i of
    register r, so that what remains is to transpose each quarter in its place.  Rows of out have whole vectors. */
-ISK__TARGET_AVX512 static void isk__transpose_avx512(int n, int k, const float *x, ptrdiff_t x_row, float *out,
+isk__avx512_target static void isk__transpose_avx512(int n, int k, const float *x, ptrdiff_t x_row, float *out,
                                                      ptrdiff_t out_row) {
     int j, p, r;
     for (j = 0; j < n; j += 16, x += 16 * x_row, out += 16) {
@@ -11710,7 +9997,7 @@ ISK__TARGET_AVX512 static void isk__transpose_avx512(int n, int k, const float *
 }
 
 /* With AVX2 by 8 rows; what does not fill a block is left to the plain loop. */
-ISK__TARGET_AVX2 static void isk__transpose_avx2(int n, int k, const float *x, ptrdiff_t x_row, float *out,
+isk__avx2_target static void isk__transpose_avx2(int n, int k, const float *x, ptrdiff_t x_row, float *out,
                                                  ptrdiff_t out_row) {
     int j, p;
     for (j = 0; j + 8 <= n; j += 8) {
@@ -11864,363 +10151,139 @@ typedef struct isk__sgd_factors {
     isk_scalar scale, decay, momentum, rate;
 } isk__sgd_factors;
 
-/* >>generated optimiser-loops: begin (python3 codegen/generate.py; do not edit) */
+/* The loops below are the same text for every instruction set.  V is its vector, isk__plain, isk__avx2 or isk__avx512, and
+   begins the names of what works on it and of the functions that are made.  Each is one pass over memory.  Multiply-adds
+   are written out, so the bits do not hang on how a compiler contracts a * b + c, and the last, partial vector goes
+   through the same operations as all others. */
+
+/* V_adam: p, m and v after a step with the gradient g, all [n]. */
+#define ISK__ADAM_LOOP(V) \
+    V##_target static ISK__INLINE V V##_adam_step(const isk__adam_factors *f, V p, V g, V *m, V *v) { \
+        V decay = V##_set1(f->decay), scale = V##_set1(f->scale), root; \
+        g = V##_fma(decay, p, g * scale); \
+        *m = V##_fma(V##_set1(f->beta1), *m, V##_set1(f->rest1) * g); \
+        *v = V##_fma(V##_set1(f->beta2), *v, V##_set1(f->rest2) * g * g); \
+        root = V##_fma(V##_sqrt(*v), V##_set1(f->root_scale), V##_set1(f->epsilon)); \
+        return V##_fma(V##_set1(-f->rate), *m / root, p * V##_set1(f->keep)); \
+    } \
+    V##_target static void V##_adam(const isk__adam_factors *f, size_t n, isk_scalar *p, const isk_scalar *g, \
+                                    isk_scalar *m, isk_scalar *v) { \
+        V y, moment, square; \
+        for (; n >= V##_width; n -= V##_width) { \
+            moment = V##_load(m); \
+            square = V##_load(v); \
+            y = V##_adam_step(f, V##_load(p), V##_load(g), &moment, &square); \
+            V##_store(m, moment); \
+            V##_store(v, square); \
+            V##_store(p, y); \
+            p += V##_width; \
+            g += V##_width; \
+            m += V##_width; \
+            v += V##_width; \
+        } \
+        if (n > 0) { \
+            const V##_tail tail = V##_tail_of((int)n); \
+            moment = V##_load_tail(m, tail); \
+            square = V##_load_tail(v, tail); \
+            y = V##_adam_step(f, V##_load_tail(p, tail), V##_load_tail(g, tail), &moment, &square); \
+            V##_store_tail(m, moment, tail); \
+            V##_store_tail(v, square, tail); \
+            V##_store_tail(p, y, tail); \
+        } \
+    }
+
+/* V_sgd: p and m after a step with the gradient g, all [n]. */
+#define ISK__SGD_LOOP(V) \
+    V##_target static ISK__INLINE V V##_sgd_step(const isk__sgd_factors *f, V p, V g, V *m) { \
+        g = V##_fma(V##_set1(f->decay), p, g * V##_set1(f->scale)); \
+        *m = V##_fma(V##_set1(f->momentum), *m, g); \
+        return V##_fma(V##_set1(-f->rate), *m, p); \
+    } \
+    V##_target static void V##_sgd(const isk__sgd_factors *f, size_t n, isk_scalar *p, const isk_scalar *g, \
+                                   isk_scalar *m) { \
+        V y, moment; \
+        for (; n >= V##_width; n -= V##_width) { \
+            moment = V##_load(m); \
+            y = V##_sgd_step(f, V##_load(p), V##_load(g), &moment); \
+            V##_store(m, moment); \
+            V##_store(p, y); \
+            p += V##_width; \
+            g += V##_width; \
+            m += V##_width; \
+        } \
+        if (n > 0) { \
+            const V##_tail tail = V##_tail_of((int)n); \
+            moment = V##_load_tail(m, tail); \
+            y = V##_sgd_step(f, V##_load_tail(p, tail), V##_load_tail(g, tail), &moment); \
+            V##_store_tail(m, moment, tail); \
+            V##_store_tail(p, y, tail); \
+        } \
+    }
+
+/* V_squares: the sum of x[i]^2, which clipping needs. */
+#define ISK__SQUARES_LOOP(V) \
+    V##_target static double V##_squares(const isk_scalar *x, size_t n) { \
+        V s0 = V##_set1(0), s1 = s0, s2 = s0, s3 = s0, y; \
+        isk_scalar lanes[V##_width]; \
+        double sum = 0; \
+        int i; \
+        for (; n >= 4 * V##_width; n -= 4 * V##_width, x += 4 * V##_width) { \
+            y = V##_load(x); \
+            s0 = V##_fma(y, y, s0); \
+            y = V##_load(x + V##_width); \
+            s1 = V##_fma(y, y, s1); \
+            y = V##_load(x + 2 * V##_width); \
+            s2 = V##_fma(y, y, s2); \
+            y = V##_load(x + 3 * V##_width); \
+            s3 = V##_fma(y, y, s3); \
+        } \
+        for (; n >= V##_width; n -= V##_width, x += V##_width) { \
+            y = V##_load(x); \
+            s0 = V##_fma(y, y, s0); \
+        } \
+        y = V##_load_tail(x, V##_tail_of((int)n)); \
+        s1 = V##_fma(y, y, s1); \
+        V##_store(lanes, (s0 + s1) + (s2 + s3)); \
+        for (i = 0; i < V##_width; i++) { sum += (double)lanes[i]; } \
+        return sum; \
+    }
+
+/* V_row_sum: see isk__row_sum_call. */
+#define ISK__ROW_SUM_LOOP(V) \
+    V##_target static void V##_row_sum(const isk__row_sum_call *c) { \
+        const isk_scalar *x = c->x; \
+        isk_scalar *sum = c->sum; \
+        const ptrdiff_t row = c->row; \
+        int left, p; \
+        for (left = c->cols; left > 0; left -= V##_width, x += V##_width, sum += V##_width) { \
+            const V##_tail tail = V##_tail_of(left < V##_width ? left : V##_width); \
+            const isk_scalar *at = x; \
+            V s0 = V##_set1(0), s1 = s0, s2 = s0, s3 = s0; \
+            for (p = c->rows; p >= 4; p -= 4, at += 4 * row) { \
+                s0 = s0 + V##_load_tail(at, tail); \
+                s1 = s1 + V##_load_tail(at + row, tail); \
+                s2 = s2 + V##_load_tail(at + 2 * row, tail); \
+                s3 = s3 + V##_load_tail(at + 3 * row, tail); \
+            } \
+            for (; p > 0; p--, at += row) { s0 = s0 + V##_load_tail(at, tail); } \
+            s0 = (s0 + s1) + (s2 + s3); \
+            if (c->accumulate) { s0 = s0 + V##_load_tail(sum, tail); } \
+            V##_store_tail(sum, s0, tail); \
+        } \
+    }
+
+#define ISK__OPTIMIZER_LOOPS(V) ISK__ADAM_LOOP(V) ISK__SGD_LOOP(V) ISK__SQUARES_LOOP(V) ISK__ROW_SUM_LOOP(V)
+
 #ifdef ISK__HAVE_VECTORS
-static ISK__INLINE isk__plain isk__plain_adam_step(const isk__adam_factors *f, isk__plain p, isk__plain g,
-                                            isk__plain *m, isk__plain *v) {
-    isk__plain decay = isk__plain_set1(f->decay), scale = isk__plain_set1(f->scale), root;
-    g = isk__plain_fma(decay, p, g * scale);
-    *m = isk__plain_fma(isk__plain_set1(f->beta1), *m, isk__plain_set1(f->rest1) * g);
-    *v = isk__plain_fma(isk__plain_set1(f->beta2), *v, isk__plain_set1(f->rest2) * g * g);
-    root = isk__plain_fma(isk__plain_sqrt(*v), isk__plain_set1(f->root_scale), isk__plain_set1(f->epsilon));
-    return isk__plain_fma(isk__plain_set1(-f->rate), *m / root, p * isk__plain_set1(f->keep));
-}
-
-static void isk__adam_plain(const isk__adam_factors *f, size_t n, isk_scalar *p, const isk_scalar *g, isk_scalar *m,
-                         isk_scalar *v) {
-    isk__plain y, moment, square;
-    for (; n >= isk__plain_width; n -= isk__plain_width) {
-        moment = isk__plain_load(m);
-        square = isk__plain_load(v);
-        y = isk__plain_adam_step(f, isk__plain_load(p), isk__plain_load(g), &moment, &square);
-        isk__plain_store(m, moment);
-        isk__plain_store(v, square);
-        isk__plain_store(p, y);
-        p += isk__plain_width;
-        g += isk__plain_width;
-        m += isk__plain_width;
-        v += isk__plain_width;
-    }
-    if (n > 0) {
-        const isk__plain_tail tail = isk__plain_tail_of((int)n);
-        moment = isk__plain_load_tail(m, tail);
-        square = isk__plain_load_tail(v, tail);
-        y = isk__plain_adam_step(f, isk__plain_load_tail(p, tail), isk__plain_load_tail(g, tail), &moment, &square);
-        isk__plain_store_tail(m, moment, tail);
-        isk__plain_store_tail(v, square, tail);
-        isk__plain_store_tail(p, y, tail);
-    }
-}
-
-static ISK__INLINE isk__plain
-isk__plain_sgd_step(const isk__sgd_factors *f, isk__plain p, isk__plain g, isk__plain *m) {
-    g = isk__plain_fma(isk__plain_set1(f->decay), p, g * isk__plain_set1(f->scale));
-    *m = isk__plain_fma(isk__plain_set1(f->momentum), *m, g);
-    return isk__plain_fma(isk__plain_set1(-f->rate), *m, p);
-}
-
-static void isk__sgd_plain(const isk__sgd_factors *f, size_t n, isk_scalar *p, const isk_scalar *g,
-                        isk_scalar *m) {
-    isk__plain y, moment;
-    for (; n >= isk__plain_width; n -= isk__plain_width) {
-        moment = isk__plain_load(m);
-        y = isk__plain_sgd_step(f, isk__plain_load(p), isk__plain_load(g), &moment);
-        isk__plain_store(m, moment);
-        isk__plain_store(p, y);
-        p += isk__plain_width;
-        g += isk__plain_width;
-        m += isk__plain_width;
-    }
-    if (n > 0) {
-        const isk__plain_tail tail = isk__plain_tail_of((int)n);
-        moment = isk__plain_load_tail(m, tail);
-        y = isk__plain_sgd_step(f, isk__plain_load_tail(p, tail), isk__plain_load_tail(g, tail), &moment);
-        isk__plain_store_tail(m, moment, tail);
-        isk__plain_store_tail(p, y, tail);
-    }
-}
-
-static double isk__squares_plain(const isk_scalar *x, size_t n) {
-    isk__plain s0 = isk__plain_set1(0), s1 = s0, s2 = s0, s3 = s0, y;
-    isk_scalar lanes[isk__plain_width];
-    double sum = 0;
-    int i;
-    for (; n >= 4 * isk__plain_width; n -= 4 * isk__plain_width, x += 4 * isk__plain_width) {
-        y = isk__plain_load(x);
-        s0 = isk__plain_fma(y, y, s0);
-        y = isk__plain_load(x + isk__plain_width);
-        s1 = isk__plain_fma(y, y, s1);
-        y = isk__plain_load(x + 2 * isk__plain_width);
-        s2 = isk__plain_fma(y, y, s2);
-        y = isk__plain_load(x + 3 * isk__plain_width);
-        s3 = isk__plain_fma(y, y, s3);
-    }
-    for (; n >= isk__plain_width; n -= isk__plain_width, x += isk__plain_width) {
-        y = isk__plain_load(x);
-        s0 = isk__plain_fma(y, y, s0);
-    }
-    y = isk__plain_load_tail(x, isk__plain_tail_of((int)n));
-    s1 = isk__plain_fma(y, y, s1);
-    isk__plain_store(lanes, (s0 + s1) + (s2 + s3));
-    for (i = 0; i < isk__plain_width; i++) { sum += (double)lanes[i]; }
-    return sum;
-}
-
-static void isk__row_sum_plain(const isk__row_sum_call *c) {
-    const isk_scalar *x = c->x;
-    isk_scalar *sum = c->sum;
-    const ptrdiff_t row = c->row;
-    int left, p;
-    for (left = c->cols; left > 0; left -= isk__plain_width, x += isk__plain_width, sum += isk__plain_width) {
-        const isk__plain_tail tail = isk__plain_tail_of(left < isk__plain_width ? left : isk__plain_width);
-        const isk_scalar *at = x;
-        isk__plain s0 = isk__plain_set1(0), s1 = s0, s2 = s0, s3 = s0;
-        for (p = c->rows; p >= 4; p -= 4, at += 4 * row) {
-            s0 = s0 + isk__plain_load_tail(at, tail);
-            s1 = s1 + isk__plain_load_tail(at + row, tail);
-            s2 = s2 + isk__plain_load_tail(at + 2 * row, tail);
-            s3 = s3 + isk__plain_load_tail(at + 3 * row, tail);
-        }
-        for (; p > 0; p--, at += row) { s0 = s0 + isk__plain_load_tail(at, tail); }
-        s0 = (s0 + s1) + (s2 + s3);
-        if (c->accumulate) { s0 = s0 + isk__plain_load_tail(sum, tail); }
-        isk__plain_store_tail(sum, s0, tail);
-    }
-}
-
+ISK__OPTIMIZER_LOOPS(isk__plain)
 #endif
 #ifdef ISK__HAVE_AVX2
-ISK__TARGET_AVX2
-static ISK__INLINE isk__avx2 isk__avx2_adam_step(const isk__adam_factors *f, isk__avx2 p, isk__avx2 g,
-                                            isk__avx2 *m, isk__avx2 *v) {
-    isk__avx2 decay = isk__avx2_set1(f->decay), scale = isk__avx2_set1(f->scale), root;
-    g = isk__avx2_fma(decay, p, g * scale);
-    *m = isk__avx2_fma(isk__avx2_set1(f->beta1), *m, isk__avx2_set1(f->rest1) * g);
-    *v = isk__avx2_fma(isk__avx2_set1(f->beta2), *v, isk__avx2_set1(f->rest2) * g * g);
-    root = isk__avx2_fma(isk__avx2_sqrt(*v), isk__avx2_set1(f->root_scale), isk__avx2_set1(f->epsilon));
-    return isk__avx2_fma(isk__avx2_set1(-f->rate), *m / root, p * isk__avx2_set1(f->keep));
-}
-
-ISK__TARGET_AVX2
-static void isk__adam_avx2(const isk__adam_factors *f, size_t n, isk_scalar *p, const isk_scalar *g, isk_scalar *m,
-                         isk_scalar *v) {
-    isk__avx2 y, moment, square;
-    for (; n >= isk__avx2_width; n -= isk__avx2_width) {
-        moment = isk__avx2_load(m);
-        square = isk__avx2_load(v);
-        y = isk__avx2_adam_step(f, isk__avx2_load(p), isk__avx2_load(g), &moment, &square);
-        isk__avx2_store(m, moment);
-        isk__avx2_store(v, square);
-        isk__avx2_store(p, y);
-        p += isk__avx2_width;
-        g += isk__avx2_width;
-        m += isk__avx2_width;
-        v += isk__avx2_width;
-    }
-    if (n > 0) {
-        const isk__avx2_tail tail = isk__avx2_tail_of((int)n);
-        moment = isk__avx2_load_tail(m, tail);
-        square = isk__avx2_load_tail(v, tail);
-        y = isk__avx2_adam_step(f, isk__avx2_load_tail(p, tail), isk__avx2_load_tail(g, tail), &moment, &square);
-        isk__avx2_store_tail(m, moment, tail);
-        isk__avx2_store_tail(v, square, tail);
-        isk__avx2_store_tail(p, y, tail);
-    }
-}
-
-ISK__TARGET_AVX2
-static ISK__INLINE isk__avx2
-isk__avx2_sgd_step(const isk__sgd_factors *f, isk__avx2 p, isk__avx2 g, isk__avx2 *m) {
-    g = isk__avx2_fma(isk__avx2_set1(f->decay), p, g * isk__avx2_set1(f->scale));
-    *m = isk__avx2_fma(isk__avx2_set1(f->momentum), *m, g);
-    return isk__avx2_fma(isk__avx2_set1(-f->rate), *m, p);
-}
-
-ISK__TARGET_AVX2
-static void isk__sgd_avx2(const isk__sgd_factors *f, size_t n, isk_scalar *p, const isk_scalar *g,
-                        isk_scalar *m) {
-    isk__avx2 y, moment;
-    for (; n >= isk__avx2_width; n -= isk__avx2_width) {
-        moment = isk__avx2_load(m);
-        y = isk__avx2_sgd_step(f, isk__avx2_load(p), isk__avx2_load(g), &moment);
-        isk__avx2_store(m, moment);
-        isk__avx2_store(p, y);
-        p += isk__avx2_width;
-        g += isk__avx2_width;
-        m += isk__avx2_width;
-    }
-    if (n > 0) {
-        const isk__avx2_tail tail = isk__avx2_tail_of((int)n);
-        moment = isk__avx2_load_tail(m, tail);
-        y = isk__avx2_sgd_step(f, isk__avx2_load_tail(p, tail), isk__avx2_load_tail(g, tail), &moment);
-        isk__avx2_store_tail(m, moment, tail);
-        isk__avx2_store_tail(p, y, tail);
-    }
-}
-
-ISK__TARGET_AVX2
-static double isk__squares_avx2(const isk_scalar *x, size_t n) {
-    isk__avx2 s0 = isk__avx2_set1(0), s1 = s0, s2 = s0, s3 = s0, y;
-    isk_scalar lanes[isk__avx2_width];
-    double sum = 0;
-    int i;
-    for (; n >= 4 * isk__avx2_width; n -= 4 * isk__avx2_width, x += 4 * isk__avx2_width) {
-        y = isk__avx2_load(x);
-        s0 = isk__avx2_fma(y, y, s0);
-        y = isk__avx2_load(x + isk__avx2_width);
-        s1 = isk__avx2_fma(y, y, s1);
-        y = isk__avx2_load(x + 2 * isk__avx2_width);
-        s2 = isk__avx2_fma(y, y, s2);
-        y = isk__avx2_load(x + 3 * isk__avx2_width);
-        s3 = isk__avx2_fma(y, y, s3);
-    }
-    for (; n >= isk__avx2_width; n -= isk__avx2_width, x += isk__avx2_width) {
-        y = isk__avx2_load(x);
-        s0 = isk__avx2_fma(y, y, s0);
-    }
-    y = isk__avx2_load_tail(x, isk__avx2_tail_of((int)n));
-    s1 = isk__avx2_fma(y, y, s1);
-    isk__avx2_store(lanes, (s0 + s1) + (s2 + s3));
-    for (i = 0; i < isk__avx2_width; i++) { sum += (double)lanes[i]; }
-    return sum;
-}
-
-ISK__TARGET_AVX2
-static void isk__row_sum_avx2(const isk__row_sum_call *c) {
-    const isk_scalar *x = c->x;
-    isk_scalar *sum = c->sum;
-    const ptrdiff_t row = c->row;
-    int left, p;
-    for (left = c->cols; left > 0; left -= isk__avx2_width, x += isk__avx2_width, sum += isk__avx2_width) {
-        const isk__avx2_tail tail = isk__avx2_tail_of(left < isk__avx2_width ? left : isk__avx2_width);
-        const isk_scalar *at = x;
-        isk__avx2 s0 = isk__avx2_set1(0), s1 = s0, s2 = s0, s3 = s0;
-        for (p = c->rows; p >= 4; p -= 4, at += 4 * row) {
-            s0 = s0 + isk__avx2_load_tail(at, tail);
-            s1 = s1 + isk__avx2_load_tail(at + row, tail);
-            s2 = s2 + isk__avx2_load_tail(at + 2 * row, tail);
-            s3 = s3 + isk__avx2_load_tail(at + 3 * row, tail);
-        }
-        for (; p > 0; p--, at += row) { s0 = s0 + isk__avx2_load_tail(at, tail); }
-        s0 = (s0 + s1) + (s2 + s3);
-        if (c->accumulate) { s0 = s0 + isk__avx2_load_tail(sum, tail); }
-        isk__avx2_store_tail(sum, s0, tail);
-    }
-}
-
-ISK__TARGET_AVX512
-static ISK__INLINE isk__avx512 isk__avx512_adam_step(const isk__adam_factors *f, isk__avx512 p, isk__avx512 g,
-                                            isk__avx512 *m, isk__avx512 *v) {
-    isk__avx512 decay = isk__avx512_set1(f->decay), scale = isk__avx512_set1(f->scale), root;
-    g = isk__avx512_fma(decay, p, g * scale);
-    *m = isk__avx512_fma(isk__avx512_set1(f->beta1), *m, isk__avx512_set1(f->rest1) * g);
-    *v = isk__avx512_fma(isk__avx512_set1(f->beta2), *v, isk__avx512_set1(f->rest2) * g * g);
-    root = isk__avx512_fma(isk__avx512_sqrt(*v), isk__avx512_set1(f->root_scale), isk__avx512_set1(f->epsilon));
-    return isk__avx512_fma(isk__avx512_set1(-f->rate), *m / root, p * isk__avx512_set1(f->keep));
-}
-
-ISK__TARGET_AVX512
-static void isk__adam_avx512(const isk__adam_factors *f, size_t n, isk_scalar *p, const isk_scalar *g, isk_scalar *m,
-                         isk_scalar *v) {
-    isk__avx512 y, moment, square;
-    for (; n >= isk__avx512_width; n -= isk__avx512_width) {
-        moment = isk__avx512_load(m);
-        square = isk__avx512_load(v);
-        y = isk__avx512_adam_step(f, isk__avx512_load(p), isk__avx512_load(g), &moment, &square);
-        isk__avx512_store(m, moment);
-        isk__avx512_store(v, square);
-        isk__avx512_store(p, y);
-        p += isk__avx512_width;
-        g += isk__avx512_width;
-        m += isk__avx512_width;
-        v += isk__avx512_width;
-    }
-    if (n > 0) {
-        const isk__avx512_tail tail = isk__avx512_tail_of((int)n);
-        moment = isk__avx512_load_tail(m, tail);
-        square = isk__avx512_load_tail(v, tail);
-        y = isk__avx512_adam_step(f, isk__avx512_load_tail(p, tail), isk__avx512_load_tail(g, tail), &moment, &square);
-        isk__avx512_store_tail(m, moment, tail);
-        isk__avx512_store_tail(v, square, tail);
-        isk__avx512_store_tail(p, y, tail);
-    }
-}
-
-ISK__TARGET_AVX512
-static ISK__INLINE isk__avx512
-isk__avx512_sgd_step(const isk__sgd_factors *f, isk__avx512 p, isk__avx512 g, isk__avx512 *m) {
-    g = isk__avx512_fma(isk__avx512_set1(f->decay), p, g * isk__avx512_set1(f->scale));
-    *m = isk__avx512_fma(isk__avx512_set1(f->momentum), *m, g);
-    return isk__avx512_fma(isk__avx512_set1(-f->rate), *m, p);
-}
-
-ISK__TARGET_AVX512
-static void isk__sgd_avx512(const isk__sgd_factors *f, size_t n, isk_scalar *p, const isk_scalar *g,
-                        isk_scalar *m) {
-    isk__avx512 y, moment;
-    for (; n >= isk__avx512_width; n -= isk__avx512_width) {
-        moment = isk__avx512_load(m);
-        y = isk__avx512_sgd_step(f, isk__avx512_load(p), isk__avx512_load(g), &moment);
-        isk__avx512_store(m, moment);
-        isk__avx512_store(p, y);
-        p += isk__avx512_width;
-        g += isk__avx512_width;
-        m += isk__avx512_width;
-    }
-    if (n > 0) {
-        const isk__avx512_tail tail = isk__avx512_tail_of((int)n);
-        moment = isk__avx512_load_tail(m, tail);
-        y = isk__avx512_sgd_step(f, isk__avx512_load_tail(p, tail), isk__avx512_load_tail(g, tail), &moment);
-        isk__avx512_store_tail(m, moment, tail);
-        isk__avx512_store_tail(p, y, tail);
-    }
-}
-
-ISK__TARGET_AVX512
-static double isk__squares_avx512(const isk_scalar *x, size_t n) {
-    isk__avx512 s0 = isk__avx512_set1(0), s1 = s0, s2 = s0, s3 = s0, y;
-    isk_scalar lanes[isk__avx512_width];
-    double sum = 0;
-    int i;
-    for (; n >= 4 * isk__avx512_width; n -= 4 * isk__avx512_width, x += 4 * isk__avx512_width) {
-        y = isk__avx512_load(x);
-        s0 = isk__avx512_fma(y, y, s0);
-        y = isk__avx512_load(x + isk__avx512_width);
-        s1 = isk__avx512_fma(y, y, s1);
-        y = isk__avx512_load(x + 2 * isk__avx512_width);
-        s2 = isk__avx512_fma(y, y, s2);
-        y = isk__avx512_load(x + 3 * isk__avx512_width);
-        s3 = isk__avx512_fma(y, y, s3);
-    }
-    for (; n >= isk__avx512_width; n -= isk__avx512_width, x += isk__avx512_width) {
-        y = isk__avx512_load(x);
-        s0 = isk__avx512_fma(y, y, s0);
-    }
-    y = isk__avx512_load_tail(x, isk__avx512_tail_of((int)n));
-    s1 = isk__avx512_fma(y, y, s1);
-    isk__avx512_store(lanes, (s0 + s1) + (s2 + s3));
-    for (i = 0; i < isk__avx512_width; i++) { sum += (double)lanes[i]; }
-    return sum;
-}
-
-ISK__TARGET_AVX512
-static void isk__row_sum_avx512(const isk__row_sum_call *c) {
-    const isk_scalar *x = c->x;
-    isk_scalar *sum = c->sum;
-    const ptrdiff_t row = c->row;
-    int left, p;
-    for (left = c->cols; left > 0; left -= isk__avx512_width, x += isk__avx512_width, sum += isk__avx512_width) {
-        const isk__avx512_tail tail = isk__avx512_tail_of(left < isk__avx512_width ? left : isk__avx512_width);
-        const isk_scalar *at = x;
-        isk__avx512 s0 = isk__avx512_set1(0), s1 = s0, s2 = s0, s3 = s0;
-        for (p = c->rows; p >= 4; p -= 4, at += 4 * row) {
-            s0 = s0 + isk__avx512_load_tail(at, tail);
-            s1 = s1 + isk__avx512_load_tail(at + row, tail);
-            s2 = s2 + isk__avx512_load_tail(at + 2 * row, tail);
-            s3 = s3 + isk__avx512_load_tail(at + 3 * row, tail);
-        }
-        for (; p > 0; p--, at += row) { s0 = s0 + isk__avx512_load_tail(at, tail); }
-        s0 = (s0 + s1) + (s2 + s3);
-        if (c->accumulate) { s0 = s0 + isk__avx512_load_tail(sum, tail); }
-        isk__avx512_store_tail(sum, s0, tail);
-    }
-}
-
+ISK__OPTIMIZER_LOOPS(isk__avx2)
+ISK__OPTIMIZER_LOOPS(isk__avx512)
 #endif
-/* >>generated optimiser-loops: end */
 
 #ifndef ISK__HAVE_VECTORS
-static void isk__adam_plain(const isk__adam_factors *f, size_t n, isk_scalar *p, const isk_scalar *gradient,
+static void isk__plain_adam(const isk__adam_factors *f, size_t n, isk_scalar *p, const isk_scalar *gradient,
                             isk_scalar *m, isk_scalar *v) {
     size_t i;
     for (i = 0; i < n; i++) {
@@ -12231,7 +10294,7 @@ static void isk__adam_plain(const isk__adam_factors *f, size_t n, isk_scalar *p,
     }
 }
 
-static void isk__sgd_plain(const isk__sgd_factors *f, size_t n, isk_scalar *p, const isk_scalar *gradient,
+static void isk__plain_sgd(const isk__sgd_factors *f, size_t n, isk_scalar *p, const isk_scalar *gradient,
                            isk_scalar *m) {
     size_t i;
     for (i = 0; i < n; i++) {
@@ -12240,14 +10303,14 @@ static void isk__sgd_plain(const isk__sgd_factors *f, size_t n, isk_scalar *p, c
     }
 }
 
-static double isk__squares_plain(const isk_scalar *x, size_t n) {
+static double isk__plain_squares(const isk_scalar *x, size_t n) {
     double sum = 0;
     size_t i;
     for (i = 0; i < n; i++) { sum += (double)x[i] * (double)x[i]; }
     return sum;
 }
 
-static void isk__row_sum_plain(const isk__row_sum_call *c) {
+static void isk__plain_row_sum(const isk__row_sum_call *c) {
     int i, j;
     for (j = 0; j < c->cols && !c->accumulate; j++) { c->sum[j] = 0; }
     for (i = 0; i < c->rows; i++) {
@@ -12270,10 +10333,10 @@ static void isk__adam(const isk__adam_call *call) {
     f.epsilon = (isk_scalar)call->epsilon;
     f.rate = (isk_scalar)(call->rate / (1 - pow(call->beta1, t)));
 #ifdef ISK__HAVE_AVX2
-    if (call->level >= 2) { isk__adam_avx512(&f, call->n, call->p, call->gradient, call->m, call->v); return; }
-    if (call->level == 1) { isk__adam_avx2(&f, call->n, call->p, call->gradient, call->m, call->v); return; }
+    if (call->level >= 2) { isk__avx512_adam(&f, call->n, call->p, call->gradient, call->m, call->v); return; }
+    if (call->level == 1) { isk__avx2_adam(&f, call->n, call->p, call->gradient, call->m, call->v); return; }
 #endif
-    isk__adam_plain(&f, call->n, call->p, call->gradient, call->m, call->v);
+    isk__plain_adam(&f, call->n, call->p, call->gradient, call->m, call->v);
 }
 
 static void isk__sgd(const isk__sgd_call *call) {
@@ -12283,10 +10346,10 @@ static void isk__sgd(const isk__sgd_call *call) {
     f.momentum = (isk_scalar)call->momentum;
     f.rate = (isk_scalar)call->rate;
 #ifdef ISK__HAVE_AVX2
-    if (call->level >= 2) { isk__sgd_avx512(&f, call->n, call->p, call->gradient, call->m); return; }
-    if (call->level == 1) { isk__sgd_avx2(&f, call->n, call->p, call->gradient, call->m); return; }
+    if (call->level >= 2) { isk__avx512_sgd(&f, call->n, call->p, call->gradient, call->m); return; }
+    if (call->level == 1) { isk__avx2_sgd(&f, call->n, call->p, call->gradient, call->m); return; }
 #endif
-    isk__sgd_plain(&f, call->n, call->p, call->gradient, call->m);
+    isk__plain_sgd(&f, call->n, call->p, call->gradient, call->m);
 }
 
 /* Sum of x[i]^2 in an order that n alone fixes; blocks of 4096 are added in double, so that long sums stay exact to
@@ -12299,20 +10362,20 @@ static double isk__sum_squares(int level, const isk_scalar *x, size_t n) {
     for (i = 0; i < n; i += block) {
         size_t count = n - i < block ? n - i : block;
 #ifdef ISK__HAVE_AVX2
-        if (level >= 2) { sum += isk__squares_avx512(x + i, count); continue; }
-        if (level == 1) { sum += isk__squares_avx2(x + i, count); continue; }
+        if (level >= 2) { sum += isk__avx512_squares(x + i, count); continue; }
+        if (level == 1) { sum += isk__avx2_squares(x + i, count); continue; }
 #endif
-        sum += isk__squares_plain(x + i, count);
+        sum += isk__plain_squares(x + i, count);
     }
     return sum;
 }
 
 static void isk__row_sum(const isk__row_sum_call *call) {
 #ifdef ISK__HAVE_AVX2
-    if (call->level >= 2) { isk__row_sum_avx512(call); return; }
-    if (call->level == 1) { isk__row_sum_avx2(call); return; }
+    if (call->level >= 2) { isk__avx512_row_sum(call); return; }
+    if (call->level == 1) { isk__avx2_row_sum(call); return; }
 #endif
-    isk__row_sum_plain(call);
+    isk__plain_row_sum(call);
 }
 
 ISK__COLD_BEGIN
@@ -12643,7 +10706,8 @@ static int isk__recorded(const char *name, const isk_tensor *inputs, int count) 
 
 /* Ops that draw random numbers are counted, so that each has a stream of its own which nothing else that is recorded changes. */
 static int isk__draws(int op) {
-    return op == ISK__OP_dropout || op == ISK__OP_permute_rows || op == ISK__OP_attention || op == ISK__OP_noise || op == ISK__OP_drop_steps;
+    return op == ISK__OP_dropout || op == ISK__OP_permute_rows || op == ISK__OP_attention ||
+           op == ISK__OP_noise || op == ISK__OP_drop_steps;
 }
 
 static isk_tensor isk__node_with_inputs(int op, int rows, int cols, const isk_tensor *inputs, int count) {
@@ -18940,17 +17004,58 @@ static isk_program *isk__record_fill(isk_recorder *r, int view, isk_tensor cache
     return isk_compute(r->graph, NULL, 0);
 }
 
+/* terms, none of them recorded yet */
+static void isk__terms_open(const isk_recorder *r, isk_tensor *terms, int count) {
+    int i;
+    for (i = 0; i < count; i++) { terms[i] = isk__no_tensor(r->graph); }
+}
+
+/* Terms of a pass: its labels up to a NULL. */
+static int isk__term_count(const isk_pass_desc *desc) {
+    int count = 0;
+    while (count < ISK_MAX_TERMS && desc->labels[count]) { count++; }
+    return count;
+}
+
+static int isk__pass_given(const isk_pass_desc *desc) { return desc->terms || desc->value; }
+
+/* What is wrong with a stage's description, or NULL. */
+static const char *isk__stage_wrong(const isk_recorder *r, const isk_stage_desc *desc) {
+    int i, count = 0, evaluated;
+    if (!desc || !desc->name || !desc->name[0]) { return "it has no name"; }
+    if (desc->of_view && (desc->view < 0 || desc->view >= r->design->view_count)) { return "there is no such view"; }
+    if (desc->phase < 0 || desc->epochs < 0 || desc->patience < 0 || desc->diagnoses < 0) { return "a number is negative"; }
+    while (count < ISK_MAX_PASSES && isk__pass_given(&desc->passes[count])) { count++; }
+    if (count == 0 && desc->epochs > 0) { return "it has epochs, but no pass"; }
+    if (count == 0) { return desc->value || desc->settle ? NULL : "it does nothing"; }
+    if (desc->main < 0 || desc->main >= count) { return "`main` is none of its passes"; }
+    if (!desc->passes[desc->main].terms || !desc->passes[desc->main].group || isk__term_count(&desc->passes[desc->main]) == 0) {
+        return "its main pass needs terms, their labels and a group";
+    }
+    evaluated = desc->evaluated > 0 ? desc->evaluated : isk__term_count(&desc->passes[desc->main]);
+    if (evaluated > isk__term_count(&desc->passes[desc->main]) || desc->watch < 0 || desc->watch >= evaluated) {
+        return "`evaluated` or `watch` is beyond its main pass's terms";
+    }
+    for (i = 0; i < count; i++) {
+        if (desc->passes[i].group && !desc->passes[i].value && isk__term_count(&desc->passes[i]) == 0) { return "a pass has no labels"; }
+    }
+    if (desc->diagnoses > 0 && !(desc->diagnosis.value && desc->diagnosis.fit && desc->diagnosis.measure && desc->diagnosis.group)) {
+        return "its diagnosis lacks a part";
+    }
+    return NULL;
+}
+
 static isk__pass isk__record_pass(isk_recorder *r, int view, const isk_pass_desc *desc) {
     isk_optimiser_desc optimiser = isk__optimiser_of(&r->design->options, desc->weight_decay);
     isk_tensor terms[ISK_MAX_TERMS];
     isk_program *program;
     isk__pass pass;
-    int count = 0;
+    int count = isk__term_count(desc);
     if (desc->value) {
         program = isk__record_fill(r, view, desc->cache, desc->value);
         return isk__pass_of(program, ISK_FILL, 1, ISK__RATE_NONE);
     }
-    while (count < ISK_MAX_TERMS && desc->labels[count]) { count++; }
+    isk__terms_open(r, terms, ISK_MAX_TERMS);
     isk__begin_program(r, r->rows, desc->still ? ISK_MODE_STILL : ISK_MODE_TRAIN);
     desc->terms(r, view, terms);
     program = desc->group ? isk__minimise(r->graph, desc->group, terms, count, &optimiser, 0) : isk_compute(r->graph, terms, count);
@@ -18965,6 +17070,7 @@ static isk__pass isk__record_evaluation(isk_recorder *r, const isk_stage_desc *d
     int count = desc->evaluated > 0 ? desc->evaluated : main->label_count, i;
     isk_tensor terms[ISK_MAX_TERMS + 1], share;
     isk__pass pass;
+    isk__terms_open(r, terms, ISK_MAX_TERMS);
     isk__begin_program(r, r->rows, ISK_MODE_EVALUATE);
     of->terms(r, r->view, terms);
     share = r->share;
@@ -18983,6 +17089,7 @@ static void isk__record_diagnosis(isk_recorder *r, isk__stage *stage, const isk_
     isk_optimiser_desc optimiser = isk__optimiser_of(&r->design->options, 0);
     isk_tensor terms[ISK_MAX_TERMS];
     stage->diagnosis.fill = isk__record_fill(r, stage->view, desc->cache, desc->value);
+    isk__terms_open(r, terms, ISK_MAX_TERMS);
     isk__begin_program(r, r->rows, ISK_MODE_TRAIN);
     desc->fit(r, stage->view, terms);
     stage->diagnosis.fit = isk__minimise(r->graph, desc->group, terms, 1, &optimiser, 0);
@@ -19003,8 +17110,16 @@ static void isk__stage_keeps_best(isk_recorder *r, isk__stage *stage, const char
 
 INDISEEK_API void isk_stage_add(isk_recorder *r, const isk_stage_desc *desc) {
     isk__stage *stage;
-    int i, view = desc->of_view ? desc->view : -1;
-    if (!r->training || r->graph->failed) { return; }
+    const char *wrong;
+    int i, view;
+    if (!r || !r->training || r->graph->failed) { return; }
+    wrong = isk__stage_wrong(r, desc);
+    if (wrong) {
+        isk__record_fail(r->graph, ISK_ARGUMENT, "method %s, stage %s: %s", r->design->method->name,
+                         desc && desc->name ? desc->name : "without name", wrong);
+        return;
+    }
+    view = desc->of_view ? desc->view : -1;
     if (r->training->plan.stage_count == ISK__MAX_STAGES) {
         isk__record_fail(r->graph, ISK_ARGUMENT, "method %s has more than %d stages", r->design->method->name, ISK__MAX_STAGES);
         return;
@@ -19024,7 +17139,7 @@ INDISEEK_API void isk_stage_add(isk_recorder *r, const isk_stage_desc *desc) {
     stage->user = r->user;
     r->view = view;
     if (desc->value) { stage->before = isk__record_fill(r, view, desc->cache, desc->value); }
-    for (i = 0; i < ISK_MAX_PASSES && (desc->passes[i].terms || desc->passes[i].value) && !r->graph->failed; i++) {
+    for (i = 0; i < ISK_MAX_PASSES && isk__pass_given(&desc->passes[i]) && !r->graph->failed; i++) {
         r->pass = i;
         stage->passes[i] = isk__record_pass(r, view, &desc->passes[i]);
         stage->pass_count++;
@@ -19068,7 +17183,8 @@ INDISEEK_API isk_status isk_settling_write(isk_settling *settling, isk_tensor pa
     isk_scalar *to = isk__trainee_bases(settling->crew, settling->trainee)[node->leaf.space] + node->leaf.offset;
     int row;
     for (row = 0; row < node->rows; row++) {
-        memcpy(to + (size_t)row * (size_t)node->leaf.stride, values + (size_t)row * (size_t)node->cols, (size_t)node->cols * sizeof *values);
+        memcpy(to + (size_t)row * (size_t)node->leaf.stride, values + (size_t)row * (size_t)node->cols,
+               (size_t)node->cols * sizeof *values);
     }
     isk__space_push(settling->crew, settling->trainee, node->leaf.space);
     return ISK_OK;
@@ -19097,7 +17213,8 @@ INDISEEK_API void isk_output_add(isk_recorder *r, isk_role role, const char *nam
     isk__made *made;
     isk_model *model = r->model;
     if (r->graph->failed || !model) { return; }
-    if (model->output_count == ISK_MAX_OUTPUTS || (int)role < 0 || role >= ISK_ROLE_COUNT || (role == ISK_ROLE_OTHER && !(name && name[0]))) {
+    if (model->output_count == ISK_MAX_OUTPUTS || (int)role < 0 || role >= ISK_ROLE_COUNT ||
+        (role == ISK_ROLE_OTHER && !(name && name[0]))) {
         isk__record_fail(r->graph, ISK_ARGUMENT, "method %s: an output has %s", r->design->method->name,
                          model->output_count == ISK_MAX_OUTPUTS ? "no place: there are 24 already" : "no role or name");
         return;
@@ -19335,7 +17452,8 @@ static int isk__seen_cols(const isk_design *design, int view, int which) {
 
 /* Rows of C_i where training has them. */
 static isk_tensor isk__shared_rows(isk_recorder *r, int view) {
-    return isk__design_given(isk_recorder_design(r)) ? isk_given_rows(r, view) : isk_cache_rows(r, view, isk__family_state(r)->shared[view]);
+    if (isk__design_given(isk_recorder_design(r))) { return isk_given_rows(r, view); }
+    return isk_cache_rows(r, view, isk__family_state(r)->shared[view]);
 }
 
 /* Rows of the C that a term of view i sees: its own; or of the other views side by side, where all of them are present; or
@@ -19967,7 +18085,8 @@ static isk_status isk__family_check(isk_context *context, const isk_design *desi
     const isk__family_info *info = isk__family_of(design);
     int i;
     if (isk__design_given(design) && info->apart == ISK__APART_NONE) {
-        return isk__fail(context, ISK_ARGUMENT, "method %s learns shared features, so given ones leave it nothing to do", design->method->name);
+        return isk__fail(context, ISK_ARGUMENT, "method %s learns shared features, so given ones leave it nothing to do",
+                         design->method->name);
     }
     if (isk__design_given(design) && info->residual) {
         return isk__fail(context, ISK_ARGUMENT, "method %s works on what its own C_i leaves of X_i, so it takes no given shared features",
@@ -20365,8 +18484,8 @@ static isk_status isk__check_coverage(isk_context *context, const char *what, in
     char thing[64];
     int64_t row;
     if (matrix.cols % extent.steps != 0) {
-        return isk__fail(context, ISK_SHAPE, "%s has %lld columns, which are not %d steps of the same features", isk__thing(thing, what, index),
-                         (long long)matrix.cols, extent.steps);
+        return isk__fail(context, ISK_SHAPE, "%s has %lld columns, which are not %d steps of the same features",
+                         isk__thing(thing, what, index), (long long)matrix.cols, extent.steps);
     }
     for (row = 0; row < matrix.rows && extent.lengths; row++) {
         if (extent.lengths[row] >= 0 && extent.lengths[row] <= extent.steps) { continue; }
@@ -20724,7 +18843,9 @@ static isk_status isk__learners_open(isk__training *training, const isk_sweep_de
         if (sweep->rate_count > 0) { learner->options.rate = sweep->rates[i / seeds % rates]; }
         if (sweep->lambda_count > 0) { learner->options.lambda = sweep->lambdas[i / seeds / rates]; }
         status = isk__option_check(context, isk_option_get(NULL, isk__option_find(NULL, "lambda")), learner->options.lambda);
-        if (status == ISK_OK) { status = isk__option_check(context, isk_option_get(NULL, isk__option_find(NULL, "rate")), learner->options.rate); }
+        if (status == ISK_OK) {
+            status = isk__option_check(context, isk_option_get(NULL, isk__option_find(NULL, "rate")), learner->options.rate);
+        }
         if (status == ISK_OK) { status = isk__learner_rows(training, learner); }
         if (status == ISK_OK) { status = isk__learner_moments(training, learner, design); }
         if (status == ISK_OK) { status = isk__learner_meetings(training, learner); }
@@ -20896,7 +19017,8 @@ static const double *isk__track_mean(const isk__stage *stage, const isk__track *
     return NULL;
 }
 
-static double isk__number_value(const isk_number_info *info, const isk__learner *learner, const isk__stage *stage, const isk__track *track) {
+static double isk__number_value(const isk_number_info *info, const isk__learner *learner, const isk__stage *stage,
+                                const isk__track *track) {
     int held_out = learner->counts[ISK__ROWS_HELD_OUT] > 1, v = stage->view, i;
     switch (info->source) {
     case ISK_NUMBER_TRAINED: return *isk__track_mean(stage, track, info->term);
@@ -26510,8 +24632,8 @@ static isk_status isk__load_options(isk_context *context, const isk_safetensors 
         if (strncmp(key, "option.", 7) != 0) { continue; }
         index = isk__option_find(method, key + 7);
         if (index < 0) {
-            return isk__fail(context, ISK_DATA, "%s: saved by indiseek %s with option '%s', which indiseek " ISK_VERSION " does not know: use "
-                             "that version or a newer one", path, isk__writer_of(file), key + 7);
+            return isk__fail(context, ISK_DATA, "%s: saved by indiseek %s with option '%s', which indiseek " ISK_VERSION " does not know: "
+                             "use that version or a newer one", path, isk__writer_of(file), key + 7);
         }
         given[index] = 1;
         status = isk_option_set(context, method, &design->options, key + 7, isk_safetensors_text(file, key));
@@ -26568,8 +24690,8 @@ static isk_status isk__load_design(isk_context *context, const isk_safetensors *
     if (status != ISK_OK) { return status; }
     design->method = isk__method_named(context, method ? method : "");
     if (!design->method) {
-        return isk__fail(context, ISK_DATA, "%s: saved by indiseek %s with method '%s', which indiseek " ISK_VERSION " does not know: use that "
-                         "version, or make the method known by isk_method_add", path, isk__writer_of(file), method ? method : "");
+        return isk__fail(context, ISK_DATA, "%s: saved by indiseek %s with method '%s', which indiseek " ISK_VERSION " does not know: use "
+                         "that version, or make the method known by isk_method_add", path, isk__writer_of(file), method ? method : "");
     }
     status = isk__load_options(context, file, path, design);
     if (status == ISK_OK) { status = isk__get_whole(context, file, path, "seed", UINT64_MAX, seed); }
@@ -26839,8 +24961,8 @@ static isk_status isk__checkpoint_compare(isk__training *training, const isk_saf
     isk_status status = isk__load_format(training->context, file, path, "indiseek.checkpoint");
     if (status != ISK_OK) { return ISK_MISMATCH; }
     if (!version || strcmp(version, ISK_VERSION) != 0) {
-        return isk__fail(training->context, ISK_MISMATCH, "%s: a checkpoint of indiseek %s; indiseek " ISK_VERSION " goes on from its own alone: "
-                         "finish with that version, or start afresh", path, isk__writer_of(file));
+        return isk__fail(training->context, ISK_MISMATCH, "%s: a checkpoint of indiseek %s; indiseek " ISK_VERSION " goes on from its own "
+                         "alone: finish with that version, or start afresh", path, isk__writer_of(file));
     }
     status = isk__checkpoint_same(training, file, "method", method->name);
     for (i = 0; i < isk_option_count(method) && status == ISK_OK; i++) {

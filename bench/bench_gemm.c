@@ -48,8 +48,8 @@ static double seconds(void) {
 
 PEAK(plain, )
 #ifdef ISK__HAVE_AVX2
-PEAK(avx2, ISK__TARGET_AVX2)
-PEAK(avx512, ISK__TARGET_AVX512)
+PEAK(avx2, isk__avx2_target)
+PEAK(avx512, isk__avx512_target)
 #endif
 
 static double peak(int level) {

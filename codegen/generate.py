@@ -11,15 +11,13 @@ A block of indiseek.h stands between two marks:
     /* >>generated NAME: begin (python3 codegen/generate.py; do not edit) */
     /* >>generated NAME: end */
 
-Blocks made from the op table are listed in BLOCKS. Any other block NAME is filled by codegen/templates/NAME.py (hyphens
-written as underscores), which defines `emit() -> str`. To add one: write that module, and put the two marks into indiseek.h.
+BLOCKS says what makes each. To add one: write a function of the op table there, and put the two marks into indiseek.h.
 
 CUDA text that is written by hand is codegen/templates/NAME.cu. Each becomes a module, kernels/NAME.cu and text in indiseek.h,
 but for prelude.cu, which stands before every module, intrinsics.cu, which stands before gemm.cu, and block.cu.
 """
 
 import argparse
-import importlib.util
 import os
 import re
 import sys
@@ -193,17 +191,6 @@ BLOCKS = {"op-declarations": op_declarations, "op-list": op_list, "ops": ops_blo
 
 # ---- injection ------------------------------------------------------------------------------------------------------
 
-def template_block(root, name):
-    """Text of a block that a module of codegen/templates/ provides."""
-    path = os.path.join(root, "codegen", "templates", name.replace("-", "_") + ".py")
-    if not os.path.exists(path):
-        raise GenerateError("indiseek.h has a generated block %s, but there is neither an entry in BLOCKS nor %s" % (name, path))
-    spec = importlib.util.spec_from_file_location("templates." + name.replace("-", "_"), path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.emit().strip("\n").split("\n")
-
-
 def header(root, ops):
     """indiseek.h with every generated block made anew."""
     with open(os.path.join(root, "indiseek.h"), encoding="utf-8") as file:
@@ -212,11 +199,14 @@ def header(root, ops):
     missing = [name for name in BLOCKS if name not in names]
     if missing:
         raise GenerateError("indiseek.h has no marks for the generated block %s" % ", ".join(missing))
+    unknown = [name for name in names if name not in BLOCKS]
+    if unknown:
+        raise GenerateError("indiseek.h has a generated block %s, which is not one of BLOCKS" % ", ".join(unknown))
     for name in names:
         begin, end = MARK % name, END % name
         if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
             raise GenerateError("indiseek.h: the marks of the generated block %s are damaged" % name)
-        lines = BLOCKS[name](ops) if name in BLOCKS else template_block(root, name)
+        lines = BLOCKS[name](ops)
         wide = [line for line in lines if len(line) > 120]
         if wide:
             raise GenerateError("block %s has a line of %d columns: %s" % (name, len(wide[0]), wide[0]))

@@ -107,7 +107,8 @@ def _():
           ["tests/cells/test_wnn.c includes examples/runs/views.h"])
     equal(faults("examples/base/text.c", line % "nowhere.h", ["base"]), ["examples/base/text.c includes nowhere.h, which is not there"])
     equal(faults("examples/runs/views.c", line % "views.h" + line % "../base/options.h" + line % "../../indiseek.h", ["runs", "base"]), [])
-    equal([bool(re.search(METHODS, words, re.I)) for words in ("ISK_METHOD_COUNT", "method clip", "clipped", "common")], [True, True, False, False])
+    equal([bool(re.search(METHODS, words, re.I)) for words in ("ISK_METHOD_COUNT", "method clip", "clipped", "common")],
+          [True, True, False, False])
 
 
 sys.exit(main())

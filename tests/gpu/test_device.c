@@ -2,6 +2,7 @@
    element up to several blocks.  Ops of the table are taken from it, so a new one is tested without another line here; of the
    other ops each must occur in some trial.  The device is the stand-in of tests/gpu/emulator; with INDISEEK_TEST_GPU=1 it is the
    one in the machine. */
+/* build: standin */
 
 #define INDISEEK_IMPLEMENTATION
 #include "indiseek.h"

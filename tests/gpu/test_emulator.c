@@ -1,5 +1,6 @@
 /* The emulator of CUDA (emulator/cuda.h) and the stand-in for its libraries (emulator/driver.c), before other tests trust
    them: right kernels give the same bits in every schedule, wrong ones are found, faults do what driver.c says they do. */
+/* build: standin */
 
 #include <math.h>
 #include <setjmp.h>

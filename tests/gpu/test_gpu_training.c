@@ -1,6 +1,7 @@
 /* Training on a CUDA device: what a fit gives there and on the CPU, graphs of launches beside one block a model, sweeps that do
    not fit, and everything that can go wrong.  The device is the stand-in of tests/gpu/emulator, or with INDISEEK_TEST_GPU=1 the one
    in the machine; tests of faults then are skipped. */
+/* build: standin */
 
 #define INDISEEK_IMPLEMENTATION
 #include "indiseek.h"

@@ -17,7 +17,8 @@ static isk_scalar *points(int64_t rows, int64_t cols, int64_t absent) {
     assert_non_null(x);
     for (int64_t i = 0; i < rows; i++) {
         for (int64_t k = 0; k < cols; k++) {
-            x[i * cols + k] = i < absent ? (isk_scalar)NAN : (isk_scalar)(sin((double)(i * 7 + k * 13)) + (double)(i % 3) * (k == 0 ? 8 : 0));
+            x[i * cols + k] = i < absent ? (isk_scalar)NAN : (isk_scalar)(sin((double)(i * 7 + k * 13)) +
+                                                                          (double)(i % 3) * (k == 0 ? 8 : 0));
         }
     }
     return x;

@@ -1568,7 +1568,8 @@ def _():
 # ---- devices ----------------------------------------------------------------------------------------------------------
 
 # What stands in for driver and NVRTC: its kernels are C, run by an emulator.
-STANDIN = os.path.abspath("build/objects/%s/tests/gpu/emulator/libstandin.so" % (os.path.basename(BUILD) if BUILD != "build" else "release"))
+STANDIN = os.path.abspath("build/objects/%s/tests/gpu/emulator/libstandin.so" %
+                          (os.path.basename(BUILD) if BUILD != "build" else "release"))
 NO_DRIVER = "there is no GPU driver: /nowhere/libcuda.so.1: "
 
 
