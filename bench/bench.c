@@ -213,14 +213,15 @@ static double fit_seconds(side *s) {
     int i;
     memset(&fit, 0, sizeof fit);
     memset(&s->watch, 0, sizeof s->watch);
+    fit.method = ISK_INDISEEK;
     fit.preset = r->preset;
     fit.view_count = r->views;
     for (i = 0; i < r->views; i++) {
-        fit.views[i].data = s->data[i];
-        fit.views[i].rows = fit.given[i].rows = r->rows;
-        fit.views[i].cols = r->cols[i];
-        fit.given[i].data = s->given[i];
-        fit.given[i].cols = r->given;
+        fit.views[i].x.data = s->data[i];
+        fit.views[i].x.rows = fit.views[i].given.rows = r->rows;
+        fit.views[i].x.cols = r->cols[i];
+        fit.views[i].given.data = s->given[i];
+        fit.views[i].given.cols = r->given;
     }
     fit.options.epochs = epochs;
     fit.options.width = r->width;

@@ -263,8 +263,8 @@ static void indiseek_row(int models, const variant *v) {
     sweep.seed_count = models;
     sweep.fit.preset = ISK_SIMULATION;
     sweep.fit.view_count = 1;
-    sweep.fit.views[0] = (isk_matrix){ x, rows, cols };
-    sweep.fit.given[0] = (isk_matrix){ c, rows, shared };
+    sweep.fit.views[0].x = (isk_matrix){ x, rows, cols };
+    sweep.fit.views[0].given = (isk_matrix){ c, rows, shared };
     sweep.fit.options.epochs = 100000;
     sweep.fit.options.batch = batch;
     sweep.fit.options.width = width;
@@ -896,7 +896,7 @@ static void cite_row(void) {
     fit.view_count = 2;
     for (i = 0; i < 2; i++) {
         x[i] = numbers((size_t)rows * (size_t)cols[i]);
-        fit.views[i] = (isk_matrix){ x[i], rows, cols[i] };
+        fit.views[i].x = (isk_matrix){ x[i], rows, cols[i] };
     }
     fit.options.epochs = fit.options.shared_epochs = epochs;
     fit.options.validation = ISK_NONE;
@@ -936,8 +936,9 @@ static void sanitise_row(void) {
         isk_model *models[2] = { NULL, NULL };
         memset(&sweep, 0, sizeof sweep);
         sweep.seed_count = 2;
+        sweep.fit.method = ISK_INDISEEK;
         sweep.fit.view_count = 2;
-        for (i = 0; i < 2; i++) { sweep.fit.views[i] = (isk_matrix){ x[i], rows, cols[i] }; }
+        for (i = 0; i < 2; i++) { sweep.fit.views[i].x = (isk_matrix){ x[i], rows, cols[i] }; }
         sweep.fit.options.batch = 32;
         sweep.fit.options.width = 37;
         sweep.fit.options.layers = 3;

@@ -561,10 +561,11 @@ static void training_rows_alone_teach(void **state) {
 /* A model to keep recipes in. */
 static isk_model *small_model(void) {
     static isk_scalar x[2][32];
-    isk_fit_desc fit = { .view_count = 2, .options = { .epochs = 1, .width = 2, .dim = 2, .batch = 8, .validation = ISK_NONE } };
+    isk_fit_desc fit = { .method = ISK_INDISEEK, .view_count = 2,
+                         .options = { .epochs = 1, .width = 2, .dim = 2, .batch = 8, .validation = ISK_NONE } };
     isk_model *model = NULL;
     for (int i = 0; i < 64; i++) { x[i / 32][i % 32] = (isk_scalar)(i * 7 % 11); }
-    for (int v = 0; v < 2; v++) { fit.views[v] = (isk_matrix){ x[v], 16, 2 }; }
+    for (int v = 0; v < 2; v++) { fit.views[v].x = (isk_matrix){ x[v], 16, 2 }; }
     if (isk_fit(context, &fit, &model) != ISK_OK) { print_message("%s\n", isk_error(context)); }
     assert_non_null(model);
     return model;

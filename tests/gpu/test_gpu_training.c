@@ -251,7 +251,7 @@ static void variants_as_on_the_cpu(void **state) {
         { ISK_CLIP, SEQUENCE | ABSENT, "positions=sincos pool=last_padded padding=seen norm_place=first attention_dropout=0" },
         /* by SGD: Adam makes steps of whatever size out of the rounding of a gradient that is 0 before a batch norm; and slowly: its
            small head has rectifiers that rounding switches, after which double and float go their own ways too */
-        { ISK_COMM, 0, "optimiser=sgd rate=0.003" }, { ISK_COMM, SEQUENCE | ABSENT, "optimiser=sgd rate=0.0003 patience=1" },
+        { ISK_COMM, 0, "optimiser=sgd rate=0.0003" }, { ISK_COMM, SEQUENCE | ABSENT, "optimiser=sgd rate=0.0003 patience=1" },
         { ISK_COMM, THIRD | SEQUENCE, "optimiser=sgd rate=0.003 augment=none fusion_blocks=2" },
         { ISK_RESIDUAL, 0, "dim=3" }, { ISK_RESIDUAL, SEQUENCE | ABSENT, "dim=3" }, { ISK_RESIDUAL, KNOWN, "reduce=target dim=2" },
     };

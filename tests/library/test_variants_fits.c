@@ -599,14 +599,16 @@ static void transform_refuses(void **state) {
     isk_transform_desc desc = asked(model, &fit, &f);
     (void)state;
     ask(&desc, ISK_ROLE_SHARED, 0, f.c[0]);
-    expect(context, isk_transform(model, &desc), ISK_ARGUMENT, "transform: this model of method comm has no output 'shared1'; it has fused");
+    expect(context, isk_transform(model, &desc), ISK_ARGUMENT,
+           "transform: this model of method comm has no output 'shared1'; it has fused");
     desc = asked(model, &fit, &f);
     ask(&desc, ISK_ROLE_SPECIFIC, 1, f.z[0]);
-    expect(context, isk_transform(model, &desc), ISK_ARGUMENT, "transform: this model of method comm has no output 'specific2'; it has fused");
+    expect(context, isk_transform(model, &desc), ISK_ARGUMENT,
+           "transform: this model of method comm has no output 'specific2'; it has fused");
     desc = asked(model, &fit, &f);
     desc.views[1].x.data = NULL;
-    expect(context, isk_transform(model, &desc), ISK_ARGUMENT, "transform: fused is asked for without the data of view 2; rows without a view "
-           "are marked by `present`");
+    expect(context, isk_transform(model, &desc), ISK_ARGUMENT,
+           "transform: fused is asked for without the data of view 2; rows without a view are marked by `present`");
     desc = asked(model, &fit, &f);
     ask(&desc, ISK_ROLE_FUSED, ISK_NONE, NULL);
     expect(context, isk_transform(model, &desc), ISK_ARGUMENT, "transform: no output is asked for; set desc->out");

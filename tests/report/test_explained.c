@@ -386,17 +386,18 @@ static void genes_follow_what_moves_them(void **state) {
     fit.split = d.part = calloc((size_t)s.cells, 1);
     assert_non_null(d.part);
     must(isk_split(context, &(isk_split_desc){ .rows = s.cells, .labels = s.type, .validation = 0.1, .test = 0.25, .part = d.part }));
-    must(recipe_learn(&rna, &s.rna, "x1", d.part, &fit.views[0], &own[0]));
-    must(recipe_learn(&protein, &s.protein, "x2", d.part, &fit.views[1], &own[1]));
+    must(recipe_learn(&rna, &s.rna, "x1", d.part, &fit.views[0].x, &own[0]));
+    must(recipe_learn(&protein, &s.protein, "x2", d.part, &fit.views[1].x, &own[1]));
     must(isk_fit(context, &fit, &model));
     for (int i = 0; i < 4; i++) { x[i] = room(s.cells, i < 2 ? SHARED_DIM : DIM); }
-    must(isk_transform(model, &(isk_transform_desc){ .views = { fit.views[0], fit.views[1] }, .shared = { x[0], x[1] },
-                                                     .specific = { x[2], x[3] } }));
+    must(isk_transform(model, &(isk_transform_desc){ .views = { fit.views[0], fit.views[1] },
+                                                     .out = { { "shared1", x[0] }, { "shared2", x[1] },
+                                                              { "specific1", x[2] }, { "specific2", x[3] } } }));
     d.rows = s.cells;
     d.v.count = 2;
     for (int i = 0; i < 2; i++) {
         d.v.in[i] = i ? s.protein : s.rna;
-        d.v.summary[i] = fit.views[i];
+        d.v.summary[i] = fit.views[i].x;
         f.m[FEATURE_C + i] = (isk_matrix){ x[i], s.cells, SHARED_DIM };
         f.m[FEATURE_Z + i] = (isk_matrix){ x[2 + i], s.cells, DIM };
     }

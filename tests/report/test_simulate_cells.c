@@ -429,12 +429,13 @@ static void decompose(uint64_t seed, truth_table *scores, truth t[TRUTHS]) {
     check(simulate_cells(context, &(simulate_cells_desc){ .seed = seed }, &s));
     uint8_t *part = split(&s);
     fit.split = part;
-    check(recipe_learn(&rna, &s.rna, "x1", part, &fit.views[0], &own[0]));
-    check(recipe_learn(&protein, &s.protein, "x2", part, &fit.views[1], &own[1]));
+    check(recipe_learn(&rna, &s.rna, "x1", part, &fit.views[0].x, &own[0]));
+    check(recipe_learn(&protein, &s.protein, "x2", part, &fit.views[1].x, &own[1]));
     check(isk_fit(context, &fit, &model));
     for (int i = 0; i < VIEWS_AND_FEATURES; i++) { assert_non_null(made[i] = malloc(sizeof *made[i] * (size_t)s.cells * 12)); }
-    check(isk_transform(model, &(isk_transform_desc){ .views = { fit.views[0], fit.views[1] }, .shared = { made[0], made[1] },
-                                                      .specific = { made[2], made[3] } }));
+    check(isk_transform(model, &(isk_transform_desc){ .views = { fit.views[0], fit.views[1] },
+                                                      .out = { { "shared1", made[0] }, { "shared2", made[1] },
+                                                               { "specific1", made[2] }, { "specific2", made[3] } } }));
     list_truths(&s, t);
     const embedding e[] = { { "C1", { made[0], s.cells, 8 } }, { "C2", { made[1], s.cells, 8 } }, { "Z1", { made[2], s.cells, 12 } },
                             { "Z2", { made[3], s.cells, 12 } } };
