@@ -987,7 +987,7 @@ typedef enum isk_capability {
     ISK_DECODES = 8,                    /* gives back X_i */
     ISK_HAS_LAMBDA = 16,                /* option lambda trades completeness for leakage */
     ISK_TAKES_GIVEN = 32,               /* shared features may be given instead of learned */
-    ISK_NEEDS_COUNTS = 64               /* X_i are counts: programs give them as they are */
+    ISK_NEEDS_COUNTS = 64               /* X_i are counts, whole numbers from 0 on: anything else is refused; programs prepare nothing */
 } isk_capability;
 
 /* What the networks of a model depend on. */
@@ -18512,6 +18512,22 @@ static isk_status isk__check_finite(isk_context *context, const char *what, int 
     return ISK_OK;
 }
 
+/* Of methods that need counts, where there is something. */
+static isk_status isk__check_counts(isk_context *context, int index, isk_matrix matrix, isk__coverage extent) {
+    int64_t row, col;
+    for (row = 0; row < matrix.rows; row++) {
+        const isk_scalar *line = matrix.data + row * matrix.cols;
+        int64_t there = matrix.cols / extent.steps * isk__length_of(extent, row);
+        for (col = 0; col < there; col++) {
+            double value = (double)line[col];
+            if (value >= 0 && value - floor(value) <= 0) { continue; }
+            return isk__fail(context, ISK_DATA, "view %d: row %lld, column %lld is %g; the method needs counts, whole numbers from 0 on",
+                             index + 1, (long long)row + 1, (long long)col + 1, value);
+        }
+    }
+    return ISK_OK;
+}
+
 static isk_status isk__check_matrix(isk_context *context, const char *what, int index, isk_matrix matrix, int64_t rows,
                                     isk__coverage extent) {
     char thing[64];
@@ -18586,7 +18602,7 @@ static void isk__warn_options(isk_context *context, const isk_fit_desc *desc, co
     }
 }
 
-static isk_status isk__check_counts(isk_context *context, const isk_fit_desc *desc, const isk_design *design, int given) {
+static isk_status isk__check_views(isk_context *context, const isk_fit_desc *desc, const isk_design *design, int given) {
     int least = design->method->least_views > 0 ? design->method->least_views : 2;
     int one = isk__can(design, ISK_TAKES_GIVEN);
     if (desc->view_count < (one ? 1 : least) || desc->view_count > ISK_MAX_VIEWS) {
@@ -18615,11 +18631,14 @@ static isk_status isk__design_of(isk_context *context, const isk_fit_desc *desc,
     if (status == ISK_OK) { status = isk_options_resolve(context, design->method, &design->options, desc->preset); }
     if (status != ISK_OK) { return status; }
     for (i = 0; i < ISK_MAX_VIEWS && i < desc->view_count; i++) { given += desc->views[i].given.data != NULL; }
-    status = isk__check_counts(context, desc, design, given);
+    status = isk__check_views(context, desc, design, given);
     for (i = 0; i < desc->view_count && status == ISK_OK; i++) {
         const isk_view *view = &desc->views[i];
         if (view->steps < 0) { return isk__fail(context, ISK_ARGUMENT, "views[%d].steps is %d; it must be at least 0", i, view->steps); }
         status = isk__check_matrix(context, "view", i, view->x, desc->views[0].x.rows, isk__coverage_of(view));
+        if (status == ISK_OK && isk__can(design, ISK_NEEDS_COUNTS)) {
+            status = isk__check_counts(context, i, view->x, isk__coverage_of(view));
+        }
         design->cols[i] = (int)view->x.cols;
         design->steps[i] = isk__coverage_of(view).steps;
     }
@@ -19300,8 +19319,11 @@ static isk_status isk__transform_wanted(isk__transform_job *job) {
 static isk_status isk__transform_view(const isk__transform_job *job, int view, int64_t rows) {
     const isk_model *model = job->model;
     const isk_view *given = &job->desc->views[view];
-    isk_status status = isk__check_matrix(model->context, "transform: view", view, given->x, rows,
-                                          isk__transform_coverage(model, job->desc, view));
+    const isk__coverage extent = isk__transform_coverage(model, job->desc, view);
+    isk_status status = isk__check_matrix(model->context, "transform: view", view, given->x, rows, extent);
+    if (status == ISK_OK && isk__can(&model->design, ISK_NEEDS_COUNTS)) {
+        status = isk__check_counts(model->context, view, given->x, extent);
+    }
     if (status != ISK_OK || given->x.cols == model->design.input_cols[view]) { return status; }
     return isk__fail(model->context, ISK_SHAPE, "transform: view %d has %lld columns; the model was trained on %d", view + 1,
                      (long long)given->x.cols, model->design.input_cols[view]);

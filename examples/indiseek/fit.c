@@ -238,6 +238,7 @@ int command_fit(int argc, char **argv) {
     if (code >= 0) { return code; }
     if (!j.s.data.views.x[0]) { return usage_error(fit_command->name, "--x1 FILE is missing"); }
     method = methods_named(s->method);
+    if (method && method->can & ISK_NEEDS_COUNTS) { view_keep_counts(&j.s.data.views); }
     if (!j.s.data.views.x[1] && !(method && method->least_views == 1)) { return usage_error(fit_command->name, "--x2 FILE is missing"); }
     if (!s->out) { return usage_error(fit_command->name, "--out DIR is missing"); }
     if (j.s.data.target_numbers && !j.s.data.target) { return usage_error(fit_command->name, "--target-numbers needs --target"); }

@@ -30,8 +30,16 @@ static const struct { option option; int learns; } view_rows[VIEW_ROWS] = {
         0, 0, NULL }, 0 },
 };
 
+static const char usual_norm[] = "zscore";
+
 void view_defaults(view_settings *s) {
-    for (int i = 0; i < ISK_MAX_VIEWS; i++) { s->norm[i] = "zscore"; }
+    for (int i = 0; i < ISK_MAX_VIEWS; i++) { s->norm[i] = usual_norm; }
+}
+
+void view_keep_counts(view_settings *s) {
+    for (int i = 0; i < ISK_MAX_VIEWS; i++) {
+        if (s->norm[i] == usual_norm) { s->norm[i] = "none"; }      /* what was asked for stays, and is refused */
+    }
 }
 
 /* Options of the first view are told of, of the second in short, of others by their files alone. */

@@ -11,6 +11,8 @@ typedef struct view_settings {
     int transpose[ISK_MAX_VIEWS], hvg[ISK_MAX_VIEWS], pca[ISK_MAX_VIEWS];
 } view_settings;
 void view_defaults(view_settings *s);
+/* For a method that needs counts: views whose preparation nobody named are left as they are. */
+void view_keep_counts(view_settings *s);
 
 /* A command whose first options are those of as many views as the library has. */
 enum { VIEW_ROWS = 7, MOST_OTHERS = 48 };
