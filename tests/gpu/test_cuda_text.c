@@ -400,7 +400,7 @@ static isk__call host_call(const isk_call *call, int m, isk__frame *frame) {
     frame->batch.shuffled = call->control[m].shuffled;
     frame->batch.key = call->control[m].key;
     host.frame = frame;
-    host.node = call->node;
+    host.stream = call->node;
     host.loop.rows = call->rows;
     host.loop.cols = call->cols;
     host.loop.accumulate = call->accumulate;

@@ -366,7 +366,7 @@ static void record_effects(trial *t, const void *unused) {
     t->out = isk_tanh(isk_mul_cols(rows, a));
     isk__scatter(table, t->out, batch);
     isk__follow(mean, isk_col_mean(t->out), 0.25);
-    isk__store(copy, isk_col_sum(t->out));
+    isk_store(copy, isk_col_sum(t->out));
 }
 
 /* argument: the scale.  Small: one exponential serves both softmaxes; large: each row and column has a maximum of its own. */
