@@ -22526,7 +22526,7 @@ static isk_status isk__tradeoff_check(isk_context *context, const isk_tradeoff_d
     isk_status status = isk__check_given(context, "models", desc->models);
     isk__coverage extent = isk__whole();
     char name[32];
-    int m, i;
+    int m, i, no_specific;
     if (status == ISK_OK) { status = isk__check_given(context, "points", desc->points); }
     if (status != ISK_OK) { return status; }
     if (desc->model_count < 1 || (desc->scored != 0 && desc->scored != ISK_VALIDATION && desc->scored != ISK_TEST)) {
@@ -22538,9 +22538,10 @@ static isk_status isk__tradeoff_check(isk_context *context, const isk_tradeoff_d
         if (!model || model->context != context) {
             return isk__fail(context, ISK_ARGUMENT, "models[%d] %s", m, model ? "belongs to another context" : "is NULL");
         }
-        if (isk_model_cols(model, ISK_ROLE_SPECIFIC, 0) == 0) {
-            return isk__fail(context, ISK_ARGUMENT, "method %s has no specific features, so nothing can leak and no lambda can be chosen",
-                             isk_method_name(model->design.method));
+        no_specific = isk_model_cols(model, ISK_ROLE_SPECIFIC, 0) == 0;
+        if (no_specific || (isk_model_cols(model, ISK_ROLE_SHARED, 0) == 0 && !isk__design_given(&model->design))) {
+            return isk__fail(context, ISK_ARGUMENT, "method %s has no %s features, so nothing can leak and no lambda can be chosen",
+                             isk_method_name(model->design.method), no_specific ? "specific" : "shared");
         }
         if (model->design.method != first->design.method || isk_model_views(model) != isk_model_views(first) ||
             model->design.options.rate < first->design.options.rate || model->design.options.rate > first->design.options.rate) {
