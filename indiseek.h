@@ -17010,6 +17010,20 @@ static void isk__terms_open(const isk_recorder *r, isk_tensor *terms, int count)
     for (i = 0; i < count; i++) { terms[i] = isk__no_tensor(r->graph); }
 }
 
+/* Were all of them recorded since, as numbers?  labels NULL: it is the one of a diagnosis. */
+static void isk__terms_check(const isk_recorder *r, const isk_tensor *terms, int count, const char *const *labels) {
+    int i;
+    for (i = 0; i < count && !r->graph->failed; i++) {
+        const char *label = labels ? labels[i] : "diagnosis";
+        if (!isk__is_recorded(terms[i])) {
+            isk__record_fail(r->graph, ISK_ARGUMENT, "method %s: term '%s' was not recorded", r->design->method->name, label);
+        } else if (isk_rows(terms[i]) != 1 || isk_cols(terms[i]) != 1) {
+            isk__record_fail(r->graph, ISK_SHAPE, "method %s: term '%s' is [%d, %d]; it must be [1, 1]", r->design->method->name, label,
+                             isk_rows(terms[i]), isk_cols(terms[i]));
+        }
+    }
+}
+
 /* Terms of a pass: its labels up to a NULL. */
 static int isk__term_count(const isk_pass_desc *desc) {
     int count = 0;
@@ -17058,6 +17072,10 @@ static isk__pass isk__record_pass(isk_recorder *r, int view, const isk_pass_desc
     isk__terms_open(r, terms, ISK_MAX_TERMS);
     isk__begin_program(r, r->rows, desc->still ? ISK_MODE_STILL : ISK_MODE_TRAIN);
     desc->terms(r, view, terms);
+    isk__terms_check(r, terms, count, desc->labels);
+    if (desc->group && isk__group_find(r->graph, desc->group) < 0) {
+        isk__record_fail(r->graph, ISK_ARGUMENT, "method %s: group '%s' has no parameters", r->design->method->name, desc->group);
+    }
     program = desc->group ? isk__minimise(r->graph, desc->group, terms, count, &optimiser, 0) : isk_compute(r->graph, terms, count);
     pass = isk__pass_of(program, desc->turn, desc->repeats > 0 ? desc->repeats : 1, desc->group ? (int)desc->rate : (int)ISK__RATE_NONE);
     isk__pass_labels(&pass, count, desc->labels);
@@ -17073,6 +17091,7 @@ static isk__pass isk__record_evaluation(isk_recorder *r, const isk_stage_desc *d
     isk__terms_open(r, terms, ISK_MAX_TERMS);
     isk__begin_program(r, r->rows, ISK_MODE_EVALUATE);
     of->terms(r, r->view, terms);
+    isk__terms_check(r, terms, count, of->labels);
     share = r->share;
     if (share.node < 0 && desc->of_view) {
         share = isk_view_share(r, r->view, r->view);
@@ -17092,9 +17111,11 @@ static void isk__record_diagnosis(isk_recorder *r, isk__stage *stage, const isk_
     isk__terms_open(r, terms, ISK_MAX_TERMS);
     isk__begin_program(r, r->rows, ISK_MODE_TRAIN);
     desc->fit(r, stage->view, terms);
+    isk__terms_check(r, terms, 1, NULL);
     stage->diagnosis.fit = isk__minimise(r->graph, desc->group, terms, 1, &optimiser, 0);
     isk__begin_program(r, ISK__TILE_ROWS, ISK_MODE_EVALUATE);
     desc->measure(r, stage->view, terms);
+    isk__terms_check(r, terms, 1, NULL);
     terms[1] = r->share;
     stage->diagnosis.shared = r->share.node >= 0;
     stage->diagnosis.measure = isk_compute(r->graph, terms, 1 + stage->diagnosis.shared);
@@ -18421,6 +18442,18 @@ static isk_matrix isk__extra_named(const isk_extra *extras, const char *name) {
     return none;
 }
 
+/* What `record` makes of it: what it returns, or the first mistake of the graph; a failure always has a sentence. */
+static isk_status isk__record_method(isk_recorder *r) {
+    const isk_method *method = r->design->method;
+    isk_context *context = r->graph->context;
+    isk_status status;
+    isk__begin(context);
+    status = method->record(r);
+    if (r->graph->failed) { return isk__graph_state(r->graph); }
+    if (status == ISK_OK || context->error[0]) { return status; }
+    return isk__fail(context, status, "method %s cannot be recorded: %s", method->name, isk_status_text(status));
+}
+
 /* Binds the data and records everything that training a design needs. */
 static isk_status isk__training_record(isk__training *training, const isk_design *design) {
     const isk_fit_desc *desc = training->desc;
@@ -18451,8 +18484,7 @@ static isk_status isk__training_record(isk__training *training, const isk_design
         if (design->extra_cols[i] > 0) { r.extras[i] = isk__bound(graph, isk__extra_named(desc->extras, extras[i].name)); }
     }
     if (isk__reduces(design)) { isk__record_reduction(&r); }
-    status = design->method->record(&r);
-    if (graph->failed) { return (isk_status)graph->failed; }
+    status = isk__record_method(&r);
     if (status != ISK_OK) { return status; }
     if (training->plan.stage_count == 0) {
         return isk__fail(training->context, ISK_ARGUMENT, "method %s has no stage, so there is nothing to train", design->method->name);
@@ -18988,8 +19020,7 @@ static isk_status isk__model_open(isk_context *context, const isk_design *design
         r.model = model;
         for (i = 0; i < ISK_MAX_VIEWS; i++) { model->views[i] = model->given[i] = model->lengths[i] = isk__no_tensor(model->graph); }
         for (i = 0; i < ISK_MAX_EXTRAS; i++) { model->extras[i] = isk__no_tensor(model->graph); }
-        status = design->method->record(&r);
-        if (model->graph->failed) { status = (isk_status)model->graph->failed; }
+        status = isk__record_method(&r);
     }
     if (status == ISK_OK && model->output_count == 0) {
         status = isk__fail(context, ISK_ARGUMENT, "method %s has no output, so there is nothing to transform", design->method->name);
