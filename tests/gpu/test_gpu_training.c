@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "tests/base/hostile.h"
+#include "tests/library/own_method.h"
 #include "tests/library/two_views.h"
 #include "emulator/standin.h"
 
@@ -227,6 +228,7 @@ static void same_features(const char *what, isk_context *context, const isk_mode
             ask_if_there(&desc, one, ISK_ROLE_SPECIFIC, view, values[m][1][view]);
         }
         ask_if_there(&desc, one, ISK_ROLE_FUSED, ISK_NONE, values[m][0][0]);
+        memcpy(desc.extras, fit->extras, sizeof desc.extras);
         if (isk_transform(models[m], &desc) != ISK_OK) { fail_msg("%s", isk_error(context)); }
     }
     for (part = 0; part < 2; part++) {
@@ -270,6 +272,59 @@ static void variants_as_on_the_cpu(void **state) {
         same_features(what, a, one, other, &fit, 0.02);
         isk_model_close(one);
         isk_model_close(other);
+        isk_close(a);
+        isk_close(b);
+        forget(&cpu);
+        forget(&gpu);
+    }
+}
+
+/* A method of a user's own, with data beside the views, by graphs and by blocks; saved there, loaded here. */
+static void own_method_as_on_the_cpu(void **state) {
+    static const isk_trainer trainers[] = { ISK_TRAINER_GRAPH, ISK_TRAINER_BLOCK };
+    static isk_scalar weights[ROWS], values[2][2][ROWS * 4];
+    size_t t;
+    int i;
+    (void)state;
+    for (i = 0; i < ROWS; i++) { weights[i] = (isk_scalar)(0.5 + i % 3); }
+    for (t = 0; t < COUNT(trainers); t++) {
+        static diary cpu, gpu;
+        isk_context *a = open_on(ISK_DEVICE_CPU, ISK_TRAINER_AUTO, &cpu), *b = open_on(ISK_DEVICE_CUDA, trainers[t], &gpu);
+        const char *path = scratch("own_on_gpu.safetensors");
+        isk_sweep_desc sweep;
+        isk_model *ones[2], *others[2], *loaded;
+        memset(&sweep, 0, sizeof sweep);
+        sweep.fit = small_fit(a, ROWS, "epochs=4 patience=3");
+        sweep.fit.method = &coder;
+        sweep.fit.extras[0].name = "covariates";
+        sweep.fit.extras[0].values = matrix_of(given1, ROWS, GIVEN_COLS);
+        sweep.fit.extras[1].name = "weights";
+        sweep.fit.extras[1].values = matrix_of(weights, ROWS, 1);
+        assert_int_equal(isk_option_set(a, &coder, &sweep.fit.options, "rounds", "2"), ISK_OK);
+        sweep.seed_count = 2;
+        if (isk_sweep(a, &sweep, ones) != ISK_OK) { fail_msg("%s", isk_error(a)); }
+        if (isk_sweep(b, &sweep, others) != ISK_OK) { fail_msg("%s", isk_error(b)); }
+        assert_int_equal(cpu.count, 2 * 2 * 4);
+        same_diaries("own method", &cpu, &gpu, 1e-4);
+        if (gpu.notes[0]) { fail_msg("%s", gpu.notes); }
+        same_features("own method", a, ones[1], others[1], &sweep.fit, 1e-3);
+        assert_int_equal(isk_method_add(a, &coder), ISK_OK);
+        if (isk_save(others[0], path) != ISK_OK) { fail_msg("%s", isk_error(b)); }
+        if (isk_load(a, path, &loaded) != ISK_OK) { fail_msg("%s", isk_error(a)); }
+        for (i = 0; i < 2; i++) {
+            isk_transform_desc desc;
+            memset(&desc, 0, sizeof desc);
+            memcpy(desc.views, sweep.fit.views, sizeof desc.views);
+            memcpy(desc.extras, sweep.fit.extras, sizeof desc.extras);
+            ask(&desc, ISK_ROLE_SPECIFIC, 0, values[i][0]);
+            ask(&desc, ISK_ROLE_SPECIFIC, 1, values[i][1]);
+            if (isk_transform(i ? loaded : others[0], &desc) != ISK_OK) { fail_msg("%s", isk_error(i ? a : b)); }
+        }
+        assert_memory_equal(values[0], values[1], sizeof values[0]);
+        isk_model_close(loaded);
+        remove(path);
+        close_models(ones, 2);
+        close_models(others, 2);
         isk_close(a);
         isk_close(b);
         forget(&cpu);
@@ -719,6 +774,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(losses_as_on_the_cpu),
         cmocka_unit_test(options_as_on_the_cpu),
         cmocka_unit_test(variants_as_on_the_cpu),
+        cmocka_unit_test(own_method_as_on_the_cpu),
         cmocka_unit_test(variants_by_blocks),
         cmocka_unit_test(graphs_and_blocks),
         cmocka_unit_test(block_trainer_gives_way),

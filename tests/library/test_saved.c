@@ -290,8 +290,8 @@ static void checkpoints_of_other_versions_are_refused(void **state) {
             sweep.fit.views[0].x = f.x[0];
             sweep.fit.views[1].x = f.x[1];
             sweep.fit.checkpoint = path;
-            snprintf(due, sizeof due, "%s: a checkpoint of indiseek %s; indiseek " ISK_VERSION " goes on from its own alone: finish with that "
-                     "version, or start afresh", path, folders.name[v]);
+            snprintf(due, sizeof due, "%s: a checkpoint of indiseek %s; indiseek " ISK_VERSION " goes on from its own alone: finish with "
+                     "that version, or start afresh", path, folders.name[v]);
             expect(context, isk_resume(context, &sweep, &model), ISK_MISMATCH, due);
             assert_null(model);
             refused++;

@@ -1,0 +1,859 @@
+/* A method of a user's own, own_method.h, is trained, swept, stopped early, resumed, saved, loaded and transformed like the library's;
+   its options, extra data, check, numbers and warning; what a description may not be; options that a method has no use for. */
+
+#include "indiseek.h"
+#include "tests/base/hostile.h"
+#include "changed.h"
+#include "own_method.h"
+#include "two_views.h"
+
+enum { ROWS = 135, DIM = 4, MOST = ROWS * VIEW1_COLS };
+
+static isk_context *context;                /* one thread, knows no coder */
+static int stop_after;                      /* rounds until the next fit is interrupted; 0: never */
+static char warnings[4000], stages[200];
+static isk_scalar weights[ROWS];
+
+static void on_log(void *user, isk_level level, const char *message) {
+    size_t used = strlen(warnings);
+    (void)user;
+    if (level == ISK_WARNING) { snprintf(warnings + used, sizeof warnings - used, "%s\n", message); }
+}
+
+static void on_progress(void *user, const isk_progress *progress) {
+    isk_context **owner = user;
+    if (!strstr(stages, progress->stage)) { snprintf(stages + strlen(stages), sizeof stages - strlen(stages), "%s ", progress->stage); }
+    if (stop_after > 0 && --stop_after == 0) { isk_interrupt(*owner); }
+}
+
+static isk_context *opened(int threads, isk_context **owner) {
+    isk_context_desc desc = { .threads = threads, .device = ISK_DEVICE_CPU, .log = on_log, .progress = on_progress, .user = owner };
+    return *owner = isk_open(&desc);
+}
+
+static int begin(void **state) {
+    int i;
+    (void)state;
+    make_views(4);
+    for (i = 0; i < ROWS; i++) { weights[i] = (isk_scalar)(0.5 + i % 3); }
+    stop_after = 0;
+    warnings[0] = stages[0] = 0;
+    return opened(1, &context) ? 0 : -1;
+}
+
+static int end(void **state) {
+    (void)state;
+    isk_close(context);
+    return 0;
+}
+
+static void ok(isk_status status) {
+    if (status != ISK_OK) { fail_msg("%s", isk_error(context)); }
+}
+
+static void set_own(isk_options *options, const char *name, const char *value) {
+    ok(isk_option_set(context, &coder, options, name, value));
+}
+
+/* Both views, with covariates and weights. */
+static isk_fit_desc coder_fit(const char *settings) {
+    isk_fit_desc fit = small_fit(context, ROWS, "");
+    fit.method = &coder;
+    memset(&fit.options, 0, sizeof fit.options);            /* nothing that it has no use for */
+    set_options(context, &fit.options, "batch=32 layers=3 width=12 dim=4 epochs=5");
+    set_options(context, &fit.options, settings);
+    fit.extras[0].name = "covariates";
+    fit.extras[0].values = matrix_of(given1, ROWS, GIVEN_COLS);
+    fit.extras[1].name = "weights";
+    fit.extras[1].values = matrix_of(weights, ROWS, 1);
+    return fit;
+}
+
+static isk_model *fitted(const isk_fit_desc *fit) {
+    isk_model *model;
+    ok(isk_fit(context, fit, &model));
+    return model;
+}
+
+typedef struct features { isk_scalar z[2][MOST], length[2][ROWS], rebuilt[2][MOST]; } features;
+
+static isk_transform_desc asked(const isk_model *model, features *out) {
+    isk_transform_desc desc;
+    int view;
+    memset(&desc, 0, sizeof desc);
+    memset(out, 0, sizeof *out);
+    for (view = 0; view < isk_model_views(model); view++) {
+        desc.views[view].x = matrix_of(view ? view2 : view1, ROWS, view ? VIEW2_COLS : VIEW1_COLS);
+        ask(&desc, ISK_ROLE_SPECIFIC, view, out->z[view]);
+        ask(&desc, ISK_ROLE_RECONSTRUCTION, view, out->rebuilt[view]);
+        desc.out[4 + view].name = view ? "length2" : "length1";
+        desc.out[4 + view].values = out->length[view];
+    }
+    if (isk_model_views(model) == 1) { desc.out[2] = desc.out[4]; }         /* a list ends where a name is NULL */
+    desc.extras[0].name = "covariates";
+    desc.extras[0].values = matrix_of(given1, ROWS, GIVEN_COLS);
+    return desc;
+}
+
+static void features_of(const isk_model *model, features *out) {
+    isk_transform_desc desc = asked(model, out);
+    ok(isk_transform(model, &desc));
+}
+
+/* ---- trained like the library's ---------------------------------------------------------------------------------- */
+
+static void fits_learn(void **state) {
+    static features f;
+    isk_fit_desc fit = coder_fit("epochs=60 rate=0.01 validation=0.2");
+    isk_model *model = fitted(&fit);
+    const isk_report *report = isk_model_report(model);
+    int view, i, j;
+    (void)state;
+    features_of(model, &f);
+    assert_string_equal(stages, "coder ");
+    assert_int_equal(report->number_count, 4 * 2);
+    for (view = 0; view < 2; view++) {
+        const isk_output_info *info = isk_model_output(model, 3 * view + 1);
+        int cols = view ? VIEW2_COLS : VIEW1_COLS;
+        double left = 0, power = 0;
+        assert_true(isk_report_value(report, "epochs", view) == 60 && isk_report_value(report, "left", view) < 0.4);
+        assert_true(isk_report_value(report, "held_out", view) > 0 && isk_report_value(report, "r2", view) > 0.4);
+        assert_int_equal(isk_model_cols(model, ISK_ROLE_SPECIFIC, view), DIM);
+        assert_int_equal(isk_model_cols(model, ISK_ROLE_RECONSTRUCTION, view), cols);
+        assert_string_equal(info->name, view ? "length2" : "length1");
+        assert_true(info->role == ISK_ROLE_OTHER && info->view == view && info->cols == 1);
+        for (i = 0; i < ROWS; i++) {
+            double square = 0;
+            for (j = 0; j < DIM; j++) {
+                double z = (double)f.z[view][i * DIM + j];
+                assert_true(fabs(z) <= 1);              /* bound is tanh */
+                square += z * z;
+            }
+            assert_true(fabs(sqrt(square) - (double)f.length[view][i]) < 1e-5);
+            for (j = 0; j < cols; j++) {
+                double x = (double)(view ? view2 : view1)[i * cols + j], g = (double)f.rebuilt[view][i * cols + j];
+                left += (x - g) * (x - g);
+                power += x * x;
+            }
+        }
+        assert_true(left / power < 0.4);
+    }
+    assert_int_equal(isk_model_output_count(model), 6);
+    assert_string_equal(warnings, "");
+    isk_model_close(model);
+}
+
+/* One view, which least_views allows; rows that lack a view; a sequence; without the weights, which need not be. */
+static void other_data(void **state) {
+    static uint8_t there[ROWS];
+    static features f;
+    int what, i;
+    (void)state;
+    for (i = 0; i < ROWS; i++) { there[i] = i % 5 > 0; }
+    for (what = 0; what < 4; what++) {
+        isk_fit_desc fit = coder_fit("token_width=8 feed_forward=8");
+        isk_transform_desc desc;
+        isk_model *model;
+        if (what == 0) { fit.view_count = 1; }
+        if (what == 1) { fit.views[1].present = there; }
+        if (what == 2) { fit.views[0].steps = 3; }
+        if (what == 3) { memset(&fit.extras[1], 0, sizeof fit.extras[1]); }
+        model = fitted(&fit);
+        desc = asked(model, &f);
+        desc.views[1].present = what == 1 ? there : NULL;
+        ok(isk_transform(model, &desc));
+        assert_int_equal(isk_model_views(model), what == 0 ? 1 : 2);
+        assert_int_equal(isk_model_view_steps(model, 0), what == 2 ? 3 : 1);
+        for (i = 0; i < ROWS * DIM; i++) { assert_int_equal(f.z[1][i] == f.z[1][i], what != 1 || there[i / DIM]); }
+        isk_model_close(model);
+    }
+}
+
+/* Weights matter in training, and nowhere else. */
+static void extras_are_seen(void **state) {
+    static features f, g;
+    isk_fit_desc fit = coder_fit(""), other = fit;
+    isk_model *model = fitted(&fit), *unweighted, *told;
+    isk_transform_desc desc;
+    (void)state;
+    features_of(model, &f);
+    memset(&other.extras[1], 0, sizeof other.extras[1]);
+    unweighted = fitted(&other);
+    features_of(unweighted, &g);
+    assert_memory_not_equal(f.z, g.z, sizeof f.z);
+    desc = asked(model, &g);
+    desc.extras[0].values = matrix_of(given2, ROWS, GIVEN_COLS);
+    ok(isk_transform(model, &desc));
+    assert_memory_equal(f.z, g.z, sizeof f.z);              /* the code is of X alone */
+    assert_memory_not_equal(f.rebuilt, g.rebuilt, sizeof f.rebuilt);
+    other = fit;                            /* in another order */
+    other.extras[0] = fit.extras[1];
+    other.extras[1] = fit.extras[0];
+    told = fitted(&other);
+    features_of(told, &g);
+    assert_memory_equal(&f, &g, sizeof f);
+    isk_model_close(model);
+    isk_model_close(unweighted);
+    isk_model_close(told);
+}
+
+static void threads_and_company_leave_no_trace(void **state) {
+    isk_fit_desc fit = coder_fit("dropout=0.2 norm=batch");
+    isk_model *one, *many[4];
+    isk_context *several;
+    isk_sweep_desc sweep;
+    static const double rates[] = { 1e-3, 5e-3 };
+    int i;
+    (void)state;
+    set_own(&fit.options, "rounds", "3");
+    one = fitted(&fit);
+    assert_non_null(opened(3, &several));
+    memset(&sweep, 0, sizeof sweep);
+    sweep.fit = fit;
+    sweep.fit.seed--;
+    sweep.seed_count = 2;
+    sweep.rates = rates;
+    sweep.rate_count = 2;
+    if (isk_sweep(several, &sweep, many) != ISK_OK) { fail_msg("%s", isk_error(several)); }
+    same_model(context, one, many[1], "sweep");             /* rate 0.001, seed 7 */
+    for (i = 0; i < 4; i++) { isk_model_close(many[i]); }
+    isk_model_close(one);
+    isk_close(several);
+}
+
+/* `watch` is the error, of held-out rows. */
+static void stops_early(void **state) {
+    isk_fit_desc fit = coder_fit("schedule=constant epochs=200 patience=3 rate=0.03 validation=0.3"), again;
+    isk_model *model = fitted(&fit), *short_run;
+    const isk_report *report = isk_model_report(model);
+    int view;
+    (void)state;
+    for (view = 0; view < 2; view++) {
+        static features f, g;
+        double epochs = isk_report_value(report, "epochs", view);
+        assert_true(epochs > 3 && epochs < 200);
+        again = fit;
+        again.options.patience = 0;
+        again.options.epochs = (int)epochs - 3;             /* the best one */
+        short_run = fitted(&again);
+        features_of(model, &f);
+        features_of(short_run, &g);
+        assert_memory_equal(f.z[view], g.z[view], sizeof f.z[view]);
+        assert_true(isk_report_value(report, "held_out", view) == isk_report_value(isk_model_report(short_run), "held_out", view));
+        assert_true(isk_report_value(report, "r2", view) == isk_report_value(isk_model_report(short_run), "r2", view));
+        isk_model_close(short_run);
+    }
+    isk_model_close(model);
+}
+
+static void resumed_as_never_stopped(void **state) {
+    isk_fit_desc fit = coder_fit("epochs=9 dropout=0.1 patience=4");
+    isk_sweep_desc sweep;
+    isk_model *whole, *model;
+    isk_status status = ISK_INTERRUPTED;
+    int stops;
+    (void)state;
+    set_own(&fit.options, "rounds", "2");
+    whole = fitted(&fit);
+    memset(&sweep, 0, sizeof sweep);
+    sweep.fit = fit;
+    sweep.fit.checkpoint = scratch("own.checkpoint");
+    remove(sweep.fit.checkpoint);
+    for (stops = 0; status == ISK_INTERRUPTED; stops++) {
+        assert_true(stops < 20);
+        stop_after = 2;
+        status = isk_resume(context, &sweep, &model);
+    }
+    stop_after = 0;
+    ok(status);
+    assert_true(stops > 2);
+    same_model(context, whole, model, "interrupted and resumed");
+    isk_model_close(model);
+    isk_model_close(whole);
+    remove(sweep.fit.checkpoint);
+}
+
+/* Its checkpoint knows its options and its extra data. */
+static void resuming_with_something_else(void **state) {
+    isk_fit_desc fit = coder_fit("");
+    isk_sweep_desc sweep, other;
+    isk_model *model;
+    char due[300];
+    (void)state;
+    memset(&sweep, 0, sizeof sweep);
+    sweep.fit = fit;
+    sweep.fit.checkpoint = scratch("own_other.checkpoint");
+    remove(sweep.fit.checkpoint);
+    stop_after = 2;
+    assert_int_equal(isk_resume(context, &sweep, &model), ISK_INTERRUPTED);
+    other = sweep;
+    set_own(&other.fit.options, "shrink", "0.5");
+    snprintf(due, sizeof due, "%s: option.shrink is 0.1 in the checkpoint and 0.5 here; resume with what it was started with, or "
+             "start afresh", sweep.fit.checkpoint);
+    expect(context, isk_resume(context, &other, &model), ISK_MISMATCH, due);
+    other = sweep;
+    other.fit.extras[0].values = matrix_of(given2, ROWS, GIVEN_COLS);
+    assert_int_equal(isk_resume(context, &other, &model), ISK_MISMATCH);
+    other = sweep;
+    memset(&other.fit.extras[1], 0, sizeof other.fit.extras[1]);
+    assert_int_equal(isk_resume(context, &other, &model), ISK_MISMATCH);
+    ok(isk_resume(context, &sweep, &model));
+    isk_model_close(model);
+    remove(sweep.fit.checkpoint);
+}
+
+/* ---- saved and loaded -------------------------------------------------------------------------------------------- */
+
+static void loaded_is_saved(void **state) {
+    static features f, g;
+    isk_fit_desc fit = coder_fit("");
+    const char *path = scratch("own.safetensors");
+    isk_safetensors *file;
+    isk_model *model, *loaded;
+    char due[400], text[32];
+    int i;
+    (void)state;
+    set_own(&fit.options, "shrink", "0.25");
+    set_own(&fit.options, "bound", "none");
+    model = fitted(&fit);
+    features_of(model, &f);
+    ok(isk_save(model, path));
+    ok(isk_safetensors_open(context, path, &file));
+    assert_string_equal(isk_safetensors_text(file, "method"), "coder");
+    assert_string_equal(isk_safetensors_text(file, "option.shrink"), "0.25");
+    assert_string_equal(isk_safetensors_text(file, "option.rounds"), "1");
+    assert_string_equal(isk_safetensors_text(file, "option.bound"), "none");
+    assert_string_equal(isk_safetensors_text(file, "extra.covariates.cols"), "2");
+    assert_string_equal(isk_safetensors_text(file, "extra.weights.cols"), "1");
+    assert_non_null(isk_safetensors_find(file, "encoder1.0.weight"));
+    assert_non_null(isk_safetensors_find(file, "decoder2.4.bias"));
+    isk_safetensors_close(file);
+
+    snprintf(due, sizeof due, "%s: saved by indiseek " ISK_VERSION " with method 'coder', which indiseek " ISK_VERSION " does not know: "
+             "use that version, or make the method known by isk_method_add", path);
+    expect(context, isk_load(context, path, &loaded), ISK_DATA, due);
+    assert_null(loaded);
+    ok(isk_method_add(context, &coder));
+    ok(isk_load(context, path, &loaded));
+    assert_ptr_equal(isk_model_method(loaded), &coder);
+    features_of(loaded, &g);
+    assert_memory_equal(&f, &g, sizeof f);
+    same_model(context, model, loaded, "loaded");
+    for (i = 0; i < isk_option_count(&coder); i++) {
+        char here[32];
+        assert_string_equal(isk_option_text(&coder, isk_model_options(loaded), i, text),
+                            isk_option_text(&coder, isk_model_options(model), i, here));
+    }
+    assert_int_equal(isk_model_report(loaded)->number_count, 0);
+    assert_true(isnan(isk_report_value(isk_model_report(loaded), "left", 0)));
+    isk_model_close(loaded);
+    isk_model_close(model);
+    remove(path);
+}
+
+/* An option that is younger than the file means what was done before it existed; others are never missing. */
+static void younger_options(void **state) {
+    static features f, g;
+    isk_fit_desc fit = coder_fit("");
+    const change without = { .drop = "option.bound" }, lost = { .drop = "option.shrink" }, odd = { .key = "option.rounds", .value = "4" };
+    const char *path = scratch("own_old.safetensors");
+    isk_model *model, *loaded;
+    char text[32], due[300];
+    int index = isk_option_count(&coder) - 1;
+    (void)state;
+    ok(isk_method_add(context, &coder));
+    set_own(&fit.options, "bound", "none");
+    model = fitted(&fit);
+    features_of(model, &f);
+    ok(isk_save(model, path));
+    ok(isk_load(context, changed(context, path, &without), &loaded));
+    assert_string_equal(isk_option_get(&coder, index)->name, "bound");
+    assert_string_equal(isk_option_text(&coder, isk_model_options(loaded), index, text), "none");       /* though the preset's is tanh */
+    features_of(loaded, &g);
+    assert_memory_equal(&f, &g, sizeof f);
+    isk_model_close(loaded);
+    snprintf(due, sizeof due, "%s: metadata 'option.shrink' is missing", scratch("changed.safetensors"));
+    expect(context, isk_load(context, changed(context, path, &lost), &loaded), ISK_DATA, due);
+    snprintf(due, sizeof due, "%s: option rounds is 4; it must be from 1 to 3", scratch("changed.safetensors"));
+    expect(context, isk_load(context, changed(context, path, &odd), &loaded), ISK_DATA, due);
+    isk_model_close(model);
+    remove(path);
+    remove(scratch("changed.safetensors"));
+}
+
+/* ---- options ----------------------------------------------------------------------------------------------------- */
+
+static void options_by_name(void **state) {
+    isk_options options;
+    int first = isk_option_count(NULL), preset;
+    char text[32];
+    (void)state;
+    assert_int_equal(isk_option_count(&coder), first + 3);
+    assert_string_equal(isk_option_get(&coder, first)->name, "shrink");
+    assert_int_equal(isk_option_get(&coder, first)->group, ISK_GROUP_OWN);
+    assert_null(isk_option_get(&coder, first + 3));
+    assert_null(isk_option_get(NULL, first));
+    for (preset = 0; preset < ISK_PRESET_COUNT; preset++) {
+        static const char *const due[][3] = { { "0.1", "1", "tanh" }, { "0.2", "2", "none" }, { "0.3", "1", "tanh" } };
+        int i;
+        memset(&options, 0, sizeof options);
+        ok(isk_options_resolve(context, &coder, &options, (isk_preset)preset));
+        for (i = 0; i < 3; i++) { assert_string_equal(isk_option_text(&coder, &options, first + i, text), due[preset][i]); }
+    }
+    memset(&options, 0, sizeof options);
+    set_own(&options, "shrink", "0");
+    assert_true(options.own[0] == ISK_NONE);
+    ok(isk_options_resolve(context, &coder, &options, ISK_ROBUST));
+    assert_true(options.own[0] == 0 && options.own[1] == 1 && options.own[2] == 2);
+    set_own(&options, "lambda", "3");       /* the library's beside it */
+    assert_true(options.lambda == 3);
+    expect(context, isk_option_set(context, &coder, &options, "shrink", "11"), ISK_ARGUMENT,
+           "option shrink is 11; it must be from 0 to 10");
+    expect(context, isk_option_set(context, &coder, &options, "rounds", "1.5"), ISK_ARGUMENT,
+           "option rounds is '1.5'; it must be a whole number from 1 to 3");
+    expect(context, isk_option_set(context, &coder, &options, "bound", "relu"), ISK_ARGUMENT,
+           "option bound is 'relu'; it must be one of none|tanh");
+    expect(context, isk_option_set(context, NULL, &options, "shrink", "1"), ISK_ARGUMENT, "there is no option 'shrink'");
+    expect(context, isk_option_set(context, ISK_INDISEEK, &options, "bound", "none"), ISK_ARGUMENT, "there is no option 'bound'");
+}
+
+/* What is set of a group that the method does not read is said by name; what has its preset's value is not. */
+static void options_of_no_use(void **state) {
+    static const char small[] = "batch=64 width=8 layers=2 shared_epochs=1 ", steps[] = "batch=64 width=8 layers=2 epochs=1 ";
+    static const struct { const isk_method *method; const char *base, *settings, *due; } cases[] = {
+        { ISK_CLIP, small, "fusion_heads=4", "option fusion_heads has no use for clip\n" },
+        { ISK_CLIP, small, "fusion_heads=8 lambda=10", "" },
+        { ISK_CLIP, small, "lambda=3 club=permutation", "option lambda has no use for clip\noption club has no use for clip\n" },
+        { ISK_INDISEEK, small, "epochs=1 diagnoses=0 ortho=cos contrast_tau=0.5 residual_spread=none",
+          "option residual_spread has no use for indiseek\noption ortho has no use for indiseek\n"
+          "option contrast_tau has no use for indiseek\n" },
+        { ISK_INDISEEK, small, "epochs=1 diagnoses=0 tau=0.1 lambda=3 power=batch critic_steps=2", "" },
+        { ISK_RESIDUAL, small, "residual_epochs=1 critic_steps=2 decode=pooled",
+          "option critic_steps has no use for residual\noption decode has no use for residual\n" },
+        { ISK_COMM, steps, "tokens=2 fusion_heads=2 project_width=8 token_width=8 shared_dim=7",
+          "option shared_dim has no use for comm\n" },
+        { &coder, steps, "shared_dim=7 tokens=3", "option shared_dim has no use for coder\noption tokens has no use for coder\n" },
+    };
+    size_t i;
+    (void)state;
+    for (i = 0; i < COUNT(cases); i++) {
+        isk_fit_desc fit = coder_fit("");
+        isk_model *model;
+        memset(&fit.options, 0, sizeof fit.options);
+        set_options(context, &fit.options, cases[i].base);
+        set_options(context, &fit.options, cases[i].settings);
+        fit.method = cases[i].method;
+        if (fit.method != &coder) { memset(fit.extras, 0, sizeof fit.extras); }
+        warnings[0] = 0;
+        model = fitted(&fit);
+        if (strncmp(warnings, cases[i].due, strlen(cases[i].due)) != 0 || strstr(warnings + strlen(cases[i].due), "has no use")) {
+            fail_msg("%s: got\n%sdue\n%s", cases[i].settings, warnings, cases[i].due);
+        }
+        isk_model_close(model);
+    }
+}
+
+static void groups_have_headings(void **state) {
+    int group, other, i;
+    (void)state;
+    for (group = 0; group < ISK_GROUP_COUNT; group++) {
+        const char *heading = isk_option_group_heading((isk_option_group)group);
+        assert_true(heading && strlen(heading) > 5);
+        for (other = 0; other < group; other++) { assert_string_not_equal(heading, isk_option_group_heading((isk_option_group)other)); }
+    }
+    assert_null(isk_option_group_heading(ISK_GROUP_COUNT));
+    assert_null(isk_option_group_heading((isk_option_group)-1));
+    for (i = 0; i < isk_option_count(NULL); i++) {          /* the library's own stand together, in the order of the groups */
+        const isk_option_info *info = isk_option_get(NULL, i), *before = isk_option_get(NULL, i - 1);
+        assert_true(info->group < ISK_GROUP_OWN && (!before || before->group <= info->group));
+    }
+    for (group = 0; group < ISK_GROUP_OWN; group++) {       /* and some method reads each of them */
+        unsigned read = 0;
+        for (i = 0; i < isk_method_count(NULL); i++) { read |= isk_method_get(NULL, i)->groups; }
+        if (!(read >> group & 1)) { fail_msg("no method reads %s", isk_option_group_heading((isk_option_group)group)); }
+    }
+}
+
+/* ---- the check, the warning, the extras -------------------------------------------------------------------------- */
+
+static void refuse(const isk_fit_desc *fit, isk_status due, const char *sentence) {
+    isk_model *model = (isk_model *)1;
+    expect(context, isk_fit(context, fit, &model), due, sentence);
+    assert_null(model);
+}
+
+static void what_it_refuses(void **state) {
+    isk_fit_desc fit = coder_fit("dim=3");
+    (void)state;
+    refuse(&fit, ISK_ARGUMENT, "method coder takes an even dim, not 3");
+    fit = coder_fit("");
+    fit.options.own[1] = 7;
+    refuse(&fit, ISK_ARGUMENT, "option rounds is 7; it must be from 1 to 3");
+    fit = coder_fit("");
+    fit.view_count = 0;
+    refuse(&fit, ISK_ARGUMENT, "view_count is 0; it must be from 1 to 4");
+    fit = coder_fit("");
+    fit.views[0].given = fit.views[1].given = matrix_of(given1, ROWS, GIVEN_COLS);
+    refuse(&fit, ISK_ARGUMENT, "method coder has no use for given shared features");
+    fit = coder_fit("");
+    memset(fit.extras, 0, sizeof fit.extras);
+    refuse(&fit, ISK_ARGUMENT, "method coder needs covariates (what the decoder is told beside the code): set desc->extras");
+    fit = coder_fit("");
+    fit.extras[2].name = "sizes";
+    fit.extras[2].values = fit.extras[1].values;
+    refuse(&fit, ISK_ARGUMENT, "method coder has no use for 'sizes'");
+    fit = coder_fit("");
+    fit.extras[0].values.rows--;
+    refuse(&fit, ISK_SHAPE, "covariates has 134 rows, view 1 has 135; rows must be the same samples");
+    fit = coder_fit("");
+    fit.extras[1].values.cols = 0;
+    refuse(&fit, ISK_SHAPE, "weights is empty: 135 x 0");
+    weights[6] = (isk_scalar)NAN;
+    fit = coder_fit("");
+    refuse(&fit, ISK_DATA, "weights: row 7, column 1 is not a number; remove or impute it");
+    weights[6] = 1;
+    fit = small_fit(context, ROWS, "");
+    fit.extras[0].name = "covariates";
+    fit.extras[0].values = matrix_of(given1, ROWS, GIVEN_COLS);
+    refuse(&fit, ISK_ARGUMENT, "method indiseek has no use for 'covariates'");
+}
+
+static void what_transform_refuses(void **state) {
+    static features f;
+    isk_fit_desc fit = coder_fit("epochs=1");
+    isk_model *model = fitted(&fit);
+    isk_transform_desc desc = asked(model, &f);
+    (void)state;
+    memset(desc.extras, 0, sizeof desc.extras);
+    expect(context, isk_transform(model, &desc), ISK_ARGUMENT,
+           "transform: outputs of method coder are made from covariates too; set desc->extras");
+    desc = asked(model, &f);
+    desc.extras[0].values.cols = 1;
+    expect(context, isk_transform(model, &desc), ISK_SHAPE, "transform: covariates has 1 columns; the model was trained on 2");
+    desc = asked(model, &f);
+    desc.extras[0].values.rows = ROWS - 1;
+    expect(context, isk_transform(model, &desc), ISK_SHAPE, "covariates has 134 rows, view 1 has 135; rows must be the same samples");
+    desc = asked(model, &f);
+    desc.out[0].name = "shared1";
+    expect(context, isk_transform(model, &desc), ISK_ARGUMENT, "transform: this model of method coder has no output 'shared1'; it has "
+           "specific1, length1, reconstruction1, specific2, length2 and reconstruction2");
+    isk_model_close(model);
+}
+
+/* Chooses no lambda: there is nothing shared that could leak. */
+static void no_tradeoff(void **state) {
+    isk_fit_desc fit = coder_fit("epochs=1");
+    isk_model *model = fitted(&fit);
+    isk_tradeoff_desc desc;
+    isk_tradeoff_report report;
+    isk_tradeoff_point point;
+    static uint8_t part[ROWS];
+    int i;
+    (void)state;
+    for (i = 0; i < ROWS; i++) { part[i] = (uint8_t)(i % 3); }
+    memset(&desc, 0, sizeof desc);
+    desc.models = &model;
+    desc.model_count = 1;
+    desc.views[0] = fit.views[0];
+    desc.views[1] = fit.views[1];
+    desc.part = part;
+    desc.points = &point;
+    expect(context, isk_tradeoff(context, &desc, &report), ISK_ARGUMENT,
+           "method coder has no shared features, so nothing can leak and no lambda can be chosen");
+    isk_model_close(model);
+}
+
+static void its_warning_is_heard(void **state) {
+    isk_fit_desc fit = coder_fit("epochs=3 rate=0");
+    isk_sweep_desc sweep;
+    isk_model *models[2];
+    (void)state;
+    isk_model_close(fitted(&fit));
+    assert_string_equal(warnings, "model 0: the code of view 1 holds nothing\nmodel 0: the code of view 2 holds nothing\n");
+    warnings[0] = 0;
+    memset(&sweep, 0, sizeof sweep);
+    sweep.fit = fit;
+    sweep.seed_count = 2;
+    ok(isk_sweep(context, &sweep, models));
+    assert_non_null(strstr(warnings, "model 2 of 2 (lambda 10, seed 8): the code of view 1 holds nothing\n"));
+    isk_model_close(models[0]);
+    isk_model_close(models[1]);
+}
+
+static void it_diverges_by_name(void **state) {
+    isk_fit_desc fit = coder_fit("optimiser=sgd rate=1000 schedule=constant activation=linear epochs=9");
+    isk_model *model;
+    (void)state;
+    set_own(&fit.options, "bound", "none");
+    assert_int_equal(isk_fit(context, &fit, &model), ISK_DIVERGED);
+    assert_non_null(model);
+    assert_non_null(strstr(isk_error(context), " of stage coder"));
+    assert_non_null(strstr(isk_error(context), " is not finite"));
+    isk_model_close(model);
+}
+
+/* ---- descriptions ------------------------------------------------------------------------------------------------ */
+
+static void known_by_name(void **state) {
+    const isk_method *found;
+    int count = isk_method_count(NULL);
+    (void)state;
+    assert_int_equal(isk_method_count(context), count);
+    expect(context, isk_method_find(context, "coder", &found), ISK_ARGUMENT, "there is no method 'coder'; the methods are indiseek, "
+           "indiseek0, clip, factorizedcl, infodisen, residual-indiseek, residual and comm");
+    ok(isk_method_add(context, &coder));
+    ok(isk_method_add(context, &coder));    /* it is there already */
+    assert_int_equal(isk_method_count(context), count + 1);
+    assert_int_equal(isk_method_count(NULL), count);
+    assert_ptr_equal(isk_method_get(context, count), &coder);
+    assert_null(isk_method_get(NULL, count));
+    ok(isk_method_find(context, "coder", &found));
+    assert_ptr_equal(found, &coder);
+    expect(context, isk_method_find(context, "vae", &found), ISK_ARGUMENT, "there is no method 'vae'; the methods are indiseek, indiseek0, "
+           "clip, factorizedcl, infodisen, residual-indiseek, residual, comm and coder");
+    assert_null(found);
+}
+
+static void descriptions_that_are_refused(void **state) {
+    static const isk_option_info taken[] = { ISK_OPTION_ROW(REAL, OWN, lambda, 1, 1, 1, 0, 0, 1, "", "a name of the library's") };
+    static const isk_option_info twice[] = { ISK_OPTION_ROW(REAL, OWN, same, 1, 1, 1, 0, 0, 1, "", "one")
+                                             ISK_OPTION_ROW(REAL, OWN, same, 1, 1, 1, 0, 0, 1, "", "two") };
+    static isk_extra_info many[ISK_MAX_EXTRAS + 2];
+    static isk_method others[ISK_MOST_METHODS];
+    static char names[ISK_MOST_METHODS][16];
+    isk_method method = coder;
+    int i;
+    (void)state;
+    method.name = NULL;
+    expect(context, isk_method_add(context, &method), ISK_ARGUMENT, "method '' lacks its name");
+    method.name = "";
+    expect(context, isk_method_add(context, &method), ISK_ARGUMENT, "method '' lacks its name");
+    method.name = "indiseek";
+    expect(context, isk_method_add(context, &method), ISK_ARGUMENT, "there is a method 'indiseek' already");
+    method.name = "other";
+    method.record = NULL;
+    expect(context, isk_method_add(context, &method), ISK_ARGUMENT, "method 'other' lacks its `record`");
+    method = coder;
+    method.option_count = ISK_MAX_OWN_OPTIONS + 1;
+    expect(context, isk_method_add(context, &method), ISK_ARGUMENT, "method coder has 17 options of its own; it may have 0 to 16");
+    method.option_count = -1;
+    expect(context, isk_method_add(context, &method), ISK_ARGUMENT, "method coder has -1 options of its own; it may have 0 to 16");
+    method.options = taken;
+    method.option_count = 1;
+    expect(context, isk_method_add(context, &method), ISK_ARGUMENT, "method coder: an option 'lambda' is there already");
+    method.options = twice;
+    method.option_count = 2;
+    expect(context, isk_method_add(context, &method), ISK_ARGUMENT, "method coder: an option 'same' is there already");
+    method = coder;
+    for (i = 0; i <= ISK_MAX_EXTRAS; i++) { many[i].name = "more"; }
+    method.extras = many;
+    expect(context, isk_method_add(context, &method), ISK_ARGUMENT, "method coder asks for more than 8 extras");
+    assert_int_equal(isk_method_count(context), isk_method_count(NULL));
+    for (i = 0; i < ISK_MOST_METHODS; i++) {
+        others[i] = coder;
+        snprintf(names[i], sizeof names[i], "coder%d", i);
+        others[i].name = names[i];
+        if (isk_method_count(context) == ISK_MOST_METHODS) { break; }
+        ok(isk_method_add(context, &others[i]));
+    }
+    expect(context, isk_method_add(context, &others[i]), ISK_ARGUMENT, "method 'coder24': a context knows at most 32 methods");
+    method = coder;                         /* another of the same name */
+    method.name = "coder3";
+    expect(context, isk_method_add(context, &method), ISK_ARGUMENT, "there is a method 'coder3' already");
+}
+
+/* What `record` can do wrong is said when it is trained. */
+static isk_stage_desc stage_of(isk_recorder *r, isk_record_terms *terms) {
+    isk_stage_desc stage;
+    memset(&stage, 0, sizeof stage);
+    stage.name = "coder";
+    stage.of_view = 1;
+    stage.epochs = 1;
+    stage.passes[0].terms = terms;
+    stage.passes[0].labels[0] = "loss";
+    stage.passes[0].group = isk_numbered(r, "coder", 0);
+    return stage;
+}
+
+static isk_status record_stage(isk_recorder *r, const isk_stage_desc *stage) {
+    isk_stage_add(r, stage);
+    return isk_outputs(r, 0, coder_outputs);
+}
+
+static isk_status record_nothing(isk_recorder *r) { (void)r; return ISK_OK; }
+static isk_status record_refusal(isk_recorder *r) { (void)r; return ISK_UNSUPPORTED; }
+static isk_status record_own_words(isk_recorder *r) { (void)r; return isk_set_error(context, ISK_DATA, "no, by my own words"); }
+
+static isk_status record_no_output(isk_recorder *r) {
+    isk_stage_desc stage = stage_of(r, coder_terms);
+    isk_stage_add(r, &stage);
+    return ISK_OK;
+}
+
+static isk_status record_far_view(isk_recorder *r) {
+    record_no_output(r);
+    return isk_outputs(r, 7, coder_outputs);
+}
+
+static isk_status record_many_stages(isk_recorder *r) {
+    int i;
+    for (i = 0; i < 100; i++) { record_no_output(r); }
+    return isk_outputs(r, 0, coder_outputs);
+}
+
+static void nameless_output(isk_recorder *r, int view) {
+    isk_output_add(r, ISK_ROLE_OTHER, NULL, coder_code(r, view, isk_view_rows(r, view)));
+}
+
+static isk_status record_nameless(isk_recorder *r) {
+    record_no_output(r);
+    return isk_outputs(r, 0, nameless_output);
+}
+
+static void many_outputs(isk_recorder *r, int view) {
+    isk_tensor z = coder_code(r, view, isk_view_rows(r, view));
+    int i;
+    for (i = 0; i < ISK_MAX_OUTPUTS + 1; i++) { isk_output_add(r, ISK_ROLE_OTHER, "z", z); }
+}
+
+static isk_status record_many_outputs(isk_recorder *r) {
+    record_no_output(r);
+    return isk_outputs(r, 0, many_outputs);
+}
+
+static void unknown_extra(isk_recorder *r, int view, isk_tensor *terms) {
+    (void)view;
+    terms[0] = isk_mean_all(isk_extra_rows(r, "sizes"));
+}
+
+static void wrong_shape(isk_recorder *r, int view, isk_tensor *terms) { terms[0] = coder_code(r, view, isk_view_rows(r, view)); }
+static void no_term(isk_recorder *r, int view, isk_tensor *terms) { (void)r; (void)view; (void)terms; }
+
+static void mixed_shapes(isk_recorder *r, int view, isk_tensor *terms) {
+    terms[0] = isk_mse(coder_code(r, view, isk_view_rows(r, view)), isk_view_rows(r, view).x);
+}
+
+#define RECORDS(name, terms)                                    \
+    static isk_status record_##name(isk_recorder *r) {          \
+        isk_stage_desc stage = stage_of(r, terms);              \
+        return record_stage(r, &stage);                         \
+    }
+RECORDS(unknown_extra, unknown_extra)
+RECORDS(wrong_shape, wrong_shape)
+RECORDS(no_term, no_term)
+RECORDS(mixed_shapes, mixed_shapes)
+#define RECORDS_WITH(name, change)                              \
+    static isk_status record_##name(isk_recorder *r) {          \
+        isk_stage_desc stage = stage_of(r, coder_terms);        \
+        change;                                                 \
+        return record_stage(r, &stage);                         \
+    }
+RECORDS_WITH(other_group, stage.passes[0].group = "nobody")
+RECORDS_WITH(no_name, stage.name = NULL)
+RECORDS_WITH(no_view, stage.view = 2)
+RECORDS_WITH(no_label, stage.passes[0].labels[0] = NULL)
+RECORDS_WITH(no_group, stage.passes[0].group = NULL)
+RECORDS_WITH(far_main, stage.main = 1)
+RECORDS_WITH(far_watch, stage.watch = 1)
+RECORDS_WITH(no_pass, stage.passes[0].terms = NULL)
+RECORDS_WITH(no_diagnosis, stage.diagnoses = 1)
+
+static void records_that_are_refused(void **state) {
+    static const struct { isk_status (*record)(isk_recorder *r); isk_status status; const char *due; } cases[] = {
+        { record_nothing, ISK_ARGUMENT, "method coder has no stage, so there is nothing to train" },
+        { record_refusal, ISK_UNSUPPORTED, "method coder cannot be recorded: this build or method cannot do that" },
+        { record_own_words, ISK_DATA, "no, by my own words" },
+        { record_no_output, ISK_ARGUMENT, "method coder has no output, so there is nothing to transform" },
+        { record_far_view, ISK_ARGUMENT, "method coder: outputs of view 8; there are 2 views" },
+        { record_many_stages, ISK_ARGUMENT, "method coder has more than 26 stages" },
+        { record_nameless, ISK_ARGUMENT, "method coder: an output has no role or name" },
+        { record_many_outputs, ISK_ARGUMENT, "method coder: an output has no place: there are 24 already" },
+        { record_unknown_extra, ISK_ARGUMENT, "method coder: 'sizes' is none of its extras" },
+        { record_wrong_shape, ISK_SHAPE, "method coder: term 'loss' is [32, 4]; it must be [1, 1]" },
+        { record_no_term, ISK_ARGUMENT, "method coder: term 'loss' was not recorded" },
+        { record_mixed_shapes, ISK_SHAPE, "mse: input 1 is [32, 6], which does not fit [32, 4]; it takes the same shape" },
+        { record_other_group, ISK_ARGUMENT, "method coder: group 'nobody' has no parameters" },
+        { record_no_name, ISK_ARGUMENT, "method coder, stage without name: it has no name" },
+        { record_no_view, ISK_ARGUMENT, "method coder, stage coder: there is no such view" },
+        { record_no_label, ISK_ARGUMENT, "method coder, stage coder: its main pass needs terms, their labels and a group" },
+        { record_no_group, ISK_ARGUMENT, "method coder, stage coder: its main pass needs terms, their labels and a group" },
+        { record_far_main, ISK_ARGUMENT, "method coder, stage coder: `main` is none of its passes" },
+        { record_far_watch, ISK_ARGUMENT, "method coder, stage coder: `evaluated` or `watch` is beyond its main pass's terms" },
+        { record_no_pass, ISK_ARGUMENT, "method coder, stage coder: it has epochs, but no pass" },
+        { record_no_diagnosis, ISK_ARGUMENT, "method coder, stage coder: its diagnosis lacks a part" },
+    };
+    size_t i;
+    (void)state;
+    for (i = 0; i < COUNT(cases); i++) {
+        isk_method method = coder;
+        isk_fit_desc fit = coder_fit("epochs=1");
+        isk_model *model = (isk_model *)1;
+        isk_status status;
+        method.record = cases[i].record;
+        fit.method = &method;
+        status = isk_fit(context, &fit, &model);
+        if (status != cases[i].status || strncmp(isk_error(context), cases[i].due, strlen(cases[i].due)) != 0) {
+            fail_msg("case %d: %s: %s; due %s", (int)i, isk_status_text(status), isk_error(context), cases[i].due);
+        }
+        assert_null(model);
+    }
+}
+
+/* ---- memory that runs out ---------------------------------------------------------------------------------------- */
+
+static isk_status one_life(isk_context *scarce, void *argument) {
+    static features f;
+    const char *path = SCRATCH "/own_scarce.safetensors";
+    isk_fit_desc fit = *(const isk_fit_desc *)argument;
+    isk_model *model = NULL, *loaded = NULL;
+    isk_status status = isk_method_add(scarce, &coder);
+    if (status == ISK_OK) { status = isk_fit(scarce, &fit, &model); }
+    if (status == ISK_OK) { status = isk_save(model, path); }
+    if (status == ISK_OK) { status = isk_load(scarce, path, &loaded); }
+    if (status == ISK_OK) {
+        isk_transform_desc desc = asked(loaded, &f);
+        status = isk_transform(loaded, &desc);
+    }
+    isk_model_close(model);
+    isk_model_close(loaded);
+    return status;
+}
+
+static void no_memory_leaves_nothing_behind(void **state) {
+    isk_context *scarce = scarce_context();
+    isk_fit_desc fit = coder_fit("epochs=1 width=4 layers=2 batch=64 patience=1");
+    (void)state;
+    make_scratch();
+    sweep_memory(scarce, one_life, &fit);
+    isk_close(scarce);
+    remove(SCRATCH "/own_scarce.safetensors");
+}
+
+#define own(test) cmocka_unit_test_setup_teardown(test, begin, end)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        own(fits_learn),
+        own(other_data),
+        own(extras_are_seen),
+        own(threads_and_company_leave_no_trace),
+        own(stops_early),
+        own(resumed_as_never_stopped),
+        own(resuming_with_something_else),
+        own(loaded_is_saved),
+        own(younger_options),
+        own(options_by_name),
+        own(options_of_no_use),
+        own(groups_have_headings),
+        own(what_it_refuses),
+        own(what_transform_refuses),
+        own(no_tradeoff),
+        own(its_warning_is_heard),
+        own(it_diverges_by_name),
+        own(known_by_name),
+        own(descriptions_that_are_refused),
+        own(records_that_are_refused),
+        own(no_memory_leaves_nothing_behind),
+    };
+    return cmocka_run_group_tests_name("own_method", tests, NULL, NULL);
+}
