@@ -11157,11 +11157,12 @@ INDISEEK_API isk_tensor isk_drop_steps(isk_tensor x, int steps, double most, dou
 static isk_tensor isk__effect(int op, isk_tensor target, isk_tensor value, isk_tensor batch, int count, double attribute) {
     isk_graph *graph = value.graph;
     isk_tensor inputs[3], tensor;
-    void *items = graph->effects;
+    void *items;
     inputs[0] = value;
     inputs[1] = target;
     inputs[2] = batch;
     if (!isk__recorded("effect", inputs, count)) { return isk__no_tensor(graph); }
+    items = graph->effects;
     if (!isk__grow(graph->context, &items, &graph->effect_capacity, graph->effect_count + 1, sizeof(int))) {
         return isk__record_fail(graph, ISK_MEMORY, "out of memory while recording");
     }
@@ -11174,7 +11175,18 @@ static isk_tensor isk__effect(int op, isk_tensor target, isk_tensor value, isk_t
 }
 
 /* target = value, both [rows, cols] */
-INDISEEK_API void isk_store(isk_tensor target, isk_tensor value) { isk__effect(ISK__OP_store, target, value, value, 2, 0); }
+INDISEEK_API void isk_store(isk_tensor target, isk_tensor value) {
+    isk_tensor both[2];
+    both[0] = value;
+    both[1] = target;
+    if (!isk__recorded("store", both, 2)) { return; }
+    if (isk__node_of(target)->op != ISK__LEAF || isk_rows(target) != isk_rows(value) || isk_cols(target) != isk_cols(value)) {
+        isk__record_fail(value.graph, ISK_SHAPE, "store: the target must be an input [%d, %d]; it is %s[%d, %d]", isk_rows(value),
+                         isk_cols(value), isk__node_of(target)->op == ISK__LEAF ? "" : "computed, ", isk_rows(target), isk_cols(target));
+        return;
+    }
+    isk__effect(ISK__OP_store, target, value, value, 2, 0);
+}
 /* target += weight * (value - target) */
 static void isk__follow(isk_tensor target, isk_tensor value, double weight) {
     isk__effect(ISK__OP_follow, target, value, value, 2, weight);
@@ -15377,7 +15389,7 @@ static isk__critic isk__critic_record(isk_scope scope, isk_tensor c, int dim, co
     mlp.layers = options->layers;
     mlp.width = isk__critic_width(options);
     mlp.out = dim;
-    mlp.init = options->init;
+    mlp.init = (int)options->init;
     critic.mean = isk_mlp(isk_within(scope, "mean"), c, &mlp);
     critic.logvar = isk_mlp(isk_within(scope, "logvar"), c, &mlp);
     if (options->logvar == ISK_LOGVAR_TANH) { critic.logvar = isk_tanh(critic.logvar); }
@@ -16702,8 +16714,26 @@ INDISEEK_API isk_graph *isk_recorder_graph(const isk_recorder *r) { return r ? r
 INDISEEK_API isk_mode isk_recorder_mode(const isk_recorder *r) { return r ? r->mode : ISK_MODE_EVALUATE; }
 INDISEEK_API void *isk_recorder_user(const isk_recorder *r) { return r ? r->user : NULL; }
 INDISEEK_API int isk_recorder_trains(const isk_recorder *r) { return r && r->training != NULL; }
-INDISEEK_API isk_tensor isk_recorder_batch(const isk_recorder *r) { return r->batch; }
+INDISEEK_API isk_tensor isk_recorder_batch(const isk_recorder *r) { return r ? r->batch : isk__no_tensor(NULL); }
 INDISEEK_API int isk_recorder_batch_rows(const isk_recorder *r) { return r ? r->rows : 0; }
+
+/* ---- misuse: a recorder fails as its graph does; without one there is nowhere to keep a sentence ---- */
+
+static isk_tensor isk__nothing(const isk_recorder *r) { return isk__no_tensor(r ? r->graph : NULL); }
+
+static isk_sample isk__no_sample(const isk_recorder *r) {
+    isk_sample sample;
+    sample.x = sample.lengths = isk__nothing(r);
+    return sample;
+}
+
+/* Is there a recorder, and the view one of its design's? */
+static int isk__recorder_has(const isk_recorder *r, int view, const char *function) {
+    if (!r) { return 0; }
+    if (view >= 0 && view < r->design->view_count) { return 1; }
+    isk__record_fail(r->graph, ISK_ARGUMENT, "%s: view %d; there are %d views", function, view + 1, r->design->view_count);
+    return 0;
+}
 
 /* A block of memory that lives as long as the training, or the recording of the model. */
 static void *isk__recorder_block(isk_recorder *r, size_t bytes) {
@@ -16727,7 +16757,8 @@ static void isk__kept_release(const isk_context *context, isk__kept **list) {
 }
 
 INDISEEK_API void *isk_recorder_keep(isk_recorder *r, const void *value, size_t bytes) {
-    void *copy = isk__recorder_block(r, bytes);
+    void *copy = r ? isk__recorder_block(r, bytes) : NULL;
+    if (!r) { return NULL; }
     if (copy && value) { memcpy(copy, value, bytes); }
     r->user = copy;
     return copy;
@@ -16743,12 +16774,15 @@ static const char *isk__numbered_name(char *buffer, size_t size, const char *nam
 }
 
 INDISEEK_API const char *isk_numbered(isk_recorder *r, const char *name, int view) {
-    char *buffer = (char *)isk__recorder_block(r, 48);
+    char *buffer = r && name ? (char *)isk__recorder_block(r, 48) : NULL;
+    if (r && !name) { isk__record_fail(r->graph, ISK_ARGUMENT, "%s: name is NULL", __func__); }
     return buffer ? isk__numbered_name(buffer, 48, name, view) : "";
 }
 
 INDISEEK_API isk_scope isk_net(isk_recorder *r, const char *group, const char *prefix) {
-    return isk__scope(r->graph, isk_group(r->graph, group).group, prefix);
+    isk_scope scope = isk_group(r ? r->graph : NULL, group);
+    scope.prefix[0] = 0;
+    return isk_within(scope, prefix);
 }
 
 /* A program's batch, and nothing else that the last one left. */
@@ -16760,10 +16794,13 @@ static void isk__begin_program(isk_recorder *r, int rows, isk_mode mode) {
 
 /* ---- rows of a batch.  A row where a view was not measured has weight 0 in everything that comes from that view ---- */
 
-INDISEEK_API isk_tensor isk_weights_of(isk_tensor x) { return isk__weights_of(x); }
+INDISEEK_API isk_tensor isk_weights_of(isk_tensor x) { return isk__is_recorded(x) ? isk__weights_of(x) : isk__no_tensor(x.graph); }
 
 INDISEEK_API void isk_rows_in_both(isk_tensor *a, isk_tensor *b) {
-    isk_tensor weights = isk__weights_of(*a), others = isk__weights_of(*b);
+    isk_tensor weights, others;
+    if (!a || !b) { return; }
+    weights = isk__weights_of(*a);
+    others = isk__weights_of(*b);
     if (weights.node < 0 || others.node < 0 || weights.node == others.node) { return; }
     weights = isk_mul(weights, others);
     *a = isk_with_row_weights(*a, weights);
@@ -16820,6 +16857,7 @@ static int isk__reduces(const isk_design *design) { return design->options.reduc
 
 INDISEEK_API isk_sample isk_view_rows(isk_recorder *r, int view) {
     isk_sample sample;
+    if (!isk__recorder_has(r, view, __func__)) { return isk__no_sample(r); }
     if (r->training) { return isk__sample_of(r, view, r->views[view], r->design->steps[view]); }
     sample = isk__model_sample(r, view);
     if (isk__reduces(r->design)) { sample.x = isk__reduced(r, view, sample); }
@@ -16827,14 +16865,20 @@ INDISEEK_API isk_sample isk_view_rows(isk_recorder *r, int view) {
 }
 
 INDISEEK_API isk_tensor isk_given_rows(isk_recorder *r, int view) {
+    if (!isk__recorder_has(r, view, __func__)) { return isk__nothing(r); }
+    if (r->design->given_cols[view] == 0) {
+        return isk__record_fail(r->graph, ISK_ARGUMENT, "%s: view %d has no given shared features", __func__, view + 1);
+    }
     r->reads_given = 1;
     if (!r->training) { return isk_gather(isk__model_leaf(r, &r->model->given[view], r->design->given_cols[view]), r->batch); }
     return isk__present_rows(r, view, isk_gather(r->given[view], r->batch));
 }
 
 INDISEEK_API isk_tensor isk_extra_rows(isk_recorder *r, const char *name) {
-    const isk_extra_info *extras = r->design->method->extras;
+    const isk_extra_info *extras = r ? r->design->method->extras : NULL;
     int i;
+    if (!r) { return isk__nothing(r); }
+    ISK__GIVEN_TO(r->graph, name);
     for (i = 0; extras && extras[i].name; i++) {
         if (strcmp(extras[i].name, name) != 0) { continue; }
         if (r->design->extra_cols[i] == 0) { return isk__no_tensor(r->graph); }
@@ -16844,32 +16888,39 @@ INDISEEK_API isk_tensor isk_extra_rows(isk_recorder *r, const char *name) {
     return isk__record_fail(r->graph, ISK_ARGUMENT, "method %s: '%s' is none of its extras", r->design->method->name, name);
 }
 
-INDISEEK_API isk_tensor isk_lambda(isk_recorder *r) { return r->lambda; }
-INDISEEK_API isk_tensor isk_inverse_power(isk_recorder *r, int view) { return r->inverse_power[view]; }
+INDISEEK_API isk_tensor isk_lambda(isk_recorder *r) { return r ? r->lambda : isk__nothing(r); }
+
+INDISEEK_API isk_tensor isk_inverse_power(isk_recorder *r, int view) {
+    return isk__recorder_has(r, view, __func__) ? r->inverse_power[view] : isk__nothing(r);
+}
 
 INDISEEK_API isk_tensor isk_row_numbers(isk_recorder *r, int count) {
-    isk_scalar *numbers = (isk_scalar *)isk__recorder_block(r, isk__mul((size_t)count, sizeof *numbers));
+    isk_scalar *numbers;
     int i;
-    if (!numbers) { return isk__no_tensor(r->graph); }
+    if (!r) { return isk__nothing(r); }
+    if (count < 1) { return isk__record_fail(r->graph, ISK_SHAPE, "%s: count is %d; it must be at least 1", __func__, count); }
+    numbers = (isk_scalar *)isk__recorder_block(r, isk__mul((size_t)count, sizeof *numbers));
+    if (!numbers) { return isk__nothing(r); }
     for (i = 0; i < count; i++) { numbers[i] = (isk_scalar)i; }
     return isk__bound(r->graph, isk__matrix_of(numbers, count, 1));
 }
 
 INDISEEK_API isk_tensor isk_cache(isk_recorder *r, int cols) {
-    return r->training ? isk__leaf(r->graph, ISK__SLOT, (int)r->training->desc->views[0].x.rows, cols, 1) : isk__no_tensor(r->graph);
+    return r && r->training ? isk__leaf(r->graph, ISK__SLOT, (int)r->training->desc->views[0].x.rows, cols, 1) : isk__nothing(r);
 }
 
 INDISEEK_API isk_tensor isk_cache_rows(isk_recorder *r, int view, isk_tensor cache) {
-    return isk__present_rows(r, view, isk_gather(cache, r->batch));
+    return isk__recorder_has(r, view, __func__) ? isk__present_rows(r, view, isk_gather(cache, r->batch)) : isk__nothing(r);
 }
 
 INDISEEK_API isk_sample isk_cache_sample(isk_recorder *r, int view, isk_tensor cache) {
-    return isk__sample_of(r, view, cache, r->design->steps[view]);
+    return isk__recorder_has(r, view, __func__) ? isk__sample_of(r, view, cache, r->design->steps[view]) : isk__no_sample(r);
 }
 
 INDISEEK_API isk_tensor isk_view_share(isk_recorder *r, int i, int j) {
-    isk_tensor lengths[2], there = isk__no_tensor(r->graph);
+    isk_tensor lengths[2], there = isk__nothing(r);
     int k;
+    if (!isk__recorder_has(r, i, __func__) || !isk__recorder_has(r, j, __func__)) { return there; }
     lengths[0] = r->lengths[i];
     lengths[1] = r->lengths[j];
     for (k = 0; k < (i == j ? 1 : 2); k++) {
@@ -16881,22 +16932,25 @@ INDISEEK_API isk_tensor isk_view_share(isk_recorder *r, int i, int j) {
     return there.node < 0 ? there : isk_mean_all(there);
 }
 
-INDISEEK_API void isk_share_set(isk_recorder *r, isk_tensor share) { r->share = share; }
+INDISEEK_API void isk_share_set(isk_recorder *r, isk_tensor share) {
+    if (r) { r->share = share; }
+}
 
 /* ---- networks as the options say ---- */
 
 INDISEEK_API isk_tensor isk_network(isk_recorder *r, isk_scope scope, isk_tensor x, int out) {
-    const isk_options *options = &r->design->options;
+    const isk_options *options = r ? &r->design->options : NULL;
     isk_mlp_desc mlp;
+    if (!r) { return isk__nothing(r); }
     memset(&mlp, 0, sizeof mlp);
     mlp.layers = options->layers;
     mlp.width = options->width;
     mlp.out = out;
-    mlp.activation = options->activation;
-    mlp.norm = options->norm;
-    mlp.init = options->init;
+    mlp.activation = (int)options->activation;
+    mlp.norm = (int)options->norm;
+    mlp.init = (int)options->init;
     mlp.dropout = options->dropout;
-    mlp.training = r->mode;
+    mlp.training = (int)r->mode;
     return isk_mlp(scope, x, &mlp);
 }
 
@@ -16944,18 +16998,18 @@ static isk_tensor isk__sequence_tokens(isk_recorder *r, isk_scope scope, isk_sam
     transformer.heads = options->heads;
     transformer.feed_forward = options->feed_forward;
     transformer.norm_first = options->norm_place == ISK_NORM_FIRST;
-    transformer.activation = options->activation;
+    transformer.activation = (int)options->activation;
     transformer.dropout = options->attention_dropout;
-    transformer.training = r->mode;
+    transformer.training = (int)r->mode;
     return isk_with_row_weights(isk_transformer(isk_within(scope, "encoder"), x, &transformer), weights);
 }
 
 /* One output of the transformer for the whole sequence, and a linear map. */
 static isk_tensor isk__sequence_encoder(isk_recorder *r, isk_scope scope, int steps, isk_sample sample, int out) {
-    int pool = r->design->options.pool;
+    int pool = (int)r->design->options.pool;
     isk_tensor x = isk__sequence_tokens(r, scope, sample, pool == ISK_POOL_FIRST, &steps);
     x = isk_with_row_weights(isk_pool_steps(x, steps, pool), isk__weights_of(sample.x));
-    return isk__linear(isk_within(scope, "head"), x, out, r->design->options.init, 0);
+    return isk__linear(isk_within(scope, "head"), x, out, (int)r->design->options.init, 0);
 }
 
 /* Of X_i with so many steps. */
@@ -16964,7 +17018,7 @@ static isk_tensor isk__encoder(isk_recorder *r, isk_scope scope, int steps, isk_
 }
 
 INDISEEK_API isk_tensor isk_encoder(isk_recorder *r, isk_scope scope, int view, isk_sample x, int out) {
-    return isk__encoder(r, scope, r->design->steps[view], x, out);
+    return isk__recorder_has(r, view, __func__) ? isk__encoder(r, scope, r->design->steps[view], x, out) : isk__nothing(r);
 }
 
 /* exp(t), the scale of logits, with t from ln(1/tau).  Learned, it is clamped to [0, ln 100], Radford et al. 2021; a fixed one is
@@ -16989,7 +17043,7 @@ static isk_tensor isk__scale_parameter(isk_scope scope, double tau, int learned)
 static isk_optimiser_desc isk__optimiser_of(const isk_options *options, double weight_decay) {
     isk_optimiser_desc desc;
     memset(&desc, 0, sizeof desc);
-    desc.kind = options->optimiser;
+    desc.kind = (int)options->optimiser;
     desc.rate = 1;                          /* the trainer gives the rate of each step */
     desc.momentum = options->momentum;
     desc.weight_decay = weight_decay > 0 ? weight_decay : options->weight_decay;
@@ -17077,7 +17131,8 @@ static isk__pass isk__record_pass(isk_recorder *r, int view, const isk_pass_desc
         isk__record_fail(r->graph, ISK_ARGUMENT, "method %s: group '%s' has no parameters", r->design->method->name, desc->group);
     }
     program = desc->group ? isk__minimise(r->graph, desc->group, terms, count, &optimiser, 0) : isk_compute(r->graph, terms, count);
-    pass = isk__pass_of(program, desc->turn, desc->repeats > 0 ? desc->repeats : 1, desc->group ? (int)desc->rate : (int)ISK__RATE_NONE);
+    pass = isk__pass_of(program, (int)desc->turn, desc->repeats > 0 ? desc->repeats : 1,
+                        desc->group ? (int)desc->rate : (int)ISK__RATE_NONE);
     isk__pass_labels(&pass, count, desc->labels);
     return pass;
 }
@@ -17183,14 +17238,31 @@ INDISEEK_API void isk_stage_add(isk_recorder *r, const isk_stage_desc *desc) {
 
 /* ---- settling ---- */
 
-INDISEEK_API isk_context *isk_settling_context(const isk_settling *settling) { return settling->crew->training->context; }
-INDISEEK_API uint64_t isk_settling_seed(const isk_settling *settling) { return settling->trainee->learner->seed; }
-INDISEEK_API void *isk_settling_user(const isk_settling *settling) { return settling->crew->stage->user; }
+INDISEEK_API isk_context *isk_settling_context(const isk_settling *settling) {
+    return settling ? settling->crew->training->context : NULL;
+}
+
+INDISEEK_API uint64_t isk_settling_seed(const isk_settling *settling) { return settling ? settling->trainee->learner->seed : 0; }
+INDISEEK_API void *isk_settling_user(const isk_settling *settling) { return settling ? settling->crew->stage->user : NULL; }
+
+/* What a tensor that was recorded in training has in memory; NULL, with a sentence: it has nothing there. */
+static const isk__node *isk__settling_leaf(const isk_settling *settling, isk_tensor tensor, const isk_scalar *values,
+                                           const char *function) {
+    const isk__training *training = settling->crew->training;
+    const char *wrong = values ? "the tensor is no cache and no parameter of this training" : "values is NULL";
+    if (values && tensor.graph == training->plan.graph && isk__is_recorded(tensor) && isk__node_of(tensor)->op == ISK__LEAF) {
+        return isk__node_of(tensor);
+    }
+    isk__fail(training->context, ISK_ARGUMENT, "%s: %s", function, wrong);
+    return NULL;
+}
 
 INDISEEK_API isk_status isk_settling_read(isk_settling *settling, isk_tensor cache, isk_scalar *values) {
-    const isk__training *training = settling->crew->training;
-    const isk__node *node = &training->plan.graph->nodes[cache.node];
-    size_t count = (size_t)node->rows * (size_t)node->cols;
+    const isk__training *training = settling ? settling->crew->training : NULL;
+    const isk__node *node = settling ? isk__settling_leaf(settling, cache, values, __func__) : NULL;
+    size_t count;
+    if (!node) { return ISK_ARGUMENT; }
+    count = (size_t)node->rows * (size_t)node->cols;
     if (training->residence) {
         isk__residence_read(training->residence, settling->trainee->slot, node->leaf.space, node->leaf.offset, values, count);
         return isk__residence_state(training->residence);
@@ -17200,9 +17272,11 @@ INDISEEK_API isk_status isk_settling_read(isk_settling *settling, isk_tensor cac
 }
 
 INDISEEK_API isk_status isk_settling_write(isk_settling *settling, isk_tensor parameter, const isk_scalar *values) {
-    const isk__node *node = &settling->crew->training->plan.graph->nodes[parameter.node];
-    isk_scalar *to = isk__trainee_bases(settling->crew, settling->trainee)[node->leaf.space] + node->leaf.offset;
+    const isk__node *node = settling ? isk__settling_leaf(settling, parameter, values, __func__) : NULL;
+    isk_scalar *to;
     int row;
+    if (!node) { return ISK_ARGUMENT; }
+    to = isk__trainee_bases(settling->crew, settling->trainee)[node->leaf.space] + node->leaf.offset;
     for (row = 0; row < node->rows; row++) {
         memcpy(to + (size_t)row * (size_t)node->leaf.stride, values + (size_t)row * (size_t)node->cols,
                (size_t)node->cols * sizeof *values);
@@ -17212,10 +17286,11 @@ INDISEEK_API isk_status isk_settling_write(isk_settling *settling, isk_tensor pa
 }
 
 INDISEEK_API int64_t isk_settling_rows(const isk_settling *settling, int view, uint8_t *part) {
-    const isk_fit_desc *desc = settling->crew->training->desc;
-    const isk__learner *learner = settling->trainee->learner;
+    const isk_fit_desc *desc = settling ? settling->crew->training->desc : NULL;
+    const isk__learner *learner = settling ? settling->trainee->learner : NULL;
     int64_t count = 0;
     int i;
+    if (!settling || !part || view < 0 || view >= desc->view_count) { return 0; }
     memset(part, ISK_TEST, (size_t)desc->views[0].x.rows);
     for (i = 0; i < learner->counts[ISK__ROWS_TRAIN]; i++) {
         int row = learner->rows[ISK__ROWS_TRAIN][i];
@@ -17232,17 +17307,25 @@ static const char *const isk__role_names[ISK_ROLE_COUNT] = { "shared", "specific
 
 INDISEEK_API void isk_output_add(isk_recorder *r, isk_role role, const char *name, isk_tensor value) {
     isk__made *made;
-    isk_model *model = r->model;
-    if (r->graph->failed || !model) { return; }
+    isk_model *model = r ? r->model : NULL;
+    int i;
+    if (!model || r->graph->failed) { return; }
     if (model->output_count == ISK_MAX_OUTPUTS || (int)role < 0 || role >= ISK_ROLE_COUNT ||
         (role == ISK_ROLE_OTHER && !(name && name[0]))) {
         isk__record_fail(r->graph, ISK_ARGUMENT, "method %s: an output has %s", r->design->method->name,
                          model->output_count == ISK_MAX_OUTPUTS ? "no place: there are 24 already" : "no role or name");
         return;
     }
-    made = &model->outputs[model->output_count++];
+    made = &model->outputs[model->output_count];
     memset(made, 0, sizeof *made);
     isk__numbered_name(made->info.name, sizeof made->info.name, role == ISK_ROLE_OTHER ? name : isk__role_names[role], r->view);
+    for (i = 0; i < model->output_count && strcmp(model->outputs[i].info.name, made->info.name) != 0; i++) {}
+    if (i < model->output_count || value.graph != r->graph || !isk__is_recorded(value)) {
+        isk__record_fail(r->graph, ISK_ARGUMENT, "method %s: output %s %s", r->design->method->name, made->info.name,
+                         i < model->output_count ? "is there already" : "was not recorded");
+        return;
+    }
+    model->output_count++;
     made->info.role = role;
     made->info.view = r->view;
     made->info.cols = isk_cols(value);
@@ -17278,8 +17361,10 @@ static void isk__producer_add(isk_recorder *r, int reconstructions) {
 }
 
 INDISEEK_API isk_status isk_outputs(isk_recorder *r, int view, void (*record)(isk_recorder *r, int view)) {
-    isk_context *context = r->graph->context;
+    isk_context *context = r ? r->graph->context : NULL;
+    if (!r) { return ISK_ARGUMENT; }
     if (r->graph->failed) { return (isk_status)r->graph->failed; }
+    ISK__GIVEN(context, record);
     if (view < ISK_NONE || view >= r->design->view_count) {
         return isk__fail(context, ISK_ARGUMENT, "method %s: outputs of view %d; there are %d views", r->design->method->name, view + 1,
                          r->design->view_count);
@@ -17309,7 +17394,7 @@ static isk_tensor isk__reduced(isk_recorder *r, int view, isk_sample x) {
    Dufumier et al. 2025 (CoMM). */
 static isk_sample isk__augmented_copy(const isk_recorder *r, int steps, isk_sample x, int copy) {
     const double deviation = 0.1, most_dropped = 0.8, often = 0.5;
-    int augment = r->design->options.augment;
+    int augment = (int)r->design->options.augment;
     isk_tensor weights = isk__weights_of(x.x);
     if (steps > 1 && (augment == ISK_AUGMENT_BOTH || augment == ISK_AUGMENT_DROP)) {
         x.x = isk_drop_steps(x.x, steps, most_dropped, often, 2 * copy);
@@ -17593,7 +17678,7 @@ static isk_tensor isk__specific_record(isk_recorder *r, int view, isk_sample x) 
 static isk_tensor isk__specific_final(isk_recorder *r, int view, isk_tensor raw) {
     const isk_design *design = isk_recorder_design(r);
     if (isk__family_of(design)->apart == ISK__APART_WHITENED || design->options.standardise != ISK_STANDARDISE_BATCH) { return raw; }
-    return isk_standardise_rows(isk__specific_net(r, "standardise", view), raw, isk_recorder_mode(r));
+    return isk_standardise_rows(isk__specific_net(r, "standardise", view), raw, (int)isk_recorder_mode(r));
 }
 
 /* g_i(Z_i, C_i) */
@@ -17820,7 +17905,7 @@ static isk__critic isk__critic_networks(isk_recorder *r, const char *group, isk_
 
 static isk__scores isk__critic_scores(isk_recorder *r, const char *group, isk_tensor z, isk_tensor c) {
     const isk_options *options = &isk_recorder_design(r)->options;
-    return isk__scores_record(isk_within(isk_net(r, group, group), "score"), z, c, isk__critic_width(options), options->init);
+    return isk__scores_record(isk_within(isk_net(r, group, group), "score"), z, c, isk__critic_width(options), (int)options->init);
 }
 
 /* What the critic that the options name learns by, on detached Z; of a density also the share of saturated log variances. */
@@ -17899,14 +17984,14 @@ static isk_tensor isk__apart_club(isk_recorder *r, int view, isk_tensor z, isk_t
     const isk_options *options = &isk_recorder_design(r)->options;
     const char *group = isk_numbered(r, "critic", view);
     if (options->critic == ISK_CRITIC_NCE) { return isk__scores_club(isk__critic_scores(r, group, z, c)); }
-    return isk__club_record(isk__critic_networks(r, group, c), z, options->club);
+    return isk__club_record(isk__critic_networks(r, group, c), z, (int)options->club);
 }
 
 /* How much the directions of Z_i and C overlap.  With rows scaled to norm 1: frob ||Z^T C / B||_F, frob_sum ||Z^T C||_F, cos the mean
    of <z, c>, cos2 of <z, c>^2 (Gui et al. write <Z, C> = 0; these are its readings). */
 static isk_tensor isk__apart_overlap(isk_recorder *r, isk_tensor z, isk_tensor c) {
     isk_tensor weight, cross;
-    int ortho = isk_recorder_design(r)->options.ortho;
+    int ortho = (int)isk_recorder_design(r)->options.ortho;
     z = isk_l2_normalise(z, 1e-12);
     c = isk_l2_normalise(c, 1e-12);
     if (ortho == ISK_ORTHO_COS || ortho == ISK_ORTHO_COS2) {
@@ -17950,7 +18035,7 @@ static isk_tensor isk__keep_contrast(isk_recorder *r, int view, isk_tensor z, is
         own = x.x;
         if (design->steps[view] > 1) { own = isk_encoder(r, isk__specific_net(r, "input", view), view, x, dim); }
         isk_rows_in_both(&joint, &own);
-        scores = isk__scores_record(isk__specific_net(r, "score", view), joint, own, isk__critic_width(options), options->init);
+        scores = isk__scores_record(isk__specific_net(r, "score", view), joint, own, isk__critic_width(options), (int)options->init);
         return isk__scores_nce(scores, both);
     }
     scale = options->contrast_temperature == ISK_TEMPERATURE_LEARNED
@@ -18273,7 +18358,7 @@ static isk_tensor isk__fuse(isk_recorder *r, const isk_tensor *tokens, const int
     transformer.feed_forward = 4 * options->token_width;
     transformer.norm_first = 1;
     transformer.activation = ISK_QUICK_GELU;
-    transformer.training = isk_recorder_mode(r);
+    transformer.training = (int)isk_recorder_mode(r);
     x = isk_transformer(scope, isk_with_row_weights(joined[0], weights), &transformer);
     return isk_pool_steps(isk__norm(isk_within(scope, "norm"), x, ISK_NORM_LAYER, 0), steps[0], ISK_POOL_FIRST);
 }
@@ -18316,7 +18401,7 @@ static void isk__project_copy(isk_recorder *r, int copy, isk_tensor *projected) 
         head.width = design->options.project_width;
         head.out = design->options.project_dim;
         head.norm = ISK_NORM_BATCH;
-        head.training = isk_recorder_mode(r);
+        head.training = (int)isk_recorder_mode(r);
         fused = isk__fuse(r, tokens, counts, m < count ? 1u << m : (1u << count) - 1);
         fused = isk_with_row_weights(fused, projected[m]);
         fused = isk_mlp(isk_net(r, "fused", "projection"), fused, &head);
