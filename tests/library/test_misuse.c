@@ -1,14 +1,14 @@
 /* Every public function called wrongly: each pointer NULL in turn, counts below zero, shapes that overflow.  The answer is a status with
-   a sentence that names the argument, or 0, NULL, "" and a tensor that was not recorded where there is no status.  tests/test_header.py
+   a sentence that names the argument, or 0, NULL, "" and a tensor that was not recorded where there is no status.  test_header.py
    finds what is missing here.  Then: isk_error after success, things closed in any order, and programs that let floating-point
    exceptions trap. */
 
 #define INDISEEK_IMPLEMENTATION
 #define INDISEEK_NO_CUDA
 #include "indiseek.h"
-#include "hostile.h"
+#include "tests/base/hostile.h"
 #include "two_views.h"
-#include "fixture.h"
+#include "tests/base/fixture.h"
 #include "op_vectors.h"
 
 enum { ROWS = 40 };
@@ -63,16 +63,17 @@ static isk_scalar shared1[ROWS * 64], specific1[ROWS * 64];
 static void describe_fit(void) {
     make_views(1);
     memset(&fit, 0, sizeof fit);
-    fit.views[0] = matrix_of(view1, ROWS, VIEW1_COLS);
-    fit.views[1] = matrix_of(view2, ROWS, VIEW2_COLS);
+    fit.method = ISK_INDISEEK;
+    fit.views[0].x = matrix_of(view1, ROWS, VIEW1_COLS);
+    fit.views[1].x = matrix_of(view2, ROWS, VIEW2_COLS);
     fit.view_count = 2;
     set_options(context, &fit.options, "epochs=1 shared_epochs=1 residual_epochs=1 layers=2 width=4 dim=2 shared_dim=2 batch=8 "
                                        "token_width=8 fusion_heads=2 diagnosis_epochs=1 diagnoses=1");
     memset(&transform, 0, sizeof transform);
     transform.views[0] = fit.views[0];
     transform.views[1] = fit.views[1];
-    transform.shared[0] = shared1;
-    transform.specific[0] = specific1;
+    ask(&transform, ISK_ROLE_SHARED, 0, shared1);
+    ask(&transform, ISK_ROLE_SPECIFIC, 0, specific1);
 }
 
 static int open_model(void **state) {
@@ -106,32 +107,39 @@ static void contexts(void **state) {
 
 static void options(void **state) {
     isk_options set;
-    isk_method method;
+    const isk_method *method;
     isk_preset preset;
     char text[40] = "x";
     (void)state;
     memset(&set, 0, sizeof set);
-    NOWHERE(isk_option_set(NULL, &set, "dim", "2"));
-    REFUSED(isk_option_set(context, NULL, "dim", "2"), "isk_option_set: options is NULL");
-    REFUSED(isk_option_set(context, &set, NULL, "2"), "name is NULL");
-    REFUSED(isk_option_set(context, &set, "dim", NULL), "value is NULL");
-    NOWHERE(isk_options_resolve(NULL, &set, ISK_ROBUST));
-    REFUSED(isk_options_resolve(context, NULL, ISK_ROBUST), "options is NULL");
-    REFUSED(isk_options_resolve(context, &set, (isk_preset)-1), "preset -1");
+    NOWHERE(isk_option_set(NULL, NULL, &set, "dim", "2"));
+    REFUSED(isk_option_set(context, NULL, NULL, "dim", "2"), "isk_option_set: options is NULL");
+    REFUSED(isk_option_set(context, NULL, &set, NULL, "2"), "name is NULL");
+    REFUSED(isk_option_set(context, NULL, &set, "dim", NULL), "value is NULL");
+    NOWHERE(isk_options_resolve(NULL, NULL, &set, ISK_ROBUST));
+    REFUSED(isk_options_resolve(context, NULL, NULL, ISK_ROBUST), "options is NULL");
+    REFUSED(isk_options_resolve(context, NULL, &set, (isk_preset)-1), "preset -1");
     NOWHERE(isk_method_find(NULL, "clip", &method));
     REFUSED(isk_method_find(context, NULL, &method), "name is NULL");
     REFUSED(isk_method_find(context, "clip", NULL), "method is NULL");
     NOWHERE(isk_preset_find(NULL, "robust", &preset));
     REFUSED(isk_preset_find(context, NULL, &preset), "name is NULL");
     REFUSED(isk_preset_find(context, "robust", NULL), "preset is NULL");
-    assert_null(isk_option_get(-1));
-    assert_null(isk_option_get(isk_option_count()));
-    assert_null(isk_method_name((isk_method)-1));
+    assert_null(isk_option_get(NULL, -1));
+    assert_null(isk_option_get(NULL, isk_option_count(NULL)));
+    assert_null(isk_option_group_heading((isk_option_group)-1));
     assert_null(isk_preset_name((isk_preset)-1));
-    assert_int_equal(isk_preset_method((isk_preset)-1), ISK_INDISEEK);
-    assert_string_equal(isk_option_text(NULL, 0, text), "");
-    assert_string_equal(isk_option_text(&set, -1, text), "");
-    assert_string_equal(isk_option_text(&set, 0, NULL), "");
+    assert_ptr_equal(isk_preset_method((isk_preset)-1), ISK_INDISEEK);
+    assert_string_equal(isk_option_text(NULL, NULL, 0, text), "");
+    assert_string_equal(isk_option_text(NULL, &set, -1, text), "");
+    assert_string_equal(isk_option_text(NULL, &set, 0, NULL), "");
+    NOWHERE(isk_method_add(NULL, ISK_CLIP));
+    REFUSED(isk_method_add(context, NULL), "isk_method_add: method is NULL");
+    assert_string_equal(isk_method_name(NULL), "");
+    assert_true(isk_method_count(NULL) > 0);
+    assert_null(isk_method_get(NULL, -1));
+    assert_null(isk_method_get(context, INT_MAX));
+    assert_true(isnan(isk_own_option(NULL, "beta")));
 }
 
 static void fits(void **state) {
@@ -166,15 +174,18 @@ static void fits(void **state) {
     fit.view_count = -1;
     REFUSED(isk_fit(context, &fit, out), "view_count is -1");
     fit.view_count = 2;
-    fit.steps[1] = -1;
-    REFUSED(isk_fit(context, &fit, out), "steps[1] is -1");
-    fit.steps[1] = 0;
-    fit.views[1].data = NULL;
+    fit.views[1].steps = -1;
+    REFUSED(isk_fit(context, &fit, out), "views[1].steps is -1");
+    fit.views[1].steps = 0;
+    fit.views[1].x.data = NULL;
     REFUSED(isk_fit(context, &fit, out), "view 2 is empty");
-    fit.views[1] = matrix_of(view2, most, most);
+    fit.views[1].x = matrix_of(view2, most, most);
     REFUSED(isk_fit(context, &fit, out), "view 2 is 9223372036854775807 x 9223372036854775807");
-    fit.views[1] = matrix_of(view2, -1, VIEW2_COLS);
+    fit.views[1].x = matrix_of(view2, -1, VIEW2_COLS);
     REFUSED(isk_fit(context, &fit, out), "view 2 is empty: -1");
+    describe_fit();
+    fit.extras[0].name = "sizes";
+    REFUSED(isk_fit(context, &fit, out), "no use for 'sizes'");
     assert_null(out[0]);
 }
 
@@ -190,26 +201,28 @@ static void models(void **state) {
     REFUSED(isk_load(context, scratch("m.safetensors"), NULL), "out is NULL");
     NOWHERE(isk_transform(NULL, &transform));
     REFUSED(isk_transform(model, NULL), "desc is NULL");
-    transform.views[0] = matrix_of(view1, most, VIEW1_COLS);
+    transform.views[0].x = matrix_of(view1, most, VIEW1_COLS);
     REFUSED(isk_transform(model, &transform), "9223372036854775807");
     isk_model_close(NULL);
     assert_null(isk_model_report(NULL));
     assert_null(isk_model_options(NULL));
-    assert_int_equal(isk_model_method(NULL), 0);
+    assert_null(isk_model_method(NULL));
     assert_int_equal(isk_model_seed(NULL), 0);
     assert_int_equal(isk_model_views(NULL), 0);
-    assert_int_equal(isk_model_fused_dim(NULL), 0);
-    assert_int_equal(isk_model_decodes(NULL), 0);
+    assert_int_equal(isk_model_output_count(NULL), 0);
+    assert_null(isk_model_output(NULL, 0));
+    assert_null(isk_model_output(model, -1));
+    assert_null(isk_model_output(model, INT_MAX));
+    assert_true(isnan(isk_report_value(NULL, "club", 0)) && isnan(isk_report_value(isk_model_report(model), NULL, 0)));
+    assert_true(isnan(isk_report_value(isk_model_report(model), "club", 7)));
     for (int view = -1; view < 3; view++) {
         const isk_model *asked = view == 0 || view == 1 ? NULL : model;     /* no model, or a view that it does not have */
-        assert_int_equal(isk_model_shared_dim(asked, view), 0);
-        assert_int_equal(isk_model_specific_dim(asked, view), 0);
+        for (int role = -1; role <= ISK_ROLE_COUNT; role++) { assert_int_equal(isk_model_cols(asked, (isk_role)role, view), 0); }
         assert_int_equal(isk_model_view_cols(asked, view), 0);
         assert_int_equal(isk_model_view_steps(asked, view), 0);
-        assert_int_equal(isk_model_target_cols(asked, view), 0);
     }
-    NOWHERE(isk_model_put(NULL, "user.a", fit.views[0]));
-    REFUSED(isk_model_put(model, NULL, fit.views[0]), "name is NULL");
+    NOWHERE(isk_model_put(NULL, "user.a", fit.views[0].x));
+    REFUSED(isk_model_put(model, NULL, fit.views[0].x), "name is NULL");
     REFUSED(isk_model_put(model, "user.a", matrix_of(NULL, 1, 1)), "empty");
     REFUSED(isk_model_put(model, "user.a", matrix_of(view1, -1, 1)), "empty");
     REFUSED(isk_model_put(model, "user.a", matrix_of(view1, most, most)), "larger than memory");
@@ -315,6 +328,7 @@ static void special_ops(void **state) {
     NO_GRAPH(isk_stop_gradient(none));
     NO_GRAPH(isk_dropout(none, 0.5));
     NO_GRAPH(isk_permute_rows(none));
+    NO_GRAPH(isk_standard_normal(none));
     NO_GRAPH(isk_gather(none, none));
     NO_GRAPH(isk_info_nce(none, none, none));
     NO_GRAPH(isk_reshape(none, 1));
@@ -377,6 +391,180 @@ static void programs(void **state) {
     beyond.node = 1000;
     REFUSED(isk_read(beyond, 0, value), "not recorded");
     isk_graph_close(graph);
+}
+
+/* ---- methods of one's own ---- */
+
+/* What `record` may call wrongly, by number; 0 when there is no such mistake. */
+static int make_mistake(isk_recorder *r, int number) {
+    isk_tensor z;
+    z.graph = isk_recorder_graph(r);
+    z.node = -1;
+    switch (number) {
+        case 0: isk_view_rows(r, -1); break;
+        case 1: isk_view_rows(r, 2); break;
+        case 2: isk_given_rows(r, 7); break;
+        case 3: isk_given_rows(r, 0); break;
+        case 4: isk_extra_rows(r, NULL); break;
+        case 5: isk_extra_rows(r, "sizes"); break;
+        case 6: isk_inverse_power(r, -1); break;
+        case 7: isk_row_numbers(r, -1); break;
+        case 8: isk_cache(r, -1); break;
+        case 9: isk_cache_rows(r, 2, isk_cache(r, 1)); break;
+        case 10: isk_cache_rows(r, 0, z); break;
+        case 11: isk_cache_sample(r, -1, isk_cache(r, 1)); break;
+        case 12: isk_view_share(r, 0, 2); break;
+        case 13: isk_encoder(r, isk_net(r, "g", "p"), 2, isk_view_rows(r, 0), 1); break;
+        case 14: isk_network(r, isk_net(r, "g", "p"), isk_view_rows(r, 0).x, -1); break;
+        case 15: isk_net(r, NULL, "p"); break;
+        case 16: isk_net(r, "g", NULL); break;
+        case 17: isk_numbered(r, NULL, 0); break;
+        case 18: isk_store(z, isk_lambda(r)); break;
+        case 19: isk_store(isk_model_input(z.graph, 2, 1), isk_lambda(r)); break;
+        case 20: isk_store(isk_exp(isk_lambda(r)), isk_lambda(r)); break;
+        case 21: isk_stage_add(r, NULL); break;
+        default: return 0;
+    }
+    return 1;
+}
+
+static const char *const mistakes[] = {
+    "isk_view_rows: view 0; there are 2 views", "isk_view_rows: view 3; there are 2 views", "isk_given_rows: view 8; there are 2 views",
+    "isk_given_rows: view 1 has no given shared features", "isk_extra_rows: name is NULL", "method wrong: 'sizes' is none of its extras",
+    "isk_inverse_power: view 0; there are 2 views", "isk_row_numbers: count is -1", "input: shape [40, -1] is empty",
+    "isk_cache_rows: view 3; there are 2 views", "gather: input 0 was not recorded", "isk_cache_sample: view 0; there are 2 views",
+    "isk_view_share: view 3; there are 2 views", "isk_encoder: view 3; there are 2 views", "layers 5, width 50 and out -1 must be at least 1", "group: the name is NULL",
+    "within: the name is NULL", "isk_numbered: name is NULL", "store: input 1 was not recorded",
+    "store: the target must be an input [1, 1]; it is [2, 1]", "store: the target must be an input [1, 1]; it is computed, [1, 1]",
+    "method wrong, stage without name: it has no name",
+};
+static int mistake;
+
+static void some_terms(isk_recorder *r, int view, isk_tensor *terms) {
+    terms[0] = isk_mean_all(isk_network(r, isk_net(r, "g", "net"), isk_view_rows(r, view).x, 1));
+}
+
+static void mistaken_terms(isk_recorder *r, int view, isk_tensor *terms) {
+    make_mistake(r, mistake);
+    some_terms(r, view, terms);
+}
+
+static void some_output(isk_recorder *r, int view) {
+    isk_output_add(r, ISK_ROLE_SPECIFIC, NULL, isk_network(r, isk_net(r, "g", "net"), isk_view_rows(r, view).x, 1));
+}
+
+static isk_status record_mistake(isk_recorder *r) {
+    isk_stage_desc stage = { .name = "wrong", .of_view = 1, .epochs = 1,
+                             .passes = { { .terms = mistaken_terms, .labels = { "loss" }, .group = "g" } } };
+    isk_stage_add(r, &stage);
+    return isk_outputs(r, 0, some_output);
+}
+
+/* Outputs are added when a model is made, after training. */
+static void mistaken_outputs(isk_recorder *r, int view) {
+    isk_tensor lost = isk_lambda(r);        /* nothing where nothing is trained */
+    some_output(r, view);
+    if (mistake == 1) { some_output(r, view); }
+    if (mistake == 2) { isk_output_add(r, ISK_ROLE_OTHER, "lost", lost); }
+    if (mistake == 3) { isk_output_add(r, (isk_role)-1, "z", isk_view_rows(r, view).x); }
+    if (mistake == 4) { isk_output_add(r, ISK_ROLE_OTHER, "", isk_view_rows(r, view).x); }
+    if (mistake == 5) { isk_output_add(r, ISK_ROLE_OTHER, "none", none); }
+}
+
+static isk_status record_mistaken_outputs(isk_recorder *r) {
+    isk_stage_desc stage = { .name = "wrong", .of_view = 1, .epochs = 1,
+                             .passes = { { .terms = some_terms, .labels = { "loss" }, .group = "g" } } };
+    isk_stage_add(r, &stage);
+    return isk_outputs(r, mistake == 6 ? -2 : 0, mistake == 7 ? NULL : mistaken_outputs);
+}
+
+/* The host's part of a stage: what it may ask for, wrongly. */
+static isk_status settle_wrongly(isk_settling *settling, int view) {
+    isk_tensor *cache = isk_settling_user(settling);
+    isk_scalar values[ROWS] = { 0 };
+    uint8_t rows[ROWS];
+    assert_ptr_equal(isk_settling_context(settling), context);
+    assert_int_equal(isk_settling_rows(settling, view, NULL), 0);
+    assert_int_equal(isk_settling_rows(settling, -1, rows), 0);
+    assert_int_equal(isk_settling_rows(settling, 2, rows), 0);
+    assert_int_equal(isk_settling_read(settling, *cache, values), ISK_OK);
+    if (mistake == 0) { return isk_settling_read(settling, none, values); }
+    if (mistake == 1) { return isk_settling_read(settling, *cache, NULL); }
+    if (mistake == 2) { return isk_settling_write(settling, none, values); }
+    return isk_settling_write(settling, *cache, NULL);
+}
+
+static isk_tensor zero_value(isk_recorder *r, int view) { return isk_affine(isk_slice(isk_view_rows(r, view).x, 0, 1), 0, 0); }
+
+static isk_status record_settling(isk_recorder *r) {
+    isk_stage_desc cache = { .name = "cache", .of_view = 1, .value = zero_value };
+    isk_stage_desc stage = { .name = "settled", .of_view = 1, .phase = 1, .settle = settle_wrongly };
+    cache.cache = isk_cache(r, 1);
+    isk_stage_add(r, &cache);
+    isk_recorder_keep(r, &cache.cache, sizeof cache.cache);
+    isk_stage_add(r, &stage);
+    return isk_outputs(r, 0, some_output);
+}
+
+static void own_methods(void **state) {
+    const isk_method wrong = { .name = "wrong", .record = record_mistake };
+    isk_method method = wrong;
+    isk_model *out;
+    (void)state;
+    describe_fit();
+    fit.method = &method;
+    memset(&fit.options, 0, sizeof fit.options);
+    for (mistake = 0; mistake < (int)COUNT(mistakes); mistake++) { REFUSED(isk_fit(context, &fit, &out), mistakes[mistake]); }
+    assert_int_equal(make_mistake(NULL, mistake), 0);           /* there are as many sentences */
+    method.record = record_mistaken_outputs;
+    {
+        static const char *const due[] = { "method wrong: output specific1 is there already", "method wrong: output lost1 was not recorded",
+                                           "an output has no role or name", "an output has no role or name",
+                                           "method wrong: output none1 was not recorded", "outputs of view -1; there are 2 views",
+                                           "isk_outputs: record is NULL" };
+        for (mistake = 1; mistake <= 7; mistake++) { REFUSED(isk_fit(context, &fit, &out), due[mistake - 1]); }
+    }
+    method.record = record_settling;
+    for (mistake = 0; mistake < 4; mistake++) {
+        REFUSED(isk_fit(context, &fit, &out), mistake % 2 ? "values is NULL" : "the tensor is no cache and no parameter of this training");
+    }
+}
+
+/* Without a recorder there is nowhere to keep a sentence. */
+static void no_recorder(void **state) {
+    isk_stage_desc stage = { .name = "s" };
+    isk_scalar values[4];
+    uint8_t rows[4];
+    int number;
+    (void)state;
+    for (number = 0; make_mistake(NULL, number); number++) {}
+    assert_int_equal(number, COUNT(mistakes));
+    assert_null(isk_recorder_design(NULL));
+    assert_null(isk_recorder_graph(NULL));
+    assert_null(isk_recorder_user(NULL));
+    assert_null(isk_recorder_keep(NULL, values, sizeof values));
+    assert_int_equal(isk_recorder_mode(NULL), ISK_MODE_EVALUATE);
+    assert_int_equal(isk_recorder_trains(NULL), 0);
+    assert_int_equal(isk_recorder_batch_rows(NULL), 0);
+    NO_GRAPH(isk_recorder_batch(NULL));
+    NO_GRAPH(isk_weights_of(none));
+    NO_GRAPH(isk_lambda(NULL));
+    NO_GRAPH(isk_view_rows(NULL, 0).x);
+    NO_GRAPH(isk_cache_sample(NULL, 0, none).lengths);
+    assert_string_equal(isk_numbered(NULL, "name", 0), "");
+    assert_true(isk_net(NULL, "g", "p").group < 0);
+    isk_rows_in_both(NULL, NULL);
+    isk_share_set(NULL, none);
+    isk_stage_add(NULL, &stage);
+    isk_output_add(NULL, ISK_ROLE_SPECIFIC, NULL, none);
+    NOWHERE(isk_outputs(NULL, 0, some_output));
+    assert_null(isk_settling_context(NULL));
+    assert_null(isk_settling_user(NULL));
+    assert_int_equal(isk_settling_seed(NULL), 0);
+    assert_int_equal(isk_settling_rows(NULL, 0, rows), 0);
+    NOWHERE(isk_settling_read(NULL, none, values));
+    NOWHERE(isk_settling_write(NULL, none, values));
+    isk_log_message(NULL, ISK_INFO, "nobody hears");
 }
 
 /* ---- metrics ---- */
@@ -549,7 +737,7 @@ static void tradeoffs(void **state) {
     WRONG(desc, points, NULL, isk_tradeoff(context, &desc, &report), "points is NULL");
     WRONG(desc, part, NULL, isk_tradeoff(context, &desc, &report), "part is NULL");
     WRONG(desc, model_count, -1, isk_tradeoff(context, &desc, &report), "model_count is -1");
-    WRONG(desc, views[0].rows, most, isk_tradeoff(context, &desc, &report), "9223372036854775807");
+    WRONG(desc, views[0].x.rows, most, isk_tradeoff(context, &desc, &report), "9223372036854775807");
 }
 
 /* ---- files ---- */
@@ -728,7 +916,7 @@ static void nothing_is_wrong_after_success(void **state) {
     FORGOTTEN(isk_transform(made, &transform));
     FORGOTTEN(isk_save(made, scratch("m.safetensors")));
     FORGOTTEN(isk_model_put_text(made, "user.note", "x"));
-    FORGOTTEN(isk_npy_save(context, scratch("v.npy"), fit.views[0]));
+    FORGOTTEN(isk_npy_save(context, scratch("v.npy"), fit.views[0].x));
     FORGOTTEN(isk_npy_load(context, scratch("v.npy"), 0, &loaded));
     FORGOTTEN(isk_write_file(context, scratch("w"), "x", 1));
     fail_once();
@@ -795,7 +983,7 @@ static void close_in_order(int when) {
     assert_int_equal(isk_save(made, scratch("m.safetensors")), ISK_OK);
     assert_int_equal(isk_safetensors_open(own, scratch("m.safetensors"), &file), ISK_OK);
     assert_int_equal(isk_safetensors_begin(own, &writer), ISK_OK);
-    assert_int_equal(isk_npy_save(own, scratch("v.npy"), fit.views[0]), ISK_OK);
+    assert_int_equal(isk_npy_save(own, scratch("v.npy"), fit.views[0].x), ISK_OK);
     assert_int_equal(isk_npy_load(own, scratch("v.npy"), 0, &loaded), ISK_OK);
     assert_int_equal(isk_reader_open(own, scratch("v.npy"), &reader), ISK_OK);
     for (i = 0; i < THINGS; i++) {
@@ -853,35 +1041,36 @@ static void work_that_traps_could_end(isk_context *own) {
     const int32_t matches[3] = { 1, 0, -1 };
     isk_theta_desc theta = { .matches1 = matches, .matches2 = matches, .rows = 3, .labels = matches, .label_count = 2, .offset = 1 };
     double number, each[3], r2, mean[2];
-    int method;
+    int m;
     theta.theta = each;
     theta.mean = mean;
-    for (method = 0; method < ISK_METHOD_COUNT; method++) {
+    for (m = 0; m < isk_method_count(NULL); m++) {
         describe_fit();
-        fit.method = (isk_method)method;
+        fit.method = isk_method_get(NULL, m);
         assert_int_equal(isk_fit(own, &fit, &made), ISK_OK);
-        memset(transform.shared, 0, sizeof transform.shared);
-        memset(transform.specific, 0, sizeof transform.specific);
-        if (isk_model_fused_dim(made) > 0) { transform.fused = shared1; } else { transform.shared[0] = shared1; }
-        if (isk_model_specific_dim(made, 0) > 0) { transform.specific[0] = specific1; }
+        memset(transform.out, 0, sizeof transform.out);
+        ask_if_there(&transform, made, ISK_ROLE_FUSED, ISK_NONE, shared1);
+        ask_if_there(&transform, made, ISK_ROLE_SHARED, 0, shared1);
+        ask_if_there(&transform, made, ISK_ROLE_SPECIFIC, 0, specific1);
         assert_int_equal(isk_transform(made, &transform), ISK_OK);
         assert_int_equal(isk_save(made, scratch("m.safetensors")), ISK_OK);
         isk_model_close(made);
         assert_int_equal(isk_load(own, scratch("m.safetensors"), &made), ISK_OK);
         tradeoff.views[0] = fit.views[0];
         tradeoff.views[1] = fit.views[1];
-        if (method == ISK_INDISEEK) { assert_int_equal(isk_tradeoff(own, &tradeoff, &curve), ISK_OK); }
+        if (fit.method == ISK_INDISEEK) { assert_int_equal(isk_tradeoff(own, &tradeoff, &curve), ISK_OK); }
         isk_model_close(made);
     }
+    describe_fit();
     set_options(own, &fit.options, "rate=1000 shared_rate=1000 epochs=60 shared_epochs=60 optimiser=sgd");
     fit.method = ISK_INDISEEK;
     assert_int_equal(isk_fit(own, &fit, &made), ISK_DIVERGED);
     isk_model_close(made);
     infinite[3] = (isk_scalar)HUGE_VAL;
-    fit.views[1] = matrix_of(infinite, 2, 2);
-    fit.views[0].rows = 2;
+    fit.views[1].x = matrix_of(infinite, 2, 2);
+    fit.views[0].x.rows = 2;
     assert_int_equal(isk_fit(own, &fit, &made), ISK_DATA);
-    knn.queries = fit.views[1];
+    knn.queries = fit.views[1].x;
     assert_int_equal(isk_knn(own, &knn), ISK_DATA);
     knn.queries = kmeans.x;
     assert_int_equal(isk_knn(own, &knn), ISK_OK);
@@ -894,7 +1083,7 @@ static void work_that_traps_could_end(isk_context *own) {
     assert_int_equal(isk_parse_number("1e999", 5, &number), 5);
     assert_false(isk__is_finite(number));
     fit.options.lambda = NAN;
-    assert_int_equal(isk_options_resolve(own, &fit.options, ISK_ROBUST), ISK_ARGUMENT);
+    assert_int_equal(isk_options_resolve(own, NULL, &fit.options, ISK_ROBUST), ISK_ARGUMENT);
 }
 
 static void traps_do_not_end_the_program(void **state) {
@@ -915,6 +1104,7 @@ int main(void) {
     const struct CMUnitTest bare[] = {
         cmocka_unit_test(contexts), cmocka_unit_test(options), cmocka_unit_test(graphs_and_inputs), cmocka_unit_test(scopes),
         cmocka_unit_test(modules), cmocka_unit_test(ops), cmocka_unit_test(special_ops), cmocka_unit_test(programs),
+        cmocka_unit_test(own_methods), cmocka_unit_test(no_recorder),
         cmocka_unit_test(neighbours), cmocka_unit_test(labellings), cmocka_unit_test(matrices), cmocka_unit_test(texts),
         cmocka_unit_test(readers), cmocka_unit_test(safetensors), cmocka_unit_test(nothing_is_wrong_after_success),
         cmocka_unit_test(kept_failures_keep_their_sentence), cmocka_unit_test(things_close_in_any_order),
