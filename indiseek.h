@@ -19508,6 +19508,8 @@ INDISEEK_API isk_status isk_transform(const isk_model *model, const isk_transfor
     isk__transform_job job;
     isk_status status;
     int i;
+    ISK__BEGIN(context);
+    ISK__GIVEN(context, desc);
     memset(&job, 0, sizeof job);
     job.model = model;
     job.desc = desc;
