@@ -2599,3447 +2599,56 @@ static ISK__NOINLINE ISK__SUMS isk_scalar isk__largest(const isk_scalar *terms, 
     return part[0];
 }
 
+/* The words in which the generated loops are written.  l is the call, i the row, j the column.
+
+     ISK__IN_ROW(x, 0), ISK__IN_VALUE(a, 1)     row i of an input of kind e; its one number in row i, of kind r
+     ISK__OUT_ROW(y), ISK__GRAD_ROW(g), ...     backward: the same of the output and of its gradient
+     ISK__COLUMNS(b, l->in[1])                  an operand of kind c
+     ISK__WEIGHT(w, 2), ISK__ATTRIBUTE(eps, 0)  the weight of row i, from that input; a constant of the op
+     ISK__WORK(sum, n, m)                       a row of workspace, behind n of l->cols and m of l->rows scalars
+     ISK__RESULT_ROW(y)                         forward: row i of the output, to be written
+     ISK__EACH_COLUMN statement                 for each j, in any order
+     ISK__ADDS(0)                               is the gradient of input 0 added to what is there?
+     ISK__GRADIENT_ROW(dx, 0), ISK__GRADIENT_COLUMNS(db, 1)     a gradient to be stored, in row i or of kind c
+     ISK__ADD(dx, value)                        stores element j of it
+     ISK__GRADIENT(dx, 0, value)                all of that for row i, where the gradient is wanted
+     ISK__GRADIENT_COPY(0, g)                   the same where the values stand in a row already */
+#define ISK__IN_ROW(name, input) const isk_scalar *ISK__RESTRICT name = isk__row(l->in[input], l->in_stride[input], i)
+#define ISK__IN_VALUE(name, input) const isk_scalar name = *isk__row(l->in[input], l->in_stride[input], i)
+#define ISK__OUT_ROW(name) const isk_scalar *ISK__RESTRICT name = isk__row(l->out, l->out_stride, i)
+#define ISK__OUT_VALUE(name) const isk_scalar name = *isk__row(l->out, l->out_stride, i)
+#define ISK__GRAD_ROW(name) const isk_scalar *ISK__RESTRICT name = isk__row(l->grad, l->grad_stride, i)
+#define ISK__GRAD_VALUE(name) const isk_scalar name = *isk__row(l->grad, l->grad_stride, i)
+#define ISK__COLUMNS(name, operand) const isk_scalar *ISK__RESTRICT name = operand
+#define ISK__WEIGHT(name, input) const isk_scalar name = isk__weight(l, input, i)
+#define ISK__ATTRIBUTE(name, number) const isk_scalar name = (isk_scalar)l->attributes[number]
+#define ISK__WORK(name, columns, lines) \
+    isk_scalar *ISK__RESTRICT name = l->work + columns * (size_t)cols + lines * (size_t)rows
+#define ISK__RESULT_ROW(name) isk_scalar *ISK__RESTRICT name = isk__row_of(l->out, l->out_stride, i)
+#define ISK__EACH_COLUMN ISK__VECTOR for (int j = 0; j < cols; j++)
+#define ISK__ADDS(input) ((l->accumulate >> (input) & 1u) != 0)
+#define ISK__GRADIENT_ROW(name, input) const int add_##name = ISK__ADDS(input); \
+    isk_scalar *ISK__RESTRICT name = isk__row_of(l->grad_in[input], l->grad_in_stride[input], i)
+#define ISK__GRADIENT_COLUMNS(name, input) \
+    const int add_##name = ISK__ADDS(input); isk_scalar *ISK__RESTRICT name = l->grad_in[input]
+#define ISK__ADD(name, value) name[j] = (add_##name ? name[j] : 0) + (value)
+#define ISK__GRADIENT(name, input, value) \
+    if (l->grad_in[input]) { ISK__GRADIENT_ROW(name, input); ISK__EACH_COLUMN ISK__ADD(name, value); }
+#define ISK__GRADIENT_COPY(input, values) \
+    if (l->grad_in[input]) { \
+        isk__put_all(isk__row_of(l->grad_in[input], l->grad_in_stride[input], i), ISK__ADDS(input), values, cols); \
+    }
+
 /* Records an op; kind w inputs are filled in here.  Defined under >>graph. */
 static isk_tensor isk__record(int op, const isk_tensor *inputs, int input_count, const double *attributes,
                               int attribute_count);
 
-/* >>generated op-list: begin (python3 codegen/generate.py; do not edit) */
-enum {
-    ISK__OP_ADD, ISK__OP_SUB, ISK__OP_MUL, ISK__OP_DIV, ISK__OP_MIN, ISK__OP_MAX, ISK__OP_NEG, ISK__OP_RECIPROCAL,
-    ISK__OP_SQUARE, ISK__OP_SQRT, ISK__OP_ABS, ISK__OP_EXP, ISK__OP_LOG, ISK__OP_CLAMP, ISK__OP_AFFINE, ISK__OP_SCALE,
-    ISK__OP_MUL_ROWS, ISK__OP_MUL_COLS, ISK__OP_ADD_ROWS, ISK__OP_BIAS, ISK__OP_SAMPLE_NORMAL, ISK__OP_RELU,
-    ISK__OP_LEAKY_RELU, ISK__OP_GELU, ISK__OP_QUICK_GELU, ISK__OP_TANH, ISK__OP_SIGMOID, ISK__OP_SOFTPLUS,
-    ISK__OP_BIAS_RELU, ISK__OP_BIAS_TANH, ISK__OP_BIAS_GELU, ISK__OP_BIAS_QUICK_GELU, ISK__OP_ROW_SUM, ISK__OP_ROW_MEAN,
-    ISK__OP_ROW_MAX, ISK__OP_ROW_LOGSUMEXP, ISK__OP_ROW_DOT, ISK__OP_SQUARED_ERROR_ROWS, ISK__OP_SOFTMAX,
-    ISK__OP_LOG_SOFTMAX, ISK__OP_L2_NORMALISE, ISK__OP_LAYER_NORM, ISK__OP_NORMAL_LOG_DENSITY, ISK__OP_NORMAL_KL,
-    ISK__OP_COL_SUM, ISK__OP_COL_MEAN, ISK__OP_COL_VAR, ISK__OP_COL_MAX, ISK__OP_COL_LOGSUMEXP, ISK__OP_STANDARDISE,
-    ISK__OP_BATCH_NORM, ISK__OP_STANDARDISE_BY, ISK__OP_BATCH_NORM_BY, ISK__OP_SUM_ALL, ISK__OP_MEAN_ALL,
-    ISK__OP_MAX_ALL, ISK__OP_LOGSUMEXP_ALL, ISK__OP_MSE, ISK__OP_GAUSSIAN_NLL, ISK__OP_CLUB, ISK__OP_CLUB_PAIRED,
-    ISK__OP_CROSS_ENTROPY, ISK__OP_BINARY_CROSS_ENTROPY, ISK__OP_COUNT
-};
-/* >>generated op-list: end */
-/* >>generated ops: begin (python3 codegen/generate.py; do not edit) */
-/* ---- loops ---- */
-
-ISK__LOOPS static void isk__add_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT a = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar *ISK__RESTRICT b = isk__row(l->in[1], l->in_stride[1], i);
-        isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            y[j] = a[j] + b[j];
-    }
-}
-
-ISK__LOOPS static void isk__add_backward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    const int add_da = (l->accumulate >> 0 & 1u) != 0;
-    const int add_db = (l->accumulate >> 1 & 1u) != 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
-        if (l->grad_in[0]) isk__put_all(isk__row_of(l->grad_in[0], l->grad_in_stride[0], i), add_da, g, cols);
-        if (l->grad_in[1]) isk__put_all(isk__row_of(l->grad_in[1], l->grad_in_stride[1], i), add_db, g, cols);
-    }
-}
-
-ISK__LOOPS static void isk__sub_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT a = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar *ISK__RESTRICT b = isk__row(l->in[1], l->in_stride[1], i);
-        isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            y[j] = a[j] - b[j];
-    }
-}
-
-ISK__LOOPS static void isk__sub_backward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    const int add_da = (l->accumulate >> 0 & 1u) != 0;
-    const int add_db = (l->accumulate >> 1 & 1u) != 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
-        if (l->grad_in[0]) isk__put_all(isk__row_of(l->grad_in[0], l->grad_in_stride[0], i), add_da, g, cols);
-        if (l->grad_in[1]) {
-            isk_scalar *ISK__RESTRICT db = isk__row_of(l->grad_in[1], l->grad_in_stride[1], i);
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++)
-                db[j] = (add_db ? db[j] : 0) + -g[j];
-        }
-    }
-}
-
-ISK__LOOPS static void isk__mul_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT a = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar *ISK__RESTRICT b = isk__row(l->in[1], l->in_stride[1], i);
-        isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            y[j] = a[j] * b[j];
-    }
-}
-
-ISK__LOOPS static void isk__mul_backward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    const int add_da = (l->accumulate >> 0 & 1u) != 0;
-    const int add_db = (l->accumulate >> 1 & 1u) != 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT a = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar *ISK__RESTRICT b = isk__row(l->in[1], l->in_stride[1], i);
-        const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
-        if (l->grad_in[0]) {
-            isk_scalar *ISK__RESTRICT da = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++)
-                da[j] = (add_da ? da[j] : 0) + b[j] * g[j];
-        }
-        if (l->grad_in[1]) {
-            isk_scalar *ISK__RESTRICT db = isk__row_of(l->grad_in[1], l->grad_in_stride[1], i);
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++)
-                db[j] = (add_db ? db[j] : 0) + a[j] * g[j];
-        }
-    }
-}
-
-static void isk__div_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT a = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar *ISK__RESTRICT b = isk__row(l->in[1], l->in_stride[1], i);
-        isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++) {
-            const isk_scalar t1 = isk__where(b[j] < 0, (isk_scalar)-1e-12, (isk_scalar)1e-12);
-            y[j] = a[j] / isk__where(isk__absolute(b[j]) < (isk_scalar)1e-12, t1, b[j]);
-        }
-    }
-}
-
-static void isk__div_backward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    const int add_da = (l->accumulate >> 0 & 1u) != 0;
-    const int add_db = (l->accumulate >> 1 & 1u) != 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT b = isk__row(l->in[1], l->in_stride[1], i);
-        const isk_scalar *ISK__RESTRICT y = isk__row(l->out, l->out_stride, i);
-        const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
-        if (l->grad_in[0]) {
-            isk_scalar *ISK__RESTRICT da = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++) {
-                const isk_scalar t1 = isk__where(b[j] < 0, (isk_scalar)-1e-12, (isk_scalar)1e-12);
-                const isk_scalar t2 = g[j] / isk__where(isk__absolute(b[j]) < (isk_scalar)1e-12, t1, b[j]);
-                da[j] = (add_da ? da[j] : 0) + t2;
-            }
-        }
-        if (l->grad_in[1]) {
-            isk_scalar *ISK__RESTRICT db = isk__row_of(l->grad_in[1], l->grad_in_stride[1], i);
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++) {
-                const isk_scalar t3 = isk__where(b[j] < 0, (isk_scalar)-1e-12, (isk_scalar)1e-12);
-                const isk_scalar t4 = -(g[j] * y[j] / isk__where(isk__absolute(b[j]) < (isk_scalar)1e-12, t3, b[j]));
-                db[j] = (add_db ? db[j] : 0) + isk__where(isk__absolute(b[j]) < (isk_scalar)1e-12, 0, t4);
-            }
-        }
-    }
-}
-
-static void isk__min_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT a = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar *ISK__RESTRICT b = isk__row(l->in[1], l->in_stride[1], i);
-        isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            y[j] = isk__minimum(a[j], b[j]);
-    }
-}
-
-static void isk__min_backward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    const int add_da = (l->accumulate >> 0 & 1u) != 0;
-    const int add_db = (l->accumulate >> 1 & 1u) != 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT a = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar *ISK__RESTRICT b = isk__row(l->in[1], l->in_stride[1], i);
-        const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
-        if (l->grad_in[0]) {
-            isk_scalar *ISK__RESTRICT da = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++)
-                da[j] = (add_da ? da[j] : 0) + isk__where(b[j] < a[j], 0, g[j]);
-        }
-        if (l->grad_in[1]) {
-            isk_scalar *ISK__RESTRICT db = isk__row_of(l->grad_in[1], l->grad_in_stride[1], i);
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++)
-                db[j] = (add_db ? db[j] : 0) + isk__where(b[j] < a[j], g[j], 0);
-        }
-    }
-}
-
-static void isk__max_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT a = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar *ISK__RESTRICT b = isk__row(l->in[1], l->in_stride[1], i);
-        isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            y[j] = isk__maximum(a[j], b[j]);
-    }
-}
-
-static void isk__max_backward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    const int add_da = (l->accumulate >> 0 & 1u) != 0;
-    const int add_db = (l->accumulate >> 1 & 1u) != 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT a = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar *ISK__RESTRICT b = isk__row(l->in[1], l->in_stride[1], i);
-        const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
-        if (l->grad_in[0]) {
-            isk_scalar *ISK__RESTRICT da = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++)
-                da[j] = (add_da ? da[j] : 0) + isk__where(a[j] < b[j], 0, g[j]);
-        }
-        if (l->grad_in[1]) {
-            isk_scalar *ISK__RESTRICT db = isk__row_of(l->grad_in[1], l->grad_in_stride[1], i);
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++)
-                db[j] = (add_db ? db[j] : 0) + isk__where(a[j] < b[j], g[j], 0);
-        }
-    }
-}
-
-static void isk__neg_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            y[j] = -x[j];
-    }
-}
-
-static void isk__neg_backward(const isk__loop *l) {
-    if (!l->grad_in[0]) return;
-    const int rows = l->rows, cols = l->cols;
-    const int add_dx = (l->accumulate >> 0 & 1u) != 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
-        isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            dx[j] = (add_dx ? dx[j] : 0) + -g[j];
-    }
-}
-
-static void isk__reciprocal_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++) {
-            const isk_scalar t1 = isk__where(x[j] < 0, (isk_scalar)-1e-12, (isk_scalar)1e-12);
-            y[j] = 1 / isk__where(isk__absolute(x[j]) < (isk_scalar)1e-12, t1, x[j]);
-        }
-    }
-}
-
-static void isk__reciprocal_backward(const isk__loop *l) {
-    if (!l->grad_in[0]) return;
-    const int rows = l->rows, cols = l->cols;
-    const int add_dx = (l->accumulate >> 0 & 1u) != 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar *ISK__RESTRICT y = isk__row(l->out, l->out_stride, i);
-        const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
-        isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++) {
-            const isk_scalar t1 = isk__where(x[j] < 0, (isk_scalar)-1e-12, (isk_scalar)1e-12);
-            const isk_scalar t2 = -(g[j] * y[j] / isk__where(isk__absolute(x[j]) < (isk_scalar)1e-12, t1, x[j]));
-            dx[j] = (add_dx ? dx[j] : 0) + isk__where(isk__absolute(x[j]) < (isk_scalar)1e-12, 0, t2);
-        }
-    }
-}
-
-ISK__LOOPS static void isk__square_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            y[j] = x[j] * x[j];
-    }
-}
-
-ISK__LOOPS static void isk__square_backward(const isk__loop *l) {
-    if (!l->grad_in[0]) return;
-    const int rows = l->rows, cols = l->cols;
-    const int add_dx = (l->accumulate >> 0 & 1u) != 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
-        isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            dx[j] = (add_dx ? dx[j] : 0) + 2 * x[j] * g[j];
-    }
-}
-
-static void isk__sqrt_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
-        for (int j = 0; j < cols; j++)
-            y[j] = isk__sqrt(x[j]);
-    }
-}
-
-static void isk__sqrt_backward(const isk__loop *l) {
-    if (!l->grad_in[0]) return;
-    const int rows = l->rows, cols = l->cols;
-    const int add_dx = (l->accumulate >> 0 & 1u) != 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT y = isk__row(l->out, l->out_stride, i);
-        const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
-        isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            dx[j] = (add_dx ? dx[j] : 0) + isk__where(0 < y[j], 0.5f * (g[j] / y[j]), 0);
-    }
-}
-
-static void isk__abs_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            y[j] = isk__absolute(x[j]);
-    }
-}
-
-static void isk__abs_backward(const isk__loop *l) {
-    if (!l->grad_in[0]) return;
-    const int rows = l->rows, cols = l->cols;
-    const int add_dx = (l->accumulate >> 0 & 1u) != 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
-        isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            dx[j] = (add_dx ? dx[j] : 0) + g[j] * isk__sign(x[j]);
-    }
-}
-
-ISK__LOOPS static void isk__exp_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            y[j] = isk__minimum(x[j], 88);
-        isk__exp_row(l, y, y);
-    }
-}
-
-ISK__LOOPS static void isk__exp_backward(const isk__loop *l) {
-    if (!l->grad_in[0]) return;
-    const int rows = l->rows, cols = l->cols;
-    const int add_dx = (l->accumulate >> 0 & 1u) != 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar *ISK__RESTRICT y = isk__row(l->out, l->out_stride, i);
-        const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
-        isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            dx[j] = (add_dx ? dx[j] : 0) + isk__where(88 < x[j], 0, g[j] * y[j]);
-    }
-}
-
-static void isk__log_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            y[j] = isk__maximum(x[j], (isk_scalar)1e-32);
-        isk__ln_row(l, y, y);
-    }
-}
-
-static void isk__log_backward(const isk__loop *l) {
-    if (!l->grad_in[0]) return;
-    const int rows = l->rows, cols = l->cols;
-    const int add_dx = (l->accumulate >> 0 & 1u) != 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
-        isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++) {
-            const isk_scalar t1 = g[j] / isk__maximum(x[j], (isk_scalar)1e-32);
-            dx[j] = (add_dx ? dx[j] : 0) + isk__where(x[j] < (isk_scalar)1e-32, 0, t1);
-        }
-    }
-}
-
-static void isk__clamp_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    const isk_scalar low = (isk_scalar)l->attributes[0];
-    const isk_scalar high = (isk_scalar)l->attributes[1];
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            y[j] = isk__minimum(isk__maximum(x[j], low), high);
-    }
-}
-
-static void isk__clamp_backward(const isk__loop *l) {
-    if (!l->grad_in[0]) return;
-    const int rows = l->rows, cols = l->cols;
-    const isk_scalar low = (isk_scalar)l->attributes[0];
-    const isk_scalar high = (isk_scalar)l->attributes[1];
-    const int add_dx = (l->accumulate >> 0 & 1u) != 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
-        isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++) {
-            const isk_scalar t1 = isk__where(x[j] < low, 0, isk__where(high < isk__maximum(x[j], low), 0, g[j]));
-            dx[j] = (add_dx ? dx[j] : 0) + t1;
-        }
-    }
-}
-
-ISK__LOOPS static void isk__affine_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    const isk_scalar factor = (isk_scalar)l->attributes[0];
-    const isk_scalar offset = (isk_scalar)l->attributes[1];
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            y[j] = factor * x[j] + offset;
-    }
-}
-
-ISK__LOOPS static void isk__affine_backward(const isk__loop *l) {
-    if (!l->grad_in[0]) return;
-    const int rows = l->rows, cols = l->cols;
-    const isk_scalar factor = (isk_scalar)l->attributes[0];
-    const int add_dx = (l->accumulate >> 0 & 1u) != 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
-        isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            dx[j] = (add_dx ? dx[j] : 0) + factor * g[j];
-    }
-}
-
-ISK__LOOPS static void isk__scale_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    const isk_scalar a = *l->in[1];
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            y[j] = a * x[j];
-    }
-}
-
-ISK__LOOPS static void isk__scale_backward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    const isk_scalar a = *l->in[1];
-    isk_scalar *ISK__RESTRICT terms = l->work;
-    const int add_dx = (l->accumulate >> 0 & 1u) != 0;
-    const int add_da = (l->accumulate >> 1 & 1u) != 0;
-    isk_scalar sum = 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            terms[j] = x[j] * g[j];
-        const isk_scalar sum2 = isk__sum(terms, cols);
-        if (l->grad_in[0]) {
-            isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++)
-                dx[j] = (add_dx ? dx[j] : 0) + a * g[j];
-        }
-        sum += sum2;
-    }
-    if (l->grad_in[1]) isk__put(l->grad_in[1], add_da, sum);
-}
-
-static void isk__mul_rows_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar a = *isk__row(l->in[1], l->in_stride[1], i);
-        isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            y[j] = a * x[j];
-    }
-}
-
-static void isk__mul_rows_backward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    isk_scalar *ISK__RESTRICT terms = l->work;
-    const int add_dx = (l->accumulate >> 0 & 1u) != 0;
-    const int add_da = (l->accumulate >> 1 & 1u) != 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar a = *isk__row(l->in[1], l->in_stride[1], i);
-        const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            terms[j] = x[j] * g[j];
-        const isk_scalar sum = isk__sum(terms, cols);
-        if (l->grad_in[0]) {
-            isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++)
-                dx[j] = (add_dx ? dx[j] : 0) + a * g[j];
-        }
-        if (l->grad_in[1]) isk__put(isk__row_of(l->grad_in[1], l->grad_in_stride[1], i), add_da, sum);
-    }
-}
-
-ISK__LOOPS static void isk__mul_cols_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    const isk_scalar *ISK__RESTRICT a = l->in[1];
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            y[j] = a[j] * x[j];
-    }
-}
-
-ISK__LOOPS static void isk__mul_cols_backward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    const isk_scalar *ISK__RESTRICT a = l->in[1];
-    isk_scalar *ISK__RESTRICT sum = l->work;
-    const int add_dx = (l->accumulate >> 0 & 1u) != 0;
-    const int add_da = (l->accumulate >> 1 & 1u) != 0;
-    isk__fill(sum, cols, 0);
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
-        if (l->grad_in[0]) {
-            isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++)
-                dx[j] = (add_dx ? dx[j] : 0) + a[j] * g[j];
-        }
-        if (l->grad_in[1]) {
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++)
-                sum[j] += x[j] * g[j];
-        }
-    }
-    if (l->grad_in[1]) isk__put_all(l->grad_in[1], add_da, sum, cols);
-}
-
-static void isk__add_rows_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar a = *isk__row(l->in[1], l->in_stride[1], i);
-        isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            y[j] = x[j] + a;
-    }
-}
-
-static void isk__add_rows_backward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    const int add_dx = (l->accumulate >> 0 & 1u) != 0;
-    const int add_da = (l->accumulate >> 1 & 1u) != 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
-        const isk_scalar sum = isk__sum(g, cols);
-        if (l->grad_in[0]) isk__put_all(isk__row_of(l->grad_in[0], l->grad_in_stride[0], i), add_dx, g, cols);
-        if (l->grad_in[1]) isk__put(isk__row_of(l->grad_in[1], l->grad_in_stride[1], i), add_da, sum);
-    }
-}
-
-ISK__LOOPS static void isk__bias_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    const isk_scalar *ISK__RESTRICT b = l->in[1];
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            y[j] = x[j] + b[j];
-    }
-}
-
-ISK__LOOPS static void isk__bias_backward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    isk_scalar *ISK__RESTRICT sum = l->work;
-    const int add_dx = (l->accumulate >> 0 & 1u) != 0;
-    const int add_db = (l->accumulate >> 1 & 1u) != 0;
-    isk__fill(sum, cols, 0);
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
-        if (l->grad_in[0]) isk__put_all(isk__row_of(l->grad_in[0], l->grad_in_stride[0], i), add_dx, g, cols);
-        if (l->grad_in[1]) {
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++)
-                sum[j] += g[j];
-        }
-    }
-    if (l->grad_in[1]) isk__put_all(l->grad_in[1], add_db, sum, cols);
-}
-
-static void isk__sample_normal_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    isk_scalar *ISK__RESTRICT terms = l->work;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT mu = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar *ISK__RESTRICT logvar = isk__row(l->in[1], l->in_stride[1], i);
-        const isk_scalar *ISK__RESTRICT noise = isk__row(l->in[2], l->in_stride[2], i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            terms[j] = isk__minimum(0.5f * logvar[j], 44);
-        isk__exp_row(l, terms, terms);
-        isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            y[j] = mu[j] + noise[j] * terms[j];
-    }
-}
-
-static void isk__sample_normal_backward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    isk_scalar *ISK__RESTRICT terms = l->work;
-    const int add_dmu = (l->accumulate >> 0 & 1u) != 0;
-    const int add_dlogvar = (l->accumulate >> 1 & 1u) != 0;
-    const int add_dnoise = (l->accumulate >> 2 & 1u) != 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT logvar = isk__row(l->in[1], l->in_stride[1], i);
-        const isk_scalar *ISK__RESTRICT noise = isk__row(l->in[2], l->in_stride[2], i);
-        const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
-        if (l->grad_in[0]) isk__put_all(isk__row_of(l->grad_in[0], l->grad_in_stride[0], i), add_dmu, g, cols);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            terms[j] = isk__minimum(0.5f * logvar[j], 44);
-        isk__exp_row(l, terms, terms);
-        if (l->grad_in[1]) {
-            isk_scalar *ISK__RESTRICT dlogvar = isk__row_of(l->grad_in[1], l->grad_in_stride[1], i);
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++) {
-                const isk_scalar t1 = 0.5f * isk__where(44 < 0.5f * logvar[j], 0, noise[j] * terms[j] * g[j]);
-                dlogvar[j] = (add_dlogvar ? dlogvar[j] : 0) + t1;
-            }
-        }
-        if (l->grad_in[2]) {
-            isk_scalar *ISK__RESTRICT dnoise = isk__row_of(l->grad_in[2], l->grad_in_stride[2], i);
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++)
-                dnoise[j] = (add_dnoise ? dnoise[j] : 0) + terms[j] * g[j];
-        }
-    }
-}
-
-ISK__LOOPS static void isk__relu_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            y[j] = isk__relu(x[j]);
-    }
-}
-
-ISK__LOOPS static void isk__relu_backward(const isk__loop *l) {
-    if (!l->grad_in[0]) return;
-    const int rows = l->rows, cols = l->cols;
-    const int add_dx = (l->accumulate >> 0 & 1u) != 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT y = isk__row(l->out, l->out_stride, i);
-        const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
-        isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            dx[j] = (add_dx ? dx[j] : 0) + isk__where(0 < y[j], g[j], 0);
-    }
-}
-
-static void isk__leaky_relu_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    const isk_scalar slope = (isk_scalar)l->attributes[0];
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            y[j] = x[j] * isk__where(x[j] < 0, slope, 1);
-    }
-}
-
-static void isk__leaky_relu_backward(const isk__loop *l) {
-    if (!l->grad_in[0]) return;
-    const int rows = l->rows, cols = l->cols;
-    const isk_scalar slope = (isk_scalar)l->attributes[0];
-    const int add_dx = (l->accumulate >> 0 & 1u) != 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
-        isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            dx[j] = (add_dx ? dx[j] : 0) + isk__where(x[j] < 0, slope, 1) * g[j];
-    }
-}
-
-static void isk__gelu_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    isk_scalar *ISK__RESTRICT terms = l->work;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            terms[j] = (isk_scalar)0.7071067811865476 * x[j];
-        isk__erf_row(l, terms, terms);
-        isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            y[j] = 0.5f * x[j] * (1 + terms[j]);
-    }
-}
-
-static void isk__gelu_backward(const isk__loop *l) {
-    if (!l->grad_in[0]) return;
-    const int rows = l->rows, cols = l->cols;
-    isk_scalar *ISK__RESTRICT terms = l->work;
-    isk_scalar *ISK__RESTRICT terms2 = l->work + (size_t)cols;
-    const int add_dx = (l->accumulate >> 0 & 1u) != 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            terms[j] = (isk_scalar)-0.5000000000000001 * x[j] * x[j];
-        isk__exp_row(l, terms, terms);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            terms2[j] = (isk_scalar)0.7071067811865476 * x[j];
-        isk__erf_row(l, terms2, terms2);
-        isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++) {
-            const isk_scalar t1 = g[j] * ((isk_scalar)0.3989422804014327 * x[j] * terms[j] + 0.5f * (1 + terms2[j]));
-            dx[j] = (add_dx ? dx[j] : 0) + t1;
-        }
-    }
-}
-
-static void isk__quick_gelu_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    isk_scalar *ISK__RESTRICT terms = l->work;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            terms[j] = (isk_scalar)1.702 * x[j];
-        isk__sigmoid_row(l, terms, terms);
-        isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            y[j] = x[j] * terms[j];
-    }
-}
-
-static void isk__quick_gelu_backward(const isk__loop *l) {
-    if (!l->grad_in[0]) return;
-    const int rows = l->rows, cols = l->cols;
-    isk_scalar *ISK__RESTRICT terms = l->work;
-    const int add_dx = (l->accumulate >> 0 & 1u) != 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            terms[j] = (isk_scalar)1.702 * x[j];
-        isk__sigmoid_row(l, terms, terms);
-        isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            dx[j] = (add_dx ? dx[j] : 0) + terms[j] * g[j] * (1 + (isk_scalar)1.702 * x[j] * (1 - terms[j]));
-    }
-}
-
-ISK__LOOPS static void isk__tanh_forward(const isk__loop *l) {
-    const int rows = l->rows;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
-        isk__tanh_row(l, y, x);
-    }
-}
-
-ISK__LOOPS static void isk__tanh_backward(const isk__loop *l) {
-    if (!l->grad_in[0]) return;
-    const int rows = l->rows, cols = l->cols;
-    const int add_dx = (l->accumulate >> 0 & 1u) != 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT y = isk__row(l->out, l->out_stride, i);
-        const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
-        isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            dx[j] = (add_dx ? dx[j] : 0) + g[j] * (1 - y[j] * y[j]);
-    }
-}
-
-static void isk__sigmoid_forward(const isk__loop *l) {
-    const int rows = l->rows;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
-        isk__sigmoid_row(l, y, x);
-    }
-}
-
-static void isk__sigmoid_backward(const isk__loop *l) {
-    if (!l->grad_in[0]) return;
-    const int rows = l->rows, cols = l->cols;
-    const int add_dx = (l->accumulate >> 0 & 1u) != 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT y = isk__row(l->out, l->out_stride, i);
-        const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
-        isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            dx[j] = (add_dx ? dx[j] : 0) + g[j] * y[j] * (1 - y[j]);
-    }
-}
-
-static void isk__softplus_forward(const isk__loop *l) {
-    const int rows = l->rows;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
-        isk__softplus_row(l, y, x);
-    }
-}
-
-static void isk__softplus_backward(const isk__loop *l) {
-    if (!l->grad_in[0]) return;
-    const int rows = l->rows, cols = l->cols;
-    isk_scalar *ISK__RESTRICT terms = l->work;
-    const int add_dx = (l->accumulate >> 0 & 1u) != 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
-        isk__sigmoid_row(l, terms, x);
-        isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            dx[j] = (add_dx ? dx[j] : 0) + g[j] * terms[j];
-    }
-}
-
-ISK__LOOPS static void isk__bias_relu_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    const isk_scalar *ISK__RESTRICT b = l->in[1];
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            y[j] = isk__relu(x[j] + b[j]);
-    }
-}
-
-ISK__LOOPS static void isk__bias_relu_backward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    isk_scalar *ISK__RESTRICT sum = l->work;
-    const int add_dx = (l->accumulate >> 0 & 1u) != 0;
-    const int add_db = (l->accumulate >> 1 & 1u) != 0;
-    isk__fill(sum, cols, 0);
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT y = isk__row(l->out, l->out_stride, i);
-        const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
-        if (l->grad_in[0]) {
-            isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++)
-                dx[j] = (add_dx ? dx[j] : 0) + isk__where(0 < y[j], g[j], 0);
-        }
-        if (l->grad_in[1]) {
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++)
-                sum[j] += isk__where(0 < y[j], g[j], 0);
-        }
-    }
-    if (l->grad_in[1]) isk__put_all(l->grad_in[1], add_db, sum, cols);
-}
-
-ISK__LOOPS static void isk__bias_tanh_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    const isk_scalar *ISK__RESTRICT b = l->in[1];
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            y[j] = x[j] + b[j];
-        isk__tanh_row(l, y, y);
-    }
-}
-
-ISK__LOOPS static void isk__bias_tanh_backward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    isk_scalar *ISK__RESTRICT sum = l->work;
-    const int add_dx = (l->accumulate >> 0 & 1u) != 0;
-    const int add_db = (l->accumulate >> 1 & 1u) != 0;
-    isk__fill(sum, cols, 0);
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT y = isk__row(l->out, l->out_stride, i);
-        const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
-        if (l->grad_in[0]) {
-            isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++)
-                dx[j] = (add_dx ? dx[j] : 0) + g[j] * (1 - y[j] * y[j]);
-        }
-        if (l->grad_in[1]) {
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++)
-                sum[j] += g[j] * (1 - y[j] * y[j]);
-        }
-    }
-    if (l->grad_in[1]) isk__put_all(l->grad_in[1], add_db, sum, cols);
-}
-
-static void isk__bias_gelu_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    const isk_scalar *ISK__RESTRICT b = l->in[1];
-    isk_scalar *ISK__RESTRICT terms = l->work;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            terms[j] = (isk_scalar)0.7071067811865476 * (x[j] + b[j]);
-        isk__erf_row(l, terms, terms);
-        isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            y[j] = 0.5f * (x[j] + b[j]) * (1 + terms[j]);
-    }
-}
-
-static void isk__bias_gelu_backward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    const isk_scalar *ISK__RESTRICT b = l->in[1];
-    isk_scalar *ISK__RESTRICT sum = l->work;
-    isk_scalar *ISK__RESTRICT terms = l->work + (size_t)cols;
-    isk_scalar *ISK__RESTRICT terms2 = l->work + 2 * (size_t)cols;
-    const int add_dx = (l->accumulate >> 0 & 1u) != 0;
-    const int add_db = (l->accumulate >> 1 & 1u) != 0;
-    isk__fill(sum, cols, 0);
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++) {
-            const isk_scalar t1 = x[j] + b[j];
-            terms[j] = (isk_scalar)-0.5000000000000001 * t1 * t1;
-        }
-        isk__exp_row(l, terms, terms);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            terms2[j] = (isk_scalar)0.7071067811865476 * (x[j] + b[j]);
-        isk__erf_row(l, terms2, terms2);
-        if (l->grad_in[0]) {
-            isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++) {
-                const isk_scalar t2 = (isk_scalar)0.3989422804014327 * (x[j] + b[j]) * terms[j]
-                    + 0.5f * (1 + terms2[j]);
-                dx[j] = (add_dx ? dx[j] : 0) + g[j] * t2;
-            }
-        }
-        if (l->grad_in[1]) {
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++) {
-                const isk_scalar t3 = (isk_scalar)0.3989422804014327 * (x[j] + b[j]) * terms[j]
-                    + 0.5f * (1 + terms2[j]);
-                sum[j] += g[j] * t3;
-            }
-        }
-    }
-    if (l->grad_in[1]) isk__put_all(l->grad_in[1], add_db, sum, cols);
-}
-
-static void isk__bias_quick_gelu_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    const isk_scalar *ISK__RESTRICT b = l->in[1];
-    isk_scalar *ISK__RESTRICT terms = l->work;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            terms[j] = (isk_scalar)1.702 * (x[j] + b[j]);
-        isk__sigmoid_row(l, terms, terms);
-        isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            y[j] = (x[j] + b[j]) * terms[j];
-    }
-}
-
-static void isk__bias_quick_gelu_backward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    const isk_scalar *ISK__RESTRICT b = l->in[1];
-    isk_scalar *ISK__RESTRICT sum = l->work;
-    isk_scalar *ISK__RESTRICT terms = l->work + (size_t)cols;
-    const int add_dx = (l->accumulate >> 0 & 1u) != 0;
-    const int add_db = (l->accumulate >> 1 & 1u) != 0;
-    isk__fill(sum, cols, 0);
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            terms[j] = (isk_scalar)1.702 * (x[j] + b[j]);
-        isk__sigmoid_row(l, terms, terms);
-        if (l->grad_in[0]) {
-            isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++) {
-                const isk_scalar t1 = terms[j] * g[j] * (1 + (isk_scalar)1.702 * (x[j] + b[j]) * (1 - terms[j]));
-                dx[j] = (add_dx ? dx[j] : 0) + t1;
-            }
-        }
-        if (l->grad_in[1]) {
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++)
-                sum[j] += terms[j] * g[j] * (1 + (isk_scalar)1.702 * (x[j] + b[j]) * (1 - terms[j]));
-        }
-    }
-    if (l->grad_in[1]) isk__put_all(l->grad_in[1], add_db, sum, cols);
-}
-
-ISK__LOOPS static void isk__row_sum_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar sum = isk__sum(x, cols);
-        *isk__row_of(l->out, l->out_stride, i) = sum;
-    }
-}
-
-ISK__LOOPS static void isk__row_sum_backward(const isk__loop *l) {
-    if (!l->grad_in[0]) return;
-    const int rows = l->rows, cols = l->cols;
-    const int add_dx = (l->accumulate >> 0 & 1u) != 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar g = *isk__row(l->grad, l->grad_stride, i);
-        isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            dx[j] = (add_dx ? dx[j] : 0) + g;
-    }
-}
-
-ISK__LOOPS static void isk__row_mean_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar sum = isk__sum(x, cols);
-        *isk__row_of(l->out, l->out_stride, i) = sum / (isk_scalar)cols;
-    }
-}
-
-ISK__LOOPS static void isk__row_mean_backward(const isk__loop *l) {
-    if (!l->grad_in[0]) return;
-    const int rows = l->rows, cols = l->cols;
-    const int add_dx = (l->accumulate >> 0 & 1u) != 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar g = *isk__row(l->grad, l->grad_stride, i);
-        const isk_scalar t1 = g / (isk_scalar)cols;
-        isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            dx[j] = (add_dx ? dx[j] : 0) + t1;
-    }
-}
-
-static void isk__row_max_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar largest = isk__largest(x, cols);
-        *isk__row_of(l->out, l->out_stride, i) = largest;
-    }
-}
-
-static void isk__row_max_backward(const isk__loop *l) {
-    if (!l->grad_in[0]) return;
-    const int rows = l->rows, cols = l->cols;
-    isk_scalar *ISK__RESTRICT terms = l->work;
-    const int add_dx = (l->accumulate >> 0 & 1u) != 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar g = *isk__row(l->grad, l->grad_stride, i);
-        const isk_scalar largest = isk__largest(x, cols);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            terms[j] = isk__where(x[j] == largest, 1, 0);
-        const isk_scalar sum = isk__sum(terms, cols);
-        const isk_scalar t1 = g / sum;
-        isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            dx[j] = (add_dx ? dx[j] : 0) + isk__where(x[j] == largest, t1, 0);
-    }
-}
-
-static void isk__row_logsumexp_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    isk_scalar *ISK__RESTRICT terms = l->work;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar largest = isk__largest(x, cols);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            terms[j] = x[j] - largest;
-        isk__exp_row(l, terms, terms);
-        const isk_scalar sum = isk__sum(terms, cols);
-        *isk__row_of(l->out, l->out_stride, i) = largest + isk__ln(sum);
-    }
-}
-
-static void isk__row_logsumexp_backward(const isk__loop *l) {
-    if (!l->grad_in[0]) return;
-    const int rows = l->rows, cols = l->cols;
-    isk_scalar *ISK__RESTRICT terms = l->work;
-    const int add_dx = (l->accumulate >> 0 & 1u) != 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar g = *isk__row(l->grad, l->grad_stride, i);
-        const isk_scalar largest = isk__largest(x, cols);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            terms[j] = x[j] - largest;
-        isk__exp_row(l, terms, terms);
-        const isk_scalar sum = isk__sum(terms, cols);
-        const isk_scalar t1 = g / sum;
-        isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            dx[j] = (add_dx ? dx[j] : 0) + t1 * terms[j];
-    }
-}
-
-ISK__LOOPS static void isk__row_dot_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    isk_scalar *ISK__RESTRICT terms = l->work;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT a = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar *ISK__RESTRICT b = isk__row(l->in[1], l->in_stride[1], i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            terms[j] = a[j] * b[j];
-        const isk_scalar sum = isk__sum(terms, cols);
-        *isk__row_of(l->out, l->out_stride, i) = sum;
-    }
-}
-
-ISK__LOOPS static void isk__row_dot_backward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    const int add_da = (l->accumulate >> 0 & 1u) != 0;
-    const int add_db = (l->accumulate >> 1 & 1u) != 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT a = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar *ISK__RESTRICT b = isk__row(l->in[1], l->in_stride[1], i);
-        const isk_scalar g = *isk__row(l->grad, l->grad_stride, i);
-        if (l->grad_in[0]) {
-            isk_scalar *ISK__RESTRICT da = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++)
-                da[j] = (add_da ? da[j] : 0) + g * b[j];
-        }
-        if (l->grad_in[1]) {
-            isk_scalar *ISK__RESTRICT db = isk__row_of(l->grad_in[1], l->grad_in_stride[1], i);
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++)
-                db[j] = (add_db ? db[j] : 0) + g * a[j];
-        }
-    }
-}
-
-ISK__LOOPS static void isk__squared_error_rows_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    isk_scalar *ISK__RESTRICT terms = l->work;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT a = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar *ISK__RESTRICT b = isk__row(l->in[1], l->in_stride[1], i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++) {
-            const isk_scalar t1 = a[j] - b[j];
-            terms[j] = t1 * t1;
-        }
-        const isk_scalar sum = isk__sum(terms, cols);
-        *isk__row_of(l->out, l->out_stride, i) = sum;
-    }
-}
-
-ISK__LOOPS static void isk__squared_error_rows_backward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    const int add_da = (l->accumulate >> 0 & 1u) != 0;
-    const int add_db = (l->accumulate >> 1 & 1u) != 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT a = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar *ISK__RESTRICT b = isk__row(l->in[1], l->in_stride[1], i);
-        const isk_scalar g = *isk__row(l->grad, l->grad_stride, i);
-        const isk_scalar t1 = 2 * g;
-        if (l->grad_in[0]) {
-            isk_scalar *ISK__RESTRICT da = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++)
-                da[j] = (add_da ? da[j] : 0) + t1 * (a[j] - b[j]);
-        }
-        const isk_scalar t2 = -2 * g;
-        if (l->grad_in[1]) {
-            isk_scalar *ISK__RESTRICT db = isk__row_of(l->grad_in[1], l->grad_in_stride[1], i);
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++)
-                db[j] = (add_db ? db[j] : 0) + t2 * (a[j] - b[j]);
-        }
-    }
-}
-
-ISK__LOOPS static void isk__softmax_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    isk_scalar *ISK__RESTRICT terms = l->work;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar largest = isk__largest(x, cols);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            terms[j] = x[j] - largest;
-        isk__exp_row(l, terms, terms);
-        const isk_scalar sum = isk__sum(terms, cols);
-        isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            y[j] = terms[j] / sum;
-    }
-}
-
-ISK__LOOPS static void isk__softmax_backward(const isk__loop *l) {
-    if (!l->grad_in[0]) return;
-    const int rows = l->rows, cols = l->cols;
-    isk_scalar *ISK__RESTRICT terms = l->work;
-    const int add_dx = (l->accumulate >> 0 & 1u) != 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT y = isk__row(l->out, l->out_stride, i);
-        const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            terms[j] = g[j] * y[j];
-        const isk_scalar sum = isk__sum(terms, cols);
-        isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            dx[j] = (add_dx ? dx[j] : 0) + y[j] * (g[j] - sum);
-    }
-}
-
-static void isk__log_softmax_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    isk_scalar *ISK__RESTRICT terms = l->work;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar largest = isk__largest(x, cols);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            terms[j] = x[j] - largest;
-        isk__exp_row(l, terms, terms);
-        const isk_scalar sum = isk__sum(terms, cols);
-        const isk_scalar t1 = isk__ln(sum);
-        isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            y[j] = x[j] - largest - t1;
-    }
-}
-
-static void isk__log_softmax_backward(const isk__loop *l) {
-    if (!l->grad_in[0]) return;
-    const int rows = l->rows, cols = l->cols;
-    isk_scalar *ISK__RESTRICT terms = l->work;
-    const int add_dx = (l->accumulate >> 0 & 1u) != 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
-        const isk_scalar largest = isk__largest(x, cols);
-        const isk_scalar sum = isk__sum(g, cols);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            terms[j] = x[j] - largest;
-        isk__exp_row(l, terms, terms);
-        const isk_scalar sum2 = isk__sum(terms, cols);
-        const isk_scalar t1 = sum / sum2;
-        isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            dx[j] = (add_dx ? dx[j] : 0) + (g[j] - t1 * terms[j]);
-    }
-}
-
-ISK__LOOPS static void isk__l2_normalise_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    const isk_scalar eps = (isk_scalar)l->attributes[0];
-    isk_scalar *ISK__RESTRICT terms = l->work;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            terms[j] = x[j] * x[j];
-        const isk_scalar sum = isk__sum(terms, cols);
-        const isk_scalar t1 = isk__maximum(isk__sqrt(sum), eps);
-        isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            y[j] = x[j] / t1;
-    }
-}
-
-ISK__LOOPS static void isk__l2_normalise_backward(const isk__loop *l) {
-    if (!l->grad_in[0]) return;
-    const int rows = l->rows, cols = l->cols;
-    const isk_scalar eps = (isk_scalar)l->attributes[0];
-    isk_scalar *ISK__RESTRICT terms = l->work;
-    isk_scalar *ISK__RESTRICT terms2 = l->work + (size_t)cols;
-    const int add_dx = (l->accumulate >> 0 & 1u) != 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar *ISK__RESTRICT y = isk__row(l->out, l->out_stride, i);
-        const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++) {
-            terms[j] = x[j] * x[j];
-            terms2[j] = g[j] * y[j];
-        }
-        const isk_scalar sum = isk__sum(terms, cols);
-        const isk_scalar sum2 = isk__sum(terms2, cols);
-        const isk_scalar t1 = isk__sqrt(sum);
-        const isk_scalar t2 = isk__maximum(t1, eps);
-        const isk_scalar t3 = 2 * isk__where(0 < t1, 0.5f * (isk__where(t1 < eps, 0, -(sum2 / t2)) / t1), 0);
-        isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            dx[j] = (add_dx ? dx[j] : 0) + (g[j] / t2 + t3 * x[j]);
-    }
-}
-
-ISK__LOOPS static void isk__layer_norm_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    const isk_scalar eps = (isk_scalar)l->attributes[0];
-    const isk_scalar *ISK__RESTRICT gamma = l->in[1];
-    const isk_scalar *ISK__RESTRICT beta = l->in[2];
-    isk_scalar *ISK__RESTRICT terms = l->work;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar sum = isk__sum(x, cols);
-        const isk_scalar mean = sum / (isk_scalar)cols;
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++) {
-            const isk_scalar t1 = x[j] - mean;
-            terms[j] = t1 * t1;
-        }
-        const isk_scalar sum2 = isk__sum(terms, cols);
-        const isk_scalar variance = sum2 / (isk_scalar)cols;
-        const isk_scalar scale = isk__rsqrt(variance + eps);
-        isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            y[j] = scale * (gamma[j] * (x[j] - mean)) + beta[j];
-    }
-}
-
-ISK__LOOPS static void isk__layer_norm_backward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    const isk_scalar eps = (isk_scalar)l->attributes[0];
-    const isk_scalar *ISK__RESTRICT gamma = l->in[1];
-    isk_scalar *ISK__RESTRICT sum = l->work;
-    isk_scalar *ISK__RESTRICT sum2 = l->work + (size_t)cols;
-    isk_scalar *ISK__RESTRICT terms = l->work + 2 * (size_t)cols;
-    isk_scalar *ISK__RESTRICT terms2 = l->work + 3 * (size_t)cols;
-    isk_scalar *ISK__RESTRICT terms3 = l->work + 4 * (size_t)cols;
-    const int add_dx = (l->accumulate >> 0 & 1u) != 0;
-    const int add_dgamma = (l->accumulate >> 1 & 1u) != 0;
-    const int add_dbeta = (l->accumulate >> 2 & 1u) != 0;
-    isk__fill(sum, cols, 0);
-    isk__fill(sum2, cols, 0);
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            terms[j] = gamma[j] * g[j];
-        const isk_scalar sum3 = isk__sum(x, cols);
-        const isk_scalar sum4 = isk__sum(terms, cols);
-        const isk_scalar mean = sum3 / (isk_scalar)cols;
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++) {
-            const isk_scalar t1 = x[j] - mean;
-            terms2[j] = t1 * t1;
-            terms3[j] = gamma[j] * (t1 * g[j]);
-        }
-        const isk_scalar sum5 = isk__sum(terms2, cols);
-        const isk_scalar sum6 = isk__sum(terms3, cols);
-        const isk_scalar variance = sum5 / (isk_scalar)cols;
-        const isk_scalar scale = isk__rsqrt(variance + eps);
-        const isk_scalar t2 = scale * scale * scale * sum6 / (isk_scalar)cols;
-        const isk_scalar t3 = scale * sum4 / (isk_scalar)cols;
-        if (l->grad_in[0]) {
-            isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++)
-                dx[j] = (add_dx ? dx[j] : 0) + (scale * (gamma[j] * g[j]) - t2 * (x[j] - mean) - t3);
-        }
-        if (l->grad_in[1]) {
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++)
-                sum[j] += scale * ((x[j] - mean) * g[j]);
-        }
-        if (l->grad_in[2]) {
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++)
-                sum2[j] += g[j];
-        }
-    }
-    if (l->grad_in[1]) isk__put_all(l->grad_in[1], add_dgamma, sum, cols);
-    if (l->grad_in[2]) isk__put_all(l->grad_in[2], add_dbeta, sum2, cols);
-}
-
-static void isk__normal_log_density_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    isk_scalar *ISK__RESTRICT terms = l->work;
-    isk_scalar *ISK__RESTRICT terms2 = l->work + (size_t)cols;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar *ISK__RESTRICT mu = isk__row(l->in[1], l->in_stride[1], i);
-        const isk_scalar *ISK__RESTRICT logvar = isk__row(l->in[2], l->in_stride[2], i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            terms[j] = isk__minimum(-logvar[j], 50);
-        isk__exp_row(l, terms, terms);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++) {
-            const isk_scalar t1 = x[j] - mu[j];
-            terms2[j] = t1 * t1 * terms[j] + logvar[j] + (isk_scalar)1.8378770664093453;
-        }
-        const isk_scalar sum = isk__sum(terms2, cols);
-        *isk__row_of(l->out, l->out_stride, i) = -0.5f * sum;
-    }
-}
-
-static void isk__normal_log_density_backward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    isk_scalar *ISK__RESTRICT terms = l->work;
-    const int add_dx = (l->accumulate >> 0 & 1u) != 0;
-    const int add_dmu = (l->accumulate >> 1 & 1u) != 0;
-    const int add_dlogvar = (l->accumulate >> 2 & 1u) != 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar *ISK__RESTRICT mu = isk__row(l->in[1], l->in_stride[1], i);
-        const isk_scalar *ISK__RESTRICT logvar = isk__row(l->in[2], l->in_stride[2], i);
-        const isk_scalar g = *isk__row(l->grad, l->grad_stride, i);
-        const isk_scalar t1 = -g;
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            terms[j] = isk__minimum(-logvar[j], 50);
-        isk__exp_row(l, terms, terms);
-        if (l->grad_in[0]) {
-            isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++)
-                dx[j] = (add_dx ? dx[j] : 0) + t1 * ((x[j] - mu[j]) * terms[j]);
-        }
-        if (l->grad_in[1]) {
-            isk_scalar *ISK__RESTRICT dmu = isk__row_of(l->grad_in[1], l->grad_in_stride[1], i);
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++)
-                dmu[j] = (add_dmu ? dmu[j] : 0) + g * ((x[j] - mu[j]) * terms[j]);
-        }
-        const isk_scalar t2 = 0.5f * g;
-        if (l->grad_in[2]) {
-            isk_scalar *ISK__RESTRICT dlogvar = isk__row_of(l->grad_in[2], l->grad_in_stride[2], i);
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++) {
-                const isk_scalar t3 = x[j] - mu[j];
-                const isk_scalar t4 = isk__where(50 < -logvar[j], 0, t2 * (t3 * t3 * terms[j])) - t2;
-                dlogvar[j] = (add_dlogvar ? dlogvar[j] : 0) + t4;
-            }
-        }
-    }
-}
-
-static void isk__normal_kl_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    isk_scalar *ISK__RESTRICT terms = l->work;
-    isk_scalar *ISK__RESTRICT terms2 = l->work + (size_t)cols;
-    isk_scalar *ISK__RESTRICT terms3 = l->work + 2 * (size_t)cols;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT mu = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar *ISK__RESTRICT logvar = isk__row(l->in[1], l->in_stride[1], i);
-        const isk_scalar *ISK__RESTRICT prior_mu = isk__row(l->in[2], l->in_stride[2], i);
-        const isk_scalar *ISK__RESTRICT prior_logvar = isk__row(l->in[3], l->in_stride[3], i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            terms[j] = isk__minimum(logvar[j] - prior_logvar[j], 50);
-        isk__exp_row(l, terms, terms);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            terms2[j] = isk__minimum(-prior_logvar[j], 50);
-        isk__exp_row(l, terms2, terms2);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++) {
-            const isk_scalar t1 = mu[j] - prior_mu[j];
-            terms3[j] = prior_logvar[j] - logvar[j] - 1 + terms[j] + t1 * t1 * terms2[j];
-        }
-        const isk_scalar sum = isk__sum(terms3, cols);
-        *isk__row_of(l->out, l->out_stride, i) = 0.5f * sum;
-    }
-}
-
-static void isk__normal_kl_backward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    isk_scalar *ISK__RESTRICT terms = l->work;
-    isk_scalar *ISK__RESTRICT terms2 = l->work + (size_t)cols;
-    const int add_dmu = (l->accumulate >> 0 & 1u) != 0;
-    const int add_dlogvar = (l->accumulate >> 1 & 1u) != 0;
-    const int add_dprior_mu = (l->accumulate >> 2 & 1u) != 0;
-    const int add_dprior_logvar = (l->accumulate >> 3 & 1u) != 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT mu = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar *ISK__RESTRICT logvar = isk__row(l->in[1], l->in_stride[1], i);
-        const isk_scalar *ISK__RESTRICT prior_mu = isk__row(l->in[2], l->in_stride[2], i);
-        const isk_scalar *ISK__RESTRICT prior_logvar = isk__row(l->in[3], l->in_stride[3], i);
-        const isk_scalar g = *isk__row(l->grad, l->grad_stride, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            terms[j] = isk__minimum(-prior_logvar[j], 50);
-        isk__exp_row(l, terms, terms);
-        if (l->grad_in[0]) {
-            isk_scalar *ISK__RESTRICT dmu = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++)
-                dmu[j] = (add_dmu ? dmu[j] : 0) + g * ((mu[j] - prior_mu[j]) * terms[j]);
-        }
-        const isk_scalar t1 = 0.5f * g;
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            terms2[j] = isk__minimum(logvar[j] - prior_logvar[j], 50);
-        isk__exp_row(l, terms2, terms2);
-        if (l->grad_in[1]) {
-            isk_scalar *ISK__RESTRICT dlogvar = isk__row_of(l->grad_in[1], l->grad_in_stride[1], i);
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++) {
-                const isk_scalar t2 = isk__where(50 < logvar[j] - prior_logvar[j], 0, t1 * terms2[j]) - t1;
-                dlogvar[j] = (add_dlogvar ? dlogvar[j] : 0) + t2;
-            }
-        }
-        const isk_scalar t3 = -g;
-        if (l->grad_in[2]) {
-            isk_scalar *ISK__RESTRICT dprior_mu = isk__row_of(l->grad_in[2], l->grad_in_stride[2], i);
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++)
-                dprior_mu[j] = (add_dprior_mu ? dprior_mu[j] : 0) + t3 * ((mu[j] - prior_mu[j]) * terms[j]);
-        }
-        const isk_scalar t4 = -0.5f * g;
-        if (l->grad_in[3]) {
-            isk_scalar *ISK__RESTRICT dprior_logvar = isk__row_of(l->grad_in[3], l->grad_in_stride[3], i);
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++) {
-                const isk_scalar t5 = mu[j] - prior_mu[j];
-                const isk_scalar t6 = isk__where(50 < -prior_logvar[j], 0, t4 * (t5 * t5 * terms[j]));
-                const isk_scalar t7 = t6 + isk__where(50 < logvar[j] - prior_logvar[j], 0, t4 * terms2[j]) + t1;
-                dprior_logvar[j] = (add_dprior_logvar ? dprior_logvar[j] : 0) + t7;
-            }
-        }
-    }
-}
-
-static void isk__col_sum_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    isk_scalar *ISK__RESTRICT sum = l->work;
-    isk__fill(sum, cols, 0);
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar w = isk__weight(l, 1, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            sum[j] += w * x[j];
-    }
-    isk_scalar *ISK__RESTRICT y = l->out;
-    ISK__VECTOR
-    for (int j = 0; j < cols; j++)
-        y[j] = sum[j];
-}
-
-static void isk__col_sum_backward(const isk__loop *l) {
-    if (!l->grad_in[0]) return;
-    const int rows = l->rows, cols = l->cols;
-    const isk_scalar *ISK__RESTRICT g = l->grad;
-    const int add_dx = (l->accumulate >> 0 & 1u) != 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar w = isk__weight(l, 1, i);
-        isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            dx[j] = (add_dx ? dx[j] : 0) + w * g[j];
-    }
-}
-
-ISK__LOOPS static void isk__col_mean_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    isk_scalar *ISK__RESTRICT sum = l->work;
-    isk__fill(sum, cols, 0);
-    isk_scalar sum2 = 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar w = isk__weight(l, 1, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            sum[j] += w * x[j];
-        sum2 += w;
-    }
-    const isk_scalar weight = isk__maximum(sum2, (isk_scalar)1e-12);
-    isk_scalar *ISK__RESTRICT y = l->out;
-    ISK__VECTOR
-    for (int j = 0; j < cols; j++)
-        y[j] = sum[j] / weight;
-}
-
-ISK__LOOPS static void isk__col_mean_backward(const isk__loop *l) {
-    if (!l->grad_in[0]) return;
-    const int rows = l->rows, cols = l->cols;
-    const isk_scalar *ISK__RESTRICT g = l->grad;
-    isk_scalar *ISK__RESTRICT column = l->work;
-    const int add_dx = (l->accumulate >> 0 & 1u) != 0;
-    isk_scalar sum = 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar w = isk__weight(l, 1, i);
-        sum += w;
-    }
-    const isk_scalar weight = isk__maximum(sum, (isk_scalar)1e-12);
-    ISK__VECTOR
-    for (int j = 0; j < cols; j++)
-        column[j] = g[j] / weight;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar w = isk__weight(l, 1, i);
-        isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            dx[j] = (add_dx ? dx[j] : 0) + w * column[j];
-    }
-}
-
-static void isk__col_var_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    isk_scalar *ISK__RESTRICT sum = l->work;
-    isk_scalar *ISK__RESTRICT mean = l->work + (size_t)cols;
-    isk_scalar *ISK__RESTRICT sum3 = l->work + 2 * (size_t)cols;
-    isk__fill(sum, cols, 0);
-    isk_scalar sum2 = 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar w = isk__weight(l, 1, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            sum[j] += w * x[j];
-        sum2 += w;
-    }
-    const isk_scalar weight = isk__maximum(sum2, (isk_scalar)1e-12);
-    ISK__VECTOR
-    for (int j = 0; j < cols; j++)
-        mean[j] = sum[j] / weight;
-    isk__fill(sum3, cols, 0);
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar w = isk__weight(l, 1, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++) {
-            const isk_scalar t1 = x[j] - mean[j];
-            sum3[j] += w * (t1 * t1);
-        }
-    }
-    isk_scalar *ISK__RESTRICT y = l->out;
-    ISK__VECTOR
-    for (int j = 0; j < cols; j++)
-        y[j] = sum3[j] / weight;
-}
-
-static void isk__col_var_backward(const isk__loop *l) {
-    if (!l->grad_in[0]) return;
-    const int rows = l->rows, cols = l->cols;
-    const isk_scalar *ISK__RESTRICT g = l->grad;
-    isk_scalar *ISK__RESTRICT sum2 = l->work;
-    isk_scalar *ISK__RESTRICT mean = l->work + (size_t)cols;
-    isk_scalar *ISK__RESTRICT column = l->work + 2 * (size_t)cols;
-    const int add_dx = (l->accumulate >> 0 & 1u) != 0;
-    isk_scalar sum = 0;
-    isk__fill(sum2, cols, 0);
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar w = isk__weight(l, 1, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            sum2[j] += w * x[j];
-        sum += w;
-    }
-    const isk_scalar weight = isk__maximum(sum, (isk_scalar)1e-12);
-    ISK__VECTOR
-    for (int j = 0; j < cols; j++) {
-        mean[j] = sum2[j] / weight;
-        column[j] = g[j] / weight;
-    }
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar w = isk__weight(l, 1, i);
-        const isk_scalar t1 = 2 * w;
-        isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            dx[j] = (add_dx ? dx[j] : 0) + t1 * (column[j] * (x[j] - mean[j]));
-    }
-}
-
-static void isk__col_max_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    isk_scalar *ISK__RESTRICT largest = l->work;
-    isk_scalar sum = 0;
-    isk__fill(largest, cols, ISK__LOWEST);
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar w = isk__weight(l, 1, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            largest[j] = isk__maximum(largest[j], isk__where(0 < w, x[j], ISK__LOWEST));
-        sum += w;
-    }
-    isk_scalar *ISK__RESTRICT y = l->out;
-    ISK__VECTOR
-    for (int j = 0; j < cols; j++)
-        y[j] = isk__where(0 < sum, largest[j], 0);
-}
-
-static void isk__col_max_backward(const isk__loop *l) {
-    if (!l->grad_in[0]) return;
-    const int rows = l->rows, cols = l->cols;
-    const isk_scalar *ISK__RESTRICT g = l->grad;
-    isk_scalar *ISK__RESTRICT largest = l->work;
-    isk_scalar *ISK__RESTRICT sum2 = l->work + (size_t)cols;
-    isk_scalar *ISK__RESTRICT column = l->work + 2 * (size_t)cols;
-    const int add_dx = (l->accumulate >> 0 & 1u) != 0;
-    isk__fill(largest, cols, ISK__LOWEST);
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar w = isk__weight(l, 1, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            largest[j] = isk__maximum(largest[j], isk__where(0 < w, x[j], ISK__LOWEST));
-    }
-    isk_scalar sum = 0;
-    isk__fill(sum2, cols, 0);
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar w = isk__weight(l, 1, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            sum2[j] += isk__where(isk__where(0 < w, x[j], ISK__LOWEST) == largest[j], 1, 0);
-        sum += w;
-    }
-    ISK__VECTOR
-    for (int j = 0; j < cols; j++)
-        column[j] = isk__where(0 < sum, g[j], 0) / sum2[j];
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar w = isk__weight(l, 1, i);
-        isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++) {
-            const isk_scalar t1 = isk__where(isk__where(0 < w, x[j], ISK__LOWEST) == largest[j], column[j], 0);
-            dx[j] = (add_dx ? dx[j] : 0) + isk__where(0 < w, t1, 0);
-        }
-    }
-}
-
-static void isk__col_logsumexp_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    isk_scalar *ISK__RESTRICT largest = l->work;
-    isk_scalar *ISK__RESTRICT sum2 = l->work + (size_t)cols;
-    isk_scalar *ISK__RESTRICT terms = l->work + 2 * (size_t)cols;
-    isk__fill(largest, cols, ISK__LOWEST);
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar w = isk__weight(l, 1, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            largest[j] = isk__maximum(largest[j], isk__where(0 < w, x[j], ISK__LOWEST));
-    }
-    isk_scalar sum = 0;
-    isk__fill(sum2, cols, 0);
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar w = isk__weight(l, 1, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            terms[j] = isk__where(0 < w, x[j] - largest[j], ISK__LOWEST);
-        isk__exp_row(l, terms, terms);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            sum2[j] += terms[j];
-        sum += w;
-    }
-    isk_scalar *ISK__RESTRICT y = l->out;
-    for (int j = 0; j < cols; j++)
-        y[j] = isk__where(0 < sum, largest[j] + isk__ln(sum2[j]), 0);
-}
-
-static void isk__col_logsumexp_backward(const isk__loop *l) {
-    if (!l->grad_in[0]) return;
-    const int rows = l->rows, cols = l->cols;
-    const isk_scalar *ISK__RESTRICT g = l->grad;
-    isk_scalar *ISK__RESTRICT largest = l->work;
-    isk_scalar *ISK__RESTRICT sum2 = l->work + (size_t)cols;
-    isk_scalar *ISK__RESTRICT terms = l->work + 2 * (size_t)cols;
-    isk_scalar *ISK__RESTRICT column = l->work + 3 * (size_t)cols;
-    isk_scalar *ISK__RESTRICT terms2 = l->work + 4 * (size_t)cols;
-    const int add_dx = (l->accumulate >> 0 & 1u) != 0;
-    isk__fill(largest, cols, ISK__LOWEST);
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar w = isk__weight(l, 1, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            largest[j] = isk__maximum(largest[j], isk__where(0 < w, x[j], ISK__LOWEST));
-    }
-    isk_scalar sum = 0;
-    isk__fill(sum2, cols, 0);
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar w = isk__weight(l, 1, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            terms[j] = isk__where(0 < w, x[j] - largest[j], ISK__LOWEST);
-        isk__exp_row(l, terms, terms);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            sum2[j] += terms[j];
-        sum += w;
-    }
-    for (int j = 0; j < cols; j++)
-        column[j] = isk__where(0 < sum, g[j], 0) / sum2[j];
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar w = isk__weight(l, 1, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            terms2[j] = isk__where(0 < w, x[j] - largest[j], ISK__LOWEST);
-        isk__exp_row(l, terms2, terms2);
-        isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            dx[j] = (add_dx ? dx[j] : 0) + isk__where(0 < w, column[j] * terms2[j], 0);
-    }
-}
-
-ISK__LOOPS static void isk__standardise_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    const isk_scalar eps = (isk_scalar)l->attributes[0];
-    isk_scalar *ISK__RESTRICT sum = l->work;
-    isk_scalar *ISK__RESTRICT mean = l->work + (size_t)cols;
-    isk_scalar *ISK__RESTRICT sum3 = l->work + 2 * (size_t)cols;
-    isk_scalar *ISK__RESTRICT scale = l->work + 3 * (size_t)cols;
-    isk__fill(sum, cols, 0);
-    isk_scalar sum2 = 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar w = isk__weight(l, 1, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            sum[j] += w * x[j];
-        sum2 += w;
-    }
-    const isk_scalar weight = isk__maximum(sum2, (isk_scalar)1e-12);
-    ISK__VECTOR
-    for (int j = 0; j < cols; j++)
-        mean[j] = sum[j] / weight;
-    isk__fill(sum3, cols, 0);
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar w = isk__weight(l, 1, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++) {
-            const isk_scalar t1 = x[j] - mean[j];
-            sum3[j] += w * (t1 * t1);
-        }
-    }
-    for (int j = 0; j < cols; j++) {
-        const isk_scalar variance = sum3[j] / weight;
-        scale[j] = isk__rsqrt(variance + eps);
-    }
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar w = isk__weight(l, 1, i);
-        const isk_scalar present = isk__where(0 < w, 1, 0);
-        isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            y[j] = present * (scale[j] * (x[j] - mean[j]));
-    }
-}
-
-ISK__LOOPS static void isk__standardise_backward(const isk__loop *l) {
-    if (!l->grad_in[0]) return;
-    const int rows = l->rows, cols = l->cols;
-    const isk_scalar eps = (isk_scalar)l->attributes[0];
-    isk_scalar *ISK__RESTRICT sum = l->work;
-    isk_scalar *ISK__RESTRICT mean = l->work + (size_t)cols;
-    isk_scalar *ISK__RESTRICT sum3 = l->work + 2 * (size_t)cols;
-    isk_scalar *ISK__RESTRICT sum4 = l->work + 3 * (size_t)cols;
-    isk_scalar *ISK__RESTRICT sum5 = l->work + 4 * (size_t)cols;
-    isk_scalar *ISK__RESTRICT scale = l->work + 5 * (size_t)cols;
-    isk_scalar *ISK__RESTRICT column = l->work + 6 * (size_t)cols;
-    isk_scalar *ISK__RESTRICT column2 = l->work + 7 * (size_t)cols;
-    const int add_dx = (l->accumulate >> 0 & 1u) != 0;
-    isk__fill(sum, cols, 0);
-    isk_scalar sum2 = 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar w = isk__weight(l, 1, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            sum[j] += w * x[j];
-        sum2 += w;
-    }
-    const isk_scalar weight = isk__maximum(sum2, (isk_scalar)1e-12);
-    ISK__VECTOR
-    for (int j = 0; j < cols; j++)
-        mean[j] = sum[j] / weight;
-    isk__fill(sum3, cols, 0);
-    isk__fill(sum4, cols, 0);
-    isk__fill(sum5, cols, 0);
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar w = isk__weight(l, 1, i);
-        const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
-        const isk_scalar present = isk__where(0 < w, 1, 0);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++) {
-            const isk_scalar t1 = x[j] - mean[j];
-            sum3[j] += w * (t1 * t1);
-            sum4[j] += present * (t1 * g[j]);
-            sum5[j] += present * g[j];
-        }
-    }
-    for (int j = 0; j < cols; j++) {
-        const isk_scalar variance = sum3[j] / weight;
-        scale[j] = isk__rsqrt(variance + eps);
-        column[j] = scale[j] * scale[j] * scale[j] * sum4[j] / weight;
-        column2[j] = scale[j] * sum5[j] / weight;
-    }
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar w = isk__weight(l, 1, i);
-        const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
-        const isk_scalar present2 = isk__where(0 < w, 1, 0);
-        isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++) {
-            const isk_scalar t2 = present2 * (scale[j] * g[j]) - w * (column[j] * (x[j] - mean[j])) - w * column2[j];
-            dx[j] = (add_dx ? dx[j] : 0) + t2;
-        }
-    }
-}
-
-ISK__LOOPS static void isk__batch_norm_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    const isk_scalar eps = (isk_scalar)l->attributes[0];
-    const isk_scalar *ISK__RESTRICT gamma = l->in[1];
-    const isk_scalar *ISK__RESTRICT beta = l->in[2];
-    isk_scalar *ISK__RESTRICT sum = l->work;
-    isk_scalar *ISK__RESTRICT mean = l->work + (size_t)cols;
-    isk_scalar *ISK__RESTRICT sum3 = l->work + 2 * (size_t)cols;
-    isk_scalar *ISK__RESTRICT column = l->work + 3 * (size_t)cols;
-    isk__fill(sum, cols, 0);
-    isk_scalar sum2 = 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar w = isk__weight(l, 3, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            sum[j] += w * x[j];
-        sum2 += w;
-    }
-    const isk_scalar weight = isk__maximum(sum2, (isk_scalar)1e-12);
-    ISK__VECTOR
-    for (int j = 0; j < cols; j++)
-        mean[j] = sum[j] / weight;
-    isk__fill(sum3, cols, 0);
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar w = isk__weight(l, 3, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++) {
-            const isk_scalar t1 = x[j] - mean[j];
-            sum3[j] += w * (t1 * t1);
-        }
-    }
-    for (int j = 0; j < cols; j++) {
-        const isk_scalar variance = sum3[j] / weight;
-        const isk_scalar scale = isk__rsqrt(variance + eps);
-        column[j] = gamma[j] * scale;
-    }
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar w = isk__weight(l, 3, i);
-        const isk_scalar present = isk__where(0 < w, 1, 0);
-        isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
-        for (int j = 0; j < cols; j++)
-            y[j] = present * (column[j] * (x[j] - mean[j]) + beta[j]);
-    }
-}
-
-ISK__LOOPS static void isk__batch_norm_backward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    const isk_scalar eps = (isk_scalar)l->attributes[0];
-    const isk_scalar *ISK__RESTRICT gamma = l->in[1];
-    isk_scalar *ISK__RESTRICT sum = l->work;
-    isk_scalar *ISK__RESTRICT mean = l->work + (size_t)cols;
-    isk_scalar *ISK__RESTRICT sum3 = l->work + 2 * (size_t)cols;
-    isk_scalar *ISK__RESTRICT sum4 = l->work + 3 * (size_t)cols;
-    isk_scalar *ISK__RESTRICT sum5 = l->work + 4 * (size_t)cols;
-    isk_scalar *ISK__RESTRICT column = l->work + 5 * (size_t)cols;
-    isk_scalar *ISK__RESTRICT column2 = l->work + 6 * (size_t)cols;
-    isk_scalar *ISK__RESTRICT column3 = l->work + 7 * (size_t)cols;
-    const int add_dx = (l->accumulate >> 0 & 1u) != 0;
-    const int add_dgamma = (l->accumulate >> 1 & 1u) != 0;
-    const int add_dbeta = (l->accumulate >> 2 & 1u) != 0;
-    isk__fill(sum, cols, 0);
-    isk_scalar sum2 = 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar w = isk__weight(l, 3, i);
-        if (l->grad_in[0] || l->grad_in[1]) {
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++)
-                sum[j] += w * x[j];
-        }
-        sum2 += w;
-    }
-    const isk_scalar weight = isk__maximum(sum2, (isk_scalar)1e-12);
-    ISK__VECTOR
-    for (int j = 0; j < cols; j++)
-        mean[j] = sum[j] / weight;
-    isk__fill(sum3, cols, 0);
-    isk__fill(sum4, cols, 0);
-    isk__fill(sum5, cols, 0);
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar w = isk__weight(l, 3, i);
-        const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
-        const isk_scalar present = isk__where(0 < w, 1, 0);
-        if (l->grad_in[0] || l->grad_in[1]) {
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++) {
-                const isk_scalar t1 = x[j] - mean[j];
-                sum3[j] += w * (t1 * t1);
-                sum4[j] += present * (t1 * g[j]);
-            }
-        }
-        if (l->grad_in[0] || l->grad_in[2]) {
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++)
-                sum5[j] += present * g[j];
-        }
-    }
-    for (int j = 0; j < cols; j++) {
-        const isk_scalar variance = sum3[j] / weight;
-        const isk_scalar scale = isk__rsqrt(variance + eps);
-        column[j] = gamma[j] * scale;
-        column2[j] = column[j] * scale * scale * sum4[j] / weight;
-        column3[j] = column[j] * sum5[j] / weight;
-    }
-    if (l->grad_in[1]) {
-        isk_scalar *ISK__RESTRICT dgamma = l->grad_in[1];
-        for (int j = 0; j < cols; j++) {
-            const isk_scalar variance2 = sum3[j] / weight;
-            const isk_scalar scale2 = isk__rsqrt(variance2 + eps);
-            dgamma[j] = (add_dgamma ? dgamma[j] : 0) + scale2 * sum4[j];
-        }
-    }
-    if (l->grad_in[2]) isk__put_all(l->grad_in[2], add_dbeta, sum5, cols);
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar w = isk__weight(l, 3, i);
-        const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
-        const isk_scalar present2 = isk__where(0 < w, 1, 0);
-        if (l->grad_in[0]) {
-            isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-            for (int j = 0; j < cols; j++) {
-                const isk_scalar t2 = present2 * (column[j] * g[j]) - w * (column2[j] * (x[j] - mean[j]))
-                    - w * column3[j];
-                dx[j] = (add_dx ? dx[j] : 0) + t2;
-            }
-        }
-    }
-}
-
-static void isk__standardise_by_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    const isk_scalar eps = (isk_scalar)l->attributes[0];
-    const isk_scalar *ISK__RESTRICT mean = l->in[1];
-    const isk_scalar *ISK__RESTRICT variance = l->in[2];
-    isk_scalar *ISK__RESTRICT scale = l->work;
-    for (int j = 0; j < cols; j++)
-        scale[j] = isk__rsqrt(variance[j] + eps);
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            y[j] = scale[j] * (x[j] - mean[j]);
-    }
-}
-
-static void isk__standardise_by_backward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    const isk_scalar eps = (isk_scalar)l->attributes[0];
-    const isk_scalar *ISK__RESTRICT mean = l->in[1];
-    const isk_scalar *ISK__RESTRICT variance = l->in[2];
-    isk_scalar *ISK__RESTRICT scale = l->work;
-    isk_scalar *ISK__RESTRICT column = l->work + (size_t)cols;
-    isk_scalar *ISK__RESTRICT sum = l->work + 2 * (size_t)cols;
-    isk_scalar *ISK__RESTRICT sum2 = l->work + 3 * (size_t)cols;
-    const int add_dx = (l->accumulate >> 0 & 1u) != 0;
-    const int add_dmean = (l->accumulate >> 1 & 1u) != 0;
-    const int add_dvariance = (l->accumulate >> 2 & 1u) != 0;
-    for (int j = 0; j < cols; j++) {
-        scale[j] = isk__rsqrt(variance[j] + eps);
-        column[j] = -0.5f * scale[j] * scale[j] * scale[j];
-    }
-    isk__fill(sum, cols, 0);
-    isk__fill(sum2, cols, 0);
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
-        if (l->grad_in[0]) {
-            isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++)
-                dx[j] = (add_dx ? dx[j] : 0) + scale[j] * g[j];
-        }
-        if (l->grad_in[1]) {
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++)
-                sum[j] += g[j];
-        }
-        if (l->grad_in[2]) {
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++)
-                sum2[j] += (x[j] - mean[j]) * g[j];
-        }
-    }
-    if (l->grad_in[1]) {
-        isk_scalar *ISK__RESTRICT dmean = l->grad_in[1];
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            dmean[j] = (add_dmean ? dmean[j] : 0) + -(scale[j] * sum[j]);
-    }
-    if (l->grad_in[2]) {
-        isk_scalar *ISK__RESTRICT dvariance = l->grad_in[2];
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            dvariance[j] = (add_dvariance ? dvariance[j] : 0) + column[j] * sum2[j];
-    }
-}
-
-static void isk__batch_norm_by_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    const isk_scalar eps = (isk_scalar)l->attributes[0];
-    const isk_scalar *ISK__RESTRICT mean = l->in[1];
-    const isk_scalar *ISK__RESTRICT variance = l->in[2];
-    const isk_scalar *ISK__RESTRICT gamma = l->in[3];
-    const isk_scalar *ISK__RESTRICT beta = l->in[4];
-    isk_scalar *ISK__RESTRICT column = l->work;
-    for (int j = 0; j < cols; j++) {
-        const isk_scalar scale = isk__rsqrt(variance[j] + eps);
-        column[j] = gamma[j] * scale;
-    }
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        isk_scalar *ISK__RESTRICT y = isk__row_of(l->out, l->out_stride, i);
-        for (int j = 0; j < cols; j++)
-            y[j] = column[j] * (x[j] - mean[j]) + beta[j];
-    }
-}
-
-static void isk__batch_norm_by_backward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    const isk_scalar eps = (isk_scalar)l->attributes[0];
-    const isk_scalar *ISK__RESTRICT mean = l->in[1];
-    const isk_scalar *ISK__RESTRICT variance = l->in[2];
-    const isk_scalar *ISK__RESTRICT gamma = l->in[3];
-    isk_scalar *ISK__RESTRICT scale = l->work;
-    isk_scalar *ISK__RESTRICT column = l->work + (size_t)cols;
-    isk_scalar *ISK__RESTRICT column2 = l->work + 2 * (size_t)cols;
-    isk_scalar *ISK__RESTRICT sum = l->work + 3 * (size_t)cols;
-    isk_scalar *ISK__RESTRICT sum2 = l->work + 4 * (size_t)cols;
-    const int add_dx = (l->accumulate >> 0 & 1u) != 0;
-    const int add_dmean = (l->accumulate >> 1 & 1u) != 0;
-    const int add_dvariance = (l->accumulate >> 2 & 1u) != 0;
-    const int add_dgamma = (l->accumulate >> 3 & 1u) != 0;
-    const int add_dbeta = (l->accumulate >> 4 & 1u) != 0;
-    for (int j = 0; j < cols; j++) {
-        scale[j] = isk__rsqrt(variance[j] + eps);
-        column[j] = gamma[j] * scale[j];
-        column2[j] = -0.5f * gamma[j] * scale[j] * scale[j] * scale[j];
-    }
-    isk__fill(sum, cols, 0);
-    isk__fill(sum2, cols, 0);
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar *ISK__RESTRICT g = isk__row(l->grad, l->grad_stride, i);
-        if (l->grad_in[0]) {
-            isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++)
-                dx[j] = (add_dx ? dx[j] : 0) + column[j] * g[j];
-        }
-        if (l->grad_in[1] || l->grad_in[4]) {
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++)
-                sum[j] += g[j];
-        }
-        if (l->grad_in[2] || l->grad_in[3]) {
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++)
-                sum2[j] += (x[j] - mean[j]) * g[j];
-        }
-    }
-    if (l->grad_in[1]) {
-        isk_scalar *ISK__RESTRICT dmean = l->grad_in[1];
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            dmean[j] = (add_dmean ? dmean[j] : 0) + -(column[j] * sum[j]);
-    }
-    if (l->grad_in[2]) {
-        isk_scalar *ISK__RESTRICT dvariance = l->grad_in[2];
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            dvariance[j] = (add_dvariance ? dvariance[j] : 0) + column2[j] * sum2[j];
-    }
-    if (l->grad_in[3]) {
-        isk_scalar *ISK__RESTRICT dgamma = l->grad_in[3];
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            dgamma[j] = (add_dgamma ? dgamma[j] : 0) + scale[j] * sum2[j];
-    }
-    if (l->grad_in[4]) isk__put_all(l->grad_in[4], add_dbeta, sum, cols);
-}
-
-static void isk__sum_all_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    isk_scalar sum = 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar w = isk__weight(l, 1, i);
-        const isk_scalar sum2 = isk__sum(x, cols);
-        sum += w * sum2;
-    }
-    *l->out = sum;
-}
-
-static void isk__sum_all_backward(const isk__loop *l) {
-    if (!l->grad_in[0]) return;
-    const int rows = l->rows, cols = l->cols;
-    const isk_scalar g = *l->grad;
-    const int add_dx = (l->accumulate >> 0 & 1u) != 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar w = isk__weight(l, 1, i);
-        const isk_scalar t1 = g * w;
-        isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            dx[j] = (add_dx ? dx[j] : 0) + t1;
-    }
-}
-
-static void isk__mean_all_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    isk_scalar sum = 0;
-    isk_scalar sum2 = 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar w = isk__weight(l, 1, i);
-        const isk_scalar sum3 = isk__sum(x, cols);
-        const isk_scalar mean = sum3 / (isk_scalar)cols;
-        sum += w * mean;
-        sum2 += w;
-    }
-    const isk_scalar weight = isk__maximum(sum2, (isk_scalar)1e-12);
-    const isk_scalar mean2 = sum / weight;
-    *l->out = mean2;
-}
-
-static void isk__mean_all_backward(const isk__loop *l) {
-    if (!l->grad_in[0]) return;
-    const int rows = l->rows, cols = l->cols;
-    const isk_scalar g = *l->grad;
-    const int add_dx = (l->accumulate >> 0 & 1u) != 0;
-    isk_scalar sum = 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar w = isk__weight(l, 1, i);
-        sum += w;
-    }
-    const isk_scalar weight = isk__maximum(sum, (isk_scalar)1e-12);
-    const isk_scalar t1 = g / weight;
-    const isk_scalar t2 = t1 / (isk_scalar)cols;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar w = isk__weight(l, 1, i);
-        const isk_scalar t3 = t2 * w;
-        isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            dx[j] = (add_dx ? dx[j] : 0) + t3;
-    }
-}
-
-static void isk__max_all_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    isk_scalar *ISK__RESTRICT terms = l->work;
-    isk_scalar sum = 0;
-    isk_scalar largest = ISK__LOWEST;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar w = isk__weight(l, 1, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            terms[j] = isk__where(0 < w, x[j], ISK__LOWEST);
-        const isk_scalar largest2 = isk__largest(terms, cols);
-        sum += w;
-        largest = isk__maximum(largest, largest2);
-    }
-    const isk_scalar t1 = isk__where(0 < sum, largest, 0);
-    *l->out = t1;
-}
-
-static void isk__max_all_backward(const isk__loop *l) {
-    if (!l->grad_in[0]) return;
-    const int rows = l->rows, cols = l->cols;
-    const isk_scalar g = *l->grad;
-    isk_scalar *ISK__RESTRICT terms = l->work;
-    isk_scalar *ISK__RESTRICT terms2 = l->work + (size_t)cols;
-    const int add_dx = (l->accumulate >> 0 & 1u) != 0;
-    isk_scalar largest = ISK__LOWEST;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar w = isk__weight(l, 1, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            terms[j] = isk__where(0 < w, x[j], ISK__LOWEST);
-        const isk_scalar largest2 = isk__largest(terms, cols);
-        largest = isk__maximum(largest, largest2);
-    }
-    isk_scalar sum = 0;
-    isk_scalar sum2 = 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar w = isk__weight(l, 1, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            terms2[j] = isk__where(isk__where(0 < w, x[j], ISK__LOWEST) == largest, 1, 0);
-        const isk_scalar sum3 = isk__sum(terms2, cols);
-        sum += w;
-        sum2 += sum3;
-    }
-    const isk_scalar t1 = isk__where(0 < sum, g, 0);
-    const isk_scalar t2 = t1 / sum2;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar w = isk__weight(l, 1, i);
-        isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++) {
-            const isk_scalar t3 = isk__where(isk__where(0 < w, x[j], ISK__LOWEST) == largest, t2, 0);
-            dx[j] = (add_dx ? dx[j] : 0) + isk__where(0 < w, t3, 0);
-        }
-    }
-}
-
-static void isk__logsumexp_all_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    isk_scalar *ISK__RESTRICT terms = l->work;
-    isk_scalar *ISK__RESTRICT terms2 = l->work + (size_t)cols;
-    isk_scalar largest = ISK__LOWEST;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar w = isk__weight(l, 1, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            terms[j] = isk__where(0 < w, x[j], ISK__LOWEST);
-        const isk_scalar largest2 = isk__largest(terms, cols);
-        largest = isk__maximum(largest, largest2);
-    }
-    isk_scalar sum = 0;
-    isk_scalar sum2 = 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar w = isk__weight(l, 1, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            terms2[j] = isk__where(0 < w, x[j] - largest, ISK__LOWEST);
-        isk__exp_row(l, terms2, terms2);
-        const isk_scalar sum3 = isk__sum(terms2, cols);
-        sum += w;
-        sum2 += sum3;
-    }
-    const isk_scalar t1 = isk__ln(sum2);
-    const isk_scalar t2 = largest + t1;
-    const isk_scalar t3 = isk__where(0 < sum, t2, 0);
-    *l->out = t3;
-}
-
-static void isk__logsumexp_all_backward(const isk__loop *l) {
-    if (!l->grad_in[0]) return;
-    const int rows = l->rows, cols = l->cols;
-    const isk_scalar g = *l->grad;
-    isk_scalar *ISK__RESTRICT terms = l->work;
-    isk_scalar *ISK__RESTRICT terms2 = l->work + (size_t)cols;
-    isk_scalar *ISK__RESTRICT terms3 = l->work + 2 * (size_t)cols;
-    const int add_dx = (l->accumulate >> 0 & 1u) != 0;
-    isk_scalar largest = ISK__LOWEST;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar w = isk__weight(l, 1, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            terms[j] = isk__where(0 < w, x[j], ISK__LOWEST);
-        const isk_scalar largest2 = isk__largest(terms, cols);
-        largest = isk__maximum(largest, largest2);
-    }
-    isk_scalar sum = 0;
-    isk_scalar sum2 = 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar w = isk__weight(l, 1, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            terms2[j] = isk__where(0 < w, x[j] - largest, ISK__LOWEST);
-        isk__exp_row(l, terms2, terms2);
-        const isk_scalar sum3 = isk__sum(terms2, cols);
-        sum += w;
-        sum2 += sum3;
-    }
-    const isk_scalar t1 = isk__where(0 < sum, g, 0);
-    const isk_scalar t2 = t1 / sum2;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT x = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar w = isk__weight(l, 1, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            terms3[j] = isk__where(0 < w, x[j] - largest, ISK__LOWEST);
-        isk__exp_row(l, terms3, terms3);
-        isk_scalar *ISK__RESTRICT dx = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            dx[j] = (add_dx ? dx[j] : 0) + isk__where(0 < w, t2 * terms3[j], 0);
-    }
-}
-
-ISK__LOOPS static void isk__mse_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    isk_scalar *ISK__RESTRICT terms = l->work;
-    isk_scalar sum = 0;
-    isk_scalar sum2 = 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT a = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar *ISK__RESTRICT b = isk__row(l->in[1], l->in_stride[1], i);
-        const isk_scalar w = isk__weight(l, 2, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++) {
-            const isk_scalar t1 = a[j] - b[j];
-            terms[j] = t1 * t1;
-        }
-        const isk_scalar sum3 = isk__sum(terms, cols);
-        sum += w * sum3;
-        sum2 += w;
-    }
-    const isk_scalar weight = isk__maximum(sum2, (isk_scalar)1e-12);
-    const isk_scalar mean = sum / weight;
-    *l->out = mean;
-}
-
-ISK__LOOPS static void isk__mse_backward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    const isk_scalar g = *l->grad;
-    const int add_da = (l->accumulate >> 0 & 1u) != 0;
-    const int add_db = (l->accumulate >> 1 & 1u) != 0;
-    isk_scalar sum = 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar w = isk__weight(l, 2, i);
-        sum += w;
-    }
-    const isk_scalar weight = isk__maximum(sum, (isk_scalar)1e-12);
-    const isk_scalar t1 = g / weight;
-    const isk_scalar t2 = 2 * t1;
-    const isk_scalar t3 = -2 * t1;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT a = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar *ISK__RESTRICT b = isk__row(l->in[1], l->in_stride[1], i);
-        const isk_scalar w = isk__weight(l, 2, i);
-        const isk_scalar t4 = t2 * w;
-        if (l->grad_in[0]) {
-            isk_scalar *ISK__RESTRICT da = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++)
-                da[j] = (add_da ? da[j] : 0) + t4 * (a[j] - b[j]);
-        }
-        const isk_scalar t5 = t3 * w;
-        if (l->grad_in[1]) {
-            isk_scalar *ISK__RESTRICT db = isk__row_of(l->grad_in[1], l->grad_in_stride[1], i);
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++)
-                db[j] = (add_db ? db[j] : 0) + t5 * (a[j] - b[j]);
-        }
-    }
-}
-
-ISK__LOOPS static void isk__gaussian_nll_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    isk_scalar *ISK__RESTRICT terms = l->work;
-    isk_scalar *ISK__RESTRICT terms2 = l->work + (size_t)cols;
-    isk_scalar sum = 0;
-    isk_scalar sum2 = 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT mu = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar *ISK__RESTRICT logvar = isk__row(l->in[1], l->in_stride[1], i);
-        const isk_scalar *ISK__RESTRICT z = isk__row(l->in[2], l->in_stride[2], i);
-        const isk_scalar w = isk__weight(l, 3, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            terms[j] = isk__minimum(-logvar[j], 50);
-        isk__exp_row(l, terms, terms);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++) {
-            const isk_scalar t1 = mu[j] - z[j];
-            terms2[j] = t1 * t1 * terms[j] + logvar[j];
-        }
-        const isk_scalar sum3 = isk__sum(terms2, cols);
-        sum += w * sum3;
-        sum2 += w;
-    }
-    const isk_scalar weight = isk__maximum(sum2, (isk_scalar)1e-12);
-    const isk_scalar mean = sum / weight;
-    *l->out = mean;
-}
-
-ISK__LOOPS static void isk__gaussian_nll_backward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    const isk_scalar g = *l->grad;
-    isk_scalar *ISK__RESTRICT terms = l->work;
-    const int add_dmu = (l->accumulate >> 0 & 1u) != 0;
-    const int add_dlogvar = (l->accumulate >> 1 & 1u) != 0;
-    const int add_dz = (l->accumulate >> 2 & 1u) != 0;
-    isk_scalar sum = 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar w = isk__weight(l, 3, i);
-        sum += w;
-    }
-    const isk_scalar weight = isk__maximum(sum, (isk_scalar)1e-12);
-    const isk_scalar t1 = g / weight;
-    const isk_scalar t2 = 2 * t1;
-    const isk_scalar t3 = -t1;
-    const isk_scalar t4 = -2 * t1;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT mu = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar *ISK__RESTRICT logvar = isk__row(l->in[1], l->in_stride[1], i);
-        const isk_scalar *ISK__RESTRICT z = isk__row(l->in[2], l->in_stride[2], i);
-        const isk_scalar w = isk__weight(l, 3, i);
-        const isk_scalar t5 = t2 * w;
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            terms[j] = isk__minimum(-logvar[j], 50);
-        isk__exp_row(l, terms, terms);
-        if (l->grad_in[0]) {
-            isk_scalar *ISK__RESTRICT dmu = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++)
-                dmu[j] = (add_dmu ? dmu[j] : 0) + t5 * ((mu[j] - z[j]) * terms[j]);
-        }
-        const isk_scalar t6 = t1 * w;
-        const isk_scalar t7 = t3 * w;
-        if (l->grad_in[1]) {
-            isk_scalar *ISK__RESTRICT dlogvar = isk__row_of(l->grad_in[1], l->grad_in_stride[1], i);
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++) {
-                const isk_scalar t8 = mu[j] - z[j];
-                const isk_scalar t9 = t6 + isk__where(50 < -logvar[j], 0, t7 * (t8 * t8 * terms[j]));
-                dlogvar[j] = (add_dlogvar ? dlogvar[j] : 0) + t9;
-            }
-        }
-        const isk_scalar t10 = t4 * w;
-        if (l->grad_in[2]) {
-            isk_scalar *ISK__RESTRICT dz = isk__row_of(l->grad_in[2], l->grad_in_stride[2], i);
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++)
-                dz[j] = (add_dz ? dz[j] : 0) + t10 * ((mu[j] - z[j]) * terms[j]);
-        }
-    }
-}
-
-ISK__LOOPS static void isk__club_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    isk_scalar *ISK__RESTRICT sum = l->work;
-    isk_scalar *ISK__RESTRICT mean = l->work + (size_t)cols;
-    isk_scalar *ISK__RESTRICT sum3 = l->work + 2 * (size_t)cols;
-    isk_scalar *ISK__RESTRICT variance = l->work + 3 * (size_t)cols;
-    isk_scalar *ISK__RESTRICT terms = l->work + 4 * (size_t)cols;
-    isk_scalar *ISK__RESTRICT terms2 = l->work + 5 * (size_t)cols;
-    isk__fill(sum, cols, 0);
-    isk_scalar sum2 = 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT z = isk__row(l->in[2], l->in_stride[2], i);
-        const isk_scalar w = isk__weight(l, 3, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            sum[j] += w * z[j];
-        sum2 += w;
-    }
-    const isk_scalar weight = isk__maximum(sum2, (isk_scalar)1e-12);
-    ISK__VECTOR
-    for (int j = 0; j < cols; j++)
-        mean[j] = sum[j] / weight;
-    isk__fill(sum3, cols, 0);
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT z = isk__row(l->in[2], l->in_stride[2], i);
-        const isk_scalar w = isk__weight(l, 3, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++) {
-            const isk_scalar t1 = z[j] - mean[j];
-            sum3[j] += w * (t1 * t1);
-        }
-    }
-    ISK__VECTOR
-    for (int j = 0; j < cols; j++)
-        variance[j] = sum3[j] / weight;
-    isk_scalar sum4 = 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT mu = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar *ISK__RESTRICT logvar = isk__row(l->in[1], l->in_stride[1], i);
-        const isk_scalar *ISK__RESTRICT z = isk__row(l->in[2], l->in_stride[2], i);
-        const isk_scalar w = isk__weight(l, 3, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            terms[j] = isk__minimum(-logvar[j], 50);
-        isk__exp_row(l, terms, terms);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++) {
-            const isk_scalar t2 = mean[j] - mu[j];
-            const isk_scalar t3 = z[j] - mu[j];
-            terms2[j] = terms[j] * (variance[j] + t2 * t2 - t3 * t3);
-        }
-        const isk_scalar sum5 = isk__sum(terms2, cols);
-        sum4 += w * sum5;
-    }
-    const isk_scalar t4 = sum4 / weight;
-    const isk_scalar mean2 = 0.5f * t4;
-    *l->out = mean2;
-}
-
-ISK__LOOPS static void isk__club_backward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    const isk_scalar g = *l->grad;
-    isk_scalar *ISK__RESTRICT sum2 = l->work;
-    isk_scalar *ISK__RESTRICT mean = l->work + (size_t)cols;
-    isk_scalar *ISK__RESTRICT sum3 = l->work + 2 * (size_t)cols;
-    isk_scalar *ISK__RESTRICT sum4 = l->work + 3 * (size_t)cols;
-    isk_scalar *ISK__RESTRICT sum5 = l->work + 4 * (size_t)cols;
-    isk_scalar *ISK__RESTRICT terms = l->work + 5 * (size_t)cols;
-    isk_scalar *ISK__RESTRICT variance = l->work + 6 * (size_t)cols;
-    isk_scalar *ISK__RESTRICT terms2 = l->work + 7 * (size_t)cols;
-    const int add_dmu = (l->accumulate >> 0 & 1u) != 0;
-    const int add_dlogvar = (l->accumulate >> 1 & 1u) != 0;
-    const int add_dz = (l->accumulate >> 2 & 1u) != 0;
-    isk_scalar sum = 0;
-    isk__fill(sum2, cols, 0);
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT z = isk__row(l->in[2], l->in_stride[2], i);
-        const isk_scalar w = isk__weight(l, 3, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            sum2[j] += w * z[j];
-        sum += w;
-    }
-    const isk_scalar weight = isk__maximum(sum, (isk_scalar)1e-12);
-    const isk_scalar t1 = g / weight;
-    const isk_scalar t2 = 0.5f * t1;
-    const isk_scalar t3 = t2 / weight;
-    const isk_scalar t4 = -0.5f * t1;
-    const isk_scalar t5 = 2 * t3;
-    const isk_scalar t6 = t1 / weight;
-    ISK__VECTOR
-    for (int j = 0; j < cols; j++)
-        mean[j] = sum2[j] / weight;
-    isk__fill(sum3, cols, 0);
-    isk__fill(sum4, cols, 0);
-    isk__fill(sum5, cols, 0);
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT mu = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar *ISK__RESTRICT logvar = isk__row(l->in[1], l->in_stride[1], i);
-        const isk_scalar *ISK__RESTRICT z = isk__row(l->in[2], l->in_stride[2], i);
-        const isk_scalar w = isk__weight(l, 3, i);
-        if (l->grad_in[1]) {
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++) {
-                const isk_scalar t7 = z[j] - mean[j];
-                sum3[j] += w * (t7 * t7);
-            }
-        }
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            terms[j] = isk__minimum(-logvar[j], 50);
-        isk__exp_row(l, terms, terms);
-        if (l->grad_in[2]) {
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++) {
-                sum4[j] += w * terms[j];
-                sum5[j] += w * (terms[j] * (mean[j] - mu[j]));
-            }
-        }
-    }
-    ISK__VECTOR
-    for (int j = 0; j < cols; j++)
-        variance[j] = sum3[j] / weight;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT mu = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar *ISK__RESTRICT logvar = isk__row(l->in[1], l->in_stride[1], i);
-        const isk_scalar *ISK__RESTRICT z = isk__row(l->in[2], l->in_stride[2], i);
-        const isk_scalar w = isk__weight(l, 3, i);
-        const isk_scalar t8 = t1 * w;
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            terms2[j] = isk__minimum(-logvar[j], 50);
-        isk__exp_row(l, terms2, terms2);
-        if (l->grad_in[0]) {
-            isk_scalar *ISK__RESTRICT dmu = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++)
-                dmu[j] = (add_dmu ? dmu[j] : 0) + t8 * (terms2[j] * (z[j] - mean[j]));
-        }
-        const isk_scalar t9 = t4 * w;
-        if (l->grad_in[1]) {
-            isk_scalar *ISK__RESTRICT dlogvar = isk__row_of(l->grad_in[1], l->grad_in_stride[1], i);
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++) {
-                const isk_scalar t10 = mean[j] - mu[j];
-                const isk_scalar t11 = z[j] - mu[j];
-                const isk_scalar t12 = t9 * (terms2[j] * (variance[j] + t10 * t10 - t11 * t11));
-                dlogvar[j] = (add_dlogvar ? dlogvar[j] : 0) + isk__where(50 < -logvar[j], 0, t12);
-            }
-        }
-        if (l->grad_in[2]) {
-            isk_scalar *ISK__RESTRICT dz = isk__row_of(l->grad_in[2], l->grad_in_stride[2], i);
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++) {
-                const isk_scalar t13 = t5 * sum4[j] * (z[j] - mean[j]) - t1 * (terms2[j] * (z[j] - mu[j]))
-                    + t6 * sum5[j];
-                dz[j] = (add_dz ? dz[j] : 0) + w * t13;
-            }
-        }
-    }
-}
-
-static void isk__club_paired_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    isk_scalar *ISK__RESTRICT terms = l->work;
-    isk_scalar *ISK__RESTRICT terms2 = l->work + (size_t)cols;
-    isk_scalar sum = 0;
-    isk_scalar sum2 = 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT mu = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar *ISK__RESTRICT logvar = isk__row(l->in[1], l->in_stride[1], i);
-        const isk_scalar *ISK__RESTRICT z = isk__row(l->in[2], l->in_stride[2], i);
-        const isk_scalar *ISK__RESTRICT z_permuted = isk__row(l->in[3], l->in_stride[3], i);
-        const isk_scalar w = isk__weight(l, 4, i);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            terms[j] = isk__minimum(-logvar[j], 50);
-        isk__exp_row(l, terms, terms);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++) {
-            const isk_scalar t1 = z_permuted[j] - mu[j];
-            const isk_scalar t2 = z[j] - mu[j];
-            terms2[j] = terms[j] * (t1 * t1 - t2 * t2);
-        }
-        const isk_scalar sum3 = isk__sum(terms2, cols);
-        sum += w * sum3;
-        sum2 += w;
-    }
-    const isk_scalar weight = isk__maximum(sum2, (isk_scalar)1e-12);
-    const isk_scalar t3 = sum / weight;
-    const isk_scalar mean = 0.5f * t3;
-    *l->out = mean;
-}
-
-static void isk__club_paired_backward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    const isk_scalar g = *l->grad;
-    isk_scalar *ISK__RESTRICT terms = l->work;
-    const int add_dmu = (l->accumulate >> 0 & 1u) != 0;
-    const int add_dlogvar = (l->accumulate >> 1 & 1u) != 0;
-    const int add_dz = (l->accumulate >> 2 & 1u) != 0;
-    const int add_dz_permuted = (l->accumulate >> 3 & 1u) != 0;
-    isk_scalar sum = 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar w = isk__weight(l, 4, i);
-        sum += w;
-    }
-    const isk_scalar weight = isk__maximum(sum, (isk_scalar)1e-12);
-    const isk_scalar t1 = g / weight;
-    const isk_scalar t2 = -0.5f * t1;
-    const isk_scalar t3 = -t1;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT mu = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar *ISK__RESTRICT logvar = isk__row(l->in[1], l->in_stride[1], i);
-        const isk_scalar *ISK__RESTRICT z = isk__row(l->in[2], l->in_stride[2], i);
-        const isk_scalar *ISK__RESTRICT z_permuted = isk__row(l->in[3], l->in_stride[3], i);
-        const isk_scalar w = isk__weight(l, 4, i);
-        const isk_scalar t4 = t1 * w;
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            terms[j] = isk__minimum(-logvar[j], 50);
-        isk__exp_row(l, terms, terms);
-        if (l->grad_in[0]) {
-            isk_scalar *ISK__RESTRICT dmu = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++)
-                dmu[j] = (add_dmu ? dmu[j] : 0) + t4 * (terms[j] * (z[j] - z_permuted[j]));
-        }
-        const isk_scalar t5 = t2 * w;
-        if (l->grad_in[1]) {
-            isk_scalar *ISK__RESTRICT dlogvar = isk__row_of(l->grad_in[1], l->grad_in_stride[1], i);
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++) {
-                const isk_scalar t6 = z_permuted[j] - mu[j];
-                const isk_scalar t7 = z[j] - mu[j];
-                const isk_scalar t8 = isk__where(50 < -logvar[j], 0, t5 * (terms[j] * (t6 * t6 - t7 * t7)));
-                dlogvar[j] = (add_dlogvar ? dlogvar[j] : 0) + t8;
-            }
-        }
-        const isk_scalar t9 = t3 * w;
-        if (l->grad_in[2]) {
-            isk_scalar *ISK__RESTRICT dz = isk__row_of(l->grad_in[2], l->grad_in_stride[2], i);
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++)
-                dz[j] = (add_dz ? dz[j] : 0) + t9 * (terms[j] * (z[j] - mu[j]));
-        }
-        if (l->grad_in[3]) {
-            isk_scalar *ISK__RESTRICT dz_permuted = isk__row_of(l->grad_in[3], l->grad_in_stride[3], i);
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++) {
-                const isk_scalar t10 = t4 * (terms[j] * (z_permuted[j] - mu[j]));
-                dz_permuted[j] = (add_dz_permuted ? dz_permuted[j] : 0) + t10;
-            }
-        }
-    }
-}
-
-ISK__LOOPS static void isk__cross_entropy_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    isk_scalar *ISK__RESTRICT terms = l->work;
-    isk_scalar *ISK__RESTRICT terms2 = l->work + (size_t)cols;
-    isk_scalar sum = 0;
-    isk_scalar sum2 = 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT logits = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar *ISK__RESTRICT target = isk__row(l->in[1], l->in_stride[1], i);
-        const isk_scalar w = isk__weight(l, 2, i);
-        const isk_scalar largest = isk__largest(logits, cols);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            terms[j] = logits[j] - largest;
-        isk__exp_row(l, terms, terms);
-        const isk_scalar sum3 = isk__sum(terms, cols);
-        const isk_scalar t1 = isk__ln(sum3);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            terms2[j] = target[j] * (t1 - (logits[j] - largest));
-        const isk_scalar sum4 = isk__sum(terms2, cols);
-        sum += w * sum4;
-        sum2 += w;
-    }
-    const isk_scalar weight = isk__maximum(sum2, (isk_scalar)1e-12);
-    const isk_scalar mean = sum / weight;
-    *l->out = mean;
-}
-
-ISK__LOOPS static void isk__cross_entropy_backward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    const isk_scalar g = *l->grad;
-    isk_scalar *ISK__RESTRICT terms = l->work;
-    const int add_dlogits = (l->accumulate >> 0 & 1u) != 0;
-    const int add_dtarget = (l->accumulate >> 1 & 1u) != 0;
-    isk_scalar sum = 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar w = isk__weight(l, 2, i);
-        sum += w;
-    }
-    const isk_scalar weight = isk__maximum(sum, (isk_scalar)1e-12);
-    const isk_scalar t1 = g / weight;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT logits = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar *ISK__RESTRICT target = isk__row(l->in[1], l->in_stride[1], i);
-        const isk_scalar w = isk__weight(l, 2, i);
-        const isk_scalar largest = isk__largest(logits, cols);
-        const isk_scalar sum2 = isk__sum(target, cols);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            terms[j] = logits[j] - largest;
-        isk__exp_row(l, terms, terms);
-        const isk_scalar sum3 = isk__sum(terms, cols);
-        const isk_scalar t2 = t1 * (w * sum2) / sum3;
-        const isk_scalar t3 = t1 * w;
-        if (l->grad_in[0]) {
-            isk_scalar *ISK__RESTRICT dlogits = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++)
-                dlogits[j] = (add_dlogits ? dlogits[j] : 0) + (t2 * terms[j] - t3 * target[j]);
-        }
-        const isk_scalar t4 = isk__ln(sum3);
-        if (l->grad_in[1]) {
-            isk_scalar *ISK__RESTRICT dtarget = isk__row_of(l->grad_in[1], l->grad_in_stride[1], i);
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++)
-                dtarget[j] = (add_dtarget ? dtarget[j] : 0) + t3 * (t4 - (logits[j] - largest));
-        }
-    }
-}
-
-static void isk__binary_cross_entropy_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    isk_scalar *ISK__RESTRICT terms = l->work;
-    isk_scalar *ISK__RESTRICT terms2 = l->work + (size_t)cols;
-    isk_scalar sum = 0;
-    isk_scalar sum2 = 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT logits = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar *ISK__RESTRICT target = isk__row(l->in[1], l->in_stride[1], i);
-        const isk_scalar w = isk__weight(l, 2, i);
-        isk__softplus_row(l, terms, logits);
-        ISK__VECTOR
-        for (int j = 0; j < cols; j++)
-            terms2[j] = terms[j] - logits[j] * target[j];
-        const isk_scalar sum3 = isk__sum(terms2, cols);
-        sum += w * sum3;
-        sum2 += w;
-    }
-    const isk_scalar weight = isk__maximum(sum2, (isk_scalar)1e-12);
-    const isk_scalar mean = sum / weight;
-    *l->out = mean;
-}
-
-static void isk__binary_cross_entropy_backward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols;
-    const isk_scalar g = *l->grad;
-    isk_scalar *ISK__RESTRICT terms = l->work;
-    const int add_dlogits = (l->accumulate >> 0 & 1u) != 0;
-    const int add_dtarget = (l->accumulate >> 1 & 1u) != 0;
-    isk_scalar sum = 0;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar w = isk__weight(l, 2, i);
-        sum += w;
-    }
-    const isk_scalar weight = isk__maximum(sum, (isk_scalar)1e-12);
-    const isk_scalar t1 = g / weight;
-    const isk_scalar t2 = -t1;
-    for (int i = 0; i < rows; i++) {
-        const isk_scalar *ISK__RESTRICT logits = isk__row(l->in[0], l->in_stride[0], i);
-        const isk_scalar *ISK__RESTRICT target = isk__row(l->in[1], l->in_stride[1], i);
-        const isk_scalar w = isk__weight(l, 2, i);
-        const isk_scalar t3 = t1 * w;
-        isk__sigmoid_row(l, terms, logits);
-        if (l->grad_in[0]) {
-            isk_scalar *ISK__RESTRICT dlogits = isk__row_of(l->grad_in[0], l->grad_in_stride[0], i);
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++)
-                dlogits[j] = (add_dlogits ? dlogits[j] : 0) + t3 * (terms[j] - target[j]);
-        }
-        const isk_scalar t4 = t2 * w;
-        if (l->grad_in[1]) {
-            isk_scalar *ISK__RESTRICT dtarget = isk__row_of(l->grad_in[1], l->grad_in_stride[1], i);
-            ISK__VECTOR
-            for (int j = 0; j < cols; j++)
-                dtarget[j] = (add_dtarget ? dtarget[j] : 0) + t4 * logits[j];
-        }
-    }
-}
-
-/* ---- the table: in the order of the enum above ---- */
-
-static const isk__op_info isk__op_table[] = {
-    { "add", 2, "ee", 'e', 0, 0x3u, 0x0u, 0, 0, 0, isk__add_forward, isk__add_backward, 0, "e", "e" },
-    { "sub", 2, "ee", 'e', 0, 0x3u, 0x0u, 0, 0, 0, isk__sub_forward, isk__sub_backward, 0, "e", "e" },
-    { "mul", 2, "ee", 'e', 0, 0x3u, 0x3u, 0, 0, 0, isk__mul_forward, isk__mul_backward, 0, "e", "e" },
-    { "div", 2, "ee", 'e', 0, 0x3u, 0x2u, 1, 0, 0, isk__div_forward, isk__div_backward, 0, "e", "e" },
-    { "min", 2, "ee", 'e', 0, 0x3u, 0x3u, 0, 0, 0, isk__min_forward, isk__min_backward, 0, "e", "e" },
-    { "max", 2, "ee", 'e', 0, 0x3u, 0x3u, 0, 0, 0, isk__max_forward, isk__max_backward, 0, "e", "e" },
-    { "neg", 1, "e", 'e', 0, 0x1u, 0x0u, 0, 0, 0, isk__neg_forward, isk__neg_backward, 0, "e", "e" },
-    { "reciprocal", 1, "e", 'e', 0, 0x1u, 0x1u, 1, 0, 0, isk__reciprocal_forward, isk__reciprocal_backward, 0, "e", "e"
-      },
-    { "square", 1, "e", 'e', 0, 0x1u, 0x1u, 0, 0, 0, isk__square_forward, isk__square_backward, 0, "e", "e" },
-    { "sqrt", 1, "e", 'e', 0, 0x1u, 0x0u, 1, 0, 0, isk__sqrt_forward, isk__sqrt_backward, 0, "e", "e" },
-    { "abs", 1, "e", 'e', 0, 0x1u, 0x1u, 0, 0, 0, isk__abs_forward, isk__abs_backward, 0, "e", "e" },
-    { "exp", 1, "e", 'e', 0, 0x1u, 0x1u, 1, 0, 0, isk__exp_forward, isk__exp_backward, 0, "e", "e" },
-    { "log", 1, "e", 'e', 0, 0x1u, 0x1u, 0, 0, 0, isk__log_forward, isk__log_backward, 0, "e", "e" },
-    { "clamp", 1, "e", 'e', 2, 0x1u, 0x1u, 0, 0, 0, isk__clamp_forward, isk__clamp_backward, 0, "e", "e" },
-    { "affine", 1, "e", 'e', 2, 0x1u, 0x0u, 0, 0, 0, isk__affine_forward, isk__affine_backward, 0, "e", "e" },
-    { "scale", 2, "es", 'e', 0, 0x3u, 0x3u, 0, 1, 1, isk__scale_forward, isk__scale_backward, 0, "e", "rse" },
-    { "mul_rows", 2, "er", 'e', 0, 0x3u, 0x3u, 0, 0, 1, isk__mul_rows_forward, isk__mul_rows_backward, 0, "e", "re" },
-    { "mul_cols", 2, "ec", 'e', 0, 0x3u, 0x3u, 0, 0, 1, isk__mul_cols_forward, isk__mul_cols_backward, 0, "e", "ce" },
-    { "add_rows", 2, "er", 'e', 0, 0x3u, 0x0u, 0, 0, 0, isk__add_rows_forward, isk__add_rows_backward, 0, "e", "re" },
-    { "bias", 2, "ec", 'e', 0, 0x3u, 0x0u, 0, 0, 1, isk__bias_forward, isk__bias_backward, 0, "e", "ce" },
-    { "sample_normal", 3, "eee", 'e', 0, 0x7u, 0x6u, 0, 0, 1, isk__sample_normal_forward, isk__sample_normal_backward,
-      0, "e", "e" },
-    { "relu", 1, "e", 'e', 0, 0x1u, 0x0u, 1, 0, 0, isk__relu_forward, isk__relu_backward, 1, "e", "e" },
-    { "leaky_relu", 1, "e", 'e', 1, 0x1u, 0x1u, 0, 0, 0, isk__leaky_relu_forward, isk__leaky_relu_backward, 1, "e", "e"
-      },
-    { "gelu", 1, "e", 'e', 0, 0x1u, 0x1u, 0, 0, 2, isk__gelu_forward, isk__gelu_backward, 1, "e", "e" },
-    { "quick_gelu", 1, "e", 'e', 0, 0x1u, 0x1u, 0, 0, 1, isk__quick_gelu_forward, isk__quick_gelu_backward, 1, "e", "e"
-      },
-    { "tanh", 1, "e", 'e', 0, 0x1u, 0x0u, 1, 0, 0, isk__tanh_forward, isk__tanh_backward, 1, "e", "e" },
-    { "sigmoid", 1, "e", 'e', 0, 0x1u, 0x0u, 1, 0, 0, isk__sigmoid_forward, isk__sigmoid_backward, 1, "e", "e" },
-    { "softplus", 1, "e", 'e', 0, 0x1u, 0x1u, 0, 0, 1, isk__softplus_forward, isk__softplus_backward, 1, "e", "e" },
-    { "bias_relu", 2, "ec", 'e', 0, 0x3u, 0x0u, 1, 0, 1, isk__bias_relu_forward, isk__bias_relu_backward, 1, "e", "ce"
-      },
-    { "bias_tanh", 2, "ec", 'e', 0, 0x3u, 0x0u, 1, 0, 1, isk__bias_tanh_forward, isk__bias_tanh_backward, 1, "e", "ce"
-      },
-    { "bias_gelu", 2, "ec", 'e', 0, 0x3u, 0x3u, 0, 0, 3, isk__bias_gelu_forward, isk__bias_gelu_backward, 1, "e", "ce"
-      },
-    { "bias_quick_gelu", 2, "ec", 'e', 0, 0x3u, 0x3u, 0, 0, 2, isk__bias_quick_gelu_forward,
-      isk__bias_quick_gelu_backward, 1, "e", "ce" },
-    { "row_sum", 1, "e", 'r', 0, 0x1u, 0x0u, 0, 0, 0, isk__row_sum_forward, isk__row_sum_backward, 2, "r", "e" },
-    { "row_mean", 1, "e", 'r', 0, 0x1u, 0x0u, 0, 0, 0, isk__row_mean_forward, isk__row_mean_backward, 2, "r", "e" },
-    { "row_max", 1, "e", 'r', 0, 0x1u, 0x1u, 0, 2, 1, isk__row_max_forward, isk__row_max_backward, 2, "r", "re" },
-    { "row_logsumexp", 1, "e", 'r', 0, 0x1u, 0x1u, 0, 2, 1, isk__row_logsumexp_forward, isk__row_logsumexp_backward, 2,
-      "r", "re" },
-    { "row_dot", 2, "ee", 'r', 0, 0x3u, 0x3u, 0, 0, 1, isk__row_dot_forward, isk__row_dot_backward, 2, "r", "e" },
-    { "squared_error_rows", 2, "ee", 'r', 0, 0x3u, 0x3u, 0, 0, 1, isk__squared_error_rows_forward,
-      isk__squared_error_rows_backward, 2, "r", "e" },
-    { "softmax", 1, "e", 'e', 0, 0x1u, 0x0u, 1, 2, 1, isk__softmax_forward, isk__softmax_backward, 2, "re", "re" },
-    { "log_softmax", 1, "e", 'e', 0, 0x1u, 0x1u, 0, 2, 1, isk__log_softmax_forward, isk__log_softmax_backward, 2, "re",
-      "re" },
-    { "l2_normalise", 1, "e", 'e', 1, 0x1u, 0x1u, 1, 2, 2, isk__l2_normalise_forward, isk__l2_normalise_backward, 2,
-      "re", "re" },
-    { "layer_norm", 3, "ecc", 'e', 1, 0x7u, 0x3u, 0, 4, 5, isk__layer_norm_forward, isk__layer_norm_backward, 2, "re",
-      "rce" },
-    { "normal_log_density", 3, "eee", 'r', 0, 0x7u, 0x7u, 0, 0, 2, isk__normal_log_density_forward,
-      isk__normal_log_density_backward, 2, "r", "e" },
-    { "normal_kl", 4, "eeee", 'r', 0, 0xfu, 0xfu, 0, 0, 3, isk__normal_kl_forward, isk__normal_kl_backward, 2, "r", "e"
-      },
-    { "col_sum", 2, "ew", 'c', 0, 0x1u, 0x2u, 0, 0, 1, isk__col_sum_forward, isk__col_sum_backward, 3, "c", "e" },
-    { "col_mean", 2, "ew", 'c', 0, 0x1u, 0x2u, 0, 0, 1, isk__col_mean_forward, isk__col_mean_backward, 3, "sc", "sce" },
-    { "col_var", 2, "ew", 'c', 0, 0x1u, 0x3u, 0, 0, 3, isk__col_var_forward, isk__col_var_backward, 3, "scc", "sce" },
-    { "col_max", 2, "ew", 'c', 0, 0x1u, 0x3u, 0, 0, 3, isk__col_max_forward, isk__col_max_backward, 3, "sc", "csce" },
-    { "col_logsumexp", 2, "ew", 'c', 0, 0x1u, 0x3u, 0, 0, 5, isk__col_logsumexp_forward, isk__col_logsumexp_backward, 3,
-      "csc", "csce" },
-    { "standardise", 2, "ew", 'e', 1, 0x1u, 0x3u, 0, 0, 8, isk__standardise_forward, isk__standardise_backward, 3,
-      "scce", "scce" },
-    { "batch_norm", 4, "eccw", 'e', 1, 0x7u, 0xbu, 0, 0, 8, isk__batch_norm_forward, isk__batch_norm_backward, 3,
-      "scce", "scce" },
-    { "standardise_by", 3, "ecc", 'e', 1, 0x7u, 0x7u, 0, 0, 4, isk__standardise_by_forward,
-      isk__standardise_by_backward, 3, "e", "ce" },
-    { "batch_norm_by", 5, "ecccc", 'e', 1, 0x1fu, 0xfu, 0, 0, 5, isk__batch_norm_by_forward,
-      isk__batch_norm_by_backward, 3, "e", "ce" },
-    { "sum_all", 2, "ew", 's', 0, 0x1u, 0x2u, 0, 1, 0, isk__sum_all_forward, isk__sum_all_backward, 4, "rs", "e" },
-    { "mean_all", 2, "ew", 's', 0, 0x1u, 0x2u, 0, 1, 0, isk__mean_all_forward, isk__mean_all_backward, 4, "rs", "se" },
-    { "max_all", 2, "ew", 's', 0, 0x1u, 0x3u, 0, 2, 2, isk__max_all_forward, isk__max_all_backward, 4, "rs", "rsrse" },
-    { "logsumexp_all", 2, "ew", 's', 0, 0x1u, 0x3u, 0, 2, 3, isk__logsumexp_all_forward, isk__logsumexp_all_backward, 4,
-      "rsrs", "rsrse" },
-    { "mse", 3, "eew", 's', 0, 0x3u, 0x7u, 0, 1, 1, isk__mse_forward, isk__mse_backward, 4, "rs", "se" },
-    { "gaussian_nll", 4, "eeew", 's', 0, 0x7u, 0xfu, 0, 1, 2, isk__gaussian_nll_forward, isk__gaussian_nll_backward, 4,
-      "rs", "se" },
-    { "club", 4, "eeew", 's', 0, 0x7u, 0xfu, 0, 1, 8, isk__club_forward, isk__club_backward, 4, "sccrs", "scce" },
-    { "club_paired", 5, "eeeew", 's', 0, 0xfu, 0x1fu, 0, 1, 2, isk__club_paired_forward, isk__club_paired_backward, 4,
-      "rs", "se" },
-    { "cross_entropy", 3, "eew", 's', 0, 0x3u, 0x7u, 0, 3, 2, isk__cross_entropy_forward, isk__cross_entropy_backward,
-      4, "rs", "rsre" },
-    { "binary_cross_entropy", 3, "eew", 's', 0, 0x3u, 0x7u, 0, 1, 2, isk__binary_cross_entropy_forward,
-      isk__binary_cross_entropy_backward, 4, "rs", "se" },
-};
-
-/* ---- public functions ---- */
-
-INDISEEK_API isk_tensor isk_add(isk_tensor a, isk_tensor b) {
-    const isk_tensor inputs[] = { a, b };
-    return isk__record(ISK__OP_ADD, inputs, 2, NULL, 0);
-}
-
-INDISEEK_API isk_tensor isk_sub(isk_tensor a, isk_tensor b) {
-    const isk_tensor inputs[] = { a, b };
-    return isk__record(ISK__OP_SUB, inputs, 2, NULL, 0);
-}
-
-INDISEEK_API isk_tensor isk_mul(isk_tensor a, isk_tensor b) {
-    const isk_tensor inputs[] = { a, b };
-    return isk__record(ISK__OP_MUL, inputs, 2, NULL, 0);
-}
-
-INDISEEK_API isk_tensor isk_div(isk_tensor a, isk_tensor b) {
-    const isk_tensor inputs[] = { a, b };
-    return isk__record(ISK__OP_DIV, inputs, 2, NULL, 0);
-}
-
-INDISEEK_API isk_tensor isk_min(isk_tensor a, isk_tensor b) {
-    const isk_tensor inputs[] = { a, b };
-    return isk__record(ISK__OP_MIN, inputs, 2, NULL, 0);
-}
-
-INDISEEK_API isk_tensor isk_max(isk_tensor a, isk_tensor b) {
-    const isk_tensor inputs[] = { a, b };
-    return isk__record(ISK__OP_MAX, inputs, 2, NULL, 0);
-}
-
-INDISEEK_API isk_tensor isk_neg(isk_tensor x) {
-    const isk_tensor inputs[] = { x };
-    return isk__record(ISK__OP_NEG, inputs, 1, NULL, 0);
-}
-
-INDISEEK_API isk_tensor isk_reciprocal(isk_tensor x) {
-    const isk_tensor inputs[] = { x };
-    return isk__record(ISK__OP_RECIPROCAL, inputs, 1, NULL, 0);
-}
-
-INDISEEK_API isk_tensor isk_square(isk_tensor x) {
-    const isk_tensor inputs[] = { x };
-    return isk__record(ISK__OP_SQUARE, inputs, 1, NULL, 0);
-}
-
-INDISEEK_API isk_tensor isk_sqrt(isk_tensor x) {
-    const isk_tensor inputs[] = { x };
-    return isk__record(ISK__OP_SQRT, inputs, 1, NULL, 0);
-}
-
-INDISEEK_API isk_tensor isk_abs(isk_tensor x) {
-    const isk_tensor inputs[] = { x };
-    return isk__record(ISK__OP_ABS, inputs, 1, NULL, 0);
-}
-
-INDISEEK_API isk_tensor isk_exp(isk_tensor x) {
-    const isk_tensor inputs[] = { x };
-    return isk__record(ISK__OP_EXP, inputs, 1, NULL, 0);
-}
-
-INDISEEK_API isk_tensor isk_log(isk_tensor x) {
-    const isk_tensor inputs[] = { x };
-    return isk__record(ISK__OP_LOG, inputs, 1, NULL, 0);
-}
-
-INDISEEK_API isk_tensor isk_clamp(isk_tensor x, double low, double high) {
-    const isk_tensor inputs[] = { x };
-    const double attributes[] = { low, high };
-    return isk__record(ISK__OP_CLAMP, inputs, 1, attributes, 2);
-}
-
-INDISEEK_API isk_tensor isk_affine(isk_tensor x, double factor, double offset) {
-    const isk_tensor inputs[] = { x };
-    const double attributes[] = { factor, offset };
-    return isk__record(ISK__OP_AFFINE, inputs, 1, attributes, 2);
-}
-
-INDISEEK_API isk_tensor isk_scale(isk_tensor x, isk_tensor a) {
-    const isk_tensor inputs[] = { x, a };
-    return isk__record(ISK__OP_SCALE, inputs, 2, NULL, 0);
-}
-
-INDISEEK_API isk_tensor isk_mul_rows(isk_tensor x, isk_tensor a) {
-    const isk_tensor inputs[] = { x, a };
-    return isk__record(ISK__OP_MUL_ROWS, inputs, 2, NULL, 0);
-}
-
-INDISEEK_API isk_tensor isk_mul_cols(isk_tensor x, isk_tensor a) {
-    const isk_tensor inputs[] = { x, a };
-    return isk__record(ISK__OP_MUL_COLS, inputs, 2, NULL, 0);
-}
-
-INDISEEK_API isk_tensor isk_add_rows(isk_tensor x, isk_tensor a) {
-    const isk_tensor inputs[] = { x, a };
-    return isk__record(ISK__OP_ADD_ROWS, inputs, 2, NULL, 0);
-}
-
-INDISEEK_API isk_tensor isk_bias(isk_tensor x, isk_tensor b) {
-    const isk_tensor inputs[] = { x, b };
-    return isk__record(ISK__OP_BIAS, inputs, 2, NULL, 0);
-}
-
-INDISEEK_API isk_tensor isk_sample_normal(isk_tensor mu, isk_tensor logvar, isk_tensor noise) {
-    const isk_tensor inputs[] = { mu, logvar, noise };
-    return isk__record(ISK__OP_SAMPLE_NORMAL, inputs, 3, NULL, 0);
-}
-
-INDISEEK_API isk_tensor isk_relu(isk_tensor x) {
-    const isk_tensor inputs[] = { x };
-    return isk__record(ISK__OP_RELU, inputs, 1, NULL, 0);
-}
-
-INDISEEK_API isk_tensor isk_leaky_relu(isk_tensor x, double slope) {
-    const isk_tensor inputs[] = { x };
-    const double attributes[] = { slope };
-    return isk__record(ISK__OP_LEAKY_RELU, inputs, 1, attributes, 1);
-}
-
-INDISEEK_API isk_tensor isk_gelu(isk_tensor x) {
-    const isk_tensor inputs[] = { x };
-    return isk__record(ISK__OP_GELU, inputs, 1, NULL, 0);
-}
-
-INDISEEK_API isk_tensor isk_quick_gelu(isk_tensor x) {
-    const isk_tensor inputs[] = { x };
-    return isk__record(ISK__OP_QUICK_GELU, inputs, 1, NULL, 0);
-}
-
-INDISEEK_API isk_tensor isk_tanh(isk_tensor x) {
-    const isk_tensor inputs[] = { x };
-    return isk__record(ISK__OP_TANH, inputs, 1, NULL, 0);
-}
-
-INDISEEK_API isk_tensor isk_sigmoid(isk_tensor x) {
-    const isk_tensor inputs[] = { x };
-    return isk__record(ISK__OP_SIGMOID, inputs, 1, NULL, 0);
-}
-
-INDISEEK_API isk_tensor isk_softplus(isk_tensor x) {
-    const isk_tensor inputs[] = { x };
-    return isk__record(ISK__OP_SOFTPLUS, inputs, 1, NULL, 0);
-}
-
-INDISEEK_API isk_tensor isk_bias_relu(isk_tensor x, isk_tensor b) {
-    const isk_tensor inputs[] = { x, b };
-    return isk__record(ISK__OP_BIAS_RELU, inputs, 2, NULL, 0);
-}
-
-INDISEEK_API isk_tensor isk_bias_tanh(isk_tensor x, isk_tensor b) {
-    const isk_tensor inputs[] = { x, b };
-    return isk__record(ISK__OP_BIAS_TANH, inputs, 2, NULL, 0);
-}
-
-INDISEEK_API isk_tensor isk_bias_gelu(isk_tensor x, isk_tensor b) {
-    const isk_tensor inputs[] = { x, b };
-    return isk__record(ISK__OP_BIAS_GELU, inputs, 2, NULL, 0);
-}
-
-INDISEEK_API isk_tensor isk_bias_quick_gelu(isk_tensor x, isk_tensor b) {
-    const isk_tensor inputs[] = { x, b };
-    return isk__record(ISK__OP_BIAS_QUICK_GELU, inputs, 2, NULL, 0);
-}
-
-INDISEEK_API isk_tensor isk_row_sum(isk_tensor x) {
-    const isk_tensor inputs[] = { x };
-    return isk__record(ISK__OP_ROW_SUM, inputs, 1, NULL, 0);
-}
-
-INDISEEK_API isk_tensor isk_row_mean(isk_tensor x) {
-    const isk_tensor inputs[] = { x };
-    return isk__record(ISK__OP_ROW_MEAN, inputs, 1, NULL, 0);
-}
-
-INDISEEK_API isk_tensor isk_row_max(isk_tensor x) {
-    const isk_tensor inputs[] = { x };
-    return isk__record(ISK__OP_ROW_MAX, inputs, 1, NULL, 0);
-}
-
-INDISEEK_API isk_tensor isk_row_logsumexp(isk_tensor x) {
-    const isk_tensor inputs[] = { x };
-    return isk__record(ISK__OP_ROW_LOGSUMEXP, inputs, 1, NULL, 0);
-}
-
-INDISEEK_API isk_tensor isk_row_dot(isk_tensor a, isk_tensor b) {
-    const isk_tensor inputs[] = { a, b };
-    return isk__record(ISK__OP_ROW_DOT, inputs, 2, NULL, 0);
-}
-
-INDISEEK_API isk_tensor isk_squared_error_rows(isk_tensor a, isk_tensor b) {
-    const isk_tensor inputs[] = { a, b };
-    return isk__record(ISK__OP_SQUARED_ERROR_ROWS, inputs, 2, NULL, 0);
-}
-
-INDISEEK_API isk_tensor isk_softmax(isk_tensor x) {
-    const isk_tensor inputs[] = { x };
-    return isk__record(ISK__OP_SOFTMAX, inputs, 1, NULL, 0);
-}
-
-INDISEEK_API isk_tensor isk_log_softmax(isk_tensor x) {
-    const isk_tensor inputs[] = { x };
-    return isk__record(ISK__OP_LOG_SOFTMAX, inputs, 1, NULL, 0);
-}
-
-INDISEEK_API isk_tensor isk_l2_normalise(isk_tensor x, double eps) {
-    const isk_tensor inputs[] = { x };
-    const double attributes[] = { eps };
-    return isk__record(ISK__OP_L2_NORMALISE, inputs, 1, attributes, 1);
-}
-
-INDISEEK_API isk_tensor isk_layer_norm(isk_tensor x, isk_tensor gamma, isk_tensor beta, double eps) {
-    const isk_tensor inputs[] = { x, gamma, beta };
-    const double attributes[] = { eps };
-    return isk__record(ISK__OP_LAYER_NORM, inputs, 3, attributes, 1);
-}
-
-INDISEEK_API isk_tensor isk_normal_log_density(isk_tensor x, isk_tensor mu, isk_tensor logvar) {
-    const isk_tensor inputs[] = { x, mu, logvar };
-    return isk__record(ISK__OP_NORMAL_LOG_DENSITY, inputs, 3, NULL, 0);
-}
-
-INDISEEK_API isk_tensor isk_normal_kl(isk_tensor mu, isk_tensor logvar, isk_tensor prior_mu, isk_tensor prior_logvar) {
-    const isk_tensor inputs[] = { mu, logvar, prior_mu, prior_logvar };
-    return isk__record(ISK__OP_NORMAL_KL, inputs, 4, NULL, 0);
-}
-
-INDISEEK_API isk_tensor isk_col_sum(isk_tensor x) {
-    const isk_tensor inputs[] = { x };
-    return isk__record(ISK__OP_COL_SUM, inputs, 1, NULL, 0);
-}
-
-INDISEEK_API isk_tensor isk_col_mean(isk_tensor x) {
-    const isk_tensor inputs[] = { x };
-    return isk__record(ISK__OP_COL_MEAN, inputs, 1, NULL, 0);
-}
-
-INDISEEK_API isk_tensor isk_col_var(isk_tensor x) {
-    const isk_tensor inputs[] = { x };
-    return isk__record(ISK__OP_COL_VAR, inputs, 1, NULL, 0);
-}
-
-INDISEEK_API isk_tensor isk_col_max(isk_tensor x) {
-    const isk_tensor inputs[] = { x };
-    return isk__record(ISK__OP_COL_MAX, inputs, 1, NULL, 0);
-}
-
-INDISEEK_API isk_tensor isk_col_logsumexp(isk_tensor x) {
-    const isk_tensor inputs[] = { x };
-    return isk__record(ISK__OP_COL_LOGSUMEXP, inputs, 1, NULL, 0);
-}
-
-INDISEEK_API isk_tensor isk_standardise(isk_tensor x, double eps) {
-    const isk_tensor inputs[] = { x };
-    const double attributes[] = { eps };
-    return isk__record(ISK__OP_STANDARDISE, inputs, 1, attributes, 1);
-}
-
-INDISEEK_API isk_tensor isk_batch_norm(isk_tensor x, isk_tensor gamma, isk_tensor beta, double eps) {
-    const isk_tensor inputs[] = { x, gamma, beta };
-    const double attributes[] = { eps };
-    return isk__record(ISK__OP_BATCH_NORM, inputs, 3, attributes, 1);
-}
-
-INDISEEK_API isk_tensor isk_standardise_by(isk_tensor x, isk_tensor mean, isk_tensor variance, double eps) {
-    const isk_tensor inputs[] = { x, mean, variance };
-    const double attributes[] = { eps };
-    return isk__record(ISK__OP_STANDARDISE_BY, inputs, 3, attributes, 1);
-}
-
-INDISEEK_API isk_tensor isk_batch_norm_by(isk_tensor x, isk_tensor mean, isk_tensor variance, isk_tensor gamma,
-                                          isk_tensor beta, double eps) {
-    const isk_tensor inputs[] = { x, mean, variance, gamma, beta };
-    const double attributes[] = { eps };
-    return isk__record(ISK__OP_BATCH_NORM_BY, inputs, 5, attributes, 1);
-}
-
-INDISEEK_API isk_tensor isk_sum_all(isk_tensor x) {
-    const isk_tensor inputs[] = { x };
-    return isk__record(ISK__OP_SUM_ALL, inputs, 1, NULL, 0);
-}
-
-INDISEEK_API isk_tensor isk_mean_all(isk_tensor x) {
-    const isk_tensor inputs[] = { x };
-    return isk__record(ISK__OP_MEAN_ALL, inputs, 1, NULL, 0);
-}
-
-INDISEEK_API isk_tensor isk_max_all(isk_tensor x) {
-    const isk_tensor inputs[] = { x };
-    return isk__record(ISK__OP_MAX_ALL, inputs, 1, NULL, 0);
-}
-
-INDISEEK_API isk_tensor isk_logsumexp_all(isk_tensor x) {
-    const isk_tensor inputs[] = { x };
-    return isk__record(ISK__OP_LOGSUMEXP_ALL, inputs, 1, NULL, 0);
-}
-
-INDISEEK_API isk_tensor isk_mse(isk_tensor a, isk_tensor b) {
-    const isk_tensor inputs[] = { a, b };
-    return isk__record(ISK__OP_MSE, inputs, 2, NULL, 0);
-}
-
-INDISEEK_API isk_tensor isk_gaussian_nll(isk_tensor mu, isk_tensor logvar, isk_tensor z) {
-    const isk_tensor inputs[] = { mu, logvar, z };
-    return isk__record(ISK__OP_GAUSSIAN_NLL, inputs, 3, NULL, 0);
-}
-
-INDISEEK_API isk_tensor isk_club(isk_tensor mu, isk_tensor logvar, isk_tensor z) {
-    const isk_tensor inputs[] = { mu, logvar, z };
-    return isk__record(ISK__OP_CLUB, inputs, 3, NULL, 0);
-}
-
-INDISEEK_API isk_tensor isk_club_paired(isk_tensor mu, isk_tensor logvar, isk_tensor z, isk_tensor z_permuted) {
-    const isk_tensor inputs[] = { mu, logvar, z, z_permuted };
-    return isk__record(ISK__OP_CLUB_PAIRED, inputs, 4, NULL, 0);
-}
-
-INDISEEK_API isk_tensor isk_cross_entropy(isk_tensor logits, isk_tensor target) {
-    const isk_tensor inputs[] = { logits, target };
-    return isk__record(ISK__OP_CROSS_ENTROPY, inputs, 2, NULL, 0);
-}
-
-INDISEEK_API isk_tensor isk_binary_cross_entropy(isk_tensor logits, isk_tensor target) {
-    const isk_tensor inputs[] = { logits, target };
-    return isk__record(ISK__OP_BINARY_CROSS_ENTROPY, inputs, 2, NULL, 0);
-}
-/* >>generated ops: end */
-static const isk__op_info *isk__op(int op) { return &isk__op_table[op]; }
+/* >>generated counts: begin (python3 codegen/generate.py; do not edit) */
+enum { ISK__OP_COUNT = 63, ISK__MODULES = 11 };
+/* >>generated counts: end */
+
+/* Defined at the end, under >>generated. */
+static const isk__op_info *isk__op(int op);
 
 #ifndef INDISEEK_NO_CUDA
 
@@ -6094,3337 +2703,12 @@ typedef struct isk__kernel_info {
     char grid;                                          /* its letter */
 } isk__kernel_info;
 
-/* >>generated kernel-text: begin (python3 codegen/generate.py; do not edit) */
-ISK__UNUSED static const char *const isk__kernel_prelude[] = {
-    "/* Shared by all modules of kernels. It includes nothing: NVRTC's builtins suffice.  All text is C99 as\n"
-    "   well as CUDA, so that tests can run it on a CPU. */\n"
-    "#ifndef ISK_PRELUDE\n"
-    "#define ISK_PRELUDE\n"
-    "\n"
-    "#ifdef __CUDACC_RTC__\n"
-    "    #pragma nv_diag_suppress 177    /* functions that one module or another does not use */\n"
-    "#endif\n"
-    "#ifndef ISK_KERNEL\n"
-    "    #define ISK_KERNEL extern \"C\" __global__ void __launch_bounds__(256)\n"
-    "    #define ISK_LARGE_KERNEL extern \"C\" __global__ void __launch_bounds__(256, 1)\n"
-    "#endif\n"
-    "#ifndef ISK_INLINE\n"
-    "    #define ISK_INLINE static __device__ __forceinline__\n"
-    "#endif\n"
-    "#ifndef ISK_SHARED\n"
-    "    #define ISK_SHARED __shared__ __align__(16)\n"
-    "#endif\n"
-    "#define ISK_LOWEST -3.0e38f\n"
-    "\n"
-    "/* ---- what a kernel is told, field by field the isk__kernel_... of the host ---- */\n"
-    "\n"
-    "typedef struct isk_operand {\n"
-    "    float *data;                    /* NULL: weights that are all 1, a gradient that nobody wants */\n"
-    "    long long model;                /* elements from one model to the next; 0 where all models share it */\n"
-    "    int stride, unused;             /* elements from one row to the next */\n"
-    "} isk_operand;\n"
-    "\n"
-    "typedef struct isk_control {        /* one per model: what changes from step to step */\n"
-    "    unsigned long long seed, key;   /* of the model; of the order of this pass over the rows */\n"
-    "    unsigned long long step;        /* updates that the program now running made before */\n"
-    "    unsigned long long steps[4];    /* the same, per pass of the stage */\n"
-    "    double rate, rates[4];          /* now; before the schedule, by kind of rate */\n"
-    "    double epoch, epochs;           /* where the schedule is: epochs done, epochs in all */\n"
-    "    double sums[4][8], present[4];  /* per pass: outputs times present rows, present rows */\n"
-    "    const int *rows;                /* eligible rows, or NULL: 0 .. count-1 */\n"
-    "    int count, batch_rows, batches; /* eligible rows; rows of a batch; batches of an epoch */\n"
-    "    int batch, first;               /* number of the batch; its first position, batch * batch_rows */\n"
-    "    int shuffled, cosine, live;     /* live: 0 = kernels leave this model alone */\n"
-    "} isk_control;\n"
-    "\n"
-    "typedef struct isk_call {           /* the one argument of every kernel */\n"
-    "    isk_operand in[6], grad_in[6], out, grad, work, save;\n"
-    "    isk_control *control;           /* [models] */\n"
-    "    const struct isk_call *calls;   /* of the block trainer: the launches of one round */\n"
-    "    const int *kernels;             /* of the block trainer: which case each of them is */\n"
-    "    int rows, cols, inner, tiles;   /* extent of the grid; length of a product's sums; tiles of a product */\n"
-    "    unsigned accumulate;            /* bit i: add to grad_in[i], else overwrite; without it: bit 0, to out */\n"
-    "    unsigned flags;\n"
-    "    int node, count, rounds, unused;\n"
-    "    float attributes[4];\n"
-    "} isk_call;\n"
-    "\n"
-    "/* ---- the forms of a kernel ----\n"
-    "\n"
-    "   ISK_FORM(name) { body } makes a function name_at, which the block trainer calls, and a kernel around it.\n"
-    "   Blocks have 256 threads; blockIdx.y is the model; a model that rests is left alone.\n"
-    "\n"
-    "       ISK_ELEMENTS   e   a thread for each of rows * cols elements    call, model, i, j are in scope\n"
-    "       ISK_ROWS       r   a thread for each of `rows` rows             call, model, i\n"
-    "       ISK_COLUMNS    c   a thread for each of `cols` columns          call, model, j\n"
-    "       ISK_MODELS     s   one thread                                   call, model\n"
-    "       ISK_TILES      t   a block for each of `tiles` tiles            call, model, tile; all threads enter:\n"
-    "                                                                       barriers, shared memory are allowed\n"
-    "\n"
-    "   With ISK_ONLY_BLOCK no kernels are made: their functions are cases of the block trainer. */\n"
-    "#ifdef ISK_ONLY_BLOCK\n"
-    "    #define ISK_ELEMENT_KERNEL(name)\n"
-    "    #define ISK_ROW_KERNEL(name)\n"
-    "    #define ISK_COLUMN_KERNEL(name)\n"
-    "    #define ISK_MODEL_KERNEL(name)\n"
-    "    #define ISK_TILE_KERNEL(name)\n"
-    "#else\n"
-    "    #define ISK_THREAD \\\n"
-    "        const int model = (int)blockIdx.y; \\\n",
-    "        const unsigned index = blockIdx.x * blockDim.x + threadIdx.x\n"
-    "    #define ISK_LIVE call.control[model].live\n"
-    "    #define ISK_ELEMENT_KERNEL(name) \\\n"
-    "        ISK_KERNEL name(const isk_call call) { \\\n"
-    "            ISK_THREAD; \\\n"
-    "            const int i = (int)(index / (unsigned)call.cols), j = (int)(index % (unsigned)call.cols); \\\n"
-    "            if (i < call.rows && ISK_LIVE) name##_at(call, model, i, j); \\\n"
-    "        }\n"
-    "    #define ISK_ROW_KERNEL(name) \\\n"
-    "        ISK_KERNEL name(const isk_call call) { \\\n"
-    "            ISK_THREAD; \\\n"
-    "            if (index < (unsigned)call.rows && ISK_LIVE) name##_at(call, model, (int)index); \\\n"
-    "        }\n"
-    "    #define ISK_COLUMN_KERNEL(name) \\\n"
-    "        ISK_KERNEL name(const isk_call call) { \\\n"
-    "            ISK_THREAD; \\\n"
-    "            if (index < (unsigned)call.cols && ISK_LIVE) name##_at(call, model, (int)index); \\\n"
-    "        }\n"
-    "    #define ISK_MODEL_KERNEL(name) \\\n"
-    "        ISK_KERNEL name(const isk_call call) { \\\n"
-    "            ISK_THREAD; \\\n"
-    "            if (index == 0 && ISK_LIVE) name##_at(call, model); \\\n"
-    "        }\n"
-    "    #define ISK_TILE_KERNEL(name) \\\n"
-    "        ISK_KERNEL name(const isk_call call) { \\\n"
-    "            const int model = (int)blockIdx.y, tile = (int)blockIdx.x; \\\n"
-    "            if (tile < call.tiles && ISK_LIVE) name##_at(call, model, tile); \\\n"
-    "        }\n"
-    "#endif\n"
-    "\n"
-    "#define ISK_ELEMENTS(name) \\\n"
-    "    ISK_INLINE void name##_at(const isk_call call, const int model, const int i, const int j); \\\n"
-    "    ISK_ELEMENT_KERNEL(name) \\\n"
-    "    ISK_INLINE void name##_at(const isk_call call, const int model, const int i, const int j)\n"
-    "#define ISK_ROWS(name) \\\n"
-    "    ISK_INLINE void name##_at(const isk_call call, const int model, const int i); \\\n"
-    "    ISK_ROW_KERNEL(name) \\\n"
-    "    ISK_INLINE void name##_at(const isk_call call, const int model, const int i)\n"
-    "#define ISK_COLUMNS(name) \\\n"
-    "    ISK_INLINE void name##_at(const isk_call call, const int model, const int j); \\\n"
-    "    ISK_COLUMN_KERNEL(name) \\\n"
-    "    ISK_INLINE void name##_at(const isk_call call, const int model, const int j)\n"
-    "#define ISK_MODELS(name) \\\n"
-    "    ISK_INLINE void name##_at(const isk_call call, const int model); \\\n"
-    "    ISK_MODEL_KERNEL(name) \\\n"
-    "    ISK_INLINE void name##_at(const isk_call call, const int model)\n"
-    "#define ISK_TILES(name) \\\n"
-    "    ISK_INLINE void name##_at(const isk_call call, const int model, const int tile); \\\n"
-    "    ISK_TILE_KERNEL(name) \\\n"
-    "    ISK_INLINE void name##_at(const isk_call call, const int model, const int tile)\n"
-    "\n"
-    "/* ---- what kernels call ---- */\n"
-    "\n"
-    "ISK_INLINE float *dev_at(isk_operand o, int model, int i, int j) {\n"
-    "    return o.data + model * o.model + (long long)i * o.stride + j;\n"
-    "}\n"
-    "ISK_INLINE float dev_get(isk_operand o, int model, int i, int j) { return *dev_at(o, model, i, j); }\n"
-    "ISK_INLINE float dev_scalar(isk_operand o, int model) { return *dev_at(o, model, 0, 0); }\n"
-    "ISK_INLINE float dev_weight(isk_operand o, int model, int i) {\n"
-    "    return o.data ? dev_get(o, model, i, 0) : 1.0f;\n"
-    "}\n"
-    "/* Row numbers of a batch are 32-bit integers in the memory of scalars; -1 is absent. */\n"
-    "ISK_INLINE int *dev_row_number(isk_operand o, int model, int i) { return (int *)dev_at(o, model, i, 0); }\n"
-    "ISK_INLINE void dev_put(float *to, unsigned add, float value) { *to = (add ? *to : 0.0f) + value; }\n"
-    "ISK_INLINE float dev_maximum(float a, float b) { return a < b ? b : a; }\n"
-    "ISK_INLINE float dev_minimum(float a, float b) { return b < a ? b : a; }\n"
-    "ISK_INLINE float dev_relu(float x) { return x < 0 ? 0.0f : x; }\n"
-    "ISK_INLINE float dev_sign(float x) { return (float)((0 < x) - (x < 0)); }\n"
-    "ISK_INLINE float dev_sqrt(float x) { return x <= 0 ? 0.0f : sqrtf(x); }\n"
-    "ISK_INLINE float dev_rsqrt(float x) { return 1.0f / sqrtf(x); }\n"
-    "ISK_INLINE float dev_sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }\n"
-    "ISK_INLINE float dev_softplus(float x) { return dev_relu(x) + log1pf(expf(-fabsf(x))); }\n"
-    "\n"
-    "/* ---- random numbers: bit for bit those of isk__mix64, isk__philox, isk__random_word and isk__permute ---- */\n"
-    "\n"
-    "ISK_INLINE unsigned long long dev_mix64(unsigned long long x) {\n"
-    "    x += 0x9E3779B97F4A7C15ull;\n",
-    "    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9ull;\n"
-    "    x = (x ^ (x >> 27)) * 0x94D049BB133111EBull;\n"
-    "    return x ^ (x >> 31);\n"
-    "}\n"
-    "\n"
-    "/* Word number `position` of the stream (key, stream): Philox4x32-10 makes four from a counter. */\n"
-    "ISK_INLINE unsigned\n"
-    "dev_philox(unsigned long long key, unsigned long long stream, unsigned long long position) {\n"
-    "    unsigned c0 = (unsigned)(position >> 2), c1 = (unsigned)(position >> 34);\n"
-    "    unsigned c2 = (unsigned)stream, c3 = (unsigned)(stream >> 32);\n"
-    "    unsigned k0 = (unsigned)key, k1 = (unsigned)(key >> 32);\n"
-    "    const int word = (int)(position & 3);\n"
-    "    for (int round = 0; round < 10; round++) {\n"
-    "        const unsigned long long p0 = 0xD2511F53ull * c0, p1 = 0xCD9E8D57ull * c2;\n"
-    "        c0 = (unsigned)(p1 >> 32) ^ c1 ^ k0;\n"
-    "        c2 = (unsigned)(p0 >> 32) ^ c3 ^ k1;\n"
-    "        c1 = (unsigned)p1;\n"
-    "        c3 = (unsigned)p0;\n"
-    "        k0 += 0x9E3779B9u;\n"
-    "        k1 += 0xBB67AE85u;\n"
-    "    }\n"
-    "    return word == 0 ? c0 : word == 1 ? c1 : word == 2 ? c2 : c3;\n"
-    "}\n"
-    "\n"
-    "/* Standard normal number `position` of the stream, from two of its words, as isk__random_normal: to 4 ulp. */\n"
-    "ISK_INLINE float\n"
-    "dev_normal(unsigned long long key, unsigned long long stream, unsigned long long position) {\n"
-    "    const float u = (float)(16777216u - (dev_philox(key, stream, 2 * position) >> 8)) / 16777216.0f;\n"
-    "    const float v = (float)(dev_philox(key, stream, 2 * position + 1) >> 8) / 16777216.0f;\n"
-    "    return sqrtf(-2.0f * logf(u)) * cospif(2.0f * v);\n"
-    "}\n"
-    "\n"
-    "/* The key of a node of the graph: its numbers are its own. */\n"
-    "ISK_INLINE unsigned long long dev_node_key(isk_call call, int model) {\n"
-    "    return dev_mix64(call.control[model].seed ^ dev_mix64((unsigned long long)call.node + 1));\n"
-    "}\n"
-    "\n"
-    "ISK_INLINE unsigned dev_mix32(unsigned x, unsigned key) {\n"
-    "    x ^= key;\n"
-    "    x *= 0x85EBCA6Bu;\n"
-    "    x ^= x >> 13;\n"
-    "    x *= 0xC2B2AE35u;\n"
-    "    return x ^ (x >> 16);\n"
-    "}\n"
-    "\n"
-    "/* The image of i under a permutation of 0 .. n-1: a Feistel network of six rounds, until it falls inside. */\n"
-    "ISK_INLINE unsigned dev_permute(unsigned i, unsigned n, unsigned long long key) {\n"
-    "    int half = 1;\n"
-    "    while ((1ull << (2 * half)) < n) half++;\n"
-    "    const unsigned mask = (1u << half) - 1;\n"
-    "    do {\n"
-    "        unsigned left = i >> half, right = i & mask;\n"
-    "        for (unsigned round = 0; round < 6; round++) {\n"
-    "            const unsigned key_half = (unsigned)(round & 1 ? key >> 32 : key);\n"
-    "            const unsigned next = left ^ (dev_mix32(right + round * 0x9E3779B9u, key_half) & mask);\n"
-    "            left = right;\n"
-    "            right = next;\n"
-    "        }\n"
-    "        i = left << half | right;\n"
-    "    } while (i >= n);\n"
-    "    return i;\n"
-    "}\n"
-    "\n"
-    "#endif\n"
-    "\n",
-    NULL };
+/* Defined at the end, under >>generated. */
+static const isk__kernel_module *isk__module(int module) ISK__UNUSED;              /* of ISK__MODULES */
+static const isk__kernel_info *isk__template_kernel(const char *name) ISK__UNUSED; /* one that is no op's, or NULL */
+static const char *const *isk__prelude(void) ISK__UNUSED;                          /* text before that of every module */
+static const char *const *isk__block_end(void) ISK__UNUSED;                       /* behind that of a block trainer's */
 
-ISK__UNUSED static const char *const isk__kernel_block[] = {
-    "/* ---- the block trainer: one block of threads trains one model, `rounds` times the launches of a round ----\n"
-    "\n"
-    "   For models so small that a launch costs more than its work.  Before this text stand the modules that the\n"
-    "   launches need, and ISK_CASES, which has a line for each of their kernels:\n"
-    "\n"
-    "       ISK_CASE_e(0, isk_fill) ISK_CASE_t(1, isk_gemm_fp32) ... */\n"
-    "\n"
-    "#define ISK_CASE(number, loop) \\\n"
-    "    case number: { \\\n"
-    "        const isk_call one = calls[n]; \\\n"
-    "        loop \\\n"
-    "        break; \\\n"
-    "    }\n"
-    "#define ISK_EACH(count) for (int at = (int)threadIdx.x; at < (count); at += (int)blockDim.x)\n"
-    "#define ISK_CASE_e(number, name) \\\n"
-    "    ISK_CASE(number, ISK_EACH(one.rows * one.cols) name##_at(one, model, at / one.cols, at % one.cols);)\n"
-    "#define ISK_CASE_r(number, name) ISK_CASE(number, ISK_EACH(one.rows) name##_at(one, model, at);)\n"
-    "#define ISK_CASE_c(number, name) ISK_CASE(number, ISK_EACH(one.cols) name##_at(one, model, at);)\n"
-    "#define ISK_CASE_s(number, name) ISK_CASE(number, if (threadIdx.x == 0) name##_at(one, model);)\n"
-    "#define ISK_CASE_t(number, name) \\\n"
-    "    ISK_CASE(number, for (int at = 0; at < one.tiles; at++) name##_at(one, model, at);)\n"
-    "\n"
-    "#ifndef ISK_LARGE_KERNEL                    /* may have all registers of a multiprocessor */\n"
-    "    #define ISK_LARGE_KERNEL ISK_KERNEL\n"
-    "#endif\n"
-    "\n"
-    "/* gridDim.x = models.  What one launch wrote the next one reads: the barrier is between them. */\n"
-    "ISK_LARGE_KERNEL isk_block(const isk_call call) {\n"
-    "    const int model = (int)blockIdx.x;\n"
-    "    const isk_call *calls = call.calls;\n"
-    "    if (!call.control[model].live) return;\n"
-    "    for (int round = 0; round < call.rounds; round++) {\n"
-    "        for (int n = 0; n < call.count; n++) {\n"
-    "            switch (call.kernels[n]) {\n"
-    "                ISK_CASES\n"
-    "                default: break;\n"
-    "            }\n"
-    "            __syncthreads();\n"
-    "        }\n"
-    "    }\n"
-    "}\n",
-    NULL };
-
-ISK__UNUSED static const char *const isk__kernels_elementwise[] = {
-    "/* add */\n"
-    "ISK_ELEMENTS(isk_add_forward_0) {\n"
-    "    const float a = *dev_at(call.in[0], model, i, j);\n"
-    "    const float b = *dev_at(call.in[1], model, i, j);\n"
-    "    *dev_at(call.out, model, i, j) = a + b;\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_add_backward_0) {\n"
-    "    const float g = *dev_at(call.grad, model, i, j);\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, g);\n"
-    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, g);\n"
-    "}\n"
-    "\n"
-    "/* sub */\n"
-    "ISK_ELEMENTS(isk_sub_forward_0) {\n"
-    "    const float a = *dev_at(call.in[0], model, i, j);\n"
-    "    const float b = *dev_at(call.in[1], model, i, j);\n"
-    "    *dev_at(call.out, model, i, j) = a - b;\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_sub_backward_0) {\n"
-    "    const float g = *dev_at(call.grad, model, i, j);\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, g);\n"
-    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, -g);\n"
-    "}\n"
-    "\n"
-    "/* mul */\n"
-    "ISK_ELEMENTS(isk_mul_forward_0) {\n"
-    "    const float a = *dev_at(call.in[0], model, i, j);\n"
-    "    const float b = *dev_at(call.in[1], model, i, j);\n"
-    "    *dev_at(call.out, model, i, j) = a * b;\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_mul_backward_0) {\n"
-    "    const float a = *dev_at(call.in[0], model, i, j);\n"
-    "    const float b = *dev_at(call.in[1], model, i, j);\n"
-    "    const float g = *dev_at(call.grad, model, i, j);\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, b * g);\n"
-    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, a * g);\n"
-    "}\n"
-    "\n"
-    "/* div */\n"
-    "ISK_ELEMENTS(isk_div_forward_0) {\n"
-    "    const float a = *dev_at(call.in[0], model, i, j);\n"
-    "    const float b = *dev_at(call.in[1], model, i, j);\n"
-    "    *dev_at(call.out, model, i, j) = a / (fabsf(b) < 1e-12f ? (b < 0 ? -1e-12f : 1e-12f) : b);\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_div_backward_0) {\n"
-    "    const float b = *dev_at(call.in[1], model, i, j);\n"
-    "    const float g = *dev_at(call.grad, model, i, j);\n"
-    "    const float y = *dev_at(call.out, model, i, j);\n"
-    "    const float t1 = fabsf(b) < 1e-12f ? (b < 0 ? -1e-12f : 1e-12f) : b;\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, g / t1);\n"
-    "    const float t2 = fabsf(b) < 1e-12f ? 0.0f : -(g * y / t1);\n"
-    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, t2);\n"
-    "}\n"
-    "\n"
-    "/* min */\n"
-    "ISK_ELEMENTS(isk_min_forward_0) {\n"
-    "    const float a = *dev_at(call.in[0], model, i, j);\n"
-    "    const float b = *dev_at(call.in[1], model, i, j);\n"
-    "    *dev_at(call.out, model, i, j) = dev_minimum(a, b);\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_min_backward_0) {\n"
-    "    const float a = *dev_at(call.in[0], model, i, j);\n"
-    "    const float b = *dev_at(call.in[1], model, i, j);\n"
-    "    const float g = *dev_at(call.grad, model, i, j);\n"
-    "    const float t1 = b < a ? 0.0f : g;\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
-    "    const float t2 = b < a ? g : 0.0f;\n"
-    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, t2);\n"
-    "}\n"
-    "\n"
-    "/* max */\n"
-    "ISK_ELEMENTS(isk_max_forward_0) {\n"
-    "    const float a = *dev_at(call.in[0], model, i, j);\n"
-    "    const float b = *dev_at(call.in[1], model, i, j);\n"
-    "    *dev_at(call.out, model, i, j) = dev_maximum(a, b);\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_max_backward_0) {\n"
-    "    const float a = *dev_at(call.in[0], model, i, j);\n"
-    "    const float b = *dev_at(call.in[1], model, i, j);\n"
-    "    const float g = *dev_at(call.grad, model, i, j);\n"
-    "    const float t1 = a < b ? 0.0f : g;\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
-    "    const float t2 = a < b ? g : 0.0f;\n"
-    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, t2);\n"
-    "}\n"
-    "\n"
-    "/* neg */\n"
-    "ISK_ELEMENTS(isk_neg_forward_0) {\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    *dev_at(call.out, model, i, j) = -x;\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_neg_backward_0) {\n",
-    "    const float g = *dev_at(call.grad, model, i, j);\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, -g);\n"
-    "}\n"
-    "\n"
-    "/* reciprocal */\n"
-    "ISK_ELEMENTS(isk_reciprocal_forward_0) {\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    *dev_at(call.out, model, i, j) = 1 / (fabsf(x) < 1e-12f ? (x < 0 ? -1e-12f : 1e-12f) : x);\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_reciprocal_backward_0) {\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    const float g = *dev_at(call.grad, model, i, j);\n"
-    "    const float y = *dev_at(call.out, model, i, j);\n"
-    "    const float t1 = -(g * y / (fabsf(x) < 1e-12f ? (x < 0 ? -1e-12f : 1e-12f) : x));\n"
-    "    const float t2 = fabsf(x) < 1e-12f ? 0.0f : t1;\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t2);\n"
-    "}\n"
-    "\n"
-    "/* square */\n"
-    "ISK_ELEMENTS(isk_square_forward_0) {\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    *dev_at(call.out, model, i, j) = x * x;\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_square_backward_0) {\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    const float g = *dev_at(call.grad, model, i, j);\n"
-    "    const float t1 = 2 * x * g;\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
-    "}\n"
-    "\n"
-    "/* sqrt */\n"
-    "ISK_ELEMENTS(isk_sqrt_forward_0) {\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    *dev_at(call.out, model, i, j) = dev_sqrt(x);\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_sqrt_backward_0) {\n"
-    "    const float g = *dev_at(call.grad, model, i, j);\n"
-    "    const float y = *dev_at(call.out, model, i, j);\n"
-    "    const float t1 = 0 < y ? 0.5f * (g / y) : 0.0f;\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
-    "}\n"
-    "\n"
-    "/* abs */\n"
-    "ISK_ELEMENTS(isk_abs_forward_0) {\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    *dev_at(call.out, model, i, j) = fabsf(x);\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_abs_backward_0) {\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    const float g = *dev_at(call.grad, model, i, j);\n"
-    "    const float t1 = g * dev_sign(x);\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
-    "}\n"
-    "\n"
-    "/* exp */\n"
-    "ISK_ELEMENTS(isk_exp_forward_0) {\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    *dev_at(call.out, model, i, j) = expf(dev_minimum(x, 88));\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_exp_backward_0) {\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    const float g = *dev_at(call.grad, model, i, j);\n"
-    "    const float y = *dev_at(call.out, model, i, j);\n"
-    "    const float t1 = 88 < x ? 0.0f : g * y;\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
-    "}\n"
-    "\n"
-    "/* log */\n"
-    "ISK_ELEMENTS(isk_log_forward_0) {\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    *dev_at(call.out, model, i, j) = logf(dev_maximum(x, 1e-32f));\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_log_backward_0) {\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    const float g = *dev_at(call.grad, model, i, j);\n"
-    "    const float t1 = x < 1e-32f ? 0.0f : g / dev_maximum(x, 1e-32f);\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
-    "}\n"
-    "\n"
-    "/* clamp */\n"
-    "ISK_ELEMENTS(isk_clamp_forward_0) {\n"
-    "    const float low = call.attributes[0];\n"
-    "    const float high = call.attributes[1];\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    *dev_at(call.out, model, i, j) = dev_minimum(dev_maximum(x, low), high);\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_clamp_backward_0) {\n"
-    "    const float low = call.attributes[0];\n"
-    "    const float high = call.attributes[1];\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    const float g = *dev_at(call.grad, model, i, j);\n"
-    "    const float t1 = x < low ? 0.0f : (high < dev_maximum(x, low) ? 0.0f : g);\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
-    "}\n"
-    "\n"
-    "/* affine */\n"
-    "ISK_ELEMENTS(isk_affine_forward_0) {\n"
-    "    const float factor = call.attributes[0];\n"
-    "    const float offset = call.attributes[1];\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n",
-    "    *dev_at(call.out, model, i, j) = factor * x + offset;\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_affine_backward_0) {\n"
-    "    const float factor = call.attributes[0];\n"
-    "    const float g = *dev_at(call.grad, model, i, j);\n"
-    "    const float t1 = factor * g;\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
-    "}\n"
-    "\n"
-    "/* scale */\n"
-    "ISK_ELEMENTS(isk_scale_forward_0) {\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    const float a = *dev_at(call.in[1], model, 0, 0);\n"
-    "    *dev_at(call.out, model, i, j) = a * x;\n"
-    "}\n"
-    "ISK_ROWS(isk_scale_backward_0) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    float sum = 0;\n"
-    "    for (int j = 0; j < call.cols; j++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        const float g = *dev_at(call.grad, model, i, j);\n"
-    "        sum += x * g;\n"
-    "    }\n"
-    "    work[16 + i] = sum;\n"
-    "}\n"
-    "ISK_MODELS(isk_scale_backward_1) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++)\n"
-    "        sum += work[16 + i];\n"
-    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, 0, 0), call.accumulate & 2u, sum);\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_scale_backward_2) {\n"
-    "    const float a = *dev_at(call.in[1], model, 0, 0);\n"
-    "    const float g = *dev_at(call.grad, model, i, j);\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, a * g);\n"
-    "}\n"
-    "\n"
-    "/* mul_rows */\n"
-    "ISK_ELEMENTS(isk_mul_rows_forward_0) {\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    const float a = *dev_at(call.in[1], model, i, 0);\n"
-    "    *dev_at(call.out, model, i, j) = a * x;\n"
-    "}\n"
-    "ISK_ROWS(isk_mul_rows_backward_0) {\n"
-    "    float sum = 0;\n"
-    "    for (int j = 0; j < call.cols; j++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        const float g = *dev_at(call.grad, model, i, j);\n"
-    "        sum += x * g;\n"
-    "    }\n"
-    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, 0), call.accumulate & 2u, sum);\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_mul_rows_backward_1) {\n"
-    "    const float a = *dev_at(call.in[1], model, i, 0);\n"
-    "    const float g = *dev_at(call.grad, model, i, j);\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, a * g);\n"
-    "}\n"
-    "\n"
-    "/* mul_cols */\n"
-    "ISK_ELEMENTS(isk_mul_cols_forward_0) {\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    const float a = *dev_at(call.in[1], model, 0, j);\n"
-    "    *dev_at(call.out, model, i, j) = a * x;\n"
-    "}\n"
-    "ISK_COLUMNS(isk_mul_cols_backward_0) {\n"
-    "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        const float g = *dev_at(call.grad, model, i, j);\n"
-    "        sum += x * g;\n"
-    "    }\n"
-    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, 0, j), call.accumulate & 2u, sum);\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_mul_cols_backward_1) {\n"
-    "    const float a = *dev_at(call.in[1], model, 0, j);\n"
-    "    const float g = *dev_at(call.grad, model, i, j);\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, a * g);\n"
-    "}\n"
-    "\n"
-    "/* add_rows */\n"
-    "ISK_ELEMENTS(isk_add_rows_forward_0) {\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    const float a = *dev_at(call.in[1], model, i, 0);\n"
-    "    *dev_at(call.out, model, i, j) = x + a;\n"
-    "}\n"
-    "ISK_ROWS(isk_add_rows_backward_0) {\n"
-    "    float sum = 0;\n"
-    "    for (int j = 0; j < call.cols; j++) {\n"
-    "        const float g = *dev_at(call.grad, model, i, j);\n"
-    "        sum += g;\n"
-    "    }\n"
-    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, 0), call.accumulate & 2u, sum);\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_add_rows_backward_1) {\n"
-    "    const float g = *dev_at(call.grad, model, i, j);\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, g);\n"
-    "}\n"
-    "\n"
-    "/* bias */\n"
-    "ISK_ELEMENTS(isk_bias_forward_0) {\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    const float b = *dev_at(call.in[1], model, 0, j);\n"
-    "    *dev_at(call.out, model, i, j) = x + b;\n"
-    "}\n"
-    "ISK_COLUMNS(isk_bias_backward_0) {\n"
-    "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n",
-    "        const float g = *dev_at(call.grad, model, i, j);\n"
-    "        sum += g;\n"
-    "    }\n"
-    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, 0, j), call.accumulate & 2u, sum);\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_bias_backward_1) {\n"
-    "    const float g = *dev_at(call.grad, model, i, j);\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, g);\n"
-    "}\n"
-    "\n"
-    "/* sample_normal */\n"
-    "ISK_ELEMENTS(isk_sample_normal_forward_0) {\n"
-    "    const float mu = *dev_at(call.in[0], model, i, j);\n"
-    "    const float logvar = *dev_at(call.in[1], model, i, j);\n"
-    "    const float noise = *dev_at(call.in[2], model, i, j);\n"
-    "    *dev_at(call.out, model, i, j) = mu + noise * expf(dev_minimum(0.5f * logvar, 44));\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_sample_normal_backward_0) {\n"
-    "    const float logvar = *dev_at(call.in[1], model, i, j);\n"
-    "    const float noise = *dev_at(call.in[2], model, i, j);\n"
-    "    const float g = *dev_at(call.grad, model, i, j);\n"
-    "    const float t1 = 0.5f * logvar;\n"
-    "    const float t2 = expf(dev_minimum(t1, 44));\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, g);\n"
-    "    const float t3 = 0.5f * (44 < t1 ? 0.0f : noise * t2 * g);\n"
-    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, t3);\n"
-    "    if (call.grad_in[2].data) dev_put(dev_at(call.grad_in[2], model, i, j), call.accumulate & 4u, t2 * g);\n"
-    "}\n"
-    "\n",
-    NULL };
-
-ISK__UNUSED static const char *const isk__kernels_activations[] = {
-    "/* relu */\n"
-    "ISK_ELEMENTS(isk_relu_forward_0) {\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    *dev_at(call.out, model, i, j) = dev_relu(x);\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_relu_backward_0) {\n"
-    "    const float g = *dev_at(call.grad, model, i, j);\n"
-    "    const float y = *dev_at(call.out, model, i, j);\n"
-    "    const float t1 = 0 < y ? g : 0.0f;\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
-    "}\n"
-    "\n"
-    "/* leaky_relu */\n"
-    "ISK_ELEMENTS(isk_leaky_relu_forward_0) {\n"
-    "    const float slope = call.attributes[0];\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    *dev_at(call.out, model, i, j) = x * (x < 0 ? slope : 1.0f);\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_leaky_relu_backward_0) {\n"
-    "    const float slope = call.attributes[0];\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    const float g = *dev_at(call.grad, model, i, j);\n"
-    "    const float t1 = (x < 0 ? slope : 1.0f) * g;\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
-    "}\n"
-    "\n"
-    "/* gelu */\n"
-    "ISK_ELEMENTS(isk_gelu_forward_0) {\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    *dev_at(call.out, model, i, j) = 0.5f * x * (1 + erff(0.7071067811865476f * x));\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_gelu_backward_0) {\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    const float g = *dev_at(call.grad, model, i, j);\n"
-    "    const float t1 = 0.3989422804014327f * x * expf(-0.5000000000000001f * x * x);\n"
-    "    const float t2 = g * (t1 + 0.5f * (1 + erff(0.7071067811865476f * x)));\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t2);\n"
-    "}\n"
-    "\n"
-    "/* quick_gelu */\n"
-    "ISK_ELEMENTS(isk_quick_gelu_forward_0) {\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    *dev_at(call.out, model, i, j) = x * dev_sigmoid(1.702f * x);\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_quick_gelu_backward_0) {\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    const float g = *dev_at(call.grad, model, i, j);\n"
-    "    const float t1 = 1.702f * x;\n"
-    "    const float t2 = dev_sigmoid(t1);\n"
-    "    const float t3 = t2 * g * (1 + t1 * (1 - t2));\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t3);\n"
-    "}\n"
-    "\n"
-    "/* tanh */\n"
-    "ISK_ELEMENTS(isk_tanh_forward_0) {\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    *dev_at(call.out, model, i, j) = tanhf(x);\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_tanh_backward_0) {\n"
-    "    const float g = *dev_at(call.grad, model, i, j);\n"
-    "    const float y = *dev_at(call.out, model, i, j);\n"
-    "    const float t1 = g * (1 - y * y);\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
-    "}\n"
-    "\n"
-    "/* sigmoid */\n"
-    "ISK_ELEMENTS(isk_sigmoid_forward_0) {\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    *dev_at(call.out, model, i, j) = dev_sigmoid(x);\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_sigmoid_backward_0) {\n"
-    "    const float g = *dev_at(call.grad, model, i, j);\n"
-    "    const float y = *dev_at(call.out, model, i, j);\n"
-    "    const float t1 = g * y * (1 - y);\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
-    "}\n"
-    "\n"
-    "/* softplus */\n"
-    "ISK_ELEMENTS(isk_softplus_forward_0) {\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    *dev_at(call.out, model, i, j) = dev_softplus(x);\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_softplus_backward_0) {\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    const float g = *dev_at(call.grad, model, i, j);\n"
-    "    const float t1 = g * dev_sigmoid(x);\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
-    "}\n"
-    "\n"
-    "/* bias_relu */\n"
-    "ISK_ELEMENTS(isk_bias_relu_forward_0) {\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    const float b = *dev_at(call.in[1], model, 0, j);\n"
-    "    *dev_at(call.out, model, i, j) = dev_relu(x + b);\n"
-    "}\n"
-    "ISK_COLUMNS(isk_bias_relu_backward_0) {\n"
-    "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float g = *dev_at(call.grad, model, i, j);\n"
-    "        const float y = *dev_at(call.out, model, i, j);\n"
-    "        sum += 0 < y ? g : 0.0f;\n"
-    "    }\n",
-    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, 0, j), call.accumulate & 2u, sum);\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_bias_relu_backward_1) {\n"
-    "    const float g = *dev_at(call.grad, model, i, j);\n"
-    "    const float y = *dev_at(call.out, model, i, j);\n"
-    "    const float t1 = 0 < y ? g : 0.0f;\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
-    "}\n"
-    "\n"
-    "/* bias_tanh */\n"
-    "ISK_ELEMENTS(isk_bias_tanh_forward_0) {\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    const float b = *dev_at(call.in[1], model, 0, j);\n"
-    "    *dev_at(call.out, model, i, j) = tanhf(x + b);\n"
-    "}\n"
-    "ISK_COLUMNS(isk_bias_tanh_backward_0) {\n"
-    "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float g = *dev_at(call.grad, model, i, j);\n"
-    "        const float y = *dev_at(call.out, model, i, j);\n"
-    "        sum += g * (1 - y * y);\n"
-    "    }\n"
-    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, 0, j), call.accumulate & 2u, sum);\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_bias_tanh_backward_1) {\n"
-    "    const float g = *dev_at(call.grad, model, i, j);\n"
-    "    const float y = *dev_at(call.out, model, i, j);\n"
-    "    const float t1 = g * (1 - y * y);\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
-    "}\n"
-    "\n"
-    "/* bias_gelu */\n"
-    "ISK_ELEMENTS(isk_bias_gelu_forward_0) {\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    const float b = *dev_at(call.in[1], model, 0, j);\n"
-    "    const float t1 = x + b;\n"
-    "    *dev_at(call.out, model, i, j) = 0.5f * t1 * (1 + erff(0.7071067811865476f * t1));\n"
-    "}\n"
-    "ISK_COLUMNS(isk_bias_gelu_backward_0) {\n"
-    "    const float b = *dev_at(call.in[1], model, 0, j);\n"
-    "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        const float g = *dev_at(call.grad, model, i, j);\n"
-    "        const float t1 = x + b;\n"
-    "        const float t2 = 0.3989422804014327f * t1 * expf(-0.5000000000000001f * t1 * t1);\n"
-    "        sum += g * (t2 + 0.5f * (1 + erff(0.7071067811865476f * t1)));\n"
-    "    }\n"
-    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, 0, j), call.accumulate & 2u, sum);\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_bias_gelu_backward_1) {\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    const float b = *dev_at(call.in[1], model, 0, j);\n"
-    "    const float g = *dev_at(call.grad, model, i, j);\n"
-    "    const float t1 = x + b;\n"
-    "    const float t2 = 0.3989422804014327f * t1 * expf(-0.5000000000000001f * t1 * t1);\n"
-    "    const float t3 = g * (t2 + 0.5f * (1 + erff(0.7071067811865476f * t1)));\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t3);\n"
-    "}\n"
-    "\n"
-    "/* bias_quick_gelu */\n"
-    "ISK_ELEMENTS(isk_bias_quick_gelu_forward_0) {\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    const float b = *dev_at(call.in[1], model, 0, j);\n"
-    "    const float t1 = x + b;\n"
-    "    *dev_at(call.out, model, i, j) = t1 * dev_sigmoid(1.702f * t1);\n"
-    "}\n"
-    "ISK_COLUMNS(isk_bias_quick_gelu_backward_0) {\n"
-    "    const float b = *dev_at(call.in[1], model, 0, j);\n"
-    "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        const float g = *dev_at(call.grad, model, i, j);\n"
-    "        const float t1 = 1.702f * (x + b);\n"
-    "        const float t2 = dev_sigmoid(t1);\n"
-    "        sum += t2 * g * (1 + t1 * (1 - t2));\n"
-    "    }\n"
-    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, 0, j), call.accumulate & 2u, sum);\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_bias_quick_gelu_backward_1) {\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    const float b = *dev_at(call.in[1], model, 0, j);\n"
-    "    const float g = *dev_at(call.grad, model, i, j);\n"
-    "    const float t1 = 1.702f * (x + b);\n"
-    "    const float t2 = dev_sigmoid(t1);\n"
-    "    const float t3 = t2 * g * (1 + t1 * (1 - t2));\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t3);\n"
-    "}\n"
-    "\n",
-    NULL };
-
-ISK__UNUSED static const char *const isk__kernels_rows[] = {
-    "/* row_sum */\n"
-    "ISK_ROWS(isk_row_sum_forward_0) {\n"
-    "    float sum = 0;\n"
-    "    for (int j = 0; j < call.cols; j++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        sum += x;\n"
-    "    }\n"
-    "    *dev_at(call.out, model, i, 0) = sum;\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_row_sum_backward_0) {\n"
-    "    const float g = *dev_at(call.grad, model, i, 0);\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, g);\n"
-    "}\n"
-    "\n"
-    "/* row_mean */\n"
-    "ISK_ROWS(isk_row_mean_forward_0) {\n"
-    "    float sum = 0;\n"
-    "    for (int j = 0; j < call.cols; j++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        sum += x;\n"
-    "    }\n"
-    "    *dev_at(call.out, model, i, 0) = sum / (float)call.cols;\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_row_mean_backward_0) {\n"
-    "    const float g = *dev_at(call.grad, model, i, 0);\n"
-    "    const float t1 = g / (float)call.cols;\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
-    "}\n"
-    "\n"
-    "/* row_max */\n"
-    "ISK_ROWS(isk_row_max_forward_0) {\n"
-    "    float largest = ISK_LOWEST;\n"
-    "    for (int j = 0; j < call.cols; j++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        largest = dev_maximum(largest, x);\n"
-    "    }\n"
-    "    *dev_at(call.out, model, i, 0) = largest;\n"
-    "}\n"
-    "ISK_ROWS(isk_row_max_backward_0) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float g = *dev_at(call.grad, model, i, 0);\n"
-    "    float largest = ISK_LOWEST;\n"
-    "    for (int j = 0; j < call.cols; j++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        largest = dev_maximum(largest, x);\n"
-    "    }\n"
-    "    float sum = 0;\n"
-    "    for (int j = 0; j < call.cols; j++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        sum += x == largest ? 1.0f : 0.0f;\n"
-    "    }\n"
-    "    work[16 + i] = largest;\n"
-    "    work[16 + call.rows + i] = g / sum;\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_row_max_backward_1) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    const float t1 = x == work[16 + i] ? work[16 + call.rows + i] : 0.0f;\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
-    "}\n"
-    "\n"
-    "/* row_logsumexp */\n"
-    "ISK_ROWS(isk_row_logsumexp_forward_0) {\n"
-    "    float largest = ISK_LOWEST;\n"
-    "    for (int j = 0; j < call.cols; j++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        largest = dev_maximum(largest, x);\n"
-    "    }\n"
-    "    float sum = 0;\n"
-    "    for (int j = 0; j < call.cols; j++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        sum += expf(x - largest);\n"
-    "    }\n"
-    "    *dev_at(call.out, model, i, 0) = largest + logf(sum);\n"
-    "}\n"
-    "ISK_ROWS(isk_row_logsumexp_backward_0) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float g = *dev_at(call.grad, model, i, 0);\n"
-    "    float largest = ISK_LOWEST;\n"
-    "    for (int j = 0; j < call.cols; j++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        largest = dev_maximum(largest, x);\n"
-    "    }\n"
-    "    float sum = 0;\n"
-    "    for (int j = 0; j < call.cols; j++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        sum += expf(x - largest);\n"
-    "    }\n"
-    "    work[16 + i] = largest;\n"
-    "    work[16 + call.rows + i] = g / sum;\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_row_logsumexp_backward_1) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    const float power = expf(x - work[16 + i]);\n"
-    "    const float t1 = work[16 + call.rows + i] * power;\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
-    "}\n"
-    "\n"
-    "/* row_dot */\n"
-    "ISK_ROWS(isk_row_dot_forward_0) {\n"
-    "    float sum = 0;\n"
-    "    for (int j = 0; j < call.cols; j++) {\n"
-    "        const float a = *dev_at(call.in[0], model, i, j);\n"
-    "        const float b = *dev_at(call.in[1], model, i, j);\n"
-    "        sum += a * b;\n"
-    "    }\n"
-    "    *dev_at(call.out, model, i, 0) = sum;\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_row_dot_backward_0) {\n"
-    "    const float a = *dev_at(call.in[0], model, i, j);\n"
-    "    const float b = *dev_at(call.in[1], model, i, j);\n"
-    "    const float g = *dev_at(call.grad, model, i, 0);\n",
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, g * b);\n"
-    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, g * a);\n"
-    "}\n"
-    "\n"
-    "/* squared_error_rows */\n"
-    "ISK_ROWS(isk_squared_error_rows_forward_0) {\n"
-    "    float sum = 0;\n"
-    "    for (int j = 0; j < call.cols; j++) {\n"
-    "        const float a = *dev_at(call.in[0], model, i, j);\n"
-    "        const float b = *dev_at(call.in[1], model, i, j);\n"
-    "        const float t1 = a - b;\n"
-    "        sum += t1 * t1;\n"
-    "    }\n"
-    "    *dev_at(call.out, model, i, 0) = sum;\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_squared_error_rows_backward_0) {\n"
-    "    const float a = *dev_at(call.in[0], model, i, j);\n"
-    "    const float b = *dev_at(call.in[1], model, i, j);\n"
-    "    const float g = *dev_at(call.grad, model, i, 0);\n"
-    "    const float t1 = a - b;\n"
-    "    const float t2 = 2 * g * t1;\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t2);\n"
-    "    const float t3 = -2 * g * t1;\n"
-    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, t3);\n"
-    "}\n"
-    "\n"
-    "/* softmax */\n"
-    "ISK_ROWS(isk_softmax_forward_0) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    float largest = ISK_LOWEST;\n"
-    "    for (int j = 0; j < call.cols; j++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        largest = dev_maximum(largest, x);\n"
-    "    }\n"
-    "    float sum = 0;\n"
-    "    for (int j = 0; j < call.cols; j++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        sum += expf(x - largest);\n"
-    "    }\n"
-    "    work[16 + i] = largest;\n"
-    "    work[16 + call.rows + i] = sum;\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_softmax_forward_1) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    const float power = expf(x - work[16 + i]);\n"
-    "    *dev_at(call.out, model, i, j) = power / work[16 + call.rows + i];\n"
-    "}\n"
-    "ISK_ROWS(isk_softmax_backward_0) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    float sum = 0;\n"
-    "    for (int j = 0; j < call.cols; j++) {\n"
-    "        const float g = *dev_at(call.grad, model, i, j);\n"
-    "        const float y = *dev_at(call.out, model, i, j);\n"
-    "        sum += g * y;\n"
-    "    }\n"
-    "    work[16 + i] = sum;\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_softmax_backward_1) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float g = *dev_at(call.grad, model, i, j);\n"
-    "    const float y = *dev_at(call.out, model, i, j);\n"
-    "    const float t1 = y * (g - work[16 + i]);\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
-    "}\n"
-    "\n"
-    "/* log_softmax */\n"
-    "ISK_ROWS(isk_log_softmax_forward_0) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    float largest = ISK_LOWEST;\n"
-    "    for (int j = 0; j < call.cols; j++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        largest = dev_maximum(largest, x);\n"
-    "    }\n"
-    "    float sum = 0;\n"
-    "    for (int j = 0; j < call.cols; j++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        sum += expf(x - largest);\n"
-    "    }\n"
-    "    work[16 + i] = largest;\n"
-    "    work[16 + call.rows + i] = logf(sum);\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_log_softmax_forward_1) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    *dev_at(call.out, model, i, j) = x - work[16 + i] - work[16 + call.rows + i];\n"
-    "}\n"
-    "ISK_ROWS(isk_log_softmax_backward_0) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    float largest = ISK_LOWEST;\n"
-    "    float sum = 0;\n"
-    "    for (int j = 0; j < call.cols; j++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        const float g = *dev_at(call.grad, model, i, j);\n"
-    "        largest = dev_maximum(largest, x);\n"
-    "        sum += g;\n"
-    "    }\n"
-    "    float sum2 = 0;\n"
-    "    for (int j = 0; j < call.cols; j++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        sum2 += expf(x - largest);\n"
-    "    }\n"
-    "    work[16 + i] = largest;\n"
-    "    work[16 + call.rows + i] = sum / sum2;\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_log_softmax_backward_1) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n",
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    const float g = *dev_at(call.grad, model, i, j);\n"
-    "    const float power = expf(x - work[16 + i]);\n"
-    "    const float t1 = g - work[16 + call.rows + i] * power;\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
-    "}\n"
-    "\n"
-    "/* l2_normalise */\n"
-    "ISK_ROWS(isk_l2_normalise_forward_0) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float eps = call.attributes[0];\n"
-    "    float sum = 0;\n"
-    "    for (int j = 0; j < call.cols; j++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        sum += x * x;\n"
-    "    }\n"
-    "    work[16 + i] = dev_maximum(dev_sqrt(sum), eps);\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_l2_normalise_forward_1) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    *dev_at(call.out, model, i, j) = x / work[16 + i];\n"
-    "}\n"
-    "ISK_ROWS(isk_l2_normalise_backward_0) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float eps = call.attributes[0];\n"
-    "    float sum = 0;\n"
-    "    float sum2 = 0;\n"
-    "    for (int j = 0; j < call.cols; j++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        const float g = *dev_at(call.grad, model, i, j);\n"
-    "        const float y = *dev_at(call.out, model, i, j);\n"
-    "        sum += x * x;\n"
-    "        sum2 += g * y;\n"
-    "    }\n"
-    "    const float t1 = dev_sqrt(sum);\n"
-    "    const float t2 = dev_maximum(t1, eps);\n"
-    "    work[16 + i] = t2;\n"
-    "    work[16 + call.rows + i] = 2 * (0 < t1 ? 0.5f * ((t1 < eps ? 0.0f : -(sum2 / t2)) / t1) : 0.0f);\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_l2_normalise_backward_1) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    const float g = *dev_at(call.grad, model, i, j);\n"
-    "    const float t1 = g / work[16 + i] + work[16 + call.rows + i] * x;\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
-    "}\n"
-    "\n"
-    "/* layer_norm */\n"
-    "ISK_ROWS(isk_layer_norm_forward_0) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float eps = call.attributes[0];\n"
-    "    float sum = 0;\n"
-    "    for (int j = 0; j < call.cols; j++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        sum += x;\n"
-    "    }\n"
-    "    const float mean = sum / (float)call.cols;\n"
-    "    float sum2 = 0;\n"
-    "    for (int j = 0; j < call.cols; j++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        const float t1 = x - mean;\n"
-    "        sum2 += t1 * t1;\n"
-    "    }\n"
-    "    const float variance = sum2 / (float)call.cols;\n"
-    "    work[16 + i] = mean;\n"
-    "    work[16 + call.rows + i] = dev_rsqrt(variance + eps);\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_layer_norm_forward_1) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    const float gamma = *dev_at(call.in[1], model, 0, j);\n"
-    "    const float beta = *dev_at(call.in[2], model, 0, j);\n"
-    "    const float mean = work[16 + i];\n"
-    "    const float scale = work[16 + call.rows + i];\n"
-    "    *dev_at(call.out, model, i, j) = scale * (gamma * (x - mean)) + beta;\n"
-    "}\n"
-    "ISK_ROWS(isk_layer_norm_backward_0) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float eps = call.attributes[0];\n"
-    "    float sum = 0;\n"
-    "    float sum2 = 0;\n"
-    "    for (int j = 0; j < call.cols; j++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        const float gamma = *dev_at(call.in[1], model, 0, j);\n"
-    "        const float g = *dev_at(call.grad, model, i, j);\n"
-    "        sum += x;\n"
-    "        sum2 += gamma * g;\n"
-    "    }\n"
-    "    const float mean = sum / (float)call.cols;\n"
-    "    float sum3 = 0;\n"
-    "    float sum4 = 0;\n"
-    "    for (int j = 0; j < call.cols; j++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        const float gamma = *dev_at(call.in[1], model, 0, j);\n"
-    "        const float g = *dev_at(call.grad, model, i, j);\n"
-    "        const float t1 = x - mean;\n"
-    "        sum3 += t1 * t1;\n"
-    "        sum4 += gamma * (t1 * g);\n"
-    "    }\n"
-    "    const float variance = sum3 / (float)call.cols;\n"
-    "    const float scale = dev_rsqrt(variance + eps);\n"
-    "    work[16 + i] = mean;\n"
-    "    work[16 + call.rows + i] = scale;\n",
-    "    work[16 + 2 * call.rows + i] = scale * scale * scale * sum4 / (float)call.cols;\n"
-    "    work[16 + 3 * call.rows + i] = scale * sum2 / (float)call.cols;\n"
-    "}\n"
-    "ISK_COLUMNS(isk_layer_norm_backward_1) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    float sum = 0;\n"
-    "    float sum2 = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        const float mean = work[16 + i];\n"
-    "        const float scale = work[16 + call.rows + i];\n"
-    "        const float g = *dev_at(call.grad, model, i, j);\n"
-    "        sum += g;\n"
-    "        sum2 += scale * ((x - mean) * g);\n"
-    "    }\n"
-    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, 0, j), call.accumulate & 2u, sum2);\n"
-    "    if (call.grad_in[2].data) dev_put(dev_at(call.grad_in[2], model, 0, j), call.accumulate & 4u, sum);\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_layer_norm_backward_2) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    const float gamma = *dev_at(call.in[1], model, 0, j);\n"
-    "    const float mean = work[16 + i];\n"
-    "    const float scale = work[16 + call.rows + i];\n"
-    "    const float g = *dev_at(call.grad, model, i, j);\n"
-    "    const float t1 = scale * (gamma * g) - work[16 + 2 * call.rows + i] * (x - mean);\n"
-    "    const float t2 = t1 - work[16 + 3 * call.rows + i];\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t2);\n"
-    "}\n"
-    "\n"
-    "/* normal_log_density */\n"
-    "ISK_ROWS(isk_normal_log_density_forward_0) {\n"
-    "    float sum = 0;\n"
-    "    for (int j = 0; j < call.cols; j++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        const float mu = *dev_at(call.in[1], model, i, j);\n"
-    "        const float logvar = *dev_at(call.in[2], model, i, j);\n"
-    "        const float t1 = x - mu;\n"
-    "        const float precision = expf(dev_minimum(-logvar, 50));\n"
-    "        sum += t1 * t1 * precision + logvar + 1.8378770664093453f;\n"
-    "    }\n"
-    "    *dev_at(call.out, model, i, 0) = -0.5f * sum;\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_normal_log_density_backward_0) {\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    const float mu = *dev_at(call.in[1], model, i, j);\n"
-    "    const float logvar = *dev_at(call.in[2], model, i, j);\n"
-    "    const float g = *dev_at(call.grad, model, i, 0);\n"
-    "    const float t1 = x - mu;\n"
-    "    const float t2 = -logvar;\n"
-    "    const float precision = expf(dev_minimum(t2, 50));\n"
-    "    const float t3 = t1 * precision;\n"
-    "    const float t4 = 0.5f * g;\n"
-    "    const float t5 = -g * t3;\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t5);\n"
-    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, g * t3);\n"
-    "    const float t6 = (50 < t2 ? 0.0f : t4 * (t1 * t1 * precision)) - t4;\n"
-    "    if (call.grad_in[2].data) dev_put(dev_at(call.grad_in[2], model, i, j), call.accumulate & 4u, t6);\n"
-    "}\n"
-    "\n"
-    "/* normal_kl */\n"
-    "ISK_ROWS(isk_normal_kl_forward_0) {\n"
-    "    float sum = 0;\n"
-    "    for (int j = 0; j < call.cols; j++) {\n"
-    "        const float mu = *dev_at(call.in[0], model, i, j);\n"
-    "        const float logvar = *dev_at(call.in[1], model, i, j);\n"
-    "        const float prior_mu = *dev_at(call.in[2], model, i, j);\n"
-    "        const float prior_logvar = *dev_at(call.in[3], model, i, j);\n"
-    "        const float t1 = mu - prior_mu;\n"
-    "        const float precision = expf(dev_minimum(-prior_logvar, 50));\n"
-    "        const float t2 = prior_logvar - logvar - 1 + expf(dev_minimum(logvar - prior_logvar, 50));\n"
-    "        sum += t2 + t1 * t1 * precision;\n"
-    "    }\n"
-    "    *dev_at(call.out, model, i, 0) = 0.5f * sum;\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_normal_kl_backward_0) {\n"
-    "    const float mu = *dev_at(call.in[0], model, i, j);\n"
-    "    const float logvar = *dev_at(call.in[1], model, i, j);\n"
-    "    const float prior_mu = *dev_at(call.in[2], model, i, j);\n"
-    "    const float prior_logvar = *dev_at(call.in[3], model, i, j);\n"
-    "    const float g = *dev_at(call.grad, model, i, 0);\n"
-    "    const float t1 = mu - prior_mu;\n"
-    "    const float t2 = -prior_logvar;\n"
-    "    const float precision = expf(dev_minimum(t2, 50));\n"
-    "    const float t3 = t1 * precision;\n",
-    "    const float t4 = logvar - prior_logvar;\n"
-    "    const float t5 = 0.5f * g;\n"
-    "    const float t6 = expf(dev_minimum(t4, 50));\n"
-    "    const float t7 = -0.5f * g;\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, g * t3);\n"
-    "    const float t8 = (50 < t4 ? 0.0f : t5 * t6) - t5;\n"
-    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, t8);\n"
-    "    const float t9 = -g * t3;\n"
-    "    if (call.grad_in[2].data) dev_put(dev_at(call.grad_in[2], model, i, j), call.accumulate & 4u, t9);\n"
-    "    const float t10 = (50 < t2 ? 0.0f : t7 * (t1 * t1 * precision)) + (50 < t4 ? 0.0f : t7 * t6) + t5;\n"
-    "    if (call.grad_in[3].data) dev_put(dev_at(call.grad_in[3], model, i, j), call.accumulate & 8u, t10);\n"
-    "}\n"
-    "\n",
-    NULL };
-
-ISK__UNUSED static const char *const isk__kernels_columns[] = {
-    "/* col_sum */\n"
-    "ISK_COLUMNS(isk_col_sum_forward_0) {\n"
-    "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        const float w = dev_weight(call.in[1], model, i);\n"
-    "        sum += w * x;\n"
-    "    }\n"
-    "    *dev_at(call.out, model, 0, j) = sum;\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_col_sum_backward_0) {\n"
-    "    const float w = dev_weight(call.in[1], model, i);\n"
-    "    const float g = *dev_at(call.grad, model, 0, j);\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, w * g);\n"
-    "}\n"
-    "\n"
-    "/* col_mean */\n"
-    "ISK_MODELS(isk_col_mean_forward_0) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float w = dev_weight(call.in[1], model, i);\n"
-    "        sum += w;\n"
-    "    }\n"
-    "    work[0] = dev_maximum(sum, 1e-12f);\n"
-    "}\n"
-    "ISK_COLUMNS(isk_col_mean_forward_1) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float weight = work[0];\n"
-    "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        const float w = dev_weight(call.in[1], model, i);\n"
-    "        sum += w * x;\n"
-    "    }\n"
-    "    *dev_at(call.out, model, 0, j) = sum / weight;\n"
-    "}\n"
-    "ISK_MODELS(isk_col_mean_backward_0) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float w = dev_weight(call.in[1], model, i);\n"
-    "        sum += w;\n"
-    "    }\n"
-    "    work[0] = dev_maximum(sum, 1e-12f);\n"
-    "}\n"
-    "ISK_COLUMNS(isk_col_mean_backward_1) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float weight = work[0];\n"
-    "    const float g = *dev_at(call.grad, model, 0, j);\n"
-    "    work[16 + j] = g / weight;\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_col_mean_backward_2) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float w = dev_weight(call.in[1], model, i);\n"
-    "    const float t1 = w * work[16 + j];\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
-    "}\n"
-    "\n"
-    "/* col_var */\n"
-    "ISK_MODELS(isk_col_var_forward_0) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float w = dev_weight(call.in[1], model, i);\n"
-    "        sum += w;\n"
-    "    }\n"
-    "    work[0] = dev_maximum(sum, 1e-12f);\n"
-    "}\n"
-    "ISK_COLUMNS(isk_col_var_forward_1) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float weight = work[0];\n"
-    "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        const float w = dev_weight(call.in[1], model, i);\n"
-    "        sum += w * x;\n"
-    "    }\n"
-    "    work[16 + j] = sum / weight;\n"
-    "}\n"
-    "ISK_COLUMNS(isk_col_var_forward_2) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float weight = work[0];\n"
-    "    const float mean = work[16 + j];\n"
-    "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        const float w = dev_weight(call.in[1], model, i);\n"
-    "        const float t1 = x - mean;\n"
-    "        sum += w * (t1 * t1);\n"
-    "    }\n"
-    "    *dev_at(call.out, model, 0, j) = sum / weight;\n"
-    "}\n"
-    "ISK_MODELS(isk_col_var_backward_0) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float w = dev_weight(call.in[1], model, i);\n"
-    "        sum += w;\n"
-    "    }\n"
-    "    work[0] = dev_maximum(sum, 1e-12f);\n"
-    "}\n"
-    "ISK_COLUMNS(isk_col_var_backward_1) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float weight = work[0];\n"
-    "    const float g = *dev_at(call.grad, model, 0, j);\n"
-    "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        const float w = dev_weight(call.in[1], model, i);\n"
-    "        sum += w * x;\n"
-    "    }\n"
-    "    work[16 + j] = sum / weight;\n"
-    "    work[16 + call.cols + j] = g / weight;\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_col_var_backward_2) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n",
-    "    const float w = dev_weight(call.in[1], model, i);\n"
-    "    const float mean = work[16 + j];\n"
-    "    const float t1 = 2 * w * (work[16 + call.cols + j] * (x - mean));\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
-    "}\n"
-    "\n"
-    "/* col_max */\n"
-    "ISK_MODELS(isk_col_max_forward_0) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float w = dev_weight(call.in[1], model, i);\n"
-    "        sum += w;\n"
-    "    }\n"
-    "    work[0] = sum;\n"
-    "}\n"
-    "ISK_COLUMNS(isk_col_max_forward_1) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    float largest = ISK_LOWEST;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        const float w = dev_weight(call.in[1], model, i);\n"
-    "        largest = dev_maximum(largest, 0 < w ? x : ISK_LOWEST);\n"
-    "    }\n"
-    "    *dev_at(call.out, model, 0, j) = 0 < work[0] ? largest : 0.0f;\n"
-    "}\n"
-    "ISK_COLUMNS(isk_col_max_backward_0) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    float largest = ISK_LOWEST;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        const float w = dev_weight(call.in[1], model, i);\n"
-    "        largest = dev_maximum(largest, 0 < w ? x : ISK_LOWEST);\n"
-    "    }\n"
-    "    work[16 + j] = largest;\n"
-    "}\n"
-    "ISK_MODELS(isk_col_max_backward_1) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float w = dev_weight(call.in[1], model, i);\n"
-    "        sum += w;\n"
-    "    }\n"
-    "    work[0] = sum;\n"
-    "}\n"
-    "ISK_COLUMNS(isk_col_max_backward_2) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float g = *dev_at(call.grad, model, 0, j);\n"
-    "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        const float w = dev_weight(call.in[1], model, i);\n"
-    "        sum += (0 < w ? x : ISK_LOWEST) == work[16 + j] ? 1.0f : 0.0f;\n"
-    "    }\n"
-    "    work[16 + call.cols + j] = (0 < work[0] ? g : 0.0f) / sum;\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_col_max_backward_3) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    const float w = dev_weight(call.in[1], model, i);\n"
-    "    const float t1 = (0 < w ? x : ISK_LOWEST) == work[16 + j] ? work[16 + call.cols + j] : 0.0f;\n"
-    "    const float t2 = 0 < w ? t1 : 0.0f;\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t2);\n"
-    "}\n"
-    "\n"
-    "/* col_logsumexp */\n"
-    "ISK_COLUMNS(isk_col_logsumexp_forward_0) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    float largest = ISK_LOWEST;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        const float w = dev_weight(call.in[1], model, i);\n"
-    "        largest = dev_maximum(largest, 0 < w ? x : ISK_LOWEST);\n"
-    "    }\n"
-    "    work[16 + j] = largest;\n"
-    "}\n"
-    "ISK_MODELS(isk_col_logsumexp_forward_1) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float w = dev_weight(call.in[1], model, i);\n"
-    "        sum += w;\n"
-    "    }\n"
-    "    work[0] = sum;\n"
-    "}\n"
-    "ISK_COLUMNS(isk_col_logsumexp_forward_2) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        const float w = dev_weight(call.in[1], model, i);\n"
-    "        sum += expf(0 < w ? x - work[16 + j] : ISK_LOWEST);\n"
-    "    }\n"
-    "    *dev_at(call.out, model, 0, j) = 0 < work[0] ? work[16 + j] + logf(sum) : 0.0f;\n"
-    "}\n"
-    "ISK_COLUMNS(isk_col_logsumexp_backward_0) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    float largest = ISK_LOWEST;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        const float w = dev_weight(call.in[1], model, i);\n"
-    "        largest = dev_maximum(largest, 0 < w ? x : ISK_LOWEST);\n"
-    "    }\n"
-    "    work[16 + j] = largest;\n"
-    "}\n"
-    "ISK_MODELS(isk_col_logsumexp_backward_1) {\n",
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float w = dev_weight(call.in[1], model, i);\n"
-    "        sum += w;\n"
-    "    }\n"
-    "    work[0] = sum;\n"
-    "}\n"
-    "ISK_COLUMNS(isk_col_logsumexp_backward_2) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float g = *dev_at(call.grad, model, 0, j);\n"
-    "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        const float w = dev_weight(call.in[1], model, i);\n"
-    "        sum += expf(0 < w ? x - work[16 + j] : ISK_LOWEST);\n"
-    "    }\n"
-    "    work[16 + call.cols + j] = (0 < work[0] ? g : 0.0f) / sum;\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_col_logsumexp_backward_3) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    const float w = dev_weight(call.in[1], model, i);\n"
-    "    const float t1 = work[16 + call.cols + j] * expf(0 < w ? x - work[16 + j] : ISK_LOWEST);\n"
-    "    const float t2 = 0 < w ? t1 : 0.0f;\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t2);\n"
-    "}\n"
-    "\n"
-    "/* standardise */\n"
-    "ISK_MODELS(isk_standardise_forward_0) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float w = dev_weight(call.in[1], model, i);\n"
-    "        sum += w;\n"
-    "    }\n"
-    "    work[0] = dev_maximum(sum, 1e-12f);\n"
-    "}\n"
-    "ISK_COLUMNS(isk_standardise_forward_1) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float weight = work[0];\n"
-    "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        const float w = dev_weight(call.in[1], model, i);\n"
-    "        sum += w * x;\n"
-    "    }\n"
-    "    work[16 + j] = sum / weight;\n"
-    "}\n"
-    "ISK_COLUMNS(isk_standardise_forward_2) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float eps = call.attributes[0];\n"
-    "    const float weight = work[0];\n"
-    "    const float mean = work[16 + j];\n"
-    "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        const float w = dev_weight(call.in[1], model, i);\n"
-    "        const float t1 = x - mean;\n"
-    "        sum += w * (t1 * t1);\n"
-    "    }\n"
-    "    const float variance = sum / weight;\n"
-    "    work[16 + call.cols + j] = dev_rsqrt(variance + eps);\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_standardise_forward_3) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    const float w = dev_weight(call.in[1], model, i);\n"
-    "    const float mean = work[16 + j];\n"
-    "    const float scale = work[16 + call.cols + j];\n"
-    "    const float present = 0 < w ? 1.0f : 0.0f;\n"
-    "    *dev_at(call.out, model, i, j) = present * (scale * (x - mean));\n"
-    "}\n"
-    "ISK_MODELS(isk_standardise_backward_0) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float w = dev_weight(call.in[1], model, i);\n"
-    "        sum += w;\n"
-    "    }\n"
-    "    work[0] = dev_maximum(sum, 1e-12f);\n"
-    "}\n"
-    "ISK_COLUMNS(isk_standardise_backward_1) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float weight = work[0];\n"
-    "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        const float w = dev_weight(call.in[1], model, i);\n"
-    "        sum += w * x;\n"
-    "    }\n"
-    "    work[16 + j] = sum / weight;\n"
-    "}\n"
-    "ISK_COLUMNS(isk_standardise_backward_2) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float eps = call.attributes[0];\n"
-    "    const float weight = work[0];\n"
-    "    const float mean = work[16 + j];\n"
-    "    float sum = 0;\n"
-    "    float sum2 = 0;\n"
-    "    float sum3 = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        const float w = dev_weight(call.in[1], model, i);\n"
-    "        const float g = *dev_at(call.grad, model, i, j);\n"
-    "        const float t1 = x - mean;\n"
-    "        const float present = 0 < w ? 1.0f : 0.0f;\n"
-    "        sum += w * (t1 * t1);\n"
-    "        sum2 += present * (t1 * g);\n",
-    "        sum3 += present * g;\n"
-    "    }\n"
-    "    const float variance = sum / weight;\n"
-    "    const float scale = dev_rsqrt(variance + eps);\n"
-    "    work[16 + call.cols + j] = scale;\n"
-    "    work[16 + 2 * call.cols + j] = scale * scale * scale * sum2 / weight;\n"
-    "    work[16 + 3 * call.cols + j] = scale * sum3 / weight;\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_standardise_backward_3) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    const float w = dev_weight(call.in[1], model, i);\n"
-    "    const float mean = work[16 + j];\n"
-    "    const float scale = work[16 + call.cols + j];\n"
-    "    const float g = *dev_at(call.grad, model, i, j);\n"
-    "    const float present = 0 < w ? 1.0f : 0.0f;\n"
-    "    const float t1 = present * (scale * g) - w * (work[16 + 2 * call.cols + j] * (x - mean));\n"
-    "    const float t2 = t1 - w * work[16 + 3 * call.cols + j];\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t2);\n"
-    "}\n"
-    "\n"
-    "/* batch_norm */\n"
-    "ISK_MODELS(isk_batch_norm_forward_0) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float w = dev_weight(call.in[3], model, i);\n"
-    "        sum += w;\n"
-    "    }\n"
-    "    work[0] = dev_maximum(sum, 1e-12f);\n"
-    "}\n"
-    "ISK_COLUMNS(isk_batch_norm_forward_1) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float weight = work[0];\n"
-    "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        const float w = dev_weight(call.in[3], model, i);\n"
-    "        sum += w * x;\n"
-    "    }\n"
-    "    work[16 + j] = sum / weight;\n"
-    "}\n"
-    "ISK_COLUMNS(isk_batch_norm_forward_2) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float eps = call.attributes[0];\n"
-    "    const float gamma = *dev_at(call.in[1], model, 0, j);\n"
-    "    const float weight = work[0];\n"
-    "    const float mean = work[16 + j];\n"
-    "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        const float w = dev_weight(call.in[3], model, i);\n"
-    "        const float t1 = x - mean;\n"
-    "        sum += w * (t1 * t1);\n"
-    "    }\n"
-    "    const float variance = sum / weight;\n"
-    "    const float scale = dev_rsqrt(variance + eps);\n"
-    "    work[16 + call.cols + j] = gamma * scale;\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_batch_norm_forward_3) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    const float beta = *dev_at(call.in[2], model, 0, j);\n"
-    "    const float w = dev_weight(call.in[3], model, i);\n"
-    "    const float mean = work[16 + j];\n"
-    "    const float present = 0 < w ? 1.0f : 0.0f;\n"
-    "    *dev_at(call.out, model, i, j) = present * (work[16 + call.cols + j] * (x - mean) + beta);\n"
-    "}\n"
-    "ISK_MODELS(isk_batch_norm_backward_0) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float w = dev_weight(call.in[3], model, i);\n"
-    "        sum += w;\n"
-    "    }\n"
-    "    work[0] = dev_maximum(sum, 1e-12f);\n"
-    "}\n"
-    "ISK_COLUMNS(isk_batch_norm_backward_1) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float weight = work[0];\n"
-    "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        const float w = dev_weight(call.in[3], model, i);\n"
-    "        sum += w * x;\n"
-    "    }\n"
-    "    work[16 + j] = sum / weight;\n"
-    "}\n"
-    "ISK_COLUMNS(isk_batch_norm_backward_2) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float eps = call.attributes[0];\n"
-    "    const float gamma = *dev_at(call.in[1], model, 0, j);\n"
-    "    const float weight = work[0];\n"
-    "    const float mean = work[16 + j];\n"
-    "    float sum = 0;\n"
-    "    float sum2 = 0;\n"
-    "    float sum3 = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        const float w = dev_weight(call.in[3], model, i);\n"
-    "        const float g = *dev_at(call.grad, model, i, j);\n"
-    "        const float t1 = x - mean;\n"
-    "        const float present = 0 < w ? 1.0f : 0.0f;\n"
-    "        sum += w * (t1 * t1);\n",
-    "        sum2 += present * g;\n"
-    "        sum3 += present * (t1 * g);\n"
-    "    }\n"
-    "    const float variance = sum / weight;\n"
-    "    const float scale = dev_rsqrt(variance + eps);\n"
-    "    const float t2 = gamma * scale;\n"
-    "    work[16 + call.cols + j] = t2;\n"
-    "    work[16 + 2 * call.cols + j] = t2 * scale * scale * sum3 / weight;\n"
-    "    work[16 + 3 * call.cols + j] = t2 * sum2 / weight;\n"
-    "    const float t3 = scale * sum3;\n"
-    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, 0, j), call.accumulate & 2u, t3);\n"
-    "    if (call.grad_in[2].data) dev_put(dev_at(call.grad_in[2], model, 0, j), call.accumulate & 4u, sum2);\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_batch_norm_backward_3) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    const float w = dev_weight(call.in[3], model, i);\n"
-    "    const float mean = work[16 + j];\n"
-    "    const float g = *dev_at(call.grad, model, i, j);\n"
-    "    const float present = 0 < w ? 1.0f : 0.0f;\n"
-    "    const float t1 = w * (work[16 + 2 * call.cols + j] * (x - mean));\n"
-    "    const float t2 = present * (work[16 + call.cols + j] * g) - t1 - w * work[16 + 3 * call.cols + j];\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t2);\n"
-    "}\n"
-    "\n"
-    "/* standardise_by */\n"
-    "ISK_ELEMENTS(isk_standardise_by_forward_0) {\n"
-    "    const float eps = call.attributes[0];\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    const float mean = *dev_at(call.in[1], model, 0, j);\n"
-    "    const float variance = *dev_at(call.in[2], model, 0, j);\n"
-    "    const float scale = dev_rsqrt(variance + eps);\n"
-    "    *dev_at(call.out, model, i, j) = scale * (x - mean);\n"
-    "}\n"
-    "ISK_COLUMNS(isk_standardise_by_backward_0) {\n"
-    "    const float eps = call.attributes[0];\n"
-    "    const float mean = *dev_at(call.in[1], model, 0, j);\n"
-    "    const float variance = *dev_at(call.in[2], model, 0, j);\n"
-    "    float sum = 0;\n"
-    "    float sum2 = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        const float g = *dev_at(call.grad, model, i, j);\n"
-    "        sum += (x - mean) * g;\n"
-    "        sum2 += g;\n"
-    "    }\n"
-    "    const float scale = dev_rsqrt(variance + eps);\n"
-    "    const float t1 = -(scale * sum2);\n"
-    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, 0, j), call.accumulate & 2u, t1);\n"
-    "    const float t2 = -0.5f * scale * scale * scale * sum;\n"
-    "    if (call.grad_in[2].data) dev_put(dev_at(call.grad_in[2], model, 0, j), call.accumulate & 4u, t2);\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_standardise_by_backward_1) {\n"
-    "    const float eps = call.attributes[0];\n"
-    "    const float variance = *dev_at(call.in[2], model, 0, j);\n"
-    "    const float g = *dev_at(call.grad, model, i, j);\n"
-    "    const float scale = dev_rsqrt(variance + eps);\n"
-    "    const float t1 = scale * g;\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
-    "}\n"
-    "\n"
-    "/* batch_norm_by */\n"
-    "ISK_ELEMENTS(isk_batch_norm_by_forward_0) {\n"
-    "    const float eps = call.attributes[0];\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    const float mean = *dev_at(call.in[1], model, 0, j);\n"
-    "    const float variance = *dev_at(call.in[2], model, 0, j);\n"
-    "    const float gamma = *dev_at(call.in[3], model, 0, j);\n"
-    "    const float beta = *dev_at(call.in[4], model, 0, j);\n"
-    "    const float scale = dev_rsqrt(variance + eps);\n"
-    "    *dev_at(call.out, model, i, j) = gamma * scale * (x - mean) + beta;\n"
-    "}\n"
-    "ISK_COLUMNS(isk_batch_norm_by_backward_0) {\n"
-    "    const float eps = call.attributes[0];\n"
-    "    const float mean = *dev_at(call.in[1], model, 0, j);\n"
-    "    const float variance = *dev_at(call.in[2], model, 0, j);\n"
-    "    const float gamma = *dev_at(call.in[3], model, 0, j);\n"
-    "    float sum = 0;\n"
-    "    float sum2 = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        const float g = *dev_at(call.grad, model, i, j);\n"
-    "        sum += g;\n"
-    "        sum2 += (x - mean) * g;\n"
-    "    }\n"
-    "    const float scale = dev_rsqrt(variance + eps);\n"
-    "    const float t1 = -(gamma * scale * sum);\n",
-    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, 0, j), call.accumulate & 2u, t1);\n"
-    "    const float t2 = -0.5f * gamma * scale * scale * scale * sum2;\n"
-    "    if (call.grad_in[2].data) dev_put(dev_at(call.grad_in[2], model, 0, j), call.accumulate & 4u, t2);\n"
-    "    const float t3 = scale * sum2;\n"
-    "    if (call.grad_in[3].data) dev_put(dev_at(call.grad_in[3], model, 0, j), call.accumulate & 8u, t3);\n"
-    "    if (call.grad_in[4].data) dev_put(dev_at(call.grad_in[4], model, 0, j), call.accumulate & 16u, sum);\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_batch_norm_by_backward_1) {\n"
-    "    const float eps = call.attributes[0];\n"
-    "    const float variance = *dev_at(call.in[2], model, 0, j);\n"
-    "    const float gamma = *dev_at(call.in[3], model, 0, j);\n"
-    "    const float g = *dev_at(call.grad, model, i, j);\n"
-    "    const float scale = dev_rsqrt(variance + eps);\n"
-    "    const float t1 = gamma * scale * g;\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
-    "}\n"
-    "\n",
-    NULL };
-
-ISK__UNUSED static const char *const isk__kernels_losses[] = {
-    "/* sum_all */\n"
-    "ISK_ROWS(isk_sum_all_forward_0) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float w = dev_weight(call.in[1], model, i);\n"
-    "    float sum = 0;\n"
-    "    for (int j = 0; j < call.cols; j++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        sum += x;\n"
-    "    }\n"
-    "    work[16 + i] = w * sum;\n"
-    "}\n"
-    "ISK_MODELS(isk_sum_all_forward_1) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++)\n"
-    "        sum += work[16 + i];\n"
-    "    *dev_at(call.out, model, 0, 0) = sum;\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_sum_all_backward_0) {\n"
-    "    const float w = dev_weight(call.in[1], model, i);\n"
-    "    const float g = *dev_at(call.grad, model, 0, 0);\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, g * w);\n"
-    "}\n"
-    "\n"
-    "/* mean_all */\n"
-    "ISK_ROWS(isk_mean_all_forward_0) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float w = dev_weight(call.in[1], model, i);\n"
-    "    float sum = 0;\n"
-    "    for (int j = 0; j < call.cols; j++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        sum += x;\n"
-    "    }\n"
-    "    const float mean = sum / (float)call.cols;\n"
-    "    work[16 + i] = w * mean;\n"
-    "}\n"
-    "ISK_MODELS(isk_mean_all_forward_1) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    float sum = 0;\n"
-    "    float sum2 = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float w = dev_weight(call.in[1], model, i);\n"
-    "        sum += work[16 + i];\n"
-    "        sum2 += w;\n"
-    "    }\n"
-    "    const float weight = dev_maximum(sum2, 1e-12f);\n"
-    "    *dev_at(call.out, model, 0, 0) = sum / weight;\n"
-    "}\n"
-    "ISK_MODELS(isk_mean_all_backward_0) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float g = *dev_at(call.grad, model, 0, 0);\n"
-    "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float w = dev_weight(call.in[1], model, i);\n"
-    "        sum += w;\n"
-    "    }\n"
-    "    const float weight = dev_maximum(sum, 1e-12f);\n"
-    "    work[0] = g / weight / (float)call.cols;\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_mean_all_backward_1) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float w = dev_weight(call.in[1], model, i);\n"
-    "    const float t1 = work[0] * w;\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
-    "}\n"
-    "\n"
-    "/* max_all */\n"
-    "ISK_ROWS(isk_max_all_forward_0) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float w = dev_weight(call.in[1], model, i);\n"
-    "    float largest = ISK_LOWEST;\n"
-    "    for (int j = 0; j < call.cols; j++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        largest = dev_maximum(largest, 0 < w ? x : ISK_LOWEST);\n"
-    "    }\n"
-    "    work[16 + i] = largest;\n"
-    "}\n"
-    "ISK_MODELS(isk_max_all_forward_1) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    float sum = 0;\n"
-    "    float largest = ISK_LOWEST;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float w = dev_weight(call.in[1], model, i);\n"
-    "        sum += w;\n"
-    "        largest = dev_maximum(largest, work[16 + i]);\n"
-    "    }\n"
-    "    *dev_at(call.out, model, 0, 0) = 0 < sum ? largest : 0.0f;\n"
-    "}\n"
-    "ISK_ROWS(isk_max_all_backward_0) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float w = dev_weight(call.in[1], model, i);\n"
-    "    float largest = ISK_LOWEST;\n"
-    "    for (int j = 0; j < call.cols; j++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        largest = dev_maximum(largest, 0 < w ? x : ISK_LOWEST);\n"
-    "    }\n"
-    "    work[16 + i] = largest;\n"
-    "}\n"
-    "ISK_MODELS(isk_max_all_backward_1) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    float largest = ISK_LOWEST;\n"
-    "    for (int i = 0; i < call.rows; i++)\n"
-    "        largest = dev_maximum(largest, work[16 + i]);\n"
-    "    work[0] = largest;\n"
-    "}\n"
-    "ISK_ROWS(isk_max_all_backward_2) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float w = dev_weight(call.in[1], model, i);\n"
-    "    float sum = 0;\n"
-    "    for (int j = 0; j < call.cols; j++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        sum += (0 < w ? x : ISK_LOWEST) == work[0] ? 1.0f : 0.0f;\n"
-    "    }\n"
-    "    work[16 + call.rows + i] = sum;\n"
-    "}\n",
-    "ISK_MODELS(isk_max_all_backward_3) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float g = *dev_at(call.grad, model, 0, 0);\n"
-    "    float sum = 0;\n"
-    "    float sum2 = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float w = dev_weight(call.in[1], model, i);\n"
-    "        sum += w;\n"
-    "        sum2 += work[16 + call.rows + i];\n"
-    "    }\n"
-    "    work[1] = (0 < sum ? g : 0.0f) / sum2;\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_max_all_backward_4) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    const float w = dev_weight(call.in[1], model, i);\n"
-    "    const float t1 = 0 < w ? ((0 < w ? x : ISK_LOWEST) == work[0] ? work[1] : 0.0f) : 0.0f;\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
-    "}\n"
-    "\n"
-    "/* logsumexp_all */\n"
-    "ISK_ROWS(isk_logsumexp_all_forward_0) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float w = dev_weight(call.in[1], model, i);\n"
-    "    float largest = ISK_LOWEST;\n"
-    "    for (int j = 0; j < call.cols; j++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        largest = dev_maximum(largest, 0 < w ? x : ISK_LOWEST);\n"
-    "    }\n"
-    "    work[16 + i] = largest;\n"
-    "}\n"
-    "ISK_MODELS(isk_logsumexp_all_forward_1) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    float largest = ISK_LOWEST;\n"
-    "    for (int i = 0; i < call.rows; i++)\n"
-    "        largest = dev_maximum(largest, work[16 + i]);\n"
-    "    work[0] = largest;\n"
-    "}\n"
-    "ISK_ROWS(isk_logsumexp_all_forward_2) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float w = dev_weight(call.in[1], model, i);\n"
-    "    float sum = 0;\n"
-    "    for (int j = 0; j < call.cols; j++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        sum += expf(0 < w ? x - work[0] : ISK_LOWEST);\n"
-    "    }\n"
-    "    work[16 + call.rows + i] = sum;\n"
-    "}\n"
-    "ISK_MODELS(isk_logsumexp_all_forward_3) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    float sum = 0;\n"
-    "    float sum2 = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float w = dev_weight(call.in[1], model, i);\n"
-    "        sum += w;\n"
-    "        sum2 += work[16 + call.rows + i];\n"
-    "    }\n"
-    "    *dev_at(call.out, model, 0, 0) = 0 < sum ? work[0] + logf(sum2) : 0.0f;\n"
-    "}\n"
-    "ISK_ROWS(isk_logsumexp_all_backward_0) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float w = dev_weight(call.in[1], model, i);\n"
-    "    float largest = ISK_LOWEST;\n"
-    "    for (int j = 0; j < call.cols; j++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        largest = dev_maximum(largest, 0 < w ? x : ISK_LOWEST);\n"
-    "    }\n"
-    "    work[16 + i] = largest;\n"
-    "}\n"
-    "ISK_MODELS(isk_logsumexp_all_backward_1) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    float largest = ISK_LOWEST;\n"
-    "    for (int i = 0; i < call.rows; i++)\n"
-    "        largest = dev_maximum(largest, work[16 + i]);\n"
-    "    work[0] = largest;\n"
-    "}\n"
-    "ISK_ROWS(isk_logsumexp_all_backward_2) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float w = dev_weight(call.in[1], model, i);\n"
-    "    float sum = 0;\n"
-    "    for (int j = 0; j < call.cols; j++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        sum += expf(0 < w ? x - work[0] : ISK_LOWEST);\n"
-    "    }\n"
-    "    work[16 + call.rows + i] = sum;\n"
-    "}\n"
-    "ISK_MODELS(isk_logsumexp_all_backward_3) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float g = *dev_at(call.grad, model, 0, 0);\n"
-    "    float sum = 0;\n"
-    "    float sum2 = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float w = dev_weight(call.in[1], model, i);\n"
-    "        sum += w;\n"
-    "        sum2 += work[16 + call.rows + i];\n"
-    "    }\n"
-    "    work[1] = (0 < sum ? g : 0.0f) / sum2;\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_logsumexp_all_backward_4) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    const float w = dev_weight(call.in[1], model, i);\n"
-    "    const float t1 = 0 < w ? work[1] * expf(0 < w ? x - work[0] : ISK_LOWEST) : 0.0f;\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
-    "}\n"
-    "\n"
-    "/* mse */\n"
-    "ISK_ROWS(isk_mse_forward_0) {\n",
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float w = dev_weight(call.in[2], model, i);\n"
-    "    float sum = 0;\n"
-    "    for (int j = 0; j < call.cols; j++) {\n"
-    "        const float a = *dev_at(call.in[0], model, i, j);\n"
-    "        const float b = *dev_at(call.in[1], model, i, j);\n"
-    "        const float t1 = a - b;\n"
-    "        sum += t1 * t1;\n"
-    "    }\n"
-    "    work[16 + i] = w * sum;\n"
-    "}\n"
-    "ISK_MODELS(isk_mse_forward_1) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    float sum = 0;\n"
-    "    float sum2 = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float w = dev_weight(call.in[2], model, i);\n"
-    "        sum += work[16 + i];\n"
-    "        sum2 += w;\n"
-    "    }\n"
-    "    const float weight = dev_maximum(sum2, 1e-12f);\n"
-    "    *dev_at(call.out, model, 0, 0) = sum / weight;\n"
-    "}\n"
-    "ISK_MODELS(isk_mse_backward_0) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float g = *dev_at(call.grad, model, 0, 0);\n"
-    "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float w = dev_weight(call.in[2], model, i);\n"
-    "        sum += w;\n"
-    "    }\n"
-    "    const float weight = dev_maximum(sum, 1e-12f);\n"
-    "    const float t1 = g / weight;\n"
-    "    work[0] = 2 * t1;\n"
-    "    work[1] = -2 * t1;\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_mse_backward_1) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float a = *dev_at(call.in[0], model, i, j);\n"
-    "    const float b = *dev_at(call.in[1], model, i, j);\n"
-    "    const float w = dev_weight(call.in[2], model, i);\n"
-    "    const float t1 = a - b;\n"
-    "    const float t2 = work[0] * w * t1;\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t2);\n"
-    "    const float t3 = work[1] * w * t1;\n"
-    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, t3);\n"
-    "}\n"
-    "\n"
-    "/* gaussian_nll */\n"
-    "ISK_ROWS(isk_gaussian_nll_forward_0) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float w = dev_weight(call.in[3], model, i);\n"
-    "    float sum = 0;\n"
-    "    for (int j = 0; j < call.cols; j++) {\n"
-    "        const float mu = *dev_at(call.in[0], model, i, j);\n"
-    "        const float logvar = *dev_at(call.in[1], model, i, j);\n"
-    "        const float z = *dev_at(call.in[2], model, i, j);\n"
-    "        const float t1 = mu - z;\n"
-    "        const float precision = expf(dev_minimum(-logvar, 50));\n"
-    "        sum += t1 * t1 * precision + logvar;\n"
-    "    }\n"
-    "    work[16 + i] = w * sum;\n"
-    "}\n"
-    "ISK_MODELS(isk_gaussian_nll_forward_1) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    float sum = 0;\n"
-    "    float sum2 = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float w = dev_weight(call.in[3], model, i);\n"
-    "        sum += work[16 + i];\n"
-    "        sum2 += w;\n"
-    "    }\n"
-    "    const float weight = dev_maximum(sum2, 1e-12f);\n"
-    "    *dev_at(call.out, model, 0, 0) = sum / weight;\n"
-    "}\n"
-    "ISK_MODELS(isk_gaussian_nll_backward_0) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float g = *dev_at(call.grad, model, 0, 0);\n"
-    "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float w = dev_weight(call.in[3], model, i);\n"
-    "        sum += w;\n"
-    "    }\n"
-    "    const float weight = dev_maximum(sum, 1e-12f);\n"
-    "    const float t1 = g / weight;\n"
-    "    work[0] = t1;\n"
-    "    work[1] = -t1;\n"
-    "    work[2] = 2 * t1;\n"
-    "    work[3] = -2 * t1;\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_gaussian_nll_backward_1) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float mu = *dev_at(call.in[0], model, i, j);\n"
-    "    const float logvar = *dev_at(call.in[1], model, i, j);\n"
-    "    const float z = *dev_at(call.in[2], model, i, j);\n"
-    "    const float w = dev_weight(call.in[3], model, i);\n"
-    "    const float t1 = mu - z;\n"
-    "    const float t2 = -logvar;\n"
-    "    const float precision = expf(dev_minimum(t2, 50));\n"
-    "    const float t3 = t1 * precision;\n"
-    "    const float t4 = work[2] * w * t3;\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t4);\n"
-    "    const float t5 = work[0] * w + (50 < t2 ? 0.0f : work[1] * w * (t1 * t1 * precision));\n"
-    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, t5);\n"
-    "    const float t6 = work[3] * w * t3;\n",
-    "    if (call.grad_in[2].data) dev_put(dev_at(call.grad_in[2], model, i, j), call.accumulate & 4u, t6);\n"
-    "}\n"
-    "\n"
-    "/* club */\n"
-    "ISK_MODELS(isk_club_forward_0) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float w = dev_weight(call.in[3], model, i);\n"
-    "        sum += w;\n"
-    "    }\n"
-    "    work[0] = dev_maximum(sum, 1e-12f);\n"
-    "}\n"
-    "ISK_COLUMNS(isk_club_forward_1) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float weight = work[0];\n"
-    "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float z = *dev_at(call.in[2], model, i, j);\n"
-    "        const float w = dev_weight(call.in[3], model, i);\n"
-    "        sum += w * z;\n"
-    "    }\n"
-    "    work[16 + j] = sum / weight;\n"
-    "}\n"
-    "ISK_COLUMNS(isk_club_forward_2) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float weight = work[0];\n"
-    "    const float mean = work[16 + j];\n"
-    "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float z = *dev_at(call.in[2], model, i, j);\n"
-    "        const float w = dev_weight(call.in[3], model, i);\n"
-    "        const float t1 = z - mean;\n"
-    "        sum += w * (t1 * t1);\n"
-    "    }\n"
-    "    work[16 + call.cols + j] = sum / weight;\n"
-    "}\n"
-    "ISK_ROWS(isk_club_forward_3) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float w = dev_weight(call.in[3], model, i);\n"
-    "    float sum = 0;\n"
-    "    for (int j = 0; j < call.cols; j++) {\n"
-    "        const float mu = *dev_at(call.in[0], model, i, j);\n"
-    "        const float logvar = *dev_at(call.in[1], model, i, j);\n"
-    "        const float z = *dev_at(call.in[2], model, i, j);\n"
-    "        const float mean = work[16 + j];\n"
-    "        const float variance = work[16 + call.cols + j];\n"
-    "        const float precision = expf(dev_minimum(-logvar, 50));\n"
-    "        const float t1 = mean - mu;\n"
-    "        const float t2 = z - mu;\n"
-    "        sum += precision * (variance + t1 * t1 - t2 * t2);\n"
-    "    }\n"
-    "    work[16 + 2 * call.cols + i] = w * sum;\n"
-    "}\n"
-    "ISK_MODELS(isk_club_forward_4) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float weight = work[0];\n"
-    "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++)\n"
-    "        sum += work[16 + 2 * call.cols + i];\n"
-    "    *dev_at(call.out, model, 0, 0) = 0.5f * (sum / weight);\n"
-    "}\n"
-    "ISK_MODELS(isk_club_backward_0) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float g = *dev_at(call.grad, model, 0, 0);\n"
-    "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float w = dev_weight(call.in[3], model, i);\n"
-    "        sum += w;\n"
-    "    }\n"
-    "    const float weight = dev_maximum(sum, 1e-12f);\n"
-    "    const float t1 = g / weight;\n"
-    "    work[0] = weight;\n"
-    "    work[1] = t1;\n"
-    "    work[2] = -0.5f * t1;\n"
-    "    work[3] = 2 * (0.5f * t1 / weight);\n"
-    "    work[4] = t1 / weight;\n"
-    "}\n"
-    "ISK_COLUMNS(isk_club_backward_1) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float weight = work[0];\n"
-    "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float z = *dev_at(call.in[2], model, i, j);\n"
-    "        const float w = dev_weight(call.in[3], model, i);\n"
-    "        sum += w * z;\n"
-    "    }\n"
-    "    work[16 + j] = sum / weight;\n"
-    "}\n"
-    "ISK_COLUMNS(isk_club_backward_2) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float weight = work[0];\n"
-    "    const float mean = work[16 + j];\n"
-    "    float sum = 0;\n"
-    "    float sum2 = 0;\n"
-    "    float sum3 = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float mu = *dev_at(call.in[0], model, i, j);\n"
-    "        const float logvar = *dev_at(call.in[1], model, i, j);\n"
-    "        const float z = *dev_at(call.in[2], model, i, j);\n"
-    "        const float w = dev_weight(call.in[3], model, i);\n"
-    "        const float t1 = z - mean;\n"
-    "        const float precision = expf(dev_minimum(-logvar, 50));\n"
-    "        sum += w * (t1 * t1);\n"
-    "        sum2 += w * precision;\n"
-    "        sum3 += w * (precision * (mean - mu));\n"
-    "    }\n"
-    "    work[16 + call.cols + j] = sum / weight;\n"
-    "    work[16 + 2 * call.cols + j] = work[3] * sum2;\n"
-    "    work[16 + 3 * call.cols + j] = work[4] * sum3;\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_club_backward_3) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n",
-    "    const float mu = *dev_at(call.in[0], model, i, j);\n"
-    "    const float logvar = *dev_at(call.in[1], model, i, j);\n"
-    "    const float z = *dev_at(call.in[2], model, i, j);\n"
-    "    const float w = dev_weight(call.in[3], model, i);\n"
-    "    const float mean = work[16 + j];\n"
-    "    const float variance = work[16 + call.cols + j];\n"
-    "    const float t1 = -logvar;\n"
-    "    const float precision = expf(dev_minimum(t1, 50));\n"
-    "    const float t2 = z - mean;\n"
-    "    const float t3 = mean - mu;\n"
-    "    const float t4 = z - mu;\n"
-    "    const float t5 = work[1] * w * (precision * t2);\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t5);\n"
-    "    const float t6 = 50 < t1 ? 0.0f : work[2] * w * (precision * (variance + t3 * t3 - t4 * t4));\n"
-    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, t6);\n"
-    "    const float t7 = work[16 + 2 * call.cols + j] * t2 - work[1] * (precision * t4);\n"
-    "    const float t8 = w * (t7 + work[16 + 3 * call.cols + j]);\n"
-    "    if (call.grad_in[2].data) dev_put(dev_at(call.grad_in[2], model, i, j), call.accumulate & 4u, t8);\n"
-    "}\n"
-    "\n"
-    "/* club_paired */\n"
-    "ISK_ROWS(isk_club_paired_forward_0) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float w = dev_weight(call.in[4], model, i);\n"
-    "    float sum = 0;\n"
-    "    for (int j = 0; j < call.cols; j++) {\n"
-    "        const float mu = *dev_at(call.in[0], model, i, j);\n"
-    "        const float logvar = *dev_at(call.in[1], model, i, j);\n"
-    "        const float z = *dev_at(call.in[2], model, i, j);\n"
-    "        const float z_permuted = *dev_at(call.in[3], model, i, j);\n"
-    "        const float precision = expf(dev_minimum(-logvar, 50));\n"
-    "        const float t1 = z_permuted - mu;\n"
-    "        const float t2 = z - mu;\n"
-    "        sum += precision * (t1 * t1 - t2 * t2);\n"
-    "    }\n"
-    "    work[16 + i] = w * sum;\n"
-    "}\n"
-    "ISK_MODELS(isk_club_paired_forward_1) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    float sum = 0;\n"
-    "    float sum2 = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float w = dev_weight(call.in[4], model, i);\n"
-    "        sum += work[16 + i];\n"
-    "        sum2 += w;\n"
-    "    }\n"
-    "    const float weight = dev_maximum(sum2, 1e-12f);\n"
-    "    *dev_at(call.out, model, 0, 0) = 0.5f * (sum / weight);\n"
-    "}\n"
-    "ISK_MODELS(isk_club_paired_backward_0) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float g = *dev_at(call.grad, model, 0, 0);\n"
-    "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float w = dev_weight(call.in[4], model, i);\n"
-    "        sum += w;\n"
-    "    }\n"
-    "    const float weight = dev_maximum(sum, 1e-12f);\n"
-    "    const float t1 = g / weight;\n"
-    "    work[0] = t1;\n"
-    "    work[1] = -0.5f * t1;\n"
-    "    work[2] = -t1;\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_club_paired_backward_1) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float mu = *dev_at(call.in[0], model, i, j);\n"
-    "    const float logvar = *dev_at(call.in[1], model, i, j);\n"
-    "    const float z = *dev_at(call.in[2], model, i, j);\n"
-    "    const float z_permuted = *dev_at(call.in[3], model, i, j);\n"
-    "    const float w = dev_weight(call.in[4], model, i);\n"
-    "    const float t1 = work[0] * w;\n"
-    "    const float t2 = -logvar;\n"
-    "    const float precision = expf(dev_minimum(t2, 50));\n"
-    "    const float t3 = z_permuted - mu;\n"
-    "    const float t4 = z - mu;\n"
-    "    const float t5 = t1 * (precision * (z - z_permuted));\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t5);\n"
-    "    const float t6 = 50 < t2 ? 0.0f : work[1] * w * (precision * (t3 * t3 - t4 * t4));\n"
-    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, t6);\n"
-    "    const float t7 = work[2] * w * (precision * t4);\n"
-    "    if (call.grad_in[2].data) dev_put(dev_at(call.grad_in[2], model, i, j), call.accumulate & 4u, t7);\n"
-    "    const float t8 = t1 * (precision * t3);\n"
-    "    if (call.grad_in[3].data) dev_put(dev_at(call.grad_in[3], model, i, j), call.accumulate & 8u, t8);\n"
-    "}\n"
-    "\n"
-    "/* cross_entropy */\n"
-    "ISK_ROWS(isk_cross_entropy_forward_0) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n",
-    "    const float w = dev_weight(call.in[2], model, i);\n"
-    "    float largest = ISK_LOWEST;\n"
-    "    for (int j = 0; j < call.cols; j++) {\n"
-    "        const float logits = *dev_at(call.in[0], model, i, j);\n"
-    "        largest = dev_maximum(largest, logits);\n"
-    "    }\n"
-    "    float sum = 0;\n"
-    "    for (int j = 0; j < call.cols; j++) {\n"
-    "        const float logits = *dev_at(call.in[0], model, i, j);\n"
-    "        sum += expf(logits - largest);\n"
-    "    }\n"
-    "    const float t1 = logf(sum);\n"
-    "    float sum2 = 0;\n"
-    "    for (int j = 0; j < call.cols; j++) {\n"
-    "        const float logits = *dev_at(call.in[0], model, i, j);\n"
-    "        const float target = *dev_at(call.in[1], model, i, j);\n"
-    "        sum2 += target * (t1 - (logits - largest));\n"
-    "    }\n"
-    "    work[16 + i] = w * sum2;\n"
-    "}\n"
-    "ISK_MODELS(isk_cross_entropy_forward_1) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    float sum = 0;\n"
-    "    float sum2 = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float w = dev_weight(call.in[2], model, i);\n"
-    "        sum += w;\n"
-    "        sum2 += work[16 + i];\n"
-    "    }\n"
-    "    const float weight = dev_maximum(sum, 1e-12f);\n"
-    "    *dev_at(call.out, model, 0, 0) = sum2 / weight;\n"
-    "}\n"
-    "ISK_ROWS(isk_cross_entropy_backward_0) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    float largest = ISK_LOWEST;\n"
-    "    for (int j = 0; j < call.cols; j++) {\n"
-    "        const float logits = *dev_at(call.in[0], model, i, j);\n"
-    "        largest = dev_maximum(largest, logits);\n"
-    "    }\n"
-    "    float sum = 0;\n"
-    "    for (int j = 0; j < call.cols; j++) {\n"
-    "        const float logits = *dev_at(call.in[0], model, i, j);\n"
-    "        sum += expf(logits - largest);\n"
-    "    }\n"
-    "    work[16 + i] = largest;\n"
-    "    work[16 + call.rows + i] = logf(sum);\n"
-    "}\n"
-    "ISK_MODELS(isk_cross_entropy_backward_1) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float g = *dev_at(call.grad, model, 0, 0);\n"
-    "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float w = dev_weight(call.in[2], model, i);\n"
-    "        sum += w;\n"
-    "    }\n"
-    "    const float weight = dev_maximum(sum, 1e-12f);\n"
-    "    work[0] = g / weight;\n"
-    "}\n"
-    "ISK_ROWS(isk_cross_entropy_backward_2) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float w = dev_weight(call.in[2], model, i);\n"
-    "    float largest = ISK_LOWEST;\n"
-    "    float sum = 0;\n"
-    "    for (int j = 0; j < call.cols; j++) {\n"
-    "        const float logits = *dev_at(call.in[0], model, i, j);\n"
-    "        const float target = *dev_at(call.in[1], model, i, j);\n"
-    "        largest = dev_maximum(largest, logits);\n"
-    "        sum += target;\n"
-    "    }\n"
-    "    float sum2 = 0;\n"
-    "    for (int j = 0; j < call.cols; j++) {\n"
-    "        const float logits = *dev_at(call.in[0], model, i, j);\n"
-    "        sum2 += expf(logits - largest);\n"
-    "    }\n"
-    "    work[16 + 2 * call.rows + i] = work[0] * (w * sum) / sum2;\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_cross_entropy_backward_3) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float logits = *dev_at(call.in[0], model, i, j);\n"
-    "    const float target = *dev_at(call.in[1], model, i, j);\n"
-    "    const float w = dev_weight(call.in[2], model, i);\n"
-    "    const float t1 = logits - work[16 + i];\n"
-    "    const float power = expf(t1);\n"
-    "    const float t2 = work[0] * w;\n"
-    "    const float t3 = work[16 + 2 * call.rows + i] * power - t2 * target;\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t3);\n"
-    "    const float t4 = t2 * (work[16 + call.rows + i] - t1);\n"
-    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, t4);\n"
-    "}\n"
-    "\n"
-    "/* binary_cross_entropy */\n"
-    "ISK_ROWS(isk_binary_cross_entropy_forward_0) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float w = dev_weight(call.in[2], model, i);\n"
-    "    float sum = 0;\n"
-    "    for (int j = 0; j < call.cols; j++) {\n"
-    "        const float logits = *dev_at(call.in[0], model, i, j);\n"
-    "        const float target = *dev_at(call.in[1], model, i, j);\n"
-    "        sum += dev_softplus(logits) - logits * target;\n"
-    "    }\n"
-    "    work[16 + i] = w * sum;\n"
-    "}\n"
-    "ISK_MODELS(isk_binary_cross_entropy_forward_1) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    float sum = 0;\n"
-    "    float sum2 = 0;\n",
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float w = dev_weight(call.in[2], model, i);\n"
-    "        sum += work[16 + i];\n"
-    "        sum2 += w;\n"
-    "    }\n"
-    "    const float weight = dev_maximum(sum2, 1e-12f);\n"
-    "    *dev_at(call.out, model, 0, 0) = sum / weight;\n"
-    "}\n"
-    "ISK_MODELS(isk_binary_cross_entropy_backward_0) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float g = *dev_at(call.grad, model, 0, 0);\n"
-    "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float w = dev_weight(call.in[2], model, i);\n"
-    "        sum += w;\n"
-    "    }\n"
-    "    const float weight = dev_maximum(sum, 1e-12f);\n"
-    "    const float t1 = g / weight;\n"
-    "    work[0] = t1;\n"
-    "    work[1] = -t1;\n"
-    "}\n"
-    "ISK_ELEMENTS(isk_binary_cross_entropy_backward_1) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float logits = *dev_at(call.in[0], model, i, j);\n"
-    "    const float target = *dev_at(call.in[1], model, i, j);\n"
-    "    const float w = dev_weight(call.in[2], model, i);\n"
-    "    const float t1 = work[0] * w * (dev_sigmoid(logits) - target);\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
-    "    const float t2 = work[1] * w * logits;\n"
-    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, t2);\n"
-    "}\n"
-    "\n",
-    NULL };
-
-ISK__UNUSED static const char *const isk__kernels_gemm[] = {
-    "/* ---- the only PTX: products of 16 x 8 and 8 x 8 elements on tensor cores, from sm_80 on ----\n"
-    "\n"
-    "   Numbers of tf32 have 10 bits of fraction.  A thread of the warp holds, with g = lane / 4 and q = lane % 4,\n"
-    "       a[4]: A[g, q], A[g + 8, q], A[g, q + 4], A[g + 8, q + 4]    b[2]: B[q, g], B[q + 4, g]\n"
-    "       c[4]: C[g, 2q], C[g, 2q + 1], C[g + 8, 2q], C[g + 8, 2q + 1] */\n"
-    "#if !defined(ISK_HAVE_INTRINSICS) && defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800\n"
-    "#define ISK_HAVE_INTRINSICS\n"
-    "\n"
-    "/* x rounded to tf32, as the bits of a float */\n"
-    "ISK_INLINE unsigned dev_tf32(float x) {\n"
-    "    unsigned bits;\n"
-    "    asm(\"cvt.rna.tf32.f32 %0, %1;\" : \"=r\"(bits) : \"f\"(x));\n"
-    "    return bits;\n"
-    "}\n"
-    "\n"
-    "/* the same as a float */\n"
-    "ISK_INLINE float dev_tf32_value(unsigned bits) { return __uint_as_float(bits); }\n"
-    "\n"
-    "/* c += a b, by all threads of a warp together */\n"
-    "ISK_INLINE void dev_mma_tf32(float *c, const unsigned *a, const unsigned *b) {\n"
-    "    asm volatile(\"mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 \"\n"
-    "                 \"{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};\"\n"
-    "                 : \"+f\"(c[0]), \"+f\"(c[1]), \"+f\"(c[2]), \"+f\"(c[3])\n"
-    "                 : \"r\"(a[0]), \"r\"(a[1]), \"r\"(a[2]), \"r\"(a[3]), \"r\"(b[0]), \"r\"(b[1]));\n"
-    "}\n"
-    "\n"
-    "#endif\n"
-    "\n"
-    "/* ---- products: out[rows, cols] (+)= A B, with what often follows them ----\n"
-    "\n"
-    "   A is [rows, inner], or [inner, rows] if flags & 1; B is [inner, cols], or [cols, inner] if flags & 2.\n"
-    "   Then, each only where it is given: the product is multiplied by in[4], a scalar; in[2] is added, a row;\n"
-    "   max(., 0) is taken if flags & 4; it is 0 where in[3] <= 0.\n"
-    "\n"
-    "   A block of threads makes one tile of out.  It goes through `inner` in steps of 16: all threads fetch their\n"
-    "   part of the tile's rows of A and columns of B for the next step into registers, work on the step before in\n"
-    "   shared memory, and then put there what they fetched.  An element is one sum in the order of `inner`. */\n"
-    "\n"
-    "#define ISK_STEP 16\n"
-    "\n"
-    "/* What one side of the product is to a thread: lines are rows of A or columns of B. */\n"
-    "typedef struct isk_side {\n"
-    "    const float *data;\n"
-    "    int lines, inner;               /* extent */\n"
-    "    long long to_line, to_inner;    /* elements to the next */\n"
-    "    int line, k;                    /* what the thread fetches first, */\n"
-    "    int line_step, k_step;          /* and how far further the next one is */\n"
-    "} isk_side;\n"
-    "\n"
-    "/* Neighbours in memory are fetched by neighbouring threads. */\n"
-    "ISK_INLINE isk_side\n"
-    "dev_side(isk_operand o, int model, int first, int lines, int inner, int inner_is_close, int tile) {\n"
-    "    const int t = (int)threadIdx.x;\n"
-    "    isk_side side;\n"
-    "    side.data = dev_at(o, model, 0, 0);\n"
-    "    side.lines = lines;\n"
-    "    side.inner = inner;\n"
-    "    side.to_line = inner_is_close ? o.stride : 1;\n"
-    "    side.to_inner = inner_is_close ? 1 : o.stride;\n"
-    "    side.line = first + (inner_is_close ? t / ISK_STEP : t % tile);\n"
-    "    side.k = inner_is_close ? t % ISK_STEP : t / tile;\n"
-    "    side.line_step = inner_is_close ? 256 / ISK_STEP : 0;\n"
-    "    side.k_step = inner_is_close ? 0 : 256 / tile;\n"
-    "    return side;\n"
-    "}\n"
-    "\n"
-    "/* Elements beyond the matrix are 0.  count = tile * ISK_STEP / 256. */\n"
-    "ISK_INLINE void dev_fetch(isk_side side, int begin, float *fetched, const int count) {\n"
-    "    #pragma unroll\n"
-    "    for (int n = 0; n < count; n++) {\n"
-    "        const int line = side.line + n * side.line_step, k = begin + side.k + n * side.k_step;\n"
-    "        const int inside = line < side.lines && k < side.inner;\n"
-    "        fetched[n] = inside ? side.data[line * side.to_line + k * side.to_inner] : 0.0f;\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "/* shared[k][line], rows of `pitch` elements */\n"
-    "ISK_INLINE void\n"
-    "dev_share(isk_side side, int first, const float *fetched, const int count, float *shared, const int pitch) {\n"
-    "    #pragma unroll\n"
-    "    for (int n = 0; n < count; n++) {\n"
-    "        shared[(side.k + n * side.k_step) * pitch + side.line - first + n * side.line_step] = fetched[n];\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "/* What follows the sum of an element. */\n"
-    "ISK_INLINE void dev_finish(isk_call call, int model, int i, int j, float sum) {\n"
-    "    float value = sum;\n",
-    "    if (i >= call.rows || j >= call.cols) return;\n"
-    "    if (call.in[4].data) value *= dev_scalar(call.in[4], model);\n"
-    "    if (call.in[2].data) value += dev_get(call.in[2], model, 0, j);\n"
-    "    if (call.flags & 4u) value = dev_relu(value);\n"
-    "    if (call.in[3].data && !(dev_get(call.in[3], model, i, j) > 0)) value = 0;\n"
-    "    dev_put(dev_at(call.out, model, i, j), call.accumulate & 1u, value);\n"
-    "}\n"
-    "\n"
-    "/* ---- fp32: 16 x 16 threads, each with a square of `each` x `each` elements ---- */\n"
-    "\n"
-    "ISK_INLINE void\n"
-    "dev_product_fp32(isk_call call, int model, int tile, const int each, float *a, float *b, const int pitch) {\n"
-    "    const int wide = 16 * each, col_tiles = (call.cols + wide - 1) / wide;\n"
-    "    const int row = tile / col_tiles * wide, col = tile % col_tiles * wide;\n"
-    "    const int y = (int)threadIdx.x / 16 * each, x = (int)threadIdx.x % 16 * each;\n"
-    "    const int a_close = !(call.flags & 1u), b_close = (call.flags & 2u) != 0;\n"
-    "    const isk_side left = dev_side(call.in[0], model, row, call.rows, call.inner, a_close, wide);\n"
-    "    const isk_side right = dev_side(call.in[1], model, col, call.cols, call.inner, b_close, wide);\n"
-    "    float sums[16], next_a[4], next_b[4];\n"
-    "    #pragma unroll\n"
-    "    for (int n = 0; n < each * each; n++) sums[n] = 0;\n"
-    "    dev_fetch(left, 0, next_a, each);\n"
-    "    dev_fetch(right, 0, next_b, each);\n"
-    "    for (int begin = 0; begin < call.inner; begin += ISK_STEP) {\n"
-    "        dev_share(left, row, next_a, each, a, pitch);\n"
-    "        dev_share(right, col, next_b, each, b, pitch);\n"
-    "        __syncthreads();\n"
-    "        dev_fetch(left, begin + ISK_STEP, next_a, each);\n"
-    "        dev_fetch(right, begin + ISK_STEP, next_b, each);\n"
-    "        #pragma unroll\n"
-    "        for (int k = 0; k < ISK_STEP; k++) {\n"
-    "            #pragma unroll\n"
-    "            for (int n = 0; n < each * each; n++) {\n"
-    "                sums[n] += a[k * pitch + y + n / each] * b[k * pitch + x + n % each];\n"
-    "            }\n"
-    "        }\n"
-    "        __syncthreads();\n"
-    "    }\n"
-    "    #pragma unroll\n"
-    "    for (int n = 0; n < each * each; n++) {\n"
-    "        dev_finish(call, model, row + y + n / each, col + x + n % each, sums[n]);\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "ISK_TILES(isk_gemm_fp32) {\n"
-    "    ISK_SHARED float a[ISK_STEP * 68], b[ISK_STEP * 68];\n"
-    "    dev_product_fp32(call, model, tile, 4, a, b, 68);\n"
-    "}\n"
-    "\n"
-    "/* More tiles, so that products of few elements keep more of the device busy. */\n"
-    "ISK_TILES(isk_gemm_fp32_small) {\n"
-    "    ISK_SHARED float a[ISK_STEP * 34], b[ISK_STEP * 34];\n"
-    "    dev_product_fp32(call, model, tile, 2, a, b, 34);\n"
-    "}\n"
-    "\n"
-    "/* ---- tensor cores: tiles of 64 x 64; 4 x 2 warps with 16 x 32 elements each ---- */\n"
-    "\n"
-    "#ifdef ISK_HAVE_INTRINSICS\n"
-    "\n"
-    "/* With `split`, an element is taken as the sum of two tf32 numbers, big and what that leaves: big big + big\n"
-    "   small + small big has nearly the accuracy of fp32.  The small products are added first. */\n"
-    "ISK_INLINE void\n"
-    "dev_product_tf32(isk_call call, int model, int tile, const int split, float *a, float *b, const int pitch) {\n"
-    "    const int col_tiles = (call.cols + 63) / 64, row = tile / col_tiles * 64, col = tile % col_tiles * 64;\n"
-    "    const int warp = (int)threadIdx.x / 32, g = (int)threadIdx.x % 32 / 4, q = (int)threadIdx.x % 4;\n"
-    "    const int y = warp / 2 * 16 + g, x = warp % 2 * 32 + g;\n"
-    "    const int a_close = !(call.flags & 1u), b_close = (call.flags & 2u) != 0;\n"
-    "    const isk_side left = dev_side(call.in[0], model, row, call.rows, call.inner, a_close, 64);\n"
-    "    const isk_side right = dev_side(call.in[1], model, col, call.cols, call.inner, b_close, 64);\n"
-    "    float sums[16], next_a[4], next_b[4];\n"
-    "    #pragma unroll\n"
-    "    for (int n = 0; n < 16; n++) sums[n] = 0;\n"
-    "    dev_fetch(left, 0, next_a, 4);\n"
-    "    dev_fetch(right, 0, next_b, 4);\n"
-    "    for (int begin = 0; begin < call.inner; begin += ISK_STEP) {\n"
-    "        dev_share(left, row, next_a, 4, a, pitch);\n"
-    "        dev_share(right, col, next_b, 4, b, pitch);\n"
-    "        __syncthreads();\n"
-    "        dev_fetch(left, begin + ISK_STEP, next_a, 4);\n"
-    "        dev_fetch(right, begin + ISK_STEP, next_b, 4);\n"
-    "        #pragma unroll\n"
-    "        for (int k = 0; k < ISK_STEP; k += 8) {\n",
-    "            unsigned big_a[4], small_a[4], big_b[2], small_b[2];\n"
-    "            #pragma unroll\n"
-    "            for (int n = 0; n < 4; n++) {\n"
-    "                const float value = a[(k + q + n / 2 * 4) * pitch + y + n % 2 * 8];\n"
-    "                big_a[n] = dev_tf32(value);\n"
-    "                small_a[n] = split ? dev_tf32(value - dev_tf32_value(big_a[n])) : 0u;\n"
-    "            }\n"
-    "            #pragma unroll\n"
-    "            for (int part = 0; part < 4; part++) {\n"
-    "                #pragma unroll\n"
-    "                for (int n = 0; n < 2; n++) {\n"
-    "                    const float value = b[(k + q + n * 4) * pitch + x + part * 8];\n"
-    "                    big_b[n] = dev_tf32(value);\n"
-    "                    small_b[n] = split ? dev_tf32(value - dev_tf32_value(big_b[n])) : 0u;\n"
-    "                }\n"
-    "                if (split) {\n"
-    "                    dev_mma_tf32(sums + 4 * part, small_a, big_b);\n"
-    "                    dev_mma_tf32(sums + 4 * part, big_a, small_b);\n"
-    "                }\n"
-    "                dev_mma_tf32(sums + 4 * part, big_a, big_b);\n"
-    "            }\n"
-    "        }\n"
-    "        __syncthreads();\n"
-    "    }\n"
-    "    #pragma unroll\n"
-    "    for (int n = 0; n < 16; n++) {\n"
-    "        dev_finish(call, model, row + y + n % 4 / 2 * 8, col + x - g + n / 4 * 8 + 2 * q + n % 2, sums[n]);\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "#else                                       /* no tensor cores of this kind: the same tiles in fp32 */\n"
-    "\n"
-    "ISK_INLINE void\n"
-    "dev_product_tf32(isk_call call, int model, int tile, const int split, float *a, float *b, const int pitch) {\n"
-    "    dev_product_fp32(call, model, tile, 4, a, b, pitch + 0 * split);\n"
-    "}\n"
-    "\n"
-    "#endif\n"
-    "\n"
-    "/* Rows of 72 elements: the 32 elements that a warp reads at once lie in different banks. */\n"
-    "ISK_TILES(isk_gemm_tf32x3) {\n"
-    "    ISK_SHARED float a[ISK_STEP * 72], b[ISK_STEP * 72];\n"
-    "    dev_product_tf32(call, model, tile, 1, a, b, 72);\n"
-    "}\n"
-    "\n"
-    "ISK_TILES(isk_gemm_tf32) {\n"
-    "    ISK_SHARED float a[ISK_STEP * 72], b[ISK_STEP * 72];\n"
-    "    dev_product_tf32(call, model, tile, 0, a, b, 72);\n"
-    "}\n",
-    NULL };
-
-ISK__UNUSED static const char *const isk__kernels_memory[] = {
-    "/* ---- copies, batches, and the ops that draw random numbers ---- */\n"
-    "\n"
-    "/* out = a constant */\n"
-    "ISK_ELEMENTS(isk_fill) { *dev_at(call.out, model, i, j) = call.attributes[0]; }\n"
-    "\n"
-    "/* out (+)= x */\n"
-    "ISK_ELEMENTS(isk_copy) {\n"
-    "    dev_put(dev_at(call.out, model, i, j), call.accumulate & 1u, dev_get(call.in[0], model, i, j));\n"
-    "}\n"
-    "\n"
-    "/* The gradient of a ReLU, in place: out = 0 where the ReLU's output in[0] is 0. */\n"
-    "ISK_ELEMENTS(isk_mask_gradient) {\n"
-    "    if (!(dev_get(call.in[0], model, i, j) > 0)) *dev_at(call.out, model, i, j) = 0;\n"
-    "}\n"
-    "\n"
-    "/* An exponential moving average: out += weight * (x - out). */\n"
-    "ISK_ELEMENTS(isk_follow) {\n"
-    "    float *out = dev_at(call.out, model, i, j);\n"
-    "    *out += call.attributes[0] * (dev_get(call.in[0], model, i, j) - *out);\n"
-    "}\n"
-    "\n"
-    "/* out (+)= x * attributes[0] where the element's word is at least `flags`, else 0: forward and backward. */\n"
-    "ISK_ELEMENTS(isk_dropout) {\n"
-    "    const unsigned long long position = (unsigned long long)i * (unsigned)call.cols + (unsigned)j;\n"
-    "    const unsigned word = dev_philox(dev_node_key(call, model), call.control[model].step, position);\n"
-    "    const float value = word >= call.flags ? call.attributes[0] * dev_get(call.in[0], model, i, j) : 0.0f;\n"
-    "    dev_put(dev_at(call.out, model, i, j), call.accumulate & 1u, value);\n"
-    "}\n"
-    "\n"
-    "/* ---- batches: row numbers, weights, rows of the data ---- */\n"
-    "\n"
-    "/* The number of the row at the i-th place of this batch, -1 beyond the last one. */\n"
-    "ISK_ROWS(isk_batch) {\n"
-    "    const isk_control *control = call.control + model;\n"
-    "    unsigned position = (unsigned)(control->first + i);\n"
-    "    int row = -1;\n"
-    "    if (position < (unsigned)control->count) {\n"
-    "        if (control->shuffled) position = dev_permute(position, (unsigned)control->count, control->key);\n"
-    "        row = control->rows ? control->rows[position] : (int)position;\n"
-    "    }\n"
-    "    *dev_row_number(call.out, model, i) = row;\n"
-    "}\n"
-    "\n"
-    "ISK_ROWS(isk_batch_weight) {\n"
-    "    *dev_at(call.out, model, i, 0) = *dev_row_number(call.in[0], model, i) >= 0 ? 1.0f : 0.0f;\n"
-    "}\n"
-    "\n"
-    "ISK_ELEMENTS(isk_gather) {\n"
-    "    const int row = *dev_row_number(call.in[1], model, i);\n"
-    "    *dev_at(call.out, model, i, j) = row >= 0 ? dev_get(call.in[0], model, row, j) : 0.0f;\n"
-    "}\n"
-    "\n"
-    "ISK_ELEMENTS(isk_scatter) {\n"
-    "    const int row = *dev_row_number(call.in[1], model, i);\n"
-    "    if (row >= 0) *dev_at(call.out, model, row, j) = dev_get(call.in[0], model, i, j);\n"
-    "}\n"
-    "\n"
-    "/* ---- permuted rows.  save: [rows] source of each row, [rows] the present rows, [1] how many they are ---- */\n"
-    "\n"
-    "ISK_MODELS(isk_permute_present) {\n"
-    "    float *present = dev_at(call.save, model, 0, 0) + call.rows;\n"
-    "    int count = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        if (dev_weight(call.in[1], model, i) > 0) present[count++] = (float)i;\n"
-    "    }\n"
-    "    present[call.rows] = (float)count;\n"
-    "}\n"
-    "\n"
-    "/* Present rows change places by a permutation that may have fixed points; absent rows stay. */\n"
-    "ISK_ROWS(isk_permute_source) {\n"
-    "    float *source = dev_at(call.save, model, 0, 0);\n"
-    "    const float *present = source + call.rows;\n"
-    "    const int count = (int)present[call.rows];\n"
-    "    const unsigned long long key = dev_node_key(call, model) ^ dev_mix64(call.control[model].step);\n"
-    "    int low = 0, high = count;              /* the place of row i among the present ones lies in low .. high */\n"
-    "    while (low < high) {\n"
-    "        const int middle = (low + high) / 2;\n"
-    "        if (present[middle] < (float)i) low = middle + 1;\n"
-    "        else high = middle;\n"
-    "    }\n"
-    "    source[i] = (float)i;\n"
-    "    if (low < count && present[low] == (float)i) {\n"
-    "        source[i] = present[dev_permute((unsigned)low, (unsigned)count, key)];\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "ISK_ELEMENTS(isk_permute_rows) {\n"
-    "    const int source = (int)dev_at(call.save, model, 0, 0)[i];\n"
-    "    *dev_at(call.out, model, i, j) = dev_get(call.in[0], model, source, j);\n"
-    "}\n"
-    "\n"
-    "/* A permutation: each row of grad_in is met once. */\n"
-    "ISK_ELEMENTS(isk_permute_rows_back) {\n"
-    "    const int source = (int)dev_at(call.save, model, 0, 0)[i];\n"
-    "    dev_put(dev_at(call.grad_in[0], model, source, j), call.accumulate & 1u, dev_get(call.grad, model, i, j));\n"
-    "}\n"
-    "\n",
-    "/* out_j (+)= sum_i x_ij: the gradient of a bias */\n"
-    "ISK_COLUMNS(isk_sum_rows) {\n"
-    "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) sum += dev_get(call.in[0], model, i, j);\n"
-    "    dev_put(dev_at(call.out, model, 0, j), call.accumulate & 1u, sum);\n"
-    "}\n",
-    NULL };
-
-ISK__UNUSED static const char *const isk__kernels_nce[] = {
-    "/* ---- symmetric InfoNCE, as isk__nce_run: from u v^T in `save` to the loss and D, which replaces it ----\n"
-    "\n"
-    "   With logits L = scale u v^T, shares w of the rows, P and Q the softmaxes of L over rows and over columns,\n"
-    "       loss = sum_i w_i ( (logsumexp_j L_ij + logsumexp_j L_ji) / 2 - L_ii )\n"
-    "       D_ij = (w_i P_ij + w_j Q_ij) / 2 - [i = j] w_i\n"
-    "   Absent rows, of share 0, are left out of both softmaxes: the logits of their columns get exponentials that\n"
-    "   are 0, and their rows are skipped.  in: u, v, scale, weights; rows = cols = rows of the batch.  The kernels\n"
-    "   run in the order in which they stand here. */\n"
-    "\n"
-    "#define ISK_NCE_REACH 80.0f                 /* exp(-80) is a normal float */\n"
-    "#define ISK_NCE_ABSENT -1.0e30f\n"
-    "\n"
-    "/* work: scalars, then vectors of `rows` */\n"
-    "enum { ISK_NCE_ONE, ISK_NCE_MOST };     /* if one exponential serves both softmaxes; its shift */\n"
-    "enum { ISK_NCE_SHARE, ISK_NCE_ROW_SHIFT, ISK_NCE_COL_SHIFT, ISK_NCE_ROW_FACTOR, ISK_NCE_COL_FACTOR,\n"
-    "       ISK_NCE_ROW_LOSS, ISK_NCE_COL_LOSS, ISK_NCE_VECTORS };\n"
-    "\n"
-    "ISK_INLINE float dev_nce_scalar(isk_call call, int model, int which) {\n"
-    "    return dev_at(call.work, model, 0, 0)[which];\n"
-    "}\n"
-    "ISK_INLINE float *dev_nce(isk_call call, int model, int which, int i) {\n"
-    "    return dev_at(call.work, model, 0, 0) + 16 + which * call.rows + i;\n"
-    "}\n"
-    "ISK_INLINE int dev_nce_absent(isk_call call, int model, int i) {\n"
-    "    return !(*dev_nce(call, model, ISK_NCE_SHARE, i) > 0);\n"
-    "}\n"
-    "ISK_INLINE float dev_nce_shift(isk_call call, int model, int which, int i) {\n"
-    "    if (dev_nce_scalar(call, model, ISK_NCE_ONE) > 0) return dev_nce_scalar(call, model, ISK_NCE_MOST);\n"
-    "    return *dev_nce(call, model, which, i);\n"
-    "}\n"
-    "\n"
-    "ISK_MODELS(isk_nce_share) {\n"
-    "    double total = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) total += (double)dev_weight(call.in[3], model, i);\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        const double weight = (double)dev_weight(call.in[3], model, i);\n"
-    "        *dev_nce(call, model, ISK_NCE_SHARE, i) = total > 0 ? (float)(weight / total) : 0.0f;\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "/* The row's logits, and the largest of them. */\n"
-    "ISK_ROWS(isk_nce_rows) {\n"
-    "    float *logits = dev_at(call.save, model, i, 0), largest = ISK_LOWEST;\n"
-    "    if (dev_nce_absent(call, model, i)) return;\n"
-    "    for (int j = 0; j < call.cols; j++) {\n"
-    "        const float logit = logits[j] + (dev_nce_absent(call, model, j) ? ISK_NCE_ABSENT : 0.0f);\n"
-    "        logits[j] = logit;\n"
-    "        largest = dev_maximum(largest, logit);\n"
-    "    }\n"
-    "    *dev_nce(call, model, ISK_NCE_ROW_SHIFT, i) = largest;\n"
-    "}\n"
-    "\n"
-    "ISK_COLUMNS(isk_nce_columns) {\n"
-    "    float largest = ISK_LOWEST;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        if (!dev_nce_absent(call, model, i)) largest = dev_maximum(largest, dev_get(call.save, model, i, j));\n"
-    "    }\n"
-    "    *dev_nce(call, model, ISK_NCE_COL_SHIFT, j) = largest;\n"
-    "}\n"
-    "\n"
-    "/* Where all the maxima lie close together no sum can vanish that is shifted by the largest of them. */\n"
-    "ISK_MODELS(isk_nce_shift) {\n"
-    "    float most = ISK_LOWEST, least = -ISK_LOWEST;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        if (dev_nce_absent(call, model, i)) continue;\n"
-    "        const float row = *dev_nce(call, model, ISK_NCE_ROW_SHIFT, i);\n"
-    "        const float col = *dev_nce(call, model, ISK_NCE_COL_SHIFT, i);\n"
-    "        most = dev_maximum(most, row);\n"
-    "        least = dev_minimum(least, dev_minimum(row, col));\n"
-    "    }\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    work[ISK_NCE_ONE] = most - least < ISK_NCE_REACH ? 1.0f : 0.0f;\n"
-    "    work[ISK_NCE_MOST] = most;\n"
-    "}\n"
-    "\n"
-    "/* What a row's exponentials are multiplied with in D, and its part of the loss; then the same by columns. */\n"
-    "ISK_ROWS(isk_nce_row_sums) {\n"
-    "    const float share = *dev_nce(call, model, ISK_NCE_SHARE, i);\n"
-    "    const float shift = dev_nce_shift(call, model, ISK_NCE_ROW_SHIFT, i);\n"
-    "    const float *logits = dev_at(call.save, model, i, 0);\n"
-    "    float sum = 0;\n"
-    "    if (dev_nce_absent(call, model, i)) return;\n"
-    "    for (int j = 0; j < call.cols; j++) sum += expf(logits[j] - shift);\n"
-    "    *dev_nce(call, model, ISK_NCE_ROW_FACTOR, i) = 0.5f * share / sum;\n",
-    "    *dev_nce(call, model, ISK_NCE_ROW_LOSS, i) = share * (0.5f * (shift + logf(sum)) - logits[i]);\n"
-    "}\n"
-    "\n"
-    "ISK_COLUMNS(isk_nce_column_sums) {\n"
-    "    const float share = *dev_nce(call, model, ISK_NCE_SHARE, j);\n"
-    "    const float shift = dev_nce_shift(call, model, ISK_NCE_COL_SHIFT, j);\n"
-    "    const int absent = dev_nce_absent(call, model, j);\n"
-    "    float sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        if (!dev_nce_absent(call, model, i)) sum += expf(dev_get(call.save, model, i, j) - shift);\n"
-    "    }\n"
-    "    *dev_nce(call, model, ISK_NCE_COL_FACTOR, j) = absent ? 0.0f : 0.5f * share / sum;\n"
-    "    *dev_nce(call, model, ISK_NCE_COL_LOSS, j) = absent ? 0.0f : 0.5f * share * (shift + logf(sum));\n"
-    "}\n"
-    "\n"
-    "ISK_MODELS(isk_nce_loss) {\n"
-    "    double loss = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) {\n"
-    "        if (dev_nce_absent(call, model, i)) continue;\n"
-    "        loss += (double)*dev_nce(call, model, ISK_NCE_ROW_LOSS, i);\n"
-    "        loss += (double)*dev_nce(call, model, ISK_NCE_COL_LOSS, i);\n"
-    "    }\n"
-    "    *dev_at(call.out, model, 0, 0) = (float)loss;\n"
-    "}\n"
-    "\n"
-    "ISK_ELEMENTS(isk_nce_gradient) {\n"
-    "    float *logit = dev_at(call.save, model, i, j), d = 0;\n"
-    "    if (!dev_nce_absent(call, model, i)) {\n"
-    "        const float row_factor = *dev_nce(call, model, ISK_NCE_ROW_FACTOR, i);\n"
-    "        const float col_factor = *dev_nce(call, model, ISK_NCE_COL_FACTOR, j);\n"
-    "        const float row_shift = dev_nce_shift(call, model, ISK_NCE_ROW_SHIFT, i);\n"
-    "        const float col_shift = dev_nce_shift(call, model, ISK_NCE_COL_SHIFT, j);\n"
-    "        const float p = expf(*logit - row_shift), q = row_shift == col_shift ? p : expf(*logit - col_shift);\n"
-    "        d = row_factor * p + col_factor * q - (i == j ? *dev_nce(call, model, ISK_NCE_SHARE, i) : 0.0f);\n"
-    "    }\n"
-    "    *logit = d;\n"
-    "}\n"
-    "\n"
-    "/* ---- backward: `work` is the matrix D v, or D^T u ---- */\n"
-    "\n"
-    "/* du = grad scale D v */\n"
-    "ISK_ELEMENTS(isk_nce_apply) {\n"
-    "    const float factor = dev_scalar(call.grad, model) * dev_scalar(call.in[2], model);\n"
-    "    const float product = dev_get(call.work, model, i, j);\n"
-    "    dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, factor * product);\n"
-    "}\n"
-    "\n"
-    "/* dscale = grad sum_i u_i . (D v)_i */\n"
-    "ISK_ROWS(isk_nce_dots) {\n"
-    "    float sum = 0;\n"
-    "    for (int j = 0; j < call.cols; j++) {\n"
-    "        sum += dev_get(call.in[0], model, i, j) * dev_get(call.work, model, i, j);\n"
-    "    }\n"
-    "    *dev_at(call.out, model, i, 0) = sum;\n"
-    "}\n"
-    "\n"
-    "ISK_MODELS(isk_nce_scale_gradient) {\n"
-    "    double sum = 0;\n"
-    "    for (int i = 0; i < call.rows; i++) sum += (double)dev_get(call.in[5], model, i, 0);\n"
-    "    const float gradient = dev_scalar(call.grad, model) * (float)sum;\n"
-    "    dev_put(dev_at(call.grad_in[2], model, 0, 0), call.accumulate & 4u, gradient);\n"
-    "}\n",
-    NULL };
-
-ISK__UNUSED static const char *const isk__kernels_optimiser[] = {
-    "/* ---- updates: rows = 1, cols = parameters ----\n"
-    "\n"
-    "   out: parameters, grad: their gradient, which is multiplied by work[0] if flags & 2; the rate and the\n"
-    "   number of the step stand in the control. */\n"
-    "\n"
-    "ISK_INLINE float dev_gradient(isk_call call, int model, int j) {\n"
-    "    return dev_get(call.grad, model, 0, j) * (call.flags & 2u ? dev_scalar(call.work, model) : 1.0f);\n"
-    "}\n"
-    "\n"
-    "/* 1 - beta^t without the loss of digits of that difference: beta - 1 is exact. */\n"
-    "ISK_INLINE float dev_bias_correction(float beta, float t) {\n"
-    "    return beta > 0 ? -expm1f(t * log1pf(beta - 1.0f)) : 1.0f;\n"
-    "}\n"
-    "\n"
-    "/* Adam; flags & 1: weight decay is added to the gradient, else taken off the parameter (AdamW).\n"
-    "   attributes: beta1, beta2, epsilon, weight decay; in: first and second moments, both written. */\n"
-    "ISK_ELEMENTS(isk_adam) {\n"
-    "    const float beta1 = call.attributes[0], beta2 = call.attributes[1];\n"
-    "    const float epsilon = call.attributes[2], decay = call.attributes[3];\n"
-    "    const float rate = (float)call.control[model].rate, t = (float)(call.control[model].step + 1);\n"
-    "    float *p = dev_at(call.out, model, i, j);\n"
-    "    float *m = dev_at(call.in[0], model, i, j), *v = dev_at(call.in[1], model, i, j);\n"
-    "    const float g = dev_gradient(call, model, j) + (call.flags & 1u ? decay * *p : 0.0f);\n"
-    "    const float moment = beta1 * *m + (1.0f - beta1) * g;\n"
-    "    const float square = beta2 * *v + (1.0f - beta2) * g * g;\n"
-    "    const float root = sqrtf(square) / sqrtf(dev_bias_correction(beta2, t)) + epsilon;\n"
-    "    const float keep = call.flags & 1u ? 1.0f : 1.0f - rate * decay;\n"
-    "    *m = moment;\n"
-    "    *v = square;\n"
-    "    *p = keep * *p - rate / dev_bias_correction(beta1, t) * (moment / root);\n"
-    "}\n"
-    "\n"
-    "/* SGD with momentum.  attributes: momentum, weight decay; in[0]: the buffer, written. */\n"
-    "ISK_ELEMENTS(isk_sgd) {\n"
-    "    float *p = dev_at(call.out, model, i, j), *m = dev_at(call.in[0], model, i, j);\n"
-    "    const float g = dev_gradient(call, model, j) + call.attributes[1] * *p;\n"
-    "    const float moment = call.attributes[0] * *m + g;\n"
-    "    *m = moment;\n"
-    "    *p -= (float)call.control[model].rate * moment;\n"
-    "}\n"
-    "\n"
-    "/* Parameters that have bounds. */\n"
-    "ISK_ELEMENTS(isk_limit) {\n"
-    "    float *p = dev_at(call.out, model, i, j);\n"
-    "    *p = *p < call.attributes[0] ? call.attributes[0] : *p > call.attributes[1] ? call.attributes[1] : *p;\n"
-    "}\n"
-    "\n"
-    "/* ---- clipping by the norm of the whole gradient ----\n"
-    "\n"
-    "   work: [0] the factor, [16 + i] the sum of squares of the i-th 256 elements; there are `inner` elements. */\n"
-    "\n"
-    "ISK_ROWS(isk_norm_parts) {\n"
-    "    const float *gradient = dev_at(call.grad, model, 0, 0);\n"
-    "    const int begin = 256 * i, end = call.inner < begin + 256 ? call.inner : begin + 256;\n"
-    "    float sum = 0;\n"
-    "    for (int k = begin; k < end; k++) sum += gradient[k] * gradient[k];\n"
-    "    dev_at(call.work, model, 0, 0)[16 + i] = sum;\n"
-    "}\n"
-    "\n"
-    "ISK_MODELS(isk_norm) {\n"
-    "    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    double sum = 0;\n"
-    "    for (int i = 0; i < call.count; i++) sum += (double)work[16 + i];\n"
-    "    const float norm = (float)sqrt(sum);\n"
-    "    work[0] = norm > call.attributes[0] ? call.attributes[0] / norm : 1.0f;\n"
-    "}\n",
-    NULL };
-
-ISK__UNUSED static const char *const isk__kernels_schedule[] = {
-    "/* ---- what stands between the steps, as kernels: so a whole epoch can be one graph of launches ---- */\n"
-    "\n"
-    "ISK_MODELS(isk_begin_batch) {\n"
-    "    isk_control *control = call.control + model;\n"
-    "    control->first = control->batch * control->batch_rows;\n"
-    "}\n"
-    "\n"
-    "/* Before the program of a pass: `node` is the number of the pass, `flags` the kind of its rate. */\n"
-    "ISK_MODELS(isk_begin_step) {\n"
-    "    isk_control *control = call.control + model;\n"
-    "    const double done = (control->epoch + (double)control->batch / control->batches) / control->epochs;\n"
-    "    control->step = control->steps[call.node];\n"
-    "    control->steps[call.node] += 1;\n"
-    "    control->rate = control->rates[call.flags] * (control->cosine ? 0.5 * (1.0 + cospi(done)) : 1.0);\n"
-    "}\n"
-    "\n"
-    "/* After it: `count` outputs, each an average over the present rows, are added up as number `flags`,\n"
-    "   `flags` + 1, ...  The loop is unrolled because arguments of a kernel that are indexed would be copied to\n"
-    "   slow memory. */\n"
-    "ISK_MODELS(isk_collect) {\n"
-    "    isk_control *control = call.control + model;\n"
-    "    const int left = control->count - control->first;\n"
-    "    const double present = (double)(left < control->batch_rows ? left : control->batch_rows);\n"
-    "    double *sums = control->sums[call.node] + call.flags;\n"
-    "    #pragma unroll\n"
-    "    for (int k = 0; k < 6; k++) {\n"
-    "        if (k < call.count) sums[k] += (double)dev_scalar(call.in[k], model) * present;\n"
-    "    }\n"
-    "    if (call.flags == 0) control->present[call.node] += present;\n"
-    "}\n"
-    "\n"
-    "ISK_MODELS(isk_end_batch) { call.control[model].batch += 1; }\n",
-    NULL };
-
-ISK__UNUSED static const char *const isk__kernels_sequence[] = {
-    "/* ---- sequences: samples of T steps stand as [samples * T, features], the steps of a sample in order ---- */\n"
-    "\n"
-    "/* The same values, row after row, from rows of `inner` columns: forward and backward. */\n"
-    "ISK_ELEMENTS(isk_reshape) {\n"
-    "    const unsigned at = (unsigned)i * (unsigned)call.cols + (unsigned)j, inner = (unsigned)call.inner;\n"
-    "    const float value = dev_get(call.in[0], model, (int)(at / inner), (int)(at % inner));\n"
-    "    dev_put(dev_at(call.out, model, i, j), call.accumulate & 1u, value);\n"
-    "}\n"
-    "\n"
-    "/* in[0] where the step, of `inner` columns, is below the length in[1], else 0: forward and backward. */\n"
-    "ISK_ELEMENTS(isk_trim) {\n"
-    "    const int kept = (float)(j / call.inner) < dev_get(call.in[1], model, i, 0);\n"
-    "    const float value = kept ? dev_get(call.in[0], model, i, j) : 0.0f;\n"
-    "    dev_put(dev_at(call.out, model, i, j), call.accumulate & 1u, value);\n"
-    "}\n"
-    "\n"
-    "ISK_ELEMENTS(isk_step_mask) {\n"
-    "    *dev_at(call.out, model, i, j) = (float)j < dev_get(call.in[0], model, i, 0) ? 1.0f : 0.0f;\n"
-    "}\n"
-    "\n"
-    "/* ---- attention, as isk__attention_forward and _backward; in: queries, keys, values side by side, weights ----\n"
-    "\n"
-    "   A row of save and of work is that of (sample * heads + head) * steps + query, a column a key.  count: heads;\n"
-    "   inner: columns of a head; tiles: steps.  A weight p of the softmax that is dropped is saved as -p. */\n"
-    "\n"
-    "/* The row of the sample's first step, and the first column of the head, of row i of save. */\n"
-    "ISK_INLINE int dev_attention_first(isk_call call, int i) {\n"
-    "    return i / (call.tiles * call.count) * call.tiles;\n"
-    "}\n"
-    "ISK_INLINE int dev_attention_head(isk_call call, int i) { return i / call.tiles % call.count * call.inner; }\n"
-    "/* A row of save for the element of a result in this row and column. */\n"
-    "ISK_INLINE int dev_attention_row(isk_call call, int i, int col) {\n"
-    "    return (i / call.tiles * call.count + col / call.inner) * call.tiles;\n"
-    "}\n"
-    "ISK_INLINE float dev_dot(const float *a, const float *b, int count) {\n"
-    "    float sum = 0;\n"
-    "    for (int k = 0; k < count; k++) sum += a[k] * b[k];\n"
-    "    return sum;\n"
-    "}\n"
-    "\n"
-    "ISK_ELEMENTS(isk_attention_scores) {\n"
-    "    const int first = dev_attention_first(call, i), head = dev_attention_head(call, i);\n"
-    "    const int query = first + i % call.tiles, key = first + j;\n"
-    "    float score = ISK_LOWEST;\n"
-    "    if (dev_weight(call.in[1], model, query) > 0 && dev_weight(call.in[1], model, key) > 0) {\n"
-    "        const float *q = dev_at(call.in[0], model, query, head);\n"
-    "        const float *k = dev_at(call.in[0], model, key, head + call.inner * call.count);\n"
-    "        score = call.attributes[0] * dev_dot(q, k, call.inner);\n"
-    "    }\n"
-    "    *dev_at(call.save, model, i, j) = score;\n"
-    "}\n"
-    "\n"
-    "/* A query that is present sees itself at least, so its largest score is no mark of absence. */\n"
-    "ISK_ROWS(isk_attention_softmax) {\n"
-    "    const int query = dev_attention_first(call, i) + i % call.tiles;\n"
-    "    const int present = dev_weight(call.in[1], model, query) > 0;\n"
-    "    const unsigned long long key = dev_node_key(call, model), step = call.control[model].step;\n"
-    "    const unsigned long long words = (unsigned long long)i * (unsigned)((call.tiles + 3) / 4 * 4);\n"
-    "    float *row = dev_at(call.save, model, i, 0), largest = ISK_LOWEST, sum = 0;\n"
-    "    for (int j = 0; j < call.cols; j++) largest = dev_maximum(largest, row[j]);\n"
-    "    for (int j = 0; j < call.cols; j++) {\n"
-    "        row[j] = expf(row[j] - largest);\n"
-    "        sum += row[j];\n"
-    "    }\n"
-    "    for (int j = 0; j < call.cols; j++) {\n"
-    "        const float p = present ? row[j] / sum : 0.0f;\n"
-    "        row[j] = call.flags && dev_philox(key, step, words + (unsigned)j) < call.flags ? -p : p;\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "ISK_ELEMENTS(isk_attention_apply) {\n"
-    "    const int first = i / call.tiles * call.tiles;\n"
-    "    const int row = dev_attention_row(call, i, j) + i % call.tiles;\n"
-    "    float sum = 0;\n"
-    "    for (int k = 0; k < call.tiles; k++) {\n"
-    "        const float p = dev_get(call.save, model, row, k);\n"
-    "        if (!(p <= 0)) sum += p * dev_get(call.in[0], model, first + k, 2 * call.cols + j);\n"
-    "    }\n"
-    "    *dev_at(call.out, model, i, j) = call.attributes[1] * sum;\n"
-    "}\n"
-    "\n"
-    "/* The gradient of p. */\n",
-    "ISK_ELEMENTS(isk_attention_slopes) {\n"
-    "    const int first = dev_attention_first(call, i), head = dev_attention_head(call, i);\n"
-    "    float slope = 0;\n"
-    "    if (!(dev_get(call.save, model, i, j) <= 0)) {\n"
-    "        const float *g = dev_at(call.grad, model, first + i % call.tiles, head);\n"
-    "        const float *v = dev_at(call.in[0], model, first + j, head + 2 * call.inner * call.count);\n"
-    "        slope = call.attributes[1] * dev_dot(g, v, call.inner);\n"
-    "    }\n"
-    "    *dev_at(call.work, model, i, j) = slope;\n"
-    "}\n"
-    "\n"
-    "/* That of the scores, less their scale. */\n"
-    "ISK_ROWS(isk_attention_softmax_back) {\n"
-    "    const float *p = dev_at(call.save, model, i, 0);\n"
-    "    float *slope = dev_at(call.work, model, i, 0), total = 0;\n"
-    "    for (int j = 0; j < call.cols; j++) total += fabsf(p[j]) * slope[j];\n"
-    "    for (int j = 0; j < call.cols; j++) slope[j] = call.attributes[0] * fabsf(p[j]) * (slope[j] - total);\n"
-    "}\n"
-    "\n"
-    "/* Queries, keys or values: each from the rows of the sample with which it was multiplied. */\n"
-    "ISK_ELEMENTS(isk_attention_back) {\n"
-    "    const int all = call.inner * call.count, part = j / all, col = j % all;\n"
-    "    const int first = i / call.tiles * call.tiles, t = i % call.tiles;\n"
-    "    const int row = dev_attention_row(call, i, col);\n"
-    "    float sum = 0;\n"
-    "    for (int k = 0; k < call.tiles; k++) {\n"
-    "        const float slope = part == 0 ? dev_get(call.work, model, row + t, k)\n"
-    "                            : part == 1 ? dev_get(call.work, model, row + k, t)\n"
-    "                                        : dev_maximum(dev_get(call.save, model, row + k, t), 0);\n"
-    "        if (slope == 0) continue;\n"
-    "        if (part == 2) sum += call.attributes[1] * slope * dev_get(call.grad, model, first + k, col);\n"
-    "        else sum += slope * dev_get(call.in[0], model, first + k, (1 - part) * all + col);\n"
-    "    }\n"
-    "    dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, sum);\n"
-    "}\n"
-    "\n"
-    "/* ---- one row for each sample of `tiles` steps: flags is an ISK_POOL_... of the host ---- */\n"
-    "\n"
-    "enum { DEV_POOL_LAST = 1, DEV_POOL_LAST_PADDED, DEV_POOL_MEAN };\n"
-    "\n"
-    "/* The step that stands for a sample, or -1; for the mean how many steps are present. */\n"
-    "ISK_INLINE int dev_pool_of(isk_call call, int model, int sample) {\n"
-    "    int found = -1, count = 0;\n"
-    "    for (int step = 0; step < call.tiles; step++) {\n"
-    "        if (!(dev_weight(call.in[1], model, sample * call.tiles + step) > 0)) continue;\n"
-    "        count++;\n"
-    "        if (call.flags == DEV_POOL_LAST || found < 0) found = step;\n"
-    "    }\n"
-    "    if (call.flags == DEV_POOL_LAST_PADDED) return call.tiles - 1;\n"
-    "    return call.flags == DEV_POOL_MEAN ? count : found;\n"
-    "}\n"
-    "/* What a step is multiplied with in the row of its sample. */\n"
-    "ISK_INLINE float dev_pool_share(isk_call call, int model, int sample, int step, int found) {\n"
-    "    if (call.flags != DEV_POOL_MEAN) return step == found ? 1.0f : 0.0f;\n"
-    "    const int present = dev_weight(call.in[1], model, sample * call.tiles + step) > 0;\n"
-    "    return present ? 1.0f / (float)found : 0.0f;\n"
-    "}\n"
-    "\n"
-    "ISK_ELEMENTS(isk_pool_steps) {\n"
-    "    const int found = dev_pool_of(call, model, i);\n"
-    "    float sum = 0;\n"
-    "    for (int step = 0; step < call.tiles; step++) {\n"
-    "        const float share = dev_pool_share(call, model, i, step, found);\n"
-    "        if (share > 0) sum += share * dev_get(call.in[0], model, i * call.tiles + step, j);\n"
-    "    }\n"
-    "    *dev_at(call.out, model, i, j) = sum;\n"
-    "}\n"
-    "\n"
-    "ISK_ELEMENTS(isk_pool_steps_back) {\n"
-    "    const int sample = i / call.tiles, found = dev_pool_of(call, model, sample);\n"
-    "    const float share = dev_pool_share(call, model, sample, i % call.tiles, found);\n"
-    "    const float value = share > 0 ? share * dev_get(call.in[0], model, sample, j) : 0.0f;\n"
-    "    dev_put(dev_at(call.out, model, i, j), call.accumulate & 1u, value);\n"
-    "}\n"
-    "\n"
-    "/* ---- rows that are repeated, and sums over where they went ---- */\n"
-    "\n"
-    "/* out_i = a_(i / inner) + b_(i mod tiles) */\n"
-    "ISK_ELEMENTS(isk_add_every) {\n"
-    "    const float a = dev_get(call.in[0], model, i / call.inner, j);\n"
-    "    *dev_at(call.out, model, i, j) = a + dev_get(call.in[1], model, i % call.tiles, j);\n"
-    "}\n"
-    "\n",
-    "/* out_i (+)= sum over k < count of in_(i * inner + k * tiles) */\n"
-    "ISK_ELEMENTS(isk_sum_every) {\n"
-    "    float sum = 0;\n"
-    "    for (int k = 0; k < call.count; k++) {\n"
-    "        sum += dev_get(call.in[0], model, i * call.inner + k * call.tiles, j);\n"
-    "    }\n"
-    "    dev_put(dev_at(call.out, model, i, j), call.accumulate & 1u, sum);\n"
-    "}\n"
-    "\n"
-    "/* A part of `count` steps into samples of `inner`, and its gradient back; out and grad begin at its place. */\n"
-    "ISK_ELEMENTS(isk_join_steps) {\n"
-    "    const int to = i / call.count * call.inner + i % call.count;\n"
-    "    *dev_at(call.out, model, to, j) = dev_get(call.in[0], model, i, j);\n"
-    "}\n"
-    "\n"
-    "ISK_ELEMENTS(isk_join_steps_back) {\n"
-    "    const int from = i / call.count * call.inner + i % call.count;\n"
-    "    dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, dev_get(call.grad, model, from, j));\n"
-    "}\n"
-    "\n"
-    "/* ---- tokens x_ij weight_j + bias_j; count: samples; inner: features; tiles: columns of a token ---- */\n"
-    "\n"
-    "ISK_ELEMENTS(isk_tokens) {\n"
-    "    const int sample = i / call.inner, token = i % call.inner;\n"
-    "    const float x = dev_get(call.in[0], model, sample, token), weight = dev_get(call.in[1], model, token, j);\n"
-    "    *dev_at(call.out, model, i, j) = dev_get(call.in[2], model, token, j) + x * weight;\n"
-    "}\n"
-    "\n"
-    "/* The gradient of x, */\n"
-    "ISK_ELEMENTS(isk_tokens_back) {\n"
-    "    const float *g = dev_at(call.grad, model, i * call.inner + j, 0), *weight = dev_at(call.in[1], model, j, 0);\n"
-    "    dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, dev_dot(g, weight, call.tiles));\n"
-    "}\n"
-    "\n"
-    "/* and of the weights. */\n"
-    "ISK_ELEMENTS(isk_tokens_weight) {\n"
-    "    float sum = 0;\n"
-    "    for (int k = 0; k < call.count; k++) {\n"
-    "        sum += dev_get(call.grad, model, k * call.inner + i, j) * dev_get(call.in[0], model, k, i);\n"
-    "    }\n"
-    "    dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, sum);\n"
-    "}\n"
-    "\n"
-    "/* ---- augmentations of rows whose coin falls, number `count`, `flags` of whose 2^24 faces do so ---- */\n"
-    "\n"
-    "ISK_INLINE int dev_coin_falls(isk_call call, int model, int i) {\n"
-    "    const isk_control *control = call.control + model;\n"
-    "    const unsigned long long key = dev_mix64(control->seed ^ dev_mix64(~(unsigned long long)call.count));\n"
-    "    return dev_philox(key, control->step, (unsigned)i) >> 8 < call.flags;\n"
-    "}\n"
-    "\n"
-    "ISK_ELEMENTS(isk_noise) {\n"
-    "    const unsigned long long position = (unsigned long long)i * (unsigned)call.cols + (unsigned)j;\n"
-    "    float value = dev_get(call.in[0], model, i, j);\n"
-    "    if (dev_coin_falls(call, model, i)) {\n"
-    "        const unsigned long long step = call.control[model].step;\n"
-    "        value += call.attributes[0] * dev_normal(dev_node_key(call, model), step, position);\n"
-    "    }\n"
-    "    *dev_at(call.out, model, i, j) = value;\n"
-    "}\n"
-    "\n"
-    "/* in[0], but 0 in some of the `tiles` steps of `inner` columns: forward and backward. */\n"
-    "ISK_ELEMENTS(isk_drop_steps) {\n"
-    "    const unsigned long long key = dev_node_key(call, model), stream = call.control[model].step;\n"
-    "    int dropped = 0;\n"
-    "    if (dev_coin_falls(call, model, i)) {\n"
-    "        const unsigned word = dev_philox(key, stream, (unsigned)i) >> 8, steps = (unsigned)call.tiles;\n"
-    "        const float share = (float)word * (1.0f / 16777216.0f) * call.attributes[0];\n"
-    "        const unsigned long long order = dev_mix64(dev_mix64(key ^ dev_mix64(stream)) ^ (unsigned)i);\n"
-    "        const unsigned place = dev_permute((unsigned)(j / call.inner), steps, order);\n"
-    "        dropped = place < (unsigned)(share * (float)steps);\n"
-    "    }\n"
-    "    const float value = dropped ? 0.0f : dev_get(call.in[0], model, i, j);\n"
-    "    dev_put(dev_at(call.out, model, i, j), call.accumulate & 1u, value);\n"
-    "}\n",
-    NULL };
-
-/* isk__op_info.module is an index; the text of a module is the prelude and then its own. */
-static const isk__kernel_module isk__kernel_modules[] ISK__UNUSED = {
-    { "elementwise", isk__kernels_elementwise },
-    { "activations", isk__kernels_activations },
-    { "rows", isk__kernels_rows },
-    { "columns", isk__kernels_columns },
-    { "losses", isk__kernels_losses },
-    { "gemm", isk__kernels_gemm },
-    { "memory", isk__kernels_memory },
-    { "nce", isk__kernels_nce },
-    { "optimiser", isk__kernels_optimiser },
-    { "schedule", isk__kernels_schedule },
-    { "sequence", isk__kernels_sequence },
-};
-
-/* The kernels that are not those of an op. */
-static const isk__kernel_info isk__template_kernels[] ISK__UNUSED = {
-    { "isk_gemm_fp32", 5, 't' },
-    { "isk_gemm_fp32_small", 5, 't' },
-    { "isk_gemm_tf32x3", 5, 't' },
-    { "isk_gemm_tf32", 5, 't' },
-    { "isk_fill", 6, 'e' },
-    { "isk_copy", 6, 'e' },
-    { "isk_mask_gradient", 6, 'e' },
-    { "isk_follow", 6, 'e' },
-    { "isk_dropout", 6, 'e' },
-    { "isk_batch", 6, 'r' },
-    { "isk_batch_weight", 6, 'r' },
-    { "isk_gather", 6, 'e' },
-    { "isk_scatter", 6, 'e' },
-    { "isk_permute_present", 6, 's' },
-    { "isk_permute_source", 6, 'r' },
-    { "isk_permute_rows", 6, 'e' },
-    { "isk_permute_rows_back", 6, 'e' },
-    { "isk_sum_rows", 6, 'c' },
-    { "isk_nce_share", 7, 's' },
-    { "isk_nce_rows", 7, 'r' },
-    { "isk_nce_columns", 7, 'c' },
-    { "isk_nce_shift", 7, 's' },
-    { "isk_nce_row_sums", 7, 'r' },
-    { "isk_nce_column_sums", 7, 'c' },
-    { "isk_nce_loss", 7, 's' },
-    { "isk_nce_gradient", 7, 'e' },
-    { "isk_nce_apply", 7, 'e' },
-    { "isk_nce_dots", 7, 'r' },
-    { "isk_nce_scale_gradient", 7, 's' },
-    { "isk_adam", 8, 'e' },
-    { "isk_sgd", 8, 'e' },
-    { "isk_limit", 8, 'e' },
-    { "isk_norm_parts", 8, 'r' },
-    { "isk_norm", 8, 's' },
-    { "isk_begin_batch", 9, 's' },
-    { "isk_begin_step", 9, 's' },
-    { "isk_collect", 9, 's' },
-    { "isk_end_batch", 9, 's' },
-    { "isk_reshape", 10, 'e' },
-    { "isk_trim", 10, 'e' },
-    { "isk_step_mask", 10, 'e' },
-    { "isk_attention_scores", 10, 'e' },
-    { "isk_attention_softmax", 10, 'r' },
-    { "isk_attention_apply", 10, 'e' },
-    { "isk_attention_slopes", 10, 'e' },
-    { "isk_attention_softmax_back", 10, 'r' },
-    { "isk_attention_back", 10, 'e' },
-    { "isk_pool_steps", 10, 'e' },
-    { "isk_pool_steps_back", 10, 'e' },
-    { "isk_add_every", 10, 'e' },
-    { "isk_sum_every", 10, 'e' },
-    { "isk_join_steps", 10, 'e' },
-    { "isk_join_steps_back", 10, 'e' },
-    { "isk_tokens", 10, 'e' },
-    { "isk_tokens_back", 10, 'e' },
-    { "isk_tokens_weight", 10, 'e' },
-    { "isk_noise", 10, 'e' },
-    { "isk_drop_steps", 10, 'e' },
-};
-/* >>generated kernel-text: end */
 
 #endif
 
@@ -13551,7 +6835,7 @@ static const isk__symbol isk__nvrtc_symbols[] = {
 
 enum { ISK__CUDA_NO_MEMORY = 2, ISK__CUDA_NO_DEVICE = 100 };    /* CUDA_ERROR_... */
 enum { ISK__MOST_MODELS = 65535 };          /* at once: gridDim.y */
-enum { ISK__MODULES = sizeof isk__kernel_modules / sizeof isk__kernel_modules[0], ISK__BLOCK_THREADS = 256 };
+enum { ISK__BLOCK_THREADS = 256 };
 
 struct isk__cuda {
     isk_context *context;
@@ -13993,15 +7277,15 @@ static isk_status isk__cuda_function(isk__cuda *cuda, int module, const char *na
         isk__text text;
         memset(&text, 0, sizeof text);
         text.context = cuda->context;
-        isk__text_lines(&text, isk__kernel_prelude);
-        isk__text_lines(&text, isk__kernel_modules[module].text);
+        isk__text_lines(&text, isk__prelude());
+        isk__text_lines(&text, isk__module(module)->text);
         status = text.failed ? isk__no_memory(cuda->context, "kernel text", text.capacity)
-                             : isk__cuda_load(cuda, isk__kernel_modules[module].name, text.data, &cuda->modules[module]);
+                             : isk__cuda_load(cuda, isk__module(module)->name, text.data, &cuda->modules[module]);
         isk__release(cuda->context, text.data);
     }
     if (status == ISK_OK && cuda->driver.module_function(function, cuda->modules[module], name) != 0) {
         return isk__fail(cuda->context, ISK_DEVICE, "the kernel %s is not in the module %s", name,
-                         isk__kernel_modules[module].name);
+                         isk__module(module)->name);
     }
     return status;
 }
@@ -14300,15 +7584,12 @@ static void isk__lower_named(isk__lowering *l, const char *name, int module, cha
 
 /* A kernel of a template, by its name. */
 static void isk__lower(isk__lowering *l, const char *name, const isk__kernel_call *call) {
-    size_t i;
-    for (i = 0; i < sizeof isk__template_kernels / sizeof isk__template_kernels[0]; i++) {
-        const isk__kernel_info *info = &isk__template_kernels[i];
-        if (strcmp(info->name, name) == 0) {
-            isk__lower_named(l, name, info->module, info->grid, call);
-            return;
-        }
+    const isk__kernel_info *info = isk__template_kernel(name);
+    if (!info) {
+        isk__residence_fails(l->residence, isk__fail(l->residence->cuda->context, ISK_DEVICE, "there is no kernel %s", name));
+        return;
     }
-    isk__residence_fails(l->residence, isk__fail(l->residence->cuda->context, ISK_DEVICE, "there is no kernel %s", name));
+    isk__lower_named(l, name, info->module, info->grid, call);
 }
 
 /* out[m, n] (+)= op(a) op(b); what else is in *call (bias, mask, scalar, flags 4 for ReLU) is kept. */
@@ -14948,10 +8229,10 @@ static isk_status isk__block_text(const isk__round *round, isk__text *text) {
     char line[128];
     int i, used[ISK__MODULES] = { 0 }, cases = 0;
     isk__text_add(text, "#define ISK_ONLY_BLOCK\n");    /* the functions of the kernels, without kernels of their own */
-    isk__text_lines(text, isk__kernel_prelude);
+    isk__text_lines(text, isk__prelude());
     for (i = 0; i < round->count; i++) { used[round->launches[i].module] = 1; }
     for (i = 0; i < ISK__MODULES; i++) {
-        if (used[i]) { isk__text_lines(text, isk__kernel_modules[i].text); }
+        if (used[i]) { isk__text_lines(text, isk__module(i)->text); }
     }
     isk__text_add(text, "#define ISK_CASES");
     for (i = 0; i < round->count; i++) {
@@ -14961,7 +8242,7 @@ static isk_status isk__block_text(const isk__round *round, isk__text *text) {
         isk__text_add(text, line);
     }
     isk__text_add(text, "\n");
-    isk__text_lines(text, isk__kernel_block);
+    isk__text_lines(text, isk__block_end());
     return text->failed ? isk__no_memory(text->context, "kernel text", text->capacity) : ISK_OK;
 }
 
@@ -25195,6 +18476,3826 @@ static isk_status isk__checkpoint_read(isk__training *training, int *found) {
 #endif /* INDISEEK_NO_FILES */
 
 ISK__SECTION_END
+
+/* ==== >>generated: all that codegen/generate.py writes, but for two short blocks above ================================ */
+
+/* A row of the table of ops: isk__op_info, field by field but for the functions. */
+#define ISK__OP_ROW(name, inputs, kinds, out_kind, attributes, differentiable, reads_inputs, reads_output, work_rows, \
+                    work_cols, module, forward_grids, backward_grids) \
+    { #name, inputs, kinds, out_kind, attributes, differentiable, reads_inputs, reads_output, work_rows, work_cols, \
+      isk__##name##_forward, isk__##name##_backward, module, forward_grids, backward_grids },
+
+/* What the public function of an op does: ISK__RECORD(op, inputs...); with constants, ISK__RECORD_WITH(op, constants, inputs...). */
+#define ISK__LENGTH(array) ((int)(sizeof(array) / sizeof(array)[0]))
+#define ISK__RECORD(op, ...) \
+    const isk_tensor inputs[] = { __VA_ARGS__ }; \
+    return isk__record(ISK__OP_##op, inputs, ISK__LENGTH(inputs), NULL, 0)
+#define ISK__RECORD_WITH(op, constants, ...) \
+    const isk_tensor inputs[] = { __VA_ARGS__ }; \
+    return isk__record(ISK__OP_##op, inputs, ISK__LENGTH(inputs), constants, ISK__LENGTH(constants))
+
+/* >>generated ops: begin (python3 codegen/generate.py; do not edit) */
+/* ---- ops: the list ---- */
+
+enum {
+    ISK__OP_ADD, ISK__OP_SUB, ISK__OP_MUL, ISK__OP_DIV, ISK__OP_MIN, ISK__OP_MAX, ISK__OP_NEG, ISK__OP_RECIPROCAL,
+    ISK__OP_SQUARE, ISK__OP_SQRT, ISK__OP_ABS, ISK__OP_EXP, ISK__OP_LOG, ISK__OP_CLAMP, ISK__OP_AFFINE, ISK__OP_SCALE,
+    ISK__OP_MUL_ROWS, ISK__OP_MUL_COLS, ISK__OP_ADD_ROWS, ISK__OP_BIAS, ISK__OP_SAMPLE_NORMAL, ISK__OP_RELU,
+    ISK__OP_LEAKY_RELU, ISK__OP_GELU, ISK__OP_QUICK_GELU, ISK__OP_TANH, ISK__OP_SIGMOID, ISK__OP_SOFTPLUS,
+    ISK__OP_BIAS_RELU, ISK__OP_BIAS_TANH, ISK__OP_BIAS_GELU, ISK__OP_BIAS_QUICK_GELU, ISK__OP_ROW_SUM, ISK__OP_ROW_MEAN,
+    ISK__OP_ROW_MAX, ISK__OP_ROW_LOGSUMEXP, ISK__OP_ROW_DOT, ISK__OP_SQUARED_ERROR_ROWS, ISK__OP_SOFTMAX,
+    ISK__OP_LOG_SOFTMAX, ISK__OP_L2_NORMALISE, ISK__OP_LAYER_NORM, ISK__OP_NORMAL_LOG_DENSITY, ISK__OP_NORMAL_KL,
+    ISK__OP_COL_SUM, ISK__OP_COL_MEAN, ISK__OP_COL_VAR, ISK__OP_COL_MAX, ISK__OP_COL_LOGSUMEXP, ISK__OP_STANDARDISE,
+    ISK__OP_BATCH_NORM, ISK__OP_STANDARDISE_BY, ISK__OP_BATCH_NORM_BY, ISK__OP_SUM_ALL, ISK__OP_MEAN_ALL,
+    ISK__OP_MAX_ALL, ISK__OP_LOGSUMEXP_ALL, ISK__OP_MSE, ISK__OP_GAUSSIAN_NLL, ISK__OP_CLUB, ISK__OP_CLUB_PAIRED,
+    ISK__OP_CROSS_ENTROPY, ISK__OP_BINARY_CROSS_ENTROPY, ISK__OP_LIST_END
+};
+
+/* ---- ops: loops ---- */
+
+ISK__LOOPS static void isk__add_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(a, 0); ISK__IN_ROW(b, 1); ISK__RESULT_ROW(y);
+        ISK__EACH_COLUMN y[j] = a[j] + b[j];
+    }
+}
+ISK__LOOPS static void isk__add_backward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols;
+    for (int i = 0; i < rows; i++) {
+        ISK__GRAD_ROW(g);
+        ISK__GRADIENT_COPY(0, g);
+        ISK__GRADIENT_COPY(1, g);
+    }
+}
+
+ISK__LOOPS static void isk__sub_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(a, 0); ISK__IN_ROW(b, 1); ISK__RESULT_ROW(y);
+        ISK__EACH_COLUMN y[j] = a[j] - b[j];
+    }
+}
+ISK__LOOPS static void isk__sub_backward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols;
+    for (int i = 0; i < rows; i++) {
+        ISK__GRAD_ROW(g);
+        ISK__GRADIENT_COPY(0, g);
+        ISK__GRADIENT(db, 1, -g[j]);
+    }
+}
+
+ISK__LOOPS static void isk__mul_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(a, 0); ISK__IN_ROW(b, 1); ISK__RESULT_ROW(y);
+        ISK__EACH_COLUMN y[j] = a[j] * b[j];
+    }
+}
+ISK__LOOPS static void isk__mul_backward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(a, 0); ISK__IN_ROW(b, 1); ISK__GRAD_ROW(g);
+        ISK__GRADIENT(da, 0, b[j] * g[j]);
+        ISK__GRADIENT(db, 1, a[j] * g[j]);
+    }
+}
+
+static void isk__div_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(a, 0); ISK__IN_ROW(b, 1); ISK__RESULT_ROW(y);
+        ISK__EACH_COLUMN {
+            const isk_scalar t1 = isk__where(b[j] < 0, (isk_scalar)-1e-12, (isk_scalar)1e-12);
+            y[j] = a[j] / isk__where(isk__absolute(b[j]) < (isk_scalar)1e-12, t1, b[j]);
+        }
+    }
+}
+static void isk__div_backward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(b, 1); ISK__OUT_ROW(y); ISK__GRAD_ROW(g);
+        if (l->grad_in[0]) {
+            ISK__GRADIENT_ROW(da, 0);
+            ISK__EACH_COLUMN {
+                const isk_scalar t1 = isk__where(b[j] < 0, (isk_scalar)-1e-12, (isk_scalar)1e-12);
+                ISK__ADD(da, g[j] / isk__where(isk__absolute(b[j]) < (isk_scalar)1e-12, t1, b[j]));
+            }
+        }
+        if (l->grad_in[1]) {
+            ISK__GRADIENT_ROW(db, 1);
+            ISK__EACH_COLUMN {
+                const isk_scalar t2 = isk__where(b[j] < 0, (isk_scalar)-1e-12, (isk_scalar)1e-12);
+                const isk_scalar t3 = -(g[j] * y[j] / isk__where(isk__absolute(b[j]) < (isk_scalar)1e-12, t2, b[j]));
+                ISK__ADD(db, isk__where(isk__absolute(b[j]) < (isk_scalar)1e-12, 0, t3));
+            }
+        }
+    }
+}
+
+static void isk__min_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(a, 0); ISK__IN_ROW(b, 1); ISK__RESULT_ROW(y);
+        ISK__EACH_COLUMN y[j] = isk__minimum(a[j], b[j]);
+    }
+}
+static void isk__min_backward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(a, 0); ISK__IN_ROW(b, 1); ISK__GRAD_ROW(g);
+        ISK__GRADIENT(da, 0, isk__where(b[j] < a[j], 0, g[j]));
+        ISK__GRADIENT(db, 1, isk__where(b[j] < a[j], g[j], 0));
+    }
+}
+
+static void isk__max_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(a, 0); ISK__IN_ROW(b, 1); ISK__RESULT_ROW(y);
+        ISK__EACH_COLUMN y[j] = isk__maximum(a[j], b[j]);
+    }
+}
+static void isk__max_backward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(a, 0); ISK__IN_ROW(b, 1); ISK__GRAD_ROW(g);
+        ISK__GRADIENT(da, 0, isk__where(a[j] < b[j], 0, g[j]));
+        ISK__GRADIENT(db, 1, isk__where(a[j] < b[j], g[j], 0));
+    }
+}
+
+static void isk__neg_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__RESULT_ROW(y);
+        ISK__EACH_COLUMN y[j] = -x[j];
+    }
+}
+static void isk__neg_backward(const isk__loop *l) {
+    if (!l->grad_in[0]) return;
+    const int rows = l->rows, cols = l->cols;
+    for (int i = 0; i < rows; i++) {
+        ISK__GRAD_ROW(g);
+        ISK__GRADIENT(dx, 0, -g[j]);
+    }
+}
+
+static void isk__reciprocal_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__RESULT_ROW(y);
+        ISK__EACH_COLUMN {
+            const isk_scalar t1 = isk__where(x[j] < 0, (isk_scalar)-1e-12, (isk_scalar)1e-12);
+            y[j] = 1 / isk__where(isk__absolute(x[j]) < (isk_scalar)1e-12, t1, x[j]);
+        }
+    }
+}
+static void isk__reciprocal_backward(const isk__loop *l) {
+    if (!l->grad_in[0]) return;
+    const int rows = l->rows, cols = l->cols;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__OUT_ROW(y); ISK__GRAD_ROW(g);
+        if (l->grad_in[0]) {
+            ISK__GRADIENT_ROW(dx, 0);
+            ISK__EACH_COLUMN {
+                const isk_scalar t1 = isk__where(x[j] < 0, (isk_scalar)-1e-12, (isk_scalar)1e-12);
+                const isk_scalar t2 = -(g[j] * y[j] / isk__where(isk__absolute(x[j]) < (isk_scalar)1e-12, t1, x[j]));
+                ISK__ADD(dx, isk__where(isk__absolute(x[j]) < (isk_scalar)1e-12, 0, t2));
+            }
+        }
+    }
+}
+
+ISK__LOOPS static void isk__square_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__RESULT_ROW(y);
+        ISK__EACH_COLUMN y[j] = x[j] * x[j];
+    }
+}
+ISK__LOOPS static void isk__square_backward(const isk__loop *l) {
+    if (!l->grad_in[0]) return;
+    const int rows = l->rows, cols = l->cols;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__GRAD_ROW(g);
+        ISK__GRADIENT(dx, 0, 2 * x[j] * g[j]);
+    }
+}
+
+static void isk__sqrt_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__RESULT_ROW(y);
+        for (int j = 0; j < cols; j++) y[j] = isk__sqrt(x[j]);
+    }
+}
+static void isk__sqrt_backward(const isk__loop *l) {
+    if (!l->grad_in[0]) return;
+    const int rows = l->rows, cols = l->cols;
+    for (int i = 0; i < rows; i++) {
+        ISK__OUT_ROW(y); ISK__GRAD_ROW(g);
+        ISK__GRADIENT(dx, 0, isk__where(0 < y[j], 0.5f * (g[j] / y[j]), 0));
+    }
+}
+
+static void isk__abs_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__RESULT_ROW(y);
+        ISK__EACH_COLUMN y[j] = isk__absolute(x[j]);
+    }
+}
+static void isk__abs_backward(const isk__loop *l) {
+    if (!l->grad_in[0]) return;
+    const int rows = l->rows, cols = l->cols;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__GRAD_ROW(g);
+        ISK__GRADIENT(dx, 0, g[j] * isk__sign(x[j]));
+    }
+}
+
+ISK__LOOPS static void isk__exp_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__RESULT_ROW(y);
+        ISK__EACH_COLUMN y[j] = isk__minimum(x[j], 88);
+        isk__exp_row(l, y, y);
+    }
+}
+ISK__LOOPS static void isk__exp_backward(const isk__loop *l) {
+    if (!l->grad_in[0]) return;
+    const int rows = l->rows, cols = l->cols;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__OUT_ROW(y); ISK__GRAD_ROW(g);
+        ISK__GRADIENT(dx, 0, isk__where(88 < x[j], 0, g[j] * y[j]));
+    }
+}
+
+static void isk__log_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__RESULT_ROW(y);
+        ISK__EACH_COLUMN y[j] = isk__maximum(x[j], (isk_scalar)1e-32);
+        isk__ln_row(l, y, y);
+    }
+}
+static void isk__log_backward(const isk__loop *l) {
+    if (!l->grad_in[0]) return;
+    const int rows = l->rows, cols = l->cols;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__GRAD_ROW(g);
+        if (l->grad_in[0]) {
+            ISK__GRADIENT_ROW(dx, 0);
+            ISK__EACH_COLUMN {
+                const isk_scalar t1 = g[j] / isk__maximum(x[j], (isk_scalar)1e-32);
+                ISK__ADD(dx, isk__where(x[j] < (isk_scalar)1e-32, 0, t1));
+            }
+        }
+    }
+}
+
+static void isk__clamp_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__ATTRIBUTE(low, 0); ISK__ATTRIBUTE(high, 1);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__RESULT_ROW(y);
+        ISK__EACH_COLUMN y[j] = isk__minimum(isk__maximum(x[j], low), high);
+    }
+}
+static void isk__clamp_backward(const isk__loop *l) {
+    if (!l->grad_in[0]) return;
+    const int rows = l->rows, cols = l->cols; ISK__ATTRIBUTE(low, 0); ISK__ATTRIBUTE(high, 1);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__GRAD_ROW(g);
+        ISK__GRADIENT(dx, 0, isk__where(x[j] < low, 0, isk__where(high < isk__maximum(x[j], low), 0, g[j])));
+    }
+}
+
+ISK__LOOPS static void isk__affine_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__ATTRIBUTE(factor, 0); ISK__ATTRIBUTE(offset, 1);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__RESULT_ROW(y);
+        ISK__EACH_COLUMN y[j] = factor * x[j] + offset;
+    }
+}
+ISK__LOOPS static void isk__affine_backward(const isk__loop *l) {
+    if (!l->grad_in[0]) return;
+    const int rows = l->rows, cols = l->cols; ISK__ATTRIBUTE(factor, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__GRAD_ROW(g);
+        ISK__GRADIENT(dx, 0, factor * g[j]);
+    }
+}
+
+ISK__LOOPS static void isk__scale_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; const isk_scalar a = *l->in[1];
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__RESULT_ROW(y);
+        ISK__EACH_COLUMN y[j] = a * x[j];
+    }
+}
+ISK__LOOPS static void isk__scale_backward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; const isk_scalar a = *l->in[1]; ISK__WORK(terms, 0, 0);
+    isk_scalar sum = 0;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__GRAD_ROW(g);
+        ISK__EACH_COLUMN terms[j] = x[j] * g[j];
+        const isk_scalar sum2 = isk__sum(terms, cols);
+        ISK__GRADIENT(dx, 0, a * g[j]);
+        sum += sum2;
+    }
+    if (l->grad_in[1]) isk__put(l->grad_in[1], ISK__ADDS(1), sum);
+}
+
+static void isk__mul_rows_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__IN_VALUE(a, 1); ISK__RESULT_ROW(y);
+        ISK__EACH_COLUMN y[j] = a * x[j];
+    }
+}
+static void isk__mul_rows_backward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__WORK(terms, 0, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__IN_VALUE(a, 1); ISK__GRAD_ROW(g);
+        ISK__EACH_COLUMN terms[j] = x[j] * g[j];
+        const isk_scalar sum = isk__sum(terms, cols);
+        ISK__GRADIENT(dx, 0, a * g[j]);
+        if (l->grad_in[1]) isk__put(isk__row_of(l->grad_in[1], l->grad_in_stride[1], i), ISK__ADDS(1), sum);
+    }
+}
+
+ISK__LOOPS static void isk__mul_cols_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__COLUMNS(a, l->in[1]);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__RESULT_ROW(y);
+        ISK__EACH_COLUMN y[j] = a[j] * x[j];
+    }
+}
+ISK__LOOPS static void isk__mul_cols_backward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__COLUMNS(a, l->in[1]); ISK__WORK(sum, 0, 0);
+    isk__fill(sum, cols, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__GRAD_ROW(g);
+        ISK__GRADIENT(dx, 0, a[j] * g[j]);
+        if (l->grad_in[1]) ISK__EACH_COLUMN sum[j] += x[j] * g[j];
+    }
+    if (l->grad_in[1]) isk__put_all(l->grad_in[1], ISK__ADDS(1), sum, cols);
+}
+
+static void isk__add_rows_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__IN_VALUE(a, 1); ISK__RESULT_ROW(y);
+        ISK__EACH_COLUMN y[j] = x[j] + a;
+    }
+}
+static void isk__add_rows_backward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols;
+    for (int i = 0; i < rows; i++) {
+        ISK__GRAD_ROW(g);
+        const isk_scalar sum = isk__sum(g, cols);
+        ISK__GRADIENT_COPY(0, g);
+        if (l->grad_in[1]) isk__put(isk__row_of(l->grad_in[1], l->grad_in_stride[1], i), ISK__ADDS(1), sum);
+    }
+}
+
+ISK__LOOPS static void isk__bias_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__COLUMNS(b, l->in[1]);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__RESULT_ROW(y);
+        ISK__EACH_COLUMN y[j] = x[j] + b[j];
+    }
+}
+ISK__LOOPS static void isk__bias_backward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__WORK(sum, 0, 0);
+    isk__fill(sum, cols, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__GRAD_ROW(g);
+        ISK__GRADIENT_COPY(0, g);
+        if (l->grad_in[1]) ISK__EACH_COLUMN sum[j] += g[j];
+    }
+    if (l->grad_in[1]) isk__put_all(l->grad_in[1], ISK__ADDS(1), sum, cols);
+}
+
+static void isk__sample_normal_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__WORK(terms, 0, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(mu, 0); ISK__IN_ROW(logvar, 1); ISK__IN_ROW(noise, 2);
+        ISK__EACH_COLUMN terms[j] = isk__minimum(0.5f * logvar[j], 44);
+        isk__exp_row(l, terms, terms);
+        ISK__RESULT_ROW(y);
+        ISK__EACH_COLUMN y[j] = mu[j] + noise[j] * terms[j];
+    }
+}
+static void isk__sample_normal_backward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__WORK(terms, 0, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(logvar, 1); ISK__IN_ROW(noise, 2); ISK__GRAD_ROW(g);
+        ISK__GRADIENT_COPY(0, g);
+        ISK__EACH_COLUMN terms[j] = isk__minimum(0.5f * logvar[j], 44);
+        isk__exp_row(l, terms, terms);
+        ISK__GRADIENT(dlogvar, 1, 0.5f * isk__where(44 < 0.5f * logvar[j], 0, noise[j] * terms[j] * g[j]));
+        ISK__GRADIENT(dnoise, 2, terms[j] * g[j]);
+    }
+}
+
+ISK__LOOPS static void isk__relu_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__RESULT_ROW(y);
+        ISK__EACH_COLUMN y[j] = isk__relu(x[j]);
+    }
+}
+ISK__LOOPS static void isk__relu_backward(const isk__loop *l) {
+    if (!l->grad_in[0]) return;
+    const int rows = l->rows, cols = l->cols;
+    for (int i = 0; i < rows; i++) {
+        ISK__OUT_ROW(y); ISK__GRAD_ROW(g);
+        ISK__GRADIENT(dx, 0, isk__where(0 < y[j], g[j], 0));
+    }
+}
+
+static void isk__leaky_relu_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__ATTRIBUTE(slope, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__RESULT_ROW(y);
+        ISK__EACH_COLUMN y[j] = x[j] * isk__where(x[j] < 0, slope, 1);
+    }
+}
+static void isk__leaky_relu_backward(const isk__loop *l) {
+    if (!l->grad_in[0]) return;
+    const int rows = l->rows, cols = l->cols; ISK__ATTRIBUTE(slope, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__GRAD_ROW(g);
+        ISK__GRADIENT(dx, 0, isk__where(x[j] < 0, slope, 1) * g[j]);
+    }
+}
+
+static void isk__gelu_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__WORK(terms, 0, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0);
+        ISK__EACH_COLUMN terms[j] = (isk_scalar)0.7071067811865476 * x[j];
+        isk__erf_row(l, terms, terms);
+        ISK__RESULT_ROW(y);
+        ISK__EACH_COLUMN y[j] = 0.5f * x[j] * (1 + terms[j]);
+    }
+}
+static void isk__gelu_backward(const isk__loop *l) {
+    if (!l->grad_in[0]) return;
+    const int rows = l->rows, cols = l->cols; ISK__WORK(terms, 0, 0); ISK__WORK(terms2, 1, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__GRAD_ROW(g);
+        ISK__EACH_COLUMN terms[j] = (isk_scalar)-0.5000000000000001 * x[j] * x[j];
+        isk__exp_row(l, terms, terms);
+        ISK__EACH_COLUMN terms2[j] = (isk_scalar)0.7071067811865476 * x[j];
+        isk__erf_row(l, terms2, terms2);
+        if (l->grad_in[0]) {
+            ISK__GRADIENT_ROW(dx, 0);
+            ISK__EACH_COLUMN {
+                const isk_scalar t1 = g[j]
+                    * ((isk_scalar)0.3989422804014327 * x[j] * terms[j] + 0.5f * (1 + terms2[j]));
+                ISK__ADD(dx, t1);
+            }
+        }
+    }
+}
+
+static void isk__quick_gelu_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__WORK(terms, 0, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0);
+        ISK__EACH_COLUMN terms[j] = (isk_scalar)1.702 * x[j];
+        isk__sigmoid_row(l, terms, terms);
+        ISK__RESULT_ROW(y);
+        ISK__EACH_COLUMN y[j] = x[j] * terms[j];
+    }
+}
+static void isk__quick_gelu_backward(const isk__loop *l) {
+    if (!l->grad_in[0]) return;
+    const int rows = l->rows, cols = l->cols; ISK__WORK(terms, 0, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__GRAD_ROW(g);
+        ISK__EACH_COLUMN terms[j] = (isk_scalar)1.702 * x[j];
+        isk__sigmoid_row(l, terms, terms);
+        ISK__GRADIENT(dx, 0, terms[j] * g[j] * (1 + (isk_scalar)1.702 * x[j] * (1 - terms[j])));
+    }
+}
+
+ISK__LOOPS static void isk__tanh_forward(const isk__loop *l) {
+    const int rows = l->rows;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__RESULT_ROW(y);
+        isk__tanh_row(l, y, x);
+    }
+}
+ISK__LOOPS static void isk__tanh_backward(const isk__loop *l) {
+    if (!l->grad_in[0]) return;
+    const int rows = l->rows, cols = l->cols;
+    for (int i = 0; i < rows; i++) {
+        ISK__OUT_ROW(y); ISK__GRAD_ROW(g);
+        ISK__GRADIENT(dx, 0, g[j] * (1 - y[j] * y[j]));
+    }
+}
+
+static void isk__sigmoid_forward(const isk__loop *l) {
+    const int rows = l->rows;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__RESULT_ROW(y);
+        isk__sigmoid_row(l, y, x);
+    }
+}
+static void isk__sigmoid_backward(const isk__loop *l) {
+    if (!l->grad_in[0]) return;
+    const int rows = l->rows, cols = l->cols;
+    for (int i = 0; i < rows; i++) {
+        ISK__OUT_ROW(y); ISK__GRAD_ROW(g);
+        ISK__GRADIENT(dx, 0, g[j] * y[j] * (1 - y[j]));
+    }
+}
+
+static void isk__softplus_forward(const isk__loop *l) {
+    const int rows = l->rows;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__RESULT_ROW(y);
+        isk__softplus_row(l, y, x);
+    }
+}
+static void isk__softplus_backward(const isk__loop *l) {
+    if (!l->grad_in[0]) return;
+    const int rows = l->rows, cols = l->cols; ISK__WORK(terms, 0, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__GRAD_ROW(g);
+        isk__sigmoid_row(l, terms, x);
+        ISK__GRADIENT(dx, 0, g[j] * terms[j]);
+    }
+}
+
+ISK__LOOPS static void isk__bias_relu_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__COLUMNS(b, l->in[1]);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__RESULT_ROW(y);
+        ISK__EACH_COLUMN y[j] = isk__relu(x[j] + b[j]);
+    }
+}
+ISK__LOOPS static void isk__bias_relu_backward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__WORK(sum, 0, 0);
+    isk__fill(sum, cols, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__OUT_ROW(y); ISK__GRAD_ROW(g);
+        ISK__GRADIENT(dx, 0, isk__where(0 < y[j], g[j], 0));
+        if (l->grad_in[1]) ISK__EACH_COLUMN sum[j] += isk__where(0 < y[j], g[j], 0);
+    }
+    if (l->grad_in[1]) isk__put_all(l->grad_in[1], ISK__ADDS(1), sum, cols);
+}
+
+ISK__LOOPS static void isk__bias_tanh_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__COLUMNS(b, l->in[1]);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__RESULT_ROW(y);
+        ISK__EACH_COLUMN y[j] = x[j] + b[j];
+        isk__tanh_row(l, y, y);
+    }
+}
+ISK__LOOPS static void isk__bias_tanh_backward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__WORK(sum, 0, 0);
+    isk__fill(sum, cols, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__OUT_ROW(y); ISK__GRAD_ROW(g);
+        ISK__GRADIENT(dx, 0, g[j] * (1 - y[j] * y[j]));
+        if (l->grad_in[1]) ISK__EACH_COLUMN sum[j] += g[j] * (1 - y[j] * y[j]);
+    }
+    if (l->grad_in[1]) isk__put_all(l->grad_in[1], ISK__ADDS(1), sum, cols);
+}
+
+static void isk__bias_gelu_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__COLUMNS(b, l->in[1]); ISK__WORK(terms, 0, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0);
+        ISK__EACH_COLUMN terms[j] = (isk_scalar)0.7071067811865476 * (x[j] + b[j]);
+        isk__erf_row(l, terms, terms);
+        ISK__RESULT_ROW(y);
+        ISK__EACH_COLUMN y[j] = 0.5f * (x[j] + b[j]) * (1 + terms[j]);
+    }
+}
+static void isk__bias_gelu_backward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__COLUMNS(b, l->in[1]); ISK__WORK(sum, 0, 0); ISK__WORK(terms, 1, 0);
+    ISK__WORK(terms2, 2, 0);
+    isk__fill(sum, cols, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__GRAD_ROW(g);
+        ISK__EACH_COLUMN {
+            const isk_scalar t1 = x[j] + b[j];
+            terms[j] = (isk_scalar)-0.5000000000000001 * t1 * t1;
+        }
+        isk__exp_row(l, terms, terms);
+        ISK__EACH_COLUMN terms2[j] = (isk_scalar)0.7071067811865476 * (x[j] + b[j]);
+        isk__erf_row(l, terms2, terms2);
+        if (l->grad_in[0]) {
+            ISK__GRADIENT_ROW(dx, 0);
+            ISK__EACH_COLUMN {
+                const isk_scalar t2 = (isk_scalar)0.3989422804014327 * (x[j] + b[j]) * terms[j]
+                    + 0.5f * (1 + terms2[j]);
+                ISK__ADD(dx, g[j] * t2);
+            }
+        }
+        if (l->grad_in[1]) {
+            ISK__EACH_COLUMN {
+                const isk_scalar t3 = (isk_scalar)0.3989422804014327 * (x[j] + b[j]) * terms[j]
+                    + 0.5f * (1 + terms2[j]);
+                sum[j] += g[j] * t3;
+            }
+        }
+    }
+    if (l->grad_in[1]) isk__put_all(l->grad_in[1], ISK__ADDS(1), sum, cols);
+}
+
+static void isk__bias_quick_gelu_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__COLUMNS(b, l->in[1]); ISK__WORK(terms, 0, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0);
+        ISK__EACH_COLUMN terms[j] = (isk_scalar)1.702 * (x[j] + b[j]);
+        isk__sigmoid_row(l, terms, terms);
+        ISK__RESULT_ROW(y);
+        ISK__EACH_COLUMN y[j] = (x[j] + b[j]) * terms[j];
+    }
+}
+static void isk__bias_quick_gelu_backward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__COLUMNS(b, l->in[1]); ISK__WORK(sum, 0, 0); ISK__WORK(terms, 1, 0);
+    isk__fill(sum, cols, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__GRAD_ROW(g);
+        ISK__EACH_COLUMN terms[j] = (isk_scalar)1.702 * (x[j] + b[j]);
+        isk__sigmoid_row(l, terms, terms);
+        ISK__GRADIENT(dx, 0, terms[j] * g[j] * (1 + (isk_scalar)1.702 * (x[j] + b[j]) * (1 - terms[j])));
+        if (l->grad_in[1]) {
+            ISK__EACH_COLUMN sum[j] += terms[j] * g[j] * (1 + (isk_scalar)1.702 * (x[j] + b[j]) * (1 - terms[j]));
+        }
+    }
+    if (l->grad_in[1]) isk__put_all(l->grad_in[1], ISK__ADDS(1), sum, cols);
+}
+
+ISK__LOOPS static void isk__row_sum_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0);
+        const isk_scalar sum = isk__sum(x, cols);
+        *isk__row_of(l->out, l->out_stride, i) = sum;
+    }
+}
+ISK__LOOPS static void isk__row_sum_backward(const isk__loop *l) {
+    if (!l->grad_in[0]) return;
+    const int rows = l->rows, cols = l->cols;
+    for (int i = 0; i < rows; i++) {
+        ISK__GRAD_VALUE(g);
+        ISK__GRADIENT(dx, 0, g);
+    }
+}
+
+ISK__LOOPS static void isk__row_mean_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0);
+        const isk_scalar sum = isk__sum(x, cols);
+        *isk__row_of(l->out, l->out_stride, i) = sum / (isk_scalar)cols;
+    }
+}
+ISK__LOOPS static void isk__row_mean_backward(const isk__loop *l) {
+    if (!l->grad_in[0]) return;
+    const int rows = l->rows, cols = l->cols;
+    for (int i = 0; i < rows; i++) {
+        ISK__GRAD_VALUE(g);
+        const isk_scalar t1 = g / (isk_scalar)cols;
+        ISK__GRADIENT(dx, 0, t1);
+    }
+}
+
+static void isk__row_max_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0);
+        const isk_scalar largest = isk__largest(x, cols);
+        *isk__row_of(l->out, l->out_stride, i) = largest;
+    }
+}
+static void isk__row_max_backward(const isk__loop *l) {
+    if (!l->grad_in[0]) return;
+    const int rows = l->rows, cols = l->cols; ISK__WORK(terms, 0, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__GRAD_VALUE(g);
+        const isk_scalar largest = isk__largest(x, cols);
+        ISK__EACH_COLUMN terms[j] = isk__where(x[j] == largest, 1, 0);
+        const isk_scalar sum = isk__sum(terms, cols);
+        const isk_scalar t1 = g / sum;
+        ISK__GRADIENT(dx, 0, isk__where(x[j] == largest, t1, 0));
+    }
+}
+
+static void isk__row_logsumexp_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__WORK(terms, 0, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0);
+        const isk_scalar largest = isk__largest(x, cols);
+        ISK__EACH_COLUMN terms[j] = x[j] - largest;
+        isk__exp_row(l, terms, terms);
+        const isk_scalar sum = isk__sum(terms, cols);
+        *isk__row_of(l->out, l->out_stride, i) = largest + isk__ln(sum);
+    }
+}
+static void isk__row_logsumexp_backward(const isk__loop *l) {
+    if (!l->grad_in[0]) return;
+    const int rows = l->rows, cols = l->cols; ISK__WORK(terms, 0, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__GRAD_VALUE(g);
+        const isk_scalar largest = isk__largest(x, cols);
+        ISK__EACH_COLUMN terms[j] = x[j] - largest;
+        isk__exp_row(l, terms, terms);
+        const isk_scalar sum = isk__sum(terms, cols);
+        const isk_scalar t1 = g / sum;
+        ISK__GRADIENT(dx, 0, t1 * terms[j]);
+    }
+}
+
+ISK__LOOPS static void isk__row_dot_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__WORK(terms, 0, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(a, 0); ISK__IN_ROW(b, 1);
+        ISK__EACH_COLUMN terms[j] = a[j] * b[j];
+        const isk_scalar sum = isk__sum(terms, cols);
+        *isk__row_of(l->out, l->out_stride, i) = sum;
+    }
+}
+ISK__LOOPS static void isk__row_dot_backward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(a, 0); ISK__IN_ROW(b, 1); ISK__GRAD_VALUE(g);
+        ISK__GRADIENT(da, 0, g * b[j]);
+        ISK__GRADIENT(db, 1, g * a[j]);
+    }
+}
+
+ISK__LOOPS static void isk__squared_error_rows_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__WORK(terms, 0, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(a, 0); ISK__IN_ROW(b, 1);
+        ISK__EACH_COLUMN {
+            const isk_scalar t1 = a[j] - b[j];
+            terms[j] = t1 * t1;
+        }
+        const isk_scalar sum = isk__sum(terms, cols);
+        *isk__row_of(l->out, l->out_stride, i) = sum;
+    }
+}
+ISK__LOOPS static void isk__squared_error_rows_backward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(a, 0); ISK__IN_ROW(b, 1); ISK__GRAD_VALUE(g);
+        const isk_scalar t1 = 2 * g;
+        ISK__GRADIENT(da, 0, t1 * (a[j] - b[j]));
+        const isk_scalar t2 = -2 * g;
+        ISK__GRADIENT(db, 1, t2 * (a[j] - b[j]));
+    }
+}
+
+ISK__LOOPS static void isk__softmax_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__WORK(terms, 0, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0);
+        const isk_scalar largest = isk__largest(x, cols);
+        ISK__EACH_COLUMN terms[j] = x[j] - largest;
+        isk__exp_row(l, terms, terms);
+        const isk_scalar sum = isk__sum(terms, cols);
+        ISK__RESULT_ROW(y);
+        ISK__EACH_COLUMN y[j] = terms[j] / sum;
+    }
+}
+ISK__LOOPS static void isk__softmax_backward(const isk__loop *l) {
+    if (!l->grad_in[0]) return;
+    const int rows = l->rows, cols = l->cols; ISK__WORK(terms, 0, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__OUT_ROW(y); ISK__GRAD_ROW(g);
+        ISK__EACH_COLUMN terms[j] = g[j] * y[j];
+        const isk_scalar sum = isk__sum(terms, cols);
+        ISK__GRADIENT(dx, 0, y[j] * (g[j] - sum));
+    }
+}
+
+static void isk__log_softmax_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__WORK(terms, 0, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0);
+        const isk_scalar largest = isk__largest(x, cols);
+        ISK__EACH_COLUMN terms[j] = x[j] - largest;
+        isk__exp_row(l, terms, terms);
+        const isk_scalar sum = isk__sum(terms, cols);
+        const isk_scalar t1 = isk__ln(sum);
+        ISK__RESULT_ROW(y);
+        ISK__EACH_COLUMN y[j] = x[j] - largest - t1;
+    }
+}
+static void isk__log_softmax_backward(const isk__loop *l) {
+    if (!l->grad_in[0]) return;
+    const int rows = l->rows, cols = l->cols; ISK__WORK(terms, 0, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__GRAD_ROW(g);
+        const isk_scalar largest = isk__largest(x, cols);
+        const isk_scalar sum = isk__sum(g, cols);
+        ISK__EACH_COLUMN terms[j] = x[j] - largest;
+        isk__exp_row(l, terms, terms);
+        const isk_scalar sum2 = isk__sum(terms, cols);
+        const isk_scalar t1 = sum / sum2;
+        ISK__GRADIENT(dx, 0, g[j] - t1 * terms[j]);
+    }
+}
+
+ISK__LOOPS static void isk__l2_normalise_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__ATTRIBUTE(eps, 0); ISK__WORK(terms, 0, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0);
+        ISK__EACH_COLUMN terms[j] = x[j] * x[j];
+        const isk_scalar sum = isk__sum(terms, cols);
+        const isk_scalar t1 = isk__maximum(isk__sqrt(sum), eps);
+        ISK__RESULT_ROW(y);
+        ISK__EACH_COLUMN y[j] = x[j] / t1;
+    }
+}
+ISK__LOOPS static void isk__l2_normalise_backward(const isk__loop *l) {
+    if (!l->grad_in[0]) return;
+    const int rows = l->rows, cols = l->cols; ISK__ATTRIBUTE(eps, 0); ISK__WORK(terms, 0, 0); ISK__WORK(terms2, 1, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__OUT_ROW(y); ISK__GRAD_ROW(g);
+        ISK__EACH_COLUMN {
+            terms[j] = x[j] * x[j];
+            terms2[j] = g[j] * y[j];
+        }
+        const isk_scalar sum = isk__sum(terms, cols);
+        const isk_scalar sum2 = isk__sum(terms2, cols);
+        const isk_scalar t1 = isk__sqrt(sum);
+        const isk_scalar t2 = isk__maximum(t1, eps);
+        const isk_scalar t3 = 2 * isk__where(0 < t1, 0.5f * (isk__where(t1 < eps, 0, -(sum2 / t2)) / t1), 0);
+        ISK__GRADIENT(dx, 0, g[j] / t2 + t3 * x[j]);
+    }
+}
+
+ISK__LOOPS static void isk__layer_norm_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__ATTRIBUTE(eps, 0); ISK__COLUMNS(gamma, l->in[1]);
+    ISK__COLUMNS(beta, l->in[2]); ISK__WORK(terms, 0, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0);
+        const isk_scalar sum = isk__sum(x, cols);
+        const isk_scalar mean = sum / (isk_scalar)cols;
+        ISK__EACH_COLUMN {
+            const isk_scalar t1 = x[j] - mean;
+            terms[j] = t1 * t1;
+        }
+        const isk_scalar sum2 = isk__sum(terms, cols);
+        const isk_scalar variance = sum2 / (isk_scalar)cols;
+        const isk_scalar scale = isk__rsqrt(variance + eps);
+        ISK__RESULT_ROW(y);
+        ISK__EACH_COLUMN y[j] = scale * (gamma[j] * (x[j] - mean)) + beta[j];
+    }
+}
+ISK__LOOPS static void isk__layer_norm_backward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__ATTRIBUTE(eps, 0); ISK__COLUMNS(gamma, l->in[1]);
+    ISK__WORK(sum, 0, 0); ISK__WORK(sum2, 1, 0); ISK__WORK(terms, 2, 0); ISK__WORK(terms2, 3, 0);
+    ISK__WORK(terms3, 4, 0);
+    isk__fill(sum, cols, 0); isk__fill(sum2, cols, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__GRAD_ROW(g);
+        ISK__EACH_COLUMN terms[j] = gamma[j] * g[j];
+        const isk_scalar sum3 = isk__sum(x, cols);
+        const isk_scalar sum4 = isk__sum(terms, cols);
+        const isk_scalar mean = sum3 / (isk_scalar)cols;
+        ISK__EACH_COLUMN {
+            const isk_scalar t1 = x[j] - mean;
+            terms2[j] = t1 * t1;
+            terms3[j] = gamma[j] * (t1 * g[j]);
+        }
+        const isk_scalar sum5 = isk__sum(terms2, cols);
+        const isk_scalar sum6 = isk__sum(terms3, cols);
+        const isk_scalar variance = sum5 / (isk_scalar)cols;
+        const isk_scalar scale = isk__rsqrt(variance + eps);
+        const isk_scalar t2 = scale * scale * scale * sum6 / (isk_scalar)cols;
+        const isk_scalar t3 = scale * sum4 / (isk_scalar)cols;
+        ISK__GRADIENT(dx, 0, scale * (gamma[j] * g[j]) - t2 * (x[j] - mean) - t3);
+        if (l->grad_in[1]) ISK__EACH_COLUMN sum[j] += scale * ((x[j] - mean) * g[j]);
+        if (l->grad_in[2]) ISK__EACH_COLUMN sum2[j] += g[j];
+    }
+    if (l->grad_in[1]) isk__put_all(l->grad_in[1], ISK__ADDS(1), sum, cols);
+    if (l->grad_in[2]) isk__put_all(l->grad_in[2], ISK__ADDS(2), sum2, cols);
+}
+
+static void isk__normal_log_density_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__WORK(terms, 0, 0); ISK__WORK(terms2, 1, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__IN_ROW(mu, 1); ISK__IN_ROW(logvar, 2);
+        ISK__EACH_COLUMN terms[j] = isk__minimum(-logvar[j], 50);
+        isk__exp_row(l, terms, terms);
+        ISK__EACH_COLUMN {
+            const isk_scalar t1 = x[j] - mu[j];
+            terms2[j] = t1 * t1 * terms[j] + logvar[j] + (isk_scalar)1.8378770664093453;
+        }
+        const isk_scalar sum = isk__sum(terms2, cols);
+        *isk__row_of(l->out, l->out_stride, i) = -0.5f * sum;
+    }
+}
+static void isk__normal_log_density_backward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__WORK(terms, 0, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__IN_ROW(mu, 1); ISK__IN_ROW(logvar, 2); ISK__GRAD_VALUE(g);
+        const isk_scalar t1 = -g;
+        ISK__EACH_COLUMN terms[j] = isk__minimum(-logvar[j], 50);
+        isk__exp_row(l, terms, terms);
+        ISK__GRADIENT(dx, 0, t1 * ((x[j] - mu[j]) * terms[j]));
+        ISK__GRADIENT(dmu, 1, g * ((x[j] - mu[j]) * terms[j]));
+        const isk_scalar t2 = 0.5f * g;
+        if (l->grad_in[2]) {
+            ISK__GRADIENT_ROW(dlogvar, 2);
+            ISK__EACH_COLUMN {
+                const isk_scalar t3 = x[j] - mu[j];
+                ISK__ADD(dlogvar, isk__where(50 < -logvar[j], 0, t2 * (t3 * t3 * terms[j])) - t2);
+            }
+        }
+    }
+}
+
+static void isk__normal_kl_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__WORK(terms, 0, 0); ISK__WORK(terms2, 1, 0);
+    ISK__WORK(terms3, 2, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(mu, 0); ISK__IN_ROW(logvar, 1); ISK__IN_ROW(prior_mu, 2); ISK__IN_ROW(prior_logvar, 3);
+        ISK__EACH_COLUMN terms[j] = isk__minimum(logvar[j] - prior_logvar[j], 50);
+        isk__exp_row(l, terms, terms);
+        ISK__EACH_COLUMN terms2[j] = isk__minimum(-prior_logvar[j], 50);
+        isk__exp_row(l, terms2, terms2);
+        ISK__EACH_COLUMN {
+            const isk_scalar t1 = mu[j] - prior_mu[j];
+            terms3[j] = prior_logvar[j] - logvar[j] - 1 + terms[j] + t1 * t1 * terms2[j];
+        }
+        const isk_scalar sum = isk__sum(terms3, cols);
+        *isk__row_of(l->out, l->out_stride, i) = 0.5f * sum;
+    }
+}
+static void isk__normal_kl_backward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__WORK(terms, 0, 0); ISK__WORK(terms2, 1, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(mu, 0); ISK__IN_ROW(logvar, 1); ISK__IN_ROW(prior_mu, 2); ISK__IN_ROW(prior_logvar, 3);
+        ISK__GRAD_VALUE(g);
+        ISK__EACH_COLUMN terms[j] = isk__minimum(-prior_logvar[j], 50);
+        isk__exp_row(l, terms, terms);
+        ISK__GRADIENT(dmu, 0, g * ((mu[j] - prior_mu[j]) * terms[j]));
+        const isk_scalar t1 = 0.5f * g;
+        ISK__EACH_COLUMN terms2[j] = isk__minimum(logvar[j] - prior_logvar[j], 50);
+        isk__exp_row(l, terms2, terms2);
+        ISK__GRADIENT(dlogvar, 1, isk__where(50 < logvar[j] - prior_logvar[j], 0, t1 * terms2[j]) - t1);
+        const isk_scalar t2 = -g;
+        ISK__GRADIENT(dprior_mu, 2, t2 * ((mu[j] - prior_mu[j]) * terms[j]));
+        const isk_scalar t3 = -0.5f * g;
+        if (l->grad_in[3]) {
+            ISK__GRADIENT_ROW(dprior_logvar, 3);
+            ISK__EACH_COLUMN {
+                const isk_scalar t4 = mu[j] - prior_mu[j];
+                const isk_scalar t5 = isk__where(50 < -prior_logvar[j], 0, t3 * (t4 * t4 * terms[j]));
+                ISK__ADD(dprior_logvar, t5 + isk__where(50 < logvar[j] - prior_logvar[j], 0, t3 * terms2[j]) + t1);
+            }
+        }
+    }
+}
+
+static void isk__col_sum_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__WORK(sum, 0, 0);
+    isk__fill(sum, cols, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__WEIGHT(w, 1);
+        ISK__EACH_COLUMN sum[j] += w * x[j];
+    }
+    isk_scalar *ISK__RESTRICT y = l->out;
+    ISK__EACH_COLUMN y[j] = sum[j];
+}
+static void isk__col_sum_backward(const isk__loop *l) {
+    if (!l->grad_in[0]) return;
+    const int rows = l->rows, cols = l->cols; ISK__COLUMNS(g, l->grad);
+    for (int i = 0; i < rows; i++) {
+        ISK__WEIGHT(w, 1);
+        ISK__GRADIENT(dx, 0, w * g[j]);
+    }
+}
+
+ISK__LOOPS static void isk__col_mean_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__WORK(sum, 0, 0);
+    isk__fill(sum, cols, 0); isk_scalar sum2 = 0;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__WEIGHT(w, 1);
+        ISK__EACH_COLUMN sum[j] += w * x[j];
+        sum2 += w;
+    }
+    const isk_scalar weight = isk__maximum(sum2, (isk_scalar)1e-12);
+    isk_scalar *ISK__RESTRICT y = l->out;
+    ISK__EACH_COLUMN y[j] = sum[j] / weight;
+}
+ISK__LOOPS static void isk__col_mean_backward(const isk__loop *l) {
+    if (!l->grad_in[0]) return;
+    const int rows = l->rows, cols = l->cols; ISK__COLUMNS(g, l->grad); ISK__WORK(column, 0, 0);
+    isk_scalar sum = 0;
+    for (int i = 0; i < rows; i++) {
+        ISK__WEIGHT(w, 1);
+        sum += w;
+    }
+    const isk_scalar weight = isk__maximum(sum, (isk_scalar)1e-12);
+    ISK__EACH_COLUMN column[j] = g[j] / weight;
+    for (int i = 0; i < rows; i++) {
+        ISK__WEIGHT(w, 1);
+        ISK__GRADIENT(dx, 0, w * column[j]);
+    }
+}
+
+static void isk__col_var_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__WORK(sum, 0, 0); ISK__WORK(mean, 1, 0); ISK__WORK(sum3, 2, 0);
+    isk__fill(sum, cols, 0); isk_scalar sum2 = 0;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__WEIGHT(w, 1);
+        ISK__EACH_COLUMN sum[j] += w * x[j];
+        sum2 += w;
+    }
+    const isk_scalar weight = isk__maximum(sum2, (isk_scalar)1e-12);
+    ISK__EACH_COLUMN mean[j] = sum[j] / weight;
+    isk__fill(sum3, cols, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__WEIGHT(w, 1);
+        ISK__EACH_COLUMN {
+            const isk_scalar t1 = x[j] - mean[j];
+            sum3[j] += w * (t1 * t1);
+        }
+    }
+    isk_scalar *ISK__RESTRICT y = l->out;
+    ISK__EACH_COLUMN y[j] = sum3[j] / weight;
+}
+static void isk__col_var_backward(const isk__loop *l) {
+    if (!l->grad_in[0]) return;
+    const int rows = l->rows, cols = l->cols; ISK__COLUMNS(g, l->grad); ISK__WORK(sum2, 0, 0); ISK__WORK(mean, 1, 0);
+    ISK__WORK(column, 2, 0);
+    isk_scalar sum = 0; isk__fill(sum2, cols, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__WEIGHT(w, 1);
+        ISK__EACH_COLUMN sum2[j] += w * x[j];
+        sum += w;
+    }
+    const isk_scalar weight = isk__maximum(sum, (isk_scalar)1e-12);
+    ISK__EACH_COLUMN {
+        mean[j] = sum2[j] / weight;
+        column[j] = g[j] / weight;
+    }
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__WEIGHT(w, 1);
+        const isk_scalar t1 = 2 * w;
+        ISK__GRADIENT(dx, 0, t1 * (column[j] * (x[j] - mean[j])));
+    }
+}
+
+static void isk__col_max_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__WORK(largest, 0, 0);
+    isk_scalar sum = 0; isk__fill(largest, cols, ISK__LOWEST);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__WEIGHT(w, 1);
+        ISK__EACH_COLUMN largest[j] = isk__maximum(largest[j], isk__where(0 < w, x[j], ISK__LOWEST));
+        sum += w;
+    }
+    isk_scalar *ISK__RESTRICT y = l->out;
+    ISK__EACH_COLUMN y[j] = isk__where(0 < sum, largest[j], 0);
+}
+static void isk__col_max_backward(const isk__loop *l) {
+    if (!l->grad_in[0]) return;
+    const int rows = l->rows, cols = l->cols; ISK__COLUMNS(g, l->grad); ISK__WORK(largest, 0, 0);
+    ISK__WORK(sum2, 1, 0); ISK__WORK(column, 2, 0);
+    isk__fill(largest, cols, ISK__LOWEST);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__WEIGHT(w, 1);
+        ISK__EACH_COLUMN largest[j] = isk__maximum(largest[j], isk__where(0 < w, x[j], ISK__LOWEST));
+    }
+    isk_scalar sum = 0; isk__fill(sum2, cols, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__WEIGHT(w, 1);
+        ISK__EACH_COLUMN sum2[j] += isk__where(isk__where(0 < w, x[j], ISK__LOWEST) == largest[j], 1, 0);
+        sum += w;
+    }
+    ISK__EACH_COLUMN column[j] = isk__where(0 < sum, g[j], 0) / sum2[j];
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__WEIGHT(w, 1);
+        if (l->grad_in[0]) {
+            ISK__GRADIENT_ROW(dx, 0);
+            ISK__EACH_COLUMN {
+                const isk_scalar t1 = isk__where(isk__where(0 < w, x[j], ISK__LOWEST) == largest[j], column[j], 0);
+                ISK__ADD(dx, isk__where(0 < w, t1, 0));
+            }
+        }
+    }
+}
+
+static void isk__col_logsumexp_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__WORK(largest, 0, 0); ISK__WORK(sum2, 1, 0); ISK__WORK(terms, 2, 0);
+    isk__fill(largest, cols, ISK__LOWEST);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__WEIGHT(w, 1);
+        ISK__EACH_COLUMN largest[j] = isk__maximum(largest[j], isk__where(0 < w, x[j], ISK__LOWEST));
+    }
+    isk_scalar sum = 0; isk__fill(sum2, cols, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__WEIGHT(w, 1);
+        ISK__EACH_COLUMN terms[j] = isk__where(0 < w, x[j] - largest[j], ISK__LOWEST);
+        isk__exp_row(l, terms, terms);
+        ISK__EACH_COLUMN sum2[j] += terms[j];
+        sum += w;
+    }
+    isk_scalar *ISK__RESTRICT y = l->out;
+    for (int j = 0; j < cols; j++) y[j] = isk__where(0 < sum, largest[j] + isk__ln(sum2[j]), 0);
+}
+static void isk__col_logsumexp_backward(const isk__loop *l) {
+    if (!l->grad_in[0]) return;
+    const int rows = l->rows, cols = l->cols; ISK__COLUMNS(g, l->grad); ISK__WORK(largest, 0, 0);
+    ISK__WORK(sum2, 1, 0); ISK__WORK(terms, 2, 0); ISK__WORK(column, 3, 0); ISK__WORK(terms2, 4, 0);
+    isk__fill(largest, cols, ISK__LOWEST);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__WEIGHT(w, 1);
+        ISK__EACH_COLUMN largest[j] = isk__maximum(largest[j], isk__where(0 < w, x[j], ISK__LOWEST));
+    }
+    isk_scalar sum = 0; isk__fill(sum2, cols, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__WEIGHT(w, 1);
+        ISK__EACH_COLUMN terms[j] = isk__where(0 < w, x[j] - largest[j], ISK__LOWEST);
+        isk__exp_row(l, terms, terms);
+        ISK__EACH_COLUMN sum2[j] += terms[j];
+        sum += w;
+    }
+    for (int j = 0; j < cols; j++) column[j] = isk__where(0 < sum, g[j], 0) / sum2[j];
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__WEIGHT(w, 1);
+        ISK__EACH_COLUMN terms2[j] = isk__where(0 < w, x[j] - largest[j], ISK__LOWEST);
+        isk__exp_row(l, terms2, terms2);
+        ISK__GRADIENT(dx, 0, isk__where(0 < w, column[j] * terms2[j], 0));
+    }
+}
+
+ISK__LOOPS static void isk__standardise_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__ATTRIBUTE(eps, 0); ISK__WORK(sum, 0, 0); ISK__WORK(mean, 1, 0);
+    ISK__WORK(sum3, 2, 0); ISK__WORK(scale, 3, 0);
+    isk__fill(sum, cols, 0); isk_scalar sum2 = 0;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__WEIGHT(w, 1);
+        ISK__EACH_COLUMN sum[j] += w * x[j];
+        sum2 += w;
+    }
+    const isk_scalar weight = isk__maximum(sum2, (isk_scalar)1e-12);
+    ISK__EACH_COLUMN mean[j] = sum[j] / weight;
+    isk__fill(sum3, cols, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__WEIGHT(w, 1);
+        ISK__EACH_COLUMN {
+            const isk_scalar t1 = x[j] - mean[j];
+            sum3[j] += w * (t1 * t1);
+        }
+    }
+    for (int j = 0; j < cols; j++) {
+        const isk_scalar variance = sum3[j] / weight;
+        scale[j] = isk__rsqrt(variance + eps);
+    }
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__WEIGHT(w, 1);
+        const isk_scalar present = isk__where(0 < w, 1, 0);
+        ISK__RESULT_ROW(y);
+        ISK__EACH_COLUMN y[j] = present * (scale[j] * (x[j] - mean[j]));
+    }
+}
+ISK__LOOPS static void isk__standardise_backward(const isk__loop *l) {
+    if (!l->grad_in[0]) return;
+    const int rows = l->rows, cols = l->cols; ISK__ATTRIBUTE(eps, 0); ISK__WORK(sum, 0, 0); ISK__WORK(mean, 1, 0);
+    ISK__WORK(sum3, 2, 0); ISK__WORK(sum4, 3, 0); ISK__WORK(sum5, 4, 0); ISK__WORK(scale, 5, 0);
+    ISK__WORK(column, 6, 0); ISK__WORK(column2, 7, 0);
+    isk__fill(sum, cols, 0); isk_scalar sum2 = 0;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__WEIGHT(w, 1);
+        ISK__EACH_COLUMN sum[j] += w * x[j];
+        sum2 += w;
+    }
+    const isk_scalar weight = isk__maximum(sum2, (isk_scalar)1e-12);
+    ISK__EACH_COLUMN mean[j] = sum[j] / weight;
+    isk__fill(sum3, cols, 0); isk__fill(sum4, cols, 0); isk__fill(sum5, cols, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__WEIGHT(w, 1); ISK__GRAD_ROW(g);
+        const isk_scalar present = isk__where(0 < w, 1, 0);
+        ISK__EACH_COLUMN {
+            const isk_scalar t1 = x[j] - mean[j];
+            sum3[j] += w * (t1 * t1);
+            sum4[j] += present * (t1 * g[j]);
+            sum5[j] += present * g[j];
+        }
+    }
+    for (int j = 0; j < cols; j++) {
+        const isk_scalar variance = sum3[j] / weight;
+        scale[j] = isk__rsqrt(variance + eps);
+        column[j] = scale[j] * scale[j] * scale[j] * sum4[j] / weight;
+        column2[j] = scale[j] * sum5[j] / weight;
+    }
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__WEIGHT(w, 1); ISK__GRAD_ROW(g);
+        const isk_scalar present2 = isk__where(0 < w, 1, 0);
+        if (l->grad_in[0]) {
+            ISK__GRADIENT_ROW(dx, 0);
+            ISK__EACH_COLUMN {
+                const isk_scalar t2 = present2 * (scale[j] * g[j]) - w * (column[j] * (x[j] - mean[j]))
+                    - w * column2[j];
+                ISK__ADD(dx, t2);
+            }
+        }
+    }
+}
+
+ISK__LOOPS static void isk__batch_norm_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__ATTRIBUTE(eps, 0); ISK__COLUMNS(gamma, l->in[1]);
+    ISK__COLUMNS(beta, l->in[2]); ISK__WORK(sum, 0, 0); ISK__WORK(mean, 1, 0); ISK__WORK(sum3, 2, 0);
+    ISK__WORK(column, 3, 0);
+    isk__fill(sum, cols, 0); isk_scalar sum2 = 0;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__WEIGHT(w, 3);
+        ISK__EACH_COLUMN sum[j] += w * x[j];
+        sum2 += w;
+    }
+    const isk_scalar weight = isk__maximum(sum2, (isk_scalar)1e-12);
+    ISK__EACH_COLUMN mean[j] = sum[j] / weight;
+    isk__fill(sum3, cols, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__WEIGHT(w, 3);
+        ISK__EACH_COLUMN {
+            const isk_scalar t1 = x[j] - mean[j];
+            sum3[j] += w * (t1 * t1);
+        }
+    }
+    for (int j = 0; j < cols; j++) {
+        const isk_scalar variance = sum3[j] / weight;
+        const isk_scalar scale = isk__rsqrt(variance + eps);
+        column[j] = gamma[j] * scale;
+    }
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__WEIGHT(w, 3);
+        const isk_scalar present = isk__where(0 < w, 1, 0);
+        ISK__RESULT_ROW(y);
+        for (int j = 0; j < cols; j++) y[j] = present * (column[j] * (x[j] - mean[j]) + beta[j]);
+    }
+}
+ISK__LOOPS static void isk__batch_norm_backward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__ATTRIBUTE(eps, 0); ISK__COLUMNS(gamma, l->in[1]);
+    ISK__WORK(sum, 0, 0); ISK__WORK(mean, 1, 0); ISK__WORK(sum3, 2, 0); ISK__WORK(sum4, 3, 0); ISK__WORK(sum5, 4, 0);
+    ISK__WORK(column, 5, 0); ISK__WORK(column2, 6, 0); ISK__WORK(column3, 7, 0);
+    isk__fill(sum, cols, 0); isk_scalar sum2 = 0;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__WEIGHT(w, 3);
+        if (l->grad_in[0] || l->grad_in[1]) ISK__EACH_COLUMN sum[j] += w * x[j];
+        sum2 += w;
+    }
+    const isk_scalar weight = isk__maximum(sum2, (isk_scalar)1e-12);
+    ISK__EACH_COLUMN mean[j] = sum[j] / weight;
+    isk__fill(sum3, cols, 0); isk__fill(sum4, cols, 0); isk__fill(sum5, cols, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__WEIGHT(w, 3); ISK__GRAD_ROW(g);
+        const isk_scalar present = isk__where(0 < w, 1, 0);
+        if (l->grad_in[0] || l->grad_in[1]) {
+            ISK__EACH_COLUMN {
+                const isk_scalar t1 = x[j] - mean[j];
+                sum3[j] += w * (t1 * t1);
+                sum4[j] += present * (t1 * g[j]);
+            }
+        }
+        if (l->grad_in[0] || l->grad_in[2]) ISK__EACH_COLUMN sum5[j] += present * g[j];
+    }
+    for (int j = 0; j < cols; j++) {
+        const isk_scalar variance = sum3[j] / weight;
+        const isk_scalar scale = isk__rsqrt(variance + eps);
+        column[j] = gamma[j] * scale;
+        column2[j] = column[j] * scale * scale * sum4[j] / weight;
+        column3[j] = column[j] * sum5[j] / weight;
+    }
+    if (l->grad_in[1]) {
+        ISK__GRADIENT_COLUMNS(dgamma, 1);
+        for (int j = 0; j < cols; j++) {
+            const isk_scalar variance2 = sum3[j] / weight;
+            const isk_scalar scale2 = isk__rsqrt(variance2 + eps);
+            ISK__ADD(dgamma, scale2 * sum4[j]);
+        }
+    }
+    if (l->grad_in[2]) isk__put_all(l->grad_in[2], ISK__ADDS(2), sum5, cols);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__WEIGHT(w, 3); ISK__GRAD_ROW(g);
+        const isk_scalar present2 = isk__where(0 < w, 1, 0);
+        if (l->grad_in[0]) {
+            ISK__GRADIENT_ROW(dx, 0);
+            for (int j = 0; j < cols; j++) {
+                const isk_scalar t2 = present2 * (column[j] * g[j]) - w * (column2[j] * (x[j] - mean[j]))
+                    - w * column3[j];
+                ISK__ADD(dx, t2);
+            }
+        }
+    }
+}
+
+static void isk__standardise_by_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__ATTRIBUTE(eps, 0); ISK__COLUMNS(mean, l->in[1]);
+    ISK__COLUMNS(variance, l->in[2]); ISK__WORK(scale, 0, 0);
+    for (int j = 0; j < cols; j++) scale[j] = isk__rsqrt(variance[j] + eps);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__RESULT_ROW(y);
+        ISK__EACH_COLUMN y[j] = scale[j] * (x[j] - mean[j]);
+    }
+}
+static void isk__standardise_by_backward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__ATTRIBUTE(eps, 0); ISK__COLUMNS(mean, l->in[1]);
+    ISK__COLUMNS(variance, l->in[2]); ISK__WORK(scale, 0, 0); ISK__WORK(column, 1, 0); ISK__WORK(sum, 2, 0);
+    ISK__WORK(sum2, 3, 0);
+    for (int j = 0; j < cols; j++) {
+        scale[j] = isk__rsqrt(variance[j] + eps);
+        column[j] = -0.5f * scale[j] * scale[j] * scale[j];
+    }
+    isk__fill(sum, cols, 0); isk__fill(sum2, cols, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__GRAD_ROW(g);
+        ISK__GRADIENT(dx, 0, scale[j] * g[j]);
+        if (l->grad_in[1]) ISK__EACH_COLUMN sum[j] += g[j];
+        if (l->grad_in[2]) ISK__EACH_COLUMN sum2[j] += (x[j] - mean[j]) * g[j];
+    }
+    if (l->grad_in[1]) {
+        ISK__GRADIENT_COLUMNS(dmean, 1);
+        ISK__EACH_COLUMN ISK__ADD(dmean, -(scale[j] * sum[j]));
+    }
+    if (l->grad_in[2]) {
+        ISK__GRADIENT_COLUMNS(dvariance, 2);
+        ISK__EACH_COLUMN ISK__ADD(dvariance, column[j] * sum2[j]);
+    }
+}
+
+static void isk__batch_norm_by_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__ATTRIBUTE(eps, 0); ISK__COLUMNS(mean, l->in[1]);
+    ISK__COLUMNS(variance, l->in[2]); ISK__COLUMNS(gamma, l->in[3]); ISK__COLUMNS(beta, l->in[4]);
+    ISK__WORK(column, 0, 0);
+    for (int j = 0; j < cols; j++) {
+        const isk_scalar scale = isk__rsqrt(variance[j] + eps);
+        column[j] = gamma[j] * scale;
+    }
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__RESULT_ROW(y);
+        for (int j = 0; j < cols; j++) y[j] = column[j] * (x[j] - mean[j]) + beta[j];
+    }
+}
+static void isk__batch_norm_by_backward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__ATTRIBUTE(eps, 0); ISK__COLUMNS(mean, l->in[1]);
+    ISK__COLUMNS(variance, l->in[2]); ISK__COLUMNS(gamma, l->in[3]); ISK__WORK(scale, 0, 0); ISK__WORK(column, 1, 0);
+    ISK__WORK(column2, 2, 0); ISK__WORK(sum, 3, 0); ISK__WORK(sum2, 4, 0);
+    for (int j = 0; j < cols; j++) {
+        scale[j] = isk__rsqrt(variance[j] + eps);
+        column[j] = gamma[j] * scale[j];
+        column2[j] = -0.5f * gamma[j] * scale[j] * scale[j] * scale[j];
+    }
+    isk__fill(sum, cols, 0); isk__fill(sum2, cols, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__GRAD_ROW(g);
+        ISK__GRADIENT(dx, 0, column[j] * g[j]);
+        if (l->grad_in[1] || l->grad_in[4]) ISK__EACH_COLUMN sum[j] += g[j];
+        if (l->grad_in[2] || l->grad_in[3]) ISK__EACH_COLUMN sum2[j] += (x[j] - mean[j]) * g[j];
+    }
+    if (l->grad_in[1]) {
+        ISK__GRADIENT_COLUMNS(dmean, 1);
+        ISK__EACH_COLUMN ISK__ADD(dmean, -(column[j] * sum[j]));
+    }
+    if (l->grad_in[2]) {
+        ISK__GRADIENT_COLUMNS(dvariance, 2);
+        ISK__EACH_COLUMN ISK__ADD(dvariance, column2[j] * sum2[j]);
+    }
+    if (l->grad_in[3]) {
+        ISK__GRADIENT_COLUMNS(dgamma, 3);
+        ISK__EACH_COLUMN ISK__ADD(dgamma, scale[j] * sum2[j]);
+    }
+    if (l->grad_in[4]) isk__put_all(l->grad_in[4], ISK__ADDS(4), sum, cols);
+}
+
+static void isk__sum_all_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols;
+    isk_scalar sum = 0;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__WEIGHT(w, 1);
+        const isk_scalar sum2 = isk__sum(x, cols);
+        sum += w * sum2;
+    }
+    *l->out = sum;
+}
+static void isk__sum_all_backward(const isk__loop *l) {
+    if (!l->grad_in[0]) return;
+    const int rows = l->rows, cols = l->cols; const isk_scalar g = *l->grad;
+    for (int i = 0; i < rows; i++) {
+        ISK__WEIGHT(w, 1);
+        const isk_scalar t1 = g * w;
+        ISK__GRADIENT(dx, 0, t1);
+    }
+}
+
+static void isk__mean_all_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols;
+    isk_scalar sum = 0; isk_scalar sum2 = 0;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__WEIGHT(w, 1);
+        const isk_scalar sum3 = isk__sum(x, cols);
+        const isk_scalar mean = sum3 / (isk_scalar)cols;
+        sum += w * mean;
+        sum2 += w;
+    }
+    const isk_scalar weight = isk__maximum(sum2, (isk_scalar)1e-12);
+    const isk_scalar mean2 = sum / weight;
+    *l->out = mean2;
+}
+static void isk__mean_all_backward(const isk__loop *l) {
+    if (!l->grad_in[0]) return;
+    const int rows = l->rows, cols = l->cols; const isk_scalar g = *l->grad;
+    isk_scalar sum = 0;
+    for (int i = 0; i < rows; i++) {
+        ISK__WEIGHT(w, 1);
+        sum += w;
+    }
+    const isk_scalar weight = isk__maximum(sum, (isk_scalar)1e-12);
+    const isk_scalar t1 = g / weight;
+    const isk_scalar t2 = t1 / (isk_scalar)cols;
+    for (int i = 0; i < rows; i++) {
+        ISK__WEIGHT(w, 1);
+        const isk_scalar t3 = t2 * w;
+        ISK__GRADIENT(dx, 0, t3);
+    }
+}
+
+static void isk__max_all_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__WORK(terms, 0, 0);
+    isk_scalar sum = 0; isk_scalar largest = ISK__LOWEST;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__WEIGHT(w, 1);
+        ISK__EACH_COLUMN terms[j] = isk__where(0 < w, x[j], ISK__LOWEST);
+        const isk_scalar largest2 = isk__largest(terms, cols);
+        sum += w;
+        largest = isk__maximum(largest, largest2);
+    }
+    const isk_scalar t1 = isk__where(0 < sum, largest, 0);
+    *l->out = t1;
+}
+static void isk__max_all_backward(const isk__loop *l) {
+    if (!l->grad_in[0]) return;
+    const int rows = l->rows, cols = l->cols; const isk_scalar g = *l->grad; ISK__WORK(terms, 0, 0);
+    ISK__WORK(terms2, 1, 0);
+    isk_scalar largest = ISK__LOWEST;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__WEIGHT(w, 1);
+        ISK__EACH_COLUMN terms[j] = isk__where(0 < w, x[j], ISK__LOWEST);
+        const isk_scalar largest2 = isk__largest(terms, cols);
+        largest = isk__maximum(largest, largest2);
+    }
+    isk_scalar sum = 0; isk_scalar sum2 = 0;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__WEIGHT(w, 1);
+        ISK__EACH_COLUMN terms2[j] = isk__where(isk__where(0 < w, x[j], ISK__LOWEST) == largest, 1, 0);
+        const isk_scalar sum3 = isk__sum(terms2, cols);
+        sum += w;
+        sum2 += sum3;
+    }
+    const isk_scalar t1 = isk__where(0 < sum, g, 0);
+    const isk_scalar t2 = t1 / sum2;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__WEIGHT(w, 1);
+        if (l->grad_in[0]) {
+            ISK__GRADIENT_ROW(dx, 0);
+            ISK__EACH_COLUMN {
+                const isk_scalar t3 = isk__where(isk__where(0 < w, x[j], ISK__LOWEST) == largest, t2, 0);
+                ISK__ADD(dx, isk__where(0 < w, t3, 0));
+            }
+        }
+    }
+}
+
+static void isk__logsumexp_all_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__WORK(terms, 0, 0); ISK__WORK(terms2, 1, 0);
+    isk_scalar largest = ISK__LOWEST;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__WEIGHT(w, 1);
+        ISK__EACH_COLUMN terms[j] = isk__where(0 < w, x[j], ISK__LOWEST);
+        const isk_scalar largest2 = isk__largest(terms, cols);
+        largest = isk__maximum(largest, largest2);
+    }
+    isk_scalar sum = 0; isk_scalar sum2 = 0;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__WEIGHT(w, 1);
+        ISK__EACH_COLUMN terms2[j] = isk__where(0 < w, x[j] - largest, ISK__LOWEST);
+        isk__exp_row(l, terms2, terms2);
+        const isk_scalar sum3 = isk__sum(terms2, cols);
+        sum += w;
+        sum2 += sum3;
+    }
+    const isk_scalar t1 = isk__ln(sum2);
+    const isk_scalar t2 = largest + t1;
+    const isk_scalar t3 = isk__where(0 < sum, t2, 0);
+    *l->out = t3;
+}
+static void isk__logsumexp_all_backward(const isk__loop *l) {
+    if (!l->grad_in[0]) return;
+    const int rows = l->rows, cols = l->cols; const isk_scalar g = *l->grad; ISK__WORK(terms, 0, 0);
+    ISK__WORK(terms2, 1, 0); ISK__WORK(terms3, 2, 0);
+    isk_scalar largest = ISK__LOWEST;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__WEIGHT(w, 1);
+        ISK__EACH_COLUMN terms[j] = isk__where(0 < w, x[j], ISK__LOWEST);
+        const isk_scalar largest2 = isk__largest(terms, cols);
+        largest = isk__maximum(largest, largest2);
+    }
+    isk_scalar sum = 0; isk_scalar sum2 = 0;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__WEIGHT(w, 1);
+        ISK__EACH_COLUMN terms2[j] = isk__where(0 < w, x[j] - largest, ISK__LOWEST);
+        isk__exp_row(l, terms2, terms2);
+        const isk_scalar sum3 = isk__sum(terms2, cols);
+        sum += w;
+        sum2 += sum3;
+    }
+    const isk_scalar t1 = isk__where(0 < sum, g, 0);
+    const isk_scalar t2 = t1 / sum2;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__WEIGHT(w, 1);
+        ISK__EACH_COLUMN terms3[j] = isk__where(0 < w, x[j] - largest, ISK__LOWEST);
+        isk__exp_row(l, terms3, terms3);
+        ISK__GRADIENT(dx, 0, isk__where(0 < w, t2 * terms3[j], 0));
+    }
+}
+
+ISK__LOOPS static void isk__mse_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__WORK(terms, 0, 0);
+    isk_scalar sum = 0; isk_scalar sum2 = 0;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(a, 0); ISK__IN_ROW(b, 1); ISK__WEIGHT(w, 2);
+        ISK__EACH_COLUMN {
+            const isk_scalar t1 = a[j] - b[j];
+            terms[j] = t1 * t1;
+        }
+        const isk_scalar sum3 = isk__sum(terms, cols);
+        sum += w * sum3;
+        sum2 += w;
+    }
+    const isk_scalar weight = isk__maximum(sum2, (isk_scalar)1e-12);
+    const isk_scalar mean = sum / weight;
+    *l->out = mean;
+}
+ISK__LOOPS static void isk__mse_backward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; const isk_scalar g = *l->grad;
+    isk_scalar sum = 0;
+    for (int i = 0; i < rows; i++) {
+        ISK__WEIGHT(w, 2);
+        sum += w;
+    }
+    const isk_scalar weight = isk__maximum(sum, (isk_scalar)1e-12);
+    const isk_scalar t1 = g / weight;
+    const isk_scalar t2 = 2 * t1;
+    const isk_scalar t3 = -2 * t1;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(a, 0); ISK__IN_ROW(b, 1); ISK__WEIGHT(w, 2);
+        const isk_scalar t4 = t2 * w;
+        ISK__GRADIENT(da, 0, t4 * (a[j] - b[j]));
+        const isk_scalar t5 = t3 * w;
+        ISK__GRADIENT(db, 1, t5 * (a[j] - b[j]));
+    }
+}
+
+ISK__LOOPS static void isk__gaussian_nll_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__WORK(terms, 0, 0); ISK__WORK(terms2, 1, 0);
+    isk_scalar sum = 0; isk_scalar sum2 = 0;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(mu, 0); ISK__IN_ROW(logvar, 1); ISK__IN_ROW(z, 2); ISK__WEIGHT(w, 3);
+        ISK__EACH_COLUMN terms[j] = isk__minimum(-logvar[j], 50);
+        isk__exp_row(l, terms, terms);
+        ISK__EACH_COLUMN {
+            const isk_scalar t1 = mu[j] - z[j];
+            terms2[j] = t1 * t1 * terms[j] + logvar[j];
+        }
+        const isk_scalar sum3 = isk__sum(terms2, cols);
+        sum += w * sum3;
+        sum2 += w;
+    }
+    const isk_scalar weight = isk__maximum(sum2, (isk_scalar)1e-12);
+    const isk_scalar mean = sum / weight;
+    *l->out = mean;
+}
+ISK__LOOPS static void isk__gaussian_nll_backward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; const isk_scalar g = *l->grad; ISK__WORK(terms, 0, 0);
+    isk_scalar sum = 0;
+    for (int i = 0; i < rows; i++) {
+        ISK__WEIGHT(w, 3);
+        sum += w;
+    }
+    const isk_scalar weight = isk__maximum(sum, (isk_scalar)1e-12);
+    const isk_scalar t1 = g / weight;
+    const isk_scalar t2 = 2 * t1;
+    const isk_scalar t3 = -t1;
+    const isk_scalar t4 = -2 * t1;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(mu, 0); ISK__IN_ROW(logvar, 1); ISK__IN_ROW(z, 2); ISK__WEIGHT(w, 3);
+        const isk_scalar t5 = t2 * w;
+        ISK__EACH_COLUMN terms[j] = isk__minimum(-logvar[j], 50);
+        isk__exp_row(l, terms, terms);
+        ISK__GRADIENT(dmu, 0, t5 * ((mu[j] - z[j]) * terms[j]));
+        const isk_scalar t6 = t1 * w;
+        const isk_scalar t7 = t3 * w;
+        if (l->grad_in[1]) {
+            ISK__GRADIENT_ROW(dlogvar, 1);
+            ISK__EACH_COLUMN {
+                const isk_scalar t8 = mu[j] - z[j];
+                ISK__ADD(dlogvar, t6 + isk__where(50 < -logvar[j], 0, t7 * (t8 * t8 * terms[j])));
+            }
+        }
+        const isk_scalar t9 = t4 * w;
+        ISK__GRADIENT(dz, 2, t9 * ((mu[j] - z[j]) * terms[j]));
+    }
+}
+
+ISK__LOOPS static void isk__club_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__WORK(sum, 0, 0); ISK__WORK(mean, 1, 0); ISK__WORK(sum3, 2, 0);
+    ISK__WORK(variance, 3, 0); ISK__WORK(terms, 4, 0); ISK__WORK(terms2, 5, 0);
+    isk__fill(sum, cols, 0); isk_scalar sum2 = 0;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(z, 2); ISK__WEIGHT(w, 3);
+        ISK__EACH_COLUMN sum[j] += w * z[j];
+        sum2 += w;
+    }
+    const isk_scalar weight = isk__maximum(sum2, (isk_scalar)1e-12);
+    ISK__EACH_COLUMN mean[j] = sum[j] / weight;
+    isk__fill(sum3, cols, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(z, 2); ISK__WEIGHT(w, 3);
+        ISK__EACH_COLUMN {
+            const isk_scalar t1 = z[j] - mean[j];
+            sum3[j] += w * (t1 * t1);
+        }
+    }
+    ISK__EACH_COLUMN variance[j] = sum3[j] / weight;
+    isk_scalar sum4 = 0;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(mu, 0); ISK__IN_ROW(logvar, 1); ISK__IN_ROW(z, 2); ISK__WEIGHT(w, 3);
+        ISK__EACH_COLUMN terms[j] = isk__minimum(-logvar[j], 50);
+        isk__exp_row(l, terms, terms);
+        ISK__EACH_COLUMN {
+            const isk_scalar t2 = mean[j] - mu[j];
+            const isk_scalar t3 = z[j] - mu[j];
+            terms2[j] = terms[j] * (variance[j] + t2 * t2 - t3 * t3);
+        }
+        const isk_scalar sum5 = isk__sum(terms2, cols);
+        sum4 += w * sum5;
+    }
+    const isk_scalar t4 = sum4 / weight;
+    const isk_scalar mean2 = 0.5f * t4;
+    *l->out = mean2;
+}
+ISK__LOOPS static void isk__club_backward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; const isk_scalar g = *l->grad; ISK__WORK(sum2, 0, 0);
+    ISK__WORK(mean, 1, 0); ISK__WORK(sum3, 2, 0); ISK__WORK(sum4, 3, 0); ISK__WORK(sum5, 4, 0);
+    ISK__WORK(terms, 5, 0); ISK__WORK(variance, 6, 0); ISK__WORK(terms2, 7, 0);
+    isk_scalar sum = 0; isk__fill(sum2, cols, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(z, 2); ISK__WEIGHT(w, 3);
+        ISK__EACH_COLUMN sum2[j] += w * z[j];
+        sum += w;
+    }
+    const isk_scalar weight = isk__maximum(sum, (isk_scalar)1e-12);
+    const isk_scalar t1 = g / weight;
+    const isk_scalar t2 = 0.5f * t1;
+    const isk_scalar t3 = t2 / weight;
+    const isk_scalar t4 = -0.5f * t1;
+    const isk_scalar t5 = 2 * t3;
+    const isk_scalar t6 = t1 / weight;
+    ISK__EACH_COLUMN mean[j] = sum2[j] / weight;
+    isk__fill(sum3, cols, 0); isk__fill(sum4, cols, 0); isk__fill(sum5, cols, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(mu, 0); ISK__IN_ROW(logvar, 1); ISK__IN_ROW(z, 2); ISK__WEIGHT(w, 3);
+        if (l->grad_in[1]) {
+            ISK__EACH_COLUMN {
+                const isk_scalar t7 = z[j] - mean[j];
+                sum3[j] += w * (t7 * t7);
+            }
+        }
+        ISK__EACH_COLUMN terms[j] = isk__minimum(-logvar[j], 50);
+        isk__exp_row(l, terms, terms);
+        if (l->grad_in[2]) {
+            ISK__EACH_COLUMN {
+                sum4[j] += w * terms[j];
+                sum5[j] += w * (terms[j] * (mean[j] - mu[j]));
+            }
+        }
+    }
+    ISK__EACH_COLUMN variance[j] = sum3[j] / weight;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(mu, 0); ISK__IN_ROW(logvar, 1); ISK__IN_ROW(z, 2); ISK__WEIGHT(w, 3);
+        const isk_scalar t8 = t1 * w;
+        ISK__EACH_COLUMN terms2[j] = isk__minimum(-logvar[j], 50);
+        isk__exp_row(l, terms2, terms2);
+        ISK__GRADIENT(dmu, 0, t8 * (terms2[j] * (z[j] - mean[j])));
+        const isk_scalar t9 = t4 * w;
+        if (l->grad_in[1]) {
+            ISK__GRADIENT_ROW(dlogvar, 1);
+            ISK__EACH_COLUMN {
+                const isk_scalar t10 = mean[j] - mu[j];
+                const isk_scalar t11 = z[j] - mu[j];
+                const isk_scalar t12 = t9 * (terms2[j] * (variance[j] + t10 * t10 - t11 * t11));
+                ISK__ADD(dlogvar, isk__where(50 < -logvar[j], 0, t12));
+            }
+        }
+        if (l->grad_in[2]) {
+            ISK__GRADIENT_ROW(dz, 2);
+            ISK__EACH_COLUMN {
+                const isk_scalar t13 = t5 * sum4[j] * (z[j] - mean[j]) - t1 * (terms2[j] * (z[j] - mu[j]))
+                    + t6 * sum5[j];
+                ISK__ADD(dz, w * t13);
+            }
+        }
+    }
+}
+
+static void isk__club_paired_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__WORK(terms, 0, 0); ISK__WORK(terms2, 1, 0);
+    isk_scalar sum = 0; isk_scalar sum2 = 0;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(mu, 0); ISK__IN_ROW(logvar, 1); ISK__IN_ROW(z, 2); ISK__IN_ROW(z_permuted, 3); ISK__WEIGHT(w, 4);
+        ISK__EACH_COLUMN terms[j] = isk__minimum(-logvar[j], 50);
+        isk__exp_row(l, terms, terms);
+        ISK__EACH_COLUMN {
+            const isk_scalar t1 = z_permuted[j] - mu[j];
+            const isk_scalar t2 = z[j] - mu[j];
+            terms2[j] = terms[j] * (t1 * t1 - t2 * t2);
+        }
+        const isk_scalar sum3 = isk__sum(terms2, cols);
+        sum += w * sum3;
+        sum2 += w;
+    }
+    const isk_scalar weight = isk__maximum(sum2, (isk_scalar)1e-12);
+    const isk_scalar t3 = sum / weight;
+    const isk_scalar mean = 0.5f * t3;
+    *l->out = mean;
+}
+static void isk__club_paired_backward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; const isk_scalar g = *l->grad; ISK__WORK(terms, 0, 0);
+    isk_scalar sum = 0;
+    for (int i = 0; i < rows; i++) {
+        ISK__WEIGHT(w, 4);
+        sum += w;
+    }
+    const isk_scalar weight = isk__maximum(sum, (isk_scalar)1e-12);
+    const isk_scalar t1 = g / weight;
+    const isk_scalar t2 = -0.5f * t1;
+    const isk_scalar t3 = -t1;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(mu, 0); ISK__IN_ROW(logvar, 1); ISK__IN_ROW(z, 2); ISK__IN_ROW(z_permuted, 3); ISK__WEIGHT(w, 4);
+        const isk_scalar t4 = t1 * w;
+        ISK__EACH_COLUMN terms[j] = isk__minimum(-logvar[j], 50);
+        isk__exp_row(l, terms, terms);
+        ISK__GRADIENT(dmu, 0, t4 * (terms[j] * (z[j] - z_permuted[j])));
+        const isk_scalar t5 = t2 * w;
+        if (l->grad_in[1]) {
+            ISK__GRADIENT_ROW(dlogvar, 1);
+            ISK__EACH_COLUMN {
+                const isk_scalar t6 = z_permuted[j] - mu[j];
+                const isk_scalar t7 = z[j] - mu[j];
+                ISK__ADD(dlogvar, isk__where(50 < -logvar[j], 0, t5 * (terms[j] * (t6 * t6 - t7 * t7))));
+            }
+        }
+        const isk_scalar t8 = t3 * w;
+        ISK__GRADIENT(dz, 2, t8 * (terms[j] * (z[j] - mu[j])));
+        ISK__GRADIENT(dz_permuted, 3, t4 * (terms[j] * (z_permuted[j] - mu[j])));
+    }
+}
+
+ISK__LOOPS static void isk__cross_entropy_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__WORK(terms, 0, 0); ISK__WORK(terms2, 1, 0);
+    isk_scalar sum = 0; isk_scalar sum2 = 0;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(logits, 0); ISK__IN_ROW(target, 1); ISK__WEIGHT(w, 2);
+        const isk_scalar largest = isk__largest(logits, cols);
+        ISK__EACH_COLUMN terms[j] = logits[j] - largest;
+        isk__exp_row(l, terms, terms);
+        const isk_scalar sum3 = isk__sum(terms, cols);
+        const isk_scalar t1 = isk__ln(sum3);
+        ISK__EACH_COLUMN terms2[j] = target[j] * (t1 - (logits[j] - largest));
+        const isk_scalar sum4 = isk__sum(terms2, cols);
+        sum += w * sum4;
+        sum2 += w;
+    }
+    const isk_scalar weight = isk__maximum(sum2, (isk_scalar)1e-12);
+    const isk_scalar mean = sum / weight;
+    *l->out = mean;
+}
+ISK__LOOPS static void isk__cross_entropy_backward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; const isk_scalar g = *l->grad; ISK__WORK(terms, 0, 0);
+    isk_scalar sum = 0;
+    for (int i = 0; i < rows; i++) {
+        ISK__WEIGHT(w, 2);
+        sum += w;
+    }
+    const isk_scalar weight = isk__maximum(sum, (isk_scalar)1e-12);
+    const isk_scalar t1 = g / weight;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(logits, 0); ISK__IN_ROW(target, 1); ISK__WEIGHT(w, 2);
+        const isk_scalar largest = isk__largest(logits, cols);
+        const isk_scalar sum2 = isk__sum(target, cols);
+        ISK__EACH_COLUMN terms[j] = logits[j] - largest;
+        isk__exp_row(l, terms, terms);
+        const isk_scalar sum3 = isk__sum(terms, cols);
+        const isk_scalar t2 = t1 * (w * sum2) / sum3;
+        const isk_scalar t3 = t1 * w;
+        ISK__GRADIENT(dlogits, 0, t2 * terms[j] - t3 * target[j]);
+        const isk_scalar t4 = isk__ln(sum3);
+        ISK__GRADIENT(dtarget, 1, t3 * (t4 - (logits[j] - largest)));
+    }
+}
+
+static void isk__binary_cross_entropy_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__WORK(terms, 0, 0); ISK__WORK(terms2, 1, 0);
+    isk_scalar sum = 0; isk_scalar sum2 = 0;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(logits, 0); ISK__IN_ROW(target, 1); ISK__WEIGHT(w, 2);
+        isk__softplus_row(l, terms, logits);
+        ISK__EACH_COLUMN terms2[j] = terms[j] - logits[j] * target[j];
+        const isk_scalar sum3 = isk__sum(terms2, cols);
+        sum += w * sum3;
+        sum2 += w;
+    }
+    const isk_scalar weight = isk__maximum(sum2, (isk_scalar)1e-12);
+    const isk_scalar mean = sum / weight;
+    *l->out = mean;
+}
+static void isk__binary_cross_entropy_backward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; const isk_scalar g = *l->grad; ISK__WORK(terms, 0, 0);
+    isk_scalar sum = 0;
+    for (int i = 0; i < rows; i++) {
+        ISK__WEIGHT(w, 2);
+        sum += w;
+    }
+    const isk_scalar weight = isk__maximum(sum, (isk_scalar)1e-12);
+    const isk_scalar t1 = g / weight;
+    const isk_scalar t2 = -t1;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(logits, 0); ISK__IN_ROW(target, 1); ISK__WEIGHT(w, 2);
+        const isk_scalar t3 = t1 * w;
+        isk__sigmoid_row(l, terms, logits);
+        ISK__GRADIENT(dlogits, 0, t3 * (terms[j] - target[j]));
+        const isk_scalar t4 = t2 * w;
+        ISK__GRADIENT(dtarget, 1, t4 * logits[j]);
+    }
+}
+
+/* ---- ops: the table, in the order of the list ---- */
+
+static const isk__op_info isk__op_table[] = {
+    ISK__OP_ROW(add, 2, "ee", 'e', 0, 0x3u, 0x0u, 0, 0, 0, 0, "e", "e")
+    ISK__OP_ROW(sub, 2, "ee", 'e', 0, 0x3u, 0x0u, 0, 0, 0, 0, "e", "e")
+    ISK__OP_ROW(mul, 2, "ee", 'e', 0, 0x3u, 0x3u, 0, 0, 0, 0, "e", "e")
+    ISK__OP_ROW(div, 2, "ee", 'e', 0, 0x3u, 0x2u, 1, 0, 0, 0, "e", "e")
+    ISK__OP_ROW(min, 2, "ee", 'e', 0, 0x3u, 0x3u, 0, 0, 0, 0, "e", "e")
+    ISK__OP_ROW(max, 2, "ee", 'e', 0, 0x3u, 0x3u, 0, 0, 0, 0, "e", "e")
+    ISK__OP_ROW(neg, 1, "e", 'e', 0, 0x1u, 0x0u, 0, 0, 0, 0, "e", "e")
+    ISK__OP_ROW(reciprocal, 1, "e", 'e', 0, 0x1u, 0x1u, 1, 0, 0, 0, "e", "e")
+    ISK__OP_ROW(square, 1, "e", 'e', 0, 0x1u, 0x1u, 0, 0, 0, 0, "e", "e")
+    ISK__OP_ROW(sqrt, 1, "e", 'e', 0, 0x1u, 0x0u, 1, 0, 0, 0, "e", "e")
+    ISK__OP_ROW(abs, 1, "e", 'e', 0, 0x1u, 0x1u, 0, 0, 0, 0, "e", "e")
+    ISK__OP_ROW(exp, 1, "e", 'e', 0, 0x1u, 0x1u, 1, 0, 0, 0, "e", "e")
+    ISK__OP_ROW(log, 1, "e", 'e', 0, 0x1u, 0x1u, 0, 0, 0, 0, "e", "e")
+    ISK__OP_ROW(clamp, 1, "e", 'e', 2, 0x1u, 0x1u, 0, 0, 0, 0, "e", "e")
+    ISK__OP_ROW(affine, 1, "e", 'e', 2, 0x1u, 0x0u, 0, 0, 0, 0, "e", "e")
+    ISK__OP_ROW(scale, 2, "es", 'e', 0, 0x3u, 0x3u, 0, 1, 1, 0, "e", "rse")
+    ISK__OP_ROW(mul_rows, 2, "er", 'e', 0, 0x3u, 0x3u, 0, 0, 1, 0, "e", "re")
+    ISK__OP_ROW(mul_cols, 2, "ec", 'e', 0, 0x3u, 0x3u, 0, 0, 1, 0, "e", "ce")
+    ISK__OP_ROW(add_rows, 2, "er", 'e', 0, 0x3u, 0x0u, 0, 0, 0, 0, "e", "re")
+    ISK__OP_ROW(bias, 2, "ec", 'e', 0, 0x3u, 0x0u, 0, 0, 1, 0, "e", "ce")
+    ISK__OP_ROW(sample_normal, 3, "eee", 'e', 0, 0x7u, 0x6u, 0, 0, 1, 0, "e", "e")
+    ISK__OP_ROW(relu, 1, "e", 'e', 0, 0x1u, 0x0u, 1, 0, 0, 1, "e", "e")
+    ISK__OP_ROW(leaky_relu, 1, "e", 'e', 1, 0x1u, 0x1u, 0, 0, 0, 1, "e", "e")
+    ISK__OP_ROW(gelu, 1, "e", 'e', 0, 0x1u, 0x1u, 0, 0, 2, 1, "e", "e")
+    ISK__OP_ROW(quick_gelu, 1, "e", 'e', 0, 0x1u, 0x1u, 0, 0, 1, 1, "e", "e")
+    ISK__OP_ROW(tanh, 1, "e", 'e', 0, 0x1u, 0x0u, 1, 0, 0, 1, "e", "e")
+    ISK__OP_ROW(sigmoid, 1, "e", 'e', 0, 0x1u, 0x0u, 1, 0, 0, 1, "e", "e")
+    ISK__OP_ROW(softplus, 1, "e", 'e', 0, 0x1u, 0x1u, 0, 0, 1, 1, "e", "e")
+    ISK__OP_ROW(bias_relu, 2, "ec", 'e', 0, 0x3u, 0x0u, 1, 0, 1, 1, "e", "ce")
+    ISK__OP_ROW(bias_tanh, 2, "ec", 'e', 0, 0x3u, 0x0u, 1, 0, 1, 1, "e", "ce")
+    ISK__OP_ROW(bias_gelu, 2, "ec", 'e', 0, 0x3u, 0x3u, 0, 0, 3, 1, "e", "ce")
+    ISK__OP_ROW(bias_quick_gelu, 2, "ec", 'e', 0, 0x3u, 0x3u, 0, 0, 2, 1, "e", "ce")
+    ISK__OP_ROW(row_sum, 1, "e", 'r', 0, 0x1u, 0x0u, 0, 0, 0, 2, "r", "e")
+    ISK__OP_ROW(row_mean, 1, "e", 'r', 0, 0x1u, 0x0u, 0, 0, 0, 2, "r", "e")
+    ISK__OP_ROW(row_max, 1, "e", 'r', 0, 0x1u, 0x1u, 0, 2, 1, 2, "r", "re")
+    ISK__OP_ROW(row_logsumexp, 1, "e", 'r', 0, 0x1u, 0x1u, 0, 2, 1, 2, "r", "re")
+    ISK__OP_ROW(row_dot, 2, "ee", 'r', 0, 0x3u, 0x3u, 0, 0, 1, 2, "r", "e")
+    ISK__OP_ROW(squared_error_rows, 2, "ee", 'r', 0, 0x3u, 0x3u, 0, 0, 1, 2, "r", "e")
+    ISK__OP_ROW(softmax, 1, "e", 'e', 0, 0x1u, 0x0u, 1, 2, 1, 2, "re", "re")
+    ISK__OP_ROW(log_softmax, 1, "e", 'e', 0, 0x1u, 0x1u, 0, 2, 1, 2, "re", "re")
+    ISK__OP_ROW(l2_normalise, 1, "e", 'e', 1, 0x1u, 0x1u, 1, 2, 2, 2, "re", "re")
+    ISK__OP_ROW(layer_norm, 3, "ecc", 'e', 1, 0x7u, 0x3u, 0, 4, 5, 2, "re", "rce")
+    ISK__OP_ROW(normal_log_density, 3, "eee", 'r', 0, 0x7u, 0x7u, 0, 0, 2, 2, "r", "e")
+    ISK__OP_ROW(normal_kl, 4, "eeee", 'r', 0, 0xfu, 0xfu, 0, 0, 3, 2, "r", "e")
+    ISK__OP_ROW(col_sum, 2, "ew", 'c', 0, 0x1u, 0x2u, 0, 0, 1, 3, "c", "e")
+    ISK__OP_ROW(col_mean, 2, "ew", 'c', 0, 0x1u, 0x2u, 0, 0, 1, 3, "sc", "sce")
+    ISK__OP_ROW(col_var, 2, "ew", 'c', 0, 0x1u, 0x3u, 0, 0, 3, 3, "scc", "sce")
+    ISK__OP_ROW(col_max, 2, "ew", 'c', 0, 0x1u, 0x3u, 0, 0, 3, 3, "sc", "csce")
+    ISK__OP_ROW(col_logsumexp, 2, "ew", 'c', 0, 0x1u, 0x3u, 0, 0, 5, 3, "csc", "csce")
+    ISK__OP_ROW(standardise, 2, "ew", 'e', 1, 0x1u, 0x3u, 0, 0, 8, 3, "scce", "scce")
+    ISK__OP_ROW(batch_norm, 4, "eccw", 'e', 1, 0x7u, 0xbu, 0, 0, 8, 3, "scce", "scce")
+    ISK__OP_ROW(standardise_by, 3, "ecc", 'e', 1, 0x7u, 0x7u, 0, 0, 4, 3, "e", "ce")
+    ISK__OP_ROW(batch_norm_by, 5, "ecccc", 'e', 1, 0x1fu, 0xfu, 0, 0, 5, 3, "e", "ce")
+    ISK__OP_ROW(sum_all, 2, "ew", 's', 0, 0x1u, 0x2u, 0, 1, 0, 4, "rs", "e")
+    ISK__OP_ROW(mean_all, 2, "ew", 's', 0, 0x1u, 0x2u, 0, 1, 0, 4, "rs", "se")
+    ISK__OP_ROW(max_all, 2, "ew", 's', 0, 0x1u, 0x3u, 0, 2, 2, 4, "rs", "rsrse")
+    ISK__OP_ROW(logsumexp_all, 2, "ew", 's', 0, 0x1u, 0x3u, 0, 2, 3, 4, "rsrs", "rsrse")
+    ISK__OP_ROW(mse, 3, "eew", 's', 0, 0x3u, 0x7u, 0, 1, 1, 4, "rs", "se")
+    ISK__OP_ROW(gaussian_nll, 4, "eeew", 's', 0, 0x7u, 0xfu, 0, 1, 2, 4, "rs", "se")
+    ISK__OP_ROW(club, 4, "eeew", 's', 0, 0x7u, 0xfu, 0, 1, 8, 4, "sccrs", "scce")
+    ISK__OP_ROW(club_paired, 5, "eeeew", 's', 0, 0xfu, 0x1fu, 0, 1, 2, 4, "rs", "se")
+    ISK__OP_ROW(cross_entropy, 3, "eew", 's', 0, 0x3u, 0x7u, 0, 3, 2, 4, "rs", "rsre")
+    ISK__OP_ROW(binary_cross_entropy, 3, "eew", 's', 0, 0x3u, 0x7u, 0, 1, 2, 4, "rs", "se")
+};
+
+/* ---- ops: public functions ---- */
+
+INDISEEK_API isk_tensor isk_add(isk_tensor a, isk_tensor b) { ISK__RECORD(ADD, a, b); }
+INDISEEK_API isk_tensor isk_sub(isk_tensor a, isk_tensor b) { ISK__RECORD(SUB, a, b); }
+INDISEEK_API isk_tensor isk_mul(isk_tensor a, isk_tensor b) { ISK__RECORD(MUL, a, b); }
+INDISEEK_API isk_tensor isk_div(isk_tensor a, isk_tensor b) { ISK__RECORD(DIV, a, b); }
+INDISEEK_API isk_tensor isk_min(isk_tensor a, isk_tensor b) { ISK__RECORD(MIN, a, b); }
+INDISEEK_API isk_tensor isk_max(isk_tensor a, isk_tensor b) { ISK__RECORD(MAX, a, b); }
+INDISEEK_API isk_tensor isk_neg(isk_tensor x) { ISK__RECORD(NEG, x); }
+INDISEEK_API isk_tensor isk_reciprocal(isk_tensor x) { ISK__RECORD(RECIPROCAL, x); }
+INDISEEK_API isk_tensor isk_square(isk_tensor x) { ISK__RECORD(SQUARE, x); }
+INDISEEK_API isk_tensor isk_sqrt(isk_tensor x) { ISK__RECORD(SQRT, x); }
+INDISEEK_API isk_tensor isk_abs(isk_tensor x) { ISK__RECORD(ABS, x); }
+INDISEEK_API isk_tensor isk_exp(isk_tensor x) { ISK__RECORD(EXP, x); }
+INDISEEK_API isk_tensor isk_log(isk_tensor x) { ISK__RECORD(LOG, x); }
+INDISEEK_API isk_tensor isk_clamp(isk_tensor x, double low, double high) {
+    const double attributes[] = { low, high };
+    ISK__RECORD_WITH(CLAMP, attributes, x);
+}
+INDISEEK_API isk_tensor isk_affine(isk_tensor x, double factor, double offset) {
+    const double attributes[] = { factor, offset };
+    ISK__RECORD_WITH(AFFINE, attributes, x);
+}
+INDISEEK_API isk_tensor isk_scale(isk_tensor x, isk_tensor a) { ISK__RECORD(SCALE, x, a); }
+INDISEEK_API isk_tensor isk_mul_rows(isk_tensor x, isk_tensor a) { ISK__RECORD(MUL_ROWS, x, a); }
+INDISEEK_API isk_tensor isk_mul_cols(isk_tensor x, isk_tensor a) { ISK__RECORD(MUL_COLS, x, a); }
+INDISEEK_API isk_tensor isk_add_rows(isk_tensor x, isk_tensor a) { ISK__RECORD(ADD_ROWS, x, a); }
+INDISEEK_API isk_tensor isk_bias(isk_tensor x, isk_tensor b) { ISK__RECORD(BIAS, x, b); }
+INDISEEK_API isk_tensor isk_sample_normal(isk_tensor mu, isk_tensor logvar, isk_tensor noise) {
+    ISK__RECORD(SAMPLE_NORMAL, mu, logvar, noise);
+}
+INDISEEK_API isk_tensor isk_relu(isk_tensor x) { ISK__RECORD(RELU, x); }
+INDISEEK_API isk_tensor isk_leaky_relu(isk_tensor x, double slope) {
+    const double attributes[] = { slope };
+    ISK__RECORD_WITH(LEAKY_RELU, attributes, x);
+}
+INDISEEK_API isk_tensor isk_gelu(isk_tensor x) { ISK__RECORD(GELU, x); }
+INDISEEK_API isk_tensor isk_quick_gelu(isk_tensor x) { ISK__RECORD(QUICK_GELU, x); }
+INDISEEK_API isk_tensor isk_tanh(isk_tensor x) { ISK__RECORD(TANH, x); }
+INDISEEK_API isk_tensor isk_sigmoid(isk_tensor x) { ISK__RECORD(SIGMOID, x); }
+INDISEEK_API isk_tensor isk_softplus(isk_tensor x) { ISK__RECORD(SOFTPLUS, x); }
+INDISEEK_API isk_tensor isk_bias_relu(isk_tensor x, isk_tensor b) { ISK__RECORD(BIAS_RELU, x, b); }
+INDISEEK_API isk_tensor isk_bias_tanh(isk_tensor x, isk_tensor b) { ISK__RECORD(BIAS_TANH, x, b); }
+INDISEEK_API isk_tensor isk_bias_gelu(isk_tensor x, isk_tensor b) { ISK__RECORD(BIAS_GELU, x, b); }
+INDISEEK_API isk_tensor isk_bias_quick_gelu(isk_tensor x, isk_tensor b) { ISK__RECORD(BIAS_QUICK_GELU, x, b); }
+INDISEEK_API isk_tensor isk_row_sum(isk_tensor x) { ISK__RECORD(ROW_SUM, x); }
+INDISEEK_API isk_tensor isk_row_mean(isk_tensor x) { ISK__RECORD(ROW_MEAN, x); }
+INDISEEK_API isk_tensor isk_row_max(isk_tensor x) { ISK__RECORD(ROW_MAX, x); }
+INDISEEK_API isk_tensor isk_row_logsumexp(isk_tensor x) { ISK__RECORD(ROW_LOGSUMEXP, x); }
+INDISEEK_API isk_tensor isk_row_dot(isk_tensor a, isk_tensor b) { ISK__RECORD(ROW_DOT, a, b); }
+INDISEEK_API isk_tensor isk_squared_error_rows(isk_tensor a, isk_tensor b) { ISK__RECORD(SQUARED_ERROR_ROWS, a, b); }
+INDISEEK_API isk_tensor isk_softmax(isk_tensor x) { ISK__RECORD(SOFTMAX, x); }
+INDISEEK_API isk_tensor isk_log_softmax(isk_tensor x) { ISK__RECORD(LOG_SOFTMAX, x); }
+INDISEEK_API isk_tensor isk_l2_normalise(isk_tensor x, double eps) {
+    const double attributes[] = { eps };
+    ISK__RECORD_WITH(L2_NORMALISE, attributes, x);
+}
+INDISEEK_API isk_tensor isk_layer_norm(isk_tensor x, isk_tensor gamma, isk_tensor beta, double eps) {
+    const double attributes[] = { eps };
+    ISK__RECORD_WITH(LAYER_NORM, attributes, x, gamma, beta);
+}
+INDISEEK_API isk_tensor isk_normal_log_density(isk_tensor x, isk_tensor mu, isk_tensor logvar) {
+    ISK__RECORD(NORMAL_LOG_DENSITY, x, mu, logvar);
+}
+INDISEEK_API isk_tensor isk_normal_kl(isk_tensor mu, isk_tensor logvar, isk_tensor prior_mu, isk_tensor prior_logvar) {
+    ISK__RECORD(NORMAL_KL, mu, logvar, prior_mu, prior_logvar);
+}
+INDISEEK_API isk_tensor isk_col_sum(isk_tensor x) { ISK__RECORD(COL_SUM, x); }
+INDISEEK_API isk_tensor isk_col_mean(isk_tensor x) { ISK__RECORD(COL_MEAN, x); }
+INDISEEK_API isk_tensor isk_col_var(isk_tensor x) { ISK__RECORD(COL_VAR, x); }
+INDISEEK_API isk_tensor isk_col_max(isk_tensor x) { ISK__RECORD(COL_MAX, x); }
+INDISEEK_API isk_tensor isk_col_logsumexp(isk_tensor x) { ISK__RECORD(COL_LOGSUMEXP, x); }
+INDISEEK_API isk_tensor isk_standardise(isk_tensor x, double eps) {
+    const double attributes[] = { eps };
+    ISK__RECORD_WITH(STANDARDISE, attributes, x);
+}
+INDISEEK_API isk_tensor isk_batch_norm(isk_tensor x, isk_tensor gamma, isk_tensor beta, double eps) {
+    const double attributes[] = { eps };
+    ISK__RECORD_WITH(BATCH_NORM, attributes, x, gamma, beta);
+}
+INDISEEK_API isk_tensor isk_standardise_by(isk_tensor x, isk_tensor mean, isk_tensor variance, double eps) {
+    const double attributes[] = { eps };
+    ISK__RECORD_WITH(STANDARDISE_BY, attributes, x, mean, variance);
+}
+INDISEEK_API isk_tensor isk_batch_norm_by(isk_tensor x, isk_tensor mean, isk_tensor variance, isk_tensor gamma,
+                                          isk_tensor beta, double eps) {
+    const double attributes[] = { eps };
+    ISK__RECORD_WITH(BATCH_NORM_BY, attributes, x, mean, variance, gamma, beta);
+}
+INDISEEK_API isk_tensor isk_sum_all(isk_tensor x) { ISK__RECORD(SUM_ALL, x); }
+INDISEEK_API isk_tensor isk_mean_all(isk_tensor x) { ISK__RECORD(MEAN_ALL, x); }
+INDISEEK_API isk_tensor isk_max_all(isk_tensor x) { ISK__RECORD(MAX_ALL, x); }
+INDISEEK_API isk_tensor isk_logsumexp_all(isk_tensor x) { ISK__RECORD(LOGSUMEXP_ALL, x); }
+INDISEEK_API isk_tensor isk_mse(isk_tensor a, isk_tensor b) { ISK__RECORD(MSE, a, b); }
+INDISEEK_API isk_tensor isk_gaussian_nll(isk_tensor mu, isk_tensor logvar, isk_tensor z) {
+    ISK__RECORD(GAUSSIAN_NLL, mu, logvar, z);
+}
+INDISEEK_API isk_tensor isk_club(isk_tensor mu, isk_tensor logvar, isk_tensor z) { ISK__RECORD(CLUB, mu, logvar, z); }
+INDISEEK_API isk_tensor isk_club_paired(isk_tensor mu, isk_tensor logvar, isk_tensor z, isk_tensor z_permuted) {
+    ISK__RECORD(CLUB_PAIRED, mu, logvar, z, z_permuted);
+}
+INDISEEK_API isk_tensor isk_cross_entropy(isk_tensor logits, isk_tensor target) {
+    ISK__RECORD(CROSS_ENTROPY, logits, target);
+}
+INDISEEK_API isk_tensor isk_binary_cross_entropy(isk_tensor logits, isk_tensor target) {
+    ISK__RECORD(BINARY_CROSS_ENTROPY, logits, target);
+}
+/* >>generated ops: end */
+
+/* The count above is what the sections between were compiled with. */
+typedef char isk__counts_all_ops[(int)ISK__OP_COUNT == (int)ISK__OP_LIST_END ? 1 : -1];
+
+static const isk__op_info *isk__op(int op) { return &isk__op_table[op]; }
+
+#ifndef INDISEEK_NO_CUDA
+
+/* >>generated kernel-text: begin (python3 codegen/generate.py; do not edit) */
+ISK__UNUSED static const char *const isk__kernel_prelude[] = {
+    "/* Shared by all modules of kernels. It includes nothing: NVRTC's builtins suffice.  All text is C99 as\n"
+    "   well as CUDA, so that tests can run it on a CPU. */\n#ifndef ISK_PRELUDE\n#define ISK_PRELUDE\n\n"
+    "#ifdef __CUDACC_RTC__\n"
+    "    #pragma nv_diag_suppress 177    /* functions that one module or another does not use */\n#endif\n"
+    "#ifndef ISK_KERNEL\n    #define ISK_KERNEL extern \"C\" __global__ void __launch_bounds__(256)\n"
+    "    #define ISK_LARGE_KERNEL extern \"C\" __global__ void __launch_bounds__(256, 1)\n#endif\n"
+    "#ifndef ISK_INLINE\n    #define ISK_INLINE static __device__ __forceinline__\n#endif\n#ifndef ISK_SHARED\n"
+    "    #define ISK_SHARED __shared__ __align__(16)\n#endif\n#define ISK_LOWEST -3.0e38f\n\n"
+    "/* ---- what a kernel is told, field by field the isk__kernel_... of the host ---- */\n\n"
+    "typedef struct isk_operand {\n"
+    "    float *data;                    /* NULL: weights that are all 1, a gradient that nobody wants */\n"
+    "    long long model;                /* elements from one model to the next; 0 where all models share it */\n"
+    "    int stride, unused;             /* elements from one row to the next */\n} isk_operand;\n",
+    "\ntypedef struct isk_control {        /* one per model: what changes from step to step */\n"
+    "    unsigned long long seed, key;   /* of the model; of the order of this pass over the rows */\n"
+    "    unsigned long long step;        /* updates that the program now running made before */\n"
+    "    unsigned long long steps[4];    /* the same, per pass of the stage */\n"
+    "    double rate, rates[4];          /* now; before the schedule, by kind of rate */\n"
+    "    double epoch, epochs;           /* where the schedule is: epochs done, epochs in all */\n"
+    "    double sums[4][8], present[4];  /* per pass: outputs times present rows, present rows */\n"
+    "    const int *rows;                /* eligible rows, or NULL: 0 .. count-1 */\n"
+    "    int count, batch_rows, batches; /* eligible rows; rows of a batch; batches of an epoch */\n"
+    "    int batch, first;               /* number of the batch; its first position, batch * batch_rows */\n"
+    "    int shuffled, cosine, live;     /* live: 0 = kernels leave this model alone */\n} isk_control;\n",
+    "\ntypedef struct isk_call {           /* the one argument of every kernel */\n"
+    "    isk_operand in[6], grad_in[6], out, grad, work, save;\n    isk_control *control;           /* [models] */\n"
+    "    const struct isk_call *calls;   /* of the block trainer: the launches of one round */\n"
+    "    const int *kernels;             /* of the block trainer: which case each of them is */\n"
+    "    int rows, cols, inner, tiles;   /* extent of the grid; length of a product's sums; tiles of a product */\n"
+    "    unsigned accumulate;            /* bit i: add to grad_in[i], else overwrite; without it: bit 0, to out */\n"
+    "    unsigned flags;\n    int node, count, rounds, unused;\n    float attributes[4];\n} isk_call;\n",
+    "\n/* ---- the forms of a kernel ----\n\n"
+    "   ISK_FORM(name) { body } makes a function name_at, which the block trainer calls, and a kernel around it.\n"
+    "   Blocks have 256 threads; blockIdx.y is the model; a model that rests is left alone.\n\n"
+    "       ISK_ELEMENTS   e   a thread for each of rows * cols elements    call, model, i, j are in scope\n"
+    "       ISK_ROWS       r   a thread for each of `rows` rows             call, model, i\n"
+    "       ISK_COLUMNS    c   a thread for each of `cols` columns          call, model, j\n"
+    "       ISK_MODELS     s   one thread                                   call, model\n"
+    "       ISK_TILES      t   a block for each of `tiles` tiles            call, model, tile; all threads enter:\n"
+    "                                                                       barriers, shared memory are allowed\n\n"
+    "   With ISK_ONLY_BLOCK no kernels are made: their functions are cases of the block trainer. */\n"
+    "#ifdef ISK_ONLY_BLOCK\n    #define ISK_ELEMENT_KERNEL(name)\n    #define ISK_ROW_KERNEL(name)\n"
+    "    #define ISK_COLUMN_KERNEL(name)\n    #define ISK_MODEL_KERNEL(name)\n    #define ISK_TILE_KERNEL(name)\n"
+    "#else\n    #define ISK_THREAD \\\n        const int model = (int)blockIdx.y; \\\n"
+    "        const unsigned index = blockIdx.x * blockDim.x + threadIdx.x\n"
+    "    #define ISK_LIVE call.control[model].live\n    #define ISK_ELEMENT_KERNEL(name) \\\n"
+    "        ISK_KERNEL name(const isk_call call) { \\\n            ISK_THREAD; \\\n"
+    "            const int i = (int)(index / (unsigned)call.cols), j = (int)(index % (unsigned)call.cols); \\\n"
+    "            if (i < call.rows && ISK_LIVE) name##_at(call, model, i, j); \\\n        }\n"
+    "    #define ISK_ROW_KERNEL(name) \\\n        ISK_KERNEL name(const isk_call call) { \\\n"
+    "            ISK_THREAD; \\\n"
+    "            if (index < (unsigned)call.rows && ISK_LIVE) name##_at(call, model, (int)index); \\\n        }\n"
+    "    #define ISK_COLUMN_KERNEL(name) \\\n        ISK_KERNEL name(const isk_call call) { \\\n"
+    "            ISK_THREAD; \\\n"
+    "            if (index < (unsigned)call.cols && ISK_LIVE) name##_at(call, model, (int)index); \\\n        }\n"
+    "    #define ISK_MODEL_KERNEL(name) \\\n        ISK_KERNEL name(const isk_call call) { \\\n"
+    "            ISK_THREAD; \\\n            if (index == 0 && ISK_LIVE) name##_at(call, model); \\\n        }\n"
+    "    #define ISK_TILE_KERNEL(name) \\\n        ISK_KERNEL name(const isk_call call) { \\\n"
+    "            const int model = (int)blockIdx.y, tile = (int)blockIdx.x; \\\n"
+    "            if (tile < call.tiles && ISK_LIVE) name##_at(call, model, tile); \\\n        }\n#endif\n\n"
+    "#define ISK_ELEMENTS(name) \\\n"
+    "    ISK_INLINE void name##_at(const isk_call call, const int model, const int i, const int j); \\\n"
+    "    ISK_ELEMENT_KERNEL(name) \\\n"
+    "    ISK_INLINE void name##_at(const isk_call call, const int model, const int i, const int j)\n"
+    "#define ISK_ROWS(name) \\\n"
+    "    ISK_INLINE void name##_at(const isk_call call, const int model, const int i); \\\n"
+    "    ISK_ROW_KERNEL(name) \\\n    ISK_INLINE void name##_at(const isk_call call, const int model, const int i)\n"
+    "#define ISK_COLUMNS(name) \\\n"
+    "    ISK_INLINE void name##_at(const isk_call call, const int model, const int j); \\\n"
+    "    ISK_COLUMN_KERNEL(name) \\\n"
+    "    ISK_INLINE void name##_at(const isk_call call, const int model, const int j)\n#define ISK_MODELS(name) \\\n"
+    "    ISK_INLINE void name##_at(const isk_call call, const int model); \\\n    ISK_MODEL_KERNEL(name) \\\n"
+    "    ISK_INLINE void name##_at(const isk_call call, const int model)\n#define ISK_TILES(name) \\\n"
+    "    ISK_INLINE void name##_at(const isk_call call, const int model, const int tile); \\\n"
+    "    ISK_TILE_KERNEL(name) \\\n"
+    "    ISK_INLINE void name##_at(const isk_call call, const int model, const int tile)\n\n"
+    "/* ---- what kernels call ---- */\n\nISK_INLINE float *dev_at(isk_operand o, int model, int i, int j) {\n"
+    "    return o.data + model * o.model + (long long)i * o.stride + j;\n}\n",
+    "ISK_INLINE float dev_get(isk_operand o, int model, int i, int j) { return *dev_at(o, model, i, j); }\n"
+    "ISK_INLINE float dev_scalar(isk_operand o, int model) { return *dev_at(o, model, 0, 0); }\n"
+    "ISK_INLINE float dev_weight(isk_operand o, int model, int i) {\n"
+    "    return o.data ? dev_get(o, model, i, 0) : 1.0f;\n}\n",
+    "/* Row numbers of a batch are 32-bit integers in the memory of scalars; -1 is absent. */\n"
+    "ISK_INLINE int *dev_row_number(isk_operand o, int model, int i) { return (int *)dev_at(o, model, i, 0); }\n"
+    "ISK_INLINE void dev_put(float *to, unsigned add, float value) { *to = (add ? *to : 0.0f) + value; }\n"
+    "ISK_INLINE float dev_maximum(float a, float b) { return a < b ? b : a; }\n"
+    "ISK_INLINE float dev_minimum(float a, float b) { return b < a ? b : a; }\n"
+    "ISK_INLINE float dev_relu(float x) { return x < 0 ? 0.0f : x; }\n"
+    "ISK_INLINE float dev_sign(float x) { return (float)((0 < x) - (x < 0)); }\n"
+    "ISK_INLINE float dev_sqrt(float x) { return x <= 0 ? 0.0f : sqrtf(x); }\n"
+    "ISK_INLINE float dev_rsqrt(float x) { return 1.0f / sqrtf(x); }\n"
+    "ISK_INLINE float dev_sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }\n"
+    "ISK_INLINE float dev_softplus(float x) { return dev_relu(x) + log1pf(expf(-fabsf(x))); }\n\n"
+    "/* ---- random numbers: bit for bit those of isk__mix64, isk__philox, isk__random_word and isk__permute ---- */\n"
+    "\nISK_INLINE unsigned long long dev_mix64(unsigned long long x) {\n    x += 0x9E3779B97F4A7C15ull;\n"
+    "    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9ull;\n    x = (x ^ (x >> 27)) * 0x94D049BB133111EBull;\n"
+    "    return x ^ (x >> 31);\n}\n",
+    "\n/* Word number `position` of the stream (key, stream): Philox4x32-10 makes four from a counter. */\n"
+    "ISK_INLINE unsigned\n"
+    "dev_philox(unsigned long long key, unsigned long long stream, unsigned long long position) {\n"
+    "    unsigned c0 = (unsigned)(position >> 2), c1 = (unsigned)(position >> 34);\n"
+    "    unsigned c2 = (unsigned)stream, c3 = (unsigned)(stream >> 32);\n"
+    "    unsigned k0 = (unsigned)key, k1 = (unsigned)(key >> 32);\n    const int word = (int)(position & 3);\n"
+    "    for (int round = 0; round < 10; round++) {\n"
+    "        const unsigned long long p0 = 0xD2511F53ull * c0, p1 = 0xCD9E8D57ull * c2;\n"
+    "        c0 = (unsigned)(p1 >> 32) ^ c1 ^ k0;\n        c2 = (unsigned)(p0 >> 32) ^ c3 ^ k1;\n"
+    "        c1 = (unsigned)p1;\n        c3 = (unsigned)p0;\n        k0 += 0x9E3779B9u;\n        k1 += 0xBB67AE85u;\n"
+    "    }\n    return word == 0 ? c0 : word == 1 ? c1 : word == 2 ? c2 : c3;\n}\n",
+    "\n"
+    "/* Standard normal number `position` of the stream, from two of its words, as isk__random_normal: to 4 ulp. */\n"
+    "ISK_INLINE float\ndev_normal(unsigned long long key, unsigned long long stream, unsigned long long position) {\n"
+    "    const float u = (float)(16777216u - (dev_philox(key, stream, 2 * position) >> 8)) / 16777216.0f;\n"
+    "    const float v = (float)(dev_philox(key, stream, 2 * position + 1) >> 8) / 16777216.0f;\n"
+    "    return sqrtf(-2.0f * logf(u)) * cospif(2.0f * v);\n}\n",
+    "\n/* The key of a node of the graph: its numbers are its own. */\n"
+    "ISK_INLINE unsigned long long dev_node_key(isk_call call, int model) {\n"
+    "    return dev_mix64(call.control[model].seed ^ dev_mix64((unsigned long long)call.node + 1));\n}\n",
+    "\nISK_INLINE unsigned dev_mix32(unsigned x, unsigned key) {\n    x ^= key;\n    x *= 0x85EBCA6Bu;\n"
+    "    x ^= x >> 13;\n    x *= 0xC2B2AE35u;\n    return x ^ (x >> 16);\n}\n",
+    "\n"
+    "/* The image of i under a permutation of 0 .. n-1: a Feistel network of six rounds, until it falls inside. */\n"
+    "ISK_INLINE unsigned dev_permute(unsigned i, unsigned n, unsigned long long key) {\n    int half = 1;\n"
+    "    while ((1ull << (2 * half)) < n) half++;\n    const unsigned mask = (1u << half) - 1;\n    do {\n"
+    "        unsigned left = i >> half, right = i & mask;\n        for (unsigned round = 0; round < 6; round++) {\n"
+    "            const unsigned key_half = (unsigned)(round & 1 ? key >> 32 : key);\n"
+    "            const unsigned next = left ^ (dev_mix32(right + round * 0x9E3779B9u, key_half) & mask);\n"
+    "            left = right;\n            right = next;\n        }\n        i = left << half | right;\n"
+    "    } while (i >= n);\n    return i;\n}\n",
+    "\n#endif\n\n",
+    NULL };
+
+ISK__UNUSED static const char *const isk__kernel_block[] = {
+    "/* ---- the block trainer: one block of threads trains one model, `rounds` times the launches of a round ----\n"
+    "\n   For models so small that a launch costs more than its work.  Before this text stand the modules that the\n"
+    "   launches need, and ISK_CASES, which has a line for each of their kernels:\n\n"
+    "       ISK_CASE_e(0, isk_fill) ISK_CASE_t(1, isk_gemm_fp32) ... */\n\n#define ISK_CASE(number, loop) \\\n"
+    "    case number: { \\\n        const isk_call one = calls[n]; \\\n        loop \\\n        break; \\\n    }\n"
+    "#define ISK_EACH(count) for (int at = (int)threadIdx.x; at < (count); at += (int)blockDim.x)\n"
+    "#define ISK_CASE_e(number, name) \\\n"
+    "    ISK_CASE(number, ISK_EACH(one.rows * one.cols) name##_at(one, model, at / one.cols, at % one.cols);)\n"
+    "#define ISK_CASE_r(number, name) ISK_CASE(number, ISK_EACH(one.rows) name##_at(one, model, at);)\n"
+    "#define ISK_CASE_c(number, name) ISK_CASE(number, ISK_EACH(one.cols) name##_at(one, model, at);)\n"
+    "#define ISK_CASE_s(number, name) ISK_CASE(number, if (threadIdx.x == 0) name##_at(one, model);)\n"
+    "#define ISK_CASE_t(number, name) \\\n"
+    "    ISK_CASE(number, for (int at = 0; at < one.tiles; at++) name##_at(one, model, at);)\n\n"
+    "#ifndef ISK_LARGE_KERNEL                    /* may have all registers of a multiprocessor */\n"
+    "    #define ISK_LARGE_KERNEL ISK_KERNEL\n#endif\n\n"
+    "/* gridDim.x = models.  What one launch wrote the next one reads: the barrier is between them. */\n"
+    "ISK_LARGE_KERNEL isk_block(const isk_call call) {\n    const int model = (int)blockIdx.x;\n"
+    "    const isk_call *calls = call.calls;\n    if (!call.control[model].live) return;\n"
+    "    for (int round = 0; round < call.rounds; round++) {\n        for (int n = 0; n < call.count; n++) {\n"
+    "            switch (call.kernels[n]) {\n                ISK_CASES\n                default: break;\n"
+    "            }\n            __syncthreads();\n        }\n    }\n}\n",
+    NULL };
+
+ISK__UNUSED static const char *const isk__kernels_elementwise[] = {
+    "/* add */\nISK_ELEMENTS(isk_add_forward_0) {\n    const float a = *dev_at(call.in[0], model, i, j);\n"
+    "    const float b = *dev_at(call.in[1], model, i, j);\n    *dev_at(call.out, model, i, j) = a + b;\n}\n",
+    "ISK_ELEMENTS(isk_add_backward_0) {\n    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, g);\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, g);\n}\n",
+    "\n/* sub */\nISK_ELEMENTS(isk_sub_forward_0) {\n    const float a = *dev_at(call.in[0], model, i, j);\n"
+    "    const float b = *dev_at(call.in[1], model, i, j);\n    *dev_at(call.out, model, i, j) = a - b;\n}\n",
+    "ISK_ELEMENTS(isk_sub_backward_0) {\n    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, g);\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, -g);\n}\n",
+    "\n/* mul */\nISK_ELEMENTS(isk_mul_forward_0) {\n    const float a = *dev_at(call.in[0], model, i, j);\n"
+    "    const float b = *dev_at(call.in[1], model, i, j);\n    *dev_at(call.out, model, i, j) = a * b;\n}\n",
+    "ISK_ELEMENTS(isk_mul_backward_0) {\n    const float a = *dev_at(call.in[0], model, i, j);\n"
+    "    const float b = *dev_at(call.in[1], model, i, j);\n    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, b * g);\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, a * g);\n}\n",
+    "\n/* div */\nISK_ELEMENTS(isk_div_forward_0) {\n    const float a = *dev_at(call.in[0], model, i, j);\n"
+    "    const float b = *dev_at(call.in[1], model, i, j);\n"
+    "    *dev_at(call.out, model, i, j) = a / (fabsf(b) < 1e-12f ? (b < 0 ? -1e-12f : 1e-12f) : b);\n}\n",
+    "ISK_ELEMENTS(isk_div_backward_0) {\n    const float b = *dev_at(call.in[1], model, i, j);\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n    const float y = *dev_at(call.out, model, i, j);\n"
+    "    const float t1 = fabsf(b) < 1e-12f ? (b < 0 ? -1e-12f : 1e-12f) : b;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, g / t1);\n"
+    "    const float t2 = fabsf(b) < 1e-12f ? 0.0f : -(g * y / t1);\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, t2);\n}\n",
+    "\n/* min */\nISK_ELEMENTS(isk_min_forward_0) {\n    const float a = *dev_at(call.in[0], model, i, j);\n"
+    "    const float b = *dev_at(call.in[1], model, i, j);\n    *dev_at(call.out, model, i, j) = dev_minimum(a, b);\n"
+    "}\n",
+    "ISK_ELEMENTS(isk_min_backward_0) {\n    const float a = *dev_at(call.in[0], model, i, j);\n"
+    "    const float b = *dev_at(call.in[1], model, i, j);\n    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    const float t1 = b < a ? 0.0f : g;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
+    "    const float t2 = b < a ? g : 0.0f;\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, t2);\n}\n",
+    "\n/* max */\nISK_ELEMENTS(isk_max_forward_0) {\n    const float a = *dev_at(call.in[0], model, i, j);\n"
+    "    const float b = *dev_at(call.in[1], model, i, j);\n    *dev_at(call.out, model, i, j) = dev_maximum(a, b);\n"
+    "}\n",
+    "ISK_ELEMENTS(isk_max_backward_0) {\n    const float a = *dev_at(call.in[0], model, i, j);\n"
+    "    const float b = *dev_at(call.in[1], model, i, j);\n    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    const float t1 = a < b ? 0.0f : g;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
+    "    const float t2 = a < b ? g : 0.0f;\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, t2);\n}\n",
+    "\n/* neg */\nISK_ELEMENTS(isk_neg_forward_0) {\n    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    *dev_at(call.out, model, i, j) = -x;\n}\n",
+    "ISK_ELEMENTS(isk_neg_backward_0) {\n    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, -g);\n}\n",
+    "\n/* reciprocal */\nISK_ELEMENTS(isk_reciprocal_forward_0) {\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    *dev_at(call.out, model, i, j) = 1 / (fabsf(x) < 1e-12f ? (x < 0 ? -1e-12f : 1e-12f) : x);\n}\n",
+    "ISK_ELEMENTS(isk_reciprocal_backward_0) {\n    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n    const float y = *dev_at(call.out, model, i, j);\n"
+    "    const float t1 = -(g * y / (fabsf(x) < 1e-12f ? (x < 0 ? -1e-12f : 1e-12f) : x));\n"
+    "    const float t2 = fabsf(x) < 1e-12f ? 0.0f : t1;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t2);\n}\n",
+    "\n/* square */\nISK_ELEMENTS(isk_square_forward_0) {\n    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    *dev_at(call.out, model, i, j) = x * x;\n}\n",
+    "ISK_ELEMENTS(isk_square_backward_0) {\n    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n    const float t1 = 2 * x * g;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n}\n",
+    "\n/* sqrt */\nISK_ELEMENTS(isk_sqrt_forward_0) {\n    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    *dev_at(call.out, model, i, j) = dev_sqrt(x);\n}\n",
+    "ISK_ELEMENTS(isk_sqrt_backward_0) {\n    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    const float y = *dev_at(call.out, model, i, j);\n    const float t1 = 0 < y ? 0.5f * (g / y) : 0.0f;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n}\n",
+    "\n/* abs */\nISK_ELEMENTS(isk_abs_forward_0) {\n    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    *dev_at(call.out, model, i, j) = fabsf(x);\n}\n",
+    "ISK_ELEMENTS(isk_abs_backward_0) {\n    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n    const float t1 = g * dev_sign(x);\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n}\n",
+    "\n/* exp */\nISK_ELEMENTS(isk_exp_forward_0) {\n    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    *dev_at(call.out, model, i, j) = expf(dev_minimum(x, 88));\n}\n",
+    "ISK_ELEMENTS(isk_exp_backward_0) {\n    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n    const float y = *dev_at(call.out, model, i, j);\n"
+    "    const float t1 = 88 < x ? 0.0f : g * y;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n}\n",
+    "\n/* log */\nISK_ELEMENTS(isk_log_forward_0) {\n    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    *dev_at(call.out, model, i, j) = logf(dev_maximum(x, 1e-32f));\n}\n",
+    "ISK_ELEMENTS(isk_log_backward_0) {\n    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    const float t1 = x < 1e-32f ? 0.0f : g / dev_maximum(x, 1e-32f);\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n}\n",
+    "\n/* clamp */\nISK_ELEMENTS(isk_clamp_forward_0) {\n    const float low = call.attributes[0];\n"
+    "    const float high = call.attributes[1];\n    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    *dev_at(call.out, model, i, j) = dev_minimum(dev_maximum(x, low), high);\n}\n",
+    "ISK_ELEMENTS(isk_clamp_backward_0) {\n    const float low = call.attributes[0];\n"
+    "    const float high = call.attributes[1];\n    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    const float t1 = x < low ? 0.0f : (high < dev_maximum(x, low) ? 0.0f : g);\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n}\n",
+    "\n/* affine */\nISK_ELEMENTS(isk_affine_forward_0) {\n    const float factor = call.attributes[0];\n"
+    "    const float offset = call.attributes[1];\n    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    *dev_at(call.out, model, i, j) = factor * x + offset;\n}\n",
+    "ISK_ELEMENTS(isk_affine_backward_0) {\n    const float factor = call.attributes[0];\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n    const float t1 = factor * g;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n}\n",
+    "\n/* scale */\nISK_ELEMENTS(isk_scale_forward_0) {\n    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float a = *dev_at(call.in[1], model, 0, 0);\n    *dev_at(call.out, model, i, j) = a * x;\n}\n",
+    "ISK_ROWS(isk_scale_backward_0) {\n    float *work = dev_at(call.work, model, 0, 0);\n    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float g = *dev_at(call.grad, model, i, j);\n        sum += x * g;\n    }\n"
+    "    work[16 + i] = sum;\n}\n",
+    "ISK_MODELS(isk_scale_backward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++)\n        sum += work[16 + i];\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, 0, 0), call.accumulate & 2u, sum);\n}\n",
+    "ISK_ELEMENTS(isk_scale_backward_2) {\n    const float a = *dev_at(call.in[1], model, 0, 0);\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, a * g);\n}\n",
+    "\n/* mul_rows */\nISK_ELEMENTS(isk_mul_rows_forward_0) {\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n    const float a = *dev_at(call.in[1], model, i, 0);\n"
+    "    *dev_at(call.out, model, i, j) = a * x;\n}\n",
+    "ISK_ROWS(isk_mul_rows_backward_0) {\n    float sum = 0;\n    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float g = *dev_at(call.grad, model, i, j);\n        sum += x * g;\n    }\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, 0), call.accumulate & 2u, sum);\n}\n",
+    "ISK_ELEMENTS(isk_mul_rows_backward_1) {\n    const float a = *dev_at(call.in[1], model, i, 0);\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, a * g);\n}\n",
+    "\n/* mul_cols */\nISK_ELEMENTS(isk_mul_cols_forward_0) {\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n    const float a = *dev_at(call.in[1], model, 0, j);\n"
+    "    *dev_at(call.out, model, i, j) = a * x;\n}\n",
+    "ISK_COLUMNS(isk_mul_cols_backward_0) {\n    float sum = 0;\n    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float g = *dev_at(call.grad, model, i, j);\n        sum += x * g;\n    }\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, 0, j), call.accumulate & 2u, sum);\n}\n",
+    "ISK_ELEMENTS(isk_mul_cols_backward_1) {\n    const float a = *dev_at(call.in[1], model, 0, j);\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, a * g);\n}\n",
+    "\n/* add_rows */\nISK_ELEMENTS(isk_add_rows_forward_0) {\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n    const float a = *dev_at(call.in[1], model, i, 0);\n"
+    "    *dev_at(call.out, model, i, j) = x + a;\n}\n",
+    "ISK_ROWS(isk_add_rows_backward_0) {\n    float sum = 0;\n    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float g = *dev_at(call.grad, model, i, j);\n        sum += g;\n    }\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, 0), call.accumulate & 2u, sum);\n}\n",
+    "ISK_ELEMENTS(isk_add_rows_backward_1) {\n    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, g);\n}\n",
+    "\n/* bias */\nISK_ELEMENTS(isk_bias_forward_0) {\n    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float b = *dev_at(call.in[1], model, 0, j);\n    *dev_at(call.out, model, i, j) = x + b;\n}\n",
+    "ISK_COLUMNS(isk_bias_backward_0) {\n    float sum = 0;\n    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float g = *dev_at(call.grad, model, i, j);\n        sum += g;\n    }\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, 0, j), call.accumulate & 2u, sum);\n}\n",
+    "ISK_ELEMENTS(isk_bias_backward_1) {\n    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, g);\n}\n",
+    "\n/* sample_normal */\nISK_ELEMENTS(isk_sample_normal_forward_0) {\n"
+    "    const float mu = *dev_at(call.in[0], model, i, j);\n"
+    "    const float logvar = *dev_at(call.in[1], model, i, j);\n"
+    "    const float noise = *dev_at(call.in[2], model, i, j);\n"
+    "    *dev_at(call.out, model, i, j) = mu + noise * expf(dev_minimum(0.5f * logvar, 44));\n}\n",
+    "ISK_ELEMENTS(isk_sample_normal_backward_0) {\n    const float logvar = *dev_at(call.in[1], model, i, j);\n"
+    "    const float noise = *dev_at(call.in[2], model, i, j);\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n    const float t1 = 0.5f * logvar;\n"
+    "    const float t2 = expf(dev_minimum(t1, 44));\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, g);\n"
+    "    const float t3 = 0.5f * (44 < t1 ? 0.0f : noise * t2 * g);\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, t3);\n"
+    "    if (call.grad_in[2].data) dev_put(dev_at(call.grad_in[2], model, i, j), call.accumulate & 4u, t2 * g);\n}\n",
+    "\n",
+    NULL };
+
+ISK__UNUSED static const char *const isk__kernels_activations[] = {
+    "/* relu */\nISK_ELEMENTS(isk_relu_forward_0) {\n    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    *dev_at(call.out, model, i, j) = dev_relu(x);\n}\n",
+    "ISK_ELEMENTS(isk_relu_backward_0) {\n    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    const float y = *dev_at(call.out, model, i, j);\n    const float t1 = 0 < y ? g : 0.0f;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n}\n",
+    "\n/* leaky_relu */\nISK_ELEMENTS(isk_leaky_relu_forward_0) {\n    const float slope = call.attributes[0];\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    *dev_at(call.out, model, i, j) = x * (x < 0 ? slope : 1.0f);\n}\n",
+    "ISK_ELEMENTS(isk_leaky_relu_backward_0) {\n    const float slope = call.attributes[0];\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    const float t1 = (x < 0 ? slope : 1.0f) * g;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n}\n",
+    "\n/* gelu */\nISK_ELEMENTS(isk_gelu_forward_0) {\n    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    *dev_at(call.out, model, i, j) = 0.5f * x * (1 + erff(0.7071067811865476f * x));\n}\n",
+    "ISK_ELEMENTS(isk_gelu_backward_0) {\n    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    const float t1 = 0.3989422804014327f * x * expf(-0.5000000000000001f * x * x);\n"
+    "    const float t2 = g * (t1 + 0.5f * (1 + erff(0.7071067811865476f * x)));\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t2);\n}\n",
+    "\n/* quick_gelu */\nISK_ELEMENTS(isk_quick_gelu_forward_0) {\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    *dev_at(call.out, model, i, j) = x * dev_sigmoid(1.702f * x);\n}\n",
+    "ISK_ELEMENTS(isk_quick_gelu_backward_0) {\n    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n    const float t1 = 1.702f * x;\n"
+    "    const float t2 = dev_sigmoid(t1);\n    const float t3 = t2 * g * (1 + t1 * (1 - t2));\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t3);\n}\n",
+    "\n/* tanh */\nISK_ELEMENTS(isk_tanh_forward_0) {\n    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    *dev_at(call.out, model, i, j) = tanhf(x);\n}\n",
+    "ISK_ELEMENTS(isk_tanh_backward_0) {\n    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    const float y = *dev_at(call.out, model, i, j);\n    const float t1 = g * (1 - y * y);\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n}\n",
+    "\n/* sigmoid */\nISK_ELEMENTS(isk_sigmoid_forward_0) {\n    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    *dev_at(call.out, model, i, j) = dev_sigmoid(x);\n}\n",
+    "ISK_ELEMENTS(isk_sigmoid_backward_0) {\n    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    const float y = *dev_at(call.out, model, i, j);\n    const float t1 = g * y * (1 - y);\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n}\n",
+    "\n/* softplus */\nISK_ELEMENTS(isk_softplus_forward_0) {\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n    *dev_at(call.out, model, i, j) = dev_softplus(x);\n"
+    "}\n",
+    "ISK_ELEMENTS(isk_softplus_backward_0) {\n    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n    const float t1 = g * dev_sigmoid(x);\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n}\n",
+    "\n/* bias_relu */\nISK_ELEMENTS(isk_bias_relu_forward_0) {\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n    const float b = *dev_at(call.in[1], model, 0, j);\n"
+    "    *dev_at(call.out, model, i, j) = dev_relu(x + b);\n}\n",
+    "ISK_COLUMNS(isk_bias_relu_backward_0) {\n    float sum = 0;\n    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float g = *dev_at(call.grad, model, i, j);\n"
+    "        const float y = *dev_at(call.out, model, i, j);\n        sum += 0 < y ? g : 0.0f;\n    }\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, 0, j), call.accumulate & 2u, sum);\n}\n",
+    "ISK_ELEMENTS(isk_bias_relu_backward_1) {\n    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    const float y = *dev_at(call.out, model, i, j);\n    const float t1 = 0 < y ? g : 0.0f;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n}\n",
+    "\n/* bias_tanh */\nISK_ELEMENTS(isk_bias_tanh_forward_0) {\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n    const float b = *dev_at(call.in[1], model, 0, j);\n"
+    "    *dev_at(call.out, model, i, j) = tanhf(x + b);\n}\n",
+    "ISK_COLUMNS(isk_bias_tanh_backward_0) {\n    float sum = 0;\n    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float g = *dev_at(call.grad, model, i, j);\n"
+    "        const float y = *dev_at(call.out, model, i, j);\n        sum += g * (1 - y * y);\n    }\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, 0, j), call.accumulate & 2u, sum);\n}\n",
+    "ISK_ELEMENTS(isk_bias_tanh_backward_1) {\n    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    const float y = *dev_at(call.out, model, i, j);\n    const float t1 = g * (1 - y * y);\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n}\n",
+    "\n/* bias_gelu */\nISK_ELEMENTS(isk_bias_gelu_forward_0) {\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n    const float b = *dev_at(call.in[1], model, 0, j);\n"
+    "    const float t1 = x + b;\n"
+    "    *dev_at(call.out, model, i, j) = 0.5f * t1 * (1 + erff(0.7071067811865476f * t1));\n}\n",
+    "ISK_COLUMNS(isk_bias_gelu_backward_0) {\n    const float b = *dev_at(call.in[1], model, 0, j);\n"
+    "    float sum = 0;\n    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float g = *dev_at(call.grad, model, i, j);\n        const float t1 = x + b;\n"
+    "        const float t2 = 0.3989422804014327f * t1 * expf(-0.5000000000000001f * t1 * t1);\n"
+    "        sum += g * (t2 + 0.5f * (1 + erff(0.7071067811865476f * t1)));\n    }\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, 0, j), call.accumulate & 2u, sum);\n}\n",
+    "ISK_ELEMENTS(isk_bias_gelu_backward_1) {\n    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float b = *dev_at(call.in[1], model, 0, j);\n    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    const float t1 = x + b;\n"
+    "    const float t2 = 0.3989422804014327f * t1 * expf(-0.5000000000000001f * t1 * t1);\n"
+    "    const float t3 = g * (t2 + 0.5f * (1 + erff(0.7071067811865476f * t1)));\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t3);\n}\n",
+    "\n/* bias_quick_gelu */\nISK_ELEMENTS(isk_bias_quick_gelu_forward_0) {\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n    const float b = *dev_at(call.in[1], model, 0, j);\n"
+    "    const float t1 = x + b;\n    *dev_at(call.out, model, i, j) = t1 * dev_sigmoid(1.702f * t1);\n}\n",
+    "ISK_COLUMNS(isk_bias_quick_gelu_backward_0) {\n    const float b = *dev_at(call.in[1], model, 0, j);\n"
+    "    float sum = 0;\n    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float g = *dev_at(call.grad, model, i, j);\n        const float t1 = 1.702f * (x + b);\n"
+    "        const float t2 = dev_sigmoid(t1);\n        sum += t2 * g * (1 + t1 * (1 - t2));\n    }\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, 0, j), call.accumulate & 2u, sum);\n}\n",
+    "ISK_ELEMENTS(isk_bias_quick_gelu_backward_1) {\n    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float b = *dev_at(call.in[1], model, 0, j);\n    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    const float t1 = 1.702f * (x + b);\n    const float t2 = dev_sigmoid(t1);\n"
+    "    const float t3 = t2 * g * (1 + t1 * (1 - t2));\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t3);\n}\n",
+    "\n",
+    NULL };
+
+ISK__UNUSED static const char *const isk__kernels_rows[] = {
+    "/* row_sum */\nISK_ROWS(isk_row_sum_forward_0) {\n    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        sum += x;\n    }\n    *dev_at(call.out, model, i, 0) = sum;\n}\n",
+    "ISK_ELEMENTS(isk_row_sum_backward_0) {\n    const float g = *dev_at(call.grad, model, i, 0);\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, g);\n}\n",
+    "\n/* row_mean */\nISK_ROWS(isk_row_mean_forward_0) {\n    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        sum += x;\n    }\n    *dev_at(call.out, model, i, 0) = sum / (float)call.cols;\n}\n",
+    "ISK_ELEMENTS(isk_row_mean_backward_0) {\n    const float g = *dev_at(call.grad, model, i, 0);\n"
+    "    const float t1 = g / (float)call.cols;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n}\n",
+    "\n/* row_max */\nISK_ROWS(isk_row_max_forward_0) {\n    float largest = ISK_LOWEST;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        largest = dev_maximum(largest, x);\n    }\n    *dev_at(call.out, model, i, 0) = largest;\n}\n",
+    "ISK_ROWS(isk_row_max_backward_0) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float g = *dev_at(call.grad, model, i, 0);\n    float largest = ISK_LOWEST;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        largest = dev_maximum(largest, x);\n    }\n    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        sum += x == largest ? 1.0f : 0.0f;\n    }\n    work[16 + i] = largest;\n"
+    "    work[16 + call.rows + i] = g / sum;\n}\n",
+    "ISK_ELEMENTS(isk_row_max_backward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float t1 = x == work[16 + i] ? work[16 + call.rows + i] : 0.0f;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n}\n",
+    "\n/* row_logsumexp */\nISK_ROWS(isk_row_logsumexp_forward_0) {\n    float largest = ISK_LOWEST;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        largest = dev_maximum(largest, x);\n    }\n    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        sum += expf(x - largest);\n    }\n    *dev_at(call.out, model, i, 0) = largest + logf(sum);\n}\n",
+    "ISK_ROWS(isk_row_logsumexp_backward_0) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float g = *dev_at(call.grad, model, i, 0);\n    float largest = ISK_LOWEST;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        largest = dev_maximum(largest, x);\n    }\n    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        sum += expf(x - largest);\n    }\n    work[16 + i] = largest;\n    work[16 + call.rows + i] = g / sum;\n"
+    "}\n",
+    "ISK_ELEMENTS(isk_row_logsumexp_backward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n    const float power = expf(x - work[16 + i]);\n"
+    "    const float t1 = work[16 + call.rows + i] * power;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n}\n",
+    "\n/* row_dot */\nISK_ROWS(isk_row_dot_forward_0) {\n    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n        const float a = *dev_at(call.in[0], model, i, j);\n"
+    "        const float b = *dev_at(call.in[1], model, i, j);\n        sum += a * b;\n    }\n"
+    "    *dev_at(call.out, model, i, 0) = sum;\n}\n",
+    "ISK_ELEMENTS(isk_row_dot_backward_0) {\n    const float a = *dev_at(call.in[0], model, i, j);\n"
+    "    const float b = *dev_at(call.in[1], model, i, j);\n    const float g = *dev_at(call.grad, model, i, 0);\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, g * b);\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, g * a);\n}\n",
+    "\n/* squared_error_rows */\nISK_ROWS(isk_squared_error_rows_forward_0) {\n    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n        const float a = *dev_at(call.in[0], model, i, j);\n"
+    "        const float b = *dev_at(call.in[1], model, i, j);\n        const float t1 = a - b;\n"
+    "        sum += t1 * t1;\n    }\n    *dev_at(call.out, model, i, 0) = sum;\n}\n",
+    "ISK_ELEMENTS(isk_squared_error_rows_backward_0) {\n    const float a = *dev_at(call.in[0], model, i, j);\n"
+    "    const float b = *dev_at(call.in[1], model, i, j);\n    const float g = *dev_at(call.grad, model, i, 0);\n"
+    "    const float t1 = a - b;\n    const float t2 = 2 * g * t1;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t2);\n"
+    "    const float t3 = -2 * g * t1;\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, t3);\n}\n",
+    "\n/* softmax */\nISK_ROWS(isk_softmax_forward_0) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float largest = ISK_LOWEST;\n    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n        largest = dev_maximum(largest, x);\n    }\n"
+    "    float sum = 0;\n    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n        sum += expf(x - largest);\n    }\n"
+    "    work[16 + i] = largest;\n    work[16 + call.rows + i] = sum;\n}\n",
+    "ISK_ELEMENTS(isk_softmax_forward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n    const float power = expf(x - work[16 + i]);\n"
+    "    *dev_at(call.out, model, i, j) = power / work[16 + call.rows + i];\n}\n",
+    "ISK_ROWS(isk_softmax_backward_0) {\n    float *work = dev_at(call.work, model, 0, 0);\n    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n        const float g = *dev_at(call.grad, model, i, j);\n"
+    "        const float y = *dev_at(call.out, model, i, j);\n        sum += g * y;\n    }\n    work[16 + i] = sum;\n"
+    "}\n",
+    "ISK_ELEMENTS(isk_softmax_backward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n    const float y = *dev_at(call.out, model, i, j);\n"
+    "    const float t1 = y * (g - work[16 + i]);\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n}\n",
+    "\n/* log_softmax */\nISK_ROWS(isk_log_softmax_forward_0) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float largest = ISK_LOWEST;\n    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n        largest = dev_maximum(largest, x);\n    }\n"
+    "    float sum = 0;\n    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n        sum += expf(x - largest);\n    }\n"
+    "    work[16 + i] = largest;\n    work[16 + call.rows + i] = logf(sum);\n}\n",
+    "ISK_ELEMENTS(isk_log_softmax_forward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    *dev_at(call.out, model, i, j) = x - work[16 + i] - work[16 + call.rows + i];\n}\n",
+    "ISK_ROWS(isk_log_softmax_backward_0) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float largest = ISK_LOWEST;\n    float sum = 0;\n    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float g = *dev_at(call.grad, model, i, j);\n        largest = dev_maximum(largest, x);\n"
+    "        sum += g;\n    }\n    float sum2 = 0;\n    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n        sum2 += expf(x - largest);\n    }\n"
+    "    work[16 + i] = largest;\n    work[16 + call.rows + i] = sum / sum2;\n}\n",
+    "ISK_ELEMENTS(isk_log_softmax_backward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    const float power = expf(x - work[16 + i]);\n    const float t1 = g - work[16 + call.rows + i] * power;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n}\n",
+    "\n/* l2_normalise */\nISK_ROWS(isk_l2_normalise_forward_0) {\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n    const float eps = call.attributes[0];\n"
+    "    float sum = 0;\n    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n        sum += x * x;\n    }\n"
+    "    work[16 + i] = dev_maximum(dev_sqrt(sum), eps);\n}\n",
+    "ISK_ELEMENTS(isk_l2_normalise_forward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n    *dev_at(call.out, model, i, j) = x / work[16 + i];\n"
+    "}\n",
+    "ISK_ROWS(isk_l2_normalise_backward_0) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float eps = call.attributes[0];\n    float sum = 0;\n    float sum2 = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float g = *dev_at(call.grad, model, i, j);\n"
+    "        const float y = *dev_at(call.out, model, i, j);\n        sum += x * x;\n        sum2 += g * y;\n    }\n"
+    "    const float t1 = dev_sqrt(sum);\n    const float t2 = dev_maximum(t1, eps);\n    work[16 + i] = t2;\n"
+    "    work[16 + call.rows + i] = 2 * (0 < t1 ? 0.5f * ((t1 < eps ? 0.0f : -(sum2 / t2)) / t1) : 0.0f);\n}\n",
+    "ISK_ELEMENTS(isk_l2_normalise_backward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    const float t1 = g / work[16 + i] + work[16 + call.rows + i] * x;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n}\n",
+    "\n/* layer_norm */\nISK_ROWS(isk_layer_norm_forward_0) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float eps = call.attributes[0];\n    float sum = 0;\n    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n        sum += x;\n    }\n"
+    "    const float mean = sum / (float)call.cols;\n    float sum2 = 0;\n    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n        const float t1 = x - mean;\n"
+    "        sum2 += t1 * t1;\n    }\n    const float variance = sum2 / (float)call.cols;\n    work[16 + i] = mean;\n"
+    "    work[16 + call.rows + i] = dev_rsqrt(variance + eps);\n}\n",
+    "ISK_ELEMENTS(isk_layer_norm_forward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float gamma = *dev_at(call.in[1], model, 0, j);\n"
+    "    const float beta = *dev_at(call.in[2], model, 0, j);\n    const float mean = work[16 + i];\n"
+    "    const float scale = work[16 + call.rows + i];\n"
+    "    *dev_at(call.out, model, i, j) = scale * (gamma * (x - mean)) + beta;\n}\n",
+    "ISK_ROWS(isk_layer_norm_backward_0) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float eps = call.attributes[0];\n    float sum = 0;\n    float sum2 = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float gamma = *dev_at(call.in[1], model, 0, j);\n"
+    "        const float g = *dev_at(call.grad, model, i, j);\n        sum += x;\n        sum2 += gamma * g;\n    }\n"
+    "    const float mean = sum / (float)call.cols;\n    float sum3 = 0;\n    float sum4 = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float gamma = *dev_at(call.in[1], model, 0, j);\n"
+    "        const float g = *dev_at(call.grad, model, i, j);\n        const float t1 = x - mean;\n"
+    "        sum3 += t1 * t1;\n        sum4 += gamma * (t1 * g);\n    }\n"
+    "    const float variance = sum3 / (float)call.cols;\n    const float scale = dev_rsqrt(variance + eps);\n"
+    "    work[16 + i] = mean;\n    work[16 + call.rows + i] = scale;\n"
+    "    work[16 + 2 * call.rows + i] = scale * scale * scale * sum4 / (float)call.cols;\n"
+    "    work[16 + 3 * call.rows + i] = scale * sum2 / (float)call.cols;\n}\n",
+    "ISK_COLUMNS(isk_layer_norm_backward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float sum = 0;\n    float sum2 = 0;\n    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n        const float mean = work[16 + i];\n"
+    "        const float scale = work[16 + call.rows + i];\n"
+    "        const float g = *dev_at(call.grad, model, i, j);\n        sum += g;\n"
+    "        sum2 += scale * ((x - mean) * g);\n    }\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, 0, j), call.accumulate & 2u, sum2);\n"
+    "    if (call.grad_in[2].data) dev_put(dev_at(call.grad_in[2], model, 0, j), call.accumulate & 4u, sum);\n}\n",
+    "ISK_ELEMENTS(isk_layer_norm_backward_2) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float gamma = *dev_at(call.in[1], model, 0, j);\n    const float mean = work[16 + i];\n"
+    "    const float scale = work[16 + call.rows + i];\n    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    const float t1 = scale * (gamma * g) - work[16 + 2 * call.rows + i] * (x - mean);\n"
+    "    const float t2 = t1 - work[16 + 3 * call.rows + i];\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t2);\n}\n",
+    "\n/* normal_log_density */\nISK_ROWS(isk_normal_log_density_forward_0) {\n    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float mu = *dev_at(call.in[1], model, i, j);\n"
+    "        const float logvar = *dev_at(call.in[2], model, i, j);\n        const float t1 = x - mu;\n"
+    "        const float precision = expf(dev_minimum(-logvar, 50));\n"
+    "        sum += t1 * t1 * precision + logvar + 1.8378770664093453f;\n    }\n"
+    "    *dev_at(call.out, model, i, 0) = -0.5f * sum;\n}\n",
+    "ISK_ELEMENTS(isk_normal_log_density_backward_0) {\n    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float mu = *dev_at(call.in[1], model, i, j);\n"
+    "    const float logvar = *dev_at(call.in[2], model, i, j);\n"
+    "    const float g = *dev_at(call.grad, model, i, 0);\n    const float t1 = x - mu;\n"
+    "    const float t2 = -logvar;\n    const float precision = expf(dev_minimum(t2, 50));\n"
+    "    const float t3 = t1 * precision;\n    const float t4 = 0.5f * g;\n    const float t5 = -g * t3;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t5);\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, g * t3);\n"
+    "    const float t6 = (50 < t2 ? 0.0f : t4 * (t1 * t1 * precision)) - t4;\n"
+    "    if (call.grad_in[2].data) dev_put(dev_at(call.grad_in[2], model, i, j), call.accumulate & 4u, t6);\n}\n",
+    "\n/* normal_kl */\nISK_ROWS(isk_normal_kl_forward_0) {\n    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n        const float mu = *dev_at(call.in[0], model, i, j);\n"
+    "        const float logvar = *dev_at(call.in[1], model, i, j);\n"
+    "        const float prior_mu = *dev_at(call.in[2], model, i, j);\n"
+    "        const float prior_logvar = *dev_at(call.in[3], model, i, j);\n        const float t1 = mu - prior_mu;\n"
+    "        const float precision = expf(dev_minimum(-prior_logvar, 50));\n"
+    "        const float t2 = prior_logvar - logvar - 1 + expf(dev_minimum(logvar - prior_logvar, 50));\n"
+    "        sum += t2 + t1 * t1 * precision;\n    }\n    *dev_at(call.out, model, i, 0) = 0.5f * sum;\n}\n",
+    "ISK_ELEMENTS(isk_normal_kl_backward_0) {\n    const float mu = *dev_at(call.in[0], model, i, j);\n"
+    "    const float logvar = *dev_at(call.in[1], model, i, j);\n"
+    "    const float prior_mu = *dev_at(call.in[2], model, i, j);\n"
+    "    const float prior_logvar = *dev_at(call.in[3], model, i, j);\n"
+    "    const float g = *dev_at(call.grad, model, i, 0);\n    const float t1 = mu - prior_mu;\n"
+    "    const float t2 = -prior_logvar;\n    const float precision = expf(dev_minimum(t2, 50));\n"
+    "    const float t3 = t1 * precision;\n    const float t4 = logvar - prior_logvar;\n"
+    "    const float t5 = 0.5f * g;\n    const float t6 = expf(dev_minimum(t4, 50));\n"
+    "    const float t7 = -0.5f * g;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, g * t3);\n"
+    "    const float t8 = (50 < t4 ? 0.0f : t5 * t6) - t5;\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, t8);\n"
+    "    const float t9 = -g * t3;\n"
+    "    if (call.grad_in[2].data) dev_put(dev_at(call.grad_in[2], model, i, j), call.accumulate & 4u, t9);\n"
+    "    const float t10 = (50 < t2 ? 0.0f : t7 * (t1 * t1 * precision)) + (50 < t4 ? 0.0f : t7 * t6) + t5;\n"
+    "    if (call.grad_in[3].data) dev_put(dev_at(call.grad_in[3], model, i, j), call.accumulate & 8u, t10);\n}\n",
+    "\n",
+    NULL };
+
+ISK__UNUSED static const char *const isk__kernels_columns[] = {
+    "/* col_sum */\nISK_COLUMNS(isk_col_sum_forward_0) {\n    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n        sum += w * x;\n    }\n"
+    "    *dev_at(call.out, model, 0, j) = sum;\n}\n",
+    "ISK_ELEMENTS(isk_col_sum_backward_0) {\n    const float w = dev_weight(call.in[1], model, i);\n"
+    "    const float g = *dev_at(call.grad, model, 0, j);\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, w * g);\n}\n",
+    "\n/* col_mean */\nISK_MODELS(isk_col_mean_forward_0) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float sum = 0;\n    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n        sum += w;\n    }\n"
+    "    work[0] = dev_maximum(sum, 1e-12f);\n}\n",
+    "ISK_COLUMNS(isk_col_mean_forward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float weight = work[0];\n    float sum = 0;\n    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n        sum += w * x;\n    }\n"
+    "    *dev_at(call.out, model, 0, j) = sum / weight;\n}\n",
+    "ISK_MODELS(isk_col_mean_backward_0) {\n    float *work = dev_at(call.work, model, 0, 0);\n    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n        const float w = dev_weight(call.in[1], model, i);\n"
+    "        sum += w;\n    }\n    work[0] = dev_maximum(sum, 1e-12f);\n}\n",
+    "ISK_COLUMNS(isk_col_mean_backward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float weight = work[0];\n    const float g = *dev_at(call.grad, model, 0, j);\n"
+    "    work[16 + j] = g / weight;\n}\n",
+    "ISK_ELEMENTS(isk_col_mean_backward_2) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float w = dev_weight(call.in[1], model, i);\n    const float t1 = w * work[16 + j];\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n}\n",
+    "\n/* col_var */\nISK_MODELS(isk_col_var_forward_0) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float sum = 0;\n    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n        sum += w;\n    }\n"
+    "    work[0] = dev_maximum(sum, 1e-12f);\n}\n",
+    "ISK_COLUMNS(isk_col_var_forward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float weight = work[0];\n    float sum = 0;\n    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n        sum += w * x;\n    }\n"
+    "    work[16 + j] = sum / weight;\n}\n",
+    "ISK_COLUMNS(isk_col_var_forward_2) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float weight = work[0];\n    const float mean = work[16 + j];\n    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n        const float t1 = x - mean;\n"
+    "        sum += w * (t1 * t1);\n    }\n    *dev_at(call.out, model, 0, j) = sum / weight;\n}\n",
+    "ISK_MODELS(isk_col_var_backward_0) {\n    float *work = dev_at(call.work, model, 0, 0);\n    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n        const float w = dev_weight(call.in[1], model, i);\n"
+    "        sum += w;\n    }\n    work[0] = dev_maximum(sum, 1e-12f);\n}\n",
+    "ISK_COLUMNS(isk_col_var_backward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float weight = work[0];\n    const float g = *dev_at(call.grad, model, 0, j);\n    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n        sum += w * x;\n    }\n"
+    "    work[16 + j] = sum / weight;\n    work[16 + call.cols + j] = g / weight;\n}\n",
+    "ISK_ELEMENTS(isk_col_var_backward_2) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n    const float w = dev_weight(call.in[1], model, i);\n"
+    "    const float mean = work[16 + j];\n    const float t1 = 2 * w * (work[16 + call.cols + j] * (x - mean));\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n}\n",
+    "\n/* col_max */\nISK_MODELS(isk_col_max_forward_0) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float sum = 0;\n    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n        sum += w;\n    }\n    work[0] = sum;\n}\n",
+    "ISK_COLUMNS(isk_col_max_forward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float largest = ISK_LOWEST;\n    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n"
+    "        largest = dev_maximum(largest, 0 < w ? x : ISK_LOWEST);\n    }\n"
+    "    *dev_at(call.out, model, 0, j) = 0 < work[0] ? largest : 0.0f;\n}\n",
+    "ISK_COLUMNS(isk_col_max_backward_0) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float largest = ISK_LOWEST;\n    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n"
+    "        largest = dev_maximum(largest, 0 < w ? x : ISK_LOWEST);\n    }\n    work[16 + j] = largest;\n}\n",
+    "ISK_MODELS(isk_col_max_backward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n        const float w = dev_weight(call.in[1], model, i);\n"
+    "        sum += w;\n    }\n    work[0] = sum;\n}\n",
+    "ISK_COLUMNS(isk_col_max_backward_2) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float g = *dev_at(call.grad, model, 0, j);\n    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n"
+    "        sum += (0 < w ? x : ISK_LOWEST) == work[16 + j] ? 1.0f : 0.0f;\n    }\n"
+    "    work[16 + call.cols + j] = (0 < work[0] ? g : 0.0f) / sum;\n}\n",
+    "ISK_ELEMENTS(isk_col_max_backward_3) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n    const float w = dev_weight(call.in[1], model, i);\n"
+    "    const float t1 = (0 < w ? x : ISK_LOWEST) == work[16 + j] ? work[16 + call.cols + j] : 0.0f;\n"
+    "    const float t2 = 0 < w ? t1 : 0.0f;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t2);\n}\n",
+    "\n/* col_logsumexp */\nISK_COLUMNS(isk_col_logsumexp_forward_0) {\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n    float largest = ISK_LOWEST;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n"
+    "        largest = dev_maximum(largest, 0 < w ? x : ISK_LOWEST);\n    }\n    work[16 + j] = largest;\n}\n",
+    "ISK_MODELS(isk_col_logsumexp_forward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float sum = 0;\n    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n        sum += w;\n    }\n    work[0] = sum;\n}\n",
+    "ISK_COLUMNS(isk_col_logsumexp_forward_2) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float sum = 0;\n    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n"
+    "        sum += expf(0 < w ? x - work[16 + j] : ISK_LOWEST);\n    }\n"
+    "    *dev_at(call.out, model, 0, j) = 0 < work[0] ? work[16 + j] + logf(sum) : 0.0f;\n}\n",
+    "ISK_COLUMNS(isk_col_logsumexp_backward_0) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float largest = ISK_LOWEST;\n    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n"
+    "        largest = dev_maximum(largest, 0 < w ? x : ISK_LOWEST);\n    }\n    work[16 + j] = largest;\n}\n",
+    "ISK_MODELS(isk_col_logsumexp_backward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float sum = 0;\n    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n        sum += w;\n    }\n    work[0] = sum;\n}\n",
+    "ISK_COLUMNS(isk_col_logsumexp_backward_2) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float g = *dev_at(call.grad, model, 0, j);\n    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n"
+    "        sum += expf(0 < w ? x - work[16 + j] : ISK_LOWEST);\n    }\n"
+    "    work[16 + call.cols + j] = (0 < work[0] ? g : 0.0f) / sum;\n}\n",
+    "ISK_ELEMENTS(isk_col_logsumexp_backward_3) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n    const float w = dev_weight(call.in[1], model, i);\n"
+    "    const float t1 = work[16 + call.cols + j] * expf(0 < w ? x - work[16 + j] : ISK_LOWEST);\n"
+    "    const float t2 = 0 < w ? t1 : 0.0f;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t2);\n}\n",
+    "\n/* standardise */\nISK_MODELS(isk_standardise_forward_0) {\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n        const float w = dev_weight(call.in[1], model, i);\n"
+    "        sum += w;\n    }\n    work[0] = dev_maximum(sum, 1e-12f);\n}\n",
+    "ISK_COLUMNS(isk_standardise_forward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float weight = work[0];\n    float sum = 0;\n    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n        sum += w * x;\n    }\n"
+    "    work[16 + j] = sum / weight;\n}\n",
+    "ISK_COLUMNS(isk_standardise_forward_2) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float eps = call.attributes[0];\n    const float weight = work[0];\n"
+    "    const float mean = work[16 + j];\n    float sum = 0;\n    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n        const float t1 = x - mean;\n"
+    "        sum += w * (t1 * t1);\n    }\n    const float variance = sum / weight;\n"
+    "    work[16 + call.cols + j] = dev_rsqrt(variance + eps);\n}\n",
+    "ISK_ELEMENTS(isk_standardise_forward_3) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n    const float w = dev_weight(call.in[1], model, i);\n"
+    "    const float mean = work[16 + j];\n    const float scale = work[16 + call.cols + j];\n"
+    "    const float present = 0 < w ? 1.0f : 0.0f;\n"
+    "    *dev_at(call.out, model, i, j) = present * (scale * (x - mean));\n}\n",
+    "ISK_MODELS(isk_standardise_backward_0) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float sum = 0;\n    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n        sum += w;\n    }\n"
+    "    work[0] = dev_maximum(sum, 1e-12f);\n}\n",
+    "ISK_COLUMNS(isk_standardise_backward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float weight = work[0];\n    float sum = 0;\n    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n        sum += w * x;\n    }\n"
+    "    work[16 + j] = sum / weight;\n}\n",
+    "ISK_COLUMNS(isk_standardise_backward_2) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float eps = call.attributes[0];\n    const float weight = work[0];\n"
+    "    const float mean = work[16 + j];\n    float sum = 0;\n    float sum2 = 0;\n    float sum3 = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n"
+    "        const float g = *dev_at(call.grad, model, i, j);\n        const float t1 = x - mean;\n"
+    "        const float present = 0 < w ? 1.0f : 0.0f;\n        sum += w * (t1 * t1);\n"
+    "        sum2 += present * (t1 * g);\n        sum3 += present * g;\n    }\n"
+    "    const float variance = sum / weight;\n    const float scale = dev_rsqrt(variance + eps);\n"
+    "    work[16 + call.cols + j] = scale;\n"
+    "    work[16 + 2 * call.cols + j] = scale * scale * scale * sum2 / weight;\n"
+    "    work[16 + 3 * call.cols + j] = scale * sum3 / weight;\n}\n",
+    "ISK_ELEMENTS(isk_standardise_backward_3) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n    const float w = dev_weight(call.in[1], model, i);\n"
+    "    const float mean = work[16 + j];\n    const float scale = work[16 + call.cols + j];\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n    const float present = 0 < w ? 1.0f : 0.0f;\n"
+    "    const float t1 = present * (scale * g) - w * (work[16 + 2 * call.cols + j] * (x - mean));\n"
+    "    const float t2 = t1 - w * work[16 + 3 * call.cols + j];\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t2);\n}\n",
+    "\n/* batch_norm */\nISK_MODELS(isk_batch_norm_forward_0) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float sum = 0;\n    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float w = dev_weight(call.in[3], model, i);\n        sum += w;\n    }\n"
+    "    work[0] = dev_maximum(sum, 1e-12f);\n}\n",
+    "ISK_COLUMNS(isk_batch_norm_forward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float weight = work[0];\n    float sum = 0;\n    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float w = dev_weight(call.in[3], model, i);\n        sum += w * x;\n    }\n"
+    "    work[16 + j] = sum / weight;\n}\n",
+    "ISK_COLUMNS(isk_batch_norm_forward_2) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float eps = call.attributes[0];\n    const float gamma = *dev_at(call.in[1], model, 0, j);\n"
+    "    const float weight = work[0];\n    const float mean = work[16 + j];\n    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float w = dev_weight(call.in[3], model, i);\n        const float t1 = x - mean;\n"
+    "        sum += w * (t1 * t1);\n    }\n    const float variance = sum / weight;\n"
+    "    const float scale = dev_rsqrt(variance + eps);\n    work[16 + call.cols + j] = gamma * scale;\n}\n",
+    "ISK_ELEMENTS(isk_batch_norm_forward_3) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float beta = *dev_at(call.in[2], model, 0, j);\n"
+    "    const float w = dev_weight(call.in[3], model, i);\n    const float mean = work[16 + j];\n"
+    "    const float present = 0 < w ? 1.0f : 0.0f;\n"
+    "    *dev_at(call.out, model, i, j) = present * (work[16 + call.cols + j] * (x - mean) + beta);\n}\n",
+    "ISK_MODELS(isk_batch_norm_backward_0) {\n    float *work = dev_at(call.work, model, 0, 0);\n    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n        const float w = dev_weight(call.in[3], model, i);\n"
+    "        sum += w;\n    }\n    work[0] = dev_maximum(sum, 1e-12f);\n}\n",
+    "ISK_COLUMNS(isk_batch_norm_backward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float weight = work[0];\n    float sum = 0;\n    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float w = dev_weight(call.in[3], model, i);\n        sum += w * x;\n    }\n"
+    "    work[16 + j] = sum / weight;\n}\n",
+    "ISK_COLUMNS(isk_batch_norm_backward_2) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float eps = call.attributes[0];\n    const float gamma = *dev_at(call.in[1], model, 0, j);\n"
+    "    const float weight = work[0];\n    const float mean = work[16 + j];\n    float sum = 0;\n"
+    "    float sum2 = 0;\n    float sum3 = 0;\n    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float w = dev_weight(call.in[3], model, i);\n"
+    "        const float g = *dev_at(call.grad, model, i, j);\n        const float t1 = x - mean;\n"
+    "        const float present = 0 < w ? 1.0f : 0.0f;\n        sum += w * (t1 * t1);\n"
+    "        sum2 += present * g;\n        sum3 += present * (t1 * g);\n    }\n"
+    "    const float variance = sum / weight;\n    const float scale = dev_rsqrt(variance + eps);\n"
+    "    const float t2 = gamma * scale;\n    work[16 + call.cols + j] = t2;\n"
+    "    work[16 + 2 * call.cols + j] = t2 * scale * scale * sum3 / weight;\n"
+    "    work[16 + 3 * call.cols + j] = t2 * sum2 / weight;\n    const float t3 = scale * sum3;\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, 0, j), call.accumulate & 2u, t3);\n"
+    "    if (call.grad_in[2].data) dev_put(dev_at(call.grad_in[2], model, 0, j), call.accumulate & 4u, sum2);\n}\n",
+    "ISK_ELEMENTS(isk_batch_norm_backward_3) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n    const float w = dev_weight(call.in[3], model, i);\n"
+    "    const float mean = work[16 + j];\n    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    const float present = 0 < w ? 1.0f : 0.0f;\n"
+    "    const float t1 = w * (work[16 + 2 * call.cols + j] * (x - mean));\n"
+    "    const float t2 = present * (work[16 + call.cols + j] * g) - t1 - w * work[16 + 3 * call.cols + j];\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t2);\n}\n",
+    "\n/* standardise_by */\nISK_ELEMENTS(isk_standardise_by_forward_0) {\n"
+    "    const float eps = call.attributes[0];\n    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float mean = *dev_at(call.in[1], model, 0, j);\n"
+    "    const float variance = *dev_at(call.in[2], model, 0, j);\n"
+    "    const float scale = dev_rsqrt(variance + eps);\n    *dev_at(call.out, model, i, j) = scale * (x - mean);\n"
+    "}\n",
+    "ISK_COLUMNS(isk_standardise_by_backward_0) {\n    const float eps = call.attributes[0];\n"
+    "    const float mean = *dev_at(call.in[1], model, 0, j);\n"
+    "    const float variance = *dev_at(call.in[2], model, 0, j);\n    float sum = 0;\n    float sum2 = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float g = *dev_at(call.grad, model, i, j);\n        sum += (x - mean) * g;\n        sum2 += g;\n"
+    "    }\n    const float scale = dev_rsqrt(variance + eps);\n    const float t1 = -(scale * sum2);\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, 0, j), call.accumulate & 2u, t1);\n"
+    "    const float t2 = -0.5f * scale * scale * scale * sum;\n"
+    "    if (call.grad_in[2].data) dev_put(dev_at(call.grad_in[2], model, 0, j), call.accumulate & 4u, t2);\n}\n",
+    "ISK_ELEMENTS(isk_standardise_by_backward_1) {\n    const float eps = call.attributes[0];\n"
+    "    const float variance = *dev_at(call.in[2], model, 0, j);\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n    const float scale = dev_rsqrt(variance + eps);\n"
+    "    const float t1 = scale * g;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n}\n",
+    "\n/* batch_norm_by */\nISK_ELEMENTS(isk_batch_norm_by_forward_0) {\n    const float eps = call.attributes[0];\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float mean = *dev_at(call.in[1], model, 0, j);\n"
+    "    const float variance = *dev_at(call.in[2], model, 0, j);\n"
+    "    const float gamma = *dev_at(call.in[3], model, 0, j);\n"
+    "    const float beta = *dev_at(call.in[4], model, 0, j);\n    const float scale = dev_rsqrt(variance + eps);\n"
+    "    *dev_at(call.out, model, i, j) = gamma * scale * (x - mean) + beta;\n}\n",
+    "ISK_COLUMNS(isk_batch_norm_by_backward_0) {\n    const float eps = call.attributes[0];\n"
+    "    const float mean = *dev_at(call.in[1], model, 0, j);\n"
+    "    const float variance = *dev_at(call.in[2], model, 0, j);\n"
+    "    const float gamma = *dev_at(call.in[3], model, 0, j);\n    float sum = 0;\n    float sum2 = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        const float g = *dev_at(call.grad, model, i, j);\n        sum += g;\n        sum2 += (x - mean) * g;\n"
+    "    }\n    const float scale = dev_rsqrt(variance + eps);\n    const float t1 = -(gamma * scale * sum);\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, 0, j), call.accumulate & 2u, t1);\n"
+    "    const float t2 = -0.5f * gamma * scale * scale * scale * sum2;\n"
+    "    if (call.grad_in[2].data) dev_put(dev_at(call.grad_in[2], model, 0, j), call.accumulate & 4u, t2);\n"
+    "    const float t3 = scale * sum2;\n"
+    "    if (call.grad_in[3].data) dev_put(dev_at(call.grad_in[3], model, 0, j), call.accumulate & 8u, t3);\n"
+    "    if (call.grad_in[4].data) dev_put(dev_at(call.grad_in[4], model, 0, j), call.accumulate & 16u, sum);\n}\n",
+    "ISK_ELEMENTS(isk_batch_norm_by_backward_1) {\n    const float eps = call.attributes[0];\n"
+    "    const float variance = *dev_at(call.in[2], model, 0, j);\n"
+    "    const float gamma = *dev_at(call.in[3], model, 0, j);\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n    const float scale = dev_rsqrt(variance + eps);\n"
+    "    const float t1 = gamma * scale * g;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n}\n",
+    "\n",
+    NULL };
+
+ISK__UNUSED static const char *const isk__kernels_losses[] = {
+    "/* sum_all */\nISK_ROWS(isk_sum_all_forward_0) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float w = dev_weight(call.in[1], model, i);\n    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        sum += x;\n    }\n    work[16 + i] = w * sum;\n}\n",
+    "ISK_MODELS(isk_sum_all_forward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++)\n        sum += work[16 + i];\n"
+    "    *dev_at(call.out, model, 0, 0) = sum;\n}\n",
+    "ISK_ELEMENTS(isk_sum_all_backward_0) {\n    const float w = dev_weight(call.in[1], model, i);\n"
+    "    const float g = *dev_at(call.grad, model, 0, 0);\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, g * w);\n}\n",
+    "\n/* mean_all */\nISK_ROWS(isk_mean_all_forward_0) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float w = dev_weight(call.in[1], model, i);\n    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        sum += x;\n    }\n    const float mean = sum / (float)call.cols;\n    work[16 + i] = w * mean;\n}\n",
+    "ISK_MODELS(isk_mean_all_forward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n    float sum = 0;\n"
+    "    float sum2 = 0;\n    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n        sum += work[16 + i];\n        sum2 += w;\n"
+    "    }\n    const float weight = dev_maximum(sum2, 1e-12f);\n    *dev_at(call.out, model, 0, 0) = sum / weight;\n"
+    "}\n",
+    "ISK_MODELS(isk_mean_all_backward_0) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float g = *dev_at(call.grad, model, 0, 0);\n    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n        const float w = dev_weight(call.in[1], model, i);\n"
+    "        sum += w;\n    }\n    const float weight = dev_maximum(sum, 1e-12f);\n"
+    "    work[0] = g / weight / (float)call.cols;\n}\n",
+    "ISK_ELEMENTS(isk_mean_all_backward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float w = dev_weight(call.in[1], model, i);\n    const float t1 = work[0] * w;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n}\n",
+    "\n/* max_all */\nISK_ROWS(isk_max_all_forward_0) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float w = dev_weight(call.in[1], model, i);\n    float largest = ISK_LOWEST;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        largest = dev_maximum(largest, 0 < w ? x : ISK_LOWEST);\n    }\n    work[16 + i] = largest;\n}\n",
+    "ISK_MODELS(isk_max_all_forward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n    float sum = 0;\n"
+    "    float largest = ISK_LOWEST;\n    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n        sum += w;\n"
+    "        largest = dev_maximum(largest, work[16 + i]);\n    }\n"
+    "    *dev_at(call.out, model, 0, 0) = 0 < sum ? largest : 0.0f;\n}\n",
+    "ISK_ROWS(isk_max_all_backward_0) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float w = dev_weight(call.in[1], model, i);\n    float largest = ISK_LOWEST;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        largest = dev_maximum(largest, 0 < w ? x : ISK_LOWEST);\n    }\n    work[16 + i] = largest;\n}\n",
+    "ISK_MODELS(isk_max_all_backward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float largest = ISK_LOWEST;\n    for (int i = 0; i < call.rows; i++)\n"
+    "        largest = dev_maximum(largest, work[16 + i]);\n    work[0] = largest;\n}\n",
+    "ISK_ROWS(isk_max_all_backward_2) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float w = dev_weight(call.in[1], model, i);\n    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        sum += (0 < w ? x : ISK_LOWEST) == work[0] ? 1.0f : 0.0f;\n    }\n    work[16 + call.rows + i] = sum;\n"
+    "}\n",
+    "ISK_MODELS(isk_max_all_backward_3) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float g = *dev_at(call.grad, model, 0, 0);\n    float sum = 0;\n    float sum2 = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n        const float w = dev_weight(call.in[1], model, i);\n"
+    "        sum += w;\n        sum2 += work[16 + call.rows + i];\n    }\n"
+    "    work[1] = (0 < sum ? g : 0.0f) / sum2;\n}\n",
+    "ISK_ELEMENTS(isk_max_all_backward_4) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n    const float w = dev_weight(call.in[1], model, i);\n"
+    "    const float t1 = 0 < w ? ((0 < w ? x : ISK_LOWEST) == work[0] ? work[1] : 0.0f) : 0.0f;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n}\n",
+    "\n/* logsumexp_all */\nISK_ROWS(isk_logsumexp_all_forward_0) {\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n    const float w = dev_weight(call.in[1], model, i);\n"
+    "    float largest = ISK_LOWEST;\n    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        largest = dev_maximum(largest, 0 < w ? x : ISK_LOWEST);\n    }\n    work[16 + i] = largest;\n}\n",
+    "ISK_MODELS(isk_logsumexp_all_forward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float largest = ISK_LOWEST;\n    for (int i = 0; i < call.rows; i++)\n"
+    "        largest = dev_maximum(largest, work[16 + i]);\n    work[0] = largest;\n}\n",
+    "ISK_ROWS(isk_logsumexp_all_forward_2) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float w = dev_weight(call.in[1], model, i);\n    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        sum += expf(0 < w ? x - work[0] : ISK_LOWEST);\n    }\n    work[16 + call.rows + i] = sum;\n}\n",
+    "ISK_MODELS(isk_logsumexp_all_forward_3) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float sum = 0;\n    float sum2 = 0;\n    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float w = dev_weight(call.in[1], model, i);\n        sum += w;\n"
+    "        sum2 += work[16 + call.rows + i];\n    }\n"
+    "    *dev_at(call.out, model, 0, 0) = 0 < sum ? work[0] + logf(sum2) : 0.0f;\n}\n",
+    "ISK_ROWS(isk_logsumexp_all_backward_0) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float w = dev_weight(call.in[1], model, i);\n    float largest = ISK_LOWEST;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        largest = dev_maximum(largest, 0 < w ? x : ISK_LOWEST);\n    }\n    work[16 + i] = largest;\n}\n",
+    "ISK_MODELS(isk_logsumexp_all_backward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float largest = ISK_LOWEST;\n    for (int i = 0; i < call.rows; i++)\n"
+    "        largest = dev_maximum(largest, work[16 + i]);\n    work[0] = largest;\n}\n",
+    "ISK_ROWS(isk_logsumexp_all_backward_2) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float w = dev_weight(call.in[1], model, i);\n    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n        const float x = *dev_at(call.in[0], model, i, j);\n"
+    "        sum += expf(0 < w ? x - work[0] : ISK_LOWEST);\n    }\n    work[16 + call.rows + i] = sum;\n}\n",
+    "ISK_MODELS(isk_logsumexp_all_backward_3) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float g = *dev_at(call.grad, model, 0, 0);\n    float sum = 0;\n    float sum2 = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n        const float w = dev_weight(call.in[1], model, i);\n"
+    "        sum += w;\n        sum2 += work[16 + call.rows + i];\n    }\n"
+    "    work[1] = (0 < sum ? g : 0.0f) / sum2;\n}\n",
+    "ISK_ELEMENTS(isk_logsumexp_all_backward_4) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float x = *dev_at(call.in[0], model, i, j);\n    const float w = dev_weight(call.in[1], model, i);\n"
+    "    const float t1 = 0 < w ? work[1] * expf(0 < w ? x - work[0] : ISK_LOWEST) : 0.0f;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n}\n",
+    "\n/* mse */\nISK_ROWS(isk_mse_forward_0) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float w = dev_weight(call.in[2], model, i);\n    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n        const float a = *dev_at(call.in[0], model, i, j);\n"
+    "        const float b = *dev_at(call.in[1], model, i, j);\n        const float t1 = a - b;\n"
+    "        sum += t1 * t1;\n    }\n    work[16 + i] = w * sum;\n}\n",
+    "ISK_MODELS(isk_mse_forward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n    float sum = 0;\n"
+    "    float sum2 = 0;\n    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float w = dev_weight(call.in[2], model, i);\n        sum += work[16 + i];\n        sum2 += w;\n"
+    "    }\n    const float weight = dev_maximum(sum2, 1e-12f);\n    *dev_at(call.out, model, 0, 0) = sum / weight;\n"
+    "}\n",
+    "ISK_MODELS(isk_mse_backward_0) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float g = *dev_at(call.grad, model, 0, 0);\n    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n        const float w = dev_weight(call.in[2], model, i);\n"
+    "        sum += w;\n    }\n    const float weight = dev_maximum(sum, 1e-12f);\n    const float t1 = g / weight;\n"
+    "    work[0] = 2 * t1;\n    work[1] = -2 * t1;\n}\n",
+    "ISK_ELEMENTS(isk_mse_backward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float a = *dev_at(call.in[0], model, i, j);\n    const float b = *dev_at(call.in[1], model, i, j);\n"
+    "    const float w = dev_weight(call.in[2], model, i);\n    const float t1 = a - b;\n"
+    "    const float t2 = work[0] * w * t1;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t2);\n"
+    "    const float t3 = work[1] * w * t1;\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, t3);\n}\n",
+    "\n/* gaussian_nll */\nISK_ROWS(isk_gaussian_nll_forward_0) {\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n    const float w = dev_weight(call.in[3], model, i);\n"
+    "    float sum = 0;\n    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float mu = *dev_at(call.in[0], model, i, j);\n"
+    "        const float logvar = *dev_at(call.in[1], model, i, j);\n"
+    "        const float z = *dev_at(call.in[2], model, i, j);\n        const float t1 = mu - z;\n"
+    "        const float precision = expf(dev_minimum(-logvar, 50));\n        sum += t1 * t1 * precision + logvar;\n"
+    "    }\n    work[16 + i] = w * sum;\n}\n",
+    "ISK_MODELS(isk_gaussian_nll_forward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float sum = 0;\n    float sum2 = 0;\n    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float w = dev_weight(call.in[3], model, i);\n        sum += work[16 + i];\n        sum2 += w;\n"
+    "    }\n    const float weight = dev_maximum(sum2, 1e-12f);\n    *dev_at(call.out, model, 0, 0) = sum / weight;\n"
+    "}\n",
+    "ISK_MODELS(isk_gaussian_nll_backward_0) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float g = *dev_at(call.grad, model, 0, 0);\n    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n        const float w = dev_weight(call.in[3], model, i);\n"
+    "        sum += w;\n    }\n    const float weight = dev_maximum(sum, 1e-12f);\n    const float t1 = g / weight;\n"
+    "    work[0] = t1;\n    work[1] = -t1;\n    work[2] = 2 * t1;\n    work[3] = -2 * t1;\n}\n",
+    "ISK_ELEMENTS(isk_gaussian_nll_backward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float mu = *dev_at(call.in[0], model, i, j);\n"
+    "    const float logvar = *dev_at(call.in[1], model, i, j);\n"
+    "    const float z = *dev_at(call.in[2], model, i, j);\n    const float w = dev_weight(call.in[3], model, i);\n"
+    "    const float t1 = mu - z;\n    const float t2 = -logvar;\n"
+    "    const float precision = expf(dev_minimum(t2, 50));\n    const float t3 = t1 * precision;\n"
+    "    const float t4 = work[2] * w * t3;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t4);\n"
+    "    const float t5 = work[0] * w + (50 < t2 ? 0.0f : work[1] * w * (t1 * t1 * precision));\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, t5);\n"
+    "    const float t6 = work[3] * w * t3;\n"
+    "    if (call.grad_in[2].data) dev_put(dev_at(call.grad_in[2], model, i, j), call.accumulate & 4u, t6);\n}\n",
+    "\n/* club */\nISK_MODELS(isk_club_forward_0) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float sum = 0;\n    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float w = dev_weight(call.in[3], model, i);\n        sum += w;\n    }\n"
+    "    work[0] = dev_maximum(sum, 1e-12f);\n}\n",
+    "ISK_COLUMNS(isk_club_forward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float weight = work[0];\n    float sum = 0;\n    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float z = *dev_at(call.in[2], model, i, j);\n"
+    "        const float w = dev_weight(call.in[3], model, i);\n        sum += w * z;\n    }\n"
+    "    work[16 + j] = sum / weight;\n}\n",
+    "ISK_COLUMNS(isk_club_forward_2) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float weight = work[0];\n    const float mean = work[16 + j];\n    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n        const float z = *dev_at(call.in[2], model, i, j);\n"
+    "        const float w = dev_weight(call.in[3], model, i);\n        const float t1 = z - mean;\n"
+    "        sum += w * (t1 * t1);\n    }\n    work[16 + call.cols + j] = sum / weight;\n}\n",
+    "ISK_ROWS(isk_club_forward_3) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float w = dev_weight(call.in[3], model, i);\n    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n        const float mu = *dev_at(call.in[0], model, i, j);\n"
+    "        const float logvar = *dev_at(call.in[1], model, i, j);\n"
+    "        const float z = *dev_at(call.in[2], model, i, j);\n        const float mean = work[16 + j];\n"
+    "        const float variance = work[16 + call.cols + j];\n"
+    "        const float precision = expf(dev_minimum(-logvar, 50));\n        const float t1 = mean - mu;\n"
+    "        const float t2 = z - mu;\n        sum += precision * (variance + t1 * t1 - t2 * t2);\n    }\n"
+    "    work[16 + 2 * call.cols + i] = w * sum;\n}\n",
+    "ISK_MODELS(isk_club_forward_4) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float weight = work[0];\n    float sum = 0;\n    for (int i = 0; i < call.rows; i++)\n"
+    "        sum += work[16 + 2 * call.cols + i];\n    *dev_at(call.out, model, 0, 0) = 0.5f * (sum / weight);\n}\n",
+    "ISK_MODELS(isk_club_backward_0) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float g = *dev_at(call.grad, model, 0, 0);\n    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n        const float w = dev_weight(call.in[3], model, i);\n"
+    "        sum += w;\n    }\n    const float weight = dev_maximum(sum, 1e-12f);\n    const float t1 = g / weight;\n"
+    "    work[0] = weight;\n    work[1] = t1;\n    work[2] = -0.5f * t1;\n    work[3] = 2 * (0.5f * t1 / weight);\n"
+    "    work[4] = t1 / weight;\n}\n",
+    "ISK_COLUMNS(isk_club_backward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float weight = work[0];\n    float sum = 0;\n    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float z = *dev_at(call.in[2], model, i, j);\n"
+    "        const float w = dev_weight(call.in[3], model, i);\n        sum += w * z;\n    }\n"
+    "    work[16 + j] = sum / weight;\n}\n",
+    "ISK_COLUMNS(isk_club_backward_2) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float weight = work[0];\n    const float mean = work[16 + j];\n    float sum = 0;\n"
+    "    float sum2 = 0;\n    float sum3 = 0;\n    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float mu = *dev_at(call.in[0], model, i, j);\n"
+    "        const float logvar = *dev_at(call.in[1], model, i, j);\n"
+    "        const float z = *dev_at(call.in[2], model, i, j);\n"
+    "        const float w = dev_weight(call.in[3], model, i);\n        const float t1 = z - mean;\n"
+    "        const float precision = expf(dev_minimum(-logvar, 50));\n        sum += w * (t1 * t1);\n"
+    "        sum2 += w * precision;\n        sum3 += w * (precision * (mean - mu));\n    }\n"
+    "    work[16 + call.cols + j] = sum / weight;\n    work[16 + 2 * call.cols + j] = work[3] * sum2;\n"
+    "    work[16 + 3 * call.cols + j] = work[4] * sum3;\n}\n",
+    "ISK_ELEMENTS(isk_club_backward_3) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float mu = *dev_at(call.in[0], model, i, j);\n"
+    "    const float logvar = *dev_at(call.in[1], model, i, j);\n"
+    "    const float z = *dev_at(call.in[2], model, i, j);\n    const float w = dev_weight(call.in[3], model, i);\n"
+    "    const float mean = work[16 + j];\n    const float variance = work[16 + call.cols + j];\n"
+    "    const float t1 = -logvar;\n    const float precision = expf(dev_minimum(t1, 50));\n"
+    "    const float t2 = z - mean;\n    const float t3 = mean - mu;\n    const float t4 = z - mu;\n"
+    "    const float t5 = work[1] * w * (precision * t2);\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t5);\n"
+    "    const float t6 = 50 < t1 ? 0.0f : work[2] * w * (precision * (variance + t3 * t3 - t4 * t4));\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, t6);\n"
+    "    const float t7 = work[16 + 2 * call.cols + j] * t2 - work[1] * (precision * t4);\n"
+    "    const float t8 = w * (t7 + work[16 + 3 * call.cols + j]);\n"
+    "    if (call.grad_in[2].data) dev_put(dev_at(call.grad_in[2], model, i, j), call.accumulate & 4u, t8);\n}\n",
+    "\n/* club_paired */\nISK_ROWS(isk_club_paired_forward_0) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float w = dev_weight(call.in[4], model, i);\n    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n        const float mu = *dev_at(call.in[0], model, i, j);\n"
+    "        const float logvar = *dev_at(call.in[1], model, i, j);\n"
+    "        const float z = *dev_at(call.in[2], model, i, j);\n"
+    "        const float z_permuted = *dev_at(call.in[3], model, i, j);\n"
+    "        const float precision = expf(dev_minimum(-logvar, 50));\n        const float t1 = z_permuted - mu;\n"
+    "        const float t2 = z - mu;\n        sum += precision * (t1 * t1 - t2 * t2);\n    }\n"
+    "    work[16 + i] = w * sum;\n}\n",
+    "ISK_MODELS(isk_club_paired_forward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n    float sum = 0;\n"
+    "    float sum2 = 0;\n    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float w = dev_weight(call.in[4], model, i);\n        sum += work[16 + i];\n        sum2 += w;\n"
+    "    }\n    const float weight = dev_maximum(sum2, 1e-12f);\n"
+    "    *dev_at(call.out, model, 0, 0) = 0.5f * (sum / weight);\n}\n",
+    "ISK_MODELS(isk_club_paired_backward_0) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float g = *dev_at(call.grad, model, 0, 0);\n    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n        const float w = dev_weight(call.in[4], model, i);\n"
+    "        sum += w;\n    }\n    const float weight = dev_maximum(sum, 1e-12f);\n    const float t1 = g / weight;\n"
+    "    work[0] = t1;\n    work[1] = -0.5f * t1;\n    work[2] = -t1;\n}\n",
+    "ISK_ELEMENTS(isk_club_paired_backward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float mu = *dev_at(call.in[0], model, i, j);\n"
+    "    const float logvar = *dev_at(call.in[1], model, i, j);\n"
+    "    const float z = *dev_at(call.in[2], model, i, j);\n"
+    "    const float z_permuted = *dev_at(call.in[3], model, i, j);\n"
+    "    const float w = dev_weight(call.in[4], model, i);\n    const float t1 = work[0] * w;\n"
+    "    const float t2 = -logvar;\n    const float precision = expf(dev_minimum(t2, 50));\n"
+    "    const float t3 = z_permuted - mu;\n    const float t4 = z - mu;\n"
+    "    const float t5 = t1 * (precision * (z - z_permuted));\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t5);\n"
+    "    const float t6 = 50 < t2 ? 0.0f : work[1] * w * (precision * (t3 * t3 - t4 * t4));\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, t6);\n"
+    "    const float t7 = work[2] * w * (precision * t4);\n"
+    "    if (call.grad_in[2].data) dev_put(dev_at(call.grad_in[2], model, i, j), call.accumulate & 4u, t7);\n"
+    "    const float t8 = t1 * (precision * t3);\n"
+    "    if (call.grad_in[3].data) dev_put(dev_at(call.grad_in[3], model, i, j), call.accumulate & 8u, t8);\n}\n",
+    "\n/* cross_entropy */\nISK_ROWS(isk_cross_entropy_forward_0) {\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n    const float w = dev_weight(call.in[2], model, i);\n"
+    "    float largest = ISK_LOWEST;\n    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float logits = *dev_at(call.in[0], model, i, j);\n"
+    "        largest = dev_maximum(largest, logits);\n    }\n    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n        const float logits = *dev_at(call.in[0], model, i, j);\n"
+    "        sum += expf(logits - largest);\n    }\n    const float t1 = logf(sum);\n    float sum2 = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n        const float logits = *dev_at(call.in[0], model, i, j);\n"
+    "        const float target = *dev_at(call.in[1], model, i, j);\n"
+    "        sum2 += target * (t1 - (logits - largest));\n    }\n    work[16 + i] = w * sum2;\n}\n",
+    "ISK_MODELS(isk_cross_entropy_forward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float sum = 0;\n    float sum2 = 0;\n    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float w = dev_weight(call.in[2], model, i);\n        sum += w;\n        sum2 += work[16 + i];\n"
+    "    }\n    const float weight = dev_maximum(sum, 1e-12f);\n    *dev_at(call.out, model, 0, 0) = sum2 / weight;\n"
+    "}\n",
+    "ISK_ROWS(isk_cross_entropy_backward_0) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float largest = ISK_LOWEST;\n    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float logits = *dev_at(call.in[0], model, i, j);\n"
+    "        largest = dev_maximum(largest, logits);\n    }\n    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n        const float logits = *dev_at(call.in[0], model, i, j);\n"
+    "        sum += expf(logits - largest);\n    }\n    work[16 + i] = largest;\n"
+    "    work[16 + call.rows + i] = logf(sum);\n}\n",
+    "ISK_MODELS(isk_cross_entropy_backward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float g = *dev_at(call.grad, model, 0, 0);\n    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n        const float w = dev_weight(call.in[2], model, i);\n"
+    "        sum += w;\n    }\n    const float weight = dev_maximum(sum, 1e-12f);\n    work[0] = g / weight;\n}\n",
+    "ISK_ROWS(isk_cross_entropy_backward_2) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float w = dev_weight(call.in[2], model, i);\n    float largest = ISK_LOWEST;\n    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n        const float logits = *dev_at(call.in[0], model, i, j);\n"
+    "        const float target = *dev_at(call.in[1], model, i, j);\n"
+    "        largest = dev_maximum(largest, logits);\n        sum += target;\n    }\n    float sum2 = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n        const float logits = *dev_at(call.in[0], model, i, j);\n"
+    "        sum2 += expf(logits - largest);\n    }\n    work[16 + 2 * call.rows + i] = work[0] * (w * sum) / sum2;\n"
+    "}\n",
+    "ISK_ELEMENTS(isk_cross_entropy_backward_3) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float logits = *dev_at(call.in[0], model, i, j);\n"
+    "    const float target = *dev_at(call.in[1], model, i, j);\n"
+    "    const float w = dev_weight(call.in[2], model, i);\n    const float t1 = logits - work[16 + i];\n"
+    "    const float power = expf(t1);\n    const float t2 = work[0] * w;\n"
+    "    const float t3 = work[16 + 2 * call.rows + i] * power - t2 * target;\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t3);\n"
+    "    const float t4 = t2 * (work[16 + call.rows + i] - t1);\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, t4);\n}\n",
+    "\n/* binary_cross_entropy */\nISK_ROWS(isk_binary_cross_entropy_forward_0) {\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n    const float w = dev_weight(call.in[2], model, i);\n"
+    "    float sum = 0;\n    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float logits = *dev_at(call.in[0], model, i, j);\n"
+    "        const float target = *dev_at(call.in[1], model, i, j);\n"
+    "        sum += dev_softplus(logits) - logits * target;\n    }\n    work[16 + i] = w * sum;\n}\n",
+    "ISK_MODELS(isk_binary_cross_entropy_forward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float sum = 0;\n    float sum2 = 0;\n    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float w = dev_weight(call.in[2], model, i);\n        sum += work[16 + i];\n        sum2 += w;\n"
+    "    }\n    const float weight = dev_maximum(sum2, 1e-12f);\n    *dev_at(call.out, model, 0, 0) = sum / weight;\n"
+    "}\n",
+    "ISK_MODELS(isk_binary_cross_entropy_backward_0) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float g = *dev_at(call.grad, model, 0, 0);\n    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n        const float w = dev_weight(call.in[2], model, i);\n"
+    "        sum += w;\n    }\n    const float weight = dev_maximum(sum, 1e-12f);\n    const float t1 = g / weight;\n"
+    "    work[0] = t1;\n    work[1] = -t1;\n}\n",
+    "ISK_ELEMENTS(isk_binary_cross_entropy_backward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float logits = *dev_at(call.in[0], model, i, j);\n"
+    "    const float target = *dev_at(call.in[1], model, i, j);\n"
+    "    const float w = dev_weight(call.in[2], model, i);\n"
+    "    const float t1 = work[0] * w * (dev_sigmoid(logits) - target);\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n"
+    "    const float t2 = work[1] * w * logits;\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, t2);\n}\n",
+    "\n",
+    NULL };
+
+ISK__UNUSED static const char *const isk__kernels_gemm[] = {
+    "/* ---- the only PTX: products of 16 x 8 and 8 x 8 elements on tensor cores, from sm_80 on ----\n\n"
+    "   Numbers of tf32 have 10 bits of fraction.  A thread of the warp holds, with g = lane / 4 and q = lane % 4,\n"
+    "       a[4]: A[g, q], A[g + 8, q], A[g, q + 4], A[g + 8, q + 4]    b[2]: B[q, g], B[q + 4, g]\n"
+    "       c[4]: C[g, 2q], C[g, 2q + 1], C[g + 8, 2q], C[g + 8, 2q + 1] */\n"
+    "#if !defined(ISK_HAVE_INTRINSICS) && defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800\n"
+    "#define ISK_HAVE_INTRINSICS\n\n/* x rounded to tf32, as the bits of a float */\n"
+    "ISK_INLINE unsigned dev_tf32(float x) {\n    unsigned bits;\n"
+    "    asm(\"cvt.rna.tf32.f32 %0, %1;\" : \"=r\"(bits) : \"f\"(x));\n    return bits;\n}\n",
+    "\n/* the same as a float */\nISK_INLINE float dev_tf32_value(unsigned bits) { return __uint_as_float(bits); }\n"
+    "\n/* c += a b, by all threads of a warp together */\n"
+    "ISK_INLINE void dev_mma_tf32(float *c, const unsigned *a, const unsigned *b) {\n"
+    "    asm volatile(\"mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 \"\n"
+    "                 \"{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};\"\n"
+    "                 : \"+f\"(c[0]), \"+f\"(c[1]), \"+f\"(c[2]), \"+f\"(c[3])\n"
+    "                 : \"r\"(a[0]), \"r\"(a[1]), \"r\"(a[2]), \"r\"(a[3]), \"r\"(b[0]), \"r\"(b[1]));\n}\n",
+    "\n#endif\n\n/* ---- products: out[rows, cols] (+)= A B, with what often follows them ----\n\n"
+    "   A is [rows, inner], or [inner, rows] if flags & 1; B is [inner, cols], or [cols, inner] if flags & 2.\n"
+    "   Then, each only where it is given: the product is multiplied by in[4], a scalar; in[2] is added, a row;\n"
+    "   max(., 0) is taken if flags & 4; it is 0 where in[3] <= 0.\n\n"
+    "   A block of threads makes one tile of out.  It goes through `inner` in steps of 16: all threads fetch their\n"
+    "   part of the tile's rows of A and columns of B for the next step into registers, work on the step before in\n"
+    "   shared memory, and then put there what they fetched.  An element is one sum in the order of `inner`. */\n\n"
+    "#define ISK_STEP 16\n\n/* What one side of the product is to a thread: lines are rows of A or columns of B. */\n"
+    "typedef struct isk_side {\n    const float *data;\n    int lines, inner;               /* extent */\n"
+    "    long long to_line, to_inner;    /* elements to the next */\n"
+    "    int line, k;                    /* what the thread fetches first, */\n"
+    "    int line_step, k_step;          /* and how far further the next one is */\n} isk_side;\n",
+    "\n/* Neighbours in memory are fetched by neighbouring threads. */\nISK_INLINE isk_side\n"
+    "dev_side(isk_operand o, int model, int first, int lines, int inner, int inner_is_close, int tile) {\n"
+    "    const int t = (int)threadIdx.x;\n    isk_side side;\n    side.data = dev_at(o, model, 0, 0);\n"
+    "    side.lines = lines;\n    side.inner = inner;\n    side.to_line = inner_is_close ? o.stride : 1;\n"
+    "    side.to_inner = inner_is_close ? 1 : o.stride;\n"
+    "    side.line = first + (inner_is_close ? t / ISK_STEP : t % tile);\n"
+    "    side.k = inner_is_close ? t % ISK_STEP : t / tile;\n"
+    "    side.line_step = inner_is_close ? 256 / ISK_STEP : 0;\n    side.k_step = inner_is_close ? 0 : 256 / tile;\n"
+    "    return side;\n}\n",
+    "\n/* Elements beyond the matrix are 0.  count = tile * ISK_STEP / 256. */\n"
+    "ISK_INLINE void dev_fetch(isk_side side, int begin, float *fetched, const int count) {\n    #pragma unroll\n"
+    "    for (int n = 0; n < count; n++) {\n"
+    "        const int line = side.line + n * side.line_step, k = begin + side.k + n * side.k_step;\n"
+    "        const int inside = line < side.lines && k < side.inner;\n"
+    "        fetched[n] = inside ? side.data[line * side.to_line + k * side.to_inner] : 0.0f;\n    }\n}\n",
+    "\n/* shared[k][line], rows of `pitch` elements */\nISK_INLINE void\n"
+    "dev_share(isk_side side, int first, const float *fetched, const int count, float *shared, const int pitch) {\n"
+    "    #pragma unroll\n    for (int n = 0; n < count; n++) {\n"
+    "        shared[(side.k + n * side.k_step) * pitch + side.line - first + n * side.line_step] = fetched[n];\n"
+    "    }\n}\n",
+    "\n/* What follows the sum of an element. */\n"
+    "ISK_INLINE void dev_finish(isk_call call, int model, int i, int j, float sum) {\n    float value = sum;\n"
+    "    if (i >= call.rows || j >= call.cols) return;\n"
+    "    if (call.in[4].data) value *= dev_scalar(call.in[4], model);\n"
+    "    if (call.in[2].data) value += dev_get(call.in[2], model, 0, j);\n"
+    "    if (call.flags & 4u) value = dev_relu(value);\n"
+    "    if (call.in[3].data && !(dev_get(call.in[3], model, i, j) > 0)) value = 0;\n"
+    "    dev_put(dev_at(call.out, model, i, j), call.accumulate & 1u, value);\n}\n",
+    "\n/* ---- fp32: 16 x 16 threads, each with a square of `each` x `each` elements ---- */\n\nISK_INLINE void\n"
+    "dev_product_fp32(isk_call call, int model, int tile, const int each, float *a, float *b, const int pitch) {\n"
+    "    const int wide = 16 * each, col_tiles = (call.cols + wide - 1) / wide;\n"
+    "    const int row = tile / col_tiles * wide, col = tile % col_tiles * wide;\n"
+    "    const int y = (int)threadIdx.x / 16 * each, x = (int)threadIdx.x % 16 * each;\n"
+    "    const int a_close = !(call.flags & 1u), b_close = (call.flags & 2u) != 0;\n"
+    "    const isk_side left = dev_side(call.in[0], model, row, call.rows, call.inner, a_close, wide);\n"
+    "    const isk_side right = dev_side(call.in[1], model, col, call.cols, call.inner, b_close, wide);\n"
+    "    float sums[16], next_a[4], next_b[4];\n    #pragma unroll\n"
+    "    for (int n = 0; n < each * each; n++) sums[n] = 0;\n    dev_fetch(left, 0, next_a, each);\n"
+    "    dev_fetch(right, 0, next_b, each);\n    for (int begin = 0; begin < call.inner; begin += ISK_STEP) {\n"
+    "        dev_share(left, row, next_a, each, a, pitch);\n        dev_share(right, col, next_b, each, b, pitch);\n"
+    "        __syncthreads();\n        dev_fetch(left, begin + ISK_STEP, next_a, each);\n"
+    "        dev_fetch(right, begin + ISK_STEP, next_b, each);\n        #pragma unroll\n"
+    "        for (int k = 0; k < ISK_STEP; k++) {\n            #pragma unroll\n"
+    "            for (int n = 0; n < each * each; n++) {\n"
+    "                sums[n] += a[k * pitch + y + n / each] * b[k * pitch + x + n % each];\n            }\n"
+    "        }\n        __syncthreads();\n    }\n    #pragma unroll\n    for (int n = 0; n < each * each; n++) {\n"
+    "        dev_finish(call, model, row + y + n / each, col + x + n % each, sums[n]);\n    }\n}\n",
+    "\nISK_TILES(isk_gemm_fp32) {\n    ISK_SHARED float a[ISK_STEP * 68], b[ISK_STEP * 68];\n"
+    "    dev_product_fp32(call, model, tile, 4, a, b, 68);\n}\n",
+    "\n/* More tiles, so that products of few elements keep more of the device busy. */\n"
+    "ISK_TILES(isk_gemm_fp32_small) {\n    ISK_SHARED float a[ISK_STEP * 34], b[ISK_STEP * 34];\n"
+    "    dev_product_fp32(call, model, tile, 2, a, b, 34);\n}\n",
+    "\n/* ---- tensor cores: tiles of 64 x 64; 4 x 2 warps with 16 x 32 elements each ---- */\n\n"
+    "#ifdef ISK_HAVE_INTRINSICS\n\n"
+    "/* With `split`, an element is taken as the sum of two tf32 numbers, big and what that leaves: big big + big\n"
+    "   small + small big has nearly the accuracy of fp32.  The small products are added first. */\nISK_INLINE void\n"
+    "dev_product_tf32(isk_call call, int model, int tile, const int split, float *a, float *b, const int pitch) {\n"
+    "    const int col_tiles = (call.cols + 63) / 64, row = tile / col_tiles * 64, col = tile % col_tiles * 64;\n"
+    "    const int warp = (int)threadIdx.x / 32, g = (int)threadIdx.x % 32 / 4, q = (int)threadIdx.x % 4;\n"
+    "    const int y = warp / 2 * 16 + g, x = warp % 2 * 32 + g;\n"
+    "    const int a_close = !(call.flags & 1u), b_close = (call.flags & 2u) != 0;\n"
+    "    const isk_side left = dev_side(call.in[0], model, row, call.rows, call.inner, a_close, 64);\n"
+    "    const isk_side right = dev_side(call.in[1], model, col, call.cols, call.inner, b_close, 64);\n"
+    "    float sums[16], next_a[4], next_b[4];\n    #pragma unroll\n    for (int n = 0; n < 16; n++) sums[n] = 0;\n"
+    "    dev_fetch(left, 0, next_a, 4);\n    dev_fetch(right, 0, next_b, 4);\n"
+    "    for (int begin = 0; begin < call.inner; begin += ISK_STEP) {\n"
+    "        dev_share(left, row, next_a, 4, a, pitch);\n        dev_share(right, col, next_b, 4, b, pitch);\n"
+    "        __syncthreads();\n        dev_fetch(left, begin + ISK_STEP, next_a, 4);\n"
+    "        dev_fetch(right, begin + ISK_STEP, next_b, 4);\n        #pragma unroll\n"
+    "        for (int k = 0; k < ISK_STEP; k += 8) {\n"
+    "            unsigned big_a[4], small_a[4], big_b[2], small_b[2];\n            #pragma unroll\n"
+    "            for (int n = 0; n < 4; n++) {\n"
+    "                const float value = a[(k + q + n / 2 * 4) * pitch + y + n % 2 * 8];\n"
+    "                big_a[n] = dev_tf32(value);\n"
+    "                small_a[n] = split ? dev_tf32(value - dev_tf32_value(big_a[n])) : 0u;\n            }\n"
+    "            #pragma unroll\n            for (int part = 0; part < 4; part++) {\n                #pragma unroll\n"
+    "                for (int n = 0; n < 2; n++) {\n"
+    "                    const float value = b[(k + q + n * 4) * pitch + x + part * 8];\n"
+    "                    big_b[n] = dev_tf32(value);\n"
+    "                    small_b[n] = split ? dev_tf32(value - dev_tf32_value(big_b[n])) : 0u;\n                }\n"
+    "                if (split) {\n                    dev_mma_tf32(sums + 4 * part, small_a, big_b);\n"
+    "                    dev_mma_tf32(sums + 4 * part, big_a, small_b);\n                }\n"
+    "                dev_mma_tf32(sums + 4 * part, big_a, big_b);\n            }\n        }\n"
+    "        __syncthreads();\n    }\n    #pragma unroll\n    for (int n = 0; n < 16; n++) {\n"
+    "        dev_finish(call, model, row + y + n % 4 / 2 * 8, col + x - g + n / 4 * 8 + 2 * q + n % 2, sums[n]);\n"
+    "    }\n}\n",
+    "\n#else                                       /* no tensor cores of this kind: the same tiles in fp32 */\n\n"
+    "ISK_INLINE void\n"
+    "dev_product_tf32(isk_call call, int model, int tile, const int split, float *a, float *b, const int pitch) {\n"
+    "    dev_product_fp32(call, model, tile, 4, a, b, pitch + 0 * split);\n}\n",
+    "\n#endif\n\n/* Rows of 72 elements: the 32 elements that a warp reads at once lie in different banks. */\n"
+    "ISK_TILES(isk_gemm_tf32x3) {\n    ISK_SHARED float a[ISK_STEP * 72], b[ISK_STEP * 72];\n"
+    "    dev_product_tf32(call, model, tile, 1, a, b, 72);\n}\n",
+    "\nISK_TILES(isk_gemm_tf32) {\n    ISK_SHARED float a[ISK_STEP * 72], b[ISK_STEP * 72];\n"
+    "    dev_product_tf32(call, model, tile, 0, a, b, 72);\n}\n",
+    NULL };
+
+ISK__UNUSED static const char *const isk__kernels_memory[] = {
+    "/* ---- copies, batches, and the ops that draw random numbers ---- */\n\n/* out = a constant */\n"
+    "ISK_ELEMENTS(isk_fill) { *dev_at(call.out, model, i, j) = call.attributes[0]; }\n\n/* out (+)= x */\n"
+    "ISK_ELEMENTS(isk_copy) {\n"
+    "    dev_put(dev_at(call.out, model, i, j), call.accumulate & 1u, dev_get(call.in[0], model, i, j));\n}\n",
+    "\n/* The gradient of a ReLU, in place: out = 0 where the ReLU's output in[0] is 0. */\n"
+    "ISK_ELEMENTS(isk_mask_gradient) {\n"
+    "    if (!(dev_get(call.in[0], model, i, j) > 0)) *dev_at(call.out, model, i, j) = 0;\n}\n",
+    "\n/* An exponential moving average: out += weight * (x - out). */\nISK_ELEMENTS(isk_follow) {\n"
+    "    float *out = dev_at(call.out, model, i, j);\n"
+    "    *out += call.attributes[0] * (dev_get(call.in[0], model, i, j) - *out);\n}\n",
+    "\n/* out (+)= x * attributes[0] where the element's word is at least `flags`, else 0: forward and backward. */\n"
+    "ISK_ELEMENTS(isk_dropout) {\n"
+    "    const unsigned long long position = (unsigned long long)i * (unsigned)call.cols + (unsigned)j;\n"
+    "    const unsigned word = dev_philox(dev_node_key(call, model), call.control[model].step, position);\n"
+    "    const float value = word >= call.flags ? call.attributes[0] * dev_get(call.in[0], model, i, j) : 0.0f;\n"
+    "    dev_put(dev_at(call.out, model, i, j), call.accumulate & 1u, value);\n}\n",
+    "\n/* ---- batches: row numbers, weights, rows of the data ---- */\n\n"
+    "/* The number of the row at the i-th place of this batch, -1 beyond the last one. */\nISK_ROWS(isk_batch) {\n"
+    "    const isk_control *control = call.control + model;\n"
+    "    unsigned position = (unsigned)(control->first + i);\n    int row = -1;\n"
+    "    if (position < (unsigned)control->count) {\n"
+    "        if (control->shuffled) position = dev_permute(position, (unsigned)control->count, control->key);\n"
+    "        row = control->rows ? control->rows[position] : (int)position;\n    }\n"
+    "    *dev_row_number(call.out, model, i) = row;\n}\n",
+    "\nISK_ROWS(isk_batch_weight) {\n"
+    "    *dev_at(call.out, model, i, 0) = *dev_row_number(call.in[0], model, i) >= 0 ? 1.0f : 0.0f;\n}\n",
+    "\nISK_ELEMENTS(isk_gather) {\n    const int row = *dev_row_number(call.in[1], model, i);\n"
+    "    *dev_at(call.out, model, i, j) = row >= 0 ? dev_get(call.in[0], model, row, j) : 0.0f;\n}\n",
+    "\nISK_ELEMENTS(isk_scatter) {\n    const int row = *dev_row_number(call.in[1], model, i);\n"
+    "    if (row >= 0) *dev_at(call.out, model, row, j) = dev_get(call.in[0], model, i, j);\n}\n",
+    "\n"
+    "/* ---- permuted rows.  save: [rows] source of each row, [rows] the present rows, [1] how many they are ---- */\n"
+    "\nISK_MODELS(isk_permute_present) {\n    float *present = dev_at(call.save, model, 0, 0) + call.rows;\n"
+    "    int count = 0;\n    for (int i = 0; i < call.rows; i++) {\n"
+    "        if (dev_weight(call.in[1], model, i) > 0) present[count++] = (float)i;\n    }\n"
+    "    present[call.rows] = (float)count;\n}\n",
+    "\n/* Present rows change places by a permutation that may have fixed points; absent rows stay. */\n"
+    "ISK_ROWS(isk_permute_source) {\n    float *source = dev_at(call.save, model, 0, 0);\n"
+    "    const float *present = source + call.rows;\n    const int count = (int)present[call.rows];\n"
+    "    const unsigned long long key = dev_node_key(call, model) ^ dev_mix64(call.control[model].step);\n"
+    "    int low = 0, high = count;              /* the place of row i among the present ones lies in low .. high */\n"
+    "    while (low < high) {\n        const int middle = (low + high) / 2;\n"
+    "        if (present[middle] < (float)i) low = middle + 1;\n        else high = middle;\n    }\n"
+    "    source[i] = (float)i;\n    if (low < count && present[low] == (float)i) {\n"
+    "        source[i] = present[dev_permute((unsigned)low, (unsigned)count, key)];\n    }\n}\n",
+    "\nISK_ELEMENTS(isk_permute_rows) {\n    const int source = (int)dev_at(call.save, model, 0, 0)[i];\n"
+    "    *dev_at(call.out, model, i, j) = dev_get(call.in[0], model, source, j);\n}\n",
+    "\n/* A permutation: each row of grad_in is met once. */\nISK_ELEMENTS(isk_permute_rows_back) {\n"
+    "    const int source = (int)dev_at(call.save, model, 0, 0)[i];\n"
+    "    dev_put(dev_at(call.grad_in[0], model, source, j), call.accumulate & 1u, dev_get(call.grad, model, i, j));\n"
+    "}\n",
+    "\n/* out_j (+)= sum_i x_ij: the gradient of a bias */\nISK_COLUMNS(isk_sum_rows) {\n    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) sum += dev_get(call.in[0], model, i, j);\n"
+    "    dev_put(dev_at(call.out, model, 0, j), call.accumulate & 1u, sum);\n}\n",
+    NULL };
+
+ISK__UNUSED static const char *const isk__kernels_nce[] = {
+    "/* ---- symmetric InfoNCE, as isk__nce_run: from u v^T in `save` to the loss and D, which replaces it ----\n\n"
+    "   With logits L = scale u v^T, shares w of the rows, P and Q the softmaxes of L over rows and over columns,\n"
+    "       loss = sum_i w_i ( (logsumexp_j L_ij + logsumexp_j L_ji) / 2 - L_ii )\n"
+    "       D_ij = (w_i P_ij + w_j Q_ij) / 2 - [i = j] w_i\n"
+    "   Absent rows, of share 0, are left out of both softmaxes: the logits of their columns get exponentials that\n"
+    "   are 0, and their rows are skipped.  in: u, v, scale, weights; rows = cols = rows of the batch.  The kernels\n"
+    "   run in the order in which they stand here. */\n\n"
+    "#define ISK_NCE_REACH 80.0f                 /* exp(-80) is a normal float */\n#define ISK_NCE_ABSENT -1.0e30f\n"
+    "\n/* work: scalars, then vectors of `rows` */\n"
+    "enum { ISK_NCE_ONE, ISK_NCE_MOST };     /* if one exponential serves both softmaxes; its shift */\n"
+    "enum { ISK_NCE_SHARE, ISK_NCE_ROW_SHIFT, ISK_NCE_COL_SHIFT, ISK_NCE_ROW_FACTOR, ISK_NCE_COL_FACTOR,\n"
+    "       ISK_NCE_ROW_LOSS, ISK_NCE_COL_LOSS, ISK_NCE_VECTORS };\n\n"
+    "ISK_INLINE float dev_nce_scalar(isk_call call, int model, int which) {\n"
+    "    return dev_at(call.work, model, 0, 0)[which];\n}\n",
+    "ISK_INLINE float *dev_nce(isk_call call, int model, int which, int i) {\n"
+    "    return dev_at(call.work, model, 0, 0) + 16 + which * call.rows + i;\n}\n",
+    "ISK_INLINE int dev_nce_absent(isk_call call, int model, int i) {\n"
+    "    return !(*dev_nce(call, model, ISK_NCE_SHARE, i) > 0);\n}\n",
+    "ISK_INLINE float dev_nce_shift(isk_call call, int model, int which, int i) {\n"
+    "    if (dev_nce_scalar(call, model, ISK_NCE_ONE) > 0) return dev_nce_scalar(call, model, ISK_NCE_MOST);\n"
+    "    return *dev_nce(call, model, which, i);\n}\n",
+    "\nISK_MODELS(isk_nce_share) {\n    double total = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) total += (double)dev_weight(call.in[3], model, i);\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        const double weight = (double)dev_weight(call.in[3], model, i);\n"
+    "        *dev_nce(call, model, ISK_NCE_SHARE, i) = total > 0 ? (float)(weight / total) : 0.0f;\n    }\n}\n",
+    "\n/* The row's logits, and the largest of them. */\nISK_ROWS(isk_nce_rows) {\n"
+    "    float *logits = dev_at(call.save, model, i, 0), largest = ISK_LOWEST;\n"
+    "    if (dev_nce_absent(call, model, i)) return;\n    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float logit = logits[j] + (dev_nce_absent(call, model, j) ? ISK_NCE_ABSENT : 0.0f);\n"
+    "        logits[j] = logit;\n        largest = dev_maximum(largest, logit);\n    }\n"
+    "    *dev_nce(call, model, ISK_NCE_ROW_SHIFT, i) = largest;\n}\n",
+    "\nISK_COLUMNS(isk_nce_columns) {\n    float largest = ISK_LOWEST;\n    for (int i = 0; i < call.rows; i++) {\n"
+    "        if (!dev_nce_absent(call, model, i)) largest = dev_maximum(largest, dev_get(call.save, model, i, j));\n"
+    "    }\n    *dev_nce(call, model, ISK_NCE_COL_SHIFT, j) = largest;\n}\n",
+    "\n/* Where all the maxima lie close together no sum can vanish that is shifted by the largest of them. */\n"
+    "ISK_MODELS(isk_nce_shift) {\n    float most = ISK_LOWEST, least = -ISK_LOWEST;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n        if (dev_nce_absent(call, model, i)) continue;\n"
+    "        const float row = *dev_nce(call, model, ISK_NCE_ROW_SHIFT, i);\n"
+    "        const float col = *dev_nce(call, model, ISK_NCE_COL_SHIFT, i);\n        most = dev_maximum(most, row);\n"
+    "        least = dev_minimum(least, dev_minimum(row, col));\n    }\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    work[ISK_NCE_ONE] = most - least < ISK_NCE_REACH ? 1.0f : 0.0f;\n    work[ISK_NCE_MOST] = most;\n}\n",
+    "\n"
+    "/* What a row's exponentials are multiplied with in D, and its part of the loss; then the same by columns. */\n"
+    "ISK_ROWS(isk_nce_row_sums) {\n    const float share = *dev_nce(call, model, ISK_NCE_SHARE, i);\n"
+    "    const float shift = dev_nce_shift(call, model, ISK_NCE_ROW_SHIFT, i);\n"
+    "    const float *logits = dev_at(call.save, model, i, 0);\n    float sum = 0;\n"
+    "    if (dev_nce_absent(call, model, i)) return;\n"
+    "    for (int j = 0; j < call.cols; j++) sum += expf(logits[j] - shift);\n"
+    "    *dev_nce(call, model, ISK_NCE_ROW_FACTOR, i) = 0.5f * share / sum;\n"
+    "    *dev_nce(call, model, ISK_NCE_ROW_LOSS, i) = share * (0.5f * (shift + logf(sum)) - logits[i]);\n}\n",
+    "\nISK_COLUMNS(isk_nce_column_sums) {\n    const float share = *dev_nce(call, model, ISK_NCE_SHARE, j);\n"
+    "    const float shift = dev_nce_shift(call, model, ISK_NCE_COL_SHIFT, j);\n"
+    "    const int absent = dev_nce_absent(call, model, j);\n    float sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n"
+    "        if (!dev_nce_absent(call, model, i)) sum += expf(dev_get(call.save, model, i, j) - shift);\n    }\n"
+    "    *dev_nce(call, model, ISK_NCE_COL_FACTOR, j) = absent ? 0.0f : 0.5f * share / sum;\n"
+    "    *dev_nce(call, model, ISK_NCE_COL_LOSS, j) = absent ? 0.0f : 0.5f * share * (shift + logf(sum));\n}\n",
+    "\nISK_MODELS(isk_nce_loss) {\n    double loss = 0;\n    for (int i = 0; i < call.rows; i++) {\n"
+    "        if (dev_nce_absent(call, model, i)) continue;\n"
+    "        loss += (double)*dev_nce(call, model, ISK_NCE_ROW_LOSS, i);\n"
+    "        loss += (double)*dev_nce(call, model, ISK_NCE_COL_LOSS, i);\n    }\n"
+    "    *dev_at(call.out, model, 0, 0) = (float)loss;\n}\n",
+    "\nISK_ELEMENTS(isk_nce_gradient) {\n    float *logit = dev_at(call.save, model, i, j), d = 0;\n"
+    "    if (!dev_nce_absent(call, model, i)) {\n"
+    "        const float row_factor = *dev_nce(call, model, ISK_NCE_ROW_FACTOR, i);\n"
+    "        const float col_factor = *dev_nce(call, model, ISK_NCE_COL_FACTOR, j);\n"
+    "        const float row_shift = dev_nce_shift(call, model, ISK_NCE_ROW_SHIFT, i);\n"
+    "        const float col_shift = dev_nce_shift(call, model, ISK_NCE_COL_SHIFT, j);\n"
+    "        const float p = expf(*logit - row_shift), q = row_shift == col_shift ? p : expf(*logit - col_shift);\n"
+    "        d = row_factor * p + col_factor * q - (i == j ? *dev_nce(call, model, ISK_NCE_SHARE, i) : 0.0f);\n"
+    "    }\n    *logit = d;\n}\n",
+    "\n/* ---- backward: `work` is the matrix D v, or D^T u ---- */\n\n/* du = grad scale D v */\n"
+    "ISK_ELEMENTS(isk_nce_apply) {\n"
+    "    const float factor = dev_scalar(call.grad, model) * dev_scalar(call.in[2], model);\n"
+    "    const float product = dev_get(call.work, model, i, j);\n"
+    "    dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, factor * product);\n}\n",
+    "\n/* dscale = grad sum_i u_i . (D v)_i */\nISK_ROWS(isk_nce_dots) {\n    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n"
+    "        sum += dev_get(call.in[0], model, i, j) * dev_get(call.work, model, i, j);\n    }\n"
+    "    *dev_at(call.out, model, i, 0) = sum;\n}\n",
+    "\nISK_MODELS(isk_nce_scale_gradient) {\n    double sum = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) sum += (double)dev_get(call.in[5], model, i, 0);\n"
+    "    const float gradient = dev_scalar(call.grad, model) * (float)sum;\n"
+    "    dev_put(dev_at(call.grad_in[2], model, 0, 0), call.accumulate & 4u, gradient);\n}\n",
+    NULL };
+
+ISK__UNUSED static const char *const isk__kernels_optimiser[] = {
+    "/* ---- updates: rows = 1, cols = parameters ----\n\n"
+    "   out: parameters, grad: their gradient, which is multiplied by work[0] if flags & 2; the rate and the\n"
+    "   number of the step stand in the control. */\n\n"
+    "ISK_INLINE float dev_gradient(isk_call call, int model, int j) {\n"
+    "    return dev_get(call.grad, model, 0, j) * (call.flags & 2u ? dev_scalar(call.work, model) : 1.0f);\n}\n",
+    "\n/* 1 - beta^t without the loss of digits of that difference: beta - 1 is exact. */\n"
+    "ISK_INLINE float dev_bias_correction(float beta, float t) {\n"
+    "    return beta > 0 ? -expm1f(t * log1pf(beta - 1.0f)) : 1.0f;\n}\n",
+    "\n/* Adam; flags & 1: weight decay is added to the gradient, else taken off the parameter (AdamW).\n"
+    "   attributes: beta1, beta2, epsilon, weight decay; in: first and second moments, both written. */\n"
+    "ISK_ELEMENTS(isk_adam) {\n    const float beta1 = call.attributes[0], beta2 = call.attributes[1];\n"
+    "    const float epsilon = call.attributes[2], decay = call.attributes[3];\n"
+    "    const float rate = (float)call.control[model].rate, t = (float)(call.control[model].step + 1);\n"
+    "    float *p = dev_at(call.out, model, i, j);\n"
+    "    float *m = dev_at(call.in[0], model, i, j), *v = dev_at(call.in[1], model, i, j);\n"
+    "    const float g = dev_gradient(call, model, j) + (call.flags & 1u ? decay * *p : 0.0f);\n"
+    "    const float moment = beta1 * *m + (1.0f - beta1) * g;\n"
+    "    const float square = beta2 * *v + (1.0f - beta2) * g * g;\n"
+    "    const float root = sqrtf(square) / sqrtf(dev_bias_correction(beta2, t)) + epsilon;\n"
+    "    const float keep = call.flags & 1u ? 1.0f : 1.0f - rate * decay;\n    *m = moment;\n    *v = square;\n"
+    "    *p = keep * *p - rate / dev_bias_correction(beta1, t) * (moment / root);\n}\n",
+    "\n/* SGD with momentum.  attributes: momentum, weight decay; in[0]: the buffer, written. */\n"
+    "ISK_ELEMENTS(isk_sgd) {\n    float *p = dev_at(call.out, model, i, j), *m = dev_at(call.in[0], model, i, j);\n"
+    "    const float g = dev_gradient(call, model, j) + call.attributes[1] * *p;\n"
+    "    const float moment = call.attributes[0] * *m + g;\n    *m = moment;\n"
+    "    *p -= (float)call.control[model].rate * moment;\n}\n",
+    "\n/* Parameters that have bounds. */\nISK_ELEMENTS(isk_limit) {\n    float *p = dev_at(call.out, model, i, j);\n"
+    "    *p = *p < call.attributes[0] ? call.attributes[0] : *p > call.attributes[1] ? call.attributes[1] : *p;\n}\n",
+    "\n/* ---- clipping by the norm of the whole gradient ----\n\n"
+    "   work: [0] the factor, [16 + i] the sum of squares of the i-th 256 elements; there are `inner` elements. */\n"
+    "\nISK_ROWS(isk_norm_parts) {\n    const float *gradient = dev_at(call.grad, model, 0, 0);\n"
+    "    const int begin = 256 * i, end = call.inner < begin + 256 ? call.inner : begin + 256;\n    float sum = 0;\n"
+    "    for (int k = begin; k < end; k++) sum += gradient[k] * gradient[k];\n"
+    "    dev_at(call.work, model, 0, 0)[16 + i] = sum;\n}\n",
+    "\nISK_MODELS(isk_norm) {\n    float *work = dev_at(call.work, model, 0, 0);\n    double sum = 0;\n"
+    "    for (int i = 0; i < call.count; i++) sum += (double)work[16 + i];\n"
+    "    const float norm = (float)sqrt(sum);\n"
+    "    work[0] = norm > call.attributes[0] ? call.attributes[0] / norm : 1.0f;\n}\n",
+    NULL };
+
+ISK__UNUSED static const char *const isk__kernels_schedule[] = {
+    "/* ---- what stands between the steps, as kernels: so a whole epoch can be one graph of launches ---- */\n\n"
+    "ISK_MODELS(isk_begin_batch) {\n    isk_control *control = call.control + model;\n"
+    "    control->first = control->batch * control->batch_rows;\n}\n",
+    "\n/* Before the program of a pass: `node` is the number of the pass, `flags` the kind of its rate. */\n"
+    "ISK_MODELS(isk_begin_step) {\n    isk_control *control = call.control + model;\n"
+    "    const double done = (control->epoch + (double)control->batch / control->batches) / control->epochs;\n"
+    "    control->step = control->steps[call.node];\n    control->steps[call.node] += 1;\n"
+    "    control->rate = control->rates[call.flags] * (control->cosine ? 0.5 * (1.0 + cospi(done)) : 1.0);\n}\n",
+    "\n/* After it: `count` outputs, each an average over the present rows, are added up as number `flags`,\n"
+    "   `flags` + 1, ...  The loop is unrolled because arguments of a kernel that are indexed would be copied to\n"
+    "   slow memory. */\nISK_MODELS(isk_collect) {\n    isk_control *control = call.control + model;\n"
+    "    const int left = control->count - control->first;\n"
+    "    const double present = (double)(left < control->batch_rows ? left : control->batch_rows);\n"
+    "    double *sums = control->sums[call.node] + call.flags;\n    #pragma unroll\n"
+    "    for (int k = 0; k < 6; k++) {\n"
+    "        if (k < call.count) sums[k] += (double)dev_scalar(call.in[k], model) * present;\n    }\n"
+    "    if (call.flags == 0) control->present[call.node] += present;\n}\n",
+    "\nISK_MODELS(isk_end_batch) { call.control[model].batch += 1; }\n",
+    NULL };
+
+ISK__UNUSED static const char *const isk__kernels_sequence[] = {
+    "/* ---- sequences: samples of T steps stand as [samples * T, features], the steps of a sample in order ---- */\n"
+    "\n/* The same values, row after row, from rows of `inner` columns: forward and backward. */\n"
+    "ISK_ELEMENTS(isk_reshape) {\n"
+    "    const unsigned at = (unsigned)i * (unsigned)call.cols + (unsigned)j, inner = (unsigned)call.inner;\n"
+    "    const float value = dev_get(call.in[0], model, (int)(at / inner), (int)(at % inner));\n"
+    "    dev_put(dev_at(call.out, model, i, j), call.accumulate & 1u, value);\n}\n",
+    "\n/* in[0] where the step, of `inner` columns, is below the length in[1], else 0: forward and backward. */\n"
+    "ISK_ELEMENTS(isk_trim) {\n    const int kept = (float)(j / call.inner) < dev_get(call.in[1], model, i, 0);\n"
+    "    const float value = kept ? dev_get(call.in[0], model, i, j) : 0.0f;\n"
+    "    dev_put(dev_at(call.out, model, i, j), call.accumulate & 1u, value);\n}\n",
+    "\nISK_ELEMENTS(isk_step_mask) {\n"
+    "    *dev_at(call.out, model, i, j) = (float)j < dev_get(call.in[0], model, i, 0) ? 1.0f : 0.0f;\n}\n",
+    "\n"
+    "/* ---- attention, as isk__attention_forward and _backward; in: queries, keys, values side by side, weights ----\n"
+    "\n"
+    "   A row of save and of work is that of (sample * heads + head) * steps + query, a column a key.  count: heads;\n"
+    "   inner: columns of a head; tiles: steps.  A weight p of the softmax that is dropped is saved as -p. */\n\n"
+    "/* The row of the sample's first step, and the first column of the head, of row i of save. */\n"
+    "ISK_INLINE int dev_attention_first(isk_call call, int i) {\n"
+    "    return i / (call.tiles * call.count) * call.tiles;\n}\n",
+    "ISK_INLINE int dev_attention_head(isk_call call, int i) { return i / call.tiles % call.count * call.inner; }\n"
+    "/* A row of save for the element of a result in this row and column. */\n"
+    "ISK_INLINE int dev_attention_row(isk_call call, int i, int col) {\n"
+    "    return (i / call.tiles * call.count + col / call.inner) * call.tiles;\n}\n",
+    "ISK_INLINE float dev_dot(const float *a, const float *b, int count) {\n    float sum = 0;\n"
+    "    for (int k = 0; k < count; k++) sum += a[k] * b[k];\n    return sum;\n}\n",
+    "\nISK_ELEMENTS(isk_attention_scores) {\n"
+    "    const int first = dev_attention_first(call, i), head = dev_attention_head(call, i);\n"
+    "    const int query = first + i % call.tiles, key = first + j;\n    float score = ISK_LOWEST;\n"
+    "    if (dev_weight(call.in[1], model, query) > 0 && dev_weight(call.in[1], model, key) > 0) {\n"
+    "        const float *q = dev_at(call.in[0], model, query, head);\n"
+    "        const float *k = dev_at(call.in[0], model, key, head + call.inner * call.count);\n"
+    "        score = call.attributes[0] * dev_dot(q, k, call.inner);\n    }\n"
+    "    *dev_at(call.save, model, i, j) = score;\n}\n",
+    "\n/* A query that is present sees itself at least, so its largest score is no mark of absence. */\n"
+    "ISK_ROWS(isk_attention_softmax) {\n    const int query = dev_attention_first(call, i) + i % call.tiles;\n"
+    "    const int present = dev_weight(call.in[1], model, query) > 0;\n"
+    "    const unsigned long long key = dev_node_key(call, model), step = call.control[model].step;\n"
+    "    const unsigned long long words = (unsigned long long)i * (unsigned)((call.tiles + 3) / 4 * 4);\n"
+    "    float *row = dev_at(call.save, model, i, 0), largest = ISK_LOWEST, sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) largest = dev_maximum(largest, row[j]);\n"
+    "    for (int j = 0; j < call.cols; j++) {\n        row[j] = expf(row[j] - largest);\n        sum += row[j];\n"
+    "    }\n    for (int j = 0; j < call.cols; j++) {\n        const float p = present ? row[j] / sum : 0.0f;\n"
+    "        row[j] = call.flags && dev_philox(key, step, words + (unsigned)j) < call.flags ? -p : p;\n    }\n}\n",
+    "\nISK_ELEMENTS(isk_attention_apply) {\n    const int first = i / call.tiles * call.tiles;\n"
+    "    const int row = dev_attention_row(call, i, j) + i % call.tiles;\n    float sum = 0;\n"
+    "    for (int k = 0; k < call.tiles; k++) {\n        const float p = dev_get(call.save, model, row, k);\n"
+    "        if (!(p <= 0)) sum += p * dev_get(call.in[0], model, first + k, 2 * call.cols + j);\n    }\n"
+    "    *dev_at(call.out, model, i, j) = call.attributes[1] * sum;\n}\n",
+    "\n/* The gradient of p. */\nISK_ELEMENTS(isk_attention_slopes) {\n"
+    "    const int first = dev_attention_first(call, i), head = dev_attention_head(call, i);\n    float slope = 0;\n"
+    "    if (!(dev_get(call.save, model, i, j) <= 0)) {\n"
+    "        const float *g = dev_at(call.grad, model, first + i % call.tiles, head);\n"
+    "        const float *v = dev_at(call.in[0], model, first + j, head + 2 * call.inner * call.count);\n"
+    "        slope = call.attributes[1] * dev_dot(g, v, call.inner);\n    }\n"
+    "    *dev_at(call.work, model, i, j) = slope;\n}\n",
+    "\n/* That of the scores, less their scale. */\nISK_ROWS(isk_attention_softmax_back) {\n"
+    "    const float *p = dev_at(call.save, model, i, 0);\n"
+    "    float *slope = dev_at(call.work, model, i, 0), total = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) total += fabsf(p[j]) * slope[j];\n"
+    "    for (int j = 0; j < call.cols; j++) slope[j] = call.attributes[0] * fabsf(p[j]) * (slope[j] - total);\n}\n",
+    "\n/* Queries, keys or values: each from the rows of the sample with which it was multiplied. */\n"
+    "ISK_ELEMENTS(isk_attention_back) {\n"
+    "    const int all = call.inner * call.count, part = j / all, col = j % all;\n"
+    "    const int first = i / call.tiles * call.tiles, t = i % call.tiles;\n"
+    "    const int row = dev_attention_row(call, i, col);\n    float sum = 0;\n"
+    "    for (int k = 0; k < call.tiles; k++) {\n"
+    "        const float slope = part == 0 ? dev_get(call.work, model, row + t, k)\n"
+    "                            : part == 1 ? dev_get(call.work, model, row + k, t)\n"
+    "                                        : dev_maximum(dev_get(call.save, model, row + k, t), 0);\n"
+    "        if (slope == 0) continue;\n"
+    "        if (part == 2) sum += call.attributes[1] * slope * dev_get(call.grad, model, first + k, col);\n"
+    "        else sum += slope * dev_get(call.in[0], model, first + k, (1 - part) * all + col);\n    }\n"
+    "    dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, sum);\n}\n",
+    "\n/* ---- one row for each sample of `tiles` steps: flags is an ISK_POOL_... of the host ---- */\n\n"
+    "enum { DEV_POOL_LAST = 1, DEV_POOL_LAST_PADDED, DEV_POOL_MEAN };\n\n"
+    "/* The step that stands for a sample, or -1; for the mean how many steps are present. */\n"
+    "ISK_INLINE int dev_pool_of(isk_call call, int model, int sample) {\n    int found = -1, count = 0;\n"
+    "    for (int step = 0; step < call.tiles; step++) {\n"
+    "        if (!(dev_weight(call.in[1], model, sample * call.tiles + step) > 0)) continue;\n        count++;\n"
+    "        if (call.flags == DEV_POOL_LAST || found < 0) found = step;\n    }\n"
+    "    if (call.flags == DEV_POOL_LAST_PADDED) return call.tiles - 1;\n"
+    "    return call.flags == DEV_POOL_MEAN ? count : found;\n}\n",
+    "/* What a step is multiplied with in the row of its sample. */\n"
+    "ISK_INLINE float dev_pool_share(isk_call call, int model, int sample, int step, int found) {\n"
+    "    if (call.flags != DEV_POOL_MEAN) return step == found ? 1.0f : 0.0f;\n"
+    "    const int present = dev_weight(call.in[1], model, sample * call.tiles + step) > 0;\n"
+    "    return present ? 1.0f / (float)found : 0.0f;\n}\n",
+    "\nISK_ELEMENTS(isk_pool_steps) {\n    const int found = dev_pool_of(call, model, i);\n    float sum = 0;\n"
+    "    for (int step = 0; step < call.tiles; step++) {\n"
+    "        const float share = dev_pool_share(call, model, i, step, found);\n"
+    "        if (share > 0) sum += share * dev_get(call.in[0], model, i * call.tiles + step, j);\n    }\n"
+    "    *dev_at(call.out, model, i, j) = sum;\n}\n",
+    "\nISK_ELEMENTS(isk_pool_steps_back) {\n"
+    "    const int sample = i / call.tiles, found = dev_pool_of(call, model, sample);\n"
+    "    const float share = dev_pool_share(call, model, sample, i % call.tiles, found);\n"
+    "    const float value = share > 0 ? share * dev_get(call.in[0], model, sample, j) : 0.0f;\n"
+    "    dev_put(dev_at(call.out, model, i, j), call.accumulate & 1u, value);\n}\n",
+    "\n/* ---- rows that are repeated, and sums over where they went ---- */\n\n"
+    "/* out_i = a_(i / inner) + b_(i mod tiles) */\nISK_ELEMENTS(isk_add_every) {\n"
+    "    const float a = dev_get(call.in[0], model, i / call.inner, j);\n"
+    "    *dev_at(call.out, model, i, j) = a + dev_get(call.in[1], model, i % call.tiles, j);\n}\n",
+    "\n/* out_i (+)= sum over k < count of in_(i * inner + k * tiles) */\nISK_ELEMENTS(isk_sum_every) {\n"
+    "    float sum = 0;\n    for (int k = 0; k < call.count; k++) {\n"
+    "        sum += dev_get(call.in[0], model, i * call.inner + k * call.tiles, j);\n    }\n"
+    "    dev_put(dev_at(call.out, model, i, j), call.accumulate & 1u, sum);\n}\n",
+    "\n"
+    "/* A part of `count` steps into samples of `inner`, and its gradient back; out and grad begin at its place. */\n"
+    "ISK_ELEMENTS(isk_join_steps) {\n    const int to = i / call.count * call.inner + i % call.count;\n"
+    "    *dev_at(call.out, model, to, j) = dev_get(call.in[0], model, i, j);\n}\n",
+    "\nISK_ELEMENTS(isk_join_steps_back) {\n    const int from = i / call.count * call.inner + i % call.count;\n"
+    "    dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, dev_get(call.grad, model, from, j));\n"
+    "}\n",
+    "\n/* ---- tokens x_ij weight_j + bias_j; count: samples; inner: features; tiles: columns of a token ---- */\n\n"
+    "ISK_ELEMENTS(isk_tokens) {\n    const int sample = i / call.inner, token = i % call.inner;\n"
+    "    const float x = dev_get(call.in[0], model, sample, token), weight = dev_get(call.in[1], model, token, j);\n"
+    "    *dev_at(call.out, model, i, j) = dev_get(call.in[2], model, token, j) + x * weight;\n}\n",
+    "\n/* The gradient of x, */\nISK_ELEMENTS(isk_tokens_back) {\n"
+    "    const float *g = dev_at(call.grad, model, i * call.inner + j, 0), *weight = dev_at(call.in[1], model, j, 0);\n"
+    "    dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, dev_dot(g, weight, call.tiles));\n}\n",
+    "\n/* and of the weights. */\nISK_ELEMENTS(isk_tokens_weight) {\n    float sum = 0;\n"
+    "    for (int k = 0; k < call.count; k++) {\n"
+    "        sum += dev_get(call.grad, model, k * call.inner + i, j) * dev_get(call.in[0], model, k, i);\n    }\n"
+    "    dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, sum);\n}\n",
+    "\n/* ---- augmentations of rows whose coin falls, number `count`, `flags` of whose 2^24 faces do so ---- */\n\n"
+    "ISK_INLINE int dev_coin_falls(isk_call call, int model, int i) {\n"
+    "    const isk_control *control = call.control + model;\n"
+    "    const unsigned long long key = dev_mix64(control->seed ^ dev_mix64(~(unsigned long long)call.count));\n"
+    "    return dev_philox(key, control->step, (unsigned)i) >> 8 < call.flags;\n}\n",
+    "\nISK_ELEMENTS(isk_noise) {\n"
+    "    const unsigned long long position = (unsigned long long)i * (unsigned)call.cols + (unsigned)j;\n"
+    "    float value = dev_get(call.in[0], model, i, j);\n    if (dev_coin_falls(call, model, i)) {\n"
+    "        const unsigned long long step = call.control[model].step;\n"
+    "        value += call.attributes[0] * dev_normal(dev_node_key(call, model), step, position);\n    }\n"
+    "    *dev_at(call.out, model, i, j) = value;\n}\n",
+    "\n/* in[0], but 0 in some of the `tiles` steps of `inner` columns: forward and backward. */\n"
+    "ISK_ELEMENTS(isk_drop_steps) {\n"
+    "    const unsigned long long key = dev_node_key(call, model), stream = call.control[model].step;\n"
+    "    int dropped = 0;\n    if (dev_coin_falls(call, model, i)) {\n"
+    "        const unsigned word = dev_philox(key, stream, (unsigned)i) >> 8, steps = (unsigned)call.tiles;\n"
+    "        const float share = (float)word * (1.0f / 16777216.0f) * call.attributes[0];\n"
+    "        const unsigned long long order = dev_mix64(dev_mix64(key ^ dev_mix64(stream)) ^ (unsigned)i);\n"
+    "        const unsigned place = dev_permute((unsigned)(j / call.inner), steps, order);\n"
+    "        dropped = place < (unsigned)(share * (float)steps);\n    }\n"
+    "    const float value = dropped ? 0.0f : dev_get(call.in[0], model, i, j);\n"
+    "    dev_put(dev_at(call.out, model, i, j), call.accumulate & 1u, value);\n}\n",
+    NULL };
+
+/* isk__op_info.module is an index; the text of a module is the prelude and then its own. */
+static const isk__kernel_module isk__kernel_modules[] ISK__UNUSED = {
+    { "elementwise", isk__kernels_elementwise },
+    { "activations", isk__kernels_activations },
+    { "rows", isk__kernels_rows },
+    { "columns", isk__kernels_columns },
+    { "losses", isk__kernels_losses },
+    { "gemm", isk__kernels_gemm },
+    { "memory", isk__kernels_memory },
+    { "nce", isk__kernels_nce },
+    { "optimiser", isk__kernels_optimiser },
+    { "schedule", isk__kernels_schedule },
+    { "sequence", isk__kernels_sequence },
+};
+
+/* The kernels that are not those of an op. */
+static const isk__kernel_info isk__template_kernels[] ISK__UNUSED = {
+    { "isk_gemm_fp32", 5, 't' },
+    { "isk_gemm_fp32_small", 5, 't' },
+    { "isk_gemm_tf32x3", 5, 't' },
+    { "isk_gemm_tf32", 5, 't' },
+    { "isk_fill", 6, 'e' },
+    { "isk_copy", 6, 'e' },
+    { "isk_mask_gradient", 6, 'e' },
+    { "isk_follow", 6, 'e' },
+    { "isk_dropout", 6, 'e' },
+    { "isk_batch", 6, 'r' },
+    { "isk_batch_weight", 6, 'r' },
+    { "isk_gather", 6, 'e' },
+    { "isk_scatter", 6, 'e' },
+    { "isk_permute_present", 6, 's' },
+    { "isk_permute_source", 6, 'r' },
+    { "isk_permute_rows", 6, 'e' },
+    { "isk_permute_rows_back", 6, 'e' },
+    { "isk_sum_rows", 6, 'c' },
+    { "isk_nce_share", 7, 's' },
+    { "isk_nce_rows", 7, 'r' },
+    { "isk_nce_columns", 7, 'c' },
+    { "isk_nce_shift", 7, 's' },
+    { "isk_nce_row_sums", 7, 'r' },
+    { "isk_nce_column_sums", 7, 'c' },
+    { "isk_nce_loss", 7, 's' },
+    { "isk_nce_gradient", 7, 'e' },
+    { "isk_nce_apply", 7, 'e' },
+    { "isk_nce_dots", 7, 'r' },
+    { "isk_nce_scale_gradient", 7, 's' },
+    { "isk_adam", 8, 'e' },
+    { "isk_sgd", 8, 'e' },
+    { "isk_limit", 8, 'e' },
+    { "isk_norm_parts", 8, 'r' },
+    { "isk_norm", 8, 's' },
+    { "isk_begin_batch", 9, 's' },
+    { "isk_begin_step", 9, 's' },
+    { "isk_collect", 9, 's' },
+    { "isk_end_batch", 9, 's' },
+    { "isk_reshape", 10, 'e' },
+    { "isk_trim", 10, 'e' },
+    { "isk_step_mask", 10, 'e' },
+    { "isk_attention_scores", 10, 'e' },
+    { "isk_attention_softmax", 10, 'r' },
+    { "isk_attention_apply", 10, 'e' },
+    { "isk_attention_slopes", 10, 'e' },
+    { "isk_attention_softmax_back", 10, 'r' },
+    { "isk_attention_back", 10, 'e' },
+    { "isk_pool_steps", 10, 'e' },
+    { "isk_pool_steps_back", 10, 'e' },
+    { "isk_add_every", 10, 'e' },
+    { "isk_sum_every", 10, 'e' },
+    { "isk_join_steps", 10, 'e' },
+    { "isk_join_steps_back", 10, 'e' },
+    { "isk_tokens", 10, 'e' },
+    { "isk_tokens_back", 10, 'e' },
+    { "isk_tokens_weight", 10, 'e' },
+    { "isk_noise", 10, 'e' },
+    { "isk_drop_steps", 10, 'e' },
+};
+/* >>generated kernel-text: end */
+
+static const isk__kernel_module *isk__module(int module) { return &isk__kernel_modules[module]; }
+static const char *const *isk__prelude(void) { return isk__kernel_prelude; }
+static const char *const *isk__block_end(void) { return isk__kernel_block; }
+
+static const isk__kernel_info *isk__template_kernel(const char *name) {
+    int i;
+    for (i = 0; i < ISK__LENGTH(isk__template_kernels); i++) {
+        if (strcmp(isk__template_kernels[i].name, name) == 0) { return &isk__template_kernels[i]; }
+    }
+    return NULL;
+}
+
+#endif
 
 #ifdef ISK__TUNED
     #pragma GCC pop_options

@@ -10,6 +10,7 @@ loop over the columns for each sum or maximum of the row, one for each sum over 
   instruction set: they alone are worth variants for it, and the compiler meets each polynomial once.
 - Each gradient has a loop of its own, skipped where its pointer is NULL. Two inputs may thus share one gradient buffer, as
   they do in mul(x, x): gradients are stored in the order of the inputs.
+- What every loop repeats (rows of operands, the loop over columns, storing a gradient) is a macro under >>ops of indiseek.h.
 """
 
 import re
@@ -28,7 +29,19 @@ C = Language("isk_scalar", {
 ROW_FUNCTION = {"exp": "exp", "log": "ln", "tanh": "tanh", "sigmoid": "sigmoid", "softplus": "softplus", "erf": "erf"}
 TAKEN = ("l", "i", "j", "rows", "cols", "y", "g", "double", "int", "float", "const")
 EACH_ROW = "for (int i = 0; i < rows; i++)"
-EACH_COL = "for (int j = 0; j < cols; j++)"
+EACH_COLUMN, EACH_COLUMN_PLAIN = "ISK__EACH_COLUMN", "for (int j = 0; j < cols; j++)"
+LOOPS_OF_MACROS = re.compile(r"\bISK__(EACH_COLUMN|GRADIENT|GRADIENT_COPY)\b")      # they read `cols`
+ROW_HEAD = re.compile(r" *ISK__(IN|OUT|GRAD)_(ROW|VALUE)\(")
+WIDEST_GRADIENT = 78                   # a longer value is named before it is stored
+
+
+def packed(statements, indent):
+    """As many statements on a line as it holds."""
+    lines = []
+    for statement in statements:
+        if lines and len(lines[-1]) + 1 + len(statement) <= C.width: lines[-1] += " " + statement
+        else: lines.append(indent + statement)
+    return lines
 
 
 class Loops:
@@ -128,26 +141,28 @@ class Loops:
         self.arrays.append((name, extent))
         return name
 
-    def _loop(self, scope, head, body, nodes):
+    def _loop(self, scope, body, nodes):
         """A loop over columns; marked as free of dependences between iterations unless it calls a function that does not vectorise."""
-        libm = any(n.op in ("sqrt", "rsqrt") + TRANSCENDENTAL and n.kind in "ec" and scope.find(n) is None for n in topological(nodes))
-        if head == EACH_COL and not libm: scope.line("ISK__VECTOR")
-        scope.block(head, body)
+        head = EACH_COLUMN_PLAIN if self._calls(nodes, scope) else EACH_COLUMN
+        if len(body.lines) == 1 and len(scope.indent + head) + len(body.lines[0].lstrip()) < C.width:
+            scope.lines.append(scope.indent + head + " " + body.lines[0].lstrip())
+        else:
+            scope.block(head, body)
+
+    def _calls(self, nodes, scope):
+        """Does a loop that computes the nodes call a function that does not vectorise?"""
+        return any(n.op in ("sqrt", "rsqrt") + TRANSCENDENTAL and n.kind in "ec" and scope.find(n) is None for n in topological(nodes))
 
     def _copied(self, root, scope):
         """The array that a gradient equals, if it is one."""
         text = scope.find(root.node) or ""
         return text[:-3] if root.index is not None and text.endswith("[j]") else None
 
-    def _store(self, root, scope, target):
-        """Text that stores a root: a gradient is added to or overwritten."""
-        if root.index is None:
-            return "%s = %s;" % (target, scope.text(root.node))
-        value = scope.text(root.node, 5)
-        if len(value) + 3 * len(target) > 80:
-            scope.define(root.node)
-            value = scope.text(root.node)
-        return "%s = (add_%s ? %s : 0) + %s;" % (target, root.name, target, value)
+    def _value(self, root, body):
+        """Text of a root in the body of a loop, after what it needs is defined there."""
+        body.prepare([root.node])
+        if root.index is not None and len(body.text(root.node)) > WIDEST_GRADIENT: body.define(root.node)
+        return body.text(root.node)
 
     def _guarded(self, roots, scope, write):
         """Write a block that serves only these gradients: behind a test, unless the function has no others."""
@@ -157,14 +172,15 @@ class Loops:
         body = scope.inner()
         write(body)
         head = "if (%s)" % " || ".join(r.pointer for r in roots)
-        if len(body.lines) == 1: scope.lines.append(scope.indent + head + " " + body.lines[0].lstrip())
+        joined = scope.indent + head + " " + body.lines[0].lstrip()
+        if len(body.lines) == 1 and len(joined) <= C.width: scope.lines.append(joined)
         else: scope.lines += [scope.indent + head + " {"] + body.lines + [scope.indent + "}"]
 
     def _put_one(self, scope, root, target):
         """Store a gradient that is one number."""
         test = "if (%s) " % root.pointer if len(self.roots) > 1 else ""
         if len(test) + len(target) + len(scope.text(root.node)) > 80: scope.define(root.node)
-        scope.line("%sisk__put(%s, add_%s, %s);" % (test, target, root.name, scope.text(root.node)))
+        scope.line("%sisk__put(%s, ISK__ADDS(%d), %s);" % (test, target, root.index, scope.text(root.node)))
 
     def _emit_columns(self, stage, level):
         """What stands between two sweeps: s values, then one loop for the c values kept, one for each sum and each output."""
@@ -186,14 +202,14 @@ class Loops:
                 name = self._array(node.name or "column", "cols")
                 body.line("%s[j] = %s;" % (name, body.text(node)))
                 body.call(node, name + "[j]")
-            self._loop(top, EACH_COL, body, kept)
+            self._loop(top, body, kept)
             for node in kept: top.call(node, body.at_hand[id(node)])
         for node in self.inner_sums.get(here, []):
             terms = self._array("terms", "cols")
             body = top.inner()
             body.prepare(node.args)
             body.line("%s[j] = %s;" % (terms, body.text(node.args[0])))
-            self._loop(top, EACH_COL, body, node.args)
+            self._loop(top, body, node.args)
             self._fold(top, node, terms)
         for root in self.roots:
             if root.kind == "c" and root.place == here:
@@ -202,13 +218,17 @@ class Loops:
     def _column_output(self, root, scope):
         array = self._copied(root, scope)
         if array is not None:
-            scope.line("isk__put_all(%s, add_%s, %s, cols);" % (root.pointer, root.name, array))
+            scope.line("isk__put_all(%s, ISK__ADDS(%d), %s, cols);" % (root.pointer, root.index, array))
             return
-        scope.line("isk_scalar *ISK__RESTRICT %s = %s;" % (root.name, root.pointer))
         body = scope.inner()
-        body.prepare([root.node])
-        body.line(self._store(root, body, root.name + "[j]"))
-        self._loop(scope, EACH_COL, body, [root.node])
+        value = self._value(root, body)
+        if root.index is None:
+            scope.line("isk_scalar *ISK__RESTRICT %s = %s;" % (root.name, root.pointer))
+            body.line("%s[j] = %s;" % (root.name, value))
+        else:
+            scope.line("ISK__GRADIENT_COLUMNS(%s, %d);" % (root.name, root.index))
+            body.line("ISK__ADD(%s, %s);" % (root.name, value))
+        self._loop(scope, body, [root.node])
 
     def _fold(self, scope, node, terms):
         """Name the sum or maximum over a row of workspace."""
@@ -222,17 +242,19 @@ class Loops:
         r_roots = [r for r in self.roots if r.kind == "r" and r.place[0] == stage]
         if not (col_sums or e_roots or r_roots): return
         top = self.top
+        starts = []
         for node in col_sums:
             start = "ISK__LOWEST" if node.op == "col_max" else "0"
             wish = node.name or ("largest" if node.op == "col_max" else "sum")
             if node.kind == "s":
                 name = self.names.unique(wish)
-                top.line("isk_scalar %s = %s;" % (name, start))
+                starts.append("isk_scalar %s = %s;" % (name, start))
                 top.call(node, name)
             else:
                 name = self._array(wish, "cols")
-                top.line("isk__fill(%s, cols, %s);" % (name, start))
+                starts.append("isk__fill(%s, cols, %s);" % (name, start))
                 top.call(node, name + "[j]")
+        top.lines += packed(starts, top.indent)
         row = top.inner()
         self._row_leaves(stage, row)
         self._row_loops(stage, row, col_sums, e_roots)
@@ -252,17 +274,17 @@ class Loops:
         top.block(EACH_ROW, row)
 
     def _row_leaves(self, stage, row):
-        inputs = dict(self.op.inputs)
+        inputs, heads = dict(self.op.inputs), []
         for node in sorted(self.row_leaves.get(stage, []), key=lambda n: [a for a, _ in self._arguments()].index(n.value)):
             name = node.value
             if inputs.get(name) == "w":
-                row.line("const isk_scalar %s = isk__weight(l, %d, i);" % (name, self.op.input_index(name)))
+                heads.append("ISK__WEIGHT(%s, %d);" % (name, self.op.input_index(name)))
             else:
-                base = {"y": ("out", ""), "g": ("grad", "")}.get(name) or ("in", "[%d]" % self.op.input_index(name))
-                pointer = "isk__row(l->%s%s, l->%s_stride%s, i)" % (base[0], base[1], base[0], base[1])
-                if node.kind == "e": row.line("const isk_scalar *ISK__RESTRICT %s = %s;" % (name, pointer))
-                else: row.line("const isk_scalar %s = *%s;" % (name, pointer))
+                what = {"y": "OUT", "g": "GRAD"}.get(name, "IN") + ("_ROW" if node.kind == "e" else "_VALUE")
+                which = "" if name in ("y", "g") else ", %d" % self.op.input_index(name)
+                heads.append("ISK__%s(%s%s);" % (what, name, which))
             row.call(node, name + "[j]" if node.kind == "e" else name)
+        row.lines += packed(heads, row.indent)
 
     def _row_loops(self, stage, row, col_sums, e_roots):
         """All loops over the columns of one row."""
@@ -274,7 +296,8 @@ class Loops:
             self._row_sums(group, row)
         for root in e_roots:
             self._ready(root.node.args[0] if self._in_place(root) else root.node, row)
-            self._guarded([root], row, lambda scope, root=root: self._element_output(root, scope))
+            if root.index is None: self._element_output(root, row)
+            else: self._element_gradient(root, row)
         groups = {}
         for node in adds:                              # sums over rows that serve the same gradients share one loop
             groups.setdefault(tuple(r.name for r in self._serves(node)), []).append(node)
@@ -303,7 +326,7 @@ class Loops:
             body = scope.inner()
             body.prepare([argument])
             body.line("%s[j] = %s;" % (target, body.text(argument)))
-            self._loop(scope, EACH_COL, body, [argument])
+            self._loop(scope, body, [argument])
         scope.line("isk__%s_row(l, %s, %s);" % (ROW_FUNCTION[node.op], target, source))
 
     def _in_place(self, root):
@@ -337,22 +360,37 @@ class Loops:
             if id(node) not in names:
                 names[id(node)] = self._array("terms", "cols")
                 body.line("%s[j] = %s;" % (names[id(node)], body.text(node)))
-        self._loop(row, EACH_COL, body, nodes)
+        self._loop(row, body, nodes)
         return names
 
     def _element_output(self, root, scope):
-        array = self._copied(root, scope)
-        if array is not None:
-            scope.line("isk__put_all(isk__row_of(%s, %s, i), add_%s, %s, cols);" % (root.pointer, root.stride, root.name, array))
-            return
-        scope.line("isk_scalar *ISK__RESTRICT %s = isk__row_of(%s, %s, i);" % (root.name, root.pointer, root.stride))
+        head = "ISK__RESULT_ROW(%s);" % root.name
+        if scope.lines and ROW_HEAD.match(scope.lines[-1]): scope.lines[-1:] = packed([scope.lines[-1].strip(), head], scope.indent)
+        else: scope.line(head)
         if self._in_place(root):
             self._apply(root.node, scope, root.name)
             return
         body = scope.inner()
-        body.prepare([root.node])
-        body.line(self._store(root, body, root.name + "[j]"))
-        self._loop(scope, EACH_COL, body, [root.node])
+        body.line("%s[j] = %s;" % (root.name, self._value(root, body)))
+        self._loop(scope, body, [root.node])
+
+    def _element_gradient(self, root, scope):
+        """Row i of a gradient, where it is wanted."""
+        array = self._copied(root, scope)
+        if array is not None:
+            scope.line("ISK__GRADIENT_COPY(%d, %s);" % (root.index, array))
+            return
+        inner = scope.inner()
+        body = inner.inner()
+        value = self._value(root, body)
+        short = "ISK__GRADIENT(%s, %d, %s);" % (root.name, root.index, value)
+        if not body.lines and not self._calls([root.node], scope):
+            scope.line(short)
+            return
+        body.line("ISK__ADD(%s, %s);" % (root.name, value))
+        inner.line("ISK__GRADIENT_ROW(%s, %d);" % (root.name, root.index))
+        self._loop(inner, body, [root.node])
+        scope.block("if (%s)" % root.pointer, inner)
 
     def _column_sums(self, group, scope):
         body = scope.inner()
@@ -361,7 +399,7 @@ class Loops:
         for node in group:
             target, value = self.top.find(node), body.text(node.args[0])
             body.line("%s = isk__maximum(%s, %s);" % (target, target, value) if node.op == "col_max" else "%s += %s;" % (target, value))
-        self._loop(scope, EACH_COL, body, arguments)
+        self._loop(scope, body, arguments)
 
     def _serves(self, node):
         """The roots that a sum over rows is for."""
@@ -375,27 +413,21 @@ class Loops:
         def used(name): return re.search(r"\b%s\b" % name, body) is not None
 
         extents = [n for n in ("rows", "cols") if used(n) or any(e == n for _, e in self.arrays)]
-        if self.arrays and "cols" not in extents: extents.append("cols")
-        if extents: found.append("    const int %s;" % ", ".join("%s = l->%s" % (n, n) for n in extents))
+        if LOOPS_OF_MACROS.search(body) and "cols" not in extents: extents.append("cols")
+        if self.arrays: extents = ["rows", "cols"]     # workspace is counted in both
+        if extents: found.append("const int %s;" % ", ".join("%s = l->%s" % (n, n) for n in extents))
         for k, (name, _) in enumerate(self.op.attributes):
-            if used(name): found.append("    const isk_scalar %s = (isk_scalar)l->attributes[%d];" % (name, k))
+            if used(name): found.append("ISK__ATTRIBUTE(%s, %d);" % (name, k))
         for name, kind in self._arguments():
+            if self.direction == "forward" and name == "y" or not used(name): continue
             pointer = {"y": "l->out", "g": "l->grad"}.get(name)
             if pointer is None: pointer = "l->in[%d]" % self.op.input_index(name)
-            own_y = self.direction == "forward" and name == "y"
-            if kind == "s" and used(name) and not own_y: found.append("    const isk_scalar %s = *%s;" % (name, pointer))
-            if kind == "c" and used(name) and not own_y: found.append("    const isk_scalar *ISK__RESTRICT %s = %s;" % (name, pointer))
-        offset = []
-        for extent in ("cols", "rows"):
-            count = 0
-            for name, _ in [a for a in self.arrays if a[1] == extent]:
-                parts = offset + (["%s(size_t)%s" % ("%d * " % count if count > 1 else "", extent)] if count else [])
-                found.append("    isk_scalar *ISK__RESTRICT %s = %s;" % (name, " + ".join(["l->work"] + parts)))
-                count += 1
-            if count: offset = offset + ["%s(size_t)%s" % ("%d * " % count if count > 1 else "", extent)]
-        for root in self.roots:
-            if used("add_" + root.name):
-                found.append("    const int add_%s = (l->accumulate >> %d & 1u) != 0;" % (root.name, root.index))
+            if kind == "s": found.append("const isk_scalar %s = *%s;" % (name, pointer))
+            if kind == "c": found.append("ISK__COLUMNS(%s, %s);" % (name, pointer))
+        columns, rows = [[name for name, extent in self.arrays if extent == which] for which in ("cols", "rows")]
+        found += ["ISK__WORK(%s, %d, 0);" % (name, k) for k, name in enumerate(columns)]
+        found += ["ISK__WORK(%s, %d, %d);" % (name, len(columns), k) for k, name in enumerate(rows)]
+        found = packed(found, "    ")
         return found
 
     def work(self, extent):
@@ -408,6 +440,6 @@ def functions(op):
     for direction in ("forward", "backward"):
         loops = Loops(op, direction)
         attribute = "" if op.rare else "ISK__LOOPS "
-        lines += ["%sstatic void isk__%s_%s(const isk__loop *l) {" % (attribute, op.name, direction)] + loops.lines + ["}", ""]
+        lines += ["%sstatic void isk__%s_%s(const isk__loop *l) {" % (attribute, op.name, direction)] + loops.lines + ["}"]
         work = [max(work[0], loops.work("rows")), max(work[1], loops.work("cols"))]
-    return lines, work[0], work[1]
+    return lines + [""], work[0], work[1]

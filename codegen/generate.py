@@ -79,20 +79,26 @@ def op_declarations(ops):
     return lines
 
 
+def counts(ops):
+    """What must be known before the generated text, which stands last."""
+    return ["enum { ISK__OP_COUNT = %d, ISK__MODULES = %d };" % (len(ops.OPS), len(kernel_files(ops)))]
+
+
 def op_list(ops):
-    words = ["ISK__OP_%s," % op.name.upper() for op in ops.OPS] + ["ISK__OP_COUNT"]
+    words = ["ISK__OP_%s," % op.name.upper() for op in ops.OPS] + ["ISK__OP_LIST_END"]
     return ["enum {"] + wrapped(words, "    ", "    ") + ["};"]
 
 
 def public_function(op):
-    inputs = [name for name, kind in op.inputs if kind != "w"]
-    lines = prototype(op, ") {") + ["    const isk_tensor inputs[] = { %s };" % ", ".join(inputs)]
-    constants = "NULL"
+    inputs = ", ".join(name for name, kind in op.inputs if kind != "w")
+    head = prototype(op, ") {")
     if op.attributes:
-        lines.append("    const double attributes[] = { %s };" % ", ".join(name for name, _ in op.attributes))
-        constants = "attributes"
-    call = "isk__record(ISK__OP_%s, inputs, %d, %s, %d)" % (op.name.upper(), len(inputs), constants, len(op.attributes))
-    return lines + ["    return %s;" % call, "}"]
+        values = "const double attributes[] = { %s };" % ", ".join(name for name, _ in op.attributes)
+        body = [values, "ISK__RECORD_WITH(%s, attributes, %s);" % (op.name.upper(), inputs)]
+    else:
+        body = ["ISK__RECORD(%s, %s);" % (op.name.upper(), inputs)]
+    line = " ".join(head + body) + " }"
+    return [line] if len(head) == 1 and len(line) <= 120 else head + ["    " + statement for statement in body] + ["}"]
 
 
 def bits(flags):
@@ -102,28 +108,27 @@ def bits(flags):
 def table_row(op, work_rows, work_cols, forward_grids, backward_grids, module):
     differentiable = bits(name in dict(op.gradients) for name, _ in op.inputs)
     kinds = "".join(kind for _, kind in op.inputs)
-    row = '{ "%s", %d, "%s", \'%s\', %d, %s, %s, %d, %d, %d, isk__%s_forward, isk__%s_backward, %d, "%s", "%s" },' % (
+    row = "ISK__OP_ROW(%s, %d, \"%s\", '%s', %d, %s, %s, %d, %d, %d, %d, \"%s\", \"%s\")" % (
         op.name, len(op.inputs), kinds, op.out_kind, len(op.attributes), differentiable, bits(op.reads_inputs),
-        op.reads_output, work_rows, work_cols, op.name, op.name, module, forward_grids, backward_grids)
+        op.reads_output, work_rows, work_cols, module, forward_grids, backward_grids)
     return wrapped(row.split(" "), "    ", "      ")
 
 
 def ops_block(ops):
     import emit_c
     import emit_cuda
-    lines, rows = ["/* ---- loops ---- */", ""], []
+    lines, rows = ["/* ---- ops: the list ---- */", ""] + op_list(ops) + ["", "/* ---- ops: loops ---- */", ""], []
     for op in ops.OPS:
         text, loop_rows, loop_cols = emit_c.functions(op)
         _, forward_grids, backward_grids, kernel_rows, kernel_cols = emit_cuda.kernels(op)
         lines += text
         rows += table_row(op, max(loop_rows, kernel_rows), max(loop_cols, kernel_cols), forward_grids, backward_grids,
                           ops.MODULES.index(op.module))
-    lines += ["/* ---- the table: in the order of the enum above ---- */", "",
-              "static const isk__op_info isk__op_table[] = {"] + rows + ["};", ""]
-    lines += ["/* ---- public functions ---- */", ""]
+    lines += ["/* ---- ops: the table, in the order of the list ---- */", "", "static const isk__op_info isk__op_table[] = {"] + rows
+    lines += ["};", "", "/* ---- ops: public functions ---- */", ""]
     for op in ops.OPS:
-        lines += public_function(op) + [""]
-    return lines[:-1]
+        lines += public_function(op)
+    return lines
 
 
 def kernel_files(ops):
@@ -144,15 +149,22 @@ def kernel_names(ops):
 
 
 def literals(lines):
-    """C string literals, one an element of an array; C99 promises 4095 bytes in each."""
-    texts, length = [], 4096
+    """C string literals, one an element of an array: each kernel has its own, so that a change of one changes only its lines.
+    As many lines of text as fit stand on one line here; kernels/ has them for reading. C99 promises 4095 bytes in a literal."""
+    texts = [[]]
     for line in lines:
-        if length + len(line) + 1 > 4000:
-            texts.append([])
-            length = 0
-        texts[-1].append('    "%s\\n"' % line.replace("\\", "\\\\").replace('"', '\\"'))
-        length += len(line) + 1
-    return [line + ("," if k == len(text) - 1 else "") for text in texts for k, line in enumerate(text)]
+        texts[-1].append(line)
+        if line.startswith("}") or sum(len(each) + 1 for each in texts[-1]) > 3800: texts.append([])
+    made = []
+    for text in filter(None, texts):
+        rows = []
+        for line in text:
+            piece = line.replace("\\", "\\\\").replace('"', '\\"') + "\\n"
+            if rows and len(rows[-1]) + len(piece) <= 112: rows[-1] += piece
+            else: rows.append(piece)
+        made += ['    "%s"' % row for row in rows]
+        made[-1] += ","
+    return made
 
 
 def kernel_text(ops):
@@ -169,9 +181,9 @@ def kernel_text(ops):
     lines += ['    { "%s", isk__kernels_%s },' % (name, name) for name in files] + ["};", ""]
     lines += ["/* The kernels that are not those of an op. */"]
     lines += ["static const isk__kernel_info isk__template_kernels[] ISK__UNUSED = {"]
-    lines += ["    { \"%s\", %d, '%s' }," % (name, module, letter) for module, text in enumerate(files.values())
-              if module >= len(ops.MODULES) for name, letter in emit_cuda.kernels_in(text)]
-    return lines + ["};"]
+    kernels = ["{ \"%s\", %d, '%s' }," % (name, module, letter) for module, text in enumerate(files.values())
+               if module >= len(ops.MODULES) for name, letter in emit_cuda.kernels_in(text)]
+    return lines + ["    " + kernel for kernel in kernels] + ["};"]
 
 
 def cuda_file(name, lines, ops):
@@ -186,7 +198,7 @@ def cuda_prelude():
     return head + "\n".join(emit_cuda.template("prelude")).rstrip("\n") + "\n"
 
 
-BLOCKS = {"op-declarations": op_declarations, "op-list": op_list, "ops": ops_block, "kernel-text": kernel_text}
+BLOCKS = {"op-declarations": op_declarations, "counts": counts, "ops": ops_block, "kernel-text": kernel_text}
 
 
 # ---- injection ------------------------------------------------------------------------------------------------------
