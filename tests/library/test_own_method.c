@@ -713,7 +713,7 @@ static isk_status record_nameless(isk_recorder *r) {
 static void many_outputs(isk_recorder *r, int view) {
     isk_tensor z = coder_code(r, view, isk_view_rows(r, view));
     int i;
-    for (i = 0; i < ISK_MAX_OUTPUTS + 1; i++) { isk_output_add(r, ISK_ROLE_OTHER, "z", z); }
+    for (i = 0; i < ISK_MAX_OUTPUTS + 1; i++) { isk_output_add(r, ISK_ROLE_OTHER, isk_numbered(r, "z", i), z); }
 }
 
 static isk_status record_many_outputs(isk_recorder *r) {
