@@ -582,7 +582,7 @@ typedef struct isk_transform_desc {
                                                absent row comes out as NaN; an output of all views takes the data of every view,
                                                and is NaN where none is present.  given: of models with given shared features, for
                                                reconstructions only */
-    isk_extra extras[ISK_MAX_EXTRAS];       /* those that the method asks for when transforming */
+    isk_extra extras[ISK_MAX_EXTRAS];       /* those that what is asked for is made from */
     isk_output out[ISK_MAX_OUTPUTS];
 } isk_transform_desc;
 
@@ -1408,6 +1408,7 @@ typedef struct isk_tradeoff_desc {
     int model_count;
     isk_view views[ISK_MAX_VIEWS];          /* as in isk_fit_desc, present in every row; completeness of a sequence is about the mean
                                                over its steps; given: of models that were given them */
+    isk_extra extras[ISK_MAX_EXTRAS];       /* those that C and Z are made from, as in isk_transform_desc */
     const uint8_t *part;            /* [n] isk_part of each row, as in training */
     isk_part scored;                /* 0: ISK_VALIDATION; what is chosen by ISK_TEST can no longer be tested there */
     const int32_t *labels;          /* [n] for the probe, or NULL */
@@ -9944,8 +9945,7 @@ typedef struct isk__item_saved {            /* a matrix or a text of the user's 
 /* One program makes the features of a view (or of all), another what they give back. */
 typedef struct isk__producer {
     isk_program *program;
-    int view;                               /* whose rows it reads, or ISK_NONE: every view's */
-    int given;                              /* it reads given shared features */
+    int view;                               /* whose outputs it makes, or ISK_NONE: those of all views */
 } isk__producer;
 
 typedef struct isk__made { isk_output_info info; int producer, index; } isk__made;        /* index: among the program's outputs */
@@ -9987,7 +9987,6 @@ struct isk_recorder {
     isk_mode mode;
     isk_tensor batch, share;
     int view, pass;
-    int reads_given;
 };
 
 INDISEEK_API const isk_design *isk_recorder_design(const isk_recorder *r) { return r ? r->design : NULL; }
@@ -10150,7 +10149,6 @@ INDISEEK_API isk_tensor isk_given_rows(isk_recorder *r, int view) {
     if (r->design->given_cols[view] == 0) {
         return isk__record_fail(r->graph, ISK_ARGUMENT, "%s: view %d has no given shared features", __func__, view + 1);
     }
-    r->reads_given = 1;
     if (!r->training) { return isk_gather(isk__model_leaf(r, &r->model->given[view], r->design->given_cols[view]), r->batch); }
     return isk__present_rows(r, view, isk_gather(r->given[view], r->batch));
 }
@@ -10635,7 +10633,6 @@ static void isk__producer_add(isk_recorder *r, int reconstructions) {
         return;
     }
     producer->view = r->view;
-    producer->given = reconstructions && r->reads_given;
     producer->program = isk_compute(r->graph, outputs, count);
     if (!producer->program) { isk__record_fail(r->graph, ISK_MEMORY, "%s", r->graph->context->error); }
     model->producer_count++;
@@ -10655,7 +10652,6 @@ INDISEEK_API isk_status isk_outputs(isk_recorder *r, int view, void (*record)(is
         return isk__fail(context, ISK_ARGUMENT, "method %s: isk_outputs is to be called once for each view", r->design->method->name);
     }
     r->view = view;
-    r->reads_given = 0;
     isk__begin_program(r, ISK__TILE_ROWS, ISK_MODE_EVALUATE);
     record(r, view);
     isk__producer_add(r, 0);
@@ -12736,32 +12732,54 @@ static isk_status isk__transform_given(const isk__transform_job *job, int view) 
                      (long long)given.cols, model->design.given_cols[view]);
 }
 
-static isk_status isk__transform_extras(const isk__transform_job *job) {
+/* Data beside the views that an output is made from. */
+static isk_status isk__transform_extra(const isk__transform_job *job, const isk__made *made, int index) {
     const isk_design *design = &job->model->design;
-    const isk_extra_info *extras = design->method->extras;
-    int i;
-    for (i = 0; extras && extras[i].name; i++) {
-        isk_matrix values = isk__extra_named(job->desc->extras, extras[i].name);
-        isk_status status;
-        if (job->model->extras[i].node < 0) { continue; }
-        if (!values.data) {
-            return isk__fail(job->model->context, ISK_ARGUMENT, "transform: outputs of method %s are made from %s too; set desc->extras",
-                             design->method->name, extras[i].name);
-        }
-        status = isk__check_matrix(job->model->context, extras[i].name, -1, values, job->rows, isk__whole());
-        if (status != ISK_OK) { return status; }
-        if (values.cols != design->extra_cols[i]) {
-            return isk__fail(job->model->context, ISK_SHAPE, "transform: %s has %lld columns; the model was trained on %d", extras[i].name,
-                             (long long)values.cols, design->extra_cols[i]);
+    const char *name = design->method->extras[index].name;
+    isk_matrix values = isk__extra_named(job->desc->extras, name);
+    isk_status status;
+    if (!values.data) {
+        return isk__fail(job->model->context, ISK_ARGUMENT, "transform: %s is asked for without %s; set desc->extras", made->info.name, name);
+    }
+    status = isk__check_matrix(job->model->context, name, -1, values, job->rows, isk__whole());
+    if (status != ISK_OK || values.cols == design->extra_cols[index]) { return status; }
+    return isk__fail(job->model->context, ISK_SHAPE, "transform: %s has %lld columns; the model was trained on %d", name,
+                     (long long)values.cols, design->extra_cols[index]);
+}
+
+static int isk__program_reads(const isk_program *program, isk_tensor leaf) {
+    int i, j, space = leaf.node < 0 ? -1 : isk__node_of(leaf)->leaf.space;
+    for (i = 0; i < program->instruction_count && space >= 0; i++) {
+        for (j = 0; j < ISK__MAX_INPUTS; j++) {
+            if (program->instructions[i].in[j].space == space) { return 1; }
         }
     }
-    return ISK_OK;
+    return 0;
+}
+
+/* Is there all that the output's program reads? */
+static isk_status isk__transform_needs(const isk__transform_job *job, const isk__made *made) {
+    const isk_model *model = job->model;
+    const isk_program *program = model->producers[made->producer].program;
+    isk_status status = ISK_OK;
+    int i;
+    for (i = 0; i < model->design.view_count; i++) {
+        if (job->desc->views[i].x.data || !isk__program_reads(program, model->views[i])) { continue; }
+        return isk__fail(model->context, ISK_ARGUMENT, "transform: %s is asked for without the data of view %d%s", made->info.name, i + 1,
+                         made->info.view < 0 ? "; rows without a view are marked by `present`" : "");
+    }
+    for (i = 0; i < model->design.view_count && status == ISK_OK; i++) {
+        if (isk__program_reads(program, model->given[i])) { status = isk__transform_given(job, i); }
+    }
+    for (i = 0; i < ISK_MAX_EXTRAS && status == ISK_OK; i++) {
+        if (isk__program_reads(program, model->extras[i])) { status = isk__transform_extra(job, made, i); }
+    }
+    return status;
 }
 
 static isk_status isk__transform_check(isk__transform_job *job) {
     const isk_model *model = job->model;
-    isk_context *context = model->context;
-    int i, m, first = -1;
+    int i, first = -1;
     isk_status status = isk__transform_wanted(job);
     for (i = 0; i < model->design.view_count && status == ISK_OK; i++) {
         if (!job->desc->views[i].x.data) { continue; }
@@ -12769,19 +12787,12 @@ static isk_status isk__transform_check(isk__transform_job *job) {
         status = isk__transform_view(job, i, job->desc->views[first].x.rows);
     }
     if (status != ISK_OK) { return status; }
-    if (first < 0) { return isk__fail(context, ISK_ARGUMENT, "transform: there is no view"); }
+    if (first < 0) { return isk__fail(model->context, ISK_ARGUMENT, "transform: there is no view"); }
     job->rows = job->desc->views[first].x.rows;
-    for (m = 0; m < model->output_count && status == ISK_OK; m++) {
-        const isk__made *made = &model->outputs[m];
-        if (!job->wanted[m]) { continue; }
-        for (i = 0; i < model->design.view_count; i++) {
-            if ((made->info.view >= 0 && made->info.view != i) || job->desc->views[i].x.data) { continue; }
-            return isk__fail(context, ISK_ARGUMENT, "transform: %s is asked for without the data of view %d%s", made->info.name, i + 1,
-                             made->info.view < 0 ? "; rows without a view are marked by `present`" : "");
-        }
-        if (model->producers[made->producer].given) { status = isk__transform_given(job, made->info.view); }
+    for (i = 0; i < model->output_count && status == ISK_OK; i++) {
+        if (job->wanted[i]) { status = isk__transform_needs(job, &model->outputs[i]); }
     }
-    return status == ISK_OK ? isk__transform_extras(job) : status;
+    return status;
 }
 
 INDISEEK_API isk_status isk_transform(const isk_model *model, const isk_transform_desc *desc) {
@@ -15841,6 +15852,7 @@ static isk_status isk__tradeoff_model(isk_context *context, const isk_tradeoff_d
     size_t cols = 0, most = 1;
     int i, j, k, n, asked = 0;
     memset(&transform, 0, sizeof transform);
+    memcpy(transform.extras, desc->extras, sizeof transform.extras);
     for (i = 0; i < views; i++) {
         int features = isk_model_view_cols(model, i) / isk_model_view_steps(model, i);
         if (isk_model_view_steps(model, i) > 1 && (size_t)features > most) { most = (size_t)features; }
