@@ -525,8 +525,13 @@ static void what_transform_refuses(void **state) {
     isk_transform_desc desc = asked(model, &f);
     (void)state;
     memset(desc.extras, 0, sizeof desc.extras);
-    expect(context, isk_transform(model, &desc), ISK_ARGUMENT,
-           "transform: outputs of method coder are made from covariates too; set desc->extras");
+    expect(context, isk_transform(model, &desc), ISK_ARGUMENT, "transform: reconstruction1 is asked for without covariates; set desc->extras");
+    ask(&desc, ISK_ROLE_RECONSTRUCTION, 0, NULL);           /* what is made of X alone asks for nothing else */
+    ask(&desc, ISK_ROLE_RECONSTRUCTION, 1, NULL);
+    ok(isk_transform(model, &desc));
+    desc.extras[0].name = "covariates";
+    desc.extras[0].values = matrix_of(given1, 1, 1);
+    ok(isk_transform(model, &desc));
     desc = asked(model, &f);
     desc.extras[0].values.cols = 1;
     expect(context, isk_transform(model, &desc), ISK_SHAPE, "transform: covariates has 1 columns; the model was trained on 2");
@@ -537,6 +542,73 @@ static void what_transform_refuses(void **state) {
     desc.out[0].name = "shared1";
     expect(context, isk_transform(model, &desc), ISK_ARGUMENT, "transform: this model of method coder has no output 'shared1'; it has "
            "specific1, length1, reconstruction1, specific2, length2 and reconstruction2");
+    isk_model_close(model);
+}
+
+/* Outputs of one view that are made from the other too, and shared features that are the covariates. */
+static void mixed_outputs(isk_recorder *r, int view) {
+    isk_sample other = isk_view_rows(r, 1 - view);
+    isk_output_add(r, ISK_ROLE_SHARED, NULL, isk_affine(isk_extra_rows(r, "covariates"), 2, 0));
+    isk_output_add(r, ISK_ROLE_SPECIFIC, NULL, coder_code(r, view, isk_view_rows(r, view)));
+    isk_output_add(r, ISK_ROLE_RECONSTRUCTION, NULL, isk_slice(other.x, 0, 1));
+}
+
+static isk_status record_mixed(isk_recorder *r) {
+    isk_stage_desc stage = { .name = "coder", .of_view = 1, .epochs = 5 };
+    isk_status status = ISK_OK;
+    int view;
+    stage.passes[0].terms = coder_terms;
+    stage.passes[0].labels[0] = "loss";
+    for (view = 0; view < 2 && status == ISK_OK; view++) {
+        stage.view = view;
+        stage.passes[0].group = isk_numbered(r, "coder", view);
+        isk_stage_add(r, &stage);
+        status = isk_outputs(r, view, mixed_outputs);
+    }
+    return status;
+}
+
+static void what_outputs_are_made_from(void **state) {
+    static isk_scalar values[2][ROWS * DIM];
+    static uint8_t part[ROWS];
+    isk_method method = coder;
+    isk_fit_desc fit = coder_fit("validation=0");
+    isk_transform_desc desc;
+    isk_tradeoff_desc tradeoff;
+    isk_tradeoff_report report;
+    isk_tradeoff_point point;
+    isk_model *model;
+    int i;
+    (void)state;
+    method.record = record_mixed;
+    fit.method = &method;
+    model = fitted(&fit);
+    memset(&desc, 0, sizeof desc);
+    desc.views[0] = fit.views[0];
+    ask(&desc, ISK_ROLE_RECONSTRUCTION, 0, values[0]);
+    expect(context, isk_transform(model, &desc), ISK_ARGUMENT, "transform: reconstruction1 is asked for without the data of view 2");
+    desc.views[1] = fit.views[1];
+    ok(isk_transform(model, &desc));
+    for (i = 0; i < ROWS; i++) { assert_true(values[0][i] == view2[i * VIEW2_COLS]); }
+    ask(&desc, ISK_ROLE_SHARED, 1, values[1]);
+    expect(context, isk_transform(model, &desc), ISK_ARGUMENT, "transform: shared2 is asked for without covariates; set desc->extras");
+    desc.extras[0] = fit.extras[0];
+    ok(isk_transform(model, &desc));
+    for (i = 0; i < ROWS * GIVEN_COLS; i++) { assert_true(values[1][i] == 2 * given1[i]); }
+
+    for (i = 0; i < ROWS; i++) { part[i] = (uint8_t)(i % 3 ? ISK_TRAIN : ISK_VALIDATION); }
+    memset(&tradeoff, 0, sizeof tradeoff);
+    tradeoff.models = &model;
+    tradeoff.model_count = 1;
+    tradeoff.views[0] = fit.views[0];
+    tradeoff.views[1] = fit.views[1];
+    tradeoff.part = part;
+    tradeoff.points = &point;
+    expect(context, isk_tradeoff(context, &tradeoff, &report), ISK_ARGUMENT,
+           "transform: shared1 is asked for without covariates; set desc->extras");
+    tradeoff.extras[0] = fit.extras[0];
+    ok(isk_tradeoff(context, &tradeoff, &report));
+    assert_true(report.points == 1 && point.mean[ISK_LEAKAGE].mean > 0.1 && point.mean[ISK_COMPLETENESS].mean > 0);
     isk_model_close(model);
 }
 
@@ -847,6 +919,7 @@ int main(void) {
         own(groups_have_headings),
         own(what_it_refuses),
         own(what_transform_refuses),
+        own(what_outputs_are_made_from),
         own(no_tradeoff),
         own(its_warning_is_heard),
         own(it_diverges_by_name),
