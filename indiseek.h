@@ -876,7 +876,7 @@ INDISEEK_API isk_tensor isk_step_mask(isk_tensor lengths, int steps);
    dropout: of the softmax's weights, survivors scaled by 1/(1-p); 0: none.  Vaswani et al. 2017, section 3.2. */
 INDISEEK_API isk_tensor isk_attention(isk_tensor qkv, int steps, int heads, double dropout);
 /* One row for each sample: [n*steps, d] -> [n, d], 0 where no step is present.  Row weights are not taken over. */
-INDISEEK_API isk_tensor isk_pool_steps(isk_tensor x, int steps, int pool);
+INDISEEK_API isk_tensor isk_pool_steps(isk_tensor x, int steps, isk_pool_choice pool);
 /* The steps of each sample of part 0, then those of part 1 ...: parts [n*steps[i], d] -> [n * sum of steps, d], at most 4.
    A part [1, d] of 1 step stands in every sample, a learned token; n is that of the first other part, and the same in all
    of them.  Row weights are not taken over. */
@@ -903,12 +903,21 @@ INDISEEK_API isk_status isk_read(isk_tensor tensor, int model, isk_scalar *value
 
 /* ---- modules ------------------------------------------------------------------------------------------------------ */
 
+/* What a module is recorded for. */
+typedef enum isk_mode {
+    ISK_MODE_EVALUATE,                           /* running moments, no dropout */
+    ISK_MODE_TRAIN,                         /* moments of the batch, which the running ones follow; dropout */
+    ISK_MODE_STILL                         /* moments of the batch, running ones left alone, no dropout: for a critic's steps */
+} isk_mode;
+
 typedef struct isk_mlp_desc {
     int layers;                     /* linear maps; 0: 5 */
     int width, out;                 /* hidden units (0: 100); columns of the result */
-    int activation, norm, init;     /* choices as in the option table; 0: relu, none, pytorch */
+    isk_activation_choice activation;       /* 0: relu */
+    isk_norm_choice norm;           /* 0: none */
+    isk_init_choice init;           /* 0: pytorch */
     double dropout;
-    int training;                   /* 1: dropout is on and batch norm uses the batch; 0: evaluation */
+    isk_mode mode;
 } isk_mlp_desc;
 
 /* PyTorch's names: prefix.0.weight, prefix.2.weight ... as in nn.Sequential(Linear, [norm], activation, [dropout], ...).
@@ -918,9 +927,9 @@ typedef struct isk_transformer_desc {
     int steps;                      /* T: x is [samples * T, width], the steps of a sample below each other */
     int layers, heads, feed_forward;        /* 0: 2, 2, 128 */
     int norm_first;                 /* 1: each half of a layer normalises its input; 0: its output, added to the input */
-    int activation;                 /* as in the option table; 0: relu */
+    isk_activation_choice activation;       /* 0: relu */
     double dropout;
-    int training;                   /* as isk_mlp_desc */
+    isk_mode mode;
 } isk_transformer_desc;
 
 /* nn.TransformerEncoder with PyTorch's names, prefix.layers.0.self_attn.in_proj_weight ...: Vaswani et al. 2017.  A step of row
@@ -928,7 +937,7 @@ typedef struct isk_transformer_desc {
 INDISEEK_API isk_tensor isk_transformer(isk_scope scope, isk_tensor x, const isk_transformer_desc *desc);
 /* nn.BatchNorm1d(affine=False) over the present rows: batch moments when training (running moments follow with weight
    0.1), running moments else.  Population variance in both, eps 1e-5. */
-INDISEEK_API isk_tensor isk_standardise_rows(isk_scope scope, isk_tensor x, int training);
+INDISEEK_API isk_tensor isk_standardise_rows(isk_scope scope, isk_tensor x, isk_mode mode);
 
 /* ---- optimisers and programs --------------------------------------------------------------------------------------- */
 
@@ -938,7 +947,7 @@ INDISEEK_API isk_tensor isk_standardise_rows(isk_scope scope, isk_tensor x, int 
    where m' = m / (1 - beta1^step), v' = v / (1 - beta2^step).  AdamW, Loshchilov and Hutter 2019: the same, of
    p (1 - rate weight_decay).  SGD: m = momentum m + g, p -= rate m. */
 typedef struct isk_optimiser_desc {
-    int kind;                       /* ISK_ADAM (0 too), ISK_ADAMW, ISK_SGD */
+    isk_optimiser_choice kind;      /* 0: ISK_ADAM */
     double rate;                    /* 0: 1e-3 */
     double beta1, beta2, epsilon;   /* 0: 0.9, 0.999, 1e-8 */
     double momentum;                /* sgd; 0: none */
@@ -1046,12 +1055,7 @@ INDISEEK_API isk_graph *isk_recorder_graph(const isk_recorder *r);
 /* The value of one of the method's own options. */
 INDISEEK_API double isk_own_option(const isk_design *design, const char *name);
 
-/* How networks are recorded at the moment; for the field `training` of module descriptors. */
-typedef enum isk_mode {
-    ISK_MODE_EVALUATE,                           /* running moments, no dropout */
-    ISK_MODE_TRAIN,                         /* moments of the batch, which the running ones follow; dropout */
-    ISK_MODE_STILL                         /* moments of the batch, running ones left alone, no dropout: for a critic's steps */
-} isk_mode;
+/* How networks are recorded at the moment. */
 INDISEEK_API isk_mode isk_recorder_mode(const isk_recorder *r);
 
 INDISEEK_API int isk_recorder_trains(const isk_recorder *r);                  /* 1: stages are recorded, 0: outputs */
@@ -2755,8 +2759,8 @@ typedef struct isk__tile_entry {
 /* No use of the pointer is moved above the last change of the vector. */
 #define ISK__AFTER(pointer, vector) __asm__("" : "+r"(pointer), "+x"(vector))
 
-/* What the tiles and the loops of optimisers are written in: a vector of each instruction set under the same names.  "plain" is whatever 16-byte
-   registers the compiler finds (SSE2, NEON, or scalars), and the only one for doubles. */
+/* What the tiles and the loops of optimisers are written in: a vector of each instruction set under the same names.  "plain" is whatever
+   16-byte registers the compiler finds (SSE2, NEON, or scalars), and the only one for doubles. */
 typedef isk_scalar isk__plain __attribute__((vector_size(16)));
 typedef isk_scalar isk__plain_memory __attribute__((vector_size(16), aligned(sizeof(isk_scalar)), may_alias));
 typedef int isk__plain_tail;
@@ -4314,7 +4318,7 @@ INDISEEK_API isk_tensor isk_attention(isk_tensor qkv, int steps, int heads, doub
     return tensor;
 }
 
-INDISEEK_API isk_tensor isk_pool_steps(isk_tensor x, int steps, int pool) {
+INDISEEK_API isk_tensor isk_pool_steps(isk_tensor x, int steps, isk_pool_choice pool) {
     isk_tensor tensor;
     if (!isk__recorded("pool_steps", &x, 1) || !isk__in_steps("pool_steps", x, steps)) { return isk__no_tensor(x.graph); }
     if (pool < ISK_POOL_LAST || pool > ISK_POOL_FIRST) {
@@ -8491,18 +8495,16 @@ static isk_tensor isk__weights_of(isk_tensor x) {
 }
 
 /* A linear map with PyTorch's names and one of three first fills (He et al.'s bound with a = sqrt 5 is 1/sqrt(in)). */
-enum { ISK__INIT_ZERO_BIAS = 16 };            /* beside the choices of option init: the bias begins at 0 */
-
-static isk_tensor isk__linear(isk_scope scope, isk_tensor x, int out, int init, int relu) {
+static isk_tensor isk__linear_filled(isk_scope scope, isk_tensor x, int out, isk_init_choice init, isk_fill bias_fill, int relu) {
     isk_parameter_desc weight, bias;
     isk_tensor w, b;
     int in = isk_cols(x) > 0 ? isk_cols(x) : 1;
     memset(&weight, 0, sizeof weight);
     memset(&bias, 0, sizeof bias);
-    weight.fill = bias.fill = ISK_FILL_UNIFORM;
+    weight.fill = ISK_FILL_UNIFORM;
+    bias.fill = bias_fill;
     bias.vector = 1;
     weight.amount = bias.amount = 1 / sqrt((double)in);
-    if (init == ISK__INIT_ZERO_BIAS) { bias.fill = ISK_FILL_ZERO; }
     if (init == ISK_INIT_XAVIER) { weight.amount = sqrt(6.0 / ((double)in + out)); }
     if (init == ISK_INIT_NORMAL) {
         weight.fill = ISK_FILL_NORMAL;
@@ -8514,7 +8516,11 @@ static isk_tensor isk__linear(isk_scope scope, isk_tensor x, int out, int init, 
     return isk_linear_map(x, w, b, relu);
 }
 
-static isk_tensor isk__activate(isk_tensor x, int activation) {
+static isk_tensor isk__linear(isk_scope scope, isk_tensor x, int out, isk_init_choice init, int relu) {
+    return isk__linear_filled(scope, x, out, init, ISK_FILL_UNIFORM, relu);
+}
+
+static isk_tensor isk__activate(isk_tensor x, isk_activation_choice activation) {
     switch (activation) {
     case ISK_GELU: return isk_gelu(x);
     case ISK_QUICK_GELU: return isk_quick_gelu(x);
@@ -8553,30 +8559,30 @@ static void isk__follow_moments(isk_scope scope, isk_tensor x) {
     isk__follow_moment(isk__row_parameter(scope, "running_var", cols, ISK_FILL_ONE, 1), isk_col_var(x), there);
 }
 
-INDISEEK_API isk_tensor isk_standardise_rows(isk_scope scope, isk_tensor x, int training) {
+INDISEEK_API isk_tensor isk_standardise_rows(isk_scope scope, isk_tensor x, isk_mode mode) {
     const double epsilon = 1e-5;
     int cols = isk_cols(x) > 0 ? isk_cols(x) : 1;
     isk_tensor mean, variance;
     if (!isk__recorded("standardise_rows", &x, 1)) { return isk__no_tensor(x.graph); }
     mean = isk__row_parameter(scope, "running_mean", cols, ISK_FILL_ZERO, 1);
     variance = isk__row_parameter(scope, "running_var", cols, ISK_FILL_ONE, 1);
-    if (training == ISK_MODE_EVALUATE) { return isk_standardise_by(x, mean, variance, epsilon); }
-    if (training == ISK_MODE_TRAIN) { isk__follow_moments(scope, x); }
+    if (mode == ISK_MODE_EVALUATE) { return isk_standardise_by(x, mean, variance, epsilon); }
+    if (mode == ISK_MODE_TRAIN) { isk__follow_moments(scope, x); }
     return isk_standardise(x, epsilon);
 }
 
-static isk_tensor isk__norm(isk_scope scope, isk_tensor x, int norm, int training) {
+static isk_tensor isk__norm(isk_scope scope, isk_tensor x, isk_norm_choice norm, isk_mode mode) {
     const double epsilon = 1e-5;
     int cols = isk_cols(x) > 0 ? isk_cols(x) : 1;
     isk_tensor gamma = isk__row_parameter(scope, "weight", cols, ISK_FILL_ONE, 0);
     isk_tensor beta = isk__row_parameter(scope, "bias", cols, ISK_FILL_ZERO, 0);
     if (norm == ISK_NORM_LAYER) { return isk_layer_norm(x, gamma, beta, epsilon); }
-    if (training == ISK_MODE_EVALUATE) {
+    if (mode == ISK_MODE_EVALUATE) {
         isk_tensor mean = isk__row_parameter(scope, "running_mean", cols, ISK_FILL_ZERO, 1);
         isk_tensor variance = isk__row_parameter(scope, "running_var", cols, ISK_FILL_ONE, 1);
         return isk_batch_norm_by(x, mean, variance, gamma, beta, epsilon);
     }
-    if (training == ISK_MODE_TRAIN) { isk__follow_moments(scope, x); }
+    if (mode == ISK_MODE_TRAIN) { isk__follow_moments(scope, x); }
     return isk_batch_norm(x, gamma, beta, epsilon);
 }
 
@@ -8587,7 +8593,9 @@ static isk_scope isk__numbered(isk_scope scope, int number) {
 }
 
 INDISEEK_API isk_tensor isk_mlp(isk_scope scope, isk_tensor x, const isk_mlp_desc *desc) {
-    int layers, width, activation, norm, layer, position = 0;
+    isk_activation_choice activation;
+    isk_norm_choice norm;
+    int layers, width, layer, position = 0;
     ISK__GIVEN_TO(scope.graph, desc);
     layers = desc->layers ? desc->layers : 5;
     width = desc->width ? desc->width : 100;
@@ -8600,11 +8608,11 @@ INDISEEK_API isk_tensor isk_mlp(isk_scope scope, isk_tensor x, const isk_mlp_des
     for (layer = 0; layer < layers - 1; layer++) {
         int fused = activation == ISK_RELU && norm == ISK_NORM_NONE;
         x = isk__linear(isk__numbered(scope, position++), x, width, desc->init, fused);
-        if (norm != ISK_NORM_NONE) { x = isk__norm(isk__numbered(scope, position++), x, norm, desc->training); }
+        if (norm != ISK_NORM_NONE) { x = isk__norm(isk__numbered(scope, position++), x, norm, desc->mode); }
         if (!fused) { x = isk__activate(x, activation); }
         position++;
         if (desc->dropout > 0) {
-            if (desc->training == ISK_MODE_TRAIN) { x = isk_dropout(x, desc->dropout); }
+            if (desc->mode == ISK_MODE_TRAIN) { x = isk_dropout(x, desc->dropout); }
             position++;
         }
     }
@@ -8612,7 +8620,7 @@ INDISEEK_API isk_tensor isk_mlp(isk_scope scope, isk_tensor x, const isk_mlp_des
 }
 
 static isk_tensor isk__dropped(isk_tensor x, const isk_transformer_desc *desc) {
-    return desc->dropout > 0 && desc->training == ISK_MODE_TRAIN ? isk_dropout(x, desc->dropout) : x;
+    return desc->dropout > 0 && desc->mode == ISK_MODE_TRAIN ? isk_dropout(x, desc->dropout) : x;
 }
 
 /* The weights of all heads' queries, keys and values as one matrix; PyTorch fills it by Glorot's rule. */
@@ -8627,12 +8635,13 @@ static isk_tensor isk__self_attention(isk_scope scope, isk_tensor x, const isk_t
     bias.vector = 1;
     w = isk_parameter(scope, "in_proj_weight", width, 3 * width, &weight);
     b = isk_parameter(scope, "in_proj_bias", 1, 3 * width, &bias);
-    x = isk_attention(isk_linear_map(x, w, b, 0), desc->steps, heads, desc->training == ISK_MODE_TRAIN ? desc->dropout : 0);
-    return isk__linear(isk_within(scope, "out_proj"), x, width, ISK__INIT_ZERO_BIAS, 0);
+    x = isk_attention(isk_linear_map(x, w, b, 0), desc->steps, heads, desc->mode == ISK_MODE_TRAIN ? desc->dropout : 0);
+    return isk__linear_filled(isk_within(scope, "out_proj"), x, width, ISK_INIT_PYTORCH, ISK_FILL_ZERO, 0);
 }
 
 INDISEEK_API isk_tensor isk_transformer(isk_scope scope, isk_tensor x, const isk_transformer_desc *desc) {
-    int layers, heads, feed_forward, activation, layer, width = isk_cols(x);
+    isk_activation_choice activation;
+    int layers, heads, feed_forward, layer, width = isk_cols(x);
     ISK__GIVEN_TO(scope.graph, desc);
     layers = desc->layers ? desc->layers : 2;
     heads = desc->heads ? desc->heads : 2;
@@ -8645,14 +8654,14 @@ INDISEEK_API isk_tensor isk_transformer(isk_scope scope, isk_tensor x, const isk
     for (layer = 0; layer < layers; layer++) {
         isk_scope own = isk__numbered(isk_within(scope, "layers"), layer);
         isk_scope norm1 = isk_within(own, "norm1"), norm2 = isk_within(own, "norm2");
-        isk_tensor y = desc->norm_first ? isk__norm(norm1, x, ISK_NORM_LAYER, 0) : x;
+        isk_tensor y = desc->norm_first ? isk__norm(norm1, x, ISK_NORM_LAYER, ISK_MODE_EVALUATE) : x;
         x = isk_add(x, isk__dropped(isk__self_attention(isk_within(own, "self_attn"), y, desc, heads), desc));
-        if (!desc->norm_first) { x = isk__norm(norm1, x, ISK_NORM_LAYER, 0); }
-        y = desc->norm_first ? isk__norm(norm2, x, ISK_NORM_LAYER, 0) : x;
-        y = isk__linear(isk_within(own, "linear1"), y, feed_forward, 0, activation == ISK_RELU);
+        if (!desc->norm_first) { x = isk__norm(norm1, x, ISK_NORM_LAYER, ISK_MODE_EVALUATE); }
+        y = desc->norm_first ? isk__norm(norm2, x, ISK_NORM_LAYER, ISK_MODE_EVALUATE) : x;
+        y = isk__linear(isk_within(own, "linear1"), y, feed_forward, ISK_INIT_PYTORCH, activation == ISK_RELU);
         if (activation != ISK_RELU) { y = isk__activate(y, activation); }
-        x = isk_add(x, isk__dropped(isk__linear(isk_within(own, "linear2"), isk__dropped(y, desc), width, 0, 0), desc));
-        if (!desc->norm_first) { x = isk__norm(norm2, x, ISK_NORM_LAYER, 0); }
+        x = isk_add(x, isk__dropped(isk__linear(isk_within(own, "linear2"), isk__dropped(y, desc), width, ISK_INIT_PYTORCH, 0), desc));
+        if (!desc->norm_first) { x = isk__norm(norm2, x, ISK_NORM_LAYER, ISK_MODE_EVALUATE); }
     }
     return x;
 }
@@ -8671,7 +8680,7 @@ static isk__critic isk__critic_record(isk_scope scope, isk_tensor c, int dim, co
     mlp.layers = options->layers;
     mlp.width = isk__critic_width(options);
     mlp.out = dim;
-    mlp.init = (int)options->init;
+    mlp.init = options->init;
     critic.mean = isk_mlp(isk_within(scope, "mean"), c, &mlp);
     critic.logvar = isk_mlp(isk_within(scope, "logvar"), c, &mlp);
     if (options->logvar == ISK_LOGVAR_TANH) { critic.logvar = isk_tanh(critic.logvar); }
@@ -8681,7 +8690,7 @@ static isk__critic isk__critic_record(isk_scope scope, isk_tensor c, int dim, co
 
 /* CLUB, the upper bound on I(Z; C) of Cheng et al. 2020: mean_i [ln q(z_i|c_i) - mean_j ln q(z_j|c_i)], j over all rows of the
    batch, or z_p(i) of one random permutation p in the place of their mean.  -> [1, 1] */
-static isk_tensor isk__club_record(isk__critic critic, isk_tensor z, int kind) {
+static isk_tensor isk__club_record(isk__critic critic, isk_tensor z, isk_club_choice kind) {
     if (kind == ISK_CLUB_PERMUTATION) { return isk_club_paired(critic.mean, critic.logvar, z, isk_permute_rows(z)); }
     return isk_club(critic.mean, critic.logvar, z);
 }
@@ -8698,11 +8707,11 @@ typedef struct isk__scores {
     isk_tensor all;                         /* [rows, rows] */
 } isk__scores;
 
-static isk_tensor isk__score_rest(isk_scope scope, isk_tensor hidden, int width, int init) {
+static isk_tensor isk__score_rest(isk_scope scope, isk_tensor hidden, int width, isk_init_choice init) {
     return isk__linear(isk_within(scope, "4"), isk__linear(isk_within(scope, "2"), isk_relu(hidden), width, init, 1), 1, init, 0);
 }
 
-static isk__scores isk__scores_record(isk_scope scope, isk_tensor a, isk_tensor b, int width, int init) {
+static isk__scores isk__scores_record(isk_scope scope, isk_tensor a, isk_tensor b, int width, isk_init_choice init) {
     isk__scores scores;
     isk_tensor from_a = isk__linear(isk_within(scope, "0.a"), a, width, init, 0);
     isk_tensor from_b = isk__linear(isk_within(scope, "0.b"), b, width, init, 0);
@@ -10225,11 +10234,11 @@ INDISEEK_API isk_tensor isk_network(isk_recorder *r, isk_scope scope, isk_tensor
     mlp.layers = options->layers;
     mlp.width = options->width;
     mlp.out = out;
-    mlp.activation = (int)options->activation;
-    mlp.norm = (int)options->norm;
-    mlp.init = (int)options->init;
+    mlp.activation = options->activation;
+    mlp.norm = options->norm;
+    mlp.init = options->init;
     mlp.dropout = options->dropout;
-    mlp.training = (int)r->mode;
+    mlp.mode = r->mode;
     return isk_mlp(scope, x, &mlp);
 }
 
@@ -10277,18 +10286,18 @@ static isk_tensor isk__sequence_tokens(isk_recorder *r, isk_scope scope, isk_sam
     transformer.heads = options->heads;
     transformer.feed_forward = options->feed_forward;
     transformer.norm_first = options->norm_place == ISK_NORM_FIRST;
-    transformer.activation = (int)options->activation;
+    transformer.activation = options->activation;
     transformer.dropout = options->attention_dropout;
-    transformer.training = (int)r->mode;
+    transformer.mode = r->mode;
     return isk_with_row_weights(isk_transformer(isk_within(scope, "encoder"), x, &transformer), weights);
 }
 
 /* One output of the transformer for the whole sequence, and a linear map. */
 static isk_tensor isk__sequence_encoder(isk_recorder *r, isk_scope scope, int steps, isk_sample sample, int out) {
-    int pool = (int)r->design->options.pool;
+    const isk_pool_choice pool = r->design->options.pool;
     isk_tensor x = isk__sequence_tokens(r, scope, sample, pool == ISK_POOL_FIRST, &steps);
     x = isk_with_row_weights(isk_pool_steps(x, steps, pool), isk__weights_of(sample.x));
-    return isk__linear(isk_within(scope, "head"), x, out, (int)r->design->options.init, 0);
+    return isk__linear(isk_within(scope, "head"), x, out, r->design->options.init, 0);
 }
 
 /* Of X_i with so many steps. */
@@ -10322,7 +10331,7 @@ static isk_tensor isk__scale_parameter(isk_scope scope, double tau, int learned)
 static isk_optimiser_desc isk__optimiser_of(const isk_options *options, double weight_decay) {
     isk_optimiser_desc desc;
     memset(&desc, 0, sizeof desc);
-    desc.kind = (int)options->optimiser;
+    desc.kind = options->optimiser;
     desc.rate = 1;                          /* the trainer gives the rate of each step */
     desc.momentum = options->momentum;
     desc.weight_decay = weight_decay > 0 ? weight_decay : options->weight_decay;
@@ -10671,7 +10680,7 @@ static isk_tensor isk__reduced(isk_recorder *r, int view, isk_sample x) {
    Dufumier et al. 2025 (CoMM). */
 static isk_sample isk__augmented_copy(const isk_recorder *r, int steps, isk_sample x, int copy) {
     const double deviation = 0.1, most_dropped = 0.8, often = 0.5;
-    int augment = (int)r->design->options.augment;
+    const isk_augment_choice augment = r->design->options.augment;
     isk_tensor weights = isk__weights_of(x.x);
     if (steps > 1 && (augment == ISK_AUGMENT_BOTH || augment == ISK_AUGMENT_DROP)) {
         x.x = isk_drop_steps(x.x, steps, most_dropped, often, 2 * copy);
@@ -10955,7 +10964,7 @@ static isk_tensor isk__specific_record(isk_recorder *r, int view, isk_sample x) 
 static isk_tensor isk__specific_final(isk_recorder *r, int view, isk_tensor raw) {
     const isk_design *design = isk_recorder_design(r);
     if (isk__family_of(design)->apart == ISK__APART_WHITENED || design->options.standardise != ISK_STANDARDISE_BATCH) { return raw; }
-    return isk_standardise_rows(isk__specific_net(r, "standardise", view), raw, (int)isk_recorder_mode(r));
+    return isk_standardise_rows(isk__specific_net(r, "standardise", view), raw, isk_recorder_mode(r));
 }
 
 /* g_i(Z_i, C_i) */
@@ -11182,7 +11191,7 @@ static isk__critic isk__critic_networks(isk_recorder *r, const char *group, isk_
 
 static isk__scores isk__critic_scores(isk_recorder *r, const char *group, isk_tensor z, isk_tensor c) {
     const isk_options *options = &isk_recorder_design(r)->options;
-    return isk__scores_record(isk_within(isk_net(r, group, group), "score"), z, c, isk__critic_width(options), (int)options->init);
+    return isk__scores_record(isk_within(isk_net(r, group, group), "score"), z, c, isk__critic_width(options), options->init);
 }
 
 /* What the critic that the options name learns by, on detached Z; of a density also the share of saturated log variances. */
@@ -11261,14 +11270,14 @@ static isk_tensor isk__apart_club(isk_recorder *r, int view, isk_tensor z, isk_t
     const isk_options *options = &isk_recorder_design(r)->options;
     const char *group = isk_numbered(r, "critic", view);
     if (options->critic == ISK_CRITIC_NCE) { return isk__scores_club(isk__critic_scores(r, group, z, c)); }
-    return isk__club_record(isk__critic_networks(r, group, c), z, (int)options->club);
+    return isk__club_record(isk__critic_networks(r, group, c), z, options->club);
 }
 
 /* How much the directions of Z_i and C overlap.  With rows scaled to norm 1: frob ||Z^T C / B||_F, frob_sum ||Z^T C||_F, cos the mean
    of <z, c>, cos2 of <z, c>^2 (Gui et al. write <Z, C> = 0; these are its readings). */
 static isk_tensor isk__apart_overlap(isk_recorder *r, isk_tensor z, isk_tensor c) {
     isk_tensor weight, cross;
-    int ortho = (int)isk_recorder_design(r)->options.ortho;
+    const isk_ortho_choice ortho = isk_recorder_design(r)->options.ortho;
     z = isk_l2_normalise(z, 1e-12);
     c = isk_l2_normalise(c, 1e-12);
     if (ortho == ISK_ORTHO_COS || ortho == ISK_ORTHO_COS2) {
@@ -11312,7 +11321,7 @@ static isk_tensor isk__keep_contrast(isk_recorder *r, int view, isk_tensor z, is
         own = x.x;
         if (design->steps[view] > 1) { own = isk_encoder(r, isk__specific_net(r, "input", view), view, x, dim); }
         isk_rows_in_both(&joint, &own);
-        scores = isk__scores_record(isk__specific_net(r, "score", view), joint, own, isk__critic_width(options), (int)options->init);
+        scores = isk__scores_record(isk__specific_net(r, "score", view), joint, own, isk__critic_width(options), options->init);
         return isk__scores_nce(scores, both);
     }
     scale = options->contrast_temperature == ISK_TEMPERATURE_LEARNED
@@ -11635,9 +11644,9 @@ static isk_tensor isk__fuse(isk_recorder *r, const isk_tensor *tokens, const int
     transformer.feed_forward = 4 * options->token_width;
     transformer.norm_first = 1;
     transformer.activation = ISK_QUICK_GELU;
-    transformer.training = (int)isk_recorder_mode(r);
+    transformer.mode = isk_recorder_mode(r);
     x = isk_transformer(scope, isk_with_row_weights(joined[0], weights), &transformer);
-    return isk_pool_steps(isk__norm(isk_within(scope, "norm"), x, ISK_NORM_LAYER, 0), steps[0], ISK_POOL_FIRST);
+    return isk_pool_steps(isk__norm(isk_within(scope, "norm"), x, ISK_NORM_LAYER, ISK_MODE_EVALUATE), steps[0], ISK_POOL_FIRST);
 }
 
 /* NT-Xent, Chen et al. 2020: of the 2 rows rows of two copies, each is to find its partner among all but itself.  `index` counts
@@ -11678,7 +11687,7 @@ static void isk__project_copy(isk_recorder *r, int copy, isk_tensor *projected) 
         head.width = design->options.project_width;
         head.out = design->options.project_dim;
         head.norm = ISK_NORM_BATCH;
-        head.training = (int)isk_recorder_mode(r);
+        head.mode = isk_recorder_mode(r);
         fused = isk__fuse(r, tokens, counts, m < count ? 1u << m : (1u << count) - 1);
         fused = isk_with_row_weights(fused, projected[m]);
         fused = isk_mlp(isk_net(r, "fused", "projection"), fused, &head);
@@ -11999,7 +12008,7 @@ static void isk__warn_options(isk_context *context, const isk_fit_desc *desc, co
 static isk_status isk__check_views(isk_context *context, const isk_fit_desc *desc, const isk_design *design, int given) {
     int least = design->method->least_views > 0 ? design->method->least_views : 2;
     int one = isk__can(design, ISK_TAKES_GIVEN);
-    if (desc->view_count < (one ? 1 : least) || desc->view_count > ISK_MAX_VIEWS) {
+    if (desc->view_count < (one || given ? 1 : least) || desc->view_count > ISK_MAX_VIEWS) {     /* what is given in vain is said later */
         return isk__fail(context, ISK_ARGUMENT, "view_count is %d; it must be from %d to %d%s", desc->view_count, least, ISK_MAX_VIEWS,
                          one && least > 1 ? ", or 1 with given shared features" : "");
     }
@@ -12433,14 +12442,14 @@ static double isk__number_value(const isk_number_info *info, const isk__learner 
                                 const isk__track *track) {
     int held_out = learner->counts[ISK__ROWS_HELD_OUT] > 1, v = stage->view, i;
     switch (info->source) {
-    case ISK_NUMBER_TRAINED: return *isk__track_mean(stage, track, info->term);
+    case ISK_NUMBER_TRAINED: return track->epoch > 0 ? *isk__track_mean(stage, track, info->term) : (double)NAN;
     case ISK_NUMBER_EPOCHS: return track->epoch;
     case ISK_NUMBER_DIAGNOSED: return track->diagnosed > 0 ? track->diagnosis : (double)NAN;
     case ISK_NUMBER_EXPLAINED:
-        if (!held_out || v < 0 || stage->explains < 0 || !(learner->view_spread[v] > 0)) { return (double)NAN; }
+        if (!held_out || v < 0 || stage->explains < 0 || !(track->epoch > 0) || !(learner->view_spread[v] > 0)) { return (double)NAN; }
         return 1 - track->kept[stage->explains] * learner->view_power[v] / learner->view_spread[v];
     case ISK_NUMBER_HELD_OUT:
-        for (i = 0; held_out && i < stage->evaluation.label_count; i++) {
+        for (i = 0; held_out && track->epoch > 0 && i < stage->evaluation.label_count; i++) {
             if (strcmp(stage->evaluation.labels[i], info->term) == 0) { return track->kept[i]; }
         }
     }

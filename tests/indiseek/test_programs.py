@@ -1129,6 +1129,7 @@ def _():
     equal(done.out, "")
     assert warning.match(done.err), done.err
     equal(fit("quiet", "--quiet", "--epochs", 0, "--shared-epochs", 0).err, "")
+    equal([metrics(at("quiet"))["training"][name] for name in ("epochs", "shared_epochs")], [0, 0], "0 on the line is 0")
     done = run("indiseek", "evaluate", at("first"), "--quiet")
     equal(done.err, "")
     assert done.out.startswith("features"), done.out
@@ -1764,9 +1765,8 @@ def changed_csv(value):
 
 good = npy(x[0])
 total = len(good)
-# "a, b and c", as the header numbers them.
-METHODS = re.search(r"typedef enum isk_method \{([^}]*),\s*ISK_METHOD_COUNT", text("indiseek.h")).group(1).replace("ISK_",
-        "").lower().replace("_", "-")
+# "a, b and c", as the header declares them.
+METHODS = re.search(r"INDISEEK_DATA const isk_method ([^;]*);", text("indiseek.h")).group(1).replace("isk_", "").replace("_", "-")
 METHODS = " and ".join(", ".join(METHODS.replace(",", " ").split()).rsplit(", ", 1))
 BANNER = "%%MatrixMarket matrix coordinate real general\n"
 

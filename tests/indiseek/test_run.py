@@ -38,6 +38,7 @@ from tap import Skip, at, equal, folder, inside, main, test
 BUILD = os.environ.get("BUILD", "build")
 PROGRAM = os.path.join(BUILD, "indiseek")
 kind = os.path.basename(BUILD)
+VERSION = re.search(r'#define ISK_VERSION "([^"]*)"', open("indiseek.h").read()).group(1)
 SAMPLE = os.path.join("build/objects", "release" if kind == "build" else kind, "tests/cells/cells_sample")
 PATIENCE = 240
 CELLS, GENES, PROTEINS, TYPES = 600, 200, 15, 4
@@ -394,7 +395,8 @@ def read_from_folder():
 def check_facts(facts, files):
     """uns/indiseek; files: all that were read."""
     facts = {key: str(value) for key, value in facts.items()}
-    equal([facts[key] for key in ("version", "method", "preset", "lambda", "seed")], ["0.1.0", "residual-indiseek", "robust", "10", "0"])
+    equal([facts[key] for key in ("version", "method", "preset", "lambda", "seed")],
+          [VERSION, "residual-indiseek", "robust", "10", "0"])
     config = json.loads(facts["config"])
     equal([config[key] for key in ("labels", "coarse", "epochs", "width")], ["cell_type", "lineage", 40, 32])
     equal({key: value for key, value in facts.items() if key.startswith("sha256")},

@@ -121,7 +121,7 @@ static void gradients_of_mlps(void **state) {
         for (norm = ISK_NORM_NONE; norm <= ISK_NORM_BATCH; norm++) {
             for (init = ISK_INIT_PYTORCH; init <= ISK_INIT_NORMAL; init++) {
                 isk_mlp_desc desc = { .layers = 1 + (activation + norm + init) % 3, .width = 6, .out = 3, .activation = activation,
-                                      .norm = norm, .init = init, .training = 1 };
+                                      .norm = norm, .init = init, .mode = ISK_MODE_TRAIN };
                 isk_tensor x, y;
                 assert_int_equal(close_graph(NULL) | open_graph(NULL), 0);
                 if (sizeof(isk_scalar) == 4 && init == ISK_INIT_NORMAL) { continue; }       /* weights as small as the step */
@@ -428,7 +428,7 @@ static isk_tensor loss_of(int kind, isk_tensor a, isk_tensor b, isk_tensor c) {
     case 18: return isk_mse(isk_permute_rows(a), b);
     case 19: return isk_mse(isk_standardise_rows(isk_within(scope, "standardise"), a, 1), b);
     case 20: {      /* IndiSeek's step: Z standardised, CLUB, reconstruction from (Z, C) */
-        isk_mlp_desc mlp = { .layers = 2, .width = 7, .out = COLS, .norm = ISK_NORM_BATCH, .training = 1 };
+        isk_mlp_desc mlp = { .layers = 2, .width = 7, .out = COLS, .norm = ISK_NORM_BATCH, .mode = ISK_MODE_TRAIN };
         isk_tensor z = isk_standardise_rows(isk_within(scope, "z"), isk_mlp(isk_within(scope, "encode"), a, &mlp), 1);
         return isk_add(isk_club(isk_tanh(b), isk_tanh(c), z), isk_mse(isk_mlp(isk_within(scope, "decode"), pair(z, c), &mlp), a));
     }
@@ -623,7 +623,7 @@ static void info_nce_is_its_formula(void **state) {
 
 /* A training with random numbers in every place that has some. */
 static isk_program *random_training(isk_graph *g, int models, const isk_scalar *own, isk_tensor *loss, isk_tensor *weight) {
-    isk_mlp_desc mlp = { .layers = 3, .width = 9, .out = 4, .norm = ISK_NORM_BATCH, .dropout = 0.25, .training = 1 };
+    isk_mlp_desc mlp = { .layers = 3, .width = 9, .out = 4, .norm = ISK_NORM_BATCH, .dropout = 0.25, .mode = ISK_MODE_TRAIN };
     isk_optimiser_desc adam = { .rate = 1e-2 };
     isk_scalar values[17 * 3];
     isk_tensor x = isk_input(g, 17, 3), factor = isk_model_input(g, 1, 1), y;
@@ -1138,7 +1138,7 @@ static void mistakes_are_named(void **state) {
     (void)state;
     for (i = 0; i < (int)COUNT(due); i++) {
         isk_tensor wrong, after;
-        isk_mlp_desc mlp = { .layers = 2, .width = 3, .out = 2, .norm = ISK_NORM_BATCH, .dropout = 0.1, .training = 1 };
+        isk_mlp_desc mlp = { .layers = 2, .width = 3, .out = 2, .norm = ISK_NORM_BATCH, .dropout = 0.1, .mode = ISK_MODE_TRAIN };
         isk_scalar value = 0;
         other_graph = isk_graph_open(context, NULL);
         assert_int_equal(close_graph(NULL) | open_graph(NULL), 0);
@@ -1417,7 +1417,7 @@ static void nan_is_never_swallowed(void **state) {
     (void)state;
     for (activation = ISK_RELU; activation <= ISK_LINEAR; activation++) {
         for (norm = ISK_NORM_NONE; norm <= ISK_NORM_BATCH; norm++) {
-            isk_mlp_desc desc = { .layers = 3, .width = 21, .out = 3, .activation = activation, .norm = norm, .training = 1 };
+            isk_mlp_desc desc = { .layers = 3, .width = 21, .out = 3, .activation = activation, .norm = norm, .mode = ISK_MODE_TRAIN };
             isk_scalar values[9 * 4], weights[3 * 21];
             isk_tensor x, loss, weight;
             isk_program *program;

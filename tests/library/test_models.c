@@ -558,7 +558,7 @@ static isk_status resumed_life(isk_context *scarce, void *argument) {
 
 static isk_status graph_life(isk_context *scarce, void *argument) {
     isk_graph *graph = isk_graph_open(scarce, &(isk_graph_desc){ .models = 2 });
-    isk_mlp_desc mlp = { .layers = 2, .width = 5, .out = 3, .norm = ISK_NORM_BATCH, .dropout = 0.1, .training = 1 };
+    isk_mlp_desc mlp = { .layers = 2, .width = 5, .out = 3, .norm = ISK_NORM_BATCH, .dropout = 0.1, .mode = ISK_MODE_TRAIN };
     isk_status status = ISK_MEMORY;
     (void)argument;
     if (graph) {

@@ -102,7 +102,7 @@ static void case_at(const known_case *of, int level) {
     desc.feed_forward = feed_forward;
     desc.norm_first = of->norm_first;
     desc.activation = of->activation;
-    desc.training = 1;
+    desc.mode = 1;
     graph = isk_graph_open(context, NULL);
     x = isk_parameter(isk_group(graph, "net"), "x", rows, width, &zero);
     x = isk_with_row_weights(x, input_of(graph, 1, weights));
