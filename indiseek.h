@@ -3810,36 +3810,38 @@ typedef struct isk__special_info {
     int reads_output;
 } isk__special_info;
 
-/* name, differentiable inputs, inputs that backward reads, backward reads the output */
-#define ISK__SPECIAL_LIST(X)      \
-    X(matmul, 3, 3, 0)            \
-    X(linear, 7, 3, 1)            \
-    X(concat, 15, 0, 0)           \
-    X(slice, 1, 0, 0)             \
-    X(dropout, 1, 0, 0)           \
-    X(permute_rows, 1, 0, 0)      \
-    X(batch, 0, 0, 0)             \
-    X(batch_weight, 0, 0, 0)      \
-    X(gather, 0, 0, 0)            \
-    X(scatter, 0, 0, 0)           \
-    X(store, 0, 0, 0)             \
-    X(follow, 0, 0, 0)            \
-    X(info_nce, 7, 7, 0)          \
-    X(reshape, 1, 0, 0)           \
-    X(trim, 1, 2, 0)              \
-    X(step_mask, 0, 0, 0)         \
-    X(attention, 1, 3, 0)         \
-    X(pool_steps, 1, 2, 0)        \
-    X(join_steps, 15, 0, 0)       \
-    X(add_every, 3, 0, 0)         \
-    X(tokens, 7, 3, 0)            \
-    X(noise, 1, 0, 0)             \
-    X(drop_steps, 1, 0, 0)
+/* name, backward or NULL (not differentiable), workspace or NULL (none), what is kept for backward or NULL (nothing),
+   differentiable inputs, inputs that backward reads, backward reads the output.  isk__NAME_forward and the others stand
+   under >>cpu-kernels, isk__lower_NAME, which launches the kernels of a GPU, under >>cuda. */
+#define ISK__SPECIAL_LIST(X) \
+    X(matmul, isk__matmul_backward, isk__matmul_work, NULL, 3, 3, 0) \
+    X(linear_map, isk__linear_map_backward, isk__linear_map_work, NULL, 7, 3, 0) \
+    X(concat, isk__concat_backward, NULL, NULL, 15, 0, 0) \
+    X(slice, isk__slice_backward, NULL, NULL, 1, 0, 0) \
+    X(dropout, isk__dropout_backward, NULL, NULL, 1, 0, 0) \
+    X(permute_rows, isk__permute_rows_backward, NULL, isk__permute_rows_save, 1, 0, 0) \
+    X(batch, NULL, NULL, NULL, 0, 0, 0) \
+    X(batch_weight, NULL, NULL, NULL, 0, 0, 0) \
+    X(gather, NULL, NULL, NULL, 0, 0, 0) \
+    X(scatter, NULL, NULL, NULL, 0, 0, 0) \
+    X(store, NULL, NULL, NULL, 0, 0, 0) \
+    X(follow, NULL, NULL, NULL, 0, 0, 0) \
+    X(info_nce, isk__info_nce_backward, isk__info_nce_work, isk__info_nce_save, 7, 7, 0) \
+    X(reshape, isk__reshape_backward, NULL, NULL, 1, 0, 0) \
+    X(trim, isk__trim_backward, NULL, NULL, 1, 2, 0) \
+    X(step_mask, NULL, NULL, NULL, 0, 0, 0) \
+    X(attention, isk__attention_backward, isk__attention_work, isk__attention_save, 1, 3, 0) \
+    X(pool_steps, isk__pool_steps_backward, NULL, NULL, 1, 2, 0) \
+    X(join_steps, isk__join_steps_backward, NULL, NULL, 15, 0, 0) \
+    X(add_every, isk__add_every_backward, NULL, NULL, 3, 0, 0) \
+    X(tokens, isk__tokens_backward, isk__tokens_work, NULL, 7, 3, 0) \
+    X(noise, isk__noise_backward, NULL, NULL, 1, 0, 0) \
+    X(drop_steps, isk__drop_steps_backward, NULL, NULL, 1, 0, 0)
 
 enum {
     ISK__LEAF = -1,
     ISK__BEFORE_SPECIALS = ISK__OP_COUNT - 1,       /* the specials' numbers follow those of the expression ops */
-#define ISK__SPECIAL_ENUM(name, differentiable, reads_inputs, reads_output) ISK__OP_##name,
+#define ISK__SPECIAL_ENUM(name, backward, work, save, differentiable, reads_inputs, reads_output) ISK__OP_##name,
     ISK__SPECIAL_LIST(ISK__SPECIAL_ENUM)
 #undef ISK__SPECIAL_ENUM
     ISK__OP_END
@@ -4127,7 +4129,7 @@ INDISEEK_API isk_tensor isk_linear_map(isk_tensor x, isk_tensor weight, isk_tens
                                 isk_rows(x), isk_cols(x), isk_rows(weight), isk_cols(weight), isk_rows(bias), isk_cols(bias));
     }
     if (!isk__shape_fits(x.graph, "linear_map", isk_rows(x), isk_cols(weight))) { return isk__no_tensor(x.graph); }
-    tensor = isk__node_with_inputs(ISK__OP_linear, isk_rows(x), isk_cols(weight), inputs, 3);
+    tensor = isk__node_with_inputs(ISK__OP_linear_map, isk_rows(x), isk_cols(weight), inputs, 3);
     if (tensor.node < 0) { return tensor; }
     isk__node_of(tensor)->attributes[0] = relu ? 1 : 0;
     isk__node_of(tensor)->weight = isk__node_of(x)->weight;
@@ -4898,7 +4900,7 @@ static void isk__make_backward(isk__maker *maker, int index) {
     unsigned reads = node->op < ISK__OP_COUNT ? isk__op(node->op)->reads_inputs : isk__special(node->op)->reads_inputs;
     int i, reads_output = node->op < ISK__OP_COUNT ? isk__op(node->op)->reads_output : isk__special(node->op)->reads_output;
     size_t size = isk__work_size(graph, node);
-    if (node->op == ISK__OP_linear && node->attributes[0] > 0 && !maker->masked[index]) {
+    if (node->op == ISK__OP_linear_map && node->attributes[0] > 0 && !maker->masked[index]) {
         isk__instruction mask = isk__instruction_new(ISK__MASK_GRADIENT, index);
         mask.out = isk__value_ref(maker, index);
         mask.grad = isk__gradient_ref(maker, index);
@@ -4917,7 +4919,7 @@ static void isk__make_backward(isk__maker *maker, int index) {
         fresh = maker->gradient[input] < 0;
         instruction.grad_in[i] = isk__gradient_ref(maker, input);
         if (!fresh) { instruction.accumulate |= 1u << i; }
-        if (node->op == ISK__OP_linear && i == 0 && graph->nodes[input].op == ISK__OP_linear &&
+        if (node->op == ISK__OP_linear_map && i == 0 && graph->nodes[input].op == ISK__OP_linear_map &&
             graph->nodes[input].attributes[0] > 0 && maker->consumers[input] == 1) {
             instruction.mask |= 1u;
             maker->masked[input] = 1;
@@ -5630,7 +5632,7 @@ static size_t isk__matmul_work(const isk_graph *graph, const isk__node *node) {
 
 /* ---- linear: out = x W + b, then max(., 0) when attribute 0 is 1 ---- */
 
-static void isk__linear_forward(const isk__call *call) {
+static void isk__linear_map_forward(const isk__call *call) {
     const isk__loop *l = &call->loop;
     isk__gemm_call gemm;
     memset(&gemm, 0, sizeof gemm);
@@ -5653,7 +5655,7 @@ static void isk__linear_forward(const isk__call *call) {
 }
 
 /* The gradient arrives with the ReLU's zeros in it (ISK__MASK_GRADIENT, or the mask of the product that made it). */
-static void isk__linear_backward(const isk__call *call) {
+static void isk__linear_map_backward(const isk__call *call) {
     const isk__loop *l = &call->loop;
     if (l->grad_in[2]) {
         isk__row_sum_call sums;
@@ -5694,7 +5696,7 @@ static void isk__linear_backward(const isk__call *call) {
 }
 
 /* W^T, for the gradient of x */
-static size_t isk__linear_work(const isk_graph *graph, const isk__node *node) {
+static size_t isk__linear_map_work(const isk_graph *graph, const isk__node *node) {
     return isk__gemm_work(graph->nodes[node->inputs[1]].rows, node->cols, 2);
 }
 
@@ -6675,29 +6677,10 @@ ISK__SECTION_END
 
 static const isk__special_info *isk__special(int op) {
     static const isk__special_info table[] = {
-        { "matmul", isk__matmul_forward, isk__matmul_backward, isk__matmul_work, NULL, 3, 3, 0 },
-        { "linear_map", isk__linear_forward, isk__linear_backward, isk__linear_work, NULL, 7, 3, 0 },
-        { "concat", isk__concat_forward, isk__concat_backward, NULL, NULL, 15, 0, 0 },
-        { "slice", isk__slice_forward, isk__slice_backward, NULL, NULL, 1, 0, 0 },
-        { "dropout", isk__dropout_forward, isk__dropout_backward, NULL, NULL, 1, 0, 0 },
-        { "permute_rows", isk__permute_rows_forward, isk__permute_rows_backward, NULL, isk__permute_rows_save, 1, 0, 0 },
-        { "batch", isk__batch_forward, NULL, NULL, NULL, 0, 0, 0 },
-        { "batch_weight", isk__batch_weight_forward, NULL, NULL, NULL, 0, 0, 0 },
-        { "gather", isk__gather_forward, NULL, NULL, NULL, 0, 0, 0 },
-        { "scatter", isk__scatter_forward, NULL, NULL, NULL, 0, 0, 0 },
-        { "store", isk__store_forward, NULL, NULL, NULL, 0, 0, 0 },
-        { "follow", isk__follow_forward, NULL, NULL, NULL, 0, 0, 0 },
-        { "info_nce", isk__info_nce_forward, isk__info_nce_backward, isk__info_nce_work, isk__info_nce_save, 7, 7, 0 },
-        { "reshape", isk__reshape_forward, isk__reshape_backward, NULL, NULL, 1, 0, 0 },
-        { "trim", isk__trim_forward, isk__trim_backward, NULL, NULL, 1, 2, 0 },
-        { "step_mask", isk__step_mask_forward, NULL, NULL, NULL, 0, 0, 0 },
-        { "attention", isk__attention_forward, isk__attention_backward, isk__attention_work, isk__attention_save, 1, 3, 0 },
-        { "pool_steps", isk__pool_steps_forward, isk__pool_steps_backward, NULL, NULL, 1, 2, 0 },
-        { "join_steps", isk__join_steps_forward, isk__join_steps_backward, NULL, NULL, 15, 0, 0 },
-        { "add_every", isk__add_every_forward, isk__add_every_backward, NULL, NULL, 3, 0, 0 },
-        { "tokens", isk__tokens_forward, isk__tokens_backward, isk__tokens_work, NULL, 7, 3, 0 },
-        { "noise", isk__noise_forward, isk__noise_backward, NULL, NULL, 1, 0, 0 },
-        { "drop_steps", isk__drop_steps_forward, isk__drop_steps_backward, NULL, NULL, 1, 0, 0 },
+#define ISK__SPECIAL_ROW(name, backward, work, save, differentiable, reads_inputs, reads_output) \
+        { #name, isk__##name##_forward, backward, work, save, differentiable, reads_inputs, reads_output },
+        ISK__SPECIAL_LIST(ISK__SPECIAL_ROW)
+#undef ISK__SPECIAL_ROW
     };
     return &table[op - ISK__OP_COUNT];
 }
@@ -7718,7 +7701,7 @@ static void isk__lower_matmul(isk__lowering *l, const isk__instruction *instruct
     }
 }
 
-static void isk__lower_linear(isk__lowering *l, const isk__instruction *instruction, const isk__node *node) {
+static void isk__lower_linear_map(isk__lowering *l, const isk__instruction *instruction, const isk__node *node) {
     isk__kernel_call call = isk__lower_call(l, instruction), product;
     int in = l->residence->graph->nodes[node->inputs[0]].cols;
     memset(&product, 0, sizeof product);
@@ -7875,7 +7858,7 @@ static void isk__lower_attention(isk__lowering *l, const isk__instruction *instr
     }
 }
 
-static void isk__lower_pool(isk__lowering *l, const isk__instruction *instruction, const isk__node *node) {
+static void isk__lower_pool_steps(isk__lowering *l, const isk__instruction *instruction, const isk__node *node) {
     isk__kernel_call call = isk__lower_either(l, instruction, node);
     call.tiles = (int)node->attributes[0];
     call.flags = (uint32_t)node->attributes[1];
@@ -7913,7 +7896,7 @@ static void isk__lower_add_every(isk__lowering *l, const isk__instruction *instr
     isk__lower_sum(l, call.grad, 1, b, node->rows / b, call.grad_in[1], b, node->cols, call.accumulate >> 1);
 }
 
-static void isk__lower_join(isk__lowering *l, const isk__instruction *instruction, const isk__node *node) {
+static void isk__lower_join_steps(isk__lowering *l, const isk__instruction *instruction, const isk__node *node) {
     isk__kernel_call whole = isk__lower_call(l, instruction);
     int all = 0, first = 0, i;
     for (i = 0; i < node->input_count; i++) { all += (int)node->attributes[i]; }
@@ -7959,59 +7942,94 @@ static void isk__lower_tokens(isk__lowering *l, const isk__instruction *instruct
     isk__lower_sum(l, call.grad, 1, features, rows, call.grad_in[2], features, node->cols, call.accumulate >> 2);
 }
 
-static void isk__lower_augmented(isk__lowering *l, const isk__instruction *instruction, const isk__node *node) {
+static void isk__lower_augmented(isk__lowering *l, const char *kernel, isk__kernel_call *call, const isk__node *node) {
+    call->flags = isk__coin_limit(node->attributes[1]);
+    call->count = (int)node->attributes[2];
+    call->tiles = (int)node->attributes[3];
+    call->inner = node->cols / call->tiles;
+    isk__lower(l, kernel, call);
+}
+
+static void isk__lower_noise(isk__lowering *l, const isk__instruction *instruction, const isk__node *node) {
     isk__kernel_call call = isk__lower_either(l, instruction, node);
-    if (node->op == ISK__OP_noise && instruction->action == ISK__BACKWARD) {
+    if (instruction->action == ISK__BACKWARD) {
         isk__lower(l, "isk_copy", &call);
         return;
     }
-    call.flags = isk__coin_limit(node->attributes[1]);
-    call.count = (int)node->attributes[2];
-    call.tiles = (int)node->attributes[3];
-    call.inner = node->cols / call.tiles;
-    isk__lower(l, node->op == ISK__OP_noise ? "isk_noise" : "isk_drop_steps", &call);
+    isk__lower_augmented(l, "isk_noise", &call, node);
 }
 
+static void isk__lower_drop_steps(isk__lowering *l, const isk__instruction *instruction, const isk__node *node) {
+    isk__kernel_call call = isk__lower_either(l, instruction, node);
+    isk__lower_augmented(l, "isk_drop_steps", &call, node);
+}
+
+static void isk__lower_step_mask(isk__lowering *l, const isk__instruction *instruction, const isk__node *node) {
+    isk__kernel_call call = isk__lower_call(l, instruction);
+    (void)node;
+    isk__lower(l, "isk_step_mask", &call);
+}
+
+static void isk__lower_permute_rows(isk__lowering *l, const isk__instruction *instruction, const isk__node *node) {
+    isk__kernel_call call = isk__lower_call(l, instruction);
+    (void)node;
+    if (instruction->action != ISK__FORWARD) {
+        isk__lower(l, "isk_permute_rows_back", &call);
+        return;
+    }
+    isk__lower(l, "isk_permute_present", &call);
+    isk__lower(l, "isk_permute_source", &call);
+    isk__lower(l, "isk_permute_rows", &call);
+}
+
+static void isk__lower_batch(isk__lowering *l, const isk__instruction *instruction, const isk__node *node) {
+    isk__kernel_call call = isk__lower_call(l, instruction);
+    (void)node;
+    isk__lower(l, "isk_batch", &call);
+}
+
+static void isk__lower_batch_weight(isk__lowering *l, const isk__instruction *instruction, const isk__node *node) {
+    isk__kernel_call call = isk__lower_call(l, instruction);
+    (void)node;
+    isk__lower(l, "isk_batch_weight", &call);
+}
+
+static void isk__lower_gather(isk__lowering *l, const isk__instruction *instruction, const isk__node *node) {
+    isk__kernel_call call = isk__lower_call(l, instruction);
+    (void)node;
+    isk__lower(l, "isk_gather", &call);
+}
+
+static void isk__lower_scatter(isk__lowering *l, const isk__instruction *instruction, const isk__node *node) {
+    isk__kernel_call call = isk__lower_call(l, instruction);
+    (void)node;
+    call.out = call.in[1];
+    call.in[1] = call.in[2];
+    isk__lower(l, "isk_scatter", &call);
+}
+
+static void isk__lower_store(isk__lowering *l, const isk__instruction *instruction, const isk__node *node) {
+    const isk__kernel_call call = isk__lower_call(l, instruction);
+    isk__lower_copy(l, node->rows, node->cols, call.in[0], call.in[1], 0);
+}
+
+static void isk__lower_follow(isk__lowering *l, const isk__instruction *instruction, const isk__node *node) {
+    isk__kernel_call call = isk__lower_call(l, instruction);
+    (void)node;
+    call.out = call.in[1];
+    isk__lower(l, "isk_follow", &call);
+}
+
+/* Every special op has an isk__lower_NAME: one without does not compile. */
 static void isk__lower_special(isk__lowering *l, const isk__instruction *instruction) {
     const isk__node *node = &l->residence->graph->nodes[instruction->node];
-    isk__kernel_call call = isk__lower_call(l, instruction);
     switch (node->op) {
-    case ISK__OP_matmul: isk__lower_matmul(l, instruction, node); break;
-    case ISK__OP_linear: isk__lower_linear(l, instruction, node); break;
-    case ISK__OP_concat: isk__lower_concat(l, instruction, node); break;
-    case ISK__OP_slice: isk__lower_slice(l, instruction, node); break;
-    case ISK__OP_dropout: isk__lower_dropout(l, instruction, node); break;
-    case ISK__OP_info_nce: isk__lower_info_nce(l, instruction, node); break;
-    case ISK__OP_reshape: isk__lower_reshape(l, instruction, node); break;
-    case ISK__OP_trim: isk__lower_trim(l, instruction, node); break;
-    case ISK__OP_attention: isk__lower_attention(l, instruction, node); break;
-    case ISK__OP_pool_steps: isk__lower_pool(l, instruction, node); break;
-    case ISK__OP_join_steps: isk__lower_join(l, instruction, node); break;
-    case ISK__OP_add_every: isk__lower_add_every(l, instruction, node); break;
-    case ISK__OP_tokens: isk__lower_tokens(l, instruction, node); break;
-    case ISK__OP_noise: case ISK__OP_drop_steps: isk__lower_augmented(l, instruction, node); break;
-    case ISK__OP_step_mask: isk__lower(l, "isk_step_mask", &call); break;
-    case ISK__OP_permute_rows:
-        if (instruction->action == ISK__FORWARD) {
-            isk__lower(l, "isk_permute_present", &call);
-            isk__lower(l, "isk_permute_source", &call);
-            isk__lower(l, "isk_permute_rows", &call);
-        } else {
-            isk__lower(l, "isk_permute_rows_back", &call);
-        }
-        break;
-    case ISK__OP_batch: isk__lower(l, "isk_batch", &call); break;
-    case ISK__OP_batch_weight: isk__lower(l, "isk_batch_weight", &call); break;
-    case ISK__OP_gather: isk__lower(l, "isk_gather", &call); break;
-    case ISK__OP_scatter:
-        call.out = call.in[1];
-        call.in[1] = call.in[2];
-        isk__lower(l, "isk_scatter", &call);
-        break;
-    case ISK__OP_store: isk__lower_copy(l, node->rows, node->cols, call.in[0], call.in[1], 0); break;
-    default:                                /* follow */
-        call.out = call.in[1];
-        isk__lower(l, "isk_follow", &call);
+#define ISK__SPECIAL_CASE(name, backward, work, save, differentiable, reads_inputs, reads_output) \
+    case ISK__OP_##name: isk__lower_##name(l, instruction, node); break;
+    ISK__SPECIAL_LIST(ISK__SPECIAL_CASE)
+#undef ISK__SPECIAL_CASE
+    default:
+        isk__residence_fails(l->residence, isk__fail(l->residence->cuda->context, ISK_DEVICE, "op number %d cannot run on a GPU", node->op));
         break;
     }
 }

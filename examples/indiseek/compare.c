@@ -55,62 +55,77 @@ const command *compare_table_get(void) {
 
 /* ---- models ---- */
 
-const char *judged_name(int which, char *buffer) {
-    static const char *const all[JUDGED_OF_VIEWS] = { "rho", "rho_low", "rho_high", "types", "ari", "nmi", "accuracy", "balanced_accuracy",
-                                                        "leakage", "completeness", "diverged" };
-    static const char *const each[JUDGED_EACH] = { "leakage_ridge", "leakage_knn", "leakage_mlp", "completeness_ridge", "completeness_knn",
-                                                   "completeness_mlp" };
-    const int rest = which - JUDGED_OF_VIEWS;
-    if (rest < 0) { return all[which]; }
-    snprintf(buffer, 32, "%s_%d", each[rest % JUDGED_EACH], rest / JUDGED_EACH + 1);
-    return buffer;
+static void add_measure(compare_job *j, measure m, const char *format, const char *key, int view) {
+    if (j->measure_count == MOST_MEASURES) { return; }
+    snprintf(m.key, sizeof m.key, format, key, view);
+    records_add_field(&j->r, m.key, 0);
+    j->measures[j->measure_count++] = m;
 }
 
-int judged_count(const compare_job *j) { return JUDGED_OF_VIEWS + JUDGED_EACH * j->a.d.v.count; }
-
-int compared_groups(const compared *m) { return m->lambda_count ? m->lambda_count : 1; }
-
-static int model_count(const compare_job *j, const compared *m) { return compared_groups(m) * j->s->training.seeds; }
-
-double compared_lambda(const compare_job *j, const compared *m, int group) {
-    return m->lambda_count ? j->s->training.lambdas.value[group] : (double)NAN;
+static void add_measures(compare_job *j) {
+    static const measure before[] = {
+        { "rho", "rho (s.e.)", "ρ (s.e.)", 2, 0, 16 }, { "rho_low", NULL, NULL, 1, 0, 0 }, { "rho_high", NULL, NULL, 1, 0, 0 },
+        { "types", NULL, NULL, 1, 0, 0 }, { "ari", "ARI", NULL, 2, 0, 8 }, { "nmi", "NMI", NULL, 2, 0, 8 },
+    }, after[] = {
+        { "leakage", "leakage", NULL, 2, 1, 9 }, { "completeness", "completeness", NULL, 2, 0, 14 }, { "diverged", NULL, NULL, 0, 1, 0 },
+    };
+    for (size_t i = 0; i < sizeof before / sizeof *before; i++) { add_measure(j, before[i], "%s", before[i].key, 0); }
+    for (int m = metric_of_labels(-1); m < metric_count; m = metric_of_labels(m)) {
+        const char *words = metrics[m].compared ? metrics[m].compared : metrics[m].words;
+        const measure one = { .words = *words ? words : NULL, .title = *words ? metrics[m].title : NULL, .tabled = 2,
+                              .smaller_is_better = !metrics[m].larger_is_better, .width = 8 };
+        if (!metrics[m].fit_alone) { add_measure(j, one, "%s", metrics[m].key, 0); }
+    }
+    for (size_t i = 0; i < sizeof after / sizeof *after; i++) { add_measure(j, after[i], "%s", after[i].key, 0); }
+    for (int i = 0; i < 2 * j->a.d.v.count; i++) {
+        for (int m = metric_of_matrix(-1); m < metric_count; m = metric_of_matrix(m)) {
+            add_measure(j, (measure){ .tabled = 0 }, i % 2 ? "completeness_%s_%d" : "leakage_%s_%d", metrics[m].key, i / 2 + 1);
+        }
+    }
 }
 
-average compared_average(const compare_job *j, const compared *m, int group, int which) {
-    const judged *first = m->models + (size_t)group * (size_t)j->s->training.seeds;
-    return average_of(&first->value[which], j->s->training.seeds, sizeof *first / sizeof(double));
+int measure_find(const compare_job *j, const char *key) { return records_field(&j->r, key); }
+
+int compared_groups(const compare_job *j, int i) { return j->r.sweeps[i].lambda_count ? j->r.sweeps[i].lambda_count : 1; }
+
+double compared_lambda(const compare_job *j, int i, int group) { return records_lambda(&j->r.sweeps[i], group * j->s->training.seeds); }
+
+average compared_average(const compare_job *j, int i, int group, int which) {
+    const int seeds = j->s->training.seeds;
+    return average_of(records_at(&j->r, &j->r.sweeps[i], group * seeds, which), seeds, records_width(&j->r));
 }
 
-rho_standing compared_standing(const compare_job *j, const compared *m, int group) {
+rho_standing compared_standing(const compare_job *j, int i, int group) {
+    const int count = j->r.sweeps[i].lambda_count, rho = measure_find(j, "rho");
     double mean[MOST_REALS], most;
     int alike = 0;
-    if (m->lambda_count < 2) { return RHO_NO_CHOICE; }
-    for (int i = 0; i < m->lambda_count; i++) { mean[i] = compared_average(j, m, i, JUDGED_RHO).mean; }
-    most = largest_value(mean, m->lambda_count);
+    if (count < 2) { return RHO_NO_CHOICE; }
+    for (int k = 0; k < count; k++) { mean[k] = compared_average(j, i, k, rho).mean; }
+    most = largest_value(mean, count);
     if (!is_equal(mean[group], most)) { return RHO_LOWER; }
-    for (int i = 0; i < m->lambda_count; i++) { alike += is_equal(mean[i], most); }
+    for (int k = 0; k < count; k++) { alike += is_equal(mean[k], most); }
     return alike > 1 ? RHO_TIED : RHO_HIGHEST;
 }
 
 /* ---- judging ---- */
 
 /* f NULL: the inputs as prepared. */
-static isk_status judge_theta(compare_job *j, const features *f, judged *to) {
+static isk_status judge_theta(compare_job *j, const features *f, double *to) {
     theta_result r = { .types = NULL };
     isk_status status;
     if (f && (!f->m[FEATURE_Z].data || !f->m[FEATURE_Z + 1].data)) { return ISK_OK; }
     status = findings_theta(&j->found, &j->a, f, &j->s->findings, NULL, NULL, &r);
     if (status == ISK_OK) {
-        to->value[JUDGED_RHO] = r.rho;
-        to->value[JUDGED_LOW] = r.low;
-        to->value[JUDGED_HIGH] = r.high;
-        to->value[JUDGED_TYPES] = r.compared;
+        to[measure_find(j, "rho")] = r.rho;
+        to[measure_find(j, "rho_low")] = r.low;
+        to[measure_find(j, "rho_high")] = r.high;
+        to[measure_find(j, "types")] = r.compared;
     }
     theta_free(&r);
     return status;
 }
 
-static isk_status judge_clusters(compare_job *j, const features *f, judged *to) {
+static isk_status judge_clusters(compare_job *j, const features *f, double *to) {
     const cluster_label label = { j->s->source.labels, j->a.d.labels.codes };
     cluster_embedding all = { .name = "all" };
     cluster_row row;
@@ -124,61 +139,59 @@ static isk_status judge_clusters(compare_job *j, const features *f, judged *to) 
     status = cluster_scores(j->t.context, &(cluster_desc){ .rows = j->a.d.rows, .embeddings = &all, .embedding_count = 1, .labels = &label,
                                                            .label_count = 1, .part = j->a.d.part, .seed = j->s->source.seed }, &row);
     if (status == ISK_OK) {
-        to->value[JUDGED_ARI] = row.ari;
-        to->value[JUDGED_NMI] = row.nmi;
+        to[measure_find(j, "ari")] = row.ari;
+        to[measure_find(j, "nmi")] = row.nmi;
     }
     return status;
 }
 
-/* The mean over the views of the best regression of each. */
-static double mean_of_best(const evaluation *e, const r2_scores *(*scores)(const evaluation *e, int view)) {
+static double mean_of_best(double (*values)[MOST_METRICS], int count) {
     double best[ISK_MAX_VIEWS];
-    for (int i = 0; i < e->views; i++) { best[i] = r2_best(scores(e, i)); }
-    return average_of(best, e->views, 1).mean;
+    for (int i = 0; i < count; i++) { best[i] = metrics_best(values[i]); }
+    return average_of(best, count, 1).mean;
 }
-static const r2_scores *leakage_of(const evaluation *e, int view) { return &e->leakage[view]; }
-static const r2_scores *completeness_of(const evaluation *e, int view) { return &e->completeness[view].r2; }
 
-static isk_status judge_scores(compare_job *j, const features *f, judged *to) {
+static isk_status judge_scores(compare_job *j, const features *f, double *to) {
     static const features none;
     const int which = !f ? SCORE_RAW : f->m[FEATURE_FUSED].data ? SCORE_FUSED : SCORE_ALL;
+    int at = measure_find(j, "diverged") + 1;               /* where the views begin */
     evaluation_input told;
     evaluation e;
     isk_status status;
     features_judged(f ? f : &none, &j->a.d, &told);
     told.put_to_labels = 1u << which;
-    told.without_mlp = !j->s->with_mlp;
+    told.without_slow = !j->s->with_mlp;
     status = evaluate(j->t.context, &told, &e);
     if (status != ISK_OK) { return status == ISK_MEMORY ? no_memory(j->t.context, "the scores") : status; }
-    to->value[JUDGED_ACCURACY] = e.label[which].accuracy;
-    to->value[JUDGED_BALANCED] = e.label[which].balanced_accuracy;
-    to->value[JUDGED_LEAKAGE] = mean_of_best(&e, leakage_of);
-    to->value[JUDGED_COMPLETENESS] = mean_of_best(&e, completeness_of);
-    for (int i = 0; i < j->a.d.v.count; i++) {
-        const double values[JUDGED_EACH] = { e.leakage[i].ridge, e.leakage[i].knn, e.leakage[i].mlp, e.completeness[i].r2.ridge,
-                                             e.completeness[i].r2.knn, e.completeness[i].r2.mlp };
-        memcpy(&to->value[JUDGED_OF_VIEWS + JUDGED_EACH * i], values, sizeof values);
+    for (int m = metric_of_labels(-1); m < metric_count; m = metric_of_labels(m)) {
+        if (!metrics[m].fit_alone) { to[measure_find(j, metrics[m].key)] = e.label[which].value[m]; }
+    }
+    to[measure_find(j, "leakage")] = mean_of_best(e.leakage, e.views);
+    to[measure_find(j, "completeness")] = mean_of_best(e.completeness, e.views);
+    for (int i = 0; i < 2 * j->a.d.v.count; i++) {
+        const double *values = i % 2 ? e.completeness[i / 2] : e.leakage[i / 2];
+        for (int m = metric_of_matrix(-1); m < metric_count; m = metric_of_matrix(m)) { to[at++] = values[m]; }
     }
     return ISK_OK;
 }
 
-static isk_status judge(compare_job *j, const features *f, judged *to) {
+static isk_status judge(compare_job *j, const features *f, double *to) {
     isk_status status = judge_theta(j, f, to);
     if (status == ISK_OK) { status = judge_clusters(j, f, to); }
     return status == ISK_OK ? judge_scores(j, f, to) : status;
 }
 
-static void judge_nothing(judged *to) {
-    for (int i = 0; i < JUDGED_COUNT; i++) { to->value[i] = NAN; }
-    to->value[JUDGED_DIVERGED] = 0;
+static void judge_nothing(const compare_job *j, double *to) {
+    for (int i = 0; i < j->measure_count; i++) { to[i] = NAN; }
+    to[measure_find(j, "diverged")] = 0;
 }
 
-static isk_status judge_model(compare_job *j, const isk_model *model, judged *to) {
+static isk_status judge_model(compare_job *j, const isk_model *model, double *to) {
     features f;
     isk_status status;
-    judge_nothing(to);
+    judge_nothing(j, to);
     if (isk_model_report(model)->status != ISK_OK) {
-        to->value[JUDGED_DIVERGED] = 1;
+        to[measure_find(j, "diverged")] = 1;
         return ISK_OK;
     }
     status = features_make(&f, j->t.context, model, &j->a.d.v, 0);
@@ -192,11 +205,10 @@ static isk_status judge_inputs(compare_job *j) {
     const compare_settings *s = j->s;
     isk_status status = findings_weights(&j->found, &j->a);
     int types;
-    judge_nothing(&j->inputs);
-    j->inputs.there = 1;
-    if (status == ISK_OK) { status = judge(j, NULL, &j->inputs); }
+    judge_nothing(j, j->inputs);
+    if (status == ISK_OK) { status = judge(j, NULL, j->inputs); }
     if (status != ISK_OK) { return status; }
-    types = (int)j->inputs.value[JUDGED_TYPES];
+    types = (int)j->inputs[measure_find(j, "types")];
     if (types < 2) {
         return isk_set_error(j->t.context, ISK_DATA, "--labels %s: %d type%s at least %d held-out cells, and ranks need two; a smaller --least-cells "
                              "or a larger --test may help", s->source.labels, types, types == 1 ? " has" : "s have", s->findings.least);
@@ -207,84 +219,6 @@ static isk_status judge_inputs(compare_job *j) {
 
 /* ---- what stands in results.jsonl ---- */
 
-typedef struct reading {
-    compare_job *j;
-    char where[4300];               /* "DIR/results.jsonl: line 3" */
-    char method[64];
-    double lambda;
-    uint64_t seed;
-    judged model;
-    int found;                      /* of the numbers */
-} reading;
-
-static isk_status read_member(void *user, const char *key, isk_json_kind kind, const char *value) {
-    reading *r = user;
-    double number = NAN;
-    char name[32];
-    if (strcmp(key, "method") == 0) {
-        snprintf(r->method, sizeof r->method, "%s", value);
-        return ISK_OK;
-    }
-    if (kind == ISK_JSON_NUMBER) { isk_parse_number(value, strlen(value), &number); }
-    if (strcmp(key, "lambda") == 0) { r->lambda = number; }
-    if (strcmp(key, "seed") == 0) { r->seed = strtoull(value, NULL, 10); }
-    for (int i = 0; i < judged_count(r->j); i++) {
-        if (strcmp(key, judged_name(i, name)) != 0) { continue; }
-        r->model.value[i] = number;
-        r->found++;
-    }
-    return ISK_OK;
-}
-
-/* The lambda of a group as it stands in a file. */
-static int is_lambda(double value, double read) { return isnan(value) ? isnan(read) : fabs(value - read) <= 1e-8 * fabs(value); }
-
-/* Which model that is; NULL: none that is asked for. */
-static judged *place_of(const reading *r) {
-    const compare_job *j = r->j;
-    const uint64_t seed = r->seed - j->s->source.seed;      /* far too large where it is one before the first */
-    for (int i = 0; i < j->method_count; i++) {
-        const compared *m = &j->methods[i];
-        if (strcmp(isk_method_name(m->method), r->method) != 0) { continue; }
-        for (int k = 0; k < compared_groups(m); k++) {
-            if (!is_lambda(compared_lambda(j, m, k), r->lambda) || seed >= (uint64_t)j->s->training.seeds) { continue; }
-            return m->models + k * j->s->training.seeds + (int)seed;
-        }
-    }
-    return NULL;
-}
-
-/* What is kept of a model is what was written of it, so that a comparison that was stopped ends with the numbers of one that was not. */
-static isk_status take_model(reading *r, const char *line, size_t length) {
-    isk_context *context = r->j->t.context;
-    judged *to;
-    isk_status status;
-    r->found = 0;
-    r->method[0] = 0;
-    r->lambda = NAN;
-    r->seed = 0;
-    judge_nothing(&r->model);
-    status = isk_json_object(context, r->where, line, length, read_member, r);
-    if (status != ISK_OK) { return status; }
-    to = place_of(r);
-    if (!to || r->found != judged_count(r->j)) {
-        return isk_set_error(context, ISK_DATA, "%s is no model of this comparison; start afresh", r->where);
-    }
-    *to = r->model;
-    to->there = 1;
-    return ISK_OK;
-}
-
-static isk_status add_record(compare_job *j, const text *line) {
-    FILE *file = line->failed ? NULL : fopen(j->records, "ab");
-    int ok;
-    if (line->failed) { return no_memory(j->t.context, j->records); }
-    if (!file) { return isk_set_error(j->t.context, ISK_IO, "%s cannot be written: %s", j->records, strerror(errno)); }
-    ok = fprintf(file, "%s\n", line->data) > 0;
-    ok = fclose(file) == 0 && ok;
-    return ok ? ISK_OK : isk_set_error(j->t.context, ISK_IO, "%s cannot be written: is the disk full?", j->records);
-}
-
 static void add_maker(compare_job *j) {
     text typed = { 0 };
     typed_line(&typed, j->argc, j->argv);
@@ -293,68 +227,23 @@ static void add_maker(compare_job *j) {
     text_free(&typed);
 }
 
-/* The settings as its first line: JSON whose ends of lines are blanks. */
-static isk_status begin_records(compare_job *j) {
-    text line = { 0 };
-    isk_status status;
-    text_add(&line, "{");
-    configuration_write(&j->c, &line);
-    text_add(&line, "}");
-    for (size_t i = 0; i < line.length; i++) { line.data[i] = line.data[i] == '\n' ? ' ' : line.data[i]; }
-    status = add_record(j, &line);
-    text_free(&line);
-    return status;
-}
-
-static isk_status read_head(void *user, const char *path, isk_json_kind kind, const char *value) {
-    static const char head[] = "configuration.";
-    reading *r = user;
-    (void)kind;
-    if (strncmp(path, head, sizeof head - 1) != 0) {
-        return isk_set_error(r->j->t.context, ISK_DATA, "%s: '%s' stands where the settings of a comparison are due; start afresh", r->where, path);
-    }
-    return configuration_read(&r->j->c, r->j->t.context, r->j->records, path + sizeof head - 1, value);
-}
-
-static isk_status read_records(compare_job *j) {
-    isk_context *context = j->t.context;
-    reading r = { .j = j };
-    lines l;
-    char *line;
-    size_t length;
-    int none;
-    isk_status status = lines_open(context, j->records, &l);
-    while (status == ISK_OK && (status = lines_next(&l, &line, &length)) == ISK_OK && line) {
-        snprintf(r.where, sizeof r.where, "%s: line %lld", j->records, (long long)l.number);
-        if (l.number > 1) {
-            status = take_model(&r, line, length);
-        } else {
-            status = isk_json_walk(context, r.where, line, length, read_head, &r);
-            if (status == ISK_OK) { status = configuration_complete(&j->c, context, j->records); }
-        }
-    }
-    none = status == ISK_OK && l.number == 0;
-    lines_close(&l);
-    return none ? begin_records(j) : status;                /* it was killed before the first line was there */
-}
-
 /* Models of an earlier call where it goes on, else a new file; that of another comparison is kept under another name. */
-static isk_status open_records(compare_job *j) {
+static isk_status open_lines(compare_job *j) {
     const output *out = &j->t.out;
     char previous[4200];
     isk_status status;
-    output_path(out, "results.jsonl", j->records, sizeof j->records);
-    if (j->s->training.resume && access(j->records, F_OK) == 0) {
-        training_mend_lines(j->records);
-        status = read_records(j);
+    output_path(out, "results.jsonl", j->lines, sizeof j->lines);
+    if (j->s->training.resume && access(j->lines, F_OK) == 0) {
+        status = records_lines_read(&j->r, &j->c, j->t.context, j->lines);
         add_maker(j);
         return status;
     }
-    if (rename(j->records, output_path(out, "results.previous.jsonl", previous, sizeof previous)) == 0) {
-        progress_warn(&j->t.bar, "%s is there from an earlier comparison; it is kept as %s, --resume would have gone on with it", j->records, previous);
+    if (rename(j->lines, output_path(out, "results.previous.jsonl", previous, sizeof previous)) == 0) {
+        progress_warn(&j->t.bar, "%s is there from an earlier comparison; it is kept as %s, --resume would have gone on with it", j->lines,
+                      previous);
     }
     add_maker(j);
-    return begin_records(j);
+    return records_lines_begin(&j->c, j->t.context, j->lines);
 }
 
 /* ---- before training ---- */
@@ -399,19 +288,29 @@ static int has_lambda(const isk_method *method) { return method->can & ISK_HAS_L
 static isk_status find_names(compare_job *j) {
     training *t = &j->t;
     training_settings *s = t->s;
-    const isk_method *methods[ISK_MOST_METHODS];
     isk_status status = isk_preset_find(t->context, s->preset, &t->fit.preset);
-    if (status == ISK_OK) { status = configuration_methods(t->context, j->s->methods, methods, &j->method_count); }
+    if (status == ISK_OK) { status = configuration_methods(t->context, j->s->methods, j->methods, &j->method_count); }
     j->resolved = s->options;
     if (status == ISK_OK) { status = isk_options_resolve(t->context, NULL, &j->resolved, t->fit.preset); }
     if (status == ISK_OK) { status = can_write(t->context, s->json); }
-    for (int i = 0; i < j->method_count && status == ISK_OK; i++) {
-        compared *m = &j->methods[i];
-        *m = (compared){ .method = methods[i], .lambda_count = has_lambda(methods[i]) ? s->lambdas.count : 0 };
-        m->models = calloc((size_t)model_count(j, m), sizeof *m->models);
-        if (!m->models) { status = no_memory(t->context, "the models"); }
-    }
     return status;
+}
+
+/* A sweep of each method, nothing of which is there. */
+static isk_status add_sweeps(compare_job *j) {
+    const training_settings *s = j->t.s;
+    j->r.closed = 1;
+    j->c.lambdas = s->lambdas.value;
+    j->c.lambda_count = s->lambdas.count;
+    j->c.seeds = s->seeds;
+    j->c.seed = j->s->source.seed;
+    for (int i = 0; i < j->method_count; i++) {
+        const int lambdas = has_lambda(j->methods[i]) ? s->lambdas.count : 0;
+        if (!records_add(&j->r, isk_method_name(j->methods[i]), 0, s->lambdas.value, lambdas, s->seeds)) {
+            return no_memory(j->t.context, "the models");
+        }
+    }
+    return ISK_OK;
 }
 
 static isk_status check_labels(const compare_job *j) {
@@ -423,44 +322,38 @@ static isk_status check_labels(const compare_job *j) {
 
 /* ---- training ---- */
 
-static isk_status judge_models(compare_job *j, compared *m, isk_model *const *models) {
-    const char *name = isk_method_name(m->method);
-    const int count = model_count(j, m);
-    reading r = { .j = j };
+static isk_status judge_models(compare_job *j, const sweep_record *to, isk_model *const *models) {
+    const int count = records_models(to);
     isk_status status = ISK_OK;
-    snprintf(r.where, sizeof r.where, "%s: a line", j->records);
     for (int i = 0; i < count && status == ISK_OK; i++) {
-        text line = { 0 };
         char words[96];
-        if (m->models[i].there) { continue; }
-        if (progress_stopped()) { return isk_set_error(j->t.context, ISK_INTERRUPTED, "stopped while models of %s were judged", name); }
-        snprintf(words, sizeof words, "%s, judging model %d of %d", name, i + 1, count);
+        if (to->there[i]) { continue; }
+        if (progress_stopped()) {
+            return isk_set_error(j->t.context, ISK_INTERRUPTED, "stopped while models of %s were judged", to->name);
+        }
+        snprintf(words, sizeof words, "%s, judging model %d of %d", to->name, i + 1, count);
         progress_show(&j->t.bar, (double)i / count, words);
-        status = judge_model(j, models[i], &m->models[i]);
-        if (status != ISK_OK) { return status; }
-        compare_model_json(j, m, i, &line);
-        status = add_record(j, &line);
-        if (status == ISK_OK) { status = take_model(&r, line.data, line.length); }
-        text_free(&line);
+        status = judge_model(j, models[i], records_at(&j->r, to, i, 0));
+        if (status == ISK_OK) { status = records_lines_add(&j->r, &j->c, j->t.context, j->lines, to, i); }
     }
     return status;
 }
 
-static isk_status run_sweep(compare_job *j, compared *m) {
+static isk_status run_sweep(compare_job *j, const isk_method *method, const sweep_record *to) {
     training *t = &j->t;
-    isk_sweep_desc sweep = { .fit = t->fit, .lambdas = t->s->lambdas.value, .lambda_count = m->lambda_count, .seed_count = t->s->seeds };
+    isk_sweep_desc sweep = { .fit = t->fit, .lambdas = t->s->lambdas.value, .lambda_count = to->lambda_count, .seed_count = t->s->seeds };
     const int count = isk_sweep_models(&sweep);
     isk_model **models = calloc((size_t)count + 1, sizeof *models);
     char file[96], checkpoint[4200];
     isk_status status;
     if (!models) { return no_memory(t->context, "the models"); }
-    snprintf(file, sizeof file, "checkpoint.%s.safetensors", isk_method_name(m->method));
-    sweep.fit.method = m->method;
+    snprintf(file, sizeof file, "checkpoint.%s.safetensors", isk_method_name(method));
+    sweep.fit.method = method;
     sweep.fit.checkpoint = output_path(&t->out, file, checkpoint, sizeof checkpoint);
     if (!t->s->resume) { unlink(checkpoint); }
     status = isk_resume(t->context, &sweep, models);
     progress_end(&t->bar);
-    if (status == ISK_OK) { status = judge_models(j, m, models); }
+    if (status == ISK_OK) { status = judge_models(j, to, models); }
     progress_end(&t->bar);
     for (int i = 0; i < count; i++) { isk_model_close(models[i]); }
     free(models);
@@ -468,10 +361,10 @@ static isk_status run_sweep(compare_job *j, compared *m) {
     return status;
 }
 
-static int is_finished(const compare_job *j, const compared *m) {
+static int is_finished(const sweep_record *s) {
     int there = 0;
-    for (int i = 0; i < model_count(j, m); i++) { there += m->models[i].there; }
-    return there == model_count(j, m);
+    for (int i = 0; i < records_models(s); i++) { there += s->there[i]; }
+    return there == records_models(s);
 }
 
 static isk_status run_sweeps(compare_job *j) {
@@ -485,18 +378,20 @@ static isk_status run_sweeps(compare_job *j) {
     t->bar.pieces = j->method_count;
     t->bar.mute = 1;                /* the table says which models diverged */
     for (int i = 0; i < j->method_count && status == ISK_OK; i++) {
-        compared *m = &j->methods[i];
+        const sweep_record *to = &j->r.sweeps[i];
         const double began = progress_clock();
         char time[32];
         t->bar.piece = i;
-        t->bar.what = isk_method_name(m->method);
-        if (is_finished(j, m)) {
+        t->bar.what = to->name;
+        if (is_finished(to)) {
             progress_say(&t->bar, "%s: finished before", t->bar.what);
         } else if (progress_stopped()) {
             status = isk_set_error(t->context, ISK_INTERRUPTED, "stopped after %d of %d methods", i, j->method_count);
         } else {
-            status = run_sweep(j, m);
-            if (status == ISK_OK) { progress_say(&t->bar, "%s: %d models in %s", t->bar.what, model_count(j, m), duration(progress_clock() - began, time)); }
+            status = run_sweep(j, j->methods[i], to);
+            if (status == ISK_OK) {
+                progress_say(&t->bar, "%s: %d models in %s", to->name, records_models(to), duration(progress_clock() - began, time));
+            }
         }
         t->bar.what = NULL;
     }
@@ -554,16 +449,20 @@ static isk_status run_all(compare_job *j) {
     if (status == ISK_OK) { status = source_divide(&j->a, j->resolved.validation); }
     if (status == ISK_OK) { status = check_labels(j); }
     if (status == ISK_OK) { status = source_prepare(&j->a); }
-    if (status == ISK_OK) { source_say(&j->a); }
+    if (status == ISK_OK) {
+        source_say(&j->a);
+        add_measures(j);
+        status = add_sweeps(j);
+    }
     if (status == ISK_OK) { status = judge_inputs(j); }
     if (status == ISK_OK) { status = configure(j); }
-    if (status == ISK_OK) { status = open_records(j); }
+    if (status == ISK_OK) { status = open_lines(j); }
     if (status == ISK_OK) { status = run_sweeps(j); }
     return status == ISK_OK ? write_all(j) : status;
 }
 
 static void compare_free(compare_job *j) {
-    for (int i = 0; i < j->method_count; i++) { free(j->methods[i].models); }
+    records_free(&j->r);
     findings_free(&j->found);
     source_free(&j->a);
     configuration_free(&j->c);

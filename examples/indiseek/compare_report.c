@@ -11,207 +11,182 @@
 /* What needs no method: in files, for people. */
 static const char inputs_name[] = "inputs", inputs_words[] = "inputs as prepared";
 
-/* ---- files ---- */
+static double input_of(const compare_job *j, const char *key) { return j->inputs[measure_find(j, key)]; }
 
-void compare_model_json(const compare_job *j, const compared *m, int model, text *out) {
-    const int seeds = j->s->training.seeds;
-    char name[32];
-    text_add(out, "{");
-    text_json_key(out, "method");
-    text_json_string(out, isk_method_name(m->method));
-    text_json_member(out, "lambda", compared_lambda(j, m, model / seeds));
-    text_json_key(out, "seed");
-    text_format(out, "%llu", (unsigned long long)(j->s->source.seed + (uint64_t)(model % seeds)));
-    for (int i = 0; i < judged_count(j); i++) { text_json_member(out, judged_name(i, name), m->models[model].value[i]); }
-    text_add(out, "}");
-}
+static const char *method_name(const compare_job *j, int i) { return isk_method_name(j->methods[i]); }
 
-static void add_number(text *out, double value) {
-    text_add(out, "\t");
-    text_tsv_number(out, value);
-}
-
-static void model_line(const compare_job *j, const judged *model, text *out) {
-    for (int i = 0; i < judged_count(j); i++) { add_number(out, model->value[i]); }
-    text_add(out, "\n");
-}
+/* ---- models ---- */
 
 void compare_models_tsv(const compare_job *j, text *out) {
-    const int seeds = j->s->training.seeds;
-    char name[32];
-    text_add(out, "method\tlambda\tseed");
-    for (int i = 0; i < judged_count(j); i++) { text_format(out, "\t%s", judged_name(i, name)); }
-    text_format(out, "\n%s\t\t", inputs_name);
-    model_line(j, &j->inputs, out);
-    for (int i = 0; i < j->method_count; i++) {
-        const compared *m = &j->methods[i];
-        for (int k = 0; k < compared_groups(m) * seeds; k++) {
-            text_add(out, isk_method_name(m->method));
-            add_number(out, compared_lambda(j, m, k / seeds));
-            text_format(out, "\t%llu", (unsigned long long)(j->s->source.seed + (uint64_t)(k % seeds)));
-            model_line(j, &m->models[k], out);
+    sheet_column columns[MOST_MEASURES + 3] = { { .key = "method" }, { .key = "lambda", .form = SHEET_GENERAL }, { .key = "seed" } };
+    sheet t = { .columns = columns, .column_count = j->measure_count + 3 };
+    for (int i = 0; i < j->measure_count; i++) { columns[i + 3] = (sheet_column){ .key = j->measures[i].key, .form = SHEET_REAL }; }
+    sheet_row(&t);
+    sheet_words(&t, inputs_name);
+    sheet_skip(&t);
+    sheet_skip(&t);
+    for (int k = 0; k < j->measure_count; k++) { sheet_number(&t, j->inputs[k]); }
+    for (int i = 0; i < j->r.count; i++) {
+        const sweep_record *s = &j->r.sweeps[i];
+        for (int model = 0; model < records_models(s); model++) {
+            sheet_row(&t);
+            sheet_words(&t, s->name);
+            sheet_number(&t, records_lambda(s, model));
+            sheet_format(&t, "%llu", (unsigned long long)records_seed(&j->c, s, model));
+            for (int k = 0; k < j->measure_count; k++) { sheet_number(&t, *records_at(&j->r, s, model, k)); }
         }
     }
+    sheet_tsv(&t, out);
+    sheet_free(&t);
 }
 
-/* Columns of table.tsv: of all but the ends of intervals and what is counted the standard error too. */
-static const struct { int which, error; } columns[] = {
-    { JUDGED_RHO, 1 }, { JUDGED_LOW, 0 }, { JUDGED_HIGH, 0 }, { JUDGED_TYPES, 0 }, { JUDGED_ARI, 1 }, { JUDGED_NMI, 1 }, { JUDGED_ACCURACY, 1 },
-    { JUDGED_BALANCED, 1 }, { JUDGED_LEAKAGE, 1 }, { JUDGED_COMPLETENESS, 1 },
-};
-enum { COLUMNS = sizeof columns / sizeof *columns };
+/* ---- methods and lambdas: one table for table.tsv, results.json, terminal and report ---- */
 
-static int count_diverged(const compare_job *j, const compared *m, int group) {
-    const average a = compared_average(j, m, group, JUDGED_DIVERGED);
+static int count_diverged(const compare_job *j, int i, int group) {
+    const average a = compared_average(j, i, group, measure_find(j, "diverged"));
     return (int)lround(a.mean * a.count);
 }
 
-/* highest_rho in files */
-static const char *const standing_names[] = { [RHO_NO_CHOICE] = "", [RHO_LOWER] = "no", [RHO_HIGHEST] = "yes", [RHO_TIED] = "tie" };
+enum { TABLE_HEAD = 6, TABLE_COLUMNS = TABLE_HEAD + 3 + MOST_MEASURES };
 
-void compare_table_tsv(const compare_job *j, text *out) {
-    char name[32];
-    text_add(out, "method\tlambda\tmodels\tdiverged\thighest_rho");
-    for (int c = 0; c < COLUMNS; c++) {
-        text_format(out, "\t%s", judged_name(columns[c].which, name));
-        if (columns[c].error) { text_format(out, "\t%s_error", judged_name(columns[c].which, name)); }
+/* What rho stands among comes behind it for people. */
+static void table_columns(const compare_job *j, sheet_column *columns, sheet *t) {
+    static const sheet_column head[TABLE_HEAD] = {
+        { "method", "method", "method", SHEET_WORDS, 0, 20, 0, 0 }, { "lambda", "lambda", "λ", SHEET_GENERAL, 0, 8, 0, 0 },
+        { .key = "models", .form = SHEET_COUNT }, { .key = "diverged", .form = SHEET_COUNT },
+        { .title = "models", .form = SHEET_COUNT }, { .key = "highest_rho" },
+    }, behind_rho[] = { { .title = "highest ρ", .form = SHEET_REAL }, { .words = "95 %", .title = "95 % interval", .form = SHEET_REAL,
+                                                                        .width = 18 } };
+    *t = (sheet){ .columns = columns };
+    for (int i = 0; i < TABLE_HEAD; i++) { columns[t->column_count++] = head[i]; }
+    for (int k = 0; k < j->measure_count; k++) {
+        const measure *m = &j->measures[k];
+        const int is_rho = k == measure_find(j, "rho");
+        if (!m->tabled) { continue; }
+        columns[t->column_count] = (sheet_column){ .key = m->key, .words = m->words, .title = m->title, .form = SHEET_REAL, .width = m->width };
+        if (m->tabled == 2) { columns[t->column_count].error = SHEET_ERROR_IN_FILES | SHEET_ERROR_IN_PAGE; }
+        if (is_rho) { columns[t->column_count].error |= SHEET_ERROR_ON_TERMINAL; }
+        t->column_count++;
+        for (int i = 0; i < 2 && is_rho; i++) { columns[t->column_count++] = behind_rho[i]; }
     }
-    text_format(out, "\n%s\t\t\t\t", inputs_name);
-    for (int c = 0; c < COLUMNS; c++) {
-        add_number(out, j->inputs.value[columns[c].which]);
-        if (columns[c].error) { text_add(out, "\t"); }
-    }
-    text_add(out, "\n");
-    for (int i = 0; i < j->method_count; i++) {
-        const compared *m = &j->methods[i];
-        for (int group = 0; group < compared_groups(m); group++) {
-            text_add(out, isk_method_name(m->method));
-            add_number(out, compared_lambda(j, m, group));
-            text_format(out, "\t%d\t%d\t%s", j->s->training.seeds, count_diverged(j, m, group), standing_names[compared_standing(j, m, group)]);
-            for (int c = 0; c < COLUMNS; c++) {
-                const average a = compared_average(j, m, group, columns[c].which);
-                add_number(out, a.mean);
-                if (columns[c].error) { add_number(out, a.error); }
-            }
-            text_add(out, "\n");
-        }
+    columns[t->column_count++] = (sheet_column){ .words = "" };
+}
+
+static void put_interval(sheet *t, double low, double high) {
+    char digits[2][32];
+    if (isfinite(low) && isfinite(high)) {
+        sheet_format(t, "%s to %s", fixed(low, 3, digits[0]), fixed(high, 3, digits[1]));
+    } else {
+        sheet_number(t, NAN);
     }
 }
 
-static void group_json(const compare_job *j, const compared *m, int group, text *out) {
-    const rho_standing standing = compared_standing(j, m, group);
-    char name[32];
-    text_add(out, "{");
-    text_json_key(out, "method");
-    text_json_string(out, isk_method_name(m->method));
-    text_json_member(out, "lambda", compared_lambda(j, m, group));
-    text_json_member(out, "models", j->s->training.seeds);
-    text_json_member(out, "diverged", count_diverged(j, m, group));
-    text_json_key(out, "highest_rho");
-    if (standing == RHO_NO_CHOICE) { text_add(out, "null"); } else { text_json_string(out, standing_names[standing]); }
-    for (int c = 0; c < COLUMNS; c++) {
-        const average a = compared_average(j, m, group, columns[c].which);
-        char error[48];
-        judged_name(columns[c].which, name);
-        text_json_member(out, judged_name(columns[c].which, name), a.mean);
-        snprintf(error, sizeof error, "%s_error", judged_name(columns[c].which, name));
-        if (columns[c].error) { text_json_member(out, error, a.error); }
+static void inputs_row(const compare_job *j, int for_files, sheet *t) {
+    sheet_row(t);
+    sheet_words(t, for_files ? inputs_name : inputs_words);
+    sheet_number(t, NAN);
+    for (int k = 2; k < TABLE_HEAD; k++) {
+        if (for_files) { sheet_skip(t); } else { sheet_number(t, NAN); }
     }
-    text_add(out, "}");
+    for (int k = 0; k < j->measure_count; k++) {
+        if (!j->measures[k].tabled) { continue; }
+        sheet_number(t, j->inputs[k]);
+        if (k != measure_find(j, "rho")) { continue; }
+        sheet_number(t, NAN);
+        put_interval(t, input_of(j, "rho_low"), input_of(j, "rho_high"));
+    }
+}
+
+/* Is the mean the best of the method's lambdas, where there are some? */
+static int is_best(const compare_job *j, int i, int group, int which) {
+    const double sign = j->measures[which].smaller_is_better ? -1 : 1;
+    const int groups = compared_groups(j, i);
+    double mean[MOST_REALS];
+    for (int k = 0; k < groups; k++) { mean[k] = sign * compared_average(j, i, k, which).mean; }
+    return groups > 1 && is_equal(mean[group], largest_value(mean, groups));
+}
+
+static void group_row(const compare_job *j, int i, int group, sheet *t) {
+    static const char *const keys[] = { [RHO_NO_CHOICE] = NULL, [RHO_LOWER] = "no", [RHO_HIGHEST] = "yes", [RHO_TIED] = "tie" };
+    static const char *const words[] = { [RHO_NO_CHOICE] = "–", [RHO_LOWER] = "", [RHO_HIGHEST] = "highest", [RHO_TIED] = "tie" };
+    static const char *const remarks[] = { [RHO_NO_CHOICE] = "", [RHO_LOWER] = "", [RHO_HIGHEST] = "highest rho",
+                                           [RHO_TIED] = "highest rho, tie" };
+    const int lost = count_diverged(j, i, group), seeds = j->s->training.seeds;
+    const rho_standing standing = compared_standing(j, i, group);
+    sheet_row(t);
+    sheet_words(t, method_name(j, i));
+    sheet_number(t, compared_lambda(j, i, group));
+    sheet_number(t, seeds);
+    sheet_number(t, lost);
+    if (lost) { sheet_format(t, "%d, %d diverged", seeds, lost); } else { sheet_number(t, seeds); }
+    sheet_words(t, keys[standing]);
+    for (int k = 0; k < j->measure_count; k++) {
+        if (!j->measures[k].tabled) { continue; }
+        sheet_average(t, compared_average(j, i, group, k));
+        if (is_best(j, i, group, k)) { sheet_strong(t); }
+        if (k != measure_find(j, "rho")) { continue; }
+        sheet_words(t, words[standing]);
+        put_interval(t, compared_average(j, i, group, measure_find(j, "rho_low")).mean,
+                     compared_average(j, i, group, measure_find(j, "rho_high")).mean);
+    }
+    if (lost) {
+        sheet_format(t, "%d of %d diverged%s%s", lost, seeds, *remarks[standing] ? "  " : "", remarks[standing]);
+    } else {
+        sheet_words(t, remarks[standing]);
+    }
+}
+
+/* To be freed. */
+static void make_table(const compare_job *j, int with_inputs, int for_files, sheet_column *columns, sheet *t) {
+    table_columns(j, columns, t);
+    if (with_inputs) { inputs_row(j, for_files, t); }
+    for (int i = 0; i < j->method_count; i++) {
+        for (int group = 0; group < compared_groups(j, i); group++) { group_row(j, i, group, t); }
+    }
+}
+
+void compare_table_tsv(const compare_job *j, text *out) {
+    sheet_column columns[TABLE_COLUMNS];
+    sheet t;
+    make_table(j, 1, 1, columns, &t);
+    sheet_tsv(&t, out);
+    sheet_free(&t);
 }
 
 void compare_json(const compare_job *j, text *out) {
-    char name[32];
-    int first = 1;
+    sheet_column columns[TABLE_COLUMNS];
+    sheet t;
     text_add(out, "{\n");
     configuration_write(&j->c, out);
     text_add(out, ",\n  \"inputs\": {");
-    for (int i = 0; i < judged_count(j); i++) { text_json_member(out, judged_name(i, name), j->inputs.value[i]); }
-    text_add(out, "},\n  \"table\": [");
-    for (int i = 0; i < j->method_count; i++) {
-        for (int group = 0; group < compared_groups(&j->methods[i]); group++, first = 0) {
-            text_add(out, first ? "\n    " : ",\n    ");
-            group_json(j, &j->methods[i], group, out);
-        }
-    }
-    text_add(out, "\n  ],\n  \"models\": [");
-    first = 1;
-    for (int i = 0; i < j->method_count; i++) {
-        for (int k = 0; k < compared_groups(&j->methods[i]) * j->s->training.seeds; k++, first = 0) {
-            text_add(out, first ? "\n    " : ",\n    ");
-            compare_model_json(j, &j->methods[i], k, out);
-        }
-    }
-    text_add(out, "\n  ]\n}\n");
+    for (int k = 0; k < j->measure_count; k++) { text_json_member(out, j->measures[k].key, j->inputs[k]); }
+    text_add(out, "},\n  \"table\": ");
+    make_table(j, 0, 1, columns, &t);
+    sheet_json(&t, "    ", out);
+    sheet_free(&t);
+    text_add(out, ",\n  \"models\": ");
+    records_runs(&j->r, &j->c, "    ", out);
+    text_add(out, "\n}\n");
 }
-
-/* ---- words ---- */
-
-/* "0.812 (0.020)"; "-" where it is not known */
-static const char *with_error(average a, char buffer[64]) {
-    char digits[2][32];
-    if (!isfinite(a.mean)) {
-        snprintf(buffer, 64, "-");
-    } else if (!isfinite(a.error)) {
-        snprintf(buffer, 64, "%s", fixed(a.mean, 3, digits[0]));
-    } else {
-        snprintf(buffer, 64, "%s (%s)", fixed(a.mean, 3, digits[0]), fixed(a.error, 3, digits[1]));
-    }
-    return buffer;
-}
-
-static const char *interval_words(double low, double high, char buffer[80]) {
-    char digits[2][32];
-    snprintf(buffer, 80, "-");
-    if (isfinite(low) && isfinite(high)) { snprintf(buffer, 80, "%s to %s", fixed(low, 3, digits[0]), fixed(high, 3, digits[1])); }
-    return buffer;
-}
-
-static const char *interval_of(const compare_job *j, const compared *m, int group, char buffer[80]) {
-    return interval_words(compared_average(j, m, group, JUDGED_LOW).mean, compared_average(j, m, group, JUDGED_HIGH).mean, buffer);
-}
-
-static const char *lambda_words(double lambda, char buffer[32]) {
-    snprintf(buffer, 32, "-");
-    if (isfinite(lambda)) { snprintf(buffer, 32, "%g", lambda); }
-    return buffer;
-}
-
-static const int shown_beside[] = { JUDGED_ARI, JUDGED_NMI, JUDGED_ACCURACY, JUDGED_LEAKAGE, JUDGED_COMPLETENESS };
-enum { SHOWN = sizeof shown_beside / sizeof *shown_beside };
 
 /* Is there a method of which a lambda is to be chosen? */
 static int has_choice(const compare_job *j) {
     int found = 0;
-    for (int i = 0; i < j->method_count; i++) { found |= compared_standing(j, &j->methods[i], 0) != RHO_NO_CHOICE; }
+    for (int i = 0; i < j->method_count; i++) { found |= compared_standing(j, i, 0) != RHO_NO_CHOICE; }
     return found;
 }
 
 void compare_text(const compare_job *j, text *out) {
-    char words[80];
-    const average no_error = { NAN, NAN, 0 };
-    text_format(out, "%-20s%8s%16s%18s%8s%8s%8s%9s%14s\n", "method", "lambda", "rho (s.e.)", "95 %", "ARI", "NMI", "probe", "leakage", "completeness");
-    for (int i = -1; i < j->method_count; i++) {
-        const compared *m = i < 0 ? NULL : &j->methods[i];
-        for (int group = 0; group < (m ? compared_groups(m) : 1); group++) {
-            const rho_standing standing = m ? compared_standing(j, m, group) : RHO_NO_CHOICE;
-            average rho = no_error;
-            rho.mean = j->inputs.value[JUDGED_RHO];
-            text_format(out, "%-20s%8s", m ? isk_method_name(m->method) : inputs_words, lambda_words(m ? compared_lambda(j, m, group) : (double)NAN, words));
-            text_format(out, "%16s", with_error(m ? compared_average(j, m, group, JUDGED_RHO) : rho, words));
-            text_format(out, "%18s", m ? interval_of(j, m, group, words)
-                                       : interval_words(j->inputs.value[JUDGED_LOW], j->inputs.value[JUDGED_HIGH], words));
-            for (int k = 0; k < SHOWN; k++) {
-                text_cell(out, m ? compared_average(j, m, group, shown_beside[k]).mean : j->inputs.value[shown_beside[k]], k < 3 ? 8 : k < 4 ? 9 : 14);
-            }
-            if (m && count_diverged(j, m, group)) { text_format(out, "  %d of %d diverged", count_diverged(j, m, group), j->s->training.seeds); }
-            text_format(out, "%s\n", standing == RHO_HIGHEST ? "  highest rho" : standing == RHO_TIED ? "  highest rho, tie" : "");
-        }
-    }
+    const int types = (int)input_of(j, "types"), seeds = j->s->training.seeds;
+    sheet_column columns[TABLE_COLUMNS];
+    sheet t;
+    make_table(j, 1, 0, columns, &t);
+    sheet_text(&t, out);
+    sheet_free(&t);
     text_format(out, "(rho: theta against the weights of nearest neighbours over %d types of at least %d held-out cells; means over %d seed%s)\n",
-                (int)j->inputs.value[JUDGED_TYPES], j->s->findings.least, j->s->training.seeds, j->s->training.seeds == 1 ? "" : "s");
+                types, j->s->findings.least, seeds, seeds == 1 ? "" : "s");
     if (has_choice(j)) { text_add(out, "(highest rho: of a method's lambdas, chosen on the same held-out cells that are reported here)\n"); }
-    if (j->inputs.value[JUDGED_TYPES] < 6) { text_format(out, "(%d types are few: how they rank says little)\n", (int)j->inputs.value[JUDGED_TYPES]); }
+    if (types < 6) { text_format(out, "(%d types are few: how they rank says little)\n", types); }
 }
 
 /* ---- the report ---- */
@@ -223,7 +198,7 @@ static void add_paragraph(text *page, text *words) {
 }
 
 static void lead_paragraphs(const compare_job *j, text *page) {
-    const int types = (int)j->inputs.value[JUDGED_TYPES], seeds = j->s->training.seeds;
+    const int types = (int)input_of(j, "types"), seeds = j->s->training.seeds;
     const long long first = (long long)j->s->source.seed;
     text words = { 0 };
     text_format(&words, "%d types of %s have at least %d held-out cells and are compared%s.", types, j->s->source.labels, j->s->findings.least,
@@ -240,67 +215,46 @@ static void lead_paragraphs(const compare_job *j, text *page) {
 
 /* What the figures do not show. */
 static void summary_table(const compare_job *j, text *page) {
-    static const char *const header[] = { "method", "λ", "models", "ρ (s.e.)", "highest ρ", "95 % interval", "accuracy of a probe" };
-    static const char *const standing_words[] = { [RHO_NO_CHOICE] = "–", [RHO_LOWER] = "", [RHO_HIGHEST] = "highest", [RHO_TIED] = "tie" };
-    char words[80];
+    sheet_column columns[TABLE_COLUMNS];
+    sheet t;
     page_heading(page, "Intervals, and a probe of all features");
-    page_table_begin(page, header, 7);
-    page_row(page, inputs_words);
-    for (int k = 0; k < 2; k++) { page_cell_number(page, "–", 0); }
-    page_cell_number(page, fixed(j->inputs.value[JUDGED_RHO], 3, words), 0);
-    page_cell_number(page, standing_words[RHO_NO_CHOICE], 0);
-    page_cell_number(page, interval_words(j->inputs.value[JUDGED_LOW], j->inputs.value[JUDGED_HIGH], words), 0);
-    page_cell_number(page, fixed(j->inputs.value[JUDGED_ACCURACY], 3, words), 0);
-    for (int i = 0; i < j->method_count; i++) {
-        const compared *m = &j->methods[i];
-        for (int group = 0; group < compared_groups(m); group++) {
-            const int lost = count_diverged(j, m, group), seeds = j->s->training.seeds;
-            const rho_standing standing = compared_standing(j, m, group);
-            page_row(page, isk_method_name(m->method));
-            page_cell_number(page, lambda_words(compared_lambda(j, m, group), words), 0);
-            snprintf(words, sizeof words, "%d", seeds);
-            if (lost) { snprintf(words, sizeof words, "%d, %d diverged", seeds, lost); }
-            page_cell_number(page, words, 0);
-            page_cell_number(page, with_error(compared_average(j, m, group, JUDGED_RHO), words), standing >= RHO_HIGHEST);
-            page_cell_number(page, standing_words[standing], 0);
-            page_cell_number(page, interval_of(j, m, group, words), 0);
-            page_cell_number(page, with_error(compared_average(j, m, group, JUDGED_ACCURACY), words), 0);
-        }
-    }
-    page_table_end(page);
+    make_table(j, 1, 0, columns, &t);
+    page_sheet(page, &t);
+    sheet_free(&t);
 }
 
 /* One figure: bars of the methods that have lambdas, dashed lines for the inputs and the methods that have none. */
-static isk_status figure(const compare_job *j, int which, const char *heading, const char *value, const char *lead, text *page) {
+static isk_status figure(const compare_job *j, const char *key, const char *heading, const char *value, const char *lead, text *page) {
     const real_list *lambdas = &j->s->training.lambdas;
+    const int which = measure_find(j, key);
     const char *methods[ISK_MOST_METHODS];
     bar_reference references[ISK_MOST_METHODS + 1];
     const size_t room = (size_t)(j->method_count * lambdas->count) + 1;
     double *mean = malloc(sizeof *mean * room), *error = malloc(sizeof *error * room);
     int *runs = malloc(sizeof *runs * room);
     int count = 0, dashed = 0, finite = 0;
-    if (isfinite(j->inputs.value[which])) { references[dashed++] = (bar_reference){ inputs_words, j->inputs.value[which] }; }
+    if (isfinite(j->inputs[which])) { references[dashed++] = (bar_reference){ inputs_words, j->inputs[which] }; }
     for (int i = 0; i < j->method_count && mean && error && runs; i++) {
-        const compared *m = &j->methods[i];
-        for (int group = 0; group < m->lambda_count; group++) {
-            const average a = compared_average(j, m, group, which);
+        const int groups = j->r.sweeps[i].lambda_count;
+        for (int group = 0; group < groups; group++) {
+            const average a = compared_average(j, i, group, which);
             const int at = count * lambdas->count + group;
             mean[at] = a.mean;
             error[at] = a.error;
             runs[at] = a.count;
             finite += a.count > 0;
         }
-        if (m->lambda_count) {
-            methods[count++] = isk_method_name(m->method);
-        } else if (compared_average(j, m, 0, which).count) {
-            references[dashed++] = (bar_reference){ isk_method_name(m->method), compared_average(j, m, 0, which).mean };
+        if (groups) {
+            methods[count++] = method_name(j, i);
+        } else if (compared_average(j, i, 0, which).count) {
+            references[dashed++] = (bar_reference){ method_name(j, i), compared_average(j, i, 0, which).mean };
         }
     }
     if (mean && error && runs && finite) {
         cells_page_comparison(page, &(page_comparison){ .heading = heading, .lead = lead, .value_name = value, .methods = methods,
                                                         .lambdas = lambdas->value, .mean = mean, .error = error, .runs = runs, .references = references,
                                                         .method_count = count, .lambda_count = lambdas->count, .reference_count = dashed,
-                                                        .less_is_better = which == JUDGED_LEAKAGE });
+                                                        .less_is_better = j->measures[which].smaller_is_better });
     }
     free(mean);
     free(error);
@@ -309,20 +263,20 @@ static isk_status figure(const compare_job *j, int which, const char *heading, c
 }
 
 static isk_status figures(const compare_job *j, text *page) {
-    static const struct { int which; const char *heading, *value, *lead; } list[] = {
-        { JUDGED_RHO, "Do specific features rank the types as the modalities' weights do?", "Spearman's ρ of θ",
+    static const struct { const char *key, *heading, *value, *lead; } list[] = {
+        { "rho", "Do specific features rank the types as the modalities' weights do?", "Spearman's ρ of θ",
           "θ of a type is the log ratio of how many of a cell's nearest cells, in what is specific to the first and to the second modality, "
           "are of its type; ρ is its rank correlation with the weight that weighted nearest neighbours give the first modality." },
-        { JUDGED_ARI, "Clusters and types: adjusted Rand index", "ARI", "k-means on all features together, as many clusters as types, held-out cells." },
-        { JUDGED_NMI, "Clusters and types: normalised mutual information", "NMI", NULL },
-        { JUDGED_LEAKAGE, "Leakage", "R² of Z about the other C",
+        { "ari", "Clusters and types: adjusted Rand index", "ARI", "k-means on all features together, as many clusters as types, held-out cells." },
+        { "nmi", "Clusters and types: normalised mutual information", "NMI", NULL },
+        { "leakage", "Leakage", "R² of Z about the other C",
           "How much of the other modalities' shared features can be told from a modality's specific ones, by the best of the regressions, mean "
           "over the modalities: 0 is what it should be." },
-        { JUDGED_COMPLETENESS, "Completeness", "R² of (Z, C) about X", "How much of a modality can be told from its own features: 1 is all of it." },
+        { "completeness", "Completeness", "R² of (Z, C) about X", "How much of a modality can be told from its own features: 1 is all of it." },
     };
     isk_status status = ISK_OK;
     for (size_t i = 0; i < sizeof list / sizeof *list && status == ISK_OK; i++) {
-        status = figure(j, list[i].which, list[i].heading, list[i].value, list[i].lead, page);
+        status = figure(j, list[i].key, list[i].heading, list[i].value, list[i].lead, page);
     }
     return status;
 }

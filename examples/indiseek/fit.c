@@ -105,7 +105,7 @@ static isk_status write_config(job *j) {
     return training_write_config(&j->t, fit_command, &copy);
 }
 
-static void metrics(const job *j, text *out) {
+static void metrics_json(const job *j, text *out) {
     text_add(out, "{\n  ");
     text_json_key(out, "method");
     text_json_string(out, j->t.s->method);
@@ -173,7 +173,7 @@ static isk_status write_report(job *j) {
 static isk_status write_all(job *j) {
     text scores = { 0 };
     isk_status status = training_write(&j->t, &j->d);
-    metrics(j, &scores);
+    metrics_json(j, &scores);
     for (int i = 0; i < FEATURE_COUNT && status == ISK_OK; i++) {
         if (j->f.m[i].data) { status = output_matrix(&j->t.out, feature_files[i], j->f.m[i]); }
     }

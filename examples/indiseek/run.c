@@ -279,23 +279,23 @@ static void remove_stale(const run_job *j) {
 
 /* Everything beside its name first; only when all is there do the files take their names. */
 static isk_status write_all(run_job *j) {
-    text metrics = { 0 };
+    text scores = { 0 };
     isk_status status = name_views(j);
-    metrics_json(j, &metrics);
+    metrics_json(j, &scores);
     if (status == ISK_OK) { status = training_write(&j->t, &j->a.d); }
     for (int i = 0; i < FEATURE_COUNT && status == ISK_OK; i++) {
         if (j->f.m[i].data) { status = output_matrix(&j->t.out, feature_files[i], j->f.m[i]); }
     }
     if (status == ISK_OK) { status = write_config(j); }
-    if (status == ISK_OK) { status = output_text(&j->t.out, "metrics.json", &metrics); }
+    if (status == ISK_OK) { status = output_text(&j->t.out, "metrics.json", &scores); }
     if (status == ISK_OK) { status = write_cells(j); }
     if (status == ISK_OK) { status = write_report(j); }
-    if (status == ISK_OK) { status = training_commit(&j->t, &metrics); }
+    if (status == ISK_OK) { status = training_commit(&j->t, &scores); }
     if (status == ISK_OK) {
         features_tidy(&j->f, &j->t.out);
         remove_stale(j);
     }
-    text_free(&metrics);
+    text_free(&scores);
     return status;
 }
 

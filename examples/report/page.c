@@ -1,6 +1,7 @@
 #include "page.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 static const char style[] =
     ":root{color-scheme:light dark;--paper:#fbfbfa;--bar:#dbe9f7;"
@@ -126,6 +127,45 @@ void page_cell_bar(text *out, double value, int decimals, double low, double hig
 }
 
 void page_table_end(text *out) { text_add(out, "</tbody></table></div>\n"); }
+
+static void sheet_cell_page(text *out, const sheet *s, int64_t row, int k, int is_name) {
+    const sheet_column *column = &s->columns[k];
+    const sheet_cell *cell = &s->cells[row * s->column_count + k];
+    text words = { 0 };
+    if (column->form == SHEET_BAR && cell->kind == SHEET_IS_NUMBER) {
+        page_cell_bar(out, cell->value, column->decimals ? column->decimals : 3, 0, column->most > 0 ? column->most : 1);
+        return;
+    }
+    sheet_cell_text(s, row, k, (column->error & SHEET_ERROR_IN_PAGE) != 0, "–", &words);
+    if (is_name) {
+        page_row(out, words.data ? words.data : "");
+    } else if (column->form == SHEET_WORDS) {
+        page_cell(out, words.data ? words.data : "");
+    } else {
+        page_cell_number(out, words.data ? words.data : "", cell->strong);
+    }
+    out->failed = out->failed || words.failed;
+    text_free(&words);
+}
+
+void page_sheet(text *out, const sheet *s) {
+    const char **header = malloc(sizeof *header * ((size_t)s->column_count + 1));
+    int columns = 0;
+    out->failed = out->failed || s->failed || !header;
+    if (out->failed) { free(header); return; }
+    for (int k = 0; k < s->column_count; k++) {
+        if (s->columns[k].title) { header[columns++] = s->columns[k].title; }
+    }
+    (s->of_words ? page_words_begin : page_table_begin)(out, header, columns);
+    for (int64_t row = 0; row < s->rows; row++) {
+        columns = 0;
+        for (int k = 0; k < s->column_count; k++) {
+            if (s->columns[k].title) { sheet_cell_page(out, s, row, k, columns++ == 0); }
+        }
+    }
+    page_table_end(out);
+    free(header);
+}
 
 void page_facts_begin(text *out) { text_add(out, "<ul class=\"facts\">\n"); }
 void page_facts_end(text *out) { text_add(out, "</ul>\n"); }

@@ -3,6 +3,7 @@
 #define PAGE_H
 
 #include "chart.h"
+#include "../base/sheet.h"
 
 void page_begin(text *out, const char *title, const char *lead);
 void page_end(text *out);
@@ -28,6 +29,8 @@ void page_cell_number(text *out, const char *words, int strong);
 /* A number with a bar behind it: `value` in low .. high; "-" when it is not finite. */
 void page_cell_bar(text *out, double value, int decimals, double low, double high);
 void page_table_end(text *out);
+/* A whole table: the columns of a sheet that have a title, the first of them as names of the rows. */
+void page_sheet(text *out, const sheet *s);
 
 /* Names with short values, in as many columns as fit. */
 void page_facts_begin(text *out);

@@ -21,7 +21,8 @@ static void close_verdict(text *page, page_tone tone, const char *head, text *se
 /* Do the shared features carry the labels? */
 static void verdict_shared(text *page, const evaluation *e) {
     const int which = e->fused ? SCORE_FUSED : SCORE_SHARED;
-    double shared = e->label[which].accuracy, raw = e->label[SCORE_RAW].accuracy, floor = e->label[which].majority;
+    const double shared = e->label[which].value[METRIC_ACCURACY], raw = e->label[SCORE_RAW].value[METRIC_ACCURACY];
+    const double floor = e->label[which].majority;
     score_text words;
     text s = { 0 };
     page_tone tone = PAGE_NEUTRAL;
@@ -46,7 +47,7 @@ static void verdict_shared(text *page, const evaluation *e) {
 
 /* Is Z_i free of what the other view shows? */
 static void verdict_leakage(text *page, const evaluation *e, int view, const isk_method *method) {
-    double most = r2_best(&e->leakage[view]);
+    double most = metrics_best(e->leakage[view]);
     page_tone tone = most < 0.1 ? PAGE_GOOD : most < 0.5 ? PAGE_WARNING : PAGE_BAD;
     const char *words = most < 0.1   ? "is nearly free of shared information."
                         : most < 0.3 ? "holds some shared information."
@@ -61,9 +62,11 @@ static void verdict_leakage(text *page, const evaluation *e, int view, const isk
     text_format(&s, "Leakage: from Z%d one predicts ", view + 1);
     add_fixed(&s, "", 100 * fmax(most, 0), 0, " % of the variance of ");
     text_format(&s, "%s on held-out rows", other_shared(e->views, view, &others));
-    add_fixed(&s, " (linear ", e->leakage[view].ridge, 2, ", ");
-    add_fixed(&s, "10 neighbours ", e->leakage[view].knn, 2, ", ");
-    add_fixed(&s, "MLP ", e->leakage[view].mlp, 2, ").");
+    for (int m = metric_of_matrix(-1), first = 1; m < metric_count; m = metric_of_matrix(m), first = 0) {
+        text_format(&s, "%s%s ", first ? " (" : ", ", metrics[m].title);
+        text_fixed(&s, e->leakage[view][m], 2);
+    }
+    text_add(&s, ").");
     if (tone != PAGE_GOOD) {
         text_add(&s, residual ? " What is left of it follows the shared features in a way that the regression on them did not learn: more "
                                 "residual-epochs may." : " A smaller lambda lowers it; the method residual-indiseek leaks less.");
@@ -73,7 +76,7 @@ static void verdict_leakage(text *page, const evaluation *e, int view, const isk
 
 /* Do Z_i and C_i together say all about X_i? */
 static void verdict_completeness(text *page, const evaluation *e, int view, int reduced) {
-    const double decoder = e->completeness[view].decoder, best = e->completeness[view].best;
+    const double decoder = e->completeness[view][METRIC_DECODER], best = metrics_best(e->completeness[view]);
     const double most = e->steps[view].decoder ? best : fmax(best, decoder);        /* of what the regressions are about */
     const int undecoded = decoder < 0.1;
     page_tone tone = undecoded ? PAGE_WARNING : most >= 0.75 ? PAGE_GOOD : most >= 0.4 || reduced || e->fused ? PAGE_NEUTRAL : PAGE_WARNING;
@@ -89,7 +92,7 @@ static void verdict_completeness(text *page, const evaluation *e, int view, int 
                  most >= 0.75 ? "" : amount, told);
     }
     add_fixed(&s, "Completeness: they explain ", 100 * fmax(most, 0), 0, " % of its variance on held-out rows");
-    add_fixed(&s, " (linear ", e->completeness[view].r2.ridge, 2, "");
+    add_fixed(&s, " (linear ", e->completeness[view][METRIC_RIDGE], 2, "");
     if (isfinite(decoder)) { add_fixed(&s, ", own decoder ", decoder, 2, e->steps[view].decoder ? " of all steps" : ""); }
     text_add(&s, ").");
     if (reduced) {
@@ -139,44 +142,15 @@ void report_verdicts(text *page, const evaluation *e, const isk_model *model, co
 
 /* ---- tables ---- */
 
-static void count_cell(text *page, int64_t count) {
-    char words[32];
-    snprintf(words, sizeof words, "%lld", (long long)count);
-    page_cell_number(page, words, 0);
-}
-
-static void label_table(text *page, const evaluation *e) {
-    static const char *const header[] = { "features", "accuracy", "balanced accuracy", "10-NN agreement", "rows", "most frequent label of them" };
-    const int rows = labels_of_different_rows(e);
-    score_text words;
-    if (rows) {
-        page_paragraph(page, "Some rows lack a view. Each line is of the labelled rows that have all that it names, so lines are of different rows; "
-                             "the share of the most frequent label stands beside each.");
-    }
-    page_table_begin(page, header, rows ? 6 : 4);
-    for (int i = score_next(e, -1); i < SCORE_COUNT; i = score_next(e, i)) {
-        if (isnan(e->label[i].accuracy)) { continue; }
-        page_row(page, score_words(e, i, &words));
-        page_cell_bar(page, e->label[i].accuracy, 3, 0, 1);
-        page_cell_bar(page, e->label[i].balanced_accuracy, 3, 0, 1);
-        page_cell_bar(page, e->label[i].neighbours, 3, 0, 1);
-        if (!rows) { continue; }
-        count_cell(page, e->label[i].rows);
-        page_cell_bar(page, e->label[i].majority, 3, 0, 1);
-    }
-    page_row(page, "most frequent label");
-    page_cell_bar(page, e->majority, 3, 0, 1);
-    for (int k = 0; k < 2 && rows; k++) { page_cell_number(page, "–", 0); }
-    if (rows) {
-        count_cell(page, e->labelled);
-        page_cell_bar(page, e->majority, 3, 0, 1);
-    }
-    page_table_end(page);
+static void add_sheet(text *page, sheet *s) {
+    page_sheet(page, s);
+    sheet_free(s);
 }
 
 void report_scores(text *page, const evaluation *e, int has_labels) {
-    static const char *const r2_header[] = { "R²", "linear (ridge)", "10 neighbours", "MLP", "own decoder" };
     static const char *const part[] = { "", "validation", "test" };
+    sheet_column columns[EVALUATION_COLUMNS];
+    sheet table;
     text s = { 0 };
     if (e->scored == ISK_TRAIN) { return; }
     page_heading(page, "Scores");
@@ -189,22 +163,16 @@ void report_scores(text *page, const evaluation *e, int has_labels) {
     }
     page_paragraph(page, s.data ? s.data : "");
     text_free(&s);
-    if (has_labels) { label_table(page, e); }
-    page_table_begin(page, r2_header, 5);
-    for (int i = 0; i < 2 * e->views; i++) {
-        const int view = i % e->views, leaks = i < e->views;
-        const r2_scores *r2 = leaks ? &e->leakage[view] : &e->completeness[view].r2;
-        char words[96], name[120];
-        if (isnan(r2->ridge)) { continue; }
-        snprintf(name, sizeof name, "%s: %s", leaks ? "leakage" : "completeness",
-                 leaks ? leakage_words(e, view, words) : completeness_words(e, view, words));
-        page_row(page, name);
-        page_cell_bar(page, r2->ridge, 3, 0, 1);
-        page_cell_bar(page, r2->knn, 3, 0, 1);
-        page_cell_bar(page, r2->mlp, 3, 0, 1);
-        page_cell_bar(page, leaks ? NAN : e->completeness[view].decoder, 3, 0, 1);
+    if (has_labels && labels_of_different_rows(e)) {
+        page_paragraph(page, "Some rows lack a view. Each line is of the labelled rows that have all that it names, so lines are of "
+                             "different rows; the share of the most frequent label stands beside each.");
     }
-    page_table_end(page);
+    if (has_labels) {
+        evaluation_labels_sheet(e, columns, &table);
+        add_sheet(page, &table);
+    }
+    evaluation_views_sheet(e, columns, &table);
+    add_sheet(page, &table);
     if (decoder_of_steps(e)) { page_paragraph(page, "The own decoder's R² of a sequence is of all steps, not of their mean."); }
 }
 

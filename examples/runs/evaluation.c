@@ -1,5 +1,7 @@
 #include "evaluation.h"
 
+#include "../base/lines.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,9 +19,9 @@ int score_next(const evaluation *e, int which) {
 }
 
 const char *score_name(int which, score_text *buffer) {
-    static const char *const names[SCORE_COUNT] = { [SCORE_SHARED] = "shared", [SCORE_ALL] = "all", [SCORE_RAW] = "raw",
-                                                    [SCORE_FUSED] = "fused" };
-    if (names[which]) { return names[which]; }
+    static const char *const keys[SCORE_COUNT] = { [SCORE_SHARED] = "shared", [SCORE_ALL] = "all", [SCORE_RAW] = "raw",
+                                                   [SCORE_FUSED] = "fused" };
+    if (keys[which]) { return keys[which]; }
     snprintf(buffer->text, sizeof buffer->text, "specific_%d", which - SCORE_SPECIFIC + 1);
     return buffer->text;
 }
@@ -60,50 +62,16 @@ static void count_rows(const evaluation_input *in, int64_t rows, evaluation *e) 
 
 /* ---- labels ---- */
 
-/* Share of the k nearest scored rows with the same label. */
-static isk_status neighbours(isk_context *context, isk_matrix x, const int32_t *of_rows, const uint8_t *part, const evaluation *e,
-                             double *mean) {
-    int64_t *index = malloc(sizeof *index * (size_t)x.rows), n = 0;
-    isk_scalar *data = NULL;
-    int32_t *labels = malloc(sizeof *labels * 2 * (size_t)x.rows), *nearest = NULL;      /* then the matches */
-    isk_status status = ISK_MEMORY;
-    for (int64_t i = 0; index && labels && i < x.rows; i++) {
-        if (part[i] == e->scored && of_rows[i] >= 0) {
-            labels[n] = of_rows[i];
-            index[n++] = i;
-        }
-    }
-    if (index && labels && n <= e->neighbours) {
-        status = ISK_OK;                                    /* too few rows to say */
-    } else if (index && labels) {
-        data = malloc(sizeof *data * (size_t)n * (size_t)x.cols);
-        nearest = malloc(sizeof *nearest * (size_t)n * (size_t)e->neighbours);
-        if (data && nearest) {
-            pick_rows(x, index, n, data);
-            status = isk_knn(context, &(isk_knn_desc){ .queries = { data, n, x.cols }, .k = e->neighbours,
-                                                       .indices = nearest });
-        }
-        if (status == ISK_OK) {
-            status = isk_knn_matches(context, nearest, n, e->neighbours, labels, NULL, n, labels + x.rows, mean);
-        }
-    }
-    free(index);
-    free(data);
-    free(labels);
-    free(nearest);
-    return status;
-}
-
-static isk_status probe_label(isk_context *context, isk_matrix x, const int32_t *labels, const uint8_t *part, evaluation *e, int which) {
-    isk_probe_report report;
-    /* Standardised, because the scale of Z is free and that of C is not. */
-    isk_probe_desc probe = { .x = x, .labels = labels, .part = part, .scored = e->scored, .standardise = 1 };
-    isk_status status = isk_probe(context, &probe, &report);
-    if (status == ISK_DATA) { return ISK_OK; }              /* one class only: NaN stays */
-    if (status != ISK_OK) { return status; }
-    e->label[which].accuracy = report.accuracy;
-    e->label[which].balanced_accuracy = report.balanced_accuracy;
-    return neighbours(context, x, labels, part, e, &e->label[which].neighbours);
+/* Standardised, because the scale of Z is free and that of C is not. */
+static isk_status ask_labels(isk_context *context, isk_matrix x, const int32_t *labels, const uint8_t *part, const evaluation *e,
+                             double *values) {
+    label_question q;
+    isk_status status = label_question_open(&q, context, &(isk_probe_desc){ .x = x, .labels = labels, .part = part, .standardise = 1 });
+    const int one_class = status == ISK_DATA;
+    q.scored = e->scored;
+    if (status == ISK_OK) { status = metrics_ask_labels(&q, 1, values); }
+    label_question_free(&q);
+    return one_class ? ISK_OK : status;                     /* NaN stays */
 }
 
 /* Accuracy, on the scored rows, of the training rows' most frequent label; labelled: how many rows that is of. */
@@ -138,7 +106,7 @@ static isk_status score_label(isk_context *context, const isk_matrix *parts, con
     if (!labels || (x.cols && !x.data)) { status = ISK_MEMORY; }
     if (status == ISK_OK && x.data) {
         e->label[which].majority = majority(labels, rows.part, rows.count, e->scored, &e->label[which].rows);
-        status = probe_label(context, x, labels, rows.part, e, which);
+        status = ask_labels(context, x, labels, rows.part, e, e->label[which].value);
     }
     matrix_free(x);
     free(labels);
@@ -165,27 +133,20 @@ static isk_status score_labels(isk_context *context, const evaluation_input *in,
 
 /* ---- what one matrix says about another ---- */
 
-double r2_best(const r2_scores *r2) { return fmax(fmax(r2->ridge, r2->knn), r2->mlp); }     /* NaN loses */
-
-static isk_status regress_on(isk_context *context, const isk_regression_desc *desc, int without_mlp, r2_scores *r2) {
-    isk_status status = isk_ridge_r2(context, desc, &r2->ridge);
-    if (status == ISK_OK) { status = isk_knn_r2(context, desc, &r2->knn); }
-    if (status == ISK_OK && !without_mlp) { status = isk_mlp_r2(context, desc, &r2->mlp); }
-    return status == ISK_DATA || status == ISK_DIVERGED ? ISK_OK : status;  /* a constant target cannot be explained: NaN stays */
-}
-
-/* parts: `count` matrices to tell from, then `count` to be told, each kind side by side. */
-static isk_status regress(isk_context *context, const isk_matrix *parts, int count, const evaluation_input *in, const evaluation *e,
-                          r2_scores *r2) {
+/* parts: ISK_MAX_VIEWS matrices to tell from, then as many to be told, each kind side by side. */
+static isk_status ask_matrix(isk_context *context, const isk_matrix *parts, const evaluation_input *in, isk_part scored, uint64_t seed,
+                             double *values) {
+    enum { HALF = ISK_MAX_VIEWS };
     whole_rows rows;
     isk_matrix x, y;
-    isk_status status = whole_rows_find(context, parts, 2 * count, in->part, &rows);
+    isk_status status = whole_rows_find(context, parts, 2 * HALF, in->part, &rows);
     if (status != ISK_OK) { return status; }
-    x = join_whole_rows(context, parts, count, &rows);
-    y = join_whole_rows(context, parts + count, count, &rows);
-    if ((x.cols && !x.data) || (y.cols && !y.data)) { status = ISK_MEMORY; }
+    x = join_whole_rows(context, parts, HALF, &rows);
+    y = join_whole_rows(context, parts + HALF, HALF, &rows);
+    if ((x.cols && !x.data) || (y.cols && !y.data)) { status = no_memory(context, "features"); }
     if (status == ISK_OK && x.data && y.data) {
-        status = regress_on(context, &(isk_regression_desc){ .x = x, .y = y, .part = rows.part, .scored = e->scored }, in->without_mlp, r2);
+        status = metrics_ask_matrix(context, &(isk_regression_desc){ .x = x, .y = y, .part = rows.part, .scored = scored, .seed = seed },
+                                    in->without_slow, values);
     }
     matrix_free(x);
     matrix_free(y);
@@ -193,62 +154,36 @@ static isk_status regress(isk_context *context, const isk_matrix *parts, int cou
     return status;
 }
 
-/* The columns of a row of the target that count. */
-static int64_t columns_there(const evaluation_input *in, int view, int64_t row) {
-    const isk_matrix m = in->target[view];
-    if (isnan(in->reconstruction[view].data[row * m.cols]) || isnan(m.data[row * m.cols])) { return 0; }
-    return in->steps[view] && in->lengths[view] ? in->lengths[view][row] * (m.cols / in->steps[view]) : m.cols;
-}
-
-/* 1 - sum (x - reconstruction)^2 / sum (x - training mean)^2 over the scored rows. */
-static double decoder_r2(const evaluation_input *in, int view, isk_part scored) {
-    const isk_matrix x = in->target[view], reconstruction = in->reconstruction[view];
-    double *mean = calloc(2 * (size_t)x.cols, sizeof *mean), *trained = mean + x.cols, error = 0, total = 0;
-    if (!mean) { return NAN; }
-    for (int64_t i = 0; i < x.rows; i++) {
-        const int64_t there = in->part[i] == ISK_TRAIN ? columns_there(in, view, i) : 0;
-        for (int64_t j = 0; j < there; j++) {
-            mean[j] += (double)x.data[i * x.cols + j];
-            trained[j]++;
-        }
-    }
-    for (int64_t i = 0; i < x.rows; i++) {
-        const int64_t there = in->part[i] == scored ? columns_there(in, view, i) : 0;
-        for (int64_t j = 0; j < there; j++) {
-            double value = (double)x.data[i * x.cols + j], miss = value - (double)reconstruction.data[i * x.cols + j];
-            double centred = value - mean[j] / (trained[j] > 0 ? trained[j] : 1);
-            error += miss * miss;
-            total += centred * centred;
-        }
-    }
-    free(mean);
-    return total > 0 ? 1 - error / total : NAN;
-}
-
-static isk_status score_view(isk_context *context, const evaluation_input *in, int view, evaluation *e) {
+isk_status evaluate_view(isk_context *context, const evaluation_input *in, int view, isk_part scored, uint64_t seed,
+                         double leakage[MOST_METRICS], double completeness[MOST_METRICS]) {
     enum { HALF = ISK_MAX_VIEWS };
-    isk_matrix leakage[2 * HALF] = { in->z[view] }, completeness[2 * HALF] = { in->z[view], in->c[view], in->fused };
+    isk_matrix leaks[2 * HALF] = { in->z[view] }, whole[2 * HALF] = { in->z[view], in->c[view], in->fused };
     isk_status status;
+    metrics_unknown(leakage);
+    metrics_unknown(completeness);
     for (int i = 0; i < in->views; i++) {
-        if (i != view) { leakage[HALF + i] = in->c[i]; }
+        if (i != view) { leaks[HALF + i] = in->c[i]; }
     }
-    completeness[HALF] = in->x[view];
-    status = regress(context, leakage, HALF, in, e, &e->leakage[view]);
-    if (status == ISK_OK) { status = regress(context, completeness, HALF, in, e, &e->completeness[view].r2); }
-    e->completeness[view].best = r2_best(&e->completeness[view].r2);
-    if (in->reconstruction[view].data && in->target[view].data) { e->completeness[view].decoder = decoder_r2(in, view, e->scored); }
+    whole[HALF] = in->x[view];
+    status = ask_matrix(context, leaks, in, scored, seed, leakage);
+    if (status == ISK_OK) { status = ask_matrix(context, whole, in, scored, seed, completeness); }
+    for (int i = metric_of_view(-1); i < metric_count && status == ISK_OK; i = metric_of_view(i)) {
+        completeness[i] = metrics[i].of_view(in, view, scored);
+    }
     return status;
 }
 
 isk_status evaluate(isk_context *context, const evaluation_input *in, evaluation *e) {
     int64_t rows = in->fused.rows;
     isk_status status = ISK_OK;
-    *e = (evaluation){ .views = in->views, .fused = in->fused.data != NULL, .neighbours = 10, .majority = NAN };
-    for (int i = 0; i < SCORE_COUNT; i++) { e->label[i] = (label_score){ NAN, NAN, NAN, 0, NAN }; }
+    *e = (evaluation){ .views = in->views, .fused = in->fused.data != NULL, .majority = NAN };
+    for (int i = 0; i < SCORE_COUNT; i++) {
+        metrics_unknown(e->label[i].value);
+        e->label[i].majority = NAN;
+    }
     for (int i = 0; i < ISK_MAX_VIEWS; i++) {
-        e->leakage[i] = (r2_scores){ NAN, NAN, NAN };
-        e->completeness[i].r2 = (r2_scores){ NAN, NAN, NAN };
-        e->completeness[i].best = e->completeness[i].decoder = NAN;
+        metrics_unknown(e->leakage[i]);
+        metrics_unknown(e->completeness[i]);
         e->steps[i].mean = in->sequence[i];
         e->steps[i].decoder = in->steps[i] > 1;
     }
@@ -258,7 +193,9 @@ isk_status evaluate(isk_context *context, const evaluation_input *in, evaluation
     count_rows(in, rows, e);
     if (e->scored == ISK_TRAIN) { return ISK_OK; }          /* no row is held out: nothing can be said */
     if (in->labels) { status = score_labels(context, in, rows, e); }
-    for (int view = 0; view < in->views && status == ISK_OK; view++) { status = score_view(context, in, view, e); }
+    for (int view = 0; view < in->views && status == ISK_OK; view++) {
+        status = evaluate_view(context, in, view, e->scored, 0, e->leakage[view], e->completeness[view]);
+    }
     return status;
 }
 
@@ -296,60 +233,61 @@ static void training_json(const isk_report *r, int views, text *out) {
     text_add(out, "}");
 }
 
+/* Of each score: a metric with a member of its own, or all others. */
+static void labels_json(const evaluation *e, text *out) {
+    score_text name;
+    open_object(out, "\n  ", "probe");
+    for (int i = score_next(e, -1); i < SCORE_COUNT; i = score_next(e, i)) {
+        open_object(out, "\n    ", score_name(i, &name));
+        for (int m = metric_of_labels(-1); m < metric_count; m = metric_of_labels(m)) {
+            if (!metrics[m].k) { text_json_member(out, metrics[m].key, e->label[i].value[m]); }
+        }
+        text_json_member(out, "rows", (double)e->label[i].rows);
+        text_json_member(out, "majority", e->label[i].majority);
+        text_add(out, "}");
+    }
+    text_add(out, "}");
+    for (int m = metric_of_labels(-1); m < metric_count; m = metric_of_labels(m)) {
+        if (!metrics[m].k) { continue; }
+        open_object(out, "\n  ", metrics[m].key);
+        text_json_member(out, "k", metrics[m].k);
+        for (int i = score_next(e, -1); i < SCORE_COUNT; i = score_next(e, i)) {
+            text_json_member(out, score_name(i, &name), e->label[i].value[m]);
+        }
+        text_add(out, "}");
+    }
+}
+
+static void views_json(const evaluation *e, const char *key, const double (*values)[MOST_METRICS], int completeness, text *out) {
+    static const char *const view[ISK_MAX_VIEWS] = { "1", "2", "3", "4" };
+    open_object(out, "\n  ", key);
+    for (int i = 0; i < e->views; i++) {
+        open_object(out, "\n    ", view[i]);
+        for (int m = metric_of_matrix(-1); m < metric_count; m = metric_of_matrix(m)) {
+            text_json_member(out, metrics[m].key, values[i][m]);
+        }
+        if (completeness) { text_json_member(out, "best", metrics_best(values[i])); }
+        for (int m = metric_of_view(-1); m < metric_count && completeness; m = metric_of_view(m)) {
+            text_json_member(out, metrics[m].key, values[i][m]);
+        }
+        text_add(out, "}");
+    }
+    text_add(out, "}");
+}
+
 void evaluation_json(const evaluation *e, const isk_report *training, text *out) {
     static const char *const parts[] = { "train", "validation", "test" };
     static const char *const scored[] = { "none", "validation", "test" };
-    static const char *const view[ISK_MAX_VIEWS] = { "1", "2", "3", "4" };
-    score_text name;
     open_object(out, "\n  ", "rows");
     for (int i = 0; i < 3; i++) { text_json_member(out, parts[i], (double)e->rows[i]); }
     text_add(out, "}");
     text_json_key(out, "scored_on");
     text_json_string(out, scored[e->scored]);
     text_json_member(out, "majority", e->majority);
-    open_object(out, "\n  ", "probe");
-    for (int i = score_next(e, -1); i < SCORE_COUNT; i = score_next(e, i)) {
-        open_object(out, "\n    ", score_name(i, &name));
-        text_json_member(out, "accuracy", e->label[i].accuracy);
-        text_json_member(out, "balanced_accuracy", e->label[i].balanced_accuracy);
-        text_json_member(out, "rows", (double)e->label[i].rows);
-        text_json_member(out, "majority", e->label[i].majority);
-        text_add(out, "}");
-    }
-    text_add(out, "}");
-    open_object(out, "\n  ", "knn_agreement");
-    text_json_member(out, "k", e->neighbours);
-    for (int i = score_next(e, -1); i < SCORE_COUNT; i = score_next(e, i)) {
-        text_json_member(out, score_name(i, &name), e->label[i].neighbours);
-    }
-    text_add(out, "}");
-    open_object(out, "\n  ", "leakage");
-    for (int i = 0; i < e->views; i++) {
-        open_object(out, "\n    ", view[i]);
-        text_json_member(out, "ridge", e->leakage[i].ridge);
-        text_json_member(out, "knn", e->leakage[i].knn);
-        text_json_member(out, "mlp", e->leakage[i].mlp);
-        text_add(out, "}");
-    }
-    text_add(out, "}");
-    open_object(out, "\n  ", "completeness");
-    for (int i = 0; i < e->views; i++) {
-        open_object(out, "\n    ", view[i]);
-        text_json_member(out, "ridge", e->completeness[i].r2.ridge);
-        text_json_member(out, "knn", e->completeness[i].r2.knn);
-        text_json_member(out, "mlp", e->completeness[i].r2.mlp);
-        text_json_member(out, "best", e->completeness[i].best);
-        text_json_member(out, "decoder", e->completeness[i].decoder);
-        text_add(out, "}");
-    }
-    text_add(out, "}");
+    labels_json(e, out);
+    views_json(e, "leakage", e->leakage, 0, out);
+    views_json(e, "completeness", e->completeness, 1, out);
     if (training) { training_json(training, e->views, out); }
-}
-
-const char *leakage_words(const evaluation *e, int view, char buffer[80]) {
-    score_text others;
-    snprintf(buffer, 80, "Z%d about %s", view + 1, other_shared(e->views, view, &others));
-    return buffer;
 }
 
 const char *told_words(const evaluation *e, int view, char buffer[48]) {
@@ -357,89 +295,108 @@ const char *told_words(const evaluation *e, int view, char buffer[48]) {
     return buffer;
 }
 
-const char *completeness_words(const evaluation *e, int view, char buffer[96]) {
-    char told[48];
-    told_words(e, view, told);
-    if (e->fused) {
-        snprintf(buffer, 96, "fused about %s", told);
-    } else {
-        snprintf(buffer, 96, "(Z%d, C%d) about %s", view + 1, view + 1, told);
-    }
-    return buffer;
-}
+static int is_scored(const label_score *score) { return !isnan(score->value[METRIC_ACCURACY]); }
 
 int labels_of_different_rows(const evaluation *e) {
     int found = 0;
     for (int i = score_next(e, -1); i < SCORE_COUNT; i = score_next(e, i)) {
-        found |= !isnan(e->label[i].accuracy) && e->label[i].rows != e->labelled;
+        found |= is_scored(&e->label[i]) && e->label[i].rows != e->labelled;
     }
     return found;
 }
 
 int decoder_of_steps(const evaluation *e) {
     int found = 0;
-    for (int i = 0; i < e->views; i++) { found |= e->steps[i].decoder && isfinite(e->completeness[i].decoder); }
+    for (int i = 0; i < e->views; i++) { found |= e->steps[i].decoder && isfinite(e->completeness[i][METRIC_DECODER]); }
     return found;
 }
 
-static void cells(text *out, const r2_scores *r2) {
-    text_cell(out, r2->ridge, 10);
-    text_cell(out, r2->knn, 10);
-    text_cell(out, r2->mlp, 10);
+static sheet_column column_of(const metric *m, int width) {
+    return (sheet_column){ .words = m->words, .title = m->title, .form = SHEET_BAR, .width = width };
 }
 
-static void labels_text(const evaluation *e, text *out) {
-    const int columns = e->views > 2 ? 8 * e->views : 20, rows = labels_of_different_rows(e);       /* "C1, Z1, C2, Z2, C3, Z3" */
+void evaluation_labels_sheet(const evaluation *e, sheet_column columns[EVALUATION_COLUMNS], sheet *s) {
+    const int rows = labels_of_different_rows(e);
     score_text words;
-    text_format(out, "%-*s%12s%20s%16s", columns, "features", "accuracy", "balanced accuracy", "10-NN agreement");
-    text_add(out, rows ? "    rows  majority label of them\n" : "\n");
-    for (int i = score_next(e, -1); i < SCORE_COUNT; i = score_next(e, i)) {
-        if (isnan(e->label[i].accuracy)) { continue; }
-        text_format(out, "%-*s", columns, score_words(e, i, &words));
-        text_cell(out, e->label[i].accuracy, 12);
-        text_cell(out, e->label[i].balanced_accuracy, 20);
-        text_cell(out, e->label[i].neighbours, 16);
-        if (rows) {
-            text_format(out, "%8lld", (long long)e->label[i].rows);
-            text_cell(out, e->label[i].majority, 24);
-        }
-        text_add(out, "\n");
+    *s = (sheet){ .columns = columns };
+    columns[s->column_count++] = (sheet_column){ .words = "features", .title = "features", .width = 20 };
+    for (int m = metric_of_labels(-1); m < metric_count; m = metric_of_labels(m)) {
+        columns[s->column_count++] = column_of(&metrics[m], 12);
     }
-    text_format(out, "%-*s", columns, "majority label");
-    text_cell(out, e->majority, 12);
-    if (rows) { text_format(out, "%44lld", (long long)e->labelled); }
-    text_add(out, "\n");
-    if (rows) { text_add(out, "(rows differ because some lack a view; those that have all that is named are scored)\n"); }
-    text_add(out, "\n");
+    if (rows) {
+        columns[s->column_count++] = (sheet_column){ .words = "rows", .title = "rows", .form = SHEET_COUNT, .width = 8 };
+        columns[s->column_count++] = (sheet_column){ .words = "majority label of them", .title = "most frequent label of them",
+                                                     .form = SHEET_BAR };
+    }
+    for (int i = score_next(e, -1); i < SCORE_COUNT; i = score_next(e, i)) {
+        if (!is_scored(&e->label[i])) { continue; }
+        sheet_row(s);
+        sheet_format(s, "%s", score_words(e, i, &words));
+        for (int m = metric_of_labels(-1); m < metric_count; m = metric_of_labels(m)) { sheet_number(s, e->label[i].value[m]); }
+        sheet_number(s, (double)e->label[i].rows);
+        sheet_number(s, e->label[i].majority);
+    }
+    sheet_row(s);
+    sheet_words(s, "most frequent label");
+    for (int m = metric_of_labels(-1); m < metric_count; m = metric_of_labels(m)) {
+        if (m == METRIC_ACCURACY) { sheet_number(s, e->majority); } else { sheet_skip(s); }
+    }
+    sheet_number(s, (double)e->labelled);
+    sheet_number(s, e->majority);
+}
+
+/* "leakage of Z1 about C2, C3"; "completeness of (Z1, C1) about X1", or of fused. */
+static void view_row(const evaluation *e, int view, int completeness, sheet *s) {
+    score_text others;
+    char told[48];
+    sheet_row(s);
+    told_words(e, view, told);
+    if (!completeness) {
+        sheet_format(s, "leakage of Z%d about %s", view + 1, other_shared(e->views, view, &others));
+    } else if (e->fused) {
+        sheet_format(s, "completeness of fused about %s", told);
+    } else {
+        sheet_format(s, "completeness of (Z%d, C%d) about %s", view + 1, view + 1, told);
+    }
+}
+
+void evaluation_views_sheet(const evaluation *e, sheet_column columns[EVALUATION_COLUMNS], sheet *s) {
+    *s = (sheet){ .columns = columns };
+    columns[s->column_count++] = (sheet_column){ .words = "R^2", .title = "R²", .width = 40 };
+    for (int m = metric_of_matrix(-1); m < metric_count; m = metric_of_matrix(m)) {
+        columns[s->column_count++] = column_of(&metrics[m], 10);
+    }
+    for (int m = metric_of_view(-1); m < metric_count; m = metric_of_view(m)) { columns[s->column_count++] = column_of(&metrics[m], 10); }
+    for (int i = 0; i < 2 * e->views; i++) {
+        const int view = i % e->views, completeness = i >= e->views;
+        const double *values = completeness ? e->completeness[view] : e->leakage[view];
+        if (isnan(metrics_best(values))) { continue; }
+        view_row(e, view, completeness, s);
+        for (int m = metric_of_matrix(-1); m < metric_count; m = metric_of_matrix(m)) { sheet_number(s, values[m]); }
+        for (int m = metric_of_view(-1); m < metric_count && completeness; m = metric_of_view(m)) { sheet_number(s, values[m]); }
+    }
 }
 
 void evaluation_text(const evaluation *e, int has_labels, text *out) {
     static const char *const parts[] = { "no", "validation", "test" };
-    char line[96];
-    int wide = 40;                  /* of the names of what is scored */
+    sheet_column columns[EVALUATION_COLUMNS];
+    sheet s;
     if (e->scored == ISK_TRAIN) {
         text_add(out, "no rows are held out, so nothing was scored\n");
         return;
     }
-    if (has_labels) { labels_text(e, out); }
-    for (int i = 0; i < e->views; i++) {
-        const int length = 16 + (int)strlen(completeness_words(e, i, line));
-        if (length > wide && !isnan(e->completeness[i].best)) { wide = length; }
-    }
-    text_format(out, "%-*s%10s%10s%10s%10s\n", wide, "R^2", "ridge", "10-NN", "MLP", "decoder");
-    for (int i = 0; i < e->views; i++) {
-        if (isnan(e->leakage[i].ridge)) { continue; }
-        text_format(out, "leakage of %-*s", wide - 11, leakage_words(e, i, line));
-        cells(out, &e->leakage[i]);
+    if (has_labels) {
+        evaluation_labels_sheet(e, columns, &s);
+        sheet_text(&s, out);
+        sheet_free(&s);
+        if (labels_of_different_rows(e)) {
+            text_add(out, "(rows differ because some lack a view; those that have all that is named are scored)\n");
+        }
         text_add(out, "\n");
     }
-    for (int i = 0; i < e->views; i++) {
-        if (isnan(e->completeness[i].best)) { continue; }
-        text_format(out, "completeness of %-*s", wide - 16, completeness_words(e, i, line));
-        cells(out, &e->completeness[i].r2);
-        text_cell(out, e->completeness[i].decoder, 10);
-        text_add(out, "\n");
-    }
+    evaluation_views_sheet(e, columns, &s);
+    sheet_text(&s, out);
+    sheet_free(&s);
     if (decoder_of_steps(e)) { text_add(out, "(decoder of a sequence: R^2 of all steps, not of their mean)\n"); }
     if (e->fused) { text_add(out, "(one representation of all views: no C, no Z, and so no leakage)\n"); }
     text_format(out, "(fitted on %lld training rows, scored on %lld %s rows)\n", (long long)e->rows[ISK_TRAIN],

@@ -2,9 +2,8 @@
 #ifndef EVALUATION_H
 #define EVALUATION_H
 
-#include "../../indiseek.h"
 #include "../base/blocks.h"
-#include "../base/text.h"
+#include "metrics.h"
 
 /* Places of C1, ..., Z1, ... and of the one representation of comm in a list of all features. */
 enum { FEATURE_C, FEATURE_Z = ISK_MAX_VIEWS, FEATURE_FUSED = 2 * ISK_MAX_VIEWS, FEATURE_COUNT };
@@ -24,20 +23,16 @@ typedef struct evaluation_input {
     const int32_t *labels;          /* negative: left out; NULL: nothing is said about labels */
     const uint8_t *part;            /* isk_part of each row */
     unsigned put_to_labels;         /* bits 1 << SCORE_ALL, ...: only these; 0: all */
-    int without_mlp;                /* 1: no small networks, which take longest */
+    int without_slow;               /* 1: not the metrics that take longest */
 } evaluation_input;
 
 typedef struct label_score {
-    double accuracy, balanced_accuracy, neighbours;
+    double value[MOST_METRICS];     /* of the metrics of labels */
     int64_t rows;                   /* labelled rows that were scored: those of which all that the probe is put to is there */
     double majority;                /* accuracy of always guessing the most frequent label, on the same rows */
 } label_score;
 /* What a probe is put to: all C, all C and Z, each Z_i, the inputs, the fused representation. */
 enum { SCORE_SHARED, SCORE_ALL, SCORE_SPECIFIC, SCORE_RAW = SCORE_SPECIFIC + ISK_MAX_VIEWS, SCORE_FUSED, SCORE_COUNT };
-
-/* R^2 by a linear map, by the 10 nearest rows and by a small network. */
-typedef struct r2_scores { double ridge, knn, mlp; } r2_scores;
-double r2_best(const r2_scores *r2);
 
 /* Fitted on the training rows and scored on the test rows, or on the validation rows where there are no test rows.
    NaN: could not be measured. */
@@ -45,16 +40,18 @@ typedef struct evaluation {
     int views, fused;               /* fused: there is one representation, no C and no Z */
     int64_t rows[3];                /* train, validation, test */
     isk_part scored;                /* ISK_TRAIN: no row is held out, nothing was measured */
-    int neighbours;                 /* k */
     double majority;                /* accuracy of always guessing the most frequent label, on all labelled rows */
     int64_t labelled;               /* of the scored part */
-    label_score label[SCORE_COUNT]; /* a logistic regression; share of the k nearest rows that have the row's label */
-    r2_scores leakage[ISK_MAX_VIEWS];       /* R^2 of Z_i about C of the other views, side by side */
-    struct { r2_scores r2; double best, decoder; } completeness[ISK_MAX_VIEWS];     /* R^2 of (Z_i, C_i), or fused, about X_i */
-    struct { int mean, decoder; } steps[ISK_MAX_VIEWS];     /* 1: r2 and best are about the mean over X_i's steps; decoder is about all */
+    label_score label[SCORE_COUNT];
+    double leakage[ISK_MAX_VIEWS][MOST_METRICS];            /* of Z_i about C of the other views, side by side */
+    double completeness[ISK_MAX_VIEWS][MOST_METRICS];       /* of (Z_i, C_i), or fused, about X_i */
+    struct { int mean, decoder; } steps[ISK_MAX_VIEWS];     /* 1: completeness is about the mean over X_i's steps, the decoder's all */
 } evaluation;
 
 isk_status evaluate(isk_context *context, const evaluation_input *input, evaluation *e);
+/* Leakage and completeness of one view, by all metrics of matrices; seed: of those that draw. */
+isk_status evaluate_view(isk_context *context, const evaluation_input *input, int view, isk_part scored, uint64_t seed,
+                         double leakage[MOST_METRICS], double completeness[MOST_METRICS]);
 
 /* Were the label scores of different rows, because some rows lack some matrices? */
 int labels_of_different_rows(const evaluation *e);
@@ -65,16 +62,18 @@ typedef struct score_text { char text[64]; } score_text;
 const char *score_name(int which, score_text *buffer);
 const char *score_words(const evaluation *e, int which, score_text *buffer);
 const char *other_shared(int views, int view, score_text *buffer);
-/* "X1" or "the mean of X1 over its steps"; "Z1 about C2, C3"; "(Z1, C1) about X1" or "fused about X1" */
+/* "X1" or "the mean of X1 over its steps" */
 const char *told_words(const evaluation *e, int view, char buffer[48]);
-const char *leakage_words(const evaluation *e, int view, char buffer[80]);
-const char *completeness_words(const evaluation *e, int view, char buffer[96]);
 /* Is a decoder's R^2 that of all steps of a sequence? */
 int decoder_of_steps(const evaluation *e);
 
 /* Members of a JSON object; training may be NULL. */
 void evaluation_json(const evaluation *e, const isk_report *training, text *out);
-/* A table for the terminal. */
+/* Its two tables, of columns that the caller keeps: what tells labels, a row a score; leakage and completeness, a row a view. */
+enum { EVALUATION_COLUMNS = MOST_METRICS + 3 };
+void evaluation_labels_sheet(const evaluation *e, sheet_column columns[EVALUATION_COLUMNS], sheet *s);
+void evaluation_views_sheet(const evaluation *e, sheet_column columns[EVALUATION_COLUMNS], sheet *s);
+/* For the terminal. */
 void evaluation_text(const evaluation *e, int has_labels, text *out);
 
 #endif

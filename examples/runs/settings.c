@@ -130,20 +130,41 @@ void setting_json(text *out, int setting, const char *method, const setting_run 
     text_add(out, "}");
 }
 
-void setting_print(int setting, const setting_summary *s, int count) {
-    printf("%8s%8s%8s%8s%8s%8s%8s%9s%9s\n", "lambda", "x1", "x2", "x3", "x4", "x5", "x6", "error", "s/run");
+const sheet_column setting_columns[SETTING_COLUMNS] = {
+    { .words = "lambda", .title = "mean", .form = SHEET_GENERAL, .width = 8 },
+    { .words = "x1", .title = "x1", .form = SHEET_BAR, .width = 8 }, { .words = "x2", .title = "x2", .form = SHEET_BAR, .width = 8 },
+    { .words = "x3", .title = "x3", .form = SHEET_BAR, .width = 8 }, { .words = "x4", .title = "x4", .form = SHEET_BAR, .width = 8 },
+    { .words = "x5", .title = "x5", .form = SHEET_BAR, .width = 8 }, { .words = "x6", .title = "x6", .form = SHEET_BAR, .width = 8 },
+    { .words = "error", .title = "test error", .form = SHEET_BAR, .width = 9, .most = SETTING_COLS },
+    { .words = "s/run", .title = "s a run", .form = SHEET_REAL, .decimals = 1, .width = 9 },
+};
+
+void setting_cells(const setting_summary *s, sheet *t) {
+    for (int j = 0; j < SETTING_COLS; j++) { sheet_number(t, s->mean[j]); }
+    sheet_number(t, s->error);
+    sheet_number(t, s->seconds / s->runs);
+}
+
+static void print_table(const setting_summary *s, int count) {
+    sheet t = { .columns = setting_columns, .column_count = SETTING_COLUMNS };
+    text out = { 0 };
     for (int i = 0; i < count; i++) {
-        char number[32];
-        printf("%8g", s[i].lambda);
-        for (int j = 0; j < SETTING_COLS; j++) { printf("%8s", fixed(s[i].mean[j], 3, number)); }
-        printf("%9s", fixed(s[i].error, 3, number));
-        printf("%9s\n", fixed(s[i].seconds / s[i].runs, 1, number));
-        if (s[i].runs - s[i].diverged > 1) {
-            printf("%8s", "+-");
-            for (int j = 0; j < SETTING_COLS; j++) { printf("%8s", fixed(s[i].deviation[j], 3, number)); }
-            printf("%9s\n", "");
-        }
+        sheet_row(&t);
+        sheet_number(&t, s[i].lambda);
+        setting_cells(&s[i], &t);
+        if (s[i].runs - s[i].diverged < 2) { continue; }
+        sheet_row(&t);
+        sheet_words(&t, "+-");
+        for (int j = 0; j < SETTING_COLS; j++) { sheet_number(&t, s[i].deviation[j]); }
     }
+    sheet_text(&t, &out);
+    printf("%s", out.data ? out.data : "");
+    sheet_free(&t);
+    text_free(&out);
+}
+
+void setting_print(int setting, const setting_summary *s, int count) {
+    print_table(s, count);
     for (int i = 0; i < count; i++) {
         printf("lambda %g: %s %.3f", s[i].lambda, setting_share_words(setting), setting_share(setting, &s[i]));
         if (s[i].unlearned) {

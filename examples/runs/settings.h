@@ -2,7 +2,7 @@
 #ifndef SETTINGS_H
 #define SETTINGS_H
 
-#include "../base/text.h"
+#include "../base/sheet.h"
 #include "simulate.h"
 
 typedef struct setting_run {        /* one model */
@@ -28,6 +28,10 @@ void setting_summarise(const setting_run *runs, int count, setting_summary *s);
 
 /* One model as a JSON object; null stands for what a diverged model, or a method without a decoder, does not have. */
 void setting_json(text *out, int setting, const char *method, const setting_run *run);
+/* A table of summaries: after its first column the cells of one. */
+enum { SETTING_COLUMNS = SETTING_COLS + 3 };
+extern const sheet_column setting_columns[SETTING_COLUMNS];
+void setting_cells(const setting_summary *s, sheet *t);
 /* The summaries as a table, and what the setting asks of each, on standard output. */
 void setting_print(int setting, const setting_summary *s, int count);
 /* 1 where coordinates 3 and 4 are made of 1 and 2: settings 2 and 4. */

@@ -234,8 +234,8 @@ static isk_status judge_models(job *j, isk_model **models, const sweep_record *t
     for (int i = 0; i < count && status == ISK_OK; i++) {
         const isk_report *report = isk_model_report(models[i]);
         probe_features f;
-        *records_at(&j->r, to, i, PROBE_SECONDS) = report->seconds;
-        *records_at(&j->r, to, i, PROBE_DIVERGED) = report->status != ISK_OK;
+        *records_at(&j->r, to, i, records_field(&j->r, PROBE_SECONDS)) = report->seconds;
+        *records_at(&j->r, to, i, records_field(&j->r, PROBE_DIVERGED)) = report->status != ISK_OK;
         if (report->status != ISK_OK) { continue; }
         if (progress_stopped()) { return isk_set_error(j->w.context, ISK_INTERRUPTED, "stopped while scoring"); }
         status = probe_features_make(j->w.context, models[i], &j->d.v, j->d.rows, &f);
@@ -247,7 +247,7 @@ static isk_status judge_models(job *j, isk_model **models, const sweep_record *t
 }
 
 static isk_status run_sweep(job *j, const probe_row *row, const sweep_record *to, const char *checkpoint) {
-    isk_sweep_desc sweep = sweep_of(j, row, to->dim);
+    isk_sweep_desc sweep = sweep_of(j, row, to->number);
     const int count = isk_sweep_models(&sweep);
     isk_model **models = calloc((size_t)count + 1, sizeof *models);
     isk_status status = ISK_MEMORY;
@@ -268,7 +268,7 @@ static isk_status run_row(job *j, const probe_row *row, int dim) {
     const study_settings *s = &j->s.study;
     char path[4200], name[80];
     const char *checkpoint = NULL;
-    sweep_record *to = records_add(&j->r, row->name, dim, row->has_lambda ? s->lambdas.count : 0,
+    sweep_record *to = records_add(&j->r, row->name, dim, s->lambdas.value, row->has_lambda ? s->lambdas.count : 0,
                                    row->trained ? s->seeds : 0);
     isk_status status = to ? ISK_OK : no_memory(j->w.context, "results");
     if (!to) { return status; }

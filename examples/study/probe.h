@@ -2,6 +2,7 @@
 #ifndef PROBE_H
 #define PROBE_H
 
+#include "../runs/metrics.h"
 #include "../runs/records.h"
 #include "../base/statistics.h"
 #include "../runs/study.h"
@@ -44,14 +45,13 @@ uint64_t probe_checksum(const probe_data *d);
 
 /* ---- what is measured of a model: fields of records ---- */
 
-enum { RIDGE, KNN, MLP, REGRESSION_COUNT };
-extern const char *const regression_names[REGRESSION_COUNT];
-enum {
-    PROBE_VALIDATION, PROBE_TEST, PROBE_VALIDATION_BALANCED, PROBE_TEST_BALANCED,   /* accuracies, one a task */
-    PROBE_LEAKAGE,                                                  /* one a view; R^2 of Z_i about C of the others */
-    PROBE_COMPLETENESS = PROBE_LEAKAGE + REGRESSION_COUNT,          /* one a view; R^2 of (Z_i, C_i), or of fused, about X_i */
-    PROBE_SECONDS = PROBE_COMPLETENESS + REGRESSION_COUNT, PROBE_DIVERGED, PROBE_FIELDS
-};
+/* Fields by metric (metrics.h): of labels one number a task, on validation and on test rows; of matrices one a view. */
+typedef enum probe_side { PROBE_VALIDATION, PROBE_TEST } probe_side;
+int probe_labels_field(const records *r, int metric_of_labels, probe_side side);
+int probe_leakage_field(const records *r, int metric_of_matrix);                        /* of Z_i about C of the others */
+int probe_completeness_field(const records *r, int metric_of_matrix);                   /* of (Z_i, C_i), or of fused, about X_i */
+#define PROBE_SECONDS "seconds"
+#define PROBE_DIVERGED "diverged"
 void probe_fields(records *r, const probe_data *d);
 
 /* Features of all rows, data NULL where there are none. */

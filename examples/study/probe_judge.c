@@ -8,27 +8,52 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A further regression is one more row here and in the enum. */
-const char *const regression_names[REGRESSION_COUNT] = { "ridge", "knn", "mlp" };
-static isk_status (*const regressions[REGRESSION_COUNT])(isk_context *, const isk_regression_desc *, double *) = {
-    isk_ridge_r2, isk_knn_r2, isk_mlp_r2
-};
+/* ---- fields ---- */
+
+typedef struct field_name { char text[64]; } field_name;
+
+static const char *labels_name(int which, probe_side side, field_name *name) {
+    const metric *m = &metrics[which];
+    snprintf(name->text, sizeof name->text, "%s%s%s", side == PROBE_TEST ? "test" : "validation", m->studied ? m->studied : "_",
+             m->studied ? "" : m->key);
+    return name->text;
+}
+
+static const char *views_name(int which, int completeness, field_name *name) {
+    snprintf(name->text, sizeof name->text, "%s_%s", completeness ? "completeness" : "leakage", metrics[which].key);
+    return name->text;
+}
+
+int probe_labels_field(const records *r, int metric_of_labels, probe_side side) {
+    field_name name;
+    return records_field(r, labels_name(metric_of_labels, side, &name));
+}
+
+int probe_leakage_field(const records *r, int metric_of_matrix) {
+    field_name name;
+    return records_field(r, views_name(metric_of_matrix, 0, &name));
+}
+
+int probe_completeness_field(const records *r, int metric_of_matrix) {
+    field_name name;
+    return records_field(r, views_name(metric_of_matrix, 1, &name));
+}
 
 void probe_fields(records *r, const probe_data *d) {
-    static const char *const accuracies[] = { "validation", "test", "validation_balanced", "test_balanced" };
-    r->field_count = PROBE_FIELDS;
-    for (int i = 0; i < 4; i++) {
-        snprintf(r->fields[i].name, sizeof r->fields[i].name, "%s", accuracies[i]);
-        r->fields[i].count = d->task_count;
+    field_name name;
+    r->number = "dim";
+    for (int m = metric_of_labels(-1); m < metric_count; m = metric_of_labels(m)) {
+        for (int side = PROBE_VALIDATION; side <= PROBE_TEST && !metrics[m].fit_alone; side++) {
+            records_add_field(r, labels_name(m, (probe_side)side, &name), d->task_count);
+        }
     }
-    for (int i = 0; i < REGRESSION_COUNT; i++) {
-        record_field *leakage = &r->fields[PROBE_LEAKAGE + i], *completeness = &r->fields[PROBE_COMPLETENESS + i];
-        snprintf(leakage->name, sizeof leakage->name, "leakage_%s", regression_names[i]);
-        snprintf(completeness->name, sizeof completeness->name, "completeness_%s", regression_names[i]);
-        leakage->count = completeness->count = d->v.count;
+    for (int completeness = 0; completeness < 2; completeness++) {
+        for (int m = metric_of_matrix(-1); m < metric_count; m = metric_of_matrix(m)) {
+            records_add_field(r, views_name(m, completeness, &name), d->v.count);
+        }
     }
-    r->fields[PROBE_SECONDS] = (record_field){ "seconds", 0 };
-    r->fields[PROBE_DIVERGED] = (record_field){ "diverged", 0 };
+    records_add_field(r, PROBE_SECONDS, 0);
+    records_add_field(r, PROBE_DIVERGED, 0);
 }
 
 /* ---- features ---- */
@@ -83,36 +108,25 @@ isk_status probe_features_make(isk_context *context, const isk_model *model, con
 
 /* ---- probes ---- */
 
-/* Accuracies of one part of the rows. */
-static isk_status score_part(isk_context *context, const whole_rows *rows, const probe_task *t, const int32_t *codes,
-                             const int32_t *predicted, isk_part part, int32_t *truth, double *accuracy, double *balanced) {
-    int64_t labelled = 0;
-    for (int64_t i = 0; i < rows->count; i++) {
-        truth[i] = rows->part[i] == part ? codes[i] : -1;
-        labelled += truth[i] >= 0;
-    }
-    *accuracy = *balanced = NAN;
-    if (!labelled) { return ISK_OK; }
-    return isk_score_labels(context, truth, predicted, rows->count, t->labels.count, NULL, accuracy, balanced);
-}
-
 static isk_status probe_task_on(isk_context *context, const probe_settings *s, isk_matrix x, const whole_rows *rows,
                                 const probe_task *task, int index, const records *r, const sweep_record *to, int model) {
-    int32_t *codes = whole_rows_labels(rows, task->labels.codes), *predicted = malloc(sizeof *predicted * 2 * ((size_t)rows->count + 1));
-    isk_status status = codes && predicted ? ISK_OK : no_memory(context, "predictions");
-    isk_probe_report report;
-    if (status == ISK_OK) {
-        status = isk_probe(context, &(isk_probe_desc){ .x = x, .labels = codes, .part = rows->part, .c = s->c,
-                                                       .standardise = strcmp(s->probe, "standardised") == 0,
-                                                       .predicted = predicted }, &report);
+    int32_t *codes = whole_rows_labels(rows, task->labels.codes);
+    label_question q = { .context = NULL };
+    isk_status status = codes ? ISK_OK : no_memory(context, "labels");
+    if (codes) {
+        status = label_question_open(&q, context, &(isk_probe_desc){ .x = x, .labels = codes, .part = rows->part, .c = s->c,
+                                                                     .standardise = strcmp(s->probe, "standardised") == 0 });
     }
-    for (int k = 0; k < 2 && status == ISK_OK; k++) {
-        status = score_part(context, rows, task, codes, predicted, k ? ISK_TEST : ISK_VALIDATION, predicted + rows->count,
-                            records_at(r, to, model, PROBE_VALIDATION + k) + index,
-                            records_at(r, to, model, PROBE_VALIDATION_BALANCED + k) + index);
+    for (int side = PROBE_VALIDATION; side <= PROBE_TEST && status == ISK_OK; side++) {
+        double values[MOST_METRICS];
+        q.scored = side == PROBE_TEST ? ISK_TEST : ISK_VALIDATION;
+        status = metrics_ask_labels(&q, 0, values);
+        for (int m = metric_of_labels(-1); m < metric_count; m = metric_of_labels(m)) {
+            if (!metrics[m].fit_alone) { records_at(r, to, model, probe_labels_field(r, m, (probe_side)side))[index] = values[m]; }
+        }
     }
+    label_question_free(&q);
     free(codes);
-    free(predicted);
     return status;
 }
 
@@ -146,43 +160,22 @@ static isk_status probe_tasks(isk_context *context, const probe_data *d, const p
 
 /* ---- regressions ---- */
 
-/* `parts`: `count` matrices to tell from, then as many to be told.  `first`: field of the first regression.  A matrix that is
-   absent, or a target without variance, leaves NaN. */
-static isk_status regress(isk_context *context, const probe_data *d, const isk_matrix *parts, int count, uint64_t seed,
-                          const records *r, const sweep_record *to, int model, int first, int view) {
-    isk_matrix x, y;
-    whole_rows rows;
-    isk_status status = whole_rows_find(context, parts, 2 * count, d->part, &rows);
-    if (status != ISK_OK) { return status; }
-    x = join_whole_rows(context, parts, count, &rows);
-    y = join_whole_rows(context, parts + count, count, &rows);
-    if ((x.cols && !x.data) || (y.cols && !y.data)) { status = no_memory(context, "features"); }
-    for (int i = 0; i < REGRESSION_COUNT && x.data && y.data && status == ISK_OK; i++) {
-        double *r2 = records_at(r, to, model, first + i) + view;
-        isk_regression_desc desc = { .x = x, .y = y, .part = rows.part, .seed = seed };
-        status = regressions[i](context, &desc, r2);
-        if (status == ISK_DATA || status == ISK_DIVERGED) {
-            *r2 = NAN;
-            status = ISK_OK;
-        }
-    }
-    release(&x);
-    release(&y);
-    whole_rows_free(&rows);
-    return status;
-}
-
 static isk_status judge_view(isk_context *context, const probe_data *d, const probe_features *f, int view,
                              uint64_t seed, const records *r, const sweep_record *to, int model) {
-    enum { HALF = ISK_MAX_VIEWS };
-    isk_matrix leakage[2 * HALF] = { f->z[view] }, completeness[2 * HALF] = { f->z[view], f->c[view], f->fused };
+    evaluation_input in = { .views = d->v.count, .fused = f->fused, .part = d->part };
+    double leakage[MOST_METRICS], completeness[MOST_METRICS];
     isk_status status;
     for (int i = 0; i < d->v.count; i++) {
-        if (i != view) { leakage[HALF + i] = f->c[i]; }
+        in.x[i] = d->v.summary[i];
+        in.c[i] = f->c[i];
+        in.z[i] = f->z[i];
     }
-    completeness[HALF] = d->v.summary[view];
-    status = regress(context, d, leakage, HALF, seed, r, to, model, PROBE_LEAKAGE, view);
-    return status == ISK_OK ? regress(context, d, completeness, HALF, seed, r, to, model, PROBE_COMPLETENESS, view) : status;
+    status = evaluate_view(context, &in, view, ISK_TEST, seed, leakage, completeness);
+    for (int m = metric_of_matrix(-1); m < metric_count && status == ISK_OK; m = metric_of_matrix(m)) {
+        records_at(r, to, model, probe_leakage_field(r, m))[view] = leakage[m];
+        records_at(r, to, model, probe_completeness_field(r, m))[view] = completeness[m];
+    }
+    return status;
 }
 
 /* ---- the whole ---- */
@@ -206,5 +199,6 @@ isk_status probe_judge(isk_context *context, const probe_data *d, const probe_se
 }
 
 void probe_majority(const probe_data *d, const records *r, const sweep_record *to) {
-    for (int t = 0; t < d->task_count; t++) { records_at(r, to, 0, PROBE_TEST)[t] = d->tasks[t].majority; }
+    double *test = records_at(r, to, 0, probe_labels_field(r, METRIC_ACCURACY, PROBE_TEST));
+    for (int t = 0; t < d->task_count; t++) { test[t] = d->tasks[t].majority; }
 }

@@ -3,6 +3,7 @@
 
 #include "../report/page.h"
 #include "../report/repeat.h"
+#include "../runs/evaluation.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -11,7 +12,7 @@
 
 /* ---- accuracies ---- */
 
-/* Accuracies of the models, of one task or as the mean over all of them. */
+/* A metric of labels of the models, of one task or as the mean over all of them. */
 static void accuracies(const records *r, const sweep_record *s, int field, int task, int tasks, double *values) {
     for (int i = 0; i < records_models(s); i++) {
         const double *all = records_at(r, s, i, field);
@@ -27,9 +28,9 @@ probe_scores probe_scores_of(const records *r, const sweep_record *s, int task, 
     double *values = s ? malloc(sizeof *values * (size_t)records_models(s)) : NULL;
     for (int i = 0; i < MOST_REALS; i++) { p.by_lambda[i] = (average){ NAN, NAN, 0 }; }
     if (!values) { return p; }
-    accuracies(r, s, PROBE_VALIDATION, task, tasks, values);
+    accuracies(r, s, probe_labels_field(r, METRIC_ACCURACY, PROBE_VALIDATION), task, tasks, values);
     for (int i = 0; i < lambdas; i++) { validation[i] = average_of(values + i * seeds, seeds, 1).mean; }
-    accuracies(r, s, PROBE_TEST, task, tasks, values);
+    accuracies(r, s, probe_labels_field(r, METRIC_ACCURACY, PROBE_TEST), task, tasks, values);
     for (int i = 0; i < lambdas; i++) {
         p.by_lambda[i] = average_of(values + i * seeds, seeds, 1);
         test[i] = p.by_lambda[i].mean;
@@ -42,37 +43,16 @@ probe_scores probe_scores_of(const records *r, const sweep_record *s, int task, 
     return p;
 }
 
-/* ---- words ---- */
-
-static void percent(text *out, average a) {
-    if (!isfinite(a.mean)) {
-        text_add(out, "–");
-        return;
-    }
-    text_fixed(out, 100 * a.mean, 2);
-    if (isfinite(a.error)) {
-        text_add(out, " (");
-        text_fixed(out, 100 * a.error, 2);
-        text_add(out, ")");
-    }
-}
-
-static void percent_cell(text *page, average a, int strong) {
-    text words = { 0 };
-    percent(&words, a);
-    page_cell_number(page, words.data ? words.data : "", strong);
-    text_free(&words);
-}
-
-static void lambda_words(text *out, const configuration *c, const sweep_record *s, int at) {
-    if (s && s->lambda_count && at >= 0) { text_number(out, c->lambdas[at], 4); }
-}
-
-static void lambda_cell(text *page, const configuration *c, const sweep_record *s, int at) {
-    text words = { 0 };
-    lambda_words(&words, c, s, at);
-    page_cell_number(page, words.data ? words.data : "", 0);
-    text_free(&words);
+/* On the test rows, of the models of one lambda. */
+static average test_average(const records *r, const sweep_record *s, int metric_of_labels, int task, int tasks, int lambda) {
+    const int seeds = s->seeds ? s->seeds : 1;
+    double *values = malloc(sizeof *values * (size_t)records_models(s));
+    average a = { NAN, NAN, 0 };
+    if (!values) { return a; }
+    accuracies(r, s, probe_labels_field(r, metric_of_labels, PROBE_TEST), task, tasks, values);
+    a = average_of(values + lambda * seeds, seeds, 1);
+    free(values);
+    return a;
 }
 
 /* Everything that a table or picture is made of. */
@@ -94,71 +74,112 @@ static const char *task_words(const source *s, int task) {
     return task < 0 ? "mean over the tasks" : s->d->tasks[task].name;
 }
 
+/* Words over a column that is made by the table. */
+typedef struct column_title { char text[112]; } column_title;
+
+static void add_sheet(text *page, sheet *s) {
+    page_sheet(page, s);
+    sheet_free(s);
+}
+
 /* ---- tables of accuracies ---- */
 
-static void accuracy_table(text *page, const source *s, int dim, int task) {
-    const char *header[MOST_REALS + 5];
-    char lambdas[MOST_REALS][32], title[128];
-    int columns = 0;
-    snprintf(title, sizeof title, "accuracy, %%: %s", task_words(s, task));
-    header[columns++] = title;
+static void put_percent(sheet *t, average a) { sheet_average(t, (average){ 100 * a.mean, 100 * a.error, a.count }); }
+
+static void put_lambda(sheet *t, const configuration *c, const sweep_record *s, int at) {
+    if (s && s->lambda_count && at >= 0) { sheet_number(t, c->lambdas[at]); } else { sheet_skip(t); }
+}
+
+enum { ACCURACY_COLUMNS = MOST_REALS + MOST_METRICS + 5 };
+
+/* Methods by lambda, and what was chosen; for the terminal what was chosen alone. */
+static void accuracy_columns(const source *s, int task, column_title *titles, sheet_column *columns, sheet *t) {
+    static const sheet_column chosen[] = {
+        { .words = "best on test", .title = "best on test, as the paper", .form = SHEET_REAL, .decimals = 2, .width = 16,
+          .error = SHEET_ERROR_ON_TERMINAL | SHEET_ERROR_IN_PAGE },
+        { .words = "lambda", .title = "λ", .form = SHEET_GENERAL, .width = 10 },
+        { .words = "chosen on validation", .title = "chosen on validation", .form = SHEET_REAL, .decimals = 2,
+          .error = SHEET_ERROR_ON_TERMINAL | SHEET_ERROR_IN_PAGE },
+        { .words = "lambda", .title = "λ", .form = SHEET_GENERAL, .width = 10 },
+    };
+    *t = (sheet){ .columns = columns };
+    snprintf(titles[0].text, sizeof titles[0].text, "accuracy, %%: %s", task_words(s, task));
+    columns[t->column_count++] = (sheet_column){ .words = "", .title = titles[0].text, .width = 40 };
     for (int i = 0; i < s->c->lambda_count; i++) {
-        text words = { 0 };
-        text_add(&words, "λ = ");
-        text_number(&words, s->c->lambdas[i], 4);
-        snprintf(lambdas[i], sizeof lambdas[i], "%s", words.data ? words.data : "");
-        text_free(&words);
-        header[columns++] = lambdas[i];
+        char number[32];
+        snprintf(number, sizeof number, "%g", s->c->lambdas[i]);
+        snprintf(titles[i + 1].text, sizeof titles[0].text, "λ = %s", number);
+        columns[t->column_count++] = (sheet_column){ .title = titles[i + 1].text, .form = SHEET_REAL, .decimals = 2,
+                                                     .error = SHEET_ERROR_IN_PAGE };
     }
-    header[columns++] = "best on test, as the paper";
-    header[columns++] = "λ";
-    header[columns++] = "chosen on validation";
-    header[columns++] = "λ";
-    page_table_begin(page, header, columns);
-    for (int i = 0; i < s->row_count; i++) {
-        const sweep_record *sweep = sweep_at(s, &s->rows[i], dim);
-        const probe_scores p = probe_scores_of(s->r, sweep, task, s->d->task_count);
-        if (!sweep) { continue; }
-        page_row(page, s->rows[i].words);
-        for (int k = 0; k < s->c->lambda_count; k++) {
-            if (sweep->lambda_count) {
-                percent_cell(page, p.by_lambda[k], 0);
-            } else {
-                page_cell_number(page, "", 0);
-            }
-        }
-        percent_cell(page, p.best, 1);
-        lambda_cell(page, s->c, sweep, p.best_at);
-        percent_cell(page, p.chosen, 1);
-        lambda_cell(page, s->c, sweep, p.chosen_at);
+    for (int k = 0; k < 4; k++) { columns[t->column_count++] = chosen[k]; }
+    for (int m = metric_of_labels(METRIC_ACCURACY); m < metric_count; m = metric_of_labels(m)) {
+        if (metrics[m].fit_alone) { continue; }
+        columns[t->column_count++] = (sheet_column){ .title = metrics[m].title, .form = SHEET_REAL, .error = SHEET_ERROR_IN_PAGE };
     }
-    page_table_end(page);
+}
+
+static void accuracy_row(const source *s, const probe_row *row, int dim, int task, sheet *t) {
+    const int tasks = s->d->task_count;
+    const sweep_record *sweep = sweep_at(s, row, dim);
+    const probe_scores p = probe_scores_of(s->r, sweep, task, tasks);
+    if (!sweep) { return; }
+    sheet_row(t);
+    sheet_words(t, row->words);
+    for (int k = 0; k < s->c->lambda_count; k++) {
+        if (sweep->lambda_count) { put_percent(t, p.by_lambda[k]); } else { sheet_skip(t); }
+    }
+    put_percent(t, p.best);
+    sheet_strong(t);
+    put_lambda(t, s->c, sweep, p.best_at);
+    put_percent(t, p.chosen);
+    sheet_strong(t);
+    put_lambda(t, s->c, sweep, p.chosen_at);
+    for (int m = metric_of_labels(METRIC_ACCURACY); m < metric_count; m = metric_of_labels(m)) {
+        if (metrics[m].fit_alone) { continue; }
+        if (p.chosen_at >= 0) { sheet_average(t, test_average(s->r, sweep, m, task, tasks, p.chosen_at)); } else { sheet_skip(t); }
+    }
+}
+
+static void accuracy_sheet(const source *s, int dim, int task, column_title *titles, sheet_column *columns, sheet *t) {
+    accuracy_columns(s, task, titles, columns, t);
+    for (int i = 0; i < s->row_count; i++) { accuracy_row(s, &s->rows[i], dim, task, t); }
+}
+
+static void accuracy_table(text *page, const source *s, int dim, int task) {
+    column_title titles[MOST_REALS + 1];
+    sheet_column columns[ACCURACY_COLUMNS];
+    sheet t;
+    accuracy_sheet(s, dim, task, titles, columns, &t);
+    add_sheet(page, &t);
 }
 
 /* Rows by dimensions, as the paper's Table 2, or by tasks, as its Tables 3 and 11. */
 static void across_table(text *page, const source *s, int by_dim, int on_test) {
+    enum { MOST = MOST_REALS > MOST_TASKS ? MOST_REALS + 2 : MOST_TASKS + 2 };
     const int count = by_dim ? s->dim_count : s->d->task_count + 1;
-    const char *header[MOST_REALS + 2] = { on_test ? "best on test, as the paper, %" : "chosen on validation, %" };
-    char columns[MOST_REALS + 1][96];
+    column_title titles[MOST];
+    sheet_column columns[MOST] = { { .title = on_test ? "best on test, as the paper, %" : "chosen on validation, %" } };
+    sheet t = { .columns = columns, .column_count = count + 1 };
     for (int k = 0; k < count; k++) {
         if (by_dim) {
-            snprintf(columns[k], sizeof columns[k], "outdim = %d", s->dims[k]);
+            snprintf(titles[k].text, sizeof titles[k].text, "outdim = %d", s->dims[k]);
         } else {
-            snprintf(columns[k], sizeof columns[k], "%s", task_words(s, k < s->d->task_count ? k : -1));
+            snprintf(titles[k].text, sizeof titles[k].text, "%s", task_words(s, k < s->d->task_count ? k : -1));
         }
-        header[k + 1] = columns[k];
+        columns[k + 1] = (sheet_column){ .title = titles[k].text, .form = SHEET_REAL, .decimals = 2, .error = SHEET_ERROR_IN_PAGE };
     }
-    page_table_begin(page, header, count + 1);
     for (int i = 0; i < s->row_count; i++) {
-        page_row(page, s->rows[i].words);
+        sheet_row(&t);
+        sheet_words(&t, s->rows[i].words);
         for (int k = 0; k < count; k++) {
             const int dim = s->dims[by_dim ? k : 0], several = s->d->task_count > 1;
             const int task = by_dim ? (several ? -1 : 0) : k < s->d->task_count ? k : -1;
             const probe_scores p = probe_scores_of(s->r, sweep_at(s, &s->rows[i], dim), task, s->d->task_count);
-            percent_cell(page, on_test ? p.best : p.chosen, 0);
+            put_percent(&t, on_test ? p.best : p.chosen);
         }
     }
-    page_table_end(page);
+    add_sheet(page, &t);
 }
 
 /* ---- leakage and completeness ---- */
@@ -168,70 +189,67 @@ static average view_average(const source *s, const sweep_record *sweep, int lamb
     return average_of(records_at(s->r, sweep, lambda * seeds, field) + view, seeds, records_width(s->r));
 }
 
-static void leakage_row(text *page, const source *s, const probe_row *row, const sweep_record *sweep, int lambda) {
-    text name = { 0 };
-    text_add(&name, row->words);
+static int field_of(const source *s, int completeness, int metric_of_matrix) {
+    return completeness ? probe_completeness_field(s->r, metric_of_matrix) : probe_leakage_field(s->r, metric_of_matrix);
+}
+
+static void leakage_row(const source *s, const probe_row *row, const sweep_record *sweep, int lambda, sheet *t) {
+    sheet_row(t);
     if (sweep->lambda_count) {
-        text_add(&name, ", λ\xC2\xA0=\xC2\xA0");
-        text_number(&name, s->c->lambdas[lambda], 4);
+        sheet_format(t, "%s, λ\xC2\xA0=\xC2\xA0%g", row->words, s->c->lambdas[lambda]);
+    } else {
+        sheet_words(t, row->words);
     }
-    page_row(page, name.data ? name.data : "");
-    text_free(&name);
-    for (int first = PROBE_LEAKAGE; first <= PROBE_COMPLETENESS; first += PROBE_COMPLETENESS - PROBE_LEAKAGE) {
+    for (int completeness = 0; completeness < 2; completeness++) {
         for (int view = 0; view < s->d->v.count; view++) {
-            for (int i = 0; i < REGRESSION_COUNT; i++) {
-                page_cell_bar(page, view_average(s, sweep, lambda, first + i, view).mean, 3, 0, 1);
+            for (int m = metric_of_matrix(-1); m < metric_count; m = metric_of_matrix(m)) {
+                sheet_number(t, view_average(s, sweep, lambda, field_of(s, completeness, m), view).mean);
             }
         }
     }
 }
 
-/* "R² of Z1 about C2, C3: ridge" */
-static void leakage_header(char *words, size_t size, const source *s, int view, int completeness, int regression) {
-    char others[4 * ISK_MAX_VIEWS + 1] = "";
-    for (int i = 0; i < s->d->v.count; i++) {
-        char one[16];
-        if (i == view) { continue; }
-        snprintf(one, sizeof one, "%sC%d", *others ? ", " : "", i + 1);
-        strncat(others, one, sizeof others - strlen(others) - 1);
-    }
+/* "Z1 → C2, C3: ridge" */
+static void leakage_title(column_title *words, const source *s, int view, int completeness, int metric_of_matrix) {
+    score_text others;
     if (completeness) {
-        snprintf(words, size, "Z%d, C%d → X%d: %s", view + 1, view + 1, view + 1, regression_names[regression]);
+        snprintf(words->text, sizeof words->text, "Z%d, C%d → X%d: %s", view + 1, view + 1, view + 1, metrics[metric_of_matrix].key);
     } else {
-        snprintf(words, size, "Z%d → %s: %s", view + 1, others, regression_names[regression]);
+        snprintf(words->text, sizeof words->text, "Z%d → %s: %s", view + 1, other_shared(s->d->v.count, view, &others),
+                 metrics[metric_of_matrix].key);
     }
 }
 
 static void leakage_table(text *page, const source *s, int dim) {
-    enum { MOST = 2 * ISK_MAX_VIEWS * REGRESSION_COUNT };
-    char words[MOST][80];
-    const char *header[MOST + 1] = { "R² on test rows" };
-    int columns = 0;
+    enum { MOST = 2 * ISK_MAX_VIEWS * MOST_METRICS };
+    column_title titles[MOST];
+    sheet_column columns[MOST + 1] = { { .title = "R² on test rows" } };
+    sheet t = { .columns = columns, .column_count = 1 };
     for (int completeness = 0; completeness < 2; completeness++) {
         for (int view = 0; view < s->d->v.count; view++) {
-            for (int i = 0; i < REGRESSION_COUNT; i++) {
-                leakage_header(words[columns], sizeof words[columns], s, view, completeness, i);
-                header[columns + 1] = words[columns];
-                columns++;
+            for (int m = metric_of_matrix(-1); m < metric_count; m = metric_of_matrix(m)) {
+                column_title *words = &titles[t.column_count - 1];
+                leakage_title(words, s, view, completeness, m);
+                columns[t.column_count++] = (sheet_column){ .title = words->text, .form = SHEET_BAR };
             }
         }
     }
-    page_table_begin(page, header, columns + 1);
     for (int i = 0; i < s->row_count; i++) {
         const sweep_record *sweep = sweep_at(s, &s->rows[i], dim);
         if (!sweep || !sweep->seeds) { continue; }
-        for (int k = 0; k < (sweep->lambda_count ? sweep->lambda_count : 1); k++) {
-            leakage_row(page, s, &s->rows[i], sweep, k);
-        }
+        for (int k = 0; k < (sweep->lambda_count ? sweep->lambda_count : 1); k++) { leakage_row(s, &s->rows[i], sweep, k, &t); }
     }
-    page_table_end(page);
+    add_sheet(page, &t);
 }
 
-/* The most that any regression finds. */
-static double most_found(const source *s, const sweep_record *sweep, int lambda, int first, int view) {
-    double found[REGRESSION_COUNT];
-    for (int i = 0; i < REGRESSION_COUNT; i++) { found[i] = view_average(s, sweep, lambda, first + i, view).mean; }
-    return largest_value(found, REGRESSION_COUNT);
+/* The most that any metric finds. */
+static double most_found(const source *s, const sweep_record *sweep, int lambda, int completeness, int view) {
+    double found[MOST_METRICS];
+    metrics_unknown(found);
+    for (int m = metric_of_matrix(-1); m < metric_count; m = metric_of_matrix(m)) {
+        found[m] = view_average(s, sweep, lambda, field_of(s, completeness, m), view).mean;
+    }
+    return metrics_best(found);
 }
 
 static void leakage_chart(text *page, const source *s, int dim, int view) {
@@ -253,8 +271,8 @@ static void leakage_chart(text *page, const source *s, int dim, int view) {
         int finite = 0;
         if (!sweep || !sweep->seeds) { continue; }
         for (int k = 0; k < points; k++) {
-            x[count][k] = most_found(s, sweep, k, PROBE_LEAKAGE, view);
-            y[count][k] = most_found(s, sweep, k, PROBE_COMPLETENESS, view);
+            x[count][k] = most_found(s, sweep, k, 0, view);
+            y[count][k] = most_found(s, sweep, k, 1, view);
             finite += isfinite(x[count][k]) && isfinite(y[count][k]);
         }
         if (!finite) { continue; }                          /* no Z, so nothing leaks */
@@ -274,7 +292,7 @@ static int diverged_models(const source *s) {
     int diverged = 0;
     for (int i = 0; i < s->r->count; i++) {
         for (int m = 0; m < records_models(&s->r->sweeps[i]); m++) {
-            diverged += *records_at(s->r, &s->r->sweeps[i], m, PROBE_DIVERGED) > 0;
+            diverged += *records_at(s->r, &s->r->sweeps[i], m, records_field(s->r, PROBE_DIVERGED)) > 0;
         }
     }
     return diverged;
@@ -340,46 +358,20 @@ void probe_report(const records *r, const configuration *c, const probe_data *d,
     repeat_section(page, c);
 }
 
-/* The sign – and names in UTF-8 take more bytes than columns, so cells are padded by hand. */
-static void pad(text *out, const char *words, int width) {
-    int columns = 0;
-    for (const char *at = words; *at; at++) { columns += ((unsigned char)*at & 0xC0) != 0x80; }
-    text_add(out, words);
-    for (; columns < width; columns++) { text_add(out, " "); }
-}
-
-static void pad_text(text *out, text *words, int width) {
-    pad(out, words->data ? words->data : "", width);
-    text_free(words);
-}
-
 void probe_print(const records *r, const configuration *c, const probe_data *d, const probe_row *rows, int row_count,
                  const int *dims, int dim_count) {
     const source s = { r, c, d, rows, row_count, dims, dim_count };
     const int task = d->task_count > 1 ? -1 : 0;
     text out = { 0 };
     for (int k = 0; k < dim_count; k++) {
+        column_title titles[MOST_REALS + 1];
+        sheet_column columns[ACCURACY_COLUMNS];
+        sheet t;
         text_format(&out, "%s%s, %d output dimensions, accuracy in %% (standard error of %d seed%s)\n", k ? "\n" : "",
                     task_words(&s, task), dims[k], c->seeds, c->seeds > 1 ? "s" : "");
-        pad(&out, "", 40);
-        pad(&out, "best on test", 16);
-        pad(&out, "lambda", 10);
-        text_add(&out, "chosen on validation  lambda\n");
-        for (int i = 0; i < row_count; i++) {
-            const sweep_record *sweep = sweep_at(&s, &rows[i], dims[k]);
-            const probe_scores p = probe_scores_of(r, sweep, task, d->task_count);
-            text words = { 0 };
-            pad(&out, rows[i].words, 40);
-            percent(&words, p.best);
-            pad_text(&out, &words, 16);
-            lambda_words(&words, c, sweep, p.best_at);
-            pad_text(&out, &words, 10);
-            percent(&words, p.chosen);
-            pad_text(&out, &words, 22);
-            lambda_words(&words, c, sweep, p.chosen_at);
-            text_format(&out, "%s\n", words.data ? words.data : "");
-            text_free(&words);
-        }
+        accuracy_sheet(&s, dims[k], task, titles, columns, &t);
+        sheet_text(&t, &out);
+        sheet_free(&t);
     }
     printf("%s", out.data ? out.data : "");
     text_free(&out);

@@ -33,7 +33,7 @@ measured sweep_of(const configuration *c, int setting, const isk_method *method,
 /* "factorizedcl", "factorizedcl, stale critic" */
 const char *sweep_name(const isk_method *method, int stale, char buffer[64]);
 
-/* results.json: {"configuration": {...}, "runs": [...]}; runs alone are an array of the objects of setting_json. */
+/* results.json: {"configuration": {...}, "runs": [...]}; runs alone are an array. */
 void measurements_runs(const measurements *m, const configuration *c, text *out);
 void measurements_write(const measurements *m, const configuration *c, text *out);
 /* Reads them back.  MISMATCH names the member of the configuration that differs, DATA what is wrong with the file. */

@@ -167,47 +167,46 @@ static void measured_words(const claim *k, const share *s, text *out) {
     if (s->diverged) { text_format(out, "; %d of %d runs diverged", s->diverged, s->runs); }
 }
 
-static void cell(text *page, text *words) {
-    page_cell(page, words->data ? words->data : "");
-    text_free(words);
-}
-
 static const char *verdict(const claim *k, const share *s) {
     return !decided(s) ? "unclear" : holds(k, s->mean) ? "yes" : "no";
 }
 
-static void claim_row(text *page, const claim *k, const share *s, const share *stale) {
+static void put_text(sheet *t, text *words) {
+    sheet_format(t, "%s", words->data ? words->data : "");
+    t->failed |= words->failed;
+    text_free(words);
+}
+
+static void claim_row(const claim *k, const share *s, const share *stale, sheet *t) {
     static const char *const outlooks[] = { "yes", "no", "not known" };
     text words = { 0 };
-    text_format(&words, "%d, %s, λ = ", k->setting, isk_method_name(k->method));
-    text_number(&words, k->lambda, 3);
-    page_row(page, words.data ? words.data : "");
-    text_free(&words);
-    page_cell(page, k->text);
+    sheet_row(t);
+    sheet_format(t, "%d, %s, λ = %g", k->setting, isk_method_name(k->method), k->lambda);
+    sheet_words(t, k->text);
     claim_words(k, &words);
-    cell(page, &words);
+    put_text(t, &words);
     measured_words(k, s, &words);
     if (stale->runs) {
         text_add(&words, "; with a stale critic: ");
         measured_words(k, stale, &words);
     }
-    cell(page, &words);
+    put_text(t, &words);
     text_add(&words, verdict(k, s));
     if (stale->runs) { text_format(&words, "; stale: %s", verdict(k, stale)); }
-    cell(page, &words);
-    page_cell(page, outlooks[k->outlook]);
+    put_text(t, &words);
+    sheet_words(t, outlooks[k->outlook]);
 }
 
 static void claim_table(text *page, const measurements *m, const configuration *c, source who) {
-    static const char *const header[] = { "setting, method, λ", "claim", "so", "measured", "holds", "in PyTorch" };
-    int rows = 0;
+    static const sheet_column columns[] = { { .title = "setting, method, λ" }, { .title = "claim" }, { .title = "so" },
+                                            { .title = "measured" }, { .title = "holds" }, { .title = "in PyTorch" } };
+    sheet t = { .columns = columns, .column_count = 6, .of_words = 1 };
     for (int i = 0; i < CLAIM_COUNT; i++) {
         share s = measure(m, c, &claims[i], 0), stale = measure(m, c, &claims[i], 1);
-        if (claims[i].who != who || !isfinite(s.mean)) { continue; }
-        if (!rows++) { page_words_begin(page, header, 6); }
-        claim_row(page, &claims[i], &s, &stale);
+        if (claims[i].who == who && isfinite(s.mean)) { claim_row(&claims[i], &s, &stale, &t); }
     }
-    if (rows) { page_table_end(page); } else { page_paragraph(page, "None of them is about what was run."); }
+    if (t.rows) { page_sheet(page, &t); } else { page_paragraph(page, "None of them is about what was run."); }
+    sheet_free(&t);
 }
 
 static void claims_section(text *page, const measurements *m, const configuration *c) {
@@ -259,19 +258,14 @@ static void lambda_chart(text *page, const measurements *m, const configuration 
     text_free(&title);
 }
 
-static void number_rows(text *page, const configuration *c, const measured *sweep) {
+static void number_rows(const configuration *c, const measured *sweep, sheet *t) {
     for (int i = 0; sweep && i < sweep->lambda_count; i++) {
         setting_summary s;
         char words[64];
-        text name = { 0 };
         setting_summarise(sweep->runs + i * c->seeds, c->seeds, &s);
-        text_format(&name, "%s, λ = ", sweep_name(sweep->method, sweep->stale, words));
-        text_number(&name, sweep->lambdas[i], 4);
-        page_row(page, name.data ? name.data : "");
-        text_free(&name);
-        for (int j = 0; j < SETTING_COLS; j++) { page_cell_bar(page, s.mean[j], 3, 0, 1); }
-        page_cell_bar(page, s.error, 3, 0, SETTING_COLS);
-        page_cell_bar(page, s.seconds / s.runs, 1, 0, INFINITY);
+        sheet_row(t);
+        sheet_format(t, "%s, λ = %g", sweep_name(sweep->method, sweep->stale, words), sweep->lambdas[i]);
+        setting_cells(&s, t);
     }
 }
 
@@ -281,7 +275,7 @@ static void setting_section(text *page, const measurements *m, const configurati
         "The shared features are functions of x1 and x2: Z should see x3 to x6 and ignore x1 and x2.",
         "The shared features are x1 and x2, and x3 and x4 are functions of them: Z should see x5 and x6 alone.",
         "As setting 1, but x3 to x6 are discrete.", "As setting 2, but x5 and x6 are discrete." };
-    static const char *const header[] = { "mean", "x1", "x2", "x3", "x4", "x5", "x6", "test error", "s a run" };
+    sheet t = { .columns = setting_columns, .column_count = SETTING_COLUMNS };
     char title[32];
     snprintf(title, sizeof title, "Setting %d", setting);
     page_heading(page, title);
@@ -291,12 +285,12 @@ static void setting_section(text *page, const measurements *m, const configurati
         lambda_chart(page, m, c, setting, c->lambdas[i], methods, method_count);
     }
     page_grid_end(page);
-    page_table_begin(page, header, 9);
     for (int i = 0; i < method_count; i++) {
-        number_rows(page, c, measurements_find(m, setting, methods[i], 0));
-        number_rows(page, c, measurements_find(m, setting, methods[i], 1));
+        number_rows(c, measurements_find(m, setting, methods[i], 0), &t);
+        number_rows(c, measurements_find(m, setting, methods[i], 1), &t);
     }
-    page_table_end(page);
+    page_sheet(page, &t);
+    sheet_free(&t);
 }
 
 /* ---- all of it ---- */

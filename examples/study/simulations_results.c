@@ -1,7 +1,9 @@
 /* results.json of `study simulations`. */
 #include "simulations.h"
 
-#include "../base/options.h"
+#include "../base/lines.h"
+#include "../runs/methods.h"
+#include "../runs/records.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -52,169 +54,102 @@ const char *sweep_name(const isk_method *method, int stale, char buffer[64]) {
     return buffer;
 }
 
-/* ---- writing ---- */
+/* The method's part of such a name, and whether the other is there. */
+static int is_stale(const char *name, char method[48]) {
+    const size_t length = strlen(name), tail = sizeof stale_words - 1;
+    const int stale = length > tail && strcmp(name + length - tail, stale_words) == 0;
+    snprintf(method, 48, "%.*s", (int)(stale ? length - tail : length), name);
+    return stale;
+}
 
-static void runs_at(const measurements *m, const configuration *c, const char *indent, text *out) {
-    int first = 1;
-    text_add(out, "[");
+/* ---- as a table of runs ---- */
+
+/* The lambdas of a sweep that is read. */
+static int lambdas_of(const configuration *c, const char *name, int setting, const double **lambdas) {
+    char method[48];
+    const int stale = is_stale(name, method);
+    const isk_method *found = NULL;
+    measured s;
+    for (int i = 0; i < methods_count(); i++) {
+        if (strcmp(isk_method_name(methods_get(i)), method) == 0) { found = methods_get(i); }
+    }
+    s = sweep_of(c, setting, found, stale);
+    *lambdas = s.lambdas;
+    return s.lambda_count;
+}
+
+static records empty(void) {
+    records r = { .number = "setting", .number_first = 1, .lambdas_of = lambdas_of };
+    records_add_field(&r, "importance", SETTING_COLS);
+    records_add_field(&r, "reconstruction_error", 0);
+    records_add_field(&r, "seconds", 0);
+    return r;
+}
+
+/* 0 without memory.  A diverged model has no importance and no error. */
+static int to_records(const measurements *m, const configuration *c, records *r) {
+    *r = empty();
     for (int i = 0; i < m->count; i++) {
         const measured *s = &m->sweeps[i];
         char name[64];
-        for (int k = 0; k < s->lambda_count * c->seeds; k++) {
-            text_format(out, "%s\n%s", first ? "" : ",", indent);
-            setting_json(out, s->setting, sweep_name(s->method, s->stale, name), &s->runs[k]);
-            first = 0;
+        sweep_record *to = records_add(r, sweep_name(s->method, s->stale, name), s->setting, s->lambdas, s->lambda_count, c->seeds);
+        if (!to) { return 0; }
+        for (int k = 0; k < records_models(to); k++) {
+            const setting_run *run = &s->runs[k];
+            double *values = records_at(r, to, k, 0);
+            for (int j = 0; j < SETTING_COLS && !run->diverged; j++) { values[j] = run->importance[j]; }
+            if (!run->diverged) { values[SETTING_COLS] = run->error; }
+            values[SETTING_COLS + 1] = run->seconds;
         }
     }
-    text_format(out, "\n%s]", indent + 2);
+    return 1;
 }
 
+static isk_status from_record(measurements *m, const configuration *c, isk_context *context, const char *file, const records *r,
+                              const sweep_record *from) {
+    char method[48];
+    measured s = { .setting = from->number, .stale = is_stale(from->name, method), .lambdas = from->lambdas,
+                   .lambda_count = from->lambda_count };
+    if (isk_method_find(context, method, &s.method) != ISK_OK || from->number < 1 || from->number > 4 || m->count == MOST_SWEEPS) {
+        return isk_set_error(context, ISK_DATA, "%s: there is no sweep of setting %d by '%s'", file, from->number, from->name);
+    }
+    s.runs = calloc((size_t)records_models(from), sizeof *s.runs);
+    if (!s.runs) { return no_memory(context, file); }
+    for (int k = 0; k < records_models(from); k++) {
+        const double *values = records_at(r, from, k, 0);
+        setting_run *run = &s.runs[k];
+        *run = (setting_run){ .lambda = records_lambda(from, k), .seed = records_seed(c, from, k), .error = values[SETTING_COLS],
+                              .seconds = values[SETTING_COLS + 1] };
+        for (int j = 0; j < SETTING_COLS; j++) {
+            run->importance[j] = values[j];
+            run->diverged |= !isfinite(values[j]);
+        }
+    }
+    m->sweeps[m->count++] = s;
+    return ISK_OK;
+}
+
+/* ---- results.json ---- */
+
 void measurements_runs(const measurements *m, const configuration *c, text *out) {
-    runs_at(m, c, "  ", out);
+    records r;
+    if (!to_records(m, c, &r)) { out->failed = 1; }
+    records_runs(&r, c, "  ", out);
     text_add(out, "\n");
+    records_free(&r);
 }
 
 void measurements_write(const measurements *m, const configuration *c, text *out) {
-    text_add(out, "{\n");
-    configuration_write(c, out);
-    text_add(out, ",\n  \"runs\": ");
-    runs_at(m, c, "    ", out);
-    text_add(out, "\n}\n");
-}
-
-/* ---- reading ---- */
-
-enum {                              /* members of a run; the bits below are its importances */
-    HAS_LAMBDA = 1 << SETTING_COLS, HAS_SEED = HAS_LAMBDA << 1, HAS_ERROR = HAS_SEED << 1, HAS_SECONDS = HAS_ERROR << 1,
-    HAS_SETTING = HAS_SECONDS << 1, HAS_METHOD = HAS_SETTING << 1, HAS_ALL = (HAS_METHOD << 1) - 1
-};
-
-typedef struct reading {
-    measurements *m;
-    isk_context *context;
-    const char *file;
-    configuration *c;
-    int at, setting, stale, has;    /* the run being read, and what of it has been */
-    const isk_method *method;
-    setting_run run;
-    int filled[MOST_SWEEPS];        /* runs of each sweep */
-} reading;
-
-/* Puts the run that has been read into its sweep, where it must be the next. */
-static isk_status run_ends(reading *r) {
-    measurements *m = r->m;
-    measured s;
-    double lambda;
-    int i, place;
-    if (r->at < 0) { return ISK_OK; }
-    if (r->has != HAS_ALL) {
-        return isk_set_error(r->context, ISK_DATA, "%s: runs[%d] lacks a member", r->file, r->at);
-    }
-    s = sweep_of(r->c, r->setting, r->method, r->stale);
-    for (i = 0; i < m->count; i++) {
-        if (&m->sweeps[i] == measurements_find(m, r->setting, r->method, r->stale)) { break; }
-    }
-    if (i == m->count && s.lambda_count) {
-        s.runs = calloc((size_t)(s.lambda_count * r->c->seeds), sizeof *s.runs);
-        if (!s.runs) { return ISK_MEMORY; }
-        m->sweeps[m->count++] = s;
-    }
-    place = s.lambda_count ? r->filled[i]++ : 0;
-    lambda = place < s.lambda_count * r->c->seeds ? s.lambdas[place / r->c->seeds] : NAN;
-    if (!(fabs(r->run.lambda / lambda - 1) < 1e-12 || r->run.lambda == lambda) ||
-        r->run.seed != r->c->seed + (uint64_t)(place % r->c->seeds)) {
-        return isk_set_error(r->context, ISK_DATA, "%s: runs[%d] is not the one that is due there", r->file, r->at);
-    }
-    m->sweeps[i].runs[place] = r->run;
-    r->has = 0;
-    r->at = -1;
-    return ISK_OK;
-}
-
-static isk_status read_run(reading *r, const char *key, isk_json_kind kind, const char *value) {
-    static const char importance[] = "importance.";
-    double number = NAN;
-    int bit = 0;
-    if (kind == ISK_JSON_NUMBER) { isk_parse_number(value, strlen(value), &number); }
-    if (strcmp(key, "setting") == 0 && number >= 1 && number <= 4 && number == floor(number)) {
-        r->setting = (int)number;
-        bit = HAS_SETTING;
-    } else if (strcmp(key, "method") == 0) {
-        const size_t length = strlen(value), tail = sizeof stale_words - 1;
-        char name[64];
-        isk_status status;
-        r->stale = length > tail && strcmp(value + length - tail, stale_words) == 0;
-        snprintf(name, sizeof name, "%.*s", (int)(r->stale ? length - tail : length), value);
-        status = isk_method_find(r->context, name, &r->method);
-        if (status != ISK_OK) {
-            return isk_set_error(r->context, ISK_DATA, "%s: there is no method '%s'", r->file, value);
-        }
-        bit = HAS_METHOD;
-    } else if (strcmp(key, "lambda") == 0 && isfinite(number)) {
-        r->run.lambda = number;
-        bit = HAS_LAMBDA;
-    } else if (strcmp(key, "seed") == 0 && kind == ISK_JSON_NUMBER) {
-        r->run.seed = strtoull(value, NULL, 10);
-        bit = HAS_SEED;
-    } else if (strncmp(key, importance, sizeof importance - 1) == 0 && key[sizeof importance - 1] >= '0' &&
-               key[sizeof importance - 1] < '0' + SETTING_COLS && !key[sizeof importance]) {
-        int j = key[sizeof importance - 1] - '0';
-        r->run.importance[j] = number;
-        r->run.diverged |= !isfinite(number);
-        bit = 1 << j;
-    } else if (strcmp(key, "reconstruction_error") == 0) {
-        r->run.error = number;
-        bit = HAS_ERROR;
-    } else if (strcmp(key, "seconds") == 0) {
-        r->run.seconds = number;
-        bit = HAS_SECONDS;
-    }
-    if (!bit || (r->has & bit)) {
-        return isk_set_error(r->context, ISK_DATA, "%s: runs[%d]: %s is %s", r->file, r->at, key, value);
-    }
-    r->has |= bit;
-    return ISK_OK;
-}
-
-static isk_status visit(void *user, const char *path, isk_json_kind kind, const char *value) {
-    static const char options[] = "configuration.", runs[] = "runs.";
-    reading *r = user;
-    char *end;
-    long at;
-    isk_status status = ISK_OK;
-    if (strncmp(path, options, sizeof options - 1) == 0) {
-        return configuration_read(r->c, r->context, r->file, path + sizeof options - 1, value);
-    }
-    at = strncmp(path, runs, sizeof runs - 1) == 0 ? strtol(path + sizeof runs - 1, &end, 10) : -1;
-    if (at < 0 || *end != '.') {
-        return isk_set_error(r->context, ISK_DATA, "%s: is no results.json of this study: '%s' stands in it", r->file,
-                             path);
-    }
-    if (at != r->at) {
-        status = run_ends(r);
-        r->at = (int)at;
-        r->has = 0;
-        r->run = (setting_run){ 0 };
-    }
-    return status == ISK_OK ? read_run(r, end + 1, kind, value) : status;
+    records r;
+    if (!to_records(m, c, &r)) { out->failed = 1; }
+    records_write(&r, c, out);
+    records_free(&r);
 }
 
 isk_status measurements_read(measurements *m, isk_context *context, const char *file, configuration *c) {
-    reading r = { .m = m, .context = context, .file = file, .c = c, .at = -1 };
-    size_t length;
-    char *content;
-    isk_status status = read_small_file(context, file, &content, &length);
-    if (status == ISK_OK) { status = isk_json_walk(context, file, content, length, visit, &r); }
-    free(content);
-    if (status == ISK_OK) { status = run_ends(&r); }
-    if (status == ISK_OK) { status = configuration_complete(c, context, file); }
-    for (int i = 0; i < m->count && status == ISK_OK; i++) {
-        const measured *s = &m->sweeps[i];
-        char name[64];
-        if (r.filled[i] == s->lambda_count * c->seeds) { continue; }
-        status = isk_set_error(context, ISK_DATA, "%s: setting %d, %s has %d models where %d are due", file,
-                               s->setting, sweep_name(s->method, s->stale, name), r.filled[i],
-                               s->lambda_count * c->seeds);
-    }
+    records r = empty();
+    isk_status status = records_read(&r, c, context, file);
+    for (int i = 0; i < r.count && status == ISK_OK; i++) { status = from_record(m, c, context, file, &r, &r.sweeps[i]); }
+    records_free(&r);
     return status;
 }

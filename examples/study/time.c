@@ -2,6 +2,7 @@
 #include "studies.h"
 
 #include "../base/statistics.h"
+#include "../runs/records.h"
 #include "../runs/study.h"
 #include "../runs/views.h"
 
@@ -72,12 +73,8 @@ static const command about = {
 
 /* ---- measuring ---- */
 
-typedef struct timed {              /* one fit */
-    int set, epochs, steps;
-    const isk_method *method;
-    uint64_t seed;
-    double seconds;
-} timed;
+/* Fields of a fit. */
+enum { TIMED_ROWS, TIMED_COLUMNS, TIMED_EPOCHS, TIMED_STEPS, TIMED_SECONDS, TIMED_PER_STEP, TIMED_PAPER };
 
 typedef struct set {
     const char *name;
@@ -92,9 +89,9 @@ typedef struct job {
     views v;                        /* of files */
     simulated simulated;
     set sets[PAPER_COUNT];
+    const char *names[PAPER_COUNT]; /* of the sets */
     int set_count;
-    timed *times;
-    int count;
+    records times;                  /* a sweep is a method on a set, a model a repetition */
 } job;
 
 /* Called after every round of epochs: the last call in the shared stage stands at its end. */
@@ -145,6 +142,20 @@ static isk_status open_set(job *j, const set *s) {
     return ISK_OK;
 }
 
+static void add_fields(job *j) {
+    static const char *const fields[] = { [TIMED_ROWS] = "rows", [TIMED_COLUMNS] = "columns", [TIMED_EPOCHS] = "epochs",
+                                          [TIMED_STEPS] = "steps", [TIMED_SECONDS] = "seconds", [TIMED_PER_STEP] = "seconds_per_step",
+                                          [TIMED_PAPER] = "paper_seconds_2000_epochs" };
+    for (int i = 0; i < (int)(sizeof fields / sizeof *fields); i++) {
+        records_add_field(&j->times, fields[i], i == TIMED_COLUMNS ? j->sets[0].views : 0);         /* which all sets have */
+    }
+    for (int k = 0; k < j->set_count; k++) { j->names[k] = j->sets[k].name; }
+    j->times.number = "data";
+    j->times.number_first = j->times.without_lambda = 1;
+    j->times.words = j->names;
+    j->times.word_count = j->set_count;
+}
+
 /* Batches of an epoch. */
 static int batches(const job *j, const set *s) {
     const int64_t batch = j->w.resolved.batch;
@@ -152,8 +163,13 @@ static int batches(const job *j, const set *s) {
     return (int)(keep || s->rows < batch ? (s->rows + batch - 1) / batch : s->rows / batch);
 }
 
-/* One fit.  Methods without specific features are passed over, by default also those that refuse the data: *done is
-   0 then. */
+static double paper_seconds(const set *s, const isk_method *method) {
+    for (int k = 0; s->paper && k < PAPER_METHODS; k++) {
+        if (paper_methods[k] == method) { return s->paper->seconds[k]; }
+    }
+    return NAN;
+}
+
 /* Of the view that took most. */
 static int epochs_of(const isk_report *report) {
     double most = 0;
@@ -161,10 +177,28 @@ static int epochs_of(const isk_report *report) {
     return (int)most;
 }
 
+static isk_status keep(job *j, int which, const isk_method *method, int repetition, int epochs, double seconds) {
+    const set *s = &j->sets[which];
+    const int steps = epochs * batches(j, s);
+    sweep_record *to = records_find(&j->times, isk_method_name(method), which + 1);
+    if (!to) { to = records_add(&j->times, isk_method_name(method), which + 1, NULL, 0, j->s.study.seeds); }
+    if (!to) { return no_memory(j->w.context, "times"); }
+    *records_at(&j->times, to, repetition, TIMED_ROWS) = (double)s->rows;
+    for (int v = 0; v < s->views; v++) { records_at(&j->times, to, repetition, TIMED_COLUMNS)[v] = s->cols[v]; }
+    *records_at(&j->times, to, repetition, TIMED_EPOCHS) = epochs;
+    *records_at(&j->times, to, repetition, TIMED_STEPS) = steps;
+    *records_at(&j->times, to, repetition, TIMED_SECONDS) = seconds;
+    *records_at(&j->times, to, repetition, TIMED_PER_STEP) = steps ? seconds / steps : NAN;
+    *records_at(&j->times, to, repetition, TIMED_PAPER) = paper_seconds(s, method);
+    to->there[repetition] = 1;
+    return ISK_OK;
+}
+
+/* One fit.  Methods without specific features are passed over, by default also those that refuse the data: *done is
+   0 then. */
 static isk_status measure(job *j, int which, const isk_method *method, int repetition, int *done) {
     isk_fit_desc fit = j->w.sweep.fit;
     isk_model *model = NULL;
-    timed *t = &j->times[j->count];
     double ended;
     isk_status status;
     fit.method = method;
@@ -179,9 +213,7 @@ static isk_status measure(job *j, int which, const isk_method *method, int repet
         return ISK_OK;
     }
     if (status == ISK_OK && isk_model_cols(model, ISK_ROLE_SPECIFIC, 0)) {
-        const int epochs = epochs_of(isk_model_report(model));
-        *t = (timed){ which, epochs, epochs * batches(j, &j->sets[which]), method, fit.seed, ended - j->w.stage_ended };
-        j->count++;
+        status = keep(j, which, method, repetition, epochs_of(isk_model_report(model)), ended - j->w.stage_ended);
         *done = 1;
     } else if (status == ISK_OK && !repetition) {
         progress_say(&j->w.bar, "%s trains no specific features", isk_method_name(method));
@@ -196,8 +228,6 @@ static isk_status measure_all(job *j) {
     isk_status status = ISK_OK;
     j->w.bar.pieces = j->set_count * repetitions * methods;
     j->w.bar.mute = 1;
-    j->times = calloc((size_t)j->w.bar.pieces + 1, sizeof *j->times);
-    if (!j->times) { return no_memory(j->w.context, "times"); }
     for (int k = 0; k < j->set_count && status == ISK_OK; k++) {
         int skip[ISK_MOST_METHODS] = { 0 };
         status = open_set(j, &j->sets[k]);
@@ -213,60 +243,20 @@ static isk_status measure_all(job *j) {
             j->w.bar.what = NULL;
         }
     }
-    return status == ISK_OK && !j->count ? isk_set_error(j->w.context, ISK_DATA, "no method trained specific features")
-                                         : status;
+    return status == ISK_OK && !j->times.count ? isk_set_error(j->w.context, ISK_DATA, "no method trained specific features") : status;
 }
 
 /* ---- results ---- */
 
-static average mean_of(const job *j, int which, const isk_method *method, int per_step) {
-    double values[1000];
-    int count = 0;
-    for (int i = 0; i < j->count && count < 1000; i++) {
-        const timed *t = &j->times[i];
-        if (t->set != which || t->method != method) { continue; }
-        values[count++] = per_step ? t->steps ? t->seconds / t->steps : NAN : t->seconds;
-    }
-    return average_of(values, count, 1);
-}
-
-static double paper_seconds(const set *s, const isk_method *method) {
-    for (int k = 0; s->paper && k < PAPER_METHODS; k++) {
-        if (paper_methods[k] == method) { return s->paper->seconds[k]; }
-    }
-    return NAN;
+static average mean_of(const job *j, int which, const isk_method *method, int field) {
+    const sweep_record *s = records_find(&j->times, isk_method_name(method), which + 1);
+    if (!s) { return (average){ NAN, NAN, 0 }; }
+    return average_of(records_at(&j->times, s, 0, field), s->seeds, records_width(&j->times));
 }
 
 /* The paper gives no time of a step: its seconds over 2000 epochs of ceil(rows / 128) batches. */
 static double paper_step(const set *s, const isk_method *method) {
     return paper_seconds(s, method) / (PAPER_EPOCHS * ceil((double)s->rows / PAPER_BATCH));
-}
-
-static void runs_json(const job *j, const char *indent, text *out) {
-    text_add(out, "[");
-    for (int i = 0; i < j->count; i++) {
-        const timed *t = &j->times[i];
-        const set *s = &j->sets[t->set];
-        text_format(out, "%s\n%s{", i ? "," : "", indent);
-        text_json_key(out, "data");
-        text_json_string(out, s->name);
-        text_json_key(out, "method");
-        text_json_string(out, isk_method_name(t->method));
-        text_json_key(out, "seed");
-        text_format(out, "%llu", (unsigned long long)t->seed);
-        text_json_member(out, "rows", (double)s->rows);
-        text_json_key(out, "columns");
-        text_add(out, "[");
-        for (int v = 0; v < s->views; v++) { text_format(out, "%s%d", v ? ", " : "", s->cols[v]); }
-        text_add(out, "]");
-        text_json_member(out, "epochs", t->epochs);
-        text_json_member(out, "steps", t->steps);
-        text_json_member(out, "seconds", t->seconds);
-        text_json_member(out, "seconds_per_step", t->steps ? t->seconds / t->steps : NAN);
-        text_json_member(out, "paper_seconds_2000_epochs", paper_seconds(s, t->method));
-        text_add(out, "}");
-    }
-    text_format(out, "\n%s]", indent + 2);
 }
 
 /* The processor's name where the system tells it. */
@@ -299,24 +289,40 @@ static void configure(job *j) {
 
 /* ---- report ---- */
 
-static void number_cell(text *page, double value, int decimals, double error) {
-    text words = { 0 };
-    if (isfinite(value)) { text_fixed(&words, value, decimals); }
-    if (isfinite(value) && isfinite(error)) {
-        text_add(&words, " (");
-        text_fixed(&words, error, decimals);
-        text_add(&words, ")");
+static const sheet_column time_columns[] = {
+    { .words = "", .title = "method", .width = 20 },
+    { .words = "seconds", .title = "seconds", .form = SHEET_REAL, .width = 12, .error = SHEET_ERROR_IN_PAGE },
+    { .words = "ms a step", .title = "ms a step", .form = SHEET_REAL, .width = 12, .error = SHEET_ERROR_IN_PAGE },
+    { .title = "2000 epochs at that rate, s", .form = SHEET_REAL, .decimals = 1 },
+    { .title = "the paper's s, 2000 epochs", .form = SHEET_REAL, .decimals = -1 },
+    { .words = "the paper's ms a step", .title = "the paper's ms a step", .form = SHEET_REAL, .decimals = 1 },
+};
+enum { TIME_COLUMNS = sizeof time_columns / sizeof *time_columns };
+
+/* Methods on one set; the last columns where it is the paper's. */
+static void times_sheet(const job *j, int which, const sheet_column *columns, sheet *t) {
+    const set *s = &j->sets[which];
+    *t = (sheet){ .columns = columns, .column_count = s->paper ? TIME_COLUMNS : TIME_COLUMNS - 2 };
+    for (int i = 0; i < j->w.method_count; i++) {
+        const isk_method *method = j->w.methods[i];
+        const average all = mean_of(j, which, method, TIMED_SECONDS), step = mean_of(j, which, method, TIMED_PER_STEP);
+        if (!all.count) { continue; }
+        sheet_row(t);
+        sheet_words(t, isk_method_name(method));
+        sheet_average(t, all);
+        sheet_average(t, (average){ 1e3 * step.mean, 1e3 * step.error, step.count });
+        sheet_number(t, step.mean * batches(j, s) * PAPER_EPOCHS);
+        sheet_number(t, paper_seconds(s, method));
+        sheet_number(t, 1e3 * paper_step(s, method));
     }
-    page_cell_number(page, words.data ? words.data : "–", 0);
-    text_free(&words);
 }
 
 static void set_section(const job *j, int which, text *page) {
     const set *s = &j->sets[which];
+    sheet_column columns[TIME_COLUMNS];
     char seconds[48], title[160];
-    const char *header[] = { "method", seconds, "ms a step", "2000 epochs at that rate, s",
-                             "the paper's s, 2000 epochs", "the paper's ms a step" };
     text cols = { 0 };
+    sheet t;
     for (int i = 0; i < s->views; i++) {
         text_add(&cols, i ? " + " : "");
         if (s->steps[i]) { text_format(&cols, "%d x ", s->steps[i]); }
@@ -327,20 +333,11 @@ static void set_section(const job *j, int which, text *page) {
     text_free(&cols);
     snprintf(seconds, sizeof seconds, "s, %d epochs", j->w.resolved.epochs);
     page_heading(page, title);
-    page_table_begin(page, header, s->paper ? 6 : 4);
-    for (int i = 0; i < j->w.method_count; i++) {
-        const isk_method *method = j->w.methods[i];
-        const average all = mean_of(j, which, method, 0), step = mean_of(j, which, method, 1);
-        if (!all.count) { continue; }
-        page_row(page, isk_method_name(method));
-        number_cell(page, all.mean, 3, all.error);
-        number_cell(page, 1e3 * step.mean, 3, 1e3 * step.error);
-        number_cell(page, step.mean * batches(j, s) * PAPER_EPOCHS, 1, NAN);
-        if (!s->paper) { continue; }
-        number_cell(page, paper_seconds(s, method), 0, NAN);
-        number_cell(page, 1e3 * paper_step(s, method), 1, NAN);
-    }
-    page_table_end(page);
+    memcpy(columns, time_columns, sizeof columns);
+    columns[1].title = seconds;
+    times_sheet(j, which, columns, &t);
+    page_sheet(page, &t);
+    sheet_free(&t);
 }
 
 static void report(const job *j, text *page) {
@@ -363,21 +360,18 @@ static void report(const job *j, text *page) {
 }
 
 static void print_all(const job *j) {
-    char a[32], b[32], c[32];
+    text out = { 0 };
     for (int k = 0; k < j->set_count; k++) {
         const set *s = &j->sets[k];
-        printf("%s%s, %lld rows, %d epochs of %d steps\n%-20s%12s%12s%s\n", k ? "\n" : "", s->name, (long long)s->rows,
-               j->w.resolved.epochs, batches(j, s), "", "seconds", "ms a step",
-               s->paper ? "   the paper's ms a step" : "");
-        for (int i = 0; i < j->w.method_count; i++) {
-            const isk_method *method = j->w.methods[i];
-            const average all = mean_of(j, k, method, 0), step = mean_of(j, k, method, 1);
-            const double theirs = 1e3 * paper_step(s, method);
-            if (!all.count) { continue; }
-            printf("%-20s%12s%12s%24s\n", isk_method_name(method), fixed(all.mean, 3, a),
-                   step.count ? fixed(1e3 * step.mean, 3, b) : "-", isfinite(theirs) ? fixed(theirs, 1, c) : "");
-        }
+        sheet t;
+        text_format(&out, "%s%s, %lld rows, %d epochs of %d steps\n", k ? "\n" : "", s->name, (long long)s->rows, j->w.resolved.epochs,
+                    batches(j, s));
+        times_sheet(j, k, time_columns, &t);
+        sheet_text(&t, &out);
+        sheet_free(&t);
     }
+    printf("%s", out.data ? out.data : "");
+    text_free(&out);
 }
 
 static isk_status nothing_to_resume(void *user, const char *path) {
@@ -390,18 +384,14 @@ static isk_status write_all(job *j) {
     isk_status status = ISK_OK;
     text out = { 0 }, page = { 0 };
     if (j->s.study.out) {
-        text_add(&out, "{\n");
-        configuration_write(&j->w.c, &out);
-        text_add(&out, ",\n  \"runs\": ");
-        runs_json(j, "    ", &out);
-        text_add(&out, "\n}\n");
+        records_write(&j->times, &j->w.c, &out);
         report(j, &page);
         status = study_write(&j->w, &out, &page);
         text_free(&out);
         text_free(&page);
     }
     if (status == ISK_OK && j->s.study.json) {
-        runs_json(j, "  ", &out);
+        records_runs(&j->times, &j->w.c, "  ", &out);
         text_add(&out, "\n");
         status = write_text(j->w.context, j->s.study.json, &out);
         text_free(&out);
@@ -425,6 +415,7 @@ static isk_status run(void *user) {
     if (status == ISK_OK && j->s.study.out) { status = study_folder(&j->w, nothing_to_resume, j); }
     if (status == ISK_OK) {
         configure(j);
+        add_fields(j);
         status = measure_all(j);
     }
     free(part);
@@ -456,7 +447,7 @@ int study_time(int argc, char **argv) {
         code = study_run(&j->w, run, j);
         views_free(&j->v);
         simulated_free(&j->simulated);
-        free(j->times);
+        records_free(&j->times);
     }
     free(t);
     free(j);

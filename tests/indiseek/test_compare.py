@@ -275,9 +275,11 @@ def _():
     inside("%s: test is 0.5 in the results and 0.4 here" % at("whole/results.jsonl"), done.stderr)
     lines = before.splitlines(keepends=True)
     for content, sentence in ((lines[0] + lines[1].replace('"seed": 5', '"seed": 9'),
-                               "line 2 is no model of this comparison; start afresh"),
-                              (lines[0] + lines[1].replace('"rho":', '"rha":'), "line 2 is no model of this comparison; start afresh"),
-                              (lines[1], "line 1: 'method' stands where the settings of a comparison are due; start afresh")):
+                               "line 2 is not the one that is due there"),
+                              (lines[0] + lines[1] + lines[1], "line 3 is not the one that is due there"),
+                              (lines[0] + lines[1].replace('"rho":', '"rha":'), "line 2: rha is %s" % json.loads(lines[1])["rho"]),
+                              (lines[0] + re.sub(', "diverged": 0', "", lines[1]), "line 2 lacks a member"),
+                              (lines[1], "line 1: 'method' stands where the settings are due; start afresh")):
         with open(at("whole/results.jsonl"), "w", encoding="utf-8") as file:
             file.write(content)
         done = run(line_of("whole", "--resume"))

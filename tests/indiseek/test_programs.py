@@ -353,7 +353,7 @@ def _():
     again = json.loads(text(at("again.json")))
     equal([again[key] for key in ("probe", "leakage", "completeness")], [found[key] for key in ("probe", "leakage", "completeness")])
     page = read_page(at("three-views/report.html"))
-    for words in ("C3: shared, seen by view 3", "Z3: specific to view 3", "leakage: Z1 about C2, C3", "x3 prepared"):
+    for words in ("C3: shared, seen by view 3", "Z3: specific to view 3", "leakage of Z1 about C2, C3", "x3 prepared"):
         inside(words, text(at("three-views/report.html")))
     config = json.loads(text(at("three-views/config.json")))
     equal((config["x3"], config["x3-norm"], "x4-norm" in config, "x4" in config), (os.path.abspath(at("x3.npy")), "zscore", False, False))

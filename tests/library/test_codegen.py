@@ -74,8 +74,10 @@ with scratch() as root:
     code, said = generate(root)
     check("writing mends both", code == 0 and all(read(root, p) == read(".", p) for p in ["indiseek.h"] + GENERATED), said)
 
-    append(root, "codegen/ops.py", 'op("damped", "x:e b:c slope=0.5", lambda x, b, slope: (x + b) * exp(-slope * square(x)), "(x_ij + '
-                                   'b_j) e^(-slope x^2)")\n')
+    before = read(root, "tests/library/op_vectors.h").split("\n")
+    table = read(root, "codegen/ops.py").replace('module("activations")', 'op("damped", "x:e b:c slope=0.5", lambda x, b, slope: '
+        '(x + b) * exp(-slope * square(x)), "(x_ij + b_j) e^(-slope x^2)")\nmodule("activations")')
+    with open(os.path.join(root, "codegen", "ops.py"), "w", encoding="utf-8") as file: file.write(table)
     code, said = generate(root)
     check("an op is added by one line", code == 0, said)
     header = read(root, "indiseek.h")
@@ -84,11 +86,15 @@ with scratch() as root:
           "INDISEEK_API isk_tensor isk_damped(isk_tensor x, isk_tensor b, double slope);" in header)
     check("it has CPU loops, forward and backward", "isk__damped_forward(const isk__loop *l) {" in header
           and "l->grad_in[1]" in header.split("isk__damped_backward(const isk__loop *l) {")[1].split("\n}")[0])
-    check("it is in the table", '{ "damped", 2, "ec", \'e\', 1, 0x3u,' in header and "ISK__OP_DAMPED" in header)
-    kernels = read(root, "kernels/losses.cu")
+    check("it is in the table", 'ISK__OP_ROW(damped, 2, "ec", \'e\', 1, 0x3u,' in header and "ISK__OP_DAMPED" in header)
+    kernels = read(root, "kernels/elementwise.cu")
     check("it has CUDA kernels, in kernels/ and in the header", "ISK_ELEMENTS(isk_damped_forward_0) {" in kernels
-          and "isk_damped_backward_1) {" in kernels and '"ISK_ELEMENTS(isk_damped_forward_0) {' in header)
-    check("it has test vectors", '{ "damped", 5, 3, 0,' in read(root, "tests/library/op_vectors.h"))
+          and "isk_damped_backward_1) {" in kernels and "ISK_ELEMENTS(isk_damped_forward_0) {" in header)
+    vectors = read(root, "tests/library/op_vectors.h").split("\n")
+    check("it has test vectors", any(line.startswith('    { "damped", 5, 3, 0,') for line in vectors))
+    rest = iter(vectors)
+    lost = [line for line in before if line not in rest]            # `in` goes on from where it found the last one
+    check("no line of another op's vectors changed", not lost, "\n".join(lost))
     with open(os.path.join(root, "codegen", "templates", "new.cu"), "w", encoding="utf-8") as file:
         file.write("ISK_ROWS(isk_new) { *dev_at(call.out, model, i, 0) = 1.0f; }\n")
     code, said = generate(root)

@@ -53,6 +53,13 @@ static void largest(void **state) {
 
 static const double lambdas[] = { 0.1, 1, 10 };
 
+/* Fields by name. */
+static int field(const records *r, const char *name) {
+    const int at = records_field(r, name);
+    assert_true(at < r->field_count);
+    return at;
+}
+
 static records two_tasks(void) {
     static const probe_data d = { .task_count = 2, .v = { .count = 2 } };
     records r = { .count = 0 };
@@ -60,22 +67,22 @@ static records two_tasks(void) {
     return r;
 }
 
-static void set(const records *r, const sweep_record *s, int model, int which, double first, double second) {
-    records_at(r, s, model, which)[0] = first;
-    records_at(r, s, model, which)[1] = second;
+static void set(const records *r, const sweep_record *s, int model, const char *which, double first, double second) {
+    records_at(r, s, model, field(r, which))[0] = first;
+    records_at(r, s, model, field(r, which))[1] = second;
 }
 
 /* Three lambdas by two seeds: the test rows favour the last, the validation rows the second. */
 static sweep_record *fill(records *r) {
     static const double test[3] = { .5, .6, .8 }, validation[3] = { .1, .9, .3 };
-    sweep_record *s = records_add(r, "method", 20, 3, 2);
+    sweep_record *s = records_add(r, "method", 20, lambdas, 3, 2);
     assert_non_null(s);
     for (int i = 0; i < 6; i++) {
         const double sign = i % 2 ? 1 : -1;
-        set(r, s, i, PROBE_TEST, test[i / 2] + .1 * sign, .3);
-        set(r, s, i, PROBE_VALIDATION, validation[i / 2], .3);
-        *records_at(r, s, i, PROBE_SECONDS) = i;
-        *records_at(r, s, i, PROBE_DIVERGED) = 0;
+        set(r, s, i, "test", test[i / 2] + .1 * sign, .3);
+        set(r, s, i, "validation", validation[i / 2], .3);
+        *records_at(r, s, i, field(r, PROBE_SECONDS)) = i;
+        *records_at(r, s, i, field(r, PROBE_DIVERGED)) = 0;
     }
     return s;
 }
@@ -104,20 +111,20 @@ static void a_diverged_model_is_left_out_and_no_validation_chooses_nothing(void 
     sweep_record *s = fill(&r);
     probe_scores p;
     (void)state;
-    set(&r, s, 5, PROBE_TEST, NAN, NAN);
+    set(&r, s, 5, "test", NAN, NAN);
     p = probe_scores_of(&r, s, 0, 2);
     assert_int_equal(p.best_at, 2);
     near(p.best.mean, .7);
     assert_true(isnan(p.best.error));
-    for (int i = 0; i < 6; i++) { set(&r, s, i, PROBE_VALIDATION, NAN, NAN); }
+    for (int i = 0; i < 6; i++) { set(&r, s, i, "validation", NAN, NAN); }
     p = probe_scores_of(&r, s, 0, 2);
     assert_int_equal(p.chosen_at, -1);
     assert_true(isnan(p.chosen.mean));
     p = probe_scores_of(&r, NULL, 0, 2);
     assert_true(isnan(p.best.mean));
-    s = records_add(&r, "raw", 0, 0, 0);                    /* without a lambda there is nothing to choose */
+    s = records_add(&r, "raw", 0, NULL, 0, 0);                    /* without a lambda there is nothing to choose */
     assert_non_null(s);
-    set(&r, s, 0, PROBE_TEST, .4, .4);
+    set(&r, s, 0, "test", .4, .4);
     p = probe_scores_of(&r, s, 0, 2);
     near(p.chosen.mean, .4);
     records_free(&r);
@@ -153,8 +160,8 @@ static void results_come_back(void **state) {
     char words[300];
     (void)state;
     fill(&r);
-    assert_non_null(records_add(&r, "raw", 0, 0, 0));
-    assert_non_null(records_add(&r, "clip", 20, 0, 2));
+    assert_non_null(records_add(&r, "raw", 0, NULL, 0, 0));
+    assert_non_null(records_add(&r, "clip", 20, NULL, 0, 2));
     records_write(&r, &c, &first);
     assert_non_null(strstr(first.data, "\"seed\": 18446744073709551615"));
     assert_int_equal(read_back(first.data, &again, context, words), ISK_OK);
@@ -206,7 +213,7 @@ static void damaged_results_are_refused(void **state) {
     damaged(context, whole.data, ", \"diverged\": 0}", "}", ISK_DATA, "runs[0] lacks a member");
     damaged(context, whole.data, "\"method\": \"method\", \"dim\": 20, \"lambda\": 10",
             "\"method\": \"b\", \"dim\": 20, \"lambda\": 10",
-            ISK_DATA, "method has 4 models where 6 are due");
+            ISK_DATA, "method has 5 models where 6 are due");
     damaged(context, whole.data, "\"runs\"", "\"walks\"", ISK_DATA, "is no results.json of this study");
     text_free(&whole);
     records_free(&r);
