@@ -63,7 +63,8 @@ static void table_columns(const compare_job *j, sheet_column *columns, sheet *t)
         const measure *m = &j->measures[k];
         const int is_rho = k == measure_find(j, "rho");
         if (!m->tabled) { continue; }
-        columns[t->column_count] = (sheet_column){ .key = m->key, .words = m->words, .title = m->title, .form = SHEET_REAL, .width = m->width };
+        columns[t->column_count] = (sheet_column){ .key = m->key, .words = m->words, .title = m->title, .form = SHEET_REAL,
+                                                   .width = m->width };
         if (m->tabled == 2) { columns[t->column_count].error = SHEET_ERROR_IN_FILES | SHEET_ERROR_IN_PAGE; }
         if (is_rho) { columns[t->column_count].error |= SHEET_ERROR_ON_TERMINAL; }
         t->column_count++;
