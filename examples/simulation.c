@@ -54,12 +54,14 @@ static const command simulation = {
 };
 
 static void json_runs(text *out, const settings *s, const setting_run *runs, int count) {
-    text_add(out, "[");
-    for (int i = 0; i < count; i++) {
-        text_add(out, i ? ",\n  " : "\n  ");
-        setting_json(out, s->setting, s->method, &runs[i]);
-    }
-    text_add(out, "\n]\n");
+    const configuration c = { .seed = s->seed };
+    records r = setting_records();
+    const sweep_record *all = records_add(&r, s->method, s->setting, s->lambdas.value, s->lambdas.count, s->seeds);
+    out->failed |= !all;
+    for (int i = 0; i < count && all; i++) { setting_to_record(&runs[i], &r, all, i); }
+    records_runs(&r, &c, "  ", out);
+    text_add(out, "\n");
+    records_free(&r);
 }
 
 /* Files are written one after the other; the first that cannot be is the error. */

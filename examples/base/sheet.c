@@ -175,10 +175,11 @@ static const char *terminal_words(const sheet *s, int64_t row, int column, text 
 }
 
 static int width_of(const sheet *s, int column, text *buffer) {
+    const int gap = s->columns[column].width ? 1 : 2;
     int widest = s->columns[column].width;
     for (int64_t row = -1; row < s->rows; row++) {
         const int columns = columns_of(terminal_words(s, row, column, buffer));
-        if (columns + 2 > widest) { widest = columns + 2; }
+        if (columns + gap > widest) { widest = columns + gap; }
     }
     return widest;
 }

@@ -23,7 +23,7 @@ typedef struct sheet_column {
     const char *key, *words, *title;
     sheet_form form;
     int decimals;                   /* 0: 3; below 0: none */
-    int width;                      /* on the terminal at the least; it is wider where something in it is, and two blanks */
+    int width;                      /* on the terminal; wider by a blank than what does not fit; 0: by two than the widest in it */
     unsigned error;
     double most;                    /* of a bar; 0: 1 */
 } sheet_column;

@@ -39,11 +39,13 @@ static int ascending(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
+void sort_reals(double *values, int64_t count) { qsort(values, (size_t)count, sizeof *values, ascending); }
+
 double median_of(const double *values, int64_t count, double *work) {
     int64_t n = 0;
     for (int64_t i = 0; i < count; i++) {
         if (isfinite(values[i])) { work[n++] = values[i]; }
     }
-    qsort(work, (size_t)n, sizeof *work, ascending);
+    sort_reals(work, n);
     return n ? 0.5 * (work[(n - 1) / 2] + work[n / 2]) : NAN;
 }

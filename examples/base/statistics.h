@@ -17,6 +17,8 @@ average average_of(const double *values, int count, int stride);
 int largest_of(const double *values, int count);
 /* Equal but for rounding: to 1e-12. */
 int is_equal(double a, double b);
+/* Ascending; none is NaN. */
+void sort_reals(double *values, int64_t count);
 /* The median of the finite values, NaN when there is none; work [count]. */
 double median_of(const double *values, int64_t count, double *work);
 /* The largest itself; NaN when there is no number. */

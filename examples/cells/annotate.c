@@ -1,5 +1,6 @@
 #include "annotate.h"
 
+#include "../base/sheet.h"
 #include "../base/statistics.h"
 
 #include <math.h>
@@ -338,28 +339,30 @@ static const char *label_of(const annotation_result *r, int64_t cell, const name
 }
 
 void annotation_tsv(const annotation *a, const names *cells, const names *classes, const int32_t *truth, text *out) {
-    text_add(out, "cell");
+    char keys[2 * ANNOTATE_WAYS][32];
+    sheet_column columns[2 * ANNOTATE_WAYS + 2] = { { .key = "cell" } };
+    sheet s = { .columns = columns, .column_count = 1 };
     for (int way = 0; way < ANNOTATE_WAYS; way++) {
-        const char *name = annotate_way_name((annotate_way)way);
-        if (a->way[way].label) { text_format(out, "\tlabel_%s\tconfidence_%s", name, name); }
+        if (!a->way[way].label) { continue; }
+        snprintf(keys[2 * way], sizeof keys[0], "label_%s", annotate_way_name((annotate_way)way));
+        snprintf(keys[2 * way + 1], sizeof keys[0], "confidence_%s", annotate_way_name((annotate_way)way));
+        columns[s.column_count++] = (sheet_column){ .key = keys[2 * way] };
+        columns[s.column_count++] = (sheet_column){ .key = keys[2 * way + 1], .form = SHEET_REAL };
     }
-    text_add(out, truth ? "\ttruth\n" : "\n");
+    if (truth) { columns[s.column_count++] = (sheet_column){ .key = "truth" }; }
     for (int64_t i = 0; i < a->cells; i++) {
-        text_tsv(out, names_get(cells, i));
+        sheet_row(&s);
+        sheet_words(&s, names_get(cells, i));
         for (int way = 0; way < ANNOTATE_WAYS; way++) {
             const annotation_result *r = &a->way[way];
             if (!r->label) { continue; }
-            text_add(out, "\t");
-            text_tsv(out, label_of(r, i, classes));
-            text_add(out, "\t");
-            text_tsv_number(out, r->confidence[i]);
+            sheet_words(&s, label_of(r, i, classes));
+            sheet_number(&s, r->confidence[i]);
         }
-        if (truth) {
-            text_add(out, "\t");
-            text_tsv(out, truth[i] < 0 ? "" : names_get(classes, truth[i]));
-        }
-        text_add(out, "\n");
+        if (truth) { sheet_words(&s, truth[i] < 0 ? "" : names_get(classes, truth[i])); }
     }
+    sheet_tsv(&s, out);
+    sheet_free(&s);
 }
 
 static void score_json(const annotation_score *s, int classes, const names *names_of, text *out) {
@@ -423,75 +426,76 @@ void annotation_json(const annotation *a, const names *classes, text *out) {
     }
 }
 
-/* The width of the names of classes and of `least` letters. */
-static int widest_class(const annotation *a, const names *classes, int least) {
-    for (int k = 0; k < a->classes; k++) {
-        const int length = (int)strlen(class_name(classes, k));
-        least = length > least ? length : least;
-    }
-    return least;
-}
-
 static void recall_text(const annotation *a, const names *classes, text *out) {
-    const int wide = widest_class(a, classes, 5);
-    text_format(out, "\n%-*s", wide + 2, "class");
+    char words[ANNOTATE_WAYS][32];
+    sheet_column columns[ANNOTATE_WAYS + 1] = { { .words = "class" } };
+    sheet s = { .columns = columns, .column_count = 1 };
     for (int way = 0; way < ANNOTATE_WAYS; way++) {
-        if (a->way[way].label) { text_format(out, "%8s %-6s", "recall", annotate_way_name((annotate_way)way)); }
+        if (!a->way[way].label) { continue; }
+        snprintf(words[way], sizeof words[way], "recall %s", annotate_way_name((annotate_way)way));
+        columns[s.column_count++] = (sheet_column){ .words = words[way], .form = SHEET_REAL, .width = 15 };
+    }
+    for (int k = 0; k < a->classes; k++) {
+        sheet_row(&s);
+        sheet_words(&s, class_name(classes, k));
+        for (int way = 0; way < ANNOTATE_WAYS; way++) {
+            if (a->way[way].label) { sheet_number(&s, a->way[way].score.recall[k]); }
+        }
     }
     text_add(out, "\n");
-    for (int k = 0; k < a->classes; k++) {
-        text_format(out, "%-*s", wide + 2, class_name(classes, k));
-        for (int way = 0; way < ANNOTATE_WAYS; way++) {
-            if (a->way[way].label) { text_cell(out, a->way[way].score.recall[k], 15); }
-        }
-        text_add(out, "\n");
-    }
+    sheet_text(&s, out);
+    sheet_free(&s);
 }
 
 enum { LABEL_ANY = -2 };            /* beside the classes and -1: all cells that are there */
 
 /* How many cells have a label, and their median confidence; work [2 cells]. */
-static void confidence_cell(const annotation *a, const annotation_result *r, int label, double *work, text *out) {
-    int64_t count = 0;
-    for (int64_t i = 0; i < a->cells; i++) {
-        if (r->best[i] >= 0 && (label == LABEL_ANY || r->label[i] == label)) { work[count++] = r->confidence[i]; }
+static void confidence_row(const annotation *a, const char *name, int label, double *work, sheet *s) {
+    sheet_row(s);
+    sheet_words(s, name);
+    for (int way = 0; way < ANNOTATE_WAYS; way++) {
+        const annotation_result *r = &a->way[way];
+        int64_t count = 0;
+        if (!r->label) { continue; }
+        for (int64_t i = 0; i < a->cells; i++) {
+            if (r->best[i] >= 0 && (label == LABEL_ANY || r->label[i] == label)) { work[count++] = r->confidence[i]; }
+        }
+        sheet_number(s, (double)count);
+        sheet_number(s, median_of(work, count, work + a->cells));
     }
-    text_format(out, "%13lld", (long long)count);
-    text_cell(out, median_of(work, count, work + a->cells), 19);
 }
 
-static void confidence_row(const annotation *a, const char *name, int wide, int label, double *work, text *out) {
-    text_format(out, "%-*s", wide + 2, name);
-    for (int way = 0; way < ANNOTATE_WAYS; way++) {
-        if (a->way[way].label) { confidence_cell(a, &a->way[way], label, work, out); }
-    }
-    text_add(out, "\n");
-}
-
-/* Where no truth is known: what was found, and how sure each way is of it. */
-static void confidences_text(const annotation *a, const names *classes, text *out) {
-    const int wide = widest_class(a, classes, (int)strlen("confidence < 0.5"));
-    double *work = malloc(sizeof *work * 2 * ((size_t)a->cells + 1));
-    if (!work) { out->failed = 1; return; }
-    text_format(out, "%-*s", wide + 2, "class");
-    for (int way = 0; way < ANNOTATE_WAYS; way++) {
-        char heading[32];
-        snprintf(heading, sizeof heading, "cells, %s", annotate_way_name((annotate_way)way));
-        if (a->way[way].label) { text_format(out, "%13s%19s", heading, "median confidence"); }
-    }
-    text_add(out, "\n");
-    for (int k = 0; k < a->classes; k++) { confidence_row(a, class_name(classes, k), wide, k, work, out); }
-    if (a->least > 0) { confidence_row(a, "unassigned", wide, -1, work, out); }
-    confidence_row(a, "all", wide, LABEL_ANY, work, out);
-    text_format(out, "%-*s", wide + 2, "confidence < 0.5");
+static void unsure_row(const annotation *a, sheet *s) {
+    sheet_row(s);
+    sheet_words(s, "confidence < 0.5");
     for (int way = 0; way < ANNOTATE_WAYS; way++) {
         int64_t unsure = 0;
         if (!a->way[way].label) { continue; }
         for (int64_t i = 0; i < a->cells; i++) { unsure += a->way[way].best[i] >= 0 && a->way[way].confidence[i] < 0.5; }
-        text_format(out, "%13lld%19s", (long long)unsure, "");
+        sheet_number(s, (double)unsure);
+        sheet_skip(s);
     }
-    while (out->length && out->data[out->length - 1] == ' ') { out->data[--out->length] = 0; }
-    text_add(out, "\n");
+}
+
+/* Where no truth is known: what was found, and how sure each way is of it. */
+static void confidences_text(const annotation *a, const names *classes, text *out) {
+    char words[ANNOTATE_WAYS][32];
+    sheet_column columns[2 * ANNOTATE_WAYS + 1] = { { .words = "class" } };
+    sheet s = { .columns = columns, .column_count = 1 };
+    double *work = malloc(sizeof *work * 2 * ((size_t)a->cells + 1));
+    if (!work) { out->failed = 1; return; }
+    for (int way = 0; way < ANNOTATE_WAYS; way++) {
+        if (!a->way[way].label) { continue; }
+        snprintf(words[way], sizeof words[way], "cells, %s", annotate_way_name((annotate_way)way));
+        columns[s.column_count++] = (sheet_column){ .words = words[way], .form = SHEET_COUNT, .width = 13 };
+        columns[s.column_count++] = (sheet_column){ .words = "median confidence", .form = SHEET_REAL };
+    }
+    for (int k = 0; k < a->classes; k++) { confidence_row(a, class_name(classes, k), k, work, &s); }
+    if (a->least > 0) { confidence_row(a, "unassigned", -1, work, &s); }
+    confidence_row(a, "all", LABEL_ANY, work, &s);
+    unsure_row(a, &s);
+    sheet_text(&s, out);
+    sheet_free(&s);
     free(work);
 }
 
@@ -502,24 +506,31 @@ static int has_truth(const annotation *a) {
 }
 
 void annotation_text(const annotation *a, const names *classes, text *out) {
+    static const sheet_column columns[] = {
+        { .words = "by", .width = 8 }, { .words = "unassigned", .form = SHEET_COUNT }, { .words = "accuracy", .form = SHEET_REAL },
+        { .words = "balanced accuracy", .form = SHEET_REAL }, { .words = "accuracy of assigned", .form = SHEET_REAL },
+        { .words = "calibration error", .form = SHEET_REAL },
+    };
+    sheet s = { .columns = columns, .column_count = sizeof columns / sizeof *columns };
     text_format(out, "%lld cells from %lld labelled ones (k = %d", (long long)(a->cells - a->missing), (long long)a->reference, a->k);
     text_format(out, "%s); %lld missing\n", a->weighted ? ", weighted by distance" : "", (long long)a->missing);
     if (!has_truth(a)) {
         confidences_text(a, classes, out);
         return;
     }
-    text_format(out, "%-8s%12s%10s%20s%22s%20s\n", "by", "unassigned", "accuracy", "balanced accuracy", "accuracy of assigned",
-                "calibration error");
     for (int way = 0; way < ANNOTATE_WAYS; way++) {
         const annotation_result *r = &a->way[way];
         const int known = r->score.cells > 0;
         if (!r->label) { continue; }
-        text_format(out, "%-8s%12lld", annotate_way_name((annotate_way)way), (long long)r->unassigned);
-        text_cell(out, known ? r->score.accuracy : NAN, 10);
-        text_cell(out, known ? r->score.balanced_accuracy : NAN, 20);
-        text_cell(out, known ? r->score.assigned_accuracy : NAN, 22);
-        text_cell(out, known ? r->score.calibration_error : NAN, 20);
-        text_add(out, "\n");
+        sheet_row(&s);
+        sheet_words(&s, annotate_way_name((annotate_way)way));
+        sheet_number(&s, (double)r->unassigned);
+        sheet_number(&s, known ? r->score.accuracy : NAN);
+        sheet_number(&s, known ? r->score.balanced_accuracy : NAN);
+        sheet_number(&s, known ? r->score.assigned_accuracy : NAN);
+        sheet_number(&s, known ? r->score.calibration_error : NAN);
     }
+    sheet_text(&s, out);
+    sheet_free(&s);
     recall_text(a, classes, out);
 }

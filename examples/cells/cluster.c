@@ -1,5 +1,7 @@
 #include "cluster.h"
 
+#include "../base/sheet.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,52 +138,45 @@ isk_status cluster_scores(isk_context *context, const cluster_desc *desc, cluste
 
 /* ---- output ---- */
 
-void cluster_tsv(const cluster_row *rows, int count, text *out) {
-    text_add(out, "embedding\tlabel\tcells\tk\tari\tari_deviation\tnmi\tnmi_deviation\n");
+/* One table, of which the terminal shows a part. */
+static void make_sheet(const cluster_row *rows, int count, sheet *s) {
+    static const sheet_column columns[] = {
+        { .key = "embedding", .words = "k-means on" }, { .key = "label", .words = "labels" },
+        { .key = "cells", .form = SHEET_COUNT }, { .key = "k", .words = "k", .form = SHEET_COUNT, .width = 4 },
+        { .key = "ari", .words = "ARI", .form = SHEET_REAL, .width = 9 }, { .key = "ari_deviation", .form = SHEET_REAL },
+        { .key = "nmi", .words = "NMI", .form = SHEET_REAL, .width = 9 }, { .key = "nmi_deviation", .form = SHEET_REAL },
+    };
+    *s = (sheet){ .columns = columns, .column_count = sizeof columns / sizeof *columns };
     for (int i = 0; i < count; i++) {
-        const double values[] = { rows[i].ari, rows[i].ari_deviation, rows[i].nmi, rows[i].nmi_deviation };
-        text_tsv(out, rows[i].embedding);
-        text_add(out, "\t");
-        text_tsv(out, rows[i].label);
-        text_format(out, "\t%lld\t%d", (long long)rows[i].cells, rows[i].k);
-        for (int v = 0; v < 4; v++) {
-            text_add(out, "\t");
-            text_tsv_number(out, values[v]);
-        }
-        text_add(out, "\n");
+        sheet_row(s);
+        sheet_words(s, rows[i].embedding);
+        sheet_words(s, rows[i].label);
+        sheet_number(s, (double)rows[i].cells);
+        sheet_number(s, rows[i].k);
+        sheet_number(s, rows[i].ari);
+        sheet_number(s, rows[i].ari_deviation);
+        sheet_number(s, rows[i].nmi);
+        sheet_number(s, rows[i].nmi_deviation);
     }
+}
+
+void cluster_tsv(const cluster_row *rows, int count, text *out) {
+    sheet s;
+    make_sheet(rows, count, &s);
+    sheet_tsv(&s, out);
+    sheet_free(&s);
 }
 
 void cluster_json(const cluster_row *rows, int count, text *out) {
-    text_add(out, "[");
-    for (int i = 0; i < count; i++) {
-        text_add(out, i ? ",\n  {" : "\n  {");
-        text_json_key(out, "embedding");
-        text_json_string(out, rows[i].embedding);
-        text_json_key(out, "label");
-        text_json_string(out, rows[i].label);
-        text_json_member(out, "cells", (double)rows[i].cells);
-        text_json_member(out, "k", rows[i].k);
-        text_json_member(out, "ari", rows[i].ari);
-        text_json_member(out, "ari_deviation", rows[i].ari_deviation);
-        text_json_member(out, "nmi", rows[i].nmi);
-        text_json_member(out, "nmi_deviation", rows[i].nmi_deviation);
-        text_add(out, "}");
-    }
-    text_add(out, "]");
+    sheet s;
+    make_sheet(rows, count, &s);
+    sheet_json(&s, "  ", out);
+    sheet_free(&s);
 }
 
 void cluster_text(const cluster_row *rows, int count, text *out) {
-    int wide = 10, label = 6;
-    for (int i = 0; i < count; i++) {
-        wide = (int)strlen(rows[i].embedding) > wide ? (int)strlen(rows[i].embedding) : wide;
-        label = (int)strlen(rows[i].label) > label ? (int)strlen(rows[i].label) : label;
-    }
-    text_format(out, "%-*s%-*s%6s%9s%9s\n", wide + 2, "k-means on", label, "labels", "k", "ARI", "NMI");
-    for (int i = 0; i < count; i++) {
-        text_format(out, "%-*s%-*s%6d", wide + 2, rows[i].embedding, label, rows[i].label, rows[i].k);
-        text_cell(out, rows[i].ari, 9);
-        text_cell(out, rows[i].nmi, 9);
-        text_add(out, "\n");
-    }
+    sheet s;
+    make_sheet(rows, count, &s);
+    sheet_text(&s, out);
+    sheet_free(&s);
 }

@@ -1,8 +1,10 @@
 #include "impute.h"
 
+#include "../base/sheet.h"
 #include "../base/statistics.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -237,22 +239,25 @@ void imputation_free(imputation *m) {
 
 void imputation_tsv(const imputation *m, const names *features, text *out) {
     static const char *const score[2] = { "r2", "correlation" };
-    text_add(out, "feature");
+    char keys[2 * IMPUTE_WAYS][32];
+    sheet_column columns[2 * IMPUTE_WAYS + 1] = { { .key = "feature" } };
+    sheet s = { .columns = columns, .column_count = 1 };
     for (int i = 0; i < 2 * IMPUTE_WAYS; i++) {
         const int way = i % IMPUTE_WAYS;
-        if (m->way[way].r2) { text_format(out, "\t%s_%s", score[i / IMPUTE_WAYS], impute_way_name((impute_way)way)); }
+        if (!m->way[way].r2) { continue; }
+        snprintf(keys[i], sizeof keys[i], "%s_%s", score[i / IMPUTE_WAYS], impute_way_name((impute_way)way));
+        columns[s.column_count++] = (sheet_column){ .key = keys[i], .form = SHEET_REAL };
     }
-    text_add(out, "\n");
     for (int64_t j = 0; j < m->features; j++) {
-        text_tsv(out, names_get(features, j));
+        sheet_row(&s);
+        sheet_words(&s, names_get(features, j));
         for (int i = 0; i < 2 * IMPUTE_WAYS; i++) {
             const imputation_result *r = &m->way[i % IMPUTE_WAYS];
-            if (!r->r2) { continue; }
-            text_add(out, "\t");
-            text_tsv_number(out, i < IMPUTE_WAYS ? r->r2[j] : r->correlation[j]);
+            if (r->r2) { sheet_number(&s, i < IMPUTE_WAYS ? r->r2[j] : r->correlation[j]); }
         }
-        text_add(out, "\n");
     }
+    sheet_tsv(&s, out);
+    sheet_free(&s);
 }
 
 void imputation_json(const imputation *m, text *out) {
@@ -311,41 +316,41 @@ static ranked_feature *features_shown(const imputation *m, int64_t *printed) {
     return list;
 }
 
-static void r2_line(const imputation *m, const char *name, int64_t feature, int wide, text *out) {
-    text_format(out, "%-*s", wide + 2, name ? name : "");
+static void r2_row(const imputation *m, const char *name, int64_t feature, sheet *s) {
+    sheet_row(s);
+    sheet_words(s, name);
     for (int way = 0; way < IMPUTE_WAYS; way++) {
         const imputation_result *r = &m->way[way];
-        if (r->r2) { text_cell(out, feature < 0 ? r->pooled_r2 : r->r2[feature], 12); }
+        if (r->r2) { sheet_number(s, feature < 0 ? r->pooled_r2 : r->r2[feature]); }
     }
-    text_add(out, "\n");
 }
 
 void imputation_text(const imputation *m, const names *features, text *out) {
     static const char *const words[IMPUTE_WAYS] = { "C", "(C, Z)", "neighbours" };
+    sheet_column columns[IMPUTE_WAYS + 1] = { { .words = "R^2 from", .width = 14 } };
+    sheet s = { .columns = columns, .column_count = 1 };
     ranked_feature *list;
     int64_t printed;
-    int wide = 12;
     if (m->scored == ISK_TRAIN) {
         text_add(out, "no cells are held out, so nothing was scored\n");
         return;
     }
     list = features_shown(m, &printed);
     if (!list) { out->failed = 1; return; }
-    for (int64_t k = 0; k < printed; k++) {
-        const char *name = names_get(features, list[k].feature);
-        wide = name && (int)strlen(name) > wide ? (int)strlen(name) : wide;
-    }
     if (m->query_rows) { text_add(out, "on the run's held-out cells, with all their features:\n"); }
-    text_format(out, "%-*s", wide + 2, "R^2 from");
     for (int way = 0; way < IMPUTE_WAYS; way++) {
-        if (m->way[way].r2) { text_format(out, "%12s", words[way]); }
+        if (m->way[way].r2) { columns[s.column_count++] = (sheet_column){ .words = words[way], .form = SHEET_REAL, .width = 12 }; }
     }
-    text_add(out, "\n");
-    r2_line(m, "all features", -1, wide, out);
+    r2_row(m, "all features", -1, &s);
     for (int64_t k = 0; k < printed; k++) {
-        if (k == SHOWN_OF_MANY && printed < m->features) { text_add(out, "...\n"); }
-        r2_line(m, names_get(features, list[k].feature), list[k].feature, wide, out);
+        if (k == SHOWN_OF_MANY && printed < m->features) {
+            sheet_row(&s);
+            sheet_words(&s, "...");
+        }
+        r2_row(m, names_get(features, list[k].feature), list[k].feature, &s);
     }
+    sheet_text(&s, out);
+    sheet_free(&s);
     if (printed < m->features) {
         text_format(out, "(the features that are told best and worst, %lld of %lld; all of them are in imputation.tsv)\n", (long long)printed,
                     (long long)m->features);

@@ -1,6 +1,7 @@
 #include "theta.h"
 
 #include "../base/random.h"
+#include "../base/statistics.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -266,11 +267,6 @@ static void resample(theta_state *s, const pool *scored, const pool *all, random
     }
 }
 
-static int ascending(const void *a, const void *b) {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static double quantile(const double *sorted, int count, double part) {
     const double at = part * (count - 1);
     const int below = (int)at, above = below + 1 < count ? below + 1 : below;
@@ -291,7 +287,7 @@ static isk_status bootstrap(theta_state *s) {
         count += status == ISK_OK && !isnan(rho[count]);
     }
     if (status == ISK_OK) {
-        qsort(rho, (size_t)count, sizeof *rho, ascending);
+        sort_reals(rho, count);
         s->result->draws = count;
         s->result->low = quantile(rho, count, 0.025);
         s->result->high = quantile(rho, count, 0.975);

@@ -1,5 +1,7 @@
 #include "variable.h"
 
+#include "../base/statistics.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,11 +139,6 @@ static double between(const vertex *a, const vertex *b, double x) {
     return u * u * (1 + 2 * t) * a->value + t * t * (1 + 2 * u) * b->value + (u * u * t * a->slope - t * t * u * b->slope) * width;
 }
 
-static int ascending(const void *a, const void *b) {
-    const double one = *(const double *)a, two = *(const double *)b;
-    return one < two ? -1 : one > two;
-}
-
 /* Both ends of a box that is a little wider than the points, and the cuts between; ascending.  Their number. */
 static int64_t place_vertices(const cloud *c, double span, double *places) {
     const double low = c->points[0].x, high = c->points[c->count - 1].x, far = fabs(low) > fabs(high) ? fabs(low) : fabs(high);
@@ -151,7 +148,7 @@ static int64_t place_vertices(const cloud *c, double span, double *places) {
     places[0] = low - margin;
     places[1] = high + margin;
     cut(c, 0, c->count - 1, places[0], places[1], most, places, &count);
-    qsort(places, (size_t)count, sizeof *places, ascending);
+    sort_reals(places, count);
     return count;
 }
 

@@ -2,6 +2,8 @@
    section 4).  Each method is one sweep; each model that is judged stands in results.jsonl at once. */
 #include "compare.h"
 
+#include "../runs/study.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -219,14 +221,6 @@ static isk_status judge_inputs(compare_job *j) {
 
 /* ---- what stands in results.jsonl ---- */
 
-static void add_maker(compare_job *j) {
-    text typed = { 0 };
-    typed_line(&typed, j->argc, j->argv);
-    add_line(&j->c.made_by, typed.data ? typed.data : "");
-    add_line(&j->c.made_on, isk_device_text(j->t.context));
-    text_free(&typed);
-}
-
 /* Models of an earlier call where it goes on, else a new file; that of another comparison is kept under another name. */
 static isk_status open_lines(compare_job *j) {
     const output *out = &j->t.out;
@@ -235,14 +229,14 @@ static isk_status open_lines(compare_job *j) {
     output_path(out, "results.jsonl", j->lines, sizeof j->lines);
     if (j->s->training.resume && access(j->lines, F_OK) == 0) {
         status = records_lines_read(&j->r, &j->c, j->t.context, j->lines);
-        add_maker(j);
+        configuration_made(&j->c, j->t.context, j->argc, j->argv);
         return status;
     }
     if (rename(j->lines, output_path(out, "results.previous.jsonl", previous, sizeof previous)) == 0) {
         progress_warn(&j->t.bar, "%s is there from an earlier comparison; it is kept as %s, --resume would have gone on with it", j->lines,
                       previous);
     }
-    add_maker(j);
+    configuration_made(&j->c, j->t.context, j->argc, j->argv);
     return records_lines_begin(&j->c, j->t.context, j->lines);
 }
 
@@ -471,17 +465,12 @@ static void compare_free(compare_job *j) {
 
 /* What the table of options cannot say: -1 to go on, else the exit code. */
 static int check_line(const compare_settings *s) {
-    const real_list *lambdas = &s->training.lambdas;
-    const int code = source_check_line(&s->source, compare_command.name);
+    int code = source_check_line(&s->source, compare_command.name);
     if (code >= 0) { return code; }
     if (!s->source.labels) { return usage_error(compare_command.name, "--labels COLUMN is missing: methods are compared by how they rank types"); }
     if (!s->training.out) { return usage_error(compare_command.name, "--out DIR is missing"); }
-    for (int i = 0; i < lambdas->count; i++) {
-        for (int before = 0; before < i; before++) {
-            if (lambdas->value[before] == lambdas->value[i]) { return usage_error(compare_command.name, "--lambda has %g twice", lambdas->value[i]); }
-        }
-    }
-    return -1;
+    code = study_check_list(&compare_command, "lambda", &s->training.lambdas);
+    return code ? code : -1;
 }
 
 int command_compare(int argc, char **argv) {

@@ -2,6 +2,7 @@
 #include "compare.h"
 
 #include "../report/cells_page.h"
+#include "../report/repeat.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -63,7 +64,8 @@ static void table_columns(const compare_job *j, sheet_column *columns, sheet *t)
         const measure *m = &j->measures[k];
         const int is_rho = k == measure_find(j, "rho");
         if (!m->tabled) { continue; }
-        columns[t->column_count] = (sheet_column){ .key = m->key, .words = m->words, .title = m->title, .form = SHEET_REAL, .width = m->width };
+        columns[t->column_count] = (sheet_column){ .key = m->key, .words = m->words, .title = m->title, .form = SHEET_REAL,
+                                                   .width = m->width };
         if (m->tabled == 2) { columns[t->column_count].error = SHEET_ERROR_IN_FILES | SHEET_ERROR_IN_PAGE; }
         if (is_rho) { columns[t->column_count].error |= SHEET_ERROR_ON_TERMINAL; }
         t->column_count++;
@@ -281,18 +283,6 @@ static isk_status figures(const compare_job *j, text *page) {
     return status;
 }
 
-static void settings_section(const compare_job *j, text *page) {
-    page_heading(page, "How to repeat it");
-    for (const char *at = j->c.made_by.data; at && *at; at += strcspn(at, "\n"), at += *at == '\n') {
-        text line = { 0 };
-        text_add_bytes(&line, at, strcspn(at, "\n"));
-        add_paragraph(page, &line);
-    }
-    page_facts_begin(page);
-    for (int i = 0; i < j->c.count; i++) { page_fact(page, j->c.members[i].key, j->c.members[i].value); }
-    page_facts_end(page);
-}
-
 isk_status compare_report(const compare_job *j, text *page) {
     text lead = { 0 };
     isk_status status;
@@ -302,7 +292,7 @@ isk_status compare_report(const compare_job *j, text *page) {
     lead_paragraphs(j, page);
     status = figures(j, page);
     summary_table(j, page);
-    settings_section(j, page);
+    repeat_section(page, &j->c);
     cells_page_cite(page);
     page_end(page);
     text_free(&lead);

@@ -1,5 +1,6 @@
 #include "findings.h"
 
+#include "../base/sheet.h"
 #include "../cells/wnn.h"
 
 #include <math.h>
@@ -278,23 +279,29 @@ void findings_text(const findings *n, const source *a, text *out) {
     if (n->cluster_count) { cluster_text(n->clusters, n->cluster_count, out); }
 }
 
-static void cell_value(text *out, double value) {
-    text_add(out, "\t");
-    if (isfinite(value)) { text_number(out, value, 6); }
-}
-
 void findings_theta_tsv(const findings *n, const source *a, text *out) {
-    text_format(out, "type\ttheta\tweight_%s\tcells\tscored\tcompared\ttheta_rank\tweight_rank\n", n->modality[0]);
+    char weight[80];
+    const sheet_column columns[] = {
+        { .key = "type" }, { .key = "theta", .form = SHEET_REAL }, { .key = weight, .form = SHEET_REAL },
+        { .key = "cells", .form = SHEET_COUNT }, { .key = "scored", .form = SHEET_COUNT }, { .key = "compared", .form = SHEET_COUNT },
+        { .key = "theta_rank", .form = SHEET_REAL }, { .key = "weight_rank", .form = SHEET_REAL },
+    };
+    sheet s = { .columns = columns, .column_count = sizeof columns / sizeof *columns };
+    snprintf(weight, sizeof weight, "weight_%s", n->modality[0]);
     for (int i = 0; i < n->theta.label_count; i++) {
         const theta_type *type = &n->theta.types[i];
-        text_add(out, a->d.names[i]);
-        cell_value(out, type->theta);
-        cell_value(out, type->weight);
-        text_format(out, "\t%lld\t%lld\t%d", (long long)type->cells, (long long)type->scored, type->compared);
-        cell_value(out, type->theta_rank);
-        cell_value(out, type->weight_rank);
-        text_add(out, "\n");
+        sheet_row(&s);
+        sheet_words(&s, a->d.names[i]);
+        sheet_number(&s, type->theta);
+        sheet_number(&s, type->weight);
+        sheet_number(&s, (double)type->cells);
+        sheet_number(&s, (double)type->scored);
+        sheet_number(&s, type->compared);
+        sheet_number(&s, type->theta_rank);
+        sheet_number(&s, type->weight_rank);
     }
+    sheet_tsv(&s, out);
+    sheet_free(&s);
 }
 
 /* "rna_specific", or "all" */
@@ -304,19 +311,18 @@ static const char *picture_name(const findings *n, const picture *p, char buffer
 }
 
 void findings_umap_tsv(const findings *n, const source *a, text *out) {
-    char name[64];
-    text_add(out, "cell");
-    for (int i = 0; i < n->pictures.count; i++) {
-        picture_name(n, &n->pictures.list[i], name);
-        text_format(out, "\t%s_1\t%s_2", name, name);
+    char name[64], keys[2 * MOST_PICTURES][72];
+    sheet_column columns[2 * MOST_PICTURES + 1] = { { .key = "cell" } };
+    sheet s = { .columns = columns, .column_count = 1 };
+    for (int i = 0; i < 2 * n->pictures.count; i++) {
+        snprintf(keys[i], sizeof keys[i], "%s_%d", picture_name(n, &n->pictures.list[i / 2], name), i % 2 + 1);
+        columns[s.column_count++] = (sheet_column){ .key = keys[i], .form = SHEET_REAL };
     }
-    text_add(out, "\n");
     for (int64_t k = 0; k < n->rows; k++) {
-        text_add(out, names_get(&a->c.names, k));
-        for (int i = 0; i < n->pictures.count; i++) {
-            cell_value(out, (double)n->pictures.list[i].points[2 * k]);
-            cell_value(out, (double)n->pictures.list[i].points[2 * k + 1]);
-        }
-        text_add(out, "\n");
+        sheet_row(&s);
+        sheet_words(&s, names_get(&a->c.names, k));
+        for (int i = 0; i < 2 * n->pictures.count; i++) { sheet_number(&s, (double)n->pictures.list[i / 2].points[2 * k + i % 2]); }
     }
+    sheet_tsv(&s, out);
+    sheet_free(&s);
 }

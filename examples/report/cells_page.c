@@ -22,15 +22,9 @@ static const char *with_error(double value, const double *error, char *buffer) {
     return buffer;
 }
 
-static void cell_count(text *page, int64_t count) {
-    char words[32];
-    snprintf(words, sizeof words, "%lld", (long long)count);
-    page_cell_number(page, words, 0);
-}
-
-static void cell_real(text *page, double value, int decimals) {
-    char words[64];
-    page_cell_number(page, number_words(value, decimals, words), 0);
+static void add_sheet(text *page, sheet *s) {
+    page_sheet(page, s);
+    sheet_free(s);
 }
 
 static void add_paragraph(text *page, text *words) {
@@ -42,7 +36,11 @@ static void add_paragraph(text *page, text *words) {
 /* ---- the data ---- */
 
 void cells_page_data(text *page, const page_data *d) {
-    static const char *const header[] = { "modality", "kind", "in the file", "cells", "features", "in the model", "prepared" };
+    static const sheet_column columns[] = {
+        { .title = "modality" }, { .title = "kind" }, { .title = "in the file" }, { .title = "cells", .form = SHEET_COUNT },
+        { .title = "features", .form = SHEET_COUNT }, { .title = "in the model", .form = SHEET_COUNT }, { .title = "prepared" },
+    };
+    sheet s = { .columns = columns, .column_count = sizeof columns / sizeof *columns, .of_words = 1 };
     text lead = { 0 };
     page_heading(page, "Data");
     text_format(&lead, "%lld cells of %s", (long long)d->cells, d->source);
@@ -50,18 +48,18 @@ void cells_page_data(text *page, const page_data *d) {
     if (d->count > 2) { text_format(&lead, "; %lld of them have all %d modalities", (long long)d->complete, d->count); }
     text_add(&lead, ".");
     add_paragraph(page, &lead);
-    page_words_begin(page, header, 7);
     for (int i = 0; i < d->count; i++) {
         const page_modality *m = &d->modalities[i];
-        page_row(page, m->name);
-        page_cell(page, m->kind);
-        page_cell(page, m->source);
-        cell_count(page, m->cells);
-        cell_count(page, m->features);
-        cell_count(page, m->columns);
-        page_cell(page, m->prepared);
+        sheet_row(&s);
+        sheet_words(&s, m->name);
+        sheet_words(&s, m->kind);
+        sheet_words(&s, m->source);
+        sheet_number(&s, (double)m->cells);
+        sheet_number(&s, (double)m->features);
+        sheet_number(&s, (double)m->columns);
+        sheet_words(&s, m->prepared);
     }
-    page_table_end(page);
+    add_sheet(page, &s);
     if (d->facts && *d->facts) {
         page_facts_begin(page);
         for (const char *const *fact = d->facts; *fact; fact += 2) { page_fact(page, fact[0], fact[1]); }
@@ -126,21 +124,24 @@ static void theta_charts(text *page, const page_theta *t) {
 }
 
 void cells_page_theta(text *page, const page_theta *t) {
-    const char *header[5] = { t->label, "cells", "mean θ", "s.e.", "weight" };
+    const sheet_column columns[] = { { .title = t->label }, { .title = "cells", .form = SHEET_COUNT },
+                                     { .title = "mean θ", .form = SHEET_REAL }, { .title = "s.e.", .form = SHEET_REAL },
+                                     { .title = "weight", .form = SHEET_REAL } };
+    sheet s = { .columns = columns, .column_count = sizeof columns / sizeof *columns };
     if (t->count < 1) { return; }
     page_heading(page, "Which modality tells the types apart");
     theta_lead(page, t);
     theta_charts(page, t);
     text_add(page, "<details><summary>The numbers</summary>\n");
-    page_table_begin(page, header, 5);
     for (int i = 0; i < t->count; i++) {
-        page_row(page, t->types[i]);
-        if (t->sizes) { cell_count(page, t->sizes[i]); } else { cell_real(page, NAN, 0); }
-        cell_real(page, t->mean[i], 3);
-        cell_real(page, t->error ? t->error[i] : NAN, 3);
-        cell_real(page, t->weight ? t->weight[i] : NAN, 3);
+        sheet_row(&s);
+        sheet_words(&s, t->types[i]);
+        sheet_number(&s, t->sizes ? (double)t->sizes[i] : NAN);
+        sheet_number(&s, t->mean[i]);
+        sheet_number(&s, t->error ? t->error[i] : NAN);
+        sheet_number(&s, t->weight ? t->weight[i] : NAN);
     }
-    page_table_end(page);
+    add_sheet(page, &s);
     text_add(page, "</details>\n");
 }
 
@@ -174,37 +175,37 @@ static int best_of(const page_comparison *c, int method) {
 }
 
 /* "10", or "8 to 10" where some were lost. */
-static void comparison_runs(text *page, const page_comparison *c, int method) {
+static void comparison_runs(sheet *s, const page_comparison *c, int method) {
     int least = 0, most = 0;
-    char words[64];
     for (int i = method * c->lambda_count; c->runs && i < (method + 1) * c->lambda_count; i++) {
         if (!isfinite(c->mean[i])) { continue; }
         least = least && least < c->runs[i] ? least : c->runs[i];
         most = most > c->runs[i] ? most : c->runs[i];
     }
     if (!most) {
-        snprintf(words, sizeof words, "–");
+        sheet_number(s, NAN);
     } else if (least == most) {
-        snprintf(words, sizeof words, "%d", most);
+        sheet_number(s, most);
     } else {
-        snprintf(words, sizeof words, "%d to %d", least, most);
+        sheet_format(s, "%d to %d", least, most);
     }
-    page_cell_number(page, words, 0);
 }
 
-static void comparison_table(text *page, const page_comparison *c, const char *const *header) {
+static void comparison_table(text *page, const page_comparison *c, const sheet_column *columns) {
+    sheet s = { .columns = columns, .column_count = c->lambda_count + 2 };
     char words[64];
-    page_table_begin(page, header, c->lambda_count + 2);
     for (int method = 0; method < c->method_count; method++) {
         const int best = best_of(c, method);
         if (best < 0) { continue; }
-        page_row(page, c->methods[method]);
-        comparison_runs(page, c, method);
+        sheet_row(&s);
+        sheet_words(&s, c->methods[method]);
+        comparison_runs(&s, c, method);
         for (int i = method * c->lambda_count; i < (method + 1) * c->lambda_count; i++) {
-            page_cell_number(page, with_error(c->mean[i], c->error ? &c->error[i] : NULL, words), is_equal(c->mean[i], c->mean[best]));
+            sheet_format(&s, "%s", with_error(c->mean[i], c->error ? &c->error[i] : NULL, words));
+            if (is_equal(c->mean[i], c->mean[best])) { sheet_strong(&s); }
         }
     }
-    page_table_end(page);
+    add_sheet(page, &s);
     if (c->reference_count > 0) {
         page_facts_begin(page);
         for (int i = 0; i < c->reference_count; i++) {
@@ -243,96 +244,109 @@ static void comparison_chart(text *page, const page_comparison *c, const lambda_
 }
 
 void cells_page_comparison(text *page, const page_comparison *c) {
-    const int columns = c->lambda_count + 2;
-    lambda_words *lambdas = malloc(sizeof *lambdas * (size_t)columns);
-    const char **header = malloc(sizeof *header * (size_t)columns);
-    if (!lambdas || !header) {
+    lambda_words *lambdas = malloc(sizeof *lambdas * ((size_t)c->lambda_count + 1));
+    sheet_column *columns = malloc(sizeof *columns * ((size_t)c->lambda_count + 2));
+    if (!lambdas || !columns) {
         page->failed = 1;
     } else if (c->method_count > 0 && c->lambda_count > 0) {
-        header[0] = "method";
-        header[1] = "runs";
+        columns[0] = (sheet_column){ .title = "method" };
+        columns[1] = (sheet_column){ .title = "runs", .form = SHEET_COUNT };
         for (int i = 0; i < c->lambda_count; i++) {
             snprintf(lambdas[i].text, sizeof lambdas[i].text, "λ = %g", c->lambdas[i]);
-            header[i + 2] = lambdas[i].text;
+            columns[i + 2] = (sheet_column){ .title = lambdas[i].text, .form = SHEET_REAL };
         }
         page_heading(page, c->heading);
         if (c->lead) { page_paragraph(page, c->lead); }
         comparison_chart(page, c, lambdas);
-        comparison_table(page, c, header);
+        comparison_table(page, c, columns);
     }
     free(lambdas);
-    free(header);
+    free(columns);
 }
 
 /* ---- clusters, annotation, imputation ---- */
 
+static void cluster_rows(text *page, const page_clusters *c, const sheet_column *columns) {
+    sheet s = { .columns = columns, .column_count = 1 + 2 * c->label_count };
+    for (int i = 0; i < c->count; i++) {
+        sheet_row(&s);
+        sheet_words(&s, c->embeddings[i]);
+        for (int k = 0; k < c->label_count; k++) {
+            sheet_number(&s, c->ari[i * c->label_count + k]);
+            sheet_number(&s, c->nmi[i * c->label_count + k]);
+        }
+    }
+    add_sheet(page, &s);
+}
+
 void cells_page_clusters(text *page, const page_clusters *c) {
-    const int columns = 1 + 2 * c->label_count;
-    const char **header = malloc(sizeof *header * (size_t)columns);
-    text *names = calloc((size_t)columns, sizeof *names);
-    if (header && names && c->count > 0 && c->label_count > 0) {
+    const size_t count = 2 * (size_t)c->label_count;
+    sheet_column *columns = malloc(sizeof *columns * (count + 1));
+    text *names = calloc(count + 1, sizeof *names);
+    if (columns && names && c->count > 0 && c->label_count > 0) {
         page_heading(page, "Clusters and labels");
         page_paragraph(page, "k-means with as many clusters as the label has classes; adjusted Rand index (ARI) and normalised mutual "
                              "information (NMI), 1 where clusters and classes are the same.");
         if (c->note) { page_paragraph(page, c->note); }
-        header[0] = "representation";
-        for (int i = 0; i < c->label_count; i++) {
-            text_format(&names[2 * i], "ARI, %s", c->labels[i]);
-            text_format(&names[2 * i + 1], "NMI, %s", c->labels[i]);
-            for (int k = 2 * i; k < 2 * i + 2; k++) { header[k + 1] = names[k].data ? names[k].data : ""; }
+        columns[0] = (sheet_column){ .title = "representation" };
+        for (size_t k = 0; k < count; k++) {
+            text_format(&names[k], "%s, %s", k % 2 ? "NMI" : "ARI", c->labels[k / 2]);
+            columns[k + 1] = (sheet_column){ .title = names[k].data ? names[k].data : "", .form = SHEET_BAR };
         }
-        page_table_begin(page, header, columns);
-        for (int i = 0; i < c->count; i++) {
-            page_row(page, c->embeddings[i]);
-            for (int k = 0; k < c->label_count; k++) {
-                page_cell_bar(page, c->ari[i * c->label_count + k], 3, 0, 1);
-                page_cell_bar(page, c->nmi[i * c->label_count + k], 3, 0, 1);
-            }
-        }
-        page_table_end(page);
-    } else if (!header || !names) {
+        cluster_rows(page, c, columns);
+    } else if (!columns || !names) {
         page->failed = 1;
     }
-    for (int i = 0; names && i < columns; i++) { text_free(&names[i]); }
+    for (size_t k = 0; names && k < count; k++) { text_free(&names[k]); }
     free(names);
-    free(header);
+    free(columns);
 }
 
 void cells_page_imputation(text *page, const page_imputation *imputed, int count) {
-    static const char *const header[] = { "predicted", "from", "features", "R²", "mean correlation", "median correlation", "best", "worst" };
+    static const sheet_column columns[] = {
+        { .title = "predicted" }, { .title = "from" }, { .title = "features", .form = SHEET_COUNT }, { .title = "R²", .form = SHEET_BAR },
+        { .title = "mean correlation", .form = SHEET_BAR }, { .title = "median correlation", .form = SHEET_BAR }, { .title = "best" },
+        { .title = "worst" },
+    };
+    sheet s = { .columns = columns, .column_count = sizeof columns / sizeof *columns, .of_words = 1 };
     if (count < 1) { return; }
     page_heading(page, "Imputation across modalities");
     page_paragraph(page, "One modality from the shared features of the other, on cells that were not trained on. R² is 0 for the mean of the "
                          "training cells and may be negative; correlations are Pearson's, over the cells, of one feature at a time.");
-    page_words_begin(page, header, 8);
     for (int i = 0; i < count; i++) {
-        page_row(page, imputed[i].to);
-        page_cell(page, imputed[i].from);
-        cell_count(page, imputed[i].features);
-        page_cell_bar(page, imputed[i].r2, 3, 0, 1);
-        page_cell_bar(page, imputed[i].correlation, 3, 0, 1);
-        page_cell_bar(page, imputed[i].median, 3, 0, 1);
-        page_cell(page, imputed[i].best ? imputed[i].best : "–");
-        page_cell(page, imputed[i].worst ? imputed[i].worst : "–");
+        sheet_row(&s);
+        sheet_words(&s, imputed[i].to);
+        sheet_words(&s, imputed[i].from);
+        sheet_number(&s, (double)imputed[i].features);
+        sheet_number(&s, imputed[i].r2);
+        sheet_number(&s, imputed[i].correlation);
+        sheet_number(&s, imputed[i].median);
+        sheet_words(&s, imputed[i].best ? imputed[i].best : "–");
+        sheet_words(&s, imputed[i].worst ? imputed[i].worst : "–");
     }
-    page_table_end(page);
+    add_sheet(page, &s);
 }
 
 void cells_page_annotation(text *page, const page_annotation *annotations, int count) {
-    static const char *const header[] = { "representation", "label", "accuracy", "balanced accuracy", "macro F1", "cells" };
+    static const sheet_column columns[] = {
+        { .title = "representation" }, { .title = "label" }, { .title = "accuracy", .form = SHEET_BAR },
+        { .title = "balanced accuracy", .form = SHEET_BAR }, { .title = "macro F1", .form = SHEET_BAR },
+        { .title = "cells", .form = SHEET_COUNT },
+    };
+    sheet s = { .columns = columns, .column_count = sizeof columns / sizeof *columns, .of_words = 1 };
     if (count < 1) { return; }
     page_heading(page, "Annotation");
     page_paragraph(page, "A classifier on each representation, fitted on the training cells and scored on cells that it has not seen.");
-    page_words_begin(page, header, 6);
     for (int i = 0; i < count; i++) {
-        page_row(page, annotations[i].features);
-        page_cell(page, annotations[i].label);
-        page_cell_bar(page, annotations[i].accuracy, 3, 0, 1);
-        page_cell_bar(page, annotations[i].balanced, 3, 0, 1);
-        page_cell_bar(page, annotations[i].macro_f1, 3, 0, 1);
-        cell_count(page, annotations[i].cells);
+        sheet_row(&s);
+        sheet_words(&s, annotations[i].features);
+        sheet_words(&s, annotations[i].label);
+        sheet_number(&s, annotations[i].accuracy);
+        sheet_number(&s, annotations[i].balanced);
+        sheet_number(&s, annotations[i].macro_f1);
+        sheet_number(&s, (double)annotations[i].cells);
     }
-    page_table_end(page);
+    add_sheet(page, &s);
 }
 
 void cells_page_cite(text *page) {

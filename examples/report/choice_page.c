@@ -31,9 +31,8 @@ static void draw(const choice *c, text *page) {
 }
 
 void choice_page(const choice *c, text *page) {
-    static const char *const header[] = { "lambda", "leakage", "linear", "10 neighbours", "MLP", "fresh CLUB (nats)", "completeness", "probe", "" };
+    sheet points;
     static const char *const both[2][2] = { { "both views", "the other view's C" }, { "all views", "C of the other views" } };
-    static const int columns[] = { ISK_LEAKAGE, ISK_LEAKAGE_RIDGE, ISK_LEAKAGE_KNN, ISK_LEAKAGE_MLP, ISK_LEAKAGE_CLUB, ISK_COMPLETENESS };
     text words = { 0 };
     if (!c->points) { return; }
     page_heading(page, "Choice of lambda");
@@ -47,22 +46,7 @@ void choice_page(const choice *c, text *page) {
     page_grid_begin(page);
     draw(c, page);
     page_grid_end(page);
-    page_table_begin(page, header, 9);
-    for (int i = 0; i < c->report.points; i++) {
-        const isk_tradeoff_point *p = &c->points[i];
-        char name[32], note[64], number[32];
-        snprintf(name, sizeof name, "%g", p->lambda);
-        page_row(page, name);
-        for (int k = 0; k < 6; k++) {
-            double value = p->mean[columns[k]].mean;
-            if (columns[k] == ISK_LEAKAGE_CLUB) {             /* no share of anything, so without a bar */
-                page_cell(page, isfinite(value) ? fixed(value, 2, number) : "-");
-            } else {
-                page_cell_bar(page, value, 3, 0, 1);
-            }
-        }
-        page_cell_bar(page, p->probe.mean, 3, 0, 1);
-        page_cell(page, choice_remark(c, i, note, sizeof note));
-    }
-    page_table_end(page);
+    choice_sheet(c, &points);
+    page_sheet(page, &points);
+    sheet_free(&points);
 }

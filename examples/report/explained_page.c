@@ -29,26 +29,26 @@ static void add_table(text *page, const explained_modality *m, explained_way by)
     enum { SHOWN = 15 };
     static const char *const words[EXPLAINED_WAYS] = { "C", "Z", "both", "the fused features" };
     static const explained_way order[EXPLAINED_WAYS] = { EXPLAINED_SPECIFIC, EXPLAINED_SHARED, EXPLAINED_BOTH, EXPLAINED_FUSED };
-    const char *header[EXPLAINED_WAYS + 1];
-    explained_way column[EXPLAINED_WAYS];
+    explained_way way[EXPLAINED_WAYS];
     char title[120], number[32];
-    int columns = 0;
+    sheet_column columns[EXPLAINED_WAYS + 1] = { { .title = title } };
+    sheet s = { .columns = columns, .column_count = 1 };
     int64_t count;
     ranked *list = rank(m, by, &count);
     page->failed = page->failed || !list;
     for (int i = 0; i < EXPLAINED_WAYS; i++) {
         if (!m->r2[order[i]]) { continue; }
-        column[columns++] = order[i];
-        header[columns] = words[order[i]];
+        way[s.column_count - 1] = order[i];
+        columns[s.column_count++] = (sheet_column){ .title = words[order[i]], .form = SHEET_BAR };
     }
     snprintf(title, sizeof title, count ? "%s: told most by %s" : "%s: nothing is told by %s", m->name, words[by]);
-    header[0] = title;
-    page_table_begin(page, header, columns + 1);
     for (int64_t k = 0; k < count && k < SHOWN; k++) {
-        page_row(page, explained_feature(m, list[k].feature, number));
-        for (int i = 0; i < columns; i++) { page_cell_bar(page, m->r2[column[i]][list[k].feature], 3, 0, 1); }
+        sheet_row(&s);
+        sheet_format(&s, "%s", explained_feature(m, list[k].feature, number));
+        for (int i = 0; i < s.column_count - 1; i++) { sheet_number(&s, m->r2[way[i]][list[k].feature]); }
     }
-    page_table_end(page);
+    page_sheet(page, &s);
+    sheet_free(&s);
     free(list);
 }
 

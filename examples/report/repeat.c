@@ -20,5 +20,4 @@ void repeat_section(text *page, const configuration *c) {
     page_facts_begin(page);
     for (int i = 0; i < c->count; i++) { page_fact(page, c->members[i].key, c->members[i].value); }
     page_facts_end(page);
-    page_end(page);
 }

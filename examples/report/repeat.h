@@ -4,7 +4,7 @@
 
 #include "../runs/configuration.h"
 
-/* "How to repeat it", the last section of a report. */
+/* "How to repeat it". */
 void repeat_section(text *page, const configuration *c);
 
 #endif

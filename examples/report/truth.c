@@ -84,17 +84,18 @@ void truth_text(const truth_table *t, text *out) {
 }
 
 void truth_page(const truth_table *t, text *page) {
-    const char *header[MOST_EMBEDDINGS + 1] = { "what is true" };
-    for (int e = 0; e < t->embeddings; e++) { header[e + 1] = t->names[e]; }
-    page_table_begin(page, header, t->embeddings + 1);
+    sheet_column columns[MOST_EMBEDDINGS + 1] = { { .title = "what is true" } };
+    sheet s = { .columns = columns, .column_count = t->embeddings + 1 };
+    for (int e = 0; e < t->embeddings; e++) { columns[e + 1] = (sheet_column){ .title = t->names[e], .form = SHEET_BAR, .decimals = 2 }; }
     for (int i = 0; i < t->truths; i++) {
-        page_row(page, t->truth[i].name);
-        for (int e = 0; e < t->embeddings; e++) { page_cell_bar(page, t->r2[i][e], 2, 0, 1); }
-        if (t->truth[i].numbers.data) { continue; }
-        page_row(page, "as balanced accuracy");
-        for (int e = 0; e < t->embeddings; e++) { page_cell_bar(page, t->balanced[i][e], 2, 0, 1); }
+        for (int balanced = 0; balanced < (t->truth[i].numbers.data ? 1 : 2); balanced++) {
+            sheet_row(&s);
+            sheet_words(&s, balanced ? "as balanced accuracy" : t->truth[i].name);
+            for (int e = 0; e < t->embeddings; e++) { sheet_number(&s, (balanced ? t->balanced : t->r2)[i][e]); }
+        }
     }
-    page_table_end(page);
+    page_sheet(page, &s);
+    sheet_free(&s);
 }
 
 void truth_json(const truth_table *t, text *out) {

@@ -98,25 +98,39 @@ const char *choice_remark(const choice *c, int point, char *buffer, size_t size)
     return buffer;
 }
 
-static void cell(text *out, double value, int decimals) {
-    char number[32];
-    text_format(out, "%13s", isfinite(value) ? fixed(value, decimals, number) : "-");
-}
-
-void choice_text(const choice *c, text *out) {
-    if (!c->points) { return; }
-    text_format(out, "%-10s%13s%13s%13s%13s\n", "lambda", "leakage", "fresh CLUB", "completeness", "probe");
+void choice_sheet(const choice *c, sheet *s) {
+    static const sheet_column columns[] = {
+        { NULL, "lambda", "lambda", SHEET_WORDS, 0, 10, 0, 0 }, { NULL, "leakage", "leakage", SHEET_BAR, 0, 13, 0, 0 },
+        { .title = "linear", .form = SHEET_BAR }, { .title = "10 neighbours", .form = SHEET_BAR }, { .title = "MLP", .form = SHEET_BAR },
+        { NULL, "fresh CLUB", "fresh CLUB (nats)", SHEET_REAL, 2, 13, 0, 0 },
+        { NULL, "completeness", "completeness", SHEET_BAR, 0, 13, 0, 0 }, { NULL, "probe", "probe", SHEET_BAR, 0, 13, 0, 0 },
+        { .words = "" }, { .title = "" },
+    };
+    static const int scores[] = { ISK_LEAKAGE, ISK_LEAKAGE_RIDGE, ISK_LEAKAGE_KNN, ISK_LEAKAGE_MLP, ISK_LEAKAGE_CLUB, ISK_COMPLETENESS };
+    *s = (sheet){ .columns = columns, .column_count = sizeof columns / sizeof *columns };
     for (int i = 0; i < c->report.points; i++) {
         const isk_tradeoff_point *p = &c->points[i];
         char words[64];
-        text_format(out, "%-10g", p->lambda);
-        cell(out, p->mean[ISK_LEAKAGE].mean, 3);
-        cell(out, p->mean[ISK_LEAKAGE_CLUB].mean, 2);
-        cell(out, p->mean[ISK_COMPLETENESS].mean, 3);
-        cell(out, p->probe.mean, 3);
-        if (p->diverged) { text_format(out, "  %d of %d diverged", p->diverged, p->models); }
-        text_format(out, "  %s\n", choice_remark(c, i, words, sizeof words));
+        sheet_row(s);
+        sheet_format(s, "%g", p->lambda);
+        for (size_t k = 0; k < sizeof scores / sizeof *scores; k++) { sheet_number(s, p->mean[scores[k]].mean); }
+        sheet_number(s, p->probe.mean);
+        choice_remark(c, i, words, sizeof words);
+        if (p->diverged) {
+            sheet_format(s, "%d of %d diverged  %s", p->diverged, p->models, words);
+        } else {
+            sheet_format(s, "%s", words);
+        }
+        sheet_format(s, "%s", words);
     }
+}
+
+void choice_text(const choice *c, text *out) {
+    sheet s;
+    if (!c->points) { return; }
+    choice_sheet(c, &s);
+    sheet_text(&s, out);
+    sheet_free(&s);
     text_add(out, "(on the validation rows, means over views and seeds)\n\n");
 }
 

@@ -3,6 +3,7 @@
 #define CHOOSE_H
 
 #include "data.h"
+#include "../base/sheet.h"
 
 typedef struct choice {
     isk_tradeoff_point *points;     /* NULL: one model was trained, and nothing is chosen */
@@ -16,7 +17,8 @@ typedef struct choice {
 isk_status choice_make(choice *c, isk_context *context, isk_model *const *models, int count, const dataset *d, const char *by);
 void choice_free(choice *c);
 
-/* For the terminal; tradeoff.csv; a member of metrics.json. */
+/* A row a lambda; for the terminal; tradeoff.csv; a member of metrics.json. */
+void choice_sheet(const choice *c, sheet *s);
 void choice_text(const choice *c, text *out);
 void choice_csv(const choice *c, text *out);
 void choice_json(const choice *c, text *out);

@@ -82,13 +82,22 @@ void configuration_free(configuration *c) {
     text_free(&c->made_by);
 }
 
-void add_line(text *lines, const char *line) {
+/* Unless it stands there. */
+static void add_line(text *lines, const char *line) {
     size_t length = strlen(line);
     for (const char *at = lines->data; at && *at; at += strcspn(at, "\n"), at += *at == '\n') {
         if (strcspn(at, "\n") == length && memcmp(at, line, length) == 0) { return; }
     }
     if (lines->length) { text_add(lines, "\n"); }
     text_add(lines, line);
+}
+
+void configuration_made(configuration *c, const isk_context *context, int argc, char **argv) {
+    text line = { 0 };
+    typed_line(&line, argc, argv);
+    add_line(&c->made_by, line.data ? line.data : "");
+    add_line(&c->made_on, isk_device_text(context));
+    text_free(&line);
 }
 
 /* ---- writing ---- */

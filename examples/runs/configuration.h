@@ -30,8 +30,8 @@ void configuration_options(configuration *c, const isk_options *resolved);
 isk_status configuration_methods(isk_context *context, const char *list, const isk_method **methods, int *count);
 void configuration_free(configuration *c);
 
-/* Appends a line to made_on or made_by unless it stands there. */
-void add_line(text *lines, const char *line);
+/* Takes down the command that was typed, and the device, unless they stand there. */
+void configuration_made(configuration *c, const isk_context *context, int argc, char **argv);
 
 /* "configuration": {...} with two blanks before it. */
 void configuration_write(const configuration *c, text *out);

@@ -321,7 +321,7 @@ void evaluation_labels_sheet(const evaluation *e, sheet_column columns[EVALUATIO
     *s = (sheet){ .columns = columns };
     columns[s->column_count++] = (sheet_column){ .words = "features", .title = "features", .width = 20 };
     for (int m = metric_of_labels(-1); m < metric_count; m = metric_of_labels(m)) {
-        columns[s->column_count++] = column_of(&metrics[m], 12);
+        columns[s->column_count++] = column_of(&metrics[m], 0);
     }
     if (rows) {
         columns[s->column_count++] = (sheet_column){ .words = "rows", .title = "rows", .form = SHEET_COUNT, .width = 8 };

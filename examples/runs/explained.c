@@ -1,5 +1,7 @@
 #include "explained.h"
 
+#include "../base/sheet.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -131,21 +133,25 @@ static int any_fused(const explained *e) {
 }
 
 void explained_tsv(const explained *e, text *out) {
+    static const sheet_column columns[] = { { .key = "modality" }, { .key = "feature" }, { .key = "r2_shared", .form = SHEET_REAL },
+                                            { .key = "r2_specific", .form = SHEET_REAL }, { .key = "r2_both", .form = SHEET_REAL },
+                                            { .key = "r2_fused", .form = SHEET_REAL } };
     const int ways = any_fused(e) ? EXPLAINED_WAYS : EXPLAINED_FUSED;
+    sheet s = { .columns = columns, .column_count = 2 + ways };
     char number[32];
-    text_add(out, "modality\tfeature\tr2_shared\tr2_specific\tr2_both");
-    text_add(out, ways == EXPLAINED_WAYS ? "\tr2_fused\n" : "\n");
     for (int i = 0; i < e->count; i++) {
         const explained_modality *m = &e->list[i];
         for (int64_t j = 0; j < m->count; j++) {
-            text_tsv(out, m->name);
-            text_add(out, "\t");
-            text_tsv(out, explained_feature(m, j, number));
-            for (int way = 0; way < ways; way++) {
-                text_add(out, "\t");
-                text_tsv_number(out, m->r2[way] ? m->r2[way][j] : NAN);
+            sheet_row(&s);
+            sheet_words(&s, m->name);
+            if (names_get(m->features, j)) {
+                sheet_words(&s, names_get(m->features, j));
+            } else {
+                sheet_format(&s, "%s", explained_feature(m, j, number));
             }
-            text_add(out, "\n");
+            for (int way = 0; way < ways; way++) { sheet_number(&s, m->r2[way] ? m->r2[way][j] : NAN); }
         }
     }
+    sheet_tsv(&s, out);
+    sheet_free(&s);
 }

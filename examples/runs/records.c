@@ -260,6 +260,7 @@ static isk_status add_sweep(reading *r, sweep_record **s) {
     const double *lambdas = isfinite(r->lambda) ? r->c->lambdas : NULL;
     int count = lambdas ? r->c->lambda_count : 0;
     if (r->r->lambdas_of) { count = r->r->lambdas_of(r->c, r->name, r->number, &lambdas); }
+    if (count < 0) { return isk_set_error(r->context, ISK_DATA, "%s: there is no method '%s'", r->file, r->name); }
     *s = records_add(r->r, r->name, r->number, lambdas, count, r->with_seed ? r->c->seeds : 0);
     return *s ? ISK_OK : no_memory(r->context, r->file);
 }

@@ -26,7 +26,8 @@ typedef struct records {
     int number_first;               /* it stands before "method" */
     int without_lambda;             /* there is no such member */
     int closed;                     /* only sweeps that have been added are read, and they may lack models */
-    /* What lambdas a sweep that is read has to have: how many.  NULL: the whole grid, or none where it is null. */
+    /* What lambdas a sweep that is read has to have: how many; -1: there is no such method.  NULL: the whole grid, or none where it is
+       null. */
     int (*lambdas_of)(const configuration *c, const char *name, int number, const double **lambdas);
     record_field fields[MOST_FIELDS];
     int field_count;

@@ -110,24 +110,31 @@ const char *setting_share_words(int setting) {
                             : "shared coordinates 1 and 2 together (ideal 0)";
 }
 
-void setting_json(text *out, int setting, const char *method, const setting_run *run) {
-    text_add(out, "{");
-    text_json_key(out, "setting");
-    text_format(out, "%d", setting);
-    text_json_key(out, "method");
-    text_json_string(out, method);
-    text_json_member(out, "lambda", run->lambda);
-    text_json_key(out, "seed");
-    text_format(out, "%llu", (unsigned long long)run->seed);
-    text_json_key(out, "importance");
+enum { RECORD_IMPORTANCE, RECORD_ERROR, RECORD_SECONDS };
+
+records setting_records(void) {
+    records r = { .number = "setting", .number_first = 1 };
+    records_add_field(&r, "importance", SETTING_COLS);
+    records_add_field(&r, "reconstruction_error", 0);
+    records_add_field(&r, "seconds", 0);
+    return r;
+}
+
+void setting_to_record(const setting_run *run, const records *r, const sweep_record *to, int model) {
+    for (int j = 0; j < SETTING_COLS; j++) { records_at(r, to, model, RECORD_IMPORTANCE)[j] = run->diverged ? NAN : run->importance[j]; }
+    *records_at(r, to, model, RECORD_ERROR) = run->diverged ? NAN : run->error;
+    *records_at(r, to, model, RECORD_SECONDS) = run->seconds;
+    to->there[model] = 1;
+}
+
+setting_run setting_from_record(const configuration *c, const records *r, const sweep_record *from, int model) {
+    setting_run run = { .lambda = records_lambda(from, model), .seed = records_seed(c, from, model),
+                        .error = *records_at(r, from, model, RECORD_ERROR), .seconds = *records_at(r, from, model, RECORD_SECONDS) };
     for (int j = 0; j < SETTING_COLS; j++) {
-        text_add(out, j ? ", " : "[");
-        text_json_number(out, run->diverged ? NAN : run->importance[j]);
+        run.importance[j] = records_at(r, from, model, RECORD_IMPORTANCE)[j];
+        run.diverged |= !isfinite(run.importance[j]);
     }
-    text_add(out, "]");
-    text_json_member(out, "reconstruction_error", run->diverged ? NAN : run->error);
-    text_json_member(out, "seconds", run->seconds);
-    text_add(out, "}");
+    return run;
 }
 
 const sheet_column setting_columns[SETTING_COLUMNS] = {

@@ -3,6 +3,7 @@
 #define SETTINGS_H
 
 #include "../base/sheet.h"
+#include "records.h"
 #include "simulate.h"
 
 typedef struct setting_run {        /* one model */
@@ -26,8 +27,11 @@ typedef struct setting_summary {
 } setting_summary;
 void setting_summarise(const setting_run *runs, int count, setting_summary *s);
 
-/* One model as a JSON object; null stands for what a diverged model, or a method without a decoder, does not have. */
-void setting_json(text *out, int setting, const char *method, const setting_run *run);
+/* A table of such runs: a sweep is one of a setting and a method. */
+records setting_records(void);
+/* One model in it and back; a diverged model, or a method without a decoder, has no importance or error. */
+void setting_to_record(const setting_run *run, const records *r, const sweep_record *to, int model);
+setting_run setting_from_record(const configuration *c, const records *r, const sweep_record *from, int model);
 /* A table of summaries: after its first column the cells of one. */
 enum { SETTING_COLUMNS = SETTING_COLS + 3 };
 extern const sheet_column setting_columns[SETTING_COLUMNS];

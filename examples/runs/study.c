@@ -73,13 +73,7 @@ const char *study_checkpoint(study *w, const char *name, char *buffer, size_t si
     return buffer;
 }
 
-void study_made(study *w) {
-    text line = { 0 };
-    typed_line(&line, w->argc, w->argv);
-    add_line(&w->c.made_by, line.data ? line.data : "");
-    add_line(&w->c.made_on, isk_device_text(w->context));
-    text_free(&line);
-}
+void study_made(study *w) { configuration_made(&w->c, w->context, w->argc, w->argv); }
 
 isk_status study_write(study *w, const text *results, const text *report) {
     isk_status status = output_text(&w->out, "results.json", results);

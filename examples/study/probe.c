@@ -103,7 +103,7 @@ static void try_method(const job *j, const isk_method *method, const views *few,
     isk_fit_desc fit = j->w.sweep.fit;
     isk_model *model = NULL;
     uint8_t part[TRIAL_ROWS] = { ISK_TRAIN };
-    probe_features f = { .c = { { NULL, 0, 0 } } };
+    features f = { .m = { { NULL, 0, 0 } } };
     isk_options *o = &fit.options;
     *t = (trial){ .status = aside ? ISK_OK : ISK_MEMORY, .has_lambda = (method->can & ISK_HAS_LAMBDA) != 0 };
     if (aside && few->rows >= 2) {          /* else there is nothing to try on */
@@ -116,11 +116,11 @@ static void try_method(const job *j, const isk_method *method, const views *few,
         for (int k = 7; k < TRIAL_ROWS && j->d.parts[ISK_VALIDATION]; k += 8) { part[k] = ISK_VALIDATION; }
         fit.split = part;
         t->status = isk_fit(aside, &fit, &model);
-        if (t->status == ISK_OK) { t->status = probe_features_make(aside, model, few, few->rows, &f); }
+        if (t->status == ISK_OK) { t->status = features_make(&f, aside, model, few, 0); }
         if (t->status == ISK_SHAPE || t->status == ISK_DATA) { t->status = ISK_OK; }
         snprintf(t->words, sizeof t->words, "%s", isk_error(aside));
     }
-    probe_features_free(&f);
+    features_free(&f);
     isk_model_close(model);
     isk_close(aside);
 }
@@ -233,15 +233,15 @@ static isk_status judge_models(job *j, isk_model **models, const sweep_record *t
     isk_status status = ISK_OK;
     for (int i = 0; i < count && status == ISK_OK; i++) {
         const isk_report *report = isk_model_report(models[i]);
-        probe_features f;
+        features f;
         *records_at(&j->r, to, i, records_field(&j->r, PROBE_SECONDS)) = report->seconds;
         *records_at(&j->r, to, i, records_field(&j->r, PROBE_DIVERGED)) = report->status != ISK_OK;
         if (report->status != ISK_OK) { continue; }
         if (progress_stopped()) { return isk_set_error(j->w.context, ISK_INTERRUPTED, "stopped while scoring"); }
-        status = probe_features_make(j->w.context, models[i], &j->d.v, j->d.rows, &f);
+        status = features_make(&f, j->w.context, models[i], &j->d.v, 0);
         if (status != ISK_OK) { return status; }
         status = probe_judge(j->w.context, &j->d, &j->s, &f, isk_model_seed(models[i]), &j->r, to, i);
-        probe_features_free(&f);
+        features_free(&f);
     }
     return status;
 }

@@ -4,6 +4,7 @@
 
 #include "../runs/metrics.h"
 #include "../runs/records.h"
+#include "../runs/results.h"
 #include "../base/statistics.h"
 #include "../runs/study.h"
 
@@ -54,14 +55,8 @@ int probe_completeness_field(const records *r, int metric_of_matrix);           
 #define PROBE_DIVERGED "diverged"
 void probe_fields(records *r, const probe_data *d);
 
-/* Features of all rows, data NULL where there are none. */
-typedef struct probe_features { isk_matrix c[ISK_MAX_VIEWS], z[ISK_MAX_VIEWS], fused; } probe_features;
-/* Of the first `rows` rows. */
-isk_status probe_features_make(isk_context *context, const isk_model *model, const views *v, int64_t rows, probe_features *f);
-void probe_features_free(probe_features *f);
-
 /* Fills what features (or, without features, the inputs themselves) score.  `seed`: of the regression by an MLP. */
-isk_status probe_judge(isk_context *context, const probe_data *d, const probe_settings *s, const probe_features *f,
+isk_status probe_judge(isk_context *context, const probe_data *d, const probe_settings *s, const features *f,
                        uint64_t seed, const records *r, const sweep_record *to, int model);
 void probe_majority(const probe_data *d, const records *r, const sweep_record *to);
 

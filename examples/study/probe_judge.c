@@ -56,56 +56,6 @@ void probe_fields(records *r, const probe_data *d) {
     records_add_field(r, PROBE_DIVERGED, 0);
 }
 
-/* ---- features ---- */
-
-static void release(isk_matrix *m) {
-    free((void *)(uintptr_t)m->data);
-    m->data = NULL;
-}
-
-void probe_features_free(probe_features *f) {
-    for (int i = 0; i < ISK_MAX_VIEWS; i++) {
-        release(&f->c[i]);
-        release(&f->z[i]);
-    }
-    release(&f->fused);
-}
-
-static isk_scalar *make(isk_matrix *m, int64_t rows, int cols) {
-    isk_scalar *values = malloc(sizeof *values * (size_t)rows * (size_t)cols + 1);
-    *m = (isk_matrix){ values, rows, cols };
-    return values;
-}
-
-/* The matrix that a feature goes to; NULL: it is of no interest here. */
-static isk_matrix *place_of(probe_features *f, const isk_output_info *info) {
-    return info->role == ISK_ROLE_SHARED     ? &f->c[info->view]
-           : info->role == ISK_ROLE_SPECIFIC ? &f->z[info->view]
-           : info->role == ISK_ROLE_FUSED    ? &f->fused
-                                             : NULL;
-}
-
-isk_status probe_features_make(isk_context *context, const isk_model *model, const views *v, int64_t rows, probe_features *f) {
-    isk_transform_desc desc = { .extras = { { NULL, { NULL, 0, 0 } } } };
-    isk_status status = ISK_OK;
-    int asked = 0;
-    *f = (probe_features){ .fused = { NULL, 0, 0 } };
-    for (int i = 0; i < isk_model_views(model); i++) {
-        desc.views[i] = view_of(v, i);
-        desc.views[i].x.rows = rows;
-    }
-    for (int i = 0; i < isk_model_output_count(model); i++) {
-        const isk_output_info *info = isk_model_output(model, i);
-        isk_matrix *m = place_of(f, info);
-        if (!m) { continue; }
-        desc.out[asked] = (isk_output){ info->name, make(m, rows, info->cols) };
-        if (!desc.out[asked++].values) { status = no_memory(context, "features"); }
-    }
-    if (status == ISK_OK) { status = isk_transform(model, &desc); }
-    if (status != ISK_OK) { probe_features_free(f); }
-    return status;
-}
-
 /* ---- probes ---- */
 
 static isk_status probe_task_on(isk_context *context, const probe_settings *s, isk_matrix x, const whole_rows *rows,
@@ -133,42 +83,35 @@ static isk_status probe_task_on(isk_context *context, const probe_settings *s, i
 /* Of the rows that are there in all of `parts`, side by side as they are. */
 static isk_status probe_tasks(isk_context *context, const probe_data *d, const probe_settings *s, const isk_matrix *parts, int count,
                               const records *r, const sweep_record *to, int model) {
-    isk_matrix picked[2 * ISK_MAX_VIEWS] = { { NULL, 0, 0 } }, all;
     whole_rows rows;
-    isk_scalar *values = NULL;
+    isk_matrix all;
     isk_status status = whole_rows_find(context, parts, count, d->part, &rows);
-    int64_t cols = 0;
     if (status != ISK_OK) { return status; }
-    for (int i = 0; i < count && status == ISK_OK; i++) {
-        picked[i] = join_whole_rows(context, &parts[i], 1, &rows);
-        cols += parts[i].cols;
-        if (!picked[i].data) {
-            status = rows.count ? no_memory(context, "features") : isk_set_error(context, ISK_DATA, "no sample is there in every view, so "
-                                                                                 "nothing can be probed");
-        }
+    all = join_divided(context, parts, count, &rows, NULL);
+    if (!rows.count) {
+        status = isk_set_error(context, ISK_DATA, "no sample is there in every view, so nothing can be probed");
+    } else if (!all.data) {
+        status = no_memory(context, "features");
     }
-    if (status == ISK_OK && !(values = make(&all, rows.count, (int)cols))) { status = no_memory(context, "features"); }
-    if (status == ISK_OK) { status = isk_join_columns(context, picked, count, values); }
     for (int t = 0; t < d->task_count && status == ISK_OK; t++) {
         status = probe_task_on(context, s, all, &rows, &d->tasks[t], t, r, to, model);
     }
-    for (int i = 0; i < count; i++) { release(&picked[i]); }
-    free(values);
+    matrix_free(all);
     whole_rows_free(&rows);
     return status;
 }
 
 /* ---- regressions ---- */
 
-static isk_status judge_view(isk_context *context, const probe_data *d, const probe_features *f, int view,
+static isk_status judge_view(isk_context *context, const probe_data *d, const features *f, int view,
                              uint64_t seed, const records *r, const sweep_record *to, int model) {
-    evaluation_input in = { .views = d->v.count, .fused = f->fused, .part = d->part };
+    evaluation_input in = { .views = d->v.count, .fused = f->m[FEATURE_FUSED], .part = d->part };
     double leakage[MOST_METRICS], completeness[MOST_METRICS];
     isk_status status;
     for (int i = 0; i < d->v.count; i++) {
         in.x[i] = d->v.summary[i];
-        in.c[i] = f->c[i];
-        in.z[i] = f->z[i];
+        in.c[i] = f->m[FEATURE_C + i];
+        in.z[i] = f->m[FEATURE_Z + i];
     }
     status = evaluate_view(context, &in, view, ISK_TEST, seed, leakage, completeness);
     for (int m = metric_of_matrix(-1); m < metric_count && status == ISK_OK; m = metric_of_matrix(m)) {
@@ -180,17 +123,17 @@ static isk_status judge_view(isk_context *context, const probe_data *d, const pr
 
 /* ---- the whole ---- */
 
-isk_status probe_judge(isk_context *context, const probe_data *d, const probe_settings *s, const probe_features *f,
+isk_status probe_judge(isk_context *context, const probe_data *d, const probe_settings *s, const features *f,
                        uint64_t seed, const records *r, const sweep_record *to, int model) {
     isk_matrix parts[2 * ISK_MAX_VIEWS + 1];
     int count = 0;
     isk_status status;
     for (int i = 0; i < d->v.count; i++) {
         if (!f) { parts[count++] = d->v.summary[i]; }
-        if (f && f->c[i].data) { parts[count++] = f->c[i]; }
-        if (f && f->z[i].data) { parts[count++] = f->z[i]; }
+        if (f && f->m[FEATURE_C + i].data) { parts[count++] = f->m[FEATURE_C + i]; }
+        if (f && f->m[FEATURE_Z + i].data) { parts[count++] = f->m[FEATURE_Z + i]; }
     }
-    if (f && f->fused.data) { parts[count++] = f->fused; }
+    if (f && f->m[FEATURE_FUSED].data) { parts[count++] = f->m[FEATURE_FUSED]; }
     status = probe_tasks(context, d, s, parts, count, r, to, model);
     for (int i = 0; i < d->v.count && f && status == ISK_OK; i++) {
         status = judge_view(context, d, f, i, seed, r, to, model);

@@ -356,6 +356,7 @@ void probe_report(const records *r, const configuration *c, const probe_data *d,
     if (d->task_count > 1 && dim_count == 1) { across_section(page, &s, 0); }
     for (int i = 0; i < dim_count; i++) { dim_section(page, &s, dims[i]); }
     repeat_section(page, c);
+    page_end(page);
 }
 
 void probe_print(const records *r, const configuration *c, const probe_data *d, const probe_row *rows, int row_count,

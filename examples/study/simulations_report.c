@@ -319,4 +319,5 @@ void simulations_report(const measurements *m, const configuration *c, text *pag
         if (settings[setting]) { setting_section(page, m, c, setting, methods, method_count); }
     }
     repeat_section(page, c);
+    page_end(page);
 }

@@ -73,34 +73,21 @@ static int lambdas_of(const configuration *c, const char *name, int setting, con
     for (int i = 0; i < methods_count(); i++) {
         if (strcmp(isk_method_name(methods_get(i)), method) == 0) { found = methods_get(i); }
     }
+    if (!found) { return -1; }
     s = sweep_of(c, setting, found, stale);
     *lambdas = s.lambdas;
     return s.lambda_count;
 }
 
-static records empty(void) {
-    records r = { .number = "setting", .number_first = 1, .lambdas_of = lambdas_of };
-    records_add_field(&r, "importance", SETTING_COLS);
-    records_add_field(&r, "reconstruction_error", 0);
-    records_add_field(&r, "seconds", 0);
-    return r;
-}
-
-/* 0 without memory.  A diverged model has no importance and no error. */
+/* 0 without memory. */
 static int to_records(const measurements *m, const configuration *c, records *r) {
-    *r = empty();
+    *r = setting_records();
     for (int i = 0; i < m->count; i++) {
         const measured *s = &m->sweeps[i];
         char name[64];
         sweep_record *to = records_add(r, sweep_name(s->method, s->stale, name), s->setting, s->lambdas, s->lambda_count, c->seeds);
         if (!to) { return 0; }
-        for (int k = 0; k < records_models(to); k++) {
-            const setting_run *run = &s->runs[k];
-            double *values = records_at(r, to, k, 0);
-            for (int j = 0; j < SETTING_COLS && !run->diverged; j++) { values[j] = run->importance[j]; }
-            if (!run->diverged) { values[SETTING_COLS] = run->error; }
-            values[SETTING_COLS + 1] = run->seconds;
-        }
+        for (int k = 0; k < records_models(to); k++) { setting_to_record(&s->runs[k], r, to, k); }
     }
     return 1;
 }
@@ -115,16 +102,7 @@ static isk_status from_record(measurements *m, const configuration *c, isk_conte
     }
     s.runs = calloc((size_t)records_models(from), sizeof *s.runs);
     if (!s.runs) { return no_memory(context, file); }
-    for (int k = 0; k < records_models(from); k++) {
-        const double *values = records_at(r, from, k, 0);
-        setting_run *run = &s.runs[k];
-        *run = (setting_run){ .lambda = records_lambda(from, k), .seed = records_seed(c, from, k), .error = values[SETTING_COLS],
-                              .seconds = values[SETTING_COLS + 1] };
-        for (int j = 0; j < SETTING_COLS; j++) {
-            run->importance[j] = values[j];
-            run->diverged |= !isfinite(values[j]);
-        }
-    }
+    for (int k = 0; k < records_models(from); k++) { s.runs[k] = setting_from_record(c, r, from, k); }
     m->sweeps[m->count++] = s;
     return ISK_OK;
 }
@@ -147,8 +125,10 @@ void measurements_write(const measurements *m, const configuration *c, text *out
 }
 
 isk_status measurements_read(measurements *m, isk_context *context, const char *file, configuration *c) {
-    records r = empty();
-    isk_status status = records_read(&r, c, context, file);
+    records r = setting_records();
+    isk_status status;
+    r.lambdas_of = lambdas_of;
+    status = records_read(&r, c, context, file);
     for (int i = 0; i < r.count && status == ISK_OK; i++) { status = from_record(m, c, context, file, &r, &r.sweeps[i]); }
     records_free(&r);
     return status;

@@ -357,6 +357,7 @@ static void report(const job *j, text *page) {
                          "residual-indiseek (residual_epochs), is part of its seconds and so of its steps.");
     for (int k = 0; k < j->set_count; k++) { set_section(j, k, page); }
     repeat_section(page, &j->w.c);
+    page_end(page);
 }
 
 static void print_all(const job *j) {
