@@ -525,7 +525,8 @@ static void what_transform_refuses(void **state) {
     isk_transform_desc desc = asked(model, &f);
     (void)state;
     memset(desc.extras, 0, sizeof desc.extras);
-    expect(context, isk_transform(model, &desc), ISK_ARGUMENT, "transform: reconstruction1 is asked for without covariates; set desc->extras");
+    expect(context, isk_transform(model, &desc), ISK_ARGUMENT,
+           "transform: reconstruction1 is asked for without covariates; set desc->extras");
     ask(&desc, ISK_ROLE_RECONSTRUCTION, 0, NULL);           /* what is made of X alone asks for nothing else */
     ask(&desc, ISK_ROLE_RECONSTRUCTION, 1, NULL);
     ok(isk_transform(model, &desc));
