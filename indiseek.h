@@ -12766,7 +12766,8 @@ static isk_status isk__transform_extra(const isk__transform_job *job, const isk_
     isk_matrix values = isk__extra_named(job->desc->extras, name);
     isk_status status;
     if (!values.data) {
-        return isk__fail(job->model->context, ISK_ARGUMENT, "transform: %s is asked for without %s; set desc->extras", made->info.name, name);
+        return isk__fail(job->model->context, ISK_ARGUMENT, "transform: %s is asked for without %s; set desc->extras", made->info.name,
+                         name);
     }
     status = isk__check_matrix(job->model->context, name, -1, values, job->rows, isk__whole());
     if (status != ISK_OK || values.cols == design->extra_cols[index]) { return status; }

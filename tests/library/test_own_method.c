@@ -518,6 +518,29 @@ static void what_it_refuses(void **state) {
     refuse(&fit, ISK_ARGUMENT, "method indiseek has no use for 'covariates'");
 }
 
+/* A method of counts is given whole numbers from 0 on, where something was measured. */
+static void counts_alone(void **state) {
+    static isk_scalar counts[2][MOST];
+    static uint8_t there[ROWS];
+    isk_method method = coder;
+    isk_fit_desc fit = coder_fit("epochs=1");
+    int i;
+    (void)state;
+    method.can |= ISK_NEEDS_COUNTS;
+    fit.method = &method;
+    for (i = 0; i < MOST; i++) { counts[0][i] = counts[1][i] = (isk_scalar)(i * 7 % 5); }
+    for (i = 0; i < ROWS; i++) { there[i] = i != 3; }
+    fit.views[0].x.data = counts[0];
+    fit.views[1].x.data = counts[1];
+    isk_model_close(fitted(&fit));
+    counts[1][3 * VIEW2_COLS + 1] = (isk_scalar)0.5;
+    refuse(&fit, ISK_DATA, "view 2: row 4, column 2 is 0.5; the method needs counts, whole numbers from 0 on");
+    counts[1][3 * VIEW2_COLS + 1] = -1;
+    refuse(&fit, ISK_DATA, "view 2: row 4, column 2 is -1; the method needs counts, whole numbers from 0 on");
+    fit.views[1].present = there;
+    isk_model_close(fitted(&fit));
+}
+
 static void what_transform_refuses(void **state) {
     static features f;
     isk_fit_desc fit = coder_fit("epochs=1");
@@ -525,7 +548,8 @@ static void what_transform_refuses(void **state) {
     isk_transform_desc desc = asked(model, &f);
     (void)state;
     memset(desc.extras, 0, sizeof desc.extras);
-    expect(context, isk_transform(model, &desc), ISK_ARGUMENT, "transform: reconstruction1 is asked for without covariates; set desc->extras");
+    expect(context, isk_transform(model, &desc), ISK_ARGUMENT,
+           "transform: reconstruction1 is asked for without covariates; set desc->extras");
     ask(&desc, ISK_ROLE_RECONSTRUCTION, 0, NULL);           /* what is made of X alone asks for nothing else */
     ask(&desc, ISK_ROLE_RECONSTRUCTION, 1, NULL);
     ok(isk_transform(model, &desc));
@@ -918,6 +942,7 @@ int main(void) {
         own(options_of_no_use),
         own(groups_have_headings),
         own(what_it_refuses),
+        own(counts_alone),
         own(what_transform_refuses),
         own(what_outputs_are_made_from),
         own(no_tradeoff),

@@ -575,6 +575,8 @@ static void bad_input_is_named(void **state) {
     fit.views[0].given = fit.views[1].given = matrix_of(common, ROWS, COMMON);
     refuse(&fit, ISK_ARGUMENT, "method comm has no use for given shared features");
     fit.view_count = 1;
+    refuse(&fit, ISK_ARGUMENT, "method comm has no use for given shared features");
+    memset(&fit.views[0].given, 0, sizeof fit.views[0].given);
     refuse(&fit, ISK_ARGUMENT, "view_count is 1; it must be from 2 to 4");
     fit = pair(ISK_RESIDUAL, 0, "");
     fit.views[0].given = fit.views[1].given = matrix_of(common, ROWS, COMMON);
