@@ -2,6 +2,8 @@
 #ifndef TWO_VIEWS_H
 #define TWO_VIEWS_H
 
+#include "outputs.h"
+
 #include <math.h>
 
 enum { VIEW1_COLS = 6, VIEW2_COLS = 4, GIVEN_COLS = 2, MOST_SAMPLES = 4096 };
@@ -58,16 +60,17 @@ static UNUSED_FUNCTION void set_options(isk_context *context, isk_options *optio
         if (*next) { *next++ = 0; }
         assert_non_null(value);
         *value++ = 0;
-        if (isk_option_set(context, options, word, value) != ISK_OK) { fail_msg("%s", isk_error(context)); }
+        if (isk_option_set(context, NULL, options, word, value) != ISK_OK) { fail_msg("%s", isk_error(context)); }
     }
 }
 
-/* A fit of both views that takes milliseconds; `settings` are added. */
+/* A fit of both views by IndiSeek that takes milliseconds; `settings` are added. */
 static UNUSED_FUNCTION isk_fit_desc small_fit(isk_context *context, int rows, const char *settings) {
     isk_fit_desc fit;
     memset(&fit, 0, sizeof fit);
-    fit.views[0] = matrix_of(view1, rows, VIEW1_COLS);
-    fit.views[1] = matrix_of(view2, rows, VIEW2_COLS);
+    fit.method = ISK_INDISEEK;
+    fit.views[0].x = matrix_of(view1, rows, VIEW1_COLS);
+    fit.views[1].x = matrix_of(view2, rows, VIEW2_COLS);
     fit.view_count = 2;
     fit.seed = 7;
     set_options(context, &fit.options, "batch=32 layers=3 width=12 dim=4 shared_dim=3 epochs=5 shared_epochs=4 diagnoses=2");

@@ -6,9 +6,9 @@
 #define INDISEEK_IMPLEMENTATION
 #define INDISEEK_NO_CUDA
 #include "indiseek.h"
-#include "hostile.h"
+#include "tests/base/hostile.h"
 #include "two_views.h"
-#include "fixture.h"
+#include "tests/base/fixture.h"
 #include "op_vectors.h"
 
 enum { ROWS = 40 };
@@ -63,16 +63,18 @@ static isk_scalar shared1[ROWS * 64], specific1[ROWS * 64];
 static void describe_fit(void) {
     make_views(1);
     memset(&fit, 0, sizeof fit);
-    fit.views[0] = matrix_of(view1, ROWS, VIEW1_COLS);
-    fit.views[1] = matrix_of(view2, ROWS, VIEW2_COLS);
+    fit.views[0].x = matrix_of(view1, ROWS, VIEW1_COLS);
+    fit.views[1].x = matrix_of(view2, ROWS, VIEW2_COLS);
     fit.view_count = 2;
     set_options(context, &fit.options, "epochs=1 shared_epochs=1 residual_epochs=1 layers=2 width=4 dim=2 shared_dim=2 batch=8 "
                                        "token_width=8 fusion_heads=2 diagnosis_epochs=1 diagnoses=1");
     memset(&transform, 0, sizeof transform);
     transform.views[0] = fit.views[0];
     transform.views[1] = fit.views[1];
-    transform.shared[0] = shared1;
-    transform.specific[0] = specific1;
+    transform.out[0].name = "shared1";
+    transform.out[0].values = shared1;
+    transform.out[1].name = "specific1";
+    transform.out[1].values = specific1;
 }
 
 static int open_model(void **state) {
@@ -106,32 +108,40 @@ static void contexts(void **state) {
 
 static void options(void **state) {
     isk_options set;
-    isk_method method;
+    const isk_method *method;
     isk_preset preset;
     char text[40] = "x";
     (void)state;
     memset(&set, 0, sizeof set);
-    NOWHERE(isk_option_set(NULL, &set, "dim", "2"));
-    REFUSED(isk_option_set(context, NULL, "dim", "2"), "isk_option_set: options is NULL");
-    REFUSED(isk_option_set(context, &set, NULL, "2"), "name is NULL");
-    REFUSED(isk_option_set(context, &set, "dim", NULL), "value is NULL");
-    NOWHERE(isk_options_resolve(NULL, &set, ISK_ROBUST));
-    REFUSED(isk_options_resolve(context, NULL, ISK_ROBUST), "options is NULL");
-    REFUSED(isk_options_resolve(context, &set, (isk_preset)-1), "preset -1");
+    NOWHERE(isk_option_set(NULL, NULL, &set, "dim", "2"));
+    REFUSED(isk_option_set(context, NULL, NULL, "dim", "2"), "isk_option_set: options is NULL");
+    REFUSED(isk_option_set(context, NULL, &set, NULL, "2"), "name is NULL");
+    REFUSED(isk_option_set(context, NULL, &set, "dim", NULL), "value is NULL");
+    NOWHERE(isk_options_resolve(NULL, NULL, &set, ISK_ROBUST));
+    REFUSED(isk_options_resolve(context, NULL, NULL, ISK_ROBUST), "options is NULL");
+    REFUSED(isk_options_resolve(context, NULL, &set, (isk_preset)-1), "preset -1");
     NOWHERE(isk_method_find(NULL, "clip", &method));
     REFUSED(isk_method_find(context, NULL, &method), "name is NULL");
     REFUSED(isk_method_find(context, "clip", NULL), "method is NULL");
     NOWHERE(isk_preset_find(NULL, "robust", &preset));
     REFUSED(isk_preset_find(context, NULL, &preset), "name is NULL");
     REFUSED(isk_preset_find(context, "robust", NULL), "preset is NULL");
-    assert_null(isk_option_get(-1));
-    assert_null(isk_option_get(isk_option_count()));
-    assert_null(isk_method_name((isk_method)-1));
+    assert_null(isk_option_get(NULL, -1));
+    assert_null(isk_option_get(NULL, isk_option_count(NULL)));
+    assert_null(isk_option_group_heading((isk_option_group)-1));
+    assert_null(isk_option_group_heading(ISK_GROUP_COUNT));
     assert_null(isk_preset_name((isk_preset)-1));
-    assert_int_equal(isk_preset_method((isk_preset)-1), ISK_INDISEEK);
-    assert_string_equal(isk_option_text(NULL, 0, text), "");
-    assert_string_equal(isk_option_text(&set, -1, text), "");
-    assert_string_equal(isk_option_text(&set, 0, NULL), "");
+    assert_ptr_equal(isk_preset_method((isk_preset)-1), ISK_INDISEEK);
+    NOWHERE(isk_method_add(NULL, ISK_CLIP));
+    REFUSED(isk_method_add(context, NULL), "method is NULL");
+    assert_int_equal(isk_method_count(NULL), 8);
+    assert_null(isk_method_get(NULL, -1));
+    assert_null(isk_method_get(context, isk_method_count(context)));
+    assert_string_equal(isk_method_name(NULL), "");
+    assert_true(isnan(isk_own_option(NULL, "beta")));
+    assert_string_equal(isk_option_text(NULL, NULL, 0, text), "");
+    assert_string_equal(isk_option_text(NULL, &set, -1, text), "");
+    assert_string_equal(isk_option_text(NULL, &set, 0, NULL), "");
 }
 
 static void fits(void **state) {
@@ -166,14 +176,14 @@ static void fits(void **state) {
     fit.view_count = -1;
     REFUSED(isk_fit(context, &fit, out), "view_count is -1");
     fit.view_count = 2;
-    fit.steps[1] = -1;
-    REFUSED(isk_fit(context, &fit, out), "steps[1] is -1");
-    fit.steps[1] = 0;
-    fit.views[1].data = NULL;
+    fit.views[1].steps = -1;
+    REFUSED(isk_fit(context, &fit, out), "views[1].steps is -1");
+    fit.views[1].steps = 0;
+    fit.views[1].x.data = NULL;
     REFUSED(isk_fit(context, &fit, out), "view 2 is empty");
-    fit.views[1] = matrix_of(view2, most, most);
+    fit.views[1].x = matrix_of(view2, most, most);
     REFUSED(isk_fit(context, &fit, out), "view 2 is 9223372036854775807 x 9223372036854775807");
-    fit.views[1] = matrix_of(view2, -1, VIEW2_COLS);
+    fit.views[1].x = matrix_of(view2, -1, VIEW2_COLS);
     REFUSED(isk_fit(context, &fit, out), "view 2 is empty: -1");
     assert_null(out[0]);
 }
@@ -190,26 +200,37 @@ static void models(void **state) {
     REFUSED(isk_load(context, scratch("m.safetensors"), NULL), "out is NULL");
     NOWHERE(isk_transform(NULL, &transform));
     REFUSED(isk_transform(model, NULL), "desc is NULL");
-    transform.views[0] = matrix_of(view1, most, VIEW1_COLS);
+    transform.views[0].x = matrix_of(view1, most, VIEW1_COLS);
     REFUSED(isk_transform(model, &transform), "9223372036854775807");
+    transform.views[0] = fit.views[0];
+    transform.out[1].name = "specific9";
+    REFUSED(isk_transform(model, &transform), "no output 'specific9'");
+    transform.out[1].values = NULL;                     /* a name that is not asked for */
+    must(isk_transform(model, &transform));
+    transform.out[0].name = NULL;                       /* ends the list, whatever stands behind it */
+    REFUSED(isk_transform(model, &transform), "no output is asked for");
     isk_model_close(NULL);
     assert_null(isk_model_report(NULL));
     assert_null(isk_model_options(NULL));
-    assert_int_equal(isk_model_method(NULL), 0);
+    assert_null(isk_model_method(NULL));
     assert_int_equal(isk_model_seed(NULL), 0);
     assert_int_equal(isk_model_views(NULL), 0);
-    assert_int_equal(isk_model_fused_dim(NULL), 0);
-    assert_int_equal(isk_model_decodes(NULL), 0);
     for (int view = -1; view < 3; view++) {
         const isk_model *asked = view == 0 || view == 1 ? NULL : model;     /* no model, or a view that it does not have */
-        assert_int_equal(isk_model_shared_dim(asked, view), 0);
-        assert_int_equal(isk_model_specific_dim(asked, view), 0);
+        assert_int_equal(isk_model_cols(asked, ISK_ROLE_SHARED, view), 0);
         assert_int_equal(isk_model_view_cols(asked, view), 0);
         assert_int_equal(isk_model_view_steps(asked, view), 0);
-        assert_int_equal(isk_model_target_cols(asked, view), 0);
     }
-    NOWHERE(isk_model_put(NULL, "user.a", fit.views[0]));
-    REFUSED(isk_model_put(model, NULL, fit.views[0]), "name is NULL");
+    assert_int_equal(isk_model_cols(model, (isk_role)-1, 0), 0);
+    assert_int_equal(isk_model_output_count(NULL), 0);
+    assert_null(isk_model_output(NULL, 0));
+    assert_null(isk_model_output(model, -1));
+    assert_null(isk_model_output(model, isk_model_output_count(model)));
+    assert_true(isnan(isk_report_value(NULL, "club", 0)));
+    assert_true(isnan(isk_report_value(isk_model_report(model), NULL, 0)));
+    assert_true(isnan(isk_report_value(isk_model_report(model), "club", 7)));
+    NOWHERE(isk_model_put(NULL, "user.a", fit.views[0].x));
+    REFUSED(isk_model_put(model, NULL, fit.views[0].x), "name is NULL");
     REFUSED(isk_model_put(model, "user.a", matrix_of(NULL, 1, 1)), "empty");
     REFUSED(isk_model_put(model, "user.a", matrix_of(view1, -1, 1)), "empty");
     REFUSED(isk_model_put(model, "user.a", matrix_of(view1, most, most)), "larger than memory");
@@ -549,7 +570,7 @@ static void tradeoffs(void **state) {
     WRONG(desc, points, NULL, isk_tradeoff(context, &desc, &report), "points is NULL");
     WRONG(desc, part, NULL, isk_tradeoff(context, &desc, &report), "part is NULL");
     WRONG(desc, model_count, -1, isk_tradeoff(context, &desc, &report), "model_count is -1");
-    WRONG(desc, views[0].rows, most, isk_tradeoff(context, &desc, &report), "9223372036854775807");
+    WRONG(desc, views[0].x.rows, most, isk_tradeoff(context, &desc, &report), "9223372036854775807");
 }
 
 /* ---- files ---- */
@@ -728,7 +749,7 @@ static void nothing_is_wrong_after_success(void **state) {
     FORGOTTEN(isk_transform(made, &transform));
     FORGOTTEN(isk_save(made, scratch("m.safetensors")));
     FORGOTTEN(isk_model_put_text(made, "user.note", "x"));
-    FORGOTTEN(isk_npy_save(context, scratch("v.npy"), fit.views[0]));
+    FORGOTTEN(isk_npy_save(context, scratch("v.npy"), fit.views[0].x));
     FORGOTTEN(isk_npy_load(context, scratch("v.npy"), 0, &loaded));
     FORGOTTEN(isk_write_file(context, scratch("w"), "x", 1));
     fail_once();
@@ -795,7 +816,7 @@ static void close_in_order(int when) {
     assert_int_equal(isk_save(made, scratch("m.safetensors")), ISK_OK);
     assert_int_equal(isk_safetensors_open(own, scratch("m.safetensors"), &file), ISK_OK);
     assert_int_equal(isk_safetensors_begin(own, &writer), ISK_OK);
-    assert_int_equal(isk_npy_save(own, scratch("v.npy"), fit.views[0]), ISK_OK);
+    assert_int_equal(isk_npy_save(own, scratch("v.npy"), fit.views[0].x), ISK_OK);
     assert_int_equal(isk_npy_load(own, scratch("v.npy"), 0, &loaded), ISK_OK);
     assert_int_equal(isk_reader_open(own, scratch("v.npy"), &reader), ISK_OK);
     for (i = 0; i < THINGS; i++) {
@@ -853,24 +874,25 @@ static void work_that_traps_could_end(isk_context *own) {
     const int32_t matches[3] = { 1, 0, -1 };
     isk_theta_desc theta = { .matches1 = matches, .matches2 = matches, .rows = 3, .labels = matches, .label_count = 2, .offset = 1 };
     double number, each[3], r2, mean[2];
-    int method;
+    int method, i;
     theta.theta = each;
     theta.mean = mean;
-    for (method = 0; method < ISK_METHOD_COUNT; method++) {
+    for (method = 0; method < isk_method_count(own); method++) {
         describe_fit();
-        fit.method = (isk_method)method;
+        fit.method = isk_method_get(own, method);
         assert_int_equal(isk_fit(own, &fit, &made), ISK_OK);
-        memset(transform.shared, 0, sizeof transform.shared);
-        memset(transform.specific, 0, sizeof transform.specific);
-        if (isk_model_fused_dim(made) > 0) { transform.fused = shared1; } else { transform.shared[0] = shared1; }
-        if (isk_model_specific_dim(made, 0) > 0) { transform.specific[0] = specific1; }
+        memset(transform.out, 0, sizeof transform.out);
+        for (i = 0; i < isk_model_output_count(made); i++) {
+            transform.out[i].name = isk_model_output(made, i)->name;
+            transform.out[i].values = shared1;
+        }
         assert_int_equal(isk_transform(made, &transform), ISK_OK);
         assert_int_equal(isk_save(made, scratch("m.safetensors")), ISK_OK);
         isk_model_close(made);
         assert_int_equal(isk_load(own, scratch("m.safetensors"), &made), ISK_OK);
         tradeoff.views[0] = fit.views[0];
         tradeoff.views[1] = fit.views[1];
-        if (method == ISK_INDISEEK) { assert_int_equal(isk_tradeoff(own, &tradeoff, &curve), ISK_OK); }
+        if (fit.method == ISK_INDISEEK) { assert_int_equal(isk_tradeoff(own, &tradeoff, &curve), ISK_OK); }
         isk_model_close(made);
     }
     set_options(own, &fit.options, "rate=1000 shared_rate=1000 epochs=60 shared_epochs=60 optimiser=sgd");
@@ -878,10 +900,10 @@ static void work_that_traps_could_end(isk_context *own) {
     assert_int_equal(isk_fit(own, &fit, &made), ISK_DIVERGED);
     isk_model_close(made);
     infinite[3] = (isk_scalar)HUGE_VAL;
-    fit.views[1] = matrix_of(infinite, 2, 2);
-    fit.views[0].rows = 2;
+    fit.views[1].x = matrix_of(infinite, 2, 2);
+    fit.views[0].x.rows = 2;
     assert_int_equal(isk_fit(own, &fit, &made), ISK_DATA);
-    knn.queries = fit.views[1];
+    knn.queries = fit.views[1].x;
     assert_int_equal(isk_knn(own, &knn), ISK_DATA);
     knn.queries = kmeans.x;
     assert_int_equal(isk_knn(own, &knn), ISK_OK);
@@ -894,7 +916,7 @@ static void work_that_traps_could_end(isk_context *own) {
     assert_int_equal(isk_parse_number("1e999", 5, &number), 5);
     assert_false(isk__is_finite(number));
     fit.options.lambda = NAN;
-    assert_int_equal(isk_options_resolve(own, &fit.options, ISK_ROBUST), ISK_ARGUMENT);
+    assert_int_equal(isk_options_resolve(own, NULL, &fit.options, ISK_ROBUST), ISK_ARGUMENT);
 }
 
 static void traps_do_not_end_the_program(void **state) {
