@@ -65,11 +65,14 @@
    MISUSE: a NULL that is not allowed, a negative count or a shape that overflows gets ISK_ARGUMENT or ISK_SHAPE and a sentence
        with its name; without a context there is nowhere to keep that sentence.  What returns no status gives 0, NULL or "", and a
        tensor that was not recorded.  After ISK_OK isk_error is empty; closing leaves it as it is, so that it can be read later.
-       Sizes of what pointers point at are taken on trust, and so is that they point at something.
+       Sizes of what pointers point at are taken on trust, and so is that they point at something.  What a method of one's own
+       gets wrong while it records ends the fit, sweep or load with a sentence that names the method and the stage; its outputs
+       are recorded once before the training, so that this comes before the work.
 
    FLOATING-POINT EXCEPTIONS: a program may let them trap (feenableexcept of invalid, division by zero, overflow).  Numbers are
-       looked at without raising any, and the work on them runs with traps off and the caller's settings restored after it.  What
-       the caller gives in C (augment, a map, an allocator) runs with traps on or off.  Underflow and inexact are not promised.
+       looked at without raising any, and the work on them runs with traps off and the caller's settings restored after it.
+       What the caller gives in C (augment, a map, an allocator, the functions of a method) runs with traps on or off.
+       Underflow and inexact are not promised.
 
    SAME BITS: the same executable, CPU and seed give the same bits whatever the number of threads, the number of models
        trained together, and whether training was interrupted and resumed, with the built-in matrix product (default).
@@ -130,6 +133,11 @@
               0.1 isk_view_report has fields named after methods -> 0.2 a list of { name, words, value, larger is better }
               0.1 optimiser, normalise, standardise in names -> 0.2 optimizer, normalize, standardize
               0.1 isk_error keeps the last sentence -> 0.2 it is empty after success
+              0.1 isk_fit(NULL, ...), isk_save(m, NULL) and the like are a crash or OK -> 0.2 ISK_ARGUMENT, as MISUSE says
+              0.1 negative counts of a sweep are 0 -> 0.2 ISK_ARGUMENT; isk_sweep_models is 0 then
+              0.1 isk_safetensors_finish(NULL, path) is OK -> 0.2 ISK_ARGUMENT; (NULL, NULL) only closes, and is OK
+              0.1 isk_close before what was made from it is a crash -> 0.2 any order, see CONVENTIONS
+              0.1 isk_json_object, isk_write_file, isk_parse_number among the files -> 0.2 under a heading for programs, at the end
               0.1 a file of another version's options is refused -> 0.2 files carry a format number; what 0.1.0 saved loads
               0.1 generated text stands among the sections -> 0.2 at the end
        0.1.0  CLIP, IndiSeek, IndiSeek0, residual IndiSeek, FactorizedCL, InfoDisen and CoMM, on the CPU and by CUDA (tested by an
@@ -975,7 +983,9 @@ INDISEEK_API ISK_EXPERIMENTAL double isk_check_gradient(isk_graph *graph, const 
        }
        static const isk_method autoencoder = { .name = "autoencoder", .words = "...", .record = record, ... };
 
-   examples/own_method.c is a whole one. */
+   What the functions below are given wrongly is kept as the first mistake of the recording, and the fit ends with its sentence; what
+   they return then is a tensor that was not recorded, which every op passes on.  A description must live as long as what is made
+   from it: contexts that know it, and models.  examples/own_method.c is a whole one. */
 
 typedef struct isk_recorder isk_recorder;
 
@@ -1024,7 +1034,8 @@ typedef struct isk_number_info {
 } isk_number_info;
 
 struct isk_method {
-    const char *name;                       /* on command lines and in files: "indiseek" */
+    const char *name;                       /* on command lines and in files: "indiseek".  Names of methods, their options, extras and
+                                               outputs are of letters, digits, _ and -, at most 36 */
     const char *words;                      /* one line: what it does */
     const char *title;                      /* for headings: "IndiSeek"; NULL: name */
     unsigned can;                           /* isk_capability */
@@ -1034,7 +1045,8 @@ struct isk_method {
     const isk_extra_info *extras;           /* or NULL */
     const isk_number_info *numbers;         /* or NULL */
     const void *own;                        /* whatever check and record want to read beside */
-    /* Is the design one that the method can train?  If not, fails by isk_set_error with a sentence.  NULL: it is. */
+    /* Is the design one that the method can train?  If not, fails by isk_set_error with a sentence.  NULL: it is.  DIVERGED and
+       INTERRUPTED are not for a method's functions to return: they become ARGUMENT. */
     isk_status (*check)(isk_context *context, const isk_design *design);
     isk_status (*record)(isk_recorder *r);
     /* Plain words by isk_log_message, beginning with `who`, where a run shows a failure that the method is known for; or NULL. */
@@ -1072,7 +1084,7 @@ INDISEEK_API isk_tensor isk_extra_rows(isk_recorder *r, const char *name);    /*
 INDISEEK_API isk_tensor isk_lambda(isk_recorder *r);                          /* [1, 1]; one value a model */
 INDISEEK_API isk_tensor isk_inverse_power(isk_recorder *r, int view);         /* [1, 1]: 1 / E||X_i||^2 over the training rows */
 INDISEEK_API isk_tensor isk_row_numbers(isk_recorder *r, int count);          /* [count, 1]: 0, 1, 2 ... */
-/* target = value when the program that is being recorded runs; target is an input of the same shape (isk_model_input). */
+/* target = value when the program that is being recorded runs; target is of the same shape and comes from isk_model_input. */
 INDISEEK_API void isk_store(isk_tensor target, isk_tensor value);
 /* Both lose the rows that one of them lacks. */
 INDISEEK_API void isk_rows_in_both(isk_tensor *a, isk_tensor *b);
@@ -1125,7 +1137,8 @@ typedef struct isk_settling isk_settling;
 typedef struct isk_stage_desc {
     const char *name;                       /* "specific": in messages, logs and progress; in the order keys of its batches */
     int of_view, view;                      /* of_view 1: it is of that view alone, whose number is put behind the name */
-    int phase;                              /* stages of a phase run side by side, after those of lower phases */
+    int phase;                              /* stages of a phase run side by side, after those of lower phases: what one of them
+                                               trains, fills or stores no other may use */
     int epochs;                             /* 0: the stage only fills its cache or settles */
     isk_pass_desc passes[ISK_MAX_PASSES];   /* up to one without terms and value */
     int main;                               /* the pass whose terms are evaluated on held-out rows, and whose group is kept */
@@ -1160,8 +1173,8 @@ INDISEEK_API void *isk_recorder_user(const isk_recorder *r);
 
 /* ---- outputs ---- */
 
-/* Records outputs of one view, or (view ISK_NONE) of all views, by isk_output_add.  Reconstructions are only computed when they are
-   asked for. */
+/* Records outputs of one view, from its data alone, or (view ISK_NONE) of all views, by isk_output_add: a row for each of the batch.
+   Reconstructions are only computed when they are asked for. */
 INDISEEK_API isk_status isk_outputs(isk_recorder *r, int view, void (*record)(isk_recorder *r, int view));
 /* name: of role OTHER. */
 INDISEEK_API void isk_output_add(isk_recorder *r, isk_role role, const char *name, isk_tensor value);
@@ -15573,7 +15586,9 @@ static const char *isk__option_wrong(const isk_option_info *info) {
     if ((int)info->kind < 0 || info->kind > ISK_OPTION_CHOICE || (int)info->group < 0 || info->group >= ISK_GROUP_COUNT) {
         return "is of no known kind or group";
     }
-    for (i = 0; i < ISK_PRESET_COUNT; i++) { ranged &= isgreaterequal(info->preset[i], info->low) && islessequal(info->preset[i], info->high); }
+    for (i = 0; i < ISK_PRESET_COUNT; i++) {
+        ranged &= isgreaterequal(info->preset[i], info->low) && islessequal(info->preset[i], info->high);
+    }
     if (!ranged) { return "has a default beyond its range, or no range"; }
     if (info->kind == ISK_OPTION_CHOICE && (info->low < 1 || info->high > isk__choice_count(info->choices))) {
         return "counts other choices than it names; the first is 1";
@@ -15622,8 +15637,8 @@ static isk_status isk__method_check(isk_context *context, const isk_method *meth
     for (i = 0; status == ISK_OK && extras && extras[i].name; i++) {
         for (j = 0; j < i && strcmp(extras[j].name, extras[i].name) != 0; j++) {}
         if (i < ISK_MAX_EXTRAS && j == i && isk__is_name(extras[i].name)) { continue; }
-        return isk__fail(context, ISK_ARGUMENT, "method %s: extra %d is '%.60s'; at most %d, each by a name of its own", method->name, i + 1,
-                         extras[i].name, ISK_MAX_EXTRAS);
+        return isk__fail(context, ISK_ARGUMENT, "method %s: extra %d is '%.60s'; at most %d, each by a name of its own", method->name,
+                         i + 1, extras[i].name, ISK_MAX_EXTRAS);
     }
     for (number = method->numbers; status == ISK_OK && number && number->name; number++) {
         const int of_term = number->source == ISK_NUMBER_TRAINED || number->source == ISK_NUMBER_HELD_OUT;
@@ -15638,7 +15653,8 @@ static isk_status isk__own_status(isk_context *context, const isk_method *method
     if (status == ISK_OK) { return status; }
     if ((int)status < 0 || status >= ISK_STATUS_COUNT || status == ISK_DIVERGED || status == ISK_INTERRUPTED) { status = ISK_ARGUMENT; }
     if (context->error[0]) { return status; }
-    return isk__fail(context, status, "method %s: its `%s` failed and left no sentence: %s", method->name, function, isk_status_text(status));
+    return isk__fail(context, status, "method %s: its `%s` failed and left no sentence: %s", method->name, function,
+                     isk_status_text(status));
 }
 
 /* The number (from 1) of a word in "a|b|c", or 0. */
@@ -17395,6 +17411,7 @@ static isk__pass isk__record_evaluation(isk_recorder *r, const isk_stage_desc *d
     const isk_pass_desc *of = &desc->passes[desc->main];
     int count = desc->evaluated > 0 ? desc->evaluated : main->label_count, i;
     isk_tensor terms[ISK_MAX_TERMS + 1], share;
+    isk_program *program;
     isk__pass pass;
     isk__terms_open(r, terms, ISK_MAX_TERMS);
     isk__begin_program(r, r->rows, ISK_MODE_EVALUATE);
@@ -17407,7 +17424,8 @@ static isk__pass isk__record_evaluation(isk_recorder *r, const isk_stage_desc *d
         for (i = 0; i < count && share.node >= 0; i++) { terms[i] = isk_mul(terms[i], share); }
     }
     terms[count] = share;
-    pass = isk__pass_of(isk__batch_program(r, isk_compute(r->graph, terms, count + (share.node >= 0)), r->rows), ISK_FILL, 1, ISK__RATE_NONE);
+    program = isk__batch_program(r, isk_compute(r->graph, terms, count + (share.node >= 0)), r->rows);
+    pass = isk__pass_of(program, ISK_FILL, 1, ISK__RATE_NONE);
     pass.shared = share.node >= 0;
     isk__pass_labels(&pass, count, main->labels);
     return pass;
@@ -17515,10 +17533,10 @@ static isk_status isk__stages_apart(isk__training *training) {
         for (j = 0; j < plan->stage_count && status == ISK_OK; j++) {
             if (i == j || plan->stages[i].phase != plan->stages[j].phase) { continue; }
             for (k = 0; k < spaces && !((marks[(size_t)i * spaces + k] & ISK__WRITES) && marks[(size_t)j * spaces + k]); k++) {}
-            if (k == spaces || plan->graph->spaces[k].kind == ISK__WORKER) { continue; }
-            status = isk__fail(training->context, ISK_ARGUMENT, "method %s: stages %s and %s of one phase use what the first of them writes; "
-                               "give them other groups and caches, or other phases", training->method->name, plan->stages[i].name,
-                               plan->stages[j].name);
+            if (k == spaces) { continue; }
+            status = isk__fail(training->context, ISK_ARGUMENT, "method %s: stages %s and %s of one phase use what the first of them "
+                               "writes; give them other groups and caches, or other phases", training->method->name,
+                               plan->stages[i].name, plan->stages[j].name);
         }
     }
     isk__release(training->context, marks);
@@ -17560,12 +17578,16 @@ INDISEEK_API void isk_stage_add(isk_recorder *r, const isk_stage_desc *desc) {
 
 /* ---- settling ---- */
 
-INDISEEK_API isk_context *isk_settling_context(const isk_settling *settling) { return settling ? settling->crew->training->context : NULL; }
+INDISEEK_API isk_context *isk_settling_context(const isk_settling *settling) {
+    return settling ? settling->crew->training->context : NULL;
+}
+
 INDISEEK_API uint64_t isk_settling_seed(const isk_settling *settling) { return settling ? settling->trainee->learner->seed : 0; }
 INDISEEK_API void *isk_settling_user(const isk_settling *settling) { return settling ? settling->crew->stage->user : NULL; }
 
 /* A leaf of the training's graph, of that class; else NULL after a sentence. */
-static const isk__node *isk__settling_leaf(const isk_settling *settling, const char *function, isk_tensor tensor, const void *values, int kind) {
+static const isk__node *isk__settling_leaf(const isk_settling *settling, const char *function, isk_tensor tensor, const void *values,
+                                           int kind) {
     isk__training *training = settling->crew->training;
     if (values && tensor.graph == training->plan.graph && isk__is_leaf(tensor, kind)) { return isk__node_of(tensor); }
     isk__fail(training->context, ISK_ARGUMENT, "method %s, stage %s: %s takes %s of the training, and values", training->method->name,
@@ -17641,8 +17663,8 @@ INDISEEK_API void isk_output_add(isk_recorder *r, isk_role role, const char *nam
     if (!r || r->graph->failed) { return; }
     wrong = isk__output_wrong(r, role, name, value);
     if (wrong) {
-        isk__method_fail(r, ISK_ARGUMENT, "an output ('%.60s') %s", role == ISK_ROLE_OTHER || (int)role < 0 || role >= ISK_ROLE_COUNT
-                         ? name ? name : "NULL" : isk__role_names[role], wrong);
+        if ((int)role >= 0 && role < ISK_ROLE_OTHER) { name = isk__role_names[role]; }
+        isk__method_fail(r, ISK_ARGUMENT, "an output ('%.60s') %s", name ? name : "NULL", wrong);
         return;
     }
     model = r->model;
@@ -17700,7 +17722,8 @@ static void isk__producer_add(isk_recorder *r, int reconstructions) {
 INDISEEK_API isk_status isk_outputs(isk_recorder *r, int view, void (*record)(isk_recorder *r, int view)) {
     if (!r) { return ISK_ARGUMENT; }
     if (!record || r->batch.node >= 0) {
-        isk__method_fail(r, ISK_ARGUMENT, "isk_outputs: %s", record ? "it is for `record`, not for terms, values and outputs" : "record is NULL");
+        isk__method_fail(r, ISK_ARGUMENT, "isk_outputs: %s",
+                         record ? "it is for `record`, not for terms, values and outputs" : "record is NULL");
     } else if (view < ISK_NONE || view >= r->design->view_count) {
         isk__method_fail(r, ISK_ARGUMENT, "isk_outputs: there is no view %d; views are 0 to %d, and ISK_NONE is all", view,
                          r->design->view_count - 1);
@@ -25378,8 +25401,22 @@ static void isk__progress_pack(isk__learner *learner, int64_t *bits, int unpack)
     }
 }
 
+enum { ISK__STAGES_TEXT = ISK__MAX_STAGES * (int)sizeof(((isk__stage *)0)->name) };
+
+/* "shared specific1 specific2": what a checkpoint's numbers are of, in their order. */
+static const char *isk__stage_names(const isk__training *training, char text[ISK__STAGES_TEXT]) {
+    size_t used = 0;
+    int i;
+    text[0] = 0;
+    for (i = 0; i < training->plan.stage_count; i++) {
+        used += (size_t)snprintf(text + used, ISK__STAGES_TEXT - used, "%s%s", i ? " " : "", training->plan.stages[i].name);
+    }
+    return text;
+}
+
 static isk_status isk__checkpoint_write(isk__training *training) {
     isk_context *context = training->context;
+    char stages[ISK__STAGES_TEXT];
     isk_safetensors_writer *writer = NULL;
     const isk_design *design = training->design;
     int64_t *bits = (int64_t *)isk__allocate(context, isk__mul((size_t)training->learner_count, ISK__PROGRESS_NUMBERS), sizeof *bits);
@@ -25391,6 +25428,7 @@ static isk_status isk__checkpoint_write(isk__training *training) {
     }
     isk_safetensors_put_text(writer, "format", "indiseek.checkpoint");
     isk__put_design(writer, design, training->learners[0].seed, training->desc->views[0].x.rows, training->fingerprint);
+    isk_safetensors_put_text(writer, "stages", isk__stage_names(training, stages));
     isk__put_whole(writer, "models", (uint64_t)training->learner_count);
     isk__put_whole(writer, "round", (uint64_t)training->rounds);
     for (i = 0; i < training->learner_count; i++) {
@@ -25428,7 +25466,7 @@ static isk_status isk__checkpoint_same(isk__training *training, const isk_safete
 static isk_status isk__checkpoint_compare(isk__training *training, const isk_safetensors *file) {
     const isk_method *method = training->method;
     const char *path = training->desc->checkpoint, *version = isk_safetensors_text(file, "version");
-    char key[64], value[40];
+    char key[64], value[40], stages[ISK__STAGES_TEXT];
     int i;
     isk_status status = isk__load_format(training->context, file, path, "indiseek.checkpoint");
     if (status != ISK_OK) { return ISK_MISMATCH; }
@@ -25441,6 +25479,7 @@ static isk_status isk__checkpoint_compare(isk__training *training, const isk_saf
         snprintf(key, sizeof key, "option.%s", isk_option_get(method, i)->name);
         status = isk__checkpoint_same(training, file, key, isk_option_text(method, &training->options, i, value));
     }
+    if (status == ISK_OK) { status = isk__checkpoint_same(training, file, "stages", isk__stage_names(training, stages)); }
     snprintf(value, sizeof value, "%d", training->learner_count);
     if (status == ISK_OK) { status = isk__checkpoint_same(training, file, "models", value); }
     for (i = 0; i < training->learner_count && status == ISK_OK; i++) {

@@ -1,10 +1,9 @@
 /* Every public function called wrongly: each pointer NULL in turn, counts below zero, shapes that overflow.  The answer is a status with
-   a sentence that names the argument, or 0, NULL, "" and a tensor that was not recorded where there is no status.  tests/test_header.py
-   finds what is missing here.  Then: isk_error after success, things closed in any order, and programs that let floating-point
-   exceptions trap. */
+   a sentence that names the argument, or 0, NULL, "" and a tensor that was not recorded where there is no status.  Then: isk_error
+   after success, things closed in any order, and programs that let floating-point exceptions trap.  What methods are written with
+   stands in test_own_methods_misuse.c; test_header.py finds what is missing in both. */
 
 #define INDISEEK_IMPLEMENTATION
-#define INDISEEK_NO_CUDA
 #include "indiseek.h"
 #include "tests/base/hostile.h"
 #include "two_views.h"
@@ -580,10 +579,17 @@ static isk_status no_member(void *user, const char *key, isk_json_kind kind, con
     return ISK_OK;
 }
 
+static void log_nothing(void *user, isk_level grade, const char *message) { (void)user, (void)grade, (void)message; }
+
 static void texts(void **state) {
+    const isk_context_desc desc = { .device = ISK_DEVICE_CPU, .log = log_nothing };
+    isk_context *own = isk_open(&desc);
     const char *no_format = NULL;
     double number;
     (void)state;
+    isk_log_message(NULL, ISK_INFO, "word");
+    isk_log_message(own, ISK_INFO, no_format, "");
+    isk_close(own);
     assert_int_equal(isk_parse_number(NULL, 1, &number), 0);
     assert_int_equal(isk_parse_number("1", 1, NULL), 0);
     assert_int_equal(isk_set_error(NULL, ISK_DATA, "word"), ISK_DATA);
@@ -792,8 +798,6 @@ static void kept_failures_keep_their_sentence(void **state) {
 
 /* ---- closing ---- */
 
-static void log_nothing(void *user, isk_level grade, const char *message) { (void)user, (void)grade, (void)message; }
-
 /* Everything that holds a context, the context closed as number `when` among them, and after it what is still open used. */
 static void close_in_order(int when) {
     enum { THINGS = 6 };
@@ -915,7 +919,54 @@ static void work_that_traps_could_end(isk_context *own) {
     assert_int_equal(isk_theta(own, &theta), ISK_OK);
     assert_int_equal(isk_parse_number("1e999", 5, &number), 5);
     assert_false(isk__is_finite(number));
-    fit.options.lambda = NAN;
+}
+
+/* NaN as an argument or a field: looked at without a trap, and refused by its name. */
+static void numbers_that_are_none(isk_context *own) {
+    const double nan = strtod("nan", NULL);             /* no constant, whose comparisons compilers do away with */
+    const isk_mlp_desc mlp = { .layers = 2, .out = 1, .dropout = nan, .training = 1 };
+    const isk_transformer_desc transformer = { .steps = 2, .heads = 1, .dropout = nan, .training = 1 };
+    const isk_optimiser_desc optimisers[] = { { .rate = nan }, { .weight_decay = nan }, { .clip_norm = nan } };
+    isk_kmeans_desc kmeans = { .x = { view1, ROWS, VIEW1_COLS }, .clusters = 3, .tolerance = nan };
+    isk_probe_desc probe = { .x = { view1, ROWS, VIEW1_COLS }, .labels = int_labels, .part = part };
+    isk_regression_desc regression = { .x = { view1, ROWS, VIEW1_COLS }, .y = { view2, ROWS, VIEW2_COLS }, .part = part, .alpha = nan };
+    isk_theta_desc theta = { .matches1 = int_labels, .matches2 = int_labels, .rows = ROWS, .offset = nan };
+    isk_importance_desc importance = { .map = no_map, .cols = 1, .out_cols = 1, .range = nan };
+    isk_split_desc split = { .rows = ROWS };
+    isk_sweep_desc sweep = { .lambda_count = 1 };
+    isk_probe_report report;
+    isk_model *made = NULL;
+    isk_tensor loss;
+    uint8_t parts[ROWS];
+    double each[1], r2;
+    UNRECORDED(isk_dropout(x, nan), "dropout: probability");
+    UNRECORDED(isk_attention(x, 1, 1, nan), "attention: dropout");
+    UNRECORDED(isk_noise(x, nan, 1, 0), "noise: amount");
+    UNRECORDED(isk_noise(x, 1, nan, 0), "noise: amount");
+    UNRECORDED(isk_drop_steps(x, 1, nan, 1, 0), "drop_steps: amount");
+    UNRECORDED(isk_mlp(isk_group(graph, "g"), x, &mlp), "dropout: probability");
+    UNRECORDED(isk_transformer(isk_group(graph, "g"), x, &transformer), "attention: dropout");
+    open_mistaken();
+    loss = isk_mean_all(isk_mlp(isk_group(graph, "g"), x, &(isk_mlp_desc){ .layers = 1, .out = 1 }));
+    for (size_t i = 0; i < COUNT(optimisers); i++) { assert_null(isk_minimise(graph, "g", loss, &optimisers[i])); }
+    assert_non_null(strstr(isk_error(context), "clip_norm"));
+    assert_true(isk_check_gradient(graph, "g", loss, nan) >= 0);        /* as 0 */
+    isk_graph_close(graph);
+    REFUSED(isk_kmeans(context, &kmeans), "tolerance");
+    WRONG(probe, c, nan, isk_probe(context, &probe, &report), "c ");
+    WRONG(probe, tolerance, nan, isk_probe(context, &probe, &report), "tolerance");
+    REFUSED(isk_ridge_r2(context, &regression, &r2), "alpha");
+    REFUSED(isk_theta(context, &theta), "offset");
+    importance.importance = each;
+    REFUSED(isk_importance(context, &importance), "range");
+    split.part = parts;
+    WRONG(split, validation, nan, isk_split(context, &split), "validation");
+    WRONG(split, test, nan, isk_split(context, &split), "test");
+    describe_fit();
+    sweep.fit = fit;
+    sweep.lambdas = &nan;
+    REFUSED(isk_sweep(context, &sweep, &made), "option lambda");
+    fit.options.lambda = nan;
     assert_int_equal(isk_options_resolve(own, NULL, &fit.options, ISK_ROBUST), ISK_ARGUMENT);
 }
 
@@ -926,6 +977,7 @@ static void traps_do_not_end_the_program(void **state) {
     if (feenableexcept(TRAPPED) < 0) { skip(); }            /* this processor has no traps */
     own = isk_open(&desc);
     work_that_traps_could_end(own);
+    numbers_that_are_none(own);
     isk_close(own);
     assert_int_equal(fedisableexcept(TRAPPED) & TRAPPED, TRAPPED);      /* the caller's settings came back */
 }

@@ -232,11 +232,11 @@ static void described_at(int line, const isk_method *method, const char *word) {
 static void descriptions(void **state) {
     static const isk_extra_info unnamed[] = { { "two words", "", 0, 0 }, { NULL, NULL, 0, 0 } };
     static const isk_extra_info twice[] = { { "a", "", 0, 0 }, { "a", "", 0, 0 }, { NULL, NULL, 0, 0 } };
-    static const isk_extra_info many[] = { { "a", "", 0, 0 }, { "b", "", 0, 0 }, { "c", "", 0, 0 }, { "d", "", 0, 0 }, { "e", "", 0, 0 },
-                                           { "f", "", 0, 0 }, { "g", "", 0, 0 }, { "h", "", 0, 0 }, { "i", "", 0, 0 }, { NULL, NULL, 0, 0 } };
-    static const isk_number_info stageless[] = { { "n", "", 0, ISK_NUMBER_EPOCHS, NULL, "" }, { NULL, NULL, 0, ISK_NUMBER_EPOCHS, NULL, NULL } };
-    static const isk_number_info termless[] = { { "n", "", 0, ISK_NUMBER_TRAINED, "fit", NULL }, { NULL, NULL, 0, ISK_NUMBER_EPOCHS, NULL, NULL } };
-    static const isk_number_info alien[] = { { "n", "", 0, (isk_number_source)9, "fit", "" }, { NULL, NULL, 0, ISK_NUMBER_EPOCHS, NULL, NULL } };
+    static const isk_extra_info many[10] = { { .name = "a" }, { .name = "b" }, { .name = "c" }, { .name = "d" }, { .name = "e" },
+                                             { .name = "f" }, { .name = "g" }, { .name = "h" }, { .name = "i" } };
+    static const isk_number_info stageless[2] = { { .name = "n", .source = ISK_NUMBER_EPOCHS, .term = "" } };
+    static const isk_number_info termless[2] = { { .name = "n", .source = ISK_NUMBER_TRAINED, .stage = "fit" } };
+    static const isk_number_info alien[2] = { { .name = "n", .source = (isk_number_source)9, .stage = "fit", .term = "" } };
     (void)state;
     DESCRIBED(name, NULL, "a method's name");
     DESCRIBED(name, "", "a method's name");
@@ -829,6 +829,48 @@ static void files(void **state) {
     isk_model_close(loaded);
 }
 
+STAGE(renamed, stage->name = "other";)
+static void widen(isk_recorder *r) {
+    (void)isk_parameter(isk_net(r, "net1", "wide"), "wide", 9, 9, &(isk_parameter_desc){ .fill = ISK_FILL_ONE });
+}
+
+/* A checkpoint of a method that has other stages, or other networks, by now. */
+static void checkpoints(void **state) {
+    isk_model *made[2];
+    (void)state;
+    sweep.fit.checkpoint = scratch("own.checkpoint");
+    sweep.fit.checkpoint_every = 1;
+    remove(sweep.fit.checkpoint);
+    must(isk_resume(context, &sweep, made));
+    isk_model_close(made[0]);
+    isk_model_close(made[1]);
+    wrong.change = renamed;
+    assert_int_equal(isk_resume(context, &sweep, made), ISK_MISMATCH);
+    assert_non_null(strstr(isk_error(context), "stages is fit1 after1 fit2 after2 in the checkpoint and other1 after1"));
+    memset(&wrong, 0, sizeof wrong);
+    wrong.in_terms = widen;
+    assert_int_equal(isk_resume(context, &sweep, made), ISK_SHAPE);
+    assert_non_null(strstr(isk_error(context), "'model0.state'"));
+    memset(&wrong, 0, sizeof wrong);
+    must(isk_resume(context, &sweep, made));
+    isk_model_close(made[0]);
+    isk_model_close(made[1]);
+}
+
+static void a_trade_off_without_shared_features(void **state) {
+    static const uint8_t part[ROWS] = { 0, 0, 0, 0, 1, 1, 1, 1 };
+    isk_model *made = fitted();
+    isk_tradeoff_point points[1];
+    isk_tradeoff_report report;
+    isk_tradeoff_desc desc = { .models = &made, .model_count = 1, .part = part, .points = points };
+    (void)state;
+    desc.views[0] = sweep.fit.views[0];
+    desc.views[1] = sweep.fit.views[1];
+    assert_int_equal(isk_tradeoff(context, &desc, &report), ISK_ARGUMENT);
+    assert_non_null(strstr(isk_error(context), "no output 'shared1'"));
+    isk_model_close(made);
+}
+
 /* ---- closing, memory, floating-point exceptions ---- */
 
 static void closing(void **state) {
@@ -871,7 +913,7 @@ static void memory(void **state) {
 int feenableexcept(int exceptions);         /* glibc's, declared under _GNU_SOURCE alone */
 int fedisableexcept(int exceptions);
 
-static void drop_nan(isk_recorder *r) { (void)isk_dropout(isk_view_rows(r, 0).x, (double)NAN); }
+static void drop_nan(isk_recorder *r) { (void)isk_dropout(isk_view_rows(r, 0).x, strtod("nan", NULL)); }
 static void not_finite(isk_recorder *r, int view, isk_tensor *out) {
     terms(r, view, out);
     out[0] = isk_affine(out[0], HUGE_VAL, (double)NAN);
@@ -917,7 +959,8 @@ int main(void) {
         TEST(it_works_when_nothing_is_wrong), TEST(without_a_recorder), TEST(descriptions), TEST(names_of_methods),
         TEST(values_of_options), TEST(views_that_are_not_there), TEST(counts_and_names), TEST(harmless), TEST(tensors), TEST(stages),
         TEST(terms_and_values), TEST(stages_among_each_other), TEST(names_and_groups_that_change), TEST(outputs_that_cannot_be),
-        TEST(given_features), TEST(functions_that_fail), TEST(training_and_models_differ), TEST(files), TEST(closing), TEST(memory),
+        TEST(given_features), TEST(functions_that_fail), TEST(training_and_models_differ), TEST(files), TEST(checkpoints),
+        TEST(a_trade_off_without_shared_features), TEST(closing), TEST(memory),
         TEST(traps_do_not_end_the_program)
     };
     return cmocka_run_group_tests_name("misuse by methods of one's own", tests, open_data, close_context);
