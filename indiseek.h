@@ -65,11 +65,14 @@
    MISUSE: a NULL that is not allowed, a negative count or a shape that overflows gets ISK_ARGUMENT or ISK_SHAPE and a sentence
        with its name; without a context there is nowhere to keep that sentence.  What returns no status gives 0, NULL or "", and a
        tensor that was not recorded.  After ISK_OK isk_error is empty; closing leaves it as it is, so that it can be read later.
-       Sizes of what pointers point at are taken on trust, and so is that they point at something.
+       Sizes of what pointers point at are taken on trust, and so is that they point at something.  What a method of one's own
+       gets wrong while it records ends the fit, sweep or load with a sentence that names the method and the stage; its outputs
+       are recorded once before the training, so that this comes before the work.
 
    FLOATING-POINT EXCEPTIONS: a program may let them trap (feenableexcept of invalid, division by zero, overflow).  Numbers are
-       looked at without raising any, and the work on them runs with traps off and the caller's settings restored after it.  What
-       the caller gives in C (augment, a map, an allocator) runs with traps on or off.  Underflow and inexact are not promised.
+       looked at without raising any, and the work on them runs with traps off and the caller's settings restored after it.
+       What the caller gives in C (augment, a map, an allocator, the functions of a method) runs with traps on or off.
+       Underflow and inexact are not promised.
 
    SAME BITS: the same executable, CPU and seed give the same bits whatever the number of threads, the number of models
        trained together, and whether training was interrupted and resumed, with the built-in matrix product (default).
@@ -130,6 +133,11 @@
               0.1 isk_view_report has fields named after methods -> 0.2 a list of { name, words, value, larger is better }
               0.1 optimiser, normalise, standardise in names -> 0.2 optimizer, normalize, standardize
               0.1 isk_error keeps the last sentence -> 0.2 it is empty after success
+              0.1 isk_fit(NULL, ...), isk_save(m, NULL) and the like are a crash or OK -> 0.2 ISK_ARGUMENT, as MISUSE says
+              0.1 negative counts of a sweep are 0 -> 0.2 ISK_ARGUMENT; isk_sweep_models is 0 then
+              0.1 isk_safetensors_finish(NULL, path) is OK -> 0.2 ISK_ARGUMENT; (NULL, NULL) only closes, and is OK
+              0.1 isk_close before what was made from it is a crash -> 0.2 any order, see CONVENTIONS
+              0.1 isk_json_object, isk_write_file, isk_parse_number among the files -> 0.2 under a heading for programs, at the end
               0.1 a file of another version's options is refused -> 0.2 files carry a format number; what 0.1.0 saved loads
               0.1 generated text stands among the sections -> 0.2 at the end
        0.1.0  CLIP, IndiSeek, IndiSeek0, residual IndiSeek, FactorizedCL, InfoDisen and CoMM, on the CPU and by CUDA (tested by an
@@ -984,7 +992,9 @@ INDISEEK_API ISK_EXPERIMENTAL double isk_check_gradient(isk_graph *graph, const 
        }
        static const isk_method autoencoder = { .name = "autoencoder", .words = "...", .record = record, ... };
 
-   examples/own_method.c is a whole one. */
+   What the functions below are given wrongly is kept as the first mistake of the recording, and the fit ends with its sentence; what
+   they return then is a tensor that was not recorded, which every op passes on.  A description must live as long as what is made
+   from it: contexts that know it, and models.  examples/own_method.c is a whole one. */
 
 typedef struct isk_recorder isk_recorder;
 
@@ -1033,7 +1043,8 @@ typedef struct isk_number_info {
 } isk_number_info;
 
 struct isk_method {
-    const char *name;                       /* on command lines and in files: "indiseek" */
+    const char *name;                       /* on command lines and in files: "indiseek".  Names of methods, their options, extras and
+                                               outputs are of letters, digits, _ and -, at most 36 */
     const char *words;                      /* one line: what it does */
     const char *title;                      /* for headings: "IndiSeek"; NULL: name */
     unsigned can;                           /* isk_capability */
@@ -1043,7 +1054,8 @@ struct isk_method {
     const isk_extra_info *extras;           /* or NULL */
     const isk_number_info *numbers;         /* or NULL */
     const void *own;                        /* whatever check and record want to read beside */
-    /* Is the design one that the method can train?  If not, fails by isk_set_error with a sentence.  NULL: it is. */
+    /* Is the design one that the method can train?  If not, fails by isk_set_error with a sentence.  NULL: it is.  DIVERGED and
+       INTERRUPTED are not for a method's functions to return: they become ARGUMENT. */
     isk_status (*check)(isk_context *context, const isk_design *design);
     isk_status (*record)(isk_recorder *r);
     /* Plain words by isk_log_message, beginning with `who`, where a run shows a failure that the method is known for; or NULL. */
@@ -1076,7 +1088,7 @@ INDISEEK_API isk_tensor isk_extra_rows(isk_recorder *r, const char *name);    /*
 INDISEEK_API isk_tensor isk_lambda(isk_recorder *r);                          /* [1, 1]; one value a model */
 INDISEEK_API isk_tensor isk_inverse_power(isk_recorder *r, int view);         /* [1, 1]: 1 / E||X_i||^2 over the training rows */
 INDISEEK_API isk_tensor isk_row_numbers(isk_recorder *r, int count);          /* [count, 1]: 0, 1, 2 ... */
-/* target = value when the program that is being recorded runs; target is an input of the same shape (isk_model_input). */
+/* target = value when the program that is being recorded runs; target is of the same shape and comes from isk_model_input. */
 INDISEEK_API void isk_store(isk_tensor target, isk_tensor value);
 /* Both lose the rows that one of them lacks. */
 INDISEEK_API void isk_rows_in_both(isk_tensor *a, isk_tensor *b);
@@ -1129,7 +1141,8 @@ typedef struct isk_settling isk_settling;
 typedef struct isk_stage_desc {
     const char *name;                       /* "specific": in messages, logs and progress; in the order keys of its batches */
     int of_view, view;                      /* of_view 1: it is of that view alone, whose number is put behind the name */
-    int phase;                              /* stages of a phase run side by side, after those of lower phases */
+    int phase;                              /* stages of a phase run side by side, after those of lower phases: what one of them
+                                               trains, fills or stores no other may use */
     int epochs;                             /* 0: the stage only fills its cache or settles */
     isk_pass_desc passes[ISK_MAX_PASSES];   /* up to one without terms and value */
     int main;                               /* the pass whose terms are evaluated on held-out rows, and whose group is kept */
@@ -1164,8 +1177,8 @@ INDISEEK_API void *isk_recorder_user(const isk_recorder *r);
 
 /* ---- outputs ---- */
 
-/* Records outputs of one view, or (view ISK_NONE) of all views, by isk_output_add.  Reconstructions are only computed when they are
-   asked for. */
+/* Records outputs of one view, from its data alone, or (view ISK_NONE) of all views, by isk_output_add: a row for each of the batch.
+   Reconstructions are only computed when they are asked for. */
 INDISEEK_API isk_status isk_outputs(isk_recorder *r, int view, void (*record)(isk_recorder *r, int view));
 /* name: of role OTHER. */
 INDISEEK_API void isk_output_add(isk_recorder *r, isk_role role, const char *name, isk_tensor value);
@@ -1708,7 +1721,7 @@ INDISEEK_API isk_status isk_set_error(isk_context *context, isk_status status, c
 INDISEEK_API void isk_log_message(const isk_context *context, isk_level level, const char *format, ...) {
     char text[512];
     va_list arguments;
-    if (!context || !context->desc.log) { return; }
+    if (!context || !context->desc.log || !format) { return; }
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
@@ -3981,14 +3994,16 @@ INDISEEK_API int isk_cols(isk_tensor tensor) { return isk__is_recorded(tensor) ?
 
 /* True when all tensors are of one graph and were recorded; `name` is for the message. */
 static int isk__recorded(const char *name, const isk_tensor *inputs, int count) {
+    isk_graph *graph = inputs[0].graph;
     int i;
+    for (i = 1; i < count && !graph; i++) { graph = inputs[i].graph; }      /* one that can keep the mistake */
     for (i = 0; i < count; i++) {
         if (inputs[i].graph != inputs[0].graph) {
-            isk__record_fail(inputs[0].graph, ISK_ARGUMENT, "%s: input %d belongs to another graph", name, i);
+            isk__record_fail(graph, ISK_ARGUMENT, "%s: input %d belongs to another graph", name, i);
             return 0;
         }
         if (!isk__is_recorded(inputs[i])) {
-            isk__record_fail(inputs[0].graph, ISK_ARGUMENT, "%s: input %d was not recorded", name, i);
+            isk__record_fail(graph, ISK_ARGUMENT, "%s: input %d was not recorded", name, i);
             return 0;
         }
     }
@@ -4169,7 +4184,7 @@ INDISEEK_API isk_tensor isk_slice(isk_tensor x, int first, int count) {
 INDISEEK_API isk_tensor isk_dropout(isk_tensor x, double probability) {
     isk_tensor tensor;
     if (!isk__recorded("dropout", &x, 1)) { return isk__no_tensor(x.graph); }
-    if (!(probability >= 0 && probability < 1)) {
+    if (!isgreaterequal(probability, 0) || !isless(probability, 1)) {       /* quiet where it is NaN, here and below */
         return isk__record_fail(x.graph, ISK_ARGUMENT, "dropout: probability %g; it must be in [0, 1)", probability);
     }
     if (probability == 0) { return x; }
@@ -4306,7 +4321,7 @@ INDISEEK_API isk_tensor isk_attention(isk_tensor qkv, int steps, int heads, doub
         return isk__record_fail(qkv.graph, ISK_ARGUMENT, "attention: a width of %d is not divisible by %d heads", width, heads);
     }
     if (!isk__in_steps("attention", qkv, steps)) { return isk__no_tensor(qkv.graph); }
-    if (!(dropout >= 0 && dropout < 1)) {
+    if (!isgreaterequal(dropout, 0) || !isless(dropout, 1)) {
         return isk__record_fail(qkv.graph, ISK_ARGUMENT, "attention: dropout %g; it must be in [0, 1)", dropout);
     }
     /* the softmax's weights of all heads */
@@ -4420,7 +4435,8 @@ static isk_tensor isk__augmented(int op, const char *name, isk_tensor x, double 
     if (steps < 1 || isk_cols(x) % steps != 0) {
         return isk__record_fail(x.graph, ISK_SHAPE, "%s: %d columns are not made of %d steps", name, isk_cols(x), steps);
     }
-    if (!(amount >= 0 && amount <= most && probability >= 0 && probability <= 1) || coin < 0) {
+    if (!isgreaterequal(amount, 0) || !islessequal(amount, most) || !isgreaterequal(probability, 0) || !islessequal(probability, 1) ||
+        coin < 0) {
         return isk__record_fail(x.graph, ISK_ARGUMENT, "%s: amount %g, probability %g or coin %d is out of range", name, amount,
                                 probability, coin);
     }
@@ -4452,7 +4468,7 @@ static isk_tensor isk__effect(int op, isk_tensor target, isk_tensor value, isk_t
     inputs[0] = value;
     inputs[1] = target;
     inputs[2] = batch;
-    if (!isk__recorded("effect", inputs, count)) { return isk__no_tensor(graph); }
+    if (!isk__recorded("store", inputs, count)) { return isk__no_tensor(graph); }
     items = graph->effects;
     if (!isk__grow(graph->context, &items, &graph->effect_capacity, graph->effect_count + 1, sizeof(int))) {
         return isk__record_fail(graph, ISK_MEMORY, "out of memory while recording");
@@ -4465,16 +4481,21 @@ static isk_tensor isk__effect(int op, isk_tensor target, isk_tensor value, isk_t
     return tensor;
 }
 
+/* Is it a leaf of its own, and of that class? */
+static int isk__is_leaf(isk_tensor tensor, int kind) {
+    const isk__node *node = isk__is_recorded(tensor) ? isk__node_of(tensor) : NULL;
+    return node && node->op == ISK__LEAF && node->alias < 0 && tensor.graph->spaces[node->leaf.space].kind == kind;
+}
+
 /* target = value, both [rows, cols] */
 INDISEEK_API void isk_store(isk_tensor target, isk_tensor value) {
-    isk_tensor both[2];
-    both[0] = value;
-    both[1] = target;
-    if (!isk__recorded("store", both, 2)) { return; }
-    if (isk__node_of(target)->op != ISK__LEAF || isk_rows(target) != isk_rows(value) || isk_cols(target) != isk_cols(value)) {
-        isk__record_fail(value.graph, ISK_SHAPE, "store: the target must be an input [%d, %d]; it is %s[%d, %d]", isk_rows(value),
-                         isk_cols(value), isk__node_of(target)->op == ISK__LEAF ? "" : "computed, ", isk_rows(target), isk_cols(target));
-        return;
+    if (isk__is_recorded(target) && isk__is_recorded(value) && target.graph == value.graph) {
+        if (!isk__is_leaf(target, ISK__SLOT)) {
+            isk__record_fail(target.graph, ISK_ARGUMENT, "store: the target must come from isk_model_input");
+        } else if (isk_rows(target) != isk_rows(value) || isk_cols(target) != isk_cols(value)) {
+            isk__record_fail(target.graph, ISK_SHAPE, "store: [%d, %d] does not fit the target [%d, %d]", isk_rows(value), isk_cols(value),
+                             isk_rows(target), isk_cols(target));
+        }
     }
     isk__effect(ISK__OP_store, target, value, value, 2, 0);
 }
@@ -5224,8 +5245,8 @@ static isk_program *isk__minimise(isk_graph *graph, const char *group, const isk
     if (optimiser.beta1 == 0) { optimiser.beta1 = 0.9; }
     if (optimiser.beta2 == 0) { optimiser.beta2 = 0.999; }
     if (optimiser.epsilon == 0) { optimiser.epsilon = 1e-8; }
-    if (optimiser.kind < ISK_ADAM || optimiser.kind > ISK_SGD || !(optimiser.rate > 0) || !(optimiser.weight_decay >= 0) ||
-        !(optimiser.clip_norm >= 0)) {
+    if (optimiser.kind < ISK_ADAM || optimiser.kind > ISK_SGD || !isgreater(optimiser.rate, 0) ||
+        !isgreaterequal(optimiser.weight_decay, 0) || !isgreaterequal(optimiser.clip_norm, 0)) {
         isk__fail(graph->context, ISK_ARGUMENT, "minimise: kind %d, rate %g, weight_decay %g or clip_norm %g is out of range",
                   optimiser.kind, optimiser.rate, optimiser.weight_decay, optimiser.clip_norm);
         return NULL;
@@ -5530,7 +5551,7 @@ INDISEEK_API double isk_check_gradient(isk_graph *graph, const char *group, isk_
     }
     backward = isk__minimise(graph, group, &loss, 1, NULL, 1);
     forward = backward ? isk_compute(graph, &loss, 1) : NULL;
-    if (h <= 0) { h = sizeof(isk_scalar) == sizeof(double) ? 1e-6 : 1e-3; }
+    if (!isgreater(h, 0)) { h = sizeof(isk_scalar) == sizeof(double) ? 1e-6 : 1e-3; }
     if (!forward || isk_run(backward, 1) != ISK_OK || isk__graph_leave(graph) != ISK_OK) { return -1; }
     info = &graph->groups[isk__group_find(graph, group)];
     values = graph->state[0].block + graph->state[0].offsets[info->value];
@@ -5546,8 +5567,8 @@ INDISEEK_API double isk_check_gradient(isk_graph *graph, const char *group, isk_
         if (isk_run(forward, 1) != ISK_OK || isk_read(loss, 0, &down) != ISK_OK || isk__graph_leave(graph) != ISK_OK) { return -1; }
         values[i] = kept;
         numeric = ((double)up - (double)down) / (2 * h);
-        difference = fabs(numeric - (double)gradient[i]) / (fabs(numeric) > 1 ? fabs(numeric) : 1);
-        if (!(difference <= worst)) { worst = difference; }
+        difference = fabs(numeric - (double)gradient[i]) / (isgreater(fabs(numeric), 1) ? fabs(numeric) : 1);
+        if (!islessequal(difference, worst)) { worst = difference; }
     }
     return worst;
 }
@@ -8029,7 +8050,8 @@ static void isk__lower_special(isk__lowering *l, const isk__instruction *instruc
     ISK__SPECIAL_LIST(ISK__SPECIAL_CASE)
 #undef ISK__SPECIAL_CASE
     default:
-        isk__residence_fails(l->residence, isk__fail(l->residence->cuda->context, ISK_DEVICE, "op number %d cannot run on a GPU", node->op));
+        isk__residence_fails(l->residence, isk__fail(l->residence->cuda->context, ISK_DEVICE, "op number %d cannot run on a GPU",
+                                                     node->op));
         break;
     }
 }
@@ -8508,7 +8530,7 @@ ISK__ARRANGE_BEGIN
 
 static isk_tensor isk__weights_of(isk_tensor x) {
     isk_tensor weights = x;
-    weights.node = x.node < 0 ? -1 : isk__node_of(x)->weight;
+    weights.node = isk__is_recorded(x) ? isk__node_of(x)->weight : -1;
     return weights;
 }
 
@@ -8610,6 +8632,9 @@ static isk_scope isk__numbered(isk_scope scope, int number) {
     return isk_within(scope, name);
 }
 
+/* Any number above 0; and NaN, which isk_dropout refuses. */
+static int isk__drops(double dropout) { return isgreater(dropout, 0) || isk__is_nan(dropout); }
+
 INDISEEK_API isk_tensor isk_mlp(isk_scope scope, isk_tensor x, const isk_mlp_desc *desc) {
     isk_activation_choice activation;
     isk_norm_choice norm;
@@ -8629,7 +8654,7 @@ INDISEEK_API isk_tensor isk_mlp(isk_scope scope, isk_tensor x, const isk_mlp_des
         if (norm != ISK_NORM_NONE) { x = isk__norm(isk__numbered(scope, position++), x, norm, desc->mode); }
         if (!fused) { x = isk__activate(x, activation); }
         position++;
-        if (desc->dropout > 0) {
+        if (isk__drops(desc->dropout)) {
             if (desc->mode == ISK_MODE_TRAIN) { x = isk_dropout(x, desc->dropout); }
             position++;
         }
@@ -8638,7 +8663,7 @@ INDISEEK_API isk_tensor isk_mlp(isk_scope scope, isk_tensor x, const isk_mlp_des
 }
 
 static isk_tensor isk__dropped(isk_tensor x, const isk_transformer_desc *desc) {
-    return desc->dropout > 0 && desc->mode == ISK_MODE_TRAIN ? isk_dropout(x, desc->dropout) : x;
+    return isk__drops(desc->dropout) && desc->mode == ISK_MODE_TRAIN ? isk_dropout(x, desc->dropout) : x;
 }
 
 /* The weights of all heads' queries, keys and values as one matrix; PyTorch fills it by Glorot's rule. */
@@ -8847,6 +8872,101 @@ static int isk__option_find(const isk_method *method, const char *name) {
     return -1;
 }
 
+static int isk__choice_count(const char *choices) {
+    int count = choices[0] != 0;
+    for (; *choices; choices++) { count += *choices == '|'; }
+    return count;
+}
+
+/* ---- descriptions of methods ---- */
+
+enum { ISK__MOST_NAME = 36 };               /* bytes of a name that a method gives; a view's number may follow */
+
+/* A name for command lines and files. */
+static int isk__is_name(const char *name) {
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+    return name && name[0] && strlen(name) <= ISK__MOST_NAME && !name[strspn(name, allowed)];
+}
+
+/* What is wrong with an option of a method's own, or NULL. */
+static const char *isk__option_wrong(const isk_option_info *info) {
+    int i, finite = isk__is_finite(info->low) && isk__is_finite(info->high) && isk__is_finite(info->without), ranged = finite;
+    if (!isk__is_name(info->name)) { return "has no name of letters, digits, _ and -, 36 at most"; }
+    if (!info->choices || !info->text) { return "lacks its choices or its text, \"\" for none"; }
+    if ((int)info->kind < 0 || info->kind > ISK_OPTION_CHOICE || (int)info->group < 0 || info->group >= ISK_GROUP_COUNT) {
+        return "is of no known kind or group";
+    }
+    for (i = 0; i < ISK_PRESET_COUNT; i++) {
+        ranged &= isgreaterequal(info->preset[i], info->low) && islessequal(info->preset[i], info->high);
+    }
+    if (!ranged) { return "has a default beyond its range, or no range"; }
+    if (info->kind == ISK_OPTION_CHOICE && (info->low < 1 || info->high > isk__choice_count(info->choices))) {
+        return "counts other choices than it names; the first is 1";
+    }
+    return NULL;
+}
+
+static isk_status isk__options_check(isk_context *context, const isk_method *method) {
+    int i, j;
+    if (method->option_count < 0 || method->option_count > ISK_MAX_OWN_OPTIONS || (method->option_count > 0 && !method->options)) {
+        return isk__fail(context, ISK_ARGUMENT, "method %s has %d options of its own; it may have 0 to %d", method->name,
+                         method->option_count, ISK_MAX_OWN_OPTIONS);
+    }
+    for (i = 0; i < method->option_count; i++) {
+        const char *wrong = isk__option_wrong(&method->options[i]);
+        if (wrong) {
+            return isk__fail(context, ISK_ARGUMENT, "method %s: option %d ('%.40s') of its own %s", method->name, i + 1,
+                             method->options[i].name ? method->options[i].name : "", wrong);
+        }
+        for (j = 0; j < ISK__OPTION_COUNT + i; j++) {
+            if (strcmp(isk_option_get(method, j)->name, method->options[i].name) != 0) { continue; }
+            return isk__fail(context, ISK_ARGUMENT, "method %s: an option '%s' is there already", method->name, method->options[i].name);
+        }
+    }
+    return ISK_OK;
+}
+
+/* Is the description one that can be trained? */
+static isk_status isk__method_check(isk_context *context, const isk_method *method) {
+    const isk_extra_info *extras = method->extras;
+    const isk_number_info *number;
+    isk_status status;
+    int i, j;
+    if (!isk__is_name(method->name)) {
+        return isk__fail(context, ISK_ARGUMENT, "a method's name must be of letters, digits, _ and -, %d at most; '%.60s' is not",
+                         (int)ISK__MOST_NAME, isk_method_name(method));
+    }
+    if (!method->words || !method->record) {
+        return isk__fail(context, ISK_ARGUMENT, "method %s lacks its `%s`", method->name, method->record ? "words" : "record");
+    }
+    if (method->least_views < 0 || method->least_views > ISK_MAX_VIEWS) {
+        return isk__fail(context, ISK_ARGUMENT, "method %s: least_views is %d; it must be from 0 to %d", method->name, method->least_views,
+                         ISK_MAX_VIEWS);
+    }
+    status = isk__options_check(context, method);
+    for (i = 0; status == ISK_OK && extras && extras[i].name; i++) {
+        for (j = 0; j < i && strcmp(extras[j].name, extras[i].name) != 0; j++) {}
+        if (i < ISK_MAX_EXTRAS && j == i && isk__is_name(extras[i].name)) { continue; }
+        return isk__fail(context, ISK_ARGUMENT, "method %s: extra %d is '%.60s'; at most %d, each by a name of its own", method->name,
+                         i + 1, extras[i].name, ISK_MAX_EXTRAS);
+    }
+    for (number = method->numbers; status == ISK_OK && number && number->name; number++) {
+        const int of_term = number->source == ISK_NUMBER_TRAINED || number->source == ISK_NUMBER_HELD_OUT;
+        if ((int)number->source >= 0 && number->source <= ISK_NUMBER_EPOCHS && number->stage && (number->term || !of_term)) { continue; }
+        return isk__fail(context, ISK_ARGUMENT, "method %s: number '%.60s' lacks its source, stage or term", method->name, number->name);
+    }
+    return status;
+}
+
+/* What a function of a method returned, with a sentence where it left none.  DIVERGED and INTERRUPTED are for the trainer to say. */
+static isk_status isk__own_status(isk_context *context, const isk_method *method, const char *function, isk_status status) {
+    if (status == ISK_OK) { return status; }
+    if ((int)status < 0 || status >= ISK_STATUS_COUNT || status == ISK_DIVERGED || status == ISK_INTERRUPTED) { status = ISK_ARGUMENT; }
+    if (context->error[0]) { return status; }
+    return isk__fail(context, status, "method %s: its `%s` failed and left no sentence: %s", method->name, function,
+                     isk_status_text(status));
+}
+
 /* The number (from 1) of a word in "a|b|c", or 0. */
 static int isk__choice_find(const char *choices, const char *word) {
     size_t length = strlen(word);
@@ -8861,21 +8981,29 @@ static int isk__choice_find(const char *choices, const char *word) {
 }
 
 static isk_status isk__option_check(isk_context *context, const isk_option_info *info, double value) {
-    if (isgreaterequal(value, info->low) && islessequal(value, info->high)) { return ISK_OK; }     /* quiet where it is NaN */
-    return isk__fail(context, ISK_ARGUMENT, "option %s is %g; it must be from %g to %g%s%s", info->name, value, info->low,
-                     info->high, info->choices[0] ? ": " : "", info->choices);
+    const int whole = info->kind != ISK_OPTION_REAL;
+    if (isgreaterequal(value, info->low) && islessequal(value, info->high) && (!whole || value == floor(value))) {
+        return ISK_OK;                      /* quiet where it is NaN */
+    }
+    return isk__fail(context, ISK_ARGUMENT, "option %s is %g; it must be %sfrom %g to %g%s%s", info->name, value,
+                     whole && value != floor(value) ? "a whole number " : "", info->low, info->high, info->choices[0] ? ": " : "",
+                     info->choices);
 }
 
 INDISEEK_API isk_status isk_option_set(isk_context *context, const isk_method *method, isk_options *options, const char *name,
                                        const char *value) {
-    int index = name ? isk__option_find(method, name) : -1;
-    const isk_option_info *info = isk_option_get(method, index);
+    const isk_option_info *info;
     double number = 0;
     isk_status status;
+    int index;
     ISK__BEGIN(context);
     ISK__GIVEN(context, options);
     ISK__GIVEN(context, name);
     ISK__GIVEN(context, value);
+    status = method ? isk__method_check(context, method) : ISK_OK;
+    if (status != ISK_OK) { return status; }
+    index = isk__option_find(method, name);
+    info = isk_option_get(method, index);
     if (!info) { return isk__fail(context, ISK_ARGUMENT, "there is no option '%s'", name); }
     if (info->kind == ISK_OPTION_CHOICE) {
         number = isk__choice_find(info->choices, value);
@@ -8900,9 +9028,9 @@ INDISEEK_API const char *isk_option_text(const isk_method *method, const isk_opt
     buffer[0] = 0;
     if (!info || !options) { return buffer; }
     if (info->kind == ISK_OPTION_CHOICE) {
-        const char *word = info->choices;
+        const char *word = info->choices ? info->choices : "";
         int i;
-        for (i = 1; i < (int)value && strchr(word, '|'); i++) { word = strchr(word, '|') + 1; }
+        for (i = 1; isless(i, value) && strchr(word, '|'); i++) { word = strchr(word, '|') + 1; }
         snprintf(buffer, 32, "%.*s", (int)strcspn(word, "|"), word);
     } else {
         isk__format_number(buffer, value == ISK_NONE ? 0 : value);
@@ -8912,32 +9040,33 @@ INDISEEK_API const char *isk_option_text(const isk_method *method, const isk_opt
 
 /* After this every field holds its real value: 0 is zero. */
 INDISEEK_API isk_status isk_options_resolve(isk_context *context, const isk_method *method, isk_options *options, isk_preset preset) {
+    isk_status status;
     int i;
     ISK__BEGIN(context);
     ISK__GIVEN(context, options);
     if ((int)preset < 0 || preset >= ISK_PRESET_COUNT) {
         return isk__fail(context, ISK_ARGUMENT, "preset %d is unknown", (int)preset);
     }
-    for (i = 0; i < isk_option_count(method); i++) {
+    status = method ? isk__method_check(context, method) : ISK_OK;
+    for (i = 0; i < isk_option_count(method) && status == ISK_OK; i++) {
         const isk_option_info *info = isk_option_get(method, i);
         double value = isk__option_value(options, i);
-        isk_status status;
         if (value == 0) {
             value = info->preset[preset];
         } else if (value == ISK_NONE && info->low == 0) {
             value = 0;
         }
         status = isk__option_check(context, info, value);
-        if (status != ISK_OK) { return status; }
-        isk__option_store(options, i, value);
+        if (status == ISK_OK) { isk__option_store(options, i, value); }
     }
-    return ISK_OK;
+    return status;
 }
 
 INDISEEK_API double isk_own_option(const isk_design *design, const char *name) {
     int i;
-    for (i = 0; design && name && i < design->method->option_count && i < ISK_MAX_OWN_OPTIONS; i++) {
-        if (strcmp(design->method->options[i].name, name) == 0) { return design->options.own[i]; }
+    for (i = ISK__OPTION_COUNT; design && name && i < isk_option_count(design->method); i++) {
+        const isk_option_info *info = isk_option_get(design->method, i);
+        if (info->name && strcmp(info->name, name) == 0) { return design->options.own[i - ISK__OPTION_COUNT]; }
     }
     return (double)NAN;
 }
@@ -8999,29 +9128,6 @@ INDISEEK_API isk_status isk_method_find(isk_context *context, const char *name, 
         snprintf(names + used, sizeof names - used, "%s%s", i == 0 ? "" : i < count - 1 ? ", " : " and ", isk_method_get(context, i)->name);
     }
     return isk__fail(context, ISK_ARGUMENT, "there is no method '%s'; the methods are %s", name, names);
-}
-
-/* Is the description one that can be trained? */
-static isk_status isk__method_check(isk_context *context, const isk_method *method) {
-    int i, j;
-    if (!method->name || !method->name[0] || !method->record) {
-        return isk__fail(context, ISK_ARGUMENT, "method '%s' lacks its %s", isk_method_name(method), method->record ? "name" : "`record`");
-    }
-    if (method->option_count < 0 || method->option_count > ISK_MAX_OWN_OPTIONS || (method->option_count > 0 && !method->options)) {
-        return isk__fail(context, ISK_ARGUMENT, "method %s has %d options of its own; it may have 0 to %d", method->name,
-                         method->option_count, ISK_MAX_OWN_OPTIONS);
-    }
-    for (i = 0; i < method->option_count; i++) {
-        for (j = 0; j < ISK__OPTION_COUNT + i; j++) {
-            if (strcmp(isk_option_get(method, j)->name, method->options[i].name) != 0) { continue; }
-            return isk__fail(context, ISK_ARGUMENT, "method %s: an option '%s' is there already", method->name, method->options[i].name);
-        }
-    }
-    for (i = 0; method->extras && method->extras[i].name; i++) {
-        if (i < ISK_MAX_EXTRAS) { continue; }
-        return isk__fail(context, ISK_ARGUMENT, "method %s asks for more than %d extras", method->name, ISK_MAX_EXTRAS);
-    }
-    return ISK_OK;
 }
 
 INDISEEK_API isk_status isk_method_add(isk_context *context, const isk_method *method) {
@@ -9118,7 +9224,8 @@ typedef struct isk__learner {
     double view_spread[ISK_MAX_VIEWS];      /* mean over held-out rows of |x - training mean|^2 */
 } isk__learner;
 
-typedef struct isk__kept { struct isk__kept *next; } isk__kept;     /* a block of memory stands behind it */
+/* A block of memory stands behind it, aligned as any type may need. */
+typedef struct isk__kept { struct isk__kept *next; char apart[ISK__ALIGNMENT - sizeof(void *)]; } isk__kept;
 
 typedef struct isk__training {
     isk_context *context;
@@ -9493,7 +9600,7 @@ static int isk__judge_epoch(isk__crew *crew, isk__trainee *trainee, int judged) 
     }
     keeps = stage->best >= 0 && (judged || stage->patience > 0);        /* without held-out rows only early stopping does */
     if (!keeps) { memcpy(track->kept, track->evaluation, sizeof track->kept); }
-    if (track->best_epoch == 0 || value < track->best) {
+    if (track->best_epoch == 0 || isless(value, track->best)) {
         track->best = value;
         track->best_epoch = track->epoch;
         track->stale = track->plateau = 0;
@@ -9865,6 +9972,7 @@ static isk_status isk__train(isk__training *training, void (*begin)(isk__trainin
     int every = training->desc->checkpoint_every > 0 ? training->desc->checkpoint_every : 10, i;
     /* first of all: a path that cannot be written is found out before the work, not after it */
     isk_status status = training->desc->checkpoint ? isk__checkpoint_write(training) : ISK_OK;
+    if (status == ISK_OK) { isk__begin(context); }          /* `settle` may fail without a sentence */
     while (status == ISK_OK) {
         double start = isk__seconds(), seconds;
         int trained = -1, interrupted;
@@ -9882,7 +9990,7 @@ static isk_status isk__train(isk__training *training, void (*begin)(isk__trainin
             isk__parallel(context, training->task_count, isk__train_task, training);
         }
         if (isk__residence_lost(training)) { return isk__device_failed(training); }
-        if (training->failed != ISK_OK) { return training->failed; }
+        if (training->failed != ISK_OK) { return isk__own_status(context, training->method, "settle", training->failed); }
         seconds = (isk__seconds() - start) / training->task_count;      /* each stage's share of the round */
         for (i = 0; i < training->task_count; i++) {
             int slot = training->tasks[i] / ISK__MAX_STAGES, stage = training->tasks[i] % ISK__MAX_STAGES;
@@ -9972,7 +10080,7 @@ typedef struct isk__item_saved {            /* a matrix or a text of the user's 
 /* One program makes the features of a view (or of all), another what they give back. */
 typedef struct isk__producer {
     isk_program *program;
-    int view;                               /* whose outputs it makes, or ISK_NONE: those of all views */
+    int view;                               /* whose rows it reads, or ISK_NONE: every view's */
 } isk__producer;
 
 typedef struct isk__made { isk_output_info info; int producer, index; } isk__made;        /* index: among the program's outputs */
@@ -10012,8 +10120,9 @@ struct isk_recorder {
     int phase;                              /* of the method's stages, after those of a reduction */
     /* of the program that is being recorded */
     isk_mode mode;
-    isk_tensor batch, share;
+    isk_tensor batch, share;                /* batch: node -1 where none is being recorded */
     int view, pass;
+    const char *stage;                      /* for messages; or NULL */
 };
 
 INDISEEK_API const isk_design *isk_recorder_design(const isk_recorder *r) { return r ? r->design : NULL; }
@@ -10024,28 +10133,82 @@ INDISEEK_API int isk_recorder_trains(const isk_recorder *r) { return r && r->tra
 INDISEEK_API isk_tensor isk_recorder_batch(const isk_recorder *r) { return r ? r->batch : isk__no_tensor(NULL); }
 INDISEEK_API int isk_recorder_batch_rows(const isk_recorder *r) { return r ? r->rows : 0; }
 
-/* ---- misuse: a recorder fails as its graph does; without one there is nowhere to keep a sentence ---- */
+/* ---- what a method may get wrong: its first mistake is kept by the graph and ends the fit.  Without a recorder nothing happens ---- */
 
-static isk_tensor isk__nothing(const isk_recorder *r) { return isk__no_tensor(r ? r->graph : NULL); }
-
-static isk_sample isk__no_sample(const isk_recorder *r) {
-    isk_sample sample;
-    sample.x = sample.lengths = isk__nothing(r);
-    return sample;
+static isk_tensor isk__method_fail(const isk_recorder *r, isk_status status, const char *format, ...) ISK__FORMAT(3, 4);
+static isk_tensor isk__method_fail(const isk_recorder *r, isk_status status, const char *format, ...) {
+    char text[300];
+    va_list arguments;
+    if (!r) { return isk__no_tensor(NULL); }
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    return isk__record_fail(r->graph, status, "method %s%s%.40s: %s", r->design->method->name, r->stage ? ", stage " : "",
+                            r->stage ? r->stage : "", text);
 }
 
-/* Is there a recorder, and the view one of its design's? */
-static int isk__recorder_has(const isk_recorder *r, int view, const char *function) {
-    if (!r) { return 0; }
-    if (view >= 0 && view < r->design->view_count) { return 1; }
-    isk__record_fail(r->graph, ISK_ARGUMENT, "%s: view %d; there are %d views", function, view + 1, r->design->view_count);
+/* Is there such a view?  `function` is the one that was called, for the sentence. */
+static int isk__has_view(const isk_recorder *r, const char *function, int view) {
+    if (r && view >= 0 && view < r->design->view_count) { return 1; }
+    isk__method_fail(r, ISK_ARGUMENT, "%s: there is no view %d; views are 0 to %d", function, view, r ? r->design->view_count - 1 : 0);
+    return 0;
+}
+
+/* Is a batch being recorded? */
+static int isk__has_batch(const isk_recorder *r, const char *function) {
+    if (r && r->batch.node >= 0) { return 1; }
+    isk__method_fail(r, ISK_ARGUMENT, "%s: rows are there for terms, values and outputs alone", function);
+    return 0;
+}
+
+/* Are there rows of that view to be had? */
+static int isk__has_rows(const isk_recorder *r, const char *function, int view) {
+    if (!isk__has_view(r, function, view) || !isk__has_batch(r, function)) { return 0; }
+    if (!r->model || r->view < 0 || r->view == view) { return 1; }
+    isk__method_fail(r, ISK_ARGUMENT, "%s: outputs of view %d ask for view %d; outputs of several are those of view ISK_NONE", function,
+                     r->view, view);
+    return 0;
+}
+
+static int isk__is_own(const isk_recorder *r, isk_tensor tensor) { return tensor.graph == r->graph && isk__is_recorded(tensor); }
+
+/* Is it what isk_cache made? */
+static int isk__is_cache(const isk_recorder *r, isk_tensor cache) {
+    return r->training && isk__is_own(r, cache) && isk__is_leaf(cache, ISK__SLOT) &&
+           isk_rows(cache) == (int)r->training->desc->views[0].x.rows && isk__node_of(cache)->leaf.stride == isk_cols(cache);
+}
+
+/* A term, or the share of rows that it is a mean over. */
+static int isk__is_term(const isk_recorder *r, const char *name, isk_tensor term) {
+    if (!isk__is_own(r, term)) {
+        isk__method_fail(r, ISK_ARGUMENT, "term '%.60s' was not recorded", name);
+    } else if (isk_rows(term) != 1 || isk_cols(term) != 1) {
+        isk__method_fail(r, ISK_SHAPE, "term '%.60s' is [%d, %d]; it must be [1, 1]", name, isk_rows(term), isk_cols(term));
+    }
+    return !r->graph->failed;
+}
+
+static int isk__are_terms(const isk_recorder *r, const char *const *labels, const isk_tensor *terms, int count) {
+    int i;
+    for (i = 0; i < count; i++) {
+        if (!isk__is_term(r, labels[i], terms[i])) { return 0; }
+    }
+    return !r->graph->failed;
+}
+
+static int isk__has_parameters(const isk_recorder *r, const char *group) {
+    const int index = isk__group_find(r->graph, group);
+    if (index >= 0 && r->graph->groups[index].size > 0) { return 1; }
+    isk__method_fail(r, ISK_ARGUMENT, "group '%.60s' has no parameters, so there is nothing to train", group);
     return 0;
 }
 
 /* A block of memory that lives as long as the training, or the recording of the model. */
 static void *isk__recorder_block(isk_recorder *r, size_t bytes) {
-    isk__kept *kept = (isk__kept *)isk__allocate_zero(r->graph->context, 1, isk__add(sizeof *kept, bytes));
-    isk__kept **list = r->training ? &r->training->kept : &r->model->kept;
+    isk__kept *kept = r ? (isk__kept *)isk__allocate_zero(r->graph->context, 1, isk__add(sizeof *kept, bytes)) : NULL;
+    isk__kept **list;
+    if (!r) { return NULL; }
+    list = r->training ? &r->training->kept : &r->model->kept;
     if (!kept) {
         isk__record_fail(r->graph, ISK_MEMORY, "out of memory while recording");
         return NULL;
@@ -10067,29 +10230,45 @@ INDISEEK_API void *isk_recorder_keep(isk_recorder *r, const void *value, size_t 
     void *copy = r ? isk__recorder_block(r, bytes) : NULL;
     if (!r) { return NULL; }
     if (copy && value) { memcpy(copy, value, bytes); }
-    r->user = copy;
+    if (r) { r->user = copy; }
     return copy;
+}
+
+/* A copy of a text: what names stages and terms may be a buffer of the method's. */
+static const char *isk__text_kept(isk_recorder *r, const char *text) {
+    char *copy = (char *)isk__recorder_block(r, strlen(text) + 1);
+    if (copy) { memcpy(copy, text, strlen(text) + 1); }
+    return copy ? copy : "";
 }
 
 static const char *isk__numbered_name(char *buffer, size_t size, const char *name, int view) {
     if (view < 0) {
         snprintf(buffer, size, "%.40s", name);
     } else {
-        snprintf(buffer, size, "%.40s%d", name, view + 1);
+        snprintf(buffer, size, "%.40s%lld", name, (long long)view + 1);
     }
     return buffer;
 }
 
 INDISEEK_API const char *isk_numbered(isk_recorder *r, const char *name, int view) {
-    char *buffer = r && name ? (char *)isk__recorder_block(r, 48) : NULL;
-    if (r && !name) { isk__record_fail(r->graph, ISK_ARGUMENT, "%s: name is NULL", __func__); }
-    return buffer ? isk__numbered_name(buffer, 48, name, view) : "";
+    enum { ROOM = ISK__MOST_NAME + 12 };
+    char *buffer;
+    if (!r || !name || strlen(name) > ISK__MOST_NAME) {
+        isk__method_fail(r, ISK_ARGUMENT, "isk_numbered: the name '%.60s' is NULL or longer than %d bytes", name ? name : "NULL",
+                         (int)ISK__MOST_NAME);
+        return "";
+    }
+    buffer = (char *)isk__recorder_block(r, ROOM);
+    return buffer ? isk__numbered_name(buffer, ROOM, name, view) : "";
 }
 
 INDISEEK_API isk_scope isk_net(isk_recorder *r, const char *group, const char *prefix) {
     isk_scope scope = isk_group(r ? r->graph : NULL, group);
-    scope.prefix[0] = 0;
-    return isk_within(scope, prefix);
+    if (r && prefix && strlen(prefix) < sizeof scope.prefix) { return isk__scope(r->graph, scope.group, prefix); }
+    isk__method_fail(r, ISK_ARGUMENT, "isk_net: the prefix '%.100s' is NULL or longer than %d bytes", prefix ? prefix : "NULL",
+                     (int)sizeof scope.prefix - 1);
+    scope.group = -1;
+    return scope;
 }
 
 /* A program's batch, and nothing else that the last one left. */
@@ -10098,6 +10277,8 @@ static void isk__begin_program(isk_recorder *r, int rows, isk_mode mode) {
     r->share = isk__no_tensor(r->graph);
     r->mode = mode;
 }
+
+static void isk__end_program(isk_recorder *r) { r->batch = r->share = isk__no_tensor(r->graph); }
 
 /* ---- rows of a batch.  A row where a view was not measured has weight 0 in everything that comes from that view ---- */
 
@@ -10164,7 +10345,8 @@ static int isk__reduces(const isk_design *design) { return design->options.reduc
 
 INDISEEK_API isk_sample isk_view_rows(isk_recorder *r, int view) {
     isk_sample sample;
-    if (!isk__recorder_has(r, view, __func__)) { return isk__no_sample(r); }
+    sample.x = sample.lengths = isk__no_tensor(r ? r->graph : NULL);
+    if (!isk__has_rows(r, __func__, view)) { return sample; }
     if (r->training) { return isk__sample_of(r, view, r->views[view], r->design->steps[view]); }
     sample = isk__model_sample(r, view);
     if (isk__reduces(r->design)) { sample.x = isk__reduced(r, view, sample); }
@@ -10172,9 +10354,9 @@ INDISEEK_API isk_sample isk_view_rows(isk_recorder *r, int view) {
 }
 
 INDISEEK_API isk_tensor isk_given_rows(isk_recorder *r, int view) {
-    if (!isk__recorder_has(r, view, __func__)) { return isk__nothing(r); }
+    if (!isk__has_rows(r, __func__, view)) { return isk__no_tensor(r ? r->graph : NULL); }
     if (r->design->given_cols[view] == 0) {
-        return isk__record_fail(r->graph, ISK_ARGUMENT, "%s: view %d has no given shared features", __func__, view + 1);
+        return isk__method_fail(r, ISK_ARGUMENT, "isk_given_rows: view %d has no given shared features", view);
     }
     if (!r->training) { return isk_gather(isk__model_leaf(r, &r->model->given[view], r->design->given_cols[view]), r->batch); }
     return isk__present_rows(r, view, isk_gather(r->given[view], r->batch));
@@ -10183,50 +10365,61 @@ INDISEEK_API isk_tensor isk_given_rows(isk_recorder *r, int view) {
 INDISEEK_API isk_tensor isk_extra_rows(isk_recorder *r, const char *name) {
     const isk_extra_info *extras = r ? r->design->method->extras : NULL;
     int i;
-    if (!r) { return isk__nothing(r); }
-    ISK__GIVEN_TO(r->graph, name);
-    for (i = 0; extras && extras[i].name; i++) {
+    for (i = 0; extras && name && extras[i].name; i++) {
         if (strcmp(extras[i].name, name) != 0) { continue; }
         if (r->design->extra_cols[i] == 0) { return isk__no_tensor(r->graph); }
+        if (!isk__has_batch(r, __func__)) { return isk__no_tensor(r->graph); }
         if (r->training) { return isk_gather(r->extras[i], r->batch); }
         return isk_gather(isk__model_leaf(r, &r->model->extras[i], r->design->extra_cols[i]), r->batch);
     }
-    return isk__record_fail(r->graph, ISK_ARGUMENT, "method %s: '%s' is none of its extras", r->design->method->name, name);
+    return isk__method_fail(r, ISK_ARGUMENT, "isk_extra_rows: '%.60s' is none of its extras", name ? name : "NULL");
 }
 
-INDISEEK_API isk_tensor isk_lambda(isk_recorder *r) { return r ? r->lambda : isk__nothing(r); }
-
+INDISEEK_API isk_tensor isk_lambda(isk_recorder *r) { return r ? r->lambda : isk__no_tensor(NULL); }
 INDISEEK_API isk_tensor isk_inverse_power(isk_recorder *r, int view) {
-    return isk__recorder_has(r, view, __func__) ? r->inverse_power[view] : isk__nothing(r);
+    return isk__has_view(r, __func__, view) ? r->inverse_power[view] : isk__no_tensor(r ? r->graph : NULL);
 }
 
 INDISEEK_API isk_tensor isk_row_numbers(isk_recorder *r, int count) {
     isk_scalar *numbers;
     int i;
-    if (!r) { return isk__nothing(r); }
-    if (count < 1) { return isk__record_fail(r->graph, ISK_SHAPE, "%s: count is %d; it must be at least 1", __func__, count); }
+    if (!r || count < 1 || !isk__shape_fits(r->graph, __func__, count, 1)) {
+        return isk__method_fail(r, ISK_ARGUMENT, "isk_row_numbers: count is %d; it must be at least 1", count);
+    }
     numbers = (isk_scalar *)isk__recorder_block(r, isk__mul((size_t)count, sizeof *numbers));
-    if (!numbers) { return isk__nothing(r); }
+    if (!numbers) { return isk__no_tensor(r->graph); }
     for (i = 0; i < count; i++) { numbers[i] = (isk_scalar)i; }
     return isk__bound(r->graph, isk__matrix_of(numbers, count, 1));
 }
 
 INDISEEK_API isk_tensor isk_cache(isk_recorder *r, int cols) {
-    return r && r->training ? isk__leaf(r->graph, ISK__SLOT, (int)r->training->desc->views[0].x.rows, cols, 1) : isk__nothing(r);
+    if (!r || !r->training) { return isk__no_tensor(r ? r->graph : NULL); }
+    if (cols < 1) { return isk__method_fail(r, ISK_SHAPE, "isk_cache: cols is %d; it must be at least 1", cols); }
+    return isk__leaf(r->graph, ISK__SLOT, (int)r->training->desc->views[0].x.rows, cols, 1);
+}
+
+/* Is there a cache, and rows for it? */
+static int isk__has_cache(const isk_recorder *r, const char *function, int view, isk_tensor cache) {
+    if (!isk__has_rows(r, function, view)) { return 0; }
+    if (!isk__is_cache(r, cache)) { isk__method_fail(r, ISK_ARGUMENT, "%s: this is no cache of isk_cache", function); }
+    return !r->graph->failed;
 }
 
 INDISEEK_API isk_tensor isk_cache_rows(isk_recorder *r, int view, isk_tensor cache) {
-    return isk__recorder_has(r, view, __func__) ? isk__present_rows(r, view, isk_gather(cache, r->batch)) : isk__nothing(r);
+    if (!isk__has_cache(r, __func__, view, cache)) { return isk__no_tensor(r ? r->graph : NULL); }
+    return isk__present_rows(r, view, isk_gather(cache, r->batch));
 }
 
 INDISEEK_API isk_sample isk_cache_sample(isk_recorder *r, int view, isk_tensor cache) {
-    return isk__recorder_has(r, view, __func__) ? isk__sample_of(r, view, cache, r->design->steps[view]) : isk__no_sample(r);
+    isk_sample sample;
+    sample.x = sample.lengths = isk__no_tensor(r ? r->graph : NULL);
+    return isk__has_cache(r, __func__, view, cache) ? isk__sample_of(r, view, cache, r->design->steps[view]) : sample;
 }
 
 INDISEEK_API isk_tensor isk_view_share(isk_recorder *r, int i, int j) {
-    isk_tensor lengths[2], there = isk__nothing(r);
+    isk_tensor lengths[2], there = isk__no_tensor(r ? r->graph : NULL);
     int k;
-    if (!isk__recorder_has(r, i, __func__) || !isk__recorder_has(r, j, __func__)) { return there; }
+    if (!isk__has_view(r, __func__, i) || !isk__has_view(r, __func__, j)) { return there; }
     lengths[0] = r->lengths[i];
     lengths[1] = r->lengths[j];
     for (k = 0; k < (i == j ? 1 : 2); k++) {
@@ -10239,7 +10432,7 @@ INDISEEK_API isk_tensor isk_view_share(isk_recorder *r, int i, int j) {
 }
 
 INDISEEK_API void isk_share_set(isk_recorder *r, isk_tensor share) {
-    if (r) { r->share = share; }
+    if (r && (share.node < 0 || isk__is_term(r, "share", share))) { r->share = share; }
 }
 
 /* ---- networks as the options say ---- */
@@ -10247,7 +10440,7 @@ INDISEEK_API void isk_share_set(isk_recorder *r, isk_tensor share) {
 INDISEEK_API isk_tensor isk_network(isk_recorder *r, isk_scope scope, isk_tensor x, int out) {
     const isk_options *options = r ? &r->design->options : NULL;
     isk_mlp_desc mlp;
-    if (!r) { return isk__nothing(r); }
+    if (!options) { return isk__no_tensor(NULL); }
     memset(&mlp, 0, sizeof mlp);
     mlp.layers = options->layers;
     mlp.width = options->width;
@@ -10324,7 +10517,8 @@ static isk_tensor isk__encoder(isk_recorder *r, isk_scope scope, int steps, isk_
 }
 
 INDISEEK_API isk_tensor isk_encoder(isk_recorder *r, isk_scope scope, int view, isk_sample x, int out) {
-    return isk__recorder_has(r, view, __func__) ? isk__encoder(r, scope, r->design->steps[view], x, out) : isk__nothing(r);
+    return isk__has_view(r, __func__, view) ? isk__encoder(r, scope, r->design->steps[view], x, out)
+                                            : isk__no_tensor(r ? r->graph : NULL);
 }
 
 /* exp(t), the scale of logits, with t from ln(1/tau).  Learned, it is clamped to [0, ln 100], Radford et al. 2021; a fixed one is
@@ -10357,31 +10551,60 @@ static isk_optimiser_desc isk__optimiser_of(const isk_options *options, double w
     return desc;
 }
 
+/* May a batch choose rows of this node?  It must have one for each row of the data. */
+static int isk__has_every_row(const isk_recorder *r, int node) {
+    const int root = isk__root(r->graph, node);
+    int i, any = 0;
+    if (r->training) { return r->graph->nodes[root].rows == (int)r->training->desc->views[0].x.rows; }
+    for (i = 0; i < ISK_MAX_VIEWS; i++) {
+        any |= r->model->views[i].node == root || r->model->given[i].node == root || r->model->lengths[i].node == root;
+    }
+    for (i = 0; i < ISK_MAX_EXTRAS; i++) { any |= r->model->extras[i].node == root; }
+    return any;
+}
+
+/* A program that is replayed for batches of so many rows; NULL: it could not be made, or reads what it must not. */
+static isk_program *isk__batch_program(isk_recorder *r, isk_program *program, int rows) {
+    int i;
+    if (!program) { isk__record_fail(r->graph, ISK_MEMORY, "%s", r->graph->context->error); }      /* all else was looked at before */
+    for (i = 0; program && i < program->instruction_count; i++) {
+        const isk__instruction *instruction = &program->instructions[i];
+        const isk__node *node = instruction->action == ISK__FORWARD ? &r->graph->nodes[instruction->node] : NULL;
+        if (node && node->op == ISK__OP_batch && node->rows != rows) {
+            isk__method_fail(r, ISK_ARGUMENT, "a batch of %d rows beside that of %d: a tensor of another stage or pass", node->rows, rows);
+        }
+        if (node && node->op == ISK__OP_gather && !isk__has_every_row(r, node->inputs[0])) {
+            isk__method_fail(r, ISK_ARGUMENT, "rows of the batch are gathered from %d rows, which are not the data's",
+                             r->graph->nodes[node->inputs[0]].rows);
+        }
+    }
+    if (r->graph->failed) { return NULL; }
+    if (program->batch_rows == 0) { program->batch_rows = rows; }       /* it reads no row, and is replayed all the same */
+    return program;
+}
+
 /* Fills a cache for rows in order. */
 static isk_program *isk__record_fill(isk_recorder *r, int view, isk_tensor cache, isk_record_value *value) {
+    isk_tensor made;
+    if (!isk__is_cache(r, cache)) {
+        isk__method_fail(r, ISK_ARGUMENT, "what is to be filled is no cache of isk_cache");
+        return NULL;
+    }
     isk__begin_program(r, ISK__TILE_ROWS, ISK_MODE_EVALUATE);
-    isk__scatter(cache, value(r, view), r->batch);
-    return isk_compute(r->graph, NULL, 0);
+    made = value(r, view);
+    if (!isk__is_own(r, made) || isk_rows(made) != ISK__TILE_ROWS || isk_cols(made) != isk_cols(cache)) {
+        isk__method_fail(r, ISK_SHAPE, "a cache of %d columns is filled with [%d, %d]; it takes [rows of the batch, %d]", isk_cols(cache),
+                         isk_rows(made), isk_cols(made), isk_cols(cache));
+        return NULL;
+    }
+    isk__scatter(cache, made, r->batch);
+    return isk__batch_program(r, isk_compute(r->graph, NULL, 0), ISK__TILE_ROWS);
 }
 
 /* terms, none of them recorded yet */
 static void isk__terms_open(const isk_recorder *r, isk_tensor *terms, int count) {
     int i;
     for (i = 0; i < count; i++) { terms[i] = isk__no_tensor(r->graph); }
-}
-
-/* Were all of them recorded since, as numbers?  labels NULL: it is the one of a diagnosis. */
-static void isk__terms_check(const isk_recorder *r, const isk_tensor *terms, int count, const char *const *labels) {
-    int i;
-    for (i = 0; i < count && !r->graph->failed; i++) {
-        const char *label = labels ? labels[i] : "diagnosis";
-        if (!isk__is_recorded(terms[i])) {
-            isk__record_fail(r->graph, ISK_ARGUMENT, "method %s: term '%s' was not recorded", r->design->method->name, label);
-        } else if (isk_rows(terms[i]) != 1 || isk_cols(terms[i]) != 1) {
-            isk__record_fail(r->graph, ISK_SHAPE, "method %s: term '%s' is [%d, %d]; it must be [1, 1]", r->design->method->name, label,
-                             isk_rows(terms[i]), isk_cols(terms[i]));
-        }
-    }
 }
 
 /* Terms of a pass: its labels up to a NULL. */
@@ -10393,38 +10616,88 @@ static int isk__term_count(const isk_pass_desc *desc) {
 
 static int isk__pass_given(const isk_pass_desc *desc) { return desc->terms || desc->value; }
 
-/* What is wrong with a stage's description, or NULL. */
-static const char *isk__stage_wrong(const isk_recorder *r, const isk_stage_desc *desc) {
-    int i, count = 0, evaluated;
-    if (!desc || !desc->name || !desc->name[0]) { return "it has no name"; }
-    if (desc->of_view && (desc->view < 0 || desc->view >= r->design->view_count)) { return "there is no such view"; }
-    if (desc->phase < 0 || desc->epochs < 0 || desc->patience < 0 || desc->diagnoses < 0) { return "a number is negative"; }
-    while (count < ISK_MAX_PASSES && isk__pass_given(&desc->passes[count])) { count++; }
-    if (count == 0 && desc->epochs > 0) { return "it has epochs, but no pass"; }
-    if (count == 0) { return desc->value || desc->settle ? NULL : "it does nothing"; }
-    if (desc->main < 0 || desc->main >= count) { return "`main` is none of its passes"; }
-    if (!desc->passes[desc->main].terms || !desc->passes[desc->main].group || isk__term_count(&desc->passes[desc->main]) == 0) {
-        return "its main pass needs terms, their labels and a group";
+/* What is wrong with a pass, or NULL. */
+static const char *isk__pass_wrong(const isk_pass_desc *pass) {
+    if ((int)pass->turn < 0 || pass->turn > ISK_FILL || (int)pass->rate < 0 || pass->rate > ISK_RATE_CRITIC) {
+        return "the turn or the rate of a pass is unknown";
     }
-    evaluated = desc->evaluated > 0 ? desc->evaluated : isk__term_count(&desc->passes[desc->main]);
-    if (evaluated > isk__term_count(&desc->passes[desc->main]) || desc->watch < 0 || desc->watch >= evaluated) {
+    if (pass->repeats < 0 || !isgreaterequal(pass->weight_decay, 0) || !isk__is_finite(pass->weight_decay)) {
+        return "repeats or weight_decay of a pass is negative, or infinite";
+    }
+    if (pass->value && (pass->terms || pass->group)) { return "a pass has both a value and terms or a group"; }
+    return pass->group && isk__term_count(pass) == 0 ? "a pass that trains a group has no labels" : NULL;
+}
+
+/* The number of the main pass's evaluated term of that name, or -1. */
+static int isk__evaluated_term(const isk_stage_desc *desc, const char *name) {
+    const isk_pass_desc *main = &desc->passes[desc->main];
+    const int count = desc->evaluated > 0 ? desc->evaluated : isk__term_count(main);
+    int i;
+    for (i = 0; i < count; i++) {
+        if (strcmp(main->labels[i], name) == 0) { return i; }
+    }
+    return -1;
+}
+
+/* What is wrong with the pass that a stage is judged by, or NULL. */
+static const char *isk__main_wrong(const isk_stage_desc *desc, int count) {
+    const isk_pass_desc *main = &desc->passes[desc->main < count ? desc->main : 0];
+    const int terms = isk__term_count(main);
+    if (desc->main >= count) { return "`main` is none of its passes"; }
+    if (!main->terms || !main->group || terms == 0) { return "its main pass needs terms, their labels and a group"; }
+    if (desc->evaluated > terms || desc->watch >= (desc->evaluated > 0 ? desc->evaluated : terms)) {
         return "`evaluated` or `watch` is beyond its main pass's terms";
     }
-    for (i = 0; i < count; i++) {
-        if (desc->passes[i].group && !desc->passes[i].value && isk__term_count(&desc->passes[i]) == 0) { return "a pass has no labels"; }
-    }
-    if (desc->diagnoses > 0 && !(desc->diagnosis.value && desc->diagnosis.fit && desc->diagnosis.measure && desc->diagnosis.group)) {
-        return "its diagnosis lacks a part";
+    if (desc->explains && (!desc->of_view || isk__evaluated_term(desc, desc->explains) < 0)) {
+        return "`explains` is none of its evaluated terms, or it is of no view";
     }
     return NULL;
+}
+
+static const char *isk__diagnosis_wrong(const isk_stage_desc *desc) {
+    const isk_diagnosis_desc *diagnosis = &desc->diagnosis;
+    int i;
+    if (!diagnosis->value || !diagnosis->fit || !diagnosis->measure || !diagnosis->group) { return "its diagnosis lacks a part"; }
+    for (i = 0; i < ISK_MAX_PASSES; i++) {
+        if (desc->passes[i].group && strcmp(desc->passes[i].group, diagnosis->group) == 0) {
+            return "its diagnosis would start a group of its passes afresh";
+        }
+    }
+    return NULL;
+}
+
+/* What is wrong with a stage's description, or NULL. */
+static const char *isk__stage_wrong(const isk_recorder *r, const isk_stage_desc *desc) {
+    const char *wrong = NULL;
+    int i, count = 0;
+    if (!desc || !desc->name || !desc->name[0]) { return "it has no name"; }
+    if (strlen(desc->name) > ISK__MOST_NAME) { return "its name is longer than 36 bytes"; }
+    if (desc->of_view && (desc->view < 0 || desc->view >= r->design->view_count)) { return "there is no such view"; }
+    if (desc->phase < 0 || desc->epochs < 0 || desc->patience < 0 || desc->diagnoses < 0 || desc->diagnosis.epochs < 0 ||
+        desc->main < 0 || desc->evaluated < 0 || desc->watch < 0) {
+        return "a number is negative";
+    }
+    if (desc->phase >= ISK__MAX_STAGES) { return "its phase is beyond the number of stages that there may be"; }
+    while (count < ISK_MAX_PASSES && isk__pass_given(&desc->passes[count])) { count++; }
+    for (i = 0; i < ISK_MAX_PASSES && !wrong; i++) {
+        wrong = i >= count && isk__pass_given(&desc->passes[i]) ? "its passes do not follow each other" : isk__pass_wrong(&desc->passes[i]);
+    }
+    if (wrong) { return wrong; }
+    if (desc->settle && (count > 0 || desc->epochs > 0)) { return "`settle` is for a stage without epochs and passes"; }
+    if (count > 0) { wrong = isk__main_wrong(desc, count); }
+    if (count > 0 && !wrong && desc->diagnoses > 0) { wrong = isk__diagnosis_wrong(desc); }
+    if (count > 0) { return wrong; }
+    if (desc->epochs > 0) { return "it has epochs, but no pass"; }
+    if (desc->main > 0 || desc->watch > 0 || desc->diagnoses > 0 || desc->explains) { return "it is to be judged, but has no pass"; }
+    return desc->value || desc->settle ? NULL : "it does nothing";
 }
 
 static isk__pass isk__record_pass(isk_recorder *r, int view, const isk_pass_desc *desc) {
     isk_optimiser_desc optimiser = isk__optimiser_of(&r->design->options, desc->weight_decay);
     isk_tensor terms[ISK_MAX_TERMS];
-    isk_program *program;
+    isk_program *program = NULL;
     isk__pass pass;
-    int count = isk__term_count(desc);
+    int count = isk__term_count(desc), i;
     if (desc->value) {
         program = isk__record_fill(r, view, desc->cache, desc->value);
         return isk__pass_of(program, ISK_FILL, 1, ISK__RATE_NONE);
@@ -10432,14 +10705,15 @@ static isk__pass isk__record_pass(isk_recorder *r, int view, const isk_pass_desc
     isk__terms_open(r, terms, ISK_MAX_TERMS);
     isk__begin_program(r, r->rows, desc->still ? ISK_MODE_STILL : ISK_MODE_TRAIN);
     desc->terms(r, view, terms);
-    isk__terms_check(r, terms, count, desc->labels);
-    if (desc->group && isk__group_find(r->graph, desc->group) < 0) {
-        isk__record_fail(r->graph, ISK_ARGUMENT, "method %s: group '%s' has no parameters", r->design->method->name, desc->group);
+    if (count == 0 && r->graph->effect_count == 0) { isk__method_fail(r, ISK_ARGUMENT, "a pass records nothing: no term, nothing stored"); }
+    if (isk__are_terms(r, desc->labels, terms, count) && (!desc->group || isk__has_parameters(r, desc->group))) {
+        program = desc->group ? isk__minimise(r->graph, desc->group, terms, count, &optimiser, 0) : isk_compute(r->graph, terms, count);
+        program = isk__batch_program(r, program, r->rows);
     }
-    program = desc->group ? isk__minimise(r->graph, desc->group, terms, count, &optimiser, 0) : isk_compute(r->graph, terms, count);
     pass = isk__pass_of(program, (int)desc->turn, desc->repeats > 0 ? desc->repeats : 1,
                         desc->group ? (int)desc->rate : (int)ISK__RATE_NONE);
     isk__pass_labels(&pass, count, desc->labels);
+    for (i = 0; i < count; i++) { pass.labels[i] = isk__text_kept(r, desc->labels[i]); }
     return pass;
 }
 
@@ -10448,20 +10722,23 @@ static isk__pass isk__record_evaluation(isk_recorder *r, const isk_stage_desc *d
     const isk_pass_desc *of = &desc->passes[desc->main];
     int count = desc->evaluated > 0 ? desc->evaluated : main->label_count, i;
     isk_tensor terms[ISK_MAX_TERMS + 1], share;
+    isk_program *program;
     isk__pass pass;
     isk__terms_open(r, terms, ISK_MAX_TERMS);
     isk__begin_program(r, r->rows, ISK_MODE_EVALUATE);
     of->terms(r, r->view, terms);
-    isk__terms_check(r, terms, count, of->labels);
+    memset(&pass, 0, sizeof pass);
+    if (!isk__are_terms(r, main->labels, terms, count)) { return pass; }
     share = r->share;
     if (share.node < 0 && desc->of_view) {
         share = isk_view_share(r, r->view, r->view);
         for (i = 0; i < count && share.node >= 0; i++) { terms[i] = isk_mul(terms[i], share); }
     }
     terms[count] = share;
-    pass = isk__pass_of(isk_compute(r->graph, terms, count + (share.node >= 0)), ISK_FILL, 1, ISK__RATE_NONE);
+    program = isk__batch_program(r, isk_compute(r->graph, terms, count + (share.node >= 0)), r->rows);
+    pass = isk__pass_of(program, ISK_FILL, 1, ISK__RATE_NONE);
     pass.shared = share.node >= 0;
-    isk__pass_labels(&pass, count, of->labels);
+    isk__pass_labels(&pass, count, main->labels);
     return pass;
 }
 
@@ -10469,48 +10746,35 @@ static void isk__record_diagnosis(isk_recorder *r, isk__stage *stage, const isk_
     isk_optimiser_desc optimiser = isk__optimiser_of(&r->design->options, 0);
     isk_tensor terms[ISK_MAX_TERMS];
     stage->diagnosis.fill = isk__record_fill(r, stage->view, desc->cache, desc->value);
+    if (!stage->diagnosis.fill) { return; }
     isk__terms_open(r, terms, ISK_MAX_TERMS);
     isk__begin_program(r, r->rows, ISK_MODE_TRAIN);
     desc->fit(r, stage->view, terms);
-    isk__terms_check(r, terms, 1, NULL);
-    stage->diagnosis.fit = isk__minimise(r->graph, desc->group, terms, 1, &optimiser, 0);
+    if (!isk__is_term(r, "of the diagnosis's fit", terms[0]) || !isk__has_parameters(r, desc->group)) { return; }
+    stage->diagnosis.fit = isk__batch_program(r, isk__minimise(r->graph, desc->group, terms, 1, &optimiser, 0), r->rows);
+    isk__terms_open(r, terms, ISK_MAX_TERMS);
     isk__begin_program(r, ISK__TILE_ROWS, ISK_MODE_EVALUATE);
     desc->measure(r, stage->view, terms);
-    isk__terms_check(r, terms, 1, NULL);
+    if (!isk__is_term(r, "of the diagnosis's measure", terms[0])) { return; }
     terms[1] = r->share;
     stage->diagnosis.shared = r->share.node >= 0;
-    stage->diagnosis.measure = isk_compute(r->graph, terms, 1 + stage->diagnosis.shared);
+    stage->diagnosis.measure = isk__batch_program(r, isk_compute(r->graph, terms, 1 + stage->diagnosis.shared), ISK__TILE_ROWS);
     stage->diagnosis.group = isk__group_find(r->graph, desc->group);
 }
 
 static void isk__stage_keeps_best(isk_recorder *r, isk__stage *stage, const char *group) {
     stage->group = isk__group_find(r->graph, group);
-    if (stage->group < 0) { return; }
-    stage->best = isk__space_add(r->graph, ISK__STATE,
-                                 r->graph->groups[stage->group].size + r->graph->groups[stage->group].buffer_size);
+    stage->best = isk__space_add(r->graph, ISK__STATE, 0);
 }
 
-INDISEEK_API void isk_stage_add(isk_recorder *r, const isk_stage_desc *desc) {
-    isk__stage *stage;
-    const char *wrong;
-    int i, view;
-    if (!r || !r->training || r->graph->failed) { return; }
-    wrong = isk__stage_wrong(r, desc);
-    if (wrong) {
-        isk__record_fail(r->graph, ISK_ARGUMENT, "method %s, stage %s: %s", r->design->method->name,
-                         desc && desc->name ? desc->name : "without name", wrong);
-        return;
-    }
-    view = desc->of_view ? desc->view : -1;
-    if (r->training->plan.stage_count == ISK__MAX_STAGES) {
-        isk__record_fail(r->graph, ISK_ARGUMENT, "method %s has more than %d stages", r->design->method->name, ISK__MAX_STAGES);
-        return;
-    }
-    stage = &r->training->plan.stages[r->training->plan.stage_count];
+/* The next stage of the plan, as a description has it that nothing is wrong with. */
+static void isk__stage_record(isk_recorder *r, const isk_stage_desc *desc) {
+    isk__stage *stage = &r->training->plan.stages[r->training->plan.stage_count];
+    int i;
     memset(stage, 0, sizeof *stage);
-    stage->word = desc->name;
-    isk__numbered_name(stage->name, sizeof stage->name, desc->name, view);
-    stage->view = view;
+    stage->word = isk__text_kept(r, desc->name);
+    stage->view = desc->of_view ? desc->view : -1;
+    isk__numbered_name(stage->name, sizeof stage->name, desc->name, stage->view);
     stage->phase = r->phase + desc->phase;
     stage->epochs = desc->epochs;
     stage->best = stage->group = stage->explains = -1;
@@ -10519,27 +10783,108 @@ INDISEEK_API void isk_stage_add(isk_recorder *r, const isk_stage_desc *desc) {
     stage->patience = desc->patience;
     stage->settle = desc->settle;
     stage->user = r->user;
-    r->view = view;
-    if (desc->value) { stage->before = isk__record_fill(r, view, desc->cache, desc->value); }
+    r->view = stage->view;
+    if (desc->value) { stage->before = isk__record_fill(r, r->view, desc->cache, desc->value); }
     for (i = 0; i < ISK_MAX_PASSES && isk__pass_given(&desc->passes[i]) && !r->graph->failed; i++) {
         r->pass = i;
-        stage->passes[i] = isk__record_pass(r, view, &desc->passes[i]);
+        stage->passes[i] = isk__record_pass(r, r->view, &desc->passes[i]);
         stage->pass_count++;
-        if (!stage->passes[i].program) { isk__record_fail(r->graph, ISK_MEMORY, "%s", r->graph->context->error); }
     }
     if (r->graph->failed) { return; }
     if (stage->pass_count > 0) {
         r->pass = stage->main;
         stage->evaluation = isk__record_evaluation(r, desc, &stage->passes[stage->main]);
         if (desc->keep_best || desc->patience > 0) { isk__stage_keeps_best(r, stage, desc->passes[stage->main].group); }
-    }
-    for (i = 0; i < stage->evaluation.label_count && desc->explains; i++) {
-        if (strcmp(stage->evaluation.labels[i], desc->explains) == 0) { stage->explains = i; }
+        if (desc->explains) { stage->explains = isk__evaluated_term(desc, desc->explains); }
     }
     stage->diagnoses = desc->diagnoses;
     stage->diagnosis.epochs = desc->diagnosis.epochs;
     if (desc->diagnoses > 0) { isk__record_diagnosis(r, stage, &desc->diagnosis); }
-    r->training->plan.stage_count++;
+    if (!r->graph->failed) { r->training->plan.stage_count++; }
+}
+
+/* ---- what is looked at when all stages are there ---- */
+
+enum { ISK__READS = 1, ISK__WRITES = 2 };
+
+/* Marks the spaces of models' own memory that a program reads and writes. */
+static void isk__mark_program(const isk_graph *graph, const isk_program *program, unsigned char *marks) {
+    int i, k;
+    for (i = 0; program && i < program->instruction_count; i++) {
+        const isk__instruction *instruction = &program->instructions[i];
+        const int op = instruction->action == ISK__FORWARD ? graph->nodes[instruction->node].op : ISK__LEAF;
+        for (k = 0; k < ISK__MAX_INPUTS; k++) {
+            if (instruction->in[k].space >= 0) { marks[instruction->in[k].space] |= ISK__READS; }
+        }
+        if (op == ISK__OP_store || op == ISK__OP_follow || op == ISK__OP_scatter) { marks[instruction->in[1].space] |= ISK__WRITES; }
+    }
+    if (program && program->group >= 0) { marks[graph->groups[program->group].value] |= ISK__WRITES; }
+}
+
+static void isk__mark_stage(const isk_graph *graph, const isk__stage *stage, unsigned char *marks) {
+    int i;
+    isk__mark_program(graph, stage->before, marks);
+    for (i = 0; i < stage->pass_count; i++) { isk__mark_program(graph, stage->passes[i].program, marks); }
+    isk__mark_program(graph, stage->evaluation.program, marks);
+    isk__mark_program(graph, stage->diagnosis.fill, marks);
+    isk__mark_program(graph, stage->diagnosis.fit, marks);
+    isk__mark_program(graph, stage->diagnosis.measure, marks);
+}
+
+/* Stages of a phase run side by side: what one writes no other may read or write, or results would depend on the threads. */
+static isk_status isk__stages_apart(isk__training *training) {
+    const isk__plan *plan = &training->plan;
+    const size_t spaces = (size_t)plan->graph->space_count;
+    unsigned char *marks = (unsigned char *)isk__allocate_zero(training->context, isk__mul(spaces, (size_t)plan->stage_count), 1);
+    isk_status status = marks ? ISK_OK : isk__no_memory(training->context, "a table of stages", spaces);
+    size_t k;
+    int i, j;
+    for (i = 0; i < plan->stage_count && marks; i++) { isk__mark_stage(plan->graph, &plan->stages[i], marks + (size_t)i * spaces); }
+    for (i = 0; i < plan->stage_count && status == ISK_OK; i++) {
+        for (j = 0; j < plan->stage_count && status == ISK_OK; j++) {
+            if (i == j || plan->stages[i].phase != plan->stages[j].phase) { continue; }
+            for (k = 0; k < spaces && !((marks[(size_t)i * spaces + k] & ISK__WRITES) && marks[(size_t)j * spaces + k]); k++) {}
+            if (k == spaces) { continue; }
+            status = isk__fail(training->context, ISK_ARGUMENT, "method %s: stages %s and %s of one phase use what the first of them "
+                               "writes; give them other groups and caches, or other phases", training->method->name,
+                               plan->stages[i].name, plan->stages[j].name);
+        }
+    }
+    isk__release(training->context, marks);
+    return status;
+}
+
+/* Memory beside a group's parameters, of which a later stage may have added some: moments, and copies of the best. */
+static void isk__groups_close(isk__plan *plan) {
+    isk_graph *graph = plan->graph;
+    int i;
+    for (i = 0; i < graph->group_count; i++) {
+        const isk__group_info *group = &graph->groups[i];
+        if (graph->spaces[group->moment1].size == 0) { continue; }      /* nothing trains it */
+        graph->spaces[group->moment1].size = graph->spaces[group->moment2].size = group->size;
+    }
+    for (i = 0; i < plan->stage_count; i++) {
+        const isk__group_info *group = plan->stages[i].best >= 0 ? &graph->groups[plan->stages[i].group] : NULL;
+        if (group) { graph->spaces[plan->stages[i].best].size = group->size + group->buffer_size; }
+    }
+}
+
+INDISEEK_API void isk_stage_add(isk_recorder *r, const isk_stage_desc *desc) {
+    const char *wrong, *outer = r ? r->stage : NULL;
+    if (!r || !r->training || r->graph->failed) { return; }
+    r->stage = desc && desc->name ? desc->name : "without name";
+    wrong = isk__stage_wrong(r, desc);
+    if (r->batch.node >= 0) {
+        isk__method_fail(r, ISK_ARGUMENT, "isk_stage_add is for `record`, not for terms and values");
+    } else if (wrong) {
+        isk__method_fail(r, ISK_ARGUMENT, "%s", wrong);
+    } else if (r->training->plan.stage_count == ISK__MAX_STAGES) {
+        isk__method_fail(r, ISK_ARGUMENT, "there are %d already, the most that a method may have", (int)ISK__MAX_STAGES);
+    } else {
+        isk__stage_record(r, desc);
+        isk__end_program(r);
+    }
+    r->stage = outer;
 }
 
 /* ---- settling ---- */
@@ -10551,23 +10896,22 @@ INDISEEK_API isk_context *isk_settling_context(const isk_settling *settling) {
 INDISEEK_API uint64_t isk_settling_seed(const isk_settling *settling) { return settling ? settling->trainee->learner->seed : 0; }
 INDISEEK_API void *isk_settling_user(const isk_settling *settling) { return settling ? settling->crew->stage->user : NULL; }
 
-/* What a tensor that was recorded in training has in memory; NULL, with a sentence: it has nothing there. */
-static const isk__node *isk__settling_leaf(const isk_settling *settling, isk_tensor tensor, const isk_scalar *values,
-                                           const char *function) {
-    const isk__training *training = settling->crew->training;
-    const char *wrong = values ? "the tensor is no cache and no parameter of this training" : "values is NULL";
-    if (values && tensor.graph == training->plan.graph && isk__is_recorded(tensor) && isk__node_of(tensor)->op == ISK__LEAF) {
-        return isk__node_of(tensor);
-    }
-    isk__fail(training->context, ISK_ARGUMENT, "%s: %s", function, wrong);
+/* A leaf of the training's graph, of that class; else NULL after a sentence. */
+static const isk__node *isk__settling_leaf(const isk_settling *settling, const char *function, isk_tensor tensor, const void *values,
+                                           int kind) {
+    isk__training *training = settling->crew->training;
+    if (values && tensor.graph == training->plan.graph && isk__is_leaf(tensor, kind)) { return isk__node_of(tensor); }
+    isk__fail(training->context, ISK_ARGUMENT, "method %s, stage %s: %s takes %s of the training, and values", training->method->name,
+              settling->crew->stage->name, function, kind == ISK__STATE ? "a parameter" : "a cache");
     return NULL;
 }
 
 INDISEEK_API isk_status isk_settling_read(isk_settling *settling, isk_tensor cache, isk_scalar *values) {
-    const isk__training *training = settling ? settling->crew->training : NULL;
-    const isk__node *node = settling ? isk__settling_leaf(settling, cache, values, __func__) : NULL;
+    const isk__node *node = settling ? isk__settling_leaf(settling, __func__, cache, values, ISK__SLOT) : NULL;
+    const isk__training *training;
     size_t count;
     if (!node) { return ISK_ARGUMENT; }
+    training = settling->crew->training;
     count = (size_t)node->rows * (size_t)node->cols;
     if (training->residence) {
         isk__residence_read(training->residence, settling->trainee->slot, node->leaf.space, node->leaf.offset, values, count);
@@ -10578,7 +10922,7 @@ INDISEEK_API isk_status isk_settling_read(isk_settling *settling, isk_tensor cac
 }
 
 INDISEEK_API isk_status isk_settling_write(isk_settling *settling, isk_tensor parameter, const isk_scalar *values) {
-    const isk__node *node = settling ? isk__settling_leaf(settling, parameter, values, __func__) : NULL;
+    const isk__node *node = settling ? isk__settling_leaf(settling, __func__, parameter, values, ISK__STATE) : NULL;
     isk_scalar *to;
     int row;
     if (!node) { return ISK_ARGUMENT; }
@@ -10596,9 +10940,9 @@ INDISEEK_API int64_t isk_settling_rows(const isk_settling *settling, int view, u
     const isk__learner *learner = settling ? settling->trainee->learner : NULL;
     int64_t count = 0;
     int i;
-    if (!settling || !part || view < 0 || view >= desc->view_count) { return 0; }
+    if (!desc || !part) { return 0; }
     memset(part, ISK_TEST, (size_t)desc->views[0].x.rows);
-    for (i = 0; i < learner->counts[ISK__ROWS_TRAIN]; i++) {
+    for (i = 0; i < learner->counts[ISK__ROWS_TRAIN] && view >= 0 && view < desc->view_count; i++) {
         int row = learner->rows[ISK__ROWS_TRAIN][i];
         if (isk__length_of(isk__coverage_of(&desc->views[view]), row) == 0) { continue; }
         part[row] = ISK_TRAIN;
@@ -10611,32 +10955,45 @@ INDISEEK_API int64_t isk_settling_rows(const isk_settling *settling, int view, u
 
 static const char *const isk__role_names[ISK_ROLE_COUNT] = { "shared", "specific", "fused", "reconstruction", "" };
 
+/* What is wrong with an output, or NULL. */
+static const char *isk__output_wrong(const isk_recorder *r, isk_role role, const char *name, isk_tensor value) {
+    if (!r->model || r->batch.node < 0) { return "is added outside of the function that isk_outputs is given"; }
+    if (r->model->output_count == ISK_MAX_OUTPUTS) { return "has no place: there are 24 already"; }
+    if ((int)role < 0 || role >= ISK_ROLE_COUNT || (role == ISK_ROLE_OTHER && !isk__is_name(name))) {
+        return "has no role, or with role OTHER no name of letters, digits, _ and -, 36 at most";
+    }
+    if (!isk__is_own(r, value)) { return "was not recorded"; }
+    return isk_rows(value) == ISK__TILE_ROWS ? NULL : "has not the rows of the batch";
+}
+
 INDISEEK_API void isk_output_add(isk_recorder *r, isk_role role, const char *name, isk_tensor value) {
+    const char *wrong;
     isk__made *made;
-    isk_model *model = r ? r->model : NULL;
+    isk_model *model;
     int i;
-    if (!model || r->graph->failed) { return; }
-    if (model->output_count == ISK_MAX_OUTPUTS || (int)role < 0 || role >= ISK_ROLE_COUNT ||
-        (role == ISK_ROLE_OTHER && !(name && name[0]))) {
-        isk__record_fail(r->graph, ISK_ARGUMENT, "method %s: an output has %s", r->design->method->name,
-                         model->output_count == ISK_MAX_OUTPUTS ? "no place: there are 24 already" : "no role or name");
+    if (!r || r->graph->failed) { return; }
+    wrong = isk__output_wrong(r, role, name, value);
+    if (wrong) {
+        if ((int)role >= 0 && role < ISK_ROLE_OTHER) { name = isk__role_names[role]; }
+        isk__method_fail(r, ISK_ARGUMENT, "an output ('%.60s') %s", name ? name : "NULL", wrong);
         return;
     }
+    model = r->model;
     made = &model->outputs[model->output_count];
     memset(made, 0, sizeof *made);
     isk__numbered_name(made->info.name, sizeof made->info.name, role == ISK_ROLE_OTHER ? name : isk__role_names[role], r->view);
-    for (i = 0; i < model->output_count && strcmp(model->outputs[i].info.name, made->info.name) != 0; i++) {}
-    if (i < model->output_count || value.graph != r->graph || !isk__is_recorded(value)) {
-        isk__record_fail(r->graph, ISK_ARGUMENT, "method %s: output %s %s", r->design->method->name, made->info.name,
-                         i < model->output_count ? "is there already" : "was not recorded");
-        return;
+    for (i = 0; i < model->output_count; i++) {
+        if (strcmp(model->outputs[i].info.name, made->info.name) == 0) {
+            isk__method_fail(r, ISK_ARGUMENT, "there are two outputs '%s'", made->info.name);
+            return;
+        }
     }
-    model->output_count++;
     made->info.role = role;
     made->info.view = r->view;
     made->info.cols = isk_cols(value);
     made->producer = -1;
     made->index = value.node;               /* until its program is made */
+    model->output_count++;
 }
 
 /* The program of the outputs that have none yet and are, or are not, reconstructions. */
@@ -10654,36 +11011,30 @@ static void isk__producer_add(isk_recorder *r, int reconstructions) {
         made->index = count++;
     }
     if (count == 0) { return; }
-    if (count > ISK__MAX_OUTPUTS) {
-        isk__record_fail(r->graph, ISK_ARGUMENT, "method %s has %d outputs of one view; at most %d", r->design->method->name, count,
-                         (int)ISK__MAX_OUTPUTS);
-        return;
-    }
     producer->view = r->view;
-    producer->program = isk_compute(r->graph, outputs, count);
-    if (!producer->program) { isk__record_fail(r->graph, ISK_MEMORY, "%s", r->graph->context->error); }
+    producer->program = isk__batch_program(r, isk_compute(r->graph, outputs, count), ISK__TILE_ROWS);
     model->producer_count++;
 }
 
 INDISEEK_API isk_status isk_outputs(isk_recorder *r, int view, void (*record)(isk_recorder *r, int view)) {
-    isk_context *context = r ? r->graph->context : NULL;
     if (!r) { return ISK_ARGUMENT; }
-    if (r->graph->failed) { return (isk_status)r->graph->failed; }
-    ISK__GIVEN(context, record);
-    if (view < ISK_NONE || view >= r->design->view_count) {
-        return isk__fail(context, ISK_ARGUMENT, "method %s: outputs of view %d; there are %d views", r->design->method->name, view + 1,
-                         r->design->view_count);
+    if (!record || r->batch.node >= 0) {
+        isk__method_fail(r, ISK_ARGUMENT, "isk_outputs: %s",
+                         record ? "it is for `record`, not for terms, values and outputs" : "record is NULL");
+    } else if (view < ISK_NONE || view >= r->design->view_count) {
+        isk__method_fail(r, ISK_ARGUMENT, "isk_outputs: there is no view %d; views are 0 to %d, and ISK_NONE is all", view,
+                         r->design->view_count - 1);
+    } else if (r->model && r->model->producer_count + 2 > ISK__MAX_PRODUCERS) {
+        isk__method_fail(r, ISK_ARGUMENT, "isk_outputs is to be called once for each view");
     }
-    if (r->training) { return ISK_OK; }
-    if (r->model->producer_count + 2 > ISK__MAX_PRODUCERS) {
-        return isk__fail(context, ISK_ARGUMENT, "method %s: isk_outputs is to be called once for each view", r->design->method->name);
-    }
+    if (r->graph->failed || r->training) { return isk__graph_state(r->graph); }
     r->view = view;
     isk__begin_program(r, ISK__TILE_ROWS, ISK_MODE_EVALUATE);
     record(r, view);
-    isk__producer_add(r, 0);
-    isk__producer_add(r, 1);
-    return (isk_status)r->graph->failed;
+    if (!r->graph->failed) { isk__producer_add(r, 0); }
+    if (!r->graph->failed) { isk__producer_add(r, 1); }
+    isk__end_program(r);
+    return isk__graph_state(r->graph);
 }
 
 /* ---- reduction of the views, option reduce: Gui et al. section 6.  Before any method, whichever it is ---- */
@@ -11831,18 +12182,6 @@ static isk_matrix isk__extra_named(const isk_extra *extras, const char *name) {
     return none;
 }
 
-/* What `record` makes of it: what it returns, or the first mistake of the graph; a failure always has a sentence. */
-static isk_status isk__record_method(isk_recorder *r) {
-    const isk_method *method = r->design->method;
-    isk_context *context = r->graph->context;
-    isk_status status;
-    isk__begin(context);
-    status = method->record(r);
-    if (r->graph->failed) { return isk__graph_state(r->graph); }
-    if (status == ISK_OK || context->error[0]) { return status; }
-    return isk__fail(context, status, "method %s cannot be recorded: %s", method->name, isk_status_text(status));
-}
-
 /* Binds the data and records everything that training a design needs. */
 static isk_status isk__training_record(isk__training *training, const isk_design *design) {
     const isk_fit_desc *desc = training->desc;
@@ -11873,20 +12212,15 @@ static isk_status isk__training_record(isk__training *training, const isk_design
         if (design->extra_cols[i] > 0) { r.extras[i] = isk__bound(graph, isk__extra_named(desc->extras, extras[i].name)); }
     }
     if (isk__reduces(design)) { isk__record_reduction(&r); }
-    status = isk__record_method(&r);
-    if (status != ISK_OK) { return status; }
+    isk__begin(training->context);
+    status = design->method->record(&r);
+    if (graph->failed) { return isk__graph_state(graph); }
+    if (status != ISK_OK) { return isk__own_status(training->context, design->method, "record", status); }
     if (training->plan.stage_count == 0) {
         return isk__fail(training->context, ISK_ARGUMENT, "method %s has no stage, so there is nothing to train", design->method->name);
     }
-    for (i = 0; i < training->plan.stage_count; i++) {
-        const isk__stage *stage = &training->plan.stages[i];
-        if (!stage->before && !stage->settle && stage->pass_count == 0) { return ISK_MEMORY; }
-        if ((stage->pass_count && !stage->evaluation.program) ||
-            (stage->diagnoses > 0 && !(stage->diagnosis.fill && stage->diagnosis.fit && stage->diagnosis.measure))) {
-            return ISK_MEMORY;
-        }
-    }
-    return ISK_OK;
+    isk__groups_close(&training->plan);
+    return isk__stages_apart(training);
 }
 
 /* ---- checks of what the caller gave ---- */
@@ -11984,7 +12318,9 @@ static isk_status isk__design_check(isk_context *context, const isk_design *desi
                              "or pool last");
         }
     }
-    return design->method->check ? design->method->check(context, design) : ISK_OK;
+    if (!design->method->check) { return ISK_OK; }
+    isk__begin(context);
+    return isk__own_status(context, design->method, "check", design->method->check(context, design));
 }
 
 /* Extras that are missing, of other rows, or that nobody asked for. */
@@ -12409,7 +12745,9 @@ static isk_status isk__model_open(isk_context *context, const isk_design *design
         r.model = model;
         for (i = 0; i < ISK_MAX_VIEWS; i++) { model->views[i] = model->given[i] = model->lengths[i] = isk__no_tensor(model->graph); }
         for (i = 0; i < ISK_MAX_EXTRAS; i++) { model->extras[i] = isk__no_tensor(model->graph); }
-        status = isk__record_method(&r);
+        isk__begin(context);
+        status = isk__own_status(context, design->method, "record", design->method->record(&r));
+        if (model->graph->failed) { status = isk__graph_state(model->graph); }
     }
     if (status == ISK_OK && model->output_count == 0) {
         status = isk__fail(context, ISK_ARGUMENT, "method %s has no output, so there is nothing to transform", design->method->name);
@@ -12426,6 +12764,31 @@ static isk_status isk__model_open(isk_context *context, const isk_design *design
 static isk_scalar *isk__parameter_values(const isk_graph *graph, const isk__memory *state, const isk__parameter_info *parameter) {
     const isk__ref *ref = &graph->nodes[parameter->node].leaf;
     return state->block + state->offsets[ref->space] + ref->offset;
+}
+
+/* Does training know every parameter of the model, by name and shape? */
+static isk_status isk__model_fits(const isk_model *model, const isk_graph *graph) {
+    int i, j;
+    for (i = 0; i < model->graph->parameter_count; i++) {
+        const isk__parameter_info *parameter = &model->graph->parameters[i];
+        const isk__node *node = &model->graph->nodes[parameter->node], *there;
+        for (j = 0; j < graph->parameter_count && strcmp(graph->parameters[j].name, parameter->name) != 0; j++) {}
+        there = j < graph->parameter_count ? &graph->nodes[graph->parameters[j].node] : NULL;
+        if (there && there->rows == node->rows && there->cols == node->cols) { continue; }
+        return isk__fail(model->context, ISK_ARGUMENT, "method %s: its outputs need parameter '%s' [%d, %d], which its stages %s",
+                         model->design.method->name, parameter->name, node->rows, node->cols,
+                         there ? "have in another shape" : "do not have");
+    }
+    return ISK_OK;
+}
+
+/* Will the trained model transform?  What is wrong with outputs is found out before the work, not after it. */
+static isk_status isk__model_rehearse(isk__training *training, const isk_design *design) {
+    isk_model *model;
+    isk_status status = isk__model_open(training->context, design, 0, &model);
+    if (status == ISK_OK) { status = isk__model_fits(model, training->plan.graph); }
+    isk_model_close(model);
+    return status;
 }
 
 /* Copies the trained weights by name. */
@@ -12495,7 +12858,7 @@ static void isk__report_fill(const isk__training *training, const isk__learner *
             if (strcmp(stage->word, infos[i].stage) != 0) { continue; }
             if (infos[i].source == ISK_NUMBER_TRAINED && !isk__track_mean(stage, &learner->tracks[s], infos[i].term)) { continue; }
             number->name = infos[i].name;
-            number->words = infos[i].words;
+            number->words = infos[i].words ? infos[i].words : "";
             number->view = stage->view;
             number->better = infos[i].better;
             number->value = isk__number_value(&infos[i], learner, stage, &learner->tracks[s]);
@@ -12548,6 +12911,7 @@ static isk_status isk__models_make(isk__training *training, const isk_design *de
         isk_design own = *design;
         own.options = training->learners[i].options;
         status = isk__model_open(training->context, &own, training->learners[i].seed, &models[i]);
+        if (status == ISK_OK) { status = isk__model_fits(models[i], training->plan.graph); }
         if (status == ISK_OK) { status = isk__graph_ready(models[i]->graph); }
         if (status != ISK_OK) { break; }
         isk__model_take_weights(models[i], training->plan.graph, &training->learners[i].state);
@@ -12595,6 +12959,7 @@ static isk_status isk__sweep(isk_context *context, const isk_sweep_desc *desc, i
     status = isk__lengths_open(&training, &design);
     if (status == ISK_OK) { status = isk__copies_open(&training, &design); }
     if (status == ISK_OK) { status = isk__training_record(&training, &design); }
+    if (status == ISK_OK) { status = isk__model_rehearse(&training, &design); }
     if (status == ISK_OK) { status = isk__learners_open(&training, desc, &design); }
     if (status == ISK_OK) { status = isk__workers_open(&training); }
     if (status == ISK_OK) { status = isk__fingerprint(&training); }
@@ -12605,6 +12970,7 @@ static isk_status isk__sweep(isk_context *context, const isk_sweep_desc *desc, i
     if (status == ISK_OK) { status = isk__train(&training, isk__slot_begin); }
     if (status == ISK_OK) { status = isk__models_make(&training, &design, models); }
     isk__training_close(&training);
+    if (status == ISK_OK) { isk__begin(context); }          /* what a function of the method met and got over is no failure */
     return status;
 }
 
@@ -14666,8 +15032,8 @@ INDISEEK_API isk_status isk_probe(isk_context *context, const isk_probe_desc *de
     if (status == ISK_OK) { status = isk__check_given(context, "report", report); }
     if (status == ISK_OK) { status = isk__check_part(context, desc->part, desc->x.rows); }
     if (status != ISK_OK) { return status; }
-    if ((int)desc->scored < 0 || (int)desc->scored > ISK_TEST || !(desc->c >= 0) || desc->c > DBL_MAX ||
-        !(desc->tolerance >= 0) || desc->iterations < 0) {
+    if ((int)desc->scored < 0 || (int)desc->scored > ISK_TEST || !isgreaterequal(desc->c, 0) || desc->c > DBL_MAX ||
+        !isgreaterequal(desc->tolerance, 0) || desc->iterations < 0) {
         return isk__fail(context, ISK_ARGUMENT,
                          "scored is %d, c %g, tolerance %g, iterations %d; scored is an isk_part, and "
                          "none of the others may be negative or infinite",
@@ -14924,7 +15290,7 @@ INDISEEK_API isk_status isk_ridge_r2(isk_context *context, const isk_regression_
     ISK__BEGIN(context);
     ISK__GIVEN(context, desc);
     alpha = desc->alpha != 0 ? desc->alpha : 1e-3;
-    if (!(alpha >= least && alpha <= DBL_MAX)) {
+    if (!isgreaterequal(alpha, least) || alpha > DBL_MAX) {
         return isk__fail(context, ISK_ARGUMENT, "alpha is %g; it must be at least %g and finite", alpha, least);
     }
     status = isk__regression_open(context, desc, r2, &blocks, &regression);
@@ -15543,7 +15909,7 @@ INDISEEK_API isk_status isk_importance(isk_context *context, const isk_importanc
         }
         if (status != ISK_OK) { return status; }
     }
-    if (desc->mask < 0 || desc->mask > ISK_MASK_PERMUTE || !(desc->range >= 0) || desc->range > (double)FLT_MAX) {
+    if (desc->mask < 0 || desc->mask > ISK_MASK_PERMUTE || !isgreaterequal(desc->range, 0) || desc->range > (double)FLT_MAX) {
         return isk__fail(context, ISK_ARGUMENT, "mask is %d and range %g; mask is 1, 2 or 3, range positive and finite",
                          desc->mask, desc->range);
     }
@@ -15735,7 +16101,8 @@ INDISEEK_API isk_status isk_split(isk_context *context, const isk_split_desc *de
     status = isk__check_rows(context, "rows", desc->rows);
     if (status == ISK_OK) { status = isk__check_given(context, "part", desc->part); }
     if (status != ISK_OK) { return status; }
-    if (!(desc->validation >= 0) || !(desc->test >= 0) || !(desc->validation + desc->test < 1)) {
+    if (!isgreaterequal(desc->validation, 0) || !isgreaterequal(desc->test, 0) || desc->validation >= 1 || desc->test >= 1 ||
+        desc->validation + desc->test >= 1) {
         return isk__fail(context, ISK_ARGUMENT,
                          "validation is %g and test %g; both must be at least 0, and below 1 together",
                          desc->validation, desc->test);
@@ -18103,7 +18470,7 @@ static isk_status isk__load_options(isk_context *context, const isk_safetensors 
     for (i = 0; i < isk_option_count(method) && status == ISK_OK; i++) {
         const isk_option_info *info = isk_option_get(method, i);
         if (given[i]) { continue; }
-        if (!(fabs(info->without) > 0)) { return isk__fail(context, ISK_DATA, "%s: metadata 'option.%s' is missing", path, info->name); }
+        if (info->without == 0) { return isk__fail(context, ISK_DATA, "%s: metadata 'option.%s' is missing", path, info->name); }
         isk__option_store(&design->options, i, info->without);
     }
     if (status == ISK_OK) { status = isk_options_resolve(context, method, &design->options, ISK_ROBUST); }
@@ -18281,6 +18648,7 @@ INDISEEK_API isk_status isk_load(isk_context *context, const char *path, isk_mod
         model->rows = (int64_t)rows;
         fingerprint = isk_safetensors_text(file, "data.sha256");
         snprintf(model->fingerprint, sizeof model->fingerprint, "%s", fingerprint ? fingerprint : "");
+        isk__begin(context);
         *out = model;
     } else {
         isk_model_close(model);
@@ -18368,8 +18736,22 @@ static void isk__progress_pack(isk__learner *learner, int64_t *bits, int unpack)
     }
 }
 
+enum { ISK__STAGES_TEXT = ISK__MAX_STAGES * (int)sizeof(((isk__stage *)0)->name) };
+
+/* "shared specific1 specific2": what a checkpoint's numbers are of, in their order. */
+static const char *isk__stage_names(const isk__training *training, char text[ISK__STAGES_TEXT]) {
+    size_t used = 0;
+    int i;
+    text[0] = 0;
+    for (i = 0; i < training->plan.stage_count; i++) {
+        used += (size_t)snprintf(text + used, ISK__STAGES_TEXT - used, "%s%s", i ? " " : "", training->plan.stages[i].name);
+    }
+    return text;
+}
+
 static isk_status isk__checkpoint_write(isk__training *training) {
     isk_context *context = training->context;
+    char stages[ISK__STAGES_TEXT];
     isk_safetensors_writer *writer = NULL;
     const isk_design *design = training->design;
     int64_t *bits = (int64_t *)isk__allocate(context, isk__mul((size_t)training->learner_count, ISK__PROGRESS_NUMBERS), sizeof *bits);
@@ -18381,6 +18763,7 @@ static isk_status isk__checkpoint_write(isk__training *training) {
     }
     isk_safetensors_put_text(writer, "format", "indiseek.checkpoint");
     isk__put_design(writer, design, training->learners[0].seed, training->desc->views[0].x.rows, training->fingerprint);
+    isk_safetensors_put_text(writer, "stages", isk__stage_names(training, stages));
     isk__put_whole(writer, "models", (uint64_t)training->learner_count);
     isk__put_whole(writer, "round", (uint64_t)training->rounds);
     for (i = 0; i < training->learner_count; i++) {
@@ -18418,7 +18801,7 @@ static isk_status isk__checkpoint_same(isk__training *training, const isk_safete
 static isk_status isk__checkpoint_compare(isk__training *training, const isk_safetensors *file) {
     const isk_method *method = training->method;
     const char *path = training->desc->checkpoint, *version = isk_safetensors_text(file, "version");
-    char key[64], value[40];
+    char key[64], value[40], stages[ISK__STAGES_TEXT];
     int i;
     isk_status status = isk__load_format(training->context, file, path, "indiseek.checkpoint");
     if (status != ISK_OK) { return ISK_MISMATCH; }
@@ -18431,6 +18814,7 @@ static isk_status isk__checkpoint_compare(isk__training *training, const isk_saf
         snprintf(key, sizeof key, "option.%s", isk_option_get(method, i)->name);
         status = isk__checkpoint_same(training, file, key, isk_option_text(method, &training->options, i, value));
     }
+    if (status == ISK_OK) { status = isk__checkpoint_same(training, file, "stages", isk__stage_names(training, stages)); }
     snprintf(value, sizeof value, "%d", training->learner_count);
     if (status == ISK_OK) { status = isk__checkpoint_same(training, file, "models", value); }
     for (i = 0; i < training->learner_count && status == ISK_OK; i++) {

@@ -571,10 +571,8 @@ static void what_transform_refuses(void **state) {
 
 /* Outputs of one view that are made from the other too, and shared features that are the covariates. */
 static void mixed_outputs(isk_recorder *r, int view) {
-    isk_sample other = isk_view_rows(r, 1 - view);
     isk_output_add(r, ISK_ROLE_SHARED, NULL, isk_affine(isk_extra_rows(r, "covariates"), 2, 0));
     isk_output_add(r, ISK_ROLE_SPECIFIC, NULL, coder_code(r, view, isk_view_rows(r, view)));
-    isk_output_add(r, ISK_ROLE_RECONSTRUCTION, NULL, isk_slice(other.x, 0, 1));
 }
 
 static isk_status record_mixed(isk_recorder *r) {
@@ -609,11 +607,7 @@ static void what_outputs_are_made_from(void **state) {
     model = fitted(&fit);
     memset(&desc, 0, sizeof desc);
     desc.views[0] = fit.views[0];
-    ask(&desc, ISK_ROLE_RECONSTRUCTION, 0, values[0]);
-    expect(context, isk_transform(model, &desc), ISK_ARGUMENT, "transform: reconstruction1 is asked for without the data of view 2");
     desc.views[1] = fit.views[1];
-    ok(isk_transform(model, &desc));
-    for (i = 0; i < ROWS; i++) { assert_true(values[0][i] == view2[i * VIEW2_COLS]); }
     ask(&desc, ISK_ROLE_SHARED, 1, values[1]);
     expect(context, isk_transform(model, &desc), ISK_ARGUMENT, "transform: shared2 is asked for without covariates; set desc->extras");
     desc.extras[0] = fit.extras[0];
@@ -710,191 +704,6 @@ static void known_by_name(void **state) {
     assert_null(found);
 }
 
-static void descriptions_that_are_refused(void **state) {
-    static const isk_option_info taken[] = { ISK_OPTION_ROW(REAL, OWN, lambda, 1, 1, 1, 0, 0, 1, "", "a name of the library's") };
-    static const isk_option_info twice[] = { ISK_OPTION_ROW(REAL, OWN, same, 1, 1, 1, 0, 0, 1, "", "one")
-                                             ISK_OPTION_ROW(REAL, OWN, same, 1, 1, 1, 0, 0, 1, "", "two") };
-    static isk_extra_info many[ISK_MAX_EXTRAS + 2];
-    static isk_method others[ISK_MOST_METHODS];
-    static char names[ISK_MOST_METHODS][16];
-    isk_method method = coder;
-    int i;
-    (void)state;
-    method.name = NULL;
-    expect(context, isk_method_add(context, &method), ISK_ARGUMENT, "method '' lacks its name");
-    method.name = "";
-    expect(context, isk_method_add(context, &method), ISK_ARGUMENT, "method '' lacks its name");
-    method.name = "indiseek";
-    expect(context, isk_method_add(context, &method), ISK_ARGUMENT, "there is a method 'indiseek' already");
-    method.name = "other";
-    method.record = NULL;
-    expect(context, isk_method_add(context, &method), ISK_ARGUMENT, "method 'other' lacks its `record`");
-    method = coder;
-    method.option_count = ISK_MAX_OWN_OPTIONS + 1;
-    expect(context, isk_method_add(context, &method), ISK_ARGUMENT, "method coder has 17 options of its own; it may have 0 to 16");
-    method.option_count = -1;
-    expect(context, isk_method_add(context, &method), ISK_ARGUMENT, "method coder has -1 options of its own; it may have 0 to 16");
-    method.options = taken;
-    method.option_count = 1;
-    expect(context, isk_method_add(context, &method), ISK_ARGUMENT, "method coder: an option 'lambda' is there already");
-    method.options = twice;
-    method.option_count = 2;
-    expect(context, isk_method_add(context, &method), ISK_ARGUMENT, "method coder: an option 'same' is there already");
-    method = coder;
-    for (i = 0; i <= ISK_MAX_EXTRAS; i++) { many[i].name = "more"; }
-    method.extras = many;
-    expect(context, isk_method_add(context, &method), ISK_ARGUMENT, "method coder asks for more than 8 extras");
-    assert_int_equal(isk_method_count(context), isk_method_count(NULL));
-    for (i = 0; i < ISK_MOST_METHODS; i++) {
-        others[i] = coder;
-        snprintf(names[i], sizeof names[i], "coder%d", i);
-        others[i].name = names[i];
-        if (isk_method_count(context) == ISK_MOST_METHODS) { break; }
-        ok(isk_method_add(context, &others[i]));
-    }
-    expect(context, isk_method_add(context, &others[i]), ISK_ARGUMENT, "method 'coder24': a context knows at most 32 methods");
-    method = coder;                         /* another of the same name */
-    method.name = "coder3";
-    expect(context, isk_method_add(context, &method), ISK_ARGUMENT, "there is a method 'coder3' already");
-}
-
-/* What `record` can do wrong is said when it is trained. */
-static isk_stage_desc stage_of(isk_recorder *r, isk_record_terms *terms) {
-    isk_stage_desc stage;
-    memset(&stage, 0, sizeof stage);
-    stage.name = "coder";
-    stage.of_view = 1;
-    stage.epochs = 1;
-    stage.passes[0].terms = terms;
-    stage.passes[0].labels[0] = "loss";
-    stage.passes[0].group = isk_numbered(r, "coder", 0);
-    return stage;
-}
-
-static isk_status record_stage(isk_recorder *r, const isk_stage_desc *stage) {
-    isk_stage_add(r, stage);
-    return isk_outputs(r, 0, coder_outputs);
-}
-
-static isk_status record_nothing(isk_recorder *r) { (void)r; return ISK_OK; }
-static isk_status record_refusal(isk_recorder *r) { (void)r; return ISK_UNSUPPORTED; }
-static isk_status record_own_words(isk_recorder *r) { (void)r; return isk_set_error(context, ISK_DATA, "no, by my own words"); }
-
-static isk_status record_no_output(isk_recorder *r) {
-    isk_stage_desc stage = stage_of(r, coder_terms);
-    isk_stage_add(r, &stage);
-    return ISK_OK;
-}
-
-static isk_status record_far_view(isk_recorder *r) {
-    record_no_output(r);
-    return isk_outputs(r, 7, coder_outputs);
-}
-
-static isk_status record_many_stages(isk_recorder *r) {
-    int i;
-    for (i = 0; i < 100; i++) { record_no_output(r); }
-    return isk_outputs(r, 0, coder_outputs);
-}
-
-static void nameless_output(isk_recorder *r, int view) {
-    isk_output_add(r, ISK_ROLE_OTHER, NULL, coder_code(r, view, isk_view_rows(r, view)));
-}
-
-static isk_status record_nameless(isk_recorder *r) {
-    record_no_output(r);
-    return isk_outputs(r, 0, nameless_output);
-}
-
-static void many_outputs(isk_recorder *r, int view) {
-    isk_tensor z = coder_code(r, view, isk_view_rows(r, view));
-    int i;
-    for (i = 0; i < ISK_MAX_OUTPUTS + 1; i++) { isk_output_add(r, ISK_ROLE_OTHER, isk_numbered(r, "z", i), z); }
-}
-
-static isk_status record_many_outputs(isk_recorder *r) {
-    record_no_output(r);
-    return isk_outputs(r, 0, many_outputs);
-}
-
-static void unknown_extra(isk_recorder *r, int view, isk_tensor *terms) {
-    (void)view;
-    terms[0] = isk_mean_all(isk_extra_rows(r, "sizes"));
-}
-
-static void wrong_shape(isk_recorder *r, int view, isk_tensor *terms) { terms[0] = coder_code(r, view, isk_view_rows(r, view)); }
-static void no_term(isk_recorder *r, int view, isk_tensor *terms) { (void)r; (void)view; (void)terms; }
-
-static void mixed_shapes(isk_recorder *r, int view, isk_tensor *terms) {
-    terms[0] = isk_mse(coder_code(r, view, isk_view_rows(r, view)), isk_view_rows(r, view).x);
-}
-
-#define RECORDS(name, terms)                                    \
-    static isk_status record_##name(isk_recorder *r) {          \
-        isk_stage_desc stage = stage_of(r, terms);              \
-        return record_stage(r, &stage);                         \
-    }
-RECORDS(unknown_extra, unknown_extra)
-RECORDS(wrong_shape, wrong_shape)
-RECORDS(no_term, no_term)
-RECORDS(mixed_shapes, mixed_shapes)
-#define RECORDS_WITH(name, change)                              \
-    static isk_status record_##name(isk_recorder *r) {          \
-        isk_stage_desc stage = stage_of(r, coder_terms);        \
-        change;                                                 \
-        return record_stage(r, &stage);                         \
-    }
-RECORDS_WITH(other_group, stage.passes[0].group = "nobody")
-RECORDS_WITH(no_name, stage.name = NULL)
-RECORDS_WITH(no_view, stage.view = 2)
-RECORDS_WITH(no_label, stage.passes[0].labels[0] = NULL)
-RECORDS_WITH(no_group, stage.passes[0].group = NULL)
-RECORDS_WITH(far_main, stage.main = 1)
-RECORDS_WITH(far_watch, stage.watch = 1)
-RECORDS_WITH(no_pass, stage.passes[0].terms = NULL)
-RECORDS_WITH(no_diagnosis, stage.diagnoses = 1)
-
-static void records_that_are_refused(void **state) {
-    static const struct { isk_status (*record)(isk_recorder *r); isk_status status; const char *due; } cases[] = {
-        { record_nothing, ISK_ARGUMENT, "method coder has no stage, so there is nothing to train" },
-        { record_refusal, ISK_UNSUPPORTED, "method coder cannot be recorded: this build or method cannot do that" },
-        { record_own_words, ISK_DATA, "no, by my own words" },
-        { record_no_output, ISK_ARGUMENT, "method coder has no output, so there is nothing to transform" },
-        { record_far_view, ISK_ARGUMENT, "method coder: outputs of view 8; there are 2 views" },
-        { record_many_stages, ISK_ARGUMENT, "method coder has more than 26 stages" },
-        { record_nameless, ISK_ARGUMENT, "method coder: an output has no role or name" },
-        { record_many_outputs, ISK_ARGUMENT, "method coder: an output has no place: there are 24 already" },
-        { record_unknown_extra, ISK_ARGUMENT, "method coder: 'sizes' is none of its extras" },
-        { record_wrong_shape, ISK_SHAPE, "method coder: term 'loss' is [32, 4]; it must be [1, 1]" },
-        { record_no_term, ISK_ARGUMENT, "method coder: term 'loss' was not recorded" },
-        { record_mixed_shapes, ISK_SHAPE, "mse: input 1 is [32, 6], which does not fit [32, 4]; it takes the same shape" },
-        { record_other_group, ISK_ARGUMENT, "method coder: group 'nobody' has no parameters" },
-        { record_no_name, ISK_ARGUMENT, "method coder, stage without name: it has no name" },
-        { record_no_view, ISK_ARGUMENT, "method coder, stage coder: there is no such view" },
-        { record_no_label, ISK_ARGUMENT, "method coder, stage coder: its main pass needs terms, their labels and a group" },
-        { record_no_group, ISK_ARGUMENT, "method coder, stage coder: its main pass needs terms, their labels and a group" },
-        { record_far_main, ISK_ARGUMENT, "method coder, stage coder: `main` is none of its passes" },
-        { record_far_watch, ISK_ARGUMENT, "method coder, stage coder: `evaluated` or `watch` is beyond its main pass's terms" },
-        { record_no_pass, ISK_ARGUMENT, "method coder, stage coder: it has epochs, but no pass" },
-        { record_no_diagnosis, ISK_ARGUMENT, "method coder, stage coder: its diagnosis lacks a part" },
-    };
-    size_t i;
-    (void)state;
-    for (i = 0; i < COUNT(cases); i++) {
-        isk_method method = coder;
-        isk_fit_desc fit = coder_fit("epochs=1");
-        isk_model *model = (isk_model *)1;
-        isk_status status;
-        method.record = cases[i].record;
-        fit.method = &method;
-        status = isk_fit(context, &fit, &model);
-        if (status != cases[i].status || strncmp(isk_error(context), cases[i].due, strlen(cases[i].due)) != 0) {
-            fail_msg("case %d: %s: %s; due %s", (int)i, isk_status_text(status), isk_error(context), cases[i].due);
-        }
-        assert_null(model);
-    }
-}
-
 /* ---- memory that runs out ---------------------------------------------------------------------------------------- */
 
 static isk_status one_life(isk_context *scarce, void *argument) {
@@ -949,8 +758,6 @@ int main(void) {
         own(its_warning_is_heard),
         own(it_diverges_by_name),
         own(known_by_name),
-        own(descriptions_that_are_refused),
-        own(records_that_are_refused),
         own(no_memory_leaves_nothing_behind),
     };
     return cmocka_run_group_tests_name("own_method", tests, NULL, NULL);

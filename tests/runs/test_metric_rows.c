@@ -64,7 +64,8 @@ static void labels_are_scored_as_counted(void **state) {
         found[labels[i]] += i % 6 != 1;
     }
     assert_true(fabs(values[METRIC_ACCURACY] - (double)right / (double)scored) < 1e-12);
-    assert_true(fabs(values[METRIC_BALANCED] - ((double)found[0] / (double)of_class[0] + (double)found[1] / (double)of_class[1]) / 2) < 1e-12);
+    assert_true(fabs(values[METRIC_BALANCED] - ((double)found[0] / (double)of_class[0] +
+                                                  (double)found[1] / (double)of_class[1]) / 2) < 1e-12);
     assert_true(isnan(values[METRIC_NEIGHBOURS]));          /* of a fit alone */
     assert_int_equal(metrics_ask_labels(&q, 1, values), ISK_OK);
     assert_true(values[METRIC_NEIGHBOURS] > 0.5 && values[METRIC_NEIGHBOURS] < 1);
