@@ -100,11 +100,6 @@ void text_tsv_number(text *t, double value) {
     if (isfinite(value)) { text_number(t, value, 6); }
 }
 
-void text_cell(text *t, double value, int width) {
-    char number[32];
-    text_format(t, "%*s", width, isfinite(value) ? fixed(value, 3, number) : "-");
-}
-
 void text_json_string(text *t, const char *s) {
     text_add(t, "\"");
     for (; *s; s++) {

@@ -29,9 +29,6 @@ void text_fixed(text *t, double value, int decimals);
 /* Escaped for HTML and XML, in text and in attributes. */
 void text_html(text *t, const char *s);
 
-/* Three decimals, right-aligned; "-" when it is not finite. */
-void text_cell(text *t, double value, int width);
-
 /* Fields of a table with tabs between: in words tabs and ends of lines become blanks, NULL is nothing; 6 digits of a number,
    nothing when it is not finite.  The tabs are the caller's. */
 void text_tsv(text *t, const char *s);

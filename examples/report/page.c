@@ -1,7 +1,6 @@
 #include "page.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 static const char style[] =
     ":root{color-scheme:light dark;--paper:#fbfbfa;--bar:#dbe9f7;"
@@ -79,92 +78,66 @@ void page_verdict(text *out, page_tone tone, const char *head, const char *sente
     text_add(out, "</li>\n");
 }
 
-static void table_begin(text *out, const char *tag, const char *const *header, int columns) {
-    text_format(out, "<div class=\"scroll\"><%s><thead><tr>", tag);
-    for (int i = 0; i < columns; i++) {
-        text_add(out, "<th scope=\"col\">");
-        text_html(out, header[i]);
-        text_add(out, "</th>");
-    }
-    text_add(out, "</tr></thead>\n<tbody>\n");
-}
-
-void page_table_begin(text *out, const char *const *header, int columns) { table_begin(out, "table", header, columns); }
-
-void page_words_begin(text *out, const char *const *header, int columns) {
-    table_begin(out, "table class=\"words\"", header, columns);
-}
-
 /* HTML closes a row and a cell by itself when the next one begins. */
-void page_row(text *out, const char *name) {
+static void add_name(text *out, const char *name) {
     text_add(out, "<tr><th scope=\"row\">");
     text_html(out, name);
     text_add(out, "</th>");
 }
 
-void page_cell(text *out, const char *words) {
-    text_add(out, "<td class=\"w\">");
+/* Numbers in words, such as "70.03 (0.39)", or words, to the left; a strong one is what the row is read for. */
+static void add_words(text *out, const char *words, int left, int strong) {
+    text_add(out, left ? "<td class=\"w\">" : strong ? "<td><b>" : "<td>");
     text_html(out, words);
-    text_add(out, "</td>");
+    text_add(out, strong && !left ? "</b></td>" : "</td>");
 }
 
-void page_cell_number(text *out, const char *words, int strong) {
-    text_add(out, strong ? "<td><b>" : "<td>");
-    text_html(out, words);
-    text_add(out, strong ? "</b></td>" : "</td>");
-}
-
-void page_cell_bar(text *out, double value, int decimals, double low, double high) {
-    if (!isfinite(value)) {
-        text_add(out, "<td>–</td>");
-        return;
-    }
+/* A number with a bar behind it. */
+static void add_bar(text *out, double value, int decimals, double most) {
     text_add(out, "<td class=\"b\" style=\"--v:");
-    text_fixed(out, fmin(fmax((value - low) / (high - low), 0), 1), 3);
+    text_fixed(out, fmin(fmax(value / most, 0), 1), 3);
     text_add(out, "\">");
     text_fixed(out, value, decimals);
     text_add(out, "</td>");
 }
 
-void page_table_end(text *out) { text_add(out, "</tbody></table></div>\n"); }
-
-static void sheet_cell_page(text *out, const sheet *s, int64_t row, int k, int is_name) {
+static void add_cell(text *out, const sheet *s, int64_t row, int k, int is_name) {
     const sheet_column *column = &s->columns[k];
     const sheet_cell *cell = &s->cells[row * s->column_count + k];
     text words = { 0 };
-    if (column->form == SHEET_BAR && cell->kind == SHEET_IS_NUMBER) {
-        page_cell_bar(out, cell->value, column->decimals ? column->decimals : 3, 0, column->most > 0 ? column->most : 1);
+    if (column->form == SHEET_BAR && cell->kind == SHEET_IS_NUMBER && isfinite(cell->value)) {
+        add_bar(out, cell->value, column->decimals ? column->decimals : 3, column->most > 0 ? column->most : 1);
         return;
     }
     sheet_cell_text(s, row, k, (column->error & SHEET_ERROR_IN_PAGE) != 0, "–", &words);
     if (is_name) {
-        page_row(out, words.data ? words.data : "");
-    } else if (column->form == SHEET_WORDS) {
-        page_cell(out, words.data ? words.data : "");
+        add_name(out, words.data ? words.data : "");
     } else {
-        page_cell_number(out, words.data ? words.data : "", cell->strong);
+        add_words(out, words.data ? words.data : "", column->form == SHEET_WORDS, cell->strong);
     }
     out->failed = out->failed || words.failed;
     text_free(&words);
 }
 
 void page_sheet(text *out, const sheet *s) {
-    const char **header = malloc(sizeof *header * ((size_t)s->column_count + 1));
-    int columns = 0;
-    out->failed = out->failed || s->failed || !header;
-    if (out->failed) { free(header); return; }
+    if (s->failed) { out->failed = 1; return; }
+    text_format(out, "<div class=\"scroll\"><table%s><thead><tr>", s->of_words ? " class=\"words\"" : "");
     for (int k = 0; k < s->column_count; k++) {
-        if (s->columns[k].title) { header[columns++] = s->columns[k].title; }
+        if (!s->columns[k].title) { continue; }
+        text_add(out, "<th scope=\"col\">");
+        text_html(out, s->columns[k].title);
+        text_add(out, "</th>");
     }
-    (s->of_words ? page_words_begin : page_table_begin)(out, header, columns);
+    text_add(out, "</tr></thead>\n<tbody>\n");
     for (int64_t row = 0; row < s->rows; row++) {
-        columns = 0;
+        int first = 1;
         for (int k = 0; k < s->column_count; k++) {
-            if (s->columns[k].title) { sheet_cell_page(out, s, row, k, columns++ == 0); }
+            if (!s->columns[k].title) { continue; }
+            add_cell(out, s, row, k, first);
+            first = 0;
         }
     }
-    page_table_end(out);
-    free(header);
+    text_add(out, "</tbody></table></div>\n");
 }
 
 void page_facts_begin(text *out) { text_add(out, "<ul class=\"facts\">\n"); }

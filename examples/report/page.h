@@ -19,17 +19,7 @@ void page_verdicts_begin(text *out);
 void page_verdict(text *out, page_tone tone, const char *head, const char *sentence);
 void page_verdicts_end(text *out);
 
-void page_table_begin(text *out, const char *const *header, int columns);
-/* The same for columns of words: their headings stand to the left, too. */
-void page_words_begin(text *out, const char *const *header, int columns);
-void page_row(text *out, const char *name);             /* begins a row with its name */
-void page_cell(text *out, const char *words);
-/* Numbers in words, such as "70.03 (0.39)"; a strong one is what the row is read for. */
-void page_cell_number(text *out, const char *words, int strong);
-/* A number with a bar behind it: `value` in low .. high; "-" when it is not finite. */
-void page_cell_bar(text *out, double value, int decimals, double low, double high);
-void page_table_end(text *out);
-/* A whole table: the columns of a sheet that have a title, the first of them as names of the rows. */
+/* A table: the columns of a sheet that have a title, the first of them as names of the rows. */
 void page_sheet(text *out, const sheet *s);
 
 /* Names with short values, in as many columns as fit. */
