@@ -216,7 +216,7 @@ clean:  ## removes build/
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
 	@echo
-	@echo "  config=release|debug|sanitize   optimised; for a debugger; address and undefined-behaviour sanitizers"
+	@echo "  config=release|debug|sanitize   optimized; for a debugger; address and undefined-behaviour sanitizers"
 	@echo "  cblas=1                         matrix products by OpenBLAS (or cblas) instead of the built-in ones"
 	@echo "  werror=1, verbose=1             warnings are errors; whole commands are shown"
 	@echo "  CC= CFLAGS= LDFLAGS= PYTHON= PREFIX= DESTDIR=   as everywhere"

@@ -6,7 +6,7 @@
 
    Two measurements of the same samples (RNA and protein of a cell, text and video of a clip) go in; what they SHARE
    (C1, C2) and what is SPECIFIC to each (Z1, Z2) comes out.  The methods are those of Gui, Ma and Ma, "IndiSeek learns
-   information-guided disentangled representations" (2025), built on tensors, automatic differentiation, optimisers and
+   information-guided disentangled representations" (2025), built on tensors, automatic differentiation, optimizers and
    losses that are yours to use as well.
 
    QUICK START (C99; in C++11 fill the structs field by field)
@@ -50,7 +50,7 @@
        residual   what is left of X_i when what C_i says of it is taken away
        critic     q(z|c), the Gaussian whose fit bounds the mutual information of Z and C (CLUB)
        program    a recorded computation over common state, planned once and then replayed without any allocation
-       group      parameters that one optimiser updates, laid out as one flat vector
+       group      parameters that one optimizer updates, laid out as one flat vector
 
    CONVENTIONS
        A descriptor struct filled with zeros asks for the defaults.  Where zero itself is meant, ISK_NONE says so.
@@ -95,7 +95,7 @@
           >>cpu-kernels  ops that no row-wise expression can hold
           >>cuda         the GPU, by its driver and NVRTC
           >>modules      networks made of ops
-          >>losses       what methods minimise
+          >>losses       what methods minimize
           >>options      options by name, presets, which methods there are
           >>trainer      stages of programs, schedules, early stopping; it knows no method
           >>recorder     what methods are written with: rows of a batch, networks, stages, outputs
@@ -131,7 +131,12 @@
               0.1 views[i], present[i], steps[i], lengths[i], given[i] side by side -> 0.2 one isk_view { x, present, steps, lengths,
                   given } for each view, the same value for fit, transform and tradeoff
               0.1 isk_view_report has fields named after methods -> 0.2 a list of { name, words, value, larger is better }
-              0.1 optimiser, normalise, standardise in names -> 0.2 optimizer, normalize, standardize
+              0.1 optimiser, normalise, standardise, minimise in names -> 0.2 optimizer, normalize, standardize, minimize; the options
+                  optimiser and standardise of files and command lines are still understood
+              0.1 isk_minimise, isk_compute, which only record -> 0.2 isk_program_minimize, isk_program_compute
+              0.1 isk_group gives a scope -> 0.2 isk_group_scope
+              0.1 isk_mse, isk_gaussian_nll, which are not PyTorch's -> 0.2 isk_squared_error, isk_gaussian_deviance
+              0.1 isk_mlp_desc.training, .activation ... are numbers -> 0.2 .mode and choices have types of their own
               0.1 isk_error keeps the last sentence -> 0.2 it is empty after success
               0.1 isk_fit(NULL, ...), isk_save(m, NULL) and the like are a crash or OK -> 0.2 ISK_ARGUMENT, as MISUSE says
               0.1 negative counts of a sweep are 0 -> 0.2 ISK_ARGUMENT; isk_sweep_models is 0 then
@@ -300,11 +305,11 @@ typedef enum isk_activation_choice { ISK_RELU = 1, ISK_GELU, ISK_QUICK_GELU, ISK
 typedef enum isk_norm_choice { ISK_NORM_NONE = 1, ISK_NORM_LAYER, ISK_NORM_BATCH } isk_norm_choice;
 typedef enum isk_init_choice { ISK_INIT_PYTORCH = 1, ISK_INIT_XAVIER, ISK_INIT_NORMAL } isk_init_choice;
 typedef enum isk_last_batch_choice { ISK_LAST_KEEP = 1, ISK_LAST_DROP } isk_last_batch_choice;
-typedef enum isk_optimiser_choice { ISK_ADAM = 1, ISK_ADAMW, ISK_SGD } isk_optimiser_choice;
+typedef enum isk_optimizer_choice { ISK_ADAM = 1, ISK_ADAMW, ISK_SGD } isk_optimizer_choice;
 typedef enum isk_schedule_choice { ISK_COSINE = 1, ISK_CONSTANT, ISK_PLATEAU } isk_schedule_choice;
 typedef enum isk_club_choice { ISK_CLUB_ALL_PAIRS = 1, ISK_CLUB_PERMUTATION } isk_club_choice;
 typedef enum isk_logvar_choice { ISK_LOGVAR_TANH = 1, ISK_LOGVAR_NONE, ISK_LOGVAR_CLAMP } isk_logvar_choice;
-typedef enum isk_standardise_choice { ISK_STANDARDISE_BATCH = 1, ISK_STANDARDISE_NONE } isk_standardise_choice;
+typedef enum isk_standardize_choice { ISK_STANDARDIZE_BATCH = 1, ISK_STANDARDIZE_NONE } isk_standardize_choice;
 typedef enum isk_critic_inner_choice { ISK_CRITIC_PER_BATCH = 1, ISK_CRITIC_PER_EPOCH } isk_critic_inner_choice;
 typedef enum isk_shared_scale_choice { ISK_SHARED_UNIT = 1, ISK_SHARED_RAW } isk_shared_scale_choice;
 typedef enum isk_temperature_choice { ISK_TEMPERATURE_LEARNED = 1, ISK_TEMPERATURE_FIXED } isk_temperature_choice;
@@ -369,7 +374,7 @@ INDISEEK_API const char *isk_option_group_heading(isk_option_group group);    /*
     X(INT,    TRAINING, batch, 128,  128,  128,  0, 2, 1e6, "", "rows of a mini-batch")                                  \
     X(CHOICE, TRAINING, last_batch, 1, 1, 2, 0, 1, 2, "keep|drop", "what happens to the last, partial batch of an epoch") \
     X(CHOICE, TRAINING, schedule, 1, 2, 1, 0, 1, 3, "cosine|constant|plateau", "how the rates fall over the epochs")      \
-    X(CHOICE, TRAINING, optimiser, 1, 1, 1, 0, 1, 3, "adam|adamw|sgd", "adam adds weight decay to the gradient, adamw decouples it") \
+    X(CHOICE, TRAINING, optimizer, 1, 1, 1, 0, 1, 3, "adam|adamw|sgd", "adam adds weight decay to the gradient, adamw decouples it") \
     X(REAL,   TRAINING, momentum, 0.9,  0.9,  0.9,  0, 0, 1, "", "momentum of sgd")                                      \
     X(REAL,   TRAINING, weight_decay, 0, 1e-4, 0, 0, 0, 1e3, "", "weight decay of all matrices and biases")             \
     X(REAL,   TRAINING, clip_norm, 0,    0,    0,    0, 0, 1e9, "", "largest Euclidean norm of a group's gradient; 0 is no limit") \
@@ -381,7 +386,7 @@ INDISEEK_API const char *isk_option_group_heading(isk_option_group group);    /*
     X(INT,    NETWORK,  layers, 5,    5,    5,    0, 1, 64,  "", "linear maps of every network")                         \
     X(INT,    NETWORK,  width, 50,   50,   100,  0, 1, 65536, "", "units of every hidden layer")                        \
     X(CHOICE, NETWORK,  activation, 1, 1, 1, 0, 1, 5, "relu|gelu|quick_gelu|tanh|linear", "between the linear maps")     \
-    X(CHOICE, NETWORK,  norm, 1, 1, 1, 0, 1, 3, "none|layer|batch", "normalisation before each activation")              \
+    X(CHOICE, NETWORK,  norm, 1, 1, 1, 0, 1, 3, "none|layer|batch", "normalization before each activation")              \
     X(REAL,   NETWORK,  dropout, 0,    0,    0,    0, 0, 0.99, "", "probability of dropping a hidden unit")              \
     X(CHOICE, NETWORK,  init, 1, 1, 1, 0, 1, 3, "pytorch|xavier|normal", "first weights; normal is N(0, 0.01^2)")        \
     X(INT,    SEQUENCE, blocks, 2,    2,    2,    0, 1, 64,  "", "layers of a sequence's transformer")                  \
@@ -389,7 +394,7 @@ INDISEEK_API const char *isk_option_group_heading(isk_option_group group);    /*
     X(INT,    SEQUENCE, token_width, 128, 128, 128, 0, 1, 65536, "", "columns of its steps")                            \
     X(INT,    SEQUENCE, feed_forward, 128, 128, 128, 0, 1, 65536, "", "units between its two linear maps")              \
     X(REAL,   SEQUENCE, attention_dropout, 0.1, 0.1, 0.1, 0, 0, 0.99, "", "its probability of dropping a unit or an attention weight") \
-    X(CHOICE, SEQUENCE, norm_place, 1, 1, 1, 0, 1, 2, "last|first", "whether its layers normalise their sums or their inputs") \
+    X(CHOICE, SEQUENCE, norm_place, 1, 1, 1, 0, 1, 2, "last|first", "whether its layers normalize their sums or their inputs") \
     X(CHOICE, SEQUENCE, positions, 1, 1, 1, 0, 1, 3, "none|sincos|learned", "positional table added to its input")       \
     X(CHOICE, SEQUENCE, pool, 1, 1, 1, 0, 1, 4, "last|last_padded|mean|cls", "which of its outputs stands for the sequence") \
     X(CHOICE, SEQUENCE, padding, 1, 1, 1, 0, 1, 2, "masked|seen", "whether steps beyond a row's length are left out of attention") \
@@ -401,7 +406,7 @@ INDISEEK_API const char *isk_option_group_heading(isk_option_group group);    /*
     X(REAL,   SHARED,   tau,   0.07, 0.07, 0.07, 0, 1e-3, 100, "", "first (or fixed) temperature")                      \
     X(CHOICE, SHARED,   shared_keep, 1, 2, 2, 0, 1, 2, "best|last", "which weights of the shared encoders are kept")     \
     X(INT,    SPECIFIC, dim,   50,   50,   10,   0, 1, 65536, "", "coordinates of each Z_i")                             \
-    X(CHOICE, SPECIFIC, standardise, 1, 2, 2, 0, 1, 2, "batch|none", "zero mean and unit variance of each coordinate of Z") \
+    X(CHOICE, SPECIFIC, standardize, 1, 2, 2, 0, 1, 2, "batch|none", "zero mean and unit variance of each coordinate of Z") \
     X(CHOICE, SPECIFIC, others, 1, 1, 1, 0, 1, 2, "concat|mean", "of three or more views: what C of the other views is") \
     X(INT,    RESIDUAL, residual_epochs, 100, 100, 30, 0, 0, 1e9, "", \
       "passes for the mean and the spread of X_i given C_i (residual methods), with weight decay 1e-4") \
@@ -468,6 +473,7 @@ typedef struct isk_method isk_method;       /* what is trained; see "methods" be
 /* `method` adds its own options, counted after all others; NULL: there are none. */
 INDISEEK_API int isk_option_count(const isk_method *method);
 INDISEEK_API const isk_option_info *isk_option_get(const isk_method *method, int index);      /* NULL beyond the last */
+INDISEEK_API int isk_option_find(const isk_method *method, const char *name);     /* by its name, or one of an earlier version; -1: none */
 /* Sets one field from text: a number or the name of a choice; a plain 0 means zero.  ARGUMENT names field and range. */
 INDISEEK_API isk_status isk_option_set(isk_context *context, const isk_method *method, isk_options *options, const char *name,
                                        const char *value);
@@ -659,7 +665,7 @@ typedef struct isk_graph isk_graph;
 typedef struct isk_program isk_program;
 /* A recorded value: shape [models, rows, cols], known when it is recorded.  node < 0: recording failed, see isk_error. */
 typedef struct isk_tensor { isk_graph *graph; int node; } isk_tensor;
-/* A named set of parameters under a prefix; see isk_group. */
+/* A named set of parameters under a prefix; see isk_group_scope. */
 typedef struct isk_scope { isk_graph *graph; int group; char prefix[80]; } isk_scope;
 
 typedef struct isk_graph_desc {
@@ -678,7 +684,7 @@ INDISEEK_API isk_tensor isk_input(isk_graph *graph, int rows, int cols);     /* 
 INDISEEK_API isk_tensor isk_model_input(isk_graph *graph, int rows, int cols);        /* one per model */
 /* The current weights of the rows of x, [rows, 1]: every op that mixes rows uses them.  A row of weight 0 is absent. */
 INDISEEK_API isk_tensor isk_with_row_weights(isk_tensor x, isk_tensor weights);
-INDISEEK_API isk_scope isk_group(isk_graph *graph, const char *name);        /* finds or makes */
+INDISEEK_API isk_scope isk_group_scope(isk_graph *graph, const char *name);        /* finds or makes */
 INDISEEK_API isk_scope isk_within(isk_scope scope, const char *name);        /* same group, longer prefix: "net.0" */
 
 /* First values of a parameter: uniform in [-bound, bound], or normal with that standard deviation; or Vaswani et al.'s table of
@@ -688,9 +694,9 @@ typedef enum isk_fill {
 } isk_fill;
 typedef struct isk_parameter_desc {
     isk_fill fill; double amount;   /* bound, standard deviation or value */
-    int no_decay;                   /* 1: the optimiser's weight decay leaves it alone */
+    int no_decay;                   /* 1: the optimizer's weight decay leaves it alone */
     int limited; double low, high;  /* 1: clamped to [low, high] after every update */
-    int buffer;                     /* 1: a running statistic, not optimised */
+    int buffer;                     /* 1: a running statistic, not optimized */
     int vector;                     /* 1: [1, n] that is saved with the shape [n] */
 } isk_parameter_desc;
 INDISEEK_API isk_tensor isk_parameter(isk_scope scope, const char *name, int rows, int cols, const isk_parameter_desc *desc);
@@ -785,7 +791,7 @@ INDISEEK_API isk_tensor isk_softmax(isk_tensor x);
 /* x_ij - ln sum_j e^x_ij, shifted by the maximum.  x [rows, cols] -> [rows, cols] */
 INDISEEK_API isk_tensor isk_log_softmax(isk_tensor x);
 /* x_i / max(|x_i|, eps); the gradient at a zero row is g / eps.  x [rows, cols] -> [rows, cols] */
-INDISEEK_API isk_tensor isk_l2_normalise(isk_tensor x, double eps);
+INDISEEK_API isk_tensor isk_l2_normalize(isk_tensor x, double eps);
 /* (x - mean of the row) / sqrt(variance of the row + eps) * gamma_j + beta_j; Ba et al. 2016.  x [rows, cols], gamma,
    beta [1, cols] -> [rows, cols] */
 INDISEEK_API isk_tensor isk_layer_norm(isk_tensor x, isk_tensor gamma, isk_tensor beta, double eps);
@@ -811,14 +817,14 @@ INDISEEK_API isk_tensor isk_col_max(isk_tensor x);
 INDISEEK_API isk_tensor isk_col_logsumexp(isk_tensor x);
 /* (x - column mean) / sqrt(column's population variance + eps), moments over the present rows, weighted; absent rows 0.
     x [rows, cols] -> [rows, cols]; takes row weights */
-INDISEEK_API isk_tensor isk_standardise(isk_tensor x, double eps);
-/* standardise(x) * gamma_j + beta_j; absent rows 0; Ioffe and Szegedy 2015.  x [rows, cols], gamma, beta [1, cols] ->
+INDISEEK_API isk_tensor isk_standardize(isk_tensor x, double eps);
+/* standardize(x) * gamma_j + beta_j; absent rows 0; Ioffe and Szegedy 2015.  x [rows, cols], gamma, beta [1, cols] ->
    [rows, cols]; takes row weights */
 INDISEEK_API isk_tensor isk_batch_norm(isk_tensor x, isk_tensor gamma, isk_tensor beta, double eps);
 /* (x - mean_j) / sqrt(variance_j + eps), with moments from elsewhere: the form for evaluation.  x [rows, cols], mean,
    variance [1, cols] -> [rows, cols] */
-INDISEEK_API isk_tensor isk_standardise_by(isk_tensor x, isk_tensor mean, isk_tensor variance, double eps);
-/* standardise_by(x) * gamma_j + beta_j.  x [rows, cols], mean, variance, gamma, beta [1, cols] -> [rows, cols] */
+INDISEEK_API isk_tensor isk_standardize_by(isk_tensor x, isk_tensor mean, isk_tensor variance, double eps);
+/* standardize_by(x) * gamma_j + beta_j.  x [rows, cols], mean, variance, gamma, beta [1, cols] -> [rows, cols] */
 INDISEEK_API isk_tensor isk_batch_norm_by(isk_tensor x, isk_tensor mean, isk_tensor variance, isk_tensor gamma,
                                           isk_tensor beta, double eps);
 
@@ -834,10 +840,10 @@ INDISEEK_API isk_tensor isk_max_all(isk_tensor x);
    takes row weights */
 INDISEEK_API isk_tensor isk_logsumexp_all(isk_tensor x);
 /* weighted mean over the rows of sum_j (a_ij - b_ij)^2.  a, b [rows, cols] -> [1, 1]; takes row weights */
-INDISEEK_API isk_tensor isk_mse(isk_tensor a, isk_tensor b);
+INDISEEK_API isk_tensor isk_squared_error(isk_tensor a, isk_tensor b);
 /* weighted mean over the rows of sum_j (mu - z)^2 e^-logvar + logvar, what CLUB's density learns by (Cheng et al.
    2020); e^-logvar counts as at most e^50.  mu, logvar, z [rows, cols] -> [1, 1]; takes row weights */
-INDISEEK_API isk_tensor isk_gaussian_nll(isk_tensor mu, isk_tensor logvar, isk_tensor z);
+INDISEEK_API isk_tensor isk_gaussian_deviance(isk_tensor mu, isk_tensor logvar, isk_tensor z);
 /* mean_i sum_j e^-logvar_ij / 2 (mean_k (z_kj - mu_ij)^2 - (z_ij - mu_ij)^2), means weighted: CLUB (Cheng et al. 2020),
    z of row k against the density of row i; e^-logvar counts as at most e^50.  mu, logvar, z [rows, cols] -> [1, 1];
    takes row weights */
@@ -934,7 +940,7 @@ INDISEEK_API isk_tensor isk_mlp(isk_scope scope, isk_tensor x, const isk_mlp_des
 typedef struct isk_transformer_desc {
     int steps;                      /* T: x is [samples * T, width], the steps of a sample below each other */
     int layers, heads, feed_forward;        /* 0: 2, 2, 128 */
-    int norm_first;                 /* 1: each half of a layer normalises its input; 0: its output, added to the input */
+    int norm_first;                 /* 1: each half of a layer normalizes its input; 0: its output, added to the input */
     isk_activation_choice activation;       /* 0: relu */
     double dropout;
     isk_mode mode;
@@ -945,27 +951,27 @@ typedef struct isk_transformer_desc {
 INDISEEK_API isk_tensor isk_transformer(isk_scope scope, isk_tensor x, const isk_transformer_desc *desc);
 /* nn.BatchNorm1d(affine=False) over the present rows: batch moments when training (running moments follow with weight
    0.1), running moments else.  Population variance in both, eps 1e-5. */
-INDISEEK_API isk_tensor isk_standardise_rows(isk_scope scope, isk_tensor x, isk_mode mode);
+INDISEEK_API isk_tensor isk_standardize_rows(isk_scope scope, isk_tensor x, isk_mode mode);
 
-/* ---- optimisers and programs --------------------------------------------------------------------------------------- */
+/* ---- optimizers and programs --------------------------------------------------------------------------------------- */
 
 /* One update of parameters p.  g is the gradient of the loss, scaled down to the norm clip_norm where it is longer; in Adam and
    SGD weight_decay p is then added to it.
    Adam, Kingma and Ba 2015: m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2, p -= rate m' / (sqrt v' + epsilon),
    where m' = m / (1 - beta1^step), v' = v / (1 - beta2^step).  AdamW, Loshchilov and Hutter 2019: the same, of
    p (1 - rate weight_decay).  SGD: m = momentum m + g, p -= rate m. */
-typedef struct isk_optimiser_desc {
-    isk_optimiser_choice kind;      /* 0: ISK_ADAM */
+typedef struct isk_optimizer_desc {
+    isk_optimizer_choice kind;      /* 0: ISK_ADAM */
     double rate;                    /* 0: 1e-3 */
     double beta1, beta2, epsilon;   /* 0: 0.9, 0.999, 1e-8 */
     double momentum;                /* sgd; 0: none */
     double weight_decay, clip_norm; /* 0: none */
-} isk_optimiser_desc;
+} isk_optimizer_desc;
 
 /* A program that computes `loss` [1, 1], its gradient with respect to the group's parameters, and one update. */
-INDISEEK_API isk_program *isk_minimise(isk_graph *graph, const char *group, isk_tensor loss, const isk_optimiser_desc *desc);
+INDISEEK_API isk_program *isk_program_minimize(isk_graph *graph, const char *group, isk_tensor loss, const isk_optimizer_desc *desc);
 /* A program that computes some tensors; they can be read after a run. */
-INDISEEK_API isk_program *isk_compute(isk_graph *graph, const isk_tensor *outputs, int count);
+INDISEEK_API isk_program *isk_program_compute(isk_graph *graph, const isk_tensor *outputs, int count);
 /* Replays the program for every model `count` times.  Allocates nothing. */
 INDISEEK_API isk_status isk_run(isk_program *program, int count);
 /* Compares every gradient of `loss` with central differences of step h (0: 1e-6 in double, 1e-3 in float).  Returns the
@@ -979,7 +985,7 @@ INDISEEK_API ISK_EXPERIMENTAL double isk_check_gradient(isk_graph *graph, const 
 
        static void terms(isk_recorder *r, int view, isk_tensor *out) {     once for training, once for held-out rows
            isk_tensor x = isk_view_rows(r, view).x;
-           out[0] = isk_mse(decoder(r, encoder(r, x)), x);
+           out[0] = isk_squared_error(decoder(r, encoder(r, x)), x);
        }
        static void outputs(isk_recorder *r, int view) {                    for isk_transform
            isk_output_add(r, ISK_ROLE_SPECIFIC, NULL, encoder(r, isk_view_rows(r, view).x));
@@ -1279,7 +1285,7 @@ INDISEEK_API isk_status isk_score_labels(isk_context *context, const int32_t *tr
                                          int64_t rows, int classes, int64_t *confusion, double *accuracy,
                                          double *balanced);
 
-/* Logistic regression on frozen features.  Minimises 0.5 ||W||^2 + c sum_i -ln p(label_i | x_i) over W and a free
+/* Logistic regression on frozen features.  Minimizes 0.5 ||W||^2 + c sum_i -ln p(label_i | x_i) over W and a free
    intercept by L-BFGS (Nocedal 1980): multinomial, with two classes binomial with one weight vector, both as
    scikit-learn.  Trains on the rows of part ISK_TRAIN, scores another part.  DATA when the training rows hold fewer
    than two classes; a class that they lack is never predicted, and its scored rows count as wrong. */
@@ -1288,9 +1294,9 @@ typedef struct isk_probe_desc {
     const int32_t *labels;          /* [n] */
     const uint8_t *part;            /* [n] isk_part of each row */
     isk_part scored;                /* 0: ISK_TEST; or ISK_VALIDATION, to choose something without the test rows */
-    int standardise;                /* 1: columns are standardised by the training rows' moments; a constant one is 0 */
+    int standardize;                /* 1: columns are standardized by the training rows' moments; a constant one is 0 */
     double c;                       /* weight of the data; 0: 1 */
-    double tolerance;               /* largest slope per training row, in standardised columns; 0: 1e-5 */
+    double tolerance;               /* largest slope per training row, in standardized columns; 0: 1e-5 */
     int iterations;                 /* 0: 1000 */
     int32_t *predicted;             /* out: [n], of every row; or NULL */
     double *weights, *intercepts;   /* out: [classes, d], [classes] on the scale of x, so that a class scores
@@ -1311,10 +1317,10 @@ INDISEEK_API isk_status isk_probe(isk_context *context, const isk_probe_desc *de
 /* How much of Y [n, q] can be told from X [n, d]: R^2 on rows not trained on, pooled over the columns of Y (so columns weigh by
    their variance): 1 - sum (y - prediction)^2 / sum (y - training mean)^2.  1 is everything, 0 no more than the mean;
    it may be negative.  Z_i about C of the other view is leakage, (Z_i, C_i) about X_i completeness.
-   isk_ridge_r2: linear, min (1/n) ||Y - X B||^2 + alpha ||B||^2 with X standardised and Y centred by training moments (Hoerl and
+   isk_ridge_r2: linear, min (1/n) ||Y - X B||^2 + alpha ||B||^2 with X standardized and Y centred by training moments (Hoerl and
    Kennard 1970).
    isk_knn_r2: mean of the k nearest training rows, X taken as it is.
-   isk_mlp_r2: an MLP of 3 linear maps with ReLU, X and each column of Y standardised by training moments.  Adam at 1e-3,
+   isk_mlp_r2: an MLP of 3 linear maps with ReLU, X and each column of Y standardized by training moments.  Adam at 1e-3,
    weight decay 1e-4 in the gradient, batches of 128; a tenth of the training rows, drawn by seed, or the validation rows,
    choose the weights kept and stop it after 10 epochs without better ones.  On the CPU, whatever the context's device.
    Each also predicts Y of `queries`, rows of X of which nothing more is known; r2 may then be NULL: nothing is scored, no
@@ -1417,7 +1423,7 @@ typedef struct isk_tradeoff_point {
     int models, diverged;           /* of this lambda; those that diverged are left out of all means */
     isk_estimate view[ISK_MAX_VIEWS][ISK_TRADEOFF_COUNT];
     isk_estimate mean[ISK_TRADEOFF_COUNT];  /* of the means over the views */
-    isk_estimate probe;             /* accuracy of isk_probe from all C and Z, standardised, on the validation rows */
+    isk_estimate probe;             /* accuracy of isk_probe from all C and Z, standardized, on the validation rows */
     isk_estimate test;              /* the same on the test rows; NaN unless reproduce_best_test */
 } isk_tradeoff_point;
 typedef struct isk_tradeoff_desc {
@@ -2772,7 +2778,7 @@ typedef struct isk__tile_entry {
 /* No use of the pointer is moved above the last change of the vector. */
 #define ISK__AFTER(pointer, vector) __asm__("" : "+r"(pointer), "+x"(vector))
 
-/* What the tiles and the loops of optimisers are written in: a vector of each instruction set under the same names.  "plain" is whatever
+/* What the tiles and the loops of optimizers are written in: a vector of each instruction set under the same names.  "plain" is whatever
    16-byte registers the compiler finds (SSE2, NEON, or scalars), and the only one for doubles. */
 typedef isk_scalar isk__plain __attribute__((vector_size(16)));
 typedef isk_scalar isk__plain_memory __attribute__((vector_size(16), aligned(sizeof(isk_scalar)), may_alias));
@@ -3768,7 +3774,7 @@ typedef struct isk__instruction {
     size_t count;
 } isk__instruction;
 
-/* A run of parameters that the optimiser treats alike. */
+/* A run of parameters that the optimizer treats alike. */
 typedef struct isk__segment { size_t offset, size; int decay, limited; double low, high; } isk__segment;
 
 struct isk_program {
@@ -3779,7 +3785,7 @@ struct isk_program {
     int group;                                          /* that is updated, or -1 */
     size_t size;                                        /* of the group when the program was made, scalars */
     int batch_rows, data_rows;                          /* rows of its batch, 0: it has none; of the least data it gathers */
-    isk_optimiser_desc optimiser;
+    isk_optimizer_desc optimizer;
     isk__segment *segments; int segment_count, segment_capacity;
     size_t scratch;                                     /* scalars */
     uint64_t *steps;                                    /* [models] updates so far, for isk_run */
@@ -4526,7 +4532,7 @@ static int isk__group_find(const isk_graph *graph, const char *name) {
     return -1;
 }
 
-INDISEEK_API isk_scope isk_group(isk_graph *graph, const char *name) {
+INDISEEK_API isk_scope isk_group_scope(isk_graph *graph, const char *name) {
     int index;
     isk__group_info *group;
     void *items;
@@ -5125,7 +5131,7 @@ static void isk__make_instructions(isk__maker *maker, int loss, int gradient_onl
     if (!gradient_only) {
         isk__instruction update = isk__instruction_new(ISK__UPDATE, -1);
         program->size = graph->groups[program->group].size;
-        if (program->optimiser.clip_norm > 0) {         /* sums of squares of parts, on a GPU */
+        if (program->optimizer.clip_norm > 0) {         /* sums of squares of parts, on a GPU */
             update.work = isk__block_ref(maker, isk__block_add(maker, 16 + program->size / 256 + 1), 1);
         }
         if (!isk__make_segments(maker)) { maker->failed = 1; }
@@ -5137,7 +5143,7 @@ static void isk__make_instructions(isk__maker *maker, int loss, int gradient_onl
 
 /* outputs[0] is the loss when there is a group.  Takes the pending effects. */
 static isk_program *isk__program_make(isk_graph *graph, int group, const isk_tensor *outputs, int count,
-                                      const isk_optimiser_desc *optimiser, int gradient_only) {
+                                      const isk_optimizer_desc *optimizer, int gradient_only) {
     isk_context *context = graph->context;
     isk__maker maker;
     isk_program *program;
@@ -5178,7 +5184,7 @@ static isk_program *isk__program_make(isk_graph *graph, int group, const isk_ten
         maker.consumers = maker.save + nodes;
         for (i = 0; i < graph->node_count; i++) { maker.value[i] = maker.gradient[i] = maker.save[i] = -1; }
         program->group = group;
-        if (optimiser) { program->optimiser = *optimiser; }
+        if (optimizer) { program->optimizer = *optimizer; }
         if (!isk__make_outputs(&maker, outputs, count)) { maker.failed = 1; }
         for (i = 0; i < count; i++) { isk__need(&maker, outputs[i].node); }
         for (i = 0; i < graph->effect_count; i++) { isk__need(&maker, graph->effects[i]); }
@@ -5214,48 +5220,48 @@ static isk_program *isk__program_make(isk_graph *graph, int group, const isk_ten
     return program;
 }
 
-INDISEEK_API isk_program *isk_compute(isk_graph *graph, const isk_tensor *outputs, int count) {
+INDISEEK_API isk_program *isk_program_compute(isk_graph *graph, const isk_tensor *outputs, int count) {
     if (!graph) { return NULL; }
     if (!outputs && count > 0) {
-        isk__fail(graph->context, ISK_ARGUMENT, "isk_compute: outputs is NULL");
+        isk__fail(graph->context, ISK_ARGUMENT, "isk_program_compute: outputs is NULL");
         return NULL;
     }
     return isk__program_make(graph, -1, outputs, count, NULL, 0);
 }
 
-static isk_program *isk__minimise(isk_graph *graph, const char *group, const isk_tensor *outputs, int count,
-                                  const isk_optimiser_desc *desc, int gradient_only) {
-    isk_optimiser_desc optimiser;
+static isk_program *isk__minimize(isk_graph *graph, const char *group, const isk_tensor *outputs, int count,
+                                  const isk_optimizer_desc *desc, int gradient_only) {
+    isk_optimizer_desc optimizer;
     int index;
-    memset(&optimiser, 0, sizeof optimiser);
-    if (desc) { optimiser = *desc; }
+    memset(&optimizer, 0, sizeof optimizer);
+    if (desc) { optimizer = *desc; }
     if (!graph || isk__graph_state(graph) != ISK_OK) { return NULL; }
     index = group ? isk__group_find(graph, group) : -1;
     if (index < 0) {
-        isk__fail(graph->context, ISK_ARGUMENT, "minimise: there is no group '%s'", group ? group : "NULL");
+        isk__fail(graph->context, ISK_ARGUMENT, "minimize: there is no group '%s'", group ? group : "NULL");
         return NULL;
     }
     if (isk__is_recorded(outputs[0]) && (isk_rows(outputs[0]) != 1 || isk_cols(outputs[0]) != 1)) {
-        isk__fail(graph->context, ISK_SHAPE, "minimise: the loss is [%d, %d]; it must be [1, 1]", isk_rows(outputs[0]),
+        isk__fail(graph->context, ISK_SHAPE, "minimize: the loss is [%d, %d]; it must be [1, 1]", isk_rows(outputs[0]),
                   isk_cols(outputs[0]));
         return NULL;
     }
-    if (optimiser.kind == 0) { optimiser.kind = ISK_ADAM; }
-    if (optimiser.rate == 0) { optimiser.rate = 1e-3; }
-    if (optimiser.beta1 == 0) { optimiser.beta1 = 0.9; }
-    if (optimiser.beta2 == 0) { optimiser.beta2 = 0.999; }
-    if (optimiser.epsilon == 0) { optimiser.epsilon = 1e-8; }
-    if (optimiser.kind < ISK_ADAM || optimiser.kind > ISK_SGD || !isgreater(optimiser.rate, 0) ||
-        !isgreaterequal(optimiser.weight_decay, 0) || !isgreaterequal(optimiser.clip_norm, 0)) {
-        isk__fail(graph->context, ISK_ARGUMENT, "minimise: kind %d, rate %g, weight_decay %g or clip_norm %g is out of range",
-                  optimiser.kind, optimiser.rate, optimiser.weight_decay, optimiser.clip_norm);
+    if (optimizer.kind == 0) { optimizer.kind = ISK_ADAM; }
+    if (optimizer.rate == 0) { optimizer.rate = 1e-3; }
+    if (optimizer.beta1 == 0) { optimizer.beta1 = 0.9; }
+    if (optimizer.beta2 == 0) { optimizer.beta2 = 0.999; }
+    if (optimizer.epsilon == 0) { optimizer.epsilon = 1e-8; }
+    if (optimizer.kind < ISK_ADAM || optimizer.kind > ISK_SGD || !isgreater(optimizer.rate, 0) ||
+        !isgreaterequal(optimizer.weight_decay, 0) || !isgreaterequal(optimizer.clip_norm, 0)) {
+        isk__fail(graph->context, ISK_ARGUMENT, "minimize: kind %d, rate %g, weight_decay %g or clip_norm %g is out of range",
+                  optimizer.kind, optimizer.rate, optimizer.weight_decay, optimizer.clip_norm);
         return NULL;
     }
-    return isk__program_make(graph, index, outputs, count, &optimiser, gradient_only);
+    return isk__program_make(graph, index, outputs, count, &optimizer, gradient_only);
 }
 
-INDISEEK_API isk_program *isk_minimise(isk_graph *graph, const char *group, isk_tensor loss, const isk_optimiser_desc *desc) {
-    return isk__minimise(graph, group, &loss, 1, desc, 0);
+INDISEEK_API isk_program *isk_program_minimize(isk_graph *graph, const char *group, isk_tensor loss, const isk_optimizer_desc *desc) {
+    return isk__minimize(graph, group, &loss, 1, desc, 0);
 }
 
 /* ---- replaying ---- */
@@ -5440,7 +5446,7 @@ static void isk__run_model(void *argument, int model, int worker) {
     isk__compose(graph, frame.base, &graph->worker[worker], &graph->state[model], &graph->slot[model], &graph->shared);
     frame.level = graph->context->level;
     frame.seed = graph->seeds[model];
-    frame.rate = program->optimiser.rate;
+    frame.rate = program->optimizer.rate;
     frame.batch.count = program->data_rows && program->data_rows < program->batch_rows ? program->data_rows : program->batch_rows;
     for (i = 0; i < run->count; i++) {
         frame.step = program->steps[model]++;
@@ -5549,8 +5555,8 @@ INDISEEK_API double isk_check_gradient(isk_graph *graph, const char *group, isk_
         isk__fail(graph->context, ISK_ARGUMENT, "check_gradient: the graph has %d models; it takes a graph of one", graph->models);
         return -1;
     }
-    backward = isk__minimise(graph, group, &loss, 1, NULL, 1);
-    forward = backward ? isk_compute(graph, &loss, 1) : NULL;
+    backward = isk__minimize(graph, group, &loss, 1, NULL, 1);
+    forward = backward ? isk_program_compute(graph, &loss, 1) : NULL;
     if (!isgreater(h, 0)) { h = sizeof(isk_scalar) == sizeof(double) ? 1e-6 : 1e-3; }
     if (!forward || isk_run(backward, 1) != ISK_OK || isk__graph_leave(graph) != ISK_OK) { return -1; }
     info = &graph->groups[isk__group_find(graph, group)];
@@ -6708,22 +6714,22 @@ static const isk__special_info *isk__special(int op) {
 
 /* ---- update ---- */
 
-/* One step of the program's optimiser on its group, with the gradient that the instructions before it left. */
+/* One step of the program's optimizer on its group, with the gradient that the instructions before it left. */
 static void isk__update(const isk_program *program, const isk__frame *frame) {
     const isk__group_info *group = &program->graph->groups[program->group];
-    const isk_optimiser_desc *optimiser = &program->optimiser;
+    const isk_optimizer_desc *optimizer = &program->optimizer;
     isk_scalar *values = frame->base[group->value], *gradient = frame->base[group->gradient];
     double scale = 1;
     int i;
     size_t j;
-    if (optimiser->clip_norm > 0) {
+    if (optimizer->clip_norm > 0) {
         double norm = sqrt(isk__sum_squares(frame->level, gradient, program->size));
-        if (norm > optimiser->clip_norm) { scale = optimiser->clip_norm / norm; }
+        if (norm > optimizer->clip_norm) { scale = optimizer->clip_norm / norm; }
     }
     for (i = 0; i < program->segment_count; i++) {
         const isk__segment *segment = &program->segments[i];
         isk_scalar *p = values + segment->offset;
-        if (optimiser->kind == ISK_SGD) {
+        if (optimizer->kind == ISK_SGD) {
             isk__sgd_call sgd;
             sgd.level = frame->level;
             sgd.n = segment->size;
@@ -6731,8 +6737,8 @@ static void isk__update(const isk_program *program, const isk__frame *frame) {
             sgd.m = frame->base[group->moment1] + segment->offset;
             sgd.gradient = gradient + segment->offset;
             sgd.rate = frame->rate;
-            sgd.momentum = optimiser->momentum;
-            sgd.weight_decay = segment->decay ? optimiser->weight_decay : 0;
+            sgd.momentum = optimizer->momentum;
+            sgd.weight_decay = segment->decay ? optimizer->weight_decay : 0;
             sgd.gradient_scale = scale;
             isk__sgd(&sgd);
         } else {
@@ -6745,11 +6751,11 @@ static void isk__update(const isk_program *program, const isk__frame *frame) {
             adam.gradient = gradient + segment->offset;
             adam.step = frame->step + 1;
             adam.rate = frame->rate;
-            adam.beta1 = optimiser->beta1;
-            adam.beta2 = optimiser->beta2;
-            adam.epsilon = optimiser->epsilon;
-            adam.weight_decay = segment->decay ? optimiser->weight_decay : 0;
-            adam.coupled = optimiser->kind == ISK_ADAM;
+            adam.beta1 = optimizer->beta1;
+            adam.beta2 = optimizer->beta2;
+            adam.epsilon = optimizer->epsilon;
+            adam.weight_decay = segment->decay ? optimizer->weight_decay : 0;
+            adam.coupled = optimizer->kind == ISK_ADAM;
             adam.gradient_scale = scale;
             isk__adam(&adam);
         }
@@ -8056,30 +8062,30 @@ static void isk__lower_special(isk__lowering *l, const isk__instruction *instruc
     }
 }
 
-/* The optimiser's step, as isk__update on the CPU. */
+/* The optimizer's step, as isk__update on the CPU. */
 static void isk__lower_update(isk__lowering *l, const isk__instruction *instruction) {
     const isk__residence *r = l->residence;
     const isk_program *program = l->program;
     const isk__group_info *group = &program->graph->groups[program->group];
-    const isk_optimiser_desc *optimiser = &program->optimiser;
+    const isk_optimizer_desc *optimizer = &program->optimizer;
     isk__kernel_call call;
     isk__ref ref = isk__no_ref();
     int i;
     memset(&call, 0, sizeof call);
     call.work = isk__operand(r, &instruction->work);
     ref.space = group->gradient;
-    if (optimiser->clip_norm > 0) {
+    if (optimizer->clip_norm > 0) {
         call.grad = isk__operand(r, &ref);
         call.rows = call.count = (int)((program->size + 255) / 256);
         call.cols = 1;
         call.inner = (int)program->size;
-        call.attributes[0] = (float)optimiser->clip_norm;
+        call.attributes[0] = (float)optimizer->clip_norm;
         isk__lower(l, "isk_norm_parts", &call);
         isk__lower(l, "isk_norm", &call);
     }
     for (i = 0; i < program->segment_count; i++) {
         const isk__segment *segment = &program->segments[i];
-        double decay = segment->decay ? optimiser->weight_decay : 0;
+        double decay = segment->decay ? optimizer->weight_decay : 0;
         ref.offset = segment->offset;
         ref.space = group->gradient;
         call.grad = isk__operand(r, &ref);
@@ -8091,15 +8097,15 @@ static void isk__lower_update(isk__lowering *l, const isk__instruction *instruct
         call.in[1] = isk__operand(r, &ref);
         call.rows = 1;
         call.cols = (int)segment->size;
-        call.flags = (optimiser->kind == ISK_ADAM ? 1u : 0u) | (optimiser->clip_norm > 0 ? 2u : 0u);
-        if (optimiser->kind == ISK_SGD) {
-            call.attributes[0] = (float)optimiser->momentum;
+        call.flags = (optimizer->kind == ISK_ADAM ? 1u : 0u) | (optimizer->clip_norm > 0 ? 2u : 0u);
+        if (optimizer->kind == ISK_SGD) {
+            call.attributes[0] = (float)optimizer->momentum;
             call.attributes[1] = (float)decay;
             isk__lower(l, "isk_sgd", &call);
         } else {
-            call.attributes[0] = (float)optimiser->beta1;
-            call.attributes[1] = (float)optimiser->beta2;
-            call.attributes[2] = (float)optimiser->epsilon;
+            call.attributes[0] = (float)optimizer->beta1;
+            call.attributes[1] = (float)optimizer->beta2;
+            call.attributes[2] = (float)optimizer->epsilon;
             call.attributes[3] = (float)decay;
             isk__lower(l, "isk_adam", &call);
         }
@@ -8472,7 +8478,7 @@ static isk_status isk__run_cuda(isk_program *program, int count) {
         memset(control, 0, sizeof *control);
         control->seed = graph->seeds[model];
         control->steps[0] = program->steps[model];
-        control->rates[0] = program->optimiser.rate;
+        control->rates[0] = program->optimizer.rate;
         control->batch_rows = program->batch_rows;
         control->count =
             program->data_rows && program->data_rows < program->batch_rows ? program->data_rows : program->batch_rows;
@@ -8599,16 +8605,16 @@ static void isk__follow_moments(isk_scope scope, isk_tensor x) {
     isk__follow_moment(isk__row_parameter(scope, "running_var", cols, ISK_FILL_ONE, 1), isk_col_var(x), there);
 }
 
-INDISEEK_API isk_tensor isk_standardise_rows(isk_scope scope, isk_tensor x, isk_mode mode) {
+INDISEEK_API isk_tensor isk_standardize_rows(isk_scope scope, isk_tensor x, isk_mode mode) {
     const double epsilon = 1e-5;
     int cols = isk_cols(x) > 0 ? isk_cols(x) : 1;
     isk_tensor mean, variance;
-    if (!isk__recorded("standardise_rows", &x, 1)) { return isk__no_tensor(x.graph); }
+    if (!isk__recorded("standardize_rows", &x, 1)) { return isk__no_tensor(x.graph); }
     mean = isk__row_parameter(scope, "running_mean", cols, ISK_FILL_ZERO, 1);
     variance = isk__row_parameter(scope, "running_var", cols, ISK_FILL_ONE, 1);
-    if (mode == ISK_MODE_EVALUATE) { return isk_standardise_by(x, mean, variance, epsilon); }
+    if (mode == ISK_MODE_EVALUATE) { return isk_standardize_by(x, mean, variance, epsilon); }
     if (mode == ISK_MODE_TRAIN) { isk__follow_moments(scope, x); }
-    return isk_standardise(x, epsilon);
+    return isk_standardize(x, epsilon);
 }
 
 static isk_tensor isk__norm(isk_scope scope, isk_tensor x, isk_norm_choice norm, isk_mode mode) {
@@ -8709,7 +8715,7 @@ INDISEEK_API isk_tensor isk_transformer(isk_scope scope, isk_tensor x, const isk
     return x;
 }
 
-/* ==== >>losses: what methods minimise ================================================================================== */
+/* ==== >>losses: what methods minimize ================================================================================== */
 
 /* The networks of q(z|c) = N(z; mean(c), diag(exp(logvar(c)))), Cheng et al. 2020; Gui et al. A.1. */
 typedef struct isk__critic { isk_tensor mean, logvar; } isk__critic;
@@ -8810,7 +8816,7 @@ ISK_OPTION_LIST(ISK__CHOICE_SIZE)
 #undef ISK__CHOICE_SIZE
 
 /* Names that options had in earlier versions: files and programs may still use them. */
-static const char *const isk__option_renamed[][2] = { { "", "" } };
+static const char *const isk__option_renamed[][2] = { { "optimiser", "optimizer" }, { "standardise", "standardize" } };
 
 INDISEEK_API const char *isk_option_group_heading(isk_option_group group) {
     static const char *const headings[] = {
@@ -8860,11 +8866,12 @@ static void isk__option_store(isk_options *options, int index, double value) {
     }
 }
 
-static int isk__option_find(const isk_method *method, const char *name) {
+INDISEEK_API int isk_option_find(const isk_method *method, const char *name) {
     size_t r;
     int i;
+    if (!name) { return -1; }
     for (r = 0; r < sizeof isk__option_renamed / sizeof isk__option_renamed[0]; r++) {
-        if (isk__option_renamed[r][0][0] && strcmp(isk__option_renamed[r][0], name) == 0) { name = isk__option_renamed[r][1]; }
+        if (strcmp(isk__option_renamed[r][0], name) == 0) { name = isk__option_renamed[r][1]; }
     }
     for (i = 0; i < isk_option_count(method); i++) {
         if (strcmp(isk_option_get(method, i)->name, name) == 0) { return i; }
@@ -9002,7 +9009,7 @@ INDISEEK_API isk_status isk_option_set(isk_context *context, const isk_method *m
     ISK__GIVEN(context, value);
     status = method ? isk__method_check(context, method) : ISK_OK;
     if (status != ISK_OK) { return status; }
-    index = isk__option_find(method, name);
+    index = isk_option_find(method, name);
     info = isk_option_get(method, index);
     if (!info) { return isk__fail(context, ISK_ARGUMENT, "there is no option '%s'", name); }
     if (info->kind == ISK_OPTION_CHOICE) {
@@ -9152,7 +9159,7 @@ INDISEEK_API isk_status isk_method_add(isk_context *context, const isk_method *m
 typedef struct isk__crew isk__crew;
 typedef struct isk__trainee isk__trainee;
 
-/* A method is a list of stages.  A stage is a list of passes, each a program with its own optimiser and its own counter of
+/* A method is a list of stages.  A stage is a list of passes, each a program with its own optimizer and its own counter of
    steps, run per batch, per epoch or to fill a cache.  Stages of one phase are independent and run side by side; a model
    goes from phase to phase.  The trainer knows nothing of what the programs compute. */
 
@@ -10263,7 +10270,7 @@ INDISEEK_API const char *isk_numbered(isk_recorder *r, const char *name, int vie
 }
 
 INDISEEK_API isk_scope isk_net(isk_recorder *r, const char *group, const char *prefix) {
-    isk_scope scope = isk_group(r ? r->graph : NULL, group);
+    isk_scope scope = isk_group_scope(r ? r->graph : NULL, group);
     if (r && prefix && strlen(prefix) < sizeof scope.prefix) { return isk__scope(r->graph, scope.group, prefix); }
     isk__method_fail(r, ISK_ARGUMENT, "isk_net: the prefix '%.100s' is NULL or longer than %d bytes", prefix ? prefix : "NULL",
                      (int)sizeof scope.prefix - 1);
@@ -10540,10 +10547,10 @@ static isk_tensor isk__scale_parameter(isk_scope scope, double tau, int learned)
 
 /* ---- stages ---- */
 
-static isk_optimiser_desc isk__optimiser_of(const isk_options *options, double weight_decay) {
-    isk_optimiser_desc desc;
+static isk_optimizer_desc isk__optimizer_of(const isk_options *options, double weight_decay) {
+    isk_optimizer_desc desc;
     memset(&desc, 0, sizeof desc);
-    desc.kind = options->optimiser;
+    desc.kind = options->optimizer;
     desc.rate = 1;                          /* the trainer gives the rate of each step */
     desc.momentum = options->momentum;
     desc.weight_decay = weight_decay > 0 ? weight_decay : options->weight_decay;
@@ -10598,7 +10605,7 @@ static isk_program *isk__record_fill(isk_recorder *r, int view, isk_tensor cache
         return NULL;
     }
     isk__scatter(cache, made, r->batch);
-    return isk__batch_program(r, isk_compute(r->graph, NULL, 0), ISK__TILE_ROWS);
+    return isk__batch_program(r, isk_program_compute(r->graph, NULL, 0), ISK__TILE_ROWS);
 }
 
 /* terms, none of them recorded yet */
@@ -10693,7 +10700,7 @@ static const char *isk__stage_wrong(const isk_recorder *r, const isk_stage_desc 
 }
 
 static isk__pass isk__record_pass(isk_recorder *r, int view, const isk_pass_desc *desc) {
-    isk_optimiser_desc optimiser = isk__optimiser_of(&r->design->options, desc->weight_decay);
+    isk_optimizer_desc optimizer = isk__optimizer_of(&r->design->options, desc->weight_decay);
     isk_tensor terms[ISK_MAX_TERMS];
     isk_program *program = NULL;
     isk__pass pass;
@@ -10707,7 +10714,8 @@ static isk__pass isk__record_pass(isk_recorder *r, int view, const isk_pass_desc
     desc->terms(r, view, terms);
     if (count == 0 && r->graph->effect_count == 0) { isk__method_fail(r, ISK_ARGUMENT, "a pass records nothing: no term, nothing stored"); }
     if (isk__are_terms(r, desc->labels, terms, count) && (!desc->group || isk__has_parameters(r, desc->group))) {
-        program = desc->group ? isk__minimise(r->graph, desc->group, terms, count, &optimiser, 0) : isk_compute(r->graph, terms, count);
+        program = desc->group ? isk__minimize(r->graph, desc->group, terms, count, &optimizer, 0)
+                              : isk_program_compute(r->graph, terms, count);
         program = isk__batch_program(r, program, r->rows);
     }
     pass = isk__pass_of(program, (int)desc->turn, desc->repeats > 0 ? desc->repeats : 1,
@@ -10735,7 +10743,7 @@ static isk__pass isk__record_evaluation(isk_recorder *r, const isk_stage_desc *d
         for (i = 0; i < count && share.node >= 0; i++) { terms[i] = isk_mul(terms[i], share); }
     }
     terms[count] = share;
-    program = isk__batch_program(r, isk_compute(r->graph, terms, count + (share.node >= 0)), r->rows);
+    program = isk__batch_program(r, isk_program_compute(r->graph, terms, count + (share.node >= 0)), r->rows);
     pass = isk__pass_of(program, ISK_FILL, 1, ISK__RATE_NONE);
     pass.shared = share.node >= 0;
     isk__pass_labels(&pass, count, main->labels);
@@ -10743,7 +10751,7 @@ static isk__pass isk__record_evaluation(isk_recorder *r, const isk_stage_desc *d
 }
 
 static void isk__record_diagnosis(isk_recorder *r, isk__stage *stage, const isk_diagnosis_desc *desc) {
-    isk_optimiser_desc optimiser = isk__optimiser_of(&r->design->options, 0);
+    isk_optimizer_desc optimizer = isk__optimizer_of(&r->design->options, 0);
     isk_tensor terms[ISK_MAX_TERMS];
     stage->diagnosis.fill = isk__record_fill(r, stage->view, desc->cache, desc->value);
     if (!stage->diagnosis.fill) { return; }
@@ -10751,14 +10759,14 @@ static void isk__record_diagnosis(isk_recorder *r, isk__stage *stage, const isk_
     isk__begin_program(r, r->rows, ISK_MODE_TRAIN);
     desc->fit(r, stage->view, terms);
     if (!isk__is_term(r, "of the diagnosis's fit", terms[0]) || !isk__has_parameters(r, desc->group)) { return; }
-    stage->diagnosis.fit = isk__batch_program(r, isk__minimise(r->graph, desc->group, terms, 1, &optimiser, 0), r->rows);
+    stage->diagnosis.fit = isk__batch_program(r, isk__minimize(r->graph, desc->group, terms, 1, &optimizer, 0), r->rows);
     isk__terms_open(r, terms, ISK_MAX_TERMS);
     isk__begin_program(r, ISK__TILE_ROWS, ISK_MODE_EVALUATE);
     desc->measure(r, stage->view, terms);
     if (!isk__is_term(r, "of the diagnosis's measure", terms[0])) { return; }
     terms[1] = r->share;
     stage->diagnosis.shared = r->share.node >= 0;
-    stage->diagnosis.measure = isk__batch_program(r, isk_compute(r->graph, terms, 1 + stage->diagnosis.shared), ISK__TILE_ROWS);
+    stage->diagnosis.measure = isk__batch_program(r, isk_program_compute(r->graph, terms, 1 + stage->diagnosis.shared), ISK__TILE_ROWS);
     stage->diagnosis.group = isk__group_find(r->graph, desc->group);
 }
 
@@ -11012,7 +11020,7 @@ static void isk__producer_add(isk_recorder *r, int reconstructions) {
     }
     if (count == 0) { return; }
     producer->view = r->view;
-    producer->program = isk__batch_program(r, isk_compute(r->graph, outputs, count), ISK__TILE_ROWS);
+    producer->program = isk__batch_program(r, isk_program_compute(r->graph, outputs, count), ISK__TILE_ROWS);
     model->producer_count++;
 }
 
@@ -11042,7 +11050,7 @@ INDISEEK_API isk_status isk_outputs(isk_recorder *r, int view, void (*record)(is
 /* X_i at the moment, unit encodings of shared_dim columns */
 static isk_tensor isk__reduced(isk_recorder *r, int view, isk_sample x) {
     isk_scope scope = isk_net(r, "reduced", isk_numbered(r, "reduced", view));
-    return isk_l2_normalise(isk__encoder(r, scope, r->design->input_steps[view], x, r->design->options.shared_dim), 1e-12);
+    return isk_l2_normalize(isk__encoder(r, scope, r->design->input_steps[view], x, r->design->options.shared_dim), 1e-12);
 }
 
 /* A copy of the rows with steps of sequences dropped and noise added, each by one coin a row that all views share: option augment;
@@ -11068,7 +11076,7 @@ static isk_tensor isk__reduced_target(isk_recorder *r) {
         isk_tensor known = isk_gather(r->target_present, r->batch);
         target = isk_with_row_weights(isk_trim(target, known, 1), isk_mul(isk__weights_of(r->batch), known));
     }
-    return isk_l2_normalise(isk_network(r, scope, target, r->design->options.shared_dim), 1e-12);
+    return isk_l2_normalize(isk_network(r, scope, target, r->design->options.shared_dim), 1e-12);
 }
 
 /* Mean over the views of InfoNCE between encodings of X_i and of the target, or of two copies of X_i; the pass counts pairs of the
@@ -11076,7 +11084,7 @@ static isk_tensor isk__reduced_target(isk_recorder *r) {
 static void isk__reduction_terms(isk_recorder *r, int view, isk_tensor *terms) {
     const isk_design *design = r->design;
     isk_tensor target = isk__no_tensor(r->graph), one, other;
-    isk_tensor scale = isk__scale_parameter(isk_group(r->graph, "reduced"), design->options.tau,
+    isk_tensor scale = isk__scale_parameter(isk_group_scope(r->graph, "reduced"), design->options.tau,
                                             design->options.temperature == ISK_TEMPERATURE_LEARNED);
     int copies = r->training->copies[0] != NULL;
     if (design->options.reduce == ISK_REDUCE_TARGET) { target = isk__reduced_target(r); }
@@ -11148,7 +11156,7 @@ static void isk__record_reduction(isk_recorder *r) {
    Step 1, Radford et al. 2021 (CLIP): C_i = f_i(X_i) of unit norm, learned by the symmetric InfoNCE of two views with a learned
    temperature, the mean over all pairs of views; then frozen.
 
-   Step 2: Z_i = h_i(X_i), each view by itself, minimises
+   Step 2: Z_i = h_i(X_i), each view by itself, minimizes
 
        A(Z_i, C) + lambda / 2 K(Z_i, C, X_i)
 
@@ -11243,7 +11251,7 @@ static isk_tensor isk__shared_seen(isk_recorder *r, int view, int which) {
 
 /* ---- networks ---- */
 
-/* f_i(x), not yet normalised */
+/* f_i(x), not yet normalized */
 static isk_tensor isk__shared_record(isk_recorder *r, int view, isk_sample x) {
     return isk_encoder(r, isk_net(r, "shared", isk_numbered(r, "shared", view)), view, x, isk_recorder_design(r)->options.shared_dim);
 }
@@ -11251,7 +11259,7 @@ static isk_tensor isk__shared_record(isk_recorder *r, int view, isk_sample x) {
 /* C_i as the rest of the method sees it */
 static isk_tensor isk__shared_final(isk_recorder *r, int view, isk_sample x) {
     isk_tensor c = isk__shared_record(r, view, x);
-    return isk_recorder_design(r)->options.shared_scale == ISK_SHARED_UNIT ? isk_l2_normalise(c, 1e-12) : c;
+    return isk_recorder_design(r)->options.shared_scale == ISK_SHARED_UNIT ? isk_l2_normalize(c, 1e-12) : c;
 }
 
 static isk_tensor isk__logit_scale(isk_recorder *r) {
@@ -11332,8 +11340,8 @@ static isk_tensor isk__specific_record(isk_recorder *r, int view, isk_sample x) 
 /* Z_i from h_i(x) */
 static isk_tensor isk__specific_final(isk_recorder *r, int view, isk_tensor raw) {
     const isk_design *design = isk_recorder_design(r);
-    if (isk__family_of(design)->apart == ISK__APART_WHITENED || design->options.standardise != ISK_STANDARDISE_BATCH) { return raw; }
-    return isk_standardise_rows(isk__specific_net(r, "standardise", view), raw, isk_recorder_mode(r));
+    if (isk__family_of(design)->apart == ISK__APART_WHITENED || design->options.standardize != ISK_STANDARDIZE_BATCH) { return raw; }
+    return isk_standardize_rows(isk__specific_net(r, "standardise", view), raw, isk_recorder_mode(r));
 }
 
 /* g_i(Z_i, C_i) */
@@ -11373,7 +11381,7 @@ static void isk__clip_terms(isk_recorder *r, int view, isk_tensor *terms) {
     int i, j, count = isk_recorder_design(r)->view_count, pairs = count * (count - 1) / 2, weighed = 0;
     (void)view;
     for (i = 0; i < count; i++) {
-        u[i] = isk_l2_normalise(isk__shared_record(r, i, isk_view_rows(r, i)), 1e-12);
+        u[i] = isk_l2_normalize(isk__shared_record(r, i, isk_view_rows(r, i)), 1e-12);
         weighed |= isk_recorder_mode(r) == ISK_MODE_EVALUATE && isk_view_share(r, i, i).node >= 0;
     }
     for (i = 0; i < count; i++) {
@@ -11432,7 +11440,7 @@ static isk_tensor isk__regression_loss(isk_recorder *r, int view, isk_tensor giv
         given = isk_trim(given, x.lengths, isk_recorder_design(r)->steps[view]);
         due = isk_trim(due, x.lengths, isk_recorder_design(r)->steps[view]);
     }
-    return isk_mse(given, due);
+    return isk_squared_error(given, due);
 }
 
 static void isk__mean_terms(isk_recorder *r, int view, isk_tensor *terms) {
@@ -11572,7 +11580,7 @@ static void isk__critic_loss(isk_recorder *r, int view, isk_tensor z, isk_tensor
         return;
     }
     critic = isk__critic_networks(r, group, c);
-    terms[0] = isk_gaussian_nll(critic.mean, critic.logvar, z);
+    terms[0] = isk_gaussian_deviance(critic.mean, critic.logvar, z);
     terms[1] = isk__saturation_record(critic);
 }
 
@@ -11647,8 +11655,8 @@ static isk_tensor isk__apart_club(isk_recorder *r, int view, isk_tensor z, isk_t
 static isk_tensor isk__apart_overlap(isk_recorder *r, isk_tensor z, isk_tensor c) {
     isk_tensor weight, cross;
     const isk_ortho_choice ortho = isk_recorder_design(r)->options.ortho;
-    z = isk_l2_normalise(z, 1e-12);
-    c = isk_l2_normalise(c, 1e-12);
+    z = isk_l2_normalize(z, 1e-12);
+    c = isk_l2_normalize(c, 1e-12);
     if (ortho == ISK_ORTHO_COS || ortho == ISK_ORTHO_COS2) {
         isk_tensor dot = isk_row_dot(z, c);
         return isk_mean_all(ortho == ISK_ORTHO_COS ? dot : isk_square(dot));
@@ -11667,9 +11675,9 @@ static int isk__power_known(const isk_design *design) { return !isk__family_of(d
 static isk_tensor isk__keep_decoder(isk_recorder *r, int view, isk_tensor z, isk_tensor c, isk_sample x) {
     const isk_design *design = isk_recorder_design(r);
     isk_tensor target = isk__decode_target(r, view, x);
-    isk_tensor error = isk_mse(isk__trimmed(r, view, isk__decode_record(r, view, z, c), x), target);
+    isk_tensor error = isk_squared_error(isk__trimmed(r, view, isk__decode_record(r, view, z, c), x), target);
     if (design->options.power == ISK_POWER_BATCH || !isk__power_known(design)) {
-        return isk_div(error, isk_mse(isk_affine(target, 0, 0), target));
+        return isk_div(error, isk_squared_error(isk_affine(target, 0, 0), target));
     }
     return isk_mul(error, isk_inverse_power(r, view));
 }
@@ -11699,8 +11707,8 @@ static isk_tensor isk__keep_contrast(isk_recorder *r, int view, isk_tensor z, is
     joint = isk_network(r, isk__specific_net(r, "joint", view), joint, dim);
     own = isk_encoder(r, isk__specific_net(r, "input", view), view, x, dim);
     isk_rows_in_both(&joint, &own);
-    joint = isk_l2_normalise(joint, 1e-12);
-    own = isk_l2_normalise(own, 1e-12);
+    joint = isk_l2_normalize(joint, 1e-12);
+    own = isk_l2_normalize(own, 1e-12);
     if (both) { return isk_info_nce(joint, own, scale); }
     scores.own = isk_scale(isk_row_dot(joint, own), scale);
     scores.all = isk_scale(isk_matmul_nt(joint, own), scale);
@@ -11725,9 +11733,9 @@ static void isk__specific_terms(isk_recorder *r, int view, isk_tensor *terms) {
     terms[3] = isk_mean_all(isk_col_var(raw));
 }
 
-/* CLUB of standardised held-out Z with a critic, always a density, that is fitted afresh. */
+/* CLUB of standardized held-out Z with a critic, always a density, that is fitted afresh. */
 static void isk__diagnosis_inputs(isk_recorder *r, int view, isk_tensor *z, isk_tensor *c) {
-    *z = isk_standardise(isk_cache_rows(r, view, isk__family_state(r)->z[view]), 1e-12);
+    *z = isk_standardize(isk_cache_rows(r, view, isk__family_state(r)->z[view]), 1e-12);
     isk__critic_inputs(r, view, z, c);
 }
 
@@ -11736,7 +11744,7 @@ static void isk__diagnosis_fit(isk_recorder *r, int view, isk_tensor *terms) {
     isk__critic critic;
     isk__diagnosis_inputs(r, view, &z, &c);
     critic = isk__critic_networks(r, isk_numbered(r, "diagnosis", view), c);
-    terms[0] = isk_gaussian_nll(critic.mean, critic.logvar, z);
+    terms[0] = isk_gaussian_deviance(critic.mean, critic.logvar, z);
 }
 
 static void isk__diagnosis_measure(isk_recorder *r, int view, isk_tensor *terms) {
@@ -11876,11 +11884,11 @@ static isk_status isk__family_check(isk_context *context, const isk_design *desi
 /* A collapsed Z (lambda too small, or too few steps), coordinates that were never learned, a critic that lags behind the encoder, and
    one whose tanh cannot show how much Z varies: each makes the numbers of a run mean something else than they seem to. */
 static void isk__family_warn(isk_context *context, const isk_design *design, const isk_report *report, const char *who) {
-    int standardised = design->options.standardise == ISK_STANDARDISE_BATCH, v;
+    int standardized = design->options.standardize == ISK_STANDARDIZE_BATCH, v;
     for (v = 0; v < design->view_count; v++) {
         double variance = isk_report_value(report, "variance", v), left = isk_report_value(report, "reconstruction", v);
         double club = isk_report_value(report, "club", v), fresh = isk_report_value(report, "fresh_club", v);
-        if (isless(variance, standardised ? 1e-12 : 1e-6)) {
+        if (isless(variance, standardized ? 1e-12 : 1e-6)) {
             isk_log_message(context, ISK_WARNING, "%s: Z%d has collapsed (variance %.1e): it says nothing about X%d; raise lambda, "
                     "or train for more steps", who, v + 1, variance, v + 1);
         }
@@ -11894,7 +11902,7 @@ static void isk__family_warn(isk_context *context, const isk_design *design, con
         }
         if (isgreater(isk_report_value(report, "saturation", v), 0.9) && isgreater(fresh, 0.5)) {
             isk_log_message(context, ISK_WARNING, "%s: Z%d depends on C although its CLUB looks small, because the critic's log variances "
-                    "are at the limit of tanh; use standardise=batch, or train for more steps", who, v + 1);
+                    "are at the limit of tanh; use standardize=batch, or train for more steps", who, v + 1);
         }
     }
 }
@@ -11905,14 +11913,14 @@ static const isk_number_info isk__family_numbers[] = {
     { "temperature", "of the shared features' InfoNCE", 0, ISK_NUMBER_TRAINED, "shared", "temperature" },
     { "shared_epochs", "epochs of the shared features", 0, ISK_NUMBER_EPOCHS, "shared", "" },
     { "epochs", "epochs of the specific features", 0, ISK_NUMBER_EPOCHS, "specific", "" },
-    { "loss", "what the specific features minimise", -1, ISK_NUMBER_TRAINED, "specific", "loss" },
+    { "loss", "what the specific features minimize", -1, ISK_NUMBER_TRAINED, "specific", "loss" },
     { "club", "bound on the information of Z and C, in nats, by the critic of training", -1, ISK_NUMBER_TRAINED, "specific", "club" },
     { "overlap", "overlap of the directions of Z and C", -1, ISK_NUMBER_TRAINED, "specific", "overlap" },
     { "reconstruction", "part of E||X||^2, or of the residuals', that is not given back", -1, ISK_NUMBER_TRAINED, "specific",
       "reconstruction" },
     { "contrast", "InfoNCE of h(C, Z) and X, in nats", -1, ISK_NUMBER_TRAINED, "specific", "contrast" },
     { "validation_r2", "R^2 of the reconstruction on held-out rows", 1, ISK_NUMBER_EXPLAINED, "specific", "reconstruction" },
-    { "fresh_club", "CLUB of standardised held-out Z by a freshly fitted critic, in nats", -1, ISK_NUMBER_DIAGNOSED, "specific", "club" },
+    { "fresh_club", "CLUB of standardized held-out Z by a freshly fitted critic, in nats", -1, ISK_NUMBER_DIAGNOSED, "specific", "club" },
     { "saturation", "part of the critic's log variances at the limits of tanh", -1, ISK_NUMBER_TRAINED, "specific", "saturation" },
     { "variance", "mean variance of the coordinates of raw Z", 0, ISK_NUMBER_TRAINED, "specific", "variance" },
     { NULL, NULL, 0, ISK_NUMBER_TRAINED, NULL, NULL }
@@ -12060,7 +12068,7 @@ static void isk__project_copy(isk_recorder *r, int copy, isk_tensor *projected) 
         fused = isk__fuse(r, tokens, counts, m < count ? 1u << m : (1u << count) - 1);
         fused = isk_with_row_weights(fused, projected[m]);
         fused = isk_mlp(isk_net(r, "fused", "projection"), fused, &head);
-        projected[m] = isk_l2_normalise(fused, 1e-12);
+        projected[m] = isk_l2_normalize(fused, 1e-12);
     }
 }
 
@@ -12114,7 +12122,7 @@ static isk_status isk__comm_check(isk_context *context, const isk_design *design
 }
 
 static const isk_number_info isk__comm_numbers[] = {
-    { "shared_loss", "what the fused features minimise", -1, ISK_NUMBER_TRAINED, "fused", "loss" },
+    { "shared_loss", "what the fused features minimize", -1, ISK_NUMBER_TRAINED, "fused", "loss" },
     { "shared_validation_loss", "the same on held-out rows", -1, ISK_NUMBER_HELD_OUT, "fused", "loss" },
     { "shared_epochs", "epochs of the fused features", 0, ISK_NUMBER_EPOCHS, "fused", "" },
     { "epochs", "epochs of the fused features", 0, ISK_NUMBER_EPOCHS, "fused", "" },
@@ -12618,9 +12626,9 @@ static isk_status isk__learners_open(isk__training *training, const isk_sweep_de
         learner->seed = sweep->fit.seed + (uint64_t)(i % seeds);
         if (sweep->rate_count > 0) { learner->options.rate = sweep->rates[i / seeds % rates]; }
         if (sweep->lambda_count > 0) { learner->options.lambda = sweep->lambdas[i / seeds / rates]; }
-        status = isk__option_check(context, isk_option_get(NULL, isk__option_find(NULL, "lambda")), learner->options.lambda);
+        status = isk__option_check(context, isk_option_get(NULL, isk_option_find(NULL, "lambda")), learner->options.lambda);
         if (status == ISK_OK) {
-            status = isk__option_check(context, isk_option_get(NULL, isk__option_find(NULL, "rate")), learner->options.rate);
+            status = isk__option_check(context, isk_option_get(NULL, isk_option_find(NULL, "rate")), learner->options.rate);
         }
         if (status == ISK_OK) { status = isk__learner_rows(training, learner); }
         if (status == ISK_OK) { status = isk__learner_moments(training, learner, design); }
@@ -14674,7 +14682,7 @@ enum { ISK__LBFGS_PAIRS = 12, ISK__MAX_LABEL = 1000000 };
 
 typedef struct isk__probe {
     isk_context *context;
-    const isk_scalar *x;            /* [n, d] standardised training rows */
+    const isk_scalar *x;            /* [n, d] standardized training rows */
     const int32_t *y;               /* [n] class among those in training */
     int n, d, classes, outputs;     /* outputs: classes, or 1 when there are two */
     const double *penalty;          /* [d] of a squared weight, per training row */
@@ -14986,7 +14994,7 @@ static isk_status isk__probe_all(isk_context *context, const isk_probe_desc *des
     if (status != ISK_OK) { return status; }
     isk__source_load(&train, 0, train.rows, 0, train.cols, x);
     for (i = 0; i < rows; i++) { y[i] = class_of[desc->labels[list[i]]]; }
-    for (j = 0; j < d; j++) { penalty[j] = (desc->standardise ? 1 : scale[j] * scale[j]) / (c * (double)rows); }
+    for (j = 0; j < d; j++) { penalty[j] = (desc->standardize ? 1 : scale[j] * scale[j]) / (c * (double)rows); }
 
     l.count = (int)size;
     l.x = memory;
@@ -15343,12 +15351,12 @@ INDISEEK_API isk_status isk_knn_r2(isk_context *context, const isk_regression_de
     return isk__blocks_close(&blocks, status);
 }
 
-/* An MLP in training: programs that fit it, measure its loss and predict, over rows of standardised copies of X and Y. */
+/* An MLP in training: programs that fit it, measure its loss and predict, over rows of standardized copies of X and Y. */
 typedef struct isk__regressor {
     isk_graph *graph;
     isk_program *fit, *judge, *predict;
     isk__frame frame;
-    isk_scalar *x, *y;              /* [rows, .] and [fitted + held, .], standardised */
+    isk_scalar *x, *y;              /* [rows, .] and [fitted + held, .], standardized */
     int32_t *order;                 /* rows of x: `fitted` that are learned from, `held` that choose the weights, those asked for */
     int fitted, held;
 } isk__regressor;
@@ -15361,8 +15369,8 @@ static isk_tensor isk__regressor_record(isk_graph *graph, isk_matrix x, isk_matr
     mlp.layers = 3;
     mlp.width = desc->width;
     mlp.out = (int)y.cols;
-    *prediction = isk_mlp(isk_group(graph, "mlp"), isk_gather(isk__bound(graph, x), batch), &mlp);
-    return isk_mse(*prediction, isk_gather(isk__bound(graph, y), batch));
+    *prediction = isk_mlp(isk_group_scope(graph, "mlp"), isk_gather(isk__bound(graph, x), batch), &mlp);
+    return isk_squared_error(*prediction, isk_gather(isk__bound(graph, y), batch));
 }
 
 static isk_status isk__regressor_open(isk_context *context, const isk__regression *regression, isk__blocks *blocks,
@@ -15375,7 +15383,7 @@ static isk_status isk__regressor_open(isk_context *context, const isk__regressio
     isk__source x = isk__source_of(desc->x.data, train, desc->x.cols, regression->train, NULL, NULL), y;
     isk_matrix bound_x, bound_y;
     isk_tensor prediction, loss;
-    isk_optimiser_desc optimiser;
+    isk_optimizer_desc optimizer;
     isk_graph_desc one;
     isk_status status = isk__blocks_status(blocks, "isk_mlp_r2");
     int i, which, rows, used = train;
@@ -15412,9 +15420,9 @@ static isk_status isk__regressor_open(isk_context *context, const isk__regressio
     }
 
     memset(&one, 0, sizeof one);
-    memset(&optimiser, 0, sizeof optimiser);
+    memset(&optimizer, 0, sizeof optimizer);
     one.seeds = &desc->seed;
-    optimiser.weight_decay = 1e-4;
+    optimizer.weight_decay = 1e-4;
     bound_x.data = r->x;
     bound_y.data = r->y;
     bound_x.rows = rows;
@@ -15424,10 +15432,10 @@ static isk_status isk__regressor_open(isk_context *context, const isk__regressio
     r->graph = isk_graph_open(context, &one);
     if (!r->graph) { return isk__no_memory(context, "isk_mlp_r2", sizeof *r->graph); }
     loss = isk__regressor_record(r->graph, bound_x, bound_y, desc, 128, &prediction);
-    r->fit = isk_minimise(r->graph, "mlp", loss, &optimiser);
+    r->fit = isk_program_minimize(r->graph, "mlp", loss, &optimizer);
     loss = isk__regressor_record(r->graph, bound_x, bound_y, desc, ISK__TILE_ROWS, &prediction);
-    r->judge = isk_compute(r->graph, &loss, 1);
-    r->predict = isk_compute(r->graph, &prediction, 1);
+    r->judge = isk_program_compute(r->graph, &loss, 1);
+    r->predict = isk_program_compute(r->graph, &prediction, 1);
     status = isk__graph_ready(r->graph);
     if (status != ISK_OK) { return status; }
     if (!r->fit || !r->judge || !r->predict) { return isk__no_memory(context, "isk_mlp_r2", sizeof *r->graph); }
@@ -15436,7 +15444,7 @@ static isk_status isk__regressor_open(isk_context *context, const isk__regressio
     isk__compose(r->graph, r->frame.base, r->graph->worker, r->graph->state, r->graph->slot, &r->graph->shared);
     r->frame.level = context->level;
     r->frame.seed = desc->seed;
-    r->frame.rate = r->fit->optimiser.rate;
+    r->frame.rate = r->fit->optimizer.rate;
     return ISK_OK;
 }
 
@@ -15648,7 +15656,7 @@ static isk_status isk__eigen(isk_context *context, double *a, int n, double *val
 }
 
 /* Orthonormal rows [count, n] by Gram-Schmidt, twice over; a row without a direction of its own is drawn anew. */
-static void isk__orthonormalise(double *rows, int count, int n, isk__random *random) {
+static void isk__orthonormalize(double *rows, int count, int n, isk__random *random) {
     int i, j, p, pass, attempt;
     for (i = 0; i < count; i++) {
         double *row = rows + (ptrdiff_t)i * n;
@@ -15689,7 +15697,7 @@ static isk_status isk__pca_randomised(isk_context *context, const isk__source *x
     if (status != ISK_OK) { return status; }
     for (at = 0; at < size; at++) { rows[at] = isk__random_normal(&random); }
     for (round = 0; status == ISK_OK; round++) {
-        isk__orthonormalise(rows, l, d, &random);
+        isk__orthonormalize(rows, l, d, &random);
         for (j = 0; j < d; j++) {
             for (c = 0; c < l; c++) { basis[(ptrdiff_t)j * l + c] = (isk_scalar)rows[(ptrdiff_t)c * d + j]; }
         }
@@ -16206,7 +16214,7 @@ static isk_status isk__tradeoff_probe(isk_context *context, const isk_tradeoff_d
     probe.labels = desc->labels;
     probe.part = desc->part;
     probe.scored = scored;
-    probe.standardise = 1;
+    probe.standardize = 1;
     status = isk_probe(context, &probe, &report);
     if (status == ISK_OK) { *accuracy = report.accuracy; }
     return isk__or_nan(status, accuracy);
@@ -18459,7 +18467,7 @@ static isk_status isk__load_options(isk_context *context, const isk_safetensors 
         const char *key = isk_safetensors_text_key(file, i);
         int index;
         if (strncmp(key, "option.", 7) != 0) { continue; }
-        index = isk__option_find(method, key + 7);
+        index = isk_option_find(method, key + 7);
         if (index < 0) {
             return isk__fail(context, ISK_DATA, "%s: saved by indiseek %s with option '%s', which indiseek " ISK_VERSION " does not know: "
                              "use that version or a newer one", path, isk__writer_of(file), key + 7);
@@ -18928,11 +18936,11 @@ enum {
     ISK__OP_LEAKY_RELU, ISK__OP_GELU, ISK__OP_QUICK_GELU, ISK__OP_TANH, ISK__OP_SIGMOID, ISK__OP_SOFTPLUS,
     ISK__OP_BIAS_RELU, ISK__OP_BIAS_TANH, ISK__OP_BIAS_GELU, ISK__OP_BIAS_QUICK_GELU, ISK__OP_ROW_SUM, ISK__OP_ROW_MEAN,
     ISK__OP_ROW_MAX, ISK__OP_ROW_LOGSUMEXP, ISK__OP_ROW_DOT, ISK__OP_SQUARED_ERROR_ROWS, ISK__OP_SOFTMAX,
-    ISK__OP_LOG_SOFTMAX, ISK__OP_L2_NORMALISE, ISK__OP_LAYER_NORM, ISK__OP_NORMAL_LOG_DENSITY, ISK__OP_NORMAL_KL,
-    ISK__OP_COL_SUM, ISK__OP_COL_MEAN, ISK__OP_COL_VAR, ISK__OP_COL_MAX, ISK__OP_COL_LOGSUMEXP, ISK__OP_STANDARDISE,
-    ISK__OP_BATCH_NORM, ISK__OP_STANDARDISE_BY, ISK__OP_BATCH_NORM_BY, ISK__OP_SUM_ALL, ISK__OP_MEAN_ALL,
-    ISK__OP_MAX_ALL, ISK__OP_LOGSUMEXP_ALL, ISK__OP_MSE, ISK__OP_GAUSSIAN_NLL, ISK__OP_CLUB, ISK__OP_CLUB_PAIRED,
-    ISK__OP_CROSS_ENTROPY, ISK__OP_BINARY_CROSS_ENTROPY, ISK__OP_LIST_END
+    ISK__OP_LOG_SOFTMAX, ISK__OP_L2_NORMALIZE, ISK__OP_LAYER_NORM, ISK__OP_NORMAL_LOG_DENSITY, ISK__OP_NORMAL_KL,
+    ISK__OP_COL_SUM, ISK__OP_COL_MEAN, ISK__OP_COL_VAR, ISK__OP_COL_MAX, ISK__OP_COL_LOGSUMEXP, ISK__OP_STANDARDIZE,
+    ISK__OP_BATCH_NORM, ISK__OP_STANDARDIZE_BY, ISK__OP_BATCH_NORM_BY, ISK__OP_SUM_ALL, ISK__OP_MEAN_ALL,
+    ISK__OP_MAX_ALL, ISK__OP_LOGSUMEXP_ALL, ISK__OP_SQUARED_ERROR, ISK__OP_GAUSSIAN_DEVIANCE, ISK__OP_CLUB,
+    ISK__OP_CLUB_PAIRED, ISK__OP_CROSS_ENTROPY, ISK__OP_BINARY_CROSS_ENTROPY, ISK__OP_LIST_END
 };
 
 /* ---- ops: loops ---- */
@@ -19733,7 +19741,7 @@ static void isk__log_softmax_backward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__l2_normalise_forward(const isk__loop *l) {
+ISK__LOOPS static void isk__l2_normalize_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols; ISK__ATTRIBUTE(eps, 0); ISK__WORK(terms, 0, 0);
     for (int i = 0; i < rows; i++) {
         ISK__IN_ROW(x, 0);
@@ -19744,7 +19752,7 @@ ISK__LOOPS static void isk__l2_normalise_forward(const isk__loop *l) {
         ISK__EACH_COLUMN y[j] = x[j] / t1;
     }
 }
-ISK__LOOPS static void isk__l2_normalise_backward(const isk__loop *l) {
+ISK__LOOPS static void isk__l2_normalize_backward(const isk__loop *l) {
     if (!l->grad_in[0]) return;
     const int rows = l->rows, cols = l->cols; ISK__ATTRIBUTE(eps, 0); ISK__WORK(terms, 0, 0); ISK__WORK(terms2, 1, 0);
     for (int i = 0; i < rows; i++) {
@@ -20060,7 +20068,7 @@ static void isk__col_logsumexp_backward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__standardise_forward(const isk__loop *l) {
+ISK__LOOPS static void isk__standardize_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols; ISK__ATTRIBUTE(eps, 0); ISK__WORK(sum, 0, 0); ISK__WORK(mean, 1, 0);
     ISK__WORK(sum3, 2, 0); ISK__WORK(scale, 3, 0);
     isk__fill(sum, cols, 0); isk_scalar sum2 = 0;
@@ -20090,7 +20098,7 @@ ISK__LOOPS static void isk__standardise_forward(const isk__loop *l) {
         ISK__EACH_COLUMN y[j] = present * (scale[j] * (x[j] - mean[j]));
     }
 }
-ISK__LOOPS static void isk__standardise_backward(const isk__loop *l) {
+ISK__LOOPS static void isk__standardize_backward(const isk__loop *l) {
     if (!l->grad_in[0]) return;
     const int rows = l->rows, cols = l->cols; ISK__ATTRIBUTE(eps, 0); ISK__WORK(sum, 0, 0); ISK__WORK(mean, 1, 0);
     ISK__WORK(sum3, 2, 0); ISK__WORK(sum4, 3, 0); ISK__WORK(sum5, 4, 0); ISK__WORK(scale, 5, 0);
@@ -20221,7 +20229,7 @@ ISK__LOOPS static void isk__batch_norm_backward(const isk__loop *l) {
     }
 }
 
-static void isk__standardise_by_forward(const isk__loop *l) {
+static void isk__standardize_by_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols; ISK__ATTRIBUTE(eps, 0); ISK__COLUMNS(mean, l->in[1]);
     ISK__COLUMNS(variance, l->in[2]); ISK__WORK(scale, 0, 0);
     for (int j = 0; j < cols; j++) scale[j] = isk__rsqrt(variance[j] + eps);
@@ -20230,7 +20238,7 @@ static void isk__standardise_by_forward(const isk__loop *l) {
         ISK__EACH_COLUMN y[j] = scale[j] * (x[j] - mean[j]);
     }
 }
-static void isk__standardise_by_backward(const isk__loop *l) {
+static void isk__standardize_by_backward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols; ISK__ATTRIBUTE(eps, 0); ISK__COLUMNS(mean, l->in[1]);
     ISK__COLUMNS(variance, l->in[2]); ISK__WORK(scale, 0, 0); ISK__WORK(column, 1, 0); ISK__WORK(sum, 2, 0);
     ISK__WORK(sum2, 3, 0);
@@ -20450,7 +20458,7 @@ static void isk__logsumexp_all_backward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__mse_forward(const isk__loop *l) {
+ISK__LOOPS static void isk__squared_error_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols; ISK__WORK(terms, 0, 0);
     isk_scalar sum = 0; isk_scalar sum2 = 0;
     for (int i = 0; i < rows; i++) {
@@ -20467,7 +20475,7 @@ ISK__LOOPS static void isk__mse_forward(const isk__loop *l) {
     const isk_scalar mean = sum / weight;
     *l->out = mean;
 }
-ISK__LOOPS static void isk__mse_backward(const isk__loop *l) {
+ISK__LOOPS static void isk__squared_error_backward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols; const isk_scalar g = *l->grad;
     isk_scalar sum = 0;
     for (int i = 0; i < rows; i++) {
@@ -20487,7 +20495,7 @@ ISK__LOOPS static void isk__mse_backward(const isk__loop *l) {
     }
 }
 
-ISK__LOOPS static void isk__gaussian_nll_forward(const isk__loop *l) {
+ISK__LOOPS static void isk__gaussian_deviance_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols; ISK__WORK(terms, 0, 0); ISK__WORK(terms2, 1, 0);
     isk_scalar sum = 0; isk_scalar sum2 = 0;
     for (int i = 0; i < rows; i++) {
@@ -20506,7 +20514,7 @@ ISK__LOOPS static void isk__gaussian_nll_forward(const isk__loop *l) {
     const isk_scalar mean = sum / weight;
     *l->out = mean;
 }
-ISK__LOOPS static void isk__gaussian_nll_backward(const isk__loop *l) {
+ISK__LOOPS static void isk__gaussian_deviance_backward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols; const isk_scalar g = *l->grad; ISK__WORK(terms, 0, 0);
     isk_scalar sum = 0;
     for (int i = 0; i < rows; i++) {
@@ -20813,7 +20821,7 @@ static const isk__op_info isk__op_table[] = {
     ISK__OP_ROW(squared_error_rows, 2, "ee", 'r', 0, 0x3u, 0x3u, 0, 0, 1, 2, "r", "e")
     ISK__OP_ROW(softmax, 1, "e", 'e', 0, 0x1u, 0x0u, 1, 2, 1, 2, "re", "re")
     ISK__OP_ROW(log_softmax, 1, "e", 'e', 0, 0x1u, 0x1u, 0, 2, 1, 2, "re", "re")
-    ISK__OP_ROW(l2_normalise, 1, "e", 'e', 1, 0x1u, 0x1u, 1, 2, 2, 2, "re", "re")
+    ISK__OP_ROW(l2_normalize, 1, "e", 'e', 1, 0x1u, 0x1u, 1, 2, 2, 2, "re", "re")
     ISK__OP_ROW(layer_norm, 3, "ecc", 'e', 1, 0x7u, 0x3u, 0, 4, 5, 2, "re", "rce")
     ISK__OP_ROW(normal_log_density, 3, "eee", 'r', 0, 0x7u, 0x7u, 0, 0, 2, 2, "r", "e")
     ISK__OP_ROW(normal_kl, 4, "eeee", 'r', 0, 0xfu, 0xfu, 0, 0, 3, 2, "r", "e")
@@ -20822,16 +20830,16 @@ static const isk__op_info isk__op_table[] = {
     ISK__OP_ROW(col_var, 2, "ew", 'c', 0, 0x1u, 0x3u, 0, 0, 3, 3, "scc", "sce")
     ISK__OP_ROW(col_max, 2, "ew", 'c', 0, 0x1u, 0x3u, 0, 0, 3, 3, "sc", "csce")
     ISK__OP_ROW(col_logsumexp, 2, "ew", 'c', 0, 0x1u, 0x3u, 0, 0, 5, 3, "csc", "csce")
-    ISK__OP_ROW(standardise, 2, "ew", 'e', 1, 0x1u, 0x3u, 0, 0, 8, 3, "scce", "scce")
+    ISK__OP_ROW(standardize, 2, "ew", 'e', 1, 0x1u, 0x3u, 0, 0, 8, 3, "scce", "scce")
     ISK__OP_ROW(batch_norm, 4, "eccw", 'e', 1, 0x7u, 0xbu, 0, 0, 8, 3, "scce", "scce")
-    ISK__OP_ROW(standardise_by, 3, "ecc", 'e', 1, 0x7u, 0x7u, 0, 0, 4, 3, "e", "ce")
+    ISK__OP_ROW(standardize_by, 3, "ecc", 'e', 1, 0x7u, 0x7u, 0, 0, 4, 3, "e", "ce")
     ISK__OP_ROW(batch_norm_by, 5, "ecccc", 'e', 1, 0x1fu, 0xfu, 0, 0, 5, 3, "e", "ce")
     ISK__OP_ROW(sum_all, 2, "ew", 's', 0, 0x1u, 0x2u, 0, 1, 0, 4, "rs", "e")
     ISK__OP_ROW(mean_all, 2, "ew", 's', 0, 0x1u, 0x2u, 0, 1, 0, 4, "rs", "se")
     ISK__OP_ROW(max_all, 2, "ew", 's', 0, 0x1u, 0x3u, 0, 2, 2, 4, "rs", "rsrse")
     ISK__OP_ROW(logsumexp_all, 2, "ew", 's', 0, 0x1u, 0x3u, 0, 2, 3, 4, "rsrs", "rsrse")
-    ISK__OP_ROW(mse, 3, "eew", 's', 0, 0x3u, 0x7u, 0, 1, 1, 4, "rs", "se")
-    ISK__OP_ROW(gaussian_nll, 4, "eeew", 's', 0, 0x7u, 0xfu, 0, 1, 2, 4, "rs", "se")
+    ISK__OP_ROW(squared_error, 3, "eew", 's', 0, 0x3u, 0x7u, 0, 1, 1, 4, "rs", "se")
+    ISK__OP_ROW(gaussian_deviance, 4, "eeew", 's', 0, 0x7u, 0xfu, 0, 1, 2, 4, "rs", "se")
     ISK__OP_ROW(club, 4, "eeew", 's', 0, 0x7u, 0xfu, 0, 1, 8, 4, "sccrs", "scce")
     ISK__OP_ROW(club_paired, 5, "eeeew", 's', 0, 0xfu, 0x1fu, 0, 1, 2, 4, "rs", "se")
     ISK__OP_ROW(cross_entropy, 3, "eew", 's', 0, 0x3u, 0x7u, 0, 3, 2, 4, "rs", "rsre")
@@ -20891,9 +20899,9 @@ INDISEEK_API isk_tensor isk_row_dot(isk_tensor a, isk_tensor b) { ISK__RECORD(RO
 INDISEEK_API isk_tensor isk_squared_error_rows(isk_tensor a, isk_tensor b) { ISK__RECORD(SQUARED_ERROR_ROWS, a, b); }
 INDISEEK_API isk_tensor isk_softmax(isk_tensor x) { ISK__RECORD(SOFTMAX, x); }
 INDISEEK_API isk_tensor isk_log_softmax(isk_tensor x) { ISK__RECORD(LOG_SOFTMAX, x); }
-INDISEEK_API isk_tensor isk_l2_normalise(isk_tensor x, double eps) {
+INDISEEK_API isk_tensor isk_l2_normalize(isk_tensor x, double eps) {
     const double attributes[] = { eps };
-    ISK__RECORD_WITH(L2_NORMALISE, attributes, x);
+    ISK__RECORD_WITH(L2_NORMALIZE, attributes, x);
 }
 INDISEEK_API isk_tensor isk_layer_norm(isk_tensor x, isk_tensor gamma, isk_tensor beta, double eps) {
     const double attributes[] = { eps };
@@ -20910,17 +20918,17 @@ INDISEEK_API isk_tensor isk_col_mean(isk_tensor x) { ISK__RECORD(COL_MEAN, x); }
 INDISEEK_API isk_tensor isk_col_var(isk_tensor x) { ISK__RECORD(COL_VAR, x); }
 INDISEEK_API isk_tensor isk_col_max(isk_tensor x) { ISK__RECORD(COL_MAX, x); }
 INDISEEK_API isk_tensor isk_col_logsumexp(isk_tensor x) { ISK__RECORD(COL_LOGSUMEXP, x); }
-INDISEEK_API isk_tensor isk_standardise(isk_tensor x, double eps) {
+INDISEEK_API isk_tensor isk_standardize(isk_tensor x, double eps) {
     const double attributes[] = { eps };
-    ISK__RECORD_WITH(STANDARDISE, attributes, x);
+    ISK__RECORD_WITH(STANDARDIZE, attributes, x);
 }
 INDISEEK_API isk_tensor isk_batch_norm(isk_tensor x, isk_tensor gamma, isk_tensor beta, double eps) {
     const double attributes[] = { eps };
     ISK__RECORD_WITH(BATCH_NORM, attributes, x, gamma, beta);
 }
-INDISEEK_API isk_tensor isk_standardise_by(isk_tensor x, isk_tensor mean, isk_tensor variance, double eps) {
+INDISEEK_API isk_tensor isk_standardize_by(isk_tensor x, isk_tensor mean, isk_tensor variance, double eps) {
     const double attributes[] = { eps };
-    ISK__RECORD_WITH(STANDARDISE_BY, attributes, x, mean, variance);
+    ISK__RECORD_WITH(STANDARDIZE_BY, attributes, x, mean, variance);
 }
 INDISEEK_API isk_tensor isk_batch_norm_by(isk_tensor x, isk_tensor mean, isk_tensor variance, isk_tensor gamma,
                                           isk_tensor beta, double eps) {
@@ -20931,9 +20939,9 @@ INDISEEK_API isk_tensor isk_sum_all(isk_tensor x) { ISK__RECORD(SUM_ALL, x); }
 INDISEEK_API isk_tensor isk_mean_all(isk_tensor x) { ISK__RECORD(MEAN_ALL, x); }
 INDISEEK_API isk_tensor isk_max_all(isk_tensor x) { ISK__RECORD(MAX_ALL, x); }
 INDISEEK_API isk_tensor isk_logsumexp_all(isk_tensor x) { ISK__RECORD(LOGSUMEXP_ALL, x); }
-INDISEEK_API isk_tensor isk_mse(isk_tensor a, isk_tensor b) { ISK__RECORD(MSE, a, b); }
-INDISEEK_API isk_tensor isk_gaussian_nll(isk_tensor mu, isk_tensor logvar, isk_tensor z) {
-    ISK__RECORD(GAUSSIAN_NLL, mu, logvar, z);
+INDISEEK_API isk_tensor isk_squared_error(isk_tensor a, isk_tensor b) { ISK__RECORD(SQUARED_ERROR, a, b); }
+INDISEEK_API isk_tensor isk_gaussian_deviance(isk_tensor mu, isk_tensor logvar, isk_tensor z) {
+    ISK__RECORD(GAUSSIAN_DEVIANCE, mu, logvar, z);
 }
 INDISEEK_API isk_tensor isk_club(isk_tensor mu, isk_tensor logvar, isk_tensor z) { ISK__RECORD(CLUB, mu, logvar, z); }
 INDISEEK_API isk_tensor isk_club_paired(isk_tensor mu, isk_tensor logvar, isk_tensor z, isk_tensor z_permuted) {
@@ -21465,22 +21473,22 @@ ISK__UNUSED static const char *const isk__kernels_rows[] = {
     "    const float x = *dev_at(call.in[0], model, i, j);\n    const float g = *dev_at(call.grad, model, i, j);\n"
     "    const float power = expf(x - work[16 + i]);\n    const float t1 = g - work[16 + call.rows + i] * power;\n"
     "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n}\n",
-    "\n/* l2_normalise */\nISK_ROWS(isk_l2_normalise_forward_0) {\n"
+    "\n/* l2_normalize */\nISK_ROWS(isk_l2_normalize_forward_0) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n    const float eps = call.attributes[0];\n"
     "    float sum = 0;\n    for (int j = 0; j < call.cols; j++) {\n"
     "        const float x = *dev_at(call.in[0], model, i, j);\n        sum += x * x;\n    }\n"
     "    work[16 + i] = dev_maximum(dev_sqrt(sum), eps);\n}\n",
-    "ISK_ELEMENTS(isk_l2_normalise_forward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "ISK_ELEMENTS(isk_l2_normalize_forward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n    *dev_at(call.out, model, i, j) = x / work[16 + i];\n"
     "}\n",
-    "ISK_ROWS(isk_l2_normalise_backward_0) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "ISK_ROWS(isk_l2_normalize_backward_0) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float eps = call.attributes[0];\n    float sum = 0;\n    float sum2 = 0;\n"
     "    for (int j = 0; j < call.cols; j++) {\n        const float x = *dev_at(call.in[0], model, i, j);\n"
     "        const float g = *dev_at(call.grad, model, i, j);\n"
     "        const float y = *dev_at(call.out, model, i, j);\n        sum += x * x;\n        sum2 += g * y;\n    }\n"
     "    const float t1 = dev_sqrt(sum);\n    const float t2 = dev_maximum(t1, eps);\n    work[16 + i] = t2;\n"
     "    work[16 + call.rows + i] = 2 * (0 < t1 ? 0.5f * ((t1 < eps ? 0.0f : -(sum2 / t2)) / t1) : 0.0f);\n}\n",
-    "ISK_ELEMENTS(isk_l2_normalise_backward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "ISK_ELEMENTS(isk_l2_normalize_backward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n    const float g = *dev_at(call.grad, model, i, j);\n"
     "    const float t1 = g / work[16 + i] + work[16 + call.rows + i] * x;\n"
     "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n}\n",
@@ -21683,37 +21691,37 @@ ISK__UNUSED static const char *const isk__kernels_columns[] = {
     "    const float t1 = work[16 + call.cols + j] * expf(0 < w ? x - work[16 + j] : ISK_LOWEST);\n"
     "    const float t2 = 0 < w ? t1 : 0.0f;\n"
     "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t2);\n}\n",
-    "\n/* standardise */\nISK_MODELS(isk_standardise_forward_0) {\n"
+    "\n/* standardize */\nISK_MODELS(isk_standardize_forward_0) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n    float sum = 0;\n"
     "    for (int i = 0; i < call.rows; i++) {\n        const float w = dev_weight(call.in[1], model, i);\n"
     "        sum += w;\n    }\n    work[0] = dev_maximum(sum, 1e-12f);\n}\n",
-    "ISK_COLUMNS(isk_standardise_forward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "ISK_COLUMNS(isk_standardize_forward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float weight = work[0];\n    float sum = 0;\n    for (int i = 0; i < call.rows; i++) {\n"
     "        const float x = *dev_at(call.in[0], model, i, j);\n"
     "        const float w = dev_weight(call.in[1], model, i);\n        sum += w * x;\n    }\n"
     "    work[16 + j] = sum / weight;\n}\n",
-    "ISK_COLUMNS(isk_standardise_forward_2) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "ISK_COLUMNS(isk_standardize_forward_2) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float eps = call.attributes[0];\n    const float weight = work[0];\n"
     "    const float mean = work[16 + j];\n    float sum = 0;\n    for (int i = 0; i < call.rows; i++) {\n"
     "        const float x = *dev_at(call.in[0], model, i, j);\n"
     "        const float w = dev_weight(call.in[1], model, i);\n        const float t1 = x - mean;\n"
     "        sum += w * (t1 * t1);\n    }\n    const float variance = sum / weight;\n"
     "    work[16 + call.cols + j] = dev_rsqrt(variance + eps);\n}\n",
-    "ISK_ELEMENTS(isk_standardise_forward_3) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "ISK_ELEMENTS(isk_standardize_forward_3) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n    const float w = dev_weight(call.in[1], model, i);\n"
     "    const float mean = work[16 + j];\n    const float scale = work[16 + call.cols + j];\n"
     "    const float present = 0 < w ? 1.0f : 0.0f;\n"
     "    *dev_at(call.out, model, i, j) = present * (scale * (x - mean));\n}\n",
-    "ISK_MODELS(isk_standardise_backward_0) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "ISK_MODELS(isk_standardize_backward_0) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
     "    float sum = 0;\n    for (int i = 0; i < call.rows; i++) {\n"
     "        const float w = dev_weight(call.in[1], model, i);\n        sum += w;\n    }\n"
     "    work[0] = dev_maximum(sum, 1e-12f);\n}\n",
-    "ISK_COLUMNS(isk_standardise_backward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "ISK_COLUMNS(isk_standardize_backward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float weight = work[0];\n    float sum = 0;\n    for (int i = 0; i < call.rows; i++) {\n"
     "        const float x = *dev_at(call.in[0], model, i, j);\n"
     "        const float w = dev_weight(call.in[1], model, i);\n        sum += w * x;\n    }\n"
     "    work[16 + j] = sum / weight;\n}\n",
-    "ISK_COLUMNS(isk_standardise_backward_2) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "ISK_COLUMNS(isk_standardize_backward_2) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float eps = call.attributes[0];\n    const float weight = work[0];\n"
     "    const float mean = work[16 + j];\n    float sum = 0;\n    float sum2 = 0;\n    float sum3 = 0;\n"
     "    for (int i = 0; i < call.rows; i++) {\n        const float x = *dev_at(call.in[0], model, i, j);\n"
@@ -21725,7 +21733,7 @@ ISK__UNUSED static const char *const isk__kernels_columns[] = {
     "    work[16 + call.cols + j] = scale;\n"
     "    work[16 + 2 * call.cols + j] = scale * scale * scale * sum2 / weight;\n"
     "    work[16 + 3 * call.cols + j] = scale * sum3 / weight;\n}\n",
-    "ISK_ELEMENTS(isk_standardise_backward_3) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "ISK_ELEMENTS(isk_standardize_backward_3) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float x = *dev_at(call.in[0], model, i, j);\n    const float w = dev_weight(call.in[1], model, i);\n"
     "    const float mean = work[16 + j];\n    const float scale = work[16 + call.cols + j];\n"
     "    const float g = *dev_at(call.grad, model, i, j);\n    const float present = 0 < w ? 1.0f : 0.0f;\n"
@@ -21784,13 +21792,13 @@ ISK__UNUSED static const char *const isk__kernels_columns[] = {
     "    const float t1 = w * (work[16 + 2 * call.cols + j] * (x - mean));\n"
     "    const float t2 = present * (work[16 + call.cols + j] * g) - t1 - w * work[16 + 3 * call.cols + j];\n"
     "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t2);\n}\n",
-    "\n/* standardise_by */\nISK_ELEMENTS(isk_standardise_by_forward_0) {\n"
+    "\n/* standardize_by */\nISK_ELEMENTS(isk_standardize_by_forward_0) {\n"
     "    const float eps = call.attributes[0];\n    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    const float mean = *dev_at(call.in[1], model, 0, j);\n"
     "    const float variance = *dev_at(call.in[2], model, 0, j);\n"
     "    const float scale = dev_rsqrt(variance + eps);\n    *dev_at(call.out, model, i, j) = scale * (x - mean);\n"
     "}\n",
-    "ISK_COLUMNS(isk_standardise_by_backward_0) {\n    const float eps = call.attributes[0];\n"
+    "ISK_COLUMNS(isk_standardize_by_backward_0) {\n    const float eps = call.attributes[0];\n"
     "    const float mean = *dev_at(call.in[1], model, 0, j);\n"
     "    const float variance = *dev_at(call.in[2], model, 0, j);\n    float sum = 0;\n    float sum2 = 0;\n"
     "    for (int i = 0; i < call.rows; i++) {\n        const float x = *dev_at(call.in[0], model, i, j);\n"
@@ -21799,7 +21807,7 @@ ISK__UNUSED static const char *const isk__kernels_columns[] = {
     "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, 0, j), call.accumulate & 2u, t1);\n"
     "    const float t2 = -0.5f * scale * scale * scale * sum;\n"
     "    if (call.grad_in[2].data) dev_put(dev_at(call.grad_in[2], model, 0, j), call.accumulate & 4u, t2);\n}\n",
-    "ISK_ELEMENTS(isk_standardise_by_backward_1) {\n    const float eps = call.attributes[0];\n"
+    "ISK_ELEMENTS(isk_standardize_by_backward_1) {\n    const float eps = call.attributes[0];\n"
     "    const float variance = *dev_at(call.in[2], model, 0, j);\n"
     "    const float g = *dev_at(call.grad, model, i, j);\n    const float scale = dev_rsqrt(variance + eps);\n"
     "    const float t1 = scale * g;\n"
@@ -21928,29 +21936,30 @@ ISK__UNUSED static const char *const isk__kernels_losses[] = {
     "    const float x = *dev_at(call.in[0], model, i, j);\n    const float w = dev_weight(call.in[1], model, i);\n"
     "    const float t1 = 0 < w ? work[1] * expf(0 < w ? x - work[0] : ISK_LOWEST) : 0.0f;\n"
     "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n}\n",
-    "\n/* mse */\nISK_ROWS(isk_mse_forward_0) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
-    "    const float w = dev_weight(call.in[2], model, i);\n    float sum = 0;\n"
-    "    for (int j = 0; j < call.cols; j++) {\n        const float a = *dev_at(call.in[0], model, i, j);\n"
+    "\n/* squared_error */\nISK_ROWS(isk_squared_error_forward_0) {\n"
+    "    float *work = dev_at(call.work, model, 0, 0);\n    const float w = dev_weight(call.in[2], model, i);\n"
+    "    float sum = 0;\n    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float a = *dev_at(call.in[0], model, i, j);\n"
     "        const float b = *dev_at(call.in[1], model, i, j);\n        const float t1 = a - b;\n"
     "        sum += t1 * t1;\n    }\n    work[16 + i] = w * sum;\n}\n",
-    "ISK_MODELS(isk_mse_forward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n    float sum = 0;\n"
-    "    float sum2 = 0;\n    for (int i = 0; i < call.rows; i++) {\n"
+    "ISK_MODELS(isk_squared_error_forward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    float sum = 0;\n    float sum2 = 0;\n    for (int i = 0; i < call.rows; i++) {\n"
     "        const float w = dev_weight(call.in[2], model, i);\n        sum += work[16 + i];\n        sum2 += w;\n"
     "    }\n    const float weight = dev_maximum(sum2, 1e-12f);\n    *dev_at(call.out, model, 0, 0) = sum / weight;\n"
     "}\n",
-    "ISK_MODELS(isk_mse_backward_0) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "ISK_MODELS(isk_squared_error_backward_0) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float g = *dev_at(call.grad, model, 0, 0);\n    float sum = 0;\n"
     "    for (int i = 0; i < call.rows; i++) {\n        const float w = dev_weight(call.in[2], model, i);\n"
     "        sum += w;\n    }\n    const float weight = dev_maximum(sum, 1e-12f);\n    const float t1 = g / weight;\n"
     "    work[0] = 2 * t1;\n    work[1] = -2 * t1;\n}\n",
-    "ISK_ELEMENTS(isk_mse_backward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "ISK_ELEMENTS(isk_squared_error_backward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float a = *dev_at(call.in[0], model, i, j);\n    const float b = *dev_at(call.in[1], model, i, j);\n"
     "    const float w = dev_weight(call.in[2], model, i);\n    const float t1 = a - b;\n"
     "    const float t2 = work[0] * w * t1;\n"
     "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t2);\n"
     "    const float t3 = work[1] * w * t1;\n"
     "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, t3);\n}\n",
-    "\n/* gaussian_nll */\nISK_ROWS(isk_gaussian_nll_forward_0) {\n"
+    "\n/* gaussian_deviance */\nISK_ROWS(isk_gaussian_deviance_forward_0) {\n"
     "    float *work = dev_at(call.work, model, 0, 0);\n    const float w = dev_weight(call.in[3], model, i);\n"
     "    float sum = 0;\n    for (int j = 0; j < call.cols; j++) {\n"
     "        const float mu = *dev_at(call.in[0], model, i, j);\n"
@@ -21958,17 +21967,17 @@ ISK__UNUSED static const char *const isk__kernels_losses[] = {
     "        const float z = *dev_at(call.in[2], model, i, j);\n        const float t1 = mu - z;\n"
     "        const float precision = expf(dev_minimum(-logvar, 50));\n        sum += t1 * t1 * precision + logvar;\n"
     "    }\n    work[16 + i] = w * sum;\n}\n",
-    "ISK_MODELS(isk_gaussian_nll_forward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "ISK_MODELS(isk_gaussian_deviance_forward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
     "    float sum = 0;\n    float sum2 = 0;\n    for (int i = 0; i < call.rows; i++) {\n"
     "        const float w = dev_weight(call.in[3], model, i);\n        sum += work[16 + i];\n        sum2 += w;\n"
     "    }\n    const float weight = dev_maximum(sum2, 1e-12f);\n    *dev_at(call.out, model, 0, 0) = sum / weight;\n"
     "}\n",
-    "ISK_MODELS(isk_gaussian_nll_backward_0) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "ISK_MODELS(isk_gaussian_deviance_backward_0) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float g = *dev_at(call.grad, model, 0, 0);\n    float sum = 0;\n"
     "    for (int i = 0; i < call.rows; i++) {\n        const float w = dev_weight(call.in[3], model, i);\n"
     "        sum += w;\n    }\n    const float weight = dev_maximum(sum, 1e-12f);\n    const float t1 = g / weight;\n"
     "    work[0] = t1;\n    work[1] = -t1;\n    work[2] = 2 * t1;\n    work[3] = -2 * t1;\n}\n",
-    "ISK_ELEMENTS(isk_gaussian_nll_backward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "ISK_ELEMENTS(isk_gaussian_deviance_backward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
     "    const float mu = *dev_at(call.in[0], model, i, j);\n"
     "    const float logvar = *dev_at(call.in[1], model, i, j);\n"
     "    const float z = *dev_at(call.in[2], model, i, j);\n    const float w = dev_weight(call.in[3], model, i);\n"
@@ -22418,7 +22427,7 @@ ISK__UNUSED static const char *const isk__kernels_nce[] = {
     "    dev_put(dev_at(call.grad_in[2], model, 0, 0), call.accumulate & 4u, gradient);\n}\n",
     NULL };
 
-ISK__UNUSED static const char *const isk__kernels_optimiser[] = {
+ISK__UNUSED static const char *const isk__kernels_optimizer[] = {
     "/* ---- updates: rows = 1, cols = parameters ----\n\n"
     "   out: parameters, grad: their gradient, which is multiplied by work[0] if flags & 2; the rate and the\n"
     "   number of the step stand in the control. */\n\n"
@@ -22639,7 +22648,7 @@ static const isk__kernel_module isk__kernel_modules[] ISK__UNUSED = {
     { "gemm", isk__kernels_gemm },
     { "memory", isk__kernels_memory },
     { "nce", isk__kernels_nce },
-    { "optimiser", isk__kernels_optimiser },
+    { "optimizer", isk__kernels_optimizer },
     { "schedule", isk__kernels_schedule },
     { "sequence", isk__kernels_sequence },
 };

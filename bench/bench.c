@@ -173,7 +173,7 @@ static void open_side(side *s, const row *r) {
         mlp.out = r->c;
         x = isk_input(s->graph, r->d, r->a);
         y = isk_input(s->graph, r->d, r->c);
-        s->program = isk_minimise(s->graph, "net", isk_mse(isk_mlp(isk_group(s->graph, "net"), x, &mlp), y), NULL);
+        s->program = isk_program_minimize(s->graph, "net", isk_squared_error(isk_mlp(isk_group_scope(s->graph, "net"), x, &mlp), y), NULL);
         fill(x, 0);
         fill(y, 0);
     } else if (r->kind == MATMUL) {
@@ -181,22 +181,22 @@ static void open_side(side *s, const row *r) {
         x = isk_input(s->graph, r->a, r->c);
         y = isk_input(s->graph, r->c, r->b);
         product = isk_matmul(x, y);
-        s->program = isk_compute(s->graph, &product, 1);
+        s->program = isk_program_compute(s->graph, &product, 1);
         fill(x, 0);
         fill(y, 0);
     } else {
         /* Both sides are parameters, so that their gradients are computed; a step of plain descent ends it. */
         isk_parameter_desc parameter;
-        isk_optimiser_desc sgd;
+        isk_optimizer_desc sgd;
         isk_tensor scale = isk_input(s->graph, 1, 1);
         isk_scalar value = (isk_scalar)(1 / 0.07);
         memset(&parameter, 0, sizeof parameter);
         memset(&sgd, 0, sizeof sgd);
         sgd.kind = ISK_SGD;
         sgd.rate = 1e-9;
-        x = isk_parameter(isk_group(s->graph, "rows"), "u", r->b, r->a, &parameter);
-        y = isk_parameter(isk_group(s->graph, "rows"), "v", r->b, r->a, &parameter);
-        s->program = isk_minimise(s->graph, "rows", isk_info_nce(x, y, scale), &sgd);
+        x = isk_parameter(isk_group_scope(s->graph, "rows"), "u", r->b, r->a, &parameter);
+        y = isk_parameter(isk_group_scope(s->graph, "rows"), "v", r->b, r->a, &parameter);
+        s->program = isk_program_minimize(s->graph, "rows", isk_info_nce(x, y, scale), &sgd);
         fill(x, 1);
         fill(y, 1);
         isk_write(scale, 0, &value);

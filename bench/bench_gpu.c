@@ -203,7 +203,7 @@ static void mlp_row(int models, const variant *v) {
     if (graph) {
         x = isk_input(graph, batch, in);
         y = isk_input(graph, batch, out);
-        program = isk_minimise(graph, "net", isk_mse(isk_mlp(isk_group(graph, "net"), x, &mlp), y), NULL);
+        program = isk_program_minimize(graph, "net", isk_squared_error(isk_mlp(isk_group_scope(graph, "net"), x, &mlp), y), NULL);
         if (program && fill(x, 2) && fill(y, 2) && program_seconds(program, &seconds) == ISK_OK) {
             step_row("MLP step", models, v->name, seconds, batch * mlp_flops(in, width, out, 0));
             seconds = -1;
@@ -705,7 +705,7 @@ static void nce_row(int rows) {
     isk_graph *graph;
     isk_program *program;
     isk_parameter_desc parameter;
-    isk_optimiser_desc sgd;
+    isk_optimizer_desc sgd;
     isk_tensor u, v, scale;
     const float sharp = (float)(1 / 0.07);
     double seconds = 0;
@@ -720,9 +720,9 @@ static void nce_row(int rows) {
     sgd.rate = 1e-9;
     graph = isk_graph_open(context, NULL);
     scale = isk_input(graph, 1, 1);
-    u = isk_parameter(isk_group(graph, "rows"), "u", rows, cols, &parameter);
-    v = isk_parameter(isk_group(graph, "rows"), "v", rows, cols, &parameter);
-    program = isk_minimise(graph, "rows", isk_info_nce(u, v, scale), &sgd);
+    u = isk_parameter(isk_group_scope(graph, "rows"), "u", rows, cols, &parameter);
+    v = isk_parameter(isk_group_scope(graph, "rows"), "v", rows, cols, &parameter);
+    program = isk_program_minimize(graph, "rows", isk_info_nce(u, v, scale), &sgd);
     if (program && fill(u, 0.2) && fill(v, 0.2) && isk_write(scale, 0, &sharp) == ISK_OK &&
         program_seconds(program, &seconds) == ISK_OK) {
         /* three products; ten passes over the square of all pairs: the products write one and read two, seven are between */
@@ -742,7 +742,7 @@ static void nce_row(int rows) {
 /* Three ops of the shapes that training has, enough models for more than the cache holds. */
 static void op_rows(void) {
     static const struct { const char *name; double passes; } ops[] = {
-        { "isk_add", 3 }, { "isk_gelu", 2 }, { "isk_softmax", 2 }, { "isk_standardise", 2 }
+        { "isk_add", 3 }, { "isk_gelu", 2 }, { "isk_softmax", 2 }, { "isk_standardize", 2 }
     };
     const int rows = small ? 8 : 128, cols = small ? 10 : 100, models = small ? 2 : 1024;
     const size_t count = (size_t)(small ? 1000 : 1 << 25);
@@ -807,8 +807,8 @@ static void op_rows(void) {
         graph = isk_graph_open(context, &desc);
         x = isk_model_input(graph, rows, cols);
         y = isk_model_input(graph, rows, cols);
-        out = k == 0 ? isk_add(x, y) : k == 1 ? isk_gelu(x) : k == 2 ? isk_softmax(x) : isk_standardise(x, 1e-5);
-        program = isk_compute(graph, &out, 1);
+        out = k == 0 ? isk_add(x, y) : k == 1 ? isk_gelu(x) : k == 2 ? isk_softmax(x) : isk_standardize(x, 1e-5);
+        program = isk_program_compute(graph, &out, 1);
         if (program && program_seconds(program, &seconds) == ISK_OK) {
             snprintf(note, sizeof note, "%s; [%d, %d] of %d models, with the three small kernels of a round",
                      share(bytes / seconds, limits.copy, "the copy bandwidth"), rows, cols, models);
@@ -953,7 +953,7 @@ static void sanitise_row(void) {
             sweep.fit.options.norm = ISK_NORM_LAYER;
             sweep.fit.options.activation = ISK_GELU;
             sweep.fit.options.club = ISK_CLUB_PERMUTATION;
-            sweep.fit.options.optimiser = ISK_SGD;
+            sweep.fit.options.optimizer = ISK_SGD;
         }
         if (!context || isk_sweep(context, &sweep, models) != ISK_OK) {
             row_failed("short run", isk_error(context));

@@ -2,7 +2,7 @@
 """PyTorch's side of bench.c: reads the name of a row, times it for a moment, answers with the best seconds so far.
 
     stdin    one row a line, e.g. "mlp 6 100 10 128"
-    stdout   first line: version, BLAS, threads.  Then for each row "SECONDS" for rows without an optimiser, and
+    stdout   first line: version, BLAS, threads.  Then for each row "SECONDS" for rows without an optimizer, and
              "SECONDS SECONDS" with torch.optim.Adam as it comes and with foreach=True; "none" for an unknown row
 
 Run alone it times every row by itself:   peer_torch.py --all
@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-SLICE = 0.15                # seconds of one answer, for each optimiser
+SLICE = 0.15                # seconds of one answer, for each optimizer
 CHUNK = 0.004               # seconds between two looks at the clock, at least
 
 
@@ -35,10 +35,10 @@ def adam(modules, foreach):
     return torch.optim.Adam([p for module in modules for p in module.parameters()], lr=1e-3, foreach=foreach)
 
 
-def minimise(loss, optimiser):
-    optimiser.zero_grad(set_to_none=True)
+def minimize(loss, optimizer):
+    optimizer.zero_grad(set_to_none=True)
     loss.backward()
-    optimiser.step()
+    optimizer.step()
 
 
 # ---- rows: each returns a function that does one step -------------------------------------------------------------------
@@ -47,17 +47,17 @@ def mlp_step(foreach, inputs, width, outputs, batch):
     """Forward, mean squared error, backward, Adam."""
     net = mlp(inputs, width, outputs)
     x, target = torch.randn(batch, inputs), torch.randn(batch, outputs)
-    optimiser = adam([net], foreach)
-    return lambda: minimise(F.mse_loss(net(x), target), optimiser)
+    optimizer = adam([net], foreach)
+    return lambda: minimize(F.mse_loss(net(x), target), optimizer)
 
 
 class View:
-    """One view of IndiSeek: encoder, decoder, critic, their optimisers and the two losses."""
-    def __init__(self, foreach, inputs, width, dim, shared, weight, standardise):
+    """One view of IndiSeek: encoder, decoder, critic, their optimizers and the two losses."""
+    def __init__(self, foreach, inputs, width, dim, shared, weight, standardize):
         self.encoder, self.decoder = mlp(inputs, width, dim), mlp(dim + shared, width, inputs)
         self.mean, self.logvar = mlp(shared, width, dim), mlp(shared, width, dim)
-        self.norm = nn.BatchNorm1d(dim, affine=False) if standardise else nn.Identity()
-        self.optimiser = adam([self.encoder, self.decoder], foreach)
+        self.norm = nn.BatchNorm1d(dim, affine=False) if standardize else nn.Identity()
+        self.optimizer = adam([self.encoder, self.decoder], foreach)
         self.critic = adam([self.mean, self.logvar], foreach)
         self.weight = weight            # lambda / (2 E||x||^2)
 
@@ -67,7 +67,7 @@ class View:
         fixed = z.detach()
         for _ in range(5):
             mean, logvar = self.mean(other), torch.tanh(self.logvar(other))
-            minimise((((mean - fixed) ** 2) * torch.exp(-logvar) + logvar).sum(1).mean(), self.critic)
+            minimize((((mean - fixed) ** 2) * torch.exp(-logvar) + logvar).sum(1).mean(), self.critic)
         with torch.no_grad():
             mean, logvar = self.mean(other), torch.tanh(self.logvar(other))
             precision = torch.exp(-logvar)
@@ -75,7 +75,7 @@ class View:
         spread = ((z - center) ** 2).mean(0)
         club = 0.5 * ((spread + (center - mean) ** 2 - (z - mean) ** 2) * precision).sum(1).mean()
         reconstruction = ((self.decoder(torch.cat([z, own], 1)) - x) ** 2).sum(1).mean()
-        minimise(club + self.weight * reconstruction, self.optimiser)
+        minimize(club + self.weight * reconstruction, self.optimizer)
 
 
 def simulation_step(foreach):
@@ -118,7 +118,7 @@ def matmul(foreach, m, n, k):
 
 ROWS = {"mlp": (mlp_step, True), "simulation": (simulation_step, True), "epoch": (indiseek_epoch, True),
         "infonce": (info_nce, False), "matmul": (matmul, False)}
-steps = {}                  # row name -> [step function, steps a chunk, best seconds] for each optimiser
+steps = {}                  # row name -> [step function, steps a chunk, best seconds] for each optimizer
 
 
 def measure(name):
@@ -126,10 +126,10 @@ def measure(name):
     kind, *sizes = name.split()
     if kind not in ROWS:
         return "none"
-    make, optimises = ROWS[kind]
+    make, optimizes = ROWS[kind]
     if name not in steps:
         steps[name] = []
-        for foreach in (False, True) if optimises else (False,):
+        for foreach in (False, True) if optimizes else (False,):
             torch.manual_seed(0)
             step = make(foreach, *map(int, sizes))
             step(), step()

@@ -77,16 +77,16 @@ def adam(parameters, graph):
     return torch.optim.Adam(parameters, lr=1e-3, fused=True, capturable=graph)
 
 
-def update(parameters, optimiser, loss, inputs, many):
+def update(parameters, optimizer, loss, inputs, many):
     """One step down loss(parameters, *inputs); `many`: which inputs have an axis of models, under vmap, else None."""
     if many is None:
-        optimiser.zero_grad(set_to_none=True)
+        optimizer.zero_grad(set_to_none=True)
         loss(parameters, *inputs).backward()
     else:
         gradients = vmap(grad(loss), in_dims=(0,) + many)([p.detach() for p in parameters], *inputs)
         for p, g in zip(parameters, gradients):
             p.grad = g
-    optimiser.step()
+    optimizer.step()
 
 
 # ---- rows: each returns a function that does one step of all its models ----------------------------------------------
@@ -95,11 +95,11 @@ def mlp_step(models, graph):
     """Forward, mean over the rows of the summed squared error, backward, Adam."""
     p = make(6, 10, models)
     x, y = torch.randn(BATCH, 6, device=device), torch.randn(BATCH, 10, device=device)
-    optimiser = adam(p, graph)
+    optimizer = adam(p, graph)
 
     def loss(p, x, y):
         return ((net(p, x) - y) ** 2).sum(1).mean()
-    return lambda: update(p, optimiser, loss, (x, y), (None, None) if models else None)
+    return lambda: update(p, optimizer, loss, (x, y), (None, None) if models else None)
 
 
 def indiseek_step(models, graph):

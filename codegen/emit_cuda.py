@@ -5,7 +5,7 @@ A kernel has one of four grids, named by a letter as the operands are; see the f
 
     e   a thread for each element      r   for each row      c   for each column      s   one thread for each model
 
-Kernels that are no op (products, batches, optimisers, ...) are written by hand: codegen/templates/*.cu. What is done here for
+Kernels that are no op (products, batches, optimizers, ...) are written by hand: codegen/templates/*.cu. What is done here for
 them is to read the files, and to find the kernels in them.
 
 What one kernel finds and a later one reads lies in the workspace of the model: 16 scalars, then arrays of `cols`, then

@@ -192,7 +192,7 @@ op("squared_error_rows", "a:e b:e", lambda a, b: row_sum(square(a - b)), "sum_j 
 op("softmax", "x:e", lambda x: exp_row_shift(x) / row_sum(exp_row_shift(x)), "e^x_ij / sum_j e^x_ij, shifted by the maximum")
 op("log_softmax", "x:e", lambda x: x - stop(row_max(x)) - log(row_sum(exp_row_shift(x))), "x_ij - ln sum_j e^x_ij, shifted by the maximum",
    rare=True)
-op("l2_normalise", "x:e eps=1e-12", lambda x, eps: x / maximum(sqrt(row_sum(square(x))), eps),
+op("l2_normalize", "x:e eps=1e-12", lambda x, eps: x / maximum(sqrt(row_sum(square(x))), eps),
    "x_i / max(|x_i|, eps); the gradient at a zero row is g / eps")
 op("layer_norm", "x:e gamma:c beta:c eps=1e-5",
    lambda x, gamma, beta, eps: (x - row_mean(x)) * inverse_deviation(variance_in_row(x, row_mean(x)), eps) * gamma + beta,
@@ -215,20 +215,20 @@ op("col_max", "x:e w:w", lambda x, w: where(any_present(w), col_max(where(less(0
 op("col_logsumexp", "x:e w:w",
    lambda x, w: where(any_present(w), shifted(x, w, col_max)[0] + log(col_sum(exp(shifted(x, w, col_max)[1]))), 0),
    "ln sum_i e^x_ij over the present rows, shifted by the maximum; 0 without a present row", rare=True)
-op("standardise", "x:e w:w eps=1e-5",
+op("standardize", "x:e w:w eps=1e-5",
    lambda x, w, eps: present(w) * (x - mean_over_rows(x, w))
    * inverse_deviation(variance_over_rows(x, mean_over_rows(x, w), w), eps),
    "(x - column mean) / sqrt(column's population variance + eps), moments over the present rows, weighted; absent rows 0")
 op("batch_norm", "x:e gamma:c beta:c w:w eps=1e-5",
    lambda x, gamma, beta, w, eps: present(w) * ((x - mean_over_rows(x, w))
                                                 * inverse_deviation(variance_over_rows(x, mean_over_rows(x, w), w), eps) * gamma + beta),
-   "standardise(x) * gamma_j + beta_j; absent rows 0; Ioffe and Szegedy 2015")
-op("standardise_by", "x:e mean:c variance:c eps=1e-5",
+   "standardize(x) * gamma_j + beta_j; absent rows 0; Ioffe and Szegedy 2015")
+op("standardize_by", "x:e mean:c variance:c eps=1e-5",
    lambda x, mean, variance, eps: (x - mean) * inverse_deviation(variance, eps),
    "(x - mean_j) / sqrt(variance_j + eps), with moments from elsewhere: the form for evaluation", rare=True)
 op("batch_norm_by", "x:e mean:c variance:c gamma:c beta:c eps=1e-5",
    lambda x, mean, variance, gamma, beta, eps: (x - mean) * inverse_deviation(variance, eps) * gamma + beta,
-   "standardise_by(x) * gamma_j + beta_j", rare=True)
+   "standardize_by(x) * gamma_j + beta_j", rare=True)
 
 module("losses")
 op("sum_all", "x:e w:w", lambda x, w: col_sum(w * row_sum(x)), "sum_i w_i sum_j x_ij", rare=True)
@@ -239,9 +239,9 @@ op("max_all", "x:e w:w", lambda x, w: where(any_present(w), all_max(where(less(0
 op("logsumexp_all", "x:e w:w",
    lambda x, w: where(any_present(w), shifted(x, w, all_max)[0] + log(all_sum(exp(shifted(x, w, all_max)[1]))), 0),
    "ln sum_ij e^x_ij over the present rows, shifted by the maximum; 0 without a present row", rare=True)
-op("mse", "a:e b:e w:w", lambda a, b, w: mean_over_rows(row_sum(square(a - b)), w),
+op("squared_error", "a:e b:e w:w", lambda a, b, w: mean_over_rows(row_sum(square(a - b)), w),
    "weighted mean over the rows of sum_j (a_ij - b_ij)^2")
-op("gaussian_nll", "mu:e logvar:e z:e w:w",
+op("gaussian_deviance", "mu:e logvar:e z:e w:w",
    lambda mu, logvar, z, w: mean_over_rows(row_sum(square(mu - z) * precision(logvar) + logvar), w),
    "weighted mean over the rows of sum_j (mu - z)^2 e^-logvar + logvar, what CLUB's density learns by (Cheng et al. 2020); "
    "e^-logvar counts as at most e^50")

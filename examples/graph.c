@@ -22,10 +22,10 @@ int main(void) {
     /* Recorded once: nothing is computed yet.  Shapes are checked here; the first mistake is kept for isk_error. */
     isk_tensor x = isk_input(graph, ROWS, 2), y = isk_input(graph, ROWS, 1);
     isk_mlp_desc shape = { .layers = 3, .width = 24, .out = 1, .activation = ISK_TANH };
-    isk_tensor logits = isk_mlp(isk_group(graph, "net"), x, &shape);
+    isk_tensor logits = isk_mlp(isk_group_scope(graph, "net"), x, &shape);
     isk_tensor loss = isk_binary_cross_entropy(logits, y);
-    isk_program *train = isk_minimise(graph, "net", loss, &(isk_optimiser_desc){ .kind = ISK_ADAM, .rate = 0.01 });
-    isk_program *predict = isk_compute(graph, (isk_tensor[]){ logits, loss }, 2);
+    isk_program *train = isk_program_minimize(graph, "net", loss, &(isk_optimizer_desc){ .kind = ISK_ADAM, .rate = 0.01 });
+    isk_program *predict = isk_program_compute(graph, (isk_tensor[]){ logits, loss }, 2);
     isk_scalar score[ROWS], value;
     int right = 0;
     make_data();

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <stdio.h>
 
-/* ---- the method: networks, what they minimise, what comes out ---- */
+/* ---- the method: networks, what they minimize, what comes out ---- */
 
 #define VAE_OPTIONS(X) X(REAL, OWN, beta, 1, 1, 1, 0, 0, 1e3, "", "weight of the Kullback-Leibler term (Higgins et al. 2017)")
 static const isk_option_info vae_options[] = { VAE_OPTIONS(ISK_OPTION_ROW) };
@@ -31,7 +31,7 @@ static void vae_terms(isk_recorder *r, int view, isk_tensor *terms) {
     posterior q = encode(r, x);
     isk_tensor zero = isk_affine(q.mean, 0, 0), z = q.mean;
     if (isk_recorder_mode(r) == ISK_MODE_TRAIN) { z = isk_sample_normal(q.mean, q.logvar, isk_standard_normal(q.mean)); }
-    terms[1] = isk_mse(decode(r, z), x.x);
+    terms[1] = isk_squared_error(decode(r, z), x.x);
     terms[2] = isk_mean_all(isk_normal_kl(q.mean, q.logvar, zero, zero));
     terms[0] = isk_add(isk_affine(terms[1], 0.5, 0), isk_affine(terms[2], isk_own_option(isk_recorder_design(r), "beta"), 0));
 }

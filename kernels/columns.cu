@@ -254,8 +254,8 @@ ISK_ELEMENTS(isk_col_logsumexp_backward_3) {
     if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t2);
 }
 
-/* standardise */
-ISK_MODELS(isk_standardise_forward_0) {
+/* standardize */
+ISK_MODELS(isk_standardize_forward_0) {
     float *work = dev_at(call.work, model, 0, 0);
     float sum = 0;
     for (int i = 0; i < call.rows; i++) {
@@ -264,7 +264,7 @@ ISK_MODELS(isk_standardise_forward_0) {
     }
     work[0] = dev_maximum(sum, 1e-12f);
 }
-ISK_COLUMNS(isk_standardise_forward_1) {
+ISK_COLUMNS(isk_standardize_forward_1) {
     float *work = dev_at(call.work, model, 0, 0);
     const float weight = work[0];
     float sum = 0;
@@ -275,7 +275,7 @@ ISK_COLUMNS(isk_standardise_forward_1) {
     }
     work[16 + j] = sum / weight;
 }
-ISK_COLUMNS(isk_standardise_forward_2) {
+ISK_COLUMNS(isk_standardize_forward_2) {
     float *work = dev_at(call.work, model, 0, 0);
     const float eps = call.attributes[0];
     const float weight = work[0];
@@ -290,7 +290,7 @@ ISK_COLUMNS(isk_standardise_forward_2) {
     const float variance = sum / weight;
     work[16 + call.cols + j] = dev_rsqrt(variance + eps);
 }
-ISK_ELEMENTS(isk_standardise_forward_3) {
+ISK_ELEMENTS(isk_standardize_forward_3) {
     float *work = dev_at(call.work, model, 0, 0);
     const float x = *dev_at(call.in[0], model, i, j);
     const float w = dev_weight(call.in[1], model, i);
@@ -299,7 +299,7 @@ ISK_ELEMENTS(isk_standardise_forward_3) {
     const float present = 0 < w ? 1.0f : 0.0f;
     *dev_at(call.out, model, i, j) = present * (scale * (x - mean));
 }
-ISK_MODELS(isk_standardise_backward_0) {
+ISK_MODELS(isk_standardize_backward_0) {
     float *work = dev_at(call.work, model, 0, 0);
     float sum = 0;
     for (int i = 0; i < call.rows; i++) {
@@ -308,7 +308,7 @@ ISK_MODELS(isk_standardise_backward_0) {
     }
     work[0] = dev_maximum(sum, 1e-12f);
 }
-ISK_COLUMNS(isk_standardise_backward_1) {
+ISK_COLUMNS(isk_standardize_backward_1) {
     float *work = dev_at(call.work, model, 0, 0);
     const float weight = work[0];
     float sum = 0;
@@ -319,7 +319,7 @@ ISK_COLUMNS(isk_standardise_backward_1) {
     }
     work[16 + j] = sum / weight;
 }
-ISK_COLUMNS(isk_standardise_backward_2) {
+ISK_COLUMNS(isk_standardize_backward_2) {
     float *work = dev_at(call.work, model, 0, 0);
     const float eps = call.attributes[0];
     const float weight = work[0];
@@ -343,7 +343,7 @@ ISK_COLUMNS(isk_standardise_backward_2) {
     work[16 + 2 * call.cols + j] = scale * scale * scale * sum2 / weight;
     work[16 + 3 * call.cols + j] = scale * sum3 / weight;
 }
-ISK_ELEMENTS(isk_standardise_backward_3) {
+ISK_ELEMENTS(isk_standardize_backward_3) {
     float *work = dev_at(call.work, model, 0, 0);
     const float x = *dev_at(call.in[0], model, i, j);
     const float w = dev_weight(call.in[1], model, i);
@@ -464,8 +464,8 @@ ISK_ELEMENTS(isk_batch_norm_backward_3) {
     if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t2);
 }
 
-/* standardise_by */
-ISK_ELEMENTS(isk_standardise_by_forward_0) {
+/* standardize_by */
+ISK_ELEMENTS(isk_standardize_by_forward_0) {
     const float eps = call.attributes[0];
     const float x = *dev_at(call.in[0], model, i, j);
     const float mean = *dev_at(call.in[1], model, 0, j);
@@ -473,7 +473,7 @@ ISK_ELEMENTS(isk_standardise_by_forward_0) {
     const float scale = dev_rsqrt(variance + eps);
     *dev_at(call.out, model, i, j) = scale * (x - mean);
 }
-ISK_COLUMNS(isk_standardise_by_backward_0) {
+ISK_COLUMNS(isk_standardize_by_backward_0) {
     const float eps = call.attributes[0];
     const float mean = *dev_at(call.in[1], model, 0, j);
     const float variance = *dev_at(call.in[2], model, 0, j);
@@ -491,7 +491,7 @@ ISK_COLUMNS(isk_standardise_by_backward_0) {
     const float t2 = -0.5f * scale * scale * scale * sum;
     if (call.grad_in[2].data) dev_put(dev_at(call.grad_in[2], model, 0, j), call.accumulate & 4u, t2);
 }
-ISK_ELEMENTS(isk_standardise_by_backward_1) {
+ISK_ELEMENTS(isk_standardize_by_backward_1) {
     const float eps = call.attributes[0];
     const float variance = *dev_at(call.in[2], model, 0, j);
     const float g = *dev_at(call.grad, model, i, j);

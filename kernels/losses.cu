@@ -223,8 +223,8 @@ ISK_ELEMENTS(isk_logsumexp_all_backward_4) {
     if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);
 }
 
-/* mse */
-ISK_ROWS(isk_mse_forward_0) {
+/* squared_error */
+ISK_ROWS(isk_squared_error_forward_0) {
     float *work = dev_at(call.work, model, 0, 0);
     const float w = dev_weight(call.in[2], model, i);
     float sum = 0;
@@ -236,7 +236,7 @@ ISK_ROWS(isk_mse_forward_0) {
     }
     work[16 + i] = w * sum;
 }
-ISK_MODELS(isk_mse_forward_1) {
+ISK_MODELS(isk_squared_error_forward_1) {
     float *work = dev_at(call.work, model, 0, 0);
     float sum = 0;
     float sum2 = 0;
@@ -248,7 +248,7 @@ ISK_MODELS(isk_mse_forward_1) {
     const float weight = dev_maximum(sum2, 1e-12f);
     *dev_at(call.out, model, 0, 0) = sum / weight;
 }
-ISK_MODELS(isk_mse_backward_0) {
+ISK_MODELS(isk_squared_error_backward_0) {
     float *work = dev_at(call.work, model, 0, 0);
     const float g = *dev_at(call.grad, model, 0, 0);
     float sum = 0;
@@ -261,7 +261,7 @@ ISK_MODELS(isk_mse_backward_0) {
     work[0] = 2 * t1;
     work[1] = -2 * t1;
 }
-ISK_ELEMENTS(isk_mse_backward_1) {
+ISK_ELEMENTS(isk_squared_error_backward_1) {
     float *work = dev_at(call.work, model, 0, 0);
     const float a = *dev_at(call.in[0], model, i, j);
     const float b = *dev_at(call.in[1], model, i, j);
@@ -273,8 +273,8 @@ ISK_ELEMENTS(isk_mse_backward_1) {
     if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, t3);
 }
 
-/* gaussian_nll */
-ISK_ROWS(isk_gaussian_nll_forward_0) {
+/* gaussian_deviance */
+ISK_ROWS(isk_gaussian_deviance_forward_0) {
     float *work = dev_at(call.work, model, 0, 0);
     const float w = dev_weight(call.in[3], model, i);
     float sum = 0;
@@ -288,7 +288,7 @@ ISK_ROWS(isk_gaussian_nll_forward_0) {
     }
     work[16 + i] = w * sum;
 }
-ISK_MODELS(isk_gaussian_nll_forward_1) {
+ISK_MODELS(isk_gaussian_deviance_forward_1) {
     float *work = dev_at(call.work, model, 0, 0);
     float sum = 0;
     float sum2 = 0;
@@ -300,7 +300,7 @@ ISK_MODELS(isk_gaussian_nll_forward_1) {
     const float weight = dev_maximum(sum2, 1e-12f);
     *dev_at(call.out, model, 0, 0) = sum / weight;
 }
-ISK_MODELS(isk_gaussian_nll_backward_0) {
+ISK_MODELS(isk_gaussian_deviance_backward_0) {
     float *work = dev_at(call.work, model, 0, 0);
     const float g = *dev_at(call.grad, model, 0, 0);
     float sum = 0;
@@ -315,7 +315,7 @@ ISK_MODELS(isk_gaussian_nll_backward_0) {
     work[2] = 2 * t1;
     work[3] = -2 * t1;
 }
-ISK_ELEMENTS(isk_gaussian_nll_backward_1) {
+ISK_ELEMENTS(isk_gaussian_deviance_backward_1) {
     float *work = dev_at(call.work, model, 0, 0);
     const float mu = *dev_at(call.in[0], model, i, j);
     const float logvar = *dev_at(call.in[1], model, i, j);

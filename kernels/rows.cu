@@ -229,8 +229,8 @@ ISK_ELEMENTS(isk_log_softmax_backward_1) {
     if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);
 }
 
-/* l2_normalise */
-ISK_ROWS(isk_l2_normalise_forward_0) {
+/* l2_normalize */
+ISK_ROWS(isk_l2_normalize_forward_0) {
     float *work = dev_at(call.work, model, 0, 0);
     const float eps = call.attributes[0];
     float sum = 0;
@@ -240,12 +240,12 @@ ISK_ROWS(isk_l2_normalise_forward_0) {
     }
     work[16 + i] = dev_maximum(dev_sqrt(sum), eps);
 }
-ISK_ELEMENTS(isk_l2_normalise_forward_1) {
+ISK_ELEMENTS(isk_l2_normalize_forward_1) {
     float *work = dev_at(call.work, model, 0, 0);
     const float x = *dev_at(call.in[0], model, i, j);
     *dev_at(call.out, model, i, j) = x / work[16 + i];
 }
-ISK_ROWS(isk_l2_normalise_backward_0) {
+ISK_ROWS(isk_l2_normalize_backward_0) {
     float *work = dev_at(call.work, model, 0, 0);
     const float eps = call.attributes[0];
     float sum = 0;
@@ -262,7 +262,7 @@ ISK_ROWS(isk_l2_normalise_backward_0) {
     work[16 + i] = t2;
     work[16 + call.rows + i] = 2 * (0 < t1 ? 0.5f * ((t1 < eps ? 0.0f : -(sum2 / t2)) / t1) : 0.0f);
 }
-ISK_ELEMENTS(isk_l2_normalise_backward_1) {
+ISK_ELEMENTS(isk_l2_normalize_backward_1) {
     float *work = dev_at(call.work, model, 0, 0);
     const float x = *dev_at(call.in[0], model, i, j);
     const float g = *dev_at(call.grad, model, i, j);

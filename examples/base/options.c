@@ -60,10 +60,11 @@ static const option *find_argument(const command *c) {
 }
 
 static const isk_option_info *find_library_option(const char *name) {
-    for (int i = 0; i < isk_option_count(NULL); i++) {
-        if (same_name(isk_option_get(NULL, i)->name, name)) { return isk_option_get(NULL, i); }
-    }
-    return NULL;
+    char plain[64];
+    size_t i = 0;
+    for (; name[i] && i + 1 < sizeof plain; i++) { plain[i] = name[i] == '-' ? '_' : name[i]; }
+    plain[i] = 0;
+    return isk_option_get(NULL, name[i] ? -1 : isk_option_find(NULL, plain));
 }
 
 /* 1 when `word` is one of "a|b|c". */

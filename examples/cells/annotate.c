@@ -187,7 +187,7 @@ static isk_status by_probe(isk_context *context, const annotate_desc *desc, cons
     }
     if (status == ISK_OK) {
         status = isk_probe(context, &(isk_probe_desc){ .x = s->reference, .labels = s->labels, .part = s->references.part, .c = desc->c,
-                                                       .standardise = 1, .weights = weights, .intercepts = intercepts }, &a->probe);
+                                                       .standardize = 1, .weights = weights, .intercepts = intercepts }, &a->probe);
     }
     for (int64_t i = 0; i < s->queries.count && status == ISK_OK; i++) {
         const int64_t cell = s->queries.index[i];

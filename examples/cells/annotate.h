@@ -7,7 +7,7 @@
 #include "../base/text.h"
 
 enum { ANNOTATE_BLOCKS = 2 * ISK_MAX_VIEWS, ANNOTATE_BINS = 10 };
-/* Votes of the nearest reference cells; a multinomial logistic regression on the standardised features. */
+/* Votes of the nearest reference cells; a multinomial logistic regression on the standardized features. */
 typedef enum annotate_way { ANNOTATE_KNN, ANNOTATE_PROBE, ANNOTATE_WAYS } annotate_way;
 
 typedef struct annotate_desc {

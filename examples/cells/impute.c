@@ -113,7 +113,7 @@ static isk_matrix asked_rows(isk_context *context, impute_way way, const sides *
     isk_scalar *all = NULL;
     blocks_of(way, s->from, blocks);
     blocks_of(way, s->query, further);
-    told = join_divided(context, blocks, BLOCKS, &s->told, NULL);       /* as they are: the network standardises */
+    told = join_divided(context, blocks, BLOCKS, &s->told, NULL);       /* as they are: the network standardizes */
     if (s->further.count) { more = join_divided(context, further, BLOCKS, &s->further, NULL); }
     if (told.data && (more.data || !s->further.count)) {
         all = malloc(sizeof *all * (size_t)(told.rows + s->further.count) * (size_t)told.cols);

@@ -109,7 +109,7 @@ static void log_of_multiples(const recipe *r, input *in) {
 /* The norm, and of `in` only the columns from[cols] (NULL: all; -1: one that it lacks), dense.  Every norm leaves a zero zero, so that
    what looks at all features of a row works on what is stored.  CLR looks at the features that are kept, unless they were chosen
    among others.  part: learns from it; NULL: applies. */
-static isk_status normalise(recipe *r, input *in, const int64_t *from, const uint8_t *part) {
+static isk_status normalize(recipe *r, input *in, const int64_t *from, const uint8_t *part) {
     const int clr = norm_is(r, "clr"), by_feature = norm_is(r, "clr-feature"), tfidf = norm_is(r, "tfidf");
     int64_t there = r->cols;
     isk_status status = clr || by_feature || tfidf ? not_negative(in, r->norm) : ISK_OK;
@@ -161,7 +161,7 @@ static isk_status learn_moments(recipe *r, const input *in, const uint8_t *part)
     return ISK_OK;
 }
 
-static void standardise(const recipe *r, input *in) {
+static void standardize(const recipe *r, input *in) {
     const isk_scalar limit = !norm_is(r, "zscore") ? (isk_scalar)seurat_limit : (isk_scalar)INFINITY;
     if (!r->inverse) { return; }
     for (int64_t i = 0; i < in->rows; i++) {
@@ -430,7 +430,7 @@ static isk_status learn_sequence(recipe *r, input *in, const char *view, const u
     r->scale = 1;
     if (has_zscore(r)) { status = learn_moments(r, in, parts); }
     free(parts);
-    standardise(r, in);
+    standardize(r, in);
     fold(in);
     *x = (isk_matrix){ in->values, in->rows, in->cols };
     return status;
@@ -443,11 +443,11 @@ isk_status recipe_learn(recipe *r, input *in, const char *view, const uint8_t *p
     if (in->steps) { return learn_sequence(r, in, view, part, x); }
     r->scale = 1;
     status = choose_columns(r, in, part);
-    if (status == ISK_OK) { status = normalise(r, in, r->columns, part); }
+    if (status == ISK_OK) { status = normalize(r, in, r->columns, part); }
     if (status == ISK_OK) { status = learn_moments(r, in, part); }
     if (status != ISK_OK) { return status; }
     r->names = join_names(&in->column_names);
-    standardise(r, in);
+    standardize(r, in);
     *x = recipe_features(in);
     status = count_components(r, in, view, part);
     if (!r->pca || status != ISK_OK) { return status; }
@@ -463,7 +463,7 @@ static isk_status apply_sequence(const recipe *r, input *in, const char *view, i
     }
     in->rows *= in->steps;
     in->cols /= in->steps;
-    standardise(r, in);
+    standardize(r, in);
     fold(in);
     *x = (isk_matrix){ in->values, in->rows, in->cols };
     return ISK_OK;
@@ -508,11 +508,11 @@ isk_status recipe_apply(recipe *r, input *in, const char *view, isk_matrix *x, i
     isk_status status;
     if (r->steps) { return apply_sequence(r, in, view, x); }
     status = by_names ? match_columns(r, in, view, &from) : check_extent(r, in, view);
-    if (status == ISK_OK) { status = normalise(r, in, by_names ? from : r->columns, NULL); }
+    if (status == ISK_OK) { status = normalize(r, in, by_names ? from : r->columns, NULL); }
     if (status == ISK_OK && from) { status = fill_missing(r, in, from); }
     free(from);
     if (status != ISK_OK) { return status; }
-    standardise(r, in);
+    standardize(r, in);
     *x = recipe_features(in);
     return r->pca ? project(r, in, x, own) : ISK_OK;
 }

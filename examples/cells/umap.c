@@ -333,7 +333,7 @@ static void take_out(const part *p, double *x, int c, const double *v, int strid
 }
 
 /* Gram and Schmidt, twice for the sake of rounding.  A column that is nothing but the others starts anew. */
-static void orthonormalise(const part *p, double *x, random_stream *random) {
+static void orthonormalize(const part *p, double *x, random_stream *random) {
     for (int c = 0; c < p->width; c++) {
         for (int round = 0; round < 3; round++) {
             double norm = 0;
@@ -463,7 +463,7 @@ static isk_status part_vectors(isk_context *context, part *p, random_stream *ran
     for (int filters = 0;; filters++) {
         double *first = room, *second = first + m * (size_t)p->width, *third = second + m * (size_t)p->width;
         double *other = x == first ? second : first, *another = x == third ? second : third;
-        orthonormalise(p, x, random);
+        orthonormalize(p, x, random);
         if (ritz(p, x, other, values) < 0.01 || filters == MOST_FILTERS) { break; }
         x = chebyshev(p, values[p->width - 1] > 0 ? values[p->width - 1] : 0, x, other, another);
     }

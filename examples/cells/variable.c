@@ -248,8 +248,8 @@ isk_status variability_measure(const input *in, const uint8_t *part, const varia
         if (!(v->variance[j] > 1e-14 * v->mean[j] * v->mean[j])) { v->variance[j] = 0; }           /* the sum's rounding */
     }
     status = expect_deviations(in, v->mean, v->variance, expected);
-    if (status == ISK_OK) { add_squares(in, part, v->mean, expected, sqrt(rows), v->standardised, seen); }
-    for (int64_t j = 0; j < in->cols && status == ISK_OK; j++) { v->standardised[j] /= most; }
+    if (status == ISK_OK) { add_squares(in, part, v->mean, expected, sqrt(rows), v->standardized, seen); }
+    for (int64_t j = 0; j < in->cols && status == ISK_OK; j++) { v->standardized[j] /= most; }
     free(expected);
     return status;
 }
@@ -283,7 +283,7 @@ isk_status variable_columns(const input *in, const uint8_t *part, int64_t count,
     double *memory = malloc(sizeof *memory * ((size_t)in->cols * 3 + 1));
     const variability v = { memory, memory + in->cols, memory + 2 * in->cols };
     isk_status status = memory ? variability_measure(in, part, &v) : no_memory(in->context, in->path);
-    if (status == ISK_OK) { status = largest(in, v.standardised, count, columns); }
+    if (status == ISK_OK) { status = largest(in, v.standardized, count, columns); }
     free(memory);
     return status;
 }

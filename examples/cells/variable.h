@@ -7,11 +7,11 @@
 /* Of each column over the training rows: mean, variance (dividing by n - 1) and the variance of its values after division by the
    deviation that a column of its mean is expected to have, cut from above at sqrt(n).  Seurat's "vst": the expectation is a local
    quadratic fit of log10 variance on log10 mean.  Seurat: VST.dgCMatrix in R/preprocessing5.R.  A column that never changes has 0. */
-typedef struct variability { double *mean, *variance, *standardised; } variability;
+typedef struct variability { double *mean, *variance, *standardized; } variability;
 /* The arrays [cols] are the caller's. */
 isk_status variability_measure(const input *in, const uint8_t *part, const variability *v);
 
-/* The `count` columns of most standardised variance, in the order of the file; the first of equals.  count is at most in->cols. */
+/* The `count` columns of most standardized variance, in the order of the file; the first of equals.  count is at most in->cols. */
 isk_status variable_columns(const input *in, const uint8_t *part, int64_t count, int64_t *columns);
 /* The `count` columns of the largest sums over the training rows, as Signac's FindTopFeatures has it; likewise. */
 isk_status counted_columns(const input *in, const uint8_t *part, int64_t count, int64_t *columns);

@@ -25,7 +25,7 @@ static const option fit_options[] = {
       "with --reduce target: one label a row, as one more modality: each view gives way to what it shares with that; rows without one "
       "are told nothing", 0, 0, NULL },
     { "target-numbers", OPTION_FLAG, FIELD(data.target_numbers), NULL,
-      "the target is numbers, standardised by the training rows: a column, or all columns of a .npy", 0, 0, NULL },
+      "the target is numbers, standardized by the training rows: a column, or all columns of a .npy", 0, 0, NULL },
     { NULL, OPTION_HEADING, 0, NULL, "Output", 0, 0, NULL },
     { "out", OPTION_TEXT, FIELD(training.out), "DIR",
       "gets c1, c2, ..., z1, z2, ... .npy of all rows (of method comm: fused.npy), split.tsv, model.safetensors, config.json, "

@@ -25,7 +25,7 @@ static const option impute_options[] = {
     { "epochs", OPTION_INT, FIELD(epochs), "N", "most passes of a decoder over the training cells [100]", 1, 1000000, NULL },
     { "seed", OPTION_SEED, FIELD(seed), "N", "decides the decoders' first weights [0]", 0, 0, NULL },
     FOLLOW_OPTIONS(FIELD(follow), "New cells; without PATH all cells of the run are predicted",
-                   "gets imputed.npy (cells x features, in the units after normalisation: CLR, log counts), imputed_cells.txt, imputed_features.txt, "
+                   "gets imputed.npy (cells x features, in the units after normalization: CLR, log counts), imputed_cells.txt, imputed_features.txt, "
                    "imputation.tsv (how well each feature is told on held-out cells) and imputation.json",
                    "what is in DIR/imputation.json"),
 };

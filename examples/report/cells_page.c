@@ -285,7 +285,7 @@ void cells_page_clusters(text *page, const page_clusters *c) {
     text *names = calloc(count + 1, sizeof *names);
     if (columns && names && c->count > 0 && c->label_count > 0) {
         page_heading(page, "Clusters and labels");
-        page_paragraph(page, "k-means with as many clusters as the label has classes; adjusted Rand index (ARI) and normalised mutual "
+        page_paragraph(page, "k-means with as many clusters as the label has classes; adjusted Rand index (ARI) and normalized mutual "
                              "information (NMI), 1 where clusters and classes are the same.");
         if (c->note) { page_paragraph(page, c->note); }
         columns[0] = (sheet_column){ .title = "representation" };

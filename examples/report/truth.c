@@ -25,7 +25,7 @@ static isk_status score_one(isk_context *context, const truth *t, isk_matrix x, 
     isk_scalar *own = NULL;
     isk_status status = ISK_OK;
     if (!y.data) {
-        const isk_probe_desc desc = { .x = x, .labels = t->codes, .part = part, .standardise = 1 };
+        const isk_probe_desc desc = { .x = x, .labels = t->codes, .part = part, .standardize = 1 };
         own = indicators(t, x.rows);
         y = (isk_matrix){ own, x.rows, t->classes };
         status = own ? isk_probe(context, &desc, &probe) : isk_set_error(context, ISK_MEMORY, "no memory for the classes of %s", t->name);

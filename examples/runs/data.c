@@ -74,7 +74,7 @@ static isk_status target_of_labels(dataset *d, isk_context *context, const char 
 }
 
 /* Zero mean and unit variance of each column over the training rows whose number is known. */
-static void standardise_column(dataset *d, isk_scalar *values, int64_t column) {
+static void standardize_column(dataset *d, isk_scalar *values, int64_t column) {
     double n = 0, mean = 0, squares = 0, deviation;
     for (int64_t i = 0; i < d->rows; i++) {
         double before = mean, value = (double)values[i * d->target.cols + column];
@@ -96,7 +96,7 @@ static isk_status target_of_numbers(dataset *d, isk_context *context, const char
         d->target_present[i] = 1;
         for (int64_t j = 0; j < d->target.cols; j++) { d->target_present[i] &= (uint8_t)isfinite(values[i * d->target.cols + j]); }
     }
-    for (int64_t j = 0; j < d->target.cols && status == ISK_OK; j++) { standardise_column(d, values, j); }
+    for (int64_t j = 0; j < d->target.cols && status == ISK_OK; j++) { standardize_column(d, values, j); }
     return status;
 }
 

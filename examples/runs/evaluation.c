@@ -62,11 +62,11 @@ static void count_rows(const evaluation_input *in, int64_t rows, evaluation *e) 
 
 /* ---- labels ---- */
 
-/* Standardised, because the scale of Z is free and that of C is not. */
+/* Standardized, because the scale of Z is free and that of C is not. */
 static isk_status ask_labels(isk_context *context, isk_matrix x, const int32_t *labels, const uint8_t *part, const evaluation *e,
                              double *values) {
     label_question q;
-    isk_status status = label_question_open(&q, context, &(isk_probe_desc){ .x = x, .labels = labels, .part = part, .standardise = 1 });
+    isk_status status = label_question_open(&q, context, &(isk_probe_desc){ .x = x, .labels = labels, .part = part, .standardize = 1 });
     const int one_class = status == ISK_DATA;
     q.scored = e->scored;
     if (status == ISK_OK) { status = metrics_ask_labels(&q, 1, values); }

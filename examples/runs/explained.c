@@ -49,7 +49,7 @@ static int64_t find_constant(told *t) {
 }
 
 static isk_status tell(told *t, const isk_matrix *blocks, double *r2) {
-    const isk_matrix x = join_divided(t->context, blocks, BLOCKS, &t->rows, NULL);      /* as they are: they are standardised there */
+    const isk_matrix x = join_divided(t->context, blocks, BLOCKS, &t->rows, NULL);      /* as they are: they are standardized there */
     double pooled;
     isk_status status = x.data ? isk_ridge_r2(t->context, &(isk_regression_desc){ .x = x, .y = t->y, .part = t->rows.part, .scored = t->scored,
                                                                                   .column_r2 = r2 }, &pooled)

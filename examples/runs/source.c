@@ -194,8 +194,8 @@ static isk_status copy_view(source *a, int from, int view) {
     return ok ? ISK_OK : no_memory(a->context, a->c.modality[from].name);
 }
 
-/* Counts that were normalised already would be so once more, and nothing would look wrong. */
-static void warn_of_normalised(const source *a, const modality *m, int view) {
+/* Counts that were normalized already would be so once more, and nothing would look wrong. */
+static void warn_of_normalized(const source *a, const modality *m, int view) {
     const input *in = &m->in;
     const char *norm = a->d.v.recipe[view].norm;
     const isk_scalar *values = in->is_sparse ? in->sparse.values : in->values;
@@ -203,7 +203,7 @@ static void warn_of_normalised(const source *a, const modality *m, int view) {
     if (strcmp(norm, "none") == 0 || strcmp(norm, "zscore") == 0) { return; }
     for (int64_t i = 0; i < count; i++) {
         if (isfinite(values[i]) && values[i] - floor((double)values[i]) != 0) {
-            progress_warn(a->bar, "%s: not all values are whole numbers, and %s takes counts: were they normalised before?  --layer NAME or --layer "
+            progress_warn(a->bar, "%s: not all values are whole numbers, and %s takes counts: were they normalized before?  --layer NAME or --layer "
                           "raw reads counts that stand beside them, --%s raw takes the values as they are", m->name, norm,
                           modality_kind_name(m->kind));
             return;
@@ -234,7 +234,7 @@ isk_status source_prepare(source *a) {
         const modality *m = &a->c.modality[i];
         status = copy_view(a, i, i);
         if (status == ISK_OK) { status = recipe_parse(a->context, a->s->prepare[m->kind], modality_kind_name(m->kind), &a->d.v.recipe[i]); }
-        if (status == ISK_OK) { warn_of_normalised(a, m, i); }
+        if (status == ISK_OK) { warn_of_normalized(a, m, i); }
     }
     warn_of_other(a);
     return status == ISK_OK ? views_learn(&a->d.v, a->d.part) : status;
@@ -258,7 +258,7 @@ isk_status source_recall(source *a, const isk_model *model) {
             if (strcmp(a->c.modality[i].name, name) != 0) { continue; }
             status = copy_view(a, i, view);
             if (status == ISK_OK) { status = recipe_get(&a->d.v.recipe[view], a->context, model, view); }
-            if (status == ISK_OK) { warn_of_normalised(a, &a->c.modality[i], view); }
+            if (status == ISK_OK) { warn_of_normalized(a, &a->c.modality[i], view); }
             found++;
         }
     }

@@ -63,7 +63,7 @@ typedef struct source_settings {
     SOURCE_PREPARE(at, MODALITY_ATAC, "atac", SOURCE_ATAC_WORDS),                                    \
     SOURCE_PREPARE(at, MODALITY_OTHER, "other", SOURCE_OTHER_WORDS)
 #define SOURCE_RNA_WORDS                                                                                               \
-    "hvg=N most variable genes (Seurat's vst), log-normalised, z-score cut at 10, pca=K; also norm=WORD, scale=no, or " \
+    "hvg=N most variable genes (Seurat's vst), log-normalized, z-score cut at 10, pca=K; also norm=WORD, scale=no, or " \
     "raw: as it is [hvg=2000,pca=50]"
 #define SOURCE_PROTEIN_WORDS                                                                                           \
     "clr=cell or clr=protein, Seurat's margins 2 and 1; then z-score and pca=K [clr=cell,pca=50 or one less than the " \

@@ -41,8 +41,8 @@ static const option options[] = {
     { "preset", OPTION_TEXT, STUDY(preset), "NAME",
       "where other options have their defaults from: robust, paper or simulation [robust]", 0, 0, NULL },
     { "probe", OPTION_TEXT, FIELD(probe), "WORD",
-      "standardised: logistic regression on columns of variance 1; plain: as they are, as scikit-learn [standardised]",
-      0, 0, "standardised|plain" },
+      "standardized: logistic regression on columns of variance 1; plain: as they are, as scikit-learn [standardized]",
+      0, 0, "standardized|plain" },
     { "probe-c", OPTION_REAL, FIELD(c), "N", "its weight of the data against the penalty [1]", 1e-9, 1e9, NULL },
     STUDY_OUTPUT_OPTIONS(FIELD(study), "methods"),
 };
@@ -380,7 +380,7 @@ int study_probe(int argc, char **argv) {
     }
     option_table_make(t, &about, "Data (--x1 and --x2; --x3 ... where there are more views)", FIELD(views), 1, options,
                       (int)(sizeof options / sizeof *options));
-    j->s = (probe_settings){ .probe = "standardised", .c = 1, .test = 0.2,
+    j->s = (probe_settings){ .probe = "standardized", .c = 1, .test = 0.2,
                              .study = { .lambdas = { { 0.01, 0.1, 1, 10, 100, 1000 }, 6 }, .seeds = 3,
                                         .preset = "robust", .device = DEVICE_DEFAULTS } };
     view_defaults(&j->s.views);

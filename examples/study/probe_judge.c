@@ -65,7 +65,7 @@ static isk_status probe_task_on(isk_context *context, const probe_settings *s, i
     isk_status status = codes ? ISK_OK : no_memory(context, "labels");
     if (codes) {
         status = label_question_open(&q, context, &(isk_probe_desc){ .x = x, .labels = codes, .part = rows->part, .c = s->c,
-                                                                     .standardise = strcmp(s->probe, "standardised") == 0 });
+                                                                     .standardize = strcmp(s->probe, "standardized") == 0 });
     }
     for (int side = PROBE_VALIDATION; side <= PROBE_TEST && status == ISK_OK; side++) {
         double values[MOST_METRICS];

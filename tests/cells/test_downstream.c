@@ -237,7 +237,7 @@ static void probabilities_are_a_softmax(void **state) {
             if (i % 7 == 0) { codes[i] = -1; }
         }
         for (int i = 0; i < m; i++) { y[i * d + i % count] += (isk_scalar)1.5; }
-        ok(isk_probe(context, &(isk_probe_desc){ .x = reference, .labels = codes, .part = part, .standardise = 1, .weights = weights,
+        ok(isk_probe(context, &(isk_probe_desc){ .x = reference, .labels = codes, .part = part, .standardize = 1, .weights = weights,
                                                  .intercepts = intercepts }, &report));
         ok(annotate_cells(context, &(annotate_desc){ .reference = { reference }, .query = { query }, .labels = codes, .classes = 7 }, &a));
         assert_int_equal(a.classes, 7);

@@ -216,12 +216,12 @@ static void local_regression_of_few_points(void **state) {
 /* Seurat's vst written out, dense, in double, every value on its own: mean m and variance of each column; the variance expected of m
    by loess of log10 variance on log10 m, span 0.3, degree 2; z = (x - m) / expected deviation, at most sqrt(n); sum z^2 / (n - 1). */
 static void vst_by_definition(const isk_scalar *x, int64_t rows, int64_t cols, const uint8_t *part, double *mean, double *variance,
-                              double *standardised) {
+                              double *standardized) {
     double *a = calloc((size_t)cols, sizeof *a), *b = calloc((size_t)cols, sizeof *b), n = 0;
     int used = 0;
     for (int64_t i = 0; i < rows; i++) { n += part[i] == ISK_TRAIN; }
     for (int64_t j = 0; j < cols; j++) {
-        mean[j] = variance[j] = standardised[j] = 0;
+        mean[j] = variance[j] = standardized[j] = 0;
         for (int64_t i = 0; i < rows; i++) { mean[j] += part[i] == ISK_TRAIN ? (double)x[i * cols + j] / n : 0; }
         for (int64_t i = 0; i < rows; i++) {
             variance[j] += part[i] == ISK_TRAIN ? pow((double)x[i * cols + j] - mean[j], 2) / (n - 1) : 0;
@@ -236,7 +236,7 @@ static void vst_by_definition(const isk_scalar *x, int64_t rows, int64_t cols, c
         deviation = sqrt(pow(10, loess(a, b, used, 0.3, log10(mean[j]))));
         for (int64_t i = 0; i < rows; i++) {
             const double z = ((double)x[i * cols + j] - mean[j]) / deviation, cut = z > sqrt(n) ? sqrt(n) : z;
-            standardised[j] += part[i] == ISK_TRAIN ? cut * cut / (n - 1) : 0;
+            standardized[j] += part[i] == ISK_TRAIN ? cut * cut / (n - 1) : 0;
         }
     }
     free(a);
@@ -819,7 +819,7 @@ static void need(const char *path) {
 
 typedef struct fields { double value[64]; char name[64]; double rank; } fields;
 
-/* Lines of a table of numbers, of hvf_vst.tsv.gz: mean, variance, standardised variance, name, rank (NA: 0).  To be freed. */
+/* Lines of a table of numbers, of hvf_vst.tsv.gz: mean, variance, standardized variance, name, rank (NA: 0).  To be freed. */
 static fields *read_fields(const char *path, int has_header, int numbers, int64_t *count) {
     lines l;
     char *line;
@@ -876,7 +876,7 @@ static void vst_is_that_of_seurat(void **state) {
         assert_int_equal(chosen, 2000);
         assert_int_equal(variable_columns(&in, part, 2000, columns), ISK_OK);
         for (int k = 0; k < 2000; k++) { same += due[columns[k]].rank > 0 && due[columns[k]].rank <= 2000; }
-        print_message("# %s: %lld of 2000 features are Seurat's; largest relative differences: mean %.1e, variance %.1e, standardised "
+        print_message("# %s: %lld of 2000 features are Seurat's; largest relative differences: mean %.1e, variance %.1e, standardized "
                       "%.1e\n", sets[s].counts, (long long)same, worst[0], worst[1], worst[2]);
         assert_true(worst[0] < 1e-12 && worst[1] < 1e-12 && worst[2] < 0.003);
         assert_int_equal(same, 2000);

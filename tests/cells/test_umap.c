@@ -412,7 +412,7 @@ static double clock_seconds(void) {
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-/* Proteins of the first cells, their log-ratios standardised over these; or the file as it is. */
+/* Proteins of the first cells, their log-ratios standardized over these; or the file as it is. */
 static isk_scalar *read_set(const char *path, const char *norm, int64_t rows, isk_matrix *x) {
     input in;
     recipe r = { .norm = "" };

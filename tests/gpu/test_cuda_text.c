@@ -51,7 +51,7 @@
 #include "kernels/losses.cu"
 #include "kernels/memory.cu"
 #include "kernels/nce.cu"
-#include "kernels/optimiser.cu"
+#include "kernels/optimizer.cu"
 #include "kernels/schedule.cu"
 #include "kernels/sequence.cu"
 
@@ -1139,9 +1139,9 @@ static void test_nce_backward(void **state) {
     }
 }
 
-/* Several steps of each optimiser, with the rate and the number of the step from the control.  Kernels have 1 - beta from a float
+/* Several steps of each optimizer, with the rate and the number of the step from the control.  Kernels have 1 - beta from a float
    beta, which for 0.999 differs by 1e-5. */
-static void test_optimisers(void **state) {
+static void test_optimizers(void **state) {
     int kind, m, j, step;
     (void)state;
     for (kind = 0; kind < 6; kind++) {          /* SGD, Adam, AdamW; each without and with a factor of clipping */
@@ -1303,7 +1303,7 @@ int main(void) {
         cmocka_unit_test(test_augmentations),
         cmocka_unit_test(test_nce),
         cmocka_unit_test(test_nce_backward),
-        cmocka_unit_test(test_optimisers),
+        cmocka_unit_test(test_optimizers),
         cmocka_unit_test(test_schedule),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -85,7 +85,7 @@ static isk_tensor parameter_of(trial *t, int rows, int cols, int positive, int b
     memset(&desc, 0, sizeof desc);
     desc.buffer = buffer;
     snprintf(name, sizeof name, "p%d", t->leaf_count);
-    leaf = isk_parameter(isk_group(t->graph, "net"), name, rows, cols, &desc);
+    leaf = isk_parameter(isk_group_scope(t->graph, "net"), name, rows, cols, &desc);
     if (leaf.node < 0) { fail_msg("%s", isk_error(t->graph->context)); }
     return fill_leaf(t, leaf, positive);
 }
@@ -208,8 +208,8 @@ static void note_ops(const isk_graph *graph) {
    that gradients are added up. */
 static void run_trial(trial *t, int steps) {
     isk_context *context = t->graph->context;
-    isk_optimiser_desc desc;
-    isk_program *forward = isk_compute(t->graph, &t->out, 1), *step;
+    isk_optimizer_desc desc;
+    isk_program *forward = isk_program_compute(t->graph, &t->out, 1), *step;
     isk_tensor loss;
     if (!forward) { fail_msg("%s", isk_error(context)); }
     ok(context, isk_run(forward, 1));
@@ -219,7 +219,7 @@ static void run_trial(trial *t, int steps) {
     memset(&desc, 0, sizeof desc);
     desc.kind = ISK_SGD;
     desc.rate = 1;
-    step = isk_minimise(t->graph, "net", loss, &desc);
+    step = isk_program_minimize(t->graph, "net", loss, &desc);
     if (!step) { fail_msg("%s", isk_error(context)); }
     ok(context, isk_run(step, steps));
     note_ops(t->graph);
@@ -353,7 +353,7 @@ static void record_batch(trial *t, const void *unused) {
     isk_tensor batch = isk_batch(t->graph, t->rows), rows = isk_gather(data(t, DATA_ROWS, t->cols), batch);
     isk_tensor a = parameter(t, 1, t->cols);
     (void)unused;
-    t->out = isk_standardise_rows(isk_group(t->graph, "net"), isk_mul(isk_mul_cols(rows, a), rows), 1);
+    t->out = isk_standardize_rows(isk_group_scope(t->graph, "net"), isk_mul(isk_mul_cols(rows, a), rows), 1);
 }
 
 /* Effects: a table that a program writes rows of, a running mean, a copy. */
@@ -373,7 +373,7 @@ static void record_effects(trial *t, const void *unused) {
 static void record_info_nce(trial *t, const void *argument) {
     isk_tensor u = with_weights(t, parameter(t, t->rows, t->cols)), v = parameter(t, t->rows, t->cols);
     isk_tensor scale = isk_affine(isk_tanh(parameter(t, 1, 1)), 1, *(const double *)argument);
-    t->out = isk_info_nce(isk_l2_normalise(u, 1e-12), isk_l2_normalise(v, 1e-12), scale);
+    t->out = isk_info_nce(isk_l2_normalize(u, 1e-12), isk_l2_normalize(v, 1e-12), scale);
 }
 
 /* Lengths of t->rows samples of so many steps: beyond both ends, whole, broken. */
@@ -518,7 +518,7 @@ static void test_products(void **state) {
     }
 }
 
-/* ---- optimisers ---- */
+/* ---- optimizers ---- */
 
 static void record_regression(trial *t, const void *unused) {
     isk_tensor batch = isk_batch(t->graph, t->rows), hidden = linear_of(t, isk_gather(data(t, DATA_ROWS, 5), batch), 1);
@@ -529,12 +529,12 @@ static void record_regression(trial *t, const void *unused) {
     limits.limited = limits.no_decay = 1;
     limits.low = -0.5;
     limits.high = 0.5;
-    gain = fill_leaf(t, isk_parameter(isk_group(t->graph, "net"), "gain", 1, t->cols, &limits), 0);
-    t->out = isk_mse(isk_mul_cols(isk_tanh(hidden), gain), data(t, t->rows, t->cols));
+    gain = fill_leaf(t, isk_parameter(isk_group_scope(t->graph, "net"), "gain", 1, t->cols, &limits), 0);
+    t->out = isk_squared_error(isk_mul_cols(isk_tanh(hidden), gain), data(t, t->rows, t->cols));
 }
 
-static void test_optimisers(void **state) {
-    static const struct { const char *name; isk_optimiser_desc desc; } optimisers[] = {
+static void test_optimizers(void **state) {
+    static const struct { const char *name; isk_optimizer_desc desc; } optimizers[] = {
         { "adam", { ISK_ADAM, 0.01, 0, 0, 0, 0, 0.01, 0 } }, { "adamw", { ISK_ADAMW, 0.01, 0, 0, 0, 0, 0.1, 0.5 } },
         { "sgd", { ISK_SGD, 0.01, 0, 0, 0, 0.9, 0.01, 0 } }, { "clipped sgd", { ISK_SGD, 0.05, 0, 0, 0, 0, 0, 0.1 } },
     };
@@ -543,19 +543,19 @@ static void test_optimisers(void **state) {
     (void)state;
     devices[0] = gpu;
     devices[1] = gpu_block;
-    for (n = 0; n < COUNT(optimisers); n++) {
+    for (n = 0; n < COUNT(optimizers); n++) {
         for (d = 0; d < 2; d++) {
             static const tolerance after_steps = { 1e-3, 1e-4, 1e-5 };
             trial due = open_trial(cpu, record_regression, NULL, 40, 9, ALL_PRESENT);
             trial got = open_trial(devices[d], record_regression, NULL, 40, 9, ALL_PRESENT);
-            isk_program *a = isk_minimise(due.graph, "net", due.out, &optimisers[n].desc);
-            isk_program *b = isk_minimise(got.graph, "net", got.out, &optimisers[n].desc);
+            isk_program *a = isk_program_minimize(due.graph, "net", due.out, &optimizers[n].desc);
+            isk_program *b = isk_program_minimize(got.graph, "net", got.out, &optimizers[n].desc);
             assert_non_null(a);
             assert_non_null(b);
             ok(cpu, isk_run(a, 21));
             ok(devices[d], isk_run(b, 21));
-            compare_tensors(due.out, got.out, after_steps, optimisers[n].name, "loss");
-            compare_moves(&due, &got, after_steps, optimisers[n].name);
+            compare_tensors(due.out, got.out, after_steps, optimizers[n].name, "loss");
+            compare_moves(&due, &got, after_steps, optimizers[n].name);
             close_trial(&due);
             close_trial(&got);
         }
@@ -649,7 +649,7 @@ int main(int count, char **arguments) {
         cmocka_unit_test(test_specials),
         cmocka_unit_test(test_block_trainer),
         cmocka_unit_test(test_products),
-        cmocka_unit_test(test_optimisers),
+        cmocka_unit_test(test_optimizers),
         cmocka_unit_test(test_every_kernel_ran),
     };
     const char *real = getenv("INDISEEK_TEST_GPU");

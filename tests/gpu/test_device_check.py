@@ -98,7 +98,7 @@ def all_steps():
     expect("not installed" in rows["cuBLAS"]["note"], rows["cuBLAS"])
     measured = [name for name, row in rows.items() if row["ok"] and (row["value"] or 0) > 0]
     for start in ("IndiSeek step, 1 model, graph", "copy bandwidth", "FMA peak", "tensor peak", "product ", "InfoNCE",
-                  "isk_adam", "isk_standardise", "simulation grid", "CITE-seq fit", "IndiSeek step, 2 models, block tf32"):
+                  "isk_adam", "isk_standardize", "simulation grid", "CITE-seq fit", "IndiSeek step, 2 models, block tf32"):
         expect(any(name.startswith(start) for name in measured), "no " + start, output)
 
 

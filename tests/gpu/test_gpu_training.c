@@ -132,9 +132,9 @@ static void losses_as_on_the_cpu(void **state) {
         int residual = family && family->residual, steps = family && family->keep != ISK__KEEP_NONE;
         isk_context *a = open_on(ISK_DEVICE_CPU, ISK_TRAINER_AUTO, &cpu), *b = open_on(ISK_DEVICE_CUDA, ISK_TRAINER_AUTO, &gpu);
         /* dividing a Z of small deviation by it makes rounding much larger, and a contrast at tau 0.07 again */
-        const char *more = residual || (steps && family->keep == ISK__KEEP_CONTRAST) ? "standardise=none" : "";
+        const char *more = residual || (steps && family->keep == ISK__KEEP_CONTRAST) ? "standardize=none" : "";
         /* rounding switches rectifiers of the small head, after which double and float part as well: small steps */
-        const char *fused = "token_width=8 tokens=3 fusion_heads=2 project_width=12 project_dim=6 optimiser=sgd rate=0.00003";
+        const char *fused = "token_width=8 tokens=3 fusion_heads=2 project_width=12 project_dim=6 optimizer=sgd rate=0.00003";
         isk_fit_desc fit = small_fit(a, ROWS, "batch=18 epochs=4 shared_epochs=4 residual_epochs=3 diagnoses=0");
         isk_model *one, *other;
         fit.method = method;
@@ -156,10 +156,10 @@ static void losses_as_on_the_cpu(void **state) {
 /* Every part that options bring in. */
 static void options_as_on_the_cpu(void **state) {
     static const char *const settings[] = {
-        "standardise=none critic_inner=per_epoch critic_steps=2", "club=permutation logvar=clamp", "dropout=0.2 activation=gelu",
+        "standardize=none critic_inner=per_epoch critic_steps=2", "club=permutation logvar=clamp", "dropout=0.2 activation=gelu",
         /* by SGD: a bias before a batch norm has gradient 0 but for rounding, and Adam makes steps of whatever size out of that */
-        "norm=batch activation=tanh optimiser=sgd", "norm=layer activation=quick_gelu", "optimiser=sgd schedule=constant clip_norm=0.5",
-        "optimiser=adamw weight_decay=0.01 schedule=plateau", "patience=1 stop_on=reconstruction", "power=batch last_batch=drop",
+        "norm=batch activation=tanh optimizer=sgd", "norm=layer activation=quick_gelu", "optimizer=sgd schedule=constant clip_norm=0.5",
+        "optimizer=adamw weight_decay=0.01 schedule=plateau", "patience=1 stop_on=reconstruction", "power=batch last_batch=drop",
         "temperature=fixed shared_keep=last shared_scale=raw logvar=none", "diagnoses=1 diagnosis_epochs=1", "batch=43 activation=linear"
     };
     size_t i;
@@ -244,17 +244,17 @@ static void same_features(const char *what, isk_context *context, const isk_mode
 
 static void variants_as_on_the_cpu(void **state) {
     static const struct { const isk_method *method; int what; const char *settings; } cases[] = {
-        { ISK_INDISEEK, SEQUENCE | ABSENT, "standardise=none pool=mean" },
+        { ISK_INDISEEK, SEQUENCE | ABSENT, "standardize=none pool=mean" },
         { ISK_INDISEEK, THIRD | ABSENT, "others=mean critic_inner=per_epoch critic_steps=1" },
-        { ISK_INDISEEK, THIRD, "critic=nce critic_steps=2" }, { ISK_FACTORIZEDCL, SEQUENCE | ABSENT, "contrast=concat standardise=none" },
-        { ISK_INFODISEN, ABSENT, "contrast_sides=one contrast_temperature=learned standardise=none contrast_tau=0.5" },
-        { ISK_INDISEEK, ABSENT | KNOWN, "reduce=target standardise=none" }, { ISK_CLIP, SEQUENCE, "reduce=augment" },
+        { ISK_INDISEEK, THIRD, "critic=nce critic_steps=2" }, { ISK_FACTORIZEDCL, SEQUENCE | ABSENT, "contrast=concat standardize=none" },
+        { ISK_INFODISEN, ABSENT, "contrast_sides=one contrast_temperature=learned standardize=none contrast_tau=0.5" },
+        { ISK_INDISEEK, ABSENT | KNOWN, "reduce=target standardize=none" }, { ISK_CLIP, SEQUENCE, "reduce=augment" },
         { ISK_CLIP, SEQUENCE, "positions=learned pool=cls padding=seen" },
         { ISK_CLIP, SEQUENCE | ABSENT, "positions=sincos pool=last_padded padding=seen norm_place=first attention_dropout=0" },
         /* by SGD: Adam makes steps of whatever size out of the rounding of a gradient that is 0 before a batch norm; and slowly: its
            small head has rectifiers that rounding switches, after which double and float go their own ways too */
-        { ISK_COMM, 0, "optimiser=sgd rate=0.0003" }, { ISK_COMM, SEQUENCE | ABSENT, "optimiser=sgd rate=0.0003 patience=1" },
-        { ISK_COMM, THIRD | SEQUENCE, "optimiser=sgd rate=0.003 augment=none fusion_blocks=2" },
+        { ISK_COMM, 0, "optimizer=sgd rate=0.0003" }, { ISK_COMM, SEQUENCE | ABSENT, "optimizer=sgd rate=0.0003 patience=1" },
+        { ISK_COMM, THIRD | SEQUENCE, "optimizer=sgd rate=0.003 augment=none fusion_blocks=2" },
         { ISK_RESIDUAL, 0, "dim=3" }, { ISK_RESIDUAL, SEQUENCE | ABSENT, "dim=3" }, { ISK_RESIDUAL, KNOWN, "reduce=target dim=2" },
     };
     size_t i;
@@ -335,7 +335,7 @@ static void own_method_as_on_the_cpu(void **state) {
 /* CoMM, residuals and a reduction by one block a model, and in company. */
 static void variants_by_blocks(void **state) {
     static const struct { const isk_method *method; int what; const char *settings; } cases[] = {
-        { ISK_COMM, 0, "optimiser=sgd rate=0.003" }, { ISK_COMM, SEQUENCE | ABSENT, "optimiser=sgd rate=0.0003" },
+        { ISK_COMM, 0, "optimizer=sgd rate=0.003" }, { ISK_COMM, SEQUENCE | ABSENT, "optimizer=sgd rate=0.0003" },
         { ISK_RESIDUAL, ABSENT, "dim=3" }, { ISK_INDISEEK, KNOWN, "reduce=target critic=nce critic_steps=1" },
     };
     size_t i;

@@ -1059,7 +1059,7 @@ def _():
 def _():
     shutil.copytree(at("first"), at("diverged"))
     before = state(at("diverged"))
-    done = run("indiseek", "fit", *views(), "--out", at("diverged"), *SMALL, "--optimiser", "sgd", "--rate", 1000, "--quiet")
+    done = run("indiseek", "fit", *views(), "--out", at("diverged"), *SMALL, "--optimizer", "sgd", "--rate", 1000, "--quiet")
     equal(done.code, 1, str(done))
     assert re.search(r"^indiseek fit: diverged at epoch \d+ of stage \w+[12]: \w+ is not finite; a smaller --rate or --clip-norm 1 "
                      r"may help \(log: %s\)$" % at("diverged/log.jsonl.new"), done.err, re.M), done.err
@@ -1432,7 +1432,7 @@ def _():
                 assert len(each[key]) == 2 and all((value is not None and value <= 1) == there for value in each[key]), (key, each)
         assert (each["validation"][0] is None) == (each["method"] == "majority"), each
     equal({r["diverged"] for r in found["runs"] if r["seed"] is not None}, {0})
-    for key, value in {"lambda": "0.1,10", "seeds": 2, "tasks": "kind", "epochs": 2, "dims": "3", "probe": "standardised",
+    for key, value in {"lambda": "0.1,10", "seeds": 2, "tasks": "kind", "epochs": 2, "dims": "3", "probe": "standardized",
                        "x1": "z-score", "made_by": shlex.join(done.arguments)}.items():
         equal(found["configuration"][key], value, key)
     majority = found["runs"][-1]["test"][0]

@@ -607,7 +607,7 @@ def _():
     halves = write("halves.csv", data.text([[value / 2 for value in row] for row in data.rna], data.genes, range(CELLS)))
     other = data.files("halved")[2:]
     done = run(["--rna-file", halves, *other], "halved", *QUICK)
-    inside("warning: rna: not all values are whole numbers, and log1p-cp10k takes counts: were they normalised before?  --layer NAME or "
+    inside("warning: rna: not all values are whole numbers, and log1p-cp10k takes counts: were they normalized before?  --layer NAME or "
            "--layer raw reads counts that stand beside them, --rna raw takes the values as they are\n", done.stderr)
     done = run(["--rna-file", halves, *other], "halved", *QUICK, "--rna", "raw")
     assert "whole numbers" not in done.stderr, done.stderr
@@ -929,7 +929,7 @@ def clr(row):
     return [math.log1p(x / scale) for x in row]
 
 
-@test("impute tells proteins from RNA, beside the nearest neighbours; the units are those of the normalisation")
+@test("impute tells proteins from RNA, beside the nearest neighbours; the units are those of the normalization")
 def _():
     done, m, rows = impute("imputed")
     equal([m[key] for key in ("from", "to", "features", "scored_cells", "scored_on")], ["rna", "protein", PROTEINS, 120, "test"])

@@ -473,12 +473,12 @@ static UNUSED_FUNCTION double naive_variance(values x) {
     return sum;
 }
 
-/* Z from h(x): as it is, standardised over the rows, or (evaluating) by the running moments. */
+/* Z from h(x): as it is, standardized over the rows, or (evaluating) by the running moments. */
 static UNUSED_FUNCTION values naive_z(const fixture *f, int view, values x, int evaluating) {
     values z = naive_encoder(f, "specific", view, x, f->design.options.dim);
     char name[40];
     int i, j;
-    for (j = 0; j < f->design.options.dim && f->design.options.standardise == ISK_STANDARDISE_BATCH; j++) {
+    for (j = 0; j < f->design.options.dim && f->design.options.standardize == ISK_STANDARDIZE_BATCH; j++) {
         double mean, variance;
         naive_moments(z, j, &mean, &variance);
         if (evaluating) {

@@ -10,7 +10,7 @@ import tempfile
 count = 0
 failed = 0
 GENERATED = ["kernels/%s.cu" % name for name in ("elementwise", "activations", "rows", "columns", "losses",
-                                                 "gemm", "memory", "nce", "optimiser", "schedule", "prelude")]
+                                                 "gemm", "memory", "nce", "optimizer", "schedule", "prelude")]
 GENERATED += ["tests/library/op_vectors.h"]
 
 

@@ -1,5 +1,5 @@
 /* build: float double */
-/* The built-in matrix product and the optimiser loops against double precision, on every instruction set of this CPU:
+/* The built-in matrix product and the optimizer loops against double precision, on every instruction set of this CPU:
    all layouts, tails, epilogues and strides, with NaN around every operand; and the promise that a row's bits depend on
    that row alone. */
 

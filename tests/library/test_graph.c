@@ -1,4 +1,4 @@
-/* Graphs: gradients, sharing, row weights, models side by side, optimisers, growth, mistakes.  Gradients are compared with
+/* Graphs: gradients, sharing, row weights, models side by side, optimizers, growth, mistakes.  Gradients are compared with
    central differences to 1e-6 in double; in float, where differences are worth little, coarsely. */
 /* build: float double */
 
@@ -78,7 +78,7 @@ static isk_tensor weights_without(int rows, unsigned absent) {
 
 static isk_tensor parameter_in(isk_graph *where, const char *name, int rows, int cols) {
     isk_parameter_desc desc = { .fill = ISK_FILL_NORMAL, .amount = 0.7 };
-    return isk_parameter(isk_group(where, "net"), name, rows, cols, &desc);
+    return isk_parameter(isk_group_scope(where, "net"), name, rows, cols, &desc);
 }
 
 static isk_tensor parameter(const char *name, int rows, int cols) { return parameter_in(graph, name, rows, cols); }
@@ -127,8 +127,8 @@ static void gradients_of_mlps(void **state) {
                 if (sizeof(isk_scalar) == 4 && init == ISK_INIT_NORMAL) { continue; }       /* weights as small as the step */
                 desc.dropout = init == ISK_INIT_XAVIER ? 0.3 : 0;
                 x = isk_with_row_weights(random_input(9, 4), weights_without(9, 1u << 5));
-                y = isk_mlp(isk_group(graph, "net"), x, &desc);
-                check_gradient(isk_mse(y, random_input(9, 3)));
+                y = isk_mlp(isk_group_scope(graph, "net"), x, &desc);
+                check_gradient(isk_squared_error(y, random_input(9, 3)));
             }
         }
     }
@@ -170,8 +170,8 @@ static void gradients_of_columns_and_rows(void **state) {
     check_gradient(mixed(isk_square(isk_dropout(a, 0.4))));
     check_gradient(mixed(isk_square(isk_permute_rows(a))));
     check_gradient(mixed(isk_mul(isk_permute_rows(isk_with_row_weights(a, weights_without(6, 9))), isk_tanh(a))));
-    check_gradient(mixed(isk_square(isk_l2_normalise(a, 1e-12))));
-    check_gradient(isk_mse(isk_standardise_rows(isk_group(graph, "net"), a, 1), random_input(6, 3)));
+    check_gradient(mixed(isk_square(isk_l2_normalize(a, 1e-12))));
+    check_gradient(isk_squared_error(isk_standardize_rows(isk_group_scope(graph, "net"), a, 1), random_input(6, 3)));
 }
 
 static isk_tensor column_of(const isk_scalar *values, int rows) { return input_of(graph, rows, 1, values); }
@@ -250,13 +250,13 @@ static void gradients_of_info_nce(void **state) {
             if (sizeof(isk_scalar) == 4 && scale > 1) { continue; }         /* differences say nothing there */
             assert_int_equal(close_graph(NULL) | open_graph(NULL), 0);
             desc.amount = log(scale);
-            t = isk_parameter(isk_group(graph, "net"), "logit_scale", 1, 1, &desc);
+            t = isk_parameter(isk_group_scope(graph, "net"), "logit_scale", 1, 1, &desc);
             u = parameter("u", 9, 4);
             v = parameter("v", 9, 4);
             if (absent) { u = isk_with_row_weights(u, weights_without(9, 1u << 8 | 1u << 3)); }
-            check_gradient_step(isk_info_nce(isk_l2_normalise(u, 1e-12), isk_l2_normalise(v, 1e-12), isk_exp(t)),
+            check_gradient_step(isk_info_nce(isk_l2_normalize(u, 1e-12), isk_l2_normalize(v, 1e-12), isk_exp(t)),
                                 scale > 100 ? 1e-7 : 0);
-            check_gradient_step(isk_info_nce(isk_l2_normalise(u, 1e-12), isk_l2_normalise(u, 1e-12), isk_exp(t)),
+            check_gradient_step(isk_info_nce(isk_l2_normalize(u, 1e-12), isk_l2_normalize(u, 1e-12), isk_exp(t)),
                                 scale > 100 ? 1e-7 : 0);
         }
     }
@@ -274,9 +274,9 @@ static void gradients_of_a_value_used_twice(void **state) {
     check_gradient(mixed(isk_max(isk_square(x), isk_square(x))));
     check_gradient(mixed(isk_row_dot(x, x)));
     check_gradient(mixed(isk_squared_error_rows(x, x)));
-    check_gradient(isk_mse(x, x));
+    check_gradient(isk_squared_error(x, x));
     check_gradient(isk_club(x, x, x));
-    check_gradient(isk_gaussian_nll(x, x, x));
+    check_gradient(isk_gaussian_deviance(x, x, x));
     check_gradient(isk_club_paired(x, x, x, x));
     check_gradient(mixed(isk_concat(parts, 3)));
     check_gradient(mixed(isk_square(isk_concat(parts, 2))));
@@ -292,15 +292,15 @@ static void gradients_of_a_value_used_twice(void **state) {
 /* Two encoders that share their weights, and a weight that is its own decoder. */
 static void gradients_of_shared_parameters(void **state) {
     isk_mlp_desc desc = { .layers = 2, .width = 5, .out = 4 };
-    isk_tensor u = isk_mlp(isk_group(graph, "net"), random_input(6, 4), &desc);
-    isk_tensor v = isk_mlp(isk_group(graph, "net"), random_input(6, 4), &desc), w, x;
+    isk_tensor u = isk_mlp(isk_group_scope(graph, "net"), random_input(6, 4), &desc);
+    isk_tensor v = isk_mlp(isk_group_scope(graph, "net"), random_input(6, 4), &desc), w, x;
     (void)state;
     assert_int_equal(graph->parameter_count, 4);
     check_gradient(isk_info_nce(u, v, input_of(graph, 1, 1, (isk_scalar[]){ 2 })));
     w = parameter("tied", 4, 3);
     x = random_input(8, 4);
-    check_gradient(isk_mse(isk_matmul_nt(isk_tanh(isk_matmul(x, w)), w), x));
-    check_gradient(isk_mse(isk_mlp(isk_group(graph, "net"), u, &desc), v));
+    check_gradient(isk_squared_error(isk_matmul_nt(isk_tanh(isk_matmul(x, w)), w), x));
+    check_gradient(isk_squared_error(isk_mlp(isk_group_scope(graph, "net"), u, &desc), v));
 }
 
 /* Gradient of one parameter as SGD with rate 1 shows it: the value before minus the value after. */
@@ -316,7 +316,7 @@ static void read_gradient(isk_program *sgd, isk_tensor of, isk_scalar *gradient)
     for (i = 0; i < count; i++) { gradient[i] = before[i] - gradient[i]; }
 }
 
-static const isk_optimiser_desc plain_sgd = { .kind = ISK_SGD, .rate = 1 };
+static const isk_optimizer_desc plain_sgd = { .kind = ISK_SGD, .rate = 1 };
 
 /* A gradient stops where it is told to: also for a parameter that is only behind such a stop, whatever stood in the
    gradient vector before. */
@@ -327,10 +327,10 @@ static void gradients_stop(void **state) {
     int i;
     (void)state;
     x = random_input(2, 3);
-    both = isk_minimise(graph, "net", isk_sum_all(isk_add(isk_mul(isk_tanh(a), x), b)), &plain_sgd);
-    stopped = isk_minimise(graph, "net", isk_mse(isk_stop_gradient(isk_tanh(a)), b), &plain_sgd);
-    half = isk_minimise(graph, "net", isk_sum_all(isk_mul(isk_stop_gradient(a), a)), &plain_sgd);
-    nothing = isk_minimise(graph, "net", isk_sum_all(isk_stop_gradient(isk_add(a, b))), &plain_sgd);
+    both = isk_program_minimize(graph, "net", isk_sum_all(isk_add(isk_mul(isk_tanh(a), x), b)), &plain_sgd);
+    stopped = isk_program_minimize(graph, "net", isk_squared_error(isk_stop_gradient(isk_tanh(a)), b), &plain_sgd);
+    half = isk_program_minimize(graph, "net", isk_sum_all(isk_mul(isk_stop_gradient(a), a)), &plain_sgd);
+    nothing = isk_program_minimize(graph, "net", isk_sum_all(isk_stop_gradient(isk_add(a, b))), &plain_sgd);
     read_gradient(both, a, g);
     for (i = 0; i < 6; i++) { assert_true(g[i] != 0); }
     read_gradient(both, a, g);
@@ -349,9 +349,9 @@ static void gradients_stop(void **state) {
     losses[0] = isk_sum_all(isk_square(a));
     losses[1] = isk_sum_all(isk_square(b));
     losses[2] = isk_add(losses[0], losses[1]);
-    read_gradient(isk__minimise(graph, "net", losses, 3, &plain_sgd, 0), b, g);
+    read_gradient(isk__minimize(graph, "net", losses, 3, &plain_sgd, 0), b, g);
     for (i = 0; i < 6; i++) { assert_true(g[i] == 0); }
-    check_gradient(isk_mse(b, isk_square(b)));
+    check_gradient(isk_squared_error(b, isk_square(b)));
 }
 
 /* ---- the fused bias and ReLU ------------------------------------------------------------------------------------------ */
@@ -383,9 +383,9 @@ static void fused_relu_is_relu(void **state) {
         for (i = 0; i < 21 * 37; i++) { t[i] = (isk_scalar)normal(); }
         for (fused = 0; fused < 2; fused++) {
             isk_graph *g = isk_graph_open(context, NULL);
-            isk_optimiser_desc sgd = { .kind = ISK_SGD, .rate = 1e-4 };
-            isk_tensor y = relu_net(g, input_of(g, 21, 5, x), fused, forked), error = isk_mse(y, input_of(g, 21, 37, t));
-            isk_program *program = isk_minimise(g, "net", error, &sgd);
+            isk_optimizer_desc sgd = { .kind = ISK_SGD, .rate = 1e-4 };
+            isk_tensor y = relu_net(g, input_of(g, 21, 5, x), fused, forked), error = isk_squared_error(y, input_of(g, 21, 37, t));
+            isk_program *program = isk_program_minimize(g, "net", error, &sgd);
             assert_non_null(program);
             ok(isk_run(program, 5));
             loss[fused] = value_of(error);
@@ -403,7 +403,7 @@ enum { MOST_ROWS = 13, FEW_ROWS = 8, COLS = 5, KINDS = 23 };
 
 /* A loss of three values [rows, COLS] whose rows have weights. */
 static isk_tensor loss_of(int kind, isk_tensor a, isk_tensor b, isk_tensor c) {
-    isk_scope scope = isk_group(a.graph, "net");
+    isk_scope scope = isk_group_scope(a.graph, "net");
     isk_tensor weight = parameter_in(a.graph, "gamma", 1, COLS), shift = parameter_in(a.graph, "beta", 1, COLS);
     isk_tensor two = isk_affine(isk_slice(isk_square(weight), 0, 1), 0, 2), fixed = isk_row_sum(isk_mul(b, c));
     switch (kind) {
@@ -412,33 +412,33 @@ static isk_tensor loss_of(int kind, isk_tensor a, isk_tensor b, isk_tensor c) {
     case 2: return isk_row_sum(isk_mul(isk_col_var(a), weight));
     case 3: return isk_row_sum(isk_mul(isk_col_max(a), weight));
     case 4: return isk_row_sum(isk_mul(isk_col_logsumexp(a), weight));
-    case 5: return isk_sum_all(isk_mul(isk_standardise(a, 1e-5), b));
+    case 5: return isk_sum_all(isk_mul(isk_standardize(a, 1e-5), b));
     case 6: return isk_sum_all(isk_mul(isk_batch_norm(a, weight, shift, 1e-5), b));
     case 7: return isk_sum_all(a);
     case 8: return isk_mean_all(isk_mul(a, b));
     case 9: return isk_max_all(a);
     case 10: return isk_logsumexp_all(a);
-    case 11: return isk_mse(a, b);
-    case 12: return isk_gaussian_nll(a, b, c);
+    case 11: return isk_squared_error(a, b);
+    case 12: return isk_gaussian_deviance(a, b, c);
     case 13: return isk_club(a, b, c);
     case 14: return isk_club_paired(a, b, c, isk_permute_rows(c));
     case 15: return isk_cross_entropy(a, isk_stop_gradient(isk_softmax(b)));
     case 16: return isk_binary_cross_entropy(a, isk_stop_gradient(isk_sigmoid(b)));
-    case 17: return isk_info_nce(isk_l2_normalise(a, 1e-12), isk_l2_normalise(b, 1e-12), two);
-    case 18: return isk_mse(isk_permute_rows(a), b);
-    case 19: return isk_mse(isk_standardise_rows(isk_within(scope, "standardise"), a, 1), b);
-    case 20: {      /* IndiSeek's step: Z standardised, CLUB, reconstruction from (Z, C) */
+    case 17: return isk_info_nce(isk_l2_normalize(a, 1e-12), isk_l2_normalize(b, 1e-12), two);
+    case 18: return isk_squared_error(isk_permute_rows(a), b);
+    case 19: return isk_squared_error(isk_standardize_rows(isk_within(scope, "standardize"), a, 1), b);
+    case 20: {      /* IndiSeek's step: Z standardized, CLUB, reconstruction from (Z, C) */
         isk_mlp_desc mlp = { .layers = 2, .width = 7, .out = COLS, .norm = ISK_NORM_BATCH, .mode = ISK_MODE_TRAIN };
-        isk_tensor z = isk_standardise_rows(isk_within(scope, "z"), isk_mlp(isk_within(scope, "encode"), a, &mlp), 1);
-        return isk_add(isk_club(isk_tanh(b), isk_tanh(c), z), isk_mse(isk_mlp(isk_within(scope, "decode"), pair(z, c), &mlp), a));
+        isk_tensor z = isk_standardize_rows(isk_within(scope, "z"), isk_mlp(isk_within(scope, "encode"), a, &mlp), 1);
+        return isk_add(isk_club(isk_tanh(b), isk_tanh(c), z), isk_squared_error(isk_mlp(isk_within(scope, "decode"), pair(z, c), &mlp), a));
     }
     case 21: {      /* CLIP's step */
         isk_mlp_desc mlp = { .layers = 3, .width = 7, .out = 4 };
-        return isk_info_nce(isk_l2_normalise(isk_mlp(isk_within(scope, "f1"), a, &mlp), 1e-12),
-                            isk_l2_normalise(isk_mlp(isk_within(scope, "f2"), b, &mlp), 1e-12), two);
+        return isk_info_nce(isk_l2_normalize(isk_mlp(isk_within(scope, "f1"), a, &mlp), 1e-12),
+                            isk_l2_normalize(isk_mlp(isk_within(scope, "f2"), b, &mlp), 1e-12), two);
     }
     default:        /* the critic's step */
-        return isk_gaussian_nll(isk_mul_rows(a, fixed), isk_tanh(b), isk_stop_gradient(isk_standardise(c, 1e-12)));
+        return isk_gaussian_deviance(isk_mul_rows(a, fixed), isk_tanh(b), isk_stop_gradient(isk_standardize(c, 1e-12)));
     }
 }
 
@@ -448,7 +448,7 @@ typedef struct weighted_run { double loss, after; isk_scalar gradient[COLS * COL
 static weighted_run run_weighted(int kind, int rows, isk_scalar values[3][MOST_ROWS * COLS], const isk_scalar *weights) {
     weighted_run run;
     isk_graph *g = isk_graph_open(context, NULL);
-    isk_optimiser_desc sgd = { .kind = ISK_SGD, .rate = 1e-2 };
+    isk_optimizer_desc sgd = { .kind = ISK_SGD, .rate = 1e-2 };
     isk_tensor x[3], through = parameter_in(g, "through", COLS, COLS), loss;
     isk_program *gradient, *step;
     int i;
@@ -458,8 +458,8 @@ static weighted_run run_weighted(int kind, int rows, isk_scalar values[3][MOST_R
         x[i] = isk_matmul(x[i], through);
     }
     loss = loss_of(kind, x[0], x[1], x[2]);
-    gradient = isk_minimise(g, "net", loss, &plain_sgd);
-    step = isk_minimise(g, "net", loss, &sgd);
+    gradient = isk_program_minimize(g, "net", loss, &plain_sgd);
+    step = isk_program_minimize(g, "net", loss, &sgd);
     if (!gradient || !step) { fail_msg("%s", isk_error(context)); }
     ok(isk_run(step, 1));
     run.loss = value_of(loss);
@@ -537,15 +537,15 @@ static void weights_of_either_operand(void **state) {
     a = random_input(6, 3);
     b = random_input(6, 3);
     weighted = isk_with_row_weights(b, weights_without(6, 5));
-    values[0] = isk_mse(a, weighted);
-    values[1] = isk_mse(weighted, a);
+    values[0] = isk_squared_error(a, weighted);
+    values[1] = isk_squared_error(weighted, a);
     values[2] = isk_info_nce(a, weighted, scale);
     values[3] = isk_info_nce(isk_with_row_weights(a, weights_without(6, 5)), b, scale);
     values[4] = isk_mean_all(isk_sub(a, weighted));
     values[5] = isk_neg(isk_mean_all(isk_sub(weighted, a)));
     values[6] = isk_mean_all(isk_matmul(pair(a, weighted), random_input(6, 2)));
     values[7] = isk_club(a, a, weighted);
-    program = isk_compute(graph, values, 8);
+    program = isk_program_compute(graph, values, 8);
     assert_non_null(program);
     ok(isk_run(program, 1));
     for (i = 0; i < 6; i += 2) { close_to(value_of(values[i]), value_of(values[i + 1]), equal_tolerance); }
@@ -610,7 +610,7 @@ static void info_nce_is_its_formula(void **state) {
                 for (i = 0; i < n; i++) { w[i] = (isk_scalar)(weighted == 0 ? 1 : weighted == 1 ? i % 3 != 1 : (i * 7) % 5 * 0.5); }
                 x = isk_with_row_weights(input_of(graph, n, cols, u), input_of(graph, n, 1, w));
                 loss = isk_info_nce(x, input_of(graph, n, cols, v), input_of(graph, 1, 1, &scale));
-                program = isk_compute(graph, &loss, 1);
+                program = isk_program_compute(graph, &loss, 1);
                 assert_non_null(program);
                 ok(isk_run(program, 1));
                 close_to(value_of(loss), naive_info_nce(u, v, (double)scale, w, n, cols), sizeof(isk_scalar) == 8 ? 1e-12 : 1e-5);
@@ -624,7 +624,7 @@ static void info_nce_is_its_formula(void **state) {
 /* A training with random numbers in every place that has some. */
 static isk_program *random_training(isk_graph *g, int models, const isk_scalar *own, isk_tensor *loss, isk_tensor *weight) {
     isk_mlp_desc mlp = { .layers = 3, .width = 9, .out = 4, .norm = ISK_NORM_BATCH, .dropout = 0.25, .mode = ISK_MODE_TRAIN };
-    isk_optimiser_desc adam = { .rate = 1e-2 };
+    isk_optimizer_desc adam = { .rate = 1e-2 };
     isk_scalar values[17 * 3];
     isk_tensor x = isk_input(g, 17, 3), factor = isk_model_input(g, 1, 1), y;
     int i;
@@ -632,10 +632,10 @@ static isk_program *random_training(isk_graph *g, int models, const isk_scalar *
     for (i = 0; i < 17 * 3; i++) { values[i] = (isk_scalar)normal(); }
     ok(isk_write(x, 0, values));
     for (i = 0; i < models; i++) { ok(isk_write(factor, i, own + i)); }
-    y = isk_mlp(isk_group(g, "net"), x, &mlp);
-    *weight = isk_parameter(isk_within(isk_group(g, "net"), "0"), "weight", 3, 9, &(isk_parameter_desc){ .fill = ISK_FILL_ZERO });
-    *loss = isk_mul(isk_add(isk_club_paired(y, y, isk_tanh(y), isk_permute_rows(y)), isk_mse(y, isk_dropout(y, 0.5))), factor);
-    return isk_minimise(g, "net", *loss, &adam);
+    y = isk_mlp(isk_group_scope(g, "net"), x, &mlp);
+    *weight = isk_parameter(isk_within(isk_group_scope(g, "net"), "0"), "weight", 3, 9, &(isk_parameter_desc){ .fill = ISK_FILL_ZERO });
+    *loss = isk_mul(isk_add(isk_club_paired(y, y, isk_tanh(y), isk_permute_rows(y)), isk_squared_error(y, isk_dropout(y, 0.5))), factor);
+    return isk_program_minimize(g, "net", *loss, &adam);
 }
 
 static void models_do_not_see_each_other(void **state) {
@@ -685,9 +685,9 @@ static void first_values(void **state) {
         double deviation = init == ISK_INIT_NORMAL ? 0.01 : bound / sqrt(3);
         isk_tensor weight, bias;
         assert_int_equal(close_graph(NULL) | open_graph(NULL), 0);
-        isk_mlp(isk_group(graph, "net"), isk_input(graph, 2, IN), &desc);
-        weight = isk_parameter(isk_within(isk_group(graph, "net"), "0"), "weight", IN, OUT, &(isk_parameter_desc){ .no_decay = 0 });
-        bias = isk_parameter(isk_within(isk_group(graph, "net"), "0"), "bias", 1, OUT, &(isk_parameter_desc){ .no_decay = 0 });
+        isk_mlp(isk_group_scope(graph, "net"), isk_input(graph, 2, IN), &desc);
+        weight = isk_parameter(isk_within(isk_group_scope(graph, "net"), "0"), "weight", IN, OUT, &(isk_parameter_desc){ .no_decay = 0 });
+        bias = isk_parameter(isk_within(isk_group_scope(graph, "net"), "0"), "bias", 1, OUT, &(isk_parameter_desc){ .no_decay = 0 });
         assert_int_equal(graph->parameter_count, 2);
         assert_string_equal(graph->parameters[0].name, "net.0.weight");
         assert_string_equal(graph->parameters[1].name, "net.0.bias");
@@ -714,7 +714,7 @@ static void names_are_pytorchs(void **state) {
     isk_mlp_desc desc = { .layers = 3, .width = 4, .out = 2, .norm = ISK_NORM_BATCH, .dropout = 0.1 };
     int i, j;
     (void)state;
-    isk_mlp(isk_group(graph, "net"), isk_input(graph, 3, 2), &desc);
+    isk_mlp(isk_group_scope(graph, "net"), isk_input(graph, 3, 2), &desc);
     assert_int_equal(graph->parameter_count, COUNT(due));
     for (i = 0; i < (int)COUNT(due); i++) {
         for (j = 0; j < graph->parameter_count && strcmp(graph->parameters[j].name, due[i]) != 0; j++) {}
@@ -724,16 +724,16 @@ static void names_are_pytorchs(void **state) {
 
 /* Running moments follow with weight 0.1, and evaluation uses them. */
 static void running_moments(void **state) {
-    isk_scope scope = isk_group(graph, "net");
+    isk_scope scope = isk_group_scope(graph, "net");
     isk_scalar x[6 * 2] = { 1, 10, 2, 20, 3, 30, 4, 40, 99, 99, 5, 50 }, y[12], mean[2], variance[2];
     isk_tensor data = isk_with_row_weights(input_of(graph, 6, 2, x), weights_without(6, 1u << 4)), out, now;
     isk_program *training, *evaluation;
     int i, step;
     (void)state;
-    out = isk_standardise_rows(scope, data, 1);
-    training = isk_compute(graph, &out, 1);
-    now = isk_standardise_rows(scope, data, 0);
-    evaluation = isk_compute(graph, &now, 1);
+    out = isk_standardize_rows(scope, data, 1);
+    training = isk_program_compute(graph, &out, 1);
+    now = isk_standardize_rows(scope, data, 0);
+    evaluation = isk_program_compute(graph, &now, 1);
     assert_true(training && evaluation);
     for (step = 1; step <= 3; step++) {
         double kept = pow(0.9, step);
@@ -754,7 +754,7 @@ static void running_moments(void **state) {
     }
 }
 
-/* ---- optimisers ------------------------------------------------------------------------------------------------------------ */
+/* ---- optimizers ------------------------------------------------------------------------------------------------------------ */
 
 enum { FIT_ROWS = 6, FIT_IN = 5, FIT_OUT = 3, FIT_PARAMETERS = FIT_IN * FIT_OUT + FIT_OUT + 1 };
 
@@ -779,7 +779,7 @@ static void naive_gradient(naive_fit *f) {
 }
 
 /* torch.optim.Adam, AdamW and SGD; the last two kinds of parameter (b, s) take no decay, s stays within [0.9, 1.1]. */
-static void naive_update(naive_fit *f, const isk_optimiser_desc *desc, int t) {
+static void naive_update(naive_fit *f, const isk_optimizer_desc *desc, int t) {
     double norm = 0, scale = 1;
     int i;
     for (i = 0; i < FIT_PARAMETERS; i++) { norm += f->g[i] * f->g[i]; }
@@ -800,8 +800,8 @@ static void naive_update(naive_fit *f, const isk_optimiser_desc *desc, int t) {
     if (f->p[FIT_PARAMETERS - 1] > 1.1) { f->p[FIT_PARAMETERS - 1] = 1.1; }
 }
 
-static void optimisers_are_their_formulas(void **state) {
-    static const isk_optimiser_desc descs[] = {
+static void optimizers_are_their_formulas(void **state) {
+    static const isk_optimizer_desc descs[] = {
         { .kind = ISK_ADAM, .rate = 0.01, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8 },
         { .kind = ISK_ADAM, .rate = 0.05, .beta1 = 0.8, .beta2 = 0.99, .epsilon = 1e-3, .weight_decay = 0.3 },
         { .kind = ISK_ADAMW, .rate = 0.05, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .weight_decay = 0.3 },
@@ -821,9 +821,9 @@ static void optimisers_are_their_formulas(void **state) {
         naive_fit f;
         assert_int_equal(close_graph(NULL) | open_graph(NULL), 0);
         memset(&f, 0, sizeof f);
-        w = isk_parameter(isk_group(graph, "net"), "w", FIT_IN, FIT_OUT, &weight);
-        b = isk_parameter(isk_group(graph, "net"), "b", 1, FIT_OUT, &bias);
-        s = isk_parameter(isk_group(graph, "net"), "s", 1, 1, &scale);
+        w = isk_parameter(isk_group_scope(graph, "net"), "w", FIT_IN, FIT_OUT, &weight);
+        b = isk_parameter(isk_group_scope(graph, "net"), "b", 1, FIT_OUT, &bias);
+        s = isk_parameter(isk_group_scope(graph, "net"), "s", 1, 1, &scale);
         x = random_input(FIT_ROWS, FIT_IN);
         target = random_input(FIT_ROWS, FIT_OUT);
         ok(isk_read(x, 0, values));
@@ -833,7 +833,7 @@ static void optimisers_are_their_formulas(void **state) {
         ok(isk_read(w, 0, values));
         for (i = 0; i < FIT_IN * FIT_OUT; i++) { f.p[i] = (double)values[i]; }
         for (; i < FIT_PARAMETERS; i++) { f.p[i] = 1; }
-        program = isk_minimise(graph, "net", isk_mse(isk_scale(isk_bias(isk_matmul(x, w), b), s), target), &descs[d]);
+        program = isk_program_minimize(graph, "net", isk_squared_error(isk_scale(isk_bias(isk_matmul(x, w), b), s), target), &descs[d]);
         assert_non_null(program);
         for (t = 1; t <= 20; t++) {
             naive_gradient(&f);
@@ -851,40 +851,40 @@ static void optimisers_are_their_formulas(void **state) {
 
 /* The norm of clip_norm is of the parameters that the program knew when it was made. */
 static void clipping_forgets_later_parameters(void **state) {
-    isk_optimiser_desc clipped = { .kind = ISK_SGD, .rate = 1, .clip_norm = 0.1 }, sgd = { .kind = ISK_SGD, .rate = 1e-30 };
+    isk_optimizer_desc clipped = { .kind = ISK_SGD, .rate = 1, .clip_norm = 0.1 }, sgd = { .kind = ISK_SGD, .rate = 1e-30 };
     isk_tensor a = parameter("a", 1, 1), later;
-    isk_program *first = isk_minimise(graph, "net", isk_sum_all(a), &clipped), *second;
+    isk_program *first = isk_program_minimize(graph, "net", isk_sum_all(a), &clipped), *second;
     isk_scalar g;
     (void)state;
     read_gradient(first, a, &g);
     close_to((double)g, 0.1, 1e-6);
     later = parameter("later", 1, 1);
-    second = isk_minimise(graph, "net", isk_affine(isk_add(a, later), 100, 0), &sgd);
+    second = isk_program_minimize(graph, "net", isk_affine(isk_add(a, later), 100, 0), &sgd);
     assert_non_null(second);
     ok(isk_run(second, 1));
     read_gradient(first, a, &g);
     close_to((double)g, 0.1, 1e-6);
 }
 
-static void optimiser_errors(void **state) {
+static void optimizer_errors(void **state) {
     isk_tensor a = parameter("a", 2, 2), loss = isk_sum_all(a);
-    isk_optimiser_desc desc = { .rate = -1 };
+    isk_optimizer_desc desc = { .rate = -1 };
     (void)state;
-    assert_null(isk_minimise(graph, "other", loss, NULL));
-    assert_string_equal(isk_error(context), "minimise: there is no group 'other'");
-    assert_null(isk_minimise(graph, "net", a, NULL));
-    assert_string_equal(isk_error(context), "minimise: the loss is [2, 2]; it must be [1, 1]");
-    assert_null(isk_minimise(graph, "net", loss, &desc));
-    assert_string_equal(isk_error(context), "minimise: kind 1, rate -1, weight_decay 0 or clip_norm 0 is out of range");
+    assert_null(isk_program_minimize(graph, "other", loss, NULL));
+    assert_string_equal(isk_error(context), "minimize: there is no group 'other'");
+    assert_null(isk_program_minimize(graph, "net", a, NULL));
+    assert_string_equal(isk_error(context), "minimize: the loss is [2, 2]; it must be [1, 1]");
+    assert_null(isk_program_minimize(graph, "net", loss, &desc));
+    assert_string_equal(isk_error(context), "minimize: kind 1, rate -1, weight_decay 0 or clip_norm 0 is out of range");
     desc.rate = NAN;
-    assert_null(isk_minimise(graph, "net", loss, &desc));
+    assert_null(isk_program_minimize(graph, "net", loss, &desc));
     desc.rate = 1;
     desc.kind = 4;
-    assert_null(isk_minimise(graph, "net", loss, &desc));
+    assert_null(isk_program_minimize(graph, "net", loss, &desc));
     desc.kind = 0;
     desc.weight_decay = -1;
-    assert_null(isk_minimise(graph, "net", loss, &desc));
-    assert_non_null(isk_minimise(graph, "net", loss, NULL));        /* the graph is none the worse */
+    assert_null(isk_program_minimize(graph, "net", loss, &desc));
+    assert_non_null(isk_program_minimize(graph, "net", loss, NULL));        /* the graph is none the worse */
 }
 
 /* ---- memory ------------------------------------------------------------------------------------------------------------------ */
@@ -926,7 +926,7 @@ static void a_replay_allocates_nothing(void **state) {
 
 /* What is recorded after a run leaves parameters, moments, inputs and outputs as they were. */
 static void growth_keeps_values(void **state) {
-    isk_optimiser_desc adam = { .rate = 0.01 };
+    isk_optimizer_desc adam = { .rate = 0.01 };
     isk_scalar reference[12], weights[12], x_values[20], grown[20], before, after;
     int grow, i;
     (void)state;
@@ -936,8 +936,8 @@ static void growth_keeps_values(void **state) {
         assert_int_equal(close_graph(NULL) | open_graph(NULL), 0);
         x = random_input(5, 4);
         w = parameter("w", 4, 3);
-        loss = isk_mse(isk_matmul(x, w), random_input(5, 3));
-        step = isk_minimise(graph, "net", loss, &adam);
+        loss = isk_squared_error(isk_matmul(x, w), random_input(5, 3));
+        step = isk_program_minimize(graph, "net", loss, &adam);
         assert_non_null(step);
         ok(isk_run(step, 5));
         ok(isk_read(loss, 0, &before));
@@ -945,10 +945,11 @@ static void growth_keeps_values(void **state) {
             isk_parameter_desc fill = { .fill = ISK_FILL_VALUE, .amount = 3 };
             isk_scalar threes[21];
             ok(isk_read(x, 0, x_values));
-            other = isk_parameter(isk_group(graph, "net"), "other", 3, 7, &fill);
+            other = isk_parameter(isk_group_scope(graph, "net"), "other", 3, 7, &fill);
             isk_input(graph, 40, 40);
             isk_model_input(graph, 9, 9);
-            more = isk_minimise(graph, "net", isk_mean_all(isk_square(isk_matmul(isk_matmul(x, isk_stop_gradient(w)), other))), &adam);
+            more = isk_program_minimize(graph, "net",
+                                        isk_mean_all(isk_square(isk_matmul(isk_matmul(x, isk_stop_gradient(w)), other))), &adam);
             assert_non_null(more);
             ok(isk_read(loss, 0, &after));
             assert_memory_equal(&before, &after, sizeof before);
@@ -956,7 +957,7 @@ static void growth_keeps_values(void **state) {
             assert_memory_equal(x_values, grown, sizeof grown);
             ok(isk_read(other, 0, threes));
             for (i = 0; i < 21; i++) { assert_true(threes[i] == 3); }
-            ok(isk_run(isk_compute(graph, &other, 1), 1));
+            ok(isk_run(isk_program_compute(graph, &other, 1), 1));
         }
         ok(isk_run(step, 5));
         ok(isk_read(w, 0, grow ? weights : reference));
@@ -967,7 +968,7 @@ static void growth_keeps_values(void **state) {
 /* A tensor of two programs is read as the one that ran last left it. */
 static void the_newest_value_is_read(void **state) {
     isk_tensor a = parameter("a", 1, 1), loss = isk_square(a);
-    isk_program *step = isk_minimise(graph, "net", loss, &plain_sgd), *look = isk_compute(graph, &loss, 1);
+    isk_program *step = isk_program_minimize(graph, "net", loss, &plain_sgd), *look = isk_program_compute(graph, &loss, 1);
     isk_scalar two = 2;
     (void)state;
     ok(isk_write(a, 0, &two));
@@ -988,7 +989,7 @@ static isk_graph *other_graph;
 
 static isk_tensor mistake(int number) {
     isk_tensor a = isk_input(graph, 3, 4), b = isk_input(graph, 5, 2), parts[5], none = { 0, -1 };
-    isk_scope scope = isk_group(graph, "net");
+    isk_scope scope = isk_group_scope(graph, "net");
     isk_mlp_desc mlp = { .layers = 2, .width = 3 };
     isk_parameter_desc desc = { .fill = ISK_FILL_ONE };
     const int steps[5] = { 1, 2, 1, 1, 1 };
@@ -1067,8 +1068,8 @@ static isk_tensor mistake(int number) {
     case 56: return isk_drop_steps(a, 3, 0.5, 0.5, 0);
     case 57:
         isk_parameter(isk_within(scope, "a"), "w", 2, 2, &desc);
-        return isk_parameter(isk_group(graph, "net.a"), "w", 2, 2, &desc);
-    default: isk_group(graph, "a-group-whose-name-is-longer-than-forty-seven-bytes"); return none;
+        return isk_parameter(isk_group_scope(graph, "net.a"), "w", 2, 2, &desc);
+    default: isk_group_scope(graph, "a-group-whose-name-is-longer-than-forty-seven-bytes"); return none;
     }
 }
 
@@ -1146,16 +1147,16 @@ static void mistakes_are_named(void **state) {
         if (strcmp(isk_error(context), due[i]) != 0) { fail_msg("mistake %d\n  got %s\n  due %s", i, isk_error(context), due[i]); }
         assert_true(wrong.node < 0);
         /* Recording goes on harmlessly. */
-        after = isk_mlp(isk_group(graph, "net"), isk_add(wrong, isk_input(graph, 3, 3)), &mlp);
-        after = isk_standardise_rows(isk_group(graph, "s"), isk_slice(isk_with_row_weights(after, wrong), 0, 1), 1);
+        after = isk_mlp(isk_group_scope(graph, "net"), isk_add(wrong, isk_input(graph, 3, 3)), &mlp);
+        after = isk_standardize_rows(isk_group_scope(graph, "s"), isk_slice(isk_with_row_weights(after, wrong), 0, 1), 1);
         after = isk_gather(isk_permute_rows(isk_stop_gradient(after)), isk_batch(graph, 2));
         after = isk_add(isk_info_nce(pair(after, wrong), isk_dropout(isk_matmul_tn(after, wrong), 0.5), wrong),
-                        isk_mse(after, isk_linear_map(wrong, after, after, 1)));
+                        isk_squared_error(after, isk_linear_map(wrong, after, after, 1)));
         assert_int_equal(isk_rows(after), 0);
         assert_int_equal(isk_cols(after), 0);
-        assert_null(isk_minimise(graph, "net", after, NULL));
-        assert_null(isk_compute(graph, &after, 1));
-        assert_null(isk_compute(graph, NULL, 0));
+        assert_null(isk_program_minimize(graph, "net", after, NULL));
+        assert_null(isk_program_compute(graph, &after, 1));
+        assert_null(isk_program_compute(graph, NULL, 0));
         assert_int_not_equal(isk_read(after, 0, &value), ISK_OK);
         assert_int_not_equal(isk_write(after, 0, &value), ISK_OK);
         assert_true(isk_check_gradient(graph, "net", after, 0) < 0);
@@ -1168,7 +1169,7 @@ static void mistakes_are_named(void **state) {
 static void reading_and_writing(void **state) {
     isk_scalar x[6] = { 1, 2, 3, 4, 5, 6 }, y[6] = { 0 };
     isk_tensor input = isk_input(graph, 3, 2), between = isk_square(input), sum = isk_sum_all(between), many[25];
-    isk_program *program = isk_compute(graph, &sum, 1);
+    isk_program *program = isk_program_compute(graph, &sum, 1);
     int i;
     (void)state;
     assert_int_equal(isk_rows(input), 3);
@@ -1184,15 +1185,15 @@ static void reading_and_writing(void **state) {
     expect(context, isk_read(input, 1, y), ISK_ARGUMENT, "model 1 of 1, or a tensor that was not recorded");
     expect(context, isk_write(input, -1, y), ISK_ARGUMENT, "model -1 of 1, or a tensor that was not recorded");
     for (i = 0; i < 25; i++) { many[i] = sum; }
-    assert_null(isk_compute(graph, many, 25));
+    assert_null(isk_program_compute(graph, many, 25));
     assert_string_equal(isk_error(context), "a program has at most 24 outputs; 25 were asked for");
-    assert_non_null(isk_compute(graph, many, 24));
-    assert_null(isk_compute(graph, many, -1));
+    assert_non_null(isk_program_compute(graph, many, 24));
+    assert_null(isk_program_compute(graph, many, -1));
     other_graph = isk_graph_open(context, NULL);
-    assert_null(isk_compute(other_graph, &sum, 1));
+    assert_null(isk_program_compute(other_graph, &sum, 1));
     assert_string_equal(isk_error(context), "program: output 0 belongs to another graph");
     parameter_in(other_graph, "w", 1, 1);
-    assert_null(isk_minimise(other_graph, "net", sum, NULL));
+    assert_null(isk_program_minimize(other_graph, "net", sum, NULL));
     assert_string_equal(isk_error(context), "program: output 0 belongs to another graph");
     assert_true(isk_check_gradient(other_graph, "net", sum, 0) < 0);
     isk_graph_close(other_graph);
@@ -1211,7 +1212,7 @@ static void batches_end_with_the_data(void **state) {
     outputs[0] = isk_affine(isk_gather(data, batch), 1, 0);
     outputs[1] = isk_mean_all(isk_affine(outputs[0], 1, 1));
     outputs[2] = isk_mean_all(isk_gather(longer, batch));
-    program = isk_compute(graph, outputs, 3);
+    program = isk_program_compute(graph, outputs, 3);
     assert_non_null(program);
     ok(isk_run(program, 1));
     close_to(value_of(outputs[1]), 6.5, equal_tolerance);
@@ -1222,7 +1223,7 @@ static void batches_end_with_the_data(void **state) {
 /* ---- sequences ----------------------------------------------------------------------------------------------------------- */
 
 static void read_run(const isk_tensor *outputs, int count) {
-    isk_program *program = isk_compute(graph, outputs, count);
+    isk_program *program = isk_program_compute(graph, outputs, count);
     if (!program) { fail_msg("%s", isk_error(context)); }
     ok(isk_run(program, 1));
 }
@@ -1372,7 +1373,7 @@ static void augmentations_share_coins(void **state) {
         outputs[1] = isk_drop_steps(x, STEPS, 0.8, 0.4, 3);
         outputs[2] = isk_noise(x, 0.5, 0.4, 3);
         outputs[3] = isk_noise(x, 0.5, 0.4, 4);
-        program = isk_compute(g ? second : first, outputs, 4);
+        program = isk_program_compute(g ? second : first, outputs, 4);
         assert_non_null(program);
         ok(isk_run(program, 1));
         for (i = 0; i < 4 && g == 0; i++) { ok(isk_read(outputs[i], 0, got[i])); }
@@ -1426,9 +1427,10 @@ static void nan_is_never_swallowed(void **state) {
                 for (i = 0; i < 36; i++) { values[i] = (isk_scalar)normal(); }
                 if (at == 0) { values[17] = (isk_scalar)NAN; }
                 x = input_of(graph, 12, 3, values);
-                loss = isk_mse(isk_mlp(isk_group(graph, "net"), x, &desc), random_input(12, 3));
-                weight = isk_parameter(isk_within(isk_group(graph, "net"), "0"), "weight", 3, 21, &(isk_parameter_desc){ .no_decay = 0 });
-                program = isk_compute(graph, &loss, 1);
+                loss = isk_squared_error(isk_mlp(isk_group_scope(graph, "net"), x, &desc), random_input(12, 3));
+                weight = isk_parameter(isk_within(isk_group_scope(graph, "net"), "0"), "weight", 3, 21,
+                                       &(isk_parameter_desc){ .no_decay = 0 });
+                program = isk_program_compute(graph, &loss, 1);
                 assert_non_null(program);
                 if (at == 1) {
                     ok(isk_read(weight, 0, weights));
@@ -1476,9 +1478,9 @@ int main(void) {
         in_graph(first_values),
         in_graph(names_are_pytorchs),
         in_graph(running_moments),
-        in_graph(optimisers_are_their_formulas),
+        in_graph(optimizers_are_their_formulas),
         in_graph(clipping_forgets_later_parameters),
-        in_graph(optimiser_errors),
+        in_graph(optimizer_errors),
         cmocka_unit_test(a_replay_allocates_nothing),
         in_graph(growth_keeps_values),
         in_graph(the_newest_value_is_read),

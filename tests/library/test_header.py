@@ -117,7 +117,7 @@ def matrix(pool, families):
                 skip("%s %s" % (family, standard), "no such compiler here")
                 continue
             for variant in VARIANTS:
-                # Warnings of the optimiser (uninitialised, out of bounds) need a real compilation; one a language is enough.
+                # Warnings of the optimizer (uninitialised, out of bounds) need a real compilation; one a language is enough.
                 # (clang finds what a left-out part leaves unused without compiling; gcc would have to.)
                 full = standard in ("c99", "c++17") and variant in ([], ["INDISEEK_DOUBLE"])
                 mode = ["-O2", "-c", "-o", os.devnull] if full else ["-fsyntax-only"]

@@ -130,7 +130,7 @@ static void check_contrast(fixture *f, int view, int rows) {
 
 static void contrast_losses(void **state) {
     static const char *const variants[] = {
-        "", "ortho=frob_sum contrast_tau=0.5", "ortho=cos dim=2 standardise=none", "ortho=cos2 dim=2 layers=2", "activation=tanh lambda=0",
+        "", "ortho=frob_sum contrast_tau=0.5", "ortho=cos dim=2 standardize=none", "ortho=cos2 dim=2 layers=2", "activation=tanh lambda=0",
     };
     static const isk_method *methods[] = { ISK_FACTORIZEDCL, ISK_INFODISEN };
     static fixture f;
@@ -205,8 +205,8 @@ static void residual_losses(void **state) {
 static void specific_losses(void **state) {
     static const char *const variants[] = {
         "", "layers=1", "layers=5 activation=tanh", "critic_inner=per_epoch", "club=permutation", "logvar=none", "logvar=clamp",
-        "standardise=none", "power=batch", "critic_width=9", "lambda=0", "lambda=1e6 standardise=none critic_inner=per_epoch power=batch",
-        "club=permutation logvar=none standardise=none", "weight_decay=0.1 clip_norm=0.01", "optimiser=adamw", "optimiser=sgd",
+        "standardize=none", "power=batch", "critic_width=9", "lambda=0", "lambda=1e6 standardize=none critic_inner=per_epoch power=batch",
+        "club=permutation logvar=none standardize=none", "weight_decay=0.1 clip_norm=0.01", "optimizer=adamw", "optimizer=sgd",
     };
     static const isk_method *methods[] = { ISK_INDISEEK, ISK_INDISEEK0 };
     static fixture f;
@@ -291,7 +291,7 @@ static void temperature_limits(void **state) {
     }
 }
 
-/* CLUB of standardised held-out Z with a critic of its own. */
+/* CLUB of standardized held-out Z with a critic of its own. */
 static void diagnosis_is_club(void **state) {
     static fixture f;
     const isk__diagnosis *diagnosis;
@@ -299,7 +299,7 @@ static void diagnosis_is_club(void **state) {
     critic q;
     int i, j;
     (void)state;
-    open_fixture(&f, ISK_INDISEEK, 2, 1, "diagnoses=2 standardise=none");
+    open_fixture(&f, ISK_INDISEEK, 2, 1, "diagnoses=2 standardize=none");
     stir_weights(&f, 1);
     diagnosis = &stage_of(&f, "specific1")->diagnosis;
     assert_true(diagnosis->fill && diagnosis->fit && diagnosis->measure);
@@ -367,7 +367,7 @@ static void terms_of(fixture *f, int view, double value[TERMS]) {
 
 static void each_term_sees_its_c(void **state) {
     static const struct { int views; const char *settings; } variants[] = {
-        { 2, "" }, { 2, "critic_inner=per_epoch" }, { 2, "club=permutation standardise=none" },
+        { 2, "" }, { 2, "critic_inner=per_epoch" }, { 2, "club=permutation standardize=none" },
         { 2, "critic=nce contrast=concat" }, { 3, "critic=nce contrast_sides=one critic_inner=per_epoch" },
         { 3, "" }, { 3, "critic_inner=per_epoch" }, { 3, "others=mean" }, { 4, "others=mean critic_inner=per_epoch" }, { 4, "" },
     };
@@ -467,8 +467,8 @@ static void transform_sees_its_c(void **state) {
 
 static void objectives_have_their_gradients(void **state) {
     static const char *const variants[] = {
-        "", "standardise=none", "club=permutation", "logvar=none", "logvar=clamp", "power=batch lambda=100", "norm=layer activation=gelu",
-        "norm=batch dropout=0.2 activation=tanh", "layers=4 activation=quick_gelu init=xavier", "lambda=0 standardise=none", "layers=1",
+        "", "standardize=none", "club=permutation", "logvar=none", "logvar=clamp", "power=batch lambda=100", "norm=layer activation=gelu",
+        "norm=batch dropout=0.2 activation=tanh", "layers=4 activation=quick_gelu init=xavier", "lambda=0 standardize=none", "layers=1",
     };
     static fixture f;
     int v, view, m;
@@ -487,7 +487,7 @@ static void objectives_have_their_gradients(void **state) {
                 isk__begin_program(r, BATCH, ISK_MODE_STILL);
                 q = isk__critic_networks(r, view ? "critic2" : "critic1", isk_given_rows(r, 1 - view));
                 z = isk__specific_record(r, view, isk_view_rows(r, view));
-                check_gradient(&f, view ? "critic2" : "critic1", isk_gaussian_nll(q.mean, q.logvar, z));
+                check_gradient(&f, view ? "critic2" : "critic1", isk_gaussian_deviance(q.mean, q.logvar, z));
             }
             close_fixture(&f);
         }
@@ -579,7 +579,7 @@ static void plateau_cuts_the_rate(void **state) {
     isk__track *track;
     int epoch;
     (void)state;
-    open_fixture(&f, ISK_INDISEEK, 2, 1, "schedule=plateau epochs=100 rate=0 critic_rate=0 validation=0.4 standardise=none");
+    open_fixture(&f, ISK_INDISEEK, 2, 1, "schedule=plateau epochs=100 rate=0 critic_rate=0 validation=0.4 standardize=none");
     track = &f.training.learners[0].tracks[0];
     f.training.tasks[0] = 0;
     for (epoch = 1; epoch <= 36; epoch++) {
@@ -595,7 +595,7 @@ static void plateau_cuts_the_rate(void **state) {
 static const struct { const char *name, *text[3]; } table[] = {
     { "lambda", { "10", "10", "0.1" } },                    { "batch", { "128", "128", "128" } },
     { "last_batch", { "keep", "keep", "drop" } },           { "schedule", { "cosine", "constant", "cosine" } },
-    { "optimiser", { "adam", "adam", "adam" } },            { "momentum", { "0.9", "0.9", "0.9" } },
+    { "optimizer", { "adam", "adam", "adam" } },            { "momentum", { "0.9", "0.9", "0.9" } },
     { "weight_decay", { "0", "0.0001", "0" } },             { "clip_norm", { "0", "0", "0" } },
     { "validation", { "0.1", "0.1", "0" } },                { "epochs", { "200", "2000", "40" } },
     { "rate", { "0.001", "0.0001", "0.001" } },             { "patience", { "0", "0", "0" } },
@@ -611,7 +611,7 @@ static const struct { const char *name, *text[3]; } table[] = {
     { "shared_dim", { "50", "50", "50" } },                 { "shared_scale", { "unit", "unit", "unit" } },
     { "temperature", { "learned", "learned", "learned" } }, { "tau", { "0.07", "0.07", "0.07" } },
     { "shared_keep", { "best", "last", "last" } },          { "dim", { "50", "50", "10" } },
-    { "standardise", { "batch", "none", "none" } },         { "others", { "concat", "concat", "concat" } },
+    { "standardize", { "batch", "none", "none" } },         { "others", { "concat", "concat", "concat" } },
     { "residual_epochs", { "100", "100", "30" } },          { "residual_spread", { "learned", "learned", "learned" } },
     { "critic", { "gaussian", "gaussian", "gaussian" } },   { "club", { "all_pairs", "all_pairs", "all_pairs" } },
     { "logvar", { "tanh", "tanh", "tanh" } },               { "critic_rate", { "0.001", "0.0001", "0.001" } },

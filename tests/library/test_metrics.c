@@ -551,7 +551,7 @@ static void probe_is_the_same_for_any_threads(void **state) {
     double weights[4 * d], other_weights[4 * d], intercepts[4];
     isk_probe_desc desc;
     isk_probe_report report, other_report;
-    int i, standardise;
+    int i, standardize;
     (void)state;
     for (i = 0; i < n; i++) {
         labels[i] = (x[i * d] > 0) + 2 * (x[i * d + 1] + x[i * d + 2] > 0);
@@ -560,12 +560,12 @@ static void probe_is_the_same_for_any_threads(void **state) {
         x[i * d + 4] *= (isk_scalar)1e-4;
         x[i * d + 5] = 7;
     }
-    for (standardise = 0; standardise < 2; standardise++) {
+    for (standardize = 0; standardize < 2; standardize++) {
         memset(&desc, 0, sizeof desc);
         desc.x = matrix(x, n, d);
         desc.labels = labels;
         desc.part = part;
-        desc.standardise = standardise;
+        desc.standardize = standardize;
         desc.predicted = predicted;
         desc.weights = weights;
         desc.intercepts = intercepts;

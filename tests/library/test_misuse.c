@@ -32,7 +32,7 @@ static isk_tensor x;                    /* [6, 6] of that graph */
 static const isk_tensor none;           /* of no graph at all */
 
 static void unrecorded_at(int line, isk_tensor tensor, const char *word) {
-    if (tensor.node >= 0 || isk_compute(graph, &x, 1) || !strstr(isk_error(context), word)) {
+    if (tensor.node >= 0 || isk_program_compute(graph, &x, 1) || !strstr(isk_error(context), word)) {
         fail_msg("line %d: '%s' does not name '%s'", line, isk_error(context), word);
     }
     isk_graph_close(graph);
@@ -126,6 +126,8 @@ static void options(void **state) {
     REFUSED(isk_preset_find(context, NULL, &preset), "name is NULL");
     REFUSED(isk_preset_find(context, "robust", NULL), "preset is NULL");
     assert_null(isk_option_get(NULL, -1));
+    assert_int_equal(isk_option_find(NULL, NULL), -1);
+    assert_int_equal(isk_option_find(NULL, "optimiser"), isk_option_find(NULL, "optimizer"));
     assert_null(isk_option_get(NULL, isk_option_count(NULL)));
     assert_null(isk_option_group_heading((isk_option_group)-1));
     assert_null(isk_option_group_heading(ISK_GROUP_COUNT));
@@ -271,21 +273,21 @@ static void scopes(void **state) {
     const isk_parameter_desc desc = { .fill = ISK_FILL_ONE };
     isk_scope lost, scope;
     (void)state;
-    lost = isk_group(NULL, "g");
+    lost = isk_group_scope(NULL, "g");
     assert_true(lost.group < 0);
     assert_true(isk_within(lost, "n").group < 0);
     NO_GRAPH(isk_parameter(lost, "w", 1, 1, &desc));
     NO_GRAPH(isk_mlp(lost, none, NULL));
     NO_GRAPH(isk_transformer(lost, none, NULL));
-    NO_GRAPH(isk_standardise_rows(lost, none, 1));
+    NO_GRAPH(isk_standardize_rows(lost, none, 1));
     memset(&scope, 0, sizeof scope);
     NO_GRAPH(isk_parameter(scope, "w", 1, 1, &desc));
-    UNRECORDED(isk_parameter(isk_group(graph, NULL), "w", 1, 1, &desc), "group: the name is NULL");
-    UNRECORDED(isk_parameter(isk_within(isk_group(graph, "g"), NULL), "w", 1, 1, &desc), "within: the name is NULL");
-    UNRECORDED(isk_parameter(isk_group(graph, "g"), NULL, 1, 1, &desc), "name is NULL");
-    UNRECORDED(isk_parameter(isk_group(graph, "g"), "w", 1, 1, NULL), "desc is NULL");
-    UNRECORDED(isk_parameter(isk_group(graph, "g"), "w", -1, 1, &desc), "[-1, 1]");
-    UNRECORDED(isk_parameter(isk_group(graph, "g"), "w", INT_MAX, INT_MAX, &desc), "too large");
+    UNRECORDED(isk_parameter(isk_group_scope(graph, NULL), "w", 1, 1, &desc), "group: the name is NULL");
+    UNRECORDED(isk_parameter(isk_within(isk_group_scope(graph, "g"), NULL), "w", 1, 1, &desc), "within: the name is NULL");
+    UNRECORDED(isk_parameter(isk_group_scope(graph, "g"), NULL, 1, 1, &desc), "name is NULL");
+    UNRECORDED(isk_parameter(isk_group_scope(graph, "g"), "w", 1, 1, NULL), "desc is NULL");
+    UNRECORDED(isk_parameter(isk_group_scope(graph, "g"), "w", -1, 1, &desc), "[-1, 1]");
+    UNRECORDED(isk_parameter(isk_group_scope(graph, "g"), "w", INT_MAX, INT_MAX, &desc), "too large");
 }
 
 static void modules(void **state) {
@@ -293,16 +295,16 @@ static void modules(void **state) {
     const isk_mlp_desc one = { .layers = 1, .out = 1 };
     const isk_transformer_desc short_one = { .steps = -1 }, some = { .steps = 2 };
     (void)state;
-    UNRECORDED(isk_mlp(isk_group(graph, "g"), x, NULL), "isk_mlp: desc is NULL");
-    UNRECORDED(isk_mlp(isk_group(graph, "g"), x, &mlp), "layers -1");
-    UNRECORDED(isk_mlp(isk_group(graph, "g"), x, &wide), "too large");
+    UNRECORDED(isk_mlp(isk_group_scope(graph, "g"), x, NULL), "isk_mlp: desc is NULL");
+    UNRECORDED(isk_mlp(isk_group_scope(graph, "g"), x, &mlp), "layers -1");
+    UNRECORDED(isk_mlp(isk_group_scope(graph, "g"), x, &wide), "too large");
     open_mistaken();
-    NO_GRAPH(isk_mlp(isk_group(graph, "g"), none, &one));
-    NO_GRAPH(isk_transformer(isk_group(graph, "g"), none, &some));
-    NO_GRAPH(isk_standardise_rows(isk_group(graph, "g"), none, 1));
+    NO_GRAPH(isk_mlp(isk_group_scope(graph, "g"), none, &one));
+    NO_GRAPH(isk_transformer(isk_group_scope(graph, "g"), none, &some));
+    NO_GRAPH(isk_standardize_rows(isk_group_scope(graph, "g"), none, 1));
     isk_graph_close(graph);
-    UNRECORDED(isk_transformer(isk_group(graph, "g"), x, NULL), "isk_transformer: desc is NULL");
-    UNRECORDED(isk_transformer(isk_group(graph, "g"), x, &short_one), "steps -1");
+    UNRECORDED(isk_transformer(isk_group_scope(graph, "g"), x, NULL), "isk_transformer: desc is NULL");
+    UNRECORDED(isk_transformer(isk_group_scope(graph, "g"), x, &short_one), "steps -1");
 }
 
 /* Every op on tensors of no graph, and on one that the graph does not hold. */
@@ -373,20 +375,20 @@ static void programs(void **state) {
     (void)state;
     open_mistaken();
     loss = isk_mean_all(x);
-    assert_null(isk_minimise(NULL, "g", loss, NULL));
-    assert_null(isk_minimise(graph, NULL, loss, NULL));
+    assert_null(isk_program_minimize(NULL, "g", loss, NULL));
+    assert_null(isk_program_minimize(graph, NULL, loss, NULL));
     assert_non_null(strstr(isk_error(context), "group"));
-    assert_null(isk_compute(NULL, &loss, 1));
-    assert_null(isk_compute(graph, NULL, 1));
-    assert_string_equal(isk_error(context), "isk_compute: outputs is NULL");
-    assert_null(isk_compute(graph, &loss, -1));
+    assert_null(isk_program_compute(NULL, &loss, 1));
+    assert_null(isk_program_compute(graph, NULL, 1));
+    assert_string_equal(isk_error(context), "isk_program_compute: outputs is NULL");
+    assert_null(isk_program_compute(graph, &loss, -1));
     assert_non_null(strstr(isk_error(context), "-1 were asked for"));
-    assert_null(isk_compute(graph, &none, 1));
+    assert_null(isk_program_compute(graph, &none, 1));
     assert_true(isk_check_gradient(NULL, "g", loss, 0) < 0);
     assert_true(isk_check_gradient(graph, NULL, loss, 0) < 0);
     assert_true(isk_check_gradient(graph, "g", none, 0) < 0);
     NOWHERE(isk_run(NULL, 1));
-    REFUSED(isk_run(isk_compute(graph, &loss, 1), -1), "count is -1");
+    REFUSED(isk_run(isk_program_compute(graph, &loss, 1), -1), "count is -1");
     NOWHERE(isk_write(none, 0, value));
     NOWHERE(isk_read(none, 0, value));
     REFUSED(isk_write(x, 0, NULL), "NULL");
@@ -778,7 +780,7 @@ static void kept_failures_keep_their_sentence(void **state) {
     must(isk_safetensors_begin(context, &writer));
     assert_int_equal(isk_safetensors_put(writer, "t", ISK_TYPE_SCALAR, 9, NULL, NULL), ISK_ARGUMENT);
     must(isk_ranks(context, values, 3, ranks));
-    assert_null(isk_compute(graph, &input, 1));
+    assert_null(isk_program_compute(graph, &input, 1));
     assert_non_null(strstr(isk_error(context), "[-3, 1]"));
     must(isk_ranks(context, values, 3, ranks));
     assert_int_equal(isk_write(input, 0, view1), ISK_SHAPE);
@@ -807,7 +809,7 @@ static void close_in_order(int when) {
     isk_model *made;
     isk_graph *held = isk_graph_open(own, NULL);
     isk_tensor input = isk_input(held, 2, 2), sum = isk_sum_all(input);
-    isk_program *program = isk_compute(held, &sum, 1);
+    isk_program *program = isk_program_compute(held, &sum, 1);
     isk_safetensors_writer *writer;
     isk_safetensors *file;
     isk_matrix loaded;
@@ -899,7 +901,7 @@ static void work_that_traps_could_end(isk_context *own) {
         if (fit.method == ISK_INDISEEK) { assert_int_equal(isk_tradeoff(own, &tradeoff, &curve), ISK_OK); }
         isk_model_close(made);
     }
-    set_options(own, &fit.options, "rate=1000 shared_rate=1000 epochs=60 shared_epochs=60 optimiser=sgd");
+    set_options(own, &fit.options, "rate=1000 shared_rate=1000 epochs=60 shared_epochs=60 optimizer=sgd");
     fit.method = ISK_INDISEEK;
     assert_int_equal(isk_fit(own, &fit, &made), ISK_DIVERGED);
     isk_model_close(made);
@@ -926,7 +928,7 @@ static void numbers_that_are_none(isk_context *own) {
     const double nan = strtod("nan", NULL);             /* no constant, whose comparisons compilers do away with */
     const isk_mlp_desc mlp = { .layers = 2, .out = 1, .dropout = nan, .mode = ISK_MODE_TRAIN };
     const isk_transformer_desc transformer = { .steps = 2, .heads = 1, .dropout = nan, .mode = ISK_MODE_TRAIN };
-    const isk_optimiser_desc optimisers[] = { { .rate = nan }, { .weight_decay = nan }, { .clip_norm = nan } };
+    const isk_optimizer_desc optimizers[] = { { .rate = nan }, { .weight_decay = nan }, { .clip_norm = nan } };
     isk_kmeans_desc kmeans = { .x = { view1, ROWS, VIEW1_COLS }, .clusters = 3, .tolerance = nan };
     isk_probe_desc probe = { .x = { view1, ROWS, VIEW1_COLS }, .labels = int_labels, .part = part };
     isk_regression_desc regression = { .x = { view1, ROWS, VIEW1_COLS }, .y = { view2, ROWS, VIEW2_COLS }, .part = part, .alpha = nan };
@@ -944,11 +946,11 @@ static void numbers_that_are_none(isk_context *own) {
     UNRECORDED(isk_noise(x, nan, 1, 0), "noise: amount");
     UNRECORDED(isk_noise(x, 1, nan, 0), "noise: amount");
     UNRECORDED(isk_drop_steps(x, 1, nan, 1, 0), "drop_steps: amount");
-    UNRECORDED(isk_mlp(isk_group(graph, "g"), x, &mlp), "dropout: probability");
-    UNRECORDED(isk_transformer(isk_group(graph, "g"), x, &transformer), "attention: dropout");
+    UNRECORDED(isk_mlp(isk_group_scope(graph, "g"), x, &mlp), "dropout: probability");
+    UNRECORDED(isk_transformer(isk_group_scope(graph, "g"), x, &transformer), "attention: dropout");
     open_mistaken();
-    loss = isk_mean_all(isk_mlp(isk_group(graph, "g"), x, &(isk_mlp_desc){ .layers = 1, .out = 1 }));
-    for (size_t i = 0; i < COUNT(optimisers); i++) { assert_null(isk_minimise(graph, "g", loss, &optimisers[i])); }
+    loss = isk_mean_all(isk_mlp(isk_group_scope(graph, "g"), x, &(isk_mlp_desc){ .layers = 1, .out = 1 }));
+    for (size_t i = 0; i < COUNT(optimizers); i++) { assert_null(isk_program_minimize(graph, "g", loss, &optimizers[i])); }
     assert_non_null(strstr(isk_error(context), "clip_norm"));
     assert_true(isk_check_gradient(graph, "g", loss, nan) >= 0);        /* as 0 */
     isk_graph_close(graph);

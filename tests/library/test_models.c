@@ -33,7 +33,7 @@ static int close_context(void **state) {
 
 /* Every kind of model: learned and given C, both norms, one view, CLIP. */
 static isk_fit_desc run_of(int number) {
-    static const char *const settings[RUNS] = { "lambda=3", "norm=batch dropout=0.2 standardise=none shared_scale=raw",
+    static const char *const settings[RUNS] = { "lambda=3", "norm=batch dropout=0.2 standardize=none shared_scale=raw",
                                                 "norm=layer activation=gelu tau=0.05 lambda=0.33333333333333331", "", "temperature=fixed" };
     isk_fit_desc fit = small_fit(context, 120, settings[number]);
     set_options(context, &fit.options, "epochs=3 shared_epochs=3 diagnoses=0");
@@ -562,9 +562,9 @@ static isk_status graph_life(isk_context *scarce, void *argument) {
     isk_status status = ISK_MEMORY;
     (void)argument;
     if (graph) {
-        isk_tensor x = isk_input(graph, 6, 4), y = isk_mlp(isk_group(graph, "net"), x, &mlp);
-        isk_tensor loss = isk_mse(isk_standardise_rows(isk_group(graph, "net"), y, 1), isk_input(graph, 6, 3));
-        isk_program *step = isk_minimise(graph, "net", loss, NULL), *look = isk_compute(graph, &y, 1);
+        isk_tensor x = isk_input(graph, 6, 4), y = isk_mlp(isk_group_scope(graph, "net"), x, &mlp);
+        isk_tensor loss = isk_squared_error(isk_standardize_rows(isk_group_scope(graph, "net"), y, 1), isk_input(graph, 6, 3));
+        isk_program *step = isk_program_minimize(graph, "net", loss, NULL), *look = isk_program_compute(graph, &y, 1);
         isk_scalar values[24] = { 1, 2, 3 };
         if (step && look) {
             status = isk_write(x, 1, values);

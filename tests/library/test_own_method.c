@@ -671,7 +671,7 @@ static void its_warning_is_heard(void **state) {
 }
 
 static void it_diverges_by_name(void **state) {
-    isk_fit_desc fit = coder_fit("optimiser=sgd rate=1000 schedule=constant activation=linear epochs=9");
+    isk_fit_desc fit = coder_fit("optimizer=sgd rate=1000 schedule=constant activation=linear epochs=9");
     isk_model *model;
     (void)state;
     set_own(&fit.options, "bound", "none");

@@ -37,7 +37,7 @@ static isk_tensor decoded(isk_recorder *r, int view, isk_tensor z) {
 
 static void terms(isk_recorder *r, int view, isk_tensor *out) {
     if (wrong.in_terms) { wrong.in_terms(r); }
-    out[1] = isk_mse(decoded(r, view, encoded(r, view)), isk_view_rows(r, view).x);
+    out[1] = isk_squared_error(decoded(r, view, encoded(r, view)), isk_view_rows(r, view).x);
     out[0] = isk_affine(out[1], isk_own_option(isk_recorder_design(r), "weight"), 0);
 }
 

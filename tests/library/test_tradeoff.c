@@ -223,7 +223,7 @@ static void odd_models(void **state) {
     ok(isk_tradeoff(context, &desc, &report));
     assert_true(points[0].mean[ISK_LEAKAGE].mean == points[0].view[0][ISK_LEAKAGE].mean && isnan(points[0].view[1][ISK_LEAKAGE].mean));
     fit.options.rate = 1e3;
-    fit.options.optimiser = ISK_SGD;
+    fit.options.optimizer = ISK_SGD;
     fit.seed = 8;
     status = isk_fit(context, &fit, &models[1]);
     assert_int_equal(status, ISK_DIVERGED);

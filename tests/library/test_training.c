@@ -150,8 +150,8 @@ static isk_status resume_now(const isk_sweep_desc *sweep, isk_model **models) {
 static const struct { isk_preset preset; const char *settings; } runs[] = {
     { ISK_ROBUST, "lambda=3" },
     { ISK_PAPER, "lambda=3 epochs=5 shared_epochs=4 diagnoses=2 critic_steps=2" },
-    { ISK_SIMULATION, "club=permutation dropout=0.2 norm=batch schedule=plateau patience=3 validation=0.3 optimiser=sgd shared_dim=5" },
-    { ISK_ROBUST, "standardise=none critic_inner=per_epoch last_batch=drop temperature=fixed patience=2 stop_on=club clip_norm=1" },
+    { ISK_SIMULATION, "club=permutation dropout=0.2 norm=batch schedule=plateau patience=3 validation=0.3 optimizer=sgd shared_dim=5" },
+    { ISK_ROBUST, "standardize=none critic_inner=per_epoch last_batch=drop temperature=fixed patience=2 stop_on=club clip_norm=1" },
 };
 enum { RUNS = COUNT(runs), ROWS = 135 };     /* 122 for training, 13 held out; 122 = 3 * 32 + 26 */
 
@@ -353,7 +353,7 @@ static void a_model_that_diverges_ends_alone(void **state) {
     (void)state;
     for (run = 0; run < 2; run++) {
         fit = run_of(run);
-        set_options(context, &fit.options, "epochs=8 schedule=constant optimiser=sgd");
+        set_options(context, &fit.options, "epochs=8 schedule=constant optimizer=sgd");
         sweep = alone(&fit);
         sweep.rates = with;
         sweep.rate_count = 4;
@@ -404,7 +404,7 @@ static void divergence_is_resumed(void **state) {
     isk_model *straight[2], *stopped[2];
     isk_context *owner;
     (void)state;
-    set_options(context, &fit.options, "optimiser=sgd");
+    set_options(context, &fit.options, "optimizer=sgd");
     sweep = alone(&fit);
     sweep.rates = rates;
     sweep.rate_count = 2;
@@ -1043,9 +1043,9 @@ static void failures_are_warned_of(void **state) {
     (void)state;
     warn(&fit, "model 0: Z1 has collapsed (variance ");
     warn(&fit, "% of X1 is not reconstructed from (Z1, C1): coordinates are unlearned; train for more epochs or raise lambda");
-    fit = small_fit(context, ROWS, "standardise=none critic_rate=1e-6 rate=0.01 lambda=0 epochs=30 critic_steps=1");
+    fit = small_fit(context, ROWS, "standardize=none critic_rate=1e-6 rate=0.01 lambda=0 epochs=30 critic_steps=1");
     warn(&fit, "model 0: the critic of Z1 is stale: in training CLUB was ");
-    fit = small_fit(context, 1000, "standardise=none init=normal layers=2 rate=0 critic_rate=0.01 epochs=20 dim=8");
+    fit = small_fit(context, 1000, "standardize=none init=normal layers=2 rate=0 critic_rate=0.01 epochs=20 dim=8");
     set_options(context, &fit.options, "diagnosis_epochs=60 width=32 diagnoses=1");
     warn(&fit, "model 0: Z1 depends on C although its CLUB looks small, because the critic's log variances are at the limit of tanh");
     /* and a run that goes well has none */

@@ -174,7 +174,7 @@ static void open_pair(fixture *f, const isk_method *method, int given, int absen
 /* ---- the critic of NCE-CLUB ---------------------------------------------------------------------------------------------------- */
 
 static void nce_losses(void **state) {
-    static const char *const variants[] = { "critic=nce", "critic=nce critic_inner=per_epoch standardise=none",
+    static const char *const variants[] = { "critic=nce", "critic=nce critic_inner=per_epoch standardize=none",
                                             "critic=nce critic_width=9 lambda=0",
                                             "critic=nce last_batch=drop layers=4" };
     static const isk_method *methods[] = { ISK_INDISEEK, ISK_INDISEEK0, ISK_FACTORIZEDCL };
@@ -258,7 +258,7 @@ static void contrast_losses(void **state) {
     static const char *const variants[] = {
         "contrast=concat", "contrast=concat contrast_sides=one", "contrast_sides=one", "contrast_sides=one contrast_tau=0.5",
         "contrast_temperature=learned", "contrast_temperature=learned contrast_sides=one contrast_tau=0.3",
-        "contrast=concat critic_width=9 standardise=none",
+        "contrast=concat critic_width=9 standardize=none",
     };
     static const isk_method *methods[] = { ISK_FACTORIZEDCL, ISK_INFODISEN };
     static fixture f;
@@ -688,7 +688,7 @@ static values naive_fused(const fixture *f, list rows, unsigned views) {
     return fused;
 }
 
-typedef struct moments { double mean[2][WIDEST], variance[2][WIDEST]; } moments;       /* of the two normalised layers */
+typedef struct moments { double mean[2][WIDEST], variance[2][WIDEST]; } moments;       /* of the two normalized layers */
 
 /* Three linear maps with batch norm and ReLU between, to unit norm; by the rows' own moments or by the running ones. */
 static values naive_projection(const fixture *f, values x, int evaluating, moments *seen) {
@@ -867,7 +867,7 @@ static void copies_are_augmented(void **state) {
                 copies[copy][i] = isk__augmented_copy(&f.recorder, f.design.steps[i], isk_view_rows(&f.recorder, i), copy).x;
             }
         }
-        program = isk_compute(f.recorder.graph, copies[0], 4);
+        program = isk_program_compute(f.recorder.graph, copies[0], 4);
         ok(isk__graph_ready(f.recorder.graph));
         for (step = 0; step < 20; step++) {
             static isk_scalar got[2][2][BATCH * COLS3];
@@ -1016,7 +1016,7 @@ static void what_comes_after_a_reduction(void **state) {
         values reduced[2], c[2];
         list batch = in_batch(BATCH), both;
         const isk_program *program;
-        open_reduced(&f, ISK_INDISEEK, 0, absent, "standardise=none");
+        open_reduced(&f, ISK_INDISEEK, 0, absent, "standardize=none");
         stir_weights(&f, 1);
         fill_views(&f, "reduction");
         both = rows_with(&f, batch, 3, 0);

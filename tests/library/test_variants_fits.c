@@ -166,7 +166,7 @@ static const struct { const isk_method *method; int what, copies; const char *se
     { ISK_INDISEEK, ABSENT, 4, "reduce=augment shared_keep=last" },
     { ISK_RESIDUAL_INDISEEK, 0, 8, "reduce=augment" },
     { ISK_FACTORIZEDCL, SEQUENCE, 0, "contrast=concat critic=nce" },
-    { ISK_INFODISEN, ABSENT, 0, "contrast_sides=one contrast_temperature=learned standardise=none" },
+    { ISK_INFODISEN, ABSENT, 0, "contrast_sides=one contrast_temperature=learned standardize=none" },
 };
 
 static isk_fit_desc fit_of(int i, augmentation *how) {

@@ -187,7 +187,7 @@ static void check_view(fixture *f, int view, int count) {
 
 static void specific_losses(void **state) {
     static const char *const variants[] = { "", "others=mean", "critic_inner=per_epoch others=mean power=batch",
-                                            "standardise=none critic_inner=per_epoch activation=tanh", "power=batch layers=3" };
+                                            "standardize=none critic_inner=per_epoch activation=tanh", "power=batch layers=3" };
     static fixture f;
     int v, m, views, absent, given, view;
     (void)state;
@@ -315,7 +315,7 @@ static void diagnosis_is_club(void **state) {
     int absent, view, i, j;
     (void)state;
     for (absent = 0; absent < 2; absent++) {
-        open_absent(&f, ISK_INDISEEK, 3, 1, absent, "diagnoses=2 standardise=none");
+        open_absent(&f, ISK_INDISEEK, 3, 1, absent, "diagnoses=2 standardize=none");
         stir_weights(&f, 1);
         for (view = 0; view < 3; view++) {
             const isk__diagnosis *diagnosis = &view_stage(&f, "specific", view)->diagnosis;
@@ -346,7 +346,7 @@ static void diagnosis_is_club(void **state) {
 
 /* A batch in which a view, or a pair of views, has no row or one row: nothing to learn there, and nothing that is not finite. */
 static void batches_without_a_view(void **state) {
-    static const char *const variants[] = { "", "power=batch", "others=mean standardise=none", "ortho=frob_sum", "norm=batch",
+    static const char *const variants[] = { "", "power=batch", "others=mean standardize=none", "ortho=frob_sum", "norm=batch",
                                             "critic_inner=per_epoch club=permutation" };
     static const isk_method *methods[] = { ISK_INDISEEK, ISK_INDISEEK0, ISK_FACTORIZEDCL, ISK_INFODISEN, ISK_RESIDUAL_INDISEEK };
     static fixture f;
@@ -493,7 +493,7 @@ static void sequence_gradients(void **state) {
 /* ---- gradients of whole objectives --------------------------------------------------------------------------------------------- */
 
 static void objectives_have_their_gradients(void **state) {
-    static const char *const variants[] = { "", "others=mean standardise=none", "power=batch norm=batch activation=tanh",
+    static const char *const variants[] = { "", "others=mean standardize=none", "power=batch norm=batch activation=tanh",
                                             "club=permutation others=mean", "ortho=frob_sum lambda=30" };
     static fixture f;
     int v, m, view, absent;

@@ -8,7 +8,7 @@ WHAT IS COMPUTED (methods: Gui, Ma and Ma 2025, sections 3.1-3.3; CLUB: Cheng et
 orthogonality: Wang et al. 2025)
     Two views of n = 40 samples, x1 [40, 6] and x2 [40, 4].  Every network is 5 linear maps of width 8 with ReLU between, unless
     another size is given.
-    clip     encoders shared1, shared2 -> 3 coordinates, L2-normalised to u, v; logits = exp(logit_scale) u v^T; loss = mean
+    clip     encoders shared1, shared2 -> 3 coordinates, L2-normalized to u, v; logits = exp(logit_scale) u v^T; loss = mean
              of the two cross entropies.  logit_scale starts at ln(1/0.07) and is kept in [0, ln 100] after each update.
     The others train one view i, given C_1 and C_2, data with unit rows, by loss = APART + lambda / 2 KEEP, lambda = 10:
       APART  club       CLUB(z; C) by its definition, over all pairs of the batch (B x B x p numbers), with q(z|C) from critic_i.mean
@@ -26,14 +26,14 @@ orthogonality: Wang et al. 2025)
              log-variance by s = -(digamma(1/2) + ln 2), so r = (x_i - m) / exp((v + s) / 2).  Then IndiSeek with r in the place of
              x_i, M_i being the mean over the rows of the batch.
     Adam everywhere: rate 1e-3, 0.9, 0.999, 1e-8, no weight decay but where it is named, constant rate.
-    "standardised": z passes through standardise_i: (z - mean) / sqrt(variance + 1e-5) over the batch, population variance.  Its
+    "standardized": z passes through standardize_i: (z - mean) / sqrt(variance + 1e-5) over the batch, population variance.  Its
              running moments start at 0 and 1 and follow with weight 0.1, with the population variance (PyTorch's own layer
              takes the unbiased one here), once per update: the forward pass that makes z for the q steps does not move them.
     "raw":   z is the encoder's output.
 
 THE FILE: safetensors, F64, but F32 where that loses nothing, and `order` I64; names joined by dots, PyTorch's names of parameters,
 weights [out, in].  Inputs and first parameters are exactly representable in float32.  A bias that only shifts z has gradient 0 in
-"standardised" (its own, or that of a unit which is on for every row).  In any arithmetic that 0 is rounding noise, and Adam's first
+"standardized" (its own, or that of a unit which is on for every row).  In any arithmetic that 0 is rounding noise, and Adam's first
 update divides it by itself or by 1e-8.  So an entry of after.NAME is compared only where its gradient is above 1e-6 in size.
     data.x1 data.x2 data.c1 data.c2     [40, 6] [40, 4] [40, 3] [40, 3]
     order                               [20, 12] rows of the batch of each step; step 0 is the one that is written in full
@@ -46,14 +46,14 @@ update divides it by itself or by 1e-8.  So an entry of after.NAME is compared o
     residual.c1 residual.c2 [40, 3]   residual.r [40, 6]   of residual-indiseek, all rows, when they are learned
     residual.losses.mean [20]   residual.losses.spread [20]
     CASE.*                              names of CASES; p is the number of coordinates of Z.  Of step 0:
-        z                               [12, p] what the critic and the decoder see (after standardisation)
+        z                               [12, p] what the critic and the decoder see (after standardization)
         encoded                         [12, p] specific_i(x_i) before it
         q.mean q.logvar                 [12, p] in the first q step;  q.gradient.NAME of the first, q.after.NAME after the fifth
         club.mean club.logvar           [12, p] in the main step
         decoded                         [12, d_i]
         gradient_z                      [12, p] of loss, with respect to z
         gradient.NAME  after.NAME       main step
-        running_mean running_var        [p] of standardise_i after step 0 (standardised only)
+        running_mean running_var        [p] of standardize_i after step 0 (standardized only)
       Of all 20 steps, each before its update:
         steps.q [20, 5]  steps.loss [20]  steps.APART [20] (club or overlap)  steps.KEEP [20] (reconstruction or contrast)
     short.*                             step 0 with only the first 7 of its rows: what a batch of 12 with 5 absent rows must give
@@ -75,7 +75,7 @@ N, D, WIDTH, DIM, SHARED, BATCH, SHORT, STEPS, Q_STEPS, LAMBDA, RATE = 40, (6, 4
 SHORT_OF_NORMAL = -(torch.digamma(torch.tensor(0.5, dtype=torch.float64)) + math.log(2)).item()
 SEED, SEED_OF_OTHERS = 141, 13              # the second is the first that --search accepts
 OWN, OTHER = 0, 1
-Case = collections.namedtuple("Case", "name view standardised apart apart_from keep keep_with model")
+Case = collections.namedtuple("Case", "name view standardized apart apart_from keep keep_with model")
 CASES = (
     Case("indiseek.1", 1, True, "club", OTHER, "reconstruction", OWN, "initial"),
     Case("indiseek.2", 2, True, "club", OTHER, "reconstruction", OWN, "initial"),
@@ -113,7 +113,7 @@ class Critic(nn.Module):
         return self.mean(c), torch.tanh(self.logvar(c))
 
 
-class Standardise(nn.Module):
+class Standardize(nn.Module):
     """Over the rows of the batch; population variance, in the running moments too."""
     def __init__(self, dim):
         super().__init__()
@@ -138,7 +138,7 @@ class Model(nn.Module):
             setattr(self, "specific%d" % view, mlp(inputs, dim))
             setattr(self, "decoder%d" % view, mlp(dim + SHARED, inputs))
             setattr(self, "critic%d" % view, Critic(dim))
-            setattr(self, "standardise%d" % view, Standardise(dim))
+            setattr(self, "standardise%d" % view, Standardize(dim))
 
     def draw_others(self, dim):
         """What only the other methods have."""
@@ -165,7 +165,7 @@ def learning_loss(z, mean, logvar):
 
 
 def club(z, mean, logvar):
-    """Mean over i of log q(z_i|c_i) - mean over j of log q(z_j|c_i); the normalising terms of row i cancel."""
+    """Mean over i of log q(z_i|c_i) - mean over j of log q(z_j|c_i); the normalizing terms of row i cancel."""
     variance = logvar.exp()
     positive = -((z - mean) ** 2) / variance / 2
     negative = -((z[None, :, :] - mean[:, None, :]) ** 2).mean(1) / variance / 2
@@ -198,19 +198,19 @@ def keep(out, prefix, tensors):
 
 
 def run_clip(model, data, order, out):
-    optimiser = adam(model.shared1, model.shared2, model.logit_scale)
+    optimizer = adam(model.shared1, model.shared2, model.logit_scale)
     losses, scales = [], []
     parts = named(model, "shared1", "shared2", "logit_scale")
     for step, rows in enumerate(order):
         u = F.normalize(model.shared1(data["x1"][rows]), dim=1)
         v = F.normalize(model.shared2(data["x2"][rows]), dim=1)
         loss, logits = info_nce(u, v, model.logit_scale)
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
         if step == 0:
             keep(out, "clip.", dict(u=u, v=v, logits=logits, loss=loss))
             keep(out, "clip.gradient.", {name: p.grad for name, p in parts.items()})
-        optimiser.step()
+        optimizer.step()
         with torch.no_grad():
             model.logit_scale.clamp_(0, math.log(100))
         if step == 0:
@@ -254,10 +254,10 @@ def case_loss(model, data, case, rows, z):
 
 def encode(model, data, case, rows, follow=False):
     encoded = model.of("specific", case.view)(data["x%d" % case.view][rows])
-    return encoded, model.of("standardise", case.view)(encoded, follow) if case.standardised else encoded
+    return encoded, model.of("standardize", case.view)(encoded, follow) if case.standardized else encoded
 
 
-def q_steps(model, data, case, rows, optimiser, out):
+def q_steps(model, data, case, rows, optimizer, out):
     """Five updates of the critic; z is data and the same in all of them."""
     critic, other = model.of("critic", case.view), c_of(data, case, case.apart_from)[rows]
     names = named(model, "critic%d" % case.view)
@@ -267,12 +267,12 @@ def q_steps(model, data, case, rows, optimiser, out):
     for inner in range(Q_STEPS):
         mean, logvar = critic(other)
         loss = learning_loss(z, mean, logvar)
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
         if inner == 0:
             keep(out, case.name + ".q.", dict(mean=mean, logvar=logvar))
             keep(out, case.name + ".q.gradient.", {name: p.grad for name, p in names.items()})
-        optimiser.step()
+        optimizer.step()
         losses.append(loss.detach())
     keep(out, case.name + ".q.after.", names)
     return torch.stack(losses)
@@ -280,23 +280,23 @@ def q_steps(model, data, case, rows, optimiser, out):
 
 def run_case(model, data, order, case, out):
     prefix, names = case.name + ".", named(model, *trained(model, case))
-    q_optimiser, optimiser = adam(model.of("critic", case.view)), adam(*names.values())
+    q_optimizer, optimizer = adam(model.of("critic", case.view)), adam(*names.values())
     history = collections.defaultdict(list)
     for step, rows in enumerate(order):
         first = out if step == 0 else {}                        # written in full
         if case.apart == "club":
-            history["q"].append(q_steps(model, data, case, rows, q_optimiser, first))
+            history["q"].append(q_steps(model, data, case, rows, q_optimizer, first))
         encoded, z = encode(model, data, case, rows, follow=True)
         z.retain_grad()
         loss, terms, way = case_loss(model, data, case, rows, z)
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
         keep(first, prefix, dict(way, z=z, encoded=encoded, gradient_z=z.grad))
         keep(first, prefix + "gradient.", {name: p.grad for name, p in names.items()})
-        optimiser.step()
+        optimizer.step()
         keep(first, prefix + "after.", names)
-        if case.standardised:
-            keep(first, prefix, dict(model.of("standardise", case.view).named_buffers()))
+        if case.standardized:
+            keep(first, prefix, dict(model.of("standardize", case.view).named_buffers()))
         for name, value in dict(terms, loss=loss).items():
             history[name].append(value.detach())
     for name, values in history.items():
@@ -304,13 +304,13 @@ def run_case(model, data, order, case, out):
 
 
 def run_regression(network, inputs, target, order):
-    optimiser = adam(network, weight_decay=1e-4)
+    optimizer = adam(network, weight_decay=1e-4)
     losses = []
     for rows in order:
         loss = (network(inputs[rows]) - target[rows]).square().sum(1).mean()
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
         losses.append(loss.detach())
     with torch.no_grad():
         return network(inputs), torch.stack(losses)

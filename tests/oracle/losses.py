@@ -12,7 +12,7 @@ WHAT IS COMPUTED
                loss = loss_both + lambda (loss_1 + loss_2) / 2;  tau = 0.1, lambda = 0.7.
     nce_club   (Liang et al. 2023)  critic: 4 + 3 -> 7 -> 7 -> 1, ReLU between, of [y_i, x_j] concatenated; scores_ij.
                learning = -(mean_i scores_ii - mean_i (logsumexp_j scores_ij - ln B)), updates the critic;
-               upper = mean_i scores_ii - mean_ij scores_ij, an upper bound that the encoder of y minimises, the critic being constant.
+               upper = mean_i scores_ii - mean_ij scores_ij, an upper bound that the encoder of y minimizes, the critic being constant.
 
 THE FILE: safetensors, F64, but F32 where that loses nothing; B = 6.  Inputs and weights are exactly representable in float32.  SIZE
 is `whole`, all rows, or `short`, the first 4: what a batch of 6 with 2 absent rows must give.

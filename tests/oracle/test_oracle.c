@@ -37,26 +37,26 @@ static double output(const isk_program *program, const isk__frame *frame, int in
 typedef struct known_case {
     const char *name;
     const isk_method *method;
-    int view, standardise, dim, ortho;
+    int view, standardize, dim, ortho;
     const char *first;                          /* whose first values */
 } known_case;
 
 static known_case cases[] = {
-    { "indiseek.1", ISK_INDISEEK, 0, ISK_STANDARDISE_BATCH, 5, 0, "initial" },
-    { "indiseek.2", ISK_INDISEEK, 1, ISK_STANDARDISE_BATCH, 5, 0, "initial" },
-    { "indiseek.raw.1", ISK_INDISEEK, 0, ISK_STANDARDISE_NONE, 5, 0, "initial" },
-    { "indiseek0.1", ISK_INDISEEK0, 0, ISK_STANDARDISE_BATCH, 5, 0, "initial" },
-    { "factorizedcl.1", ISK_FACTORIZEDCL, 0, ISK_STANDARDISE_BATCH, 5, 0, "initial" },
-    { "factorizedcl.raw.2", ISK_FACTORIZEDCL, 1, ISK_STANDARDISE_NONE, 5, 0, "initial" },
-    { "infodisen.frob.1", ISK_INFODISEN, 0, ISK_STANDARDISE_BATCH, 5, ISK_ORTHO_FROB, "initial" },
-    { "infodisen.frob_sum.raw.2", ISK_INFODISEN, 1, ISK_STANDARDISE_NONE, 5, ISK_ORTHO_FROB_SUM, "initial" },
-    { "infodisen.cos.raw.1", ISK_INFODISEN, 0, ISK_STANDARDISE_NONE, 3, ISK_ORTHO_COS, "square" },
-    { "infodisen.cos2.raw.2", ISK_INFODISEN, 1, ISK_STANDARDISE_NONE, 3, ISK_ORTHO_COS2, "square" },
-    { "residual-indiseek.1", ISK_RESIDUAL_INDISEEK, 0, ISK_STANDARDISE_BATCH, 5, 0, "initial" },
+    { "indiseek.1", ISK_INDISEEK, 0, ISK_STANDARDIZE_BATCH, 5, 0, "initial" },
+    { "indiseek.2", ISK_INDISEEK, 1, ISK_STANDARDIZE_BATCH, 5, 0, "initial" },
+    { "indiseek.raw.1", ISK_INDISEEK, 0, ISK_STANDARDIZE_NONE, 5, 0, "initial" },
+    { "indiseek0.1", ISK_INDISEEK0, 0, ISK_STANDARDIZE_BATCH, 5, 0, "initial" },
+    { "factorizedcl.1", ISK_FACTORIZEDCL, 0, ISK_STANDARDIZE_BATCH, 5, 0, "initial" },
+    { "factorizedcl.raw.2", ISK_FACTORIZEDCL, 1, ISK_STANDARDIZE_NONE, 5, 0, "initial" },
+    { "infodisen.frob.1", ISK_INFODISEN, 0, ISK_STANDARDIZE_BATCH, 5, ISK_ORTHO_FROB, "initial" },
+    { "infodisen.frob_sum.raw.2", ISK_INFODISEN, 1, ISK_STANDARDIZE_NONE, 5, ISK_ORTHO_FROB_SUM, "initial" },
+    { "infodisen.cos.raw.1", ISK_INFODISEN, 0, ISK_STANDARDIZE_NONE, 3, ISK_ORTHO_COS, "square" },
+    { "infodisen.cos2.raw.2", ISK_INFODISEN, 1, ISK_STANDARDIZE_NONE, 3, ISK_ORTHO_COS2, "square" },
+    { "residual-indiseek.1", ISK_RESIDUAL_INDISEEK, 0, ISK_STANDARDIZE_BATCH, 5, 0, "initial" },
 };
 enum { case_count = sizeof cases / sizeof *cases };
 
-static const known_case clip_case = { "clip", ISK_CLIP, 0, ISK_STANDARDISE_NONE, 5, 0, "initial" };
+static const known_case clip_case = { "clip", ISK_CLIP, 0, ISK_STANDARDIZE_NONE, 5, 0, "initial" };
 
 /* ---- a training that is stepped by hand ------------------------------------------------------------------------------- */
 
@@ -103,15 +103,15 @@ static void record_look(fixture *f, isk_recorder *r) {
         look_at(f, outputs, &count, LOOK_LOGVAR, critic.logvar);
     }
     if (info->keep == ISK__KEEP_DECODER) { look_at(f, outputs, &count, LOOK_DECODED, isk__decode_record(r, view, z, with)); }
-    f->look = isk_compute(r->graph, outputs, count);
+    f->look = isk_program_compute(r->graph, outputs, count);
 
     memset(&zero, 0, sizeof zero);
-    f->probe = isk_parameter(isk_group(r->graph, "probe"), "z", batch, f->of->dim, &zero);
+    f->probe = isk_parameter(isk_group_scope(r->graph, "probe"), "z", batch, f->of->dim, &zero);
     z = isk_with_row_weights(f->probe, isk_weights_of(r->batch));
     apart = info->apart == ISK__APART_CLUB ? isk__apart_club(r, view, z, seen) : isk__apart_overlap(r, z, seen);
     kept = info->keep == ISK__KEEP_DECODER ? isk__keep_decoder(r, view, z, with, x) : isk__keep_contrast(r, view, z, with, x);
     outputs[0] = isk_add(apart, isk_mul(isk_affine(r->lambda, 0.5, 0), kept));
-    f->pull = isk__minimise(r->graph, "probe", outputs, 1, NULL, 1);
+    f->pull = isk__minimize(r->graph, "probe", outputs, 1, NULL, 1);
 }
 
 /* A stage by name, with the view's number where it has one (ISK_NONE: it has none). */
@@ -195,7 +195,7 @@ static void open_fixture(fixture *f, const known_case *of, int level) {
     options->width = width;
     options->dim = of->dim;
     options->shared_dim = shared;
-    options->standardise = of->standardise;
+    options->standardize = of->standardize;
     options->ortho = of->ortho;
     options->critic_steps = q_steps;
     options->weight_decay = options->validation = options->diagnoses = ISK_NONE;
@@ -439,7 +439,7 @@ static void case_at(const known_case *of, int level) {
         if (step > 0) { continue; }
         compare_group(&f, group, prefix, 1);
         compare_group(&f, group, prefix, 0);
-        if (of->standardise == ISK_STANDARDISE_BATCH) {
+        if (of->standardize == ISK_STANDARDIZE_BATCH) {
             snprintf(name, sizeof name, "standardise%d.running_mean", of->view + 1);
             compare_buffer(&f, name, named(of, "running_mean"));
             snprintf(name, sizeof name, "standardise%d.running_var", of->view + 1);

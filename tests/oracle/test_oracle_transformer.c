@@ -104,12 +104,12 @@ static void case_at(const known_case *of, int level) {
     desc.activation = of->activation;
     desc.mode = 1;
     graph = isk_graph_open(context, NULL);
-    x = isk_parameter(isk_group(graph, "net"), "x", rows, width, &zero);
+    x = isk_parameter(isk_group_scope(graph, "net"), "x", rows, width, &zero);
     x = isk_with_row_weights(x, input_of(graph, 1, weights));
-    outputs[0] = isk_transformer(isk_group(graph, "net"), x, &desc);
+    outputs[0] = isk_transformer(isk_group_scope(graph, "net"), x, &desc);
     outputs[1] = isk_sum_all(isk_mul(outputs[0], input_of(graph, width, g)));
-    forward = isk_compute(graph, outputs, 2);
-    backward = isk__minimise(graph, "net", &outputs[1], 1, NULL, 1);
+    forward = isk_program_compute(graph, outputs, 2);
+    backward = isk__minimize(graph, "net", &outputs[1], 1, NULL, 1);
     if (!forward || !backward) { fail_msg("%s", isk_error(context)); }
     set_parameters(graph);
     ok(isk_run(forward, 1));

@@ -23,7 +23,7 @@ static isk_tensor parameter(isk_scope scope, const char *name, int rows, int col
 
 /* The gradient of `loss` with respect to the group's parameters stands in the worker's memory after this. */
 static const isk_scalar *gradient_of(isk_graph *graph, const char *group, isk_tensor loss) {
-    isk_program *program = isk__minimise(graph, group, &loss, 1, NULL, 1);
+    isk_program *program = isk__minimize(graph, group, &loss, 1, NULL, 1);
     assert_non_null(program);
     ok(isk_run(program, 1));
     return graph->worker[0].block + graph->worker[0].offsets[graph->groups[isk__group_find(graph, group)].gradient];
@@ -68,8 +68,8 @@ static void check_comm(int rows, int absent, const char *size) {
     for (copy = 0; copy < 2; copy++) {
         for (m = 0; m < 3; m++) {
             snprintf(name, sizeof name, "%s.%s", copies[copy], parts[m]);
-            given[copy][m] = parameter(isk_group(graph, "given"), name, rows, DIM, 0);
-            z[copy][m] = isk_l2_normalise(isk_with_row_weights(given[copy][m], weights), 1e-12);
+            given[copy][m] = parameter(isk_group_scope(graph, "given"), name, rows, DIM, 0);
+            z[copy][m] = isk_l2_normalize(isk_with_row_weights(given[copy][m], weights), 1e-12);
         }
     }
     for (m = 0; m < 3; m++) {
@@ -83,7 +83,7 @@ static void check_comm(int rows, int absent, const char *size) {
             ok(isk_write(given[copy][m], 0, values));
         }
     }
-    ok(isk_run(isk_compute(graph, losses, 3), 1));
+    ok(isk_run(isk_program_compute(graph, losses, 3), 1));
     for (m = 0; m < 3; m++) {
         snprintf(name, sizeof name, "comm.%s.%s", size, parts[m]);
         ok(isk_read(losses[m], 0, &value));
@@ -175,10 +175,10 @@ static void compare_first_map(isk_graph *graph, const isk_scalar *gradient, cons
 
 static void check_nce(int rows, int absent, const char *size) {
     isk_graph *graph = isk_graph_open(context, NULL);
-    isk_scope given = isk_group(graph, "given");
+    isk_scope given = isk_group_scope(graph, "given");
     isk_tensor y = parameter(given, "y", rows, Y_COLS, 0), x = parameter(given, "x", rows, X_COLS, 0),
         weights = some_absent(graph, rows, absent);
-    isk__scores scores = isk__scores_record(isk_within(isk_group(graph, "critic"), "score"), isk_with_row_weights(y, weights),
+    isk__scores scores = isk__scores_record(isk_within(isk_group_scope(graph, "critic"), "score"), isk_with_row_weights(y, weights),
                                             isk_with_row_weights(x, weights), WIDTH, 0);
     isk_tensor learning = isk__scores_nce(scores, 0), upper = isk__scores_club(scores), outputs[3];
     static const char *const later[] = { "2.weight", "2.bias", "4.weight", "4.bias" };
@@ -197,7 +197,7 @@ static void check_nce(int rows, int absent, const char *size) {
     write_map(graph, "0.b", "0", Y_COLS, X_COLS, Y_COLS + X_COLS, WIDTH, 0);
     write_map(graph, "2", "2", 0, WIDTH, WIDTH, WIDTH, 1);
     write_map(graph, "4", "4", 0, WIDTH, WIDTH, 1, 1);
-    ok(isk_run(isk_compute(graph, outputs, 3), 1));
+    ok(isk_run(isk_program_compute(graph, outputs, 3), 1));
     ok(isk_read(scores.all, 0, values));
     snprintf(name, sizeof name, "nce_club.%s.scores", size);
     load(name, (uint64_t)(count * count), theirs);

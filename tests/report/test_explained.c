@@ -87,7 +87,7 @@ static void drop(made *m) { names_free(&m->d.v.in[0].column_names); }
 
 /* ---- the formula, naively ---- */
 
-/* min (1/n) ||y - X b||^2 + 1e-3 ||b||^2 over the training cells, X standardised, y centred; R^2 over those of `scored`. */
+/* min (1/n) ||y - X b||^2 + 1e-3 ||b||^2 over the training cells, X standardized, y centred; R^2 over those of `scored`. */
 static double naive_r2(const made *m, int with_c, int with_z, int feature, int scored) {
     enum { MOST = C_COLS + Z_COLS };
     double x[N][MOST], mean[MOST] = { 0 }, spread[MOST] = { 0 }, a[MOST][MOST + 1] = { { 0 } }, y_mean = 0, residual = 0, total = 0;

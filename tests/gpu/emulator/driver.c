@@ -61,11 +61,11 @@
 #if WITH_ASAN
     #include <sanitizer/asan_interface.h>
     #ifdef __clang__                                /* at -O1 it takes half a minute for some of the unrolled loops */
-        #define OPTIMISE "-O0"
+        #define OPTIMIZE "-O0"
     #else
-        #define OPTIMISE "-O1"
+        #define OPTIMIZE "-O1"
     #endif
-    #define DEFAULT_FLAGS OPTIMISE " -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
+    #define DEFAULT_FLAGS OPTIMIZE " -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
 #else
     #define DEFAULT_FLAGS "-O1"
 #endif
