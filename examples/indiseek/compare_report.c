@@ -269,12 +269,14 @@ static isk_status figures(const compare_job *j, text *page) {
         { "rho", "Do specific features rank the types as the modalities' weights do?", "Spearman's ρ of θ",
           "θ of a type is the log ratio of how many of a cell's nearest cells, in what is specific to the first and to the second modality, "
           "are of its type; ρ is its rank correlation with the weight that weighted nearest neighbours give the first modality." },
-        { "ari", "Clusters and types: adjusted Rand index", "ARI", "k-means on all features together, as many clusters as types, held-out cells." },
+        { "ari", "Clusters and types: adjusted Rand index", "ARI",
+          "k-means on all features together, as many clusters as types, held-out cells." },
         { "nmi", "Clusters and types: normalized mutual information", "NMI", NULL },
         { "leakage", "Leakage", "R² of Z about the other C",
           "How much of the other modalities' shared features can be told from a modality's specific ones, by the best of the regressions, mean "
           "over the modalities: 0 is what it should be." },
-        { "completeness", "Completeness", "R² of (Z, C) about X", "How much of a modality can be told from its own features: 1 is all of it." },
+        { "completeness", "Completeness", "R² of (Z, C) about X",
+          "How much of a modality can be told from its own features: 1 is all of it." },
     };
     isk_status status = ISK_OK;
     for (size_t i = 0; i < sizeof list / sizeof *list && status == ISK_OK; i++) {
