@@ -25479,7 +25479,6 @@ static isk_status isk__checkpoint_compare(isk__training *training, const isk_saf
         snprintf(key, sizeof key, "option.%s", isk_option_get(method, i)->name);
         status = isk__checkpoint_same(training, file, key, isk_option_text(method, &training->options, i, value));
     }
-    if (status == ISK_OK) { status = isk__checkpoint_same(training, file, "stages", isk__stage_names(training, stages)); }
     snprintf(value, sizeof value, "%d", training->learner_count);
     if (status == ISK_OK) { status = isk__checkpoint_same(training, file, "models", value); }
     for (i = 0; i < training->learner_count && status == ISK_OK; i++) {
@@ -25498,7 +25497,7 @@ static isk_status isk__checkpoint_compare(isk__training *training, const isk_saf
         status = isk__fail(training->context, ISK_MISMATCH, "%s: the data or the split are not those that the checkpoint was made "
                            "from; resume with the same files, or start afresh", training->desc->checkpoint);
     }
-    return status;
+    return status == ISK_OK ? isk__checkpoint_same(training, file, "stages", isk__stage_names(training, stages)) : status;
 }
 
 /* A model goes on in the stage that it had reached, but caches are made again. */
