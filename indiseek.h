@@ -15627,7 +15627,7 @@ static isk_status isk__method_check(isk_context *context, const isk_method *meth
                          (int)ISK__MOST_NAME, isk_method_name(method));
     }
     if (!method->words || !method->record) {
-        return isk__fail(context, ISK_ARGUMENT, "method %s lacks its `%s`", method->name, method->record ? "words" : "record");
+        return isk__fail(context, ISK_ARGUMENT, "method '%s' lacks its `%s`", method->name, method->record ? "words" : "record");
     }
     if (method->least_views < 0 || method->least_views > ISK_MAX_VIEWS) {
         return isk__fail(context, ISK_ARGUMENT, "method %s: least_views is %d; it must be from 0 to %d", method->name, method->least_views,
