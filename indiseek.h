@@ -8944,7 +8944,7 @@ static isk_status isk__method_check(isk_context *context, const isk_method *meth
                          (int)ISK__MOST_NAME, isk_method_name(method));
     }
     if (!method->words || !method->record) {
-        return isk__fail(context, ISK_ARGUMENT, "method %s lacks its `%s`", method->name, method->record ? "words" : "record");
+        return isk__fail(context, ISK_ARGUMENT, "method '%s' lacks its `%s`", method->name, method->record ? "words" : "record");
     }
     if (method->least_views < 0 || method->least_views > ISK_MAX_VIEWS) {
         return isk__fail(context, ISK_ARGUMENT, "method %s: least_views is %d; it must be from 0 to %d", method->name, method->least_views,
@@ -18822,7 +18822,6 @@ static isk_status isk__checkpoint_compare(isk__training *training, const isk_saf
         snprintf(key, sizeof key, "option.%s", isk_option_get(method, i)->name);
         status = isk__checkpoint_same(training, file, key, isk_option_text(method, &training->options, i, value));
     }
-    if (status == ISK_OK) { status = isk__checkpoint_same(training, file, "stages", isk__stage_names(training, stages)); }
     snprintf(value, sizeof value, "%d", training->learner_count);
     if (status == ISK_OK) { status = isk__checkpoint_same(training, file, "models", value); }
     for (i = 0; i < training->learner_count && status == ISK_OK; i++) {
@@ -18841,7 +18840,7 @@ static isk_status isk__checkpoint_compare(isk__training *training, const isk_saf
         status = isk__fail(training->context, ISK_MISMATCH, "%s: the data or the split are not those that the checkpoint was made "
                            "from; resume with the same files, or start afresh", training->desc->checkpoint);
     }
-    return status;
+    return status == ISK_OK ? isk__checkpoint_same(training, file, "stages", isk__stage_names(training, stages)) : status;
 }
 
 /* A model goes on in the stage that it had reached, but caches are made again. */
