@@ -34,6 +34,7 @@
        INDISEEK_NO_CUDA        leaves out the section "cuda" and the text of its kernels: ISK_DEVICE_CUDA is refused
        INDISEEK_NO_THREADS     no pthread: everything runs on the calling thread
        INDISEEK_NO_SIMD        portable C kernels only
+       INDISEEK_NO_TUNING      gcc optimises all of it as its command line says: the same results, slower at -O2
        INDISEEK_USE_CBLAS      matrix products by cblas_sgemm/cblas_dgemm; see "same bits" below
 
    GPU: a context uses one when it finds one, unless device is ISK_DEVICE_CPU.  Nothing is needed to compile; NVIDIA's
@@ -104,8 +105,9 @@
           >>metrics      how good are features
           >>files        readers, atomic writes, numbers from text, JSON, SHA-256; then the formats >>npy, >>safetensors
           >>model-files  saving, loading, checkpoints
-          Each uses only what stands above it.  The few functions that it needs of a later section are declared where they are
-          needed, with the mark of that section.
+          Each uses what stands above it, public functions, and where it must a private function that is declared there with the
+          mark of the later section that defines it: >>platform and >>graph of >>cuda, >>graph of >>cpu-kernels, >>methods of
+          >>metrics, >>fit and >>trainer of >>model-files, >>ops of >>graph and >>generated.
        3. Generated text, under >>generated at the end: loops and kernels of the op table, tiles of the matrix product, the text of
           all kernels.  codegen/generate.py writes it, and the declarations of the ops in the public part.
 
@@ -1623,20 +1625,22 @@ INDISEEK_API ISK_EXPERIMENTAL isk_status isk_json_walk(isk_context *context, con
 extern "C" {
 #endif
 
-/* How hard gcc works on which section: gcc 12 takes about a third as long over the whole file at -Og as at -O2, half as long at
-   -O1, and least at -O0, which does for what only arranges (methods, launches).  Running time is spent in a few loops over data,
-   which are marked (ISK__LOOPS), and in products of matrices. */
-#if defined(__GNUC__) && !defined(__clang__) && defined(__OPTIMIZE__)
+/* How hard gcc works on what.  At -O2 it takes 9.0 seconds over the whole of this file and makes vectors of few loops; told as
+   below it takes 4.6, and the loops of ops run in 0.56 of the time (geometric mean of 126; tanh in 0.23), whole fits alike
+   (gcc 12.2, AVX-512).  Running time is spent in these loops (ISK__LOOPS) and in products (ISK__HOT_BEGIN); what arranges work
+   for them is compiled at -Og.  GCC's manual calls the attribute unfit for production.  What can go wrong with it is that code
+   is slow, or that a function is not inlined where it must be, which does not compile; results hang on neither, for no
+   level here reorders arithmetic.  tests/test_header.py compares the bits of fits with and without.  Compilers differ:
+   INDISEEK_NO_TUNING leaves all to the command line, and clang never sees any of this. */
+#if defined(__GNUC__) && !defined(__clang__) && defined(__OPTIMIZE__) && !defined(INDISEEK_NO_TUNING)
     #define ISK__TUNED 1
     #define ISK__COLD_BEGIN _Pragma("GCC push_options") _Pragma("GCC optimize (\"Og\")")
-    #define ISK__ARRANGE_BEGIN _Pragma("GCC push_options") _Pragma("GCC optimize (\"O0\")")
     #define ISK__HOT_BEGIN _Pragma("GCC push_options") _Pragma("GCC optimize (\"O2\")")
     #define ISK__SECTION_END _Pragma("GCC pop_options")
     #pragma GCC push_options
     #pragma GCC optimize ("O1")
 #else
     #define ISK__COLD_BEGIN
-    #define ISK__ARRANGE_BEGIN
     #define ISK__HOT_BEGIN
     #define ISK__SECTION_END
 #endif
@@ -2523,7 +2527,7 @@ typedef struct isk__op_info {
 
 /* ---- what the generated loops call ---- */
 
-/* How loops are compiled that take a measurable part of a program.  Vectorising all of them would cost a second. */
+/* How loops are compiled that take a measurable part of a program; see ISK__TUNED.  Vectorising all would cost a second. */
 #ifdef ISK__TUNED
     #define ISK__LOOPS __attribute__((optimize("O1", "tree-loop-vectorize", "vect-cost-model=dynamic", \
                                               "no-trapping-math")))
@@ -3867,6 +3871,7 @@ enum {
 };
 
 static const isk__special_info *isk__special(int op);                   /* >>cpu-kernels */
+static void isk__update(const isk_program *program, const isk__frame *frame);
 static int isk__residence_stale(const isk_graph *graph);                /* >>cuda */
 static isk_status isk__graph_leave(isk_graph *graph);
 static isk_status isk__run_cuda(isk_program *program, int count);
@@ -3874,7 +3879,6 @@ static void isk__residence_close(isk__residence *residence);
 static isk_status isk__residence_state(const isk__residence *residence);
 static void isk__residence_read(isk__residence *residence, int model, int space, size_t offset, isk_scalar *values, size_t count);
 static void isk__residence_write(isk__residence *residence, int model, int space, size_t offset, const isk_scalar *values, size_t count);
-static void isk__update(const isk_program *program, const isk__frame *frame);
 
 /* Distance of rows of planned tensors: whole cache lines, and not a power of two of pages, which would collide in cache. */
 static int isk__stride(int cols) {
@@ -6766,7 +6770,7 @@ static void isk__update(const isk_program *program, const isk__frame *frame) {
     }
 }
 
-ISK__ARRANGE_BEGIN
+ISK__COLD_BEGIN
 
 /* ==== >>cuda: the GPU, reached through its driver and NVRTC, both opened at run time ================================== */
 
@@ -8530,7 +8534,7 @@ INDISEEK_API void isk_cuda_info_get(isk_cuda_info *info) {
 
 ISK__SECTION_END
 
-ISK__ARRANGE_BEGIN
+ISK__COLD_BEGIN
 
 /* ==== >>modules: networks made of ops ================================================================================== */
 
@@ -18297,7 +18301,7 @@ INDISEEK_API isk_status isk_safetensors_finish(isk_safetensors_writer *writer, c
 
 ISK__SECTION_END
 
-ISK__ARRANGE_BEGIN
+ISK__COLD_BEGIN
 
 /* ==== >>model-files: saving, loading, checkpoints ===================================================================== */
 

@@ -14,7 +14,7 @@ import tempfile
 WARNINGS = "-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror".split()
 STANDARDS = ["c99", "c11", "c++11", "c++17"]
 MACROS = ["INDISEEK_DOUBLE", "INDISEEK_NO_METRICS", "INDISEEK_NO_FILES", "INDISEEK_NO_CUDA", "INDISEEK_NO_THREADS",
-          "INDISEEK_NO_SIMD"]
+          "INDISEEK_NO_SIMD", "INDISEEK_NO_TUNING"]
 ALL_OUT = [name for name in MACROS if "_NO_" in name]
 VARIANTS = [[]] + [[name] for name in MACROS] + [ALL_OUT, ALL_OUT + ["INDISEEK_DOUBLE"]]
 
@@ -52,6 +52,47 @@ int main(void) {
     isk_context_desc desc;
     memset(&desc, 0, sizeof desc);
     return isk_open(&desc) == NULL ? 0 : 1;
+}
+'''
+# A small fit; prints the bits of its features.
+FIT = '''#define INDISEEK_IMPLEMENTATION
+#define INDISEEK_NO_CUDA
+#include "indiseek.h"
+enum { ROWS = 150, COLS = 9, DIM = 5 };
+static float x1[ROWS][COLS], x2[ROWS][COLS], c[2][ROWS][DIM], z[2][ROWS][DIM];
+int main(void) {
+    isk_context_desc desc;
+    isk_context *context;
+    isk_fit_desc fit;
+    isk_transform_desc out;
+    isk_model *model = NULL;
+    int i, j;
+    memset(&desc, 0, sizeof desc);
+    memset(&fit, 0, sizeof fit);
+    memset(&out, 0, sizeof out);
+    for (i = 0; i < ROWS; i++) {
+        for (j = 0; j < COLS; j++) {
+            x1[i][j] = (float)((i * 37 + j * 101) % 211) / 100;
+            x2[i][j] = (float)((i * 37 + j * 59) % 173) / 100;
+        }
+    }
+    fit.views[0].data = out.views[0].data = x1[0];
+    fit.views[1].data = out.views[1].data = x2[0];
+    for (i = 0; i < 2; i++) {
+        fit.views[i].rows = out.views[i].rows = ROWS;
+        fit.views[i].cols = out.views[i].cols = COLS;
+        out.shared[i] = c[i][0];
+        out.specific[i] = z[i][0];
+    }
+    fit.view_count = 2;
+    fit.options.dim = fit.options.shared_dim = DIM;
+    fit.options.epochs = fit.options.shared_epochs = 3;
+    context = isk_open(&desc);
+    if (!context || isk_fit(context, &fit, &model) != ISK_OK || isk_transform(model, &out) != ISK_OK) { return 1; }
+    for (i = 0; i < 2 * ROWS * DIM; i++) { printf("%a %a\\n", (double)(&c[0][0][0])[i], (double)(&z[0][0][0])[i]); }
+    isk_model_close(model);
+    isk_close(context);
+    return 0;
 }
 '''
 LATE = '#include <stdio.h>\n#define INDISEEK_IMPLEMENTATION\n#include "indiseek.h"\nint main(void) { return 0; }\n'
@@ -181,6 +222,18 @@ def symbols(family):
     result("%s: no state outside a context" % family, "\n".join(writable))
 
 
+def tuning(family):
+    """gcc is told how hard to work on which section: the results must not hang on it."""
+    place("fit.c", FIT)
+    c = compiler(family, "c99") + ["-std=c99", "-O2", "-I", root, "fit.c", "-pthread"]
+    if not build("%s: a fit as it is and with INDISEEK_NO_TUNING" % family, c + ["-o", "tuned", "-lm"],
+                 c + ["-DINDISEEK_NO_TUNING", "-o", "untuned", "-lm"]):
+        return
+    tuned, untuned = run(["./tuned"]), run(["./untuned"])
+    result("%s: INDISEEK_NO_TUNING gives the same bits" % family,
+           "" if tuned.returncode == 0 and tuned.stdout and tuned.stdout == untuned.stdout else tuned.stderr or "they differ")
+
+
 def order(family):
     """After a system header strict C99 has lost the feature macros: the first error says so and what to do."""
     place("late.c", LATE)
@@ -221,6 +274,7 @@ def main():
     for family in families:
         several_files(family)
         symbols(family)
+        if family == "gcc": tuning(family)
         order(family)
     misuse()
     shutil.rmtree(folder, ignore_errors=True)
