@@ -102,7 +102,8 @@ int main(void) {
     }
     for (int i = 0; i < SEEDS && status == ISK_OK; i++) {
         const isk_report *report = isk_model_report(models[i]);
-        printf("seed %d: held-out loss %.4f after %g epochs\n", i, isk_report_value(report, "loss", 0), isk_report_value(report, "epochs", 0));
+        printf("seed %d: held-out loss %.4f after %g epochs\n", i, isk_report_value(report, "loss", 0),
+               isk_report_value(report, "epochs", 0));
     }
     if (status == ISK_OK) { status = isk_save(models[0], "own_method.safetensors"); }
     if (status == ISK_OK) { status = isk_load(context, "own_method.safetensors", &loaded); }

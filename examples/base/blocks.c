@@ -11,14 +11,14 @@ isk_status blocks_check(isk_context *context, const char *name, const isk_matrix
         const isk_matrix m = parts[k];
         if (!m.data) { continue; }
         if (m.rows != rows || m.cols < 1) {
-            return isk_set_error(context, ISK_SHAPE, "block %d of %s is [%lld, %lld]; it must have %lld rows and at least one column", k + 1, name,
-                                 (long long)m.rows, (long long)m.cols, (long long)rows);
+            return isk_set_error(context, ISK_SHAPE, "block %d of %s is [%lld, %lld]; it must have %lld rows and at least one column",
+                                 k + 1, name, (long long)m.rows, (long long)m.cols, (long long)rows);
         }
         for (int64_t i = 0; i < m.rows; i++) {
             for (int64_t j = 0; j < m.cols && !isnan(m.data[i * m.cols]); j++) {
                 if (isfinite(m.data[i * m.cols + j])) { continue; }
-                return isk_set_error(context, ISK_DATA, "block %d of %s holds %s in row %lld, column %lld (from 0); of a row that is missing "
-                                     "the first value is NaN", k + 1, name, isnan(m.data[i * m.cols + j]) ? "a NaN" : "an infinity",
+                return isk_set_error(context, ISK_DATA, "block %d of %s holds %s in row %lld, column %lld (from 0); of a row that is "
+                                     "missing the first value is NaN", k + 1, name, isnan(m.data[i * m.cols + j]) ? "a NaN" : "an infinity",
                                      (long long)i, (long long)j);
             }
         }

@@ -55,7 +55,8 @@ static void add_bytes(state *s, const unsigned char *bytes, size_t size) {
 }
 
 /* Square roots of the first 8 primes begin the sum. */
-static const state beginning = { .sum = { 0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19 } };
+static const state beginning = { .sum = { 0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab,
+                                          0x5be0cd19 } };
 
 static void finish(state *s, hash_text *hash) {
     const uint64_t bits = s->length * 8;

@@ -7,7 +7,8 @@
 typedef enum value_kind { VALUE_FILE, VALUE_FOLDER, VALUE_OTHER } value_kind;
 
 static value_kind kind_of(const char *value) {
-    return strncmp(value, "FILE", 4) == 0 || strstr(value, "|FILE") ? VALUE_FILE : strncmp(value, "DIR", 3) == 0 ? VALUE_FOLDER : VALUE_OTHER;
+    return strncmp(value, "FILE", 4) == 0 || strstr(value, "|FILE") ? VALUE_FILE : strncmp(value, "DIR", 3) == 0 ? VALUE_FOLDER
+        : VALUE_OTHER;
 }
 
 /* a|b|c as "a b c" */

@@ -25,8 +25,8 @@ static isk_status check_blocks(isk_context *context, const annotate_desc *desc) 
     for (int b = 0; b < ANNOTATE_BLOCKS; b++) {
         const isk_matrix reference = desc->reference[b], query = desc->query[b];
         if (!reference.data != !query.data) {
-            return isk_set_error(context, ISK_ARGUMENT, "block %d is in the %s only; reference and query must have the same features", b + 1,
-                                 reference.data ? "reference" : "query");
+            return isk_set_error(context, ISK_ARGUMENT, "block %d is in the %s only; reference and query must have the same features",
+                                 b + 1, reference.data ? "reference" : "query");
         }
         if (reference.data && reference.cols != query.cols) {
             return isk_set_error(context, ISK_SHAPE, "block %d has %lld columns in the reference and %lld in the query; both must be the "
@@ -45,7 +45,8 @@ static isk_status check_blocks(isk_context *context, const annotate_desc *desc) 
 static isk_status check_labels(isk_context *context, const char *name, const int32_t *labels, int64_t rows, int classes, int *most) {
     for (int64_t i = 0; labels && i < rows; i++) {
         if (classes && labels[i] >= classes) {
-            return isk_set_error(context, ISK_DATA, "%s[%lld] is %ld, but there are %d classes", name, (long long)i, (long)labels[i], classes);
+            return isk_set_error(context, ISK_DATA, "%s[%lld] is %ld, but there are %d classes", name, (long long)i, (long)labels[i],
+                                 classes);
         }
         if (labels[i] >= *most) { *most = (int)labels[i] + 1; }
     }
@@ -101,8 +102,8 @@ static isk_status sides_make(isk_context *context, const annotate_desc *desc, si
     block_divisors(desc->reference, ANNOTATE_BLOCKS, &s->references, divisors);
     keep_labelled(&s->references, desc->labels);
     if (!s->references.count) {
-        return isk_set_error(context, ISK_DATA, "none of the %lld reference cells is labelled and there in every block, so there is no label "
-                             "to give", (long long)rows_of(desc->reference));
+        return isk_set_error(context, ISK_DATA, "none of the %lld reference cells is labelled and there in every block, so there is no "
+                             "label to give", (long long)rows_of(desc->reference));
     }
     if (desc->k > s->references.count) {
         return isk_set_error(context, ISK_ARGUMENT, "k is %d, but the reference has %lld labelled cells; give a smaller k", desc->k,
@@ -117,7 +118,8 @@ static isk_status sides_make(isk_context *context, const annotate_desc *desc, si
 /* ---- the two ways ---- */
 
 /* The class with the most votes of neighbours, nearest first; votes [classes] is all zero before and after. */
-static int32_t vote(const int32_t *nearest, const double *squared, int k, const int32_t *labels, int weighted, double *votes, double *share) {
+static int32_t vote(const int32_t *nearest, const double *squared, int k, const int32_t *labels, int weighted, double *votes,
+                    double *share) {
     double total = 0;
     int32_t best = labels[nearest[0]];
     for (int t = 0; t < k; t++) {
@@ -134,7 +136,8 @@ static int32_t vote(const int32_t *nearest, const double *squared, int k, const 
     return best;
 }
 
-static isk_status by_neighbours(isk_context *context, const annotate_desc *desc, const sides *s, const annotation *a, annotation_result *r) {
+static isk_status by_neighbours(isk_context *context, const annotate_desc *desc, const sides *s, const annotation *a,
+                                annotation_result *r) {
     const size_t rows = (size_t)s->queries.count;
     int32_t *nearest = malloc(sizeof *nearest * rows * (size_t)a->k);
     double *squared = malloc(sizeof *squared * rows * (size_t)a->k), *votes = calloc((size_t)a->classes, sizeof *votes);
@@ -182,8 +185,8 @@ static isk_status by_probe(isk_context *context, const annotate_desc *desc, cons
     double *intercepts = calloc((size_t)a->classes, sizeof *intercepts), *scores = malloc(sizeof *scores * (size_t)a->classes);
     isk_status status = weights && intercepts && scores ? ISK_OK : out_of_memory(context);
     if (status == ISK_OK && one_class(s)) {
-        status = isk_set_error(context, ISK_DATA, "all %lld labelled reference cells are of class %ld; a regression needs two classes, nearest "
-                               "neighbours do not", (long long)s->references.count, (long)s->labels[0]);
+        status = isk_set_error(context, ISK_DATA, "all %lld labelled reference cells are of class %ld; a regression needs two classes, "
+                               "nearest neighbours do not", (long long)s->references.count, (long)s->labels[0]);
     }
     if (status == ISK_OK) {
         status = isk_probe(context, &(isk_probe_desc){ .x = s->reference, .labels = s->labels, .part = s->references.part, .c = desc->c,

@@ -33,7 +33,8 @@ int cluster_embeddings(int views, const char *const *view_names, const isk_matri
 static isk_status check(isk_context *context, const cluster_desc *desc) {
     isk_status status = ISK_OK;
     if (desc->rows < 1 || desc->starts < 0 || desc->seeds < 0) {
-        return isk_set_error(context, ISK_ARGUMENT, "rows is %lld, starts %d, seeds %d; there must be a row, and the others may not be negative",
+        return isk_set_error(context, ISK_ARGUMENT, "rows is %lld, starts %d, seeds %d; there must be a row, and the others may not be "
+                                                    "negative",
                              (long long)desc->rows, desc->starts, desc->seeds);
     }
     for (int e = 0; e < desc->embedding_count && status == ISK_OK; e++) {
@@ -83,7 +84,8 @@ static void summarise(const double *values, int count, double *mean, double *dev
     *deviation = count > 1 ? sqrt(squares / (count - 1)) : NAN;
 }
 
-static isk_status run_seeds(isk_context *context, const cluster_desc *desc, isk_matrix x, const int32_t *truth, int32_t *found, cluster_row *row) {
+static isk_status run_seeds(isk_context *context, const cluster_desc *desc, isk_matrix x, const int32_t *truth, int32_t *found,
+                            cluster_row *row) {
     const int seeds = desc->seeds ? desc->seeds : 1;
     double *ari = calloc(2 * (size_t)seeds, sizeof *ari), *nmi = ari + seeds;
     isk_status status = ari ? ISK_OK : out_of_memory(context);

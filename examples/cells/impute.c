@@ -34,8 +34,8 @@ static isk_status check_query(isk_context *context, const isk_matrix *from, cons
     }
     for (int b = 0; b < BLOCKS && given; b++) {
         if (!from[b].data == !query[b].data && (!from[b].data || from[b].cols == query[b].cols)) { continue; }
-        return isk_set_error(context, ISK_SHAPE, "%s has %lld columns in the cells trained on and %lld in the further ones; both must be the "
-                             "same features", name[b], (long long)(from[b].data ? from[b].cols : 0),
+        return isk_set_error(context, ISK_SHAPE, "%s has %lld columns in the cells trained on and %lld in the further ones; both must be "
+                             "the same features", name[b], (long long)(from[b].data ? from[b].cols : 0),
                              (long long)(query[b].data ? query[b].cols : 0));
     }
     return blocks_check(context, "the further cells", query, BLOCKS, *rows);
@@ -74,7 +74,8 @@ static isk_status sides_make(isk_context *context, const impute_desc *desc, side
     if (status != ISK_OK) { return status; }
     for (int64_t i = 0; i < s->both.count; i++) { count[s->both.part[i]]++; }
     if (!count[ISK_TRAIN]) {
-        return isk_set_error(context, ISK_DATA, "no training cell has both modalities, so nothing can be learned; %lld cells of other parts have",
+        return isk_set_error(context, ISK_DATA, "no training cell has both modalities, so nothing can be learned; %lld cells of other "
+                                                "parts have",
                              (long long)s->both.count);
     }
     m->scored = count[ISK_TEST] ? ISK_TEST : count[ISK_VALIDATION] ? ISK_VALIDATION : ISK_TRAIN;
@@ -199,7 +200,9 @@ static isk_status impute_by(isk_context *context, impute_way way, const impute_d
     if (status == ISK_OK) {
         put_rows(&s->told, m->rows, all, m->features, r->predictions);
         put_rows(&s->further, m->query_rows, all + told * features, m->features, r->query);
-        for (int64_t j = 0; j < m->features && m->scored != ISK_TRAIN; j++) { r->correlation[j] = correlate(desc, s, m, r->predictions, j); }
+        for (int64_t j = 0; j < m->features && m->scored != ISK_TRAIN; j++) {
+            r->correlation[j] = correlate(desc, s, m, r->predictions, j);
+        }
         r->median_correlation = median_of(r->correlation, m->features, work);
     }
     free(all);
@@ -352,8 +355,8 @@ void imputation_text(const imputation *m, const names *features, text *out) {
     sheet_text(&s, out);
     sheet_free(&s);
     if (printed < m->features) {
-        text_format(out, "(the features that are told best and worst, %lld of %lld; all of them are in imputation.tsv)\n", (long long)printed,
-                    (long long)m->features);
+        text_format(out, "(the features that are told best and worst, %lld of %lld; all of them are in imputation.tsv)\n",
+                    (long long)printed, (long long)m->features);
     }
     free(list);
     text_format(out, "(trained on %lld cells, scored on %lld)\n", (long long)m->trained_on, (long long)m->scored_on);

@@ -193,7 +193,8 @@ static isk_status count_components(recipe *r, const input *in, const char *view,
     const int64_t most = (rows < in->cols ? rows : in->cols) - dropped, seurat = in->cols - 1 < most ? in->cols - 1 : most;
     if (r->at_most && r->pca > seurat) { r->pca = seurat > 0 ? (int)seurat : 0; }
     if (r->pca <= most) { return ISK_OK; }
-    return isk_set_error(in->context, ISK_ARGUMENT, "--%s-pca is %d, but %lld training rows of %lld columns have at most %lld %s components%s", view,
+    return isk_set_error(in->context, ISK_ARGUMENT, "--%s-pca is %d, but %lld training rows of %lld columns have at most %lld %s "
+                                                    "components%s", view,
                          r->pca, (long long)trained, (long long)in->cols, (long long)(most > 0 ? most : 0), lsi ? "singular" : "principal",
                          dropped ? " beside the first" : "");
 }
@@ -345,12 +346,13 @@ static isk_status judge_missing(recipe *r, const input *in, const char *view, co
     }
     if (missing > LISTED) { snprintf(list + strlen(list), sizeof list - strlen(list), ", ..."); }
     if (missing > due->count / 2) {
-        return isk_set_error(in->context, ISK_DATA, "%s: lacks %lld of the %lld features that %s of the model was trained on (%s); features are "
-                             "matched by name, so use the names of the training data", in->path, (long long)missing, (long long)due->count, view, list);
+        return isk_set_error(in->context, ISK_DATA, "%s: lacks %lld of the %lld features that %s of the model was trained on (%s); "
+                             "features are matched by name, so use the names of the training data", in->path, (long long)missing,
+                             (long long)due->count, view, list);
     }
     if (missing) {
-        snprintf(r->warning, sizeof r->warning, "%.60s lacks %lld of the %lld features of %s, which count as their training mean: %s", in->path,
-                 (long long)missing, (long long)due->count, view, list);
+        snprintf(r->warning, sizeof r->warning, "%.60s lacks %lld of the %lld features of %s, which count as their training mean: %s",
+                 in->path, (long long)missing, (long long)due->count, view, list);
     }
     return ISK_OK;
 }
@@ -413,14 +415,17 @@ static isk_status learn_sequence(recipe *r, input *in, const char *view, const u
     uint8_t *parts;
     isk_status status = ISK_OK;
     if (r->pca) {
-        return isk_set_error(in->context, ISK_ARGUMENT, "--%s-pca: %s holds sequences, which have no principal components here; leave it out",
+        return isk_set_error(in->context, ISK_ARGUMENT, "--%s-pca: %s holds sequences, which have no principal components here; leave it "
+                                                        "out",
                              view, in->path);
     }
     if (r->hvg) {
-        return isk_set_error(in->context, ISK_ARGUMENT, "--%s-hvg: %s holds sequences, whose features are all kept; leave it out", view, in->path);
+        return isk_set_error(in->context, ISK_ARGUMENT, "--%s-hvg: %s holds sequences, whose features are all kept; leave it out", view,
+                             in->path);
     }
     if (!norm_is(r, "none") && !norm_is(r, "zscore")) {
-        return isk_set_error(in->context, ISK_ARGUMENT, "--%s-norm %s is for counts of a sample; %s holds sequences, which take zscore or none",
+        return isk_set_error(in->context, ISK_ARGUMENT, "--%s-norm %s is for counts of a sample; %s holds sequences, which take zscore or "
+                                                        "none",
                              view, r->norm, in->path);
     }
     parts = unfold(in, part);
@@ -457,8 +462,8 @@ isk_status recipe_learn(recipe *r, input *in, const char *view, const uint8_t *p
 
 static isk_status apply_sequence(const recipe *r, input *in, const char *view, isk_matrix *x) {
     if (in->steps != r->steps || in->cols != r->cols * r->steps) {
-        return isk_set_error(in->context, ISK_SHAPE, "%s: has %lld samples of %d steps, %lld numbers each; the model was trained on %s of %d "
-                             "steps of %lld features", in->path, (long long)in->rows, in->steps ? in->steps : 1,
+        return isk_set_error(in->context, ISK_SHAPE, "%s: has %lld samples of %d steps, %lld numbers each; the model was trained on %s of "
+                             "%d steps of %lld features", in->path, (long long)in->rows, in->steps ? in->steps : 1,
                              (long long)(in->steps ? in->cols / in->steps : in->cols), view, r->steps, (long long)r->cols);
     }
     in->rows *= in->steps;

@@ -64,7 +64,8 @@ isk_status recipe_summary(const recipe *r, const input *in, isk_matrix x, const 
      atac     tfidf of the 20000 peaks that are counted most, 50 components of LSI without the first
      other    zscore */
 void recipe_defaults(recipe *r, const char *kind);
-/* The defaults of the kind changed by words (NULL: not at all), "hvg=2000,pca=200": norm=WORD, hvg=N, pca=N (0 or all: every feature; 0 or none: no PCA),
+/* The defaults of the kind changed by words (NULL: not at all), "hvg=2000,pca=200": norm=WORD, hvg=N, pca=N (0 or all: every feature;
+   0 or none: no PCA),
    scale=yes|no (the z-score), lsi-first=drop|keep, clr=cell|protein (norm clr, clr-feature), or raw: as it is.  A norm that is not
    of counts keeps all features, unless hvg is given. */
 isk_status recipe_parse(isk_context *context, const char *words, const char *kind, recipe *r);

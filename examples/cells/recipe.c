@@ -48,8 +48,8 @@ static isk_status unknown(isk_context *context, const char *word, const char *wh
     char list[120] = "";
     shown typed;
     for (int i = 0; words[i]; i++) { snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", i ? "|" : "", words[i]); }
-    return isk_set_error(context, ISK_ARGUMENT, "'%s' is no %s%s%s%s; it must be one of %s", show(&typed, word), what, near ? " (did you mean '" : "",
-                         near ? near : "", near ? "'?)" : "", list);
+    return isk_set_error(context, ISK_ARGUMENT, "'%s' is no %s%s%s%s; it must be one of %s", show(&typed, word), what,
+                         near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "", list);
 }
 
 static isk_status choice(const item *i, const char *const *words, int *place) {
@@ -67,7 +67,8 @@ static isk_status number(const item *i, const char *zero, int *value) {
     if (strcmp(i->value, zero) == 0) {
         *value = 0;
     } else if (!*i->value || *end || *i->value < '0' || *i->value > '9' || got > 1000000) {
-        return isk_set_error(i->context, ISK_ARGUMENT, "%s=%s: a whole number from 0 to 1000000 is due, or %s", i->key, show(&typed, i->value), zero);
+        return isk_set_error(i->context, ISK_ARGUMENT, "%s=%s: a whole number from 0 to 1000000 is due, or %s", i->key,
+                             show(&typed, i->value), zero);
     } else {
         *value = (int)got;
     }

@@ -152,7 +152,8 @@ static void draw_proteins(simulated_cells *s, uint64_t seed, const design *d) {
         const double size = exp(size_spread * random_normal(&r)), ambient = exp(size_spread * random_normal(&r));
         const double *level = d->protein_level + (int64_t)s->type[i] * s->proteins;
         for (int p = 0; p < s->proteins; p++) {
-            const double by = s->protein_role[p] == ROLE_STATE ? (double)s->state[i] : s->protein_role[p] == ROLE_ACTIVATION ? (double)s->activation[i] : 0;
+            const double by = s->protein_role[p] == ROLE_STATE ? (double)s->state[i] : s->protein_role[p] == ROLE_ACTIVATION
+                ? (double)s->activation[i] : 0;
             const double mean = size * exp(level[p] + (double)s->protein_slope[p] * by) + ambient * d->background[p];
             s->protein.values[i * s->proteins + p] = (isk_scalar)random_count(&r, mean, protein_dispersion);
         }
@@ -226,12 +227,15 @@ static int open_all(simulated_cells *s, isk_context *context, design *d) {
 
 static isk_status check_desc(isk_context *context, const simulated_cells *s, double library) {
     if (s->cells < 1 || s->cells > 50000 || s->genes < 40 || s->genes > 100000 || s->proteins < 10 || s->proteins > 10000) {
-        return isk_set_error(context, ISK_ARGUMENT, "%lld cells, %d genes and %d proteins were asked for; there are 1 to 50000, 40 to 100000 and "
-                             "10 to 10000", (long long)s->cells, s->genes, s->proteins);
+        return isk_set_error(context, ISK_ARGUMENT, "%lld cells, %d genes and %d proteins were asked for; there are 1 to 50000, 40 to "
+                             "100000 and 10 to 10000", (long long)s->cells, s->genes, s->proteins);
     }
-    if (s->types < 1 || s->types > 26) { return isk_set_error(context, ISK_ARGUMENT, "%d types were asked for; there are 1 to 26", s->types); }
+    if (s->types < 1 || s->types > 26) {
+        return isk_set_error(context, ISK_ARGUMENT, "%d types were asked for; there are 1 to 26", s->types);
+    }
     if (!(library > 0 && library < 1e7)) {
-        return isk_set_error(context, ISK_ARGUMENT, "%g RNA counts of a cell were asked for; there are more than 0 and fewer than 10^7", library);
+        return isk_set_error(context, ISK_ARGUMENT, "%g RNA counts of a cell were asked for; there are more than 0 and fewer than 10^7",
+                             library);
     }
     return ISK_OK;
 }
@@ -284,8 +288,8 @@ void simulated_cells_table(const simulated_cells *s, text *out) {
     text_add(out, "cell\tcell_type\tlineage\tphase\tstate\tcycle_cos\tcycle_sin\tactivation\n");
     for (int64_t i = 0; i < s->cells; i++) {
         const double values[] = { (double)s->state[i], (double)s->cycle[2 * i], (double)s->cycle[2 * i + 1], (double)s->activation[i] };
-        text_format(out, "%s\t%s\t%s\t%s", names_get(&s->rna.row_names, i), names_get(&s->type_names, s->type[i]), lineage_names[s->lineage[i]],
-                    phase_names[s->phase[i]]);
+        text_format(out, "%s\t%s\t%s\t%s", names_get(&s->rna.row_names, i), names_get(&s->type_names, s->type[i]),
+                    lineage_names[s->lineage[i]], phase_names[s->phase[i]]);
         for (int k = 0; k < 4; k++) {
             text_add(out, "\t");
             text_fixed(out, values[k], 5);

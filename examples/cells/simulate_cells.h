@@ -19,7 +19,8 @@ enum { LINEAGES = 3, PHASES = 3 };
 typedef enum feature_role { ROLE_NONE, ROLE_TYPE, ROLE_STATE, ROLE_CYCLE, ROLE_ACTIVATION } feature_role;
 
 /* In both views: the type of a cell, of a lineage, and its state, a number.
-   In RNA alone: the cell cycle, an angle that moves a tenth of the genes.  In proteins alone: activation, a number that moves a fifth of them.
+   In RNA alone: the cell cycle, an angle that moves a tenth of the genes.  In proteins alone: activation, a number that moves a fifth
+   of them.
    These are drawn independently of each other.
      RNA      mean = library * share of the gene in its cell,    count ~ negative binomial
      protein  mean = size of the cell * exp(level) + background of the protein * background of the cell,   count ~ negative binomial */

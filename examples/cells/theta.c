@@ -50,7 +50,8 @@ static int is_whole(isk_matrix m, int64_t row) {
 static isk_status check(const theta_state *s) {
     const theta_desc *desc = s->desc;
     if (!desc->z[0].data || !desc->z[1].data || desc->z[1].rows != s->rows || s->rows < 1) {
-        return isk_set_error(s->context, ISK_SHAPE, "specific features of two modalities are due for the same cells; they have %lld and %lld rows",
+        return isk_set_error(s->context, ISK_SHAPE, "specific features of two modalities are due for the same cells; they have %lld and "
+                                                    "%lld rows",
                              (long long)s->rows, (long long)desc->z[1].rows);
     }
     if (!desc->labels || desc->label_count < 1) {
@@ -81,17 +82,22 @@ static isk_status state_open(theta_state *s) {
     s->theta = malloc(sizeof *s->theta * n);
     s->values = malloc(sizeof *s->values * 4 * types);
     s->result->types = calloc(types, sizeof *s->result->types);
-    if (!s->index || !s->labels || !s->matches[0] || !s->matches[1] || !s->theta || !s->values || !s->result->types) { return out_of_memory(s); }
+    if (!s->index || !s->labels || !s->matches[0] || !s->matches[1] || !s->theta || !s->values || !s->result->types) {
+        return out_of_memory(s);
+    }
     s->ranks = s->values + 2 * types;
     s->result->label_count = desc->label_count;
     for (int64_t i = 0; i < s->rows; i++) {
-        if (desc->labels[i] < 0 || (desc->part && desc->part[i] != scored) || !is_whole(desc->z[0], i) || !is_whole(desc->z[1], i)) { continue; }
+        if (desc->labels[i] < 0 || (desc->part && desc->part[i] != scored) || !is_whole(desc->z[0], i) || !is_whole(desc->z[1], i)) {
+            continue;
+        }
         s->labels[s->count] = desc->labels[i];
         s->index[s->count++] = i;
     }
     s->result->scored = s->count;
     if (s->count <= s->k) {
-        return isk_set_error(s->context, ISK_ARGUMENT, "theta compares %d neighbours of each cell, but %lld cells are scored; choose a smaller k",
+        return isk_set_error(s->context, ISK_ARGUMENT, "theta compares %d neighbours of each cell, but %lld cells are scored; choose a "
+                                                       "smaller k",
                              s->k, (long long)s->count);
     }
     return ISK_OK;

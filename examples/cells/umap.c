@@ -452,7 +452,9 @@ static isk_status part_vectors(isk_context *context, part *p, random_stream *ran
     p->trivial = p->inverse + m;
     for (int64_t i = 0; i < p->m; i++) {
         double degree = 0;
-        for (int64_t e = p->graph->starts[p->members[i]]; e < p->graph->starts[p->members[i] + 1]; e++) { degree += (double)p->graph->values[e]; }
+        for (int64_t e = p->graph->starts[p->members[i]]; e < p->graph->starts[p->members[i] + 1]; e++) {
+            degree += (double)p->graph->values[e];
+        }
         p->inverse[i] = 1 / sqrt(degree);
         p->trivial[i] = sqrt(degree);
         total += degree;
@@ -558,7 +560,9 @@ static isk_status start_part(umap_state *s, part *p, const double place[2], doub
         status = part_vectors(s->context, p, random, vectors);
         for (int64_t i = 0; i < 2 * p->m && status == ISK_OK; i++) { most = fmax(most, fabs(vectors[i])); }
     }
-    for (int64_t i = 0; i < 2 * p->m && status == ISK_OK; i++) { s->start[2 * p->members[i / 2] + i % 2] = vectors[i] / most * room + place[i % 2]; }
+    for (int64_t i = 0; i < 2 * p->m && status == ISK_OK; i++) {
+        s->start[2 * p->members[i / 2] + i % 2] = vectors[i] / most * room + place[i % 2];
+    }
     return status;
 }
 
@@ -653,7 +657,8 @@ static void fit_curve(double min_distance, double spread, double *a, double *b) 
 
 typedef struct descent {
     float a, b, rate;
-    double *every, *next, *next_negative;   /* [edges] epochs from one draw of an edge to the next; when it is next due, and its negatives */
+    /* [edges] epochs from one draw of an edge to the next; when it is next due, and its negatives */
+    double *every, *next, *next_negative;
     random_stream random;
 } descent;
 
@@ -806,7 +811,8 @@ isk_status umap_trustworthiness(isk_context *context, isk_matrix x, const float 
     if (status == ISK_OK) {
         n = whole_pairs(x, points, data, flat);
         if (k < 1 || 2 * (int64_t)k >= n) {
-            status = isk_set_error(context, ISK_ARGUMENT, "k is %d, but trustworthiness of %lld points needs k from 1 to less than half of them", k,
+            status = isk_set_error(context, ISK_ARGUMENT, "k is %d, but trustworthiness of %lld points needs k from 1 to less than half "
+                                                          "of them", k,
                                    (long long)n);
         }
     }

@@ -19,9 +19,11 @@ typedef struct umap_desc {
     void *user;
     float *points;                  /* out: [n, 2] */
 } umap_desc;
-/* Steps and defaults are umap-learn's 0.5, with exact neighbours and Euclidean distances.  It starts from two eigenvectors of the normalized
+/* Steps and defaults are umap-learn's 0.5, with exact neighbours and Euclidean distances.  It starts from two eigenvectors of the
+   normalized
    Laplacian.  Where the graph falls apart each part gets its own, about a place of its own on a circle (umap-learn: on the axes, of more
-   than four by eigenvectors of an affinity of their means, which vanishes where they are far); parts in like directions are neighbours there.
+   than four by eigenvectors of an affinity of their means, which vanishes where they are far); parts in like directions are neighbours
+   there.
    Rows with NaN or infinity, or of given neighbours without any, are left out of the layout and get NaN.  Fewer than 4 rows lie on a line.
    One thread works on it (isk_knn takes the context's); several layouts at once need a context each.  ARGUMENT and DATA name the field. */
 isk_status umap_layout(isk_context *context, const umap_desc *desc);

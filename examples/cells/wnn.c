@@ -46,7 +46,8 @@ static isk_status check_values(const wnn_state *s, int v) {
     const isk_matrix m = s->desc->views[v];
     for (int64_t i = 0; i < m.rows * m.cols; i++) {
         if (!isfinite(m.data[i])) {
-            return isk_set_error(s->context, ISK_DATA, "modality %d, row %lld, column %lld is not finite; leave out cells that a modality lacks",
+            return isk_set_error(s->context, ISK_DATA, "modality %d, row %lld, column %lld is not finite; leave out cells that a modality "
+                                                       "lacks",
                                  v + 1, (long long)(i / m.cols + 1), (long long)(i % m.cols + 1));
         }
     }

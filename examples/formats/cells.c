@@ -399,7 +399,9 @@ static int take_columns(cell_table *to, cell_table *from, const int64_t *place, 
         taken->classes = column->classes;
         column->numbers = NULL;
         memset(&column->classes, 0, sizeof column->classes);
-        if (place && !(taken->numbers ? move_numbers(&taken->numbers, place, rows) : move_classes(&taken->classes, place, rows))) { return 0; }
+        if (place && !(taken->numbers ? move_numbers(&taken->numbers, place, rows) : move_classes(&taken->classes, place, rows))) {
+            return 0;
+        }
         if (!taken->numbers && !drop_unused(&taken->classes)) { return 0; }
     }
     return 1;
@@ -413,8 +415,8 @@ static isk_status match_table(cells *c, cell_table *to, cell_table *t) {
     if (status == ISK_OK) { status = find_places(c, &t->cells, &own, &place, &found); }
     if (status == ISK_OK && found == 0 && t->cells.count > 0) {
         shown a, b;
-        status = isk_set_error(c->context, ISK_DATA, "%s: none of its %lld cells, whose first is '%s', is in the data, whose first is '%s'; "
-                               "the names of cells must agree", path, (long long)t->cells.count, show(&a, names_get(&t->cells, 0)),
+        status = isk_set_error(c->context, ISK_DATA, "%s: none of its %lld cells, whose first is '%s', is in the data, whose first is "
+                               "'%s'; the names of cells must agree", path, (long long)t->cells.count, show(&a, names_get(&t->cells, 0)),
                                show(&b, names_get(&c->names, 0)));
     }
     if (status == ISK_OK && t->cells.count > 0 && !take_columns(to, t, place, c->names.count)) { status = out_of_memory(c); }

@@ -224,8 +224,8 @@ static isk_status check_size(const hdf5 *f, const char *at, hid_t data) {
     H5Tclose(type);
     if (H5Fget_filesize((hid_t)f->id, &file) >= 0 && (double)file < held) { held = (double)file; }
     if (bytes <= 64e6 || bytes <= 2000 * held) { return ISK_OK; }
-    return hdf5_fail(f, ISK_DATA, at, "announces %.0f MB of values, but the file holds %.3f MB of them; it is cut off or damaged", bytes / 1e6,
-                     held / 1e6);
+    return hdf5_fail(f, ISK_DATA, at, "announces %.0f MB of values, but the file holds %.3f MB of them; it is cut off or damaged",
+                     bytes / 1e6, held / 1e6);
 }
 
 /* A dataset that can be read without surprises. */
@@ -424,7 +424,8 @@ isk_status hdf5_matrix(const hdf5 *f, const char *at, int64_t rows, int64_t cols
     if (shape.kind != HDF5_INTEGER && shape.kind != HDF5_BOOLEAN && shape.kind != HDF5_FLOAT) {
         status = hdf5_fail(f, ISK_DATA, at, "holds something other than numbers");
     } else if (shape.dimensions != 2 || shape.rows != rows || shape.cols != cols) {
-        status = hdf5_fail(f, ISK_DATA, at, "is not %lld x %lld, as the names of its rows and columns say", (long long)rows, (long long)cols);
+        status = hdf5_fail(f, ISK_DATA, at, "is not %lld x %lld, as the names of its rows and columns say", (long long)rows,
+                           (long long)cols);
     } else {
         *values = cols > 0 && rows >= INT64_MAX / cols ? NULL : items(rows * cols, sizeof **values);
         if (!*values) { status = no_memory(f->context, f->path); }
@@ -485,8 +486,8 @@ static isk_status check_starts(const hdf5 *f, const char *at, const int64_t *sta
     if (starts[0] != 0) { return hdf5_fail(f, ISK_DATA, indptr, "begins with %lld, not with 0", (long long)starts[0]); }
     for (int64_t r = 0; r < rows; r++) {
         if (starts[r + 1] < starts[r]) {
-            return hdf5_fail(f, ISK_DATA, indptr, "entry %lld is %lld, below the %lld before it", (long long)r + 1, (long long)starts[r + 1],
-                             (long long)starts[r]);
+            return hdf5_fail(f, ISK_DATA, indptr, "entry %lld is %lld, below the %lld before it", (long long)r + 1,
+                             (long long)starts[r + 1], (long long)starts[r]);
         }
     }
     if (starts[rows] == count) { return ISK_OK; }
@@ -555,7 +556,8 @@ isk_status hdf5_sparse(const hdf5 *f, const char *at, int by_columns, int64_t ro
     if (rows > MOST_LINES || cols > MOST_LINES) {
         return hdf5_fail(f, ISK_UNSUPPORTED, at, "is %lld x %lld; at most 10^8 rows or columns are read", (long long)rows, (long long)cols);
     }
-    status = by_columns ? read_compressed(f, at, "rows", cols, rows, m, &sorted) : read_compressed(f, at, "columns", rows, cols, m, &sorted);
+    status = by_columns ? read_compressed(f, at, "rows", cols, rows, m, &sorted)
+        : read_compressed(f, at, "columns", rows, cols, m, &sorted);
     if (status == ISK_OK && (by_columns || !sorted)) { status = turn_in_place(f, m); }
     if (status == ISK_OK && !by_columns && !sorted) { status = turn_in_place(f, m); }
     if (status == ISK_OK) { status = check_twice(f, at, m); }

@@ -465,7 +465,8 @@ isk_status input_numbers(isk_context *context, const char *file_and_column, int6
     if (kind != NPY) { return column_numbers(context, file_and_column, rows, values); }
     status = input_read(context, file_and_column, &(input_desc){ .missing = 1 }, &in);
     if (status == ISK_OK && in.rows != rows) {
-        status = isk_set_error(context, ISK_SHAPE, "%s: has %lld rows where %lld are due", file_and_column, (long long)in.rows, (long long)rows);
+        status = isk_set_error(context, ISK_SHAPE, "%s: has %lld rows where %lld are due", file_and_column, (long long)in.rows,
+                               (long long)rows);
     }
     if (status == ISK_OK) {
         *values = (isk_matrix){ in.values, in.rows, in.cols };

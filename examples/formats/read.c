@@ -42,7 +42,8 @@ static isk_status not_there(const cells *c, const char *called) {
     text_add(&list, "");
     for (int64_t i = 0; i < c->offered.count; i++) { text_format(&list, "%s%s", i > 0 ? ", " : "", show(&s, names_get(&c->offered, i))); }
     status = list.failed ? no_memory(c->context, c->path)
-                         : isk_set_error(c->context, ISK_ARGUMENT, "%s: has no modality '%s'; it has %s", c->path, show(&s, called), list.data);
+                         : isk_set_error(c->context, ISK_ARGUMENT, "%s: has no modality '%s'; it has %s", c->path, show(&s, called),
+                                         list.data);
     text_free(&list);
     return status;
 }
@@ -107,7 +108,8 @@ static const char *bytes_words(double bytes, char buffer[32]) {
     const int giga = bytes >= 999.5e6;
     const double value = bytes / (giga ? 1e9 : 1e6);
     char number[32];
-    snprintf(buffer, 32, "%s %s", value < 0.1 && bytes > 0 ? "0.1" : fixed(value, value >= 99.95 ? 0 : value >= 9.995 ? 1 : giga ? 2 : 1, number),
+    snprintf(buffer, 32, "%s %s", value < 0.1 && bytes > 0 ? "0.1"
+             : fixed(value, value >= 99.95 ? 0 : value >= 9.995 ? 1 : giga ? 2 : 1, number),
              giga ? "GB" : "MB");
     return buffer;
 }
@@ -166,7 +168,8 @@ static isk_status not_understood(isk_context *context, const char *path) {
         const size_t used = strlen(list);
         snprintf(list + used, sizeof list - used, "%s%s", i == 0 ? "" : i + 1 == READERS ? " nor " : ", ", readers[i].words);
     }
-    return isk_set_error(context, ISK_UNSUPPORTED, "%s: is neither %s; of tables, .npy and .mtx files one is given for each modality", path, list);
+    return isk_set_error(context, ISK_UNSUPPORTED, "%s: is neither %s; of tables, .npy and .mtx files one is given for each modality",
+                         path, list);
 }
 
 isk_status cells_read(cells *c, isk_context *context, const char *path, const read_desc *desc) {

@@ -144,7 +144,8 @@ static isk_status several_prefixes(const folder *f) {
     list_names(&f->prefixes, &list);
     status = list.failed ? no_memory(f->context, f->path)
                          : isk_set_error(f->context, ISK_DATA, "%s: holds several matrices, whose names begin with %s; add the wanted one "
-                                         "to the path, as in %s%s", f->path, list.data, f->folder, names_get(&f->prefixes, f->prefixes.count - 1));
+                                         "to the path, as in %s%s", f->path, list.data, f->folder,
+                                         names_get(&f->prefixes, f->prefixes.count - 1));
     text_free(&list);
     return status;
 }
@@ -210,7 +211,8 @@ static void features_free(features *f) {
     names_free(&f->types);
 }
 
-/* Fields between tabs, each ended by a zero where the tab was; of more than `most` the rest is left out.  What counts is how many there are. */
+/* Fields between tabs, each ended by a zero where the tab was; of more than `most` the rest is left out.  What counts is how many
+   there are. */
 static int split_fields(char *line, char **parts, int most) {
     int count = 0;
     for (;;) {
@@ -280,8 +282,8 @@ static isk_status read_barcodes(isk_context *context, const char *path, names *n
     if (status == ISK_OK && !name_index_update(&x, n)) { status = no_memory(context, path); }
     if (status == ISK_OK) { twice = name_index_twice(&x, &before); }
     if (twice >= 0) {
-        status = isk_set_error(context, ISK_DATA, "%s: barcode '%s' stands on lines %lld and %lld; each cell must have one of its own", path,
-                               show(&s, names_get(n, twice)), (long long)before + 1, (long long)twice + 1);
+        status = isk_set_error(context, ISK_DATA, "%s: barcode '%s' stands on lines %lld and %lld; each cell must have one of its own",
+                               path, show(&s, names_get(n, twice)), (long long)before + 1, (long long)twice + 1);
     }
     name_index_free(&x);
     return status;
@@ -315,8 +317,8 @@ static isk_status read_names_of(tenx *t) {
     if (status == ISK_OK) { status = read_features(context, file[FEATURES], &t->of); }
     if (status == ISK_OK) { status = mtx_size(context, file[MATRIX], 1, &t->cells, &t->features, &t->entries); }
     if (status == ISK_OK && t->of.names.count != t->features) {
-        status = isk_set_error(context, ISK_SHAPE, "%s: has %lld features, but %s has %lld rows", file[FEATURES], (long long)t->of.names.count,
-                               file[MATRIX], (long long)t->features);
+        status = isk_set_error(context, ISK_SHAPE, "%s: has %lld features, but %s has %lld rows", file[FEATURES],
+                               (long long)t->of.names.count, file[MATRIX], (long long)t->features);
     }
     if (status == ISK_OK && t->barcodes.count != t->cells) {
         status = isk_set_error(context, ISK_SHAPE, "%s: has %lld barcodes, but %s has %lld columns", file[BARCODES],

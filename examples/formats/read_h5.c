@@ -303,14 +303,17 @@ static isk_status look_at_matrix(const source *s, const char *at, layout *how, e
     *how = DENSE;
     if (shape.kind == HDF5_NOTHING) { return hdf5_fail(&s->file, ISK_DATA, at, "is not there"); }
     if (shape.kind != HDF5_GROUP) {
-        return shape.dimensions == 2 ? ISK_OK : hdf5_fail(&s->file, ISK_DATA, at, "has %d dimensions where a matrix has 2", shape.dimensions);
+        return shape.dimensions == 2 ? ISK_OK : hdf5_fail(&s->file, ISK_DATA, at, "has %d dimensions where a matrix has 2",
+                                                          shape.dimensions);
     }
     status = attribute(s, at, "encoding-type", format, sizeof format);
     if (status == ISK_OK && !*format) { status = attribute(s, at, "h5sparse_format", format, sizeof format); }
     if (status != ISK_OK) { return status; }
-    if (strcmp(format, "csr_matrix") != 0 && strcmp(format, "csr") != 0 && strcmp(format, "csc_matrix") != 0 && strcmp(format, "csc") != 0) {
+    if (strcmp(format, "csr_matrix") != 0 && strcmp(format, "csr") != 0 && strcmp(format, "csc_matrix") != 0 &&
+        strcmp(format, "csc") != 0) {
         shown word;
-        return hdf5_fail(&s->file, ISK_UNSUPPORTED, at, "is of the kind '%s'; arrays, csr_matrix and csc_matrix are read", show(&word, format));
+        return hdf5_fail(&s->file, ISK_UNSUPPORTED, at, "is of the kind '%s'; arrays, csr_matrix and csc_matrix are read",
+                         show(&word, format));
     }
     *how = format[2] == 'r' ? BY_ROWS : BY_COLUMNS;
     status = hdf5_attribute_whole(&s->file, at, "shape", sizes, 2, &found);
@@ -323,8 +326,8 @@ static isk_status look_at_matrix(const source *s, const char *at, layout *how, e
 /* Cells and features have names, one each. */
 static isk_status check_extent(const source *s, const char *at, const extent *size, int64_t rows, int64_t features) {
     if (size->rows != rows || size->cols != features) {
-        return hdf5_fail(&s->file, ISK_DATA, at, "is %lld x %lld, but there are names of %lld cells and %lld features", (long long)size->rows,
-                         (long long)size->cols, (long long)rows, (long long)features);
+        return hdf5_fail(&s->file, ISK_DATA, at, "is %lld x %lld, but there are names of %lld cells and %lld features",
+                         (long long)size->rows, (long long)size->cols, (long long)rows, (long long)features);
     }
     if (rows > 0 && features > 0) { return ISK_OK; }
     return hdf5_fail(&s->file, ISK_DATA, at, "holds no values: %lld cells, %lld features", (long long)rows, (long long)features);
@@ -420,7 +423,8 @@ static int choose_features(part *part_, const matrix_plan *p, const char *type) 
         if (type && strcmp(names_get(&p->types, j), type) != 0) { continue; }
         if (type) { part_->columns[in->cols] = j; }
         in->cols++;
-        done = names_add(&in->column_names, names_get(&p->features, j)) && (p->ids.count == 0 || names_add(&part_->m.ids, names_get(&p->ids, j)));
+        done = names_add(&in->column_names, names_get(&p->features, j)) &&
+            (p->ids.count == 0 || names_add(&part_->m.ids, names_get(&p->ids, j)));
     }
     return done && names_make_unique(&in->column_names);
 }
@@ -505,10 +509,13 @@ static isk_status plan_tenx(source *s, const char *group, int version) {
     hdf5_at(lists, group, "features");
     p.about = version == 2 ? "10x Genomics .h5, version 2" : "10x Genomics .h5, version 3";
     if (status == ISK_OK) { status = read_list(s, version == 2 ? group : lists, version == 2 ? "genes" : "id", -1, 0, &p.ids); }
-    if (status == ISK_OK) { status = read_list(s, version == 2 ? group : lists, version == 2 ? "gene_names" : "name", p.ids.count, 0, &p.features); }
+    if (status == ISK_OK) {
+        status = read_list(s, version == 2 ? group : lists, version == 2 ? "gene_names" : "name", p.ids.count, 0, &p.features);
+    }
     if (status == ISK_OK && version != 2) { status = read_list(s, lists, "feature_type", p.ids.count, 1, &p.types); }
     if (status == ISK_OK) { status = hdf5_whole(&s->file, hdf5_at(at, group, "shape"), 2, shape); }
-    p.extent = (extent){ .rows = shape[1], .cols = shape[0], .count = hdf5_look(&s->file, hdf5_at(at, group, "indices")).rows, .is_sparse = 1 };
+    p.extent = (extent){ .rows = shape[1], .cols = shape[0], .count = hdf5_look(&s->file, hdf5_at(at, group, "indices")).rows,
+                         .is_sparse = 1 };
     if (status == ISK_OK) { status = plan_matrix(s, &p, 1); }
     plan_free(&p);
     return status;
@@ -552,7 +559,8 @@ static isk_status plan_old_tenx(source *s) {
         status = hdf5_list(&s->file, "", &all);
         if (status == ISK_OK) {
             join(&t, &all);
-            status = hdf5_fail(&s->file, ISK_UNSUPPORTED, NULL, "is an HDF5 file, but none of 10x Genomics (it has no group matrix), AnnData "
+            status = hdf5_fail(&s->file, ISK_UNSUPPORTED, NULL,
+                               "is an HDF5 file, but none of 10x Genomics (it has no group matrix), AnnData "
                                "(obs and var) or MuData (mod); it holds %s", t.data ? t.data : "");
         }
     }
@@ -671,7 +679,8 @@ static isk_status look_at_obsm(const source *s, matrix_plan *p, const char *key)
     }
     status = look_at_matrix(s, p->at, &p->layout, &p->extent);
     if (status == ISK_OK && p->extent.cols > 100000) {
-        status = hdf5_fail(&s->file, ISK_UNSUPPORTED, p->at, "has %lld columns without names; at most 100000 are read", (long long)p->extent.cols);
+        status = hdf5_fail(&s->file, ISK_UNSUPPORTED, p->at, "has %lld columns without names; at most 100000 are read",
+                           (long long)p->extent.cols);
     }
     for (int64_t j = 0; j < p->extent.cols && status == ISK_OK; j++) {
         char name[128];

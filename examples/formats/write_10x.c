@@ -7,7 +7,8 @@ static isk_status check_parts(const output *out, const tenx_part *parts, int cou
     for (int i = 0; i < count; i++) {
         const input *in = parts[i].in;
         if (in->rows != rows) {
-            return isk_set_error(out->context, ISK_SHAPE, "%s: %lld cells have %s, %lld have %s; a folder of 10x Genomics holds all of the same cells",
+            return isk_set_error(out->context, ISK_SHAPE, "%s: %lld cells have %s, %lld have %s; a folder of 10x Genomics holds all of "
+                                                          "the same cells",
                                  out->folder, (long long)rows, parts[0].type, (long long)in->rows, parts[i].type);
         }
     }
@@ -44,7 +45,9 @@ static void add_value(text *t, int64_t feature, int64_t cell, double value, int 
 static void add_cell(text *t, const input *in, int64_t cell, int64_t first, int whole) {
     if (in->is_sparse) {
         const sparse *m = &in->sparse;
-        for (int64_t i = m->starts[cell]; i < m->starts[cell + 1]; i++) { add_value(t, first + m->columns[i], cell, (double)m->values[i], whole); }
+        for (int64_t i = m->starts[cell]; i < m->starts[cell + 1]; i++) {
+            add_value(t, first + m->columns[i], cell, (double)m->values[i], whole);
+        }
         return;
     }
     for (int64_t j = 0; j < in->cols; j++) { add_value(t, first + j, cell, (double)in->values[cell * in->cols + j], whole); }

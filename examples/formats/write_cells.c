@@ -8,7 +8,8 @@ static void add_word(text *out, const char *word) {
 }
 
 static void add_value(text *out, const cell_column *column, int64_t row) {
-    const char *word = column->numbers || column->classes.codes[row] < 0 ? NULL : names_get(&column->classes.classes, column->classes.codes[row]);
+    const char *word = column->numbers || column->classes.codes[row] < 0 ? NULL
+        : names_get(&column->classes.classes, column->classes.codes[row]);
     text_add(out, "\t");
     if (word) { add_word(out, word); }
     if (column->numbers && isfinite(column->numbers[row])) { text_number(out, column->numbers[row], 9); }

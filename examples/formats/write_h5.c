@@ -424,7 +424,9 @@ static isk_status copy_file(isk_context *context, const char *from, const char *
     }
     if (in && ferror(in)) { status = isk_set_error(context, ISK_IO, "%s: cannot be read", from); }
     if (in) { fclose(in); }
-    if (out && fclose(out) != 0 && status == ISK_OK) { status = isk_set_error(context, ISK_IO, "%s: cannot be written; is the disk full?", to); }
+    if (out && fclose(out) != 0 && status == ISK_OK) {
+        status = isk_set_error(context, ISK_IO, "%s: cannot be written; is the disk full?", to);
+    }
     free(buffer);
     return status;
 }

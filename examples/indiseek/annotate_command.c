@@ -66,7 +66,8 @@ static isk_status take_labels(job *j) {
         held++;
     }
     if (!j->w.has_new && !held) {
-        return isk_set_error(j->w.context, ISK_DATA, "%s held no cells out: name new cells by PATH, or run it with --test 0.2", j->s.follow.model);
+        return isk_set_error(j->w.context, ISK_DATA, "%s held no cells out: name new cells by PATH, or run it with --test 0.2",
+                             j->s.follow.model);
     }
     return ISK_OK;
 }
@@ -102,7 +103,9 @@ static isk_status take_truth(job *j) {
         code_of[i] = (int32_t)code;
     }
     if (!code_of || !j->truth || !ok) { status = no_memory(j->w.context, "the labels"); }
-    for (int64_t i = 0; i < c->rows && status == ISK_OK; i++) { j->truth[i] = column->classes.codes[i] < 0 ? -1 : code_of[column->classes.codes[i]]; }
+    for (int64_t i = 0; i < c->rows && status == ISK_OK; i++) {
+        j->truth[i] = column->classes.codes[i] < 0 ? -1 : code_of[column->classes.codes[i]];
+    }
     free(code_of);
     return status;
 }
@@ -115,8 +118,8 @@ static isk_status warn_of_known(job *j) {
     for (int64_t i = 0; i < j->w.n.a.c.rows; i++) { twice += name_index_find(&known, names_get(&j->w.n.a.c.names, i)) >= 0; }
     name_index_free(&known);
     if (twice) {
-        progress_warn(&j->w.bar, "%lld of the %lld new cells have names of the run's own: what they are told by may be themselves", (long long)twice,
-                      (long long)j->w.n.a.c.rows);
+        progress_warn(&j->w.bar, "%lld of the %lld new cells have names of the run's own: what they are told by may be themselves",
+                      (long long)twice, (long long)j->w.n.a.c.rows);
     }
     return ISK_OK;
 }
@@ -153,13 +156,15 @@ static isk_status held_out(job *j) {
 /* One annotation from blocks of the reference, of which the query is the same of new cells or of the held-out ones. */
 static isk_status annotate_by(job *j, const isk_matrix *blocks, const isk_matrix *others, int count, annotation *a) {
     const dataset *d = &j->w.r.a.d;
-    annotate_desc desc = { .labels = j->reference, .truth = j->truth, .classes = (int)j->types.count, .k = j->s.neighbours, .weighted = j->s.weighted,
+    annotate_desc desc = { .labels = j->reference, .truth = j->truth, .classes = (int)j->types.count, .k = j->s.neighbours,
+                           .weighted = j->s.weighted,
                            .least = j->s.least };
     isk_status status = ISK_OK;
     for (int i = 0; i < count && status == ISK_OK; i++) {
         if (!blocks[i].data || (j->w.has_new && !others[i].data)) { continue; }
         desc.reference[i] = blocks[i];
-        if (j->w.has_new) { desc.query[i] = others[i]; } else { status = rows_of_part(j->w.context, blocks[i], d->part, ISK_TEST, &desc.query[i]); }
+        if (j->w.has_new) { desc.query[i] = others[i]; } else { status = rows_of_part(j->w.context, blocks[i], d->part, ISK_TEST,
+                                                                                      &desc.query[i]); }
     }
     if (status == ISK_OK) { status = annotate_cells(j->w.context, &desc, a); }
     for (int i = 0; i < count && !j->w.has_new; i++) { matrix_free(desc.query[i]); }

@@ -212,10 +212,13 @@ static isk_status judge_inputs(compare_job *j) {
     if (status != ISK_OK) { return status; }
     types = (int)j->inputs[measure_find(j, "types")];
     if (types < 2) {
-        return isk_set_error(j->t.context, ISK_DATA, "--labels %s: %d type%s at least %d held-out cells, and ranks need two; a smaller --least-cells "
+        return isk_set_error(j->t.context, ISK_DATA, "--labels %s: %d type%s at least %d held-out cells, and ranks need two; a smaller "
+                                                     "--least-cells "
                              "or a larger --test may help", s->source.labels, types, types == 1 ? " has" : "s have", s->findings.least);
     }
-    if (types < 6) { progress_warn(&j->t.bar, "only %d types have at least %d held-out cells: how they rank says little", types, s->findings.least); }
+    if (types < 6) {
+        progress_warn(&j->t.bar, "only %d types have at least %d held-out cells: how they rank says little", types, s->findings.least);
+    }
     return ISK_OK;
 }
 
@@ -244,7 +247,8 @@ static isk_status open_lines(compare_job *j) {
 
 /* What decides no number: where results go, and how the work is done. */
 static int is_of_no_matter(const char *key) {
-    static const char *const keys[] = { "out", "json", "resume", "quiet", "checkpoint-every", "threads", "gpu", "trainer", "device", "auto-split" };
+    static const char *const keys[] = { "out", "json", "resume", "quiet", "checkpoint-every", "threads", "gpu", "trainer", "device",
+                                        "auto-split" };
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         if (strcmp(key, keys[i]) == 0) { return 1; }
     }
@@ -310,7 +314,8 @@ static isk_status add_sweeps(compare_job *j) {
 static isk_status check_labels(const compare_job *j) {
     const labels *l = &j->a.d.labels;
     if (l->count >= 2) { return ISK_OK; }
-    return isk_set_error(j->t.context, ISK_DATA, "--labels %s: all cells are of one type%s%s%s, and methods are compared by how they rank types",
+    return isk_set_error(j->t.context, ISK_DATA, "--labels %s: all cells are of one type%s%s%s, and methods are compared by how they rank "
+                                                 "types",
                          j->s->source.labels, l->count ? ", '" : "", l->count ? j->a.d.names[0] : "", l->count ? "'" : "");
 }
 
@@ -467,7 +472,9 @@ static void compare_free(compare_job *j) {
 static int check_line(const compare_settings *s) {
     int code = source_check_line(&s->source, compare_command.name);
     if (code >= 0) { return code; }
-    if (!s->source.labels) { return usage_error(compare_command.name, "--labels COLUMN is missing: methods are compared by how they rank types"); }
+    if (!s->source.labels) {
+        return usage_error(compare_command.name, "--labels COLUMN is missing: methods are compared by how they rank types");
+    }
     if (!s->training.out) { return usage_error(compare_command.name, "--out DIR is missing"); }
     code = study_check_list(&compare_command, "lambda", &s->training.lambdas);
     return code ? code : -1;

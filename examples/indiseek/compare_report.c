@@ -185,9 +185,12 @@ void compare_text(const compare_job *j, text *out) {
     make_table(j, 1, 0, columns, &t);
     sheet_text(&t, out);
     sheet_free(&t);
-    text_format(out, "(rho: theta against the weights of nearest neighbours over %d types of at least %d held-out cells; means over %d seed%s)\n",
+    text_format(out, "(rho: theta against the weights of nearest neighbours over %d types of at least %d held-out cells; means over %d "
+                     "seed%s)\n",
                 types, j->s->findings.least, seeds, seeds == 1 ? "" : "s");
-    if (has_choice(j)) { text_add(out, "(highest rho: of a method's lambdas, chosen on the same held-out cells that are reported here)\n"); }
+    if (has_choice(j)) {
+        text_add(out, "(highest rho: of a method's lambdas, chosen on the same held-out cells that are reported here)\n");
+    }
     if (types < 6) { text_format(out, "(%d types are few: how they rank says little)\n", types); }
 }
 
@@ -203,16 +206,18 @@ static void lead_paragraphs(const compare_job *j, text *page) {
     const int types = (int)input_of(j, "types"), seeds = j->s->training.seeds;
     const long long first = (long long)j->s->source.seed;
     text words = { 0 };
-    text_format(&words, "%d types of %s have at least %d held-out cells and are compared%s.", types, j->s->source.labels, j->s->findings.least,
-                types < 6 ? "; with fewer than 6 of them a rank correlation says little" : "");
+    text_format(&words, "%d types of %s have at least %d held-out cells and are compared%s.", types, j->s->source.labels,
+                j->s->findings.least, types < 6 ? "; with fewer than 6 of them a rank correlation says little" : "");
     add_paragraph(page, &words);
-    text_format(&words, "Models differ in their seeds, %lld to %lld; all are held to one division of the cells, that of seed %lld, so that standard "
-                "errors over seeds say how far training varies and nothing about other cells. Intervals are 95 %% of %d bootstraps of the cells of "
-                "each type, for one model; over several seeds their ends are averaged.", first, first + seeds - 1, first, j->s->findings.draws);
+    text_format(&words, "Models differ in their seeds, %lld to %lld; all are held to one division of the cells, that of seed %lld, so "
+                        "that standard "
+                "errors over seeds say how far training varies and nothing about other cells. Intervals are 95 %% of %d bootstraps of the "
+                "cells of each type, for one model; over several seeds their ends are averaged.", first, first + seeds - 1, first,
+                j->s->findings.draws);
     add_paragraph(page, &words);
     if (!has_choice(j)) { return; }
-    page_paragraph(page, "Bold is, of a method's λ, the one of the highest mean (of leakage the lowest), and all of them where they tie. It was chosen "
-                         "on the same held-out cells that are reported here, so it looks better than it would on others.");
+    page_paragraph(page, "Bold is, of a method's λ, the one of the highest mean (of leakage the lowest), and all of them where they tie. "
+                         "It was chosen on the same held-out cells that are reported here, so it looks better than it would on others.");
 }
 
 /* What the figures do not show. */
@@ -254,7 +259,8 @@ static isk_status figure(const compare_job *j, const char *key, const char *head
     }
     if (mean && error && runs && finite) {
         cells_page_comparison(page, &(page_comparison){ .heading = heading, .lead = lead, .value_name = value, .methods = methods,
-                                                        .lambdas = lambdas->value, .mean = mean, .error = error, .runs = runs, .references = references,
+                                                        .lambdas = lambdas->value, .mean = mean, .error = error, .runs = runs,
+                                                        .references = references,
                                                         .method_count = count, .lambda_count = lambdas->count, .reference_count = dashed,
                                                         .less_is_better = j->measures[which].smaller_is_better });
     }
@@ -267,14 +273,15 @@ static isk_status figure(const compare_job *j, const char *key, const char *head
 static isk_status figures(const compare_job *j, text *page) {
     static const struct { const char *key, *heading, *value, *lead; } list[] = {
         { "rho", "Do specific features rank the types as the modalities' weights do?", "Spearman's ρ of θ",
-          "θ of a type is the log ratio of how many of a cell's nearest cells, in what is specific to the first and to the second modality, "
+          "θ of a type is the log ratio of how many of a cell's nearest cells, in what is specific to the first and to the second "
+          "modality, "
           "are of its type; ρ is its rank correlation with the weight that weighted nearest neighbours give the first modality." },
         { "ari", "Clusters and types: adjusted Rand index", "ARI",
           "k-means on all features together, as many clusters as types, held-out cells." },
         { "nmi", "Clusters and types: normalized mutual information", "NMI", NULL },
         { "leakage", "Leakage", "R² of Z about the other C",
-          "How much of the other modalities' shared features can be told from a modality's specific ones, by the best of the regressions, mean "
-          "over the modalities: 0 is what it should be." },
+          "How much of the other modalities' shared features can be told from a modality's specific ones, by the best of the regressions, "
+          "mean over the modalities: 0 is what it should be." },
         { "completeness", "Completeness", "R² of (Z, C) about X",
           "How much of a modality can be told from its own features: 1 is all of it." },
     };

@@ -50,20 +50,24 @@ static isk_status judge(void *user, run_job *j) {
     const simulated_cells *s = &d->cells;
     const embedding made[EMBEDDED] = { { "C rna", j->f.m[FEATURE_C] }, { "C protein", j->f.m[FEATURE_C + 1] },
                                            { "Z rna", j->f.m[FEATURE_Z] }, { "Z protein", j->f.m[FEATURE_Z + 1] } };
-    d->truths[0] = (truth){ .name = "cell type, in both", .key = "type", .codes = s->type, .classes = s->types, .ideal = C_RNA | C_PROTEIN };
+    d->truths[0] = (truth){ .name = "cell type, in both", .key = "type", .codes = s->type, .classes = s->types,
+                            .ideal = C_RNA | C_PROTEIN };
     d->truths[1] = (truth){ .name = "state, in both", .key = "state", .numbers = { s->state, s->cells, 1 }, .ideal = C_RNA | C_PROTEIN };
     d->truths[2] = (truth){ .name = "cell cycle, in RNA alone", .key = "cycle", .numbers = { s->cycle, s->cells, 2 }, .ideal = Z_RNA };
-    d->truths[3] = (truth){ .name = "activation, in proteins alone", .key = "activation", .numbers = { s->activation, s->cells, 1 }, .ideal = Z_PROTEIN };
+    d->truths[3] = (truth){ .name = "activation, in proteins alone", .key = "activation", .numbers = { s->activation, s->cells, 1 },
+                            .ideal = Z_PROTEIN };
     return truth_score(j->t.context, d->truths, TRUTHS, made, EMBEDDED, j->a.d.part, &d->found);
 }
 
 static void truth_section(void *user, text *page) {
     const demo *d = user;
     page_heading(page, "What was found of the truth");
-    page_paragraph(page, "These cells are simulated: a type and a state move both genes and proteins, the cell cycle moves genes alone, activation "
-                         "moves proteins alone; counts have library sizes, dropout and background as real ones do. The table says how much of each "
-                         "the features predict on held-out cells (R², the better of a linear map and ten neighbours). Ideal: C holds type and state, Z "
-                         "of RNA the cycle, Z of protein the activation, and nothing else.");
+    page_paragraph(page, "These cells are simulated: a type and a state move both genes and proteins, the cell cycle moves genes alone, "
+                         "activation "
+                         "moves proteins alone; counts have library sizes, dropout and background as real ones do. The table says how "
+                         "much of each "
+                         "the features predict on held-out cells (R², the better of a linear map and ten neighbours). Ideal: C holds type "
+                         "and state, Z of RNA the cycle, Z of protein the activation, and nothing else.");
     truth_page(&d->found, page);
 }
 
@@ -122,7 +126,8 @@ int command_demo(int argc, char **argv) {
     r.training.device.threads = s.threads;
     r.training.device.device = "cpu";           /* it takes seconds there, and its numbers are known */
     /* Components of RNA are mostly noise, which division by the residuals' spread would make as loud as the cell cycle. */
-    r.training.options = (isk_options){ .lambda = 10, .epochs = 80, .shared_epochs = 60, .dim = 16, .shared_dim = 8, .residual_spread = ISK_SPREAD_NONE };
+    r.training.options = (isk_options){ .lambda = 10, .epochs = 80, .shared_epochs = 60, .dim = 16, .shared_dim = 8,
+                                        .residual_spread = ISK_SPREAD_NONE };
     code = training_open(&j.t, &r.training, demo_command.name);
     if (code >= 0) { return code; }
     code = run_finish(&j, run(&d, &j, &s, folder), demo_command.name, argc, argv);

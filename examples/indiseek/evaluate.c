@@ -31,7 +31,8 @@ static const option evaluate_options[] = {
     FEATURE("z3", FEATURE_Z + 2, "of view 3"),
     FEATURE("z4", FEATURE_Z + 3, "of view 4"),
     FEATURE("fused", FEATURE_FUSED, "one representation of all views, as of method comm"),
-    { "json", OPTION_TEXT, FIELD(json), "FILE", "the scores, in the form of metrics.json; - is standard output, and no table is printed", 0, 0, NULL },
+    { "json", OPTION_TEXT, FIELD(json), "FILE", "the scores, in the form of metrics.json; - is standard output, and no table is printed",
+      0, 0, NULL },
     { "threads", OPTION_INT, FIELD(threads), "N", "threads, 0 is one per processor [0]", 0, 256, NULL },
     { "quiet", OPTION_FLAG, FIELD(quiet), NULL, "the scores alone", 0, 0, NULL },
 };
@@ -48,8 +49,8 @@ static option_table evaluate_table;
 static const command *const evaluate_command = &evaluate_table.command;
 
 const command *evaluate_table_get(void) {
-    option_table_make(&evaluate_table, &about, "Inputs and labels (of a folder: those of its config.json and split.tsv)", FIELD(data.views), 1,
-                      evaluate_options, (int)(sizeof evaluate_options / sizeof *evaluate_options));
+    option_table_make(&evaluate_table, &about, "Inputs and labels (of a folder: those of its config.json and split.tsv)",
+                      FIELD(data.views), 1, evaluate_options, (int)(sizeof evaluate_options / sizeof *evaluate_options));
     return evaluate_command;
 }
 
@@ -129,7 +130,8 @@ static isk_status check_features(const job *j, const input *in) {
         for (int64_t k = 0; k < in->cols; k++) {
             if (isnan(row[k]) ? isnan(row[0]) : isfinite(row[k]) && !isnan(row[0])) { continue; }
             return isk_set_error(j->context, ISK_DATA, "%s: row %lld, column %lld is %s; a row without features is NaN in all columns",
-                                 in->path, (long long)i + 1, (long long)k + 1, isnan(row[k]) ? "NaN" : isfinite(row[k]) ? "a number" : "infinite");
+                                 in->path, (long long)i + 1, (long long)k + 1, isnan(row[k]) ? "NaN" : isfinite(row[k]) ? "a number"
+                                 : "infinite");
         }
     }
     return ISK_OK;

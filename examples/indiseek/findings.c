@@ -37,7 +37,8 @@ static isk_status leading(const source *a, int view, const whole_rows *rows, isk
         mean = malloc(sizeof *mean * (size_t)all.cols);
         loadings = malloc(sizeof *loadings * (size_t)all.cols * (size_t)take);
         status = !mean || !loadings ? no_memory(a->context, "the components")
-                                    : isk_pca(a->context, &(isk_pca_desc){ .x = all, .k = take, .oversampling = 50, .iterations = 12,    /* as recipes */
+                                    /* as recipes */
+                                    : isk_pca(a->context, &(isk_pca_desc){ .x = all, .k = take, .oversampling = 50, .iterations = 12,
                                                                          .mean = mean, .components = loadings });
         if (status == ISK_OK) { status = isk_pca_transform(a->context, all, mean, loadings, take, *own); }
         free(mean);
@@ -246,7 +247,9 @@ static double mean_beta(const findings *n, int which) {
 /* What beta would be if types stood at random among the scored cells: the sum of the squared shares of the types. */
 static double chance_beta(const findings *n) {
     double sum = 0, all = (double)n->theta.scored;
-    for (int i = 0; i < n->theta.label_count; i++) { sum += (double)n->theta.types[i].scored * (double)n->theta.types[i].scored / (all * all); }
+    for (int i = 0; i < n->theta.label_count; i++) {
+        sum += (double)n->theta.types[i].scored * (double)n->theta.types[i].scored / (all * all);
+    }
     return sum;
 }
 
@@ -255,9 +258,9 @@ void findings_theta_words(const findings *n, text *out) {
     static const double near = 0.05;
     const double beta[2] = { mean_beta(n, 0), mean_beta(n, 1) }, chance = chance_beta(n);
     char number[3][32];
-    text_format(out, "Of a cell's %d nearest cells %s %% by what is specific to %s, and %s %% by what is specific to %s, are of its own type; types "
-                "at random would give %s %%.", n->neighbours, fixed(100 * beta[0], 0, number[0]), n->modality[0], fixed(100 * beta[1], 0, number[1]),
-                n->modality[1], fixed(100 * chance, 0, number[2]));
+    text_format(out, "Of a cell's %d nearest cells %s %% by what is specific to %s, and %s %% by what is specific to %s, are of its own "
+                "type; types at random would give %s %%.", n->neighbours, fixed(100 * beta[0], 0, number[0]), n->modality[0],
+                fixed(100 * beta[1], 0, number[1]), n->modality[1], fixed(100 * chance, 0, number[2]));
     if (beta[0] < chance + near && beta[1] < chance + near) {
         text_add(out, " Both are near that: the types show in what is shared, and theta compares next to nothing.");
     }
@@ -271,7 +274,9 @@ void findings_text(const findings *n, const source *a, text *out) {
     if (n->has_theta && n->theta.compared >= 2) {
         text_format(out, "theta against the weights of nearest neighbours over %d types of at least %d %scells: Spearman's rho %s",
                     n->theta.compared, n->least, scored_part(a) ? "held-out " : "", fixed(n->theta.rho, 3, rho));
-        if (isfinite(n->theta.low)) { text_format(out, " (95 %% of bootstraps %s to %s)", fixed(n->theta.low, 3, low), fixed(n->theta.high, 3, high)); }
+        if (isfinite(n->theta.low)) {
+            text_format(out, " (95 %% of bootstraps %s to %s)", fixed(n->theta.low, 3, low), fixed(n->theta.high, 3, high));
+        }
         text_add(out, "\n");
         findings_theta_words(n, out);
         text_add(out, "\n");

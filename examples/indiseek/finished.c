@@ -14,11 +14,15 @@ static isk_status read_config(finished *r, const char *folder) {
     char path[4200];
     r->s = defaults;
     snprintf(path, sizeof path, "%s/config.json", folder);
-    if (access(path, R_OK) != 0) { return isk_set_error(r->context, ISK_IO, "%s is no folder of `indiseek run`: it has no config.json", folder); }
+    if (access(path, R_OK) != 0) {
+        return isk_set_error(r->context, ISK_IO, "%s is no folder of `indiseek run`: it has no config.json", folder);
+    }
     if (options_read(run_table_get(), path, 1, &r->s)) {
         return isk_set_error(r->context, ISK_IO, "%s is no folder of `indiseek run`: its config.json cannot be read", folder);
     }
-    if (!source_is_given(&r->s.source)) { return isk_set_error(r->context, ISK_DATA, "%s names no data; was it written by `indiseek run`?", path); }
+    if (!source_is_given(&r->s.source)) {
+        return isk_set_error(r->context, ISK_DATA, "%s names no data; was it written by `indiseek run`?", path);
+    }
     return ISK_OK;
 }
 

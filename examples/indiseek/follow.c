@@ -20,7 +20,9 @@ int follow_open(follow *w, follow_settings *s, const char *program) {
     w->has_new = source_is_given(&s->source);
     code = w->has_new ? source_check_line(&s->source, program) : -1;
     if (code >= 0) { return code; }
-    if (w->has_new && same_folder(s->model, s->out)) { return usage_error(program, "--out is the folder of the run, whose files would be written over"); }
+    if (w->has_new && same_folder(s->model, s->out)) {
+        return usage_error(program, "--out is the folder of the run, whose files would be written over");
+    }
     progress_open(&w->bar, s->quiet);
     progress_attach(&w->bar, &desc);
     device_apply(&s->device, &desc);

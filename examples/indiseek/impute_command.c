@@ -25,8 +25,8 @@ static const option impute_options[] = {
     { "epochs", OPTION_INT, FIELD(epochs), "N", "most passes of a decoder over the training cells [100]", 1, 1000000, NULL },
     { "seed", OPTION_SEED, FIELD(seed), "N", "decides the decoders' first weights [0]", 0, 0, NULL },
     FOLLOW_OPTIONS(FIELD(follow), "New cells; without PATH all cells of the run are predicted",
-                   "gets imputed.npy (cells x features, in the units after normalization: CLR, log counts), imputed_cells.txt, imputed_features.txt, "
-                   "imputation.tsv (how well each feature is told on held-out cells) and imputation.json",
+                   "gets imputed.npy (cells x features, in the units after normalization: CLR, log counts), imputed_cells.txt, "
+                   "imputed_features.txt, imputation.tsv (how well each feature is told on held-out cells) and imputation.json",
                    "what is in DIR/imputation.json"),
 };
 
@@ -65,8 +65,8 @@ static isk_status find_modality(const job *j, const char *what, const char *name
     *view = modality_named(j, name);
     if (*view >= 0) { return ISK_OK; }
     for (int i = 0; i < j->w.r.a.c.count; i++) { nearest_consider(&best, j->w.r.a.c.modality[i].name); }
-    return isk_set_error(j->w.context, ISK_ARGUMENT, "%s: the run has no modality '%s'%s%s%s", what, name, best.word ? "; did you mean '" : "",
-                         best.word ? best.word : "", best.word ? "'?" : "");
+    return isk_set_error(j->w.context, ISK_ARGUMENT, "%s: the run has no modality '%s'%s%s%s", what, name,
+                         best.word ? "; did you mean '" : "", best.word ? best.word : "", best.word ? "'?" : "");
 }
 
 static isk_status find_modalities(job *j) {
@@ -107,8 +107,8 @@ static isk_status predict(job *j) {
                          .k = j->s.neighbours, .epochs = j->s.epochs, .seed = j->s.seed };
     if (j->w.has_new) { desc.query = input_of(&j->w.n.f, &j->w.n.a.d.v, j->from); }
     if (j->w.has_new && !desc.query.c.data) {
-        return isk_set_error(j->w.context, ISK_DATA, "the new cells have no %s, from which %s is to be predicted", j->w.r.a.c.modality[j->from].name,
-                             j->w.r.a.c.modality[j->to].name);
+        return isk_set_error(j->w.context, ISK_DATA, "the new cells have no %s, from which %s is to be predicted",
+                             j->w.r.a.c.modality[j->from].name, j->w.r.a.c.modality[j->to].name);
     }
     return impute_modality(j->w.context, &desc, &j->found);
 }
@@ -140,7 +140,9 @@ static isk_status write_predictions(job *j) {
     const int64_t rows = j->w.has_new ? j->found.query_rows : j->found.rows;
     isk_scalar *values = j->w.has_new ? j->found.way[way].query : j->found.way[way].predictions;
     isk_status status;
-    if (!values) { return isk_set_error(j->w.context, ISK_DATA, "the model has no features of %s to predict from", j->w.r.a.c.modality[j->from].name); }
+    if (!values) {
+        return isk_set_error(j->w.context, ISK_DATA, "the model has no features of %s to predict from", j->w.r.a.c.modality[j->from].name);
+    }
     unscale(&j->w.r.a.d.v.recipe[j->to], values, rows);
     status = output_matrix(&j->w.out, "imputed.npy", (isk_matrix){ values, rows, j->found.features });
     if (status == ISK_OK) { status = write_names(j, "imputed_cells.txt", j->w.has_new ? &j->w.n.a.c.names : &j->w.r.a.c.names); }

@@ -47,6 +47,8 @@ int command_completion(int argc, char **argv) {
     int code = options_parse(&completion_command, argc - 1, argv + 1, &s);
     if (code >= 0) { return code; }
     if (!s.shell) { return usage_error(completion_command.name, "a shell is missing: bash"); }
-    if (strcmp(s.shell, "bash") != 0) { return usage_error(completion_command.name, "there is no completion for \"%s\", only for bash", s.shell); }
+    if (strcmp(s.shell, "bash") != 0) {
+        return usage_error(completion_command.name, "there is no completion for \"%s\", only for bash", s.shell);
+    }
     return print(completion_command.name, program_completion);
 }

@@ -113,7 +113,8 @@ static void *draw(void *user) {
         place here = { g, index };
         isk_status status = context ? ISK_OK : ISK_MEMORY;
         if (status == ISK_OK) {
-            status = umap_layout(context, &(umap_desc){ .x = q->x, .seed = g->seed, .progress = on_step, .user = &here, .points = q->points });
+            status = umap_layout(context, &(umap_desc){ .x = q->x, .seed = g->seed, .progress = on_step, .user = &here,
+                                                        .points = q->points });
         }
         if (status == ISK_OK) {
             on_step(&here, 1);

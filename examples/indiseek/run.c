@@ -272,7 +272,9 @@ static void remove_stale(const run_job *j) {
         char path[4200];
         struct stat here, given;
         if (!files[i].stale || stat(output_path(&j->t.out, files[i].name, path, sizeof path), &here) != 0) { continue; }
-        if (j->s->source.path && stat(j->s->source.path, &given) == 0 && given.st_ino == here.st_ino && given.st_dev == here.st_dev) { continue; }
+        if (j->s->source.path && stat(j->s->source.path, &given) == 0 && given.st_ino == here.st_ino && given.st_dev == here.st_dev) {
+            continue;
+        }
         remove(path);
     }
 }

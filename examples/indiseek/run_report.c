@@ -33,7 +33,8 @@ static void data_section(const run_job *j, text *page) {
     for (int v = 0; v < a->d.v.count; v++) {
         const modality *m = &a->c.modality[v];
         list[v] = (page_modality){ .name = m->name, .kind = modality_kind_name(m->kind), .source = m->key, .cells = a->d.rows,
-                                   .features = m->in.cols, .columns = a->d.v.x[v].cols, .prepared = recipe_words(&a->d.v.recipe[v], words[v]) };
+                                   .features = m->in.cols, .columns = a->d.v.x[v].cols,
+                                       .prepared = recipe_words(&a->d.v.recipe[v], words[v]) };
         for (int64_t i = 0; i < a->d.rows && a->d.v.present[v]; i++) { list[v].cells -= !a->d.v.present[v][i]; }
     }
     snprintf(test, sizeof test, "%lld", (long long)held);
@@ -45,7 +46,9 @@ static void data_section(const run_job *j, text *page) {
         facts[count++] = types;
     }
     data.facts = facts;
-    for (int64_t i = 0; i < a->c.files.count && !a->c.path; i++) { text_format(&sources, "%s%s", i ? ", " : "", names_get(&a->c.files, i)); }
+    for (int64_t i = 0; i < a->c.files.count && !a->c.path; i++) {
+        text_format(&sources, "%s%s", i ? ", " : "", names_get(&a->c.files, i));
+    }
     if (!data.source) { data.source = sources.data ? sources.data : "files"; }
     cells_page_data(page, &data);
     text_free(&sources);
@@ -156,8 +159,8 @@ static isk_status embedding_section(const run_job *j, text *page) {
     status = colours_make(&c, j);
     if (status == ISK_OK) {
         page_heading(page, "Embeddings");
-        page_paragraph(page, "UMAPs of all cells: what the modalities share (C), what is specific to each (Z), and the inputs. Shared features "
-                             "should keep the types apart; specific ones show what only that modality sees.");
+        page_paragraph(page, "UMAPs of all cells: what the modalities share (C), what is specific to each (Z), and the inputs. Shared "
+                             "features should keep the types apart; specific ones show what only that modality sees.");
         plots_begin(&p, page, &(plots_desc){ .rows = a->d.rows, .name = cell_name, .user = &a->c.names, .columns = c.list,
                                              .column_count = c.count, .first = c.first });
         for (int i = 0; i < j->found.pictures.count; i++) {
@@ -228,9 +231,13 @@ static isk_status theta_section(const run_job *j, text *page) {
     isk_status status = ISK_OK;
     int count = 0;
     if (!j->found.has_theta) { return ISK_OK; }
-    t = (theta_arrays){ malloc(sizeof *t.types * room), malloc(sizeof *t.coarse_names * ((size_t)coarse_count + 1)), malloc(sizeof *t.coarse * room),
-                        malloc(sizeof *t.mean * room), malloc(sizeof *t.error * room), malloc(sizeof *t.weight * room), malloc(sizeof *t.sizes * room) };
-    if (!t.types || !t.coarse_names || !t.coarse || !t.mean || !t.error || !t.weight || !t.sizes) { status = no_memory(a->context, "the report"); }
+    t = (theta_arrays){ malloc(sizeof *t.types * room), malloc(sizeof *t.coarse_names * ((size_t)coarse_count + 1)),
+                        malloc(sizeof *t.coarse * room),
+                        malloc(sizeof *t.mean * room), malloc(sizeof *t.error * room), malloc(sizeof *t.weight * room),
+                            malloc(sizeof *t.sizes * room) };
+    if (!t.types || !t.coarse_names || !t.coarse || !t.mean || !t.error || !t.weight || !t.sizes) {
+        status = no_memory(a->context, "the report");
+    }
     if (status == ISK_OK && a->coarse) { status = coarse_of_types(a, t.coarse); }
     if (status == ISK_OK) {
         for (int i = 0; i < coarse_count; i++) { t.coarse_names[i] = names_get(&a->coarse->classes.classes, i); }
@@ -282,8 +289,8 @@ static void cluster_section(const run_job *j, text *page) {
     }
     cells_page_clusters(page, &(page_clusters){ .embeddings = embeddings, .labels = labels_of, .ari = ari, .nmi = nmi, .count = count,
                                                 .label_count = label_count,
-                                                .note = "shared_ and specific_ are C and Z of a modality, its name alone is both side by side; "
-                                                        "all: those of every modality; inputs: what they were made from." });
+                                                .note = "shared_ and specific_ are C and Z of a modality, its name alone is both side by "
+                                                        "side; all: those of every modality; inputs: what they were made from." });
 }
 
 /* ---- the page ---- */
@@ -301,7 +308,8 @@ isk_status run_report(const run_job *j, text *page) {
         text_format(&lead, "%s%lld features of %s", i == 0 ? ", " : i + 1 < j->a.d.v.count ? ", " : " and ",
                     (long long)j->a.c.modality[i].in.cols, j->a.c.modality[i].name);
     }
-    text_format(&lead, ". Method %s, lambda %g, seed %llu; trained in %s on %s.", j->s->training.method, isk_model_options(j->t.model)->lambda,
+    text_format(&lead, ". Method %s, lambda %g, seed %llu; trained in %s on %s.", j->s->training.method,
+                isk_model_options(j->t.model)->lambda,
                 (unsigned long long)isk_model_seed(j->t.model), duration(report->seconds, length), isk_device_text(j->t.context));
     page_begin(page, "What cells say twice, and what they say once", lead.data ? lead.data : "");
     training_warnings(&j->t, &warnings);

@@ -38,7 +38,8 @@ static option_table transform_table;
 static const command *const transform_command = &transform_table.command;
 
 const command *transform_table_get(void) {
-    option_table_make(&transform_table, &about, "Input", FIELD(views), 0, transform_options, (int)(sizeof transform_options / sizeof *transform_options));
+    option_table_make(&transform_table, &about, "Input", FIELD(views), 0, transform_options,
+                      (int)(sizeof transform_options / sizeof *transform_options));
     return transform_command;
 }
 

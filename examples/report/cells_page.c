@@ -73,8 +73,8 @@ static void theta_lead(text *page, const page_theta *t) {
     text words = { 0 };
     char digits[32];
     text_format(&words, "θ = ln(β of %s / β of %s), where β is the share of a cell's %d nearest cells in that modality's specific "
-                "features that carry its %s. Above zero what is specific to %s says more about the type, below zero what is specific to %s.",
-                t->first, t->second, t->neighbours ? t->neighbours : 10, t->label, t->first, t->second);
+                "features that carry its %s. Above zero what is specific to %s says more about the type, below zero what is specific to "
+                "%s.", t->first, t->second, t->neighbours ? t->neighbours : 10, t->label, t->first, t->second);
     add_paragraph(page, &words);
     if (!t->weight || !isfinite(t->rho)) { return; }
     text_format(&words, "Against the weight that weighted nearest neighbours give %s: Spearman's ρ = %s", t->first,
@@ -311,8 +311,8 @@ void cells_page_imputation(text *page, const page_imputation *imputed, int count
     sheet s = { .columns = columns, .column_count = sizeof columns / sizeof *columns, .of_words = 1 };
     if (count < 1) { return; }
     page_heading(page, "Imputation across modalities");
-    page_paragraph(page, "One modality from the shared features of the other, on cells that were not trained on. R² is 0 for the mean of the "
-                         "training cells and may be negative; correlations are Pearson's, over the cells, of one feature at a time.");
+    page_paragraph(page, "One modality from the shared features of the other, on cells that were not trained on. R² is 0 for the mean of "
+                         "the training cells and may be negative; correlations are Pearson's, over the cells, of one feature at a time.");
     for (int i = 0; i < count; i++) {
         sheet_row(&s);
         sheet_words(&s, imputed[i].to);

@@ -36,8 +36,8 @@ void chart_style(text *out) {
     for (int i = 0; i < COLOURS; i++) { text_format(out, ".s%d{stroke:var(--c%d)}.f%d{fill:var(--c%d)}", i, i, i, i); }
     for (int i = 0; i < LEVELS; i++) { text_format(out, ".t%d{stroke:var(--r%d)}", i, i); }
     text_add(out, ".none{stroke:var(--none)}.fnone{fill:var(--none)}.mark{stroke:var(--card);stroke-width:1}"
-                  ".halo{paint-order:stroke;stroke:var(--card);stroke-width:3px;stroke-linejoin:round}.halo line{stroke-width:1}svg .small{font-size:11px}"
-                  ".reference{stroke:var(--ink);stroke-dasharray:6 4;stroke-width:1.3;opacity:.7}\n");
+                  ".halo{paint-order:stroke;stroke:var(--card);stroke-width:3px;stroke-linejoin:round}.halo line{stroke-width:1}svg "
+                  ".small{font-size:11px}.reference{stroke:var(--ink);stroke-dasharray:6 4;stroke-width:1.3;opacity:.7}\n");
 }
 
 static void svg_begin(text *out, double width, double height, const char *title, int standalone) {

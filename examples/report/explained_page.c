@@ -57,11 +57,17 @@ void explained_page(const explained *e, text *page) {
     text lead = { 0 };
     if (!e->count) { return; }
     page_heading(page, "What the features follow");
-    text_add(&lead, "How much of each gene, protein or peak, as prepared, a linear map tells from its modality's features: R² on held-out cells (");
-    for (int i = 0; i < e->count; i++) { text_format(&lead, "%s%lld of %s", i ? ", " : "", (long long)e->list[i].scored_cells, e->list[i].name); }
+    text_add(&lead, "How much of each gene, protein or peak, as prepared, a linear map tells from its modality's features: R² on held-out "
+                    "cells (");
+    for (int i = 0; i < e->count; i++) {
+        text_format(&lead, "%s%lld of %s", i ? ", " : "", (long long)e->list[i].scored_cells, e->list[i].name);
+    }
     text_add(&lead, "). ");
-    if (e->list[0].r2[EXPLAINED_SPECIFIC]) { text_add(&lead, "What Z tells and C does not is that modality's own; what C tells is seen by the others, too. "); }
-    text_add(&lead, "Counts of single cells are noisy, so that even what is followed well may have a small R². explained.tsv has all of them.");
+    if (e->list[0].r2[EXPLAINED_SPECIFIC]) {
+        text_add(&lead, "What Z tells and C does not is that modality's own; what C tells is seen by the others, too. ");
+    }
+    text_add(&lead, "Counts of single cells are noisy, so that even what is followed well may have a small R². explained.tsv has all of "
+                    "them.");
     page->failed = page->failed || lead.failed;
     page_paragraph(page, lead.data ? lead.data : "");
     text_free(&lead);

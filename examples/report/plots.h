@@ -1,6 +1,7 @@
 /* Embeddings of the same cells side by side in a page (page.h): point at a cell to see it in every panel, choose what colours the
    cells, hide classes, zoom, save as PNG.  All is in the page itself; without JavaScript there are plain pictures (chart.h).
-   Names and columns are embedded once, coordinates once a panel in 16 bits an axis: 30000 cells in eight panels with four columns are 3 MB. */
+   Names and columns are embedded once, coordinates once a panel in 16 bits an axis: 30000 cells in eight panels with four columns are
+   3 MB. */
 #ifndef PLOTS_H
 #define PLOTS_H
 

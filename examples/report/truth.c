@@ -40,8 +40,8 @@ isk_status truth_score(isk_context *context, const truth *truths, int truth_coun
                        const uint8_t *part, truth_table *t) {
     isk_status status = ISK_OK;
     if (truth_count > MOST_TRUTHS || embedding_count > MOST_EMBEDDINGS) {
-        return isk_set_error(context, ISK_ARGUMENT, "%d truths about %d embeddings are too many: at most %d about %d are scored at once", truth_count,
-                             embedding_count, MOST_TRUTHS, MOST_EMBEDDINGS);
+        return isk_set_error(context, ISK_ARGUMENT, "%d truths about %d embeddings are too many: at most %d about %d are scored at once",
+                             truth_count, embedding_count, MOST_TRUTHS, MOST_EMBEDDINGS);
     }
     *t = (truth_table){ .truths = truth_count, .embeddings = embedding_count, .truth = truths };
     for (int e = 0; e < embedding_count; e++) { t->names[e] = embeddings[e].name; }
@@ -66,7 +66,9 @@ static void text_row(const truth_table *t, const char *name, const double *value
     char buffer[32];
     text_format(out, "  %s", name);
     pad(out, start, NAME_WIDTH);
-    for (int e = 0; e < t->embeddings; e++) { text_format(out, "%*s%s", COLUMN_WIDTH - 1, fixed(values[e], 2, buffer), ideal >> e & 1 ? "*" : " "); }
+    for (int e = 0; e < t->embeddings; e++) {
+        text_format(out, "%*s%s", COLUMN_WIDTH - 1, fixed(values[e], 2, buffer), ideal >> e & 1 ? "*" : " ");
+    }
     text_add(out, "\n");
 }
 

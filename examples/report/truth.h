@@ -24,7 +24,8 @@ typedef struct truth_table {
     int truths, embeddings;
     const truth *truth;
     const char *names[MOST_EMBEDDINGS];
-    double r2[MOST_TRUTHS][MOST_EMBEDDINGS];        /* the better of ridge and the 10 nearest rows, at least 0; of classes, of their indicators */
+    /* the better of ridge and the 10 nearest rows, at least 0; of classes, of their indicators */
+    double r2[MOST_TRUTHS][MOST_EMBEDDINGS];
     double balanced[MOST_TRUTHS][MOST_EMBEDDINGS];  /* of classes: balanced accuracy of a logistic regression; NaN of numbers */
 } truth_table;
 

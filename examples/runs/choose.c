@@ -146,7 +146,9 @@ void choice_csv(const choice *c, text *out) {
     static const char *const where[ISK_MAX_VIEWS + 1] = { "", "_1", "_2", "_3", "_4" };
     text_add(out, "lambda,models,diverged");
     for (int v = 0; v <= c->views; v++) {
-        for (int k = 0; k < ISK_TRADEOFF_COUNT; k++) { text_format(out, ",%s%s,%s%s_error", score_keys[k], where[v], score_keys[k], where[v]); }
+        for (int k = 0; k < ISK_TRADEOFF_COUNT; k++) {
+            text_format(out, ",%s%s,%s%s_error", score_keys[k], where[v], score_keys[k], where[v]);
+        }
     }
     text_add(out, ",probe,probe_error,remark\n");
     for (int i = 0; i < c->report.points; i++) {

@@ -51,7 +51,8 @@ static int64_t find_constant(told *t) {
 static isk_status tell(told *t, const isk_matrix *blocks, double *r2) {
     const isk_matrix x = join_divided(t->context, blocks, BLOCKS, &t->rows, NULL);      /* as they are: they are standardized there */
     double pooled;
-    isk_status status = x.data ? isk_ridge_r2(t->context, &(isk_regression_desc){ .x = x, .y = t->y, .part = t->rows.part, .scored = t->scored,
+    isk_status status = x.data ? isk_ridge_r2(t->context, &(isk_regression_desc){ .x = x, .y = t->y, .part = t->rows.part,
+                                                                                  .scored = t->scored,
                                                                                   .column_r2 = r2 }, &pooled)
                                : no_memory(t->context, "R^2 of the features");
     for (int64_t j = 0; j < t->y.cols && status == ISK_OK; j++) { r2[j] = t->constant[j] ? NAN : r2[j]; }
@@ -101,7 +102,9 @@ isk_status explained_make(explained *e, isk_context *context, const dataset *d, 
         explained_modality *m = &e->list[e->count];
         told t = { .context = context, .blocks = { [SHARED] = f->m[FEATURE_C + view], [SPECIFIC] = f->m[FEATURE_Z + view],
                                                    [FUSED] = f->m[FEATURE_FUSED], [SUMMARY] = d->v.summary[view] } };
-        if (!recipe_features(&d->v.in[view]).data || (!t.blocks[SHARED].data && !t.blocks[SPECIFIC].data && !t.blocks[FUSED].data)) { continue; }
+        if (!recipe_features(&d->v.in[view]).data || (!t.blocks[SHARED].data && !t.blocks[SPECIFIC].data && !t.blocks[FUSED].data)) {
+            continue;
+        }
         *m = (explained_modality){ .name = modalities[view], .features = &d->v.in[view].column_names };
         status = explain(&t, d, view, m);
         whole_rows_free(&t.rows);

@@ -203,8 +203,8 @@ static void warn_of_normalized(const source *a, const modality *m, int view) {
     if (strcmp(norm, "none") == 0 || strcmp(norm, "zscore") == 0) { return; }
     for (int64_t i = 0; i < count; i++) {
         if (isfinite(values[i]) && values[i] - floor((double)values[i]) != 0) {
-            progress_warn(a->bar, "%s: not all values are whole numbers, and %s takes counts: were they normalized before?  --layer NAME or --layer "
-                          "raw reads counts that stand beside them, --%s raw takes the values as they are", m->name, norm,
+            progress_warn(a->bar, "%s: not all values are whole numbers, and %s takes counts: were they normalized before?  --layer NAME "
+                          "or --layer raw reads counts that stand beside them, --%s raw takes the values as they are", m->name, norm,
                           modality_kind_name(m->kind));
             return;
         }
@@ -215,7 +215,9 @@ static void warn_of_normalized(const source *a, const modality *m, int view) {
 static void warn_of_other(const source *a) {
     for (int i = 0; i < a->c.count && !a->s->modalities && !a->s->file[MODALITY_OTHER]; i++) {
         const modality *m = &a->c.modality[i];
-        if (m->kind == MODALITY_OTHER) { progress_warn(a->bar, "'%s' is taken for a modality of its own; --modalities says which are", m->key); }
+        if (m->kind == MODALITY_OTHER) {
+            progress_warn(a->bar, "'%s' is taken for a modality of its own; --modalities says which are", m->key);
+        }
     }
 }
 
@@ -251,7 +253,8 @@ isk_status source_recall(source *a, const isk_model *model) {
         snprintf(key, sizeof key, "user.x%d.modality", view + 1);
         name = isk_model_get_text(model, key);
         if (!name) {
-            return isk_set_error(a->context, ISK_DATA, "the model does not say which modality its view %d was; was it saved by `indiseek run`?",
+            return isk_set_error(a->context, ISK_DATA, "the model does not say which modality its view %d was; was it saved by `indiseek "
+                                                       "run`?",
                                  view + 1);
         }
         for (int i = 0; i < a->c.count && status == ISK_OK; i++) {
@@ -263,7 +266,8 @@ isk_status source_recall(source *a, const isk_model *model) {
         }
     }
     if (status == ISK_OK && !found) {
-        return isk_set_error(a->context, ISK_DATA, "%s has none of the modalities that the model was trained on", a->c.path ? a->c.path : "the input");
+        return isk_set_error(a->context, ISK_DATA, "%s has none of the modalities that the model was trained on",
+                             a->c.path ? a->c.path : "the input");
     }
     return status == ISK_OK ? views_apply(&a->d.v) : status;
 }
@@ -278,8 +282,11 @@ static void say_labels(const source *a) {
         held += a->d.part[i] == ISK_TEST;
         scored += a->d.labels.codes[i] >= 0 && a->d.part[i] == ISK_TEST;
     }
-    progress_say(a->bar, "%s: %d types; %lld of %lld cells have one", a->s->labels, a->d.labels.count, (long long)labelled, (long long)a->d.rows);
-    if (held > 0 && scored < FEW) { progress_warn(a->bar, "only %lld held-out cells have a type: scores of types say little", (long long)scored); }
+    progress_say(a->bar, "%s: %d types; %lld of %lld cells have one", a->s->labels, a->d.labels.count, (long long)labelled,
+                 (long long)a->d.rows);
+    if (held > 0 && scored < FEW) {
+        progress_warn(a->bar, "only %lld held-out cells have a type: scores of types say little", (long long)scored);
+    }
 }
 
 void source_say(const source *a) {

@@ -68,7 +68,9 @@ typedef struct source_settings {
 #define SOURCE_PROTEIN_WORDS                                                                                           \
     "clr=cell or clr=protein, Seurat's margins 2 and 1; then z-score and pca=K [clr=cell,pca=50 or one less than the " \
     "proteins]"
-#define SOURCE_ATAC_WORDS "tfidf of the hvg=N most counted peaks, then pca=K components of LSI, without the first unless lsi-first=keep [hvg=20000,pca=50]"
+#define SOURCE_ATAC_WORDS                                                                                              \
+    "tfidf of the hvg=N most counted peaks, then pca=K components of LSI, without the first unless lsi-first=keep "    \
+    "[hvg=20000,pca=50]"
 #define SOURCE_OTHER_WORDS "[norm=zscore]"
 
 typedef struct source {

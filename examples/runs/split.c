@@ -31,7 +31,8 @@ static isk_status parts_of(isk_context *context, const char *source, const label
         const char *near = nearest_word(word, words);
         shown wrong;
         if (l->codes[row] < 0) {
-            return isk_set_error(context, ISK_DATA, "%s: row %lld is empty; it must be train, validation or test", source, (long long)row + 1);
+            return isk_set_error(context, ISK_DATA, "%s: row %lld is empty; it must be train, validation or test", source,
+                                 (long long)row + 1);
         }
         if (named < 0) {
             return isk_set_error(context, ISK_DATA, "%s: row %lld is '%s'; it must be train, validation or test%s%s%s", source,

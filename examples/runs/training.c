@@ -97,7 +97,8 @@ isk_status training_names(training *t) {
         status = isk_set_error(t->context, ISK_ARGUMENT, "method %s has no lambda to choose", t->s->method);
     }
     if (status == ISK_OK && training_chooses(t) && !(t->fit.method->can & ISK_LEARNS_SPECIFIC)) {
-        status = isk_set_error(t->context, ISK_ARGUMENT, "method %s has no specific features, whose leakage and completeness choose a lambda",
+        status = isk_set_error(t->context, ISK_ARGUMENT, "method %s has no specific features, whose leakage and completeness choose a "
+                                                         "lambda",
                                t->s->method);
     }
     if (status == ISK_OK && t->s->lambdas.count == 1) {

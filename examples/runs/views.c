@@ -15,9 +15,11 @@ static const struct { option option; int learns; } view_rows[VIEW_ROWS] = {
     { { "-transpose", OPTION_FLAG, FIELD(transpose), NULL, "the file holds features x samples", 0, 0, NULL }, 0 },
     { { "-norm", OPTION_TEXT, FIELD(norm), "WORD",
         "none; zscore: per column; log1p-cp10k: ln(1 + 10000 x / row sum), z-score, cut at 10; clr: Seurat's log ratio per "
-        "sample, z-score, cut at 10; clr-feature: per feature; tfidf: Signac's, for ATAC counts, without z-score [zscore]", 0, 0, NORM_CHOICES }, 1 },
+        "sample, z-score, cut at 10; clr-feature: per feature; tfidf: Signac's, for ATAC counts, without z-score [zscore]", 0, 0,
+        NORM_CHOICES }, 1 },
     { { "-hvg", OPTION_INT, FIELD(hvg), "N",
-        "the N features whose counts vary most for their mean, by Seurat's vst; of tfidf those counted most [0: all]", 0, 1000000, NULL }, 1 },
+        "the N features whose counts vary most for their mean, by Seurat's vst; of tfidf those counted most [0: all]", 0, 1000000,
+        NULL }, 1 },
     { { "-pca", OPTION_INT, FIELD(pca), "K",
         "first K principal components instead, divided by one number so that their mean variance is 1; of tfidf K components of "
         "LSI after the first, each of deviation 1 [0: none]",
@@ -145,7 +147,8 @@ static isk_status read_view(views *v, isk_context *context, const view_settings 
     input *in = &v->in[view];
     const int partial = s->present[view] || s->lengths[view];
     char name[24];
-    isk_status status = input_read(context, s->x[view], &(input_desc){ .transpose = s->transpose[view], .sequences = 1, .missing = partial }, in);
+    isk_status status = input_read(context, s->x[view], &(input_desc){ .transpose = s->transpose[view], .sequences = 1,
+                                                                       .missing = partial }, in);
     if (status != ISK_OK && !partial) { return hint_at_mask(context, view, status); }
     snprintf(name, sizeof name, "--x%d-lengths", view + 1);
     if (status == ISK_OK) { status = check_rows(v, context, s, view, first, due); }
@@ -167,7 +170,8 @@ isk_status views_read(views *v, isk_context *context, const view_settings *s, in
     for (int i = 0; i < ISK_MAX_VIEWS && status == ISK_OK; i++) {
         if (!s->x[i]) {
             if (!s->present[i] && !s->lengths[i]) { continue; }
-            return isk_set_error(context, ISK_ARGUMENT, "--x%d-%s is given, but --x%d is not", i + 1, s->present[i] ? "present" : "lengths", i + 1);
+            return isk_set_error(context, ISK_ARGUMENT, "--x%d-%s is given, but --x%d is not", i + 1,
+                                 s->present[i] ? "present" : "lengths", i + 1);
         }
         if (first < 0) { first = i; }
         status = read_view(v, context, s, i, first, rows);
@@ -298,11 +302,13 @@ void views_say(const views *v, const view_settings *s, progress *bar) {
                      extent(&v->recipe[i], size, sizeof size), v->in[i].about, recipe_words(&v->recipe[i], words));
         if (v->recipe[i].warning[0]) { progress_warn(bar, "%s", v->recipe[i].warning); }
         if (v->recipe[i].constant) {
-            progress_say(bar, "    %lld of its features never change in the training rows and say nothing", (long long)v->recipe[i].constant);
+            progress_say(bar, "    %lld of its features never change in the training rows and say nothing",
+                         (long long)v->recipe[i].constant);
         }
         for (int64_t k = 0; k < v->rows && v->present[i]; k++) { absent += !v->present[i][k]; }
         if (absent) {
-            progress_say(bar, "    %lld of its samples are not there: their features are NaN, and scores leave them out", (long long)absent);
+            progress_say(bar, "    %lld of its samples are not there: their features are NaN, and scores leave them out",
+                         (long long)absent);
         }
     }
 }

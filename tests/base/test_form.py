@@ -50,9 +50,8 @@ named = {os.path.basename(path) for path in sources if path.endswith(".md")}
 wide, blanks, paths, strangers = [], [], [], []
 for path in sorted(sources):
     text = open(path, encoding="utf-8").read()
-    limit = 160 if path.startswith("examples/") else columns       # lines there that are older than the limit
     wide += ["%s:%d: %d columns" % (path, number, len(line))
-             for number, line in enumerate(without_generated(text).split("\n"), 1) if len(line) > limit]
+             for number, line in enumerate(without_generated(text).split("\n"), 1) if len(line) > columns]
     strangers += ["%s names %s" % (path, name) for name in sorted(set(re.findall(r"\b[A-Z]\w*\.md\b", text)) - named)]
     if path.endswith(".md"):
         strangers += ["%s leads to %s" % (path, link) for link in re.findall(r"\]\(([^)#:]+)[^):]*\)", text)
