@@ -18736,8 +18736,8 @@ static void isk__progress_pack(isk__learner *learner, int64_t *bits, int unpack)
     if (unpack) {
         memcpy(learner->tracks, bits, tracks);
         memcpy(extra, (char *)bits + tracks, sizeof extra);
-        learner->phase = (int)extra[0];
-        learner->finished = (int)extra[1];
+        learner->phase = isk__is_finite(extra[0]) && fabs(extra[0]) < 1e6 ? (int)extra[0] : -1;
+        learner->finished = isk__is_finite(extra[1]) && fabs(extra[1]) < 1e6 ? (int)extra[1] : -1;
         learner->seconds = extra[2];
     } else {
         extra[0] = learner->phase;
@@ -18847,6 +18847,19 @@ static isk_status isk__checkpoint_compare(isk__training *training, const isk_saf
     return status == ISK_OK ? isk__checkpoint_same(training, file, "stages", isk__stage_names(training, stages)) : status;
 }
 
+/* Are these places that a training can be in?  They are used as indices. */
+static int isk__progress_possible(const isk__training *training, const isk__learner *learner) {
+    const double most_diverged = ISK_MAX_PASSES * ISK_MAX_TERMS;
+    int i, last = 0;
+    for (i = 0; i < training->plan.stage_count; i++) {
+        const isk__track *track = &learner->tracks[i];
+        if (!isk__is_finite(track->diverged) || track->diverged < 0 || track->diverged > most_diverged) { return 0; }
+        if (!isk__is_finite(track->epoch) || track->epoch < 0 || track->epoch > 1e9) { return 0; }
+        if (training->plan.stages[i].phase > last) { last = training->plan.stages[i].phase; }
+    }
+    return learner->phase >= 0 && learner->phase <= last && (learner->finished == 0 || learner->finished == 1);
+}
+
 /* A model goes on in the stage that it had reached, but caches are made again. */
 static void isk__learner_rewind(const isk__training *training, isk__learner *learner) {
     const int reached = learner->phase;
@@ -18885,6 +18898,11 @@ static isk_status isk__checkpoint_read(isk__training *training, int *found) {
         status = isk_safetensors_read_int64(file, key, ISK__PROGRESS_NUMBERS, bits);
         if (status != ISK_OK) { break; }
         isk__progress_pack(learner, bits, 1);
+        if (!isk__progress_possible(training, learner)) {
+            status = isk__fail(context, ISK_DATA, "%s: damaged: tensor '%s' names no place in this training",
+                               training->desc->checkpoint, key);
+            break;
+        }
         isk__learner_rewind(training, learner);
         snprintf(key, sizeof key, "model%d.state", i);
         status = isk_safetensors_read(file, key, ISK_ALLOW_NONFINITE, learner->state.size, learner->state.block);
