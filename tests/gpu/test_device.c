@@ -361,12 +361,13 @@ static void record_effects(trial *t, const void *unused) {
     isk_tensor batch = isk_batch(t->graph, t->rows), rows = isk_gather(data(t, DATA_ROWS, t->cols), batch);
     isk_tensor table = fill_leaf(t, isk_model_input(t->graph, DATA_ROWS, t->cols), 0);
     isk_tensor mean = parameter_of(t, 1, t->cols, 0, 1), copy = parameter_of(t, 1, t->cols, 0, 1);
-    isk_tensor a = parameter(t, 1, t->cols);
+    isk_tensor a = parameter(t, 1, t->cols), sum;
     (void)unused;
     t->out = isk_tanh(isk_mul_cols(rows, a));
     isk__scatter(table, t->out, batch);
     isk__follow(mean, isk_col_mean(t->out), 0.25);
-    isk_store(copy, isk_col_sum(t->out));
+    sum = isk_col_sum(t->out);
+    isk__effect(ISK__OP_store, copy, sum, sum, 2, 0);       /* into a running statistic, which isk_store refuses */
 }
 
 /* argument: the scale.  Small: one exponential serves both softmaxes; large: each row and column has a maximum of its own. */
