@@ -76,13 +76,17 @@ int main(void) {
             x2[i][j] = (float)((i * 37 + j * 59) % 173) / 100;
         }
     }
-    fit.views[0].data = out.views[0].data = x1[0];
-    fit.views[1].data = out.views[1].data = x2[0];
+    fit.views[0].x.data = x1[0];
+    fit.views[1].x.data = x2[0];
     for (i = 0; i < 2; i++) {
-        fit.views[i].rows = out.views[i].rows = ROWS;
-        fit.views[i].cols = out.views[i].cols = COLS;
-        out.shared[i] = c[i][0];
-        out.specific[i] = z[i][0];
+        static const char *const names[2][2] = { { "shared1", "specific1" }, { "shared2", "specific2" } };
+        fit.views[i].x.rows = ROWS;
+        fit.views[i].x.cols = COLS;
+        out.views[i] = fit.views[i];
+        out.out[2 * i].name = names[i][0];
+        out.out[2 * i].values = c[i][0];
+        out.out[2 * i + 1].name = names[i][1];
+        out.out[2 * i + 1].values = z[i][0];
     }
     fit.view_count = 2;
     fit.options.dim = fit.options.shared_dim = DIM;
