@@ -67,8 +67,8 @@
        with its name; without a context there is nowhere to keep that sentence.  What returns no status gives 0, NULL or "", and a
        tensor that was not recorded.  After ISK_OK isk_error is empty; closing leaves it as it is, so that it can be read later.
        Sizes of what pointers point at are taken on trust, and so is that they point at something.  What a method of one's own
-       gets wrong while it records ends the fit, sweep or load with a sentence that names the method and the stage; its outputs
-       are recorded once before the training, so that this comes before the work.
+       gets wrong while it records ends the fit, sweep or load with a sentence of the op, or one that names the method and
+       the stage; its outputs are recorded once before the training, so that this comes before the work.
 
    FLOATING-POINT EXCEPTIONS: a program may let them trap (feenableexcept of invalid, division by zero, overflow).  Numbers are
        looked at without raising any, and the work on them runs with traps off and the caller's settings restored after it.
@@ -504,7 +504,7 @@ INDISEEK_DATA const isk_method isk_indiseek, isk_indiseek0, isk_clip, isk_factor
 #define ISK_RESIDUAL_INDISEEK (&isk_residual_indiseek)
 #define ISK_RESIDUAL (&isk_residual)
 #define ISK_COMM (&isk_comm)
-#define ISK_MOST_METHODS 32         /* that a context knows */
+#define ISK_MOST_METHODS 32         /* that a context knows, those of the library among them */
 
 /* Makes a method known to a context by its name: to isk_method_find, isk_load and programs that list methods.  It is kept as a
    pointer, so it must live as long as the context.  ARGUMENT: a name that is taken, or what it lacks. */
@@ -993,12 +993,13 @@ INDISEEK_API ISK_EXPERIMENTAL double isk_check_gradient(isk_graph *graph, const 
            isk_output_add(r, ISK_ROLE_SPECIFIC, NULL, encoder(r, isk_view_rows(r, view).x));
        }
        static isk_status record(isk_recorder *r) {
-           isk_stage_desc fit = { .name = "fit", .epochs = isk_recorder_design(r)->options.epochs,
+           isk_stage_desc fit = { .name = "fit", .of_view = 1, .epochs = isk_recorder_design(r)->options.epochs,
                                   .passes = { { .terms = terms, .labels = { "loss" }, .group = "autoencoder" } } };
            isk_stage_add(r, &fit);
            return isk_outputs(r, 0, outputs);
        }
-       static const isk_method autoencoder = { .name = "autoencoder", .words = "...", .record = record, ... };
+       static const isk_method autoencoder = { .name = "autoencoder", .words = "...", .least_views = 1, .most_views = 1,
+                                               .record = record, ... };
 
    What the functions below are given wrongly is kept as the first mistake of the recording, and the fit ends with its sentence; what
    they return then is a tensor that was not recorded, which every op passes on.  A description must live as long as what is made
@@ -1058,7 +1059,7 @@ struct isk_method {
     unsigned can;                           /* isk_capability */
     unsigned groups;                        /* ISK_READS(...) of every group of options that it reads */
     const isk_option_info *options; int option_count;      /* of its own, group OWN; values by isk_own_option */
-    int least_views;                        /* 0: 2 */
+    int least_views, most_views;            /* 0: 2; 0: ISK_MAX_VIEWS */
     const isk_extra_info *extras;           /* or NULL */
     const isk_number_info *numbers;         /* or NULL */
     const void *own;                        /* whatever check and record want to read beside */
@@ -1112,7 +1113,8 @@ INDISEEK_API isk_sample isk_cache_sample(isk_recorder *r, int view, isk_tensor c
 #define ISK_MAX_TERMS 8
 #define ISK_MAX_PASSES 4
 
-/* Records terms[i], each [1, 1]; called once for each program that needs them. */
+/* Records terms[i], each [1, 1]; called once for each program that needs them.  view: the stage's; ISK_NONE where it is not of one
+   view (of_view 0). */
 typedef void isk_record_terms(isk_recorder *r, int view, isk_tensor *terms);
 /* Records what a cache gets for the rows of a tile. */
 typedef isk_tensor isk_record_value(isk_recorder *r, int view);
@@ -8576,8 +8578,9 @@ static isk_tensor isk__activate(isk_tensor x, isk_activation_choice activation) 
     case ISK_QUICK_GELU: return isk_quick_gelu(x);
     case ISK_TANH: return isk_tanh(x);
     case ISK_LINEAR: return x;
-    default: return isk_relu(x);
+    case ISK_RELU: return isk_relu(x);
     }
+    return isk__record_fail(x.graph, ISK_ARGUMENT, "activation %d is unknown", (int)activation);
 }
 
 static isk_tensor isk__row_parameter(isk_scope scope, const char *name, int cols, isk_fill fill, int buffer) {
@@ -8950,9 +8953,11 @@ static isk_status isk__method_check(isk_context *context, const isk_method *meth
     if (!method->words || !method->record) {
         return isk__fail(context, ISK_ARGUMENT, "method '%s' lacks its `%s`", method->name, method->record ? "words" : "record");
     }
-    if (method->least_views < 0 || method->least_views > ISK_MAX_VIEWS) {
-        return isk__fail(context, ISK_ARGUMENT, "method %s: least_views is %d; it must be from 0 to %d", method->name, method->least_views,
-                         ISK_MAX_VIEWS);
+    if (method->least_views < 0 || method->least_views > ISK_MAX_VIEWS || method->most_views < 0 || method->most_views > ISK_MAX_VIEWS ||
+        (method->most_views > 0 && method->most_views < (method->least_views > 0 ? method->least_views : 2))) {
+        return isk__fail(context, ISK_ARGUMENT,
+                         "method %s: least_views is %d and most_views is %d; they must be from 0 to %d, the most no less",
+                         method->name, method->least_views, method->most_views, ISK_MAX_VIEWS);
     }
     status = isk__options_check(context, method);
     for (i = 0; status == ISK_OK && extras && extras[i].name; i++) {
@@ -10975,7 +10980,11 @@ static const char *isk__output_wrong(const isk_recorder *r, isk_role role, const
         return "has no role, or with role OTHER no name of letters, digits, _ and -, 36 at most";
     }
     if (!isk__is_own(r, value)) { return "was not recorded"; }
-    return isk_rows(value) == ISK__TILE_ROWS ? NULL : "has not the rows of the batch";
+    if (isk_rows(value) != ISK__TILE_ROWS) { return "has not the rows of the batch"; }
+    if (role == ISK_ROLE_RECONSTRUCTION && r->view >= 0 && isk_cols(value) != isk__target_cols(r->design, r->view)) {
+        return "has not the columns of its view";
+    }
+    return NULL;
 }
 
 INDISEEK_API void isk_output_add(isk_recorder *r, isk_role role, const char *name, isk_tensor value) {
@@ -11935,7 +11944,7 @@ static const isk_number_info isk__family_numbers[] = {
 #define ISK__READS_CLUB (ISK__READS_SPECIFIC | ISK_READS(CRITIC))
 #define ISK__LEARNS_BOTH (ISK_LEARNS_SHARED | ISK_LEARNS_SPECIFIC)
 #define ISK__FAMILY_METHOD(symbol, name, words, title, can, groups, info) \
-    const isk_method symbol = { name, words, title, can, groups, NULL, 0, 0, NULL, isk__family_numbers, info, isk__family_check, \
+    const isk_method symbol = { name, words, title, can, groups, NULL, 0, 0, 0, NULL, isk__family_numbers, info, isk__family_check, \
                                 isk__family_record, isk__family_warn };
 
 static const isk__family_info isk__info_indiseek = { ISK__APART_CLUB, ISK__OTHER, ISK__KEEP_DECODER, ISK__OWN, 0 };
@@ -12137,7 +12146,7 @@ const isk_method isk_comm = {
     "comm", "one representation of all views together, by contrast of augmented copies", "CoMM", ISK_LEARNS_FUSED | ISK_HAS_LAMBDA,
     ISK_READS(TRADEOFF) | ISK_READS(TRAINING) | ISK_READS(MAIN) | ISK_READS(NETWORK) | ISK_READS(SEQUENCE) | ISK_READS(FUSION) |
         ISK_READS(REDUCTION),
-    NULL, 0, 0, NULL, isk__comm_numbers, NULL, isk__comm_check, isk__comm_record, NULL
+    NULL, 0, 0, 0, NULL, isk__comm_numbers, NULL, isk__comm_check, isk__comm_record, NULL
 };
 
 /* ==== >>fit: from a description to trained models and their features ==================================================== */
@@ -12373,9 +12382,13 @@ static void isk__warn_options(isk_context *context, const isk_fit_desc *desc, co
 
 static isk_status isk__check_views(isk_context *context, const isk_fit_desc *desc, const isk_design *design, int given) {
     int least = design->method->least_views > 0 ? design->method->least_views : 2;
-    int one = isk__can(design, ISK_TAKES_GIVEN);
-    if (desc->view_count < (one || given ? 1 : least) || desc->view_count > ISK_MAX_VIEWS) {     /* what is given in vain is said later */
-        return isk__fail(context, ISK_ARGUMENT, "view_count is %d; it must be from %d to %d%s", desc->view_count, least, ISK_MAX_VIEWS,
+    int most = design->method->most_views > 0 ? design->method->most_views : ISK_MAX_VIEWS;
+    int one = isk__can(design, ISK_TAKES_GIVEN), fewest = one || given ? 1 : least;     /* what is given in vain is said later */
+    if ((desc->view_count < fewest || desc->view_count > most) && least == most) {
+        return isk__fail(context, ISK_ARGUMENT, "view_count is %d; method %s takes %d", desc->view_count, design->method->name, most);
+    }
+    if (desc->view_count < fewest || desc->view_count > most) {
+        return isk__fail(context, ISK_ARGUMENT, "view_count is %d; it must be from %d to %d%s", desc->view_count, least, most,
                          one && least > 1 ? ", or 1 with given shared features" : "");
     }
     if (desc->view_count < least && !given) {
@@ -12385,6 +12398,7 @@ static isk_status isk__check_views(isk_context *context, const isk_fit_desc *des
 }
 
 static isk_status isk__design_of(isk_context *context, const isk_fit_desc *desc, isk_design *design) {
+    const isk_method *there;
     isk_status status;
     isk__coverage extent;
     int i, given = 0;
@@ -12397,6 +12411,10 @@ static isk_status isk__design_of(isk_context *context, const isk_fit_desc *desc,
     design->options = desc->options;
     design->view_count = desc->view_count;
     status = isk__method_check(context, design->method);
+    there = status == ISK_OK ? isk__method_named(context, design->method->name) : design->method;
+    if (there && there != design->method) {         /* its file could not be loaded again */
+        status = isk__fail(context, ISK_ARGUMENT, "there is a method '%s' already", design->method->name);
+    }
     if (status == ISK_OK) { status = isk_options_resolve(context, design->method, &design->options, desc->preset); }
     if (status != ISK_OK) { return status; }
     for (i = 0; i < ISK_MAX_VIEWS && i < desc->view_count; i++) { given += desc->views[i].given.data != NULL; }

@@ -62,7 +62,7 @@ static const isk_number_info vae_numbers[] = {
 static const isk_method vae = {
     .name = "vae", .words = "a Gaussian variational autoencoder of one view", .can = ISK_LEARNS_SPECIFIC | ISK_DECODES,
     .groups = ISK_READS(TRAINING) | ISK_READS(MAIN) | ISK_READS(NETWORK) | ISK_READS(SEQUENCE) | ISK_READS(SPECIFIC),
-    .options = vae_options, .option_count = 1, .least_views = 1, .numbers = vae_numbers, .record = vae_record,
+    .options = vae_options, .option_count = 1, .least_views = 1, .most_views = 1, .numbers = vae_numbers, .record = vae_record,
 };
 
 /* ---- its use: as any other ---- */

@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A method of one's own, written as examples/own_method.c writes one in a file beside this, is on every command line once it stands
-   here: extern const isk_method mine;  { &mine, NULL } */
+/* A method of one's own, written as examples/own_method.c writes one in a file beside this, is on every command line once it
+   stands here: `const isk_method mine = ...` there, without static, and here  extern const isk_method mine;  { &mine, NULL } */
 static const isk_method *const own_methods[] = { NULL };
 
 int methods_count(void) {

@@ -246,6 +246,8 @@ static void descriptions(void **state) {
     DESCRIBED(record, NULL, "lacks its `record`");
     DESCRIBED(least_views, -1, "least_views is -1");
     DESCRIBED(least_views, 5, "least_views is 5");
+    DESCRIBED(most_views, -1, "most_views is -1");
+    DESCRIBED(most_views, 5, "most_views is 5");
     DESCRIBED(option_count, -1, "-1 options");
     DESCRIBED(option_count, ISK_MAX_OWN_OPTIONS + 1, "17 options");
     DESCRIBED(options, NULL, "2 options");
@@ -270,6 +272,23 @@ static void descriptions(void **state) {
     OPTION(without, HUGE_VAL, "no range");
     OPTION(kind, ISK_OPTION_CHOICE, "counts other choices");
     assert_int_equal(isk_method_count(context), isk_method_count(NULL));
+}
+
+/* What is well described, and still not for this fit. */
+static void methods_that_do_not_fit_are_refused(void **state) {
+    isk_method other = working;
+    (void)state;
+    other.name = "clip";        /* as one of the library: its file would be loaded as that one's */
+    describe(&other);
+    refused_at(__LINE__, ISK_ARGUMENT, "there is a method 'clip' already");
+    other = working;
+    other.most_views = 1;
+    describe(&other);
+    refused_at(__LINE__, ISK_ARGUMENT, "view_count is 2; method own takes 1");
+    other.least_views = 3;
+    other.most_views = 4;
+    describe(&other);
+    refused_at(__LINE__, ISK_ARGUMENT, "view_count is 2; it must be from 3 to 4");
 }
 
 static void names_of_methods(void **state) {
@@ -956,8 +975,9 @@ static int open_data(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup(name, begin)
-        TEST(it_works_when_nothing_is_wrong), TEST(without_a_recorder), TEST(descriptions), TEST(names_of_methods),
-        TEST(values_of_options), TEST(views_that_are_not_there), TEST(counts_and_names), TEST(harmless), TEST(tensors), TEST(stages),
+        TEST(it_works_when_nothing_is_wrong), TEST(without_a_recorder), TEST(descriptions), TEST(methods_that_do_not_fit_are_refused),
+        TEST(names_of_methods), TEST(values_of_options),
+        TEST(views_that_are_not_there), TEST(counts_and_names), TEST(harmless), TEST(tensors), TEST(stages),
         TEST(terms_and_values), TEST(stages_among_each_other), TEST(names_and_groups_that_change), TEST(outputs_that_cannot_be),
         TEST(given_features), TEST(functions_that_fail), TEST(training_and_models_differ), TEST(files), TEST(checkpoints),
         TEST(a_trade_off_without_shared_features), TEST(closing), TEST(memory),
