@@ -6156,27 +6156,36 @@ static void isk__info_nce_forward(const isk__call *call) {
     l->out[0] = (isk_scalar)isk__nce_run(&n);
 }
 
+/* d (+)= factor * p */
+ISK__LOOPS static void isk__nce_put(isk_scalar *ISK__RESTRICT d, int accumulate, isk_scalar factor, const isk_scalar *ISK__RESTRICT p,
+                                    int count) {
+    int j;
+    for (j = 0; j < count && accumulate; j++) { d[j] += factor * p[j]; }
+    for (j = 0; j < count && !accumulate; j++) { d[j] = factor * p[j]; }
+}
+
 static void isk__info_nce_backward(const isk__call *call) {
     const isk__loop *l = &call->loop;
     int rows = call->in_rows[0], cols = call->in_cols[0], stride = isk__stride(rows), wide = isk__stride(cols), side, row, col;
-    isk_scalar scale = l->in[2][0], g = l->grad[0], *product = l->work, *pack = l->work + (size_t)rows * (size_t)wide;
+    isk_scalar factor = l->grad[0] * l->in[2][0], *product = l->work, *pack = l->work + (size_t)rows * (size_t)wide;
     double scale_gradient = 0;
     for (side = 0; side < 2; side++) {
-        int accumulate = (int)(l->accumulate >> side & 1), other = 1 - side;
-        if (!l->grad_in[side] && !(side == 0 && l->grad_in[2])) { continue; }
+        int accumulate = (int)(l->accumulate >> side & 1), other = 1 - side, of_scale = side == 0 && l->grad_in[2];
+        if (!l->grad_in[side] && !of_scale) { continue; }
         isk__product(call, rows, cols, rows, call->save, stride, side, l->in[other], l->in_stride[other], 0, product, wide, 0,
                      pack);
         for (row = 0; row < rows; row++) {
             const isk_scalar *p = isk__row(product, wide, row), *u = isk__row(l->in[side], l->in_stride[side], row);
-            isk_scalar *d = l->grad_in[side] ? isk__row_of(l->grad_in[side], l->grad_in_stride[side], row) : NULL;
             double dot = 0;
-            for (col = 0; col < cols && side == 0; col++) { dot += (double)u[col] * (double)p[col]; }
+            for (col = 0; col < cols && of_scale; col++) { dot += (double)u[col] * (double)p[col]; }
             scale_gradient += dot;
-            for (col = 0; col < cols && d; col++) { d[col] = (accumulate ? d[col] : (isk_scalar)0) + g * scale * p[col]; }
+            if (l->grad_in[side]) {
+                isk__nce_put(isk__row_of(l->grad_in[side], l->grad_in_stride[side], row), accumulate, factor, p, cols);
+            }
         }
     }
     if (l->grad_in[2]) {
-        l->grad_in[2][0] = (l->accumulate >> 2 & 1 ? l->grad_in[2][0] : (isk_scalar)0) + g * (isk_scalar)scale_gradient;
+        l->grad_in[2][0] = (l->accumulate >> 2 & 1 ? l->grad_in[2][0] : (isk_scalar)0) + l->grad[0] * (isk_scalar)scale_gradient;
     }
 }
 
