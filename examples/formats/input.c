@@ -5,49 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- which format ---- */
+/* ---- .npy ---- */
 
-typedef enum format { TABLE, NPY, MTX } format;
+static int npy_is(const char *start, int64_t length) { return length >= 6 && memcmp(start, "\x93NUMPY", 6) == 0; }
 
-/* Formats of others that people may try, by their first bytes. */
-static const struct { const char *start; size_t length; const char *what; } strangers[] = {
-    { "\x89HDF\r\n\x1A\n", 8, "an HDF5 file (.h5, .h5ad, .h5mu, .mat)" },
-    { "PK\x03\x04", 4, "a zip archive (.npz, .xlsx); of a .npz save one array with numpy.save" },
-    { "PAR1\x15", 5, "a Parquet file" },
-    { "BZh91AY&SY", 10, "a bzip2 file; unpack it first" },
-    { "\xFD" "7zXZ", 5, "an xz file; unpack it first" },
-    { "\x28\xB5\x2F\xFD", 4, "a zstd file; unpack it first" },
-    { "\xD0\xCF\x11\xE0", 4, "an old Excel file; save it as CSV" },
-    { "RDX3\n", 5, "an R data file" },
-};
-
-static isk_status find_format(isk_context *context, const char *path, format *result) {
-    char start[16] = { 0 };
-    isk_reader reader;
-    lines l;
-    char *line;
-    size_t length;
-    int64_t got;
-    isk_status status = isk_reader_open(context, path, &reader);
-    if (status != ISK_OK) { return status; }
-    got = reader.read(reader.user, 0, start, sizeof start);
-    isk_reader_close(&reader);
-    if (got >= 6 && memcmp(start, "\x93NUMPY", 6) == 0) { *result = NPY; return ISK_OK; }
-    for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++) {
-        if (got >= (int64_t)strangers[i].length && memcmp(start, strangers[i].start, strangers[i].length) == 0) {
-            return isk_set_error(context, ISK_UNSUPPORTED, "%s: is %s; .npy, .mtx and tables as text are read", path, strangers[i].what);
-        }
-    }
-    status = lines_open(context, path, &l);
-    if (status == ISK_OK) { status = lines_next(&l, &line, &length); }
-    if (status == ISK_OK) { *result = line && strncmp(line, "%%", 2) == 0 ? MTX : TABLE; }
-    lines_close(&l);
-    return status;
-}
-
-/* ---- reading ---- */
-
-static isk_status read_npy(input *in, const input_desc *desc) {
+static isk_status npy_read(input *in, const input_desc *desc) {
     isk_reader reader;
     isk_npy npy;
     isk_status status = isk_reader_open(in->context, in->path, &reader);
@@ -70,6 +32,176 @@ static isk_status read_npy(input *in, const input_desc *desc) {
     isk_reader_close(&reader);
     return status;
 }
+
+static isk_status npy_size(isk_context *context, const char *path, int transpose, input_extent *extent) {
+    isk_reader reader;
+    isk_npy npy;
+    isk_status status = isk_reader_open(context, path, &reader);
+    if (status != ISK_OK) { return status; }
+    status = isk_npy_open(context, &reader, &npy);
+    isk_reader_close(&reader);
+    if (status != ISK_OK) { return status; }
+    *extent = (input_extent){ transpose ? npy.cols : npy.rows, transpose ? npy.rows : npy.cols, npy.rows * npy.cols, 0 };
+    return ISK_OK;
+}
+
+static isk_status npy_labels(isk_context *context, const char *path, const char *column, int64_t rows, labels *l) {
+    isk_reader reader;
+    isk_npy npy;
+    int32_t *codes = NULL;
+    isk_status status = isk_reader_open(context, path, &reader);
+    (void)column;                                                       /* it has one */
+    if (status != ISK_OK) { return status; }
+    status = isk_npy_open(context, &reader, &npy);
+    if (status == ISK_OK && (npy.cols != 1 || npy.rows < 1)) {
+        status = isk_set_error(context, ISK_SHAPE, "%s: is [%lld, %lld]; labels are one column", path, (long long)npy.rows,
+                               (long long)npy.cols);
+    }
+    if (status == ISK_OK && rows > 0 && npy.rows != rows) {
+        status = isk_set_error(context, ISK_SHAPE, "%s: has %lld labels where %lld rows are due", path, (long long)npy.rows,
+                               (long long)rows);
+    }
+    if (status == ISK_OK) {
+        codes = malloc((size_t)npy.rows * sizeof *codes);
+        status = codes ? isk_npy_read_integers(context, &reader, &npy, codes) : no_memory(context, path);
+    }
+    if (status == ISK_OK) { status = labels_from_codes(context, path, codes, npy.rows, l); }
+    free(codes);
+    isk_reader_close(&reader);
+    return status;
+}
+
+/* ---- Matrix Market ---- */
+
+static int market_is(const char *start, int64_t length) { return length >= 2 && memcmp(start, "%%", 2) == 0; }
+
+static isk_status market_read(input *in, const input_desc *desc) {
+    isk_status status = mtx_read(in->context, in->path, desc->transpose, &in->sparse);
+    in->is_sparse = 1;
+    in->rows = in->sparse.rows;
+    in->cols = in->sparse.cols;
+    return status;
+}
+
+static isk_status market_size(isk_context *context, const char *path, int transpose, input_extent *extent) {
+    extent->is_sparse = 1;
+    return mtx_size(context, path, transpose, &extent->rows, &extent->cols, &extent->count);
+}
+
+/* ---- tables as text ---- */
+
+static int table_is(const char *start, int64_t length) {
+    (void)start;
+    (void)length;
+    return 1;
+}
+
+static const char *delimiter_name(char delimiter) {
+    return delimiter == '\t' ? "tab-separated text" : delimiter == ',' ? "comma-separated text" : delimiter == ';' ?
+           "semicolon-separated text" : delimiter == ' ' ? "blank-separated text" : "text of one column";
+}
+
+static isk_status table_take(input *in, const input_desc *desc) {
+    table t;
+    table_desc how = desc->table;
+    isk_status status;
+    how.missing |= desc->missing;
+    status = table_read(in->context, in->path, &how, &t);
+    in->rows = t.rows;
+    in->cols = t.cols;
+    in->values = t.values;
+    in->row_names = t.row_names;
+    in->column_names = t.column_names;
+    snprintf(in->about, sizeof in->about, "%s with%s header and %s row names", delimiter_name(t.delimiter),
+             t.column_names.count ? " a" : "out", t.row_names.count ? "with" : "no");
+    return status;
+}
+
+/* ---- which format ---- */
+
+typedef struct matrix_format {
+    const char *title;              /* as a file is called: "is a Matrix Market file" */
+    const char *name;               /* in a list of formats */
+    const char *help;               /* the same with what can be read of it */
+    int is_text;                    /* 1: lines, plain or gzip; numbers are those of a column.  0: numbers are all columns */
+    int (*is)(const char *start, int64_t length);       /* by the first 16 bytes; of text by the first line, which ends with a zero */
+    isk_status (*read)(input *in, const input_desc *desc);      /* rows, cols and values; or sparse, which alone it transposes itself */
+    isk_status (*size)(isk_context *context, const char *path, int transpose, input_extent *extent);    /* NULL: not known before */
+    /* As labels_read does; NULL: there are none. */
+    isk_status (*labels)(isk_context *context, const char *path, const char *column, int64_t rows, labels *l);
+} matrix_format;
+
+/* The first that takes a file reads it.  A new format is its functions and a row. */
+static const matrix_format formats[] = {
+    { ".npy", ".npy", ".npy (of sequences: samples x steps x features)", 0, npy_is, npy_read, npy_size, npy_labels },
+    { "Matrix Market", ".mtx", ".mtx (also as .gz)", 1, market_is, market_read, market_size, NULL },
+    { "text", "tables as text", "table as text (comma, tab, semicolon, blanks; also as .gz)", 1, table_is, table_take, NULL, labels_read },
+};
+enum { FORMATS = sizeof formats / sizeof *formats };
+
+/* Formats of others that people may try, by their first bytes. */
+static const struct { const char *start; size_t length; const char *what; } strangers[] = {
+    { "\x89HDF\r\n\x1A\n", 8, "an HDF5 file (.h5, .h5ad, .h5mu, .mat)" },
+    { "PK\x03\x04", 4, "a zip archive (.npz, .xlsx); of a .npz save one array with numpy.save" },
+    { "PAR1\x15", 5, "a Parquet file" },
+    { "BZh91AY&SY", 10, "a bzip2 file; unpack it first" },
+    { "\xFD" "7zXZ", 5, "an xz file; unpack it first" },
+    { "\x28\xB5\x2F\xFD", 4, "a zstd file; unpack it first" },
+    { "\xD0\xCF\x11\xE0", 4, "an old Excel file; save it as CSV" },
+    { "RDX3\n", 5, "an R data file" },
+};
+
+const char *input_formats(int with_labels, char list[FORMATS_WORDS]) {
+    int left = 0;
+    *list = 0;
+    for (int i = 0; i < FORMATS; i++) { left += !with_labels || formats[i].labels; }
+    for (int i = 0; i < FORMATS; i++) {
+        const size_t used = strlen(list);
+        if (with_labels && !formats[i].labels) { continue; }
+        left--;
+        snprintf(list + used, FORMATS_WORDS - used, "%s%s", formats[i].name, left > 1 ? ", " : left ? " and " : "");
+    }
+    return list;
+}
+
+const char *input_help(char list[FORMATS_WORDS]) {
+    *list = 0;
+    for (int i = 0; i < FORMATS; i++) {
+        const size_t used = strlen(list);
+        snprintf(list + used, FORMATS_WORDS - used, "%s%s", i == 0 ? "" : i + 1 < FORMATS ? ", " : " or ", formats[i].help);
+    }
+    return list;
+}
+
+static isk_status find_format(isk_context *context, const char *path, const matrix_format **result) {
+    char start[16] = { 0 }, list[FORMATS_WORDS];
+    isk_reader reader;
+    lines l;
+    char *line;
+    size_t length;
+    int64_t got;
+    int i;
+    isk_status status = isk_reader_open(context, path, &reader);
+    if (status != ISK_OK) { return status; }
+    got = reader.read(reader.user, 0, start, sizeof start);
+    isk_reader_close(&reader);
+    for (i = 0; i < FORMATS; i++) {
+        if (!formats[i].is_text && formats[i].is(start, got)) { *result = &formats[i]; return ISK_OK; }
+    }
+    for (size_t k = 0; k < sizeof strangers / sizeof *strangers; k++) {
+        if (got >= (int64_t)strangers[k].length && memcmp(start, strangers[k].start, strangers[k].length) == 0) {
+            return isk_set_error(context, ISK_UNSUPPORTED, "%s: is %s; %s are read", path, strangers[k].what, input_formats(0, list));
+        }
+    }
+    status = lines_open(context, path, &l);
+    if (status == ISK_OK) { status = lines_next(&l, &line, &length); }
+    for (i = 0; status == ISK_OK && !(formats[i].is_text && formats[i].is(line ? line : "", line ? (int64_t)length : 0)); i++) {}
+    if (status == ISK_OK) { *result = &formats[i]; }
+    lines_close(&l);
+    return status;
+}
+
+/* ---- reading ---- */
 
 /* [rows, cols] to [cols, rows], in squares that stay in the cache. */
 static isk_status transpose_dense(input *in) {
@@ -94,45 +226,22 @@ static isk_status transpose_dense(input *in) {
     return ISK_OK;
 }
 
-static const char *delimiter_name(char delimiter) {
-    return delimiter == '\t' ? "tab-separated text" : delimiter == ',' ? "comma-separated text" : delimiter == ';' ?
-           "semicolon-separated text" : delimiter == ' ' ? "blank-separated text" : "text of one column";
-}
-
 isk_status input_read(isk_context *context, const char *path, const input_desc *desc, input *in) {
     static const input_desc defaults = { 0 };
-    format kind = TABLE;
+    const matrix_format *format;
     isk_status status;
     if (!desc) { desc = &defaults; }
     memset(in, 0, sizeof *in);
     in->context = context;
     in->path = path;
-    status = find_format(context, path, &kind);
+    status = find_format(context, path, &format);
     if (status != ISK_OK) { return status; }
-    if (kind == MTX) {
-        status = mtx_read(context, path, desc->transpose, &in->sparse);
-        in->is_sparse = 1;
-        in->rows = in->sparse.rows;
-        in->cols = in->sparse.cols;
-        snprintf(in->about, sizeof in->about, "Matrix Market%s", desc->transpose ? ", transposed" : "");
-    } else {
-        if (kind == NPY) {
-            status = read_npy(in, desc);
-            snprintf(in->about, sizeof in->about, ".npy%s", desc->transpose ? ", transposed" : "");
-        } else {
-            table t;
-            table_desc how = desc->table;
-            how.missing |= desc->missing;
-            status = table_read(context, path, &how, &t);
-            in->rows = t.rows;
-            in->cols = t.cols;
-            in->values = t.values;
-            in->row_names = t.row_names;
-            in->column_names = t.column_names;
-            snprintf(in->about, sizeof in->about, "%s with%s header and %s row names%s", delimiter_name(t.delimiter),
-                     t.column_names.count ? " a" : "out", t.row_names.count ? "with" : "no", desc->transpose ? ", transposed" : "");
-        }
-        if (status == ISK_OK && desc->transpose) { status = transpose_dense(in); }
+    snprintf(in->about, sizeof in->about, "%s", format->title);
+    status = format->read(in, desc);
+    if (desc->transpose) {
+        const size_t used = strlen(in->about);
+        snprintf(in->about + used, sizeof in->about - used, ", transposed");
+        if (status == ISK_OK && !in->is_sparse) { status = transpose_dense(in); }
     }
     if (status == ISK_OK && (in->rows == 0 || in->cols == 0)) {
         status = isk_set_error(context, ISK_DATA, "%s: holds no values: %lld rows, %lld columns", path, (long long)in->rows,
@@ -143,20 +252,10 @@ isk_status input_read(isk_context *context, const char *path, const input_desc *
 }
 
 isk_status input_size(isk_context *context, const char *path, int transpose, input_extent *extent) {
-    format kind = TABLE;
-    isk_reader reader;
-    isk_npy npy;
-    isk_status status = find_format(context, path, &kind);
-    *extent = (input_extent){ .is_sparse = kind == MTX };
-    if (status != ISK_OK || kind == TABLE) { return status; }
-    if (kind == MTX) { return mtx_size(context, path, transpose, &extent->rows, &extent->cols, &extent->count); }
-    status = isk_reader_open(context, path, &reader);
-    if (status != ISK_OK) { return status; }
-    status = isk_npy_open(context, &reader, &npy);
-    isk_reader_close(&reader);
-    if (status != ISK_OK) { return status; }
-    *extent = (input_extent){ transpose ? npy.cols : npy.rows, transpose ? npy.rows : npy.cols, npy.rows * npy.cols, 0 };
-    return ISK_OK;
+    const matrix_format *format;
+    isk_status status = find_format(context, path, &format);
+    *extent = (input_extent){ 0 };
+    return status == ISK_OK && format->size ? format->size(context, path, transpose, extent) : status;
 }
 
 void input_free(input *in) {
@@ -319,31 +418,6 @@ static int is_file(const char *path) {
     return file != NULL;
 }
 
-static isk_status npy_labels(isk_context *context, const char *path, int64_t rows, labels *l) {
-    isk_reader reader;
-    isk_npy npy;
-    int32_t *codes = NULL;
-    isk_status status = isk_reader_open(context, path, &reader);
-    if (status != ISK_OK) { return status; }
-    status = isk_npy_open(context, &reader, &npy);
-    if (status == ISK_OK && (npy.cols != 1 || npy.rows < 1)) {
-        status = isk_set_error(context, ISK_SHAPE, "%s: is [%lld, %lld]; labels are one column", path, (long long)npy.rows,
-                               (long long)npy.cols);
-    }
-    if (status == ISK_OK && rows > 0 && npy.rows != rows) {
-        status = isk_set_error(context, ISK_SHAPE, "%s: has %lld labels where %lld rows are due", path, (long long)npy.rows,
-                               (long long)rows);
-    }
-    if (status == ISK_OK) {
-        codes = malloc((size_t)npy.rows * sizeof *codes);
-        status = codes ? isk_npy_read_integers(context, &reader, &npy, codes) : no_memory(context, path);
-    }
-    if (status == ISK_OK) { status = labels_from_codes(context, path, codes, npy.rows, l); }
-    free(codes);
-    isk_reader_close(&reader);
-    return status;
-}
-
 /* FILE of FILE:COLUMN, to be freed, NULL without memory; *column is NULL where none is named. */
 static char *labels_path(const char *file_and_column, const char **column) {
     const char *colon = strrchr(file_and_column, ':');
@@ -370,15 +444,17 @@ int input_labels_there(const char *file_and_column) {
 isk_status input_labels(isk_context *context, const char *file_and_column, int64_t rows, labels *l) {
     const char *column;
     char *path = labels_path(file_and_column, &column);
-    format kind = TABLE;
+    const matrix_format *format;
+    char list[FORMATS_WORDS];
     isk_status status;
     memset(l, 0, sizeof *l);
     if (!path) { return no_memory(context, file_and_column); }
-    status = find_format(context, path, &kind);
-    if (status == ISK_OK && kind == MTX) {
-        status = isk_set_error(context, ISK_UNSUPPORTED, "%s: is a Matrix Market file; labels come from a table or a .npy", path);
+    status = find_format(context, path, &format);
+    if (status == ISK_OK && !format->labels) {
+        status = isk_set_error(context, ISK_UNSUPPORTED, "%s: is a %s file; labels come from %s", path, format->title,
+                               input_formats(1, list));
     }
-    if (status == ISK_OK) { status = kind == NPY ? npy_labels(context, path, rows, l) : labels_read(context, path, column, rows, l); }
+    if (status == ISK_OK) { status = format->labels(context, path, column, rows, l); }
     free(path);
     return status;
 }
@@ -455,14 +531,14 @@ static isk_status column_numbers(isk_context *context, const char *file_and_colu
 }
 
 isk_status input_numbers(isk_context *context, const char *file_and_column, int64_t rows, isk_matrix *values) {
-    format kind = TABLE;
+    const matrix_format *format;
     input in;
     isk_status status;
     *values = (isk_matrix){ NULL, 0, 0 };
     if (!is_file(file_and_column)) { return column_numbers(context, file_and_column, rows, values); }
-    status = find_format(context, file_and_column, &kind);
+    status = find_format(context, file_and_column, &format);
     if (status != ISK_OK) { return status; }
-    if (kind != NPY) { return column_numbers(context, file_and_column, rows, values); }
+    if (format->is_text) { return column_numbers(context, file_and_column, rows, values); }
     status = input_read(context, file_and_column, &(input_desc){ .missing = 1 }, &in);
     if (status == ISK_OK && in.rows != rows) {
         status = isk_set_error(context, ISK_SHAPE, "%s: has %lld rows where %lld are due", file_and_column, (long long)in.rows,

@@ -1,5 +1,4 @@
-/* A matrix from a file of any format that the programs know, told by its content: .npy, Matrix Market, or a table as text
-   (CSV, TSV, ...), the latter two also as gzip. */
+/* A matrix from a file of any format that the programs know, told by its content: formats[] in input.c says which. */
 #ifndef INPUT_H
 #define INPUT_H
 
@@ -28,6 +27,12 @@ typedef struct input {
     char about[96];                 /* "tab-separated text with a header and row names, transposed" */
 } input;
 
+/* The formats in a sentence, ".npy, .mtx and tables as text": all, or those that can hold labels; and with what is read of each, for
+   the help of an option. */
+enum { FORMATS_WORDS = 240 };
+const char *input_formats(int with_labels, char list[FORMATS_WORDS]);
+const char *input_help(char list[FORMATS_WORDS]);
+
 /* After a failure there is nothing to free, but input_free does no harm. */
 isk_status input_read(isk_context *context, const char *path, const input_desc *desc, input *in);
 /* What a file holds, before its values are read.  Rows are 0 for a table as text: they are not known before. */
@@ -55,7 +60,7 @@ isk_status input_labels(isk_context *context, const char *file_and_column, int64
 /* Whole numbers from low to high, one a row, from the same kinds of file, to be freed; `what` is for messages. */
 isk_status input_whole(isk_context *context, const char *file_and_column, int64_t rows, const char *what, int low, int high,
                        int32_t **values);
-/* Numbers [rows, cols], to be freed: a column as for labels, or all columns of a .npy.  What is missing is NaN. */
+/* Numbers [rows, cols], to be freed: a column as for labels, or all columns of what is not text.  What is missing is NaN. */
 isk_status input_numbers(isk_context *context, const char *file_and_column, int64_t rows, isk_matrix *values);
 /* 1 when the file of FILE or FILE:COLUMN is there and can be read. */
 int input_labels_there(const char *file_and_column);

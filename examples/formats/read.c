@@ -159,7 +159,7 @@ static const reader readers[] = {
 enum { READERS = sizeof readers / sizeof *readers };
 
 static isk_status not_understood(isk_context *context, const char *path) {
-    char list[300] = "";
+    char list[300] = "", matrices[FORMATS_WORDS];
     isk_reader file;
     isk_status status = isk_reader_open(context, path, &file);
     if (status != ISK_OK) { return status; }                    /* it is not there: that is the error */
@@ -168,8 +168,8 @@ static isk_status not_understood(isk_context *context, const char *path) {
         const size_t used = strlen(list);
         snprintf(list + used, sizeof list - used, "%s%s", i == 0 ? "" : i + 1 == READERS ? " nor " : ", ", readers[i].words);
     }
-    return isk_set_error(context, ISK_UNSUPPORTED, "%s: is neither %s; of tables, .npy and .mtx files one is given for each modality",
-                         path, list);
+    return isk_set_error(context, ISK_UNSUPPORTED, "%s: is neither %s; of %s one is given for each modality", path, list,
+                         input_formats(0, matrices));
 }
 
 isk_status cells_read(cells *c, isk_context *context, const char *path, const read_desc *desc) {

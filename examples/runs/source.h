@@ -30,7 +30,7 @@ typedef struct source_settings {
       "the same as PATH: a folder of matrix.mtx, features.tsv and barcodes.tsv, each also as .gz; DIR/PREFIX where its " \
       "files have one", 0, 0, NULL },                                                                                  \
     SOURCE_FILE(at, MODALITY_RNA, "rna-file",                                                                          \
-                "instead of PATH, one file a modality: cells x genes as CSV, TSV, .npy or .mtx, matched by the cells' names"), \
+                "instead of PATH, one file a modality: cells x genes in a format of indiseek fit --x1, matched by the cells' names"), \
     SOURCE_FILE(at, MODALITY_PROTEIN, "protein-file", "cells x proteins"),                                             \
     SOURCE_FILE(at, MODALITY_ATAC, "atac-file", "cells x peaks"),                                                      \
     SOURCE_FILE(at, MODALITY_OTHER, "other-file", "cells x anything else"),                                            \

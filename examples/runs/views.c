@@ -9,9 +9,7 @@
 /* Of every view: x1, x1-transpose, x1-norm, x1-pca, ... */
 #define FIELD(name) offsetof(view_settings, name)
 static const struct { option option; int learns; } view_rows[VIEW_ROWS] = {
-    { { "", OPTION_TEXT, FIELD(x), "FILE",
-        "samples x features: .npy, CSV or TSV, .mtx; the latter two also as .gz; or sequences: a .npy of samples x steps x features",
-        0, 0, NULL }, 0 },
+    { { "", OPTION_TEXT, FIELD(x), "FILE", NULL, 0, 0, NULL }, 0 },
     { { "-transpose", OPTION_FLAG, FIELD(transpose), NULL, "the file holds features x samples", 0, 0, NULL }, 0 },
     { { "-norm", OPTION_TEXT, FIELD(norm), "WORD",
         "none; zscore: per column; log1p-cp10k: ln(1 + 10000 x / row sum), z-score, cut at 10; clr: Seurat's log ratio per "
@@ -46,12 +44,17 @@ void view_keep_counts(view_settings *s) {
 
 /* Options of the first view are told of, of the second in short, of others by their files alone. */
 static const char *words_of(option_table *t, int view, int row) {
-    if (view == 0) { return view_rows[row].option.text; }
     if (row == 0) {
+        char list[FORMATS_WORDS];
         if (view == 1) { return "the same samples in the same order, as another view has them"; }
+        if (view == 0) {
+            snprintf(t->words[view], sizeof t->words[view], "samples x features: %s", input_help(list));
+            return t->words[view];
+        }
         snprintf(t->words[view], sizeof t->words[view], "a further view; --x%d-present and all others as of --x1", view + 1);
         return t->words[view];
     }
+    if (view == 0) { return view_rows[row].option.text; }
     return view == 1 ? "the same for x2" : NULL;
 }
 

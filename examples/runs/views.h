@@ -18,7 +18,7 @@ void view_keep_counts(view_settings *s);
 enum { VIEW_ROWS = 7, MOST_OTHERS = 48 };
 typedef struct option_table {
     option rows[1 + ISK_MAX_VIEWS * VIEW_ROWS + MOST_OTHERS];
-    char names[ISK_MAX_VIEWS][VIEW_ROWS][24], words[ISK_MAX_VIEWS][80];
+    char names[ISK_MAX_VIEWS][VIEW_ROWS][24], words[ISK_MAX_VIEWS][FORMATS_WORDS + 30];
     command command;
 } option_table;
 /* `at`: offset of view_settings in the settings; `learns`: 0 where preparation is that of a model, so that norm, hvg and pca are no

@@ -80,6 +80,14 @@ static void strangers_are_named(void **state) {
     expect(context, input_read(context, write_text("empty.csv", ""), NULL, &in), ISK_DATA, SCRATCH "/empty.csv: is empty");
 }
 
+static void formats_are_listed(void **state) {
+    char list[FORMATS_WORDS];
+    (void)state;
+    assert_string_equal(input_formats(0, list), ".npy, .mtx and tables as text");
+    assert_string_equal(input_help(list), ".npy (of sequences: samples x steps x features), .mtx (also as .gz) or table as text (comma, tab, "
+                                          "semicolon, blanks; also as .gz)");
+}
+
 static void counts_become_logarithms(void **state) {
     static const char table_text[] = "a,b,c\n0,2,0\n6,0,2\n0,0,0\n", bad[] = "1,2\n3,-1\n";
     static const char sparse_text[] = "%%MatrixMarket matrix coordinate integer general\n3 3 3\n1 2 2\n2 1 6\n2 3 2\n";
@@ -145,7 +153,7 @@ static void labels_of_any_format(void **state) {
     assert_int_equal(input_labels(context, SCRATCH "/with:colon.txt", 3, &l), ISK_OK);
     labels_free(&l);
     expect(context, input_labels(context, write_text("l.mtx", MTX_TEXT), 2, &l), ISK_UNSUPPORTED,
-           SCRATCH "/l.mtx: is a Matrix Market file; labels come from a table or a .npy");
+           SCRATCH "/l.mtx: is a Matrix Market file; labels come from .npy and tables as text");
 }
 
 static isk_status run_input(isk_context *c, void *path) {
@@ -246,6 +254,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(formats_are_told_by_content),
         cmocka_unit_test(strangers_are_named),
+        cmocka_unit_test(formats_are_listed),
         cmocka_unit_test(counts_become_logarithms),
         cmocka_unit_test(columns_are_selected),
         cmocka_unit_test(labels_of_any_format),
