@@ -71,6 +71,31 @@ static isk_status npy_labels(isk_context *context, const char *path, const char 
     return status;
 }
 
+/* ---- .safetensors of one matrix ---- */
+
+/* The length of the header, whose upper half is always zero, and the header, which is JSON. */
+static int tensor_is(const char *start, int64_t length) { return length >= 9 && memcmp(start + 4, "\0\0\0\0{", 5) == 0; }
+
+static isk_status tensor_read(input *in, const input_desc *desc) {
+    isk_safetensors *file;
+    isk_status status = isk_safetensors_open(in->context, in->path, &file);
+    const int count = status == ISK_OK ? isk_safetensors_count(file) : 0;
+    const isk_safetensors_entry *one = count > 0 ? isk_safetensors_get(file, 0) : NULL;
+    if (status != ISK_OK) { return status; }
+    if (count != 1 || one->dimensions != 2) {
+        status = isk_set_error(in->context, ISK_SHAPE, "%s: holds %d tensor%s%s; one matrix is due", in->path, count,
+                               count == 1 ? "" : "s", count == 1 ? ", which is no matrix" : "");
+    } else {
+        in->rows = one->shape[0];
+        in->cols = one->shape[1];
+        in->values = one->count < PTRDIFF_MAX / sizeof *in->values ? malloc((size_t)(one->count + 1) * sizeof *in->values) : NULL;
+        status = !in->values ? no_memory(in->context, in->path)
+                 : isk_safetensors_read(file, one->name, desc->missing ? ISK_ALLOW_NONFINITE : 0, one->count, in->values);
+    }
+    isk_safetensors_close(file);
+    return status;
+}
+
 /* ---- Matrix Market ---- */
 
 static int market_is(const char *start, int64_t length) { return length >= 2 && memcmp(start, "%%", 2) == 0; }
@@ -126,7 +151,7 @@ typedef struct matrix_format {
     int is_text;                    /* 1: lines, plain or gzip; numbers are those of a column.  0: numbers are all columns */
     int (*is)(const char *start, int64_t length);       /* by the first 16 bytes; of text by the first line, which ends with a zero */
     isk_status (*read)(input *in, const input_desc *desc);      /* rows, cols and values; or sparse, which alone it transposes itself */
-    isk_status (*size)(isk_context *context, const char *path, int transpose, input_extent *extent);    /* NULL: not known before */
+    isk_status (*size)(isk_context *context, const char *path, int transpose, input_extent *extent);    /* NULL: known once it is read */
     /* As labels_read does; NULL: there are none. */
     isk_status (*labels)(isk_context *context, const char *path, const char *column, int64_t rows, labels *l);
 } matrix_format;
@@ -134,6 +159,7 @@ typedef struct matrix_format {
 /* The first that takes a file reads it.  A new format is its functions and a row. */
 static const matrix_format formats[] = {
     { ".npy", ".npy", ".npy (of sequences: samples x steps x features)", 0, npy_is, npy_read, npy_size, npy_labels },
+    { ".safetensors", ".safetensors", ".safetensors (of one matrix)", 0, tensor_is, tensor_read, NULL, NULL },
     { "Matrix Market", ".mtx", ".mtx (also as .gz)", 1, market_is, market_read, market_size, NULL },
     { "text", "tables as text", "table as text (comma, tab, semicolon, blanks; also as .gz)", 1, table_is, table_take, NULL, labels_read },
 };

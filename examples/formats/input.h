@@ -35,7 +35,7 @@ const char *input_help(char list[FORMATS_WORDS]);
 
 /* After a failure there is nothing to free, but input_free does no harm. */
 isk_status input_read(isk_context *context, const char *path, const input_desc *desc, input *in);
-/* What a file holds, before its values are read.  Rows are 0 for a table as text: they are not known before. */
+/* What a file holds, before its values are read.  Rows are 0 where only reading tells, as of a table. */
 typedef struct input_extent { int64_t rows, cols, count; int is_sparse; } input_extent;
 isk_status input_size(isk_context *context, const char *path, int transpose, input_extent *extent);
 /* Makes zeros of what does not count: rows that `present` says are not there (0; NULL: all are) and steps beyond a row's length.

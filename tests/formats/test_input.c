@@ -57,19 +57,63 @@ static void formats_are_told_by_content(void **state) {
     input_free(&in);
 }
 
+/* A file of so many tensors, all of them of the same values. */
+static const char *write_tensors(const char *name, int count, int dimensions, const int64_t *shape, const isk_scalar *values) {
+    static const char *const called[] = { "x", "y" };
+    isk_safetensors_writer *writer;
+    const char *path = scratch(name);
+    assert_int_equal(isk_safetensors_begin(context, &writer), ISK_OK);
+    for (int i = 0; i < count; i++) { isk_safetensors_put(writer, called[i], ISK_TYPE_SCALAR, dimensions, shape, values); }
+    assert_int_equal(isk_safetensors_finish(writer, path), ISK_OK);
+    return path;
+}
+
+static void one_tensor_is_a_matrix(void **state) {
+    static const isk_scalar values[] = { 1, 2, 3, 4, 5, 6 }, broken[] = { 1, NAN };
+    static const int64_t shape[] = { 2, 3 }, row[] = { 1, 2 }, none[] = { 0, 3 };
+    isk_matrix numbers;
+    labels l;
+    input in;
+    (void)state;
+    assert_int_equal(input_read(context, write_tensors("x.safetensors", 1, 2, shape, values), NULL, &in), ISK_OK);
+    assert_string_equal(in.about, ".safetensors");
+    assert_true(in.rows == 2 && in.cols == 3 && !in.is_sparse);
+    assert_memory_equal(in.values, values, sizeof values);
+    input_free(&in);
+    assert_int_equal(input_read(context, SCRATCH "/x.safetensors", &(input_desc){ .transpose = 1 }, &in), ISK_OK);
+    assert_true(in.rows == 3 && in.values[1] == 4);
+    input_free(&in);
+    assert_int_equal(input_numbers(context, SCRATCH "/x.safetensors", 2, &numbers), ISK_OK);
+    assert_true(numbers.rows == 2 && numbers.cols == 3);
+    scarce_free((void *)(uintptr_t)numbers.data);
+    expect(context, input_labels(context, SCRATCH "/x.safetensors", 2, &l), ISK_UNSUPPORTED,
+           SCRATCH "/x.safetensors: is a .safetensors file; labels come from .npy and tables as text");
+    expect(context, input_read(context, write_tensors("t", 2, 2, shape, values), NULL, &in), ISK_SHAPE,
+           SCRATCH "/t: holds 2 tensors; one matrix is due");
+    expect(context, input_read(context, write_tensors("t", 0, 2, shape, values), NULL, &in), ISK_SHAPE,
+           SCRATCH "/t: holds 0 tensors; one matrix is due");
+    expect(context, input_read(context, write_tensors("t", 1, 1, shape, values), NULL, &in), ISK_SHAPE,
+           SCRATCH "/t: holds 1 tensor, which is no matrix; one matrix is due");
+    expect(context, input_read(context, write_tensors("t", 1, 2, none, values), NULL, &in), ISK_DATA,
+           SCRATCH "/t: holds no values: 0 rows, 3 columns");
+    expect(context, input_read(context, write_tensors("t", 1, 2, row, broken), NULL, &in), ISK_DATA,
+           SCRATCH "/t: tensor 'x' [1, 2]: value 2 is NaN");
+    expect(context, input_read(context, write_bytes("t", "\x40\0\0\0\0\0\0\0{}", 10), NULL, &in), ISK_DATA,
+           SCRATCH "/t: its header asks for 72 bytes, but it has 10; it is cut off");
+}
+
 static void strangers_are_named(void **state) {
     static const struct { const char *start, *sentence; size_t length; } cases[] = {
-        { "\x89HDF\r\n\x1A\n\0\0", "is an HDF5 file (.h5, .h5ad, .h5mu, .mat); .npy, .mtx and tables as text are read", 10 },
-        { "PK\3\4abc", "is a zip archive (.npz, .xlsx); of a .npz save one array with numpy.save; "
-          ".npy, .mtx and tables as text are read", 7 },
-        { "PAR1\x15xyz", "is a Parquet file; .npy, .mtx and tables as text are read", 8 },
-        { "BZh91AY&SYxyz", "is a bzip2 file; unpack it first; .npy, .mtx and tables as text are read", 13 }
+        { "\x89HDF\r\n\x1A\n\0\0", "is an HDF5 file (.h5, .h5ad, .h5mu, .mat)", 10 },
+        { "PK\3\4abc", "is a zip archive (.npz, .xlsx); of a .npz save one array with numpy.save", 7 },
+        { "PAR1\x15xyz", "is a Parquet file", 8 },
+        { "BZh91AY&SYxyz", "is a bzip2 file; unpack it first", 13 }
     };
     input in;
-    char due[300];
+    char due[300], list[FORMATS_WORDS];
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
-        snprintf(due, sizeof due, SCRATCH "/stranger: %s", cases[i].sentence);
+        snprintf(due, sizeof due, SCRATCH "/stranger: %s; %s are read", cases[i].sentence, input_formats(0, list));
         expect(context, input_read(context, write_bytes("stranger", cases[i].start, cases[i].length), NULL, &in), ISK_UNSUPPORTED, due);
     }
     assert_int_equal(input_read(context, write_text("gene.csv", "PAR1,F2R\n1,2\n"), NULL, &in), ISK_OK);
@@ -83,9 +127,9 @@ static void strangers_are_named(void **state) {
 static void formats_are_listed(void **state) {
     char list[FORMATS_WORDS];
     (void)state;
-    assert_string_equal(input_formats(0, list), ".npy, .mtx and tables as text");
-    assert_string_equal(input_help(list), ".npy (of sequences: samples x steps x features), .mtx (also as .gz) or table as text (comma, tab, "
-                                          "semicolon, blanks; also as .gz)");
+    assert_string_equal(input_formats(0, list), ".npy, .safetensors, .mtx and tables as text");
+    assert_string_equal(input_help(list), ".npy (of sequences: samples x steps x features), .safetensors (of one matrix), .mtx (also as "
+                                          ".gz) or table as text (comma, tab, semicolon, blanks; also as .gz)");
 }
 
 static void counts_become_logarithms(void **state) {
@@ -177,7 +221,8 @@ static isk_status run_labels(isk_context *c, void *argument) {
 static void sweeps(void **state) {
     static const isk_scalar values[] = { 1, 2, 3, 4 };
     char csv[] = SCRATCH "/sweep.csv", matrix[] = SCRATCH "/sweep.mtx", npy[] = SCRATCH "/sweep.npy",
-         column[] = SCRATCH "/sweep.csv:b", codes[] = SCRATCH "/codes.npy";
+         tensor[] = SCRATCH "/sweep.safetensors", column[] = SCRATCH "/sweep.csv:b", codes[] = SCRATCH "/codes.npy";
+    static const int64_t shape[] = { 2, 2 };
     (void)state;
     write_text("sweep.csv", ",a,b\nx,1,2\ny,3,4\n");
     write_text("sweep.mtx", MTX_TEXT);
@@ -185,7 +230,9 @@ static void sweeps(void **state) {
     write_npy("codes.npy", 4, 1, values);
     sweep_memory(context, run_input, csv);
     sweep_memory(context, run_input, matrix);
+    write_tensors("sweep.safetensors", 1, 2, shape, values);
     sweep_memory(context, run_input, npy);
+    sweep_memory(context, run_input, tensor);
     sweep_memory(context, run_labels, column);
     sweep_memory(context, run_labels, codes);
 }
@@ -253,6 +300,7 @@ static void numbers_one_a_row(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(formats_are_told_by_content),
+        cmocka_unit_test(one_tensor_is_a_matrix),
         cmocka_unit_test(strangers_are_named),
         cmocka_unit_test(formats_are_listed),
         cmocka_unit_test(counts_become_logarithms),

@@ -337,8 +337,8 @@ static void other_files(void **state) {
     write_text("cells.csv", "a,b\n1,2\n");
     expect(context, cells_read(&c, context, SCRATCH "/cells.csv", NULL), ISK_UNSUPPORTED, SCRATCH
            "/cells.csv: is neither a folder of 10x Genomics "
-           "(matrix.mtx, features.tsv, barcodes.tsv) nor an HDF5 file (.h5 of 10x Genomics, .h5ad, .h5mu); of .npy, .mtx and tables as "
-           "text one is given for each modality");
+           "(matrix.mtx, features.tsv, barcodes.tsv) nor an HDF5 file (.h5 of 10x Genomics, .h5ad, .h5mu); of .npy, .safetensors, .mtx "
+           "and tables as text one is given for each modality");
     expect(context, cells_read(&c, context, "build/none.h5", NULL), ISK_IO, "build/none.h5: cannot be opened: No such file or directory");
     assert_null(c.path);
 }

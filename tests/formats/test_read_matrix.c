@@ -85,7 +85,8 @@ static void matrices_that_are_refused(void **state) {
         { MTX_TEXT "x", NULL, NULL, ISK_DATA, HERE "m.x: line 6 goes beyond the 3 entries that the file announces" },
         { "a,b\n1,x\n", NULL, NULL, ISK_DATA, HERE "m.x: line 2 (row 1), column 2 'b': 'x' is not a number" },
         { "PK\x03\x04", NULL, NULL, ISK_UNSUPPORTED, HERE
-          "m.x: is a zip archive (.npz, .xlsx); of a .npz save one array with numpy.save; .npy, .mtx and tables as text are read" },
+          "m.x: is a zip archive (.npz, .xlsx); of a .npz save one array with numpy.save; .npy, "
+          ".safetensors, .mtx and tables as text are read" },
     };
     cells c;
     (void)state;

@@ -1790,7 +1790,7 @@ bad_file("shape beyond 64 bits", 65, "bad.npy", npy(x[0], shape=(2 ** 62, 5)),
 bad_file("complex dtype", 65, "bad.npy", good.replace(b"<f4", b"<c8"),
          "{path}: dtype '<c8' is not read, only f4, f8, i4, i8, u1 and b1; save it with numpy.save(path, array.astype('<f4'))")
 bad_file("HDF5 file", 65, "bad.h5", b"\x89HDF\r\n\x1a\n" + bytes(50),
-         "{path}: is an HDF5 file (.h5, .h5ad, .h5mu, .mat); .npy, .mtx and tables as text are read")
+         "{path}: is an HDF5 file (.h5, .h5ad, .h5mu, .mat); .npy, .safetensors, .mtx and tables as text are read")
 bad_file("NaN", 65, "bad.npy", lambda: npy(changed(7, 3, float("nan"))), "{path}: row 8, column 4 is NaN" + UNMEASURED % 1)
 bad_file("infinity", 65, "bad.npy", lambda: npy(changed(0, 4, float("-inf"))), "{path}: row 1, column 5 is infinite")
 bad_file("no rows", 65, "bad.npy", lambda: npy([[0] * 5], shape=(0, 5))[:128], "{path}: holds no values: 0 rows, 5 columns")
