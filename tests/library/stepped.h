@@ -266,6 +266,31 @@ static UNUSED_FUNCTION list in_batch(int rows) {
     return all;
 }
 
+static UNUSED_FUNCTION list in_both(list a, list b) {
+    list rows;
+    int i, j;
+    for (i = rows.count = 0; i < a.count; i++) {
+        for (j = 0; j < b.count; j++) {
+            if (a.row[i] == b.row[j]) { rows.row[rows.count++] = a.row[i]; }
+        }
+    }
+    return rows;
+}
+
+/* The lines of v, which stands on the rows `from`, that belong to the rows `to`. */
+static UNUSED_FUNCTION values lines_of(values v, list from, list to) {
+    values w = v;
+    int i, j;
+    w.rows = to.count;
+    w.from = to;
+    for (i = 0; i < to.count; i++) {
+        for (j = 0; j < from.count && from.row[j] != to.row[i]; j++) {}
+        assert_true(j < from.count);
+        memcpy(w.at[i], v.at[j], sizeof w.at[i]);
+    }
+    return w;
+}
+
 static UNUSED_FUNCTION values picked(const isk_scalar *data, int cols, list rows) {
     values v;
     int i, j;

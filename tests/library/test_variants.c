@@ -133,30 +133,6 @@ static list rows_with(const fixture *f, list among, unsigned views, int any) {
     return rows;
 }
 
-static list rows_of_both(list a, list b) {
-    list rows;
-    int i, j;
-    for (i = rows.count = 0; i < a.count; i++) {
-        for (j = 0; j < b.count; j++) {
-            if (a.row[i] == b.row[j]) { rows.row[rows.count++] = a.row[i]; }
-        }
-    }
-    return rows;
-}
-
-/* The lines of v, which stands on the rows `from`, that belong to the rows `to`. */
-static values lines_of(values v, list from, list to) {
-    values w = v;
-    int i, j;
-    w.rows = to.count;
-    for (i = 0; i < to.count; i++) {
-        for (j = 0; j < from.count && from.row[j] != to.row[i]; j++) {}
-        assert_true(j < from.count);
-        memcpy(w.at[i], v.at[j], sizeof w.at[i]);
-    }
-    return w;
-}
-
 /* What an evaluation gives; where rows lack views, its outputs are multiplied by the share of the rows that they are means over. */
 static double evaluated(const fixture *f, const isk__pass *pass, int index) {
     return output(f, pass->program, index) / (pass->shared ? output(f, pass->program, pass->label_count) : 1);
@@ -198,7 +174,7 @@ static void nce_losses(void **state) {
                     count = round ? 6 : BATCH;
                     batch = in_batch(count);
                     here = rows_with(&f, batch, 1u << view, 0);
-                    both = rows_of_both(here, rows_with(&f, batch, 1u << seen, 0));
+                    both = in_both(here, rows_with(&f, batch, 1u << seen, 0));
                     z = lines_of(naive_z(&f, view, chosen(view, here), 0), here, both);
                     c = picked(cs[seen], SHARED, both);
                     if (stage->passes[0].kind == ISK_FILL) {
@@ -218,7 +194,7 @@ static void nce_losses(void **state) {
                 run(&f, stage->evaluation.program, round);
                 {
                     list batch = in_batch(round), here = rows_with(&f, batch, 1u << view, 0),
-                        both = rows_of_both(here, rows_with(&f, batch, 1u << seen, 0));
+                        both = in_both(here, rows_with(&f, batch, 1u << seen, 0));
                     values z = lines_of(naive_z(&f, view, chosen(view, here), 1), here, both), c = picked(cs[seen], SHARED, both);
                     close_to("validation club", evaluated(&f, &stage->evaluation, 1),
                              naive_nce_club(naive_scores(&f, scope, z, c, critic_width(&f))));
@@ -280,7 +256,7 @@ static void contrast_losses(void **state) {
                 for (step = 0; step < 4; step++) {
                     int count = step % 2 ? 6 : BATCH, evaluating;
                     list batch = in_batch(count), here = rows_with(&f, batch, 1u << view, 0),
-                        both = rows_of_both(here, rows_with(&f, batch, 1u << other, 0));
+                        both = in_both(here, rows_with(&f, batch, 1u << other, 0));
                     double due[2];
                     for (evaluating = 0; evaluating < 2; evaluating++) {
                         values z = lines_of(naive_z(&f, view, chosen(view, here), evaluating), here, both);

@@ -5,13 +5,13 @@
 #include "tests/base/hostile.h"
 #include "two_views.h"
 
-enum { ROWS = 600, STEPS = 3, FEATURES = 2, COLS1 = 6, COLS2 = STEPS * FEATURES, TARGET_COLS = 2, COMMON = 2, MOST = 16 };
+enum { ROWS = 600, STEPS = 3, FEATURES = 2, COLS1 = 6, COLS2 = STEPS * FEATURES, TARGET_COLS = 2, COMMON = 2 };
+
+#include "fits.h"
 
 static isk_scalar data[2][ROWS * 6], target[ROWS * TARGET_COLS], common[ROWS * COMMON], kept_factor[ROWS], dropped_factor[ROWS];
 static uint8_t there[2][ROWS], known[ROWS], split[ROWS];
 static int32_t lengths[ROWS];
-static isk_context *context;                /* one thread */
-static isk_context *twice;                  /* two threads */
 static int stop_after;                      /* rounds until the next fit is interrupted; 0: never */
 static char stages_seen[200];               /* of progress, each once in a row */
 static int records, bad_records;
@@ -73,17 +73,6 @@ static int open_context(void **state) {
     return context && twice ? 0 : -1;
 }
 
-static int close_context(void **state) {
-    (void)state;
-    isk_close(context);
-    isk_close(twice);
-    return 0;
-}
-
-static void ok(isk_status status) {
-    if (status != ISK_OK) { fail_msg("%s / %s", isk_error(context), isk_error(twice)); }
-}
-
 /* ---- fits -------------------------------------------------------------------------------------------------------------------------- */
 
 enum { ABSENT = 1, SEQUENCE = 2, KNOWN = 4 };       /* rows that lack views; view 2 is a sequence; rows whose target is unknown */
@@ -107,35 +96,6 @@ static isk_fit_desc pair(const isk_method *method, int what, const char *setting
     set_options(context, &fit.options, settings);
     if (fit.options.reduce == ISK_REDUCE_TARGET) { fit.target = matrix_of(target, ROWS, TARGET_COLS); }
     return fit;
-}
-
-/* Everything that transform gives of the rows of a fit. */
-typedef struct features { isk_scalar c[2][ROWS * MOST], z[2][ROWS * MOST], g[2][ROWS * MOST], fused[ROWS * MOST]; } features;
-
-static isk_transform_desc asked(const isk_model *model, const isk_fit_desc *fit, features *out) {
-    isk_transform_desc desc;
-    int view;
-    memset(&desc, 0, sizeof desc);
-    memset(out, 0, sizeof *out);
-    for (view = 0; view < 2; view++) {
-        desc.views[view] = fit->views[view];
-        ask_if_there(&desc, model, ISK_ROLE_SHARED, view, out->c[view]);
-        ask_if_there(&desc, model, ISK_ROLE_SPECIFIC, view, out->z[view]);
-        ask_if_there(&desc, model, ISK_ROLE_RECONSTRUCTION, view, out->g[view]);
-    }
-    ask_if_there(&desc, model, ISK_ROLE_FUSED, ISK_NONE, out->fused);
-    return desc;
-}
-
-static void features_of(const isk_model *model, const isk_fit_desc *fit, features *out) {
-    isk_transform_desc desc = asked(model, fit, out);
-    ok(isk_transform(model, &desc));
-}
-
-static isk_model *fitted(isk_context *owner, const isk_fit_desc *fit) {
-    isk_model *model = NULL;
-    ok(isk_fit(owner, fit, &model));
-    return model;
 }
 
 /* An augmentation of the caller's; `user` says how it fails. */

@@ -45,31 +45,6 @@ static list rows_of(const fixture *f, int view, list among) {
     return rows;
 }
 
-static list in_both(list a, list b) {
-    list rows;
-    int i, j;
-    for (i = rows.count = 0; i < a.count; i++) {
-        for (j = 0; j < b.count; j++) {
-            if (a.row[i] == b.row[j]) { rows.row[rows.count++] = a.row[i]; }
-        }
-    }
-    return rows;
-}
-
-/* The lines of v, which stands on the rows `from`, that belong to the rows `to`. */
-static values lines_of(values v, list from, list to) {
-    values w = v;
-    int i, j;
-    w.rows = to.count;
-    w.from = to;
-    for (i = 0; i < to.count; i++) {
-        for (j = 0; j < from.count && from.row[j] != to.row[i]; j++) {}
-        assert_true(j < from.count);
-        memcpy(w.at[i], v.at[j], sizeof w.at[i]);
-    }
-    return w;
-}
-
 /* The rows of `among` for which there is a C that a term of this view sees. */
 static list rows_seen(const fixture *f, int view, int other, list among) {
     list rows;

@@ -7,12 +7,12 @@
 
 enum { ROWS = 400, TRIO = 3, STEPS = 4, FEATURES = 3, COMMON = 2, C_DIM = 3, Z_DIM = 4, MOST_COLS = STEPS * FEATURES, TOKEN = 8 };
 
+#include "fits.h"
+
 static const int cols_of[TRIO] = { 6, 5, STEPS * FEATURES };
 static isk_scalar data[TRIO][ROWS * MOST_COLS], common[ROWS * COMMON];
 static uint8_t there[TRIO][ROWS], split[ROWS];
 static int32_t lengths[ROWS];
-static isk_context *context;                /* one thread */
-static isk_context *twice;                  /* two threads */
 static int stop_after;                      /* rounds until the next fit is interrupted; 0: never */
 
 static void on_progress(void *user, const isk_progress *progress) {
@@ -46,17 +46,6 @@ static int open_context(void **state) {
     return context && twice ? 0 : -1;
 }
 
-static int close_context(void **state) {
-    (void)state;
-    isk_close(context);
-    isk_close(twice);
-    return 0;
-}
-
-static void ok(isk_status status) {
-    if (status != ISK_OK) { fail_msg("%s / %s", isk_error(context), isk_error(twice)); }
-}
-
 enum { WHOLE = 0, ABSENT = 1, SEQUENCE = 2 };       /* what a fit has: rows that lack views, a third view that is a sequence */
 
 static isk_fit_desc trio(const isk_method *method, int what, const char *settings) {
@@ -81,36 +70,6 @@ static isk_fit_desc trio(const isk_method *method, int what, const char *setting
                                        "project_dim=6");
     set_options(context, &fit.options, settings);
     return fit;
-}
-
-/* Everything that transform gives of the rows of a fit. */
-typedef struct features { isk_scalar c[TRIO][ROWS * C_DIM], z[TRIO][ROWS * Z_DIM], g[TRIO][ROWS * MOST_COLS],
-                          fused[ROWS * TOKEN]; } features;
-
-static isk_transform_desc asked(const isk_model *model, const isk_fit_desc *fit, features *out) {
-    isk_transform_desc desc;
-    int view;
-    memset(&desc, 0, sizeof desc);
-    memset(out, 0, sizeof *out);
-    for (view = 0; view < isk_model_views(model); view++) {
-        desc.views[view] = fit->views[view];
-        ask_if_there(&desc, model, ISK_ROLE_SHARED, view, out->c[view]);
-        ask_if_there(&desc, model, ISK_ROLE_SPECIFIC, view, out->z[view]);
-        ask_if_there(&desc, model, ISK_ROLE_RECONSTRUCTION, view, out->g[view]);
-    }
-    ask_if_there(&desc, model, ISK_ROLE_FUSED, ISK_NONE, out->fused);
-    return desc;
-}
-
-static void features_of(const isk_model *model, const isk_fit_desc *fit, features *out) {
-    isk_transform_desc desc = asked(model, fit, out);
-    ok(isk_transform(model, &desc));
-}
-
-static isk_model *fitted(isk_context *owner, const isk_fit_desc *fit) {
-    isk_model *model = NULL;
-    ok(isk_fit(owner, fit, &model));
-    return model;
 }
 
 /* ---- what fits learn ------------------------------------------------------------------------------------------------------- */
