@@ -147,9 +147,9 @@ static isk_status write_report(job *j) {
         if (r->steps) { text_format(&lead, "%d steps of ", r->steps); }
         text_format(&lead, "%lld", (long long)r->cols);
     }
-    text_format(&lead, " features. Method %s, lambda %g, seed %llu; trained in %s on %s.", j->t.s->method,
-                isk_model_options(j->t.model)->lambda, (unsigned long long)isk_model_seed(j->t.model), duration(report->seconds, length),
-                isk_device_text(j->t.context));
+    text_format(&lead, " features. Method %s%s, seed %llu; trained in %s on %s.", j->t.s->method,
+                training_lambda(&j->t, isk_model_options(j->t.model)->lambda, (char[40]){ 0 }),
+                (unsigned long long)isk_model_seed(j->t.model), duration(report->seconds, length), isk_device_text(j->t.context));
     memcpy(facts + count, (const char *[]){ "method", j->t.s->method, "preset", j->t.s->preset, j->s.data.target ? "target" : NULL,
                                             j->s.data.target, NULL }, 7 * sizeof *facts);
     page_begin(&page, "Shared and specific features", lead.data ? lead.data : "");

@@ -308,8 +308,8 @@ isk_status run_report(const run_job *j, text *page) {
         text_format(&lead, "%s%lld features of %s", i == 0 ? ", " : i + 1 < j->a.d.v.count ? ", " : " and ",
                     (long long)j->a.c.modality[i].in.cols, j->a.c.modality[i].name);
     }
-    text_format(&lead, ". Method %s, lambda %g, seed %llu; trained in %s on %s.", j->s->training.method,
-                isk_model_options(j->t.model)->lambda,
+    text_format(&lead, ". Method %s%s, seed %llu; trained in %s on %s.", j->s->training.method,
+                training_lambda(&j->t, isk_model_options(j->t.model)->lambda, (char[40]){ 0 }),
                 (unsigned long long)isk_model_seed(j->t.model), duration(report->seconds, length), isk_device_text(j->t.context));
     page_begin(page, "What cells say twice, and what they say once", lead.data ? lead.data : "");
     training_warnings(&j->t, &warnings);

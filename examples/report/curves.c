@@ -4,10 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct record { int model, stage; double epoch, value[CURVE_COUNT]; int given[CURVE_COUNT]; } record;
+typedef struct record { int model; char stage[64]; double epoch, value[CURVE_COUNT]; int given[CURVE_COUNT]; } record;
 
 static isk_status read_member(void *user, const char *key, isk_json_kind kind, const char *value) {
-    static const char *const stages[CURVE_STAGES] = { "shared", "specific1", "specific2", "specific3", "specific4", "fused" };
     static const char *const names[CURVE_COUNT] = {
 #define CURVE_NAME(name, field) name,
         CURVE_LIST(CURVE_NAME)
@@ -15,11 +14,7 @@ static isk_status read_member(void *user, const char *key, isk_json_kind kind, c
     };
     record *r = user;
     double number = 0;
-    if (kind == ISK_JSON_STRING && strcmp(key, "stage") == 0) {
-        for (int i = 0; i < CURVE_STAGES; i++) {
-            if (strcmp(value, stages[i]) == 0) { r->stage = i; }
-        }
-    }
+    if (kind == ISK_JSON_STRING && strcmp(key, "stage") == 0) { snprintf(r->stage, sizeof r->stage, "%s", value); }
     if (kind != ISK_JSON_NUMBER || !isk_parse_number(value, strlen(value), &number)) { return ISK_OK; }
     if (strcmp(key, "model") == 0) { r->model = (int)number; }
     if (strcmp(key, "epoch") == 0) { r->epoch = number; }
@@ -48,9 +43,23 @@ static int add_point(curve *c, double x, double y) {
     return 1;
 }
 
+static int find_stage(const curves *c, const char *name) {
+    int i = 0;
+    while (i < c->count && strcmp(c->stages[i].name, name) != 0) { i++; }
+    return i;
+}
+
 static int add_record(curves *c, const record *r) {
+    const int at = find_stage(c, r->stage);
+    if (at == c->count) {
+        stage_curves *more = realloc(c->stages, sizeof *more * ((size_t)at + 1));
+        if (!more) { return 0; }
+        c->stages = more;
+        c->stages[c->count++] = (stage_curves){ { 0 }, { { 0 } } };
+        memcpy(more[at].name, r->stage, sizeof r->stage);
+    }
     for (int i = 0; i < CURVE_COUNT; i++) {
-        if (r->given[i] && !add_point(&c->stage[r->stage][i], r->epoch, r->value[i])) { return 0; }
+        if (r->given[i] && !add_point(&c->stages[at].of[i], r->epoch, r->value[i])) { return 0; }
     }
     return 1;
 }
@@ -62,9 +71,9 @@ isk_status curves_read(isk_context *context, const char *path, int model, curves
     *c = (curves){ 0 };
     if (!file) { return isk_set_error(context, ISK_IO, "%s cannot be read", path); }
     while (status == ISK_OK && fgets(line, sizeof line, file)) {
-        record r = { .model = -1, .stage = -1 };
+        record r = { .model = -1 };
         if (isk_json_object(context, path, line, strlen(line), read_member, &r) != ISK_OK) { continue; }
-        if (r.model != model || r.stage < 0 || r.epoch < 1) { continue; }
+        if (r.model != model || !r.stage[0] || r.epoch < 1) { continue; }
         if (!add_record(c, &r)) { status = isk_set_error(context, ISK_MEMORY, "no memory for the curves of %s", path); }
     }
     fclose(file);
@@ -72,12 +81,18 @@ isk_status curves_read(isk_context *context, const char *path, int model, curves
     return status;
 }
 
+const curve *curves_of(const curves *c, const char *stage) {
+    const int at = find_stage(c, stage);
+    return at < c->count ? c->stages[at].of : NULL;
+}
+
 void curves_free(curves *c) {
-    for (int s = 0; s < CURVE_STAGES; s++) {
+    for (int s = 0; s < c->count; s++) {
         for (int i = 0; i < CURVE_COUNT; i++) {
-            free(c->stage[s][i].x);
-            free(c->stage[s][i].y);
+            free(c->stages[s].of[i].x);
+            free(c->stages[s].of[i].y);
         }
     }
+    free(c->stages);
     *c = (curves){ 0 };
 }

@@ -4,8 +4,6 @@
 
 #include "../../indiseek.h"
 
-enum { CURVE_SHARED, CURVE_SPECIFIC, CURVE_FUSED = CURVE_SPECIFIC + ISK_MAX_VIEWS, CURVE_STAGES };    /* "shared", "specific1", ... */
-
 /* Quantities of a record: name there, field here. */
 #define CURVE_LIST(X)                                                                                                 \
     X("loss", LOSS) X("validation.loss", VALIDATION_LOSS) X("temperature", TEMPERATURE) X("club", CLUB)               \
@@ -20,11 +18,14 @@ enum {
 };
 
 typedef struct curve { double *x, *y; int count, room; } curve;            /* x: epoch, rising */
-typedef struct curves { curve stage[CURVE_STAGES][CURVE_COUNT]; } curves;
+typedef struct stage_curves { char name[64]; curve of[CURVE_COUNT]; } stage_curves;    /* "shared", "specific1", ..., or a method's own */
+typedef struct curves { stage_curves *stages; int count; } curves;         /* in the order in which they were trained */
 
 /* Records of one model of the call.  An epoch recorded twice, before and after resuming, counts once.  Lines that are no records,
    such as half a line where a run was killed, are passed over. */
 isk_status curves_read(isk_context *context, const char *path, int model, curves *c);
+/* Of the stage of that name; NULL where there is none. */
+const curve *curves_of(const curves *c, const char *stage);
 void curves_free(curves *c);
 
 #endif

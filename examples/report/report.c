@@ -61,7 +61,7 @@ static void verdict_leakage(text *page, const evaluation *e, int view, const isk
     snprintf(head, sizeof head, "Z%d %s", view + 1, words);
     text_format(&s, "Leakage: from Z%d one predicts ", view + 1);
     add_fixed(&s, "", 100 * fmax(most, 0), 0, " % of the variance of ");
-    text_format(&s, "%s on held-out rows", other_shared(e->views, view, &others));
+    text_format(&s, "%s on held-out rows", other_shared(e->c, view, &others));
     for (int m = metric_of_matrix(-1), first = 1; m < metric_count; m = metric_of_matrix(m), first = 0) {
         text_format(&s, "%s%s ", first ? " (" : ", ", metrics[m].title);
         text_fixed(&s, e->leakage[view][m], 2);
@@ -69,29 +69,36 @@ static void verdict_leakage(text *page, const evaluation *e, int view, const isk
     text_add(&s, ").");
     if (tone != PAGE_GOOD) {
         text_add(&s, residual ? " What is left of it follows the shared features in a way that the regression on them did not learn: more "
-                                "residual-epochs may." : " A smaller lambda lowers it; the method residual-indiseek leaks less.");
+                                "residual-epochs may." : method->can & ISK_HAS_LAMBDA ?
+                                " A smaller lambda lowers it; the method residual-indiseek leaks less." :
+                                " The method residual-indiseek leaks less.");
     }
     close_verdict(page, tone, head, &s);
 }
 
 /* Do Z_i and C_i together say all about X_i? */
-static void verdict_completeness(text *page, const evaluation *e, int view, int reduced) {
+static void verdict_completeness(text *page, const evaluation *e, int view, int reduced, const isk_method *method) {
     const double decoder = e->completeness[view][METRIC_DECODER], best = metrics_best(e->completeness[view]);
     const double most = e->steps[view].decoder ? best : fmax(best, decoder);        /* of what the regressions are about */
     const int undecoded = decoder < 0.1;
     page_tone tone = undecoded ? PAGE_WARNING : most >= 0.75 ? PAGE_GOOD : most >= 0.4 || reduced || e->fused ? PAGE_NEUTRAL : PAGE_WARNING;
-    const char *amount = most >= 0.75 ? "all" : most >= 0.4 ? "part of" : "little of";
+    const char *amount = most >= 0.75 ? "most of" : most >= 0.4 ? "part of" : "little of";
+    const int both = (e->z & e->c) >> view & 1;
+    const char *remedy = method->can & ISK_HAS_LAMBDA ? "a larger lambda or more epochs" : "more epochs";
     char head[120], told[48];
+    score_text whole;
     text s = { 0 };
     if (!isfinite(most)) { return; }
     told_words(e, view, told);
     if (e->fused) {
-        snprintf(head, sizeof head, "The fused features describe %s %s.", most >= 0.75 ? "most of" : amount, told);
+        snprintf(head, sizeof head, "The fused features describe %s %s.", amount, told);
+    } else if (both && most >= 0.75) {
+        snprintf(head, sizeof head, "%s together describe %s.", whole_words(e, view, &whole), told);
     } else {
-        snprintf(head, sizeof head, "(Z%d, C%d) %s%s %s.", view + 1, view + 1, most >= 0.75 ? "together describe" : "describe ",
-                 most >= 0.75 ? "" : amount, told);
+        snprintf(head, sizeof head, "%s %s %s %s.", whole_words(e, view, &whole), both ? "describe" : "describes", amount, told);
     }
-    add_fixed(&s, "Completeness: they explain ", 100 * fmax(most, 0), 0, " % of its variance on held-out rows");
+    add_fixed(&s, both || e->fused ? "Completeness: they explain " : "Completeness: it explains ", 100 * fmax(most, 0), 0,
+              " % of its variance on held-out rows");
     add_fixed(&s, " (linear ", e->completeness[view][METRIC_RIDGE], 2, "");
     if (isfinite(decoder)) { add_fixed(&s, ", own decoder ", decoder, 2, e->steps[view].decoder ? " of all steps" : ""); }
     text_add(&s, ").");
@@ -100,10 +107,10 @@ static void verdict_completeness(text *page, const evaluation *e, int view, int 
     } else if (e->fused) {
         text_add(&s, " Its method is not trained to reconstruct.");
     } else if (undecoded) {
-        text_format(&s, " The model's own decoder gives back next to nothing of %sX%d: a larger lambda or more epochs may teach it.",
-                    e->steps[view].decoder ? "the steps of " : "", view + 1);
+        text_format(&s, " The model's own decoder gives back next to nothing of %sX%d: %s may teach it.",
+                    e->steps[view].decoder ? "the steps of " : "", view + 1, remedy);
     } else if (tone != PAGE_GOOD) {
-        text_add(&s, " What is missing may be noise; if not, a larger lambda or more epochs bring it back.");
+        text_format(&s, " What is missing may be noise; if not, %s bring it back.", remedy);
     }
     close_verdict(page, tone, head, &s);
 }
@@ -136,7 +143,7 @@ void report_verdicts(text *page, const evaluation *e, const isk_model *model, co
                      "The method does not tell shared from specific: there is no C and no Z, and nothing is said about leakage.");
     }
     for (int view = 0; view < e->views; view++) { verdict_leakage(page, e, view, isk_model_method(model)); }
-    for (int view = 0; view < e->views; view++) { verdict_completeness(page, e, view, reduced); }
+    for (int view = 0; view < e->views; view++) { verdict_completeness(page, e, view, reduced, isk_model_method(model)); }
     page_verdicts_end(page);
 }
 
@@ -202,6 +209,8 @@ static void draw(text *page, const char *title, const char *y_label, const line_
                                      .series_count = count, .log_y = log_y, .whole_x = 1 });
 }
 
+static const char *const specific_stages[ISK_MAX_VIEWS] = { "specific1", "specific2", "specific3", "specific4" };
+
 /* One quantity of every view in training, dashed on rows not trained on. */
 static void draw_views(text *page, const curves *c, const char *title, const char *y_label, int of_training, int of_others,
                        const char *letter, const char *const remarks[2], int log_y) {
@@ -209,28 +218,44 @@ static void draw_views(text *page, const curves *c, const char *title, const cha
     char names[2 * ISK_MAX_VIEWS][48];
     int count = 0;
     for (int view = 0; view < ISK_MAX_VIEWS; view++) {
-        for (int k = 0; k < 2; k++) {
+        const curve *stage = curves_of(c, specific_stages[view]);
+        for (int k = 0; k < 2 && stage; k++) {
             snprintf(names[2 * view + k], sizeof names[0], "%s%d%s", letter, view + 1, remarks[k]);
-            add_line(series, &count, &c->stage[CURVE_SPECIFIC + view][k ? of_others : of_training], names[2 * view + k], 2 * view + 1, k);
+            add_line(series, &count, &stage[k ? of_others : of_training], names[2 * view + k], 2 * view + 1, k);
         }
     }
     draw(page, title, y_label, series, count, log_y);
 }
 
-static void draw_stage(text *page, const curve *stage, const char *title) {
-    line_series series[2];
-    int count = 0;
-    add_line(series, &count, &stage[CURVE_LOSS], "training", 1, 0);
-    add_line(series, &count, &stage[CURVE_VALIDATION_LOSS], "validation", 1, 1);
-    draw(page, title, "nats", series, count, 0);
+/* A chart a stage, by its own name where nothing else is known of it; those of specific features are lines of the charts above. */
+static void draw_stages(text *page, const curves *c) {
+    static const struct { const char *stage, *title; } known[] = {
+        { "shared", "Shared features: contrast between the views (InfoNCE)" },
+        { "fused", "Fused features: contrast of augmented copies (InfoNCE)" },
+    };
+    for (int i = 0; i < c->count; i++) {
+        const stage_curves *stage = &c->stages[i];
+        const char *title = NULL;
+        char own[80];
+        line_series series[2];
+        int count = 0, specific = 0;
+        for (int view = 0; view < ISK_MAX_VIEWS; view++) { specific |= strcmp(stage->name, specific_stages[view]) == 0; }
+        if (specific) { continue; }
+        for (size_t k = 0; k < sizeof known / sizeof *known; k++) {
+            if (strcmp(stage->name, known[k].stage) == 0) { title = known[k].title; }
+        }
+        snprintf(own, sizeof own, "Stage %s", stage->name);
+        add_line(series, &count, &stage->of[CURVE_LOSS], "training", 1, 0);
+        add_line(series, &count, &stage->of[CURVE_VALIDATION_LOSS], "validation", 1, 1);
+        draw(page, title ? title : own, title ? "nats" : "loss", series, count, 0);
+    }
 }
 
 void report_curves(text *page, const curves *c) {
     static const char *const validation[2] = { "", " validation" }, *const critics[2] = { " in training", " fresh critic" };
     page_heading(page, "Training");
     page_grid_begin(page);
-    draw_stage(page, c->stage[CURVE_SHARED], "Shared features: contrast between the views (InfoNCE)");
-    draw_stage(page, c->stage[CURVE_FUSED], "Fused features: contrast of augmented copies (InfoNCE)");
+    draw_stages(page, c);
     draw_views(page, c, "Specific features: part of X (or of its residual) not reconstructed", "error / power", CURVE_RECONSTRUCTION,
                CURVE_VALIDATION_RECONSTRUCTION, "X", validation, 1);
     draw_views(page, c, "Bound on the information about the other views (CLUB)", "nats", CURVE_CLUB, CURVE_FRESH_CLUB, "Z", critics, 0);

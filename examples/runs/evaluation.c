@@ -26,26 +26,34 @@ const char *score_name(int which, score_text *buffer) {
     return buffer->text;
 }
 
-/* "C1, C2" or "C1, Z1, C2, Z2", without view `left_out`. */
-static const char *list(int views, const char *letters, int left_out, score_text *buffer) {
+/* "C1, C2" of the bits `first`; with another letter, whose bits are `second`, "C1, Z1, C2, Z2". */
+static const char *list(const char *letters, unsigned first, unsigned second, score_text *buffer) {
     size_t used = 0;
     buffer->text[0] = 0;
-    for (int i = 0; i < views; i++) {
-        for (const char *letter = letters; *letter && i != left_out && used < sizeof buffer->text; letter++) {
-            used += (size_t)snprintf(buffer->text + used, sizeof buffer->text - used, "%s%c%d", used ? ", " : "", *letter, i + 1);
-        }
+    for (int i = 0; i < 2 * ISK_MAX_VIEWS && used < sizeof buffer->text; i++) {
+        if (!((i % 2 ? second : first) >> (i / 2) & 1)) { continue; }
+        used += (size_t)snprintf(buffer->text + used, sizeof buffer->text - used, "%s%c%d", used ? ", " : "", letters[i % 2], i / 2 + 1);
     }
     return buffer->text;
 }
 
-const char *other_shared(int views, int view, score_text *buffer) { return list(views, "C", view, buffer); }
+const char *other_shared(unsigned c, int view, score_text *buffer) { return list("C", c & ~(1u << view), 0, buffer); }
+
+const char *whole_words(const evaluation *e, int view, score_text *buffer) {
+    const unsigned bit = 1u << view;
+    score_text features;
+    if (e->fused) { return "fused"; }
+    list("ZC", e->z & bit, e->c & bit, &features);
+    snprintf(buffer->text, sizeof buffer->text, e->z & e->c & bit ? "(%s)" : "%s", features.text);
+    return buffer->text;
+}
 
 const char *score_words(const evaluation *e, int which, score_text *buffer) {
-    if (which == SCORE_SHARED) { return list(e->views, "C", -1, buffer); }
-    if (which == SCORE_ALL) { return list(e->views, "CZ", -1, buffer); }
+    if (which == SCORE_SHARED) { return list("C", e->c, 0, buffer); }
+    if (which == SCORE_ALL) { return list("CZ", e->c, e->z, buffer); }
     if (which == SCORE_FUSED) { return "fused"; }
     if (which == SCORE_RAW) {
-        list(e->views, "X", -1, buffer);
+        list("X", e->x, 0, buffer);
         strncat(buffer->text, " (as prepared)", sizeof buffer->text - strlen(buffer->text) - 1);
         return buffer->text;
     }
@@ -186,6 +194,9 @@ isk_status evaluate(isk_context *context, const evaluation_input *in, evaluation
         metrics_unknown(e->completeness[i]);
         e->steps[i].mean = in->sequence[i];
         e->steps[i].decoder = in->steps[i] > 1;
+        e->x |= (unsigned)(in->x[i].data != NULL) << i;
+        e->c |= (unsigned)(in->c[i].data != NULL) << i;
+        e->z |= (unsigned)(in->z[i].data != NULL) << i;
     }
     for (int i = 0; i < in->views && !rows; i++) {
         rows = in->c[i].data ? in->c[i].rows : in->z[i].data ? in->z[i].rows : in->x[i].rows;
@@ -329,7 +340,7 @@ void evaluation_labels_sheet(const evaluation *e, sheet_column columns[EVALUATIO
                                                      .form = SHEET_BAR };
     }
     for (int i = score_next(e, -1); i < SCORE_COUNT; i = score_next(e, i)) {
-        if (!is_scored(&e->label[i])) { continue; }
+        if (!is_scored(&e->label[i]) || (i == SCORE_ALL && !(e->c && e->z))) { continue; }      /* all are those of another row */
         sheet_row(s);
         sheet_format(s, "%s", score_words(e, i, &words));
         for (int m = metric_of_labels(-1); m < metric_count; m = metric_of_labels(m)) { sheet_number(s, e->label[i].value[m]); }
@@ -345,18 +356,15 @@ void evaluation_labels_sheet(const evaluation *e, sheet_column columns[EVALUATIO
     sheet_number(s, e->majority);
 }
 
-/* "leakage of Z1 about C2, C3"; "completeness of (Z1, C1) about X1", or of fused. */
+/* "leakage of Z1 about C2, C3"; "completeness of (Z1, C1) about X1" */
 static void view_row(const evaluation *e, int view, int completeness, sheet *s) {
-    score_text others;
+    score_text words;
     char told[48];
     sheet_row(s);
-    told_words(e, view, told);
-    if (!completeness) {
-        sheet_format(s, "leakage of Z%d about %s", view + 1, other_shared(e->views, view, &others));
-    } else if (e->fused) {
-        sheet_format(s, "completeness of fused about %s", told);
+    if (completeness) {
+        sheet_format(s, "completeness of %s about %s", whole_words(e, view, &words), told_words(e, view, told));
     } else {
-        sheet_format(s, "completeness of (Z%d, C%d) about %s", view + 1, view + 1, told);
+        sheet_format(s, "leakage of Z%d about %s", view + 1, other_shared(e->c, view, &words));
     }
 }
 

@@ -38,6 +38,7 @@ enum { SCORE_SHARED, SCORE_ALL, SCORE_SPECIFIC, SCORE_RAW = SCORE_SPECIFIC + ISK
    NaN: could not be measured. */
 typedef struct evaluation {
     int views, fused;               /* fused: there is one representation, no C and no Z */
+    unsigned x, c, z;               /* of which views there are inputs, C and Z: bits 1 << view */
     int64_t rows[3];                /* train, validation, test */
     isk_part scored;                /* ISK_TRAIN: no row is held out, nothing was measured */
     double majority;                /* accuracy of always guessing the most frequent label, on all labelled rows */
@@ -57,11 +58,13 @@ isk_status evaluate_view(isk_context *context, const evaluation_input *input, in
 int labels_of_different_rows(const evaluation *e);
 /* The score after `which` (-1: the first) that an evaluation has, or SCORE_COUNT. */
 int score_next(const evaluation *e, int which);
-/* "shared", "specific_1", ... as in metrics.json; "C1, C2", ... for people; "C2, C3": C of all views but one. */
+/* "shared", "specific_1", ... as in metrics.json; "C1, C2", ... for people, of what there is; "C2, C3": of the views c, bits, without
+   `view`; "(Z1, C1)", "Z1" or "fused": what completeness is of. */
 typedef struct score_text { char text[64]; } score_text;
 const char *score_name(int which, score_text *buffer);
 const char *score_words(const evaluation *e, int which, score_text *buffer);
-const char *other_shared(int views, int view, score_text *buffer);
+const char *other_shared(unsigned c, int view, score_text *buffer);
+const char *whole_words(const evaluation *e, int view, score_text *buffer);
 /* "X1" or "the mean of X1 over its steps" */
 const char *told_words(const evaluation *e, int view, char buffer[48]);
 /* Is a decoder's R^2 that of all steps of a sequence? */

@@ -87,6 +87,12 @@ int training_open(training *t, training_settings *s, const char *program) {
     return -1;
 }
 
+const char *training_lambda(const training *t, double lambda, char buffer[40]) {
+    buffer[0] = 0;
+    if (t->fit.method->can & ISK_HAS_LAMBDA) { snprintf(buffer, 40, ", lambda %g", lambda); }
+    return buffer;
+}
+
 int training_chooses(const training *t) { return strcmp(t->s->choose, "none") != 0; }
 
 isk_status training_names(training *t) {
@@ -231,8 +237,9 @@ isk_status training_run(training *t, const dataset *d) {
         progress_say(&t->bar, "%s, preset %s, %d lambdas, %d seed%s from %llu on %s", t->s->method, t->s->preset, t->s->lambdas.count,
                      t->s->seeds, t->s->seeds == 1 ? "" : "s", (unsigned long long)t->fit.seed, isk_device_text(t->context));
     } else {
-        progress_say(&t->bar, "%s, preset %s, lambda %g, seed %llu on %s", t->s->method, t->s->preset, t->s->options.lambda,
-                     (unsigned long long)t->fit.seed, isk_device_text(t->context));
+        progress_say(&t->bar, "%s, preset %s%s, seed %llu on %s", t->s->method, t->s->preset,
+                     training_lambda(t, t->s->options.lambda, (char[40]){ 0 }), (unsigned long long)t->fit.seed,
+                     isk_device_text(t->context));
     }
     status = t->s->resume ? isk_resume(t->context, &sweep, models) : isk_sweep(t->context, &sweep, models);
     progress_end(&t->bar);

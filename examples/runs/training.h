@@ -75,6 +75,8 @@ typedef struct training {
 
 /* Progress, signals, context.  The exit code when there is no context, else -1. */
 int training_open(training *t, training_settings *s, const char *program);
+/* ", lambda 10" for sentences, and "" where the method has none. */
+const char *training_lambda(const training *t, double lambda, char buffer[40]);
 /* Is there a sweep, of which one model is kept? */
 int training_chooses(const training *t);
 /* Cuts off half a line that a killed program left at the end of a file of lines. */

@@ -215,7 +215,7 @@ static void leakage_title(column_title *words, const source *s, int view, int co
     if (completeness) {
         snprintf(words->text, sizeof words->text, "Z%d, C%d → X%d: %s", view + 1, view + 1, view + 1, metrics[metric_of_matrix].key);
     } else {
-        snprintf(words->text, sizeof words->text, "Z%d → %s: %s", view + 1, other_shared(s->d->v.count, view, &others),
+        snprintf(words->text, sizeof words->text, "Z%d → %s: %s", view + 1, other_shared((1u << s->d->v.count) - 1, view, &others),
                  metrics[metric_of_matrix].key);
     }
 }

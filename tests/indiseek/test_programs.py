@@ -666,6 +666,21 @@ def _():
     read_page(at("clip/report.html"))
 
 
+@test("programs name the features that there are, lambda where a method has one, and draw every stage")
+def _():
+    scored = fit("clip", *LABELS, "--method", "clip")
+    for words in ("\nC1, C2 ", "completeness of C1 about X1"):
+        inside(words, scored.out)
+    for words in (scored.out, scored.err):
+        assert "Z1" not in words and "lambda" not in words, words
+    page = text(at("clip/report.html"))
+    assert "Method clip, seed" in page and "(Z1, C1)" not in page, page[:2000]
+    inside("residual-indiseek, preset robust, lambda 10, seed 0", fit("stages", *LABELS).err)
+    page = text(at("stages/report.html"))
+    for words in ("Method residual-indiseek, lambda 10, seed", "Stage mean1", "Stage spread2"):
+        inside(words, page)
+
+
 @test("--method indiseek0 and every preset run")
 def _():
     for more in (["--method", "indiseek0"], ["--preset", "paper"], ["--preset", "simulation"]):
