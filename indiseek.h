@@ -1574,6 +1574,9 @@ INDISEEK_API size_t isk_parse_number(const char *text, size_t length, double *va
    folder.  A link at `path` is replaced by the file; anything but a regular file there is refused. */
 INDISEEK_API isk_status isk_write_file(isk_context *context, const char *path, const void *bytes, size_t count);
 
+/* SHA-256 (FIPS 180-4) of all bytes of a reader, as 64 hexadecimal digits and a zero. */
+INDISEEK_API ISK_EXPERIMENTAL isk_status isk_sha256(isk_context *context, const isk_reader *reader, char hex[65]);
+
 /* Strict JSON (RFC 8259) of one flat object.  `member` gets the members in order: keys and strings decoded, numbers,
    true, false and null as they are written; what it returns ends the walk unless OK.  A key given twice, an array or an
    object as a value, and anything after the object are DATA.  `name` is for messages; NULL: "input". */
@@ -17103,7 +17106,7 @@ INDISEEK_API isk_status isk_json_walk(isk_context *context, const char *name, co
 
 typedef struct isk__sha256 { uint32_t state[8]; uint64_t bytes; unsigned char block[64]; } isk__sha256;
 
-static ISK__UNUSED void isk__sha256_open(isk__sha256 *hash) {
+static void isk__sha256_open(isk__sha256 *hash) {
     static const uint32_t start[8] = { 0x6A09E667u, 0xBB67AE85u, 0x3C6EF372u, 0xA54FF53Au,
                                        0x510E527Fu, 0x9B05688Cu, 0x1F83D9ABu, 0x5BE0CD19u };
     memcpy(hash->state, start, sizeof start);
@@ -17164,7 +17167,7 @@ static void isk__sha256_add(isk__sha256 *hash, const void *bytes, size_t count) 
 }
 
 /* Ends the hash and writes it as 64 hexadecimal digits and a NUL. */
-static ISK__UNUSED void isk__sha256_close(isk__sha256 *hash, char hex[65]) {
+static void isk__sha256_close(isk__sha256 *hash, char hex[65]) {
     static const unsigned char padding[64] = { 0x80 };
     static const char digits[] = "0123456789abcdef";
     uint64_t bits = hash->bytes * 8;
@@ -17175,6 +17178,25 @@ static ISK__UNUSED void isk__sha256_close(isk__sha256 *hash, char hex[65]) {
     isk__sha256_add(hash, length, 8);
     for (i = 0; i < 64; i++) { hex[i] = digits[hash->state[i / 8] >> (28 - 4 * (i % 8)) & 15]; }
     hex[64] = 0;
+}
+
+INDISEEK_API isk_status isk_sha256(isk_context *context, const isk_reader *reader, char hex[65]) {
+    unsigned char bytes[4096];
+    size_t got;
+    isk__sha256 hash;
+    isk_status status;
+    ISK__BEGIN(context);
+    ISK__GIVEN(context, hex);
+    status = isk__check_reader(context, reader);
+    if (status != ISK_OK) { return status; }
+    isk__sha256_open(&hash);
+    do {
+        status = isk__read_some(context, reader, hash.bytes, bytes, sizeof bytes, &got);
+        if (status != ISK_OK) { return status; }
+        isk__sha256_add(&hash, bytes, got);
+    } while (got == sizeof bytes);
+    isk__sha256_close(&hash, hex);
+    return ISK_OK;
 }
 
 /* ---- stored values ---- */

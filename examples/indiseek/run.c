@@ -6,7 +6,6 @@
 #include "../formats/hdf5.h"
 #include "../formats/write_cells.h"
 
-#include "../base/hash.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -100,7 +99,7 @@ typedef struct facts {
     cell_fact list[MOST_FACTS];
     int count;
     char lambda[32], seed[32];
-    hash_text hash[MOST_HASHED];
+    char hash[MOST_HASHED][65];
     char names[MOST_HASHED][120];
     text config;
 } facts;
@@ -116,11 +115,15 @@ static isk_status hash_inputs(const run_job *j, facts *f) {
     for (int i = 0; i < files->count && i < MOST_HASHED && status == ISK_OK; i++) {
         const char *path = names_get(files, i), *slash = strrchr(path, '/');
         int twice = 0;
+        isk_reader file;
         snprintf(f->names[i], sizeof f->names[i], "sha256_%.90s", slash ? slash + 1 : path);
         for (int k = 0; k < i; k++) { twice = twice || strcmp(f->names[k], f->names[i]) == 0; }
         if (twice) { snprintf(f->names[i], sizeof f->names[i], "sha256_%.90s_%d", slash ? slash + 1 : path, i + 1); }
-        status = hash_file(j->t.context, path, &f->hash[i]);
-        add_fact(f, f->names[i], f->hash[i].text);
+        status = isk_reader_open(j->t.context, path, &file);
+        if (status != ISK_OK) { return status; }
+        status = isk_sha256(j->t.context, &file, f->hash[i]);
+        isk_reader_close(&file);
+        add_fact(f, f->names[i], f->hash[i]);
     }
     return status;
 }

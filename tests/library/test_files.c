@@ -389,6 +389,33 @@ static void sha256_of_the_standard(void **state) {
     free(million);
 }
 
+static int64_t failing_read(void *user, uint64_t offset, void *buffer, size_t count) {
+    (void)user;
+    memset(buffer, 'a', count);
+    return offset < 4096 ? (int64_t)count : -1;
+}
+
+static void sha256_of_readers(void **state) {
+    enum { SIZE = 2 * 4096 + 77 };                  /* more than is read at once; of whole parts too */
+    static char bytes[SIZE];
+    char hex[65], due[65];
+    isk_reader reader;
+    (void)state;
+    for (size_t i = 0; i < SIZE; i++) { bytes[i] = (char)(i * 31 % 251); }
+    for (size_t size = 0; size <= SIZE; size += size < 4096 ? 1024 : size < 8192 ? 4096 : 77) {
+        hash(bytes, size, SIZE, due);
+        reader = isk_reader_memory(bytes, size, "memory");
+        assert_int_equal(isk_sha256(context, &reader, hex), ISK_OK);
+        assert_string_equal(hex, due);
+    }
+    assert_int_equal(isk_reader_open(context, write_bytes("hashed", bytes, SIZE), &reader), ISK_OK);
+    assert_int_equal(isk_sha256(context, &reader, hex), ISK_OK);
+    isk_reader_close(&reader);
+    assert_string_equal(hex, due);
+    reader = (isk_reader){ .read = failing_read, .size = ISK_SIZE_UNKNOWN, .name = "broken" };
+    expect(context, isk_sha256(context, &reader, hex), ISK_IO, "broken: reading at offset 4096 failed");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(readers_of_files_and_memory),
@@ -403,6 +430,7 @@ int main(void) {
         cmocka_unit_test(json_is_walked),
         cmocka_unit_test(json_survives_damage),
         cmocka_unit_test(sha256_of_the_standard),
+        cmocka_unit_test(sha256_of_readers),
     };
     return cmocka_run_group_tests(tests, open_context, close_context);
 }

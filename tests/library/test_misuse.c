@@ -618,6 +618,7 @@ static void readers(void **state) {
     isk_scalar value;
     int32_t label;
     int steps;
+    char hex[65];
     const char *path = scratch("one.npy");
     (void)state;
     NOWHERE(isk_reader_open(NULL, path, &reader));
@@ -635,6 +636,10 @@ static void readers(void **state) {
     REFUSED(isk_npy_save(context, path, matrix_of(view1, most, most)), "larger than memory");
     must(isk_npy_save(context, path, matrix));
     must(isk_reader_open(context, path, &reader));
+    NOWHERE(isk_sha256(NULL, &reader, hex));
+    REFUSED(isk_sha256(context, NULL, hex), "reader is NULL");
+    REFUSED(isk_sha256(context, &reader, NULL), "hex is NULL");
+    must(isk_sha256(context, &reader, hex));
     NOWHERE(isk_npy_open(NULL, &reader, &npy));
     REFUSED(isk_npy_open(context, NULL, &npy), "reader is NULL");
     REFUSED(isk_npy_open(context, &reader, NULL), "npy is NULL");
