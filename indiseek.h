@@ -138,6 +138,8 @@
               0.1 isk_minimise, isk_compute, which only record -> 0.2 isk_program_minimize, isk_program_compute
               0.1 isk_group gives a scope -> 0.2 isk_group_scope
               0.1 isk_mse, isk_gaussian_nll, which are not PyTorch's -> 0.2 isk_squared_error, isk_gaussian_deviance
+              0.1 isk_bias_relu, isk_bias_tanh, isk_bias_gelu, isk_bias_quick_gelu -> 0.2 isk_relu(isk_bias(x, b)) and the like;
+                  isk_linear_map has the bias and ReLU in its product
               0.1 isk_mlp_desc.training, .activation ... are numbers -> 0.2 .mode and choices have types of their own
               0.1 isk_error keeps the last sentence -> 0.2 it is empty after success
               0.1 isk_fit(NULL, ...), isk_save(m, NULL) and the like are a crash or OK -> 0.2 ISK_ARGUMENT, as MISUSE says
@@ -766,14 +768,6 @@ INDISEEK_API isk_tensor isk_tanh(isk_tensor x);
 INDISEEK_API isk_tensor isk_sigmoid(isk_tensor x);
 /* ln(1 + e^x).  x [rows, cols] -> [rows, cols] */
 INDISEEK_API isk_tensor isk_softplus(isk_tensor x);
-/* max(x_ij + b_j, 0).  x [rows, cols], b [1, cols] -> [rows, cols] */
-INDISEEK_API isk_tensor isk_bias_relu(isk_tensor x, isk_tensor b);
-/* tanh(x_ij + b_j).  x [rows, cols], b [1, cols] -> [rows, cols] */
-INDISEEK_API isk_tensor isk_bias_tanh(isk_tensor x, isk_tensor b);
-/* gelu(x_ij + b_j).  x [rows, cols], b [1, cols] -> [rows, cols] */
-INDISEEK_API isk_tensor isk_bias_gelu(isk_tensor x, isk_tensor b);
-/* quick_gelu(x_ij + b_j).  x [rows, cols], b [1, cols] -> [rows, cols] */
-INDISEEK_API isk_tensor isk_bias_quick_gelu(isk_tensor x, isk_tensor b);
 
 /* over the columns of each row */
 /* sum over the columns of a row.  x [rows, cols] -> [rows, 1] */
@@ -2677,7 +2671,7 @@ static isk_tensor isk__record(int op, const isk_tensor *inputs, int input_count,
                               int attribute_count);
 
 /* >>generated counts: begin (python3 codegen/generate.py; do not edit) */
-enum { ISK__OP_COUNT = 63, ISK__MODULES = 11 };
+enum { ISK__OP_COUNT = 59, ISK__MODULES = 11 };
 /* >>generated counts: end */
 
 /* Defined at the end, under >>generated. */
@@ -19004,13 +18998,13 @@ enum {
     ISK__OP_SQUARE, ISK__OP_SQRT, ISK__OP_ABS, ISK__OP_EXP, ISK__OP_LOG, ISK__OP_CLAMP, ISK__OP_AFFINE, ISK__OP_SCALE,
     ISK__OP_MUL_ROWS, ISK__OP_MUL_COLS, ISK__OP_ADD_ROWS, ISK__OP_BIAS, ISK__OP_SAMPLE_NORMAL, ISK__OP_RELU,
     ISK__OP_LEAKY_RELU, ISK__OP_GELU, ISK__OP_QUICK_GELU, ISK__OP_TANH, ISK__OP_SIGMOID, ISK__OP_SOFTPLUS,
-    ISK__OP_BIAS_RELU, ISK__OP_BIAS_TANH, ISK__OP_BIAS_GELU, ISK__OP_BIAS_QUICK_GELU, ISK__OP_ROW_SUM, ISK__OP_ROW_MEAN,
-    ISK__OP_ROW_MAX, ISK__OP_ROW_LOGSUMEXP, ISK__OP_ROW_DOT, ISK__OP_SQUARED_ERROR_ROWS, ISK__OP_SOFTMAX,
-    ISK__OP_LOG_SOFTMAX, ISK__OP_L2_NORMALIZE, ISK__OP_LAYER_NORM, ISK__OP_NORMAL_LOG_DENSITY, ISK__OP_NORMAL_KL,
-    ISK__OP_COL_SUM, ISK__OP_COL_MEAN, ISK__OP_COL_VAR, ISK__OP_COL_MAX, ISK__OP_COL_LOGSUMEXP, ISK__OP_STANDARDIZE,
-    ISK__OP_BATCH_NORM, ISK__OP_STANDARDIZE_BY, ISK__OP_BATCH_NORM_BY, ISK__OP_SUM_ALL, ISK__OP_MEAN_ALL,
-    ISK__OP_MAX_ALL, ISK__OP_LOGSUMEXP_ALL, ISK__OP_SQUARED_ERROR, ISK__OP_GAUSSIAN_DEVIANCE, ISK__OP_CLUB,
-    ISK__OP_CLUB_PAIRED, ISK__OP_CROSS_ENTROPY, ISK__OP_BINARY_CROSS_ENTROPY, ISK__OP_LIST_END
+    ISK__OP_ROW_SUM, ISK__OP_ROW_MEAN, ISK__OP_ROW_MAX, ISK__OP_ROW_LOGSUMEXP, ISK__OP_ROW_DOT,
+    ISK__OP_SQUARED_ERROR_ROWS, ISK__OP_SOFTMAX, ISK__OP_LOG_SOFTMAX, ISK__OP_L2_NORMALIZE, ISK__OP_LAYER_NORM,
+    ISK__OP_NORMAL_LOG_DENSITY, ISK__OP_NORMAL_KL, ISK__OP_COL_SUM, ISK__OP_COL_MEAN, ISK__OP_COL_VAR, ISK__OP_COL_MAX,
+    ISK__OP_COL_LOGSUMEXP, ISK__OP_STANDARDIZE, ISK__OP_BATCH_NORM, ISK__OP_STANDARDIZE_BY, ISK__OP_BATCH_NORM_BY,
+    ISK__OP_SUM_ALL, ISK__OP_MEAN_ALL, ISK__OP_MAX_ALL, ISK__OP_LOGSUMEXP_ALL, ISK__OP_SQUARED_ERROR,
+    ISK__OP_GAUSSIAN_DEVIANCE, ISK__OP_CLUB, ISK__OP_CLUB_PAIRED, ISK__OP_CROSS_ENTROPY, ISK__OP_BINARY_CROSS_ENTROPY,
+    ISK__OP_LIST_END
 };
 
 /* ---- ops: loops ---- */
@@ -19532,110 +19526,6 @@ static void isk__softplus_backward(const isk__loop *l) {
         isk__sigmoid_row(l, terms, x);
         ISK__GRADIENT(dx, 0, g[j] * terms[j]);
     }
-}
-
-ISK__LOOPS static void isk__bias_relu_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols; ISK__COLUMNS(b, l->in[1]);
-    for (int i = 0; i < rows; i++) {
-        ISK__IN_ROW(x, 0); ISK__RESULT_ROW(y);
-        ISK__EACH_COLUMN y[j] = isk__relu(x[j] + b[j]);
-    }
-}
-ISK__LOOPS static void isk__bias_relu_backward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols; ISK__WORK(sum, 0, 0);
-    isk__fill(sum, cols, 0);
-    for (int i = 0; i < rows; i++) {
-        ISK__OUT_ROW(y); ISK__GRAD_ROW(g);
-        ISK__GRADIENT(dx, 0, isk__where(0 < y[j], g[j], 0));
-        if (l->grad_in[1]) ISK__EACH_COLUMN sum[j] += isk__where(0 < y[j], g[j], 0);
-    }
-    if (l->grad_in[1]) isk__put_all(l->grad_in[1], ISK__ADDS(1), sum, cols);
-}
-
-ISK__LOOPS static void isk__bias_tanh_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols; ISK__COLUMNS(b, l->in[1]);
-    for (int i = 0; i < rows; i++) {
-        ISK__IN_ROW(x, 0); ISK__RESULT_ROW(y);
-        ISK__EACH_COLUMN y[j] = x[j] + b[j];
-        isk__tanh_row(l, y, y);
-    }
-}
-ISK__LOOPS static void isk__bias_tanh_backward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols; ISK__WORK(sum, 0, 0);
-    isk__fill(sum, cols, 0);
-    for (int i = 0; i < rows; i++) {
-        ISK__OUT_ROW(y); ISK__GRAD_ROW(g);
-        ISK__GRADIENT(dx, 0, g[j] * (1 - y[j] * y[j]));
-        if (l->grad_in[1]) ISK__EACH_COLUMN sum[j] += g[j] * (1 - y[j] * y[j]);
-    }
-    if (l->grad_in[1]) isk__put_all(l->grad_in[1], ISK__ADDS(1), sum, cols);
-}
-
-static void isk__bias_gelu_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols; ISK__COLUMNS(b, l->in[1]); ISK__WORK(terms, 0, 0);
-    for (int i = 0; i < rows; i++) {
-        ISK__IN_ROW(x, 0);
-        ISK__EACH_COLUMN terms[j] = (isk_scalar)0.7071067811865476 * (x[j] + b[j]);
-        isk__erf_row(l, terms, terms);
-        ISK__RESULT_ROW(y);
-        ISK__EACH_COLUMN y[j] = 0.5f * (x[j] + b[j]) * (1 + terms[j]);
-    }
-}
-static void isk__bias_gelu_backward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols; ISK__COLUMNS(b, l->in[1]); ISK__WORK(sum, 0, 0); ISK__WORK(terms, 1, 0);
-    ISK__WORK(terms2, 2, 0);
-    isk__fill(sum, cols, 0);
-    for (int i = 0; i < rows; i++) {
-        ISK__IN_ROW(x, 0); ISK__GRAD_ROW(g);
-        ISK__EACH_COLUMN {
-            const isk_scalar t1 = x[j] + b[j];
-            terms[j] = (isk_scalar)-0.5000000000000001 * t1 * t1;
-        }
-        isk__exp_row(l, terms, terms);
-        ISK__EACH_COLUMN terms2[j] = (isk_scalar)0.7071067811865476 * (x[j] + b[j]);
-        isk__erf_row(l, terms2, terms2);
-        if (l->grad_in[0]) {
-            ISK__GRADIENT_ROW(dx, 0);
-            ISK__EACH_COLUMN {
-                const isk_scalar t2 = (isk_scalar)0.3989422804014327 * (x[j] + b[j]) * terms[j]
-                    + 0.5f * (1 + terms2[j]);
-                ISK__ADD(dx, g[j] * t2);
-            }
-        }
-        if (l->grad_in[1]) {
-            ISK__EACH_COLUMN {
-                const isk_scalar t3 = (isk_scalar)0.3989422804014327 * (x[j] + b[j]) * terms[j]
-                    + 0.5f * (1 + terms2[j]);
-                sum[j] += g[j] * t3;
-            }
-        }
-    }
-    if (l->grad_in[1]) isk__put_all(l->grad_in[1], ISK__ADDS(1), sum, cols);
-}
-
-static void isk__bias_quick_gelu_forward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols; ISK__COLUMNS(b, l->in[1]); ISK__WORK(terms, 0, 0);
-    for (int i = 0; i < rows; i++) {
-        ISK__IN_ROW(x, 0);
-        ISK__EACH_COLUMN terms[j] = (isk_scalar)1.702 * (x[j] + b[j]);
-        isk__sigmoid_row(l, terms, terms);
-        ISK__RESULT_ROW(y);
-        ISK__EACH_COLUMN y[j] = (x[j] + b[j]) * terms[j];
-    }
-}
-static void isk__bias_quick_gelu_backward(const isk__loop *l) {
-    const int rows = l->rows, cols = l->cols; ISK__COLUMNS(b, l->in[1]); ISK__WORK(sum, 0, 0); ISK__WORK(terms, 1, 0);
-    isk__fill(sum, cols, 0);
-    for (int i = 0; i < rows; i++) {
-        ISK__IN_ROW(x, 0); ISK__GRAD_ROW(g);
-        ISK__EACH_COLUMN terms[j] = (isk_scalar)1.702 * (x[j] + b[j]);
-        isk__sigmoid_row(l, terms, terms);
-        ISK__GRADIENT(dx, 0, terms[j] * g[j] * (1 + (isk_scalar)1.702 * (x[j] + b[j]) * (1 - terms[j])));
-        if (l->grad_in[1]) {
-            ISK__EACH_COLUMN sum[j] += terms[j] * g[j] * (1 + (isk_scalar)1.702 * (x[j] + b[j]) * (1 - terms[j]));
-        }
-    }
-    if (l->grad_in[1]) isk__put_all(l->grad_in[1], ISK__ADDS(1), sum, cols);
 }
 
 ISK__LOOPS static void isk__row_sum_forward(const isk__loop *l) {
@@ -20879,10 +20769,6 @@ static const isk__op_info isk__op_table[] = {
     ISK__OP_ROW(tanh, 1, "e", 'e', 0, 0x1u, 0x0u, 1, 0, 0, 1, "e", "e")
     ISK__OP_ROW(sigmoid, 1, "e", 'e', 0, 0x1u, 0x0u, 1, 0, 0, 1, "e", "e")
     ISK__OP_ROW(softplus, 1, "e", 'e', 0, 0x1u, 0x1u, 0, 0, 1, 1, "e", "e")
-    ISK__OP_ROW(bias_relu, 2, "ec", 'e', 0, 0x3u, 0x0u, 1, 0, 1, 1, "e", "ce")
-    ISK__OP_ROW(bias_tanh, 2, "ec", 'e', 0, 0x3u, 0x0u, 1, 0, 1, 1, "e", "ce")
-    ISK__OP_ROW(bias_gelu, 2, "ec", 'e', 0, 0x3u, 0x3u, 0, 0, 3, 1, "e", "ce")
-    ISK__OP_ROW(bias_quick_gelu, 2, "ec", 'e', 0, 0x3u, 0x3u, 0, 0, 2, 1, "e", "ce")
     ISK__OP_ROW(row_sum, 1, "e", 'r', 0, 0x1u, 0x0u, 0, 0, 0, 2, "r", "e")
     ISK__OP_ROW(row_mean, 1, "e", 'r', 0, 0x1u, 0x0u, 0, 0, 0, 2, "r", "e")
     ISK__OP_ROW(row_max, 1, "e", 'r', 0, 0x1u, 0x1u, 0, 2, 1, 2, "r", "re")
@@ -20957,10 +20843,6 @@ INDISEEK_API isk_tensor isk_quick_gelu(isk_tensor x) { ISK__RECORD(QUICK_GELU, x
 INDISEEK_API isk_tensor isk_tanh(isk_tensor x) { ISK__RECORD(TANH, x); }
 INDISEEK_API isk_tensor isk_sigmoid(isk_tensor x) { ISK__RECORD(SIGMOID, x); }
 INDISEEK_API isk_tensor isk_softplus(isk_tensor x) { ISK__RECORD(SOFTPLUS, x); }
-INDISEEK_API isk_tensor isk_bias_relu(isk_tensor x, isk_tensor b) { ISK__RECORD(BIAS_RELU, x, b); }
-INDISEEK_API isk_tensor isk_bias_tanh(isk_tensor x, isk_tensor b) { ISK__RECORD(BIAS_TANH, x, b); }
-INDISEEK_API isk_tensor isk_bias_gelu(isk_tensor x, isk_tensor b) { ISK__RECORD(BIAS_GELU, x, b); }
-INDISEEK_API isk_tensor isk_bias_quick_gelu(isk_tensor x, isk_tensor b) { ISK__RECORD(BIAS_QUICK_GELU, x, b); }
 INDISEEK_API isk_tensor isk_row_sum(isk_tensor x) { ISK__RECORD(ROW_SUM, x); }
 INDISEEK_API isk_tensor isk_row_mean(isk_tensor x) { ISK__RECORD(ROW_MEAN, x); }
 INDISEEK_API isk_tensor isk_row_max(isk_tensor x) { ISK__RECORD(ROW_MAX, x); }
@@ -21392,57 +21274,6 @@ ISK__UNUSED static const char *const isk__kernels_activations[] = {
     "ISK_ELEMENTS(isk_softplus_backward_0) {\n    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    const float g = *dev_at(call.grad, model, i, j);\n    const float t1 = g * dev_sigmoid(x);\n"
     "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n}\n",
-    "\n/* bias_relu */\nISK_ELEMENTS(isk_bias_relu_forward_0) {\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n    const float b = *dev_at(call.in[1], model, 0, j);\n"
-    "    *dev_at(call.out, model, i, j) = dev_relu(x + b);\n}\n",
-    "ISK_COLUMNS(isk_bias_relu_backward_0) {\n    float sum = 0;\n    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float g = *dev_at(call.grad, model, i, j);\n"
-    "        const float y = *dev_at(call.out, model, i, j);\n        sum += 0 < y ? g : 0.0f;\n    }\n"
-    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, 0, j), call.accumulate & 2u, sum);\n}\n",
-    "ISK_ELEMENTS(isk_bias_relu_backward_1) {\n    const float g = *dev_at(call.grad, model, i, j);\n"
-    "    const float y = *dev_at(call.out, model, i, j);\n    const float t1 = 0 < y ? g : 0.0f;\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n}\n",
-    "\n/* bias_tanh */\nISK_ELEMENTS(isk_bias_tanh_forward_0) {\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n    const float b = *dev_at(call.in[1], model, 0, j);\n"
-    "    *dev_at(call.out, model, i, j) = tanhf(x + b);\n}\n",
-    "ISK_COLUMNS(isk_bias_tanh_backward_0) {\n    float sum = 0;\n    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float g = *dev_at(call.grad, model, i, j);\n"
-    "        const float y = *dev_at(call.out, model, i, j);\n        sum += g * (1 - y * y);\n    }\n"
-    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, 0, j), call.accumulate & 2u, sum);\n}\n",
-    "ISK_ELEMENTS(isk_bias_tanh_backward_1) {\n    const float g = *dev_at(call.grad, model, i, j);\n"
-    "    const float y = *dev_at(call.out, model, i, j);\n    const float t1 = g * (1 - y * y);\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n}\n",
-    "\n/* bias_gelu */\nISK_ELEMENTS(isk_bias_gelu_forward_0) {\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n    const float b = *dev_at(call.in[1], model, 0, j);\n"
-    "    const float t1 = x + b;\n"
-    "    *dev_at(call.out, model, i, j) = 0.5f * t1 * (1 + erff(0.7071067811865476f * t1));\n}\n",
-    "ISK_COLUMNS(isk_bias_gelu_backward_0) {\n    const float b = *dev_at(call.in[1], model, 0, j);\n"
-    "    float sum = 0;\n    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        const float g = *dev_at(call.grad, model, i, j);\n        const float t1 = x + b;\n"
-    "        const float t2 = 0.3989422804014327f * t1 * expf(-0.5000000000000001f * t1 * t1);\n"
-    "        sum += g * (t2 + 0.5f * (1 + erff(0.7071067811865476f * t1)));\n    }\n"
-    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, 0, j), call.accumulate & 2u, sum);\n}\n",
-    "ISK_ELEMENTS(isk_bias_gelu_backward_1) {\n    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    const float b = *dev_at(call.in[1], model, 0, j);\n    const float g = *dev_at(call.grad, model, i, j);\n"
-    "    const float t1 = x + b;\n"
-    "    const float t2 = 0.3989422804014327f * t1 * expf(-0.5000000000000001f * t1 * t1);\n"
-    "    const float t3 = g * (t2 + 0.5f * (1 + erff(0.7071067811865476f * t1)));\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t3);\n}\n",
-    "\n/* bias_quick_gelu */\nISK_ELEMENTS(isk_bias_quick_gelu_forward_0) {\n"
-    "    const float x = *dev_at(call.in[0], model, i, j);\n    const float b = *dev_at(call.in[1], model, 0, j);\n"
-    "    const float t1 = x + b;\n    *dev_at(call.out, model, i, j) = t1 * dev_sigmoid(1.702f * t1);\n}\n",
-    "ISK_COLUMNS(isk_bias_quick_gelu_backward_0) {\n    const float b = *dev_at(call.in[1], model, 0, j);\n"
-    "    float sum = 0;\n    for (int i = 0; i < call.rows; i++) {\n"
-    "        const float x = *dev_at(call.in[0], model, i, j);\n"
-    "        const float g = *dev_at(call.grad, model, i, j);\n        const float t1 = 1.702f * (x + b);\n"
-    "        const float t2 = dev_sigmoid(t1);\n        sum += t2 * g * (1 + t1 * (1 - t2));\n    }\n"
-    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, 0, j), call.accumulate & 2u, sum);\n}\n",
-    "ISK_ELEMENTS(isk_bias_quick_gelu_backward_1) {\n    const float x = *dev_at(call.in[0], model, i, j);\n"
-    "    const float b = *dev_at(call.in[1], model, 0, j);\n    const float g = *dev_at(call.grad, model, i, j);\n"
-    "    const float t1 = 1.702f * (x + b);\n    const float t2 = dev_sigmoid(t1);\n"
-    "    const float t3 = t2 * g * (1 + t1 * (1 - t2));\n"
-    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t3);\n}\n",
     "\n",
     NULL };
 

@@ -176,10 +176,6 @@ op("quick_gelu", "x:e", lambda x: quick_gelu(x), "x sigmoid(1.702 x), their appr
 op("tanh", "x:e", lambda x: tanh(x), "tanh x")
 op("sigmoid", "x:e", lambda x: sigmoid(x), "1 / (1 + e^-x)", rare=True)
 op("softplus", "x:e", lambda x: softplus(x), "ln(1 + e^x)", rare=True)
-op("bias_relu", "x:e b:c", lambda x, b: relu(x + b), "max(x_ij + b_j, 0)")
-op("bias_tanh", "x:e b:c", lambda x, b: tanh(x + b), "tanh(x_ij + b_j)")
-op("bias_gelu", "x:e b:c", lambda x, b: gelu(x + b), "gelu(x_ij + b_j)", rare=True)
-op("bias_quick_gelu", "x:e b:c", lambda x, b: quick_gelu(x + b), "quick_gelu(x_ij + b_j)", rare=True)
 
 module("rows")
 op("row_sum", "x:e", lambda x: row_sum(x), "sum over the columns of a row")

@@ -204,8 +204,8 @@ static void add_op(cases *c, const isk__op_info *info) {
 
 /* Every kernel of the templates but for products, of those one kind; and ops of each sort. */
 static void check_block(const char *product, int architecture) {
-    static const char *const ops[] = { "add", "scale", "bias", "relu", "bias_gelu", "softmax", "layer_norm", "batch_norm", "l2_normalize",
-                                       "sample_normal", "normal_kl", "mse", "cross_entropy" };
+    static const char *const ops[] = { "add", "scale", "bias", "relu", "gelu", "softmax", "layer_norm", "batch_norm", "l2_normalize",
+                                       "sample_normal", "normal_kl", "squared_error", "cross_entropy" };
     cases c;
     source s = { NULL, 0, 0 };
     char name[64];
