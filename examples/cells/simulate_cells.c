@@ -12,7 +12,7 @@
    of genes and of libraries, dispersion within a type. */
 static const double gene_spread = 1.9, gene_dispersion = 0.3, library_spread = 0.35, size_spread = 0.4, protein_dispersion = 0.15;
 /* Streams of the seed. */
-enum { STREAM_GENES = 101, STREAM_PROTEINS, STREAM_CELLS, STREAM_COUNTS = 1000 };
+enum { STREAM_GENES = 101, STREAM_PROTEINS, STREAM_CELLS, STREAM_CYCLE, STREAM_RESPONSE, STREAM_FACTOR = 200, STREAM_COUNTS = 1000 };
 
 const char *const lineage_names[LINEAGES] = { "A", "B", "C" };
 const char *const phase_names[PHASES] = { "G1", "S", "G2M" };
@@ -83,23 +83,104 @@ static int design_proteins(const simulated_cells *s, uint64_t seed, design *d) {
     return 1;
 }
 
+/* ---- factors that make it harder ---- */
+
+/* The part of the features that a factor moves, and its slopes times `less`; 0 where a view does not see it. */
+static const struct { double genes, proteins, less; } factor_shares[CELL_FACTORS] = {
+    [FACTOR_BATCH] = { 0.1, 0, 1 }, [FACTOR_LOT] = { 0, 0.2, 1 }, [FACTOR_WEAK_RNA] = { 0.05, 0, 1 },
+    [FACTOR_WEAK_PROTEIN] = { 0, 0.15, 1 }, [FACTOR_HALF_BOTH] = { 0.08, 0.2, 0.7071067811865476 },
+    [FACTOR_HALF_RNA] = { 0.08, 0, 0.7071067811865476 }, [FACTOR_FOLDED] = { 0.06, 0, 1 },
+};
+
+static double factor_slope(const cells_difficulty *by, cell_factor k) {
+    const double slopes[CELL_FACTORS] = { by->batch, by->lot, by->weak_rna, by->weak_protein, by->half, by->half, by->folded };
+    return slopes[k];
+}
+
+/* Slopes [count] of a share of the features, in an order that the stream decides; NULL where there is none, or no memory. */
+static isk_scalar *draw_slopes(random_stream *r, int count, double share, double slope) {
+    int64_t *order = malloc(sizeof *order * (size_t)count);
+    isk_scalar *slopes = calloc((size_t)count, sizeof *slopes);
+    for (int i = 0; i < count && order; i++) { order[i] = i; }
+    if (order && slopes) {
+        random_shuffle(r, order, count);
+        for (int64_t i = 0; i < (int64_t)floor(share * count + 0.5); i++) { slopes[order[i]] = (isk_scalar)either_way(r, slope); }
+    } else {
+        free(slopes);
+        slopes = NULL;
+    }
+    free(order);
+    return slopes;
+}
+
+/* Both halves of what is half shared move the same genes alike: RNA follows their sum. */
+static int design_factor(simulated_cells *s, uint64_t seed, double slope, cell_factor k) {
+    random_stream genes = random_open(seed, STREAM_FACTOR + (k == FACTOR_HALF_RNA ? FACTOR_HALF_BOTH : (uint64_t)k));
+    random_stream proteins = random_open(genes.key, 1);
+    const double in_genes = factor_shares[k].genes, in_proteins = factor_shares[k].proteins;
+    s->factor[k] = calloc((size_t)s->cells, sizeof *s->factor[k]);
+    if (in_genes > 0) { s->gene_moved[k] = draw_slopes(&genes, s->genes, in_genes, slope * factor_shares[k].less); }
+    if (in_proteins > 0) { s->protein_moved[k] = draw_slopes(&proteins, s->proteins, in_proteins, slope); }
+    return s->factor[k] && (in_genes <= 0 || s->gene_moved[k]) && (in_proteins <= 0 || s->protein_moved[k]);
+}
+
+static int design_difficulty(simulated_cells *s, uint64_t seed, const cells_difficulty *by) {
+    random_stream cycle = random_open(seed, STREAM_CYCLE), response = random_open(seed, STREAM_RESPONSE);
+    int turn = (int)random_below(&response, STATE_RESPONSES), ok = 1;
+    for (int k = 0; k < s->types; k++) { s->cycle_strength[k] = 1 + by->cycle_spread * (2 * random_uniform(&cycle) - 1); }
+    for (int p = 0; p < s->proteins && by->bent; p++) {
+        if (s->protein_role[p] == ROLE_STATE) { s->protein_response[p] = (uint8_t)(turn++ % STATE_RESPONSES); }
+    }
+    for (int k = 0; k < CELL_FACTORS && ok; k++) {
+        const double slope = factor_slope(by, (cell_factor)k);
+        if (slope != 0) { ok = design_factor(s, seed, slope, (cell_factor)k); }
+    }
+    return ok;
+}
+
+static void draw_factors(simulated_cells *s, uint64_t seed) {
+    for (int k = 0; k < CELL_FACTORS; k++) {
+        for (int64_t i = 0; i < s->cells && s->factor[k]; i++) {
+            random_stream r = random_open(random_open(seed, STREAM_FACTOR + CELL_FACTORS + (uint64_t)k).key, (uint64_t)i);
+            const double two_state = 2 * (double)s->state[i];
+            s->factor[k][i] = (isk_scalar)(k == FACTOR_FOLDED ? sin(s->lineage[i] == 1 ? -two_state : two_state)
+                                           : k == FACTOR_BATCH || k == FACTOR_LOT ? either_way(&r, 1) : random_normal(&r));
+        }
+    }
+}
+
+/* What they add to the logarithm of a feature's mean in a cell. */
+static double moved_by(const simulated_cells *s, isk_scalar *const moved[CELL_FACTORS], int64_t cell, int feature) {
+    double sum = 0;
+    for (int k = 0; k < CELL_FACTORS; k++) {
+        if (moved[k]) { sum += (double)moved[k][feature] * (double)s->factor[k][cell]; }
+    }
+    return sum;
+}
+
 /* ---- cells ---- */
 
 /* Types grow rarer: 1, 1/1.35, 1/1.7, ... */
-static int draw_type(random_stream *r, int types) {
+static double type_weight(int k) { return 1 / (1 + 0.35 * k); }
+
+/* rare: the share of each of the last two, or 0. */
+static int draw_type(random_stream *r, int types, double rare) {
+    const int common = rare > 0 ? types - 2 : types;
     double total = 0, at;
     int k = 0;
-    for (int i = 0; i < types; i++) { total += 1 / (1 + 0.35 * i); }
+    for (int i = 0; i < common; i++) { total += type_weight(i); }
     at = total * random_uniform(r);
-    while (k + 1 < types && (at -= 1 / (1 + 0.35 * k)) >= 0) { k++; }
+    if (rare > 0 && (at = at / total - 2 * rare) < 0) { return at < -rare ? types - 1 : types - 2; }
+    if (rare > 0) { at *= total / (1 - 2 * rare); }
+    while (k + 1 < common && (at -= type_weight(k)) >= 0) { k++; }
     return k;
 }
 
-static void draw_cells(simulated_cells *s, uint64_t seed, double library) {
+static void draw_cells(simulated_cells *s, uint64_t seed, double library, double rare) {
     for (int64_t i = 0; i < s->cells; i++) {
         random_stream r = random_open(random_open(seed, STREAM_CELLS).key, (uint64_t)i);
         double turn = random_uniform(&r);
-        s->type[i] = draw_type(&r, s->types);
+        s->type[i] = draw_type(&r, s->types, rare);
         s->lineage[i] = s->type[i] % LINEAGES;
         s->phase[i] = turn < 0.5 ? 0 : turn < 0.8 ? 1 : 2;
         s->cycle[2 * i] = (isk_scalar)cos(6.283185307179586 * turn);
@@ -113,13 +194,13 @@ static void draw_cells(simulated_cells *s, uint64_t seed, double library) {
 /* share [genes] becomes that of each gene among a cell's RNA. */
 static void gene_shares(const simulated_cells *s, const design *d, int64_t cell, double *share) {
     const double *level = d->gene_level + (int64_t)s->type[cell] * s->genes;
-    const double angle = atan2((double)s->cycle[2 * cell + 1], (double)s->cycle[2 * cell]);
+    const double angle = atan2((double)s->cycle[2 * cell + 1], (double)s->cycle[2 * cell]), strength = s->cycle_strength[s->type[cell]];
     double total = 0;
     for (int g = 0; g < s->genes; g++) {
         double moved = level[g];
         if (s->gene_role[g] == ROLE_STATE) { moved += (double)s->gene_slope[g] * (double)s->state[cell]; }
-        if (s->gene_role[g] == ROLE_CYCLE) { moved += (double)s->gene_slope[g] * cos(angle - (double)s->gene_peak[g]); }
-        total += share[g] = exp(moved);
+        if (s->gene_role[g] == ROLE_CYCLE) { moved += strength * (double)s->gene_slope[g] * cos(angle - (double)s->gene_peak[g]); }
+        total += share[g] = exp(moved + moved_by(s, s->gene_moved, cell, g));
     }
     for (int g = 0; g < s->genes; g++) { share[g] /= total; }
 }
@@ -146,15 +227,20 @@ static int draw_rna(simulated_cells *s, uint64_t seed, const design *d) {
     return ok;
 }
 
+static double responds(state_response how, double state) {
+    return how == RESPONSE_LEVEL ? tanh(2 * state) : how == RESPONSE_ENDS ? (state * state - 1) / 1.4142135623730951 : state;
+}
+
 static void draw_proteins(simulated_cells *s, uint64_t seed, const design *d) {
     for (int64_t i = 0; i < s->cells; i++) {
         random_stream r = random_open(random_open(seed, STREAM_COUNTS + 1).key, (uint64_t)i);
         const double size = exp(size_spread * random_normal(&r)), ambient = exp(size_spread * random_normal(&r));
         const double *level = d->protein_level + (int64_t)s->type[i] * s->proteins;
         for (int p = 0; p < s->proteins; p++) {
-            const double by = s->protein_role[p] == ROLE_STATE ? (double)s->state[i] : s->protein_role[p] == ROLE_ACTIVATION
-                ? (double)s->activation[i] : 0;
-            const double mean = size * exp(level[p] + (double)s->protein_slope[p] * by) + ambient * d->background[p];
+            const double by = s->protein_role[p] == ROLE_STATE ? responds((state_response)s->protein_response[p], (double)s->state[i])
+                : s->protein_role[p] == ROLE_ACTIVATION ? (double)s->activation[i] : 0;
+            const double moved = (double)s->protein_slope[p] * by + moved_by(s, s->protein_moved, i, p);
+            const double mean = size * exp(level[p] + moved) + ambient * d->background[p];
             s->protein.values[i * s->proteins + p] = (isk_scalar)random_count(&r, mean, protein_dispersion);
         }
     }
@@ -216,13 +302,30 @@ static int open_all(simulated_cells *s, isk_context *context, design *d) {
     s->gene_slope = calloc(genes, sizeof *s->gene_slope);
     s->protein_role = calloc(proteins, 1);
     s->protein_slope = calloc(proteins, sizeof *s->protein_slope);
+    s->cycle_strength = calloc(types, sizeof *s->cycle_strength);
+    s->protein_response = calloc(proteins, 1);
     d->gene_level = calloc(types * genes, sizeof *d->gene_level);
     d->gene_dispersion = calloc(genes, sizeof *d->gene_dispersion);
     d->protein_level = calloc(types * proteins, sizeof *d->protein_level);
     d->background = calloc(proteins, sizeof *d->background);
     return s->rna.sparse.starts && s->protein.values && s->type && s->lineage && s->phase && s->state && s->activation && s->cycle &&
-           s->library && s->gene_role && s->gene_peak && s->gene_slope && s->protein_role && s->protein_slope && d->gene_level &&
-           d->gene_dispersion && d->protein_level && d->background;
+           s->library && s->gene_role && s->gene_peak && s->gene_slope && s->protein_role && s->protein_slope && s->cycle_strength &&
+           s->protein_response && d->gene_level && d->gene_dispersion && d->protein_level && d->background;
+}
+
+static isk_status check_difficulty(isk_context *context, const simulated_cells *s, const cells_difficulty *by) {
+    if (!(by->cycle_spread >= 0 && by->cycle_spread <= 1)) {
+        return isk_set_error(context, ISK_ARGUMENT, "a spread of the cycle of %g was asked for; it is from 0 to 1", by->cycle_spread);
+    }
+    if (!(by->rare >= 0 && by->rare < 0.25) || (by->rare > 0 && s->types < 3)) {
+        return isk_set_error(context, ISK_ARGUMENT, "two rare types of %g of the cells each, of %d types, were asked for; they are from 0 to "
+                             "below 0.25, of 3 types at least", by->rare, s->types);
+    }
+    for (int k = 0; k < CELL_FACTORS; k++) {
+        const double slope = factor_slope(by, (cell_factor)k);
+        if (!(fabs(slope) <= 3)) { return isk_set_error(context, ISK_ARGUMENT, "a slope of %g was asked for; it is from -3 to 3", slope); }
+    }
+    return ISK_OK;
 }
 
 static isk_status check_desc(isk_context *context, const simulated_cells *s, double library) {
@@ -247,10 +350,14 @@ isk_status simulate_cells(isk_context *context, const simulate_cells_desc *desc,
     *s = (simulated_cells){ .cells = desc->cells ? desc->cells : 2400, .genes = desc->genes ? desc->genes : 1000,
                             .proteins = desc->proteins ? desc->proteins : 30, .types = desc->types ? desc->types : 8 };
     status = check_desc(context, s, library);
+    if (status == ISK_OK) { status = check_difficulty(context, s, &desc->difficulty); }
     if (status != ISK_OK) { return status; }
-    int ok = open_all(s, context, &d) && name_all(s, desc->seed) && design_genes(s, desc->seed, &d) && design_proteins(s, desc->seed, &d);
+    s->rare_types = desc->difficulty.rare > 0 ? 2 : 0;
+    int ok = open_all(s, context, &d) && name_all(s, desc->seed) && design_genes(s, desc->seed, &d) &&
+             design_proteins(s, desc->seed, &d) && design_difficulty(s, desc->seed, &desc->difficulty);
     if (ok) {
-        draw_cells(s, desc->seed, library);
+        draw_cells(s, desc->seed, library, desc->difficulty.rare);
+        draw_factors(s, desc->seed);
         draw_proteins(s, desc->seed, &d);
         ok = draw_rna(s, desc->seed, &d);
     }
@@ -279,6 +386,13 @@ void simulated_cells_free(simulated_cells *s) {
     free(s->gene_slope);
     free(s->protein_role);
     free(s->protein_slope);
+    free(s->cycle_strength);
+    free(s->protein_response);
+    for (int k = 0; k < CELL_FACTORS; k++) {
+        free(s->factor[k]);
+        free(s->gene_moved[k]);
+        free(s->protein_moved[k]);
+    }
     *s = (simulated_cells){ 0 };
 }
 

@@ -5,6 +5,20 @@
 #include "../formats/input.h"
 #include "../base/text.h"
 
+/* What makes the truth harder to find.  Each is left out where it is 0, and what is drawn of the rest stays the same to the bit.
+   A slope is what a step of 1 in a factor adds to the logarithm of a mean, or takes from it in about half of the features that it
+   moves; these are drawn anew for each factor, and are moved beside what moves them already. */
+typedef struct cells_difficulty {
+    double cycle_spread;            /* at most 1: the cycle's slopes times a number of the type, from 1 less this to 1 more */
+    double batch;                   /* slope of one of two batches, -1 or 1, in a tenth of the genes */
+    double lot;                     /* slope of one of two lots of antibodies, -1 or 1, in a fifth of the proteins */
+    double weak_rna, weak_protein;  /* slopes of a factor in 5 % of the genes, and of another in 15 % of the proteins */
+    double half;                    /* slope of (a + b) / sqrt 2 in 8 % of the genes, and of a in a fifth of the proteins */
+    double folded;                  /* slope of a function of what both see, sin(2 state), of other sign in lineage B, in 6 % of the genes */
+    double rare;                    /* share of the cells, below 1/4, that are of the last type, and of the last but one; of 3 types */
+    int bent;                       /* 1: proteins of state take turns: one follows it, one levels off, one is highest at both its ends */
+} cells_difficulty;
+
 /* Zeros are the defaults. */
 typedef struct simulate_cells_desc {
     int64_t cells;                  /* 0: 2400 */
@@ -12,11 +26,19 @@ typedef struct simulate_cells_desc {
     int types;                      /* 0: 8; 1 .. 26 */
     double library;                 /* median number of RNA counts of a cell; 0: 600 */
     uint64_t seed;
+    cells_difficulty difficulty;
 } simulate_cells_desc;
 
 enum { LINEAGES = 3, PHASES = 3 };
 /* What moves a gene or protein, beside what is random. */
 typedef enum feature_role { ROLE_NONE, ROLE_TYPE, ROLE_STATE, ROLE_CYCLE, ROLE_ACTIVATION } feature_role;
+
+/* What cells_difficulty adds.  HALF_BOTH is its a, which both views see, HALF_RNA its b, which RNA alone sees. */
+typedef enum cell_factor {
+    FACTOR_BATCH, FACTOR_LOT, FACTOR_WEAK_RNA, FACTOR_WEAK_PROTEIN, FACTOR_HALF_BOTH, FACTOR_HALF_RNA, FACTOR_FOLDED, CELL_FACTORS
+} cell_factor;
+/* How a protein follows state: as it is, as tanh(2 state), as (state^2 - 1) / sqrt 2. */
+typedef enum state_response { RESPONSE_STRAIGHT, RESPONSE_LEVEL, RESPONSE_ENDS, STATE_RESPONSES } state_response;
 
 /* In both views: the type of a cell, of a lineage, and its state, a number.
    In RNA alone: the cell cycle, an angle that moves a tenth of the genes.  In proteins alone: activation, a number that moves a fifth
@@ -36,6 +58,12 @@ typedef struct simulated_cells {
     uint8_t *gene_role, *protein_role;      /* [genes], [proteins] feature_role */
     isk_scalar *gene_peak;          /* [genes] angle at which a gene of the cycle is highest, else 0 */
     isk_scalar *gene_slope, *protein_slope; /* what a step of 1 in state, cycle or activation adds to the logarithm */
+    int rare_types;                 /* the last so many; 0 or 2 */
+    double *cycle_strength;         /* [types] what the cycle's slopes are multiplied by */
+    uint8_t *protein_response;      /* [proteins] state_response */
+    /* Of the factors that are not left out, else NULL: values [cells], N(0, 1) but batch, lot and the folded one; slopes [genes],
+       [proteins], NULL in a view that does not see it. */
+    isk_scalar *factor[CELL_FACTORS], *gene_moved[CELL_FACTORS], *protein_moved[CELL_FACTORS];
 } simulated_cells;
 
 extern const char *const lineage_names[LINEAGES], *const phase_names[PHASES];
