@@ -5,6 +5,7 @@
 
 int study_simulations(int argc, char **argv);
 int study_probe(int argc, char **argv);
+int study_truth(int argc, char **argv);
 int study_time(int argc, char **argv);
 
 #endif
