@@ -141,6 +141,23 @@ static isk_status score_labels(isk_context *context, const evaluation_input *in,
 
 /* ---- what one matrix says about another ---- */
 
+isk_status rows_unseen(isk_context *context, const int32_t *labels, whole_rows *rows) {
+    int32_t *own = NULL;
+    isk_status status = ISK_OK;
+    int64_t held_out = 0;
+    for (int64_t i = 0; i < rows->count; i++) {
+        if (rows->part[i] == ISK_TEST) { rows->index[held_out++] = rows->index[i]; }
+    }
+    rows->count = held_out;
+    if (labels && !(own = whole_rows_labels(rows, labels))) { status = no_memory(context, "labels"); }
+    if (status == ISK_OK && held_out) {
+        status = isk_split(context, &(isk_split_desc){ .rows = held_out, .labels = own, .validation = 0.15, .test = 0.25,
+                                                       .part = rows->part });
+    }
+    free(own);
+    return status;
+}
+
 /* parts: ISK_MAX_VIEWS matrices to tell from, then as many to be told, each kind side by side. */
 static isk_status ask_matrix(isk_context *context, const isk_matrix *parts, const evaluation_input *in, isk_part scored, uint64_t seed,
                              double *values) {
@@ -149,17 +166,25 @@ static isk_status ask_matrix(isk_context *context, const isk_matrix *parts, cons
     isk_matrix x, y;
     isk_status status = whole_rows_find(context, parts, 2 * HALF, in->part, &rows);
     if (status != ISK_OK) { return status; }
+    if (in->unseen) { status = rows_unseen(context, in->labels, &rows); }
     x = join_whole_rows(context, parts, HALF, &rows);
     y = join_whole_rows(context, parts + HALF, HALF, &rows);
-    if ((x.cols && !x.data) || (y.cols && !y.data)) { status = no_memory(context, "features"); }
+    if (status == ISK_OK && ((x.cols && !x.data) || (y.cols && !y.data))) { status = no_memory(context, "features"); }
     if (status == ISK_OK && x.data && y.data) {
-        status = metrics_ask_matrix(context, &(isk_regression_desc){ .x = x, .y = y, .part = rows.part, .scored = scored, .seed = seed },
-                                    in->without_slow, values);
+        status = metrics_ask_matrix(context, &(isk_regression_desc){ .x = x, .y = y, .part = rows.part, .scored = scored, .seed = seed,
+                                                                     .stop_on_validation = in->unseen }, in->without_slow, values);
     }
     matrix_free(x);
     matrix_free(y);
     whole_rows_free(&rows);
     return status;
+}
+
+isk_status ask_unseen(isk_context *context, const unseen_question *q, double values[MOST_METRICS]) {
+    const isk_matrix parts[2 * ISK_MAX_VIEWS] = { [0] = q->x, [ISK_MAX_VIEWS] = q->y };
+    const evaluation_input in = { .part = q->part, .labels = q->labels, .unseen = 1, .without_slow = q->without_slow };
+    metrics_unknown(values);
+    return q->x.data && q->y.data ? ask_matrix(context, parts, &in, ISK_TEST, q->seed, values) : ISK_OK;
 }
 
 isk_status evaluate_view(isk_context *context, const evaluation_input *in, int view, isk_part scored, uint64_t seed,

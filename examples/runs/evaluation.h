@@ -24,6 +24,7 @@ typedef struct evaluation_input {
     const uint8_t *part;            /* isk_part of each row */
     unsigned put_to_labels;         /* bits 1 << SCORE_ALL, ...: only these; 0: all */
     int without_slow;               /* 1: not the metrics that take longest */
+    int unseen;                     /* 1: leakage and completeness by what rows_unseen leaves, as ask_unseen has it */
 } evaluation_input;
 
 typedef struct label_score {
@@ -53,6 +54,22 @@ isk_status evaluate(isk_context *context, const evaluation_input *input, evaluat
 /* Leakage and completeness of one view, by all metrics of matrices; seed: of those that draw. */
 isk_status evaluate_view(isk_context *context, const evaluation_input *input, int view, isk_part scored, uint64_t seed,
                          double leakage[MOST_METRICS], double completeness[MOST_METRICS]);
+
+/* Networks fit the rows they are trained on, so that there a Z seems to tell less of C than it does elsewhere.  Of the rows of part
+   ISK_TEST, which no network saw, probes are fitted on 60 %, chosen on 15 % and scored on 25 %: these are their parts ISK_TRAIN,
+   ISK_VALIDATION and ISK_TEST in what is left of `rows`.  The same rows are divided alike every time; labels of all rows (or NULL): every
+   label alike.  Fewer than LEAST_UNSEEN rows are too few to fit probes on. */
+enum { LEAST_UNSEEN = 400 };
+isk_status rows_unseen(isk_context *context, const int32_t *labels, whole_rows *rows);
+/* R^2 of y told from x, so measured; values by metric, NaN where there is no such matrix. */
+typedef struct unseen_question {
+    isk_matrix x, y;
+    const uint8_t *part;            /* [rows] */
+    const int32_t *labels;          /* [rows], or NULL */
+    uint64_t seed;                  /* of the MLP */
+    int without_slow;               /* 1: not the metrics that take longest */
+} unseen_question;
+isk_status ask_unseen(isk_context *context, const unseen_question *q, double values[MOST_METRICS]);
 
 /* Were the label scores of different rows, because some rows lack some matrices? */
 int labels_of_different_rows(const evaluation *e);

@@ -78,6 +78,25 @@ static isk_status neighbours(const label_question *q, double *value) {
     return status;
 }
 
+/* ---- of one matrix about another ---- */
+
+/* Where validation rows choose (stop_on_validation), they choose the penalty too; where they cannot, it is the usual one. */
+static isk_status ridge(isk_context *context, const isk_regression_desc *desc, double *r2) {
+    static const double penalties[] = { 1e-4, 1e-3, 1e-2, 1e-1, 1 };
+    isk_regression_desc best = *desc;
+    double most = -INFINITY;
+    for (size_t i = 0; i < sizeof penalties / sizeof *penalties && desc->stop_on_validation; i++) {
+        isk_regression_desc tried = { .x = desc->x, .y = desc->y, .part = desc->part, .scored = ISK_VALIDATION, .alpha = penalties[i] };
+        double value = NAN;
+        isk_status status = isk_ridge_r2(context, &tried, &value);
+        if (status != ISK_OK && status != ISK_DATA) { return status; }
+        if (status != ISK_OK || !(value > most)) { continue; }
+        most = value;
+        best.alpha = penalties[i];
+    }
+    return isk_ridge_r2(context, &best, r2);
+}
+
 /* ---- of the model's own reconstruction ---- */
 
 /* The columns of a row of the target that count. */
@@ -121,7 +140,7 @@ const metric metrics[] = {
                           .studied = "_balanced" },
     [METRIC_NEIGHBOURS] = { "knn_agreement", "10-NN agreement", "10-NN agreement", 1, .of_labels = neighbours, .k = NEAREST,
                             .fit_alone = 1 },
-    [METRIC_RIDGE] = { "ridge", "ridge", "linear", 1, .of_matrix = isk_ridge_r2 },
+    [METRIC_RIDGE] = { "ridge", "ridge", "linear", 1, .of_matrix = ridge },
     [METRIC_KNN] = { "knn", "10-NN", "10 neighbours", 1, .of_matrix = isk_knn_r2 },
     [METRIC_MLP] = { "mlp", "MLP", "MLP", 1, .of_matrix = isk_mlp_r2, .slow = 1 },
     [METRIC_DECODER] = { "decoder", "decoder", "own decoder", 1, .of_view = decoder_r2 },

@@ -53,7 +53,7 @@ int metric_of_view(int which);
 
 /* All metrics of labels; values [metric_count], of which those of labels are set. */
 isk_status metrics_ask_labels(const label_question *q, int fit_alone, double *values);
-/* All of one matrix about another. */
+/* All of one matrix about another; desc->stop_on_validation: validation rows choose the penalty of the ridge and the epochs of the MLP. */
 isk_status metrics_ask_matrix(isk_context *context, const isk_regression_desc *desc, int without_slow, double *values);
 /* The most that any of those of one matrix about another finds; NaN loses. */
 double metrics_best(const double *values);

@@ -8,6 +8,9 @@
 #include "../base/output.h"
 #include "../base/progress.h"
 
+/* Weight of the reconstruction by which indiseek is an autoencoder: beside it what CLUB says is lost. */
+#define AUTOENCODER_LAMBDA 1e6
+
 typedef struct study_settings {
     device_settings device;
     real_list lambdas;

@@ -4,7 +4,7 @@
 
 #include "probe.h"
 
-#include "../runs/methods.h"
+#include "../runs/trial.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -68,63 +68,6 @@ typedef struct job {
     int row_count, dims[MOST_REALS], dim_count, kept;
 } job;
 
-/* One small fit of each method: what it refuses is known before hours of work. */
-typedef struct trial { isk_status status; char words[600]; int has_lambda; } trial;
-
-/* The first training rows that have every view, so that it does not matter how the files are sorted.  0 without memory. */
-enum { TRIAL_ROWS = 64 };
-static int trial_views(const probe_data *d, views *few) {
-    const views *all = &d->v;
-    int64_t index[TRIAL_ROWS];
-    *few = (views){ .rows = 0, .count = all->count };
-    for (int64_t i = 0; i < d->rows && few->rows < TRIAL_ROWS; i++) {
-        int there = d->part[i] == ISK_TRAIN;
-        for (int v = 0; v < all->count; v++) { there = there && !(all->present[v] && !all->present[v][i]); }
-        if (there) { index[few->rows++] = i; }
-    }
-    for (int v = 0; v < all->count; v++) {
-        const int64_t cols = all->x[v].cols;
-        few->recipe[v].steps = all->recipe[v].steps;
-        few->own[v] = malloc(sizeof *few->own[v] * TRIAL_ROWS * (size_t)cols);
-        few->in[v].lengths = all->in[v].lengths ? calloc(TRIAL_ROWS, sizeof *few->in[v].lengths) : NULL;
-        if (!few->own[v] || (all->in[v].lengths && !few->in[v].lengths)) { return 0; }
-        few->x[v] = (isk_matrix){ few->own[v], few->rows, cols };
-        for (int64_t k = 0; k < few->rows; k++) {
-            memcpy(few->own[v] + k * cols, all->x[v].data + index[k] * cols, sizeof *few->own[v] * (size_t)cols);
-            if (few->in[v].lengths) { few->in[v].lengths[k] = all->in[v].lengths[index[k]]; }
-        }
-    }
-    return 1;
-}
-
-/* Does the method take views like these?  What a trial on so few rows says of SHAPE or DATA says nothing about all rows. */
-static void try_method(const job *j, const isk_method *method, const views *few, trial *t) {
-    isk_context *aside = methods_open(&(isk_context_desc){ .threads = 1, .device = ISK_DEVICE_CPU });
-    isk_fit_desc fit = j->w.sweep.fit;
-    isk_model *model = NULL;
-    uint8_t part[TRIAL_ROWS] = { ISK_TRAIN };
-    features f = { .m = { { NULL, 0, 0 } } };
-    isk_options *o = &fit.options;
-    *t = (trial){ .status = aside ? ISK_OK : ISK_MEMORY, .has_lambda = (method->can & ISK_HAS_LAMBDA) != 0 };
-    if (aside && few->rows >= 2) {          /* else there is nothing to try on */
-        fit.method = method;
-        o->epochs = o->shared_epochs = o->residual_epochs = 1;
-        o->diagnoses = ISK_NONE;
-        o->batch = 32;
-        o->last_batch = ISK_LAST_KEEP;
-        views_give(few, &fit);
-        for (int k = 7; k < TRIAL_ROWS && j->d.parts[ISK_VALIDATION]; k += 8) { part[k] = ISK_VALIDATION; }
-        fit.split = part;
-        t->status = isk_fit(aside, &fit, &model);
-        if (t->status == ISK_OK) { t->status = features_make(&f, aside, model, few, 0); }
-        if (t->status == ISK_SHAPE || t->status == ISK_DATA) { t->status = ISK_OK; }
-        snprintf(t->words, sizeof t->words, "%s", isk_error(aside));
-    }
-    features_free(&f);
-    isk_model_close(model);
-    isk_close(aside);
-}
-
 static void add_row(job *j, probe_row row) { j->rows[j->row_count++] = row; }
 
 /* The rows of the tables: methods, then what the paper leaves out.  Of the library's whole table, methods that refuse
@@ -132,11 +75,8 @@ static void add_row(job *j, probe_row row) { j->rows[j->row_count++] = row; }
 static isk_status find_rows(job *j) {
     isk_context *context = j->w.context;
     trial tried[ISK_MOST_METHODS];
-    views few;
-    const int copied = trial_views(&j->d, &few);
-    for (int i = 0; i < j->w.method_count && copied; i++) { try_method(j, j->w.methods[i], &few, &tried[i]); }
-    views_free(&few);
-    if (!copied) { return no_memory(context, "a trial of every method"); }
+    isk_status status = trials_make(context, &j->d.v, j->d.part, &j->w.sweep.fit, j->w.methods, j->w.method_count, tried);
+    if (status != ISK_OK) { return status; }
     for (int i = 0; i < j->w.method_count; i++) {
         const char *name = isk_method_name(j->w.methods[i]);
         const trial *t = &tried[i];

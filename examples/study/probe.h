@@ -10,9 +10,6 @@
 
 #include "../runs/views.h"
 
-/* Weight of the reconstruction by which indiseek is an autoencoder: beside it what CLUB says is lost. */
-#define AUTOENCODER_LAMBDA 1e6
-
 enum { MOST_TASKS = 64 };
 
 typedef struct probe_settings {

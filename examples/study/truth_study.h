@@ -3,6 +3,7 @@
 #define TRUTH_STUDY_H
 
 #include "../cells/simulate_cells.h"
+#include "../runs/evaluation.h"
 #include "../runs/records.h"
 #include "../runs/results.h"
 #include "../runs/study.h"
@@ -46,5 +47,56 @@ isk_status truth_simulate(truth_data *d, isk_context *context, const truth_setti
 void truth_data_free(truth_data *d);
 /* x1.npy, x2.npy, truth.npy, truth.txt (what each column of that is) and split.tsv, in FOLDER/DIFFICULTY-SEED. */
 isk_status truth_write(const truth_data *d, isk_context *context, const char *folder, const difficulty *how, uint64_t seed);
+
+/* ---- what is measured of a model: fields of records ---- */
+
+/* What a truth is told from, in this order: fields of truths hold a number of each, NaN where a row has no such matrix. */
+typedef enum told_from { FROM_C1, FROM_C2, FROM_Z1, FROM_Z2, FROM_FUSED, FROM_X1, FROM_X2, TOLD_FROM } told_from;
+#define TOLD_FROM_WORDS "c1,c2,z1,z2,fused,x1,x2"
+#define TRUTH_SECONDS "seconds"
+#define TRUTH_DIVERGED "diverged"
+void truth_fields(records *r);
+/* R^2 of a truth, leakage of Z_i, completeness of (Z_i, C_i): each the better of ridge and MLP, on cells that no network saw. */
+double truth_found(const records *r, const sweep_record *s, int model, truth_factor k, told_from from);
+double truth_leakage(const records *r, const sweep_record *s, int model, int view);
+double truth_completeness(const records *r, const sweep_record *s, int model, int view);
+/* R^2 by ridge of features from those of another training seed, the mean of both directions; of Z_i or C_i. */
+double truth_stability(const records *r, const sweep_record *s, int model, int of_c, int view);
+
+/* f NULL: the inputs themselves.  seed: of the MLPs. */
+isk_status truth_judge(isk_context *context, const truth_data *d, const features *f, uint64_t seed, const records *r,
+                       const sweep_record *to, int model);
+/* Of the same data by two training seeds. */
+isk_status truth_judge_stability(isk_context *context, const truth_data *d, const features *a, const features *b, const records *r,
+                                 const sweep_record *to, int model);
+
+/* ---- rows and the report ---- */
+
+typedef enum truth_row_kind { ROW_INPUTS, ROW_AUTOENCODER, ROW_METHOD, ROW_EXTERNAL } truth_row_kind;
+typedef struct truth_row {
+    truth_row_kind kind;
+    const isk_method *method;
+    const char *name, *words;       /* in results.json; in a table */
+    const char *folder;             /* of an external one */
+    int has_lambda;
+} truth_row;
+enum { MOST_EXTERNAL = 16, MOST_TRUTH_ROWS = ISK_MOST_METHODS + MOST_EXTERNAL + 2 };
+
+/* All that tables are made of.  A sweep is one method on one data set: all its lambdas. */
+typedef struct truth_tables {
+    const records *r;
+    const configuration *c;
+    const truth_row *rows;
+    int row_count;
+    const difficulty *const *how;
+    int how_count;
+} truth_tables;
+/* records.number: which data set, of all difficulties, whether they are run or not; seed counts from 0. */
+int truth_number(const configuration *c, const difficulty *how, int seed);
+
+void truth_report(const truth_tables *t, text *page);
+/* A row for each difficulty, method, lambda and seed. */
+void truth_tsv(const truth_tables *t, text *out);
+void truth_print(const truth_tables *t);
 
 #endif
