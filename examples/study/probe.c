@@ -116,6 +116,7 @@ static void configure(job *j) {
     configuration_add(c, "rows", words, 1);
     snprintf(words, sizeof words, "%016llx", (unsigned long long)probe_checksum(&j->d));
     configuration_add(c, "data", words, 1);
+    configuration_add(c, "regressions_on", j->d.unseen ? "parts of the test rows" : "training rows", 1);
     for (int i = 0; i < j->dim_count; i++) { text_format(&dims, "%s%d", i ? "," : "", j->dims[i]); }
     configuration_add(c, "dims", dims.data ? dims.data : "", 1);
     configuration_add(c, "probe", j->s.probe, 1);

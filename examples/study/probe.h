@@ -29,6 +29,7 @@ typedef struct probe_task {
 
 typedef struct probe_data {
     int64_t rows, parts[3];         /* all; of each isk_part */
+    int unseen;                     /* 1: enough rows are held out to fit and choose the regressions on them too */
     views v;
     probe_task tasks[MOST_TASKS];
     int task_count;
