@@ -318,8 +318,8 @@ static isk_status check_difficulty(isk_context *context, const simulated_cells *
         return isk_set_error(context, ISK_ARGUMENT, "a spread of the cycle of %g was asked for; it is from 0 to 1", by->cycle_spread);
     }
     if (!(by->rare >= 0 && by->rare < 0.25) || (by->rare > 0 && s->types < 3)) {
-        return isk_set_error(context, ISK_ARGUMENT, "two rare types of %g of the cells each, of %d types, were asked for; they are from 0 to "
-                             "below 0.25, of 3 types at least", by->rare, s->types);
+        return isk_set_error(context, ISK_ARGUMENT, "two rare types of %g of the cells each, of %d types, were asked for; they are from "
+                             "0 to below 0.25, of 3 types at least", by->rare, s->types);
     }
     for (int k = 0; k < CELL_FACTORS; k++) {
         const double slope = factor_slope(by, (cell_factor)k);

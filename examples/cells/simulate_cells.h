@@ -14,7 +14,7 @@ typedef struct cells_difficulty {
     double lot;                     /* slope of one of two lots of antibodies, -1 or 1, in a fifth of the proteins */
     double weak_rna, weak_protein;  /* slopes of a factor in 5 % of the genes, and of another in 15 % of the proteins */
     double half;                    /* slope of (a + b) / sqrt 2 in 8 % of the genes, and of a in a fifth of the proteins */
-    double folded;                  /* slope of a function of what both see, sin(2 state), of other sign in lineage B, in 6 % of the genes */
+    double folded;                  /* slope of a function of what both see, sin(2 state), its sign changed in lineage B, in 6 % of genes */
     double rare;                    /* share of the cells, below 1/4, that are of the last type, and of the last but one; of 3 types */
     int bent;                       /* 1: proteins of state take turns: one follows it, one levels off, one is highest at both its ends */
 } cells_difficulty;

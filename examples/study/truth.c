@@ -32,7 +32,8 @@ static const option options[] = {
       "of them, in DIR/DIFFICULTY-SEED; a row of the tables of that name", 0, 0, NULL },
     { "lambda", OPTION_REALS, STUDY(lambdas), "LIST", "the grid, with commas between [10]; a method without a lambda is run once", 0, 1e9,
       NULL },
-    { "seeds", OPTION_INT, STUDY(seeds), "N", "data sets of each difficulty, of seeds SEED, SEED + 1, ... [3]; from 2 on each model is trained a second time, by the next seed, "
+    { "seeds", OPTION_INT, STUDY(seeds), "N",
+      "data sets of each difficulty, of seeds SEED, SEED + 1, ... [3]; from 2 on each model is trained a second time, by the next seed, "
       "to say how stable it is", 1, 1000, NULL },
     { "seed", OPTION_SEED, STUDY(seed), "SEED", "first seed: of the data, their split and the training [0]", 0, 0, NULL },
     { "preset", OPTION_TEXT, STUDY(preset), "NAME",

@@ -39,7 +39,8 @@ const truth_kind truth_kinds[TRUTHS] = {
 
 int truth_is_in(const difficulty *d, truth_factor k) {
     const cells_difficulty *by = &d->by;
-    const double given[TRUTHS] = { 1, by->rare, 1, by->half, 1, by->batch, by->weak_rna, by->half, 1, by->lot, by->weak_protein, by->folded };
+    const double given[TRUTHS] = { 1, by->rare, 1, by->half, 1, by->batch, by->weak_rna, by->half, 1, by->lot, by->weak_protein,
+                                   by->folded };
     return given[k] != 0;
 }
 

@@ -169,7 +169,8 @@ static int factors_of(const difficulty *how, shown_kind kind, quantity all[TRUTH
     return count;
 }
 
-static void add_table(const truth_tables *t, const difficulty *how, const char *title, const quantity *all, int count, int in_page, text *out) {
+static void add_table(const truth_tables *t, const difficulty *how, const char *title, const quantity *all, int count, int in_page,
+                      text *out) {
     sheet_column columns[MOST_SHOWN + 1];
     sheet s;
     truth_sheet(t, how, title, all, count, columns, &s);
@@ -205,24 +206,25 @@ static void difficulty_section(const truth_tables *t, const difficulty *how, tex
 
 void truth_report(const truth_tables *t, text *page) {
     const int diverged = diverged_models(t);
-    text lead = { 0 };
-    text_format(&lead, "What is true of %lld simulated cells is known: types and a state that RNA and proteins both see, and factors that "
-                "one of them sees alone. How much of each do the features of every method tell? Mean (standard error) over %d data "
-                "set%s of each difficulty, which are made, divided and trained on by seeds of their own.", (long long)t->c->n,
+    text words = { 0 };
+    text_format(&words, "What is true of %lld simulated cells is known: types and a state that RNA and proteins both see, and factors "
+                "that one of them sees alone. How much of each do the features of every method tell? Mean (standard error) over %d "
+                "data set%s of each difficulty, which are made, divided and trained on by seeds of their own.", (long long)t->c->n,
                 t->c->seeds, t->c->seeds > 1 ? "s" : "");
-    page_begin(page, "What is found of the truth", lead.data ? lead.data : "");
-    text_free(&lead);
-    page_paragraph(page, "Half of the cells are held out. On these, which no network saw, probes are fitted (60 %), chosen (15 %) and scored "
-                         "(25 %): ridge regression and a small network, of which the better counts; R², of types that of their indicators. "
-                         "A factor of one view alone belongs in that view's Z, a shared one in C of both (their mean is shown), a function of shared ones, "
-                         "which RNA alone shows, in C; the larger of both views is shown of what is where it does not belong. The inputs tell "
-                         "the ceiling, and shares of it leave out factors of which they tell less than .05.");
-    page_paragraph(page, "Leakage is what Z tells of the other view's C (low is good), completeness what Z and C tell of their X (high is good), "
-                         "stability what one training tells of another, by a linear map, the seed of training alone being another. "
-                         "Inputs and autoencoder (indiseek with λ = 1e6) divide nothing; the best of the others stands out.");
+    page_begin(page, "What is found of the truth", words.data ? words.data : "");
+    text_free(&words);
+    page_paragraph(page, "Half of the cells are held out. On these, which no network saw, probes are fitted (60 %), chosen (15 %) and "
+                         "scored (25 %): ridge regression and a small network, of which the better counts; R², of types that of their "
+                         "indicators. A factor of one view alone belongs in that view's Z; a shared one in C of both, of which the mean "
+                         "is shown; a function of shared ones, which RNA alone shows, in C. Where factors do not belong, the larger of "
+                         "both views is shown. The inputs tell the ceiling; shares of it leave out factors of which it is below .05.");
+    page_paragraph(page, "Leakage is what Z tells of the other view's C (low is good), completeness what Z and C tell of their X (high is "
+                         "good), stability what the features of one training tell, by a linear map, of those of another, which had "
+                         "the same cells and another seed. Inputs and autoencoder (indiseek with λ = 1e6) divide nothing; of the other "
+                         "rows the best stands out.");
     if (diverged) {
-        text words = { 0 };
-        text_format(&words, "%d model%s diverged and %s left out of the means.", diverged, diverged > 1 ? "s" : "", diverged > 1 ? "are" : "is");
+        text_format(&words, "%d model%s diverged and %s left out of the means.", diverged, diverged > 1 ? "s" : "",
+                    diverged > 1 ? "are" : "is");
         page_paragraph(page, words.data ? words.data : "");
         text_free(&words);
     }
@@ -267,7 +269,8 @@ static void tsv_columns(sheet *s, sheet_column columns[TSV_COLUMNS], tsv_titles 
         } else {
             snprintf(titles->text[i], sizeof titles->text[i], "%s_%d", tail[rest / 2], rest % 2 + 1);
         }
-        columns[s->column_count++] = (sheet_column){ .key = titles->text[i], .form = i < 2 ? SHEET_WORDS : i == 3 ? SHEET_COUNT : SHEET_REAL };
+        columns[s->column_count++] = (sheet_column){ .key = titles->text[i],
+                                                     .form = i < 2 ? SHEET_WORDS : i == 3 ? SHEET_COUNT : SHEET_REAL };
     }
 }
 
