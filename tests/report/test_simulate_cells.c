@@ -1,5 +1,6 @@
 /* Simulated CITE-seq: its random numbers, its counts, what is true of them, its files, and whether the method finds what is true. */
 #include "examples/cells/preprocess.h"
+#include "examples/base/hash.h"
 #include "examples/base/random.h"
 #include "examples/cells/simulate_cells.h"
 #include "examples/report/truth.h"
@@ -292,6 +293,196 @@ static void activation_moves_its_proteins(void **state) {
     free(size);
 }
 
+/* ---- what makes it harder ---- */
+
+static simulated_cells harder(const cells_difficulty *by) {
+    simulated_cells s;
+    check(simulate_cells(context, &(simulate_cells_desc){ .difficulty = *by }, &s));
+    return s;
+}
+
+/* What these cells were before there were difficulties: a test that holds one program to another cannot say it. */
+static void without_difficulty_all_is_as_ever(void **state) {
+    const sparse *m = &usual.rna.sparse;
+    hash_text rna, protein;
+    (void)state;
+    hash_bytes(m->values, (size_t)m->count * sizeof *m->values, &rna);
+    hash_bytes(usual.protein.values, (size_t)(usual.cells * usual.proteins) * sizeof *usual.protein.values, &protein);
+    assert_string_equal(rna.text, "dd6020ee7fc75cdd3a9edba4482081e6b06c6b839757218a6ef0a89a71bab27e");
+    assert_string_equal(protein.text, "142236dc68fd91905a47cf7f5ba20933fe4bb7b7084101da54be6e123f2238ff");
+    for (int k = 0; k < CELL_FACTORS; k++) { assert_null(usual.factor[k]); }
+    assert_int_equal(usual.rare_types, 0);
+    for (int k = 0; k < usual.types; k++) { assert_true(usual.cycle_strength[k] == 1); }
+}
+
+/* Of each cell the mean, over the features that a factor moves, of what they have more than usual, by the way that they go. */
+static double follows(const simulated_cells *s, const isk_scalar *values, int64_t cols, const isk_scalar *moved, const isk_scalar *factor) {
+    const int64_t n = s->cells;
+    double *x = malloc((size_t)n * sizeof *x), *sum = calloc((size_t)n, sizeof *sum), *by = malloc((size_t)n * sizeof *by), r;
+    assert_true(x && sum && by);
+    for (int64_t j = 0; j < cols; j++) {
+        moments m;
+        if (moved[j] == 0) { continue; }
+        for (int64_t i = 0; i < n; i++) { x[i] = log1p((double)values[i * cols + j]); }
+        m = moments_of(x, n);
+        for (int64_t i = 0; i < n && m.variance > 0; i++) { sum[i] += (moved[j] > 0 ? 1 : -1) * (x[i] - m.mean); }
+    }
+    for (int64_t i = 0; i < n; i++) { by[i] = (double)factor[i]; }
+    r = correlation(sum, by, n);
+    free(x);
+    free(sum);
+    free(by);
+    return r;
+}
+
+static int moved_count(const isk_scalar *moved, int count, double slope) {
+    int n = 0;
+    for (int j = 0; j < count; j++) {
+        n += moved[j] != 0;
+        assert_true(moved[j] == 0 || fabs(fabs((double)moved[j]) - slope) < 1e-6);
+    }
+    return n;
+}
+
+static void factors_move_their_features(void **state) {
+    static const struct { cell_factor which; int genes, proteins; double slope, least; } due[] = {
+        { FACTOR_BATCH, 100, 0, 0.4, 0.5 }, { FACTOR_LOT, 0, 6, 0.5, 0.3 }, { FACTOR_WEAK_RNA, 50, 0, 0.4, 0.3 },
+        { FACTOR_WEAK_PROTEIN, 0, 5, 0.3, 0.15 }, { FACTOR_HALF_BOTH, 80, 6, 0.6, 0.25 }, { FACTOR_HALF_RNA, 80, 0, 0.6, 0.25 },
+        { FACTOR_FOLDED, 60, 0, 0.6, 0.3 },
+    };
+    simulated_cells s = harder(&(cells_difficulty){ .batch = 0.4, .lot = 0.5, .weak_rna = 0.4, .weak_protein = 0.3, .half = 0.6,
+                                                    .folded = 0.6 });
+    isk_scalar *rna = sparse_to_dense(&s.rna.sparse);
+    (void)state;
+    assert_non_null(rna);
+    for (int k = 0; k < CELL_FACTORS; k++) {
+        const cell_factor f = due[k].which;
+        const double half = due[k].genes && (f == FACTOR_HALF_BOTH || f == FACTOR_HALF_RNA) ? sqrt(0.5) : 1;
+        assert_int_equal(s.gene_moved[f] != NULL, due[k].genes > 0);
+        assert_int_equal(s.protein_moved[f] != NULL, due[k].proteins > 0);
+        if (due[k].genes) {
+            const double r = follows(&s, rna, s.genes, s.gene_moved[f], s.factor[f]);
+            assert_int_equal(moved_count(s.gene_moved[f], s.genes, due[k].slope * half), due[k].genes);
+            if (r < due[k].least) { fail_msg("factor %d: correlation %.3f with its genes", k, r); }
+        }
+        if (due[k].proteins) {
+            const double r = follows(&s, s.protein.values, s.proteins, s.protein_moved[f], s.factor[f]);
+            assert_int_equal(moved_count(s.protein_moved[f], s.proteins, due[k].slope), due[k].proteins);
+            if (r < due[k].least) { fail_msg("factor %d: correlation %.3f with its proteins", k, r); }
+        }
+    }
+    for (int64_t i = 0; i < s.cells; i++) {
+        const double folded = sin(2 * (double)s.state[i]);
+        assert_true(fabs((double)s.factor[FACTOR_FOLDED][i] - (s.lineage[i] == 1 ? -folded : folded)) < 1e-5);
+        assert_true(fabs((double)s.factor[FACTOR_BATCH][i]) == 1 && fabs((double)s.factor[FACTOR_LOT][i]) == 1);
+        assert_true(s.type[i] == usual.type[i] && s.state[i] == usual.state[i]);       /* the rest is drawn as ever */
+    }
+    assert_memory_equal(s.gene_moved[FACTOR_HALF_BOTH], s.gene_moved[FACTOR_HALF_RNA], (size_t)s.genes * sizeof *rna);
+    free(rna);
+    simulated_cells_free(&s);
+}
+
+static void new_factors_are_independent(void **state) {
+    simulated_cells s = harder(&(cells_difficulty){ .batch = 0.4, .lot = 0.5, .weak_rna = 0.4, .weak_protein = 0.3, .half = 0.6 });
+    enum { NEW = FACTOR_FOLDED, ALL = NEW + 4 };
+    const int64_t n = s.cells;
+    double *t = calloc((size_t)n * ALL, sizeof *t);
+    (void)state;
+    assert_non_null(t);
+    for (int64_t i = 0; i < n; i++) {
+        for (int k = 0; k < NEW; k++) { t[k * n + i] = (double)s.factor[k][i]; }
+        t[NEW * n + i] = (double)s.state[i];
+        t[(NEW + 1) * n + i] = (double)s.activation[i];
+        t[(NEW + 2) * n + i] = (double)s.cycle[2 * i];
+        t[(NEW + 3) * n + i] = (double)s.cycle[2 * i + 1];
+    }
+    for (int a = 0; a < ALL; a++) {
+        const moments m = moments_of(t + a * n, n);
+        assert_true(a >= NEW || (fabs(m.mean) < 0.1 && fabs(m.variance - 1) < 0.15));
+        for (int b = a + 1; b < ALL; b++) {
+            const double r = correlation(t + a * n, t + b * n, n);
+            if (fabs(r) > 0.08) { fail_msg("factors %d and %d: correlation %g", a, b, r); }
+        }
+    }
+    free(t);
+    simulated_cells_free(&s);
+}
+
+static void rare_types_are_rare_and_others_as_they_were(void **state) {
+    simulated_cells s = harder(&(cells_difficulty){ .rare = 0.02 });
+    double share[8] = { 0 }, was[8] = { 0 }, common = 0;
+    (void)state;
+    assert_int_equal(s.rare_types, 2);
+    for (int64_t i = 0; i < s.cells; i++) {
+        share[s.type[i]] += 1 / (double)s.cells;
+        was[usual.type[i]] += 1 / (double)s.cells;
+    }
+    for (int k = 0; k < 6; k++) { common += was[k]; }
+    for (int k = 0; k < 6; k++) { assert_true(fabs(share[k] - 0.96 * was[k] / common) < 0.04); }
+    for (int k = 6; k < 8; k++) { assert_true(share[k] > 0.01 && share[k] < 0.03); }
+    simulated_cells_free(&s);
+}
+
+static void the_cycle_has_the_strength_of_the_type(void **state) {
+    simulated_cells s = harder(&(cells_difficulty){ .cycle_spread = 0.7 });
+    double low = 2, high = 0;
+    (void)state;
+    for (int k = 0; k < s.types; k++) {
+        assert_true(s.cycle_strength[k] >= 0.3 && s.cycle_strength[k] <= 1.7);
+        low = fmin(low, s.cycle_strength[k]);
+        high = fmax(high, s.cycle_strength[k]);
+    }
+    assert_true(high > 1.8 * low);
+    assert_memory_equal(s.protein.values, usual.protein.values, (size_t)(s.cells * s.proteins) * sizeof *s.protein.values);
+    assert_false(same_cells(&s, &usual, s.cells));
+    simulated_cells_free(&s);
+}
+
+/* A protein that levels off grows less from the middle to the top than from the bottom to the middle of what it goes through. */
+static void proteins_bend_with_state(void **state) {
+    simulated_cells s = harder(&(cells_difficulty){ .bent = 1 });
+    int seen[STATE_RESPONSES] = { 0 };
+    (void)state;
+    for (int p = 0; p < s.proteins; p++) {
+        double mean[3] = { 0 }, cells[3] = { 0 }, middle;
+        if (s.protein_role[p] != ROLE_STATE) {
+            assert_int_equal(s.protein_response[p], RESPONSE_STRAIGHT);
+            continue;
+        }
+        for (int64_t i = 0; i < s.cells; i++) {
+            const int at = (double)s.state[i] < -1 ? 0 : (double)s.state[i] > 1 ? 2 : fabs((double)s.state[i]) < 0.3 ? 1 : -1;
+            if (at < 0) { continue; }
+            mean[at] += log1p((double)s.protein.values[i * s.proteins + p]);
+            cells[at]++;
+        }
+        for (int k = 0; k < 3; k++) { mean[k] /= cells[k]; }
+        middle = ((mean[0] + mean[2]) / 2 - mean[1]) * (s.protein_slope[p] > 0 ? 1 : -1);
+        seen[s.protein_response[p]]++;
+        if (s.protein_response[p] == RESPONSE_ENDS ? middle < 0.2 : (mean[2] - mean[0]) * (double)s.protein_slope[p] < 0.1) {
+            fail_msg("protein %d, response %d: %.2f, %.2f, %.2f", p, s.protein_response[p], mean[0], mean[1], mean[2]);
+        }
+    }
+    for (int k = 0; k < STATE_RESPONSES; k++) { assert_int_equal(seen[k], 2); }
+    assert_true(memcmp(s.rna.sparse.values, usual.rna.sparse.values, (size_t)usual.rna.sparse.count * sizeof(isk_scalar)) == 0);
+    simulated_cells_free(&s);
+}
+
+static void harder_cells_are_one_data_set_too(void **state) {
+    const cells_difficulty all = { .cycle_spread = 0.7, .batch = 0.4, .lot = 0.5, .weak_rna = 0.4, .weak_protein = 0.3, .half = 0.6,
+                                   .folded = 0.6, .rare = 0.01, .bent = 1 };
+    simulated_cells a, b, fewer;
+    (void)state;
+    check(simulate_cells(context, &(simulate_cells_desc){ .cells = 200, .difficulty = all }, &a));
+    check(simulate_cells(context, &(simulate_cells_desc){ .cells = 200, .difficulty = all }, &b));
+    check(simulate_cells(context, &(simulate_cells_desc){ .cells = 50, .difficulty = all }, &fewer));
+    assert_true(same_cells(&a, &b, 200));
+    assert_true(same_cells(&a, &fewer, 50));
+    for (int k = 0; k < CELL_FACTORS; k++) { assert_memory_equal(a.factor[k], b.factor[k], 200 * sizeof *a.factor[k]); }
+    simulated_cells_free(&a);
+    simulated_cells_free(&b);
+    simulated_cells_free(&fewer);
+}
+
 /* ---- files ---- */
 
 static void expect_line(lines *l, const char *due) {
@@ -358,6 +549,13 @@ static void wrong_wishes_are_said(void **state) {
     assert_string_equal(isk_error(context), "27 types were asked for; there are 1 to 26");
     assert_int_equal(simulate_cells(context, &(simulate_cells_desc){ .library = -1 }, &s), ISK_ARGUMENT);
     assert_string_equal(isk_error(context), "-1 RNA counts of a cell were asked for; there are more than 0 and fewer than 10^7");
+    assert_int_equal(simulate_cells(context, &(simulate_cells_desc){ .difficulty = { .cycle_spread = 2 } }, &s), ISK_ARGUMENT);
+    assert_string_equal(isk_error(context), "a spread of the cycle of 2 was asked for; it is from 0 to 1");
+    assert_int_equal(simulate_cells(context, &(simulate_cells_desc){ .types = 2, .difficulty = { .rare = 0.1 } }, &s), ISK_ARGUMENT);
+    assert_string_equal(isk_error(context), "two rare types of 0.1 of the cells each, of 2 types, were asked for; they are from 0 to below "
+                                            "0.25, of 3 types at least");
+    assert_int_equal(simulate_cells(context, &(simulate_cells_desc){ .difficulty = { .lot = NAN } }, &s), ISK_ARGUMENT);
+    assert_string_equal(isk_error(context), "a slope of nan was asked for; it is from -3 to 3");
     assert_int_equal(output_open(&out, context, "build/test-simulate-cells"), ISK_OK);
     assert_int_equal(write_10x(&out, parts, 2), ISK_SHAPE);
     assert_string_equal(isk_error(context), "build/test-simulate-cells: 3 cells have Gene Expression, 4 have Peaks; a folder of 10x "
@@ -476,6 +674,13 @@ int main(void) {
         cmocka_unit_test(random_numbers_have_their_moments),
         cmocka_unit_test(poisson_numbers_have_their_shares),
         cmocka_unit_test(one_seed_is_one_data_set),
+        cmocka_unit_test(without_difficulty_all_is_as_ever),
+        cmocka_unit_test(factors_move_their_features),
+        cmocka_unit_test(new_factors_are_independent),
+        cmocka_unit_test(rare_types_are_rare_and_others_as_they_were),
+        cmocka_unit_test(the_cycle_has_the_strength_of_the_type),
+        cmocka_unit_test(proteins_bend_with_state),
+        cmocka_unit_test(harder_cells_are_one_data_set_too),
         cmocka_unit_test(counts_are_whole_and_names_unique),
         cmocka_unit_test(counts_look_like_counts),
         cmocka_unit_test(truths_are_independent),
