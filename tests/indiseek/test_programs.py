@@ -1158,7 +1158,7 @@ def _():
     for line in (["indiseek"], ["indiseek", "fit"], ["indiseek", "transform"], ["indiseek", "evaluate"], ["indiseek", "devices"],
                  ["indiseek", "run"],
                  ["indiseek", "annotate"], ["indiseek", "impute"], ["indiseek", "demo"], ["simulation"], ["study"],
-                 ["study", "simulations"], ["study", "probe"], ["study", "time"]):
+                 ["study", "simulations"], ["study", "probe"], ["study", "truth"], ["study", "time"]):
         for word in ("--help", "-h"):
             done = run(*line, word)
             equal((done.code, done.err), (0, ""), str(line))
@@ -1550,6 +1550,26 @@ def _():
                at("sorted"))
     equal(done.code, 0, str(done))
     equal({r["method"] for r in results("sorted")["runs"] if r["lambda"] is not None}, {"indiseek", "residual-indiseek"})
+
+
+@test("study probe: with 400 test rows regressions are fitted, chosen and scored on those alone")
+def _():
+    r = random.Random(7)
+    both = [[r.gauss(0, 1) for _column in range(2)] for _row in range(900)]
+    for i in (1, 2):
+        write("many%d.npy" % i, npy([[*row, r.gauss(0, 1)] for row in both]))
+    labels = write("many.npy", npy([[int(row[0] > 0)] for row in both], dtype="<i4"))
+    found = []
+    for test, words in ((0.5, "regressions are fitted on 60 % of the test rows, which no network saw, chosen on 15 % and scored on 25 %\n"),
+                        (0.4, "regressions are fitted on training rows and scored on test rows, of which there are fewer than 400\n")):
+        done = run("study", "probe", "--x1", at("many1.npy"), "--x2", at("many2.npy"), *PROBE, "--labels", labels, "--methods", "indiseek",
+                   "--test", test, "--out", at("many"))
+        equal(done.code, 0, str(done))
+        inside("leakage and completeness: " + words, done.err)
+        found.append(results("many")["configuration"]["regressions_on"])
+        assert all(None not in each[key] for each in results("many")["runs"] if each["method"] == "indiseek"
+                   for key in ("leakage_ridge", "leakage_mlp", "completeness_ridge", "completeness_knn")), results("many")["runs"]
+    equal(found, ["parts of the test rows", "training rows"])
 
 
 @test("study time: seconds and steps of every method that trains specific features, the paper's beside them")
