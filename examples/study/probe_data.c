@@ -160,13 +160,24 @@ static void say_what_was_read(const probe_data *d, const probe_settings *s, prog
         progress_say(bar, "leakage and completeness: regressions are fitted on 60 %% of the test rows, which no network saw, chosen on "
                      "15 %% and scored on 25 %%");
     } else {
-        progress_say(bar, "leakage and completeness: regressions are fitted on training rows and scored on test rows, of which there "
-                     "are fewer than %d", LEAST_UNSEEN);
+        progress_say(bar, "leakage and completeness: regressions are fitted on training rows and scored on test rows, of which "
+                     "fewer than %d have every view", LEAST_UNSEEN);
     }
     for (int t = 0; t < d->task_count; t++) {
         progress_say(bar, "label %s: %d classes, majority %.1f %% of the test rows", d->tasks[t].name,
                      d->tasks[t].labels.count - (s->ignore != NULL), 100 * d->tasks[t].majority);
     }
+}
+
+/* Test rows that have every view: what regressions between views are left with. */
+static int64_t whole_test_rows(const probe_data *d) {
+    int64_t n = 0;
+    for (int64_t i = 0; i < d->rows && d->part; i++) {
+        int there = d->part[i] == ISK_TEST;
+        for (int v = 0; v < d->v.count; v++) { there = there && !(d->v.present[v] && !d->v.present[v][i]); }
+        n += there;
+    }
+    return n;
 }
 
 isk_status probe_read(probe_data *d, isk_context *context, const probe_settings *s, double validation, progress *bar) {
@@ -184,7 +195,7 @@ isk_status probe_read(probe_data *d, isk_context *context, const probe_settings 
                                                         .labels = d->tasks[0].labels.codes, .rows = d->rows }, d->part);
     }
     for (int i = 0; i < 3 && d->part; i++) { d->parts[i] = split_count(d->part, d->rows, (isk_part)i); }
-    d->unseen = d->parts[ISK_TEST] >= LEAST_UNSEEN;
+    d->unseen = whole_test_rows(d) >= LEAST_UNSEEN;
     if (status == ISK_OK && d->parts[ISK_TEST] == 0) {
         status = isk_set_error(context, ISK_DATA, "%s: no row is for the test", s->split ? s->split : "the split");
     }

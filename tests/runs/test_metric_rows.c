@@ -152,7 +152,7 @@ static void matrices_are_told_on_unseen_rows(void **state) {
     if (!(values[METRIC_RIDGE] > plain[METRIC_RIDGE])) { fail_msg("%g is not above %g", values[METRIC_RIDGE], plain[METRIC_RIDGE]); }
     q.without_slow = 0;
     assert_int_equal(ask_unseen(context, &q, values), ISK_OK);
-    assert_false(isnan(values[METRIC_MLP]));
+    assert_true(values[METRIC_MLP] <= 1);                   /* not NaN */
     q.x = (isk_matrix){ NULL, 0, 0 };
     assert_int_equal(ask_unseen(context, &q, values), ISK_OK);
     assert_true(isnan(metrics_best(values)));

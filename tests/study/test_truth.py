@@ -11,6 +11,7 @@ import sys
 import time
 
 sys.path.insert(0, "tests/base")
+from browser import Page
 from tap import at, equal, inside, main, test
 
 PROGRAM = os.path.join(os.environ.get("BUILD", "build"), "study")
@@ -111,7 +112,10 @@ def _():
     equal(lines[0][-8:], [word + "_%d" % view for word in ("leakage", "completeness", "stability_z", "stability_c") for view in (1, 2)])
     for each in ("plain: ", "noisy: ", "private in Z", "residual-indiseek, λ = 10", "function of state"):
         inside(each, done.stdout)
-    page = read(at("found/report.html")).decode()
+    page, parsed = read(at("found/report.html")).decode(), Page()
+    parsed.feed(page)
+    parsed.close()
+    equal((parsed.faults, parsed.open), ([], []))
     for each in ("What is found of the truth", "weak, of protein", "residual-indiseek, λ = 10", "R² of each where it does not belong"):
         inside(each, page)
     mean = sum(told(r, "cycle")[X1] for r in runs if r["method"] == "inputs" and r["data"].startswith("plain")) / 2
