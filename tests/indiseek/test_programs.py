@@ -1561,7 +1561,8 @@ def _():
     labels = write("many.npy", npy([[int(row[0] > 0)] for row in both], dtype="<i4"))
     found = []
     for test, words in ((0.5, "regressions are fitted on 60 % of the test rows, which no network saw, chosen on 15 % and scored on 25 %\n"),
-                        (0.4, "regressions are fitted on training rows and scored on test rows, of which fewer than 400 have every view\n")):
+                        (0.4, "regressions are fitted on training rows and scored on test rows, of which fewer than 400 have "
+                              "every view\n")):
         done = run("study", "probe", "--x1", at("many1.npy"), "--x2", at("many2.npy"), *PROBE, "--labels", labels, "--methods", "indiseek",
                    "--test", test, "--out", at("many"))
         equal(done.code, 0, str(done))
