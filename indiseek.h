@@ -1036,7 +1036,8 @@ typedef enum isk_number_source {
     ISK_NUMBER_HELD_OUT,                    /* its mean over the held-out rows, of the weights that are kept */
     ISK_NUMBER_EXPLAINED,                   /* 1 - E||g-x||^2 / E||x-mean||^2 on held-out rows, from the term that `explains` names */
     ISK_NUMBER_DIAGNOSED,                   /* the last diagnosis */
-    ISK_NUMBER_EPOCHS                       /* epochs that were run */
+    ISK_NUMBER_EPOCHS,                      /* epochs that were run */
+    ISK_NUMBER_SETTLED                      /* what the stage's `settle` left by isk_settling_number; `term` is not read */
 } isk_number_source;
 typedef struct isk_number_info {
     const char *name, *words;               /* "club", "bound on I(Z; C) in nats, ..."; NULL ends the list */
@@ -1171,8 +1172,13 @@ INDISEEK_API isk_context *isk_settling_context(const isk_settling *settling);
 INDISEEK_API uint64_t isk_settling_seed(const isk_settling *settling);
 INDISEEK_API isk_status isk_settling_read(isk_settling *settling, isk_tensor cache, isk_scalar *values);         /* [n, cols] */
 INDISEEK_API isk_status isk_settling_write(isk_settling *settling, isk_tensor parameter, const isk_scalar *values);
-/* part [n]: ISK_TRAIN for training rows that have the view, else ISK_TEST; returns how many of the former. */
+/* part [n]: ISK_TRAIN for training rows that have the view, ISK_VALIDATION for held-out rows that have it, ISK_TEST for all others;
+   returns how many there are to train on. */
 INDISEEK_API int64_t isk_settling_rows(const isk_settling *settling, int view, uint8_t *part);
+/* A number for the model's report: `name` is one of the method's numbers of source ISK_NUMBER_SETTLED and of this stage; view
+   ISK_NONE: of the whole model.  Of the same name and view the last counts; what no stage leaves is not in the report.
+   ARGUMENT: there is no such number or view, or the stage has left 16 already. */
+INDISEEK_API isk_status isk_settling_number(isk_settling *settling, const char *name, int view, double value);
 INDISEEK_API void *isk_settling_user(const isk_settling *settling);           /* as isk_recorder_user when the stage was added */
 
 /* What record's functions tell each other; a copy of `bytes` bytes is made, which lives as long as the training. */
@@ -8974,7 +8980,7 @@ static isk_status isk__method_check(isk_context *context, const isk_method *meth
     }
     for (number = method->numbers; status == ISK_OK && number && number->name; number++) {
         const int of_term = number->source == ISK_NUMBER_TRAINED || number->source == ISK_NUMBER_HELD_OUT;
-        if ((int)number->source >= 0 && number->source <= ISK_NUMBER_EPOCHS && number->stage && (number->term || !of_term)) { continue; }
+        if ((int)number->source >= 0 && number->source <= ISK_NUMBER_SETTLED && number->stage && (number->term || !of_term)) { continue; }
         return isk__fail(context, ISK_ARGUMENT, "method %s: number '%.60s' lacks its source, stage or term", method->name, number->name);
     }
     return status;
@@ -9180,7 +9186,7 @@ typedef struct isk__trainee isk__trainee;
 
 enum { ISK__RATE_NONE = ISK_RATE_CRITIC + 1 };     /* beside isk_rate: nothing is updated */
 enum { ISK__ROWS_TRAIN, ISK__ROWS_HELD_OUT, ISK__ROWS_ALL };
-enum { ISK__MAX_STAGES = 2 + 6 * ISK_MAX_VIEWS, ISK__MAX_COPIES = 2 * ISK_MAX_PASSES };
+enum { ISK__MAX_STAGES = 2 + 6 * ISK_MAX_VIEWS, ISK__MAX_COPIES = 2 * ISK_MAX_PASSES, ISK__MAX_SETTLED = 16 };
 
 typedef struct isk__pass {
     isk_program *program;
@@ -9213,6 +9219,9 @@ typedef struct isk__stage {
     isk__diagnosis diagnosis;
 } isk__stage;
 
+/* A number that `settle` left: which of the method's, of which view or ISK_NONE. */
+typedef struct isk__settled { double number, view, value; } isk__settled;
+
 /* Where one stage of one model stands.  Plain numbers, all of them saved in checkpoints. */
 typedef struct isk__track {
     double epoch, finished, diverged;       /* diverged: 1 + index of the output that is not finite */
@@ -9222,6 +9231,8 @@ typedef struct isk__track {
     double evaluation[ISK_MAX_TERMS], kept[ISK_MAX_TERMS];     /* on held-out rows: last epoch; weights that are kept */
     double diagnosis, diagnosed;            /* last value; epoch it was taken at, 0: never */
     double skipped;                         /* batches with fewer than two rows */
+    double settled_count;
+    isk__settled settled[ISK__MAX_SETTLED];
 } isk__track;
 
 enum { ISK__TRACK_NUMBERS = sizeof(isk__track) / sizeof(double) };
@@ -9669,6 +9680,7 @@ static void isk__train_epoch(isk__crew *crew) {
             isk_status status;
             settling.crew = crew;
             settling.trainee = &crew->trainees[i];
+            settling.trainee->track->settled_count = 0;
             status = stage->settle(&settling, stage->view);
             if (status != ISK_OK) { crew->training->failed = status; }
         }
@@ -10962,16 +10974,48 @@ INDISEEK_API int64_t isk_settling_rows(const isk_settling *settling, int view, u
     const isk_fit_desc *desc = settling ? settling->crew->training->desc : NULL;
     const isk__learner *learner = settling ? settling->trainee->learner : NULL;
     int64_t count = 0;
-    int i;
+    int which, i;
     if (!desc || !part) { return 0; }
     memset(part, ISK_TEST, (size_t)desc->views[0].x.rows);
-    for (i = 0; i < learner->counts[ISK__ROWS_TRAIN] && view >= 0 && view < desc->view_count; i++) {
-        int row = learner->rows[ISK__ROWS_TRAIN][i];
-        if (isk__length_of(isk__coverage_of(&desc->views[view]), row) == 0) { continue; }
-        part[row] = ISK_TRAIN;
-        count++;
+    for (which = ISK__ROWS_TRAIN; which <= ISK__ROWS_HELD_OUT && view >= 0 && view < desc->view_count; which++) {
+        for (i = 0; i < learner->counts[which]; i++) {
+            int row = learner->rows[which][i];
+            if (isk__length_of(isk__coverage_of(&desc->views[view]), row) == 0) { continue; }
+            part[row] = which == ISK__ROWS_TRAIN ? ISK_TRAIN : ISK_VALIDATION;
+            count += which == ISK__ROWS_TRAIN;
+        }
     }
     return count;
+}
+
+INDISEEK_API isk_status isk_settling_number(isk_settling *settling, const char *name, int view, double value) {
+    const isk__training *training = settling ? settling->crew->training : NULL;
+    const isk__stage *stage = settling ? settling->crew->stage : NULL;
+    const isk_number_info *info = training ? training->method->numbers : NULL;
+    isk__track *track = settling ? settling->trainee->track : NULL;
+    isk__settled *at = track ? track->settled : NULL;
+    const char *wrong = NULL;
+    if (!settling) { return ISK_ARGUMENT; }
+    while (info && info->name && (!name || info->source != ISK_NUMBER_SETTLED || strcmp(info->name, name) != 0 ||
+                                  strcmp(info->stage, stage->word) != 0)) { info++; }
+    if (!info || !info->name) {
+        wrong = "is none of the method's with source ISK_NUMBER_SETTLED and this stage";
+    } else if (view < ISK_NONE || view >= training->design->view_count) {
+        wrong = "is of a view that there is not";
+    } else {
+        const int number = (int)(info - training->method->numbers), count = (int)track->settled_count;
+        while (at < track->settled + count && ((int)at->number != number || (int)at->view != view)) { at++; }
+        if (at == track->settled + ISK__MAX_SETTLED) { wrong = "has no place: the stage has left 16 already"; }
+    }
+    if (wrong) {
+        return isk__fail(training->context, ISK_ARGUMENT, "method %s, stage %s: isk_settling_number: '%.60s' %s", training->method->name,
+                         stage->name, name ? name : "NULL", wrong);
+    }
+    if (at == track->settled + (int)track->settled_count) { track->settled_count++; }
+    at->number = (double)(info - training->method->numbers);
+    at->view = view;
+    at->value = value;
+    return ISK_OK;
 }
 
 /* ---- outputs ---- */
@@ -12862,6 +12906,7 @@ static double isk__number_value(const isk_number_info *info, const isk__learner 
     case ISK_NUMBER_TRAINED: return track->epoch > 0 ? *isk__track_mean(stage, track, info->term) : (double)NAN;
     case ISK_NUMBER_EPOCHS: return track->epoch;
     case ISK_NUMBER_DIAGNOSED: return track->diagnosed > 0 ? track->diagnosis : (double)NAN;
+    case ISK_NUMBER_SETTLED: break;         /* one stage may leave several: isk__report_fill */
     case ISK_NUMBER_EXPLAINED:
         if (!held_out || v < 0 || stage->explains < 0 || !(track->epoch > 0) || !(learner->view_spread[v] > 0)) { return (double)NAN; }
         return 1 - track->kept[stage->explains] * learner->view_power[v] / learner->view_spread[v];
@@ -12873,9 +12918,20 @@ static double isk__number_value(const isk_number_info *info, const isk__learner 
     return (double)NAN;
 }
 
+static void isk__report_add(isk_report *report, const isk_number_info *info, int view, double value) {
+    isk_number *number = &report->numbers[report->number_count];
+    if (report->number_count == ISK_MAX_NUMBERS) { return; }
+    number->name = info->name;
+    number->words = info->words ? info->words : "";
+    number->view = view;
+    number->better = info->better;
+    number->value = value;
+    report->number_count++;
+}
+
 static void isk__report_fill(const isk__training *training, const isk__learner *learner, isk_report *report) {
     const isk_number_info *infos = training->method->numbers;
-    int s, i;
+    int s, i, k;
     memset(report, 0, sizeof *report);
     report->seconds = learner->seconds;
     for (s = 0; s < training->plan.stage_count && report->status == ISK_OK; s++) {
@@ -12888,17 +12944,18 @@ static void isk__report_fill(const isk__training *training, const isk__learner *
                  stage->name, stage->passes[pass].labels[label]);
     }
     for (i = 0; infos && infos[i].name; i++) {
-        for (s = 0; s < training->plan.stage_count && report->number_count < ISK_MAX_NUMBERS; s++) {
+        for (s = 0; s < training->plan.stage_count; s++) {
             const isk__stage *stage = &training->plan.stages[s];
-            isk_number *number = &report->numbers[report->number_count];
+            const isk__track *track = &learner->tracks[s];
             if (strcmp(stage->word, infos[i].stage) != 0) { continue; }
-            if (infos[i].source == ISK_NUMBER_TRAINED && !isk__track_mean(stage, &learner->tracks[s], infos[i].term)) { continue; }
-            number->name = infos[i].name;
-            number->words = infos[i].words ? infos[i].words : "";
-            number->view = stage->view;
-            number->better = infos[i].better;
-            number->value = isk__number_value(&infos[i], learner, stage, &learner->tracks[s]);
-            report->number_count++;
+            if (infos[i].source == ISK_NUMBER_SETTLED) {
+                for (k = 0; k < (int)track->settled_count; k++) {
+                    const isk__settled *left = &track->settled[k];
+                    if ((int)left->number == i) { isk__report_add(report, &infos[i], (int)left->view, left->value); }
+                }
+            } else if (infos[i].source != ISK_NUMBER_TRAINED || isk__track_mean(stage, track, infos[i].term)) {
+                isk__report_add(report, &infos[i], stage->view, isk__number_value(&infos[i], learner, stage, track));
+            }
         }
     }
 }
@@ -18893,11 +18950,16 @@ static isk_status isk__checkpoint_compare(isk__training *training, const isk_saf
 /* Are these places that a training can be in?  They are used as indices. */
 static int isk__progress_possible(const isk__training *training, const isk__learner *learner) {
     const double most_diverged = ISK_MAX_PASSES * ISK_MAX_TERMS;
-    int i, last = 0;
+    int i, k, last = 0;
     for (i = 0; i < training->plan.stage_count; i++) {
         const isk__track *track = &learner->tracks[i];
         if (!isk__is_finite(track->diverged) || track->diverged < 0 || track->diverged > most_diverged) { return 0; }
         if (!isk__is_finite(track->epoch) || track->epoch < 0 || track->epoch > 1e9) { return 0; }
+        if (!isgreaterequal(track->settled_count, 0) || track->settled_count > ISK__MAX_SETTLED) { return 0; }
+        for (k = 0; k < (int)track->settled_count; k++) {
+            const isk__settled *left = &track->settled[k];
+            if (!isless(fabs(left->number), 1e6) || !isless(fabs(left->view), ISK_MAX_VIEWS)) { return 0; }
+        }
         if (training->plan.stages[i].phase > last) { last = training->plan.stages[i].phase; }
     }
     return learner->phase >= 0 && learner->phase <= last && (learner->finished == 0 || learner->finished == 1);

@@ -273,6 +273,89 @@ static void resumed_as_never_stopped(void **state) {
     remove(sweep.fit.checkpoint);
 }
 
+/* ---- numbers that a stage without epochs leaves ---- */
+
+static isk_status count_rows(isk_settling *settling, int view) {
+    static const char *const names[] = { "trained", "held_out_rows", "other_rows" };
+    isk_status status = isk_settling_number(settling, "seed", ISK_NONE, -1);
+    int part, i;
+    assert_int_equal(view, -1);
+    for (view = 0; view < 2; view++) {
+        uint8_t parts[ROWS];
+        int64_t trained = isk_settling_rows(settling, view, parts);
+        for (part = 0; part < 3; part++) {
+            int count = 0;
+            for (i = 0; i < ROWS; i++) { count += parts[i] == part; }
+            if (part == ISK_TRAIN) { assert_int_equal(count, trained); }
+            if (status == ISK_OK) { status = isk_settling_number(settling, names[part], view, count); }
+        }
+    }
+    return status == ISK_OK ? isk_settling_number(settling, "seed", ISK_NONE, (double)isk_settling_seed(settling)) : status;
+}
+
+static isk_status counted_record(isk_recorder *r) {
+    isk_stage_desc stage;
+    memset(&stage, 0, sizeof stage);
+    stage.name = "count";
+    stage.settle = count_rows;
+    isk_stage_add(r, &stage);
+    return coder_record(r);
+}
+
+static const isk_number_info counted_numbers[] = {
+    { "trained", "rows", 0, ISK_NUMBER_SETTLED, "count", NULL }, { "held_out_rows", NULL, 0, ISK_NUMBER_SETTLED, "count", NULL },
+    { "other_rows", NULL, 0, ISK_NUMBER_SETTLED, "count", NULL }, { "seed", NULL, 1, ISK_NUMBER_SETTLED, "count", NULL },
+    { "never_left", NULL, 1, ISK_NUMBER_SETTLED, "count", NULL }, { "epochs", NULL, 0, ISK_NUMBER_EPOCHS, "coder", NULL },
+    { NULL, NULL, 0, ISK_NUMBER_TRAINED, NULL, NULL }
+};
+
+/* In the report: each that was left, of its view or of the whole model, the last of a name; the same of several models together, and
+   of a run that was interrupted after the stage. */
+static void settled_numbers(void **state) {
+    isk_sweep_desc sweep;
+    isk_model *models[2];
+    isk_status status = ISK_INTERRUPTED;
+    uint8_t present[ROWS], split[ROWS];
+    isk_method counted = coder;
+    int i, stops;
+    (void)state;
+    counted.name = "counted";
+    counted.record = counted_record;
+    counted.numbers = counted_numbers;
+    memset(&sweep, 0, sizeof sweep);
+    sweep.fit = coder_fit("epochs=4");
+    sweep.fit.method = &counted;
+    sweep.seed_count = 2;
+    for (i = 0; i < ROWS; i++) {
+        present[i] = i % 3 != 0;
+        split[i] = (uint8_t)(i < 90 ? ISK_TRAIN : i < 120 ? ISK_VALIDATION : ISK_TEST);
+    }
+    sweep.fit.views[1].present = present;
+    sweep.fit.split = split;
+    sweep.fit.checkpoint = scratch("counted.checkpoint");
+    remove(sweep.fit.checkpoint);
+    for (stops = 0; status == ISK_INTERRUPTED; stops++) {
+        assert_true(stops < 20);
+        stop_after = 2;
+        status = isk_resume(context, &sweep, models);
+    }
+    stop_after = 0;
+    ok(status);
+    assert_true(stops > 2);
+    for (i = 0; i < 2; i++) {
+        const isk_report *report = isk_model_report(models[i]);
+        assert_int_equal(report->number_count, 2 * 3 + 1 + 2);
+        assert_true(isk_report_value(report, "trained", 0) == 90 && isk_report_value(report, "held_out_rows", 0) == 30);
+        assert_true(isk_report_value(report, "trained", 1) == 60 && isk_report_value(report, "held_out_rows", 1) == 20);
+        assert_true(isk_report_value(report, "other_rows", 1) == ROWS - 80 && isnan(isk_report_value(report, "trained", ISK_NONE)));
+        assert_true(isk_report_value(report, "seed", ISK_NONE) == (double)sweep.fit.seed + i);
+        assert_true(isnan(isk_report_value(report, "never_left", ISK_NONE)) && isk_report_value(report, "epochs", 1) == 4);
+        assert_string_equal(report->numbers[0].words, "rows");
+        isk_model_close(models[i]);
+    }
+    remove(sweep.fit.checkpoint);
+}
+
 /* Its checkpoint knows its options and its extra data. */
 static void resuming_with_something_else(void **state) {
     isk_fit_desc fit = coder_fit("");
@@ -744,6 +827,7 @@ int main(void) {
         own(threads_and_company_leave_no_trace),
         own(stops_early),
         own(resumed_as_never_stopped),
+        own(settled_numbers),
         own(resuming_with_something_else),
         own(loaded_is_saved),
         own(younger_options),

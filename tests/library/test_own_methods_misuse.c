@@ -88,7 +88,8 @@ static const isk_option_info own_options[] = {
 };
 static const isk_extra_info own_extras[] = { { "sizes", "library sizes", 0, 0 }, { NULL, NULL, 0, 0 } };
 static const isk_number_info own_numbers[] = {
-    { "error", NULL, -1, ISK_NUMBER_HELD_OUT, "fit", "error" }, { NULL, NULL, 0, ISK_NUMBER_TRAINED, NULL, NULL }
+    { "error", NULL, -1, ISK_NUMBER_HELD_OUT, "fit", "error" }, { "left", NULL, 0, ISK_NUMBER_SETTLED, "after", NULL },
+    { "elsewhere", NULL, 0, ISK_NUMBER_SETTLED, "fit", NULL }, { NULL, NULL, 0, ISK_NUMBER_TRAINED, NULL, NULL }
 };
 static const isk_method working = {
     .name = "own", .words = "an autoencoder of each view", .can = ISK_LEARNS_SPECIFIC | ISK_DECODES,
@@ -198,6 +199,7 @@ static void without_a_recorder(void **state) {
     assert_int_equal(isk_settling_rows(NULL, 0, &byte), 0);
     assert_int_equal(isk_settling_read(NULL, zeroed, &scalar), ISK_ARGUMENT);
     assert_int_equal(isk_settling_write(NULL, zeroed, &scalar), ISK_ARGUMENT);
+    assert_int_equal(isk_settling_number(NULL, "n", 0, 1), ISK_ARGUMENT);
 }
 
 /* ---- descriptions of methods ---- */
@@ -764,6 +766,49 @@ static isk_status settle_strangely(isk_settling *settling, int view) {
     return isk_settling_read(settling, (isk_tensor){ NULL, 0 }, values);
 }
 
+#define NUMBER(function, name, view) \
+    static isk_status function(isk_settling *settling, int of) { (void)of; return isk_settling_number(settling, name, view, 1); }
+NUMBER(unknown_number, "alien", ISK_NONE)
+NUMBER(nameless_number, NULL, ISK_NONE)
+NUMBER(number_of_a_term, "error", ISK_NONE)
+NUMBER(number_of_a_stage, "elsewhere", ISK_NONE)
+NUMBER(number_of_view_2, "left", 2)
+NUMBER(number_of_all, "left", -2)
+
+/* Every stage has a place for 16; this one leaves more. */
+static const isk_number_info many_numbers[] = {
+    { "a", NULL, 0, ISK_NUMBER_SETTLED, "after", NULL }, { "b", NULL, 0, ISK_NUMBER_SETTLED, "after", NULL },
+    { "c", NULL, 0, ISK_NUMBER_SETTLED, "after", NULL }, { "d", NULL, 0, ISK_NUMBER_SETTLED, "after", NULL },
+    { "e", NULL, 0, ISK_NUMBER_SETTLED, "after", NULL }, { "f", NULL, 0, ISK_NUMBER_SETTLED, "after", NULL },
+    { NULL, NULL, 0, ISK_NUMBER_TRAINED, NULL, NULL }
+};
+static isk_status leave_many(isk_settling *settling, int of) {
+    (void)of;
+    for (int i = 0; i < 2 * 18; i++) {                      /* each twice, which takes no place */
+        const isk_status status = isk_settling_number(settling, many_numbers[i / 6].name, i / 2 % 3 - 1, i);
+        if (status != ISK_OK) {
+            assert_int_equal(i, 32);
+            return status;
+        }
+    }
+    return ISK_OK;
+}
+
+static void numbers_that_are_left(void **state) {
+    isk_method crowded = working;
+    (void)state;
+    REFUSED(in_settle, unknown_number, "isk_settling_number: 'alien' is none of the method's");
+    REFUSED(in_settle, nameless_number, "'NULL' is none of the method's");
+    REFUSED(in_settle, number_of_a_term, "'error' is none of the method's with source ISK_NUMBER_SETTLED and this stage");
+    REFUSED(in_settle, number_of_a_stage, "'elsewhere' is none of the method's");
+    REFUSED(in_settle, number_of_view_2, "'left' is of a view that there is not");
+    REFUSED(in_settle, number_of_all, "'left' is of a view that there is not");
+    crowded.numbers = many_numbers;
+    describe(&crowded);
+    REFUSED(in_settle, leave_many, "'f' has no place: the stage has left 16 already");
+    describe(&working);
+}
+
 static void functions_that_fail(void **state) {
     static const isk_status odd[] = { ISK_DIVERGED, ISK_INTERRUPTED, ISK_STATUS_COUNT, (isk_status)-1, ISK_ARGUMENT };
     (void)state;
@@ -979,8 +1024,8 @@ int main(void) {
         TEST(names_of_methods), TEST(values_of_options),
         TEST(views_that_are_not_there), TEST(counts_and_names), TEST(harmless), TEST(tensors), TEST(stages),
         TEST(terms_and_values), TEST(stages_among_each_other), TEST(names_and_groups_that_change), TEST(outputs_that_cannot_be),
-        TEST(given_features), TEST(functions_that_fail), TEST(training_and_models_differ), TEST(files), TEST(checkpoints),
-        TEST(a_trade_off_without_shared_features), TEST(closing), TEST(memory),
+        TEST(given_features), TEST(numbers_that_are_left), TEST(functions_that_fail), TEST(training_and_models_differ), TEST(files),
+        TEST(checkpoints), TEST(a_trade_off_without_shared_features), TEST(closing), TEST(memory),
         TEST(traps_do_not_end_the_program)
     };
     return cmocka_run_group_tests_name("misuse by methods of one's own", tests, open_data, close_context);
