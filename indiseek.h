@@ -1374,6 +1374,32 @@ INDISEEK_API isk_status isk_pca(isk_context *context, const isk_pca_desc *desc);
 INDISEEK_API isk_status isk_pca_transform(isk_context *context, isk_matrix x, const isk_scalar *mean,
                                           const isk_scalar *components, int k, isk_scalar *out);
 
+/* Canonical correlation analysis, Hotelling 1936: pairs of directions (a_j, b_j) so that x a_j and y b_j, of variance 1 and each
+   uncorrelated with those of all other pairs, correlate most.  Means, principal components (as isk_pca finds them, the first 512 at
+   most) and directions come from the training rows.  Components are left out whose singular value is below `negligible` times the
+   side's largest: they are mostly noise, and dividing by it makes correlations out of nothing.
+   Training correlations are too large wherever there are many columns, so every pair is also measured on rows that it was not found
+   on: the validation rows; or, where these are fewer than 20, the training rows themselves in 5 folds (the i-th in fold i mod 5), each
+   by the pairs that the other four folds give, all folds in one correlation.
+   The largest loading of each a_j is positive.  ARGUMENT when k exceeds the columns of one side.  DATA when there are fewer than 4
+   training rows. */
+typedef struct isk_cca_desc {
+    isk_matrix x, y;                /* [n, d], [n, e], the same samples */
+    const uint8_t *part;            /* [n] isk_part of each row: ISK_TEST is not looked at; NULL: all rows are trained on */
+    int k;                          /* pairs at most; 0: the fewer columns, up to 50 */
+    double negligible;              /* 0: 0.02; ISK_NONE: none but what the arithmetic cannot tell from 0 */
+    double least;                   /* smallest validated correlation of a pair that is kept; 0: 0.3; ISK_NONE: 0.  It must also exceed
+                                       2 / sqrt(rows measured on), two deviations of what chance gives */
+    uint64_t seed;                  /* of isk_pca, beyond 512 columns */
+    isk_scalar *x_mean, *y_mean;    /* out: [d], [e]; or NULL */
+    isk_scalar *x_weights, *y_weights;      /* out: [d, k], [e, k]: a_j and b_j are columns, 0 beyond the last pair; (x - mean) a_j */
+    double *correlations;           /* out: [k] on the training rows, falling; or NULL */
+    double *validated;              /* out: [k] on other rows; or NULL */
+    int *pairs;                     /* out: how many there are, no more than components are left on either side; or NULL */
+    int *kept;                      /* out: how many pairs, from the first on, are validated; or NULL */
+} isk_cca_desc;
+INDISEEK_API isk_status isk_cca(isk_context *context, const isk_cca_desc *desc);
+
 /* Which coordinates a map looks at: zeta(j) = mean ||map(x) - map(x with coordinate j masked)||^2, divided by the sum
    over j.  Gui, Ma and Ma 2025, A.1, where the points are uniform on [-10, 10]^d and masked means 0.  map must fill out
    [rows, out_cols] from x [rows, cols]; a status other than ISK_OK ends the call with that status.  DATA when the map's
@@ -11553,14 +11579,15 @@ static void isk__record_residual_stages(isk_recorder *r, int view) {
 }
 
 #ifndef INDISEEK_NO_METRICS
-static isk_status isk__pca(isk_context *context, const isk_pca_desc *desc);     /* >>metrics */
+static isk_status isk__whiten(isk_context *context, const isk_pca_desc *pca, double negligible, int stride, isk_scalar *whitening,
+                              int *directions);         /* >>metrics */
 
 /* Whitened principal components of the residuals of the training rows. */
 static isk_status isk__settle_components(isk_settling *settling, int view) {
     const isk__family *family = (const isk__family *)isk_settling_user(settling);
     isk_context *context = isk_settling_context(settling);
     isk_tensor cache = family->residual[view], loadings = family->components[view][1];
-    int rows = isk_rows(cache), cols = isk_rows(loadings), kept = isk_cols(loadings), j, k, any;
+    int rows = isk_rows(cache), cols = isk_rows(loadings), kept = isk_cols(loadings), any;
     size_t loading_count = (size_t)cols * (size_t)kept;
     double *variances = (double *)isk__allocate_zero(context, (size_t)kept, sizeof *variances);
     uint8_t *part = (uint8_t *)isk__allocate(context, (size_t)rows, 1);
@@ -11585,15 +11612,7 @@ static isk_status isk__settle_components(isk_settling *settling, int view) {
         pca.mean = centre;
         pca.components = components;
         pca.variances = variances;
-        if (status == ISK_OK) { status = isk__pca(context, &pca); }     /* on a worker: the sentence of others is left alone */
-        for (j = 0; j < cols && status == ISK_OK; j++) {
-            for (k = 0; k < kept; k++) {
-                /* a direction of no variance holds nothing but noise of the arithmetic */
-                int real = k < pca.k && variances[k] > 1e-6 * variances[0];
-                whitening[(size_t)j * (size_t)kept + (size_t)k] =
-                    real ? (isk_scalar)((double)components[(size_t)j * (size_t)pca.k + (size_t)k] / sqrt(variances[k])) : (isk_scalar)0;
-            }
-        }
+        if (status == ISK_OK) { status = isk__whiten(context, &pca, 1e-6, kept, whitening, NULL); }
         if (status == ISK_OK) { status = isk_settling_write(settling, loadings, whitening); }
         if (status == ISK_OK) { status = isk_settling_write(settling, family->components[view][0], centre); }
     }
@@ -15922,6 +15941,323 @@ INDISEEK_API isk_status isk_pca_transform(isk_context *context, isk_matrix x, co
     return isk__blocks_close(&blocks, status);
 }
 
+/* Components over their deviations, [cols, stride] with 0 beyond the last of the *directions that there are: those whose variance is
+   more than `negligible` times the largest; a direction of no variance holds nothing but noise of the arithmetic.  pca: all outputs
+   given but the total.  On a worker: the sentence of others is left alone. */
+static isk_status isk__whiten(isk_context *context, const isk_pca_desc *pca, double negligible, int stride, isk_scalar *whitening,
+                              int *directions) {
+    isk_status status = isk__pca(context, pca);
+    int64_t j;
+    int i, count = 0;
+    if (status != ISK_OK) { return status; }
+    while (count < pca->k && count < stride && pca->variances[count] > negligible * pca->variances[0]) { count++; }
+    for (j = 0; j < pca->x.cols; j++) {
+        for (i = 0; i < stride; i++) {
+            whitening[j * stride + i] =
+                i < count ? (isk_scalar)((double)pca->components[j * pca->k + i] / sqrt(pca->variances[i])) : (isk_scalar)0;
+        }
+    }
+    if (directions) { *directions = count; }
+    return ISK_OK;
+}
+
+/* ---- canonical correlation ---- */
+
+enum { ISK__CCA_COMPONENTS = 512, ISK__CCA_FOLDS = 5, ISK__CCA_LEAST_ROWS = 20 };
+
+/* One of the two matrices. */
+typedef struct isk__cca_side {
+    isk_matrix x;
+    isk_scalar *mean, *weights;     /* [cols], [cols, k] */
+    isk_scalar *components;         /* [cols, most] of the rows that are trained on */
+    isk_scalar *white;              /* [cols, directions] */
+    double *variances, *centre;     /* [most], [cols] */
+    isk_scalar *scores;             /* [n, directions] of those rows: uncorrelated, of variance 1 */
+    isk_scalar *variates;           /* [n, k] of the rows that pairs are measured on */
+    int most, directions;
+} isk__cca_side;
+
+typedef struct isk__cca_work {
+    const isk_cca_desc *desc;
+    int k, pairs;
+    isk__cca_side side[2];
+    double *cross, *gram, *values, *vectors;        /* [most, most] and less */
+    double *correlations;           /* [k] */
+    int32_t *train, *measured, *all;        /* [n] rows of the fit at hand; those that pairs are measured on; all training rows */
+    uint8_t *part;                  /* [n] of the fit at hand */
+} isk__cca_work;
+
+static isk_status isk__cca_open(const isk_cca_desc *desc, isk__blocks *blocks, isk__cca_work *cca) {
+    const size_t n = (size_t)desc->x.rows, k = (size_t)cca->k;
+    size_t most, square;
+    int i;
+    for (i = 0; i < 2; i++) {
+        isk__cca_side *side = &cca->side[i];
+        const size_t cols = (size_t)side->x.cols;
+        most = (size_t)(side->most = side->x.cols < ISK__CCA_COMPONENTS ? (int)side->x.cols : ISK__CCA_COMPONENTS);
+        side->mean = isk__take_scalars(blocks, cols);
+        side->weights = isk__take_scalars(blocks, isk__mul(cols, k));
+        side->components = isk__take_scalars(blocks, isk__mul(cols, 2 * most));
+        side->variances = isk__take_doubles(blocks, most + cols);
+        side->scores = isk__take_scalars(blocks, isk__mul(n, most));
+        side->variates = isk__take_scalars(blocks, isk__mul(n, k));
+        if (blocks->failed) { return isk__blocks_status(blocks, "isk_cca"); }
+        side->white = side->components + cols * most;
+        side->centre = side->variances + most;
+    }
+    square = (size_t)cca->side[0].most * (size_t)cca->side[1].most;
+    most = (size_t)(cca->side[0].most < cca->side[1].most ? cca->side[0].most : cca->side[1].most);
+    cca->cross = isk__take_doubles(blocks, square);
+    cca->gram = isk__take_doubles(blocks, 2 * most * most + most);
+    cca->correlations = isk__take_doubles(blocks, k);
+    cca->train = isk__take_ints(blocks, n);
+    cca->measured = isk__take_ints(blocks, n);
+    cca->all = isk__take_ints(blocks, n);
+    cca->part = (uint8_t *)isk__take(blocks, n, 1);
+    if (blocks->failed) { return isk__blocks_status(blocks, "isk_cca"); }
+    cca->vectors = cca->gram + most * most;
+    cca->values = cca->vectors + most * most;
+    return ISK_OK;
+}
+
+/* Rows listed, as (x - mean) times a matrix of `count` columns. */
+static isk_status isk__cca_times(isk_context *context, isk__cca_side *side, const int32_t *list, int rows, const isk_scalar *matrix,
+                                 int count, isk_scalar *out) {
+    isk__source x = isk__source_of(side->x.data, rows, side->x.cols, list, side->centre, NULL);
+    int64_t j;
+    for (j = 0; j < side->x.cols; j++) { side->centre[j] = (double)side->mean[j]; }
+    return isk__times(context, &x, matrix, count, out);
+}
+
+/* The whitened scores of the `rows` in cca->train. */
+static isk_status isk__cca_whiten(isk_context *context, const isk__cca_work *cca, isk__cca_side *side, int rows) {
+    const double negligible = cca->desc->negligible == ISK_NONE ? 0 : cca->desc->negligible != 0 ? cca->desc->negligible : 0.02;
+    isk_pca_desc pca;
+    isk_status status;
+    int64_t row;
+    int i;
+    memset(&pca, 0, sizeof pca);
+    pca.x = side->x;
+    pca.part = cca->part;
+    pca.k = side->most < rows - 1 ? side->most : rows - 1;
+    pca.seed = cca->desc->seed;
+    pca.mean = side->mean;
+    pca.components = side->components;
+    pca.variances = side->variances;
+    status = isk__whiten(context, &pca, negligible > 1e-3 ? negligible * negligible : 1e-6, side->most, side->white, &side->directions);
+    if (status != ISK_OK || side->directions == 0) { return status; }
+    for (row = 1; row < side->x.cols; row++) {
+        for (i = 0; i < side->directions; i++) { side->white[row * side->directions + i] = side->white[row * side->most + i]; }
+    }
+    return isk__cca_times(context, side, cca->train, rows, side->white, side->directions, side->scores);
+}
+
+/* Weights of pair j from its direction among the whitened components, [side->directions]. */
+static void isk__cca_weigh(const isk__cca_work *cca, isk__cca_side *side, int j, const double *direction) {
+    int64_t row;
+    int i;
+    for (row = 0; row < side->x.cols; row++) {
+        double sum = 0;
+        for (i = 0; i < side->directions; i++) { sum += (double)side->white[row * side->directions + i] * direction[i]; }
+        side->weights[row * cca->k + j] = (isk_scalar)sum;
+    }
+}
+
+/* Both of a pair change their signs where that makes the largest loading of the first positive. */
+static void isk__cca_turn(isk__cca_work *cca, int j) {
+    const isk__cca_side *x = &cca->side[0];
+    int64_t row, largest = 0;
+    int i;
+    for (row = 1; row < x->x.cols; row++) {
+        if (fabs((double)x->weights[row * cca->k + j]) > fabs((double)x->weights[largest * cca->k + j])) { largest = row; }
+    }
+    if (!(x->weights[largest * cca->k + j] < 0)) { return; }
+    for (i = 0; i < 2; i++) {
+        for (row = 0; row < cca->side[i].x.cols; row++) { cca->side[i].weights[row * cca->k + j] *= -1; }
+    }
+}
+
+/* Means, weights and training correlations from the `rows` in cca->train.  The pairs are the singular vectors of
+   K = S_x' S_y / (rows - 1), S the whitened scores: u_j the eigenvectors of K K' on the side of fewer directions,
+   v_j = K' u_j / |K' u_j|. */
+static isk_status isk__cca_fit(isk_context *context, isk__cca_work *cca, int rows) {
+    isk__cca_side *small = &cca->side[0], *large = &cca->side[1];
+    isk__source scores[2];
+    double direction[ISK__CCA_COMPONENTS];
+    isk_status status;
+    int i, j, l, p, q;
+    memset(cca->part, ISK_TEST, (size_t)cca->desc->x.rows);
+    for (i = 0; i < rows; i++) { cca->part[cca->train[i]] = ISK_TRAIN; }
+    status = isk__cca_whiten(context, cca, small, rows);
+    if (status == ISK_OK) { status = isk__cca_whiten(context, cca, large, rows); }
+    cca->pairs = 0;
+    for (i = 0; i < 2; i++) { memset(cca->side[i].weights, 0, (size_t)cca->side[i].x.cols * (size_t)cca->k * sizeof(isk_scalar)); }
+    memset(cca->correlations, 0, (size_t)cca->k * sizeof(double));
+    if (status != ISK_OK || small->directions == 0 || large->directions == 0) { return status; }
+    if (small->directions > large->directions) {
+        small = large;
+        large = &cca->side[0];
+    }
+    p = small->directions;
+    q = large->directions;
+    scores[0] = isk__source_of(small->scores, rows, p, NULL, NULL, NULL);
+    scores[1] = isk__source_of(large->scores, rows, q, NULL, NULL, NULL);
+    status = isk__gram(context, &scores[0], &scores[1], cca->cross);
+    for (i = 0; i < p && status == ISK_OK; i++) {
+        double *row = cca->cross + (ptrdiff_t)i * q;
+        for (l = 0; l < q; l++) { row[l] /= rows - 1; }
+        for (j = 0; j <= i; j++) {
+            cca->gram[i * p + j] = cca->gram[j * p + i] = isk__dot(row, cca->cross + (ptrdiff_t)j * q, q);
+        }
+    }
+    if (status == ISK_OK) { status = isk__eigen(context, cca->gram, p, cca->values, cca->vectors); }
+    for (j = 0; j < cca->k && j < p && status == ISK_OK; j++) {
+        const double *u = cca->vectors + (ptrdiff_t)j * p;
+        double length;
+        for (l = 0; l < q; l++) { direction[l] = 0; }
+        for (i = 0; i < p; i++) {
+            for (l = 0; l < q; l++) { direction[l] += u[i] * cca->cross[(ptrdiff_t)i * q + l]; }
+        }
+        length = sqrt(isk__dot(direction, direction, q));
+        if (!(length > 1e-6)) { break; }    /* no correlation, and so no direction on the other side */
+        for (l = 0; l < q; l++) { direction[l] /= length; }
+        isk__cca_weigh(cca, small, j, u);
+        isk__cca_weigh(cca, large, j, direction);
+        isk__cca_turn(cca, j);
+        cca->correlations[j] = length < 1 ? length : 1;
+        cca->pairs = j + 1;
+    }
+    return status;
+}
+
+/* The variates of cca->measured[first ..] by the pairs as they are. */
+static isk_status isk__cca_apply(isk_context *context, isk__cca_work *cca, int first, int rows) {
+    isk_status status = ISK_OK;
+    int i;
+    for (i = 0; i < 2 && status == ISK_OK; i++) {
+        isk__cca_side *side = &cca->side[i];
+        status = isk__cca_times(context, side, cca->measured + first, rows, side->weights, cca->k,
+                                side->variates + (ptrdiff_t)first * cca->k);
+    }
+    return status;
+}
+
+/* Pearson's correlation of a pair's variates; 0 where one of them does not vary. */
+static double isk__cca_correlation(const isk__cca_work *cca, int pair, int rows) {
+    double mean[2] = { 0, 0 }, square[2] = { 0, 0 }, product = 0;
+    int i, s;
+    for (s = 0; s < 2; s++) {
+        for (i = 0; i < rows; i++) { mean[s] += (double)cca->side[s].variates[(ptrdiff_t)i * cca->k + pair] / rows; }
+    }
+    for (i = 0; i < rows; i++) {
+        double at[2];
+        for (s = 0; s < 2; s++) {
+            at[s] = (double)cca->side[s].variates[(ptrdiff_t)i * cca->k + pair] - mean[s];
+            square[s] += at[s] * at[s];
+        }
+        product += at[0] * at[1];
+    }
+    return square[0] > 0 && square[1] > 0 ? product / sqrt(square[0] * square[1]) : 0;
+}
+
+/* Variates of the training rows, each fold's by the pairs of the others. */
+static isk_status isk__cca_folds(isk_context *context, isk__cca_work *cca, int rows) {
+    isk_status status = ISK_OK;
+    int fold, first = 0, i, trained, left;
+    for (fold = 0; fold < ISK__CCA_FOLDS && fold < rows && status == ISK_OK; fold++, first += left) {
+        for (i = trained = left = 0; i < rows; i++) {
+            if (i % ISK__CCA_FOLDS == fold) {
+                cca->measured[first + left++] = cca->all[i];
+            } else {
+                cca->train[trained++] = cca->all[i];
+            }
+        }
+        status = isk__cca_fit(context, cca, trained);
+        if (status == ISK_OK) { status = isk__cca_apply(context, cca, first, left); }
+    }
+    return status;
+}
+
+/* What is asked for, of the pairs of all training rows; `measured` rows have variates by pairs that were not found on them. */
+static void isk__cca_give(const isk__cca_work *cca, const double *validated) {
+    const isk_cca_desc *desc = cca->desc;
+    isk_scalar *const means[2] = { desc->x_mean, desc->y_mean }, *const weights[2] = { desc->x_weights, desc->y_weights };
+    const size_t k = (size_t)cca->k;
+    int i;
+    for (i = 0; i < 2; i++) {
+        const size_t cols = (size_t)cca->side[i].x.cols;
+        if (means[i]) { memcpy(means[i], cca->side[i].mean, cols * sizeof(isk_scalar)); }
+        if (weights[i]) { memcpy(weights[i], cca->side[i].weights, cols * k * sizeof(isk_scalar)); }
+    }
+    if (desc->correlations) { memcpy(desc->correlations, cca->correlations, k * sizeof(double)); }
+    if (desc->validated) { memcpy(desc->validated, validated, k * sizeof(double)); }
+    if (desc->pairs) { *desc->pairs = cca->pairs; }
+}
+
+static isk_status isk__cca_all(isk_context *context, const isk_cca_desc *desc, isk__blocks *blocks) {
+    const int64_t n = desc->x.rows;
+    double least = desc->least == ISK_NONE ? 0 : desc->least != 0 ? desc->least : 0.3, *validated;
+    isk_status status;
+    isk__cca_work cca;
+    int rows = 0, held = 0, measured, i;
+    memset(&cca, 0, sizeof cca);
+    cca.desc = desc;
+    cca.k = (int)(desc->x.cols < desc->y.cols ? desc->x.cols : desc->y.cols);
+    if (desc->k < 0 || desc->k > cca.k) {
+        return isk__fail(context, ISK_ARGUMENT, "k is %d; x has %lld columns and y %lld, so there are at most %d pairs", desc->k,
+                         (long long)desc->x.cols, (long long)desc->y.cols, cca.k);
+    }
+    cca.k = desc->k ? desc->k : cca.k < 50 ? cca.k : 50;
+    cca.side[0].x = desc->x;
+    cca.side[1].x = desc->y;
+    validated = isk__take_doubles(blocks, (size_t)cca.k);
+    status = isk__cca_open(desc, blocks, &cca);
+    if (status != ISK_OK) { return status; }
+    for (i = 0; i < n; i++) {
+        if (!desc->part || desc->part[i] == ISK_TRAIN) { cca.all[rows++] = i; }
+        if (desc->part && desc->part[i] == ISK_VALIDATION) { cca.measured[held++] = i; }
+    }
+    if (rows < 4) { return isk__fail(context, ISK_DATA, "there are %d training rows; canonical correlations need at least 4", rows); }
+    measured = held < ISK__CCA_LEAST_ROWS ? rows : held;
+    if (held < ISK__CCA_LEAST_ROWS) {
+        status = isk__cca_folds(context, &cca, rows);
+        for (i = 0; i < cca.k && status == ISK_OK; i++) { validated[i] = isk__cca_correlation(&cca, i, measured); }
+    }
+    memcpy(cca.train, cca.all, (size_t)rows * sizeof *cca.all);
+    if (status == ISK_OK) { status = isk__cca_fit(context, &cca, rows); }
+    if (status == ISK_OK && held >= ISK__CCA_LEAST_ROWS) { status = isk__cca_apply(context, &cca, 0, held); }
+    for (i = 0; i < cca.k && status == ISK_OK; i++) {
+        if (held >= ISK__CCA_LEAST_ROWS) { validated[i] = isk__cca_correlation(&cca, i, measured); }
+        if (i >= cca.pairs) { validated[i] = 0; }
+    }
+    if (status != ISK_OK) { return status; }
+    isk__cca_give(&cca, validated);
+    least = least > 2 / sqrt((double)measured) ? least : 2 / sqrt((double)measured);
+    for (i = 0; i < cca.pairs && validated[i] > least; i++) {}
+    if (desc->kept) { *desc->kept = i; }
+    return ISK_OK;
+}
+
+static isk_status isk__cca(isk_context *context, const isk_cca_desc *desc) {
+    isk__blocks blocks = isk__blocks_open(context);
+    isk_status status = isk__checked_matrix(context, "x", &desc->x, -1);
+    if (status == ISK_OK) { status = isk__checked_matrix(context, "y", &desc->y, desc->x.rows); }
+    if (status == ISK_OK && desc->part) { status = isk__check_part(context, desc->part, desc->x.rows); }
+    if (status != ISK_OK) { return status; }
+    if ((!isgreaterequal(desc->negligible, 0) && desc->negligible != ISK_NONE) || desc->negligible >= 1 ||
+        (!isgreaterequal(desc->least, 0) && desc->least != ISK_NONE) || desc->least >= 1) {
+        return isk__fail(context, ISK_ARGUMENT, "negligible is %g and least %g; each must be from 0 to below 1, or ISK_NONE",
+                         desc->negligible, desc->least);
+    }
+    return isk__blocks_close(&blocks, isk__cca_all(context, desc, &blocks));
+}
+
+INDISEEK_API isk_status isk_cca(isk_context *context, const isk_cca_desc *desc) {
+    ISK__BEGIN(context);
+    ISK__GIVEN(context, desc);
+    return isk__cca(context, desc);
+}
+
 /* ---- importance of coordinates by masking ---- */
 
 static isk_status isk__importance_map(isk_context *context, const isk_importance_desc *desc, const isk_scalar *points,
@@ -18955,7 +19291,7 @@ static int isk__progress_possible(const isk__training *training, const isk__lear
         const isk__track *track = &learner->tracks[i];
         if (!isk__is_finite(track->diverged) || track->diverged < 0 || track->diverged > most_diverged) { return 0; }
         if (!isk__is_finite(track->epoch) || track->epoch < 0 || track->epoch > 1e9) { return 0; }
-        if (!isgreaterequal(track->settled_count, 0) || track->settled_count > ISK__MAX_SETTLED) { return 0; }
+        if (!isgreaterequal(track->settled_count, 0) || track->settled_count > (int)ISK__MAX_SETTLED) { return 0; }
         for (k = 0; k < (int)track->settled_count; k++) {
             const isk__settled *left = &track->settled[k];
             if (!isless(fabs(left->number), 1e6) || !isless(fabs(left->view), ISK_MAX_VIEWS)) { return 0; }

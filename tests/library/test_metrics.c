@@ -1187,6 +1187,232 @@ static void pca_edges(void **state) {
     assert_fails(isk_pca(one, &desc), ISK_DATA, "x holds a NaN in row 1, column 2");
 }
 
+/* ---- canonical correlation ---- */
+
+typedef struct canonical {
+    isk_cca_desc desc;
+    isk_scalar *x, *y, x_mean[80], y_mean[80], x_weights[80 * 8], y_weights[80 * 8];
+    double correlations[8], validated[8];
+    uint8_t part[400];
+    int pairs, kept;
+} canonical;
+
+/* The data of tests/oracle/metrics.py. */
+static void open_canonical(canonical *c, int n, int d, int e, int k) {
+    double mix[2][2][80], *hidden = (double *)calloc((size_t)n * 2, sizeof *hidden);
+    int i, j;
+    assert_non_null(hidden);
+    memset(c, 0, sizeof *c);
+    c->x = block(n, d);
+    c->y = block(n, e);
+    seed = 29;
+    for (i = 0; i < 2 * n; i++) { hidden[i] = uniform(); }
+    for (i = 0; i < 2 * d; i++) { mix[0][i / d][i % d] = uniform(); }
+    for (i = 0; i < 2 * e; i++) { mix[1][i / e][i % e] = uniform(); }
+    for (i = 0; i < n; i++) {
+        for (j = 0; j < d; j++) {
+            c->x[i * d + j] = (isk_scalar)(float)(hidden[2 * i] * mix[0][0][j] + hidden[2 * i + 1] * mix[0][1][j] + 0.3 * uniform() + 1);
+        }
+    }
+    for (i = 0; i < n; i++) {
+        for (j = 0; j < e; j++) {
+            c->y[i * e + j] = (isk_scalar)(float)(hidden[2 * i] * mix[1][0][j] + hidden[2 * i + 1] * mix[1][1][j] + 0.2 * uniform() - 2);
+        }
+    }
+    for (i = 0; i < n; i++) { c->part[i] = (uint8_t)(i % 3); }
+    free(hidden);
+    c->desc.x = matrix(c->x, n, d);
+    c->desc.y = matrix(c->y, n, e);
+    c->desc.k = k;
+    c->desc.x_mean = c->x_mean;
+    c->desc.y_mean = c->y_mean;
+    c->desc.x_weights = c->x_weights;
+    c->desc.y_weights = c->y_weights;
+    c->desc.correlations = c->correlations;
+    c->desc.validated = c->validated;
+    c->desc.pairs = &c->pairs;
+    c->desc.kept = &c->kept;
+}
+
+static void close_canonical(canonical *c) {
+    free(c->x);
+    free(c->y);
+}
+
+static void cca_agrees_with_numpy(void **state) {
+    static const struct {
+        int n, d, e, k, kept, folded_kept;
+        double negligible, correlations[4], validated[4], x[6], y[4], folded[4];
+    } cases[] = {
+        { 180, 6, 4, 4, 2, 2, 0, { 0.8787842617, 0.6410323346, 0.3623521049, 0.194961041 },
+          { 0.89632068, 0.6064957916, 0.03020454308, 0.05707768242 },
+          { 2.441319332, 0.8468216586, -1.321358912, -0.6373060823, -0.1423170106, 3.846892821 },
+          { -4.174574615, 3.037440613, 0.7277202621, 0.3688251008 }, { 0.8795166175, 0.5508074198, -0.07462828182, 0.05299040812 } },
+        { 90, 70, 3, 2, 2, 2, 0.2, { 0.982983077, 0.6914772255 }, { 0.9632453196, 0.5666263155 },
+          { 0.1129880113, -0.0686443068, -0.141692364, 0.2830651748, -0.005457932405, 0.4237440944 },
+          { 2.719683847, -1.842492362, -1.886928798 }, { 0.9617900782, 0.6642260748 } },
+    };
+    static canonical c;
+    size_t i;
+    int j;
+    (void)state;
+    for (i = 0; i < COUNT(cases); i++) {
+        open_canonical(&c, cases[i].n, cases[i].d, cases[i].e, cases[i].k);
+        c.desc.negligible = cases[i].negligible;
+        c.desc.part = c.part;
+        assert_ok(isk_cca(one, &c.desc));
+        assert_int_equal(c.pairs, cases[i].k);
+        assert_int_equal(c.kept, cases[i].kept);
+        for (j = 0; j < cases[i].k; j++) {
+            assert_close(c.correlations[j], cases[i].correlations[j], CLOSE);
+            assert_close(c.validated[j], cases[i].validated[j], 10 * CLOSE);
+        }
+        for (j = 0; j < 6; j++) { assert_close((double)c.x_weights[j * cases[i].k], cases[i].x[j], 50 * CLOSE); }
+        for (j = 0; j < cases[i].e; j++) { assert_close((double)c.y_weights[j * cases[i].k], cases[i].y[j], 50 * CLOSE); }
+        c.desc.part = NULL;                     /* all are trained on, and measured in folds */
+        assert_ok(isk_cca(one, &c.desc));
+        for (j = 0; j < cases[i].k; j++) { assert_close(c.validated[j], cases[i].folded[j], 10 * CLOSE); }
+        assert_int_equal(c.kept, cases[i].folded_kept);
+        close_canonical(&c);
+    }
+}
+
+/* Variates of the training rows: of mean 0, variance 1, each correlated with its partner alone; the same bits for any threads. */
+static void cca_pairs_are_canonical(void **state) {
+    static canonical c, again;
+    static isk_scalar a[400 * 4], b[400 * 4];
+    int i, j, l;
+    (void)state;
+    open_canonical(&c, 400, 20, 7, 4);
+    open_canonical(&again, 400, 20, 7, 4);
+    assert_ok(isk_cca(one, &c.desc));
+    assert_ok(isk_cca(two, &again.desc));
+    assert_memory_equal(c.x_weights, again.x_weights, sizeof c.x_weights);
+    assert_memory_equal(c.y_weights, again.y_weights, sizeof c.y_weights);
+    assert_memory_equal(c.validated, again.validated, sizeof c.validated);
+    assert_ok(isk_pca_transform(one, c.desc.x, c.x_mean, c.x_weights, 4, a));
+    assert_ok(isk_pca_transform(one, c.desc.y, c.y_mean, c.y_weights, 4, b));
+    for (j = 0; j < 4; j++) {
+        for (l = 0; l < 4; l++) {
+            double aa = 0, bb = 0, ab = 0, mean = 0;
+            for (i = 0; i < 400; i++) {
+                mean += (double)a[i * 4 + j] / 400;
+                aa += (double)a[i * 4 + j] * (double)a[i * 4 + l] / 399;
+                bb += (double)b[i * 4 + j] * (double)b[i * 4 + l] / 399;
+                ab += (double)a[i * 4 + j] * (double)b[i * 4 + l] / 399;
+            }
+            assert_close(mean, 0, 1e-5);
+            assert_close(aa, j == l, 1e-4);
+            assert_close(bb, j == l, 1e-4);
+            assert_close(ab, j == l ? c.correlations[j] : 0, 1e-4);
+        }
+    }
+    close_canonical(&c);
+    close_canonical(&again);
+}
+
+/* Of unrelated rows nothing is kept however well training rows correlate; of one and the same matrix, everything. */
+static void cca_planted(void **state) {
+    static canonical c;
+    isk_scalar *mixed;
+    int i, j, found = 0;
+    (void)state;
+    for (i = 0; i < 20; i++) {                  /* shuffled pairs; chance may let one of many through, but not more */
+        open_canonical(&c, 100 + 10 * i, 30, 20, 8);
+        for (j = 0; j < 20 * (100 + 10 * i); j++) { c.y[j] = (isk_scalar)uniform(); }
+        c.desc.part = i % 2 ? c.part : NULL;
+        assert_ok(isk_cca(one, &c.desc));
+        assert_true(c.correlations[0] > 0.5);
+        found += c.kept > 0;
+        close_canonical(&c);
+    }
+    assert_true(found <= 1);
+    open_canonical(&c, 300, 6, 6, 6);
+    for (i = 0; i < 300 * 6; i++) { c.y[i] = 3 * c.x[i] + 5; }
+    c.desc.part = c.part;
+    assert_ok(isk_cca(one, &c.desc));
+    for (j = 0; j < 6; j++) {
+        assert_close(c.correlations[j], 1, CLOSE);
+        assert_close(c.validated[j], 1, CLOSE);
+    }
+    assert_int_equal(c.kept, 6);
+    for (i = 0; i < 300; i++) {                 /* constant columns carry nothing */
+        c.x[6 * i + 2] = 7;
+        c.y[6 * i + 4] = (isk_scalar)-1e6;
+    }
+    assert_ok(isk_cca(one, &c.desc));
+    assert_int_equal(c.pairs, 5);
+    assert_true(c.correlations[3] > 0.999 && c.correlations[4] < 0.999 && c.kept >= 4);
+    assert_close((double)c.x_weights[2 * 6], 0, 1e-6);
+    assert_true(c.correlations[5] <= 0 && c.validated[5] <= 0 && c.x_weights[5] <= 0 && c.x_weights[5] >= 0);
+    for (i = 0; i < 300 * 6; i++) { c.y[i] = 4; }
+    assert_ok(isk_cca(one, &c.desc));           /* nothing varies */
+    assert_int_equal(c.pairs, 0);
+    assert_int_equal(c.kept, 0);
+    close_canonical(&c);
+    open_canonical(&c, 400, 4, 4, 2);           /* hidden causes that correlate by 0.8, seen through rotations */
+    mixed = block(400, 4);
+    for (i = 0; i < 400; i++) {
+        double h[4];
+        for (j = 0; j < 4; j++) { h[j] = uniform() + uniform() + uniform() + uniform(); }
+        for (j = 0; j < 4; j++) {
+            double own = j < 1 ? 0.8 * h[0] + 0.6 * (uniform() + uniform() + uniform() + uniform()) : uniform();
+            c.x[i * 4 + j] = (isk_scalar)(h[j] + h[(j + 1) % 4]);
+            mixed[i * 4 + j] = (isk_scalar)own;
+        }
+        for (j = 0; j < 4; j++) { c.y[i * 4 + j] = mixed[i * 4 + j] - 2 * mixed[i * 4 + (j + 3) % 4]; }
+        c.x[i * 4 + 3] = (isk_scalar)h[3];
+    }
+    assert_ok(isk_cca(one, &c.desc));
+    assert_close(c.correlations[0], 0.8, 0.05);
+    assert_close(c.validated[0], 0.8, 0.06);
+    assert_int_equal(c.kept, 1);
+    free(mixed);
+    close_canonical(&c);
+}
+
+static void cca_edges(void **state) {
+    static canonical c;
+    int i;
+    (void)state;
+    open_canonical(&c, 30, 80, 60, 8);          /* more columns than rows: every pair is perfect where it was found */
+    assert_ok(isk_cca(one, &c.desc));
+    assert_close(c.correlations[7], 1, 1e-4);
+    assert_true(c.validated[7] < 0.9 && c.kept < 8);
+    c.desc.negligible = 0.5;
+    assert_ok(isk_cca(one, &c.desc));
+    assert_true(c.pairs > 0 && c.pairs < 8);
+    memset(c.part, ISK_TEST, 30);
+    for (i = 0; i < 3; i++) { c.part[i] = ISK_TRAIN; }
+    c.desc.part = c.part;
+    assert_fails(isk_cca(one, &c.desc), ISK_DATA, "there are 3 training rows; canonical correlations need at least 4");
+    c.part[3] = ISK_TRAIN;
+    assert_ok(isk_cca(one, &c.desc));
+    assert_int_equal(c.kept, 0);                /* no correlation of four rows exceeds two deviations of chance */
+    c.desc.part = NULL;
+    c.desc.x_mean = c.desc.y_mean = c.desc.x_weights = c.desc.y_weights = NULL;
+    c.desc.correlations = NULL;
+    c.desc.pairs = c.desc.kept = NULL;
+    c.desc.k = 0;
+    c.desc.validated = (double *)calloc(50, sizeof(double));
+    assert_ok(isk_cca(one, &c.desc));           /* 50 of 60 */
+    free(c.desc.validated);
+    c.desc.validated = NULL;
+    c.desc.k = 61;
+    assert_fails(isk_cca(one, &c.desc), ISK_ARGUMENT, "k is 61; x has 80 columns and y 60, so there are at most 60 pairs");
+    c.desc.k = 1;
+    c.desc.least = 1;
+    assert_fails(isk_cca(one, &c.desc), ISK_ARGUMENT, "negligible is 0.5 and least 1; each must be from 0 to below 1, or ISK_NONE");
+    c.desc.least = ISK_NONE;
+    c.desc.negligible = ISK_NONE;
+    assert_ok(isk_cca(one, &c.desc));
+    c.y[7] = (isk_scalar)NAN;
+    assert_fails(isk_cca(one, &c.desc), ISK_DATA, "y holds a NaN in row 0, column 7");
+    c.desc.y.rows = 29;
+    assert_fails(isk_cca(one, &c.desc), ISK_SHAPE, "y has 29 rows, but 30 are needed");
+    close_canonical(&c);
+}
+
 /* ---- importance ---- */
 
 typedef struct map_case { double weights[3]; int calls; isk_status status; double offset; } map_case;
@@ -1470,6 +1696,14 @@ static isk_status call(isk_context *context, everything *e, int which) {
     case 11: return isk_compare_labels(context, e->labels, e->labels, 60, e->values, e->more);
     case 12: return isk_score_labels(context, e->labels, e->labels, 60, 3, NULL, e->values, NULL);
     case 13: return isk_pca_transform(context, x, e->x, e->x, 2, e->out);
+    case 15: {
+        isk_cca_desc d;
+        memset(&d, 0, sizeof d);
+        d.x = d.y = x;
+        d.part = e->part;
+        d.validated = e->values;
+        return isk_cca(context, &d);
+    }
     default: {
         isk_theta_desc d;
         memset(&d, 0, sizeof d);
@@ -1495,7 +1729,7 @@ static void no_memory_leaves_nothing_behind(void **state) {
     desc.allocator.allocate = counted;
     desc.allocator.release = counted_free;
     e.x = random_block(60, 9);
-    for (which = 0; which < 16; which++) {
+    for (which = 0; which < 17; which++) {
         isk_status status = ISK_MEMORY;
         for (i = 0; i < 60; i++) {
             e.labels[i] = i % 3;
@@ -1509,7 +1743,7 @@ static void no_memory_leaves_nothing_behind(void **state) {
         assert_non_null(context);
         assert_ok(isk_knn_matches(context, e.labels, 60, 1, e.labels, NULL, 0, e.predicted, NULL));
         before = live;
-        for (i = 0; status == ISK_MEMORY && i < 200; i++) {
+        for (i = 0; status == ISK_MEMORY && i < 400; i++) {
             allocations = 0;
             allowed = i;
             status = call(context, &e, which);
@@ -1583,6 +1817,10 @@ int main(void) {
         cmocka_unit_test(pca_both_ways),
         cmocka_unit_test(pca_without_centring),
         cmocka_unit_test(pca_edges),
+        cmocka_unit_test(cca_agrees_with_numpy),
+        cmocka_unit_test(cca_pairs_are_canonical),
+        cmocka_unit_test(cca_planted),
+        cmocka_unit_test(cca_edges),
         cmocka_unit_test(importance_of_a_linear_map),
         cmocka_unit_test(split_keeps_labels_even),
         cmocka_unit_test(split_keeps_groups_whole),

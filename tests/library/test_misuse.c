@@ -509,6 +509,7 @@ static void matrices(void **state) {
     isk_status (*const ways[])(isk_context *, const isk_regression_desc *, double *) = { isk_ridge_r2, isk_knn_r2, isk_mlp_r2 };
     isk_regression_desc desc = { .x = { view1, ROWS, VIEW1_COLS }, .y = { view2, ROWS, VIEW2_COLS }, .part = part };
     isk_pca_desc pca = { .x = { view1, ROWS, VIEW1_COLS }, .k = 1 };
+    isk_cca_desc cca = { .x = { view1, ROWS, VIEW1_COLS }, .y = { view2, ROWS, VIEW2_COLS }, .k = 1 };
     isk_importance_desc importance = { .map = no_map, .cols = 1, .out_cols = 1 };
     isk_matrix huge[2] = { { view1, ROWS, VIEW1_COLS }, { view1, ROWS, most } };
     isk_scalar out[ROWS * VIEW1_COLS], mean[VIEW1_COLS];
@@ -541,6 +542,15 @@ static void matrices(void **state) {
     REFUSED(isk_pca_transform(context, pca.x, mean, out, 1, NULL), "out is NULL");
     REFUSED(isk_pca_transform(context, pca.x, mean, out, -1, out), "k is -1");
     REFUSED(isk_pca_transform(context, huge[1], mean, out, 1, out), "9223372036854775807");
+    NOWHERE(isk_cca(NULL, &cca));
+    REFUSED(isk_cca(context, NULL), "desc is NULL");
+    WRONG(cca, x.data, NULL, isk_cca(context, &cca), "x.data is NULL");
+    WRONG(cca, y.data, NULL, isk_cca(context, &cca), "y.data is NULL");
+    WRONG(cca, x.rows, most, isk_cca(context, &cca), "9223372036854775807");
+    WRONG(cca, y.cols, -1, isk_cca(context, &cca), "-1");
+    WRONG(cca, k, -1, isk_cca(context, &cca), "k is -1");
+    WRONG(cca, negligible, NAN, isk_cca(context, &cca), "negligible is nan");
+    WRONG(cca, least, -0.5, isk_cca(context, &cca), "least -0.5");
     NOWHERE(isk_importance(NULL, &importance));
     REFUSED(isk_importance(context, NULL), "desc is NULL");
     REFUSED(isk_importance(context, &importance), "importance is NULL");

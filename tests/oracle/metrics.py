@@ -82,6 +82,52 @@ show("pca variances", (s ** 2 / 119)[:4])
 first = v[0] * numpy.sign(v[0, numpy.argmax(abs(v[0]))])
 show("pca first", first)
 
+
+def whitened(x, negligible):
+    """Means and directions of variance 1 whose singular values are above that part of the largest."""
+    mean = x.mean(0)
+    u, s, v = numpy.linalg.svd(x - mean, full_matrices=False)
+    there = s > negligible * s[0]
+    return mean, v[there].T / s[there] * numpy.sqrt(len(x) - 1)
+
+
+def canonical(x, y, k, negligible=0.02):
+    """Means, weights of both sides, correlations."""
+    (mean_x, white_x), (mean_y, white_y) = whitened(x, negligible), whitened(y, negligible)
+    cross = ((x - mean_x) @ white_x).T @ ((y - mean_y) @ white_y) / (len(x) - 1)
+    u, s, v = numpy.linalg.svd(cross, full_matrices=False)
+    weights_x, weights_y = white_x @ u[:, :k], white_y @ v[:k].T
+    sign = numpy.sign(weights_x[numpy.argmax(abs(weights_x), 0), numpy.arange(weights_x.shape[1])])
+    return mean_x, mean_y, weights_x * sign, weights_y * sign, s[:k]
+
+
+def correlations(a, b):
+    return [numpy.corrcoef(a[:, j], b[:, j])[0, 1] for j in range(a.shape[1])]
+
+
+def canonical_case(name, n, d, e, negligible, k):
+    reset(29)
+    hidden, mix_x, mix_y = uniform(n, 2), uniform(2, d), uniform(2, e)
+    x = (hidden @ mix_x + 0.3 * uniform(n, d) + 1).astype(numpy.float32).astype(float)
+    y = (hidden @ mix_y + 0.2 * uniform(n, e) - 2).astype(numpy.float32).astype(float)
+    part = numpy.arange(n) % 3
+    train, held = part == 0, part == 1
+    mean_x, mean_y, a, b, s = canonical(x[train], y[train], k, negligible)
+    show(name + " correlations", s)
+    show(name + " validated", correlations((x[held] - mean_x) @ a, (y[held] - mean_y) @ b))
+    show(name + " first x weights", a[:6, 0])
+    show(name + " first y weights", b[:, 0])
+    folded = numpy.zeros((2, n, k))
+    for fold in range(5):
+        left = numpy.arange(n) % 5 == fold
+        mean_x, mean_y, a, b, s = canonical(x[~left], y[~left], k, negligible)
+        folded[0, left, :a.shape[1]], folded[1, left, :b.shape[1]] = (x[left] - mean_x) @ a, (y[left] - mean_y) @ b
+    show(name + " folded", correlations(*folded))
+
+
+canonical_case("cca", 180, 6, 4, 0.02, 4)
+canonical_case("cca of many columns", 90, 70, 3, 0.2, 2)
+
 reset(17)
 a = numpy.array([int((uniform(1)[0] + 0.5) * 4) for _ in range(60)])
 b = numpy.array([(p + int((uniform(1)[0] + 0.5) * 2)) % 5 for p in a])
