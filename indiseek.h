@@ -122,7 +122,8 @@
        what reads a field's own files                   nothing here: examples/formats
 
    HISTORY
-       0.2.0  A method is a value that a program can write as well.  Moving from 0.1 to 0.2:
+       0.2.0  A method is a value that a program can write as well.  Methods cca and ajive, linear and in closed form; isk_cca; numbers
+              that a stage without training leaves (isk_settling_number).  Moving from 0.1 to 0.2:
               0.1 isk_fit_desc.method is a number of an enum, 0 IndiSeek -> 0.2 it points to a description, const isk_method *; NULL
                   is what the preset trains, residual IndiSeek for robust
               0.1 isk_transform_desc.shared[i], .specific[i] ... -> 0.2 .out[] = { "shared1", c1 }, { "specific1", z1 } ...; what
@@ -495,9 +496,9 @@ INDISEEK_API const isk_method *isk_preset_method(isk_preset preset);
 /* The methods of the library: formula and source of each stand under >>methods.  FactorizedCL and InfoDisen are those of Gui et al.
    section 3.3: they have no decoder.  RESIDUAL_INDISEEK is ours: IndiSeek on what C_i does not say about X_i.  RESIDUAL is that
    without IndiSeek: Z_i are the whitened principal components of what is left.  COMM, Dufumier et al. 2025, learns one
-   representation of all views. */
+   representation of all views.  CCA and AJIVE, Feng et al. 2018, are linear and in closed form: nothing is trained. */
 INDISEEK_DATA const isk_method isk_indiseek, isk_indiseek0, isk_clip, isk_factorizedcl, isk_infodisen, isk_residual_indiseek,
-    isk_residual, isk_comm;
+    isk_residual, isk_comm, isk_cca_method, isk_ajive;
 #define ISK_INDISEEK (&isk_indiseek)
 #define ISK_INDISEEK0 (&isk_indiseek0)
 #define ISK_CLIP (&isk_clip)
@@ -506,6 +507,8 @@ INDISEEK_DATA const isk_method isk_indiseek, isk_indiseek0, isk_clip, isk_factor
 #define ISK_RESIDUAL_INDISEEK (&isk_residual_indiseek)
 #define ISK_RESIDUAL (&isk_residual)
 #define ISK_COMM (&isk_comm)
+#define ISK_CCA (&isk_cca_method)
+#define ISK_AJIVE (&isk_ajive)
 #define ISK_MOST_METHODS 32         /* that a context knows, those of the library among them */
 
 /* Makes a method known to a context by its name: to isk_method_find, isk_load and programs that list methods.  It is kept as a
@@ -1375,9 +1378,10 @@ INDISEEK_API isk_status isk_pca_transform(isk_context *context, isk_matrix x, co
                                           const isk_scalar *components, int k, isk_scalar *out);
 
 /* Canonical correlation analysis, Hotelling 1936: pairs of directions (a_j, b_j) so that x a_j and y b_j, of variance 1 and each
-   uncorrelated with those of all other pairs, correlate most.  Means, principal components (as isk_pca finds them, the first 512 at
-   most) and directions come from the training rows.  Components are left out whose singular value is below `negligible` times the
-   side's largest: they are mostly noise, and dividing by it makes correlations out of nothing.
+   uncorrelated with those of all other pairs, correlate most.  Means, principal components (as isk_pca finds them) and directions
+   come from the training rows.  Components are left out whose singular value is below `negligible` times the side's largest: they are
+   mostly noise, and dividing by it makes correlations out of nothing.  So are those beyond the first rows / 4 (and 512): with about as
+   many directions as rows everything correlates with everything.
    Training correlations are too large wherever there are many columns, so every pair is also measured on rows that it was not found
    on: the validation rows; or, where these are fewer than 20, the training rows themselves in 5 folds (the i-th in fold i mod 5), each
    by the pairs that the other four folds give, all folds in one correlation.
@@ -9149,7 +9153,8 @@ INDISEEK_API isk_status isk_preset_find(isk_context *context, const char *name, 
 
 /* The order is that of lists. */
 static const isk_method *const isk__library_methods[] = { ISK_INDISEEK, ISK_INDISEEK0, ISK_CLIP, ISK_FACTORIZEDCL, ISK_INFODISEN,
-                                                          ISK_RESIDUAL_INDISEEK, ISK_RESIDUAL, ISK_COMM };
+                                                          ISK_RESIDUAL_INDISEEK, ISK_RESIDUAL, ISK_COMM, ISK_CCA,
+                                                          ISK_AJIVE };
 enum { ISK__LIBRARY_METHODS = sizeof isk__library_methods / sizeof isk__library_methods[0] };
 
 INDISEEK_API int isk_method_count(const isk_context *context) { return ISK__LIBRARY_METHODS + (context ? context->method_count : 0); }
@@ -12216,6 +12221,282 @@ const isk_method isk_comm = {
     ISK_READS(TRADEOFF) | ISK_READS(TRAINING) | ISK_READS(MAIN) | ISK_READS(NETWORK) | ISK_READS(SEQUENCE) | ISK_READS(FUSION) |
         ISK_READS(REDUCTION),
     NULL, 0, 0, 0, NULL, isk__comm_numbers, NULL, isk__comm_check, isk__comm_record, NULL
+};
+
+/* ---- linear decompositions ----------------------------------------------------------------------------------------------
+
+   In closed form, from the training rows.  With weights A_i of the method's own,
+
+       C_i = (X_i - m_i) A_i                   what is shared; columns beyond what the data bear out are exactly 0
+       J_i = b_i + C_i B_i                     what C_i says of X_i, by least squares
+       Z_i = (X_i - J_i) P_i                   whitened principal components of what is left, as of method residual
+       J_i + Z_i P_i+                          gives back X_i, up to components that are not kept
+
+   All of it is a function of X_i alone.  m_i and A_i come from rows that have every view, the rest from all that have view i.
+
+   CCA     A_i: the directions of isk_cca, as many pairs as it keeps, each times its validated correlation.  Hotelling 1936.
+
+   AJIVE   Feng, Jiang, Hannig and Marron 2018, "Angle-based joint and individual variation explained".  Of each view the components
+           are signal whose singular values exceed t_i, the optimal hard threshold of Gavish and Donoho 2014 for noise of unknown
+           size: (0.56 r^3 - 0.95 r^2 + 1.82 r + 1.43) times their median, r the smaller over the larger of rows and columns; at most
+           100.  Their scores U_i, orthonormal, stand side by side; a left singular vector T of that matrix is shared where its squared
+           singular value is more than random subspaces of these sizes give in 95 of 100 draws, and more than what noise would leave
+           of a common direction in 95 of 100 (the bound of Wedin 1972, its noise drawn at random outside of the signal), and where
+           every view moves along T by more than t_i.  C_i is sqrt(rows - 1) U_i U_i' T, the part of T that X_i alone can tell, so its
+           variance is the squared cosine of the angle between T and the signal of X_i.  Components of Z_i exceed t_i as well. */
+typedef struct isk__decomposition {
+    int view_count, shared_dim, kept[ISK_MAX_VIEWS];        /* shared_dim, kept: columns of C_i, Z_i */
+    uint64_t seed;
+    isk_matrix x[ISK_MAX_VIEWS];            /* X_i */
+    uint8_t *part[ISK_MAX_VIEWS];           /* [n] as of isk_settling_rows */
+    isk_scalar *mean[ISK_MAX_VIEWS];        /* out: m_i [cols] */
+    isk_scalar *shared[ISK_MAX_VIEWS];      /* out: A_i [cols, shared_dim], zeros at first */
+    isk_scalar *base[ISK_MAX_VIEWS];        /* out: b_i [cols] */
+    isk_scalar *joint[ISK_MAX_VIEWS];       /* out: B_i [shared_dim, cols], zeros at first */
+    isk_scalar *components[ISK_MAX_VIEWS];  /* out: P_i [cols, kept] */
+    isk_scalar *back[ISK_MAX_VIEWS];        /* out: P_i+ [kept, cols], zeros at first */
+    double floor[ISK_MAX_VIEWS];            /* out: a component of Z_i has more variance than this */
+    int shared_dims, specific_dims[ISK_MAX_VIEWS];          /* out: columns that are not 0 */
+    int signal_dims[ISK_MAX_VIEWS];         /* out, of AJIVE: components of X_i that are no noise */
+    double correlation;                     /* out: the largest that held-out rows confirm; of AJIVE the largest singular value over
+                                               its largest possible one; NaN: there is none */
+    double explained[ISK_MAX_VIEWS];        /* out: R^2 of what is given back on held-out rows; NaN: there are none */
+} isk__decomposition;
+
+/* m_i, A_i, floor, shared_dims and what it measures. */
+typedef isk_status isk__share(isk_context *context, isk__decomposition *d);
+typedef struct isk__linear_info {
+    isk__share *share;
+    const char *nothing;                    /* why nothing is shared, where that is so */
+} isk__linear_info;
+
+enum { ISK__LINEAR_MEAN, ISK__LINEAR_SHARED, ISK__LINEAR_BASE, ISK__LINEAR_JOINT, ISK__LINEAR_COMPONENTS, ISK__LINEAR_BACK,
+       ISK__LINEAR_PARAMETERS };
+
+typedef struct isk__linear_view { isk_tensor x, parameters[ISK__LINEAR_PARAMETERS]; } isk__linear_view;       /* x: a cache of X_i */
+typedef struct isk__linear_state { isk__linear_view view[ISK_MAX_VIEWS]; } isk__linear_state;
+
+static int isk__linear_kept(const isk_design *design, int view) {
+    return design->cols[view] < design->options.dim ? design->cols[view] : design->options.dim;
+}
+
+static isk_tensor isk__linear_parameter(isk_recorder *r, int view, int which) {
+    static const struct { const char *prefix, *name; } names[ISK__LINEAR_PARAMETERS] = {
+        { "shared", "mean" }, { "shared", "weight" }, { "joint", "mean" }, { "joint", "weight" }, { "components", "weight" },
+        { "decoder", "weight" }
+    };
+    const isk_design *design = isk_recorder_design(r);
+    const int cols = design->cols[view], shared = design->options.shared_dim, kept = isk__linear_kept(design, view);
+    isk_scope scope = isk_net(r, "linear", isk_numbered(r, names[which].prefix, view));
+    isk_parameter_desc desc;
+    memset(&desc, 0, sizeof desc);
+    desc.buffer = 1;
+    switch (which) {
+    case ISK__LINEAR_SHARED: return isk_parameter(scope, names[which].name, cols, shared, &desc);
+    case ISK__LINEAR_JOINT: return isk_parameter(scope, names[which].name, shared, cols, &desc);
+    case ISK__LINEAR_COMPONENTS: return isk_parameter(scope, names[which].name, cols, kept, &desc);
+    case ISK__LINEAR_BACK: return isk_parameter(scope, names[which].name, kept, cols, &desc);
+    default: break;
+    }
+    desc.vector = 1;
+    return isk_parameter(scope, names[which].name, 1, cols, &desc);
+}
+
+static void isk__linear_outputs(isk_recorder *r, int view) {
+    isk_tensor p[ISK__LINEAR_PARAMETERS], x = isk_view_rows(r, view).x, c, joint, z;
+    int i;
+    for (i = 0; i < ISK__LINEAR_PARAMETERS; i++) { p[i] = isk__linear_parameter(r, view, i); }
+    c = isk_matmul(isk_bias(x, isk_neg(p[ISK__LINEAR_MEAN])), p[ISK__LINEAR_SHARED]);
+    joint = isk_bias(isk_matmul(c, p[ISK__LINEAR_JOINT]), p[ISK__LINEAR_BASE]);
+    z = isk_matmul(isk_sub(x, joint), p[ISK__LINEAR_COMPONENTS]);
+    isk_output_add(r, ISK_ROLE_SHARED, NULL, c);
+    isk_output_add(r, ISK_ROLE_SPECIFIC, NULL, z);
+    isk_output_add(r, ISK_ROLE_RECONSTRUCTION, NULL, isk_add(joint, isk_matmul(z, p[ISK__LINEAR_BACK])));
+}
+
+#ifndef INDISEEK_NO_METRICS
+static isk_status isk__cca_share(isk_context *context, isk__decomposition *d);          /* >>metrics */
+static isk_status isk__ajive_share(isk_context *context, isk__decomposition *d);        /* >>metrics */
+static isk_status isk__decompose(isk_context *context, isk__decomposition *d, isk__share *share);         /* >>metrics */
+
+/* Takes views and results out of one block, or counts what they take where it is NULL. */
+static size_t isk__linear_lay(const isk__linear_state *linear, isk__decomposition *d, isk_scalar *block) {
+    size_t used = 0;
+    int view, i;
+    for (view = 0; view < d->view_count; view++) {
+        isk_scalar **const results[ISK__LINEAR_PARAMETERS] = { &d->mean[view], &d->shared[view], &d->base[view], &d->joint[view],
+                                                               &d->components[view], &d->back[view] };
+        isk_tensor x = linear->view[view].x;
+        d->x[view] = isk__matrix_of(block ? block + used : NULL, isk_rows(x), isk_cols(x));
+        used = isk__add(used, isk__mul((size_t)isk_rows(x), (size_t)isk_cols(x)));
+        for (i = 0; i < ISK__LINEAR_PARAMETERS; i++) {
+            isk_tensor parameter = linear->view[view].parameters[i];
+            *results[i] = block ? block + used : NULL;
+            used = isk__add(used, isk__mul((size_t)isk_rows(parameter), (size_t)isk_cols(parameter)));
+        }
+    }
+    return used;
+}
+
+/* What was found to the model and its report. */
+static isk_status isk__linear_give(isk_settling *settling, const isk__linear_state *linear, const isk__decomposition *d) {
+    isk_status status = isk_settling_number(settling, "shared_dims", ISK_NONE, d->shared_dims);
+    int view, i;
+    if (status == ISK_OK) { status = isk_settling_number(settling, "shared_correlation", ISK_NONE, d->correlation); }
+    for (view = 0; view < d->view_count && status == ISK_OK; view++) {
+        const isk_scalar *const results[ISK__LINEAR_PARAMETERS] = { d->mean[view], d->shared[view], d->base[view], d->joint[view],
+                                                                    d->components[view], d->back[view] };
+        for (i = 0; i < ISK__LINEAR_PARAMETERS && status == ISK_OK; i++) {
+            status = isk_settling_write(settling, linear->view[view].parameters[i], results[i]);
+        }
+        if (status == ISK_OK) { status = isk_settling_number(settling, "specific_dims", view, d->specific_dims[view]); }
+        if (status == ISK_OK) { status = isk_settling_number(settling, "validation_r2", view, d->explained[view]); }
+        if (status == ISK_OK && d->signal_dims[view] >= 0) {
+            status = isk_settling_number(settling, "signal_dims", view, d->signal_dims[view]);
+        }
+    }
+    return status;
+}
+
+static isk_tensor isk__linear_input(isk_recorder *r, int view) { return isk_view_rows(r, view).x; }
+
+/* As isk_settling_read has them, rows that lack a view as zeros; they are of no part. */
+static isk_status isk__settle_linear(isk_settling *settling, int view) {
+    const isk__linear_state *linear = (const isk__linear_state *)isk_settling_user(settling);
+    isk_context *context = isk_settling_context(settling);
+    const isk_design *design = settling->crew->training->design;
+    const size_t rows = (size_t)isk_rows(linear->view[0].x);
+    isk__decomposition d;
+    isk_scalar *block;
+    uint8_t *parts;
+    isk_status status = ISK_OK;
+    size_t size;
+    memset(&d, 0, sizeof d);
+    d.view_count = design->view_count;
+    d.shared_dim = design->options.shared_dim;
+    d.seed = isk_settling_seed(settling);
+    size = isk__linear_lay(linear, &d, NULL);
+    block = (isk_scalar *)isk__allocate_zero(context, size, sizeof *block);
+    parts = (uint8_t *)isk__allocate(context, isk__mul(rows, (size_t)d.view_count), 1);
+    if (!block || !parts) { status = isk__no_memory(context, "a linear decomposition", isk__mul(size, sizeof *block)); }
+    if (status == ISK_OK) { isk__linear_lay(linear, &d, block); }
+    for (view = 0; view < d.view_count && status == ISK_OK; view++) {
+        d.kept[view] = isk__linear_kept(design, view);
+        d.part[view] = parts + (size_t)view * rows;
+        isk_settling_rows(settling, view, d.part[view]);
+        status = isk_settling_read(settling, linear->view[view].x, (isk_scalar *)(uintptr_t)d.x[view].data);
+    }
+    if (status == ISK_OK) { status = isk__decompose(context, &d, ((const isk__linear_info *)design->method->own)->share); }
+    if (status == ISK_OK) { status = isk__linear_give(settling, linear, &d); }
+    isk__release(context, block);
+    isk__release(context, parts);
+    return status;
+}
+#endif
+
+static void isk__record_linear_stages(isk_recorder *r) {
+#ifndef INDISEEK_NO_METRICS
+    isk__linear_state *linear = (isk__linear_state *)isk_recorder_user(r);
+    isk_stage_desc stage;
+    int view, i;
+    for (view = 0; view < isk_recorder_design(r)->view_count; view++) {
+        memset(&stage, 0, sizeof stage);
+        stage.name = "input";
+        stage.of_view = 1;
+        stage.view = view;
+        stage.cache = linear->view[view].x = isk_cache(r, isk_recorder_design(r)->cols[view]);
+        stage.value = isk__linear_input;
+        isk_stage_add(r, &stage);
+        for (i = 0; i < ISK__LINEAR_PARAMETERS; i++) { linear->view[view].parameters[i] = isk__linear_parameter(r, view, i); }
+    }
+    memset(&stage, 0, sizeof stage);
+    stage.name = "decomposition";
+    stage.phase = 1;
+    stage.settle = isk__settle_linear;
+    isk_stage_add(r, &stage);
+#else
+    isk__record_fail(isk_recorder_graph(r), ISK_UNSUPPORTED, "this build has no decompositions (INDISEEK_NO_METRICS), which method %s "
+                     "needs", isk_recorder_design(r)->method->name);
+#endif
+}
+
+static isk_status isk__linear_record(isk_recorder *r) {
+    isk_status status = isk_recorder_keep(r, NULL, sizeof(isk__linear_state)) ? ISK_OK : ISK_MEMORY;
+    int view;
+    if (status == ISK_OK && isk_recorder_trains(r)) { isk__record_linear_stages(r); }
+    for (view = 0; view < isk_recorder_design(r)->view_count && status == ISK_OK; view++) {
+        status = isk_outputs(r, view, isk__linear_outputs);
+    }
+    return status;
+}
+
+static isk_status isk__linear_check(isk_context *context, const isk_design *design) {
+    int view;
+    if (isk__reduces(design)) {
+        return isk__fail(context, ISK_ARGUMENT, "method %s trains nothing, so it takes X_i as they are; choose reduce none",
+                         design->method->name);
+    }
+    for (view = 0; view < design->view_count; view++) {
+        if (design->steps[view] == 1) { continue; }
+        return isk__fail(context, ISK_ARGUMENT, "view %d is a sequence of %d steps; method %s is linear, and takes one vector a row",
+                         view + 1, design->steps[view], design->method->name);
+    }
+    return ISK_OK;
+}
+
+static void isk__linear_warn(isk_context *context, const isk_design *design, const isk_report *report, const char *who) {
+    int view;
+    if (isk_report_value(report, "shared_dims", ISK_NONE) < 1) {
+        isk_log_message(context, ISK_WARNING, "%s: nothing is shared: %s; C is 0, and Z holds all of X", who,
+                        ((const isk__linear_info *)design->method->own)->nothing);
+    }
+    for (view = 0; view < design->view_count; view++) {
+        if (isk_report_value(report, "specific_dims", view) < 1) {
+            isk_log_message(context, ISK_WARNING, "%s: Z%d is 0: what C%d leaves of X%d does not vary", who, view + 1, view + 1, view + 1);
+        }
+    }
+}
+
+static const isk_number_info isk__cca_numbers[] = {
+    { "shared_dims", "pairs of directions whose correlation other rows than theirs confirm", 0, ISK_NUMBER_SETTLED, "decomposition", NULL },
+    { "shared_correlation", "largest correlation of a pair on other rows", 1, ISK_NUMBER_SETTLED, "decomposition", NULL },
+    { "specific_dims", "components of what is left of X", 0, ISK_NUMBER_SETTLED, "decomposition", NULL },
+    { "validation_r2", "R^2 of the reconstruction on held-out rows", 1, ISK_NUMBER_SETTLED, "decomposition", NULL },
+    { NULL, NULL, 0, ISK_NUMBER_TRAINED, NULL, NULL }
+};
+
+#ifndef INDISEEK_NO_METRICS
+#define ISK__SHARE(function) function
+#else
+#define ISK__SHARE(function) NULL
+#endif
+static const isk__linear_info isk__info_cca = {
+    ISK__SHARE(isk__cca_share), "no pair of directions correlates on rows that it was not found on by more than chance, and 0.3"
+};
+
+const isk_method isk_cca_method = {
+    "cca", "pairs of directions that held-out rows confirm, and components of what they leave; linear, nothing is trained", "PCA + CCA",
+    ISK__LEARNS_BOTH | ISK_DECODES, ISK_READS(TRAINING) | ISK_READS(SHARED) | ISK_READS(SPECIFIC), NULL, 0, 2, 2, NULL, isk__cca_numbers,
+    &isk__info_cca, isk__linear_check, isk__linear_record, isk__linear_warn
+};
+
+static const isk_number_info isk__ajive_numbers[] = {
+    { "shared_dims", "directions that the views have in common by more than chance", 0, ISK_NUMBER_SETTLED, "decomposition", NULL },
+    { "shared_correlation", "how closely the views meet in the first, 1: exactly", 1, ISK_NUMBER_SETTLED, "decomposition", NULL },
+    { "signal_dims", "components of X that stand out of noise", 0, ISK_NUMBER_SETTLED, "decomposition", NULL },
+    { "specific_dims", "components of what is left of X", 0, ISK_NUMBER_SETTLED, "decomposition", NULL },
+    { "validation_r2", "R^2 of the reconstruction on held-out rows", 1, ISK_NUMBER_SETTLED, "decomposition", NULL },
+    { NULL, NULL, 0, ISK_NUMBER_TRAINED, NULL, NULL }
+};
+
+static const isk__linear_info isk__info_ajive = {
+    ISK__SHARE(isk__ajive_share), "the views' signals stand no closer to each other than random ones"
+};
+
+const isk_method isk_ajive = {
+    "ajive", "directions that the views' signals have in common, and components of what they leave; linear, nothing is trained", "AJIVE",
+    ISK__LEARNS_BOTH | ISK_DECODES, ISK_READS(TRAINING) | ISK_READS(SHARED) | ISK_READS(SPECIFIC), NULL, 0, 0, 0, NULL,
+    isk__ajive_numbers, &isk__info_ajive, isk__linear_check, isk__linear_record, isk__linear_warn
 };
 
 /* ==== >>fit: from a description to trained models and their features ==================================================== */
@@ -16039,7 +16320,7 @@ static isk_status isk__cca_whiten(isk_context *context, const isk__cca_work *cca
     memset(&pca, 0, sizeof pca);
     pca.x = side->x;
     pca.part = cca->part;
-    pca.k = side->most < rows - 1 ? side->most : rows - 1;
+    pca.k = side->most < rows / 4 ? side->most : rows > 4 ? rows / 4 : 1;
     pca.seed = cca->desc->seed;
     pca.mean = side->mean;
     pca.components = side->components;
@@ -16256,6 +16537,519 @@ INDISEEK_API isk_status isk_cca(isk_context *context, const isk_cca_desc *desc) 
     ISK__BEGIN(context);
     ISK__GIVEN(context, desc);
     return isk__cca(context, desc);
+}
+
+/* ---- linear decompositions ---- */
+
+/* Rows that have every view: training rows, and those that are held out. */
+static void isk__rows_together(const isk__decomposition *d, uint8_t *part) {
+    int64_t i;
+    int view;
+    for (i = 0; i < d->x[0].rows; i++) {
+        part[i] = d->part[0][i];
+        for (view = 1; view < d->view_count; view++) {
+            if (d->part[view][i] != part[i]) { part[i] = ISK_TEST; }
+        }
+    }
+}
+
+static isk_status isk__cca_share(isk_context *context, isk__decomposition *d) {
+    isk__blocks blocks = isk__blocks_open(context);
+    uint8_t *part = (uint8_t *)isk__take(&blocks, (size_t)d->x[0].rows, 1);
+    isk_scalar *weights[2];
+    isk_status status;
+    isk_cca_desc cca;
+    int64_t row;
+    int view, j;
+    memset(&cca, 0, sizeof cca);
+    cca.k = d->x[0].cols < d->x[1].cols ? (int)d->x[0].cols : (int)d->x[1].cols;
+    cca.k = cca.k < d->shared_dim ? cca.k : d->shared_dim;
+    cca.validated = isk__take_doubles(&blocks, (size_t)cca.k);
+    for (view = 0; view < 2; view++) { weights[view] = isk__take_scalars(&blocks, isk__mul((size_t)d->x[view].cols, (size_t)cca.k)); }
+    status = isk__blocks_status(&blocks, "canonical correlations");
+    if (status != ISK_OK) { return isk__blocks_close(&blocks, status); }
+    isk__rows_together(d, part);
+    cca.x = d->x[0];
+    cca.y = d->x[1];
+    cca.part = part;
+    cca.seed = d->seed;
+    cca.x_mean = d->mean[0];
+    cca.y_mean = d->mean[1];
+    cca.x_weights = weights[0];
+    cca.y_weights = weights[1];
+    cca.kept = &d->shared_dims;
+    status = isk__cca(context, &cca);
+    if (status == ISK_OK) { d->correlation = cca.validated[0]; }
+    for (view = 0; view < 2 && status == ISK_OK; view++) {
+        for (row = 0; row < d->x[view].cols; row++) {
+            for (j = 0; j < d->shared_dims; j++) {
+                d->shared[view][row * d->shared_dim + j] = (isk_scalar)((double)weights[view][row * cca.k + j] * cca.validated[j]);
+            }
+        }
+    }
+    return isk__blocks_close(&blocks, status);
+}
+
+/* b and B [dims, cols]: X_i on C_i [n, shared_dim], of the rows listed. */
+static isk_status isk__linear_regress(isk_context *context, isk__decomposition *d, int view, const isk_scalar *c, const int32_t *list,
+                                      int rows, isk__blocks *blocks) {
+    const int cols = (int)d->x[view].cols, width = d->shared_dim, dims = d->shared_dims;
+    double *mean = isk__take_doubles(blocks, (size_t)cols), *centre = isk__take_doubles(blocks, (size_t)width);
+    double *variance = isk__take_doubles(blocks, (size_t)(cols > width ? cols : width));
+    double *gram = isk__take_doubles(blocks, (size_t)width * (size_t)width);
+    double *product = isk__take_doubles(blocks, isk__mul(2 * (size_t)width, (size_t)cols));
+    isk__source of_c = isk__source_of(c, rows, width, list, NULL, NULL);
+    isk__source of_x = isk__source_of(d->x[view].data, rows, cols, list, NULL, NULL);
+    isk__solve_job job;
+    isk_status status = isk__blocks_status(blocks, "a linear decomposition");
+    int i, j;
+    if (status != ISK_OK) { return status; }
+    isk__moments(context, &of_x, mean, variance);
+    isk__moments(context, &of_c, centre, variance);
+    of_x.mean = mean;
+    of_c.mean = centre;
+    if (dims > 0) { status = isk__gram(context, &of_c, &of_c, gram); }
+    if (dims > 0 && status == ISK_OK) { status = isk__gram(context, &of_c, &of_x, product); }
+    if (status != ISK_OK) { return status; }
+    for (i = 0; i < dims; i++) {
+        for (j = 0; j < dims; j++) { gram[i * dims + j] = gram[i * width + j]; }       /* the others are 0 */
+        gram[i * dims + i] *= 1 + 1e-7;
+    }
+    if (dims > 0 && !isk__cholesky(gram, dims)) {
+        return isk__fail(context, ISK_DATA, "view %d: coordinates of C%d are the same in all %d training rows; make shared_dim smaller",
+                         view + 1, view + 1, rows);
+    }
+    job.factor = gram;
+    job.right = product + (size_t)width * (size_t)cols;
+    job.out = d->joint[view];
+    job.n = dims;
+    job.count = cols;
+    for (j = 0; j < cols; j++) {
+        for (i = 0; i < dims; i++) { job.right[(ptrdiff_t)j * dims + i] = product[(ptrdiff_t)i * cols + j]; }
+    }
+    if (dims > 0) { isk__parallel(context, cols, isk__solve_item, &job); }
+    for (j = 0; j < cols; j++) {
+        for (i = 0; i < dims; i++) { mean[j] -= centre[i] * (double)d->joint[view][(ptrdiff_t)i * cols + j]; }
+        d->base[view][j] = (isk_scalar)mean[j];
+    }
+    return ISK_OK;
+}
+
+/* out [n, cols] = X_i - J_i */
+static isk_status isk__linear_leave(isk_context *context, const isk__decomposition *d, int view, const isk_scalar *c, isk_scalar *out) {
+    const isk_matrix x = d->x[view];
+    isk__source of_c = isk__source_of(c, x.rows, d->shared_dim, NULL, NULL, NULL);
+    isk_status status = isk__times(context, &of_c, d->joint[view], (int)x.cols, out);
+    int64_t row, col;
+    for (row = 0; row < x.rows && status == ISK_OK; row++) {
+        for (col = 0; col < x.cols; col++) {
+            out[row * x.cols + col] = x.data[row * x.cols + col] - (d->base[view][col] + out[row * x.cols + col]);
+        }
+    }
+    return status;
+}
+
+/* P and P+ from what is left of the training rows, of which there are so many; b takes over its mean, which is that of rounding. */
+static isk_status isk__linear_components(isk_context *context, isk__decomposition *d, int view, isk_matrix left, int rows,
+                                         isk__blocks *blocks) {
+    const int cols = (int)left.cols, kept = d->kept[view];
+    isk_pca_desc pca;
+    isk_status status;
+    int dims, i, j;
+    memset(&pca, 0, sizeof pca);
+    pca.x = left;
+    pca.part = d->part[view];
+    pca.k = kept < rows - 1 ? kept : rows - 1;
+    pca.seed = d->seed;
+    pca.mean = isk__take_scalars(blocks, (size_t)cols);
+    pca.components = isk__take_scalars(blocks, isk__mul((size_t)cols, (size_t)kept));
+    pca.variances = isk__take_doubles(blocks, (size_t)kept);
+    status = isk__blocks_status(blocks, "principal components");
+    if (status == ISK_OK) { status = isk__whiten(context, &pca, 1e-6, kept, d->components[view], &dims); }
+    if (status != ISK_OK) { return status; }
+    while (dims > 0 && !(pca.variances[dims - 1] > d->floor[view])) { dims--; }
+    for (j = 0; j < cols; j++) {
+        for (i = 0; i < kept; i++) {
+            if (i >= dims) { d->components[view][(ptrdiff_t)j * kept + i] = 0; }
+            if (i < dims) {
+                d->back[view][(ptrdiff_t)i * cols + j] =
+                    (isk_scalar)((double)pca.components[(ptrdiff_t)j * pca.k + i] * sqrt(pca.variances[i]));
+            }
+        }
+        d->base[view][j] += pca.mean[j];
+    }
+    d->specific_dims[view] = dims;
+    return ISK_OK;
+}
+
+/* R^2 of J_i + Z_i P+ on the rows listed, about the training mean. */
+static isk_status isk__linear_score(isk_context *context, isk__decomposition *d, int view, isk_matrix left, const int32_t *list, int rows,
+                                    const double *mean, isk__blocks *blocks) {
+    const int cols = (int)left.cols, kept = d->kept[view];
+    isk_scalar *z = isk__take_scalars(blocks, isk__mul((size_t)rows, (size_t)kept));
+    isk_scalar *again = isk__take_scalars(blocks, isk__mul((size_t)rows, (size_t)cols));
+    isk__source of_left = isk__source_of(left.data, rows, cols, list, NULL, NULL), of_z = isk__source_of(z, rows, kept, NULL, NULL, NULL);
+    isk_status status = isk__blocks_status(blocks, "a linear decomposition");
+    double lost = 0, all = 0;
+    int i, j;
+    if (status == ISK_OK) { status = isk__times(context, &of_left, d->components[view], kept, z); }
+    if (status == ISK_OK) { status = isk__times(context, &of_z, d->back[view], cols, again); }
+    for (i = 0; i < rows && status == ISK_OK; i++) {
+        for (j = 0; j < cols; j++) {
+            const ptrdiff_t at = (ptrdiff_t)list[i] * cols + j;
+            const double miss = (double)left.data[at] - (double)again[(ptrdiff_t)i * cols + j];
+            lost += miss * miss;
+            all += ((double)d->x[view].data[at] - mean[j]) * ((double)d->x[view].data[at] - mean[j]);
+        }
+    }
+    if (all > 0) { d->explained[view] = 1 - lost / all; }
+    return status;
+}
+
+/* b, B, P and P+ of one view, whose m and A are there. */
+static isk_status isk__linear_rest(isk_context *context, isk__decomposition *d, int view, isk__blocks *blocks) {
+    const isk_matrix x = d->x[view];
+    int32_t *train = isk__take_ints(blocks, (size_t)x.rows), *held = isk__take_ints(blocks, (size_t)x.rows);
+    double *mean = isk__take_doubles(blocks, 2 * (size_t)x.cols);
+    isk_scalar *c = isk__take_scalars(blocks, isk__mul((size_t)x.rows, (size_t)d->shared_dim));
+    isk_scalar *left = isk__take_scalars(blocks, isk__mul((size_t)x.rows, (size_t)x.cols));
+    isk__source of_x = isk__source_of(x.data, x.rows, x.cols, NULL, mean, NULL);
+    isk_status status = isk__blocks_status(blocks, "a linear decomposition");
+    int rows, held_rows;
+    int64_t j;
+    if (status != ISK_OK) { return status; }
+    rows = isk__rows_of_part(d->part[view], NULL, x.rows, ISK_TRAIN, train);
+    held_rows = isk__rows_of_part(d->part[view], NULL, x.rows, ISK_VALIDATION, held);
+    for (j = 0; j < x.cols; j++) { mean[j] = (double)d->mean[view][j]; }
+    status = isk__times(context, &of_x, d->shared[view], d->shared_dim, c);
+    if (status == ISK_OK) { status = isk__linear_regress(context, d, view, c, train, rows, blocks); }
+    if (status == ISK_OK) { status = isk__linear_leave(context, d, view, c, left); }
+    if (status == ISK_OK) { status = isk__linear_components(context, d, view, isk__matrix_of(left, x.rows, x.cols), rows, blocks); }
+    if (status == ISK_OK) { status = isk__linear_leave(context, d, view, c, left); }        /* by the b that outputs will use */
+    if (status != ISK_OK || held_rows == 0) { return status; }
+    of_x = isk__source_of(x.data, rows, x.cols, train, NULL, NULL);
+    isk__moments(context, &of_x, mean, mean + x.cols);
+    return isk__linear_score(context, d, view, isk__matrix_of(left, x.rows, x.cols), held, held_rows, mean, blocks);
+}
+
+/* All of a decomposition.  On a worker: the sentence of others is left alone. */
+static isk_status isk__decompose(isk_context *context, isk__decomposition *d, isk__share *share) {
+    isk_status status;
+    int view;
+    for (view = 0; view < d->view_count; view++) {
+        d->floor[view] = 0;
+        d->explained[view] = (double)NAN;
+    }
+    for (view = 0; view < d->view_count; view++) { d->signal_dims[view] = -1; }
+    d->correlation = (double)NAN;
+    status = share(context, d);
+    for (view = 0; view < d->view_count && status == ISK_OK; view++) {
+        isk__blocks blocks = isk__blocks_open(context);
+        status = isk__blocks_close(&blocks, isk__linear_rest(context, d, view, &blocks));
+    }
+    return status;
+}
+
+/* ---- angle-based joint and individual variation explained: see method ajive ---- */
+
+enum { ISK__AJIVE_SIGNAL = 100, ISK__AJIVE_DRAWS = 100, ISK__AJIVE_COLUMNS = 2048 };
+
+/* Gamma(shape), shape at least 1/2.  Marsaglia and Tsang 2000. */
+static double isk__random_gamma(isk__random *random, double shape) {
+    const double lifted = shape < 1 ? shape + 1 : shape, d = lifted - 1.0 / 3, c = 1 / sqrt(9 * d);
+    for (;;) {
+        const double x = isk__random_normal(random), v = (1 + c * x) * (1 + c * x) * (1 + c * x), u = 1 - isk__random_uniform(random);
+        if (v > 0 && log(u) < 0.5 * x * x + d * (1 - v + log(v))) {
+            return shape < 1 ? d * v * pow(1 - isk__random_uniform(random), 1 / shape) : d * v;
+        }
+    }
+}
+
+/* The Gram matrix [n, n] of n standard normal columns of `rows` entries, n <= rows, added to out: L L' by Bartlett 1933; L is for
+   work. */
+static void isk__random_gram(isk__random *random, int n, int rows, double *l, double *out) {
+    int i, j;
+    for (i = 0; i < n; i++) {
+        for (j = 0; j < n; j++) { l[i * n + j] = j < i ? isk__random_normal(random) : 0; }
+        l[i * n + i] = sqrt(2 * isk__random_gamma(random, 0.5 * (rows - i)));
+    }
+    for (i = 0; i < n; i++) {
+        for (j = 0; j < n; j++) { out[i * n + j] += isk__dot(l + (ptrdiff_t)i * n, l + (ptrdiff_t)j * n, n); }
+    }
+}
+
+/* a [n, n] becomes L^-1 a L'^-1, rows of L from first to first + size - 1 acting on these rows and columns of a. */
+static void isk__solve_sides(double *a, int n, const double *l, int first, int size) {
+    int i, j, k, side;
+    for (side = 0; side < 2; side++) {
+        const ptrdiff_t step = side ? 1 : n, other = side ? n : 1;
+        for (j = 0; j < n; j++) {
+            for (i = 0; i < size; i++) {
+                double *at = a + (first + i) * step + j * other;
+                for (k = 0; k < i; k++) { *at -= l[i * size + k] * a[(first + k) * step + j * other]; }
+                *at /= l[i * size + i];
+            }
+        }
+    }
+}
+
+static int isk__doubles_order(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* One view in AJIVE. */
+typedef struct isk__ajive_view {
+    double *singular;               /* [signal] values */
+    double *noise;                  /* [others] those below the threshold, without 0 */
+    int signal, others, cols;
+    double threshold;
+    isk_scalar *white;              /* [cols, signal]: scores of variance 1 */
+    isk_scalar *scores;             /* [rows, signal] */
+} isk__ajive_view;
+
+typedef struct isk__ajive {
+    isk__ajive_view view[ISK_MAX_VIEWS];
+    int32_t *list;                  /* [rows] that have every view */
+    uint8_t *part;
+    int rows, total;                /* total: of all signals */
+    double *gram, *values, *vectors, *work;         /* [total, total], [total], [total, total], [total, total] */
+} isk__ajive;
+
+static isk_status isk__ajive_signal(isk_context *context, isk__decomposition *d, isk__ajive *ajive, int i, isk__blocks *blocks) {
+    isk__ajive_view *view = &ajive->view[i];
+    const int cols = (int)d->x[i].cols, most = cols < ajive->rows - 1 ? cols : ajive->rows - 1;
+    const double ratio = (double)most / (cols > ajive->rows - 1 ? cols : ajive->rows - 1);
+    double *singular = isk__take_doubles(blocks, (size_t)most), *centre = isk__take_doubles(blocks, (size_t)cols);
+    isk_scalar *white = isk__take_scalars(blocks, isk__mul((size_t)cols, (size_t)ISK__AJIVE_SIGNAL));
+    isk__source x = isk__source_of(d->x[i].data, ajive->rows, cols, ajive->list, centre, NULL);
+    isk_pca_desc pca;
+    isk_status status;
+    int j, k;
+    memset(&pca, 0, sizeof pca);
+    pca.x = d->x[i];
+    pca.part = ajive->part;
+    pca.k = most;
+    pca.randomised = ISK_NONE;              /* the median is that of all */
+    pca.mean = d->mean[i];
+    pca.components = isk__take_scalars(blocks, isk__mul((size_t)cols, (size_t)most));
+    pca.variances = singular;
+    status = isk__blocks_status(blocks, "ajive");
+    if (status == ISK_OK) { status = isk__whiten(context, &pca, 1e-6, ISK__AJIVE_SIGNAL, white, &view->signal); }
+    if (status != ISK_OK) { return status; }
+    for (j = 0; j < most; j++) { singular[j] = sqrt(singular[j] * (ajive->rows - 1)); }
+    view->threshold = (((0.56 * ratio - 0.95) * ratio + 1.82) * ratio + 1.43) *
+                      0.5 * (singular[(most - 1) / 2] + singular[most / 2]);
+    while (view->signal > 0 && !(singular[view->signal - 1] > view->threshold)) { view->signal--; }
+    view->cols = cols;
+    view->singular = singular;
+    view->noise = singular + view->signal;
+    while (view->signal + view->others < most && view->noise[view->others] > 1e-3 * singular[0]) { view->others++; }
+    view->white = white;
+    for (j = 1; j < cols; j++) {
+        for (k = 0; k < view->signal; k++) { white[j * view->signal + k] = white[j * ISK__AJIVE_SIGNAL + k]; }
+    }
+    d->floor[i] = view->threshold * view->threshold / (ajive->rows - 1);
+    d->signal_dims[i] = view->signal;
+    view->scores = isk__take_scalars(blocks, isk__mul((size_t)ajive->rows, (size_t)(view->signal > 0 ? view->signal : 1)));
+    status = isk__blocks_status(blocks, "ajive");
+    for (j = 0; j < cols; j++) { centre[j] = (double)d->mean[i][j]; }
+    return status == ISK_OK && view->signal > 0 ? isk__times(context, &x, white, view->signal, view->scores) : status;
+}
+
+/* Inner products of all scores, of norm 1: gram [total, total]. */
+static isk_status isk__ajive_stack(isk_context *context, const isk__decomposition *d, isk__ajive *ajive) {
+    isk_status status = ISK_OK;
+    int i, j, a, b, row, col;
+    for (i = row = 0; i < d->view_count; row += ajive->view[i++].signal) {
+        for (j = col = 0; j <= i && status == ISK_OK; col += ajive->view[j++].signal) {
+            const isk__ajive_view *left = &ajive->view[i], *right = &ajive->view[j];
+            isk__source of_left = isk__source_of(left->scores, ajive->rows, left->signal, NULL, NULL, NULL);
+            isk__source of_right = isk__source_of(right->scores, ajive->rows, right->signal, NULL, NULL, NULL);
+            if (i != j) { status = isk__gram(context, &of_left, &of_right, ajive->work); }
+            for (a = 0; a < left->signal && status == ISK_OK; a++) {
+                for (b = 0; b < right->signal; b++) {
+                    const double product = i == j ? a == b : ajive->work[a * right->signal + b] / (ajive->rows - 1);
+                    ajive->gram[(row + a) * ajive->total + col + b] = ajive->gram[(col + b) * ajive->total + row + a] = product;
+                }
+            }
+        }
+    }
+    return status;
+}
+
+/* The largest squared singular value of the stacked scores if signals were random subspaces of their sizes. */
+static isk_status isk__ajive_random(isk_context *context, const isk__decomposition *d, isk__ajive *ajive, isk__random *random,
+                                    double *most) {
+    const int n = ajive->total;
+    double *l = ajive->work;
+    int i, j, k, first;
+    isk_status status;
+    *most = d->view_count;
+    if (n > ajive->rows - 1) { return ISK_OK; }         /* they must meet */
+    memset(ajive->vectors, 0, (size_t)n * (size_t)n * sizeof(double));
+    isk__random_gram(random, n, ajive->rows - 1, l, ajive->vectors);
+    for (i = first = 0; i < d->view_count; first += ajive->view[i++].signal) {
+        const int size = ajive->view[i].signal;
+        for (j = 0; j < size; j++) {
+            for (k = 0; k < size; k++) { l[j * size + k] = ajive->vectors[(first + j) * n + first + k]; }
+        }
+        if (isk__cholesky(l, size)) { isk__solve_sides(ajive->vectors, n, l, first, size); }
+    }
+    memcpy(l, ajive->vectors, (size_t)n * (size_t)n * sizeof(double));
+    status = isk__eigen(context, l, n, ajive->values, ajive->vectors);
+    *most = ajive->values[0];
+    return status;
+}
+
+/* The largest |E Q|^2 over the noise E of a view, Q a random orthonormal frame of `signal` columns in `room` dimensions outside of the
+   signal: of columns, or of rows. */
+static isk_status isk__ajive_noise(isk_context *context, isk__ajive *ajive, const isk__ajive_view *view, int room, isk__random *random,
+                                   double *largest) {
+    const int n = view->signal, others = view->others < room ? view->others : room;
+    double *frame = ajive->vectors, *seen = ajive->work, *l = ajive->gram, *row = ajive->values;
+    int i, j, k;
+    isk_status status;
+    *largest = view->others > 0 ? view->noise[0] * view->noise[0] : 0;
+    if (room < n || view->others == 0) { return ISK_OK; }
+    memset(frame, 0, (size_t)n * (size_t)n * sizeof(double));
+    memset(seen, 0, (size_t)n * (size_t)n * sizeof(double));
+    for (k = 0; k < others; k++) {
+        for (i = 0; i < n; i++) { row[i] = isk__random_normal(random); }
+        for (i = 0; i < n; i++) {
+            for (j = 0; j < n; j++) {
+                frame[i * n + j] += row[i] * row[j];
+                seen[i * n + j] += view->noise[k] * view->noise[k] * row[i] * row[j];
+            }
+        }
+    }
+    if (room - others >= n) {
+        isk__random_gram(random, n, room - others, l, frame);
+    } else {
+        for (k = others; k < room; k++) {
+            for (i = 0; i < n; i++) { row[i] = isk__random_normal(random); }
+            for (i = 0; i < n; i++) {
+                for (j = 0; j < n; j++) { frame[i * n + j] += row[i] * row[j]; }
+            }
+        }
+    }
+    if (!isk__cholesky(frame, n)) { return ISK_OK; }
+    isk__solve_sides(seen, n, frame, 0, n);
+    status = isk__eigen(context, seen, n, row, l);
+    *largest = row[0];
+    return status;
+}
+
+/* What the squared singular value of a direction that all views have must exceed.  gram, values, vectors and work are used up. */
+static isk_status isk__ajive_bound(isk_context *context, const isk__decomposition *d, isk__ajive *ajive, double *bound) {
+    double random_values[ISK__AJIVE_DRAWS], wedin[ISK__AJIVE_DRAWS], across, along;
+    isk__random random = isk__random_open(d->seed, isk__name_hash("ajive"));
+    isk_status status = ISK_OK;
+    int draw, i;
+    for (draw = 0; draw < ISK__AJIVE_DRAWS && status == ISK_OK; draw++) {
+        status = isk__ajive_random(context, d, ajive, &random, &random_values[draw]);
+        wedin[draw] = d->view_count;
+        for (i = 0; i < d->view_count && status == ISK_OK; i++) {
+            const isk__ajive_view *view = &ajive->view[i];
+            const double least = view->singular[view->signal - 1] * view->singular[view->signal - 1];
+            status = isk__ajive_noise(context, ajive, view, view->cols - view->signal, &random, &across);
+            if (status == ISK_OK) { status = isk__ajive_noise(context, ajive, view, ajive->rows - 1 - view->signal, &random, &along); }
+            if (status != ISK_OK) { break; }
+            across = across > along ? across : along;
+            wedin[draw] -= across < least ? across / least : 1;
+        }
+    }
+    if (status != ISK_OK) { return status; }
+    qsort(random_values, ISK__AJIVE_DRAWS, sizeof(double), isk__doubles_order);
+    qsort(wedin, ISK__AJIVE_DRAWS, sizeof(double), isk__doubles_order);
+    *bound = random_values[ISK__AJIVE_DRAWS * 95 / 100 - 1];
+    if (wedin[ISK__AJIVE_DRAWS * 5 / 100] > *bound) { *bound = wedin[ISK__AJIVE_DRAWS * 5 / 100]; }
+    return ISK_OK;
+}
+
+/* Does every view move along the direction by more than its noise? */
+static int isk__ajive_moves(const isk__decomposition *d, const isk__ajive *ajive, double value, const double *vector) {
+    int i, j;
+    for (i = 0; i < d->view_count; vector += ajive->view[i++].signal) {
+        const isk__ajive_view *view = &ajive->view[i];
+        double square = 0;
+        for (j = 0; j < view->signal; j++) { square += view->singular[j] * view->singular[j] * value * vector[j] * vector[j]; }
+        if (!(square > view->threshold * view->threshold)) { return 0; }
+    }
+    return 1;
+}
+
+/* Column `at` of every A_i: the components' whitened scores by sqrt(value) times their part of the vector. */
+static void isk__ajive_weigh(isk__decomposition *d, const isk__ajive *ajive, int at, double value, const double *vector) {
+    double sign = 0, largest = 0;
+    int64_t row;
+    int i, j;
+    for (i = 0; i < d->view_count; vector += ajive->view[i++].signal) {
+        const isk__ajive_view *view = &ajive->view[i];
+        for (row = 0; row < view->cols; row++) {
+            double sum = 0;
+            for (j = 0; j < view->signal; j++) { sum += (double)view->white[row * view->signal + j] * vector[j]; }
+            d->shared[i][row * d->shared_dim + at] = (isk_scalar)(sqrt(value) * sum);
+            if (i == 0 && fabs(sum) > largest) {
+                largest = fabs(sum);
+                sign = sum < 0 ? -1 : 1;
+            }
+        }
+        for (row = 0; row < view->cols && sign < 0; row++) { d->shared[i][row * d->shared_dim + at] *= -1; }
+    }
+}
+
+static isk_status isk__ajive_all(isk_context *context, isk__decomposition *d, isk__blocks *blocks) {
+    isk_status status;
+    isk__ajive ajive;
+    double bound, *values, *vectors;
+    int i, most = INT_MAX;
+    memset(&ajive, 0, sizeof ajive);
+    ajive.part = (uint8_t *)isk__take(blocks, (size_t)d->x[0].rows, 1);
+    ajive.list = isk__take_ints(blocks, (size_t)d->x[0].rows);
+    status = isk__blocks_status(blocks, "ajive");
+    if (status != ISK_OK) { return status; }
+    isk__rows_together(d, ajive.part);
+    ajive.rows = isk__rows_of_part(ajive.part, NULL, d->x[0].rows, ISK_TRAIN, ajive.list);
+    if (ajive.rows < 4) {
+        return isk__fail(context, ISK_DATA, "there are %d training rows that have every view; method ajive needs at least 4", ajive.rows);
+    }
+    for (i = 0; i < d->view_count && status == ISK_OK; i++) {
+        status = isk__ajive_signal(context, d, &ajive, i, blocks);
+        ajive.total += ajive.view[i].signal;
+        most = ajive.view[i].signal < most ? ajive.view[i].signal : most;
+    }
+    d->shared_dims = 0;
+    if (status != ISK_OK || most == 0) { return status; }
+    ajive.gram = isk__take_doubles(blocks, 3 * isk__mul((size_t)ajive.total, (size_t)ajive.total));
+    ajive.values = isk__take_doubles(blocks, (size_t)ajive.total);
+    values = isk__take_doubles(blocks, (size_t)ajive.total);
+    vectors = isk__take_doubles(blocks, isk__mul((size_t)ajive.total, (size_t)ajive.total));
+    status = isk__blocks_status(blocks, "ajive");
+    if (status != ISK_OK) { return status; }
+    ajive.vectors = ajive.gram + (size_t)ajive.total * (size_t)ajive.total;
+    ajive.work = ajive.vectors + (size_t)ajive.total * (size_t)ajive.total;
+    status = isk__ajive_stack(context, d, &ajive);
+    if (status == ISK_OK) { status = isk__eigen(context, ajive.gram, ajive.total, values, vectors); }
+    if (status == ISK_OK) { status = isk__ajive_bound(context, d, &ajive, &bound); }
+    if (status != ISK_OK) { return status; }
+    d->correlation = sqrt(values[0] < d->view_count ? values[0] / d->view_count : 1);
+    for (i = 0; i < most && d->shared_dims < d->shared_dim && values[i] > bound; i++) {
+        const double *vector = vectors + (ptrdiff_t)i * ajive.total;
+        if (isk__ajive_moves(d, &ajive, values[i], vector)) { isk__ajive_weigh(d, &ajive, d->shared_dims++, values[i], vector); }
+    }
+    return ISK_OK;
+}
+
+static isk_status isk__ajive_share(isk_context *context, isk__decomposition *d) {
+    isk__blocks blocks = isk__blocks_open(context);
+    int i;
+    for (i = 0; i < d->view_count; i++) {
+        if (d->x[i].cols <= ISK__AJIVE_COLUMNS) { continue; }
+        return isk__fail(context, ISK_ARGUMENT, "view %d has %lld columns; method ajive takes at most %d: give it principal components",
+                         i + 1, (long long)d->x[i].cols, (int)ISK__AJIVE_COLUMNS);
+    }
+    return isk__blocks_close(&blocks, isk__ajive_all(context, d, &blocks));
 }
 
 /* ---- importance of coordinates by masking ---- */

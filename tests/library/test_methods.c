@@ -812,7 +812,7 @@ static void texts_of_numbers(void **state) {
 
 static void names_are_found(void **state) {
     static const char *const methods[] = { "indiseek", "indiseek0", "clip", "factorizedcl", "infodisen", "residual-indiseek",
-                                           "residual", "comm" };
+                                           "residual", "comm", "cca", "ajive" };
     static const char *const presets[] = { "robust", "paper", "simulation" };
     const isk_method *method;
     isk_preset preset;
@@ -839,7 +839,7 @@ static void names_are_found(void **state) {
     assert_null(isk_preset_name(ISK_PRESET_COUNT));
     expect(context, isk_method_find(context, "IndiSeek", &method), ISK_ARGUMENT,
            "there is no method 'IndiSeek'; the methods are indiseek, indiseek0, clip, factorizedcl, infodisen, residual-indiseek, "
-           "residual and comm");
+           "residual, comm, cca and ajive");
     expect(context, isk_preset_find(context, "", &preset), ISK_ARGUMENT,
            "there is no preset ''; the presets are robust, paper and simulation");
 }
@@ -852,6 +852,10 @@ static void residual_needs_metrics(void **state) {
     fit.views[1].x = matrix(xs[1], COLS2);
     expect(context, isk_fit(context, &fit, &model), ISK_UNSUPPORTED,
            "view 1: this build has no principal components (INDISEEK_NO_METRICS), which method residual needs");
+    assert_null(model);
+    fit.method = ISK_AJIVE;
+    expect(context, isk_fit(context, &fit, &model), ISK_UNSUPPORTED,
+           "this build has no decompositions (INDISEEK_NO_METRICS), which method ajive needs");
     assert_null(model);
 }
 

@@ -1248,9 +1248,9 @@ static void cca_agrees_with_numpy(void **state) {
           { 0.89632068, 0.6064957916, 0.03020454308, 0.05707768242 },
           { 2.441319332, 0.8468216586, -1.321358912, -0.6373060823, -0.1423170106, 3.846892821 },
           { -4.174574615, 3.037440613, 0.7277202621, 0.3688251008 }, { 0.8795166175, 0.5508074198, -0.07462828182, 0.05299040812 } },
-        { 90, 70, 3, 2, 2, 2, 0.2, { 0.982983077, 0.6914772255 }, { 0.9632453196, 0.5666263155 },
-          { 0.1129880113, -0.0686443068, -0.141692364, 0.2830651748, -0.005457932405, 0.4237440944 },
-          { 2.719683847, -1.842492362, -1.886928798 }, { 0.9617900782, 0.6642260748 } },
+        { 90, 70, 3, 2, 2, 2, 0.2, { 0.9827085261, 0.6866039509 }, { 0.963246742, 0.5750694351 },
+          { 0.1160653168, -0.06385542325, -0.1463549983, 0.2613123544, -8.630732231e-05, 0.4546102422 },
+          { 2.715721589, -1.820191896, -1.943351432 }, { 0.9617900782, 0.6642260748 } },
     };
     static canonical c;
     size_t i;
@@ -1375,13 +1375,13 @@ static void cca_edges(void **state) {
     static canonical c;
     int i;
     (void)state;
-    open_canonical(&c, 30, 80, 60, 8);          /* more columns than rows: every pair is perfect where it was found */
+    open_canonical(&c, 30, 80, 60, 8);          /* more columns than rows: a quarter of these are directions */
     assert_ok(isk_cca(one, &c.desc));
-    assert_close(c.correlations[7], 1, 1e-4);
-    assert_true(c.validated[7] < 0.9 && c.kept < 8);
+    assert_int_equal(c.pairs, 7);
+    assert_true(c.correlations[0] < 1 && c.validated[0] > 0.8 && c.kept > 0 && c.kept < 4);
     c.desc.negligible = 0.5;
     assert_ok(isk_cca(one, &c.desc));
-    assert_true(c.pairs > 0 && c.pairs < 8);
+    assert_true(c.pairs > 0 && c.pairs < 4);
     memset(c.part, ISK_TEST, 30);
     for (i = 0; i < 3; i++) { c.part[i] = ISK_TRAIN; }
     c.desc.part = c.part;

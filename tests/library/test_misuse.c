@@ -135,7 +135,7 @@ static void options(void **state) {
     assert_ptr_equal(isk_preset_method((isk_preset)-1), ISK_INDISEEK);
     NOWHERE(isk_method_add(NULL, ISK_CLIP));
     REFUSED(isk_method_add(context, NULL), "method is NULL");
-    assert_int_equal(isk_method_count(NULL), 8);
+    assert_int_equal(isk_method_count(NULL), 10);
     assert_null(isk_method_get(NULL, -1));
     assert_null(isk_method_get(context, isk_method_count(context)));
     assert_string_equal(isk_method_name(NULL), "");
