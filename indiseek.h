@@ -496,7 +496,8 @@ INDISEEK_API const isk_method *isk_preset_method(isk_preset preset);
 /* The methods of the library: formula and source of each stand under >>methods.  FactorizedCL and InfoDisen are those of Gui et al.
    section 3.3: they have no decoder.  RESIDUAL_INDISEEK is ours: IndiSeek on what C_i does not say about X_i.  RESIDUAL is that
    without IndiSeek: Z_i are the whitened principal components of what is left.  COMM, Dufumier et al. 2025, learns one
-   representation of all views.  CCA and AJIVE, Feng et al. 2018, are linear and in closed form: nothing is trained. */
+   representation of all views.  CCA and AJIVE, Feng et al. 2018, are linear and in closed form: nothing is trained
+   (isk_cca itself is the function that finds pairs of directions). */
 INDISEEK_DATA const isk_method isk_indiseek, isk_indiseek0, isk_clip, isk_factorizedcl, isk_infodisen, isk_residual_indiseek,
     isk_residual, isk_comm, isk_cca_method, isk_ajive;
 #define ISK_INDISEEK (&isk_indiseek)
@@ -12236,14 +12237,16 @@ const isk_method isk_comm = {
 
    CCA     A_i: the directions of isk_cca, as many pairs as it keeps, each times its validated correlation.  Hotelling 1936.
 
-   AJIVE   Feng, Jiang, Hannig and Marron 2018, "Angle-based joint and individual variation explained".  Of each view the components
+   AJIVE   Feng, Jiang, Hannig and Marron 2018, "Angle-based joint and individual variation explained". Of each view the components
            are signal whose singular values exceed t_i, the optimal hard threshold of Gavish and Donoho 2014 for noise of unknown
-           size: (0.56 r^3 - 0.95 r^2 + 1.82 r + 1.43) times their median, r the smaller over the larger of rows and columns; at most
-           100.  Their scores U_i, orthonormal, stand side by side; a left singular vector T of that matrix is shared where its squared
-           singular value is more than random subspaces of these sizes give in 95 of 100 draws, and more than what noise would leave
-           of a common direction in 95 of 100 (the bound of Wedin 1972, its noise drawn at random outside of the signal), and where
-           every view moves along T by more than t_i.  C_i is sqrt(rows - 1) U_i U_i' T, the part of T that X_i alone can tell, so its
-           variance is the squared cosine of the angle between T and the signal of X_i.  Components of Z_i exceed t_i as well. */
+           size: (0.56 r^3 - 0.95 r^2 + 1.82 r + 1.43) times their median, r the smaller over the larger of rows and columns; at
+           most 100. That median must be one of noise: where most components are signal, or X_i are the first principal components
+           of something larger, too few are found. Their scores U_i, orthonormal, stand side by side; a left singular vector T of
+           that matrix is shared where its squared singular value is more than random subspaces of these sizes give in 95 of 100
+           draws, and more than what noise would leave of a common direction in 95 of 100 (the bound of Wedin 1972, its noise drawn
+           at random outside of the signal), and where every view moves along T by more than t_i. C_i is sqrt(rows - 1) U_i U_i' T,
+           the part of T that X_i alone can tell, so its variance is the squared cosine of the angle between T and the signal of
+           X_i. Components of Z_i exceed t_i as well. */
 typedef struct isk__decomposition {
     int view_count, shared_dim, kept[ISK_MAX_VIEWS];        /* shared_dim, kept: columns of C_i, Z_i */
     uint64_t seed;
@@ -12433,12 +12436,12 @@ static isk_status isk__linear_record(isk_recorder *r) {
 static isk_status isk__linear_check(isk_context *context, const isk_design *design) {
     int view;
     if (isk__reduces(design)) {
-        return isk__fail(context, ISK_ARGUMENT, "method %s trains nothing, so it takes X_i as they are; choose reduce none",
+        return isk__fail(context, ISK_UNSUPPORTED, "method %s trains nothing, so it takes X_i as they are; choose reduce none",
                          design->method->name);
     }
     for (view = 0; view < design->view_count; view++) {
         if (design->steps[view] == 1) { continue; }
-        return isk__fail(context, ISK_ARGUMENT, "view %d is a sequence of %d steps; method %s is linear, and takes one vector a row",
+        return isk__fail(context, ISK_UNSUPPORTED, "view %d is a sequence of %d steps; method %s is linear, and takes one vector a row",
                          view + 1, design->steps[view], design->method->name);
     }
     return ISK_OK;
@@ -12452,7 +12455,8 @@ static void isk__linear_warn(isk_context *context, const isk_design *design, con
     }
     for (view = 0; view < design->view_count; view++) {
         if (isk_report_value(report, "specific_dims", view) < 1) {
-            isk_log_message(context, ISK_WARNING, "%s: Z%d is 0: what C%d leaves of X%d does not vary", who, view + 1, view + 1, view + 1);
+            isk_log_message(context, ISK_WARNING, "%s: Z%d is 0: what C%d leaves of X%d varies no more than noise", who, view + 1, view + 1,
+                            view + 1);
         }
     }
 }
@@ -13271,11 +13275,12 @@ INDISEEK_API double isk_report_value(const isk_report *report, const char *name,
 /* Plain words when a run shows a known failure. */
 static void isk__report_warn(const isk__training *training, const isk_model *model, int index) {
     const isk__learner *learner = &training->learners[index];
-    char who[96];
+    char who[96], lambda[32] = "";
+    if (isk__can(&model->design, ISK_HAS_LAMBDA)) { snprintf(lambda, sizeof lambda, "lambda %g, ", learner->options.lambda); }
     if (training->learner_count == 1) {
         snprintf(who, sizeof who, "model 0");
     } else {                                /* counted as progress is shown */
-        snprintf(who, sizeof who, "model %d of %d (lambda %g, seed %llu)", index + 1, training->learner_count, learner->options.lambda,
+        snprintf(who, sizeof who, "model %d of %d (%sseed %llu)", index + 1, training->learner_count, lambda,
                  (unsigned long long)learner->seed);
     }
     if (model->report.status != ISK_OK) {
@@ -16602,9 +16607,12 @@ static isk_status isk__linear_regress(isk_context *context, isk__decomposition *
     isk__source of_x = isk__source_of(d->x[view].data, rows, cols, list, NULL, NULL);
     isk__solve_job job;
     isk_status status = isk__blocks_status(blocks, "a linear decomposition");
+    double total = 0;
     int i, j;
     if (status != ISK_OK) { return status; }
     isk__moments(context, &of_x, mean, variance);
+    for (j = 0; j < cols; j++) { total += variance[j]; }
+    d->floor[view] = d->floor[view] > 1e-10 * total ? d->floor[view] : 1e-10 * total;         /* less is rounding of what was taken away */
     isk__moments(context, &of_c, centre, variance);
     of_x.mean = mean;
     of_c.mean = centre;
@@ -17046,7 +17054,7 @@ static isk_status isk__ajive_share(isk_context *context, isk__decomposition *d) 
     int i;
     for (i = 0; i < d->view_count; i++) {
         if (d->x[i].cols <= ISK__AJIVE_COLUMNS) { continue; }
-        return isk__fail(context, ISK_ARGUMENT, "view %d has %lld columns; method ajive takes at most %d: give it principal components",
+        return isk__fail(context, ISK_ARGUMENT, "view %d has %lld columns; method ajive takes at most %d: choose fewer of them",
                          i + 1, (long long)d->x[i].cols, (int)ISK__AJIVE_COLUMNS);
     }
     return isk__blocks_close(&blocks, isk__ajive_all(context, d, &blocks));

@@ -471,10 +471,12 @@ static void all_is_shared(void **state) {
     fit.options.dim = C_DIM;
     model = fitted(context, &fit);
     assert_true(number(model, "shared_dims", ISK_NONE) == C_DIM && number(model, "shared_correlation", ISK_NONE) > 0.999);
-    assert_true(number(model, "validation_r2", 0) > 0.999);
+    assert_true(number(model, "validation_r2", 0) > 0.999 && number(model, "specific_dims", 1) == 0);
+    assert_string_equal(warnings, "model 0: Z1 is 0: what C1 leaves of X1 varies no more than noise\n"
+                                  "model 0: Z2 is 0: what C2 leaves of X2 varies no more than noise\n");
     assert_int_equal(isk_model_cols(model, ISK_ROLE_SPECIFIC, 0), C_DIM);
     features_of(model, &fit, &f);
-    for (i = 0; i < ROWS * C_DIM; i++) { assert_true(fabs((double)(f.g[0][i] - data[0][i])) < 1e-2); }
+    for (i = 0; i < ROWS * C_DIM; i++) { assert_true(fabs((double)(f.g[0][i] - data[0][i])) < 1e-2 && f.z[0][i] <= 0 && f.z[0][i] >= 0); }
     isk_model_close(model);
 }
 
@@ -494,10 +496,10 @@ static void what_they_refuse(void **state) {
     refuse(&fit, ISK_ARGUMENT, "view_count is 3; method cca takes 2");
     fit = fit_of(ISK_CCA, 2);
     fit.views[1].steps = 2;
-    refuse(&fit, ISK_ARGUMENT, "view 2 is a sequence of 2 steps; method cca is linear, and takes one vector a row");
+    refuse(&fit, ISK_UNSUPPORTED, "view 2 is a sequence of 2 steps; method cca is linear, and takes one vector a row");
     fit = fit_of(ISK_AJIVE, 2);
     fit.options.reduce = ISK_REDUCE_AUGMENT;
-    refuse(&fit, ISK_ARGUMENT, "method ajive trains nothing, so it takes X_i as they are; choose reduce none");
+    refuse(&fit, ISK_UNSUPPORTED, "method ajive trains nothing, so it takes X_i as they are; choose reduce none");
     fit = fit_of(ISK_CCA, 2);
     fit.views[0].given = fit.views[1].given = matrix_of(shared, ROWS, SHARED);
     refuse(&fit, ISK_ARGUMENT, "method cca has no use for given shared features");
@@ -510,7 +512,7 @@ static void what_they_refuse(void **state) {
     fit.views[0].x = matrix_of(wide, 8, 2100);
     fit.views[1].x = matrix_of(data[1], 8, cols_of[1]);
     fit.split = NULL;
-    refuse(&fit, ISK_ARGUMENT, "view 1 has 2100 columns; method ajive takes at most 2048: give it principal components");
+    refuse(&fit, ISK_ARGUMENT, "view 1 has 2100 columns; method ajive takes at most 2048: choose fewer of them");
     assert_string_equal(warnings, "");
     fit = fit_of(ISK_CCA, 2);               /* a trade-off over lambda is none */
     fit.options.lambda = 3;
