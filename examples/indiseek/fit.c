@@ -109,7 +109,7 @@ static void metrics_json(const job *j, text *out) {
     text_add(out, "{\n  ");
     text_json_key(out, "method");
     text_json_string(out, j->t.s->method);
-    text_json_member(out, "lambda", isk_model_options(j->t.model)->lambda);
+    text_json_member(out, "lambda", methods_lambda(j->t.model));
     text_json_key(out, "seed");
     text_format(out, "%llu", (unsigned long long)isk_model_seed(j->t.model));
     choice_json(&j->t.choice, out);

@@ -5,6 +5,7 @@
 #include "run_report.h"
 #include "../formats/hdf5.h"
 #include "../formats/write_cells.h"
+#include "../runs/methods.h"
 
 
 #include <math.h>
@@ -79,7 +80,7 @@ static void metrics_json(const run_job *j, text *out) {
     text_add(out, "{\n  ");
     text_json_key(out, "method");
     text_json_string(out, j->s->training.method);
-    text_json_member(out, "lambda", isk_model_options(j->t.model)->lambda);
+    text_json_member(out, "lambda", methods_lambda(j->t.model));
     text_json_key(out, "seed");
     text_format(out, "%llu", (unsigned long long)isk_model_seed(j->t.model));
     text_json_key(out, "cells");
@@ -129,12 +130,11 @@ static isk_status hash_inputs(const run_job *j, facts *f) {
 }
 
 static isk_status make_facts(const run_job *j, facts *f) {
-    const isk_options *options = isk_model_options(j->t.model);
     isk_status status = hash_inputs(j, f);
     run_settings copy = *j->s;
     copy.training.resume = copy.training.quiet = 0;
     copy.training.json = NULL;
-    snprintf(f->lambda, sizeof f->lambda, "%g", options->lambda);
+    snprintf(f->lambda, sizeof f->lambda, "%g", methods_lambda(j->t.model));
     snprintf(f->seed, sizeof f->seed, "%llu", (unsigned long long)isk_model_seed(j->t.model));
     text_add(&f->config, "{");
     options_write(&run_command, &copy, &f->config);
@@ -142,7 +142,7 @@ static isk_status make_facts(const run_job *j, facts *f) {
     add_fact(f, "version", ISK_VERSION);
     add_fact(f, "method", j->s->training.method);
     add_fact(f, "preset", j->s->training.preset);
-    add_fact(f, "lambda", f->lambda);
+    if (isk_model_method(j->t.model)->can & ISK_HAS_LAMBDA) { add_fact(f, "lambda", f->lambda); }
     add_fact(f, "seed", f->seed);
     add_fact(f, "trained_on", isk_device_text(j->t.context));
     add_fact(f, "config", f->config.data);

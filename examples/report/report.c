@@ -53,7 +53,7 @@ static void verdict_leakage(text *page, const evaluation *e, int view, const isk
                         : most < 0.3 ? "holds some shared information."
                         : most < 0.5 ? "still holds shared information."
                                      : "holds much of the shared information.";
-    const int residual = (method->groups & ISK_READS(RESIDUAL)) != 0;
+    const int residual = (method->groups & ISK_READS(RESIDUAL)) != 0, trained = (method->groups & ISK_READS(NETWORK)) != 0;
     char head[80];
     score_text others;
     text s = { 0 };
@@ -69,15 +69,17 @@ static void verdict_leakage(text *page, const evaluation *e, int view, const isk
     text_add(&s, ").");
     if (tone != PAGE_GOOD) {
         text_add(&s, residual ? " What is left of it follows the shared features in a way that the regression on them did not learn: more "
-                                "residual-epochs may." : method->can & ISK_HAS_LAMBDA ?
-                                " A smaller lambda lowers it; the method residual-indiseek leaks less." :
-                                " The method residual-indiseek leaks less.");
+                                "residual-epochs may."
+                     : !trained ? " The method takes away what follows by lines alone; the method residual-indiseek takes away more."
+                     : method->can & ISK_HAS_LAMBDA ? " A smaller lambda lowers it; the method residual-indiseek leaks less."
+                                                    : " The method residual-indiseek leaks less.");
     }
     close_verdict(page, tone, head, &s);
 }
 
 /* Do Z_i and C_i together say all about X_i? */
 static void verdict_completeness(text *page, const evaluation *e, int view, int reduced, const isk_method *method) {
+    const int trained = (method->groups & ISK_READS(NETWORK)) != 0;
     const double decoder = e->completeness[view][METRIC_DECODER], best = metrics_best(e->completeness[view]);
     const double most = e->steps[view].decoder ? best : fmax(best, decoder);        /* of what the regressions are about */
     const int undecoded = decoder < 0.1;
@@ -106,6 +108,8 @@ static void verdict_completeness(text *page, const evaluation *e, int view, int 
         text_add(&s, " Each view was first reduced to what the option reduce keeps of it, so much of X is to be missing.");
     } else if (e->fused) {
         text_add(&s, " Its method is not trained to reconstruct.");
+    } else if (!trained && tone != PAGE_GOOD) {
+        text_add(&s, " What is missing may be noise; if not, it lies in components that the method left out.");
     } else if (undecoded) {
         text_format(&s, " The model's own decoder gives back next to nothing of %sX%d: %s may teach it.",
                     e->steps[view].decoder ? "the steps of " : "", view + 1, remedy);

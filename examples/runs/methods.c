@@ -1,5 +1,6 @@
 #include "methods.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -24,6 +25,10 @@ const isk_method *methods_named(const char *name) {
         if (strcmp(isk_method_name(methods_get(i)), name) == 0) { return methods_get(i); }
     }
     return NULL;
+}
+
+double methods_lambda(const isk_model *model) {
+    return isk_model_method(model)->can & ISK_HAS_LAMBDA ? isk_model_options(model)->lambda : (double)NAN;
 }
 
 isk_context *methods_open(const isk_context_desc *desc) {

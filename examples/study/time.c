@@ -201,6 +201,7 @@ static isk_status measure(job *j, int which, const isk_method *method, int repet
     isk_model *model = NULL;
     double ended;
     isk_status status;
+    int refused;
     fit.method = method;
     fit.seed += (uint64_t)repetition;
     j->w.stage_ended = progress_clock();                    /* where a method has no shared stage */
@@ -208,7 +209,8 @@ static isk_status measure(job *j, int which, const isk_method *method, int repet
     ended = progress_clock();
     progress_end(&j->w.bar);
     *done = 0;
-    if (status == ISK_UNSUPPORTED && !j->s.study.methods) {
+    refused = status == ISK_UNSUPPORTED || (status == ISK_ARGUMENT && method->most_views > 0 && method->most_views < fit.view_count);
+    if (refused && !j->s.study.methods) {
         progress_say(&j->w.bar, "%s is left out: %s", isk_method_name(method), isk_error(j->w.context));
         return ISK_OK;
     }

@@ -455,6 +455,20 @@ def _():
     equal((done.code, absent_rows(at("fused-new/fused.npy"))), (0, [i for i in range(ROWS) if not present[i]]), str(done))
 
 
+@test("linear methods: nothing is said of a lambda or of epochs; what they found is among the metrics; new rows of one view")
+def _():
+    for method in ("cca", "ajive"):
+        done = fit("linear", "--method", method, *MASKED, *LABELS, x2=at("holes.npy"))
+        inside("%s, preset robust, seed 0 on" % method, done.err)
+        found = metrics(at("linear"))
+        equal((found["lambda"], found["training"]["epochs"], found["training"]["status"]), (None, None, "ok"))
+        assert found["training"]["shared_dims"] >= 0 and found["training"]["1"]["specific_dims"] >= 1, found["training"]
+        equal((npy_read(at("linear/z2.npy"))[0], absent_rows(at("linear/z2.npy"))), (ROWS, [i for i in range(ROWS) if not present[i]]))
+        inside("Method %s, seed 0;" % method, text(at("linear/report.html")))
+        equal(run("indiseek", "transform", "--model", at("linear"), "--x1", at("x1.npy"), "--out", at("linear-new"), "--quiet").code, 0)
+        equal(open(at("linear-new/z1.npy"), "rb").read(), open(at("linear/z1.npy"), "rb").read())
+
+
 @test("each preset's own method is the default")
 def _():
     for preset, method in (("robust", "residual-indiseek"), ("paper", "indiseek")):
@@ -1802,7 +1816,8 @@ def changed_csv(value):
 good = npy(x[0])
 total = len(good)
 # "a, b and c", as the header declares them.
-METHODS = re.search(r"INDISEEK_DATA const isk_method ([^;]*);", text("indiseek.h")).group(1).replace("isk_", "").replace("_", "-")
+METHODS = re.search(r"INDISEEK_DATA const isk_method ([^;]*);", text("indiseek.h")).group(1)
+METHODS = re.sub("isk_|_method", "", METHODS).replace("_", "-")
 METHODS = " and ".join(", ".join(METHODS.replace(",", " ").split()).rsplit(", ", 1))
 BANNER = "%%MatrixMarket matrix coordinate real general\n"
 
@@ -1908,6 +1923,8 @@ bad("--reduce target without a target", 2, "--reduce target needs --target FILE:
 bad("a target of words where numbers are due", 65, at("labels.tsv") + ":kind: row 1 is '%s', which is no number" % labels[0], "--reduce",
     "target", "--target", at("labels.tsv") + ":kind", "--target-numbers")
 bad("--target-numbers alone", 2, "--target-numbers needs --target", "--target-numbers", usage=True)
+bad("cca of three views", 2, "view_count is 3; method cca takes 2", "--x3", at("x1.npy"), "--method", "cca")
+bad("--choose with ajive", 2, "method ajive has no lambda to choose", "--choose", "knee", "--method", "ajive")
 bad("--choose with comm", 2, "method comm has no specific features, whose leakage and completeness choose a lambda", "--choose", "knee",
     "--method", "comm")
 bad("--label-ignore without labels", 2, "--label-ignore needs --labels", "--label-ignore", "unknown", usage=True)
