@@ -122,8 +122,8 @@
        what reads a field's own files                   nothing here: examples/formats
 
    HISTORY
-       0.2.0  A method is a value that a program can write as well.  Methods cca and ajive, linear and in closed form; isk_cca; numbers
-              that a stage without training leaves (isk_settling_number).  Moving from 0.1 to 0.2:
+       0.2.0  A method is a value that a program can write as well.  Methods cca and ajive, linear and in closed form; isk_cca, shrunk
+              as cross-validation says; numbers that a stage without training leaves (isk_settling_number).  Moving from 0.1 to 0.2:
               0.1 isk_fit_desc.method is a number of an enum, 0 IndiSeek -> 0.2 it points to a description, const isk_method *; NULL
                   is what the preset trains, residual IndiSeek for robust
               0.1 isk_transform_desc.shared[i], .specific[i] ... -> 0.2 .out[] = { "shared1", c1 }, { "specific1", z1 } ...; what
@@ -1378,29 +1378,33 @@ INDISEEK_API isk_status isk_pca(isk_context *context, const isk_pca_desc *desc);
 INDISEEK_API isk_status isk_pca_transform(isk_context *context, isk_matrix x, const isk_scalar *mean,
                                           const isk_scalar *components, int k, isk_scalar *out);
 
-/* Canonical correlation analysis, Hotelling 1936: pairs of directions (a_j, b_j) so that x a_j and y b_j, of variance 1 and each
-   uncorrelated with those of all other pairs, correlate most.  Means, principal components (as isk_pca finds them) and directions
-   come from the training rows.  Components are left out whose singular value is below `negligible` times the side's largest: they are
-   mostly noise, and dividing by it makes correlations out of nothing.  So are those beyond the first rows / 4 (and 512): with about as
-   many directions as rows everything correlates with everything.
-   Training correlations are too large wherever there are many columns, so every pair is also measured on rows that it was not found
-   on: the validation rows; or, where these are fewer than 20, the training rows themselves in 5 folds (the i-th in fold i mod 5), each
-   by the pairs that the other four folds give, all folds in one correlation.
-   The largest loading of each a_j is positive.  ARGUMENT when k exceeds the columns of one side.  DATA when there are fewer than 4
-   training rows. */
+/* Canonical correlation analysis, Hotelling 1936, with the ridge of Vinod 1976: pairs of directions (a_j, b_j) so that x a_j and y b_j
+   correlate most, without following noise.  In components of x and y (as isk_pca finds them; the first 256 at most, those whose variance
+   is above 1e-6 of the largest) the pairs are the singular vectors of
+       (S_xx + shrinkage * m_x I)^-1/2 S_xy (S_yy + shrinkage * m_y I)^-1/2,  S covariances, m mean variance of a side's components,
+   in the order of their singular values.  a_j and b_j are scaled so that x a_j and y b_j have variance 1; where nothing is shrunk, they
+   are uncorrelated with those of all other pairs.
+   All is found on training and validation rows together, as shrinkage and the number of pairs are judged by 5-fold cross-validation
+   among them: rows are dealt to folds at random by `seed`; the pairs that four folds give, by themselves alone, are correlated on the
+   fifth, about its own means; `validated` is the mean of the five.  Pairs are kept from the first on while validated[j] exceeds both
+   `least` and 2 / sqrt(rows / 5), two deviations of what chance gives in one fold; that the mean of five does by chance in about 1 of 100
+   data sets.  The shrinkage is chosen whose kept pairs have the largest sum of squared validated correlations (of equals the
+   largest); being the best of several, these are a little too high.
+   The largest loading of each a_j is positive.  ARGUMENT when k exceeds the columns of one side.  DATA when there are fewer than 10
+   training and validation rows. */
 typedef struct isk_cca_desc {
     isk_matrix x, y;                /* [n, d], [n, e], the same samples */
-    const uint8_t *part;            /* [n] isk_part of each row: ISK_TEST is not looked at; NULL: all rows are trained on */
+    const uint8_t *part;            /* [n] isk_part of each row: ISK_TEST is not looked at; NULL: all rows are */
     int k;                          /* pairs at most; 0: the fewer columns, up to 50 */
-    double negligible;              /* 0: 0.02; ISK_NONE: none but what the arithmetic cannot tell from 0 */
-    double least;                   /* smallest validated correlation of a pair that is kept; 0: 0.3; ISK_NONE: 0.  It must also exceed
-                                       2 / sqrt(rows measured on), two deviations of what chance gives */
-    uint64_t seed;                  /* of isk_pca, beyond 512 columns */
+    double shrinkage;               /* 0: chosen among 1e-3, 1e-2, 3e-2, 0.1, 0.3 and 1; ISK_NONE: none */
+    double least;                   /* smallest validated correlation of a pair that is kept; 0: 0.3; ISK_NONE: 0 */
+    uint64_t seed;                  /* of the folds; and of isk_pca, beyond 512 columns */
     isk_scalar *x_mean, *y_mean;    /* out: [d], [e]; or NULL */
     isk_scalar *x_weights, *y_weights;      /* out: [d, k], [e, k]: a_j and b_j are columns, 0 beyond the last pair; (x - mean) a_j */
-    double *correlations;           /* out: [k] on the training rows, falling; or NULL */
-    double *validated;              /* out: [k] on other rows; or NULL */
-    int *pairs;                     /* out: how many there are, no more than components are left on either side; or NULL */
+    double *correlations;           /* out: [k] on the rows that all was found on; or NULL */
+    double *validated;              /* out: [k] on rows that the pairs were not found on; or NULL */
+    double *chosen;                 /* out: the shrinkage, 0 for none; or NULL */
+    int *pairs;                     /* out: how many there are, no more than components on either side; or NULL */
     int *kept;                      /* out: how many pairs, from the first on, are validated; or NULL */
 } isk_cca_desc;
 INDISEEK_API isk_status isk_cca(isk_context *context, const isk_cca_desc *desc);
@@ -12226,7 +12230,8 @@ const isk_method isk_comm = {
 
 /* ---- linear decompositions ----------------------------------------------------------------------------------------------
 
-   In closed form, from the training rows.  With weights A_i of the method's own,
+   In closed form, from the training rows; A_i of CCA from validation rows as well, as isk_cca validates by folds.  With weights A_i of
+   the method's own,
 
        C_i = (X_i - m_i) A_i                   what is shared; columns beyond what the data bear out are exactly 0
        J_i = b_i + C_i B_i                     what C_i says of X_i, by least squares
@@ -12235,7 +12240,8 @@ const isk_method isk_comm = {
 
    All of it is a function of X_i alone.  m_i and A_i come from rows that have every view, the rest from all that have view i.
 
-   CCA     A_i: the directions of isk_cca, as many pairs as it keeps, each times its validated correlation.  Hotelling 1936.
+   CCA     A_i: the directions of isk_cca, as many pairs as it keeps, each of variance 1 times its validated correlation.  Hotelling
+           1936, Vinod 1976.
 
    AJIVE   Feng, Jiang, Hannig and Marron 2018, "Angle-based joint and individual variation explained".  Of each view the components
            are signal whose singular values exceed t_i, the optimal hard threshold of Gavish and Donoho 2014 for noise of unknown
@@ -12263,7 +12269,7 @@ typedef struct isk__decomposition {
     int signal_dims[ISK_MAX_VIEWS];         /* out, of AJIVE: components of X_i that are no noise */
     double correlation;                     /* out: the largest that held-out rows confirm; of AJIVE the largest singular value over
                                                its largest possible one; NaN: there is none */
-    double explained[ISK_MAX_VIEWS];        /* out: R^2 of what is given back on held-out rows; NaN: there are none */
+    double explained[ISK_MAX_VIEWS];        /* out: R^2 of what is given back on validation rows; NaN: there are none */
 } isk__decomposition;
 
 /* m_i, A_i, floor, shared_dims and what it measures. */
@@ -12465,7 +12471,7 @@ static const isk_number_info isk__cca_numbers[] = {
     { "shared_dims", "pairs of directions whose correlation other rows than theirs confirm", 0, ISK_NUMBER_SETTLED, "decomposition", NULL },
     { "shared_correlation", "largest correlation of a pair on other rows", 1, ISK_NUMBER_SETTLED, "decomposition", NULL },
     { "specific_dims", "components of what is left of X", 0, ISK_NUMBER_SETTLED, "decomposition", NULL },
-    { "validation_r2", "R^2 of the reconstruction on held-out rows", 1, ISK_NUMBER_SETTLED, "decomposition", NULL },
+    { "validation_r2", "R^2 of the reconstruction on validation rows", 1, ISK_NUMBER_SETTLED, "decomposition", NULL },
     { NULL, NULL, 0, ISK_NUMBER_TRAINED, NULL, NULL }
 };
 
@@ -12479,7 +12485,7 @@ static const isk__linear_info isk__info_cca = {
 };
 
 const isk_method isk_cca_method = {
-    "cca", "pairs of directions that held-out rows confirm, and components of what they leave; linear, nothing is trained", "PCA + CCA",
+    "cca", "pairs of directions that held-out rows confirm, and components of what they leave; linear, nothing is trained", "CCA",
     ISK__LEARNS_BOTH | ISK_DECODES, ISK_READS(TRAINING) | ISK_READS(SHARED) | ISK_READS(SPECIFIC), NULL, 0, 2, 2, NULL, isk__cca_numbers,
     &isk__info_cca, isk__linear_check, isk__linear_record, isk__linear_warn
 };
@@ -12489,7 +12495,7 @@ static const isk_number_info isk__ajive_numbers[] = {
     { "shared_correlation", "how closely the views meet in the first, 1: exactly", 1, ISK_NUMBER_SETTLED, "decomposition", NULL },
     { "signal_dims", "components of X that stand out of noise", 0, ISK_NUMBER_SETTLED, "decomposition", NULL },
     { "specific_dims", "components of what is left of X", 0, ISK_NUMBER_SETTLED, "decomposition", NULL },
-    { "validation_r2", "R^2 of the reconstruction on held-out rows", 1, ISK_NUMBER_SETTLED, "decomposition", NULL },
+    { "validation_r2", "R^2 of the reconstruction on validation rows", 1, ISK_NUMBER_SETTLED, "decomposition", NULL },
     { NULL, NULL, 0, ISK_NUMBER_TRAINED, NULL, NULL }
 };
 
@@ -16025,13 +16031,10 @@ static void isk__tridiagonal_ql(double *d, double *e, int n, double *vectors) {
     }
 }
 
-/* Eigenvalues of a symmetric a [n, n] (overwritten) and eigenvectors as rows, largest first. */
-static isk_status isk__eigen(isk_context *context, double *a, int n, double *values, double *vectors) {
-    isk__blocks blocks = isk__blocks_open(context);
-    double *beside = isk__take_doubles(&blocks, (size_t)n), *work = isk__take_doubles(&blocks, (size_t)n);
-    isk_status status = isk__blocks_status(&blocks, "eigenvectors");
+/* Eigenvalues of a symmetric a [n, n] (overwritten) and eigenvectors as rows, largest first.  work: [2 n]. */
+static void isk__eigen_in(double *a, int n, double *values, double *vectors, double *work) {
+    double *beside = work + n;
     int i, j, best;
-    if (status != ISK_OK) { return isk__blocks_close(&blocks, status); }
     isk__tridiagonal(a, n, values, beside, vectors, work);
     isk__tridiagonal_ql(values, beside, n, vectors);
     for (i = 0; i < n; i++) {
@@ -16042,7 +16045,14 @@ static isk_status isk__eigen(isk_context *context, double *a, int n, double *val
         memcpy(vectors + (ptrdiff_t)i * n, vectors + (ptrdiff_t)best * n, (size_t)n * sizeof *work);
         memcpy(vectors + (ptrdiff_t)best * n, work, (size_t)n * sizeof *work);
     }
-    return isk__blocks_close(&blocks, ISK_OK);
+}
+
+static isk_status isk__eigen(isk_context *context, double *a, int n, double *values, double *vectors) {
+    isk__blocks blocks = isk__blocks_open(context);
+    double *work = isk__take_doubles(&blocks, 2 * (size_t)n);
+    isk_status status = isk__blocks_status(&blocks, "eigenvectors");
+    if (status == ISK_OK) { isk__eigen_in(a, n, values, vectors, work); }
+    return isk__blocks_close(&blocks, status);
 }
 
 /* Orthonormal rows [count, n] by Gram-Schmidt, twice over; a row without a direction of its own is drawn anew. */
@@ -16249,277 +16259,419 @@ static isk_status isk__whiten(isk_context *context, const isk_pca_desc *pca, dou
 
 /* ---- canonical correlation ---- */
 
-enum { ISK__CCA_COMPONENTS = 512, ISK__CCA_FOLDS = 5, ISK__CCA_LEAST_ROWS = 20 };
+enum { ISK__CCA_COMPONENTS = 256, ISK__CCA_FOLDS = 5, ISK__CCA_FITS = ISK__CCA_FOLDS + 1, ISK__CCA_LEAST_ROWS = 10 };
+static const double isk__cca_shrinkages[] = { 1e-3, 1e-2, 3e-2, 0.1, 0.3, 1 };
+enum { ISK__CCA_SHRINKAGES = sizeof isk__cca_shrinkages / sizeof isk__cca_shrinkages[0] };
 
 /* One of the two matrices. */
 typedef struct isk__cca_side {
     isk_matrix x;
-    isk_scalar *mean, *weights;     /* [cols], [cols, k] */
-    isk_scalar *components;         /* [cols, most] of the rows that are trained on */
-    isk_scalar *white;              /* [cols, directions] */
-    double *variances, *centre;     /* [most], [cols] */
-    isk_scalar *scores;             /* [n, directions] of those rows: uncorrelated, of variance 1 */
-    isk_scalar *variates;           /* [n, k] of the rows that pairs are measured on */
-    int most, directions;
+    isk_scalar *mean_out, *weights_out;     /* of desc, or NULL */
+    isk_scalar *mean, *white;       /* [cols]; [cols, count] components over their deviations */
+    double *deviations;             /* [count] of the components */
+    int count;                      /* components: directions that vary */
+    isk_scalar *scores;             /* [rows, count] by the order of folds: of variance 1 */
+    double *sums;                   /* [FITS + 1, count] of scores; see isk__cca_work */
+    double *values, *axes;          /* [FITS, count], [FITS, count, count]: principal axes of each fit among the components, as rows */
 } isk__cca_side;
 
+/* Fit f is without the rows of fold f.  Fold ISK__CCA_FOLDS is empty, so that the last fit is of all rows; sums and products beyond it
+   are those of all. */
 typedef struct isk__cca_work {
-    const isk_cca_desc *desc;
-    int k, pairs;
-    isk__cca_side side[2];
-    double *cross, *gram, *values, *vectors;        /* [most, most] and less */
-    double *correlations;           /* [k] */
-    int32_t *train, *measured, *all;        /* [n] rows of the fit at hand; those that pairs are measured on; all training rows */
-    uint8_t *part;                  /* [n] of the fit at hand */
+    isk_context *context;
+    int k, rows;                    /* rows: training and validation */
+    const double *shrinkages;
+    int shrinkage_count;
+    isk__cca_side side[2];          /* the first has no more components than the second */
+    int of_x;                       /* which side is x */
+    int start[ISK__CCA_FITS + 1];   /* first row of each fold; the last: rows */
+    int32_t *list;                  /* [rows] by folds */
+    double *products[3];            /* [FITS + 1, .., ..] of scores: first by first, second by second, first by second */
+    double *cross;                  /* [FITS, first, second] covariance of the principal axes */
+    double *held;                   /* [shrinkages, FOLDS, k] correlations of pairs on the rows of the fold */
+    int chosen, pairs;              /* of the last fit */
+    double *correlations, *validated;       /* [k] */
+    double *turned[2];              /* [k, count] its pairs, as weights of the scores */
+    double *work;                   /* by worker */
+    size_t work_size;
 } isk__cca_work;
 
-static isk_status isk__cca_open(const isk_cca_desc *desc, isk__blocks *blocks, isk__cca_work *cca) {
-    const size_t n = (size_t)desc->x.rows, k = (size_t)cca->k;
-    size_t most, square;
-    int i;
-    for (i = 0; i < 2; i++) {
-        isk__cca_side *side = &cca->side[i];
-        const size_t cols = (size_t)side->x.cols;
-        most = (size_t)(side->most = side->x.cols < ISK__CCA_COMPONENTS ? (int)side->x.cols : ISK__CCA_COMPONENTS);
-        side->mean = isk__take_scalars(blocks, cols);
-        side->weights = isk__take_scalars(blocks, isk__mul(cols, k));
-        side->components = isk__take_scalars(blocks, isk__mul(cols, 2 * most));
-        side->variances = isk__take_doubles(blocks, most + cols);
-        side->scores = isk__take_scalars(blocks, isk__mul(n, most));
-        side->variates = isk__take_scalars(blocks, isk__mul(n, k));
-        if (blocks->failed) { return isk__blocks_status(blocks, "isk_cca"); }
-        side->white = side->components + cols * most;
-        side->centre = side->variances + most;
-    }
-    square = (size_t)cca->side[0].most * (size_t)cca->side[1].most;
-    most = (size_t)(cca->side[0].most < cca->side[1].most ? cca->side[0].most : cca->side[1].most);
-    cca->cross = isk__take_doubles(blocks, square);
-    cca->gram = isk__take_doubles(blocks, 2 * most * most + most);
-    cca->correlations = isk__take_doubles(blocks, k);
-    cca->train = isk__take_ints(blocks, n);
-    cca->measured = isk__take_ints(blocks, n);
-    cca->all = isk__take_ints(blocks, n);
-    cca->part = (uint8_t *)isk__take(blocks, n, 1);
-    if (blocks->failed) { return isk__blocks_status(blocks, "isk_cca"); }
-    cca->vectors = cca->gram + most * most;
-    cca->values = cca->vectors + most * most;
-    return ISK_OK;
-}
-
-/* Rows listed, as (x - mean) times a matrix of `count` columns. */
-static isk_status isk__cca_times(isk_context *context, isk__cca_side *side, const int32_t *list, int rows, const isk_scalar *matrix,
-                                 int count, isk_scalar *out) {
-    isk__source x = isk__source_of(side->x.data, rows, side->x.cols, list, side->centre, NULL);
-    int64_t j;
-    for (j = 0; j < side->x.cols; j++) { side->centre[j] = (double)side->mean[j]; }
-    return isk__times(context, &x, matrix, count, out);
-}
-
-/* The whitened scores of the `rows` in cca->train. */
-static isk_status isk__cca_whiten(isk_context *context, const isk__cca_work *cca, isk__cca_side *side, int rows) {
-    const double negligible = cca->desc->negligible == ISK_NONE ? 0 : cca->desc->negligible != 0 ? cca->desc->negligible : 0.02;
+/* Components, and scores of all rows. */
+static isk_status isk__cca_whiten(isk__cca_work *cca, isk__cca_side *side, uint8_t *part, uint64_t seed, isk__blocks *blocks) {
+    const size_t cols = (size_t)side->x.cols;
+    const int most = side->x.cols < ISK__CCA_COMPONENTS ? (int)side->x.cols : ISK__CCA_COMPONENTS;
+    const int count = most < cca->rows - 1 ? most : cca->rows - 1;
+    double *centre = isk__take_doubles(blocks, cols);
+    isk__source x = isk__source_of(side->x.data, cca->rows, side->x.cols, cca->list, centre, NULL);
     isk_pca_desc pca;
     isk_status status;
     int64_t row;
     int i;
     memset(&pca, 0, sizeof pca);
     pca.x = side->x;
-    pca.part = cca->part;
-    pca.k = side->most < rows / 4 ? side->most : rows > 4 ? rows / 4 : 1;
-    pca.seed = cca->desc->seed;
-    pca.mean = side->mean;
-    pca.components = side->components;
-    pca.variances = side->variances;
-    status = isk__whiten(context, &pca, negligible > 1e-3 ? negligible * negligible : 1e-6, side->most, side->white, &side->directions);
-    if (status != ISK_OK || side->directions == 0) { return status; }
+    pca.part = part;
+    pca.k = count;
+    pca.seed = seed;
+    pca.mean = side->mean = isk__take_scalars(blocks, cols);
+    pca.components = isk__take_scalars(blocks, isk__mul(cols, (size_t)count));
+    pca.variances = side->deviations = isk__take_doubles(blocks, (size_t)count);
+    side->white = isk__take_scalars(blocks, isk__mul(cols, (size_t)count));
+    status = isk__blocks_status(blocks, "isk_cca");
+    if (status == ISK_OK) { status = isk__whiten(cca->context, &pca, 1e-6, count, side->white, &side->count); }
+    if (status != ISK_OK || side->count == 0) { return status; }
     for (row = 1; row < side->x.cols; row++) {
-        for (i = 0; i < side->directions; i++) { side->white[row * side->directions + i] = side->white[row * side->most + i]; }
+        for (i = 0; i < side->count; i++) { side->white[row * side->count + i] = side->white[row * count + i]; }
     }
-    return isk__cca_times(context, side, cca->train, rows, side->white, side->directions, side->scores);
+    for (row = 0; row < side->x.cols; row++) { centre[row] = (double)side->mean[row]; }
+    for (i = 0; i < side->count; i++) { side->deviations[i] = sqrt(side->deviations[i]); }
+    side->scores = isk__take_scalars(blocks, isk__mul((size_t)cca->rows, (size_t)side->count));
+    status = isk__blocks_status(blocks, "isk_cca");
+    return status == ISK_OK ? isk__times(cca->context, &x, side->white, side->count, side->scores) : status;
 }
 
-/* Weights of pair j from its direction among the whitened components, [side->directions]. */
-static void isk__cca_weigh(const isk__cca_work *cca, isk__cca_side *side, int j, const double *direction) {
-    int64_t row;
+static isk_status isk__cca_open(isk__cca_work *cca, isk__blocks *blocks) {
+    const size_t p = (size_t)cca->side[0].count, q = (size_t)cca->side[1].count, k = (size_t)cca->k, fits = ISK__CCA_FITS;
     int i;
-    for (row = 0; row < side->x.cols; row++) {
-        double sum = 0;
-        for (i = 0; i < side->directions; i++) { sum += (double)side->white[row * side->directions + i] * direction[i]; }
-        side->weights[row * cca->k + j] = (isk_scalar)sum;
-    }
-}
-
-/* Both of a pair change their signs where that makes the largest loading of the first positive. */
-static void isk__cca_turn(isk__cca_work *cca, int j) {
-    const isk__cca_side *x = &cca->side[0];
-    int64_t row, largest = 0;
-    int i;
-    for (row = 1; row < x->x.cols; row++) {
-        if (fabs((double)x->weights[row * cca->k + j]) > fabs((double)x->weights[largest * cca->k + j])) { largest = row; }
-    }
-    if (!(x->weights[largest * cca->k + j] < 0)) { return; }
     for (i = 0; i < 2; i++) {
-        for (row = 0; row < cca->side[i].x.cols; row++) { cca->side[i].weights[row * cca->k + j] *= -1; }
+        isk__cca_side *side = &cca->side[i];
+        const size_t count = (size_t)side->count;
+        side->sums = isk__take_doubles(blocks, (fits + 1) * count);
+        side->values = isk__take_doubles(blocks, fits * count);
+        side->axes = isk__take_doubles(blocks, fits * count * count);
+        cca->products[i] = isk__take_doubles(blocks, (fits + 1) * count * count);
+        cca->turned[i] = isk__take_doubles(blocks, k * count);
     }
+    cca->products[2] = isk__take_doubles(blocks, (fits + 1) * p * q);
+    cca->cross = isk__take_doubles(blocks, fits * p * q);
+    cca->held = isk__take_doubles(blocks, isk__mul((size_t)cca->shrinkage_count, ISK__CCA_FOLDS * k));
+    cca->work_size = 2 * q * q + 2 * p * p + 6 * q + k * (p + q);       /* what isk__cca_pairs takes, and isk__cca_try beside it */
+    cca->work = isk__take_doubles(blocks, isk__mul((size_t)cca->context->threads, cca->work_size));
+    return isk__blocks_status(blocks, "isk_cca");
 }
 
-/* Means, weights and training correlations from the `rows` in cca->train.  The pairs are the singular vectors of
-   K = S_x' S_y / (rows - 1), S the whitened scores: u_j the eigenvectors of K K' on the side of fewer directions,
-   v_j = K' u_j / |K' u_j|. */
-static isk_status isk__cca_fit(isk_context *context, isk__cca_work *cca, int rows) {
-    isk__cca_side *small = &cca->side[0], *large = &cca->side[1];
-    isk__source scores[2];
-    double direction[ISK__CCA_COMPONENTS];
-    isk_status status;
-    int i, j, l, p, q;
-    memset(cca->part, ISK_TEST, (size_t)cca->desc->x.rows);
-    for (i = 0; i < rows; i++) { cca->part[cca->train[i]] = ISK_TRAIN; }
-    status = isk__cca_whiten(context, cca, small, rows);
-    if (status == ISK_OK) { status = isk__cca_whiten(context, cca, large, rows); }
-    cca->pairs = 0;
-    for (i = 0; i < 2; i++) { memset(cca->side[i].weights, 0, (size_t)cca->side[i].x.cols * (size_t)cca->k * sizeof(isk_scalar)); }
-    memset(cca->correlations, 0, (size_t)cca->k * sizeof(double));
-    if (status != ISK_OK || small->directions == 0 || large->directions == 0) { return status; }
-    if (small->directions > large->directions) {
-        small = large;
-        large = &cca->side[0];
-    }
-    p = small->directions;
-    q = large->directions;
-    scores[0] = isk__source_of(small->scores, rows, p, NULL, NULL, NULL);
-    scores[1] = isk__source_of(large->scores, rows, q, NULL, NULL, NULL);
-    status = isk__gram(context, &scores[0], &scores[1], cca->cross);
-    for (i = 0; i < p && status == ISK_OK; i++) {
-        double *row = cca->cross + (ptrdiff_t)i * q;
-        for (l = 0; l < q; l++) { row[l] /= rows - 1; }
-        for (j = 0; j <= i; j++) {
-            cca->gram[i * p + j] = cca->gram[j * p + i] = isk__dot(row, cca->cross + (ptrdiff_t)j * q, q);
+/* Sums and products of scores, of every fold and of all. */
+static isk_status isk__cca_add(isk__cca_work *cca) {
+    isk_status status = ISK_OK;
+    int which, fold, i, j;
+    for (which = 0; which < 3; which++) {
+        isk__cca_side *a = &cca->side[which == 1], *b = &cca->side[which != 0];
+        const size_t size = (size_t)a->count * (size_t)b->count;
+        double *all = cca->products[which] + ISK__CCA_FITS * size;
+        size_t at;
+        for (fold = 0; fold < ISK__CCA_FOLDS && status == ISK_OK; fold++) {
+            const int first = cca->start[fold], rows = cca->start[fold + 1] - first;
+            isk__source left = isk__source_of(a->scores + (ptrdiff_t)first * a->count, rows, a->count, NULL, NULL, NULL);
+            isk__source right = isk__source_of(b->scores + (ptrdiff_t)first * b->count, rows, b->count, NULL, NULL, NULL);
+            double *product = cca->products[which] + (size_t)fold * size;
+            status = isk__gram(cca->context, &left, which < 2 ? &left : &right, product);
+            for (at = 0; at < size; at++) { all[at] += product[at]; }
         }
     }
-    if (status == ISK_OK) { status = isk__eigen(context, cca->gram, p, cca->values, cca->vectors); }
-    for (j = 0; j < cca->k && j < p && status == ISK_OK; j++) {
-        const double *u = cca->vectors + (ptrdiff_t)j * p;
+    for (which = 0; which < 2; which++) {
+        const isk__cca_side *side = &cca->side[which];
+        double *all = side->sums + (ptrdiff_t)ISK__CCA_FITS * side->count;
+        for (fold = 0; fold < ISK__CCA_FOLDS; fold++) {
+            double *sum = side->sums + (ptrdiff_t)fold * side->count;
+            for (i = cca->start[fold]; i < cca->start[fold + 1]; i++) {
+                for (j = 0; j < side->count; j++) { sum[j] += (double)side->scores[(ptrdiff_t)i * side->count + j]; }
+            }
+            for (j = 0; j < side->count; j++) { all[j] += sum[j]; }
+        }
+    }
+    return status;
+}
+
+/* Covariance of scores on the rows of a fit, or on those that are held out of it: products[which]. */
+static void isk__cca_covariance(const isk__cca_work *cca, int which, int fit, int held, double *out) {
+    const isk__cca_side *a = &cca->side[which == 1], *b = &cca->side[which != 0];
+    const size_t size = (size_t)a->count * (size_t)b->count;
+    const double *fold = cca->products[which] + (size_t)fit * size, *all = cca->products[which] + ISK__CCA_FITS * size;
+    const double *a_fold = a->sums + (ptrdiff_t)fit * a->count, *a_all = a->sums + (ptrdiff_t)ISK__CCA_FITS * a->count;
+    const double *b_fold = b->sums + (ptrdiff_t)fit * b->count, *b_all = b->sums + (ptrdiff_t)ISK__CCA_FITS * b->count;
+    const int left = cca->start[fit + 1] - cca->start[fit];
+    const double rows = held ? left : cca->rows - left;
+    int i, j;
+    for (i = 0; i < a->count; i++) {
+        for (j = 0; j < b->count; j++) {
+            const size_t at = (size_t)i * (size_t)b->count + (size_t)j;
+            const double sum_a = held ? a_fold[i] : a_all[i] - a_fold[i], sum_b = held ? b_fold[j] : b_all[j] - b_fold[j];
+            out[at] = ((held ? fold[at] : all[at] - fold[at]) - sum_a * sum_b / rows) / (rows - 1);
+        }
+    }
+}
+
+/* Principal axes of one side in one fit. */
+static void isk__cca_axes(void *argument, int item, int worker) {
+    const isk__cca_work *cca = (const isk__cca_work *)argument;
+    const int fit = item / 2;
+    const isk__cca_side *side = &cca->side[item % 2];
+    const int n = side->count;
+    double *covariance = cca->work + (size_t)worker * cca->work_size;
+    int i, j;
+    isk__cca_covariance(cca, item % 2, fit, 0, covariance);
+    for (i = 0; i < n; i++) {
+        for (j = 0; j < n; j++) { covariance[(ptrdiff_t)i * n + j] *= side->deviations[i] * side->deviations[j]; }
+    }
+    isk__eigen_in(covariance, n, side->values + (ptrdiff_t)fit * n, side->axes + (ptrdiff_t)fit * n * n, covariance + (ptrdiff_t)n * n);
+}
+
+/* How the axes of the two sides vary together in one fit: U_x S_xy U_y'. */
+static void isk__cca_cross(void *argument, int fit, int worker) {
+    const isk__cca_work *cca = (const isk__cca_work *)argument;
+    const isk__cca_side *a = &cca->side[0], *b = &cca->side[1];
+    const int p = a->count, q = b->count;
+    const double *a_axes = a->axes + (ptrdiff_t)fit * p * p, *b_axes = b->axes + (ptrdiff_t)fit * q * q;
+    double *covariance = cca->work + (size_t)worker * cca->work_size, *half = covariance + (ptrdiff_t)p * q;
+    double *out = cca->cross + (ptrdiff_t)fit * p * q;
+    int i, j, l;
+    isk__cca_covariance(cca, 2, fit, 0, covariance);
+    memset(half, 0, (size_t)p * (size_t)q * sizeof *half);
+    for (i = 0; i < p; i++) {
+        for (l = 0; l < p; l++) {
+            const double share = a_axes[(ptrdiff_t)i * p + l] * a->deviations[l];
+            for (j = 0; j < q; j++) { half[(ptrdiff_t)i * q + j] += share * covariance[(ptrdiff_t)l * q + j]; }
+        }
+        for (j = 0; j < q; j++) { half[(ptrdiff_t)i * q + j] *= b->deviations[j]; }
+        for (j = 0; j < q; j++) { out[(ptrdiff_t)i * q + j] = isk__dot(half + (ptrdiff_t)i * q, b_axes + (ptrdiff_t)j * q, q); }
+    }
+}
+
+/* What an axis is multiplied by: 1 / sqrt(variance + shrinkage * mean variance); 0 where it does not vary. */
+static void isk__cca_scales(const isk__cca_side *side, int fit, double shrinkage, double *scale) {
+    const double *values = side->values + (ptrdiff_t)fit * side->count;
+    double mean = 0;
+    int i, count = 0;
+    while (count < side->count && values[count] > 1e-6 * values[0]) { mean += values[count++]; }
+    for (i = 0; i < side->count; i++) { scale[i] = i < count ? 1 / sqrt(values[i] + shrinkage * mean / count) : 0; }
+}
+
+/* Weights of the scores from a direction among the scaled axes. */
+static void isk__cca_unscale(const isk__cca_side *side, int fit, const double *scale, const double *direction, double *out) {
+    const int n = side->count;
+    const double *axes = side->axes + (ptrdiff_t)fit * n * n;
+    int i, j;
+    memset(out, 0, (size_t)n * sizeof *out);
+    for (i = 0; i < n; i++) {
+        const double share = scale[i] * direction[i];
+        for (j = 0; j < n; j++) { out[j] += share * axes[(ptrdiff_t)i * n + j]; }
+    }
+    for (j = 0; j < n; j++) { out[j] *= side->deviations[j]; }
+}
+
+/* Pairs of one fit, as weights of the scores, [k, p] and [k, q]; returns how many.  They are the singular vectors of K, the scaled axes'
+   covariance [p, q]: u_j the eigenvectors of K K', v_j = K' u_j / |K' u_j|. */
+static int isk__cca_pairs(const isk__cca_work *cca, int fit, double shrinkage, double *a, double *b, double *work) {
+    const int p = cca->side[0].count, q = cca->side[1].count;
+    const double *cross = cca->cross + (ptrdiff_t)fit * p * q;
+    double *between = work, *gram = between + (ptrdiff_t)p * q, *vectors = gram + (ptrdiff_t)p * p;
+    double *values = vectors + (ptrdiff_t)p * p, *a_scale = values + 3 * (ptrdiff_t)p, *b_scale = a_scale + p, *direction = b_scale + q;
+    int i, j, l;
+    isk__cca_scales(&cca->side[0], fit, shrinkage, a_scale);
+    isk__cca_scales(&cca->side[1], fit, shrinkage, b_scale);
+    for (i = 0; i < p; i++) {
+        double *row = between + (ptrdiff_t)i * q;
+        for (l = 0; l < q; l++) { row[l] = a_scale[i] * cross[(ptrdiff_t)i * q + l] * b_scale[l]; }
+        for (j = 0; j <= i; j++) {
+            gram[(ptrdiff_t)i * p + j] = gram[(ptrdiff_t)j * p + i] = isk__dot(row, between + (ptrdiff_t)j * q, q);
+        }
+    }
+    isk__eigen_in(gram, p, values, vectors, values + p);
+    for (j = 0; j < cca->k && j < p; j++) {
+        const double *u = vectors + (ptrdiff_t)j * p;
         double length;
-        for (l = 0; l < q; l++) { direction[l] = 0; }
+        memset(direction, 0, (size_t)q * sizeof *direction);
         for (i = 0; i < p; i++) {
-            for (l = 0; l < q; l++) { direction[l] += u[i] * cca->cross[(ptrdiff_t)i * q + l]; }
+            for (l = 0; l < q; l++) { direction[l] += u[i] * between[(ptrdiff_t)i * q + l]; }
         }
         length = sqrt(isk__dot(direction, direction, q));
         if (!(length > 1e-6)) { break; }    /* no correlation, and so no direction on the other side */
         for (l = 0; l < q; l++) { direction[l] /= length; }
-        isk__cca_weigh(cca, small, j, u);
-        isk__cca_weigh(cca, large, j, direction);
-        isk__cca_turn(cca, j);
-        cca->correlations[j] = length < 1 ? length : 1;
-        cca->pairs = j + 1;
+        isk__cca_unscale(&cca->side[0], fit, a_scale, u, a + (ptrdiff_t)j * p);
+        isk__cca_unscale(&cca->side[1], fit, b_scale, direction, b + (ptrdiff_t)j * q);
     }
-    return status;
+    return j;
 }
 
-/* The variates of cca->measured[first ..] by the pairs as they are. */
-static isk_status isk__cca_apply(isk_context *context, isk__cca_work *cca, int first, int rows) {
-    isk_status status = ISK_OK;
+/* a' S b of a covariance [n, m]. */
+static double isk__cca_form(const double *covariance, int n, int m, const double *a, const double *b) {
+    double sum = 0;
     int i;
-    for (i = 0; i < 2 && status == ISK_OK; i++) {
-        isk__cca_side *side = &cca->side[i];
-        status = isk__cca_times(context, side, cca->measured + first, rows, side->weights, cca->k,
-                                side->variates + (ptrdiff_t)first * cca->k);
-    }
-    return status;
+    for (i = 0; i < n; i++) { sum += a[i] * isk__dot(covariance + (ptrdiff_t)i * m, b, m); }
+    return sum;
 }
 
-/* Pearson's correlation of a pair's variates; 0 where one of them does not vary. */
-static double isk__cca_correlation(const isk__cca_work *cca, int pair, int rows) {
-    double mean[2] = { 0, 0 }, square[2] = { 0, 0 }, product = 0;
-    int i, s;
-    for (s = 0; s < 2; s++) {
-        for (i = 0; i < rows; i++) { mean[s] += (double)cca->side[s].variates[(ptrdiff_t)i * cca->k + pair] / rows; }
-    }
-    for (i = 0; i < rows; i++) {
-        double at[2];
-        for (s = 0; s < 2; s++) {
-            at[s] = (double)cca->side[s].variates[(ptrdiff_t)i * cca->k + pair] - mean[s];
-            square[s] += at[s] * at[s];
+/* Correlations [count] of pairs on the rows of a fit or on those held out of it, and variances [count] of both sides there, or NULL.
+   A side that does not vary but by rounding correlates with nothing.  work: a covariance. */
+static void isk__cca_correlate(const isk__cca_work *cca, int fit, int held, int count, const double *a, const double *b,
+                               double *correlations, double *const variances[2], double *work) {
+    const double *const weights[2] = { a, b };
+    int which, j;
+    for (j = 0; j < count; j++) { correlations[j] = 1; }
+    for (which = 0; which < 2; which++) {
+        const isk__cca_side *side = &cca->side[which];
+        const int n = side->count;
+        const double rows = held ? cca->start[fit + 1] - cca->start[fit] : cca->rows;
+        isk__cca_covariance(cca, which, fit, held, work);
+        for (j = 0; j < count; j++) {
+            const double *at = weights[which] + (ptrdiff_t)j * n, variance = isk__cca_form(work, n, n, at, at);
+            const double mean = held ? isk__dot(side->sums + (ptrdiff_t)fit * n, at, n) / rows : 0;
+            correlations[j] = variance > 1e-5 * mean * mean ? correlations[j] / sqrt(variance) : 0;
+            if (variances) { variances[which][j] = variance; }
         }
-        product += at[0] * at[1];
     }
-    return square[0] > 0 && square[1] > 0 ? product / sqrt(square[0] * square[1]) : 0;
+    isk__cca_covariance(cca, 2, fit, held, work);
+    for (j = 0; j < count; j++) {
+        const int p = cca->side[0].count, q = cca->side[1].count;
+        const double value = correlations[j] * isk__cca_form(work, p, q, a + (ptrdiff_t)j * p, b + (ptrdiff_t)j * q);
+        correlations[j] = value > 1 ? 1 : value < -1 ? -1 : value;
+    }
 }
 
-/* Variates of the training rows, each fold's by the pairs of the others. */
-static isk_status isk__cca_folds(isk_context *context, isk__cca_work *cca, int rows) {
-    isk_status status = ISK_OK;
-    int fold, first = 0, i, trained, left;
-    for (fold = 0; fold < ISK__CCA_FOLDS && fold < rows && status == ISK_OK; fold++, first += left) {
-        for (i = trained = left = 0; i < rows; i++) {
-            if (i % ISK__CCA_FOLDS == fold) {
-                cca->measured[first + left++] = cca->all[i];
-            } else {
-                cca->train[trained++] = cca->all[i];
+/* One shrinkage in one fold. */
+static void isk__cca_try(void *argument, int item, int worker) {
+    const isk__cca_work *cca = (const isk__cca_work *)argument;
+    const int p = cca->side[0].count, q = cca->side[1].count, fold = item % ISK__CCA_FOLDS, shrinkage = item / ISK__CCA_FOLDS;
+    double *a = cca->work + (size_t)worker * cca->work_size, *b = a + (ptrdiff_t)cca->k * p, *work = b + (ptrdiff_t)cca->k * q;
+    const int count = isk__cca_pairs(cca, fold, cca->shrinkages[shrinkage], a, b, work);
+    isk__cca_correlate(cca, fold, 1, count, a, b, cca->held + (ptrdiff_t)item * cca->k, NULL, work);
+}
+
+/* Which shrinkage it is to be, by the means over the folds of the pairs that it keeps. */
+static void isk__cca_choose(isk__cca_work *cca, double least) {
+    double best = -1;
+    int s, j, fold;
+    for (s = 0; s < cca->shrinkage_count; s++) {
+        double *mean = cca->held + (ptrdiff_t)s * ISK__CCA_FOLDS * cca->k, sum = 0;       /* its first fold's place */
+        int kept = 1;
+        for (j = 0; j < cca->k; j++) {
+            for (fold = 1; fold < ISK__CCA_FOLDS; fold++) { mean[j] += mean[(ptrdiff_t)fold * cca->k + j]; }
+            mean[j] /= (double)ISK__CCA_FOLDS;
+            kept = kept && mean[j] > least;
+            if (kept) { sum += mean[j] * mean[j]; }
+        }
+        if (sum < best) { continue; }       /* of equals the last, which shrinks most */
+        best = sum;
+        cca->chosen = s;
+        memcpy(cca->validated, mean, (size_t)cca->k * sizeof *mean);
+    }
+}
+
+/* The pairs of all rows, of variance 1, and their correlations there. */
+static void isk__cca_finish(isk__cca_work *cca, double *variance) {
+    double *const variances[2] = { variance, variance + cca->k };
+    int which, j, i;
+    cca->pairs = isk__cca_pairs(cca, ISK__CCA_FOLDS, cca->shrinkages[cca->chosen], cca->turned[0], cca->turned[1], cca->work);
+    isk__cca_correlate(cca, ISK__CCA_FOLDS, 0, cca->pairs, cca->turned[0], cca->turned[1], cca->correlations, variances, cca->work);
+    for (which = 0; which < 2; which++) {
+        for (j = 0; j < cca->pairs; j++) {
+            double *at = cca->turned[which] + (ptrdiff_t)j * cca->side[which].count;
+            for (i = 0; i < cca->side[which].count; i++) { at[i] /= sqrt(variances[which][j]); }
+        }
+    }
+}
+
+/* Weights of the columns, [cols, k]; sign [k] of each pair comes from x, whose largest loadings are positive, and so x is the first. */
+static void isk__cca_give(const isk__cca_work *cca, const isk__cca_side *side, const double *turned, int is_x, double *sign) {
+    int64_t row;
+    int i, j;
+    if (side->mean_out) { memcpy(side->mean_out, side->mean, (size_t)side->x.cols * sizeof(isk_scalar)); }
+    for (j = 0; j < cca->k; j++) {
+        double largest = 0;
+        for (row = 0; row < side->x.cols; row++) {
+            double sum = 0;
+            for (i = 0; i < side->count && j < cca->pairs; i++) {
+                sum += (double)side->white[row * side->count + i] * turned[(ptrdiff_t)j * side->count + i];
             }
+            if (is_x && fabs(sum) > largest) {
+                largest = fabs(sum);
+                sign[j] = sum < 0 ? -1 : 1;
+            }
+            if (side->weights_out) { side->weights_out[row * cca->k + j] = (isk_scalar)sum; }
         }
-        status = isk__cca_fit(context, cca, trained);
-        if (status == ISK_OK) { status = isk__cca_apply(context, cca, first, left); }
+        for (row = 0; row < side->x.cols && side->weights_out && sign[j] < 0; row++) { side->weights_out[row * cca->k + j] *= -1; }
     }
-    return status;
 }
 
-/* What is asked for, of the pairs of all training rows; `measured` rows have variates by pairs that were not found on them. */
-static void isk__cca_give(const isk__cca_work *cca, const double *validated) {
-    const isk_cca_desc *desc = cca->desc;
-    isk_scalar *const means[2] = { desc->x_mean, desc->y_mean }, *const weights[2] = { desc->x_weights, desc->y_weights };
-    const size_t k = (size_t)cca->k;
-    int i;
-    for (i = 0; i < 2; i++) {
-        const size_t cols = (size_t)cca->side[i].x.cols;
-        if (means[i]) { memcpy(means[i], cca->side[i].mean, cols * sizeof(isk_scalar)); }
-        if (weights[i]) { memcpy(weights[i], cca->side[i].weights, cols * k * sizeof(isk_scalar)); }
+/* Rows by folds. */
+static void isk__cca_deal(isk__cca_work *cca, const isk_cca_desc *desc, const int32_t *rows) {
+    const uint64_t key = isk__mix64(desc->seed);
+    int fold, i, at = 0;
+    for (fold = 0; fold < ISK__CCA_FOLDS; fold++) {
+        cca->start[fold] = at;
+        for (i = 0; i < cca->rows; i++) {
+            if (isk__permute((uint32_t)i, (uint32_t)cca->rows, key) % ISK__CCA_FOLDS == (uint32_t)fold) { cca->list[at++] = rows[i]; }
+        }
     }
-    if (desc->correlations) { memcpy(desc->correlations, cca->correlations, k * sizeof(double)); }
-    if (desc->validated) { memcpy(desc->validated, validated, k * sizeof(double)); }
-    if (desc->pairs) { *desc->pairs = cca->pairs; }
+    cca->start[ISK__CCA_FOLDS] = cca->start[ISK__CCA_FITS] = at;
 }
 
 static isk_status isk__cca_all(isk_context *context, const isk_cca_desc *desc, isk__blocks *blocks) {
     const int64_t n = desc->x.rows;
-    double least = desc->least == ISK_NONE ? 0 : desc->least != 0 ? desc->least : 0.3, *validated;
+    const double given = desc->shrinkage == ISK_NONE ? 0 : desc->shrinkage;
+    double least = desc->least == ISK_NONE ? 0 : desc->least != 0 ? desc->least : 0.3, chance, *sign;
+    int32_t *rows = isk__take_ints(blocks, (size_t)n);
+    uint8_t *part = (uint8_t *)isk__take(blocks, (size_t)n, 1);
     isk_status status;
     isk__cca_work cca;
-    int rows = 0, held = 0, measured, i;
+    int i;
     memset(&cca, 0, sizeof cca);
-    cca.desc = desc;
+    cca.context = context;
     cca.k = (int)(desc->x.cols < desc->y.cols ? desc->x.cols : desc->y.cols);
     if (desc->k < 0 || desc->k > cca.k) {
         return isk__fail(context, ISK_ARGUMENT, "k is %d; x has %lld columns and y %lld, so there are at most %d pairs", desc->k,
                          (long long)desc->x.cols, (long long)desc->y.cols, cca.k);
     }
     cca.k = desc->k ? desc->k : cca.k < 50 ? cca.k : 50;
-    cca.side[0].x = desc->x;
-    cca.side[1].x = desc->y;
-    validated = isk__take_doubles(blocks, (size_t)cca.k);
-    status = isk__cca_open(desc, blocks, &cca);
+    cca.shrinkages = desc->shrinkage != 0 ? &given : isk__cca_shrinkages;
+    cca.shrinkage_count = desc->shrinkage != 0 ? 1 : ISK__CCA_SHRINKAGES;
+    cca.list = isk__take_ints(blocks, (size_t)n);
+    cca.correlations = isk__take_doubles(blocks, 5 * (size_t)cca.k);
+    status = isk__blocks_status(blocks, "isk_cca");
     if (status != ISK_OK) { return status; }
+    cca.validated = cca.correlations + cca.k;
+    sign = cca.validated + cca.k;
     for (i = 0; i < n; i++) {
-        if (!desc->part || desc->part[i] == ISK_TRAIN) { cca.all[rows++] = i; }
-        if (desc->part && desc->part[i] == ISK_VALIDATION) { cca.measured[held++] = i; }
+        part[i] = !desc->part || desc->part[i] != ISK_TEST ? ISK_TRAIN : ISK_TEST;
+        if (part[i] == ISK_TRAIN) { rows[cca.rows++] = i; }
     }
-    if (rows < 4) { return isk__fail(context, ISK_DATA, "there are %d training rows; canonical correlations need at least 4", rows); }
-    measured = held < ISK__CCA_LEAST_ROWS ? rows : held;
-    if (held < ISK__CCA_LEAST_ROWS) {
-        status = isk__cca_folds(context, &cca, rows);
-        for (i = 0; i < cca.k && status == ISK_OK; i++) { validated[i] = isk__cca_correlation(&cca, i, measured); }
+    if (cca.rows < ISK__CCA_LEAST_ROWS) {
+        return isk__fail(context, ISK_DATA, "there are %d training and validation rows; canonical correlations need at least %d", cca.rows,
+                         (int)ISK__CCA_LEAST_ROWS);
     }
-    memcpy(cca.train, cca.all, (size_t)rows * sizeof *cca.all);
-    if (status == ISK_OK) { status = isk__cca_fit(context, &cca, rows); }
-    if (status == ISK_OK && held >= ISK__CCA_LEAST_ROWS) { status = isk__cca_apply(context, &cca, 0, held); }
-    for (i = 0; i < cca.k && status == ISK_OK; i++) {
-        if (held >= ISK__CCA_LEAST_ROWS) { validated[i] = isk__cca_correlation(&cca, i, measured); }
-        if (i >= cca.pairs) { validated[i] = 0; }
+    isk__cca_deal(&cca, desc, rows);
+    for (i = 0; i < 2 && status == ISK_OK; i++) {
+        cca.side[i].x = i ? desc->y : desc->x;
+        cca.side[i].mean_out = i ? desc->y_mean : desc->x_mean;
+        cca.side[i].weights_out = i ? desc->y_weights : desc->x_weights;
+        status = isk__cca_whiten(&cca, &cca.side[i], part, desc->seed, blocks);
     }
     if (status != ISK_OK) { return status; }
-    isk__cca_give(&cca, validated);
-    least = least > 2 / sqrt((double)measured) ? least : 2 / sqrt((double)measured);
-    for (i = 0; i < cca.pairs && validated[i] > least; i++) {}
+    if (cca.side[0].count > cca.side[1].count) {
+        const isk__cca_side x = cca.side[0];
+        cca.side[0] = cca.side[1];
+        cca.side[1] = x;
+        cca.of_x = 1;
+    }
+    chance = 2 / sqrt(cca.rows / (double)ISK__CCA_FOLDS);
+    least = least > chance ? least : chance;
+    if (cca.side[0].count > 0) {
+        status = isk__cca_open(&cca, blocks);
+        if (status == ISK_OK) { status = isk__cca_add(&cca); }
+        if (status != ISK_OK) { return status; }
+        isk__parallel(context, 2 * ISK__CCA_FITS, isk__cca_axes, &cca);
+        isk__parallel(context, ISK__CCA_FITS, isk__cca_cross, &cca);
+        isk__parallel(context, ISK__CCA_FOLDS * cca.shrinkage_count, isk__cca_try, &cca);
+        isk__cca_choose(&cca, least);
+        isk__cca_finish(&cca, sign + cca.k);
+    }
+    for (i = cca.pairs; i < cca.k; i++) { cca.validated[i] = 0; }
+    isk__cca_give(&cca, &cca.side[cca.of_x], cca.turned[cca.of_x], 1, sign);
+    isk__cca_give(&cca, &cca.side[!cca.of_x], cca.turned[!cca.of_x], 0, sign);
+    if (desc->correlations) { memcpy(desc->correlations, cca.correlations, (size_t)cca.k * sizeof(double)); }
+    if (desc->validated) { memcpy(desc->validated, cca.validated, (size_t)cca.k * sizeof(double)); }
+    if (desc->chosen) { *desc->chosen = cca.shrinkages[cca.chosen]; }
+    if (desc->pairs) { *desc->pairs = cca.pairs; }
+    for (i = 0; i < cca.pairs && cca.validated[i] > least; i++) {}
     if (desc->kept) { *desc->kept = i; }
     return ISK_OK;
 }
@@ -16530,10 +16682,12 @@ static isk_status isk__cca(isk_context *context, const isk_cca_desc *desc) {
     if (status == ISK_OK) { status = isk__checked_matrix(context, "y", &desc->y, desc->x.rows); }
     if (status == ISK_OK && desc->part) { status = isk__check_part(context, desc->part, desc->x.rows); }
     if (status != ISK_OK) { return status; }
-    if ((!isgreaterequal(desc->negligible, 0) && desc->negligible != ISK_NONE) || desc->negligible >= 1 ||
-        (!isgreaterequal(desc->least, 0) && desc->least != ISK_NONE) || desc->least >= 1) {
-        return isk__fail(context, ISK_ARGUMENT, "negligible is %g and least %g; each must be from 0 to below 1, or ISK_NONE",
-                         desc->negligible, desc->least);
+    if (!(isgreaterequal(desc->shrinkage, 0) && isless(desc->shrinkage, HUGE_VAL)) && desc->shrinkage != ISK_NONE) {
+        return isk__fail(context, ISK_ARGUMENT, "shrinkage is %g; it must be positive, 0 (then it is chosen), or ISK_NONE",
+                         desc->shrinkage);
+    }
+    if ((!isgreaterequal(desc->least, 0) && desc->least != ISK_NONE) || desc->least >= 1) {
+        return isk__fail(context, ISK_ARGUMENT, "least is %g; it must be from 0 to below 1, or ISK_NONE", desc->least);
     }
     return isk__blocks_close(&blocks, isk__cca_all(context, desc, &blocks));
 }

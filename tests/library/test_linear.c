@@ -160,7 +160,7 @@ static void planted_is_found(void **state) {
     }
 }
 
-/* C of cca is what isk_cca says, by its validated correlations; by folds where no rows are held out. */
+/* C of cca is what isk_cca says, by its validated correlations; with rows held out and without. */
 static void cca_is_isk_cca(void **state) {
     static features f;
     static isk_scalar weights[2][MOST_COLS * C_DIM], mean[2][MOST_COLS], due[ROWS * C_DIM];
@@ -178,6 +178,7 @@ static void cca_is_isk_cca(void **state) {
         cca.y = fit.views[1].x;
         cca.part = split;
         cca.k = C_DIM;
+        cca.seed = fit.seed;
         cca.x_mean = mean[0];
         cca.y_mean = mean[1];
         cca.x_weights = weights[0];
@@ -504,8 +505,8 @@ static void what_they_refuse(void **state) {
     fit.views[0].given = fit.views[1].given = matrix_of(shared, ROWS, SHARED);
     refuse(&fit, ISK_ARGUMENT, "method cca has no use for given shared features");
     fit = fit_of(ISK_CCA, 2);
-    for (i = 0; i < ROWS; i++) { split[i] = (uint8_t)(i < 3 ? ISK_TRAIN : ISK_VALIDATION); }
-    refuse(&fit, ISK_DATA, "there are 3 training rows; canonical correlations need at least 4");
+    for (i = 0; i < ROWS; i++) { split[i] = (uint8_t)(i < 3 ? ISK_TRAIN : i < 7 ? ISK_VALIDATION : ISK_TEST); }
+    refuse(&fit, ISK_DATA, "there are 7 training and validation rows; canonical correlations need at least 10");
     fit.method = ISK_AJIVE;
     refuse(&fit, ISK_DATA, "there are 3 training rows that have every view; method ajive needs at least 4");
     for (i = 0; i < 8 * 2100; i++) { wide[i] = (isk_scalar)(i * i % 101); }

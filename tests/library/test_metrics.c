@@ -1192,8 +1192,8 @@ static void pca_edges(void **state) {
 typedef struct canonical {
     isk_cca_desc desc;
     isk_scalar *x, *y, x_mean[80], y_mean[80], x_weights[80 * 8], y_weights[80 * 8];
-    double correlations[8], validated[8];
-    uint8_t part[400];
+    double correlations[8], validated[8], chosen;
+    uint8_t part[600];
     int pairs, kept;
 } canonical;
 
@@ -1230,6 +1230,7 @@ static void open_canonical(canonical *c, int n, int d, int e, int k) {
     c->desc.y_weights = c->y_weights;
     c->desc.correlations = c->correlations;
     c->desc.validated = c->validated;
+    c->desc.chosen = &c->chosen;
     c->desc.pairs = &c->pairs;
     c->desc.kept = &c->kept;
 }
@@ -1241,43 +1242,66 @@ static void close_canonical(canonical *c) {
 
 static void cca_agrees_with_numpy(void **state) {
     static const struct {
-        int n, d, e, k, kept, folded_kept;
-        double negligible, correlations[4], validated[4], x[6], y[4], folded[4];
+        int n, d, e, k, all;
+        double shrinkage;
+        uint64_t seed;
+        int kept;
+        double chosen, correlations[4], validated[4], x[6], y[8];
     } cases[] = {
-        { 180, 6, 4, 4, 2, 2, 0, { 0.8787842617, 0.6410323346, 0.3623521049, 0.194961041 },
-          { 0.89632068, 0.6064957916, 0.03020454308, 0.05707768242 },
-          { 2.441319332, 0.8468216586, -1.321358912, -0.6373060823, -0.1423170106, 3.846892821 },
-          { -4.174574615, 3.037440613, 0.7277202621, 0.3688251008 }, { 0.8795166175, 0.5508074198, -0.07462828182, 0.05299040812 } },
-        { 90, 70, 3, 2, 2, 2, 0.2, { 0.9827085261, 0.6866039509 }, { 0.963246742, 0.5750694351 },
-          { 0.1160653168, -0.06385542325, -0.1463549983, 0.2613123544, -8.630732231e-05, 0.4546102422 },
-          { 2.715721589, -1.820191896, -1.943351432 }, { 0.9617900782, 0.6642260748 } },
+        { 180, 6, 4, 4, 0, 0, 3, 2, 1, { 0.8879818077, 0.6320895957, 0.2191027385, 0.1138543646 },
+          { 0.8782630003, 0.6039887784, 0.0582714735, 0.01565239447 },
+          { 2.422039793, 0.8486000592, -1.658464538, -0.9235118926, -0.3240083391, 3.552750124 },
+          { -2.259157703, 1.526664354, 1.885227153, 2.022954888 } },
+        { 180, 6, 4, 4, 1, 0, 3, 2, 0.3, { 0.8877917493, 0.5843262173, 0.1295730449, 0.07578086372 },
+          { 0.8746571671, 0.5534389517, -0.1561152871, 0.02331417779 },
+          { 2.266496604, 0.6027674883, -1.684110426, -1.151885189, -0.750321128, 3.782764207 },
+          { -2.546176155, 1.471931435, 1.761450039, 1.718626615 } },
+        { 90, 70, 3, 2, 0, 0, 4, 2, 0.3, { 0.9889313416, 0.9023300224 }, { 0.9687015846, 0.5969067271 },
+          { -0.2852226346, 0.08863293088, 0.09009265298, -0.4990460716, -0.1874699589, -0.4203960704 },
+          { -3.011835993, 2.413432956, 0.9258268841 } },
+        { 90, 70, 3, 2, 1, 0, 4, 2, 1, { 0.9742486575, 0.8091048897 }, { 0.961645102, 0.6770745627 },
+          { 0.2253514138, -0.1258610037, -0.1169610046, 0.2657787935, 0.180070297, 0.4977798851 },
+          { 3.10749703, -2.533403731, -0.8178873203 } },
+        { 180, 6, 4, 4, 0, ISK_NONE, 5, 2, 0, { 0.895778998, 0.6430408007, 0.2196044437, 0.114035565 },
+          { 0.8776255089, 0.5635569172, -0.03407791746, 0.1119662882 },
+          { 2.265005234, 0.6167817558, -1.476273704, -1.240530924, -0.9652011114, 3.804848911 },
+          { -3.204934166, 1.868590773, 1.590262352, 1.267149338 } },
+        { 180, 6, 4, 4, 1, ISK_NONE, 5, 2, 0, { 0.8914596302, 0.5859625317, 0.1296882915, 0.07578615078 },
+          { 0.8824483348, 0.5329859824, -0.07283630773, -0.02803263133 },
+          { 2.228211054, 0.5700769028, -1.477143311, -1.275660813, -1.210217071, 3.850835686 },
+          { -3.506808252, 1.599247383, 1.645325188, 0.9407373362 } },
+        { 180, 3, 8, 3, 0, 0.05, 6, 1, 0.05, { 0.8490090843, 0.4613695107, 0.1887065274 },
+          { 0.8316700111, 0.3358053229, -0.05318999138 }, { -3.099126706, 0.4476868501, 4.289802211 },
+          { 0.577224742, 0.2522983607, -3.275512071, -0.3562976358, 1.258724546, -0.7463746785, 0.01583499981, -4.533092126 } },
+        { 180, 3, 8, 3, 1, 0.05, 6, 2, 0.05, { 0.8459084932, 0.462952805, 0.1439745709 },
+          { 0.8229215292, 0.4133709126, -0.07682480549 }, { -2.916434846, 0.4714849122, 4.58735844 },
+          { 0.0108681795, 0.5284746429, -3.443125007, -0.08050644075, 1.127858241, -0.551034003, -0.3044213953, -4.33543751 } },
     };
     static canonical c;
     size_t i;
     int j;
     (void)state;
     for (i = 0; i < COUNT(cases); i++) {
-        open_canonical(&c, cases[i].n, cases[i].d, cases[i].e, cases[i].k);
-        c.desc.negligible = cases[i].negligible;
-        c.desc.part = c.part;
+        const int k = cases[i].k;
+        open_canonical(&c, cases[i].n, cases[i].d, cases[i].e, k);
+        c.desc.shrinkage = cases[i].shrinkage;
+        c.desc.seed = cases[i].seed;
+        c.desc.part = cases[i].all ? NULL : c.part;
         assert_ok(isk_cca(one, &c.desc));
-        assert_int_equal(c.pairs, cases[i].k);
+        assert_int_equal(c.pairs, k);
         assert_int_equal(c.kept, cases[i].kept);
-        for (j = 0; j < cases[i].k; j++) {
+        assert_close(c.chosen, cases[i].chosen, 0);
+        for (j = 0; j < k; j++) {
             assert_close(c.correlations[j], cases[i].correlations[j], CLOSE);
             assert_close(c.validated[j], cases[i].validated[j], 10 * CLOSE);
         }
-        for (j = 0; j < 6; j++) { assert_close((double)c.x_weights[j * cases[i].k], cases[i].x[j], 50 * CLOSE); }
-        for (j = 0; j < cases[i].e; j++) { assert_close((double)c.y_weights[j * cases[i].k], cases[i].y[j], 50 * CLOSE); }
-        c.desc.part = NULL;                     /* all are trained on, and measured in folds */
-        assert_ok(isk_cca(one, &c.desc));
-        for (j = 0; j < cases[i].k; j++) { assert_close(c.validated[j], cases[i].folded[j], 10 * CLOSE); }
-        assert_int_equal(c.kept, cases[i].folded_kept);
+        for (j = 0; j < 6 && j < cases[i].d; j++) { assert_close((double)c.x_weights[j * k], cases[i].x[j], 50 * CLOSE); }
+        for (j = 0; j < cases[i].e; j++) { assert_close((double)c.y_weights[j * k], cases[i].y[j], 50 * CLOSE); }
         close_canonical(&c);
     }
 }
 
-/* Variates of the training rows: of mean 0, variance 1, each correlated with its partner alone; the same bits for any threads. */
+/* Variates have mean 0 and variance 1; where nothing is shrunk, each correlates with its partner alone; the same bits for any threads. */
 static void cca_pairs_are_canonical(void **state) {
     static canonical c, again;
     static isk_scalar a[400 * 4], b[400 * 4];
@@ -1285,11 +1309,14 @@ static void cca_pairs_are_canonical(void **state) {
     (void)state;
     open_canonical(&c, 400, 20, 7, 4);
     open_canonical(&again, 400, 20, 7, 4);
-    assert_ok(isk_cca(one, &c.desc));
-    assert_ok(isk_cca(two, &again.desc));
-    assert_memory_equal(c.x_weights, again.x_weights, sizeof c.x_weights);
-    assert_memory_equal(c.y_weights, again.y_weights, sizeof c.y_weights);
-    assert_memory_equal(c.validated, again.validated, sizeof c.validated);
+    for (i = 1; i >= 0; i--) {
+        c.desc.shrinkage = again.desc.shrinkage = i ? 0 : ISK_NONE;
+        assert_ok(isk_cca(one, &c.desc));
+        assert_ok(isk_cca(two, &again.desc));
+        assert_memory_equal(c.x_weights, again.x_weights, sizeof c.x_weights);
+        assert_memory_equal(c.y_weights, again.y_weights, sizeof c.y_weights);
+        assert_memory_equal(c.validated, again.validated, sizeof c.validated);
+    }
     assert_ok(isk_pca_transform(one, c.desc.x, c.x_mean, c.x_weights, 4, a));
     assert_ok(isk_pca_transform(one, c.desc.y, c.y_mean, c.y_weights, 4, b));
     for (j = 0; j < 4; j++) {
@@ -1311,22 +1338,26 @@ static void cca_pairs_are_canonical(void **state) {
     close_canonical(&again);
 }
 
-/* Of unrelated rows nothing is kept however well training rows correlate; of one and the same matrix, everything. */
+/* Of unrelated rows nothing is kept however well they correlate where pairs were found; of one and the same matrix, everything. */
 static void cca_planted(void **state) {
     static canonical c;
     isk_scalar *mixed;
-    int i, j, found = 0;
+    int i, j;
     (void)state;
-    for (i = 0; i < 20; i++) {                  /* shuffled pairs; chance may let one of many through, but not more */
-        open_canonical(&c, 100 + 10 * i, 30, 20, 8);
-        for (j = 0; j < 20 * (100 + 10 * i); j++) { c.y[j] = (isk_scalar)uniform(); }
+    for (i = 0; i < 15; i++) {                  /* unrelated: over sizes, seeds, and shrinkages chosen, given and none */
+        static const int rows[] = { 200, 500, 60 };
+        open_canonical(&c, rows[i % 3], i % 3 < 2 ? 50 : 80, 46, 8);
+        seed = 100 + (uint32_t)i;
+        for (j = 0; j < 46 * rows[i % 3]; j++) { c.y[j] = (isk_scalar)uniform(); }
+        c.desc.seed = (uint64_t)i;
+        c.desc.shrinkage = i < 9 ? 0 : i < 12 ? 0.1 : ISK_NONE;
         c.desc.part = i % 2 ? c.part : NULL;
         assert_ok(isk_cca(one, &c.desc));
-        assert_true(c.correlations[0] > 0.5);
-        found += c.kept > 0;
+        assert_true(c.correlations[0] > 0.3);
+        assert_int_equal(c.kept, 0);
+        assert_true(c.validated[0] < 0.25);
         close_canonical(&c);
     }
-    assert_true(found <= 1);
     open_canonical(&c, 300, 6, 6, 6);
     for (i = 0; i < 300 * 6; i++) { c.y[i] = 3 * c.x[i] + 5; }
     c.desc.part = c.part;
@@ -1373,26 +1404,32 @@ static void cca_planted(void **state) {
 
 static void cca_edges(void **state) {
     static canonical c;
+    double shrunk;
     int i;
     (void)state;
-    open_canonical(&c, 30, 80, 60, 8);          /* more columns than rows: a quarter of these are directions */
+    open_canonical(&c, 60, 80, 60, 8);          /* more columns than rows */
     assert_ok(isk_cca(one, &c.desc));
-    assert_int_equal(c.pairs, 7);
-    assert_true(c.correlations[0] < 1 && c.validated[0] > 0.8 && c.kept > 0 && c.kept < 4);
-    c.desc.negligible = 0.5;
+    assert_int_equal(c.pairs, 8);
+    assert_int_equal(c.kept, 2);
+    assert_true(c.chosen > 0.02 && c.validated[1] > 0.6 && c.validated[2] < 0.4);
+    shrunk = c.validated[1];
+    c.desc.shrinkage = ISK_NONE;                /* all correlates where it was found */
     assert_ok(isk_cca(one, &c.desc));
-    assert_true(c.pairs > 0 && c.pairs < 4);
-    memset(c.part, ISK_TEST, 30);
-    for (i = 0; i < 3; i++) { c.part[i] = ISK_TRAIN; }
+    assert_close(c.correlations[7], 1, 1e-4);
+    assert_true(c.validated[1] < shrunk - 0.1);
+    assert_close(c.chosen, 0, 0);
+    for (i = 0; i < 60; i++) { c.part[i] = i < 9 ? ISK_TRAIN : ISK_TEST; }
     c.desc.part = c.part;
-    assert_fails(isk_cca(one, &c.desc), ISK_DATA, "there are 3 training rows; canonical correlations need at least 4");
-    c.part[3] = ISK_TRAIN;
+    assert_fails(isk_cca(one, &c.desc), ISK_DATA,
+                 "there are 9 training and validation rows; canonical correlations need at least 10");
+    c.part[9] = ISK_VALIDATION;
     assert_ok(isk_cca(one, &c.desc));
-    assert_int_equal(c.kept, 0);                /* no correlation of four rows exceeds two deviations of chance */
+    assert_int_equal(c.kept, 0);                /* no correlation of so few rows exceeds two deviations of chance */
     c.desc.part = NULL;
     c.desc.x_mean = c.desc.y_mean = c.desc.x_weights = c.desc.y_weights = NULL;
     c.desc.correlations = NULL;
     c.desc.pairs = c.desc.kept = NULL;
+    c.desc.chosen = NULL;
     c.desc.k = 0;
     c.desc.validated = (double *)calloc(50, sizeof(double));
     assert_ok(isk_cca(one, &c.desc));           /* 50 of 60 */
@@ -1402,14 +1439,16 @@ static void cca_edges(void **state) {
     assert_fails(isk_cca(one, &c.desc), ISK_ARGUMENT, "k is 61; x has 80 columns and y 60, so there are at most 60 pairs");
     c.desc.k = 1;
     c.desc.least = 1;
-    assert_fails(isk_cca(one, &c.desc), ISK_ARGUMENT, "negligible is 0.5 and least 1; each must be from 0 to below 1, or ISK_NONE");
+    assert_fails(isk_cca(one, &c.desc), ISK_ARGUMENT, "least is 1; it must be from 0 to below 1, or ISK_NONE");
     c.desc.least = ISK_NONE;
-    c.desc.negligible = ISK_NONE;
+    c.desc.shrinkage = HUGE_VAL;
+    assert_fails(isk_cca(one, &c.desc), ISK_ARGUMENT, "shrinkage is inf; it must be positive, 0 (then it is chosen), or ISK_NONE");
+    c.desc.shrinkage = 1e-5;
     assert_ok(isk_cca(one, &c.desc));
     c.y[7] = (isk_scalar)NAN;
     assert_fails(isk_cca(one, &c.desc), ISK_DATA, "y holds a NaN in row 0, column 7");
-    c.desc.y.rows = 29;
-    assert_fails(isk_cca(one, &c.desc), ISK_SHAPE, "y has 29 rows, but 30 are needed");
+    c.desc.y.rows = 59;
+    assert_fails(isk_cca(one, &c.desc), ISK_SHAPE, "y has 59 rows, but 60 are needed");
     close_canonical(&c);
 }
 

@@ -549,8 +549,8 @@ static void matrices(void **state) {
     WRONG(cca, x.rows, most, isk_cca(context, &cca), "9223372036854775807");
     WRONG(cca, y.cols, -1, isk_cca(context, &cca), "-1");
     WRONG(cca, k, -1, isk_cca(context, &cca), "k is -1");
-    WRONG(cca, negligible, NAN, isk_cca(context, &cca), "negligible is nan");
-    WRONG(cca, least, -0.5, isk_cca(context, &cca), "least -0.5");
+    WRONG(cca, shrinkage, NAN, isk_cca(context, &cca), "shrinkage is nan");
+    WRONG(cca, least, -0.5, isk_cca(context, &cca), "least is -0.5");
     NOWHERE(isk_importance(NULL, &importance));
     REFUSED(isk_importance(context, NULL), "desc is NULL");
     REFUSED(isk_importance(context, &importance), "importance is NULL");

@@ -83,50 +83,87 @@ first = v[0] * numpy.sign(v[0, numpy.argmax(abs(v[0]))])
 show("pca first", first)
 
 
-def whitened(x, negligible):
-    """Means and directions of variance 1 whose singular values are above that part of the largest, a quarter of the rows at most."""
-    mean = x.mean(0)
-    u, s, v = numpy.linalg.svd(x - mean, full_matrices=False)
-    there = (s > negligible * s[0]) & (numpy.arange(len(s)) < len(x) // 4)
-    return mean, v[there].T / s[there] * numpy.sqrt(len(x) - 1)
+def permuted(i, n, key):
+    """Where isk__permute puts i."""
+    half = 1
+    while 1 << 2 * half < n:
+        half += 1
+    mask = (1 << half) - 1
+    while True:
+        left, right = i >> half, i & mask
+        for turn in range(6):
+            x = (right + turn * 0x9E3779B9 ^ (key >> 32 if turn % 2 else key)) & 0xffffffff
+            x = x * 0x85EBCA6B & 0xffffffff
+            x = (x ^ x >> 13) * 0xC2B2AE35 & 0xffffffff
+            left, right = right, left ^ ((x ^ x >> 16) & mask)
+        i = left << half | right
+        if i < n:
+            return i
 
 
-def canonical(x, y, k, negligible=0.02):
-    """Means, weights of both sides, correlations."""
-    (mean_x, white_x), (mean_y, white_y) = whitened(x, negligible), whitened(y, negligible)
-    cross = ((x - mean_x) @ white_x).T @ ((y - mean_y) @ white_y) / (len(x) - 1)
-    u, s, v = numpy.linalg.svd(cross, full_matrices=False)
-    weights_x, weights_y = white_x @ u[:, :k], white_y @ v[:k].T
-    sign = numpy.sign(weights_x[numpy.argmax(abs(weights_x), 0), numpy.arange(weights_x.shape[1])])
-    return mean_x, mean_y, weights_x * sign, weights_y * sign, s[:k]
+def mixed(x):
+    """isk__mix64."""
+    x = (x + 0x9E3779B97F4A7C15) & (1 << 64) - 1
+    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9 & (1 << 64) - 1
+    x = (x ^ x >> 27) * 0x94D049BB133111EB & (1 << 64) - 1
+    return x ^ x >> 31
+
+
+def whitening(x, shrinkage):
+    """(S + r I)^-1/2 of the covariance S of x, r the shrinkage times the mean of the eigenvalues that are not 0."""
+    values, vectors = numpy.linalg.eigh(numpy.atleast_2d(numpy.cov(x, rowvar=False)))
+    there = values > 1e-6 * values.max()
+    values, vectors = values[there], vectors[:, there]
+    return vectors / numpy.sqrt(values + shrinkage * values.mean()) @ vectors.T
+
+
+def canonical(x, y, k, shrinkage):
+    """Weights of both sides, correlations."""
+    x, y = x - x.mean(0), y - y.mean(0)
+    white_x, white_y = whitening(x, shrinkage), whitening(y, shrinkage)
+    u, s, v = numpy.linalg.svd(white_x @ x.T @ y @ white_y, full_matrices=False)
+    a, b = white_x @ u[:, :k], white_y @ v[:k].T
+    a, b = a / (x @ a).std(0, ddof=1), b / (y @ b).std(0, ddof=1)
+    sign = numpy.sign(a[numpy.argmax(abs(a), 0), numpy.arange(k)])
+    return a * sign, b * sign, correlations(x @ a, y @ b)
 
 
 def correlations(a, b):
     return [numpy.corrcoef(a[:, j], b[:, j])[0, 1] for j in range(a.shape[1])]
 
 
-def canonical_case(name, n, d, e, negligible, k):
+def canonical_case(name, n, d, e, k, shrinkages, seed):
+    """Of the rows that are not for testing; then of all."""
     reset(29)
     hidden, mix_x, mix_y = uniform(n, 2), uniform(2, d), uniform(2, e)
     x = (hidden @ mix_x + 0.3 * uniform(n, d) + 1).astype(numpy.float32).astype(float)
     y = (hidden @ mix_y + 0.2 * uniform(n, e) - 2).astype(numpy.float32).astype(float)
-    part = numpy.arange(n) % 3
-    train, held = part == 0, part == 1
-    mean_x, mean_y, a, b, s = canonical(x[train], y[train], k, negligible)
-    show(name + " correlations", s)
-    show(name + " validated", correlations((x[held] - mean_x) @ a, (y[held] - mean_y) @ b))
-    show(name + " first x weights", a[:6, 0])
-    show(name + " first y weights", b[:, 0])
-    folded = numpy.zeros((2, n, k))
-    for fold in range(5):
-        left = numpy.arange(n) % 5 == fold
-        mean_x, mean_y, a, b, s = canonical(x[~left], y[~left], k, negligible)
-        folded[0, left, :a.shape[1]], folded[1, left, :b.shape[1]] = (x[left] - mean_x) @ a, (y[left] - mean_y) @ b
-    show(name + " folded", correlations(*folded))
+    for rows in (numpy.flatnonzero(numpy.arange(n) % 3 < 2), numpy.arange(n)):
+        best = -1
+        fold = numpy.array([permuted(i, len(rows), mixed(seed)) % 5 for i in range(len(rows))])
+        for shrinkage in shrinkages:
+            validated = 0
+            for held in range(5):
+                train, held = rows[fold != held], rows[fold == held]
+                a, b, s = canonical(x[train], y[train], k, shrinkage)
+                validated = validated + numpy.array(correlations(x[held] @ a, y[held] @ b)) / 5
+            kept = numpy.cumprod(validated > max(0.3, 2 / numpy.sqrt(len(rows) / 5))).sum()
+            if (validated[:kept] ** 2).sum() >= best:
+                best = (validated[:kept] ** 2).sum()
+                chosen = kept, shrinkage, validated
+        a, b, s = canonical(x[rows], y[rows], k, chosen[1])
+        show(name + ", %d rows: kept and shrinkage" % len(rows), chosen[:2])
+        show("    correlations", s)
+        show("    validated", chosen[2])
+        show("    first x weights", a[:6, 0])
+        show("    first y weights", b[:, 0])
 
 
-canonical_case("cca", 180, 6, 4, 0.02, 4)
-canonical_case("cca of many columns", 90, 70, 3, 0.2, 2)
+shrinkages = 1e-3, 1e-2, 3e-2, 0.1, 0.3, 1
+canonical_case("cca", 180, 6, 4, 4, shrinkages, 3)
+canonical_case("cca of many columns", 90, 70, 3, 2, shrinkages, 4)
+canonical_case("cca that shrinks nothing", 180, 6, 4, 4, [0], 5)
+canonical_case("cca that shrinks by 0.05, the sides changed", 180, 3, 8, 3, [0.05], 6)
 
 reset(17)
 a = numpy.array([int((uniform(1)[0] + 0.5) * 4) for _ in range(60)])
