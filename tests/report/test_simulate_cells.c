@@ -1,6 +1,5 @@
 /* Simulated CITE-seq: its random numbers, its counts, what is true of them, its files, and whether the method finds what is true. */
 #include "examples/cells/preprocess.h"
-#include "examples/base/hash.h"
 #include "examples/base/random.h"
 #include "examples/cells/simulate_cells.h"
 #include "examples/report/truth.h"
@@ -304,12 +303,15 @@ static simulated_cells harder(const cells_difficulty *by) {
 /* What these cells were before there were difficulties: a test that holds one program to another cannot say it. */
 static void without_difficulty_all_is_as_ever(void **state) {
     const sparse *m = &usual.rna.sparse;
-    hash_text rna, protein;
+    const isk_reader rna = isk_reader_memory(m->values, (size_t)m->count * sizeof *m->values, "rna");
+    const isk_reader protein = isk_reader_memory(usual.protein.values,
+                                                 (size_t)(usual.cells * usual.proteins) * sizeof *usual.protein.values, "protein");
+    char hex[65];
     (void)state;
-    hash_bytes(m->values, (size_t)m->count * sizeof *m->values, &rna);
-    hash_bytes(usual.protein.values, (size_t)(usual.cells * usual.proteins) * sizeof *usual.protein.values, &protein);
-    assert_string_equal(rna.text, "dd6020ee7fc75cdd3a9edba4482081e6b06c6b839757218a6ef0a89a71bab27e");
-    assert_string_equal(protein.text, "142236dc68fd91905a47cf7f5ba20933fe4bb7b7084101da54be6e123f2238ff");
+    check(isk_sha256(context, &rna, hex));
+    assert_string_equal(hex, "dd6020ee7fc75cdd3a9edba4482081e6b06c6b839757218a6ef0a89a71bab27e");
+    check(isk_sha256(context, &protein, hex));
+    assert_string_equal(hex, "142236dc68fd91905a47cf7f5ba20933fe4bb7b7084101da54be6e123f2238ff");
     for (int k = 0; k < CELL_FACTORS; k++) { assert_null(usual.factor[k]); }
     assert_int_equal(usual.rare_types, 0);
     for (int k = 0; k < usual.types; k++) { assert_true(usual.cycle_strength[k] == 1); }
