@@ -182,7 +182,7 @@ static isk_status ask_matrix(isk_context *context, const isk_matrix *parts, cons
 
 isk_status ask_unseen(isk_context *context, const unseen_question *q, double values[MOST_METRICS]) {
     const isk_matrix parts[2 * ISK_MAX_VIEWS] = { [0] = q->x, [ISK_MAX_VIEWS] = q->y };
-    const evaluation_input in = { .part = q->part, .labels = q->labels, .unseen = 1, .without_slow = q->without_slow };
+    const evaluation_input in = { .part = q->part, .labels = q->labels, .unseen = 1 };
     metrics_unknown(values);
     return q->x.data && q->y.data ? ask_matrix(context, parts, &in, ISK_TEST, q->seed, values) : ISK_OK;
 }

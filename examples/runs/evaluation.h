@@ -67,7 +67,6 @@ typedef struct unseen_question {
     const uint8_t *part;            /* [rows] */
     const int32_t *labels;          /* [rows], or NULL */
     uint64_t seed;                  /* of the MLP */
-    int without_slow;               /* 1: not the metrics that take longest */
 } unseen_question;
 isk_status ask_unseen(isk_context *context, const unseen_question *q, double values[MOST_METRICS]);
 

@@ -7,6 +7,11 @@
 const char *const feature_files[FEATURE_COUNT] = { "c1.npy", "c2.npy", "c3.npy", "c4.npy", "z1.npy", "z2.npy", "z3.npy", "z4.npy",
                                                    "fused.npy" };
 
+const char *feature_name(int of, char buffer[16]) {
+    snprintf(buffer, 16, "%c%d", of < FEATURE_Z ? 'C' : 'Z', of % ISK_MAX_VIEWS + 1);
+    return of == FEATURE_FUSED ? "fused" : buffer;
+}
+
 static int make_matrix(isk_matrix *m, int64_t rows, int64_t cols, isk_scalar **values) {
     *values = NULL;
     if (rows < 1 || cols < 1) { return 1; }

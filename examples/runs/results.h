@@ -11,6 +11,8 @@
    or the view is absent. */
 typedef struct features { isk_matrix m[FEATURE_COUNT], reconstruction[ISK_MAX_VIEWS]; } features;
 extern const char *const feature_files[FEATURE_COUNT];      /* "c1.npy", ... */
+/* "C1", ..., "Z1", ..., "fused" */
+const char *feature_name(int of, char buffer[16]);
 
 /* reconstruct: 1 when the reconstructions are wanted too. */
 isk_status features_make(features *f, isk_context *context, const isk_model *model, const views *v, int reconstruct);

@@ -69,6 +69,7 @@ static int check_lambdas(training_settings *s, const char *program, int has_labe
 }
 
 int training_check_line(training_settings *s, const char *program, int has_labels, int argc, char **argv) {
+    if (s->stability == 1) { return usage_error(program, "--stability is 1; it must be at least 2 further seeds, or 0"); }
     take_one_lambda(s, argc, argv);
     return check_lambdas(s, program, has_labels);
 }
@@ -204,9 +205,11 @@ static isk_status check_choice(const training *t, const dataset *d) {
 }
 
 isk_status training_begin(training *t, const dataset *d) {
+    char path[4200];
     isk_status status = check_choice(t, d);
     if (status != ISK_OK) { return status; }
     checkpoint_keep(t);
+    if (!t->s->resume) { remove(training_stability_checkpoint(t, path, sizeof path)); }     /* of what did not end, by other options */
     return log_open(t);
 }
 
@@ -318,9 +321,14 @@ isk_status training_commit(training *t, const text *metrics) {
     status = output_commit(&t->out);
     if (status != ISK_OK) { return isk_set_error(t->context, status, "%s", t->out.error); }
     unlink(t->checkpoint);
+    remove(training_stability_checkpoint(t, path, sizeof path));
     if (!training_chooses(t)) { remove(output_path(&t->out, "tradeoff.csv", path, sizeof path)); }     /* of another run */
     output_tidy(&t->out);
     return t->s->json ? write_text(t->context, t->s->json, metrics) : ISK_OK;
+}
+
+const char *training_stability_checkpoint(const training *t, char *buffer, size_t size) {
+    return output_path(&t->out, "checkpoint.stability.safetensors", buffer, size);
 }
 
 void training_warnings(const training *t, text *out) {

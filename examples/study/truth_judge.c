@@ -1,6 +1,8 @@
 /* How much of what is true do features tell, on cells that no network saw?  With leakage, completeness and stability on the same. */
 #include "truth_study.h"
 
+#include "../runs/stability.h"
+
 #include <math.h>
 #include <stdio.h>
 
@@ -124,14 +126,14 @@ isk_status truth_judge_stability(isk_context *context, const truth_data *d, cons
     isk_status status = ISK_OK;
     for (int i = 0; i < 2 * RNA_AND_PROTEIN && status == ISK_OK; i++) {
         const int of_c = i / RNA_AND_PROTEIN, view = i % RNA_AND_PROTEIN, at = (of_c ? FEATURE_C : FEATURE_Z) + view;
-        double there[MOST_METRICS], back[MOST_METRICS];
-        unseen_question q = { .x = a->m[at], .y = b->m[at], .part = d->part, .labels = d->s.type, .without_slow = 1 };
-        status = ask_unseen(context, &q, there);
+        double there, back;
+        unseen_question q = { .x = a->m[at], .y = b->m[at], .part = d->part, .labels = d->s.type };
+        status = stability_told(context, &q, NULL, &there);
         q.x = b->m[at];
         q.y = a->m[at];
-        if (status == ISK_OK) { status = ask_unseen(context, &q, back); }
+        if (status == ISK_OK) { status = stability_told(context, &q, NULL, &back); }
         if (status != ISK_OK) { break; }
-        records_at(r, to, model, records_field(r, stability_fields[of_c]))[view] = (there[METRIC_RIDGE] + back[METRIC_RIDGE]) / 2;
+        records_at(r, to, model, records_field(r, stability_fields[of_c]))[view] = (there + back) / 2;
     }
     return status;
 }
