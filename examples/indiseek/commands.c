@@ -8,6 +8,7 @@ static const subcommand commands[] = {
     { "impute", command_impute, impute_table_get, "one modality predicted from another" },
     { "demo", command_demo, demo_table_get, "run, on simulated cells whose truth is known" },
     { "fit", command_fit, fit_table_get, "the same from matrices of any kind, as files or tables" },
+    { "explain", command_explain, explain_table_get, "what each coordinate of the features follows" },
     { "transform", command_transform, transform_table_get, "features of new samples by a model that was fitted" },
     { "evaluate", command_evaluate, evaluate_table_get, "score features again, or features from elsewhere" },
     { "devices", command_devices, devices_table_get, "what there is to train on, and what is missing for a GPU" },
@@ -18,6 +19,7 @@ static const subcommand commands[] = {
 static const page_entry files[] = {
     { "DIR/c1.npy, DIR/z1.npy, ...", "features that `indiseek run`, `fit` and `transform` write with --out DIR, one row a sample" },
     { "DIR/adata.h5ad, DIR/mdata.h5mu", "the features beside the counts, for scanpy and muon" },
+    { "DIR/coordinates.tsv", "what each coordinate of the features follows, which `indiseek explain` prints" },
     { "DIR/model.safetensors", "the model, with how its views were prepared; what --model reads" },
     { "DIR/config.json", "the options of a run or fit, which --config reads" },
     { "DIR/metrics.json, DIR/report.html", "how good the features are, for machines and for people" },

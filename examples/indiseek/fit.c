@@ -1,11 +1,11 @@
 /* indiseek fit */
 #include "commands.h"
 
+#include "../runs/coordinates.h"
 #include "../runs/methods.h"
-#include "../runs/results.h"
-#include "../runs/training.h"
 
 #include "../report/choice_page.h"
+#include "../report/coordinates_page.h"
 #include "../report/curves.h"
 #include "../report/report.h"
 
@@ -28,8 +28,8 @@ static const option fit_options[] = {
       "the target is numbers, standardized by the training rows: a column, or all columns of a .npy", 0, 0, NULL },
     { NULL, OPTION_HEADING, 0, NULL, "Output", 0, 0, NULL },
     { "out", OPTION_TEXT, FIELD(training.out), "DIR",
-      "gets c1, c2, ..., z1, z2, ... .npy of all rows (of method comm: fused.npy), split.tsv, model.safetensors, config.json, "
-      "log.jsonl, metrics.json and report.html; made if missing",
+      "gets c1, c2, ..., z1, z2, ... .npy of all rows (of method comm: fused.npy), split.tsv, coordinates.tsv, "
+      "model.safetensors, config.json, log.jsonl, metrics.json and report.html; made if missing",
       0, 0, NULL },
     TRAINING_OPTIONS(FIELD(training)),
 };
@@ -69,7 +69,11 @@ typedef struct job {
     dataset d;
     features f;
     evaluation scores;
+    stability stable;
+    coordinates coordinates;
 } job;
+
+static const char *const view_names[ISK_MAX_VIEWS] = { "x1", "x2", "x3", "x4" };
 
 /* ---- before training ---- */
 
@@ -113,6 +117,7 @@ static void metrics_json(const job *j, text *out) {
     text_json_key(out, "seed");
     text_format(out, "%llu", (unsigned long long)isk_model_seed(j->t.model));
     choice_json(&j->t.choice, out);
+    stability_json(&j->stable, out);
     evaluation_json(&j->scores, isk_model_report(j->t.model), out);
     text_add(out, "\n}\n");
 }
@@ -157,6 +162,7 @@ static isk_status write_report(job *j) {
     report_verdicts(&page, &j->scores, j->t.model, warnings.data);
     report_scores(&page, &j->scores, j->d.has_labels);
     choice_page(&j->t.choice, &page);
+    coordinates_page(&j->coordinates, &j->stable, &page);
     status = report_embeddings(&page, j->t.context, &embeddings);
     report_curves(&page, &course);
     report_settings(&page, facts, isk_model_options(j->t.model));
@@ -179,9 +185,13 @@ static isk_status write_all(job *j) {
     }
     if (status == ISK_OK) { status = write_config(j); }
     if (status == ISK_OK) { status = output_text(&j->t.out, "metrics.json", &scores); }
+    if (status == ISK_OK) { status = coordinates_write(&j->coordinates, &j->t.out); }
     if (status == ISK_OK) { status = write_report(j); }
     if (status == ISK_OK) { status = training_commit(&j->t, &scores); }
-    if (status == ISK_OK) { features_tidy(&j->f, &j->t.out); }
+    if (status == ISK_OK) {
+        features_tidy(&j->f, &j->t.out);
+        coordinates_tidy(&j->coordinates, &j->t.out);
+    }
     text_free(&scores);
     return status;
 }
@@ -199,6 +209,8 @@ static isk_status run(job *j) {
     progress_say(&t->bar, "trained in %s; scoring", duration(isk_model_report(t->model)->seconds, (char[32]){ 0 }));
     status = features_make(&j->f, t->context, t->model, &j->d.v, 1);
     if (status == ISK_OK) { status = features_score(&j->f, t->context, &j->d, &j->scores); }
+    if (status == ISK_OK) { status = stability_train(&j->stable, t, &j->d, &j->f); }
+    if (status == ISK_OK) { status = coordinates_make(&j->coordinates, t->context, &j->d, &j->f, &j->stable, view_names); }
     if (status == ISK_OK) { status = write_all(j); }
     return status;
 }
@@ -213,6 +225,7 @@ static void say_results(const job *j) {
     }
     choice_text(&j->t.choice, &scores);
     evaluation_text(&j->scores, j->d.has_labels, &scores);
+    stability_text(&j->stable, &scores);
     printf("\n%s\nfeatures, model and metrics are in %s; open %s/report.html\n", scores.data ? scores.data : "",
            j->t.s->out, j->t.s->out);
     text_free(&scores);
@@ -221,6 +234,8 @@ static void say_results(const job *j) {
 static int finish(job *j, isk_status status, int argc, char **argv) {
     const int code = training_finish(&j->t, status, fit_command->name, argc, argv);
     if (status == ISK_OK) { say_results(j); }
+    stability_free(&j->stable);
+    coordinates_free(&j->coordinates);
     features_free(&j->f);
     data_free(&j->d);
     training_close(&j->t);

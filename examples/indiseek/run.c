@@ -88,6 +88,7 @@ static void metrics_json(const run_job *j, text *out) {
     if (j->json_members) { j->json_members(j->user, out); }
     findings_json(&j->found, &j->a, out);
     choice_json(&j->t.choice, out);
+    stability_json(&j->stable, out);
     evaluation_json(&j->scores, isk_model_report(j->t.model), out);
     text_add(out, "\n}\n");
 }
@@ -222,6 +223,7 @@ static isk_status write_tables(run_job *j, const cell_results *r) {
         status = output_text(&j->t.out, "explained.tsv", &out);
         text_free(&out);
     }
+    if (status == ISK_OK) { status = coordinates_write(&j->coordinates, &j->t.out); }
     if (status == ISK_OK && j->found.cluster_count) {
         cluster_tsv(j->found.clusters, j->found.cluster_count, &out);
         status = output_text(&j->t.out, "clusters.tsv", &out);
@@ -267,7 +269,7 @@ static isk_status write_report(run_job *j) {
 static void remove_stale(const run_job *j) {
     const int without_h5 = j->s->without_files || !hdf5_available();
     const struct { const char *name; int stale; } files[] = {
-        { "theta.tsv", !j->found.has_theta }, { "explained.tsv", !j->found.explained.count },
+        { "theta.tsv", !j->found.has_theta }, { "explained.tsv", !j->found.explained.count }, { "coordinates.tsv", !j->coordinates.count },
         { "clusters.tsv", !j->found.cluster_count }, { "umap.tsv", !j->found.pictures.count }, { "adata.h5ad", without_h5 },
         { "mdata.h5mu", without_h5 },
     };
@@ -321,6 +323,10 @@ isk_status run_all(run_job *j) {
     status = features_make(&j->f, t->context, t->model, &j->a.d.v, 1);
     if (status == ISK_OK) { status = features_score(&j->f, t->context, &j->a.d, &j->scores); }
     if (status == ISK_OK) { status = findings_make(&j->found, &j->a, &j->f, &j->s->findings, t->s->device.threads, &t->bar); }
+    if (status == ISK_OK) { status = stability_train(&j->stable, t, &j->a.d, &j->f); }
+    if (status == ISK_OK) {
+        status = coordinates_make(&j->coordinates, t->context, &j->a.d, &j->f, &j->stable, j->found.modality);
+    }
     if (status == ISK_OK && j->judge) { status = j->judge(j->user, j); }
     return status == ISK_OK ? write_all(j) : status;
 }
@@ -332,6 +338,7 @@ static void say_results(const run_job *j) {
     choice_text(&j->t.choice, &scores);
     evaluation_text(&j->scores, j->a.d.has_labels, &scores);
     findings_text(&j->found, &j->a, &scores);
+    stability_text(&j->stable, &scores);
     printf("\n%s\nresults are in %s; open %s/report.html\n", scores.data ? scores.data : "", j->s->training.out, j->s->training.out);
     text_free(&scores);
 }
@@ -340,6 +347,8 @@ int run_finish(run_job *j, isk_status status, const char *program, int argc, cha
     const int code = training_finish(&j->t, status, program, argc, argv);
     if (status == ISK_OK) { say_results(j); }
     findings_free(&j->found);
+    stability_free(&j->stable);
+    coordinates_free(&j->coordinates);
     features_free(&j->f);
     source_free(&j->a);
     training_close(&j->t);

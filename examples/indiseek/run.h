@@ -4,7 +4,7 @@
 
 #include "commands.h"
 #include "findings.h"
-#include "../runs/training.h"
+#include "../runs/coordinates.h"
 
 typedef struct run_settings {
     source_settings source;
@@ -23,6 +23,8 @@ typedef struct run_job {
     features f;
     evaluation scores;
     findings found;
+    stability stable;               /* seeds 0: not asked for */
+    coordinates coordinates;
     /* Sections for the report and members for metrics.json, of whoever runs it; or NULL. */
     isk_status (*judge)(void *user, struct run_job *j);     /* when features are there */
     void (*page)(void *user, text *page);

@@ -3,6 +3,7 @@
 #include "../report/cells_page.h"
 
 #include "../report/choice_page.h"
+#include "../report/coordinates_page.h"
 #include "../report/curves.h"
 #include "../report/explained_page.h"
 #include "../report/plots.h"
@@ -318,6 +319,7 @@ isk_status run_report(const run_job *j, text *page) {
     data_section(j, page);
     status = embedding_section(j, page);
     if (status == ISK_OK) { status = theta_section(j, page); }
+    coordinates_page(&j->coordinates, &j->stable, page);
     explained_page(&j->found.explained, page);
     cluster_section(j, page);
     report_scores(page, &j->scores, j->a.d.has_labels);

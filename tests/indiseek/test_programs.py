@@ -29,8 +29,8 @@ from tap import Skip, at, equal, folder, inside, main, test
 BUILD = os.environ.get("BUILD", "build")
 PATIENCE = 120              # seconds for one run of a program; they take some 0.1 s
 ROWS, COLS = 120, (5, 4)
-RESULTS = ["c1.npy", "c2.npy", "config.json", "log.jsonl", "metrics.json", "model.safetensors", "report.html", "split.tsv",
-           "z1.npy", "z2.npy"]
+RESULTS = ["c1.npy", "c2.npy", "config.json", "coordinates.tsv", "log.jsonl", "metrics.json", "model.safetensors", "report.html",
+           "split.tsv", "z1.npy", "z2.npy"]
 FEATURES = ["c1.npy", "c2.npy", "z1.npy", "z2.npy"]
 # Small networks; a fit of them takes milliseconds.
 SIZE = "--width 8 --layers 2 --dim 3 --shared-dim 4 --batch 32".split()
@@ -195,7 +195,7 @@ LABELS = ["--labels", at("labels.tsv") + ":kind"]
 
 # ---- fit: what it writes ----------------------------------------------------------------------------------------------
 
-@test("fit writes ten files and nothing else")
+@test("fit writes eleven files and nothing else")
 def _():
     done = fit("first", *LABELS, "--label-ignore", "unknown")
     equal(sorted(os.listdir(at("first"))), RESULTS)

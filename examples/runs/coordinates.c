@@ -1,0 +1,538 @@
+#include "coordinates.h"
+
+#include "../base/lines.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Z first, which is what is asked about. */
+static const int order[FEATURE_COUNT] = { FEATURE_Z, FEATURE_Z + 1, FEATURE_Z + 2, FEATURE_Z + 3, FEATURE_C, FEATURE_C + 1, FEATURE_C + 2,
+                                          FEATURE_C + 3, FEATURE_FUSED };
+
+/* ---- rows ---- */
+
+/* The rows that are there in some matrices, evenly thinned where they are many. */
+static isk_status find_rows(isk_context *context, const isk_matrix *parts, int count, const dataset *d, whole_rows *rows,
+                            isk_part *scored) {
+    enum { MOST = 10000 };
+    int64_t all[3] = { 0, 0, 0 }, seen[3] = { 0, 0, 0 }, kept = 0;
+    isk_status status = whole_rows_find(context, parts, count, d->part, rows);
+    if (status != ISK_OK) { return status; }
+    for (int64_t i = 0; i < rows->count; i++) { all[rows->part[i]]++; }
+    *scored = all[ISK_TEST] ? ISK_TEST : ISK_VALIDATION;
+    for (int64_t i = 0; i < rows->count; i++) {
+        const int part = rows->part[i];
+        const int64_t at = seen[part]++;
+        if (all[part] > MOST && at * MOST / all[part] == (at + 1) * MOST / all[part]) { continue; }
+        rows->index[kept] = rows->index[i];
+        rows->part[kept++] = rows->part[i];
+    }
+    rows->count = kept;
+    if (!all[ISK_TRAIN] || !all[*scored]) { rows->count = 0; }
+    return ISK_OK;
+}
+
+/* Does a column differ between any two rows that are there? */
+static int changes(isk_matrix m, int64_t column) {
+    const isk_scalar *first = NULL;
+    for (int64_t i = 0; i < m.rows; i++) {
+        const isk_scalar *here = m.data + i * m.cols + column;
+        if (isnan(m.data[i * m.cols])) { continue; }
+        first = first ? first : here;
+        if (*here != *first) { return 1; }
+    }
+    return 0;
+}
+
+/* ---- how much of a view is told ---- */
+
+static isk_status ask_columns(isk_context *context, isk_matrix made, const coordinate *list, int count, isk_matrix y,
+                              const whole_rows *rows, isk_part scored, double *r2) {
+    isk_scalar *values = malloc(sizeof *values * (size_t)rows->count * (size_t)count);
+    isk_status status = values ? ISK_OK : no_memory(context, "coordinates");
+    *r2 = NAN;
+    for (int64_t i = 0; i < rows->count && values; i++) {
+        const isk_scalar *from = made.data + rows->index[i] * made.cols;
+        for (int k = 0; k < count; k++) { values[i * count + k] = from[list[k].column]; }
+    }
+    if (values) {
+        status = isk_ridge_r2(context, &(isk_regression_desc){ .x = { values, rows->count, count }, .y = y, .part = rows->part,
+                                                               .scored = scored }, r2);
+    }
+    free(values);
+    return status == ISK_DATA ? ISK_OK : status;            /* the view is constant */
+}
+
+/* Of the view whose coordinates they are; of one representation of all the mean over the views. */
+static double own_r2(const coordinate *k) {
+    double sum = 0;
+    int count = 0;
+    if (k->of != FEATURE_FUSED) { return k->r2[k->of % ISK_MAX_VIEWS]; }
+    for (int view = 0; view < ISK_MAX_VIEWS; view++) {
+        if (isnan(k->r2[view])) { continue; }
+        sum += k->r2[view];
+        count++;
+    }
+    return count ? sum / count : (double)NAN;
+}
+
+static int by_own_r2(const void *a, const void *b) {
+    const coordinate *x = a, *y = b;
+    const double p = own_r2(x), q = own_r2(y);
+    if (p > q || (isnan(q) && !isnan(p))) { return -1; }
+    if (p < q || (isnan(p) && !isnan(q))) { return 1; }
+    return (x->column > y->column) - (x->column < y->column);
+}
+
+static isk_status tell_view(isk_context *context, const dataset *d, isk_matrix made, coordinate *list, int count, int view,
+                            int cumulative) {
+    const isk_matrix parts[2] = { made, d->v.summary[view] };
+    isk_matrix y = { NULL, 0, 0 };
+    whole_rows rows;
+    isk_part scored;
+    isk_status status;
+    if (!parts[1].data) { return ISK_OK; }
+    status = find_rows(context, parts, 2, d, &rows, &scored);
+    if (status == ISK_OK && rows.count) {
+        y = join_divided(context, parts + 1, 1, &rows, NULL);
+        status = y.data ? ISK_OK : no_memory(context, "coordinates");
+    }
+    for (int k = 0; k < count && y.data && status == ISK_OK; k++) {
+        status = cumulative ? ask_columns(context, made, list, k + 1, y, &rows, scored, &list[k].cumulative)
+                            : ask_columns(context, made, list + k, 1, y, &rows, scored, &list[k].r2[view]);
+    }
+    matrix_free(y);
+    whole_rows_free(&rows);
+    return status;
+}
+
+/* ---- what rises and falls with a coordinate ---- */
+
+/* Features as they were before PCA; of sequences the means over their steps. */
+static isk_matrix features_of(const dataset *d, int view) {
+    return d->v.recipe[view].steps ? d->v.summary[view] : recipe_features(&d->v.in[view]);
+}
+
+/* Means and deviations over the scored rows, of columns [m.cols]. */
+static void moments(isk_matrix m, const whole_rows *rows, isk_part scored, double *mean, double *deviation) {
+    int64_t n = 0;
+    memset(mean, 0, sizeof *mean * (size_t)m.cols);
+    memset(deviation, 0, sizeof *deviation * (size_t)m.cols);
+    for (int64_t i = 0; i < rows->count; i++) {
+        const isk_scalar *row = m.data + rows->index[i] * m.cols;
+        if (rows->part[i] != scored) { continue; }
+        n++;
+        for (int64_t j = 0; j < m.cols; j++) {
+            const double before = mean[j], value = (double)row[j];
+            mean[j] += (value - before) / (double)n;
+            deviation[j] += (value - before) * (value - mean[j]);
+        }
+    }
+    for (int64_t j = 0; j < m.cols; j++) { deviation[j] = sqrt(deviation[j]); }
+}
+
+/* r [count, m.cols]: correlations over the scored rows; 0 where one of the two is constant there. */
+static isk_status correlate(isk_context *context, isk_matrix made, const coordinate *list, int count, isk_matrix m,
+                            const whole_rows *rows, isk_part scored, double *r) {
+    const size_t cols = (size_t)m.cols, own = (size_t)made.cols;
+    double *work = malloc(sizeof *work * 2 * (cols + own) + 1), *mean = work, *deviation = work + cols, *mine = work + 2 * cols;
+    if (!work) { return no_memory(context, "coordinates"); }
+    moments(m, rows, scored, mean, deviation);
+    moments(made, rows, scored, mine, mine + own);
+    for (int64_t i = 0; i < rows->count; i++) {
+        const isk_scalar *row = m.data + rows->index[i] * m.cols, *from = made.data + rows->index[i] * made.cols;
+        if (rows->part[i] != scored) { continue; }
+        for (int k = 0; k < count; k++) {
+            const double value = (double)from[list[k].column] - mine[list[k].column];
+            double *to = r + (size_t)k * cols;
+            for (size_t j = 0; j < cols; j++) { to[j] += value * ((double)row[j] - mean[j]); }
+        }
+    }
+    for (int k = 0; k < count; k++) {
+        const double spread = mine[own + (size_t)list[k].column];
+        for (size_t j = 0; j < cols; j++) {
+            const double both = spread * deviation[j];
+            r[(size_t)k * cols + j] = both > 0 ? r[(size_t)k * cols + j] / both : 0;
+        }
+    }
+    free(work);
+    return ISK_OK;
+}
+
+/* Among those that are named on a side, as its correlation is the larger. */
+static int insert(coordinates *c, followed *side, double r, const input *in, int64_t feature) {
+    char number[32];
+    const char *name = names_get(&in->column_names, feature);
+    int at = FOLLOWED;
+    while (at > 0 && (side[at - 1].word < 0 || fabs(r) > fabs(side[at - 1].r))) { at--; }
+    if (at == FOLLOWED) { return 1; }
+    snprintf(number, sizeof number, "%lld", (long long)feature + 1);
+    memmove(side + at + 1, side + at, sizeof *side * (size_t)(FOLLOWED - 1 - at));
+    side[at] = (followed){ c->words.count, r };
+    return names_add(&c->words, name ? name : number);
+}
+
+static isk_status follow(coordinates *c, isk_context *context, const dataset *d, isk_matrix made, coordinate *list, int count,
+                         int view) {
+    const isk_matrix m = features_of(d, view), parts[2] = { made, d->v.summary[view] };
+    whole_rows rows;
+    isk_part scored;
+    double *r;
+    isk_status status;
+    if (!m.data || !parts[1].data) { return ISK_OK; }
+    status = find_rows(context, parts, 2, d, &rows, &scored);
+    if (status != ISK_OK) { return status; }
+    r = calloc((size_t)count * (size_t)m.cols + 1, sizeof *r);
+    if (!r) { status = no_memory(context, "coordinates"); }
+    if (status == ISK_OK && rows.count) { status = correlate(context, made, list, count, m, &rows, scored, r); }
+    for (int k = 0; k < count && status == ISK_OK; k++) {
+        for (int64_t j = 0; j < m.cols && status == ISK_OK; j++) {
+            const double here = r[k * m.cols + j];
+            if (fabs(here) > 0 && !insert(c, list[k].side[here < 0], here, &d->v.in[view], j)) { status = no_memory(context, "names"); }
+        }
+    }
+    free(r);
+    whole_rows_free(&rows);
+    return status;
+}
+
+/* ---- all of them ---- */
+
+/* Adds the columns of one matrix that change. */
+static isk_status add_kind(coordinates *c, isk_context *context, const dataset *d, const features *f, const stability *s, int of) {
+    const isk_matrix m = f->m[of];
+    coordinate *more = realloc(c->list, sizeof *more * (size_t)(c->count + m.cols + 1)), *list;
+    const int first = of == FEATURE_FUSED ? 0 : of % ISK_MAX_VIEWS, last = of == FEATURE_FUSED ? c->views - 1 : first;
+    int count = 0;
+    isk_status status = ISK_OK;
+    if (!more) { return no_memory(context, "coordinates"); }
+    c->list = more;
+    list = more + c->count;
+    for (int64_t j = 0; j < m.cols; j++) {
+        coordinate *k = list + count;
+        if (!changes(m, j)) { continue; }
+        *k = (coordinate){ .of = of, .column = (int)j, .cumulative = NAN, .stable = s && s->column[of] ? s->column[of][j] : (double)NAN };
+        for (int view = 0; view < ISK_MAX_VIEWS; view++) { k->r2[view] = NAN; }
+        for (int i = 0; i < 2 * FOLLOWED; i++) { k->side[i / FOLLOWED][i % FOLLOWED].word = -1; }
+        count++;
+    }
+    for (int view = 0; view < c->views && status == ISK_OK; view++) { status = tell_view(context, d, m, list, count, view, 0); }
+    if (status == ISK_OK) { qsort(list, (size_t)count, sizeof *list, by_own_r2); }
+    if (status == ISK_OK && first == last) { status = tell_view(context, d, m, list, count, first, 1); }
+    for (int view = first; view <= last && status == ISK_OK; view++) { status = follow(c, context, d, m, list, count, view); }
+    c->count += count;
+    return status;
+}
+
+isk_status coordinates_make(coordinates *c, isk_context *context, const dataset *d, const features *f, const stability *s,
+                            const char *const *modalities) {
+    isk_status status = ISK_OK;
+    memset(c, 0, sizeof *c);
+    c->views = d->v.count;
+    for (int view = 0; view < c->views; view++) { snprintf(c->modality[view], sizeof c->modality[view], "%s", modalities[view]); }
+    if (!memchr(d->part, ISK_TRAIN, (size_t)d->rows) ||
+        (!memchr(d->part, ISK_TEST, (size_t)d->rows) && !memchr(d->part, ISK_VALIDATION, (size_t)d->rows))) {
+        return ISK_OK;
+    }
+    for (int i = 0; i < FEATURE_COUNT && status == ISK_OK; i++) {
+        if (f->m[order[i]].data) { status = add_kind(c, context, d, f, s, order[i]); }
+    }
+    if (status != ISK_OK) { coordinates_free(c); }
+    return status;
+}
+
+void coordinates_free(coordinates *c) {
+    free(c->list);
+    names_free(&c->words);
+    memset(c, 0, sizeof *c);
+}
+
+/* ---- names ---- */
+
+const char *coordinate_key(const coordinate *k, char buffer[32]) {
+    char kind[16];
+    snprintf(buffer, 32, "%s_%d", feature_name(k->of, kind), k->column + 1);
+    return buffer;
+}
+
+static int is_fused(int of) { return of == FEATURE_FUSED; }
+
+int coordinate_names(const coordinates *c, int of, int64_t columns, names *list) {
+    enum { NAMED = 3 };
+    int done = 1;
+    memset(list, 0, sizeof *list);
+    for (int64_t j = 0; j < columns && done; j++) {
+        const coordinate bare = { .of = of, .column = (int)j }, *k = NULL;
+        char key[32];
+        text name = { 0 };
+        int at[2] = { 0, 0 };
+        for (int64_t i = 0; i < c->count && !k; i++) { k = c->list[i].of == of && c->list[i].column == j ? &c->list[i] : NULL; }
+        text_add(&name, coordinate_key(&bare, key));
+        for (int named = 0; k && named < NAMED; named++) {     /* those that follow it most, whatever their sign */
+            const followed *up = at[0] < FOLLOWED ? &k->side[0][at[0]] : NULL, *down = at[1] < FOLLOWED ? &k->side[1][at[1]] : NULL;
+            const int falls = !up || up->word < 0 || (down && down->word >= 0 && -down->r > up->r);
+            const followed *next = falls ? down : up;
+            if (!next || next->word < 0) { break; }
+            text_format(&name, "%s%c%s", named ? " " : " (", falls ? '-' : '+', names_get(&c->words, next->word));
+            at[falls]++;
+        }
+        if (at[0] + at[1]) { text_add(&name, ")"); }
+        done = !name.failed && names_add(list, name.data);
+        text_free(&name);
+    }
+    return done;
+}
+
+/* ---- the file ---- */
+
+static int knows_stability(const coordinates *c) {
+    int known = 0;
+    for (int64_t i = 0; i < c->count; i++) { known = known || isfinite(c->list[i].stable); }
+    return known;
+}
+
+/* The next column of a file; its key stays in `columns`. */
+static sheet_column *add_column(coordinate_columns *columns, int *count, sheet_form form) {
+    sheet_column *to = &columns->list[*count];
+    *to = (sheet_column){ .key = columns->keys[*count], .form = form };
+    (*count)++;
+    return to;
+}
+#define KEY(...) snprintf(columns->keys[s->column_count], sizeof columns->keys[0], __VA_ARGS__)
+
+static const char *const side_keys[2] = { "rises", "falls" };
+
+void coordinates_sheet(const coordinates *c, coordinate_columns *columns, sheet *s) {
+    const int stable = knows_stability(c);
+    *s = (sheet){ .columns = columns->list };
+    KEY("coordinate");
+    add_column(columns, &s->column_count, SHEET_WORDS);
+    KEY("modality");
+    add_column(columns, &s->column_count, SHEET_WORDS);
+    for (int view = 0; view < c->views; view++) {
+        KEY("r2_%s", c->modality[view]);
+        add_column(columns, &s->column_count, SHEET_REAL);
+    }
+    KEY("r2_cumulative");
+    add_column(columns, &s->column_count, SHEET_REAL);
+    if (stable) {
+        KEY("stable");
+        add_column(columns, &s->column_count, SHEET_REAL);
+    }
+    for (int i = 0; i < 4 * FOLLOWED; i++) {
+        KEY(i % 2 ? "%s_%d_r" : "%s_%d", side_keys[i / (2 * FOLLOWED)], i / 2 % FOLLOWED + 1);
+        add_column(columns, &s->column_count, i % 2 ? SHEET_REAL : SHEET_WORDS);
+    }
+    for (int64_t i = 0; i < c->count; i++) {
+        const coordinate *k = &c->list[i];
+        char key[32];
+        sheet_row(s);
+        sheet_format(s, "%s", coordinate_key(k, key));
+        sheet_words(s, is_fused(k->of) ? NULL : c->modality[k->of % ISK_MAX_VIEWS]);
+        for (int view = 0; view < c->views; view++) { sheet_number(s, k->r2[view]); }
+        sheet_number(s, k->cumulative);
+        if (stable) { sheet_number(s, k->stable); }
+        for (int n = 0; n < 2 * FOLLOWED; n++) {
+            const followed *one = &k->side[n / FOLLOWED][n % FOLLOWED];
+            sheet_words(s, names_get(&c->words, one->word < 0 ? INT64_MAX : one->word));
+            sheet_number(s, one->word < 0 ? (double)NAN : one->r);
+        }
+    }
+}
+
+isk_status coordinates_write(const coordinates *c, output *out) {
+    coordinate_columns columns;
+    text rows = { 0 };
+    sheet s;
+    isk_status status;
+    if (!c->count) { return ISK_OK; }
+    coordinates_sheet(c, &columns, &s);
+    sheet_tsv(&s, &rows);
+    status = output_text(out, "coordinates.tsv", &rows);
+    sheet_free(&s);
+    text_free(&rows);
+    return status;
+}
+
+void coordinates_tidy(const coordinates *c, const output *out) {
+    char path[4200];
+    if (!c->count) { remove(output_path(out, "coordinates.tsv", path, sizeof path)); }
+}
+
+/* ---- reading ---- */
+
+static int64_t find_column(const frame *f, const char *key) {
+    for (int64_t j = 0; j < f->cols; j++) {
+        if (strcmp(frame_header(f, j), key) == 0) { return j; }
+    }
+    return -1;
+}
+
+static double number_at(const frame *f, int64_t row, int64_t column) {
+    const char *field = column < 0 ? "" : frame_get(f, row, column);
+    char *end;
+    const double value = strtod(field, &end);
+    return *field && !*end ? value : (double)NAN;
+}
+
+/* "Z1_3" */
+static int read_key(const char *key, coordinate *k) {
+    int view = 0, column = 0, end = 0;
+    char letter = 0;
+    if (sscanf(key, "fused_%d%n", &column, &end) == 1 && !key[end] && column > 0) {
+        k->of = FEATURE_FUSED;
+    } else if (sscanf(key, "%c%d_%d%n", &letter, &view, &column, &end) == 3 && !key[end] && (letter == 'C' || letter == 'Z') && view > 0 &&
+               view <= ISK_MAX_VIEWS && column > 0) {
+        k->of = (letter == 'C' ? FEATURE_C : FEATURE_Z) + view - 1;
+    } else {
+        return 0;
+    }
+    k->column = column - 1;
+    return 1;
+}
+
+/* Views are the columns r2_NAME up to r2_cumulative. */
+static int read_views(coordinates *c, const frame *f, int64_t columns[ISK_MAX_VIEWS]) {
+    const int64_t first = find_column(f, "modality") + 1, last = find_column(f, "r2_cumulative");
+    if (find_column(f, "coordinate") < 0 || first < 1 || last <= first || last - first > ISK_MAX_VIEWS) { return 0; }
+    for (int64_t j = first; j < last; j++) {
+        const char *key = frame_header(f, j);
+        if (strncmp(key, "r2_", 3) != 0) { return 0; }
+        snprintf(c->modality[c->views], sizeof c->modality[0], "%s", key + 3);
+        columns[c->views++] = j;
+    }
+    return 1;
+}
+
+static isk_status read_rows(coordinates *c, isk_context *context, const char *path, const frame *f) {
+    int64_t columns[ISK_MAX_VIEWS];
+    if (!read_views(c, f, columns)) {
+        return isk_set_error(context, ISK_DATA, "%s is no table of coordinates, as `indiseek run` and `indiseek fit` write it", path);
+    }
+    c->list = calloc((size_t)f->rows + 1, sizeof *c->list);
+    if (!c->list) { return no_memory(context, path); }
+    for (int64_t row = 0; row < f->rows; row++) {
+        coordinate *k = &c->list[c->count++];
+        if (!read_key(frame_get(f, row, find_column(f, "coordinate")), k)) {
+            shown name;
+            return isk_set_error(context, ISK_DATA, "%s: row %lld: '%s' is no coordinate, such as Z1_3", path, (long long)row + 1,
+                                 show(&name, frame_get(f, row, find_column(f, "coordinate"))));
+        }
+        for (int view = 0; view < ISK_MAX_VIEWS; view++) { k->r2[view] = view < c->views ? number_at(f, row, columns[view]) : (double)NAN; }
+        k->cumulative = number_at(f, row, find_column(f, "r2_cumulative"));
+        k->stable = number_at(f, row, find_column(f, "stable"));
+        for (int n = 0; n < 2 * FOLLOWED; n++) {
+            followed *one = &k->side[n / FOLLOWED][n % FOLLOWED];
+            char key[32];
+            int64_t at;
+            snprintf(key, sizeof key, "%s_%d", side_keys[n / FOLLOWED], n % FOLLOWED + 1);
+            at = find_column(f, key);
+            one->word = -1;
+            if (at < 0 || at + 1 == f->cols || !*frame_get(f, row, at)) { continue; }
+            *one = (followed){ c->words.count, number_at(f, row, at + 1) };
+            if (!names_add(&c->words, frame_get(f, row, at))) { return no_memory(context, path); }
+        }
+    }
+    return ISK_OK;
+}
+
+isk_status coordinates_read(coordinates *c, isk_context *context, const char *path) {
+    frame f;
+    isk_status status = frame_read(context, path, &f);
+    memset(c, 0, sizeof *c);
+    if (status != ISK_OK) { return status; }
+    if (!f.header) { frame_head(&f); }
+    status = read_rows(c, context, path, &f);
+    frame_free(&f);
+    if (status != ISK_OK) { coordinates_free(c); }
+    return status;
+}
+
+/* ---- for people ---- */
+
+int64_t coordinates_of(const coordinates *c, int of) {
+    int64_t count = 0;
+    for (int64_t i = 0; i < c->count; i++) { count += c->list[i].of == of; }
+    return count;
+}
+
+const char *coordinate_words(const coordinates *c, int of, char buffer[80]) {
+    char kind[16];
+    if (is_fused(of)) {
+        snprintf(buffer, 80, "the one representation of all");
+    } else {
+        snprintf(buffer, 80, of < FEATURE_Z ? "%s, what %s shares" : "%s, specific to %s", feature_name(of, kind),
+                 c->modality[of % ISK_MAX_VIEWS]);
+    }
+    return buffer;
+}
+
+/* "MKI67 0.61, TOP2A 0.58" */
+static void list_side(const coordinates *c, const followed *side, const char *before, sheet *s) {
+    text words = { 0 };
+    for (int i = 0; i < FOLLOWED && side[i].word >= 0; i++) {
+        text_format(&words, "%s%s ", i ? ", " : before, names_get(&c->words, side[i].word));
+        text_fixed(&words, side[i].r, 2);
+    }
+    s->failed = s->failed || words.failed;
+    sheet_format(s, "%s", words.data ? words.data : "");
+    text_free(&words);
+}
+
+static void person_row(const coordinates *c, const coordinate *k, int wide, int stable, sheet *s) {
+    char key[32];
+    sheet_row(s);
+    sheet_format(s, "%s", coordinate_key(k, key));
+    for (int view = 0; view < c->views; view++) { sheet_number(s, k->r2[view]); }
+    sheet_number(s, k->cumulative);
+    if (stable) { sheet_number(s, k->stable); }
+    list_side(c, k->side[0], wide ? "" : "+ ", s);
+    if (wide) {
+        list_side(c, k->side[1], "", s);
+    } else if (k->side[1][0].word >= 0) {
+        sheet_row(s);
+        for (int skipped = 0; skipped < 2 + c->views + stable; skipped++) { sheet_skip(s); }
+        list_side(c, k->side[1], "- ", s);
+    }
+}
+
+void coordinates_table(const coordinates *c, int of, int most, int wide, coordinate_columns *columns, sheet *s) {
+    const int stable = knows_stability(c);
+    int rows = 0;
+    *s = (sheet){ .columns = columns->list };
+    columns->list[s->column_count++] = (sheet_column){ .words = "", .title = "coordinate" };
+    for (int view = 0; view < c->views; view++) {
+        char *over = columns->keys[view], *title = columns->titles[view];
+        snprintf(over, sizeof columns->keys[0], "R^2 %s", c->modality[view]);
+        snprintf(title, sizeof columns->titles[0], "R² %s", c->modality[view]);
+        columns->list[s->column_count++] = (sheet_column){ .words = over, .title = title, .form = SHEET_BAR };
+    }
+    columns->list[s->column_count++] = (sheet_column){ .words = "cumulative", .title = "cumulative", .form = SHEET_BAR };
+    if (stable) {
+        columns->list[s->column_count++] = (sheet_column){ .words = "stable", .title = "stable", .form = SHEET_BAR, .decimals = 2 };
+    }
+    columns->list[s->column_count++] = (sheet_column){ .words = "rises (+) and falls (-) with", .title = "rises with" };
+    if (wide) { columns->list[s->column_count++] = (sheet_column){ .title = "falls with" }; }
+    for (int64_t i = 0; i < c->count && rows < most; i++) {
+        if (c->list[i].of != of) { continue; }
+        person_row(c, &c->list[i], wide, stable, s);
+        rows++;
+    }
+}
+
+void coordinates_text(const coordinates *c, int most, text *out) {
+    for (int i = 0; i < FEATURE_COUNT; i++) {
+        const int64_t count = coordinates_of(c, order[i]);
+        coordinate_columns columns;
+        char words[80];
+        sheet s;
+        if (!count) { continue; }
+        text_format(out, "%s%s", out->length ? "\n" : "", coordinate_words(c, order[i], words));
+        text_format(out, count > most ? ": %d of %lld coordinates\n" : ":\n", most, (long long)count);
+        coordinates_table(c, order[i], most, 0, &columns, &s);
+        sheet_text(&s, out);
+        sheet_free(&s);
+    }
+}
