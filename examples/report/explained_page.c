@@ -13,12 +13,17 @@ static int descending(const void *a, const void *b) {
     return (x->feature > y->feature) - (x->feature < y->feature);
 }
 
+/* Of Z what it adds to C: what both tell is followed by C already. */
+static double told_by(const explained_modality *m, explained_way by, int64_t feature) {
+    return by == EXPLAINED_SPECIFIC ? explained_added(m, feature) : m->r2[by][feature];
+}
+
 /* The features of which something is told, those first that most is told of; to be freed.  NULL without memory. */
 static ranked *rank(const explained_modality *m, explained_way by, int64_t *count) {
     ranked *list = malloc(sizeof *list * ((size_t)m->count + 1));
     *count = 0;
     for (int64_t j = 0; j < m->count && list; j++) {
-        if (m->r2[by][j] > 0) { list[(*count)++] = (ranked){ m->r2[by][j], j }; }
+        if (told_by(m, by, j) > 0) { list[(*count)++] = (ranked){ told_by(m, by, j), j }; }
     }
     if (list) { qsort(list, (size_t)*count, sizeof *list, descending); }
     return list;
@@ -27,25 +32,33 @@ static ranked *rank(const explained_modality *m, explained_way by, int64_t *coun
 /* The features that are told most in one way, beside what the others tell of them. */
 static void add_table(text *page, const explained_modality *m, explained_way by) {
     enum { SHOWN = 15 };
-    static const char *const words[EXPLAINED_WAYS] = { "C", "Z", "both", "the fused features" };
-    static const explained_way order[EXPLAINED_WAYS] = { EXPLAINED_SPECIFIC, EXPLAINED_SHARED, EXPLAINED_BOTH, EXPLAINED_FUSED };
+    static const char *const words[EXPLAINED_WAYS] = { "C", "Z", "both", "C of others", "the fused features" };
+    static const explained_way order[EXPLAINED_WAYS] = { EXPLAINED_SPECIFIC, EXPLAINED_SHARED, EXPLAINED_BOTH, EXPLAINED_OTHER,
+                                                         EXPLAINED_FUSED };
+    const int adds = by == EXPLAINED_SPECIFIC && m->r2[EXPLAINED_BOTH];
     explained_way way[EXPLAINED_WAYS];
     char title[120], number[32];
-    sheet_column columns[EXPLAINED_WAYS + 1] = { { .title = title } };
-    sheet s = { .columns = columns, .column_count = 1 };
+    sheet_column columns[EXPLAINED_WAYS + 2] = { { .title = title }, { .title = "Z adds", .form = SHEET_BAR } };
+    sheet s = { .columns = columns, .column_count = 1 + adds };
     int64_t count;
+    int ways = 0;
     ranked *list = rank(m, by, &count);
     page->failed = page->failed || !list;
     for (int i = 0; i < EXPLAINED_WAYS; i++) {
         if (!m->r2[order[i]]) { continue; }
-        way[s.column_count - 1] = order[i];
+        way[ways++] = order[i];
         columns[s.column_count++] = (sheet_column){ .title = words[order[i]], .form = SHEET_BAR };
     }
-    snprintf(title, sizeof title, count ? "%s: told most by %s" : "%s: nothing is told by %s", m->name, words[by]);
+    if (adds) {
+        snprintf(title, sizeof title, count ? "%s: what Z adds to C" : "%s: Z adds nothing to C", m->name);
+    } else {
+        snprintf(title, sizeof title, count ? "%s: told most by %s" : "%s: nothing is told by %s", m->name, words[by]);
+    }
     for (int64_t k = 0; k < count && k < SHOWN; k++) {
         sheet_row(&s);
         sheet_format(&s, "%s", explained_feature(m, list[k].feature, number));
-        for (int i = 0; i < s.column_count - 1; i++) { sheet_number(&s, m->r2[way[i]][list[k].feature]); }
+        if (adds) { sheet_number(&s, list[k].r2); }
+        for (int i = 0; i < ways; i++) { sheet_number(&s, m->r2[way[i]][list[k].feature]); }
     }
     page_sheet(page, &s);
     sheet_free(&s);
@@ -64,7 +77,8 @@ void explained_page(const explained *e, text *page) {
     }
     text_add(&lead, "). ");
     if (e->list[0].r2[EXPLAINED_SPECIFIC]) {
-        text_add(&lead, "What Z tells and C does not is that modality's own; what C tells is seen by the others, too. ");
+        text_add(&lead, "What Z adds to C is that modality's own, unless C of the other modalities tells it too; what C tells is seen by "
+                        "the others. ");
     }
     text_add(&lead, "Counts of single cells are noisy, so that even what is followed well may have a small R². explained.tsv has all of "
                     "them.");

@@ -9,13 +9,16 @@
 
 /* ---- one modality ---- */
 
-/* SUMMARY is NaN where a cell lacks the modality, which the fused features are not; nothing is told from it. */
+/* SUMMARY is NaN where a cell lacks the modality, which the fused features are not; nothing is told from it.  For EXPLAINED_OTHER C of
+   the other modalities stand before it instead, the first at 0. */
 enum { SHARED, SPECIFIC, FUSED, SUMMARY, BLOCKS };
+typedef char there_is_a_place_for_each_other[ISK_MAX_VIEWS - 1 <= SUMMARY ? 1 : -1];
 
 /* The blocks that a way tells from; 0 where one of them is not there. */
 static int blocks_of(explained_way way, const isk_matrix *all, isk_matrix *blocks) {
-    const int taken[BLOCKS] = { way == EXPLAINED_SHARED || way == EXPLAINED_BOTH, way == EXPLAINED_SPECIFIC || way == EXPLAINED_BOTH,
-                                way == EXPLAINED_FUSED, 0 };
+    const int both = way == EXPLAINED_BOTH, other = way == EXPLAINED_OTHER;
+    const int taken[BLOCKS] = { way == EXPLAINED_SHARED || both || other, way == EXPLAINED_SPECIFIC || both || (other && all[1].data),
+                                way == EXPLAINED_FUSED || (other && all[2].data), 0 };
     int there = 1;
     for (int b = 0; b < BLOCKS; b++) {
         blocks[b] = taken[b] ? all[b] : (isk_matrix){ NULL, 0, 0 };
@@ -31,6 +34,7 @@ typedef struct told {
     whole_rows rows;
     isk_part scored;
     uint8_t *constant;              /* [y.cols] over the scored cells: R^2 has no meaning then */
+    int other;                      /* 1: from the other modalities */
 } told;
 
 /* Marks what is constant over the scored rows; the number of features that are not. */
@@ -66,7 +70,7 @@ static isk_status tell_all(told *t, explained_modality *m) {
     m->count = t->y.cols;
     for (int way = 0; way < EXPLAINED_WAYS && status == ISK_OK; way++) {
         isk_matrix blocks[BLOCKS];
-        if (!blocks_of((explained_way)way, t->blocks, blocks)) { continue; }
+        if ((way == EXPLAINED_OTHER) != t->other || !blocks_of((explained_way)way, t->blocks, blocks)) { continue; }
         m->r2[way] = malloc(sizeof *m->r2[way] * (size_t)m->count);
         if (!m->r2[way]) { return no_memory(t->context, "R^2 of the features"); }
         for (int64_t j = 0; j < m->count; j++) { m->r2[way][j] = NAN; }
@@ -83,13 +87,26 @@ static isk_status explain(told *t, const dataset *d, int view, explained_modalit
     if (status != ISK_OK) { return status; }
     for (int64_t i = 0; i < t->rows.count; i++) { count[t->rows.part[i]]++; }
     t->scored = count[ISK_TEST] ? ISK_TEST : ISK_VALIDATION;
-    m->scored_cells = count[t->scored];
-    if (!count[ISK_TRAIN] || !m->scored_cells) { return ISK_OK; }
+    if (!t->other) { m->scored_cells = count[t->scored]; }
+    if (!count[ISK_TRAIN] || !count[t->scored]) { return ISK_OK; }
     t->y = whole ? all : join_divided(t->context, &all, 1, &t->rows, NULL);
     t->constant = malloc((size_t)all.cols + 1);
     status = t->y.data && t->constant ? tell_all(t, m) : no_memory(t->context, "R^2 of the features");
     if (!whole) { matrix_free(t->y); }
     free(t->constant);
+    return status;
+}
+
+static isk_status explain_by_others(isk_context *context, const dataset *d, const features *f, int view, explained_modality *m) {
+    told t = { .context = context, .blocks = { [SUMMARY] = d->v.summary[view] }, .other = 1 };
+    isk_status status;
+    int count = 0;
+    for (int i = 0; i < d->v.count; i++) {
+        if (i != view && f->m[FEATURE_C + i].data) { t.blocks[count++] = f->m[FEATURE_C + i]; }
+    }
+    if (!count) { return ISK_OK; }
+    status = explain(&t, d, view, m);
+    whole_rows_free(&t.rows);
     return status;
 }
 
@@ -108,7 +125,9 @@ isk_status explained_make(explained *e, isk_context *context, const dataset *d, 
         *m = (explained_modality){ .name = modalities[view], .features = &d->v.in[view].column_names };
         status = explain(&t, d, view, m);
         whole_rows_free(&t.rows);
-        if (m->count) { e->count++; }
+        if (!m->count) { continue; }
+        e->count++;
+        if (status == ISK_OK) { status = explain_by_others(context, d, f, view, m); }
     }
     if (status != ISK_OK) { explained_free(e); }
     return status;
@@ -119,6 +138,20 @@ void explained_free(explained *e) {
         for (int way = 0; way < EXPLAINED_WAYS; way++) { free(e->list[i].r2[way]); }
     }
     memset(e, 0, sizeof *e);
+}
+
+double explained_added(const explained_modality *m, int64_t feature) {
+    double *const *r2 = m->r2;
+    if (!r2[EXPLAINED_SPECIFIC]) { return NAN; }
+    return r2[EXPLAINED_BOTH] ? r2[EXPLAINED_BOTH][feature] - r2[EXPLAINED_SHARED][feature] : r2[EXPLAINED_SPECIFIC][feature];
+}
+
+int64_t explained_most_added(const explained_modality *m) {
+    int64_t most = -1;
+    for (int64_t j = 0; j < m->count; j++) {
+        if (explained_added(m, j) > (most < 0 ? 0 : explained_added(m, most))) { most = j; }
+    }
+    return most;
 }
 
 /* ---- output ---- */
@@ -138,6 +171,7 @@ static int any_fused(const explained *e) {
 void explained_tsv(const explained *e, text *out) {
     static const sheet_column columns[] = { { .key = "modality" }, { .key = "feature" }, { .key = "r2_shared", .form = SHEET_REAL },
                                             { .key = "r2_specific", .form = SHEET_REAL }, { .key = "r2_both", .form = SHEET_REAL },
+                                            { .key = "r2_other", .form = SHEET_REAL },
                                             { .key = "r2_fused", .form = SHEET_REAL } };
     const int ways = any_fused(e) ? EXPLAINED_WAYS : EXPLAINED_FUSED;
     sheet s = { .columns = columns, .column_count = 2 + ways };

@@ -43,7 +43,7 @@ SAMPLE = os.path.join("build/objects", "release" if kind == "build" else kind, "
 PATIENCE = 240
 CELLS, GENES, PROTEINS, TYPES = 600, 200, 15, 4
 FEATURES = ["c1.npy", "c2.npy", "z1.npy", "z2.npy"]
-RESULTS = sorted(FEATURES + ["cells.tsv", "clusters.tsv", "config.json", "explained.tsv", "log.jsonl", "metrics.json",
+RESULTS = sorted(FEATURES + ["cells.tsv", "clusters.tsv", "config.json", "coordinates.tsv", "explained.tsv", "log.jsonl", "metrics.json",
                              "model.safetensors", "report.html", "split.tsv", "theta.tsv", "umap.tsv"])
 # Small networks: a run takes a second.
 SMALL = ("--width 32 --layers 2 --dim 10 --shared-dim 10 --epochs 40 --shared-epochs 60 --residual-epochs 10 --diagnoses 1 "
@@ -266,14 +266,43 @@ def _():
     rows = table(at("base/explained.tsv"))
     equal([(row["modality"], row["feature"]) for row in rows],
           [("rna", name) for name in data.genes] + [("protein", name) for name in data.proteins])
-    equal(list(rows[0]), ["modality", "feature", "r2_shared", "r2_specific", "r2_both"])
+    equal(list(rows[0]), ["modality", "feature", "r2_shared", "r2_specific", "r2_both", "r2_other"])
     assert all(float(row[key] or 0) <= 1 for row in rows for key in list(row)[2:])
     told = {kind: [row for row in rows if row["modality"] == kind] for kind in ("rna", "protein")}
     for kind, view in (("rna", "1"), ("protein", "2")):
-        best = max(told[kind], key=lambda row: float(row["r2_specific"] or 0))
-        inside('<th scope="row">%s</th>' % best["feature"], page_of("base").split("%s: told most by Z" % kind)[1].split("</tr>")[1])
+        best = max(told[kind], key=lambda row: float(row["r2_both"] or 0) - float(row["r2_shared"] or 0))
+        inside('<th scope="row">%s</th>' % best["feature"], page_of("base").split("%s: what Z adds to C" % kind)[1].split("</tr>")[1])
     run(TENX, "trained_on_all", *LABELS, *QUICK, "--test", 0, "--validation", 0)
     assert "explained.tsv" not in os.listdir(at("trained_on_all"))
+
+
+@test("coordinates.tsv: what each follows, and indiseek explain prints it")
+def _():
+    rows = table(at("base/coordinates.tsv"))
+    equal(sorted(row["coordinate"] for row in rows), sorted("%s_%d" % (kind, k) for kind in ("Z1", "Z2", "C1", "C2") for k in range(1, 11)))
+    held = [row["indiseek_part"] == "test" for row in table(at("base/cells.tsv"))]
+    for kind, modality, known in (("Z1", "rna", data.genes), ("Z2", "protein", data.proteins)):
+        own = [row for row in rows if row["coordinate"].startswith(kind)]
+        equal({row["modality"] for row in own}, {modality})
+        shares = [float(row["r2_" + modality]) for row in own]
+        equal(shares, sorted(shares, reverse=True))
+        assert all(row["rises_1"] in known and row["falls_1"] in known for row in own), own
+        # a protein that a coordinate rises with is higher where the coordinate is
+        if kind == "Z2":
+            column = int(own[0]["coordinate"][3:]) - 1
+            z = [row[column] for row in npy(at("base/z2.npy"))]
+            counts = [row[known.index(own[0]["rises_1"])] for row in data.adt]
+            cells = sorted((i for i in range(CELLS) if held[i]), key=lambda i: z[i])
+            assert sum(counts[i] for i in cells[60:]) > sum(counts[i] for i in cells[:60]), own[0]
+    printed = indiseek("explain", at("base"), "--most", 2).stdout
+    equal([line.split(" ")[0] for line in printed.splitlines() if re.match("[CZ][12]_", line)],
+          [row["coordinate"] for kind in ("Z1", "Z2", "C1", "C2") for row in [r for r in rows if r["coordinate"].startswith(kind)][:2]])
+    inside("Z1, specific to rna: 2 of 10 coordinates\n", printed)
+    equal(indiseek("explain", at("base"), "--tsv", "-").stdout.encode(), read(at("base/coordinates.tsv")))
+    equal([row["rises_1"] for row in json.loads(indiseek("explain", at("base"), "--json", "-").stdout)], [row["rises_1"] for row in rows])
+    assert "coordinates.tsv" not in os.listdir(at("trained_on_all"))
+    fails("indiseek explain: %s/coordinates.tsv is not there: `indiseek run` and `indiseek fit` write it where rows are held out" %
+          at("trained_on_all"), 1, "explain", at("trained_on_all"))
 
 
 @test("the types lie apart in the picture of all features: most neighbours there are of a cell's own type")
@@ -1035,7 +1064,8 @@ def check_page(page):
     return re.findall(r"<h2[^>]*>(.*?)</h2>", page)
 
 
-SECTIONS = ["Data", "Embeddings", "Which modality tells the types apart", "What the features follow", "Clusters and labels", "Scores",
+SECTIONS = ["Data", "Embeddings", "Which modality tells the types apart", "What each coordinate follows",
+            "What the features follow", "Clusters and labels", "Scores",
             "Training", "Settings", "How to cite"]
 
 
@@ -1049,7 +1079,7 @@ def _():
         inside(words, page)
     equal(check_page(page_of("missing")), SECTIONS)
     inside("520 of them have both modalities", page_of("missing"))
-    equal(check_page(page_of("unnamed")), [name for name in SECTIONS if name not in (*SECTIONS[1:3], SECTIONS[4])])
+    equal(check_page(page_of("unnamed")), [name for name in SECTIONS if name not in (*SECTIONS[1:3], SECTIONS[5])])
     inside("most frequent label of them", page_of("missing"))
     assert "most frequent label of them" not in page_of("base")
 

@@ -133,7 +133,7 @@ static double naive_r2(const made *m, int with_c, int with_z, int feature, int s
 }
 
 static void check_numbers(const made *m, const explained_modality *e, int scored) {
-    for (int way = 0; way < EXPLAINED_FUSED; way++) {
+    for (int way = 0; way <= EXPLAINED_BOTH; way++) {
         for (int k = 0; k < FEATURES; k++) {
             const double due = naive_r2(m, way != EXPLAINED_SPECIFIC, way != EXPLAINED_SHARED, k, scored);
             const int constant = k == CONSTANT || k == CONSTANT_THEN;
@@ -177,6 +177,7 @@ static void what_a_method_lacks_is_left_out(void **state) {
     make(&m);
     m.f.m[FEATURE_Z] = none;
     must(explained_make(&e, context, &m.d, &m.f, modalities));
+    assert_int_equal(explained_most_added(&e.list[0]), -1);
     assert_true(e.count == 1 && e.list[0].r2[EXPLAINED_SHARED] && !e.list[0].r2[EXPLAINED_SPECIFIC] && !e.list[0].r2[EXPLAINED_BOTH]);
     assert_true(fabs(e.list[0].r2[EXPLAINED_SHARED][2] - naive_r2(&m, 1, 0, 2, ISK_TEST)) < 1e-4);
     explained_page(&e, &out);
@@ -194,7 +195,7 @@ static void what_a_method_lacks_is_left_out(void **state) {
     assert_true(e.count == 1 && !e.list[0].r2[EXPLAINED_SHARED] && e.list[0].r2[EXPLAINED_FUSED]);
     assert_true(fabs(e.list[0].r2[EXPLAINED_FUSED][0] - naive_r2(&m, 1, 0, 0, ISK_TEST)) < 1e-4);
     explained_tsv(&e, &out);
-    assert_non_null(strstr(out.data, "r2_both\tr2_fused\nrna\tof C\t\t\t\t0.9"));
+    assert_non_null(strstr(out.data, "r2_both\tr2_other\tr2_fused\nrna\tof C\t\t\t\t\t0.9"));
     text_free(&out);
     explained_page(&e, &out);
     assert_non_null(strstr(out.data, "rna: told most by the fused features"));
@@ -238,13 +239,17 @@ static void a_modality_that_is_constant_has_no_numbers(void **state) {
     one.f.m[FEATURE_Z + 1] = two.f.m[FEATURE_Z];
     must(explained_make(&e, context, &one.d, &one.f, modalities));
     assert_int_equal(e.count, 2);
-    for (int way = 0; way < EXPLAINED_FUSED; way++) {
+    for (int way = 0; way <= EXPLAINED_BOTH; way++) {
         for (int k = 0; k < FEATURES; k++) { assert_true(isnan(e.list[0].r2[way][k])); }
     }
     check_numbers(&two, &e.list[1], ISK_TEST);
+    for (int k = 0; k < FEATURES; k++) {        /* both hold the same C, so that the other's tells as much */
+        const double due = e.list[1].r2[EXPLAINED_SHARED][k], other = e.list[1].r2[EXPLAINED_OTHER][k];
+        assert_true(isnan(due) ? isnan(other) : fabs(due - other) < 1e-9);
+    }
     explained_page(&e, &out);
-    assert_non_null(strstr(out.data, "rna: nothing is told by Z"));
-    assert_non_null(strstr(out.data, "protein: told most by Z"));
+    assert_non_null(strstr(out.data, "rna: Z adds nothing to C"));
+    assert_non_null(strstr(out.data, "protein: what Z adds to C"));
     assert_non_null(strstr(out.data, "(45 of rna, 45 of protein)"));
     text_free(&out);
     explained_free(&e);
@@ -255,7 +260,7 @@ static void a_modality_that_is_constant_has_no_numbers(void **state) {
 /* ---- output ---- */
 
 static void the_table_has_a_line_a_feature_and_the_page_the_best_first(void **state) {
-    static double shared[20], specific[20], both[20];
+    static double shared[20], specific[20], both[20], other[20];
     static const names unnamed = { .count = 0 };
     explained e = { .count = 1 };
     text out = { 0 };
@@ -264,19 +269,23 @@ static void the_table_has_a_line_a_feature_and_the_page_the_best_first(void **st
     for (int k = 0; k < 20; k++) {
         shared[k] = k == 2 ? NAN : -0.5;
         specific[k] = k == 4 ? NAN : 0.01 * (k + 1);
-        both[k] = 0.25;
+        both[k] = -0.5 + 0.01 * (k + 1);
+        other[k] = 0.25;
     }
     e.list[0] = (explained_modality){ .name = "protein", .features = &unnamed, .count = 20, .scored_cells = 7,
-                                      .r2 = { shared, specific, both } };
+                                      .r2 = { shared, specific, both, other } };
     explained_tsv(&e, &out);
-    assert_ptr_equal(strstr(out.data, "modality\tfeature\tr2_shared\tr2_specific\tr2_both\nprotein\t1\t-0.5\t0.01\t0.25\n"), out.data);
-    assert_non_null(strstr(out.data, "\nprotein\t3\t\t0.03\t0.25\n"));
-    assert_non_null(strstr(out.data, "\nprotein\t5\t-0.5\t\t0.25\n"));
+    assert_ptr_equal(strstr(out.data, "modality\tfeature\tr2_shared\tr2_specific\tr2_both\tr2_other\n"
+                                      "protein\t1\t-0.5\t0.01\t-0.49\t0.25\n"), out.data);
+    assert_non_null(strstr(out.data, "\nprotein\t3\t\t0.03\t-0.47\t0.25\n"));
+    assert_non_null(strstr(out.data, "\nprotein\t5\t-0.5\t\t-0.45\t0.25\n"));
     text_free(&out);
     explained_page(&e, &out);
     assert_non_null(strstr(out.data, "<h2>What the features follow</h2>"));
     assert_non_null(strstr(out.data, "protein: nothing is told by C"));
-    at = strstr(out.data, "protein: told most by Z</th><th scope=\"col\">Z</th><th scope=\"col\">C</th><th scope=\"col\">both</th>");
+    at = strstr(out.data, "protein: what Z adds to C</th><th scope=\"col\">Z adds</th><th scope=\"col\">Z</th><th scope=\"col\">C</th>"
+                          "<th scope=\"col\">both</th><th scope=\"col\">C of others</th>");
+    assert_int_equal(explained_most_added(&e.list[0]), 19);
     assert_non_null(at);
     for (int k = 20; k > 5; k--) {              /* 15 of them */
         char row[60];
