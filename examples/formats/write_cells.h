@@ -4,8 +4,10 @@
 
 #include "cells.h"
 
-/* An embedding of all cells; rows that begin with NaN are not there.  of: the modality it belongs to, -1: the whole. */
-typedef struct cell_embedding { char name[48]; int of; isk_matrix values; } cell_embedding;
+/* An embedding of all cells; rows that begin with NaN are not there.  of: the modality it belongs to, -1: the whole.  columns: their
+   names, or NULL; they stand in uns/indiseek/columns by the name of the embedding, because readers take an obsm that is a data frame
+   for no matrix. */
+typedef struct cell_embedding { char name[48]; int of; isk_matrix values; const names *columns; } cell_embedding;
 typedef struct cell_fact { const char *name, *value; } cell_fact;
 
 typedef struct cell_results {

@@ -239,7 +239,11 @@ static void put_dict(hdf5 *f, const char *group, const char *name) {
     hdf5_put_group(f, hdf5_at(at, group, name), "dict", "0.1.0");
 }
 
-/* Replaces what is there. */
+static void need_dict(hdf5 *f, const char *group, const char *name) {
+    if (f->status == ISK_OK && !hdf5_is(f, group, name)) { put_dict(f, group, name); }
+}
+
+/* Replaces what is there; before embeddings, which name their columns in it. */
 static void put_facts(hdf5 *f, const cell_results *r) {
     char at[HDF5_PATH];
     hdf5_remove(f, "uns/indiseek");
@@ -254,6 +258,13 @@ static void put_embedding(hdf5 *f, const char *group, const cell_embedding *e, c
     hdf5_at(at, hdf5_at(path, group, "obsm"), name);
     hdf5_remove(f, at);
     put_rows(f, at, e->values.data, e->values.cols, w);
+    if (!e->columns) { return; }
+    need_dict(f, group, "uns");
+    need_dict(f, hdf5_at(path, group, "uns"), "indiseek");
+    need_dict(f, hdf5_at(path, group, "uns/indiseek"), "columns");
+    hdf5_at(at, hdf5_at(path, group, "uns/indiseek/columns"), name);
+    hdf5_remove(f, at);
+    hdf5_put_names(f, at, e->columns);
 }
 
 static const char *suffix_of(const cell_results *r, const cell_embedding *e) {
@@ -273,6 +284,7 @@ isk_status h5ad_write(isk_context *context, const char *path, const cell_results
     put_obs(&f, "obs", r);
     put_var(&f, "var", &c->modality[0]);
     for (size_t i = 0; i < sizeof dicts / sizeof *dicts; i++) { put_dict(&f, "", dicts[i]); }
+    put_facts(&f, r);
     for (int i = 0; i < r->embedding_count; i++) { put_embedding(&f, "", &r->embeddings[i], suffix_of(r, &r->embeddings[i]), &all); }
     for (int i = 1; i < c->count && !r->without_counts; i++) {
         char name[48], at[HDF5_PATH];
@@ -280,7 +292,6 @@ isk_status h5ad_write(isk_context *context, const char *path, const cell_results
         snprintf(name, sizeof name, "%s_counts", c->modality[i].name);
         put_counts(&f, hdf5_at(at, "obsm", name), c, i);
     }
-    put_facts(&f, r);
     return hdf5_finish(&f);
 }
 
@@ -395,10 +406,10 @@ isk_status h5mu_write(isk_context *context, const char *path, const cell_results
     put_all_var(&f, r->cells);
     put_obsmap(&f, r->cells);
     for (size_t i = 0; i < sizeof dicts / sizeof *dicts; i++) { put_dict(&f, "", dicts[i]); }
+    put_facts(&f, r);
     for (int i = 0; i < r->embedding_count; i++) {
         if (r->embeddings[i].of < 0) { put_embedding(&f, "", &r->embeddings[i], NULL, &all); }
     }
-    put_facts(&f, r);
     status = hdf5_finish(&f);
     return status == ISK_OK ? put_signature(context, path) : status;
 }
@@ -476,10 +487,6 @@ static void add_columns(hdf5 *f, const char *data_frame, const cell_results *r, 
     names_free(&order);
 }
 
-static void need_dict(hdf5 *f, const char *group, const char *name) {
-    if (f->status == ISK_OK && !hdf5_is(f, group, name)) { put_dict(f, group, name); }
-}
-
 /* The group of a .h5mu that a modality was read from; NULL: it was none. */
 static const char *group_of(const hdf5 *f, const cell_results *r, int of) {
     const char *key = of < 0 ? "" : r->cells->modality[of].key;
@@ -493,6 +500,7 @@ static void add_all(hdf5 *f, const cell_results *r) {
     add_columns(f, "obs", r, &whole);
     need_dict(f, "", "obsm");
     need_dict(f, "", "uns");
+    put_facts(f, r);
     for (int i = 0; i < r->embedding_count && f->status == ISK_OK; i++) {
         const cell_embedding *e = &r->embeddings[i];
         const char *group = mudata ? group_of(f, r, e->of) : NULL;
@@ -507,7 +515,6 @@ static void add_all(hdf5 *f, const cell_results *r) {
         if (f->status == ISK_OK) { put_embedding(f, group, e, NULL, &own); }
         rows_free(&own);
     }
-    put_facts(f, r);
     rows_free(&whole);
 }
 

@@ -154,6 +154,7 @@ enum { MOST_EMBEDDED = FEATURE_COUNT + MOST_PICTURES };
 typedef struct embedded {
     cell_embedding list[MOST_EMBEDDED];
     isk_scalar *own[MOST_PICTURES];
+    names columns[FEATURE_COUNT];   /* what each coordinate of features follows */
     int count, owned;
 } embedded;
 
@@ -163,7 +164,8 @@ static isk_status make_embedded(const run_job *j, embedded *e) {
         const int kind = i >= FEATURE_FUSED ? 2 : i >= FEATURE_Z ? 1 : 0, view = i - (kind ? FEATURE_Z : FEATURE_C);
         cell_embedding *to = &e->list[e->count];
         if (!j->f.m[i].data || (kind < 2 && view >= j->a.d.v.count)) { continue; }
-        *to = (cell_embedding){ .of = kind == 2 ? -1 : view, .values = j->f.m[i] };
+        *to = (cell_embedding){ .of = kind == 2 ? -1 : view, .values = j->f.m[i], .columns = &e->columns[i] };
+        if (!coordinate_names(&j->coordinates, i, j->f.m[i].cols, &e->columns[i])) { return no_memory(j->t.context, "the files"); }
         snprintf(to->name, sizeof to->name, "%s", words[kind]);
         e->count++;
     }
@@ -252,6 +254,7 @@ static isk_status write_cells(run_job *j) {
         if (status == ISK_OK) { status = write_h5(j, &r); }
     }
     for (int i = 0; i < e.owned; i++) { free(e.own[i]); }
+    for (int i = 0; i < FEATURE_COUNT; i++) { names_free(&e.columns[i]); }
     cell_table_free(&columns);
     text_free(&known.config);
     return status;

@@ -423,13 +423,28 @@ def read_from_folder():
 
 def check_facts(facts, files):
     """uns/indiseek; files: all that were read."""
-    facts = {key: str(value) for key, value in facts.items()}
+    facts = {key: str(value) for key, value in facts.items() if key != "columns"}
     equal([facts[key] for key in ("version", "method", "preset", "lambda", "seed")],
           [VERSION, "residual-indiseek", "robust", "10", "0"])
     config = json.loads(facts["config"])
     equal([config[key] for key in ("labels", "coarse", "epochs", "width")], ["cell_type", "lineage", 40, 32])
     equal({key: value for key, value in facts.items() if key.startswith("sha256")},
           {"sha256_" + os.path.basename(path): sha(path) for path in files})
+
+
+def check_columns(columns, keys):
+    """uns/indiseek/columns: of each embedding the coordinates, each with the features that it follows, as coordinates.tsv has them."""
+    rows = {row["coordinate"]: row for row in table(at("base/coordinates.tsv"))}
+    equal(sorted(columns), sorted(keys))
+    for key in keys:
+        for number, name in enumerate(columns[key], 1):
+            coordinate, *followed = name.replace("(", "").replace(")", "").split(" ")
+            equal(int(coordinate.split("_")[1]), number)
+            row = rows[coordinate]
+            equal(len(followed), 3)
+            assert {word[1:] for word in followed if word[0] == "+"} <= {row["rises_%d" % k] for k in range(1, 4)}, (name, row)
+            assert {word[1:] for word in followed if word[0] == "-"} <= {row["falls_%d" % k] for k in range(1, 4)}, (name, row)
+            assert followed[0] in ("+" + row["rises_1"], "-" + row["falls_1"]), (name, row)
 
 
 @test("adata.h5ad by anndata: counts, features, UMAPs, weights, theta, and what gave them")
@@ -451,6 +466,11 @@ def _():
         written = numpy.array([float(row[name] or "nan") for row in rows])
         assert numpy.allclose(a.obs[name], written, rtol=1e-5, equal_nan=True), name
     check_facts(a.uns["indiseek"], read_from_folder())
+    check_columns(a.uns["indiseek"]["columns"], ["X_indiseek_%s_%s" % (kind, name) for kind in ("shared", "specific")
+                                                 for name in ("rna", "protein")])
+    import pandas
+    key = "X_indiseek_specific_rna"
+    equal(pandas.DataFrame(a.obsm[key], index=a.obs_names, columns=a.uns["indiseek"]["columns"][key]).shape, (CELLS, 10))
 
 
 @test("mdata.h5mu: a modality each, its own features beside it")
@@ -464,7 +484,13 @@ def _():
             obsm = file["mod"][name]["obsm"]
             for words, letter in (("shared", "c"), ("specific", "z")):
                 equal(numpy.asarray(obsm["X_indiseek_" + words]).tolist(), npy(at("base/%s%d.npy" % (letter, number))), name + words)
-        check_facts({key: file["uns/indiseek"][key][()].decode() for key in file["uns/indiseek"]}, read_from_folder())
+        check_facts({key: file["uns/indiseek"][key][()].decode() for key in file["uns/indiseek"] if key != "columns"},
+                    read_from_folder())
+        for name in ("rna", "protein"):
+            kept = file["mod"][name]["uns/indiseek/columns"]
+            equal(sorted(kept), ["X_indiseek_shared", "X_indiseek_specific"])
+            equal([value.decode().split(" ")[0] for value in kept["X_indiseek_specific"][()]],
+                  ["Z%d_%d" % (1 + (name == "protein"), k) for k in range(1, 11)])
         assert set(OBS) <= set(file["obs"]), sorted(file["obs"])
     if importlib.util.find_spec("mudata"):
         import mudata
@@ -515,7 +541,7 @@ def _():
     equal([name for name in added if name.startswith("obsm/")],
           sorted("obsm/" + name for name in OBSM if "indiseek" in name))
     equal([name for name in added if re.match("obs/[^/]*$", name)], sorted("obs/" + name for name in OBS))
-    check_facts({name[len("uns/indiseek/"):]: now[name][1][1].decode() for name in added if name.startswith("uns/indiseek/")},
+    check_facts({name[len("uns/indiseek/"):]: now[name][1][1].decode() for name in added if re.match("uns/indiseek/[^/]*$", name) and now[name][1]},
                 [at("forms/data.h5ad")])
 
 
