@@ -65,6 +65,8 @@ typedef struct colours {
     const char **classes;           /* of all columns, one after the other */
     int count, first;
     cell_table found;
+    /* Of each modality, the feature to which its Z adds most. */
+    struct { int column; double *numbers; char name[120]; } followed[ISK_MAX_VIEWS];     /* numbers NULL: there is none */
 } colours;
 
 static void add_colour(colours *c, const cell_column *column, const char **names_at) {
@@ -83,6 +85,31 @@ static int is_colour(const cell_column *column) {
     return column->numbers || (column->classes.count > 0 && column->classes.count <= MOST_CLASSES);
 }
 
+/* As prepared, NaN where the modality was not measured. */
+static isk_status add_followed(colours *c, const run_job *j) {
+    const explained *e = &j->found.explained;
+    for (int k = 0; k < e->count; k++) {
+        const int64_t feature = explained_most_added(&e->list[k]);
+        char number[32];
+        int view = 0;
+        isk_matrix from;
+        while (strcmp(j->found.modality[view], e->list[k].name) != 0) { view++; }
+        from = recipe_features(&j->a.d.v.in[view]);
+        if (feature < 0) { continue; }
+        c->followed[view].numbers = malloc(sizeof *c->followed[view].numbers * ((size_t)from.rows + 1));
+        if (!c->followed[view].numbers) { return no_memory(j->a.context, "the report"); }
+        for (int64_t i = 0; i < from.rows; i++) {
+            const int absent = j->a.d.v.present[view] && !j->a.d.v.present[view][i];
+            c->followed[view].numbers[i] = absent ? (double)NAN : (double)from.data[i * from.cols + feature];
+        }
+        snprintf(c->followed[view].name, sizeof c->followed[view].name, "%.60s (%s)", explained_feature(&e->list[k], feature, number),
+                 e->list[k].name);
+        c->followed[view].column = c->count;
+        c->list[c->count++] = (plots_column){ .name = c->followed[view].name, .numbers = c->followed[view].numbers };
+    }
+    return ISK_OK;
+}
+
 static isk_status colours_make(colours *c, const run_job *j) {
     const source *a = &j->a;
     const int64_t most = a->c.table.count;
@@ -92,7 +119,7 @@ static isk_status colours_make(colours *c, const run_job *j) {
         const cell_column *column = i < most ? &a->c.table.columns[i] : &c->found.columns[i - most];
         if (is_colour(column)) { classes += (size_t)column->classes.count; }
     }
-    c->list = calloc((size_t)(most + c->found.count) + 1, sizeof *c->list);
+    c->list = calloc((size_t)(most + c->found.count) + ISK_MAX_VIEWS + 1, sizeof *c->list);
     c->classes = calloc(classes + 1, sizeof *c->classes);
     if (status == ISK_OK && (!c->list || !c->classes)) { status = no_memory(a->context, "the report"); }
     for (int64_t i = 0; i < most + c->found.count && status == ISK_OK; i++) {
@@ -102,12 +129,13 @@ static isk_status colours_make(colours *c, const run_job *j) {
         add_colour(c, column, c->classes + used);
         used += (size_t)column->classes.count;
     }
-    return status;
+    return status == ISK_OK ? add_followed(c, j) : status;
 }
 
 static void colours_free(colours *c) {
     free(c->list);
     free(c->classes);
+    for (int view = 0; view < ISK_MAX_VIEWS; view++) { free(c->followed[view].numbers); }
     cell_table_free(&c->found);
 }
 
@@ -151,6 +179,27 @@ static isk_status add_top_types(const run_job *j, plots *p) {
     return status;
 }
 
+/* What is specific to a modality, by the gene or protein that it follows most. */
+static void add_followed_pictures(const run_job *j, const colours *c, text *page) {
+    int count = 0;
+    for (int i = 0; i < j->found.pictures.count; i++) {
+        const picture *q = &j->found.pictures.list[i];
+        char title[240];
+        if (strcmp(q->key, "specific") != 0 || q->of < 0 || !c->followed[q->of].numbers) { continue; }
+        if (!count++) {
+            page_paragraph(page, "What is specific to each modality again, coloured by the one of its features to which Z adds most "
+                                 "beyond C (the panels above can be coloured by it, too):");
+            page_grid_begin(page);
+        }
+        snprintf(title, sizeof title, "%s, by %s", q->title, c->followed[q->of].name);
+        plots_still(page, &(plots_panel){ .title = title, .points = q->points }, j->a.d.rows, &c->list[c->followed[q->of].column]);
+    }
+    if (count) {
+        page_grid_end(page);
+        plots_still_legend(page);
+    }
+}
+
 static isk_status embedding_section(const run_job *j, text *page) {
     const source *a = &j->a;
     colours c = { .count = 0 };
@@ -169,6 +218,7 @@ static isk_status embedding_section(const run_job *j, text *page) {
         }
         if (a->d.has_labels) { status = add_top_types(j, &p); }
         plots_end(&p);
+        add_followed_pictures(j, &c, page);
     }
     colours_free(&c);
     return status;

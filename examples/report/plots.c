@@ -1,5 +1,7 @@
 #include "plots.h"
 
+#include "../base/statistics.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -161,30 +163,40 @@ plots_scale plots_quantise(const float *points, const uint8_t *shown, int64_t ro
 
 /* ---- plain pictures ---- */
 
-enum { PLAIN_POINTS = 3000, PLAIN_LEVELS = 7, PLAIN_FAMILY = 900 };
+enum { PLAIN_POINTS = 3000, PLAIN_LEVELS = 7, PLAIN_FAMILY = 900, STILL_FAMILY };
 
-/* Levels of a number between its least and its largest value. */
+/* Levels of a number between its low and its high value. */
 static int level_of(double value, double low, double high) {
     if (!isfinite(value)) { return -1; }
-    return high > low ? (int)fmin((value - low) / (high - low) * PLAIN_LEVELS, PLAIN_LEVELS - 1) : 0;
+    return high > low ? (int)fmax(0, fmin((value - low) / (high - low) * PLAIN_LEVELS, PLAIN_LEVELS - 1)) : 0;
 }
 
-static void range_of(const plots_desc *d, double *low, double *high) {
+/* As in the script: from the 1st to the 99th percentile, so that a few large values do not take all the colours.  0: out of memory. */
+static int range_of(const plots_desc *d, double *low, double *high) {
     const double *numbers = d->columns[d->first].numbers;
-    *low = INFINITY;
-    *high = -INFINITY;
+    double *sorted = malloc(sizeof *sorted * ((size_t)d->rows + 1));
+    int64_t count = 0;
+    if (!sorted) { return 0; }
     for (int64_t i = 0; i < d->rows; i++) {
-        if (isfinite(numbers[i])) { *low = fmin(*low, numbers[i]); *high = fmax(*high, numbers[i]); }
+        if (isfinite(numbers[i])) { sorted[count++] = numbers[i]; }
     }
+    sort_reals(sorted, count);
+    if (count) {
+        *low = sorted[lround(0.01 * (double)(count - 1))];
+        *high = sorted[lround(0.99 * (double)(count - 1))];
+        if (!(*low < *high)) { *low = sorted[0]; *high = sorted[count - 1]; }
+    }
+    free(sorted);
+    return 1;
 }
 
-/* Fills points and label with at most PLAIN_POINTS of the panel's cells, evenly chosen; returns their count. */
+/* Fills points and label with at most PLAIN_POINTS of the panel's cells, evenly chosen; returns their count, -1 without memory. */
 static int choose_plain(const plots_desc *d, const plots_panel *panel, float *points, int *label) {
     const plots_column *c = d->column_count > 0 ? &d->columns[d->first] : NULL;
     int64_t there = 0, seen = 0;
     int count = 0;
     double low = 0, high = 0;
-    if (c && !c->codes) { range_of(d, &low, &high); }
+    if (c && !c->codes && !range_of(d, &low, &high)) { return -1; }
     for (int64_t i = 0; i < d->rows; i++) { there += is_there(panel->points, panel->shown, i); }
     for (int64_t i = 0; i < d->rows && count < PLAIN_POINTS; i++) {
         if (!is_there(panel->points, panel->shown, i)) { continue; }
@@ -207,20 +219,36 @@ static chart_labels plain_labels(const plots_desc *d) {
     return (chart_labels){ .names = d->columns[d->first].classes, .count = d->columns[d->first].count, .family = PLAIN_FAMILY };
 }
 
-static void add_plain(text *page, const plots_desc *d, const plots_panel *panel) {
+static void draw_plain(text *page, const plots_desc *d, const plots_panel *panel, int family) {
+    chart_labels labels = plain_labels(d);
     float *points = malloc(sizeof *points * 2 * PLAIN_POINTS);
     int *label = malloc(sizeof *label * PLAIN_POINTS);
-    if (!points || !label) {
-        page->failed = 1;
-    } else {
-        const int count = choose_plain(d, panel, points, label);
-        text_add(page, "<noscript>");
+    const int count = points && label ? choose_plain(d, panel, points, label) : -1;
+    labels.family = family;
+    page->failed = page->failed || count < 0;
+    if (count >= 0) {
         chart_scatter(page, &(scatter_chart){ .title = panel->title, .x_label = "", .y_label = "", .points = points,
-                                              .label = d->column_count > 0 ? label : NULL, .count = count, .labels = plain_labels(d) });
-        text_add(page, "</noscript>\n");
+                                              .label = d->column_count > 0 ? label : NULL, .count = count, .labels = labels });
     }
     free(points);
     free(label);
+}
+
+static void add_plain(text *page, const plots_desc *d, const plots_panel *panel) {
+    text_add(page, "<noscript>");
+    draw_plain(page, d, panel, PLAIN_FAMILY);
+    text_add(page, "</noscript>\n");
+}
+
+void plots_still(text *page, const plots_panel *panel, int64_t rows, const plots_column *column) {
+    draw_plain(page, &(plots_desc){ .rows = rows, .columns = column, .column_count = 1 }, panel, STILL_FAMILY);
+}
+
+void plots_still_legend(text *page) {
+    static const plots_column number = { .name = NULL };
+    chart_labels labels = plain_labels(&(plots_desc){ .columns = &number, .column_count = 1 });
+    labels.family = STILL_FAMILY;
+    chart_legend(page, &labels);
 }
 
 /* ---- the section ---- */

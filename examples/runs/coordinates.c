@@ -469,11 +469,11 @@ const char *coordinate_words(const coordinates *c, int of, char buffer[80]) {
     return buffer;
 }
 
-/* "MKI67 0.61, TOP2A 0.58" */
-static void list_side(const coordinates *c, const followed *side, const char *before, sheet *s) {
+/* "MKI67 0.61, TOP2A 0.58"; in a page no line ends between a name and its number. */
+static void list_side(const coordinates *c, const followed *side, const char *before, int wide, sheet *s) {
     text words = { 0 };
     for (int i = 0; i < FOLLOWED && side[i].word >= 0; i++) {
-        text_format(&words, "%s%s ", i ? ", " : before, names_get(&c->words, side[i].word));
+        text_format(&words, "%s%s%s", i ? ", " : before, names_get(&c->words, side[i].word), wide ? "\xC2\xA0" : " ");
         text_fixed(&words, side[i].r, 2);
     }
     s->failed = s->failed || words.failed;
@@ -488,13 +488,13 @@ static void person_row(const coordinates *c, const coordinate *k, int wide, int 
     for (int view = 0; view < c->views; view++) { sheet_number(s, k->r2[view]); }
     sheet_number(s, k->cumulative);
     if (stable) { sheet_number(s, k->stable); }
-    list_side(c, k->side[0], wide ? "" : "+ ", s);
+    list_side(c, k->side[0], wide ? "" : "+ ", wide, s);
     if (wide) {
-        list_side(c, k->side[1], "", s);
+        list_side(c, k->side[1], "", wide, s);
     } else if (k->side[1][0].word >= 0) {
         sheet_row(s);
         for (int skipped = 0; skipped < 2 + c->views + stable; skipped++) { sheet_skip(s); }
-        list_side(c, k->side[1], "- ", s);
+        list_side(c, k->side[1], "- ", wide, s);
     }
 }
 

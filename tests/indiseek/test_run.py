@@ -541,7 +541,8 @@ def _():
     equal([name for name in added if name.startswith("obsm/")],
           sorted("obsm/" + name for name in OBSM if "indiseek" in name))
     equal([name for name in added if re.match("obs/[^/]*$", name)], sorted("obs/" + name for name in OBS))
-    check_facts({name[len("uns/indiseek/"):]: now[name][1][1].decode() for name in added if re.match("uns/indiseek/[^/]*$", name) and now[name][1]},
+    check_facts({name[len("uns/indiseek/"):]: now[name][1][1].decode() for name in added
+                 if re.match("uns/indiseek/[^/]*$", name) and now[name][1]},
                 [at("forms/data.h5ad")])
 
 
@@ -1103,6 +1104,10 @@ def _():
                   "95 % of 200 bootstraps of the cells", "specific to rna (Z1)", "all features (C and Z of every modality)",
                   "share of a cell's 10 nearest cells"):
         inside(words, page)
+    for number, kind in enumerate(("rna", "protein"), 1):
+        rows = [row for row in table(at("base/explained.tsv")) if row["modality"] == kind]
+        best = max(rows, key=lambda row: float(row["r2_both"] or 0) - float(row["r2_shared"] or 0))["feature"]
+        inside("specific to %s (Z%d), by %s (%s)" % (kind, number, best, kind), page)
     equal(check_page(page_of("missing")), SECTIONS)
     inside("520 of them have both modalities", page_of("missing"))
     equal(check_page(page_of("unnamed")), [name for name in SECTIONS if name not in (*SECTIONS[1:3], SECTIONS[5])])
@@ -1157,7 +1162,9 @@ def _():
     equal(shown["drawn"][:7], [CELLS] * 7)
     assert all(0 < count < CELLS for count in shown["drawn"][7:]), shown["drawn"]
     equal(shown["legend"], ["A1", "A2", "B1", "C1"])
-    equal(shown["options"], data.header[1:] + OBS)
+    equal(shown["options"][:-2], data.header[1:] + OBS)
+    for (gene, modality), known in zip((option.split(" ") for option in shown["options"][-2:]), (data.genes, data.proteins)):
+        assert gene in known and modality == ("(rna)" if known is data.genes else "(protein)"), shown["options"]
     inside("specific to protein (Z2), the 40 % of types with the largest weight", shown["titles"][8])
 
 

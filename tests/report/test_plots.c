@@ -246,6 +246,35 @@ static void plain_pictures_of_a_number_have_levels(void **state) {
     }
     assert_non_null(strstr(after(page.data, "<figure"), " none\" d=\"M"));
     text_free(&page);
+    /* the same alone: without a script, and with a legend of its own */
+    plots_still(&page, &(plots_panel){ .title = "by depth", .points = points }, MANY, &column);
+    assert_non_null(strstr(page.data, "by depth"));
+    assert_non_null(strstr(page.data, " t6\" d=\"M"));
+    assert_true(!strstr(page.data, "<noscript>") && !strstr(page.data, "<script"));
+    plots_still_legend(&page);
+    assert_non_null(strstr(page.data, "highest"));
+    text_free(&page);
+}
+
+/* One value far from all others takes one level, not all: the colours span the 1st to the 99th percentile. */
+static void a_few_large_numbers_do_not_take_all_the_colours(void **state) {
+    enum { MANY = 201 };
+    static float points[2 * MANY];
+    static double numbers[MANY];
+    const plots_column column = { "gene", NULL, NULL, 0, numbers };
+    text page = { 0 };
+    (void)state;
+    for (int i = 0; i < MANY; i++) {
+        points[2 * i] = points[2 * i + 1] = (float)i;
+        numbers[i] = i ? i : 1e6;
+    }
+    plots_still(&page, &(plots_panel){ .title = "gene", .points = points }, MANY, &column);
+    for (int level = 0; level < 7; level++) {
+        char class[16];
+        snprintf(class, sizeof class, " t%d\" d=\"M", level);
+        assert_non_null(strstr(page.data, class));
+    }
+    text_free(&page);
 }
 
 /* ---- charts ---- */
@@ -433,6 +462,7 @@ int main(void) {
         cmocka_unit_test(names_are_made_where_none_are_given),
         cmocka_unit_test(coordinates_stand_once_in_every_panel),
         cmocka_unit_test(plain_pictures_of_a_number_have_levels),
+        cmocka_unit_test(a_few_large_numbers_do_not_take_all_the_colours),
         cmocka_unit_test(ranked_bars_stand_in_their_order),
         cmocka_unit_test(words_beside_zero_stay_inside),
         cmocka_unit_test(ranks_with_ties_and_what_is_missing),
