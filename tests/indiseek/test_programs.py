@@ -1001,6 +1001,76 @@ def _():
     equal(sorted(os.listdir(at("term"))), RESULTS)
 
 
+@test("--stability: the kept model is the same, its coordinates are told from further seeds', and what is unstable is said")
+def _():
+    done = fit("stable", *LABELS, "--label-ignore", "unknown", "--stability", 2)
+    equal(sorted(os.listdir(at("stable"))), RESULTS)
+    equal({name: sha(at("stable/" + name)) for name in FEATURES}, {name: sha(at("first/" + name)) for name in FEATURES})
+    equal(len(lines(at("stable/log.jsonl"))), len(lines(at("first/log.jsonl"))))
+    inside("training 2 further seeds from 1, for stability\n", done.err)
+    found = metrics(at("stable"))["stability"]
+    equal([found["seeds"], found["diverged"], sorted(found)], [2, 0, ["C1", "C2", "Z1", "Z2", "diverged", "seeds"]])
+    rows = [line.split("\t") for line in lines(at("stable/coordinates.tsv"))]
+    for row in rows[1:]:
+        kind, number = row[0].split("_")
+        told = found[kind]["coordinates"][int(number) - 1]
+        assert abs(float(row[rows[0].index("stable")]) - told) < 1e-5 and told <= 1, row
+    below = [kind for kind in ("Z1", "Z2", "C1", "C2") if found[kind]["mean"] < 0.5]
+    assert below, "these networks hardly train: %s" % found
+    words = "not stable (R^2 below 0.5): " + ", ".join("%s %.2f" % (kind, found[kind]["mean"]) for kind in below)
+    inside("warning: " + words, done.err)
+    inside(words.replace("not stable", "ot stable"), text(at("stable/report.html")).replace("Not stable", "not stable"))
+    inside("stability: Z1 ", done.out)
+    inside("stable", run("indiseek", "explain", at("stable")).out)
+    assert "stability" not in metrics(at("first"))
+    done = run("indiseek", "fit", *views(), "--out", at("refused"), "--stability", 1)
+    equal((done.code, done.err.splitlines()[0]),
+          (2, "indiseek fit: --stability is 1; it must be at least 2 further seeds, or 0"))
+
+
+@test("--stability that was stopped goes on to the same numbers")
+def _():
+    more = ["--stability", "2", "--checkpoint-every", "5"]
+    line = [program("indiseek"), "fit", *views(), "--out", at("halfway"), *LONG, *more]
+    process = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    until = time.time() + PATIENCE
+    while process.poll() is None and time.time() < until and not os.path.exists(at("halfway/checkpoint.stability.safetensors")):
+        time.sleep(0.002)
+    process.send_signal(signal.SIGINT)
+    _out, err = process.communicate(timeout=PATIENCE)
+    equal(process.returncode, 75, err)
+    done = run("indiseek", "fit", *views(), "--out", at("halfway"), *LONG, *more, "--resume")
+    assert done.code == 0, str(done)
+    inside("resumed from %s after round " % at("halfway/checkpoint.stability.safetensors"), done.err)
+    equal(sorted(os.listdir(at("halfway"))), RESULTS)
+    done = run("indiseek", "fit", *views(), "--out", at("at_once"), *LONG, *more, "--quiet")
+    assert done.code == 0, str(done)
+    equal(metrics(at("halfway"))["stability"], metrics(at("at_once"))["stability"])
+    equal(sha(at("halfway/model.safetensors")), sha(at("at_once/model.safetensors")))
+
+
+@test("explain prints what a fit left, by the columns of its files")
+def _():
+    own = [[i % 7, 3 * (i % 7) + i % 2, -(i % 7)] for i in range(ROWS)]
+    write("named.csv", table(own, header=["up", "most", "down"]))
+    fit("named", x1=at("named.csv"))
+    printed = run("indiseek", "explain", at("named")).out
+    inside("Z1, specific to x1:\n", printed)
+    head, *rest = [line.split("\t") for line in lines(at("named/coordinates.tsv"))]
+    rows = [dict(zip(head, row)) for row in rest]
+    equal({row["rises_1"] for row in rows if row["coordinate"][1] == "1"} - {"up", "most", "down"}, set())
+    equal({row["rises_1"] for row in rows if row["coordinate"][1] == "2"} - {"", "1", "2", "3", "4"}, set())
+    write("named/coordinates.tsv", "coordinate\tmodality\tr2_x1\tr2_x2\tr2_cumulative\trises_1\trises_1_r\n"
+                                   "Z2_1\tx2\t0.5\t\t0.5\tmost\t0.25\n")
+    equal(run("indiseek", "explain", at("named")).out,
+          "Z2, specific to x2:\n"
+          "        R^2 x1  R^2 x2  cumulative  rises (+) and falls (-) with\n"
+          "Z2_1     0.500       -       0.500  + most 0.25\n")
+    equal(json.loads(run("indiseek", "explain", at("named"), "--json", "-").out)[0]["rises_1"], "most")
+    done = run("indiseek", "explain")
+    equal((done.code, done.err.splitlines()[0]), (2, "indiseek explain: RESULTS is missing: a folder of `indiseek run` or `indiseek fit`"))
+
+
 @test("--resume before the first checkpoint starts afresh, in a new folder and in a finished one")
 def _():
     fit("fresh", "--resume", "--quiet")
@@ -2089,7 +2159,8 @@ def good_input(name, *arguments, check=None):
     @test("works: " + name)
     def _():
         done = fit("unusual", "--quiet", *[str(a() if callable(a) else a) for a in arguments])
-        equal(sorted(os.listdir(at("unusual"))), RESULTS)
+        held_out = metrics(at("unusual"))["scored_on"] != "none"
+        equal(sorted(os.listdir(at("unusual"))), [file for file in RESULTS if held_out or file != "coordinates.tsv"])
         for file in FEATURES:
             assert all(abs(v) < 1e6 for v in npy_read(at("unusual/" + file))[2]), file + " holds values that are not finite"
         read_page(at("unusual/report.html"))
