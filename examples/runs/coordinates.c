@@ -48,21 +48,140 @@ static int changes(isk_matrix m, int64_t column) {
 
 /* ---- how much of a view is told ---- */
 
-static isk_status ask_columns(isk_context *context, isk_matrix made, const coordinate *list, int count, isk_matrix y,
-                              const whole_rows *rows, isk_part scored, double *r2) {
-    isk_scalar *values = malloc(sizeof *values * (size_t)rows->count * (size_t)count);
-    isk_status status = values ? ISK_OK : no_memory(context, "coordinates");
-    *r2 = NAN;
-    for (int64_t i = 0; i < rows->count && values; i++) {
-        const isk_scalar *from = made.data + rows->index[i] * made.cols;
-        for (int k = 0; k < count; k++) { values[i * count + k] = from[list[k].column]; }
+/* Over the rows of one part the means of columns [m.cols], and the roots of their sums of squares about them. */
+static void moments(isk_matrix m, const whole_rows *rows, isk_part part, double *mean, double *deviation) {
+    int64_t n = 0;
+    memset(mean, 0, sizeof *mean * (size_t)m.cols);
+    memset(deviation, 0, sizeof *deviation * (size_t)m.cols);
+    for (int64_t i = 0; i < rows->count; i++) {
+        const isk_scalar *row = m.data + rows->index[i] * m.cols;
+        if (rows->part[i] != part) { continue; }
+        n++;
+        for (int64_t j = 0; j < m.cols; j++) {
+            const double before = mean[j], value = (double)row[j];
+            mean[j] += (value - before) / (double)n;
+            deviation[j] += (value - before) * (value - mean[j]);
+        }
     }
-    if (values) {
-        status = isk_ridge_r2(context, &(isk_regression_desc){ .x = { values, rows->count, count }, .y = y, .part = rows->part,
-                                                               .scored = scored }, r2);
+    for (int64_t j = 0; j < m.cols; j++) { deviation[j] = sqrt(deviation[j]); }
+}
+
+/* What single coordinates, and the first 1, 2, ... of them, tell of one view: the R^2 of isk_ridge_r2, which would read the whole view
+   again for each of them.  x: standardized, y: centred, both by the training rows. */
+typedef struct products {
+    int count;                      /* coordinates */
+    int64_t cols;                   /* of the view */
+    double *cross[2], *gram[2];     /* [count, cols] x' y and [count, count] x' x over the training and the scored rows */
+    double total;                   /* y' y over the scored rows */
+    int64_t trained;
+} products;
+
+static isk_status products_make(products *p, isk_context *context, isk_matrix made, const coordinate *list, int count, isk_matrix y,
+                                const whole_rows *rows, isk_part scored) {
+    const size_t n = (size_t)count, cols = (size_t)y.cols, own = (size_t)made.cols;
+    double *x_mean = malloc(sizeof *x_mean * (2 * own + n + 2 * cols)), *x_spread = x_mean + own, *x = x_spread + own, *y_mean = x + n;
+    double *centred = y_mean + cols;
+    *p = (products){ .count = count, .cols = y.cols };
+    for (int i = 0; i < 2; i++) {
+        p->cross[i] = calloc(n * cols + 1, sizeof **p->cross);
+        p->gram[i] = calloc(n * n + 1, sizeof **p->gram);
     }
-    free(values);
-    return status == ISK_DATA ? ISK_OK : status;            /* the view is constant */
+    if (!x_mean || !p->cross[0] || !p->cross[1] || !p->gram[0] || !p->gram[1]) {
+        free(x_mean);
+        return no_memory(context, "coordinates");
+    }
+    moments(made, rows, ISK_TRAIN, x_mean, x_spread);
+    moments(y, rows, ISK_TRAIN, y_mean, centred);
+    for (int64_t i = 0; i < rows->count; i++) { p->trained += rows->part[i] == ISK_TRAIN; }
+    for (int64_t i = 0; i < rows->count; i++) {
+        const isk_scalar *from = made.data + rows->index[i] * made.cols, *to = y.data + rows->index[i] * y.cols;
+        const int at = rows->part[i] == scored;
+        if (!at && rows->part[i] != ISK_TRAIN) { continue; }
+        for (int k = 0; k < count; k++) {
+            const double spread = x_spread[list[k].column] / sqrt((double)p->trained);
+            x[k] = spread > 0 ? ((double)from[list[k].column] - x_mean[list[k].column]) / spread : 0;
+        }
+        for (size_t j = 0; j < cols; j++) {
+            centred[j] = (double)to[j] - y_mean[j];
+            p->total += at ? centred[j] * centred[j] : 0;
+        }
+        for (size_t k = 0; k < n; k++) {
+            double *cross = p->cross[at] + k * cols;
+            for (size_t j = 0; j < cols; j++) { cross[j] += x[k] * centred[j]; }
+            for (size_t l = 0; l < n; l++) { p->gram[at][k * n + l] += x[k] * x[l]; }
+        }
+    }
+    free(x_mean);
+    return ISK_OK;
+}
+
+static void products_free(products *p) {
+    for (int i = 0; i < 2; i++) {
+        free(p->cross[i]);
+        free(p->gram[i]);
+    }
+}
+
+static double dot(const double *a, const double *b, int64_t count) {
+    double sum = 0;
+    for (int64_t j = 0; j < count; j++) { sum += a[j] * b[j]; }
+    return sum;
+}
+
+/* The penalty of isk_ridge_r2. */
+static double penalty(const products *p) { return 1e-3 * (double)p->trained; }
+
+static double r2_alone(const products *p, int k) {
+    const int64_t at = (int64_t)k * p->count + k;
+    const double *trained = p->cross[0] + k * p->cols, *scored = p->cross[1] + k * p->cols, by = p->gram[0][at] + penalty(p);
+    const double told = 2 * dot(trained, scored, p->cols) / by - p->gram[1][at] * dot(trained, trained, p->cols) / by / by;
+    return p->total > 0 ? told / p->total : (double)NAN;
+}
+
+/* Rows of m [count, cols] become those of L^-1 m. */
+static void solve(const double *l, int count, double *m, int64_t cols) {
+    for (int k = 0; k < count; k++) {
+        for (int i = 0; i < k; i++) {
+            for (int64_t j = 0; j < cols; j++) { m[k * cols + j] -= l[k * count + i] * m[i * cols + j]; }
+        }
+        for (int64_t j = 0; j < cols; j++) { m[k * cols + j] /= l[k * count + k]; }
+    }
+}
+
+/* L of L L' = a, in its place; a is positive definite. */
+static void factorize(double *a, int n) {
+    for (int k = 0; k < n; k++) {
+        for (int j = 0; j <= k; j++) {
+            const double left = a[k * n + j] - dot(a + k * n, a + j * n, j);
+            a[k * n + j] = j < k ? left / a[j * n + j] : sqrt(left);
+        }
+    }
+}
+
+/* With coordinates turned by the inverse of L their coefficients do not depend on those that come after, so that each adds its own
+   part.  Uses up p. */
+static void r2_of_first(products *p, coordinate *list) {
+    const int n = p->count;
+    double *l = p->gram[0], *spread = p->gram[1], told = 0;
+    for (int k = 0; k < n; k++) { l[k * n + k] += penalty(p); }
+    factorize(l, n);
+    for (int i = 0; i < 2; i++) { solve(l, n, p->cross[i], p->cols); }
+    for (int turn = 0; turn < 2; turn++) {          /* from the left, and after transposing from the right */
+        solve(l, n, spread, n);
+        for (int k = 0; k < n; k++) {
+            for (int i = 0; i < k; i++) {
+                const double kept = spread[k * n + i];
+                spread[k * n + i] = spread[i * n + k];
+                spread[i * n + k] = kept;
+            }
+        }
+    }
+    for (int k = 0; k < n; k++) {
+        const double *own = p->cross[0] + k * p->cols;
+        told += 2 * dot(own, p->cross[1] + k * p->cols, p->cols) - spread[k * n + k] * dot(own, own, p->cols);
+        for (int i = 0; i < k; i++) { told -= 2 * spread[k * n + i] * dot(own, p->cross[0] + i * p->cols, p->cols); }
+        list[k].cumulative = p->total > 0 ? told / p->total : (double)NAN;
+    }
 }
 
 /* Of the view whose coordinates they are; of one representation of all the mean over the views. */
@@ -89,21 +208,16 @@ static int by_own_r2(const void *a, const void *b) {
 static isk_status tell_view(isk_context *context, const dataset *d, isk_matrix made, coordinate *list, int count, int view,
                             int cumulative) {
     const isk_matrix parts[2] = { made, d->v.summary[view] };
-    isk_matrix y = { NULL, 0, 0 };
+    products p = { .count = 0 };
     whole_rows rows;
     isk_part scored;
     isk_status status;
     if (!parts[1].data) { return ISK_OK; }
     status = find_rows(context, parts, 2, d, &rows, &scored);
-    if (status == ISK_OK && rows.count) {
-        y = join_divided(context, parts + 1, 1, &rows, NULL);
-        status = y.data ? ISK_OK : no_memory(context, "coordinates");
-    }
-    for (int k = 0; k < count && y.data && status == ISK_OK; k++) {
-        status = cumulative ? ask_columns(context, made, list, k + 1, y, &rows, scored, &list[k].cumulative)
-                            : ask_columns(context, made, list + k, 1, y, &rows, scored, &list[k].r2[view]);
-    }
-    matrix_free(y);
+    if (status == ISK_OK && rows.count) { status = products_make(&p, context, made, list, count, parts[1], &rows, scored); }
+    if (status == ISK_OK && rows.count && cumulative) { r2_of_first(&p, list); }
+    for (int k = 0; k < count && status == ISK_OK && rows.count && !cumulative; k++) { list[k].r2[view] = r2_alone(&p, k); }
+    products_free(&p);
     whole_rows_free(&rows);
     return status;
 }
@@ -113,24 +227,6 @@ static isk_status tell_view(isk_context *context, const dataset *d, isk_matrix m
 /* Features as they were before PCA; of sequences the means over their steps. */
 static isk_matrix features_of(const dataset *d, int view) {
     return d->v.recipe[view].steps ? d->v.summary[view] : recipe_features(&d->v.in[view]);
-}
-
-/* Means and deviations over the scored rows, of columns [m.cols]. */
-static void moments(isk_matrix m, const whole_rows *rows, isk_part scored, double *mean, double *deviation) {
-    int64_t n = 0;
-    memset(mean, 0, sizeof *mean * (size_t)m.cols);
-    memset(deviation, 0, sizeof *deviation * (size_t)m.cols);
-    for (int64_t i = 0; i < rows->count; i++) {
-        const isk_scalar *row = m.data + rows->index[i] * m.cols;
-        if (rows->part[i] != scored) { continue; }
-        n++;
-        for (int64_t j = 0; j < m.cols; j++) {
-            const double before = mean[j], value = (double)row[j];
-            mean[j] += (value - before) / (double)n;
-            deviation[j] += (value - before) * (value - mean[j]);
-        }
-    }
-    for (int64_t j = 0; j < m.cols; j++) { deviation[j] = sqrt(deviation[j]); }
 }
 
 /* r [count, m.cols]: correlations over the scored rows; 0 where one of the two is constant there. */

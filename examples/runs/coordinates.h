@@ -28,7 +28,7 @@ typedef struct coordinates {
     names words;                    /* of the features that are named */
 } coordinates;
 
-/* Regressions of isk_ridge_r2 fitted on the training rows and scored on the test rows, where there are none on the validation rows; of
+/* R^2 as isk_ridge_r2 has it, fitted on the training rows and scored on the test rows, where there are none on the validation rows; of
    10000 of each at the most.  Without training or held-out rows there are no coordinates.  s: NULL where stability is unknown;
    modalities [d->v.count] are the views' names. */
 isk_status coordinates_make(coordinates *c, isk_context *context, const dataset *d, const features *f, const stability *s,

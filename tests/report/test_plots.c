@@ -270,7 +270,7 @@ static void a_few_large_numbers_do_not_take_all_the_colours(void **state) {
     }
     plots_still(&page, &(plots_panel){ .title = "gene", .points = points }, MANY, &column);
     for (int level = 0; level < 7; level++) {
-        char class[16];
+        char class[32];
         snprintf(class, sizeof class, " t%d\" d=\"M", level);
         assert_non_null(strstr(page.data, class));
     }

@@ -164,6 +164,20 @@ static void planted_factors_are_named_by_their_features(void **state) {
     assert_true(c.list[3].of == FEATURE_C && c.list[3].r2[1] > 0.3);
     assert_true(fabs(a->cumulative - a->r2[0]) < 1e-6);
     assert_true(fabs(b->cumulative - a->r2[0] - b->r2[0]) < 0.05);      /* the factors are near independent */
+    for (int k = 1; k <= 3; k++) {                              /* the first k side by side */
+        isk_scalar x[N * 3], y[N * FEATURES];
+        uint8_t part[N];
+        int rows = 0;
+        double due;
+        for (int i = 0; i < N; i++) {
+            if (is_absent(i)) { continue; }
+            for (int j = 0; j < k; j++) { x[rows * k + j] = m.z[i * Z_COLS + c.list[j].column]; }
+            memcpy(y + rows * FEATURES, m.y + i * FEATURES, sizeof *y * FEATURES);
+            part[rows++] = m.part[i];
+        }
+        must(isk_ridge_r2(context, &(isk_regression_desc){ .x = { x, rows, k }, .y = { y, rows, FEATURES }, .part = part }, &due));
+        if (!(fabs(c.list[k - 1].cumulative - due) < 1e-4)) { fail_msg("first %d: %.6f, not %.6f", k, c.list[k - 1].cumulative, due); }
+    }
     coordinates_free(&c);
     /* no row held out, or none that trains: there is nothing to say */
     for (int way = 0; way < 2; way++) {
