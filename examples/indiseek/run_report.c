@@ -165,7 +165,7 @@ static isk_status add_top_types(const run_job *j, plots *p) {
     isk_status status = kept && types && mean ? ISK_OK : no_memory(a->context, "the report");
     for (int i = 0; i < n->pictures.count && status == ISK_OK; i++) {
         const picture *q = &n->pictures.list[i];
-        char title[120];
+        char title[160];
         if (strcmp(q->key, "specific") != 0 || q->of < 0 || !n->weight[q->of]) { continue; }
         status = mean_weights(j, n->weight[q->of], mean);
         if (status != ISK_OK || !cells_top_types(mean, a->d.labels.count, 0.4, types)) { continue; }
