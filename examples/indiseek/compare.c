@@ -165,6 +165,7 @@ static isk_status judge_scores(compare_job *j, const features *f, double *to) {
     told.without_slow = !j->s->with_mlp;
     status = evaluate(j->t.context, &told, &e);
     if (status != ISK_OK) { return status == ISK_MEMORY ? no_memory(j->t.context, "the scores") : status; }
+    if (!f) { j->of_inputs = e; }
     for (int m = metric_of_labels(-1); m < metric_count; m = metric_of_labels(m)) {
         if (!metrics[m].fit_alone) { to[measure_find(j, metrics[m].key)] = e.label[which].value[m]; }
     }
@@ -271,6 +272,7 @@ static isk_status configure(compare_job *j) {
     copy.training.options = j->resolved;
     configuration_add(&j->c, "version", ISK_VERSION, 1);
     configuration_number(&j->c, "cells_read", (double)j->a.d.rows);
+    configuration_add(&j->c, "regressions_on", evaluation_regressions_on(&j->of_inputs), 1);
     text_add(&words, "{");
     options_write(&compare_command, &copy, &words);
     text_add(&words, "}");

@@ -44,6 +44,7 @@ typedef struct compare_job {
     int method_count;
     records r;                      /* a sweep of each method, in their order */
     double inputs[MOST_MEASURES];   /* of what needs no method */
+    evaluation of_inputs;           /* which rows all scores are of */
     configuration c;
     char lines[4200];               /* results.jsonl */
 } compare_job;

@@ -191,6 +191,10 @@ void compare_text(const compare_job *j, text *out) {
     if (has_choice(j)) {
         text_add(out, "(highest rho: of a method's lambdas, chosen on the same held-out cells that are reported here)\n");
     }
+    if (j->of_inputs.scored != ISK_TRAIN) {
+        evaluation_rows_words(&j->of_inputs, out);
+        text_add(out, "\n");
+    }
     if (types < 6) { text_format(out, "(%d types are few: how they rank says little)\n", types); }
 }
 
@@ -293,12 +297,16 @@ static isk_status figures(const compare_job *j, text *page) {
 }
 
 isk_status compare_report(const compare_job *j, text *page) {
-    text lead = { 0 };
+    text lead = { 0 }, rows = { 0 };
     isk_status status;
     text_format(&lead, "%lld cells; %d methods, %d λ, %d seed%s each; trained on %s.", (long long)j->a.d.rows, j->method_count,
                 j->s->training.lambdas.count, j->s->training.seeds, j->s->training.seeds == 1 ? "" : "s", isk_device_text(j->t.context));
     page_begin(page, "Methods and λ on one data set", lead.data ? lead.data : "");
     lead_paragraphs(j, page);
+    if (j->of_inputs.scored != ISK_TRAIN) {
+        evaluation_rows_words(&j->of_inputs, &rows);
+        add_paragraph(page, &rows);
+    }
     status = figures(j, page);
     summary_table(j, page);
     repeat_section(page, &j->c);

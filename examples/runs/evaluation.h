@@ -8,6 +8,13 @@
 /* Places of C1, ..., Z1, ... and of the one representation of comm in a list of all features. */
 enum { FEATURE_C, FEATURE_Z = ISK_MAX_VIEWS, FEATURE_FUSED = 2 * ISK_MAX_VIEWS, FEATURE_COUNT };
 
+/* Networks fit the rows they are trained on, so that there a Z seems to tell less of C than it does elsewhere.  What regressions are
+   fitted on instead: of the rows held out, which no network was trained on, 60 % to fit, 15 % to choose and 25 % to score; or, where
+   they are few, three fifths, one and one, each fifth being scored in its turn, and one R^2 of all. */
+typedef enum unseen_way { UNSEEN_NOT, UNSEEN_DIVIDED, UNSEEN_TURNS } unseen_way;
+/* Fewer rows are too few to be divided; and to say anything. */
+enum { LEAST_UNSEEN = 400, LEAST_TOLD = 100 };
+
 /* What is to be judged.  A matrix with data NULL is absent; all others have the same rows.  A row whose first value is NaN is not
    there, and is left out of what is said about that matrix. */
 typedef struct evaluation_input {
@@ -24,7 +31,8 @@ typedef struct evaluation_input {
     const uint8_t *part;            /* isk_part of each row */
     unsigned put_to_labels;         /* bits 1 << SCORE_ALL, ...: only these; 0: all */
     int without_slow;               /* 1: not the metrics that take longest */
-    int unseen;                     /* 1: leakage and completeness by what rows_unseen leaves, as ask_unseen has it */
+    unseen_way unseen;              /* which rows regressions are fitted on: evaluate_view does as it says, evaluate decides itself */
+    int with_emptiness;             /* 1: also whether C and Z hold anything, and why something is missing */
 } evaluation_input;
 
 typedef struct label_score {
@@ -35,8 +43,19 @@ typedef struct label_score {
 /* What a probe is put to: all C, all C and Z, each Z_i, the inputs, the fused representation. */
 enum { SCORE_SHARED, SCORE_ALL, SCORE_SPECIFIC, SCORE_RAW = SCORE_SPECIFIC + ISK_MAX_VIEWS, SCORE_FUSED, SCORE_COUNT };
 
-/* Fitted on the training rows and scored on the test rows, or on the validation rows where there are no test rows.
-   NaN: could not be measured. */
+/* Is there anything in C_i and Z_i? */
+typedef struct emptiness {
+    double c, z;                    /* total variance over the held-out rows; NaN: absent */
+    double c_told[MOST_METRICS], z_told[MOST_METRICS];      /* of C_i and Z_i told from the inputs of the other views */
+    double alone[MOST_METRICS];     /* of X_i told from C_i alone */
+    int cols, dims;                 /* of X_i, and of the features that are to tell it */
+    double linear;                  /* share of X_i's variance in its first `dims` principal components */
+    double largest;                 /* variance of the first one; of noise of equal variance alone it would be `largest_noise` */
+    double largest_noise;
+} emptiness;
+
+/* Scored on the test rows, or on the validation rows where there are no test rows.  What is said about labels is fitted on the
+   training rows; leakage, completeness and emptiness on parts of the scored rows.  NaN: could not be measured. */
 typedef struct evaluation {
     int views, fused;               /* fused: there is one representation, no C and no Z */
     unsigned x, c, z;               /* of which views there are inputs, C and Z: bits 1 << view */
@@ -47,6 +66,10 @@ typedef struct evaluation {
     label_score label[SCORE_COUNT];
     double leakage[ISK_MAX_VIEWS][MOST_METRICS];            /* of Z_i about C of the other views, side by side */
     double completeness[ISK_MAX_VIEWS][MOST_METRICS];       /* of (Z_i, C_i), or fused, about X_i */
+    unseen_way unseen;              /* of leakage, completeness and emptiness */
+    int64_t asked[2];               /* scored rows that such a regression is of: at least (rows with all views) and at most */
+    int has_emptiness;
+    emptiness of[ISK_MAX_VIEWS];
     struct { int mean, decoder; } steps[ISK_MAX_VIEWS];     /* 1: completeness is about the mean over X_i's steps, the decoder's all */
 } evaluation;
 
@@ -55,11 +78,8 @@ isk_status evaluate(isk_context *context, const evaluation_input *input, evaluat
 isk_status evaluate_view(isk_context *context, const evaluation_input *input, int view, isk_part scored, uint64_t seed,
                          double leakage[MOST_METRICS], double completeness[MOST_METRICS]);
 
-/* Networks fit the rows they are trained on, so that there a Z seems to tell less of C than it does elsewhere.  Of the rows of part
-   ISK_TEST, which no network saw, probes are fitted on 60 %, chosen on 15 % and scored on 25 %: these are their parts ISK_TRAIN,
-   ISK_VALIDATION and ISK_TEST in what is left of `rows`.  The same rows are divided alike every time; labels of all rows (or NULL): every
-   label alike.  Fewer than LEAST_UNSEEN rows are too few to fit probes on. */
-enum { LEAST_UNSEEN = 400 };
+/* UNSEEN_DIVIDED: rows of part ISK_TEST become parts ISK_TRAIN, ISK_VALIDATION and ISK_TEST of what is left of `rows`, alike every
+   time; labels of all rows (or NULL): every label alike. */
 isk_status rows_unseen(isk_context *context, const int32_t *labels, whole_rows *rows);
 /* R^2 of y told from x, so measured; values by metric, NaN where there is no such matrix. */
 typedef struct unseen_question {
@@ -92,6 +112,12 @@ void evaluation_json(const evaluation *e, const isk_report *training, text *out)
 enum { EVALUATION_COLUMNS = MOST_METRICS + 3 };
 void evaluation_labels_sheet(const evaluation *e, sheet_column columns[EVALUATION_COLUMNS], sheet *s);
 void evaluation_views_sheet(const evaluation *e, sheet_column columns[EVALUATION_COLUMNS], sheet *s);
+/* The same in few words, "parts of the rows scored on": member regressions_on of metrics.json. */
+const char *evaluation_regressions_on(const evaluation *e);
+/* Which rows leakage and completeness are of: one sentence; needs e->scored to be held out. */
+void evaluation_rows_words(const evaluation *e, text *out);
+/* Which rows the labels' numbers are of. */
+void evaluation_labels_words(const evaluation *e, text *out);
 /* For the terminal. */
 void evaluation_text(const evaluation *e, int has_labels, text *out);
 

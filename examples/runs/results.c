@@ -106,6 +106,7 @@ isk_status features_score(const features *f, isk_context *context, const dataset
     evaluation_input judged;
     isk_status status;
     features_judged(f, d, &judged);
+    judged.with_emptiness = 1;
     status = evaluate(context, &judged, scores);
     return status == ISK_MEMORY ? isk_set_error(context, status, "no memory for the scores") : status;
 }
