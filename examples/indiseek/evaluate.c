@@ -4,6 +4,8 @@
 #include "../runs/methods.h"
 #include "../runs/results.h"
 
+#include "../report/verdicts.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,6 +68,7 @@ typedef struct job {
     char paths[FEATURE_COUNT][4200], split[4200];
     data_settings line;             /* what the command line names by itself */
     evaluation scores;
+    verdicts verdicts;
 } job;
 
 /* ---- settings ---- */
@@ -187,7 +190,9 @@ static isk_status run(job *j) {
     if (status == ISK_OK) { status = read_features(j, &rows); }
     if (status == ISK_OK) { status = data_read(&j->d, j->context, &j->s.data, 0, rows, &j->bar); }
     if (status == ISK_OK) { status = decode(j); }
-    return status == ISK_OK ? features_score(&j->f, j->context, &j->d, &j->scores) : status;
+    if (status == ISK_OK) { status = features_score(&j->f, j->context, &j->d, &j->scores); }
+    if (status == ISK_OK) { verdicts_make(&j->verdicts, &(verdicts_desc){ .scores = &j->scores, .model = j->model }); }
+    return status;
 }
 
 /* ---- output ---- */
@@ -197,11 +202,14 @@ static isk_status report(job *j) {
     isk_status status = ISK_OK;
     if (!is_standard_output(j->s.json)) {
         evaluation_text(&j->scores, j->d.has_labels, &out);
+        text_add(&out, "\n");
+        verdicts_text(&j->verdicts, &out);
         printf("%s", out.data ? out.data : "");
         text_free(&out);
     }
     if (j->s.json) {
         text_add(&out, "{");
+        verdicts_json(&j->verdicts, &out);
         evaluation_json(&j->scores, j->model ? isk_model_report(j->model) : NULL, &out);
         text_add(&out, "\n}\n");
         status = write_text(j->context, j->s.json, &out);
@@ -228,6 +236,7 @@ int command_evaluate(int argc, char **argv) {
     if (status == ISK_OK) { status = report(&j); }
     code = status == ISK_OK ? 0 : fail(evaluate_command->name, status, isk_error(j.context));
     for (int i = 0; i < FEATURE_COUNT; i++) { input_free(&j.in[i]); }
+    verdicts_free(&j.verdicts);
     features_free(&j.decoded);
     isk_model_close(j.model);
     data_free(&j.d);

@@ -8,6 +8,7 @@
 #include "../report/coordinates_page.h"
 #include "../report/curves.h"
 #include "../report/report.h"
+#include "../report/verdicts.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -71,6 +72,7 @@ typedef struct job {
     evaluation scores;
     stability stable;
     coordinates coordinates;
+    verdicts verdicts;
 } job;
 
 static const char *const view_names[ISK_MAX_VIEWS] = { "x1", "x2", "x3", "x4" };
@@ -116,6 +118,7 @@ static void metrics_json(const job *j, text *out) {
     text_json_member(out, "lambda", methods_lambda(j->t.model));
     text_json_key(out, "seed");
     text_format(out, "%llu", (unsigned long long)isk_model_seed(j->t.model));
+    verdicts_json(&j->verdicts, out);
     choice_json(&j->t.choice, out);
     stability_json(&j->stable, out);
     evaluation_json(&j->scores, isk_model_report(j->t.model), out);
@@ -137,7 +140,7 @@ static isk_status write_report(job *j) {
     const char *facts[4 * ISK_MAX_VIEWS + 7];
     int count = 0;
     text lead = { 0 };
-    text page = { 0 }, warnings = { 0 };
+    text page = { 0 };
     curves course;
     isk_status status = curves_read(j->t.context, j->t.log_path, j->t.choice.model, &course);
     if (status != ISK_OK) { return status; }
@@ -158,8 +161,7 @@ static isk_status write_report(job *j) {
     memcpy(facts + count, (const char *[]){ "method", j->t.s->method, "preset", j->t.s->preset, j->s.data.target ? "target" : NULL,
                                             j->s.data.target, NULL }, 7 * sizeof *facts);
     page_begin(&page, "Shared and specific features", lead.data ? lead.data : "");
-    training_warnings(&j->t, &warnings);
-    report_verdicts(&page, &j->scores, j->t.model, warnings.data);
+    verdicts_page(&j->verdicts, &page);
     report_scores(&page, &j->scores, j->d.has_labels);
     choice_page(&j->t.choice, &page);
     coordinates_page(&j->coordinates, &j->stable, &page);
@@ -170,9 +172,15 @@ static isk_status write_report(job *j) {
     if (status == ISK_OK) { status = output_text(&j->t.out, "report.html", &page); }
     text_free(&page);
     text_free(&lead);
-    text_free(&warnings);
     curves_free(&course);
     return status;
+}
+
+static void find_verdicts(job *j) {
+    text warnings = { 0 };
+    training_warnings(&j->t, &warnings);
+    verdicts_make(&j->verdicts, &(verdicts_desc){ .scores = &j->scores, .model = j->t.model, .warnings = warnings.data });
+    text_free(&warnings);
 }
 
 /* Everything beside its name first; only when all is there do the files take their names. */
@@ -209,10 +217,11 @@ static isk_status run(job *j) {
     progress_say(&t->bar, "trained in %s; scoring", duration(isk_model_report(t->model)->seconds, (char[32]){ 0 }));
     status = features_make(&j->f, t->context, t->model, &j->d.v, 1);
     if (status == ISK_OK) { status = features_score(&j->f, t->context, &j->d, &j->scores); }
-    if (status == ISK_OK) { status = stability_train(&j->stable, t, &j->d, &j->f); }
+    if (status != ISK_OK) { return status; }
+    find_verdicts(j);
+    status = stability_train(&j->stable, t, &j->d, &j->f);
     if (status == ISK_OK) { status = coordinates_make(&j->coordinates, t->context, &j->d, &j->f, &j->stable, view_names); }
-    if (status == ISK_OK) { status = write_all(j); }
-    return status;
+    return status == ISK_OK ? write_all(j) : status;
 }
 
 /* ---- what is said at the end ---- */
@@ -226,6 +235,8 @@ static void say_results(const job *j) {
     choice_text(&j->t.choice, &scores);
     evaluation_text(&j->scores, j->d.has_labels, &scores);
     stability_text(&j->stable, &scores);
+    text_add(&scores, "\n");
+    verdicts_text(&j->verdicts, &scores);
     printf("\n%s\nfeatures, model and metrics are in %s; open %s/report.html\n", scores.data ? scores.data : "",
            j->t.s->out, j->t.s->out);
     text_free(&scores);
@@ -236,6 +247,7 @@ static int finish(job *j, isk_status status, int argc, char **argv) {
     if (status == ISK_OK) { say_results(j); }
     stability_free(&j->stable);
     coordinates_free(&j->coordinates);
+    verdicts_free(&j->verdicts);
     features_free(&j->f);
     data_free(&j->d);
     training_close(&j->t);

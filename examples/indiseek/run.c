@@ -86,6 +86,7 @@ static void metrics_json(const run_job *j, text *out) {
     text_json_key(out, "cells");
     text_format(out, "%lld", (long long)j->a.d.rows);
     if (j->json_members) { j->json_members(j->user, out); }
+    verdicts_json(&j->verdicts, out);
     findings_json(&j->found, &j->a, out);
     choice_json(&j->t.choice, out);
     stability_json(&j->stable, out);
@@ -287,6 +288,13 @@ static void remove_stale(const run_job *j) {
     }
 }
 
+static void find_verdicts(run_job *j) {
+    text warnings = { 0 };
+    training_warnings(&j->t, &warnings);
+    verdicts_make(&j->verdicts, &(verdicts_desc){ .scores = &j->scores, .model = j->t.model, .warnings = warnings.data });
+    text_free(&warnings);
+}
+
 /* Everything beside its name first; only when all is there do the files take their names. */
 static isk_status write_all(run_job *j) {
     text scores = { 0 };
@@ -331,7 +339,9 @@ isk_status run_all(run_job *j) {
         status = coordinates_make(&j->coordinates, t->context, &j->a.d, &j->f, &j->stable, j->found.modality);
     }
     if (status == ISK_OK && j->judge) { status = j->judge(j->user, j); }
-    return status == ISK_OK ? write_all(j) : status;
+    if (status != ISK_OK) { return status; }
+    find_verdicts(j);
+    return write_all(j);
 }
 
 static void say_results(const run_job *j) {
@@ -340,6 +350,9 @@ static void say_results(const run_job *j) {
     if (j->print) { j->print(j->user); }
     choice_text(&j->t.choice, &scores);
     evaluation_text(&j->scores, j->a.d.has_labels, &scores);
+    text_add(&scores, "\n");
+    verdicts_text(&j->verdicts, &scores);
+    text_add(&scores, "\n");
     findings_text(&j->found, &j->a, &scores);
     stability_text(&j->stable, &scores);
     printf("\n%s\nresults are in %s; open %s/report.html\n", scores.data ? scores.data : "", j->s->training.out, j->s->training.out);
@@ -349,6 +362,7 @@ static void say_results(const run_job *j) {
 int run_finish(run_job *j, isk_status status, const char *program, int argc, char **argv) {
     const int code = training_finish(&j->t, status, program, argc, argv);
     if (status == ISK_OK) { say_results(j); }
+    verdicts_free(&j->verdicts);
     findings_free(&j->found);
     stability_free(&j->stable);
     coordinates_free(&j->coordinates);

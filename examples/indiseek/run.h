@@ -4,6 +4,7 @@
 
 #include "commands.h"
 #include "findings.h"
+#include "../report/verdicts.h"
 #include "../runs/coordinates.h"
 
 typedef struct run_settings {
@@ -22,6 +23,7 @@ typedef struct run_job {
     source a;
     features f;
     evaluation scores;
+    verdicts verdicts;
     findings found;
     stability stable;               /* seeds 0: not asked for */
     coordinates coordinates;

@@ -350,7 +350,7 @@ isk_status run_report(const run_job *j, text *page) {
     const isk_report *report = isk_model_report(j->t.model);
     const char *const facts[] = { "method", j->s->training.method, "preset", j->s->training.preset, NULL };
     char length[32];
-    text lead = { 0 }, warnings = { 0 };
+    text lead = { 0 };
     curves course;
     isk_status status = curves_read(j->t.context, j->t.log_path, j->t.choice.model, &course);
     if (status != ISK_OK) { return status; }
@@ -363,8 +363,7 @@ isk_status run_report(const run_job *j, text *page) {
                 training_lambda(&j->t, isk_model_options(j->t.model)->lambda, (char[40]){ 0 }),
                 (unsigned long long)isk_model_seed(j->t.model), duration(report->seconds, length), isk_device_text(j->t.context));
     page_begin(page, "What cells say twice, and what they say once", lead.data ? lead.data : "");
-    training_warnings(&j->t, &warnings);
-    report_verdicts(page, &j->scores, j->t.model, warnings.data);
+    verdicts_page(&j->verdicts, page);
     if (j->page) { j->page(j->user, page); }
     data_section(j, page);
     status = embedding_section(j, page);
@@ -379,7 +378,6 @@ isk_status run_report(const run_job *j, text *page) {
     cells_page_cite(page);
     page_end(page);
     text_free(&lead);
-    text_free(&warnings);
     curves_free(&course);
     return status;
 }

@@ -5,152 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- verdicts ---- */
-
-static void add_fixed(text *t, const char *before, double value, int decimals, const char *after) {
-    text_add(t, before);
-    text_fixed(t, value, decimals);
-    text_add(t, after);
-}
-
-static void close_verdict(text *page, page_tone tone, const char *head, text *sentence) {
-    page_verdict(page, tone, head, sentence->data ? sentence->data : "");
-    text_free(sentence);
-}
-
-/* Do the shared features carry the labels? */
-static void verdict_shared(text *page, const evaluation *e) {
-    const int which = e->fused ? SCORE_FUSED : SCORE_SHARED;
-    const double shared = e->label[which].value[METRIC_ACCURACY], raw = e->label[SCORE_RAW].value[METRIC_ACCURACY];
-    const double floor = e->label[which].majority;
-    score_text words;
-    text s = { 0 };
-    page_tone tone = PAGE_NEUTRAL;
-    const char *head = e->fused ? "The features carry part of the labels." : "Shared features carry part of the labels.";
-    if (!isfinite(shared)) { return; }
-    if (shared >= raw - 0.02) {
-        tone = PAGE_GOOD;
-        head = e->fused ? "The features carry the labels." : "Shared features carry the labels.";
-    } else if (isfinite(raw) && shared < floor + 0.25 * (raw - floor)) {
-        tone = PAGE_WARNING;
-        head = e->fused ? "The features say little about the labels." : "Shared features say little about the labels.";
-    }
-    text_format(&s, e->fused ? "From the %s features" : "From (%s)", score_words(e, which, &words));
-    add_fixed(&s, " a linear probe names ", 100 * shared, 1, " % of the held-out rows right");
-    if (isfinite(raw)) { add_fixed(&s, "; from the inputs as prepared ", 100 * raw, 1, " %"); }
-    add_fixed(&s, ", and always guessing the most frequent label ", 100 * floor, 1, " %.");
-    if (tone == PAGE_WARNING && !e->fused) {
-        text_add(&s, " Perhaps the labels show in one view only; then they belong to Z.");
-    }
-    close_verdict(page, tone, head, &s);
-}
-
-/* Is Z_i free of what the other view shows? */
-static void verdict_leakage(text *page, const evaluation *e, int view, const isk_method *method) {
-    double most = metrics_best(e->leakage[view]);
-    page_tone tone = most < 0.1 ? PAGE_GOOD : most < 0.5 ? PAGE_WARNING : PAGE_BAD;
-    const char *words = most < 0.1   ? "is nearly free of shared information."
-                        : most < 0.3 ? "holds some shared information."
-                        : most < 0.5 ? "still holds shared information."
-                                     : "holds much of the shared information.";
-    const int residual = (method->groups & ISK_READS(RESIDUAL)) != 0, trained = (method->groups & ISK_READS(NETWORK)) != 0;
-    char head[80];
-    score_text others;
-    text s = { 0 };
-    if (!isfinite(most)) { return; }
-    snprintf(head, sizeof head, "Z%d %s", view + 1, words);
-    text_format(&s, "Leakage: from Z%d one predicts ", view + 1);
-    add_fixed(&s, "", 100 * fmax(most, 0), 0, " % of the variance of ");
-    text_format(&s, "%s on held-out rows", other_shared(e->c, view, &others));
-    for (int m = metric_of_matrix(-1), first = 1; m < metric_count; m = metric_of_matrix(m), first = 0) {
-        text_format(&s, "%s%s ", first ? " (" : ", ", metrics[m].title);
-        text_fixed(&s, e->leakage[view][m], 2);
-    }
-    text_add(&s, ").");
-    if (tone != PAGE_GOOD) {
-        text_add(&s, residual ? " What is left of it follows the shared features in a way that the regression on them did not learn: more "
-                                "residual-epochs may."
-                     : !trained ? " The method takes away what follows by lines alone; the method residual-indiseek takes away more."
-                     : method->can & ISK_HAS_LAMBDA ? " A smaller lambda lowers it; the method residual-indiseek leaks less."
-                                                    : " The method residual-indiseek leaks less.");
-    }
-    close_verdict(page, tone, head, &s);
-}
-
-/* Do Z_i and C_i together say all about X_i? */
-static void verdict_completeness(text *page, const evaluation *e, int view, int reduced, const isk_method *method) {
-    const int trained = (method->groups & ISK_READS(NETWORK)) != 0;
-    const double decoder = e->completeness[view][METRIC_DECODER], best = metrics_best(e->completeness[view]);
-    const double most = e->steps[view].decoder ? best : fmax(best, decoder);        /* of what the regressions are about */
-    const int undecoded = decoder < 0.1;
-    page_tone tone = undecoded ? PAGE_WARNING : most >= 0.75 ? PAGE_GOOD : most >= 0.4 || reduced || e->fused ? PAGE_NEUTRAL : PAGE_WARNING;
-    const char *amount = most >= 0.75 ? "most of" : most >= 0.4 ? "part of" : "little of";
-    const int both = (e->z & e->c) >> view & 1;
-    const char *remedy = method->can & ISK_HAS_LAMBDA ? "a larger lambda or more epochs" : "more epochs";
-    char head[120], told[48];
-    score_text whole;
-    text s = { 0 };
-    if (!isfinite(most)) { return; }
-    told_words(e, view, told);
-    if (e->fused) {
-        snprintf(head, sizeof head, "The fused features describe %s %s.", amount, told);
-    } else if (both && most >= 0.75) {
-        snprintf(head, sizeof head, "%s together describe %s.", whole_words(e, view, &whole), told);
-    } else {
-        snprintf(head, sizeof head, "%s %s %s %s.", whole_words(e, view, &whole), both ? "describe" : "describes", amount, told);
-    }
-    add_fixed(&s, both || e->fused ? "Completeness: they explain " : "Completeness: it explains ", 100 * fmax(most, 0), 0,
-              " % of its variance on held-out rows");
-    add_fixed(&s, " (linear ", e->completeness[view][METRIC_RIDGE], 2, "");
-    if (isfinite(decoder)) { add_fixed(&s, ", own decoder ", decoder, 2, e->steps[view].decoder ? " of all steps" : ""); }
-    text_add(&s, ").");
-    if (reduced) {
-        text_add(&s, " Each view was first reduced to what the option reduce keeps of it, so much of X is to be missing.");
-    } else if (e->fused) {
-        text_add(&s, " Its method is not trained to reconstruct.");
-    } else if (!trained && tone != PAGE_GOOD) {
-        text_add(&s, " What is missing may be noise; if not, it lies in components that the method left out.");
-    } else if (undecoded) {
-        text_format(&s, " The model's own decoder gives back next to nothing of %sX%d: %s may teach it.",
-                    e->steps[view].decoder ? "the steps of " : "", view + 1, remedy);
-    } else if (tone != PAGE_GOOD) {
-        text_format(&s, " What is missing may be noise; if not, %s bring it back.", remedy);
-    }
-    close_verdict(page, tone, head, &s);
-}
-
-/* Each line of the library's warnings. */
-static void verdict_warnings(text *page, const char *warnings) {
-    while (warnings && *warnings) {
-        const char *end = strchr(warnings, '\n');
-        text s = { 0 };
-        text_add_bytes(&s, warnings, end ? (size_t)(end - warnings) : strlen(warnings));
-        close_verdict(page, PAGE_WARNING, "Training warned:", &s);
-        warnings = end ? end + 1 : NULL;
-    }
-}
-
-void report_verdicts(text *page, const evaluation *e, const isk_model *model, const char *warnings) {
-    const isk_report *training = isk_model_report(model);
-    const int reduced = isk_model_options(model)->reduce > ISK_REDUCE_NONE;
-    page_verdicts_begin(page);
-    if (training->status != ISK_OK) {
-        page_verdict(page, PAGE_BAD, "Training diverged.", training->message);
-    }
-    verdict_warnings(page, warnings);
-    if (e->scored == ISK_TRAIN) {
-        page_verdict(page, PAGE_NEUTRAL, "Nothing was scored.", "No rows were held out for testing or validation.");
-    }
-    verdict_shared(page, e);
-    if (e->fused) {
-        page_verdict(page, PAGE_NEUTRAL, "One representation of all views.",
-                     "The method does not tell shared from specific: there is no C and no Z, and nothing is said about leakage.");
-    }
-    for (int view = 0; view < e->views; view++) { verdict_leakage(page, e, view, isk_model_method(model)); }
-    for (int view = 0; view < e->views; view++) { verdict_completeness(page, e, view, reduced, isk_model_method(model)); }
-    page_verdicts_end(page);
-}
-
 /* ---- tables ---- */
 
 static void add_sheet(text *page, sheet *s) {
@@ -159,19 +13,16 @@ static void add_sheet(text *page, sheet *s) {
 }
 
 void report_scores(text *page, const evaluation *e, int has_labels) {
-    static const char *const part[] = { "", "validation", "test" };
     sheet_column columns[EVALUATION_COLUMNS];
     sheet table;
     text s = { 0 };
     if (e->scored == ISK_TRAIN) { return; }
     page_heading(page, "Scores");
-    text_format(&s, "Fitted on %lld training rows, scored on %lld %s rows.", (long long)e->rows[ISK_TRAIN],
-                (long long)e->rows[e->scored], part[e->scored]);
     if (has_labels) {
-        text_add(&s,
-                 " Accuracies are those of a logistic regression; 10-NN agreement is the share of a row's ten nearest "
-                 "rows that carry its label.");
+        evaluation_labels_words(e, &s);
+        text_add(&s, " 10-NN agreement is the share of a row's ten nearest rows that carry its label. ");
     }
+    evaluation_rows_words(e, &s);
     page_paragraph(page, s.data ? s.data : "");
     text_free(&s);
     if (has_labels && labels_of_different_rows(e)) {

@@ -6,8 +6,6 @@
 #include "../runs/evaluation.h"
 #include "page.h"
 
-/* Diagnostics in plain words.  `warnings`: what the library warned of, one a line, or NULL. */
-void report_verdicts(text *page, const evaluation *e, const isk_model *model, const char *warnings);
 /* The table of probes, leakage and completeness. */
 void report_scores(text *page, const evaluation *e, int has_labels);
 void report_curves(text *page, const curves *c);

@@ -397,12 +397,7 @@ def _():
     inside("\ncompleteness of (Z1, C1) about X1 ", done.out)
     if isinstance(metrics(at("sequence"))["completeness"]["3"]["decoder"], float):
         inside("R^2 of all steps", done.out)
-        inside(" of all steps)", page)
-    # no verdict is good where the model's own decoder fails
-    for view in "123":
-        score = metrics(at("sequence"))["completeness"][view]["decoder"]
-        tone = re.search(r'<li class="(\w+)"><b>\(Z%s, C%s\)' % (view, view), page).group(1)
-        assert tone != "good" or score is None or score >= 0.1, (view, tone, score)
+        inside("is of all steps, not of their mean", page)
     equal(absent_rows(at("sequence/c3.npy")), due)
     equal(absent_rows(at("sequence/z3.npy")), due)
     values = read(at("steps.npy"))[-8 * STEPS * ROWS:]
