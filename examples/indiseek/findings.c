@@ -2,6 +2,7 @@
 
 #include "../base/sheet.h"
 #include "../cells/wnn.h"
+#include "../runs/split.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -129,6 +130,15 @@ static isk_status find_clusters(findings *n, const source *a, const features *f)
     return cluster_scores(a->context, &desc, n->clusters);
 }
 
+/* ---- technical factors ---- */
+
+static isk_status find_technical(findings *n, const source *a, const features *f) {
+    const isk_part asked = split_count(a->d.part, a->d.rows, ISK_TEST) ? ISK_TEST : ISK_VALIDATION;
+    return technical_make(&n->technical, a->context, &(factors_desc){ .cells = &a->c, .recipe = a->d.v.recipe, .prepared = a->d.v.x,
+                                                                      .part = a->d.part, .asked = asked, .group = a->s->group,
+                                                                      .labels = a->s->labels, .seed = a->s->seed }, f, n->modality);
+}
+
 /* ---- all of it ---- */
 
 isk_status findings_make(findings *n, const source *a, const features *f, const finding_settings *s, int threads, progress *bar) {
@@ -137,6 +147,7 @@ isk_status findings_make(findings *n, const source *a, const features *f, const 
     n->neighbours = s->neighbours;
     if (status == ISK_OK) { status = find_theta(n, a, f, s, bar); }
     if (status == ISK_OK) { status = explained_make(&n->explained, a->context, &a->d, f, n->modality); }
+    if (status == ISK_OK) { status = find_technical(n, a, f); }
     if (status == ISK_OK) { status = find_clusters(n, a, f); }
     if (status == ISK_OK && !s->without_pictures) { status = pictures_plan(&n->pictures, a->context, &a->d, f, n->modality); }
     if (status == ISK_OK && n->pictures.count) { status = pictures_make(&n->pictures, a->context, threads, a->s->seed, bar); }
@@ -227,6 +238,7 @@ void findings_json(const findings *n, const source *a, text *out) {
         text_json_key(out, "theta_of_inputs");
         theta_json(&n->raw, a, out);
     }
+    if (n->technical.count) { technical_json(&n->technical, out); }
     if (n->cluster_count) {
         text_json_key(out, "clusters");
         cluster_json(n->clusters, n->cluster_count, out);
@@ -271,6 +283,7 @@ void findings_theta_words(const findings *n, text *out) {
 
 void findings_text(const findings *n, const source *a, text *out) {
     char rho[32], low[32], high[32];
+    text remarks = { 0 };
     if (n->has_theta && n->theta.compared >= 2) {
         text_format(out, "theta against the weights of nearest neighbours over %d types of at least %d %scells: Spearman's rho %s",
                     n->theta.compared, n->least, scored_part(a) ? "held-out " : "", fixed(n->theta.rho, 3, rho));
@@ -281,6 +294,9 @@ void findings_text(const findings *n, const source *a, text *out) {
         findings_theta_words(n, out);
         text_add(out, "\n");
     }
+    technical_remarks(&n->technical, &remarks);
+    if (remarks.length) { text_format(out, "%s\n", remarks.data); }
+    text_free(&remarks);
     if (n->cluster_count) { cluster_text(n->clusters, n->cluster_count, out); }
 }
 

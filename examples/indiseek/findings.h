@@ -1,5 +1,5 @@
 /* What is found about cells beside leakage and completeness: how much each modality says (WNN), whether the specific features agree
-   (theta), which genes and proteins they follow, clusters, pictures. */
+   (theta), which genes and proteins they follow, and which technical factors, clusters, pictures. */
 #ifndef FINDINGS_H
 #define FINDINGS_H
 
@@ -7,6 +7,7 @@
 #include "../runs/explained.h"
 #include "pictures.h"
 #include "../runs/source.h"
+#include "../runs/technical.h"
 #include "../cells/theta.h"
 
 typedef struct finding_settings {
@@ -36,6 +37,7 @@ typedef struct findings {
     theta_result theta, raw;        /* of Z1, Z2; of the inputs as prepared */
     double *theta_values, *beta[2]; /* [rows] */
     explained explained;
+    technical technical;
     cluster_embedding *embeddings;
     cluster_label labels[2];
     cluster_row *clusters;

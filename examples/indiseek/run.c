@@ -25,7 +25,7 @@ static const option run_options[] = {
     { NULL, OPTION_HEADING, 0, NULL, "Output", 0, 0, NULL },
     { "out", OPTION_TEXT, FIELD(training.out), "DIR",
       "gets report.html, adata.h5ad and mdata.h5mu (with HDF5), cells.tsv, c1, ..., z1, ... .npy, umap.tsv, theta.tsv, explained.tsv, "
-      "metrics.json, model.safetensors, config.json, log.jsonl; made if missing", 0, 0, NULL },
+      "technical.tsv, metrics.json, model.safetensors, config.json, log.jsonl; made if missing", 0, 0, NULL },
     { "no-h5", OPTION_FLAG, FIELD(without_files), NULL, "neither adata.h5ad nor mdata.h5mu", 0, 0, NULL },
     { "no-counts", OPTION_FLAG, FIELD(without_counts), NULL, "they hold the features, and not the counts again", 0, 0, NULL },
     TRAINING_OPTIONS(FIELD(training)),
@@ -227,6 +227,11 @@ static isk_status write_tables(run_job *j, const cell_results *r) {
         text_free(&out);
     }
     if (status == ISK_OK) { status = coordinates_write(&j->coordinates, &j->t.out); }
+    if (status == ISK_OK && j->found.technical.count) {
+        technical_tsv(&j->found.technical, &out);
+        status = output_text(&j->t.out, "technical.tsv", &out);
+        text_free(&out);
+    }
     if (status == ISK_OK && j->found.cluster_count) {
         cluster_tsv(j->found.clusters, j->found.cluster_count, &out);
         status = output_text(&j->t.out, "clusters.tsv", &out);
@@ -274,6 +279,7 @@ static void remove_stale(const run_job *j) {
     const int without_h5 = j->s->without_files || !hdf5_available();
     const struct { const char *name; int stale; } files[] = {
         { "theta.tsv", !j->found.has_theta }, { "explained.tsv", !j->found.explained.count }, { "coordinates.tsv", !j->coordinates.count },
+        { "technical.tsv", !j->found.technical.count },
         { "clusters.tsv", !j->found.cluster_count }, { "umap.tsv", !j->found.pictures.count }, { "adata.h5ad", without_h5 },
         { "mdata.h5mu", without_h5 },
     };

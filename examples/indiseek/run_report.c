@@ -8,6 +8,7 @@
 #include "../report/explained_page.h"
 #include "../report/plots.h"
 #include "../report/report.h"
+#include "../report/technical_page.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -370,6 +371,7 @@ isk_status run_report(const run_job *j, text *page) {
     if (status == ISK_OK) { status = theta_section(j, page); }
     coordinates_page(&j->coordinates, &j->stable, page);
     explained_page(&j->found.explained, page);
+    technical_page(&j->found.technical, page);
     cluster_section(j, page);
     report_scores(page, &j->scores, j->a.d.has_labels);
     choice_page(&j->t.choice, page);

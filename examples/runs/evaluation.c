@@ -163,6 +163,8 @@ static isk_status divide_rows(isk_context *context, const int32_t *labels, whole
     return status;
 }
 
+unseen_way unseen_way_of(int64_t rows) { return rows >= LEAST_UNSEEN ? UNSEEN_DIVIDED : UNSEEN_TURNS; }
+
 isk_status rows_unseen(isk_context *context, const int32_t *labels, whole_rows *rows) {
     keep_part(rows, ISK_TEST);
     return divide_rows(context, labels, rows);
@@ -270,9 +272,10 @@ static isk_status ask_matrix(isk_context *context, const isk_matrix *parts, cons
 
 isk_status ask_unseen(isk_context *context, const unseen_question *q, double values[MOST_METRICS]) {
     const isk_matrix parts[2 * ISK_MAX_VIEWS] = { [0] = q->x, [ISK_MAX_VIEWS] = q->y };
-    const evaluation_input in = { .part = q->part, .labels = q->labels, .unseen = UNSEEN_DIVIDED };
+    const evaluation_input in = { .part = q->part, .labels = q->labels, .unseen = q->way ? q->way : UNSEEN_DIVIDED,
+                                  .without_slow = q->without_slow };
     metrics_unknown(values);
-    return q->x.data && q->y.data ? ask_matrix(context, parts, &in, ISK_TEST, q->seed, values) : ISK_OK;
+    return q->x.data && q->y.data ? ask_matrix(context, parts, &in, q->scored ? q->scored : ISK_TEST, q->seed, values) : ISK_OK;
 }
 
 isk_status evaluate_view(isk_context *context, const evaluation_input *in, int view, isk_part scored, uint64_t seed,
@@ -419,7 +422,7 @@ isk_status evaluate(isk_context *context, const evaluation_input *given, evaluat
     if (in->labels) { status = score_labels(context, in, rows, e); }
     asked.labels = NULL;                                    /* what Z says of C is to depend on no labels */
     if (status == ISK_OK) { status = count_asked(context, in, e); }
-    e->unseen = asked.unseen = e->asked[0] >= LEAST_UNSEEN ? UNSEEN_DIVIDED : UNSEEN_TURNS;
+    e->unseen = asked.unseen = unseen_way_of(e->asked[0]);
     for (int view = 0; view < in->views && status == ISK_OK; view++) {
         status = evaluate_view(context, in, view, e->scored, 0, e->leakage[view], e->completeness[view]);
         if (status == ISK_OK && in->with_emptiness) { status = find_emptiness(context, in, view, e->scored, &e->of[view]); }

@@ -73,6 +73,8 @@ typedef struct evaluation {
     struct { int mean, decoder; } steps[ISK_MAX_VIEWS];     /* 1: completeness is about the mean over X_i's steps, the decoder's all */
 } evaluation;
 
+/* How so many held-out rows are to be asked. */
+unseen_way unseen_way_of(int64_t rows);
 isk_status evaluate(isk_context *context, const evaluation_input *input, evaluation *e);
 /* Leakage and completeness of one view, by all metrics of matrices; seed: of those that draw. */
 isk_status evaluate_view(isk_context *context, const evaluation_input *input, int view, isk_part scored, uint64_t seed,
@@ -87,6 +89,9 @@ typedef struct unseen_question {
     const uint8_t *part;            /* [rows] */
     const int32_t *labels;          /* [rows], or NULL */
     uint64_t seed;                  /* of the MLP */
+    int without_slow;               /* 1: not the metrics that take longest; 2: the ridge alone */
+    unseen_way way;                 /* 0: UNSEEN_DIVIDED */
+    isk_part scored;                /* 0: ISK_TEST */
 } unseen_question;
 isk_status ask_unseen(isk_context *context, const unseen_question *q, double values[MOST_METRICS]);
 

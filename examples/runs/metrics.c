@@ -141,8 +141,8 @@ const metric metrics[] = {
     [METRIC_NEIGHBOURS] = { "knn_agreement", "10-NN agreement", "10-NN agreement", 1, .of_labels = neighbours, .k = NEAREST,
                             .fit_alone = 1 },
     [METRIC_RIDGE] = { "ridge", "ridge", "linear", 1, .of_matrix = ridge },
-    [METRIC_KNN] = { "knn", "10-NN", "10 neighbours", 1, .of_matrix = isk_knn_r2 },
-    [METRIC_MLP] = { "mlp", "MLP", "MLP", 1, .of_matrix = isk_mlp_r2, .slow = 1 },
+    [METRIC_KNN] = { "knn", "10-NN", "10 neighbours", 1, .of_matrix = isk_knn_r2, .slow = 1 },
+    [METRIC_MLP] = { "mlp", "MLP", "MLP", 1, .of_matrix = isk_mlp_r2, .slow = 2 },
     [METRIC_DECODER] = { "decoder", "decoder", "own decoder", 1, .of_view = decoder_r2 },
 };
 const int metric_count = sizeof metrics / sizeof *metrics;
@@ -183,7 +183,7 @@ isk_status metrics_ask_matrix(isk_context *context, const isk_regression_desc *d
     for (int i = metric_of_matrix(-1); i < metric_count; i = metric_of_matrix(i)) {
         isk_status status = ISK_OK;
         values[i] = NAN;
-        if (!without_slow || !metrics[i].slow) { status = metrics[i].of_matrix(context, desc, &values[i]); }
+        if (metrics[i].slow <= 2 - without_slow) { status = metrics[i].of_matrix(context, desc, &values[i]); }
         if (status == ISK_OK) { continue; }
         values[i] = NAN;                                    /* a constant target cannot be explained */
         if (status != ISK_DATA && status != ISK_DIVERGED) { return status; }

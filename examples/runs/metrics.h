@@ -34,7 +34,7 @@ typedef struct metric {
     isk_status (*of_matrix)(isk_context *context, const isk_regression_desc *desc, double *r2);
     double (*of_view)(const struct evaluation_input *in, int view, isk_part scored);     /* completeness of X_i, which needs the model */
     int k;                          /* a metric of labels with a member of its own in metrics.json, beside the k nearest rows it sees */
-    int slow;                       /* may be left out */
+    int slow;                       /* may be left out: 2 first */
     int fit_alone;                  /* not in compare and study probe */
     const char *compared;           /* over it in the table of compare instead of `words`; "": in its files alone */
     const char *studied;            /* what follows "test" in study probe; NULL: _KEY */
@@ -53,7 +53,8 @@ int metric_of_view(int which);
 
 /* All metrics of labels; values [metric_count], of which those of labels are set. */
 isk_status metrics_ask_labels(const label_question *q, int fit_alone, double *values);
-/* All of one matrix about another; desc->stop_on_validation: validation rows choose the penalty of the ridge and the epochs of the MLP. */
+/* All of one matrix about another; desc->stop_on_validation: validation rows choose the penalty of the ridge and the epochs of the MLP.
+   without_slow 1: not those of slow 2; 2: nor those of slow 1. */
 isk_status metrics_ask_matrix(isk_context *context, const isk_regression_desc *desc, int without_slow, double *values);
 /* The most that any of those of one matrix about another finds; NaN loses. */
 double metrics_best(const double *values);

@@ -44,7 +44,7 @@ PATIENCE = 240
 CELLS, GENES, PROTEINS, TYPES = 600, 200, 15, 4
 FEATURES = ["c1.npy", "c2.npy", "z1.npy", "z2.npy"]
 RESULTS = sorted(FEATURES + ["cells.tsv", "clusters.tsv", "config.json", "coordinates.tsv", "explained.tsv", "log.jsonl", "metrics.json",
-                             "model.safetensors", "report.html", "split.tsv", "theta.tsv", "umap.tsv"])
+                             "model.safetensors", "report.html", "split.tsv", "technical.tsv", "theta.tsv", "umap.tsv"])
 # Small networks: a run takes a second.
 SMALL = ("--width 32 --layers 2 --dim 10 --shared-dim 10 --epochs 40 --shared-epochs 60 --residual-epochs 10 --diagnoses 1 "
          "--diagnosis-epochs 1").split()
@@ -1092,7 +1092,7 @@ def check_page(page):
 
 
 SECTIONS = ["Data", "Embeddings", "Which modality tells the types apart", "What each coordinate follows",
-            "What the features follow", "Clusters and labels", "Scores",
+            "What the features follow", "Technical factors", "Clusters and labels", "Scores",
             "Training", "Settings", "How to cite"]
 
 

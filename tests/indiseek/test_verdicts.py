@@ -220,4 +220,60 @@ def _():
     inside(" of all steps", says)
 
 
+# ---- technical factors --------------------------------------------------------------------------------------------------
+
+def counted(mean):
+    """A Poisson count."""
+    left, count = math.exp(-mean), 0
+    while True:
+        left /= max(draw.random(), 1e-12)
+        if left >= 1:
+            return count
+        count += 1
+
+
+def named(name, columns, rows):
+    with open(at(name), "w", encoding="ascii") as file:
+        file.write(",".join(["cell", *columns]) + "\n")
+        file.writelines(",".join(["c%d" % i, *map(str, row)]) + "\n" for i, row in enumerate(rows))
+    return at(name)
+
+
+@test("technical factors: only those that there are, and where a planted one shows")
+def _():
+    cells = 500
+    genes = ["G%d" % i for i in range(20)] + ["MT-%d" % i for i in range(4)] + ["RPS%d" % i for i in range(3)] + ["RPS6KA1", "IGGY"]
+    proteins = ["P%d" % i for i in range(6)] + ["Mouse-IgG1-control", "isotype_2"]
+    rna, adt, about = [], [], []
+    for i in range(cells):
+        kind, stress, donor, sticky = draw.random() < 0.5, draw.random(), i % 3, draw.random()
+        rna.append([counted(6 if kind == (j % 2) else 2) for j in range(20)] + [counted(0.2 + 12 * stress) for _ in range(4)] +
+                   [counted(4) for _ in range(3)] + [counted(3 if donor == 1 else 1), counted(2)])
+        adt.append([counted(15 if kind == (j % 2) else 3) for j in range(6)] + [counted(1 + 12 * sticky) for _ in range(2)])
+        about.append(["AB"[kind], "d%d" % donor, "x", round(stress, 3)])
+    files = ["--rna-file", named("rna.csv", genes, rna), "--protein-file", named("adt.csv", proteins, adt), "--cells",
+             named("about.csv", ["type", "donor_id", "batch", "stress"], about)]
+    run("run", *files, "--labels", "type", *SMALL, "--test", 0.4, "--rna", "pca=10,hvg=all", "--protein", "pca=6", "--no-umap", "--no-h5",
+        "--threads", 1, "--out", at("factors"))
+    with open(at("factors/technical.tsv"), encoding="ascii") as file:
+        rows = [line.split("\t") for line in file.read().splitlines()]
+    equal(rows[0], ["factor", "shared_rna", "shared_protein", "specific_rna", "specific_protein"])
+    equal([row[0] for row in rows[1:]],
+          ["rna: log depth", "rna: log features detected", "rna: mitochondrial share", "rna: ribosomal share", "rna: doublet score",
+           "protein: log depth", "protein: log features detected", "protein: isotype background", "donor_id"])
+    of = {row[0]: dict(zip(rows[0][1:], map(float, row[1:]))) for row in rows[1:]}
+    mito, isotype = of["rna: mitochondrial share"], of["protein: isotype background"]
+    assert mito["specific_rna"] > 0.3 > 0.2 > max(mito["shared_protein"], mito["specific_protein"]), mito
+    assert isotype["specific_protein"] > 0.5 > 0.2 > max(isotype["shared_rna"], isotype["specific_rna"]), isotype
+    with open(at("factors/metrics.json"), encoding="utf-8") as file:
+        found = json.load(file)["technical"]
+    for name, values in of.items():
+        assert all(abs(found[name][key] - value) < 1e-5 * max(1, abs(value)) for key, value in values.items()), name
+    with open(at("factors/report.html"), encoding="utf-8") as file:
+        page = file.read()
+    inside("<h2>Technical factors</h2>", page)
+    inside('<tr><th scope="row">rna: mitochondrial share</th>', page)
+    inside("Z of rna follows ", page)
+
+
 sys.exit(main())
