@@ -108,7 +108,8 @@ int command_demo(int argc, char **argv) {
     settings s = { .out = "build/demo-results" };
     demo d = { .found = { .truths = 0 } };
     run_settings r = RUN_DEFAULTS;
-    run_job j = { .s = &r, .judge = judge, .page = truth_section, .json_members = truth_members, .print = print_truth, .user = &d };
+    run_job j = { .s = &r, .judge = judge, .page = truth_section, .json_members = truth_members, .print = print_truth, .user = &d,
+                  .argc = argc, .argv = argv };
     char folder[4200], known[4300];
     int code = options_parse(&demo_command, argc - 1, argv + 1, &s);
     if (code >= 0) { return code; }

@@ -3,6 +3,7 @@
 
 #include "../runs/coordinates.h"
 #include "../runs/methods.h"
+#include "../runs/provenance.h"
 
 #include "../report/choice_page.h"
 #include "../report/coordinates_page.h"
@@ -73,6 +74,9 @@ typedef struct job {
     stability stable;
     coordinates coordinates;
     verdicts verdicts;
+    provenance made;
+    int argc;
+    char **argv;
 } job;
 
 static const char *const view_names[ISK_MAX_VIEWS] = { "x1", "x2", "x3", "x4" };
@@ -126,7 +130,7 @@ static void metrics_json(const job *j, text *out) {
 }
 
 static isk_status write_report(job *j) {
-    char words[ISK_MAX_VIEWS][RECIPE_WORDS], length[32];
+    char words[ISK_MAX_VIEWS][RECIPE_WORDS], length[32], title[200];
     const isk_report *report = isk_model_report(j->t.model);
     report_embeddings_desc embeddings = {
         .labels = j->d.has_labels ? j->d.labels.codes : NULL,
@@ -160,14 +164,16 @@ static isk_status write_report(job *j) {
                 (unsigned long long)isk_model_seed(j->t.model), duration(report->seconds, length), isk_device_text(j->t.context));
     memcpy(facts + count, (const char *[]){ "method", j->t.s->method, "preset", j->t.s->preset, j->s.data.target ? "target" : NULL,
                                             j->s.data.target, NULL }, 7 * sizeof *facts);
-    page_begin(&page, "Shared and specific features", lead.data ? lead.data : "");
+    snprintf(title, sizeof title, "%s: shared and specific features", j->made.data);
+    page_begin(&page, title, lead.data ? lead.data : "");
     verdicts_page(&j->verdicts, &page);
     report_scores(&page, &j->scores, j->d.has_labels);
     choice_page(&j->t.choice, &page);
     coordinates_page(&j->coordinates, &j->stable, &page);
     status = report_embeddings(&page, j->t.context, &embeddings);
     report_curves(&page, &course);
-    report_settings(&page, facts, isk_model_options(j->t.model));
+    report_settings(&page, facts, j->t.model);
+    report_provenance(&page, &j->made);
     page_end(&page);
     if (status == ISK_OK) { status = output_text(&j->t.out, "report.html", &page); }
     text_free(&page);
@@ -221,6 +227,7 @@ static isk_status run(job *j) {
     find_verdicts(j);
     status = stability_train(&j->stable, t, &j->d, &j->f);
     if (status == ISK_OK) { status = coordinates_make(&j->coordinates, t->context, &j->d, &j->f, &j->stable, view_names); }
+    if (status == ISK_OK) { status = provenance_make(&j->made, t->context, j->argc, j->argv, j->s.data.views.x, ISK_MAX_VIEWS); }
     return status == ISK_OK ? write_all(j) : status;
 }
 
@@ -248,6 +255,7 @@ static int finish(job *j, isk_status status, int argc, char **argv) {
     stability_free(&j->stable);
     coordinates_free(&j->coordinates);
     verdicts_free(&j->verdicts);
+    provenance_free(&j->made);
     features_free(&j->f);
     data_free(&j->d);
     training_close(&j->t);
@@ -255,7 +263,7 @@ static int finish(job *j, isk_status status, int argc, char **argv) {
 }
 
 int command_fit(int argc, char **argv) {
-    job j = { .s = { .data = DATA_DEFAULTS, .training = TRAINING_DEFAULTS } };
+    job j = { .s = { .data = DATA_DEFAULTS, .training = TRAINING_DEFAULTS }, .argc = argc, .argv = argv };
     training_settings *s = &j.s.training;
     const isk_method *method;
     int code;

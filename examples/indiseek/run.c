@@ -97,13 +97,11 @@ static void metrics_json(const run_job *j, text *out) {
 /* ---- files of the field ---- */
 
 /* What is known of each result: pairs for uns/indiseek. */
-enum { MOST_HASHED = 12, MOST_FACTS = 8 + MOST_HASHED };
+enum { MOST_FACTS = 8 + MOST_HASHED };
 typedef struct facts {
     cell_fact list[MOST_FACTS];
     int count;
     char lambda[32], seed[32];
-    char hash[MOST_HASHED][65];
-    char names[MOST_HASHED][120];
     text config;
 } facts;
 
@@ -111,29 +109,9 @@ static void add_fact(facts *f, const char *name, const char *value) {
     if (value && f->count < MOST_FACTS) { f->list[f->count++] = (cell_fact){ name, value }; }
 }
 
-/* "sha256_matrix.mtx.gz" of each file that was read; of two of one name the later says its number too. */
-static isk_status hash_inputs(const run_job *j, facts *f) {
-    const names *files = &j->a.c.files;
-    isk_status status = ISK_OK;
-    for (int i = 0; i < files->count && i < MOST_HASHED && status == ISK_OK; i++) {
-        const char *path = names_get(files, i), *slash = strrchr(path, '/');
-        int twice = 0;
-        isk_reader file;
-        snprintf(f->names[i], sizeof f->names[i], "sha256_%.90s", slash ? slash + 1 : path);
-        for (int k = 0; k < i; k++) { twice = twice || strcmp(f->names[k], f->names[i]) == 0; }
-        if (twice) { snprintf(f->names[i], sizeof f->names[i], "sha256_%.90s_%d", slash ? slash + 1 : path, i + 1); }
-        status = isk_reader_open(j->t.context, path, &file);
-        if (status != ISK_OK) { return status; }
-        status = isk_sha256(j->t.context, &file, f->hash[i]);
-        isk_reader_close(&file);
-        add_fact(f, f->names[i], f->hash[i]);
-    }
-    return status;
-}
-
-static isk_status make_facts(const run_job *j, facts *f) {
-    isk_status status = hash_inputs(j, f);
+static void make_facts(const run_job *j, facts *f) {
     run_settings copy = *j->s;
+    for (int i = 0; i < j->made.count; i++) { add_fact(f, j->made.name[i], j->made.hash[i]); }
     copy.training.resume = copy.training.quiet = 0;
     copy.training.json = NULL;
     snprintf(f->lambda, sizeof f->lambda, "%g", methods_lambda(j->t.model));
@@ -148,7 +126,6 @@ static isk_status make_facts(const run_job *j, facts *f) {
     add_fact(f, "seed", f->seed);
     add_fact(f, "trained_on", isk_device_text(j->t.context));
     add_fact(f, "config", f->config.data);
-    return status;
 }
 
 enum { MOST_EMBEDDED = FEATURE_COUNT + MOST_PICTURES };
@@ -250,7 +227,7 @@ static isk_status write_cells(run_job *j) {
     embedded e = { .count = 0 };
     cell_table columns = { .count = 0 };
     isk_status status = findings_columns(&j->found, &j->a, &columns);
-    if (status == ISK_OK) { status = make_facts(j, &known); }
+    make_facts(j, &known);
     if (status == ISK_OK) { status = make_embedded(j, &e); }
     if (status == ISK_OK) {
         const cell_results r = { .cells = &j->a.c, .embeddings = e.list, .embedding_count = e.count, .columns = columns.columns,
@@ -292,6 +269,14 @@ static void remove_stale(const run_job *j) {
         }
         remove(path);
     }
+}
+
+static isk_status find_provenance(run_job *j) {
+    const names *files = &j->a.c.files;
+    const char *paths[MOST_HASHED];
+    int count = 0;
+    for (int64_t i = 0; i < files->count && count < MOST_HASHED; i++) { paths[count++] = names_get(files, i); }
+    return provenance_make(&j->made, j->t.context, j->argc, j->argv, paths, count);
 }
 
 static void find_verdicts(run_job *j) {
@@ -345,6 +330,7 @@ isk_status run_all(run_job *j) {
         status = coordinates_make(&j->coordinates, t->context, &j->a.d, &j->f, &j->stable, j->found.modality);
     }
     if (status == ISK_OK && j->judge) { status = j->judge(j->user, j); }
+    if (status == ISK_OK) { status = find_provenance(j); }
     if (status != ISK_OK) { return status; }
     find_verdicts(j);
     return write_all(j);
@@ -369,6 +355,7 @@ int run_finish(run_job *j, isk_status status, const char *program, int argc, cha
     const int code = training_finish(&j->t, status, program, argc, argv);
     if (status == ISK_OK) { say_results(j); }
     verdicts_free(&j->verdicts);
+    provenance_free(&j->made);
     findings_free(&j->found);
     stability_free(&j->stable);
     coordinates_free(&j->coordinates);
@@ -380,7 +367,7 @@ int run_finish(run_job *j, isk_status status, const char *program, int argc, cha
 
 int command_run(int argc, char **argv) {
     run_settings s = RUN_DEFAULTS;
-    run_job j = { .s = &s };
+    run_job j = { .s = &s, .argc = argc, .argv = argv };
     int code;
     run_table_get();
     code = options_parse(&run_command, argc - 1, argv + 1, &s);

@@ -6,6 +6,7 @@
 #include "findings.h"
 #include "../report/verdicts.h"
 #include "../runs/coordinates.h"
+#include "../runs/provenance.h"
 
 typedef struct run_settings {
     source_settings source;
@@ -19,11 +20,14 @@ typedef struct run_settings {
 /* From a data set to a folder of results; what it needs stays until run_finish. */
 typedef struct run_job {
     run_settings *s;
+    int argc;
+    char **argv;
     training t;
     source a;
     features f;
     evaluation scores;
     verdicts verdicts;
+    provenance made;
     findings found;
     stability stable;               /* seeds 0: not asked for */
     coordinates coordinates;

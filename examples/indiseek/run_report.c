@@ -113,6 +113,7 @@ static isk_status add_followed(colours *c, const run_job *j) {
 
 static isk_status colours_make(colours *c, const run_job *j) {
     const source *a = &j->a;
+    const cell_column types = { .name = (char *)(uintptr_t)a->s->labels, .classes = a->d.labels };     /* the ignored one is no class */
     const int64_t most = a->c.table.count;
     size_t classes = 0, used = 0;
     isk_status status = findings_columns(&j->found, a, &c->found);
@@ -126,7 +127,10 @@ static isk_status colours_make(colours *c, const run_job *j) {
     for (int64_t i = 0; i < most + c->found.count && status == ISK_OK; i++) {
         const cell_column *column = i < most ? &a->c.table.columns[i] : &c->found.columns[i - most];
         if (!is_colour(column)) { continue; }
-        if (a->s->labels && strcmp(column->name, a->s->labels) == 0) { c->first = c->count; }
+        if (a->s->labels && strcmp(column->name, a->s->labels) == 0) {
+            c->first = c->count;
+            column = &types;
+        }
         add_colour(c, column, c->classes + used);
         used += (size_t)column->classes.count;
     }
@@ -303,15 +307,15 @@ static isk_status theta_section(const run_job *j, text *page) {
             t.weight[count] = r->types[i].weight;
             t.sizes[count++] = r->types[i].scored;
         }
+        findings_theta_words(&j->found, &words);
         snprintf(interval, sizeof interval, "95 %% of %d bootstraps of the cells", r->draws);
         cells_page_theta(page, &(page_theta){ .first = j->found.modality[0], .second = j->found.modality[1], .label = a->s->labels,
                                               .types = t.types, .coarse = a->coarse ? t.coarse : NULL, .coarse_names = t.coarse_names,
                                               .mean = t.mean, .error = t.error, .sizes = t.sizes, .weight = t.weight, .rho = r->rho,
                                               .rho_low = r->low, .rho_high = r->high, .interval = r->draws ? interval : NULL,
                                               .neighbours = j->found.neighbours, .count = count,
+                                              .verdict = words.data,
                                               .coarse_count = coarse_count });
-        findings_theta_words(&j->found, &words);
-        page_paragraph(page, words.data ? words.data : "");
         text_free(&words);
     }
     free(t.types);
@@ -347,10 +351,16 @@ static void cluster_section(const run_job *j, text *page) {
 
 /* ---- the page ---- */
 
+/* The last name of the path that was given, else that of the first file. */
+static const char *data_name(const run_job *j) {
+    const char *path = j->a.c.path, *slash = path ? strrchr(path, '/') : NULL;
+    return !path ? j->made.data : slash && slash[1] ? slash + 1 : path;
+}
+
 isk_status run_report(const run_job *j, text *page) {
     const isk_report *report = isk_model_report(j->t.model);
     const char *const facts[] = { "method", j->s->training.method, "preset", j->s->training.preset, NULL };
-    char length[32];
+    char length[32], title[200];
     text lead = { 0 };
     curves course;
     isk_status status = curves_read(j->t.context, j->t.log_path, j->t.choice.model, &course);
@@ -363,7 +373,8 @@ isk_status run_report(const run_job *j, text *page) {
     text_format(&lead, ". Method %s%s, seed %llu; trained in %s on %s.", j->s->training.method,
                 training_lambda(&j->t, isk_model_options(j->t.model)->lambda, (char[40]){ 0 }),
                 (unsigned long long)isk_model_seed(j->t.model), duration(report->seconds, length), isk_device_text(j->t.context));
-    page_begin(page, "What cells say twice, and what they say once", lead.data ? lead.data : "");
+    snprintf(title, sizeof title, "%s: what cells say twice, and what they say once", data_name(j));
+    page_begin(page, title, lead.data ? lead.data : "");
     verdicts_page(&j->verdicts, page);
     if (j->page) { j->page(j->user, page); }
     data_section(j, page);
@@ -376,7 +387,8 @@ isk_status run_report(const run_job *j, text *page) {
     report_scores(page, &j->scores, j->a.d.has_labels);
     choice_page(&j->t.choice, page);
     report_curves(page, &course);
-    report_settings(page, facts, isk_model_options(j->t.model));
+    report_settings(page, facts, j->t.model);
+    report_provenance(page, &j->made);
     cells_page_cite(page);
     page_end(page);
     text_free(&lead);

@@ -131,6 +131,7 @@ void cells_page_theta(text *page, const page_theta *t) {
     if (t->count < 1) { return; }
     page_heading(page, "Which modality tells the types apart");
     theta_lead(page, t);
+    if (t->verdict) { page_paragraph(page, t->verdict); }
     theta_charts(page, t);
     text_add(page, "<details><summary>The numbers</summary>\n");
     for (int i = 0; i < t->count; i++) {

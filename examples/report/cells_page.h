@@ -37,6 +37,7 @@ typedef struct page_theta {
     const double *weight;               /* [count] mean weight of the first modality (weighted nearest neighbours), or NULL */
     double rho, rho_low, rho_high;      /* Spearman's of theta and weight, with its interval; NAN: not known */
     const char *interval;               /* "95 % interval over 10 seeds", or NULL */
+    const char *verdict;                /* how much theta rests on, or NULL */
     int neighbours;                     /* whose types beta counts; 0: 10 */
     int count, coarse_count;
 } page_theta;

@@ -1,6 +1,7 @@
 #include "chart.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -317,6 +318,7 @@ void chart_lines(text *out, const line_chart *c) {
     legend_item items[COLOURS];
     double range[4], height = LINE_HEIGHT, legend;
     int count = c->series_count < COLOURS ? c->series_count : COLOURS, positive;
+    char y_label[88];
     scale x, y;
     line_range(c, range, &positive);
     if (c->x_low < c->x_high) {
@@ -356,7 +358,8 @@ void chart_lines(text *out, const line_chart *c) {
     segment(out, "axis", LEFT, height - BOTTOM, WIDTH - RIGHT, height - BOTTOM);
     ticks(out, &x, 0, height - BOTTOM, 0);
     label_at(out, (LEFT + WIDTH - RIGHT) / 2.0, height - 8, 'm', c->x_label);
-    upright_label(out, 14, (TOP + legend + height - BOTTOM) / 2, c->y_label);
+    snprintf(y_label, sizeof y_label, "%.70s%s", c->y_label, y.log ? ", log scale" : "");
+    upright_label(out, 14, (TOP + legend + height - BOTTOM) / 2, y_label);
     for (int i = 0; i < count; i++) {
         draw_line(out, &c->series[i], &x, &y, items[i].colour);
         if (c->series[i].count <= FEW_POINTS) { draw_markers(out, &c->series[i], &x, &y, items[i].colour); }

@@ -36,8 +36,8 @@ void choice_page(const choice *c, text *page) {
     text words = { 0 };
     if (!c->points) { return; }
     page_heading(page, "Choice of lambda");
-    text_format(&words, "Kept: lambda %g, by %s. Measured on the validation rows, means over %s and %d seed%s: leakage is the "
-                "best R² of three regressions of %s on Z, completeness R² of X on (Z, C). The knee is where more "
+    text_format(&words, "Kept: lambda %g, by %s. Fitted on the training rows, measured on the validation rows, means over %s and %d "
+                "seed%s: leakage is the best R² of three regressions of %s on Z, completeness R² of X on (Z, C). The knee is where more "
                 "completeness begins to cost more leakage than it is worth, each as a share of its range.",
                 c->points[c->point].lambda, strcmp(c->by, "probe") == 0 ? "the best validation probe" : "the knee of the curve",
                 both[c->views > 2][0], c->points[0].models, c->points[0].models == 1 ? "" : "s", both[c->views > 2][1]);

@@ -36,6 +36,14 @@ static const char style_tables[] =
     ".legend li{cursor:default}.legend svg{width:16px;height:16px;vertical-align:-3px;margin-right:3px}"
     ".legend .dots{stroke-width:7px}.legend .dots.thin{stroke-width:1.6px}.legend .dots.square{stroke-width:6px}\n";
 
+/* Charts keep their size in a narrow window, where they would be too small to read, and are moved sideways; paper has no window. */
+static const char style_media[] =
+    "@media(max-width:600px){main{padding:20px 12px 60px}h1{font-size:22px}.grid{overflow-x:auto}.grid>svg{width:520px}"
+    ".facts{columns:1}}\n"
+    "@media print{:root{--paper:#fff}main{max-width:none;padding:0}.grid>svg,.verdicts li,tr,.plot-panel{break-inside:avoid}"
+    "h2{break-after:avoid}.scroll{overflow:visible}.plot-bar{position:static}body,.grid>svg,.verdicts li,td.b{print-color-adjust:exact;"
+    "-webkit-print-color-adjust:exact}}\n";
+
 static void element(text *out, const char *tag, const char *words) {
     text_format(out, "<%s>", tag);
     text_html(out, words);
@@ -51,6 +59,7 @@ void page_begin(text *out, const char *title, const char *lead) {
     text_add(out, style);
     text_add(out, style_blocks);
     text_add(out, style_tables);
+    text_add(out, style_media);
     text_add(out, "</style>\n</head>\n<body>\n<main>\n");
     element(out, "h1", title);
     text_add(out, "<p class=\"lead\">");

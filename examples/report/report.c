@@ -38,16 +38,29 @@ void report_scores(text *page, const evaluation *e, int has_labels) {
     if (decoder_of_steps(e)) { page_paragraph(page, "The own decoder's R² of a sequence is of all steps, not of their mean."); }
 }
 
-void report_settings(text *page, const char *const *facts, const isk_options *options) {
+void report_settings(text *page, const char *const *facts, const isk_model *model) {
+    const isk_method *method = isk_model_method(model);
     page_heading(page, "Settings");
     page_facts_begin(page);
     for (; *facts; facts += 2) { page_fact(page, facts[0], facts[1]); }
     page_facts_end(page);
     page_facts_begin(page);
-    for (int i = 0; i < isk_option_count(NULL); i++) {
+    for (int i = 0; i < isk_option_count(method); i++) {
+        const isk_option_info *option = isk_option_get(method, i);
         char value[64];
-        page_fact(page, isk_option_get(NULL, i)->name, isk_option_text(NULL, options, i, value));
+        if (option->group != ISK_GROUP_OWN && !(method->groups >> option->group & 1)) { continue; }
+        page_fact(page, option->name, isk_option_text(method, isk_model_options(model), i, value));
     }
+    page_facts_end(page);
+}
+
+void report_provenance(text *page, const provenance *made) {
+    page_heading(page, "How it was made");
+    page_paragraph(page, made->line.data ? made->line.data : "");
+    page_facts_begin(page);
+    page_fact(page, "indiseek", ISK_VERSION);
+    page_fact(page, "date", made->date);
+    for (int i = 0; i < made->count; i++) { page_fact(page, made->name[i], made->hash[i]); }
     page_facts_end(page);
 }
 

@@ -4,6 +4,7 @@
 
 #include "curves.h"
 #include "../runs/evaluation.h"
+#include "../runs/provenance.h"
 #include "page.h"
 
 /* The table of probes, leakage and completeness. */
@@ -20,8 +21,10 @@ typedef struct report_embeddings_desc {
 } report_embeddings_desc;
 isk_status report_embeddings(text *page, isk_context *context, const report_embeddings_desc *desc);
 
-/* Options of the model and what else `facts` holds: pairs of name and value, NULL at the end. */
-void report_settings(text *page, const char *const *facts, const isk_options *options);
+/* The options of the model that its method reads, and what else `facts` holds: pairs of name and value, NULL at the end. */
+void report_settings(text *page, const char *const *facts, const isk_model *model);
+/* The line, the date, the version and what the inputs held. */
+void report_provenance(text *page, const provenance *made);
 
 /* First two principal components of the rows that `rows` selects: points [count, 2], shares of the variance [2]. */
 isk_status plane_of(isk_context *context, isk_matrix x, const int64_t *rows, int64_t count, float *points,

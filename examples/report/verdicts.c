@@ -51,6 +51,9 @@ static const char *other_inputs(const evaluation *e, int view, char buffer[48]) 
     return buffer;
 }
 
+/* Has it no variance to speak of?  What is absent (NaN) is not still. */
+static int is_still(double variance) { return variance <= 1e-10; }
+
 static int can_tell(const evaluation *e) { return e->asked[0] >= LEAST_TOLD; }
 
 /* ---- labels ---- */
@@ -98,8 +101,7 @@ static void verdict_shared(verdicts *v, const evaluation *e, int view) {
     text s = { 0 };
     page_tone tone = PAGE_GOOD;
     other_inputs(e, view, others);
-    if (!(of->c > 0)) {
-        if (isnan(of->c)) { return; }
+    if (is_still(of->c)) {
         snprintf(head, sizeof head, "C%d is empty: nothing is shared.", view + 1);
         text_format(&s, "C%d is the same in all held-out rows. Either the views share nothing, or rows that belong together do not stand "
                         "side by side.", view + 1);
@@ -156,7 +158,7 @@ static int verdict_empty(verdicts *v, const evaluation *e, int view) {
     text s = { 0 };
     told_words(e, view, told);
     other_inputs(e, view, others);
-    if (of->z == 0) {
+    if (is_still(of->z)) {
         snprintf(head, sizeof head, "Z%d is empty: nothing was found that is specific to X%d.", view + 1, view + 1);
         text_format(&s, "Z%d is the same in all held-out rows.", view + 1);
     } else if (can_tell(e) && both - alone < nothing) {

@@ -1093,7 +1093,7 @@ def check_page(page):
 
 SECTIONS = ["Data", "Embeddings", "Which modality tells the types apart", "What each coordinate follows",
             "What the features follow", "Technical factors", "Clusters and labels", "Scores",
-            "Training", "Settings", "How to cite"]
+            "Training", "Settings", "How it was made", "How to cite"]
 
 
 @test("report.html is balanced, fetches nothing, and has its sections")
@@ -1111,6 +1111,7 @@ def _():
     equal(check_page(page_of("missing")), SECTIONS)
     inside("520 of them have both modalities", page_of("missing"))
     equal(check_page(page_of("unnamed")), [name for name in SECTIONS if name not in (*SECTIONS[1:3], SECTIONS[5])])
+    assert page.index("types at random would give") < page.index("θ of each type"), "what theta rests on is said before it is drawn"
     inside("most frequent label of them", page_of("missing"))
     assert "most frequent label of them" not in page_of("base")
 
@@ -1153,6 +1154,33 @@ def seen(name):
     equal(shown["failure"], False)
     assert shown["width"][0] <= shown["width"][1], "the page is wider than its window: %s" % shown["width"]
     return shown
+
+
+@test("the report says what was made of what, when and how, and lists the settings of the method alone")
+def _():
+    page = page_of("base")
+    inside("<title>cells: what cells say twice, and what they say once</title>", page)
+    made = page[page.index("<h2>How it was made</h2>"):]
+    inside("indiseek run ", made)
+    assert re.search(r"<span>date</span> 20\d\d-\d\d-\d\d \d\d:\d\d UTC</li>", made), made[:2000]
+    for file in ("matrix.mtx.gz", "matrix.mtx"):
+        if os.path.exists(at("cells/" + file)):
+            with open(at("cells/" + file), "rb") as content:
+                inside("<span>sha256_%s</span> %s</li>" % (file, hashlib.sha256(content.read()).hexdigest()), made)
+            break
+    else:
+        raise AssertionError("no matrix in " + at("cells"))
+    inside("<span>residual_epochs</span>", page)
+    assert "<span>project_dim</span>" not in page, "an option that the method does not read"
+
+
+@test("in the pictures cells of the ignored type are of none")
+def _():
+    run(TENX, "ignored", *LABELS, "--label-ignore", "A1", "--no-h5", "--quiet")
+    for name, there in (("base", True), ("ignored", False)):
+        data = json.loads(re.search(r'class="plot-data">(.*?)</script>', page_of(name), re.S).group(1))
+        column = [column for column in data["columns"] if column["name"] == "cell_type"][0]
+        equal("A1" in column["classes"], there, name)
 
 
 @test("in a browser every panel of the report is drawn, and every column colours it")
