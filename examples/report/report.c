@@ -40,6 +40,10 @@ void report_scores(text *page, const evaluation *e, int has_labels) {
 
 void report_settings(text *page, const char *const *facts, const isk_model *model) {
     const isk_method *method = isk_model_method(model);
+    unsigned groups = method->groups | ISK_READS(OWN);
+    int sequences = 0;
+    for (int i = 0; i < isk_model_views(model); i++) { sequences += isk_model_view_steps(model, i) > 1; }
+    if (!sequences) { groups &= ~ISK_READS(SEQUENCE); }
     page_heading(page, "Settings");
     page_facts_begin(page);
     for (; *facts; facts += 2) { page_fact(page, facts[0], facts[1]); }
@@ -48,7 +52,7 @@ void report_settings(text *page, const char *const *facts, const isk_model *mode
     for (int i = 0; i < isk_option_count(method); i++) {
         const isk_option_info *option = isk_option_get(method, i);
         char value[64];
-        if (option->group != ISK_GROUP_OWN && !(method->groups >> option->group & 1)) { continue; }
+        if (!(groups >> option->group & 1)) { continue; }
         page_fact(page, option->name, isk_option_text(method, isk_model_options(model), i, value));
     }
     page_facts_end(page);

@@ -21,7 +21,8 @@ typedef struct report_embeddings_desc {
 } report_embeddings_desc;
 isk_status report_embeddings(text *page, isk_context *context, const report_embeddings_desc *desc);
 
-/* The options of the model that its method reads, and what else `facts` holds: pairs of name and value, NULL at the end. */
+/* The options of the model that its method reads (of sequences only where there are some), and what else `facts` holds: pairs of name
+   and value, NULL at the end. */
 void report_settings(text *page, const char *const *facts, const isk_model *model);
 /* The line, the date, the version and what the inputs held. */
 void report_provenance(text *page, const provenance *made);

@@ -1171,7 +1171,8 @@ def _():
     else:
         raise AssertionError("no matrix in " + at("cells"))
     inside("<span>residual_epochs</span>", page)
-    assert "<span>project_dim</span>" not in page, "an option that the method does not read"
+    for option in ("project_dim", "token_width"):
+        assert "<span>%s</span>" % option not in page, "an option that the method does not read, or not of these views"
 
 
 @test("in the pictures cells of the ignored type are of none")
