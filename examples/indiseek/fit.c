@@ -223,10 +223,10 @@ static isk_status run(job *j) {
     progress_say(&t->bar, "trained in %s; scoring", duration(isk_model_report(t->model)->seconds, (char[32]){ 0 }));
     status = features_make(&j->f, t->context, t->model, &j->d.v, 1);
     if (status == ISK_OK) { status = features_score(&j->f, t->context, &j->d, &j->scores); }
+    if (status == ISK_OK) { status = stability_train(&j->stable, t, &j->d, &j->f); }
     if (status != ISK_OK) { return status; }
-    find_verdicts(j);
-    status = stability_train(&j->stable, t, &j->d, &j->f);
-    if (status == ISK_OK) { status = coordinates_make(&j->coordinates, t->context, &j->d, &j->f, &j->stable, view_names); }
+    find_verdicts(j);                       /* what is unstable is among them */
+    status = coordinates_make(&j->coordinates, t->context, &j->d, &j->f, &j->stable, view_names);
     if (status == ISK_OK) { status = provenance_make(&j->made, t->context, j->argc, j->argv, j->s.data.views.x, ISK_MAX_VIEWS); }
     return status == ISK_OK ? write_all(j) : status;
 }
