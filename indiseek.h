@@ -123,9 +123,11 @@
 
    HISTORY
        0.2.0  A method is a value that a program can write as well.  Methods cca and ajive, linear and in closed form; isk_cca, shrunk
-              as cross-validation says; numbers that a stage without training leaves (isk_settling_number).  Moving from 0.1 to 0.2:
+              as cross-validation says; numbers that a stage without training leaves (isk_settling_number).  Method transport, and
+              isk_default_method; stages that train for a least number of batches.  Moving from 0.1 to 0.2:
               0.1 isk_fit_desc.method is a number of an enum, 0 IndiSeek -> 0.2 it points to a description, const isk_method *; NULL
-                  is what the preset trains, residual IndiSeek for robust
+                  is isk_default_method: transport for preset robust, or residual IndiSeek or IndiSeek where that does not do
+              0.1 residual IndiSeek gives back residuals, divided by their spread -> 0.2 in the units of X: its fits have other bits
               0.1 isk_transform_desc.shared[i], .specific[i] ... -> 0.2 .out[] = { "shared1", c1 }, { "specific1", z1 } ...; what
                   there is: isk_model_output; isk_model_shared_dim(m, i) ... -> isk_model_cols(m, ISK_ROLE_SHARED, i) ...
               0.1 isk_report.view[i].club -> 0.2 isk_report_value(report, "club", i)
@@ -229,7 +231,7 @@ typedef struct isk_allocator {
 /* Where a fit or sweep stands; given to the progress callback after every round of epochs. */
 typedef struct isk_progress {
     const char *stage;              /* what is trained, of the model reported on: "shared" (C), "specific" (Z), "mean" or "spread" (of
-                                       X_i given C_i), "reduced" (X_i), "fused" (comm) */
+                                       X_i given C_i), "reduced" (X_i), "fused" (comm), "transport" and "decoder" (transport) */
     int model, models;              /* index of that model, number of models in this call */
     int epoch, epochs;              /* of the stage */
     double fraction;                /* of the whole call, 0..1, by epochs */
@@ -350,6 +352,7 @@ typedef enum isk_decode_choice { ISK_DECODE_FLAT = 1, ISK_DECODE_POOLED } isk_de
     X(SHARED,     "Shared features")                                                                                  \
     X(SPECIFIC,   "Specific features")                                                                                \
     X(RESIDUAL,   "Residuals")                                                                                        \
+    X(TRANSPORT,  "Transport")                                                                                        \
     X(CRITIC,     "Critic: CLUB bound on the mutual information")                                                     \
     X(OVERLAP,    "Overlap")                                                                                          \
     X(DECODER,    "Reconstruction")                                                                                   \
@@ -416,6 +419,11 @@ INDISEEK_API const char *isk_option_group_heading(isk_option_group group);    /*
     X(INT,    RESIDUAL, residual_epochs, 100, 100, 30, 0, 0, 1e9, "", \
       "passes for the mean and the spread of X_i given C_i (residual methods), with weight decay 1e-4") \
     X(CHOICE, RESIDUAL, residual_spread, 1, 1, 1, 0, 1, 2, "learned|none", "whether residuals are divided by their spread given C_i") \
+    X(REAL,   TRANSPORT, transport, 0.75, 0.75, 0.75, 0.75, 0, 1, "", \
+      "how far method transport moves what C leaves of X towards one law whatever C is; 0 is not at all, 1 all the way")    \
+    X(INT,    TRANSPORT, transport_epochs, 50, 50, 50, 50, 0, 1e9, "", "passes for its maps and for its decoder, at least 500 batches") \
+    X(INT,    TRANSPORT, transport_maps, 3, 3, 3, 3, 1, 64, "", "maps, of which the mean is taken")                          \
+    X(INT,    TRANSPORT, transport_terms, 8, 8, 8, 8, 0, 64, "", "matrices that a map mixes, by weights that depend on C")    \
     X(CHOICE, CRITIC,   critic, 1, 1, 1, 0, 1, 2, "gaussian|nce", "CLUB by a density q(z|c), or by a score of pairs fitted by InfoNCE") \
     X(CHOICE, CRITIC,   club, 1, 1, 1, 0, 1, 2, "all_pairs|permutation", "negatives of the CLUB bound of a density")      \
     X(CHOICE, CRITIC,   logvar, 1, 1, 1, 0, 1, 3, "tanh|none|clamp", "last map of the critic's log variance; clamp is to [-8, 8]") \
@@ -489,17 +497,23 @@ INDISEEK_API isk_status isk_options_resolve(isk_context *context, const isk_meth
 
 INDISEEK_API const char *isk_preset_name(isk_preset preset);
 INDISEEK_API isk_status isk_preset_find(isk_context *context, const char *name, isk_preset *preset);
-/* The method that a preset trains where none is named: RESIDUAL_INDISEEK for robust, as it leaks less and keeps more on real data
-   (examples/study/README.md); INDISEEK for paper and simulation, which are to repeat the paper. */
+/* The method that a preset recommends: TRANSPORT for robust, as it leaks less, keeps more and depends less on the seed than all others
+   where the truth is known and on real data (examples/study/README.md); INDISEEK for paper and simulation, which are to repeat the
+   paper. */
 INDISEEK_API const isk_method *isk_preset_method(isk_preset preset);
+/* The method of a fit that names none: the preset's; of preset robust RESIDUAL_INDISEEK for sequences, with reduce and where lambda is
+   set, and INDISEEK where shared features are given, for those TRANSPORT does not take.  desc NULL: that of preset robust. */
+typedef struct isk_fit_desc isk_fit_desc;
+INDISEEK_API const isk_method *isk_default_method(const isk_fit_desc *desc);
 
 /* The methods of the library: formula and source of each stand under >>methods.  FactorizedCL and InfoDisen are those of Gui et al.
    section 3.3: they have no decoder.  RESIDUAL_INDISEEK is ours: IndiSeek on what C_i does not say about X_i.  RESIDUAL is that
    without IndiSeek: Z_i are the whitened principal components of what is left.  COMM, Dufumier et al. 2025, learns one
    representation of all views.  CCA and AJIVE, Feng et al. 2018, are linear and in closed form: nothing is trained
-   (isk_cca itself is the function that finds pairs of directions). */
+   (isk_cca itself is the function that finds pairs of directions).  TRANSPORT is ours: on what CCA leaves of X_i it learns maps that
+   carry its law given C_i into one that does not depend on C_i. */
 INDISEEK_DATA const isk_method isk_indiseek, isk_indiseek0, isk_clip, isk_factorizedcl, isk_infodisen, isk_residual_indiseek,
-    isk_residual, isk_comm, isk_cca_method, isk_ajive;
+    isk_residual, isk_comm, isk_cca_method, isk_ajive, isk_transport;
 #define ISK_INDISEEK (&isk_indiseek)
 #define ISK_INDISEEK0 (&isk_indiseek0)
 #define ISK_CLIP (&isk_clip)
@@ -510,6 +524,7 @@ INDISEEK_DATA const isk_method isk_indiseek, isk_indiseek0, isk_clip, isk_factor
 #define ISK_COMM (&isk_comm)
 #define ISK_CCA (&isk_cca_method)
 #define ISK_AJIVE (&isk_ajive)
+#define ISK_TRANSPORT (&isk_transport)
 #define ISK_MOST_METHODS 32         /* that a context knows, those of the library among them */
 
 /* Makes a method known to a context by its name: to isk_method_find, isk_load and programs that list methods.  It is kept as a
@@ -547,8 +562,8 @@ typedef struct isk_extra {
 } isk_extra;
 #define ISK_MAX_EXTRAS 8
 
-typedef struct isk_fit_desc {
-    const isk_method *method;               /* NULL: isk_preset_method(preset) */
+struct isk_fit_desc {
+    const isk_method *method;               /* NULL: isk_default_method(this) */
     isk_preset preset;
     isk_view views[ISK_MAX_VIEWS];
     int view_count;                         /* 2 to ISK_MAX_VIEWS; or 1 with given shared features, or where the method takes one */
@@ -567,7 +582,7 @@ typedef struct isk_fit_desc {
     isk_options options;
     const char *checkpoint;                 /* file for isk_resume, or NULL; written beside and renamed */
     int checkpoint_every;                   /* epochs; 0: 10 */
-} isk_fit_desc;
+};
 
 /* Models in the order lambda, rate, seed (last varies fastest): models[(l * rates + r) * seeds + s]. */
 typedef struct isk_sweep_desc {
@@ -1153,6 +1168,7 @@ typedef struct isk_stage_desc {
     int phase;                              /* stages of a phase run side by side, after those of lower phases: what one of them
                                                trains, fills or stores no other may use */
     int epochs;                             /* 0: the stage only fills its cache or settles */
+    int least_steps;                        /* more epochs where training rows are so few that these would be fewer batches */
     isk_pass_desc passes[ISK_MAX_PASSES];   /* up to one without terms and value */
     int main;                               /* the pass whose terms are evaluated on held-out rows, and whose group is kept */
     int evaluated;                          /* its first so many terms; 0: all */
@@ -9140,7 +9156,19 @@ INDISEEK_API const char *isk_preset_name(isk_preset preset) {
     return (int)preset >= 0 && preset < ISK_PRESET_COUNT ? isk__preset_names[preset] : NULL;
 }
 
-INDISEEK_API const isk_method *isk_preset_method(isk_preset preset) { return preset == ISK_ROBUST ? ISK_RESIDUAL_INDISEEK : ISK_INDISEEK; }
+INDISEEK_API const isk_method *isk_preset_method(isk_preset preset) { return preset == ISK_ROBUST ? ISK_TRANSPORT : ISK_INDISEEK; }
+
+INDISEEK_API const isk_method *isk_default_method(const isk_fit_desc *desc) {
+    const isk_method *method = isk_preset_method(desc ? desc->preset : ISK_ROBUST);
+    int i, given = 0, sequences = 0;
+    for (i = 0; desc && i < desc->view_count && i < ISK_MAX_VIEWS; i++) {
+        given |= desc->views[i].given.data != NULL;
+        sequences |= desc->views[i].steps > 1;
+    }
+    if (!desc || method != ISK_TRANSPORT) { return method; }
+    if (given) { return ISK_INDISEEK; }
+    return sequences || desc->options.reduce > ISK_REDUCE_NONE || desc->options.lambda != 0 ? ISK_RESIDUAL_INDISEEK : method;
+}
 
 INDISEEK_API isk_status isk_preset_find(isk_context *context, const char *name, isk_preset *preset) {
     int i;
@@ -9159,7 +9187,7 @@ INDISEEK_API isk_status isk_preset_find(isk_context *context, const char *name, 
 /* The order is that of lists. */
 static const isk_method *const isk__library_methods[] = { ISK_INDISEEK, ISK_INDISEEK0, ISK_CLIP, ISK_FACTORIZEDCL, ISK_INFODISEN,
                                                           ISK_RESIDUAL_INDISEEK, ISK_RESIDUAL, ISK_COMM, ISK_CCA,
-                                                          ISK_AJIVE };
+                                                          ISK_AJIVE, ISK_TRANSPORT };
 enum { ISK__LIBRARY_METHODS = sizeof isk__library_methods / sizeof isk__library_methods[0] };
 
 INDISEEK_API int isk_method_count(const isk_context *context) { return ISK__LIBRARY_METHODS + (context ? context->method_count : 0); }
@@ -9241,7 +9269,7 @@ typedef struct isk__stage {
     const char *word;                       /* the name without the view's number, for people */
     int view;                               /* or -1 */
     int explains;                           /* the evaluation's output that is a fraction of the view's power, or -1 */
-    int phase, epochs;
+    int phase, epochs, least_steps;
     isk_program *before;                    /* fills caches when the stage begins, over all rows; or NULL */
     isk_status (*settle)(isk_settling *, int view);     /* the host's part, once, of a stage without epochs; or NULL */
     void *user;                             /* for settle */
@@ -10743,8 +10771,8 @@ static const char *isk__stage_wrong(const isk_recorder *r, const isk_stage_desc 
     if (!desc || !desc->name || !desc->name[0]) { return "it has no name"; }
     if (strlen(desc->name) > ISK__MOST_NAME) { return "its name is longer than 36 bytes"; }
     if (desc->of_view && (desc->view < 0 || desc->view >= r->design->view_count)) { return "there is no such view"; }
-    if (desc->phase < 0 || desc->epochs < 0 || desc->patience < 0 || desc->diagnoses < 0 || desc->diagnosis.epochs < 0 ||
-        desc->main < 0 || desc->evaluated < 0 || desc->watch < 0) {
+    if (desc->phase < 0 || desc->epochs < 0 || desc->least_steps < 0 || desc->patience < 0 || desc->diagnoses < 0 ||
+        desc->diagnosis.epochs < 0 || desc->main < 0 || desc->evaluated < 0 || desc->watch < 0) {
         return "a number is negative";
     }
     if (desc->phase >= ISK__MAX_STAGES) { return "its phase is beyond the number of stages that there may be"; }
@@ -10848,6 +10876,7 @@ static void isk__stage_record(isk_recorder *r, const isk_stage_desc *desc) {
     isk__numbered_name(stage->name, sizeof stage->name, desc->name, stage->view);
     stage->phase = r->phase + desc->phase;
     stage->epochs = desc->epochs;
+    stage->least_steps = desc->least_steps;
     stage->best = stage->group = stage->explains = -1;
     stage->main = desc->main;
     stage->watch = desc->watch;
@@ -11272,7 +11301,8 @@ static void isk__record_reduction(isk_recorder *r) {
    Gui, Ma and Ma 2025, sections 3.1-3.3 and A.1.  FactorizedCL there follows Liang et al. 2023, InfoDisen Wang et al. 2025.
 
    Residual methods (ours) first take away from X_i what its own C_i says: r_i = (X_i - m(C_i)) / s(C_i), with the mean regressed on
-   the frozen C_i by least squares and ln of the squared deviation after it in the same way; then r_i stands in the place of X_i.
+   the frozen C_i by least squares and ln of the squared deviation after it in the same way; then r_i stands in the place of X_i, and
+   K is that of s(C_i) r_i, in the units of X_i.
    WHITENED: no step 2; Z_i are the principal components of r_i, divided by their deviations. */
 enum { ISK__APART_NONE, ISK__APART_WHITENED, ISK__APART_CLUB, ISK__APART_ORTHOGONAL };
 enum { ISK__KEEP_NONE, ISK__KEEP_DECODER, ISK__KEEP_CONTRAST };
@@ -11767,7 +11797,14 @@ static int isk__power_known(const isk_design *design) { return !isk__family_of(d
 static isk_tensor isk__keep_decoder(isk_recorder *r, int view, isk_tensor z, isk_tensor c, isk_sample x) {
     const isk_design *design = isk_recorder_design(r);
     isk_tensor target = isk__decode_target(r, view, x);
-    isk_tensor error = isk_squared_error(isk__trimmed(r, view, isk__decode_record(r, view, z, c), x), target);
+    isk_tensor made = isk__trimmed(r, view, isk__decode_record(r, view, z, c), x), error;
+    if (isk__family_of(design)->residual && design->options.residual_spread == ISK_SPREAD_LEARNED) {
+        /* in the units of X_i: divided by their spread, columns of noise would count like all others */
+        isk_tensor spread = isk_stop_gradient(isk__spread_given(r, view, c, 1));
+        made = isk_mul(made, spread);
+        target = isk_mul(target, spread);
+    }
+    error = isk_squared_error(made, target);
     if (design->options.power == ISK_POWER_BATCH || !isk__power_known(design)) {
         return isk_div(error, isk_squared_error(isk_affine(target, 0, 0), target));
     }
@@ -12241,7 +12278,8 @@ const isk_method isk_comm = {
    All of it is a function of X_i alone.  m_i and A_i come from rows that have every view, the rest from all that have view i.
 
    CCA     A_i: the directions of isk_cca, as many pairs as it keeps, each of variance 1 times its validated correlation.  Hotelling
-           1936, Vinod 1976.
+           1936, Vinod 1976.  Of three or four views the pairs of view i are those of X_i and of all other views side by side, so that
+           C_i is what any of them says of X_i, and each view has its own number of pairs.
 
    AJIVE   Feng, Jiang, Hannig and Marron 2018, "Angle-based joint and individual variation explained".  Of each view the components
            are signal whose singular values exceed t_i, the optimal hard threshold of Gavish and Donoho 2014 for noise of unknown
@@ -12265,9 +12303,9 @@ typedef struct isk__decomposition {
     isk_scalar *components[ISK_MAX_VIEWS];  /* out: P_i [cols, kept] */
     isk_scalar *back[ISK_MAX_VIEWS];        /* out: P_i+ [kept, cols], zeros at first */
     double floor[ISK_MAX_VIEWS];            /* out: a component of Z_i has more variance than this */
-    int shared_dims, specific_dims[ISK_MAX_VIEWS];          /* out: columns that are not 0 */
+    int shared_dims[ISK_MAX_VIEWS], specific_dims[ISK_MAX_VIEWS];       /* out: columns that are not 0 */
     int signal_dims[ISK_MAX_VIEWS];         /* out, of AJIVE: components of X_i that are no noise */
-    double correlation;                     /* out: the largest that held-out rows confirm; of AJIVE the largest singular value over
+    double correlation[ISK_MAX_VIEWS];      /* out: the largest that held-out rows confirm; of AJIVE the largest singular value over
                                                its largest possible one; NaN: there is none */
     double explained[ISK_MAX_VIEWS];        /* out: R^2 of what is given back on validation rows; NaN: there are none */
 } isk__decomposition;
@@ -12277,7 +12315,16 @@ typedef isk_status isk__share(isk_context *context, isk__decomposition *d);
 typedef struct isk__linear_info {
     isk__share *share;
     const char *nothing;                    /* why nothing is shared, where that is so */
+    int decoder;                            /* 1: another stage learns to give X_i back */
+    int paired;                             /* 1: each of more than two views shares directions of its own with the others */
 } isk__linear_info;
+
+static const isk__linear_info *isk__linear_of(const isk_design *design) { return (const isk__linear_info *)design->method->own; }
+
+/* The views whose shared_dims are numbers of their own; 0: the views have one in common. */
+static int isk__linear_pairings(const isk_design *design) {
+    return isk__linear_of(design)->paired && design->view_count > 2 ? design->view_count : 0;
+}
 
 enum { ISK__LINEAR_MEAN, ISK__LINEAR_SHARED, ISK__LINEAR_BASE, ISK__LINEAR_JOINT, ISK__LINEAR_COMPONENTS, ISK__LINEAR_BACK,
        ISK__LINEAR_PARAMETERS };
@@ -12311,16 +12358,25 @@ static isk_tensor isk__linear_parameter(isk_recorder *r, int view, int which) {
     return isk_parameter(scope, names[which].name, 1, cols, &desc);
 }
 
-static void isk__linear_outputs(isk_recorder *r, int view) {
-    isk_tensor p[ISK__LINEAR_PARAMETERS], x = isk_view_rows(r, view).x, c, joint, z;
+/* What the decomposition makes of rows of X_i. */
+typedef struct isk__linear_split { isk_tensor p[ISK__LINEAR_PARAMETERS], c, joint, z; } isk__linear_split;
+
+static isk__linear_split isk__linear_apply(isk_recorder *r, int view) {
+    isk__linear_split s;
+    isk_tensor x = isk_view_rows(r, view).x;
     int i;
-    for (i = 0; i < ISK__LINEAR_PARAMETERS; i++) { p[i] = isk__linear_parameter(r, view, i); }
-    c = isk_matmul(isk_bias(x, isk_neg(p[ISK__LINEAR_MEAN])), p[ISK__LINEAR_SHARED]);
-    joint = isk_bias(isk_matmul(c, p[ISK__LINEAR_JOINT]), p[ISK__LINEAR_BASE]);
-    z = isk_matmul(isk_sub(x, joint), p[ISK__LINEAR_COMPONENTS]);
-    isk_output_add(r, ISK_ROLE_SHARED, NULL, c);
-    isk_output_add(r, ISK_ROLE_SPECIFIC, NULL, z);
-    isk_output_add(r, ISK_ROLE_RECONSTRUCTION, NULL, isk_add(joint, isk_matmul(z, p[ISK__LINEAR_BACK])));
+    for (i = 0; i < ISK__LINEAR_PARAMETERS; i++) { s.p[i] = isk__linear_parameter(r, view, i); }
+    s.c = isk_matmul(isk_bias(x, isk_neg(s.p[ISK__LINEAR_MEAN])), s.p[ISK__LINEAR_SHARED]);
+    s.joint = isk_bias(isk_matmul(s.c, s.p[ISK__LINEAR_JOINT]), s.p[ISK__LINEAR_BASE]);
+    s.z = isk_matmul(isk_sub(x, s.joint), s.p[ISK__LINEAR_COMPONENTS]);
+    return s;
+}
+
+static void isk__linear_outputs(isk_recorder *r, int view) {
+    isk__linear_split s = isk__linear_apply(r, view);
+    isk_output_add(r, ISK_ROLE_SHARED, NULL, s.c);
+    isk_output_add(r, ISK_ROLE_SPECIFIC, NULL, s.z);
+    isk_output_add(r, ISK_ROLE_RECONSTRUCTION, NULL, isk_add(s.joint, isk_matmul(s.z, s.p[ISK__LINEAR_BACK])));
 }
 
 #ifndef INDISEEK_NO_METRICS
@@ -12349,9 +12405,15 @@ static size_t isk__linear_lay(const isk__linear_state *linear, isk__decompositio
 
 /* What was found to the model and its report. */
 static isk_status isk__linear_give(isk_settling *settling, const isk__linear_state *linear, const isk__decomposition *d) {
-    isk_status status = isk_settling_number(settling, "shared_dims", ISK_NONE, d->shared_dims);
+    const isk_design *design = settling->crew->training->design;
+    const int pairings = isk__linear_pairings(design);
+    isk_status status = ISK_OK;
     int view, i;
-    if (status == ISK_OK) { status = isk_settling_number(settling, "shared_correlation", ISK_NONE, d->correlation); }
+    for (i = 0; i < (pairings ? pairings : 1) && status == ISK_OK; i++) {
+        view = pairings ? i : ISK_NONE;
+        status = isk_settling_number(settling, "shared_dims", view, d->shared_dims[i]);
+        if (status == ISK_OK) { status = isk_settling_number(settling, "shared_correlation", view, d->correlation[i]); }
+    }
     for (view = 0; view < d->view_count && status == ISK_OK; view++) {
         const isk_scalar *const results[ISK__LINEAR_PARAMETERS] = { d->mean[view], d->shared[view], d->base[view], d->joint[view],
                                                                     d->components[view], d->back[view] };
@@ -12359,7 +12421,9 @@ static isk_status isk__linear_give(isk_settling *settling, const isk__linear_sta
             status = isk_settling_write(settling, linear->view[view].parameters[i], results[i]);
         }
         if (status == ISK_OK) { status = isk_settling_number(settling, "specific_dims", view, d->specific_dims[view]); }
-        if (status == ISK_OK) { status = isk_settling_number(settling, "validation_r2", view, d->explained[view]); }
+        if (status == ISK_OK && !isk__linear_of(design)->decoder) {
+            status = isk_settling_number(settling, "validation_r2", view, d->explained[view]);
+        }
         if (status == ISK_OK && d->signal_dims[view] >= 0) {
             status = isk_settling_number(settling, "signal_dims", view, d->signal_dims[view]);
         }
@@ -12395,7 +12459,7 @@ static isk_status isk__settle_linear(isk_settling *settling, int view) {
         isk_settling_rows(settling, view, d.part[view]);
         status = isk_settling_read(settling, linear->view[view].x, (isk_scalar *)(uintptr_t)d.x[view].data);
     }
-    if (status == ISK_OK) { status = isk__decompose(context, &d, ((const isk__linear_info *)design->method->own)->share); }
+    if (status == ISK_OK) { status = isk__decompose(context, &d, isk__linear_of(design)->share); }
     if (status == ISK_OK) { status = isk__linear_give(settling, linear, &d); }
     isk__release(context, block);
     isk__release(context, parts);
@@ -12442,22 +12506,27 @@ static isk_status isk__linear_record(isk_recorder *r) {
 static isk_status isk__linear_check(isk_context *context, const isk_design *design) {
     int view;
     if (isk__reduces(design)) {
-        return isk__fail(context, ISK_UNSUPPORTED, "method %s trains nothing, so it takes X_i as they are; choose reduce none",
-                         design->method->name);
+        return isk__fail(context, ISK_UNSUPPORTED, "method %s takes X_i as they are; choose reduce none", design->method->name);
     }
     for (view = 0; view < design->view_count; view++) {
         if (design->steps[view] == 1) { continue; }
-        return isk__fail(context, ISK_UNSUPPORTED, "view %d is a sequence of %d steps; method %s is linear, and takes one vector a row",
-                         view + 1, design->steps[view], design->method->name);
+        return isk__fail(context, ISK_UNSUPPORTED, "view %d is a sequence of %d steps; method %s takes one vector a row", view + 1,
+                         design->steps[view], design->method->name);
     }
     return ISK_OK;
 }
 
 static void isk__linear_warn(isk_context *context, const isk_design *design, const isk_report *report, const char *who) {
+    const int pairings = isk__linear_pairings(design);
     int view;
-    if (isk_report_value(report, "shared_dims", ISK_NONE) < 1) {
+    if (!pairings && isk_report_value(report, "shared_dims", ISK_NONE) < 1) {
         isk_log_message(context, ISK_WARNING, "%s: nothing is shared: %s; C is 0, and Z holds all of X", who,
-                        ((const isk__linear_info *)design->method->own)->nothing);
+                        isk__linear_of(design)->nothing);
+    }
+    for (view = 0; view < pairings; view++) {
+        if (isk_report_value(report, "shared_dims", view) >= 1) { continue; }
+        isk_log_message(context, ISK_WARNING, "%s: nothing of X%d is shared: %s; C%d is 0, and Z%d holds all of it", who, view + 1,
+                        isk__linear_of(design)->nothing, view + 1, view + 1);
     }
     for (view = 0; view < design->view_count; view++) {
         if (isk_report_value(report, "specific_dims", view) < 1) {
@@ -12481,12 +12550,12 @@ static const isk_number_info isk__cca_numbers[] = {
 #define ISK__SHARE(function) NULL
 #endif
 static const isk__linear_info isk__info_cca = {
-    ISK__SHARE(isk__cca_share), "no pair of directions correlates on rows that it was not found on by more than chance, and 0.3"
+    ISK__SHARE(isk__cca_share), "no pair of directions correlates on rows that it was not found on by more than chance, and 0.3", 0, 1
 };
 
 const isk_method isk_cca_method = {
     "cca", "pairs of directions that held-out rows confirm, and components of what they leave; linear, nothing is trained", "CCA",
-    ISK__LEARNS_BOTH | ISK_DECODES, ISK_READS(TRAINING) | ISK_READS(SHARED) | ISK_READS(SPECIFIC), NULL, 0, 2, 2, NULL, isk__cca_numbers,
+    ISK__LEARNS_BOTH | ISK_DECODES, ISK_READS(TRAINING) | ISK_READS(SHARED) | ISK_READS(SPECIFIC), NULL, 0, 0, 0, NULL, isk__cca_numbers,
     &isk__info_cca, isk__linear_check, isk__linear_record, isk__linear_warn
 };
 
@@ -12500,13 +12569,321 @@ static const isk_number_info isk__ajive_numbers[] = {
 };
 
 static const isk__linear_info isk__info_ajive = {
-    ISK__SHARE(isk__ajive_share), "the views' signals stand no closer to each other than random ones"
+    ISK__SHARE(isk__ajive_share), "the views' signals stand no closer to each other than random ones", 0, 0
 };
 
 const isk_method isk_ajive = {
     "ajive", "directions that the views' signals have in common, and components of what they leave; linear, nothing is trained", "AJIVE",
     ISK__LEARNS_BOTH | ISK_DECODES, ISK_READS(TRAINING) | ISK_READS(SHARED) | ISK_READS(SPECIFIC), NULL, 0, 0, 0, NULL,
     isk__ajive_numbers, &isk__info_ajive, isk__linear_check, isk__linear_record, isk__linear_warn
+};
+
+/* ---- transport ----------------------------------------------------------------------------------------------------------
+
+   Ours.  Of CCA above remain C_i, J_i and y_i, the principal components of X_i - J_i in the units of X_i, of deviations s.  No line
+   finds C_i in y_i, but curves do, for how y_i lies, how far it spreads and how it correlates depend on C_i.  So y_i is moved:
+
+       t(y; c) = L'L (y - s m),    L = diag(e^d) + sum_k w_k B_k,    m, d and w functions of c (an MLP), B_k strictly lower triangular
+
+   A product L'L is symmetric and positive, so that t(.; c) is the optimal transport of Gaussian laws; fitted by the likelihood of
+   t(y; c) as N(0, diag(s^2)), it carries the law of y given c into one that does not depend on c and moves as little as it can.
+
+       Z_i = ((1 - a) y_i + a mean of t(y_i; C_i) over several maps) W,    a: option transport
+
+   W turns to principal components, ordered by variance, the largest entry of each positive.  A map alone is fitted to chance too:
+   the mean of several is less so, and going part of the way, a = 0.75, leaves less of C in Z than all of it does, and more of X.
+   Where C_i is all that X_i says of the other view, Z_i then says nothing of it.
+
+   X_i is given back from m = Z_i W' by J_i + the components m e^d + s m0 + sum_k w_k m B_k, learned by least squares. */
+typedef struct isk__transport {
+    isk__linear_state linear;               /* first: what its stages read */
+    isk_tensor moved[ISK_MAX_VIEWS];        /* the mean of y and the maps, of every row */
+    isk_tensor turn[ISK_MAX_VIEWS][2];      /* centre and W */
+} isk__transport;
+
+/* y_i, and the deviations of its columns; of columns that hold nothing all are 0. */
+typedef struct isk__rest { isk__linear_split s; isk_tensor y, spread, inverse, there; } isk__rest;
+
+static isk__rest isk__rest_of(isk_recorder *r, int view) {
+    isk__rest rest;
+    rest.s = isk__linear_apply(r, view);
+    rest.spread = isk_sqrt(isk_reshape(isk_row_sum(isk_square(rest.s.p[ISK__LINEAR_BACK])), isk_cols(rest.s.z)));
+    rest.inverse = isk_div(rest.spread, isk_affine(isk_square(rest.spread), 1, 1e-12));
+    rest.there = isk_mul(rest.spread, rest.inverse);
+    rest.y = isk_mul_cols(rest.s.z, rest.spread);
+    return rest;
+}
+
+/* [n, n]: 1 below the diagonal, else 0. */
+static isk_tensor isk__below_diagonal(isk_recorder *r, int n) {
+    isk_scalar *values = (isk_scalar *)isk__recorder_block(r, isk__mul(isk__mul((size_t)n, (size_t)n), sizeof *values));
+    int i, j;
+    if (!values) { return isk__no_tensor(isk_recorder_graph(r)); }
+    for (i = 0; i < n; i++) {
+        for (j = 0; j < n; j++) { values[(size_t)i * (size_t)n + (size_t)j] = (isk_scalar)(j < i); }
+    }
+    return isk__bound(isk_recorder_graph(r), isk__matrix_of(values, n, n));
+}
+
+/* What a network says of C_i: m and d [rows, n], w [rows, terms]. */
+typedef struct isk__mixing { isk_tensor shift, spread, weights; } isk__mixing;
+
+static isk__mixing isk__mixing_record(isk_recorder *r, isk_scope scope, const isk__rest *rest) {
+    enum { WIDTH = 64 };
+    const int n = isk_cols(rest->y), terms = isk_recorder_design(r)->options.transport_terms;
+    isk_mlp_desc mlp;
+    isk__mixing mixing;
+    isk_tensor all;
+    memset(&mlp, 0, sizeof mlp);
+    mlp.layers = 3;
+    mlp.width = WIDTH;
+    mlp.out = 2 * n + terms;
+    all = isk_mlp(scope, rest->s.c, &mlp);
+    mixing.shift = isk_mul_cols(isk_slice(all, 0, n), rest->spread);
+    mixing.spread = isk_mul_cols(isk_affine(isk_tanh(isk_affine(isk_slice(all, n, n), 0.5, 0)), 2, 0), rest->there);      /* within 2 */
+    mixing.weights = terms > 0 ? isk_slice(all, 2 * n, terms) : all;
+    return mixing;
+}
+
+/* sum_k w_k x B_k, or of the transposed matrices; mask: which of their entries there are, node -1: all. */
+static isk_tensor isk__mix(isk_recorder *r, isk_scope scope, isk_tensor x, const isk__mixing *mixing, isk_tensor mask, int transposed) {
+    const int n = isk_cols(x), terms = isk_recorder_design(r)->options.transport_terms;
+    isk_tensor sum = isk__no_tensor(isk_recorder_graph(r));
+    isk_parameter_desc desc;
+    char name[24];
+    int k;
+    memset(&desc, 0, sizeof desc);
+    desc.fill = ISK_FILL_NORMAL;
+    desc.amount = 0.05;
+    for (k = 0; k < terms; k++) {
+        isk_tensor matrix, part;
+        snprintf(name, sizeof name, "mix%d", k + 1);
+        matrix = isk_parameter(scope, name, n, n, &desc);
+        if (mask.node >= 0) { matrix = isk_mul(matrix, mask); }
+        part = isk_mul_rows(transposed ? isk_matmul_nt(x, matrix) : isk_matmul(x, matrix), isk_slice(mixing->weights, k, 1));
+        sum = k ? isk_add(sum, part) : part;
+    }
+    return sum;
+}
+
+/* x diag(e^d), plus what the matrices mix. */
+static isk_tensor isk__spread_and_mix(isk_recorder *r, isk_scope scope, isk_tensor x, const isk__mixing *mixing, isk_tensor mask,
+                                      int transposed) {
+    isk_tensor own = isk_mul(x, isk_exp(mixing->spread)), mixed = isk__mix(r, scope, x, mixing, mask, transposed);
+    return mixed.node < 0 ? own : isk_add(own, mixed);
+}
+
+/* t(y; c) of a map, and ln det of it, [rows, 1]. */
+static isk_tensor isk__map_record(isk_recorder *r, int view, int map, const isk__rest *rest, isk_tensor mask, isk_tensor *determinant) {
+    char within[24];
+    isk_scope scope;
+    isk__mixing mixing;
+    isk_tensor moved;
+    snprintf(within, sizeof within, "map%d", map + 1);
+    scope = isk_within(isk_net(r, isk_numbered(r, "transport", view), isk_numbered(r, "transport", view)), within);
+    mixing = isk__mixing_record(r, scope, rest);
+    moved = isk_mul_cols(isk__spread_and_mix(r, scope, isk_sub(rest->y, mixing.shift), &mixing, mask, 1), rest->there);
+    moved = isk_mul_cols(isk__spread_and_mix(r, scope, moved, &mixing, mask, 0), rest->there);
+    *determinant = isk_affine(isk_row_sum(mixing.spread), 2, 0);
+    return moved;
+}
+
+/* (1 - a) y + a mean of t(y; c) */
+static isk_tensor isk__moved_record(isk_recorder *r, int view, const isk__rest *rest) {
+    const isk_options *options = &isk_recorder_design(r)->options;
+    isk_tensor mask = isk__below_diagonal(r, isk_cols(rest->y)), determinant, sum = isk_affine(rest->y, 1 - options->transport, 0);
+    int k;
+    for (k = 0; k < options->transport_maps; k++) {
+        isk_tensor moved = isk__map_record(r, view, k, rest, mask, &determinant);
+        sum = isk_add(sum, isk_affine(moved, options->transport / options->transport_maps, 0));
+    }
+    return sum;
+}
+
+/* Centre and W, which isk__settle_turn puts there. */
+static void isk__turn_parameters(isk_recorder *r, int view, int n, isk_tensor parameters[2]) {
+    isk_scope scope = isk_net(r, isk_numbered(r, "turn", view), isk_numbered(r, "turn", view));
+    isk_parameter_desc desc;
+    memset(&desc, 0, sizeof desc);
+    desc.buffer = 1;
+    parameters[1] = isk_parameter(scope, "weight", n, n, &desc);
+    desc.vector = 1;
+    parameters[0] = isk_parameter(scope, "mean", 1, n, &desc);
+}
+
+/* X_i from Z_i and what C_i says. */
+static isk_tensor isk__given_back(isk_recorder *r, int view, isk_tensor z, const isk__rest *rest) {
+    isk_scope scope = isk_net(r, isk_numbered(r, "decoder", view), isk_numbered(r, "decoder", view));
+    isk__mixing mixing = isk__mixing_record(r, scope, rest);
+    isk_tensor turn[2], y, all = isk__no_tensor(isk_recorder_graph(r));
+    isk__turn_parameters(r, view, isk_cols(z), turn);
+    y = isk_bias(isk_matmul_nt(z, turn[1]), turn[0]);
+    y = isk_add(isk__spread_and_mix(r, scope, y, &mixing, all, 0), mixing.shift);
+    return isk_add(rest->s.joint, isk_matmul(isk_mul_cols(y, rest->inverse), rest->s.p[ISK__LINEAR_BACK]));
+}
+
+static isk_tensor isk__turned(isk_recorder *r, int view, isk_tensor moved) {
+    isk_tensor turn[2];
+    isk__turn_parameters(r, view, isk_cols(moved), turn);
+    return isk_matmul(isk_bias(moved, isk_neg(turn[0])), turn[1]);
+}
+
+static void isk__transport_outputs(isk_recorder *r, int view) {
+    const isk__rest rest = isk__rest_of(r, view);
+    isk_tensor z = isk__turned(r, view, isk__moved_record(r, view, &rest));
+    isk_output_add(r, ISK_ROLE_SHARED, NULL, rest.s.c);
+    isk_output_add(r, ISK_ROLE_SPECIFIC, NULL, z);
+    isk_output_add(r, ISK_ROLE_RECONSTRUCTION, NULL, isk__given_back(r, view, z, &rest));
+}
+
+#ifndef INDISEEK_NO_METRICS
+static isk_status isk__pca(isk_context *context, const isk_pca_desc *desc);     /* >>metrics */
+
+/* terms: minus the log likelihood of t(y; c), but for what no map changes, mean of the maps. */
+static void isk__transport_terms(isk_recorder *r, int view, isk_tensor *terms) {
+    const int maps = isk_recorder_design(r)->options.transport_maps;
+    const isk__rest rest = isk__rest_of(r, view);
+    isk_tensor mask = isk__below_diagonal(r, isk_cols(rest.y)), determinant;
+    int k;
+    for (k = 0; k < maps; k++) {
+        isk_tensor moved = isk_mul_cols(isk__map_record(r, view, k, &rest, mask, &determinant), rest.inverse);
+        isk_tensor one = isk_sub(isk_affine(isk_squared_error(moved, isk_affine(moved, 0, 0)), 0.5, 0), isk_mean_all(determinant));
+        terms[0] = k ? isk_add(terms[0], one) : one;
+    }
+    terms[0] = isk_affine(terms[0], 1.0 / maps, 0);
+}
+
+static isk_tensor isk__moved_value(isk_recorder *r, int view) {
+    const isk__rest rest = isk__rest_of(r, view);
+    return isk__moved_record(r, view, &rest);
+}
+
+static void isk__given_back_terms(isk_recorder *r, int view, isk_tensor *terms) {
+    const isk__rest rest = isk__rest_of(r, view);
+    isk_tensor moved = isk_cache_rows(r, view, ((isk__transport *)isk_recorder_user(r))->moved[view]);
+    isk_tensor again = isk__given_back(r, view, isk__turned(r, view, moved), &rest);
+    terms[0] = isk_mul(isk_squared_error(again, isk_view_rows(r, view).x), isk_inverse_power(r, view));
+}
+
+/* Principal components of what was moved, of the training rows. */
+static isk_status isk__settle_turn(isk_settling *settling, int view) {
+    const isk__transport *transport = (const isk__transport *)isk_settling_user(settling);
+    isk_context *context = isk_settling_context(settling);
+    isk_tensor cache = transport->moved[view];
+    const int rows = isk_rows(cache), n = isk_cols(cache);
+    const size_t cells = isk__mul((size_t)rows, (size_t)n), square = (size_t)n * (size_t)n;
+    isk_scalar *own = (isk_scalar *)isk__allocate_zero(context, isk__add(cells, 2 * square + (size_t)n), sizeof *own), *weight, *components;
+    uint8_t *part = (uint8_t *)isk__allocate(context, (size_t)rows, 1);
+    isk_status status = own && part ? ISK_OK : isk__no_memory(context, "principal components", isk__mul(cells, sizeof *own));
+    isk_pca_desc pca;
+    int i, j, any;
+    memset(&pca, 0, sizeof pca);
+    if (status == ISK_OK) { status = isk_settling_read(settling, cache, own); }
+    if (status == ISK_OK) {
+        weight = own + cells;
+        components = weight + square;
+        any = (int)isk_settling_rows(settling, view, part);
+        pca.x = isk__matrix_of(own, rows, n);
+        pca.part = part;
+        pca.k = n < any - 1 ? n : any - 1;
+        pca.seed = isk_settling_seed(settling);
+        pca.components = components;
+        pca.mean = components + square;
+        status = isk__pca(context, &pca);
+        for (i = 0; i < n && status == ISK_OK; i++) {
+            for (j = 0; j < pca.k; j++) { weight[(ptrdiff_t)i * n + j] = components[(ptrdiff_t)i * pca.k + j]; }
+        }
+        if (status == ISK_OK) { status = isk_settling_write(settling, transport->turn[view][0], pca.mean); }
+        if (status == ISK_OK) { status = isk_settling_write(settling, transport->turn[view][1], weight); }
+    }
+    isk__release(context, own);
+    isk__release(context, part);
+    return status;
+}
+
+/* A stage of a view that learns by one term. */
+static isk_stage_desc isk__one_term_stage(isk_recorder *r, const char *name, int view, int phase, int epochs) {
+    isk_stage_desc stage;
+    memset(&stage, 0, sizeof stage);
+    stage.name = name;
+    stage.of_view = 1;
+    stage.view = view;
+    stage.phase = phase;
+    stage.epochs = epochs;
+    stage.least_steps = 500;                /* a set of a few hundred rows would hardly move otherwise */
+    stage.passes[0].group = isk_numbered(r, name, view);
+    stage.keep_best = 1;
+    return stage;
+}
+
+static void isk__record_transport_stages(isk_recorder *r, int view) {
+    const isk_options *options = &isk_recorder_design(r)->options;
+    isk__transport *transport = (isk__transport *)isk_recorder_user(r);
+    isk_stage_desc stage = isk__one_term_stage(r, "transport", view, 2, options->transport_epochs);
+    const int n = isk__linear_kept(isk_recorder_design(r), view);
+    stage.passes[0].terms = isk__transport_terms;
+    stage.passes[0].labels[0] = "loss";
+    stage.passes[0].weight_decay = 1e-2;
+    isk_stage_add(r, &stage);
+    memset(&stage, 0, sizeof stage);
+    stage.name = "moved";
+    stage.of_view = 1;
+    stage.view = view;
+    stage.phase = 3;
+    stage.cache = transport->moved[view] = isk_cache(r, n);
+    stage.value = isk__moved_value;
+    isk_stage_add(r, &stage);
+    isk__turn_parameters(r, view, n, transport->turn[view]);
+    memset(&stage, 0, sizeof stage);
+    stage.name = "turn";
+    stage.of_view = 1;
+    stage.view = view;
+    stage.phase = 4;
+    stage.settle = isk__settle_turn;
+    isk_stage_add(r, &stage);
+    stage = isk__one_term_stage(r, "decoder", view, 5, options->transport_epochs);
+    stage.passes[0].terms = isk__given_back_terms;
+    stage.passes[0].labels[0] = "reconstruction";
+    stage.explains = "reconstruction";
+    isk_stage_add(r, &stage);
+}
+#endif
+
+static isk_status isk__transport_record(isk_recorder *r) {
+    isk_status status = isk_recorder_keep(r, NULL, sizeof(isk__transport)) ? ISK_OK : ISK_MEMORY;
+    int view;
+    if (status == ISK_OK && isk_recorder_trains(r)) {
+        isk__record_linear_stages(r);
+#ifndef INDISEEK_NO_METRICS
+        for (view = 0; view < isk_recorder_design(r)->view_count; view++) { isk__record_transport_stages(r, view); }
+#endif
+    }
+    for (view = 0; view < isk_recorder_design(r)->view_count && status == ISK_OK; view++) {
+        status = isk_outputs(r, view, isk__transport_outputs);
+    }
+    return status;
+}
+
+static const isk_number_info isk__transport_numbers[] = {
+    { "shared_dims", "pairs of directions whose correlation other rows than theirs confirm", 0, ISK_NUMBER_SETTLED, "decomposition", NULL },
+    { "shared_correlation", "largest correlation of a pair on other rows", 1, ISK_NUMBER_SETTLED, "decomposition", NULL },
+    { "specific_dims", "components of what is left of X", 0, ISK_NUMBER_SETTLED, "decomposition", NULL },
+    { "epochs", "epochs of the maps", 0, ISK_NUMBER_EPOCHS, "transport", "" },
+    { "loss", "minus the log likelihood of what the maps move, in nats, but for a constant", -1, ISK_NUMBER_TRAINED, "transport", "loss" },
+    { "reconstruction", "part of E||X||^2 that is not given back", -1, ISK_NUMBER_TRAINED, "decoder", "reconstruction" },
+    { "validation_r2", "R^2 of the reconstruction on held-out rows", 1, ISK_NUMBER_EXPLAINED, "decoder", "reconstruction" },
+    { NULL, NULL, 0, ISK_NUMBER_TRAINED, NULL, NULL }
+};
+
+static const isk__linear_info isk__info_transport = {
+    ISK__SHARE(isk__cca_share), "no pair of directions correlates on rows that it was not found on by more than chance, and 0.3", 1, 1
+};
+
+const isk_method isk_transport = {
+    "transport", "what canonical correlations leave of X, moved until its law no longer depends on C", "conditional transport",
+    ISK__LEARNS_BOTH | ISK_DECODES,
+    ISK_READS(TRAINING) | ISK_READS(MAIN) | ISK_READS(SHARED) | ISK_READS(SPECIFIC) | ISK_READS(TRANSPORT), NULL, 0, 0, 0, NULL,
+    isk__transport_numbers, &isk__info_transport, isk__linear_check, isk__transport_record, isk__linear_warn
 };
 
 /* ==== >>fit: from a description to trained models and their features ==================================================== */
@@ -12767,7 +13144,7 @@ static isk_status isk__design_of(isk_context *context, const isk_fit_desc *desc,
     if ((int)desc->preset < 0 || desc->preset >= ISK_PRESET_COUNT) {
         return isk__fail(context, ISK_ARGUMENT, "preset %d is unknown", (int)desc->preset);
     }
-    design->method = desc->method ? desc->method : isk_preset_method(desc->preset);
+    design->method = desc->method ? desc->method : isk_default_method(desc);
     design->options = desc->options;
     design->view_count = desc->view_count;
     status = isk__method_check(context, design->method);
@@ -12987,6 +13364,20 @@ static isk_status isk__learner_meetings(isk__training *training, const isk__lear
         }
     }
     return ISK_OK;
+}
+
+/* Epochs of stages that take a least number of steps; the models of a sweep have equally many training rows. */
+static void isk__stages_reach(isk__training *training) {
+    int i;
+    for (i = 0; i < training->plan.stage_count; i++) {
+        isk__stage *stage = &training->plan.stages[i];
+        int batches;
+        if (stage->pass_count == 0 || stage->epochs == 0 || stage->least_steps == 0) { continue; }
+        batches = isk__batches(training->learners[0].counts[ISK__ROWS_TRAIN], stage->passes[stage->main].program->batch_rows, 0);
+        if (batches > 0 && (int64_t)stage->epochs * batches < stage->least_steps) {
+            stage->epochs = (stage->least_steps + batches - 1) / batches;
+        }
+    }
 }
 
 /* Options, seed and first weights of every model, in the order that isk_sweep_desc names. */
@@ -13331,9 +13722,17 @@ static isk_status isk__models_make(isk__training *training, const isk_design *de
     return status;
 }
 
+/* Of a sweep that names none; several values of lambda are for a method that has it. */
+static const isk_method *isk__sweep_method(const isk_sweep_desc *desc) {
+    isk_fit_desc fit = desc->fit;
+    if (desc->lambda_count > 0) { fit.options.lambda = 1; }
+    return isk_default_method(&fit);
+}
+
 static isk_status isk__sweep(isk_context *context, const isk_sweep_desc *desc, isk_model **models, int resume) {
     isk__training training;
     isk_design design;
+    isk_fit_desc fit;
     isk_status status;
     int i, count = isk_sweep_models(desc), found = 0;
     ISK__BEGIN(context);
@@ -13346,7 +13745,9 @@ static isk_status isk__sweep(isk_context *context, const isk_sweep_desc *desc, i
     }
     if (count == 0) { return isk__fail(context, ISK_ARGUMENT, "the sweep has more than a million models"); }
     for (i = 0; i < count; i++) { models[i] = NULL; }
-    status = isk__design_of(context, &desc->fit, &design);
+    fit = desc->fit;
+    if (!fit.method) { fit.method = isk__sweep_method(desc); }
+    status = isk__design_of(context, &fit, &design);
     if (status != ISK_OK) { return status; }
     if (context->no_device[0]) {
         isk_log_message(context, ISK_INFO, "running on the %s; no GPU is used: %s", context->device_text, context->no_device);
@@ -13365,6 +13766,7 @@ static isk_status isk__sweep(isk_context *context, const isk_sweep_desc *desc, i
     if (status == ISK_OK) { status = isk__training_record(&training, &design); }
     if (status == ISK_OK) { status = isk__model_rehearse(&training, &design); }
     if (status == ISK_OK) { status = isk__learners_open(&training, desc, &design); }
+    if (status == ISK_OK) { isk__stages_reach(&training); }
     if (status == ISK_OK) { status = isk__workers_open(&training); }
     if (status == ISK_OK) { status = isk__fingerprint(&training); }
     if (status == ISK_OK && resume) { status = isk__checkpoint_read(&training, &found); }
@@ -16712,39 +17114,72 @@ static void isk__rows_together(const isk__decomposition *d, uint8_t *part) {
     }
 }
 
-static isk_status isk__cca_share(isk_context *context, isk__decomposition *d) {
-    isk__blocks blocks = isk__blocks_open(context);
-    uint8_t *part = (uint8_t *)isk__take(&blocks, (size_t)d->x[0].rows, 1);
+/* A_i from the pairs of X_i and y; that of view `other` as well where y is it, else -1. */
+static isk_status isk__cca_share_of(isk_context *context, isk__decomposition *d, int view, isk_matrix y, int other, const uint8_t *part,
+                                    isk__blocks *blocks) {
+    const isk_matrix x = d->x[view];
+    const int of[2] = { view, other };
     isk_scalar *weights[2];
     isk_status status;
     isk_cca_desc cca;
     int64_t row;
-    int view, j;
+    int i, j, kept;
     memset(&cca, 0, sizeof cca);
-    cca.k = d->x[0].cols < d->x[1].cols ? (int)d->x[0].cols : (int)d->x[1].cols;
+    cca.k = x.cols < y.cols ? (int)x.cols : (int)y.cols;
     cca.k = cca.k < d->shared_dim ? cca.k : d->shared_dim;
-    cca.validated = isk__take_doubles(&blocks, (size_t)cca.k);
-    for (view = 0; view < 2; view++) { weights[view] = isk__take_scalars(&blocks, isk__mul((size_t)d->x[view].cols, (size_t)cca.k)); }
-    status = isk__blocks_status(&blocks, "canonical correlations");
-    if (status != ISK_OK) { return isk__blocks_close(&blocks, status); }
-    isk__rows_together(d, part);
-    cca.x = d->x[0];
-    cca.y = d->x[1];
+    cca.validated = isk__take_doubles(blocks, (size_t)cca.k);
+    weights[0] = isk__take_scalars(blocks, isk__mul((size_t)x.cols, (size_t)cca.k));
+    weights[1] = isk__take_scalars(blocks, isk__mul((size_t)y.cols, (size_t)cca.k));
+    status = isk__blocks_status(blocks, "canonical correlations");
+    if (status != ISK_OK) { return status; }
+    cca.x = x;
+    cca.y = y;
     cca.part = part;
     cca.seed = d->seed;
-    cca.x_mean = d->mean[0];
-    cca.y_mean = d->mean[1];
+    cca.x_mean = d->mean[view];
+    cca.y_mean = other >= 0 ? d->mean[other] : NULL;
     cca.x_weights = weights[0];
     cca.y_weights = weights[1];
-    cca.kept = &d->shared_dims;
+    cca.kept = &kept;
     status = isk__cca(context, &cca);
-    if (status == ISK_OK) { d->correlation = cca.validated[0]; }
-    for (view = 0; view < 2 && status == ISK_OK; view++) {
-        for (row = 0; row < d->x[view].cols; row++) {
-            for (j = 0; j < d->shared_dims; j++) {
-                d->shared[view][row * d->shared_dim + j] = (isk_scalar)((double)weights[view][row * cca.k + j] * cca.validated[j]);
+    for (i = 0; i < 2 && status == ISK_OK && of[i] >= 0; i++) {
+        d->shared_dims[of[i]] = kept;
+        d->correlation[of[i]] = cca.validated[0];
+        for (row = 0; row < d->x[of[i]].cols; row++) {
+            for (j = 0; j < kept; j++) {
+                d->shared[of[i]][row * d->shared_dim + j] = (isk_scalar)((double)weights[i][row * cca.k + j] * cca.validated[j]);
             }
         }
+    }
+    return status;
+}
+
+/* The other views side by side. */
+static isk_matrix isk__cca_others(const isk__decomposition *d, int view, isk__blocks *blocks) {
+    const int64_t n = d->x[0].rows;
+    int64_t cols = 0, row, first = 0;
+    isk_scalar *own;
+    int other;
+    for (other = 0; other < d->view_count; other++) { cols += other == view ? 0 : d->x[other].cols; }
+    own = isk__take_scalars(blocks, isk__mul((size_t)n, (size_t)cols));
+    for (other = 0; other < d->view_count && own; other++) {
+        const isk_matrix x = d->x[other];
+        if (other == view) { continue; }
+        for (row = 0; row < n; row++) { memcpy(own + row * cols + first, x.data + row * x.cols, (size_t)x.cols * sizeof *own); }
+        first += x.cols;
+    }
+    return isk__matrix_of(own, n, cols);
+}
+
+static isk_status isk__cca_share(isk_context *context, isk__decomposition *d) {
+    isk__blocks blocks = isk__blocks_open(context);
+    uint8_t *part = (uint8_t *)isk__take(&blocks, (size_t)d->x[0].rows, 1);
+    isk_status status = isk__blocks_status(&blocks, "canonical correlations");
+    int view;
+    if (status == ISK_OK) { isk__rows_together(d, part); }
+    if (d->view_count == 2 && status == ISK_OK) { status = isk__cca_share_of(context, d, 0, d->x[1], 1, part, &blocks); }
+    for (view = 0; view < d->view_count && d->view_count > 2 && status == ISK_OK; view++) {
+        status = isk__cca_share_of(context, d, view, isk__cca_others(d, view, &blocks), -1, part, &blocks);
     }
     return isk__blocks_close(&blocks, status);
 }
@@ -16752,7 +17187,7 @@ static isk_status isk__cca_share(isk_context *context, isk__decomposition *d) {
 /* b and B [dims, cols]: X_i on C_i [n, shared_dim], of the rows listed. */
 static isk_status isk__linear_regress(isk_context *context, isk__decomposition *d, int view, const isk_scalar *c, const int32_t *list,
                                       int rows, isk__blocks *blocks) {
-    const int cols = (int)d->x[view].cols, width = d->shared_dim, dims = d->shared_dims;
+    const int cols = (int)d->x[view].cols, width = d->shared_dim, dims = d->shared_dims[view];
     double *mean = isk__take_doubles(blocks, (size_t)cols), *centre = isk__take_doubles(blocks, (size_t)width);
     double *variance = isk__take_doubles(blocks, (size_t)(cols > width ? cols : width));
     double *gram = isk__take_doubles(blocks, (size_t)width * (size_t)width);
@@ -16900,10 +17335,10 @@ static isk_status isk__decompose(isk_context *context, isk__decomposition *d, is
     int view;
     for (view = 0; view < d->view_count; view++) {
         d->floor[view] = 0;
-        d->explained[view] = (double)NAN;
+        d->shared_dims[view] = 0;
+        d->correlation[view] = d->explained[view] = (double)NAN;
+        d->signal_dims[view] = -1;
     }
-    for (view = 0; view < d->view_count; view++) { d->signal_dims[view] = -1; }
-    d->correlation = (double)NAN;
     status = share(context, d);
     for (view = 0; view < d->view_count && status == ISK_OK; view++) {
         isk__blocks blocks = isk__blocks_open(context);
@@ -17165,7 +17600,7 @@ static isk_status isk__ajive_all(isk_context *context, isk__decomposition *d, is
     isk_status status;
     isk__ajive ajive;
     double bound, *values, *vectors;
-    int i, most = INT_MAX;
+    int i, dims = 0, most = INT_MAX;
     memset(&ajive, 0, sizeof ajive);
     ajive.part = (uint8_t *)isk__take(blocks, (size_t)d->x[0].rows, 1);
     ajive.list = isk__take_ints(blocks, (size_t)d->x[0].rows);
@@ -17181,7 +17616,6 @@ static isk_status isk__ajive_all(isk_context *context, isk__decomposition *d, is
         ajive.total += ajive.view[i].signal;
         most = ajive.view[i].signal < most ? ajive.view[i].signal : most;
     }
-    d->shared_dims = 0;
     if (status != ISK_OK || most == 0) { return status; }
     ajive.gram = isk__take_doubles(blocks, 3 * isk__mul((size_t)ajive.total, (size_t)ajive.total));
     ajive.values = isk__take_doubles(blocks, (size_t)ajive.total);
@@ -17195,10 +17629,13 @@ static isk_status isk__ajive_all(isk_context *context, isk__decomposition *d, is
     if (status == ISK_OK) { status = isk__eigen(context, ajive.gram, ajive.total, values, vectors); }
     if (status == ISK_OK) { status = isk__ajive_bound(context, d, &ajive, &bound); }
     if (status != ISK_OK) { return status; }
-    d->correlation = sqrt(values[0] < d->view_count ? values[0] / d->view_count : 1);
-    for (i = 0; i < most && d->shared_dims < d->shared_dim && values[i] > bound; i++) {
+    for (i = 0; i < most && dims < d->shared_dim && values[i] > bound; i++) {
         const double *vector = vectors + (ptrdiff_t)i * ajive.total;
-        if (isk__ajive_moves(d, &ajive, values[i], vector)) { isk__ajive_weigh(d, &ajive, d->shared_dims++, values[i], vector); }
+        if (isk__ajive_moves(d, &ajive, values[i], vector)) { isk__ajive_weigh(d, &ajive, dims++, values[i], vector); }
+    }
+    for (i = 0; i < d->view_count; i++) {
+        d->shared_dims[i] = dims;
+        d->correlation[i] = sqrt(values[0] < d->view_count ? values[0] / d->view_count : 1);
     }
     return ISK_OK;
 }

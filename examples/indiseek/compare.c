@@ -46,7 +46,8 @@ static const command compare_command = {
                 "  indiseek compare cells.h5mu --labels cell_type --out compared --resume\n",
     .options = compare_options, .option_count = sizeof compare_options / sizeof *compare_options,
     .library = 1, .library_offset = TRAINING_OFFSET(FIELD(training), options),
-    .notes = "Methods without lambda (clip, residual, comm, cca, ajive) are one point.  Data are read, divided and prepared once.\n"
+    .notes = "Methods without lambda (clip, residual, comm, cca, ajive, transport) are one point.  Data are read, divided and\n"
+             "prepared once.\n"
              "Ctrl-C stops after the current round or model and --resume goes on from there.\n",
 };
 

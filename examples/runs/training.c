@@ -96,10 +96,22 @@ const char *training_lambda(const training *t, double lambda, char buffer[40]) {
 
 int training_chooses(const training *t) { return strcmp(t->s->choose, "none") != 0; }
 
+/* The method that is named, else the one that suits what is known of the data and the options by now. */
+static isk_status take_method(training *t) {
+    isk_fit_desc asked = t->fit;
+    if (t->named) { return isk_method_find(t->context, t->s->method, &t->fit.method); }
+    if (t->weighed) { asked.options.lambda = 1; }
+    t->fit.method = isk_default_method(&asked);
+    t->s->method = isk_method_name(t->fit.method);
+    return ISK_OK;
+}
+
 isk_status training_names(training *t) {
     isk_status status = isk_preset_find(t->context, t->s->preset, &t->fit.preset);
-    if (!t->s->method && status == ISK_OK) { t->s->method = isk_method_name(isk_preset_method(t->fit.preset)); }
-    if (status == ISK_OK) { status = isk_method_find(t->context, t->s->method, &t->fit.method); }
+    t->named = t->s->method != NULL;
+    t->weighed = training_chooses(t) || t->s->lambdas.count;
+    t->fit.options = t->s->options;
+    if (status == ISK_OK) { status = take_method(t); }
     if (status == ISK_OK && training_chooses(t) && !(t->fit.method->can & ISK_HAS_LAMBDA)) {
         status = isk_set_error(t->context, ISK_ARGUMENT, "method %s has no lambda to choose", t->s->method);
     }
@@ -219,6 +231,8 @@ isk_status training_run(training *t, const dataset *d) {
     isk_status status;
     int count;
     views_give(&d->v, &t->fit);
+    status = take_method(t);                /* now that sequences are known */
+    if (status != ISK_OK) { return status; }
     t->fit.target = d->target;
     t->fit.target_present = d->target_present;
     t->fit.split = d->part;

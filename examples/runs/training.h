@@ -71,6 +71,7 @@ typedef struct training {
     progress bar;
     output out;
     isk_fit_desc fit;
+    int named, weighed;             /* 1: the method was named, else it is the one that suits data and options; lambda was given */
     isk_model *model;               /* that is kept */
     choice choice;
     char log_path[4200], checkpoint[4200];

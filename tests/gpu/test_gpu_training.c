@@ -122,13 +122,14 @@ static void same_diaries(const char *what, const diary *a, const diary *b, doubl
 /* ---- the same numbers ---- */
 
 /* Linear methods have nothing to train. */
-static int trains(const isk_method *method) { return (method->groups & ISK_READS(NETWORK)) != 0; }
+static int trains(const isk_method *method) { return method != ISK_CCA && method != ISK_AJIVE; }
 
 /* 20 steps of CLIP, then of what every method learns on it, 5 batches an epoch. */
 static void losses_as_on_the_cpu(void **state) {
     int m;
     (void)state;
-    for (m = 0; m < isk_method_count(NULL) && trains(isk_method_get(NULL, m)); m++) {       /* those that do not stand last */
+    /* the linear ones and transport on one of them stand last, and below */
+    for (m = 0; m < isk_method_count(NULL) && (isk_method_get(NULL, m)->groups & ISK_READS(NETWORK)); m++) {
         static diary cpu, gpu;
         const isk_method *method = isk_method_get(NULL, m);
         const isk__family_info *family = method->own;
@@ -260,6 +261,7 @@ static void variants_as_on_the_cpu(void **state) {
         { ISK_COMM, THIRD | SEQUENCE, "optimizer=sgd rate=0.003 augment=none fusion_blocks=2" },
         { ISK_RESIDUAL, 0, "dim=3" }, { ISK_RESIDUAL, SEQUENCE | ABSENT, "dim=3" }, { ISK_RESIDUAL, KNOWN, "reduce=target dim=2" },
         { ISK_CCA, ABSENT, "dim=3" }, { ISK_AJIVE, THIRD | ABSENT, "dim=3" },
+        { ISK_TRANSPORT, 0, "dim=3 batch=8 transport_maps=2" }, { ISK_TRANSPORT, THIRD | ABSENT, "dim=3 batch=8 transport_terms=1" },
     };
     size_t i;
     (void)state;
@@ -341,6 +343,7 @@ static void variants_by_blocks(void **state) {
     static const struct { const isk_method *method; int what; const char *settings; } cases[] = {
         { ISK_COMM, 0, "optimizer=sgd rate=0.003" }, { ISK_COMM, SEQUENCE | ABSENT, "optimizer=sgd rate=0.0003" },
         { ISK_RESIDUAL, ABSENT, "dim=3" }, { ISK_INDISEEK, KNOWN, "reduce=target critic=nce critic_steps=1" },
+        { ISK_TRANSPORT, ABSENT, "dim=3 batch=8 transport_maps=2" },
     };
     size_t i;
     (void)state;

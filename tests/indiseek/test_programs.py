@@ -32,11 +32,13 @@ ROWS, COLS = 120, (5, 4)
 RESULTS = ["c1.npy", "c2.npy", "config.json", "coordinates.tsv", "log.jsonl", "metrics.json", "model.safetensors", "report.html",
            "split.tsv", "z1.npy", "z2.npy"]
 FEATURES = ["c1.npy", "c2.npy", "z1.npy", "z2.npy"]
+# One that has lambda, networks of every kind and most stages.
+METHOD = ["--method", "residual-indiseek"]
 # Small networks; a fit of them takes milliseconds.
 SIZE = "--width 8 --layers 2 --dim 3 --shared-dim 4 --batch 32".split()
-SMALL = SIZE + "--epochs 4 --shared-epochs 3 --residual-epochs 3 --diagnoses 1 --diagnosis-epochs 1".split()
+SMALL = METHOD + SIZE + "--epochs 4 --shared-epochs 3 --residual-epochs 3 --diagnoses 1 --diagnosis-epochs 1".split()
 # Many short epochs with many checkpoints, for what comes in the middle of a run: about a second.
-LONG = SIZE + "--epochs 800 --shared-epochs 600 --diagnoses 2 --diagnosis-epochs 1 --checkpoint-every 6".split()
+LONG = METHOD + SIZE + "--epochs 800 --shared-epochs 600 --diagnoses 2 --diagnosis-epochs 1 --checkpoint-every 6".split()
 
 
 # ---- files ------------------------------------------------------------------------------------------------------------
@@ -450,13 +452,14 @@ def _():
     equal((done.code, absent_rows(at("fused-new/fused.npy"))), (0, [i for i in range(ROWS) if not present[i]]), str(done))
 
 
-@test("linear methods: nothing is said of a lambda or of epochs; what they found is among the metrics; new rows of one view")
+@test("linear methods, and transport on one: nothing is said of lambda, or of epochs where nothing trains; what they found is among "
+      "the metrics; new rows of one view")
 def _():
-    for method in ("cca", "ajive"):
-        done = fit("linear", "--method", method, *MASKED, *LABELS, x2=at("holes.npy"))
+    for method, trains in (("cca", False), ("ajive", False), ("transport", True)):
+        done = fit("linear", "--method", method, "--transport-epochs", 3, *MASKED, *LABELS, x2=at("holes.npy"))
         inside("%s, preset robust, seed 0 on" % method, done.err)
         found = metrics(at("linear"))
-        equal((found["lambda"], found["training"]["epochs"], found["training"]["status"]), (None, None, "ok"))
+        equal((found["lambda"], found["training"]["epochs"] is None, found["training"]["status"]), (None, not trains, "ok"))
         assert found["training"]["shared_dims"] >= 0 and found["training"]["1"]["specific_dims"] >= 1, found["training"]
         equal((npy_read(at("linear/z2.npy"))[0], absent_rows(at("linear/z2.npy"))), (ROWS, [i for i in range(ROWS) if not present[i]]))
         inside("Method %s, seed 0;" % method, text(at("linear/report.html")))
@@ -464,12 +467,19 @@ def _():
         equal(open(at("linear-new/z1.npy"), "rb").read(), open(at("linear/z1.npy"), "rb").read())
 
 
-@test("each preset's own method is the default")
+@test("the preset's own method is the default, but that of robust gives way to one that has lambda, and takes sequences and reduce")
 def _():
-    for preset, method in (("robust", "residual-indiseek"), ("paper", "indiseek")):
-        fit("preset", "--preset", preset, "--diagnoses", 0)
+    named = " ".join(run("indiseek", "fit", "--help").out.split())
+    few = SMALL[len(METHOD):] + ["--transport-epochs", 2, "--diagnoses", 0]
+    for more, method in (((), "transport"), (("--lambda", 3), "residual-indiseek"),
+                         (("--choose", "knee"), "residual-indiseek"), (SEQUENCE, "residual-indiseek"),
+                         (("--reduce", "augment"), "residual-indiseek"), (("--preset", "paper"), "indiseek")):
+        done = fit("preset", *more, options=few)
         equal(metrics(at("preset"))["method"], method)
-        inside(preset + " " + method, " ".join(run("indiseek", "fit", "--help").out.split()))
+        inside(method + ", ", done.err)
+        equal(json.load(open(at("preset/config.json")))["method"], method)
+    for preset, method in (("robust", "transport"), ("paper", "indiseek")):
+        inside(preset + " " + method, named)
 
 
 # ---- fit: the report --------------------------------------------------------------------------------------------------
@@ -1988,7 +1998,6 @@ bad("--reduce target without a target", 2, "--reduce target needs --target FILE:
 bad("a target of words where numbers are due", 65, at("labels.tsv") + ":kind: row 1 is '%s', which is no number" % labels[0], "--reduce",
     "target", "--target", at("labels.tsv") + ":kind", "--target-numbers")
 bad("--target-numbers alone", 2, "--target-numbers needs --target", "--target-numbers", usage=True)
-bad("cca of three views", 2, "view_count is 3; method cca takes 2", "--x3", at("x1.npy"), "--method", "cca")
 bad("--choose with ajive", 2, "method ajive has no lambda to choose", "--choose", "knee", "--method", "ajive")
 bad("--choose with comm", 2, "method comm has no specific features, whose leakage and completeness choose a lambda", "--choose", "knee",
     "--method", "comm")

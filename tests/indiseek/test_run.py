@@ -45,9 +45,9 @@ CELLS, GENES, PROTEINS, TYPES = 600, 200, 15, 4
 FEATURES = ["c1.npy", "c2.npy", "z1.npy", "z2.npy"]
 RESULTS = sorted(FEATURES + ["cells.tsv", "clusters.tsv", "config.json", "coordinates.tsv", "explained.tsv", "log.jsonl", "metrics.json",
                              "model.safetensors", "report.html", "split.tsv", "technical.tsv", "theta.tsv", "umap.tsv"])
-# Small networks: a run takes a second.
-SMALL = ("--width 32 --layers 2 --dim 10 --shared-dim 10 --epochs 40 --shared-epochs 60 --residual-epochs 10 --diagnoses 1 "
-         "--diagnosis-epochs 1").split()
+# Small networks: a run takes a second.  The method is one that has lambda, and most stages.
+SMALL = ("--method residual-indiseek --width 32 --layers 2 --dim 10 --shared-dim 10 --epochs 40 --shared-epochs 60 "
+         "--residual-epochs 10 --diagnoses 1 --diagnosis-epochs 1").split()
 os.environ.update(INDISEEK_CUDA_LIB="/nowhere/libcuda.so.1", LC_ALL="C")
 
 

@@ -166,9 +166,10 @@ static UNUSED_FUNCTION void fill_views(fixture *f, const char *name) {
     for (view = 0; view < f->design.view_count; view++) { fill(f, view_stage(f, name, view)->before); }
 }
 
-/* Does the second step of the method see X itself?  With residuals everything of a view hangs on its own C, through what it leaves. */
+/* Does the method have a second step, and that on X itself?  With residuals everything of a view hangs on its own C, through what it
+   leaves. */
 static UNUSED_FUNCTION int steps_on_x(const isk_method *method) {
-    const isk__family_info *info = method->own;
+    const isk__family_info *info = method->record == isk__family_record ? method->own : NULL;
     return info && (method->can & ISK_LEARNS_SPECIFIC) && !info->residual;
 }
 
@@ -610,16 +611,21 @@ static UNUSED_FUNCTION double training_power(const fixture *f, int view) {
     return naive_power(naive_target(f, view, chosen(view, rows)));
 }
 
-/* Gui et al. eq. 2, the second term: E||g(Z, C) - X||^2 / E||X||^2, the latter over the training rows or the batch. */
-static UNUSED_FUNCTION double naive_reconstruction(const fixture *f, int view, values z, values c, values x) {
+/* Gui et al. eq. 2, the second term: E||g(Z, C) - X||^2 / E||X||^2, the latter over the training rows or the batch.  Of residuals, with
+   their deviations s(C) as `units`: E||s(C) (g(Z, C) - r)||^2 / E||s(C) r||^2 over the batch. */
+static UNUSED_FUNCTION double naive_reconstruction(const fixture *f, int view, values z, values c, values x, const values *units) {
     values due = naive_target(f, view, x), g = naive_encoder(f, "decoder", view, side_by_side(z, c), due.cols);
-    int of_batch = f->design.options.power == ISK_POWER_BATCH || f->design.method == ISK_RESIDUAL_INDISEEK, i, j;
-    double sum = 0;
+    int of_batch = f->design.options.power == ISK_POWER_BATCH || units, i, j;
+    double sum = 0, power = 0;
     for (i = 0; i < x.rows; i++) {
         int there = view == 2 && sequence_lengths && due.cols == COLS3 ? COLS3 / STEPS3 * sequence_lengths[x.from.row[i]] : due.cols;
-        for (j = 0; j < there; j++) { sum += (g.at[i][j] - due.at[i][j]) * (g.at[i][j] - due.at[i][j]); }
+        for (j = 0; j < there; j++) {
+            const double unit = units ? units->at[i][j] : 1, error = unit * (g.at[i][j] - due.at[i][j]);
+            sum += error * error / x.rows;
+            power += unit * unit * due.at[i][j] * due.at[i][j] / x.rows;
+        }
     }
-    return sum / x.rows / (of_batch ? naive_power(due) : training_power(f, view));
+    return sum / (of_batch ? power : training_power(f, view));
 }
 
 /* Half the cross entropies of rows and of columns of scale u v^T. */
@@ -684,6 +690,26 @@ static UNUSED_FUNCTION values naive_regression(fixture *f, const char *name, int
     f->design.options.layers = layers;
     f->design.options.activation = activation;
     return y;
+}
+
+typedef struct residuals { values r, units; double mean_loss, spread_loss; } residuals;     /* (x - m(C)) / s(C), and s(C) */
+
+/* What C leaves of x, where the spread is learned, and the losses of the two regressions. */
+static UNUSED_FUNCTION residuals naive_residuals(fixture *f, int view, values x, values c) {
+    static const double normal = 1.2703628454614782;       /* -(digamma(1/2) + ln 2) */
+    const values mean = naive_regression(f, "mean", view, c, x.cols), spread = naive_regression(f, "spread", view, c, x.cols);
+    residuals all = { x, x, 0, 0 };
+    int i, j;
+    for (i = 0; i < x.rows; i++) {
+        for (j = 0; j < x.cols; j++) {
+            const double left = x.at[i][j] - mean.at[i][j], due = log(left * left + 1e-4) - spread.at[i][j];
+            all.mean_loss += left * left / x.rows;
+            all.spread_loss += due * due / x.rows;
+            all.units.at[i][j] = exp((spread.at[i][j] + normal) / 2);
+            all.r.at[i][j] = left / all.units.at[i][j];
+        }
+    }
+    return all;
 }
 
 #endif

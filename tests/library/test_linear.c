@@ -4,132 +4,16 @@
 
 #include "indiseek.h"
 #include "tests/base/hostile.h"
-#include "two_views.h"
+#include "planted.h"
 
-enum { ROWS = 500, NEW = 60, SHARED = 2, DIM = 6, C_DIM = 4, MOST_COLS = 90, VIEWS = 3 };
-
-static isk_context *context, *twice;        /* one thread, two */
-static char warnings[4000];
-
-/* X_i = (shared, own_i) M_i + noise; the last NEW rows are new. */
-static isk_scalar data[VIEWS][ROWS * MOST_COLS], shared[ROWS * SHARED], own[VIEWS][ROWS * 2];
-static uint8_t split[ROWS];
-static int cols_of[VIEWS];
-
-static void on_log(void *user, isk_level level, const char *message) {
-    const size_t used = strlen(warnings);
-    (void)user;
-    if (level == ISK_WARNING) { snprintf(warnings + used, sizeof warnings - used, "%s\n", message); }
-}
-
-static void ok(isk_status status) {
-    if (status != ISK_OK) { fail_msg("%s / %s", isk_error(context), isk_error(twice)); }
-}
-
-static void plant(int cols1, int cols2, int cols3, double noise) {
-    static double mix[VIEWS][SHARED + 2][MOST_COLS];
-    uint64_t seed = 5;
-    int view, i, j, k;
-    cols_of[0] = cols1;
-    cols_of[1] = cols2;
-    cols_of[2] = cols3;
-    for (view = 0; view < VIEWS; view++) {
-        for (k = 0; k < SHARED + 2; k++) {
-            for (j = 0; j < cols_of[view]; j++) { mix[view][k][j] = gaussian(&seed); }
-        }
-    }
-    for (i = 0; i < ROWS; i++) {
-        for (k = 0; k < SHARED; k++) { shared[i * SHARED + k] = (isk_scalar)gaussian(&seed); }
-        for (view = 0; view < VIEWS; view++) {
-            for (k = 0; k < 2; k++) { own[view][i * 2 + k] = (isk_scalar)gaussian(&seed); }
-            for (j = 0; j < cols_of[view]; j++) {
-                double x = 3 + view + noise * gaussian(&seed);
-                for (k = 0; k < SHARED; k++) { x += (double)shared[i * SHARED + k] * mix[view][k][j]; }
-                for (k = 0; k < 2; k++) { x += (double)own[view][i * 2 + k] * mix[view][SHARED + k][j]; }
-                data[view][i * cols_of[view] + j] = (isk_scalar)x;
-            }
-        }
-        split[i] = (uint8_t)(i >= ROWS - NEW ? ISK_TEST : i % 5 == 4 ? ISK_VALIDATION : ISK_TRAIN);
-    }
-}
-
-static int begin(void **state) {
-    isk_context_desc desc;
-    (void)state;
-    memset(&desc, 0, sizeof desc);
-    desc.device = ISK_DEVICE_CPU;
-    desc.log = on_log;
-    desc.threads = 1;
-    context = isk_open(&desc);
-    desc.threads = 2;
-    twice = isk_open(&desc);
-    warnings[0] = 0;
-    plant(12, 10, 14, 0.2);
-    return context && twice ? 0 : -1;
-}
-
-static int end(void **state) {
-    (void)state;
-    isk_close(context);
-    isk_close(twice);
-    return 0;
-}
-
-static isk_fit_desc fit_of(const isk_method *method, int views) {
-    isk_fit_desc fit;
-    int view;
-    memset(&fit, 0, sizeof fit);
-    fit.method = method;
-    fit.view_count = views;
-    fit.split = split;
-    fit.seed = 3;
-    fit.options.dim = DIM;
-    fit.options.shared_dim = C_DIM;
-    for (view = 0; view < views; view++) { fit.views[view].x = matrix_of(data[view], ROWS, cols_of[view]); }
-    return fit;
-}
-
-static isk_model *fitted(isk_context *owner, const isk_fit_desc *fit) {
-    isk_model *model = NULL;
-    ok(isk_fit(owner, fit, &model));
-    return model;
-}
-
-typedef struct features { isk_scalar c[VIEWS][ROWS * C_DIM], z[VIEWS][ROWS * DIM], g[VIEWS][ROWS * MOST_COLS]; } features;
-
-static void features_of(const isk_model *model, const isk_fit_desc *fit, features *out) {
-    isk_transform_desc desc;
-    int view;
-    memset(&desc, 0, sizeof desc);
-    memset(out, 0, sizeof *out);
-    for (view = 0; view < isk_model_views(model); view++) {
-        desc.views[view] = fit->views[view];
-        assert_int_equal(isk_model_cols(model, ISK_ROLE_SHARED, view), C_DIM);
-        assert_int_equal(isk_model_cols(model, ISK_ROLE_SPECIFIC, view), cols_of[view] < DIM ? cols_of[view] : DIM);
-        ask(&desc, ISK_ROLE_SHARED, view, out->c[view]);
-        ask(&desc, ISK_ROLE_SPECIFIC, view, out->z[view]);
-        ask(&desc, ISK_ROLE_RECONSTRUCTION, view, out->g[view]);
-    }
-    ok(isk_transform(model, &desc));
-}
-
-static double number(const isk_model *model, const char *name, int view) { return isk_report_value(isk_model_report(model), name, view); }
-
-static double ridge(const isk_scalar *x, int x_cols, const isk_scalar *y, int y_cols) {
-    isk_regression_desc desc;
-    double r2;
-    memset(&desc, 0, sizeof desc);
-    desc.x = matrix_of(x, ROWS, x_cols);
-    desc.y = matrix_of(y, ROWS, y_cols);
-    desc.part = split;
-    ok(isk_ridge_r2(context, &desc, &r2));
-    return r2;
-}
+/* The view whose number shared_dims is; ISK_NONE: the views have one. */
+static int pairing(const isk_fit_desc *fit, int view) { return fit->method != ISK_AJIVE && fit->view_count > 2 ? view : ISK_NONE; }
 
 /* ---- what they find ---- */
 
 static void planted_is_found(void **state) {
-    static const struct { const isk_method *method; int views; } cases[] = { { ISK_CCA, 2 }, { ISK_AJIVE, 2 }, { ISK_AJIVE, 3 } };
+    static const struct { const isk_method *method; int views; } cases[] = { { ISK_CCA, 2 }, { ISK_CCA, 3 }, { ISK_AJIVE, 2 },
+                                                                               { ISK_AJIVE, 3 } };
     static features f;
     size_t m;
     int view, i, j;
@@ -138,9 +22,10 @@ static void planted_is_found(void **state) {
         isk_fit_desc fit = fit_of(cases[m].method, cases[m].views);
         isk_model *model = fitted(context, &fit);
         features_of(model, &fit, &f);
-        assert_true(number(model, "shared_dims", ISK_NONE) == SHARED && number(model, "shared_correlation", ISK_NONE) > 0.97);
         for (view = 0; view < cases[m].views; view++) {
-            const int other = view == 0;
+            const int other = view == 0, of = pairing(&fit, view);
+            assert_true(number(model, "shared_dims", of) == SHARED && number(model, "shared_correlation", of) > 0.97);
+            assert_true(of == ISK_NONE || isnan(number(model, "shared_dims", ISK_NONE)));
             for (i = 0; i < ROWS; i++) {
                 for (j = SHARED; j < C_DIM; j++) { assert_true(f.c[view][i * C_DIM + j] <= 0 && f.c[view][i * C_DIM + j] >= 0); }
             }
@@ -203,6 +88,73 @@ static void cca_is_isk_cca(void **state) {
     }
 }
 
+/* Of three views C_i is that of X_i with the other two side by side; those have fewer columns than X_i, or more. */
+static void cca_of_three_views(void **state) {
+    static features f;
+    static isk_scalar others[ROWS * 2 * MOST_COLS], weights[MOST_COLS * C_DIM], mean[MOST_COLS], due[ROWS * C_DIM];
+    isk_fit_desc fit;
+    isk_model *model;
+    int view, i, j, v;
+    (void)state;
+    plant(30, 9, 7, 0.2);
+    fit = fit_of(ISK_CCA, 3);
+    model = fitted(context, &fit);
+    features_of(model, &fit, &f);
+    for (view = 0; view < 3; view++) {
+        int cols = 0, kept;
+        double validated[C_DIM];
+        isk_cca_desc cca;
+        for (v = 0; v < 3; v++) {
+            for (i = 0; i < ROWS && v != view; i++) {
+                for (j = 0; j < cols_of[v]; j++) {
+                    others[i * (30 + 9 + 7 - cols_of[view]) + cols + j] = data[v][i * cols_of[v] + j];
+                }
+            }
+            cols += v == view ? 0 : cols_of[v];
+        }
+        memset(&cca, 0, sizeof cca);
+        cca.x = fit.views[view].x;
+        cca.y = matrix_of(others, ROWS, cols);
+        cca.part = split;
+        cca.k = C_DIM;
+        cca.seed = fit.seed;
+        cca.x_mean = mean;
+        cca.x_weights = weights;
+        cca.validated = validated;
+        cca.kept = &kept;
+        ok(isk_cca(context, &cca));
+        assert_true(number(model, "shared_dims", view) == kept && number(model, "shared_correlation", view) == validated[0]);
+        ok(isk_pca_transform(context, cca.x, mean, weights, C_DIM, due));
+        for (i = 0; i < ROWS * C_DIM; i++) {
+            const double c = i % C_DIM < kept ? (double)due[i] * validated[i % C_DIM] : 0;
+            assert_true(fabs((double)f.c[view][i] - c) < 2e-4);
+        }
+    }
+    isk_model_close(model);
+}
+
+/* Two of three views share something that the third knows nothing of: all of it is in their C, none in that of the third. */
+static void cca_of_two_among_three(void **state) {
+    static features f;
+    isk_fit_desc fit = fit_of(ISK_CCA, 3);
+    isk_model *model;
+    static isk_scalar alone[ROWS * MOST_COLS];
+    int i, j;
+    (void)state;
+    for (i = 0; i < ROWS; i++) {
+        for (j = 0; j < cols_of[2]; j++) { alone[i * cols_of[2] + j] = data[2][(i * 211 + 37) % ROWS * cols_of[2] + j]; }
+    }
+    fit.views[2].x.data = alone;
+    model = fitted(context, &fit);
+    features_of(model, &fit, &f);
+    assert_true(number(model, "shared_dims", 0) == SHARED && number(model, "shared_dims", 1) == SHARED);
+    assert_true(number(model, "shared_dims", 2) == 0);
+    assert_true(ridge(f.c[0], C_DIM, shared, SHARED) > 0.95 && ridge(f.c[1], C_DIM, shared, SHARED) > 0.95);
+    assert_string_equal(warnings, "model 0: nothing of X3 is shared: no pair of directions correlates on rows that it was not found on by "
+                                  "more than chance, and 0.3; C3 is 0, and Z3 holds all of it\n");
+    isk_model_close(model);
+}
+
 /* Of training rows: Z has mean 0, variance 1 and no correlation, with itself or C; X less what is given back is none of either. */
 static void least_squares_and_components(void **state) {
     const isk_method *const methods[] = { ISK_CCA, ISK_AJIVE };
@@ -256,15 +208,6 @@ static void least_squares_and_components(void **state) {
 }
 
 /* ---- their formula: from the numbers of the file, in double ---- */
-
-static void read_tensor(const isk_safetensors *file, const char *name, int view, int rows, int cols, double *out) {
-    static isk_scalar values[MOST_COLS * MOST_COLS];
-    char numbered[40];
-    int i;
-    snprintf(numbered, sizeof numbered, name, view + 1);
-    ok(isk_safetensors_read(file, numbered, 0, (uint64_t)(rows * cols), values));
-    for (i = 0; i < rows * cols; i++) { out[i] = (double)values[i]; }
-}
 
 static void transform_is_the_formula(void **state) {
     const isk_method *const methods[] = { ISK_CCA, ISK_AJIVE };
@@ -364,7 +307,7 @@ static void threads_and_company_leave_no_trace(void **state) {
 
 /* What stands in rows that lack a view changes nothing; the fit of rows that have both is that of these rows alone. */
 static void rows_that_lack_a_view(void **state) {
-    static const struct { const isk_method *method; int views; } cases[] = { { ISK_CCA, 2 }, { ISK_AJIVE, 3 } };
+    static const struct { const isk_method *method; int views; } cases[] = { { ISK_CCA, 2 }, { ISK_CCA, 3 }, { ISK_AJIVE, 3 } };
     static uint8_t present[VIEWS][ROWS], only[ROWS];
     static isk_scalar garbage[VIEWS][ROWS * MOST_COLS];
     static features f, g;
@@ -396,8 +339,8 @@ static void rows_that_lack_a_view(void **state) {
         other = fitted(context, &fit);
         features_of(other, &fit, &g);
         assert_memory_equal(&f, &g, sizeof f);
-        assert_true(number(model, "shared_dims", ISK_NONE) == SHARED);
         for (view = 0; view < fit.view_count; view++) {
+            assert_true(number(model, "shared_dims", pairing(&fit, view)) == SHARED);
             assert_true(number(model, "validation_r2", view) > 0.95);
             for (i = 0; i < ROWS; i++) { assert_int_equal(isnan((double)f.z[view][i * DIM]) != 0, !present[view][i]); }
         }
@@ -483,24 +426,16 @@ static void all_is_shared(void **state) {
 
 /* ---- what they refuse ---- */
 
-static void refuse(const isk_fit_desc *fit, isk_status due, const char *sentence) {
-    isk_model *model;
-    expect(context, isk_fit(context, fit, &model), due, sentence);
-    assert_null(model);
-}
-
 static void what_they_refuse(void **state) {
-    isk_fit_desc fit = fit_of(ISK_CCA, 3);
+    isk_fit_desc fit = fit_of(ISK_CCA, 2);
     static isk_scalar wide[8 * 2100];
     int i;
     (void)state;
-    refuse(&fit, ISK_ARGUMENT, "view_count is 3; method cca takes 2");
-    fit = fit_of(ISK_CCA, 2);
     fit.views[1].steps = 2;
-    refuse(&fit, ISK_UNSUPPORTED, "view 2 is a sequence of 2 steps; method cca is linear, and takes one vector a row");
+    refuse(&fit, ISK_UNSUPPORTED, "view 2 is a sequence of 2 steps; method cca takes one vector a row");
     fit = fit_of(ISK_AJIVE, 2);
     fit.options.reduce = ISK_REDUCE_AUGMENT;
-    refuse(&fit, ISK_UNSUPPORTED, "method ajive trains nothing, so it takes X_i as they are; choose reduce none");
+    refuse(&fit, ISK_UNSUPPORTED, "method ajive takes X_i as they are; choose reduce none");
     fit = fit_of(ISK_CCA, 2);
     fit.views[0].given = fit.views[1].given = matrix_of(shared, ROWS, SHARED);
     refuse(&fit, ISK_ARGUMENT, "method cca has no use for given shared features");
@@ -520,13 +455,6 @@ static void what_they_refuse(void **state) {
     for (i = 0; i < ROWS; i++) { split[i] = (uint8_t)(i % 5 == 4 ? ISK_VALIDATION : ISK_TRAIN); }
     isk_model_close(fitted(context, &fit));
     assert_string_equal(warnings, "option lambda has no use for cca\n");
-}
-
-static isk_status fit_and_close(isk_context *owner, void *argument) {
-    isk_model *model;
-    isk_status status = isk_fit(owner, argument, &model);
-    isk_model_close(model);
-    return status;
 }
 
 static void no_memory_leaves_nothing_behind(void **state) {
@@ -549,6 +477,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         linear(planted_is_found),
         linear(cca_is_isk_cca),
+        linear(cca_of_three_views),
+        linear(cca_of_two_among_three),
         linear(least_squares_and_components),
         linear(transform_is_the_formula),
         linear(threads_and_company_leave_no_trace),

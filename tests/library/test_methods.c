@@ -85,7 +85,7 @@ static void check_specific(fixture *f, int view, int rows) {
         raw = naive_encoder(f, "specific", view, x, DIM);
         variance = naive_variance(raw);
         club = naive_club(q, z);
-        reconstruction = naive_reconstruction(f, view, z, own, x);
+        reconstruction = naive_reconstruction(f, view, z, own, x, NULL);
         f->frame.step = (uint64_t)round;
         run(f, main_step, rows);
         if (options->club == ISK_CLUB_PERMUTATION) {
@@ -100,7 +100,7 @@ static void check_specific(fixture *f, int view, int rows) {
     z = naive_z(f, view, x, 1);
     run(f, evaluate, rows);
     if (options->club == ISK_CLUB_ALL_PAIRS) { close_to("validation club", output(f, evaluate, 1), naive_club(q, z)); }
-    reconstruction = naive_reconstruction(f, view, z, own, x);
+    reconstruction = naive_reconstruction(f, view, z, own, x, NULL);
     close_to("validation reconstruction", output(f, evaluate, 2), reconstruction);
     close_to("validation loss", output(f, evaluate, 0), output(f, evaluate, 1) + options->lambda / 2 * reconstruction);
 }
@@ -152,51 +152,28 @@ static void contrast_losses(void **state) {
 
 /* The regressions' losses, the cached residuals, and the specific losses on them. */
 static void residual_losses(void **state) {
-    static const double normal = 1.2703628454614782;       /* -(digamma(1/2) + ln 2) */
     static fixture f;
-    int view, i, j;
+    int view;
     (void)state;
     open_fixture(&f, ISK_RESIDUAL_INDISEEK, 2, 0, "activation=tanh");
     stir_weights(&f, 1);
     fill_views(&f, "cache");
     for (view = 0; view < 2; view++) {
-        const char *const names[2][4] = { { "mean1", "spread1", "residual1", "specific1" },
-                                          { "mean2", "spread2", "residual2", "specific2" } };
-        int cols = view ? COLS2 : COLS1;
-        values x = chosen(view, in_batch(BATCH)), c = naive_c(&f, view, in_batch(BATCH)), mean, spread, r, z, joint, g;
-        const isk__stage *stage = stage_of(&f, names[view][3]);
-        double loss = 0, power = 0;
-        mean = naive_regression(&f, "mean", view, c, cols);
-        for (i = 0; i < BATCH; i++) {
-            for (j = 0; j < cols; j++) { loss += (x.at[i][j] - mean.at[i][j]) * (x.at[i][j] - mean.at[i][j]) / BATCH; }
-        }
-        run(&f, stage_of(&f, names[view][0])->evaluation.program, BATCH);
-        close_to("mean", output(&f, stage_of(&f, names[view][0])->evaluation.program, 0), loss);
-        spread = naive_regression(&f, "spread", view, c, cols);
-        for (r = x, loss = 0, i = 0; i < BATCH; i++) {
-            for (j = 0; j < cols; j++) {
-                double left = x.at[i][j] - mean.at[i][j], due = log(left * left + 1e-4) - spread.at[i][j];
-                loss += due * due / BATCH;
-                r.at[i][j] = left / exp((spread.at[i][j] + normal) / 2);
-                power += r.at[i][j] * r.at[i][j];
-            }
-        }
-        run(&f, stage_of(&f, names[view][1])->evaluation.program, BATCH);
-        close_to("spread", output(&f, stage_of(&f, names[view][1])->evaluation.program, 0), loss);
-        fill(&f, stage_of(&f, names[view][2])->before);
-        z = naive_z(&f, view, r, 1);
-        joint = z;
-        joint.cols = z.cols + c.cols;
-        for (i = 0; i < BATCH; i++) {
-            for (j = 0; j < c.cols; j++) { joint.at[i][z.cols + j] = c.at[i][j]; }
-        }
-        g = naive_encoder(&f, "decoder", view, joint, cols);
-        for (loss = 0, i = 0; i < BATCH; i++) {
-            for (j = 0; j < cols; j++) { loss += (g.at[i][j] - r.at[i][j]) * (g.at[i][j] - r.at[i][j]); }
-        }
-        run(&f, stage->evaluation.program, BATCH);
-        close_to("residual reconstruction", output(&f, stage->evaluation.program, 2), loss / power);
-        close_to("residual club", output(&f, stage->evaluation.program, 1),
+        const values c = naive_c(&f, view, in_batch(BATCH));
+        const residuals left = naive_residuals(&f, view, chosen(view, in_batch(BATCH)), c);
+        const isk_program *mean = view_stage(&f, "mean", view)->evaluation.program;
+        const isk_program *spread = view_stage(&f, "spread", view)->evaluation.program;
+        const isk_program *specific = view_stage(&f, "specific", view)->evaluation.program;
+        values z;
+        run(&f, mean, BATCH);
+        close_to("mean", output(&f, mean, 0), left.mean_loss);
+        run(&f, spread, BATCH);
+        close_to("spread", output(&f, spread, 0), left.spread_loss);
+        fill(&f, view_stage(&f, "residual", view)->before);
+        z = naive_z(&f, view, left.r, 1);
+        run(&f, specific, BATCH);
+        close_to("residual reconstruction", output(&f, specific, 2), naive_reconstruction(&f, view, z, c, left.r, &left.units));
+        close_to("residual club", output(&f, specific, 1),
                  naive_club(naive_critic(&f, view, naive_c(&f, 1 - view, in_batch(BATCH))), z));
     }
     close_fixture(&f);
@@ -613,6 +590,8 @@ static const struct { const char *name, *text[3]; } table[] = {
     { "shared_keep", { "best", "last", "last" } },          { "dim", { "50", "50", "10" } },
     { "standardize", { "batch", "none", "none" } },         { "others", { "concat", "concat", "concat" } },
     { "residual_epochs", { "100", "100", "30" } },          { "residual_spread", { "learned", "learned", "learned" } },
+    { "transport", { "0.75", "0.75", "0.75" } },            { "transport_epochs", { "50", "50", "50" } },
+    { "transport_maps", { "3", "3", "3" } },                { "transport_terms", { "8", "8", "8" } },
     { "critic", { "gaussian", "gaussian", "gaussian" } },   { "club", { "all_pairs", "all_pairs", "all_pairs" } },
     { "logvar", { "tanh", "tanh", "tanh" } },               { "critic_rate", { "0.001", "0.0001", "0.001" } },
     { "critic_inner", { "per_batch", "per_epoch", "per_batch" } },
@@ -812,7 +791,7 @@ static void texts_of_numbers(void **state) {
 
 static void names_are_found(void **state) {
     static const char *const methods[] = { "indiseek", "indiseek0", "clip", "factorizedcl", "infodisen", "residual-indiseek",
-                                           "residual", "comm", "cca", "ajive" };
+                                           "residual", "comm", "cca", "ajive", "transport" };
     static const char *const presets[] = { "robust", "paper", "simulation" };
     const isk_method *method;
     isk_preset preset;
@@ -833,15 +812,57 @@ static void names_are_found(void **state) {
     assert_null(isk_method_get(NULL, isk_method_count(NULL)));
     assert_null(isk_method_get(NULL, -1));
     assert_string_equal(isk_method_name(NULL), "");
-    assert_ptr_equal(isk_preset_method(ISK_ROBUST), ISK_RESIDUAL_INDISEEK);
+    assert_ptr_equal(isk_preset_method(ISK_ROBUST), ISK_TRANSPORT);
     assert_ptr_equal(isk_preset_method(ISK_PAPER), ISK_INDISEEK);
     assert_ptr_equal(isk_preset_method(ISK_SIMULATION), ISK_INDISEEK);
     assert_null(isk_preset_name(ISK_PRESET_COUNT));
     expect(context, isk_method_find(context, "IndiSeek", &method), ISK_ARGUMENT,
            "there is no method 'IndiSeek'; the methods are indiseek, indiseek0, clip, factorizedcl, infodisen, residual-indiseek, "
-           "residual, comm, cca and ajive");
+           "residual, comm, cca, ajive and transport");
     expect(context, isk_preset_find(context, "", &preset), ISK_ARGUMENT,
            "there is no preset ''; the presets are robust, paper and simulation");
+}
+
+/* What a fit that names no method takes, and a sweep. */
+static void default_methods(void **state) {
+    static const struct { isk_preset preset; int given, steps; double lambda; isk_reduce_choice reduce; const isk_method *due; } cases[] = {
+        { ISK_ROBUST, 0, 0, 0, (isk_reduce_choice)0, ISK_TRANSPORT }, { ISK_ROBUST, 0, 1, 0, ISK_REDUCE_NONE, ISK_TRANSPORT },
+        { ISK_ROBUST, 0, 3, 0, (isk_reduce_choice)0, ISK_RESIDUAL_INDISEEK },
+        { ISK_ROBUST, 0, 0, 10, (isk_reduce_choice)0, ISK_RESIDUAL_INDISEEK },
+        { ISK_ROBUST, 0, 0, ISK_NONE, (isk_reduce_choice)0, ISK_RESIDUAL_INDISEEK },
+        { ISK_ROBUST, 0, 0, 0, ISK_REDUCE_AUGMENT, ISK_RESIDUAL_INDISEEK },
+        { ISK_ROBUST, 1, 3, 10, (isk_reduce_choice)0, ISK_INDISEEK }, { ISK_PAPER, 0, 0, 0, (isk_reduce_choice)0, ISK_INDISEEK },
+        { ISK_SIMULATION, 1, 3, 0, (isk_reduce_choice)0, ISK_INDISEEK },
+    };
+    const double lambdas[] = { 0, 3 };
+    isk_sweep_desc sweep;
+    isk_model *models[2];
+    int i;
+    (void)state;
+    for (i = 0; i < (int)COUNT(cases); i++) {
+        isk_fit_desc fit;
+        memset(&fit, 0, sizeof fit);
+        fit.preset = cases[i].preset;
+        fit.view_count = 2;
+        if (cases[i].given) { fit.views[1].given = matrix(cs[1], SHARED); }
+        fit.views[1].steps = cases[i].steps;
+        fit.options.lambda = cases[i].lambda;
+        fit.options.reduce = cases[i].reduce;
+        if (isk_default_method(&fit) != cases[i].due) { fail_msg("case %d: %s", i, isk_default_method(&fit)->name); }
+    }
+    assert_ptr_equal(isk_default_method(NULL), isk_preset_method(ISK_ROBUST));
+    memset(&sweep, 0, sizeof sweep);        /* several lambdas are for a method that has one */
+    sweep.fit.view_count = 2;
+    for (i = 0; i < 2; i++) { sweep.fit.views[i].x = matrix(xs[i], cols_of[i]); }
+    set_options(&sweep.fit.options, "batch=7 layers=2 width=5 dim=3 shared_dim=2 epochs=1 shared_epochs=1 residual_epochs=1 validation=0 "
+                                    "diagnoses=0");
+    sweep.lambdas = lambdas;
+    sweep.lambda_count = 2;
+    ok(isk_sweep(context, &sweep, models));
+    for (i = 0; i < 2; i++) {
+        assert_ptr_equal(isk_model_method(models[i]), ISK_RESIDUAL_INDISEEK);
+        isk_model_close(models[i]);
+    }
 }
 
 static void residual_needs_metrics(void **state) {
@@ -856,6 +877,10 @@ static void residual_needs_metrics(void **state) {
     fit.method = ISK_AJIVE;
     expect(context, isk_fit(context, &fit, &model), ISK_UNSUPPORTED,
            "this build has no decompositions (INDISEEK_NO_METRICS), which method ajive needs");
+    assert_null(model);
+    fit.method = NULL;
+    expect(context, isk_fit(context, &fit, &model), ISK_UNSUPPORTED,
+           "this build has no decompositions (INDISEEK_NO_METRICS), which method transport needs");
     assert_null(model);
 }
 
@@ -880,6 +905,7 @@ int main(void) {
         cmocka_unit_test(texts_that_are_refused),
         cmocka_unit_test(texts_of_numbers),
         cmocka_unit_test(names_are_found),
+        cmocka_unit_test(default_methods),
         cmocka_unit_test(residual_needs_metrics),
     };
     return cmocka_run_group_tests_name("methods", tests, open_context, close_context);

@@ -107,6 +107,7 @@ static void contexts(void **state) {
 
 static void options(void **state) {
     isk_options set;
+    isk_fit_desc unnamed;
     const isk_method *method;
     isk_preset preset;
     char text[40] = "x";
@@ -133,9 +134,17 @@ static void options(void **state) {
     assert_null(isk_option_group_heading(ISK_GROUP_COUNT));
     assert_null(isk_preset_name((isk_preset)-1));
     assert_ptr_equal(isk_preset_method((isk_preset)-1), ISK_INDISEEK);
+    assert_ptr_equal(isk_default_method(NULL), ISK_TRANSPORT);
+    memset(&unnamed, 0, sizeof unnamed);
+    unnamed.view_count = INT_MAX;           /* the views that there can be are looked at */
+    assert_ptr_equal(isk_default_method(&unnamed), ISK_TRANSPORT);
+    unnamed.view_count = -1;
+    assert_ptr_equal(isk_default_method(&unnamed), ISK_TRANSPORT);
+    unnamed.preset = (isk_preset)-1;
+    assert_ptr_equal(isk_default_method(&unnamed), ISK_INDISEEK);
     NOWHERE(isk_method_add(NULL, ISK_CLIP));
     REFUSED(isk_method_add(context, NULL), "method is NULL");
-    assert_int_equal(isk_method_count(NULL), 10);
+    assert_int_equal(isk_method_count(NULL), 11);
     assert_null(isk_method_get(NULL, -1));
     assert_null(isk_method_get(context, isk_method_count(context)));
     assert_string_equal(isk_method_name(NULL), "");

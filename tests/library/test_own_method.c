@@ -773,7 +773,7 @@ static void known_by_name(void **state) {
     (void)state;
     assert_int_equal(isk_method_count(context), count);
     expect(context, isk_method_find(context, "coder", &found), ISK_ARGUMENT, "there is no method 'coder'; the methods are indiseek, "
-           "indiseek0, clip, factorizedcl, infodisen, residual-indiseek, residual, comm, cca and ajive");
+           "indiseek0, clip, factorizedcl, infodisen, residual-indiseek, residual, comm, cca, ajive and transport");
     ok(isk_method_add(context, &coder));
     ok(isk_method_add(context, &coder));    /* it is there already */
     assert_int_equal(isk_method_count(context), count + 1);
@@ -783,7 +783,7 @@ static void known_by_name(void **state) {
     ok(isk_method_find(context, "coder", &found));
     assert_ptr_equal(found, &coder);
     expect(context, isk_method_find(context, "vae", &found), ISK_ARGUMENT, "there is no method 'vae'; the methods are indiseek, indiseek0, "
-           "clip, factorizedcl, infodisen, residual-indiseek, residual, comm, cca, ajive and coder");
+           "clip, factorizedcl, infodisen, residual-indiseek, residual, comm, cca, ajive, transport and coder");
     assert_null(found);
 }
 

@@ -475,6 +475,7 @@ STAGE(view_7, stage->view = 7;)
 STAGE(phase_below, stage->phase = -1;)
 STAGE(phase_beyond, stage->phase = INT_MAX;)
 STAGE(epochs_below, stage->epochs = -1;)
+STAGE(steps_below, stage->least_steps = -1;)
 STAGE(patience_below, stage->patience = -1;)
 STAGE(diagnoses_below, stage->diagnoses = -1;)
 STAGE(evaluated_below, stage->evaluated = -1;)
@@ -527,6 +528,7 @@ static void stages(void **state) {
     REFUSED(change, phase_below, "a number is negative");
     REFUSED(change, phase_beyond, "its phase is beyond");
     REFUSED(change, epochs_below, "a number is negative");
+    REFUSED(change, steps_below, "a number is negative");
     REFUSED(change, patience_below, "a number is negative");
     REFUSED(change, diagnoses_below, "a number is negative");
     REFUSED(change, evaluated_below, "a number is negative");

@@ -113,7 +113,7 @@ static double naive_keep(const fixture *f, int view, values z, values x, list he
     int other = keep_other(f->design.method);
     list both;
     if (f->design.method != ISK_FACTORIZEDCL && f->design.method != ISK_INFODISEN) {
-        return naive_reconstruction(f, view, z, naive_c(f, view, here), x);
+        return naive_reconstruction(f, view, z, naive_c(f, view, here), x, NULL);
     }
     both = in_both(here, rows_seen(f, view, other, batch));
     return naive_contrast(f, view, c_seen(f, view, other, both), lines_of(z, here, both), lines_of(x, here, both));
@@ -240,10 +240,9 @@ static void shared_losses(void **state) {
 
 /* The regressions on the view's rows, and the second step on what they leave. */
 static void residual_losses(void **state) {
-    static const double normal = 1.2703628454614782;       /* -(digamma(1/2) + ln 2) */
     static const char *const variants[] = { "activation=tanh", "others=mean critic_inner=per_epoch" };
     static fixture f;
-    int v, views, absent, view, i, j;
+    int v, views, absent, view;
     (void)state;
     for (v = 0; v < 2; v++) {
         for (views = 3; views <= VIEWS; views++) {
@@ -252,31 +251,23 @@ static void residual_losses(void **state) {
                 stir_weights(&f, 1);
                 fill_views(&f, "cache");
                 for (view = 0; view < views; view++) {
-                    list batch = in_batch(BATCH), here = rows_of(&f, view, batch);
-                    values x = chosen(view, here), c = naive_c(&f, view, here), r = x, z;
-                    values mean = naive_regression(&f, "mean", view, c, cols_of[view]);
-                    values spread = naive_regression(&f, "spread", view, c, cols_of[view]);
-                    const isk__pass *pass = &view_stage(&f, "mean", view)->evaluation;
-                    double first = 0, second = 0;
-                    for (i = 0; i < x.rows; i++) {
-                        for (j = 0; j < x.cols; j++) {
-                            double left = x.at[i][j] - mean.at[i][j], due = log(left * left + 1e-4) - spread.at[i][j];
-                            first += left * left / x.rows;
-                            second += due * due / x.rows;
-                            r.at[i][j] = left / exp((spread.at[i][j] + normal) / 2);
-                        }
-                    }
-                    run(&f, pass->program, BATCH);
-                    close_to("mean", evaluated(&f, pass, 0), first);
-                    pass = &view_stage(&f, "spread", view)->evaluation;
-                    run(&f, pass->program, BATCH);
-                    close_to("spread", evaluated(&f, pass, 0), second);
+                    const list batch = in_batch(BATCH), here = rows_of(&f, view, batch);
+                    const values c = naive_c(&f, view, here);
+                    const residuals left = naive_residuals(&f, view, chosen(view, here), c);
+                    const isk__pass *mean = &view_stage(&f, "mean", view)->evaluation;
+                    const isk__pass *spread = &view_stage(&f, "spread", view)->evaluation;
+                    const isk__pass *specific = &view_stage(&f, "specific", view)->evaluation;
+                    values z;
+                    run(&f, mean->program, BATCH);
+                    close_to("mean", evaluated(&f, mean, 0), left.mean_loss);
+                    run(&f, spread->program, BATCH);
+                    close_to("spread", evaluated(&f, spread, 0), left.spread_loss);
                     fill(&f, view_stage(&f, "residual", view)->before);
-                    pass = &view_stage(&f, "specific", view)->evaluation;
-                    z = naive_z(&f, view, r, 1);
-                    run(&f, pass->program, BATCH);
-                    close_to("residual reconstruction", evaluated(&f, pass, 2), naive_keep(&f, view, z, r, here, batch));
-                    close_to("residual club", evaluated(&f, pass, 1), naive_apart(&f, view, z, here, batch));
+                    z = naive_z(&f, view, left.r, 1);
+                    run(&f, specific->program, BATCH);
+                    close_to("residual reconstruction", evaluated(&f, specific, 2),
+                             naive_reconstruction(&f, view, z, c, left.r, &left.units));
+                    close_to("residual club", evaluated(&f, specific, 1), naive_apart(&f, view, z, here, batch));
                 }
                 close_fixture(&f);
             }

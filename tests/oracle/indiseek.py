@@ -23,8 +23,9 @@ orthogonality: Wang et al. 2025)
     residual-indiseek   C_i = shared_i(x_i) scaled to norm 1, with the first parameters.  m = mean_i(C_i) learns x_i, then v =
              spread_i(C_i) learns ln((x_i - m)^2 + 1e-4), squared errors summed over columns, 20 steps each, weight decay 1e-4;
              mean_i and spread_i are 3 linear maps of width 100.  Of a normal X the mean of that logarithm falls short of the
-             log-variance by s = -(digamma(1/2) + ln 2), so r = (x_i - m) / exp((v + s) / 2).  Then IndiSeek with r in the place of
-             x_i, M_i being the mean over the rows of the batch.
+             log-variance by s = -(digamma(1/2) + ln 2), so r = (x_i - m) / u, u = exp((v + s) / 2).  Then IndiSeek with r in the
+             place of x_i, but KEEP in the units of x_i: mean over rows of ||u (decoder_i([z, C]) - r)||^2 / that of ||u r||^2, over
+             the batch both.
     Adam everywhere: rate 1e-3, 0.9, 0.999, 1e-8, no weight decay but where it is named, constant rate.
     "standardized": z passes through standardize_i: (z - mean) / sqrt(variance + 1e-5) over the batch, population variance.  Its
              running moments start at 0 and 1 and follow with weight 0.1, with the population variance (PyTorch's own layer
@@ -242,8 +243,9 @@ def case_loss(model, data, case, rows, z):
         apart = terms["overlap"] = overlap(case.apart, z, other)
     if case.keep == "reconstruction":
         way["decoded"] = model.of("decoder", case.view)(torch.cat([z, c], 1))
-        power = (x[rows] if case is RESIDUAL else x).square().sum(1).mean()
-        keep_in = (way["decoded"] - x[rows]).square().sum(1).mean() / power
+        units = data["units"][rows] if case is RESIDUAL else 1
+        power = (units * x[rows] if case is RESIDUAL else x).square().sum(1).mean()
+        keep_in = (units * (way["decoded"] - x[rows])).square().sum(1).mean() / power
     else:
         joint = F.normalize(model.of("joint", case.view)(torch.cat([c, z], 1)), dim=1)
         own = F.normalize(model.of("input", case.view)(x[rows]), dim=1)
@@ -254,7 +256,7 @@ def case_loss(model, data, case, rows, z):
 
 def encode(model, data, case, rows, follow=False):
     encoded = model.of("specific", case.view)(data["x%d" % case.view][rows])
-    return encoded, model.of("standardize", case.view)(encoded, follow) if case.standardized else encoded
+    return encoded, model.of("standardise", case.view)(encoded, follow) if case.standardized else encoded
 
 
 def q_steps(model, data, case, rows, optimizer, out):
@@ -296,7 +298,7 @@ def run_case(model, data, order, case, out):
         optimizer.step()
         keep(first, prefix + "after.", names)
         if case.standardized:
-            keep(first, prefix, dict(model.of("standardize", case.view).named_buffers()))
+            keep(first, prefix, dict(model.of("standardise", case.view).named_buffers()))
         for name, value in dict(terms, loss=loss).items():
             history[name].append(value.detach())
     for name, values in history.items():
@@ -325,10 +327,11 @@ def run_residual(model, data, order, out):
     mean, mean_losses = run_regression(model.of("mean", view), c["c%d" % view], x, order)
     logarithm = torch.log((x - mean) ** 2 + 1e-4)
     spread, spread_losses = run_regression(model.of("spread", view), c["c%d" % view], logarithm, order)
-    residual = (x - mean) / torch.exp((spread + SHORT_OF_NORMAL) / 2)
+    units = torch.exp((spread + SHORT_OF_NORMAL) / 2)
+    residual = (x - mean) / units
     keep(out, "residual.", dict(c, r=residual))
     keep(out, "residual.losses.", dict(mean=mean_losses, spread=spread_losses))
-    run_case(model, dict(data, **c, **{"x%d" % view: residual}), order, RESIDUAL, out)
+    run_case(model, dict(data, **c, **{"x%d" % view: residual, "units": units}), order, RESIDUAL, out)
 
 
 def run_short(model, data, rows, case, out):
