@@ -126,9 +126,6 @@ int command_demo(int argc, char **argv) {
     r.training.quiet = s.quiet;
     r.training.device.threads = s.threads;
     r.training.device.device = "cpu";           /* it takes seconds there, and its numbers are known */
-    /* Components of RNA are mostly noise, which division by the residuals' spread would make as loud as the cell cycle. */
-    r.training.options = (isk_options){ .lambda = 10, .epochs = 80, .shared_epochs = 60, .dim = 16, .shared_dim = 8,
-                                        .residual_spread = ISK_SPREAD_NONE };
     code = training_open(&j.t, &r.training, demo_command.name);
     if (code >= 0) { return code; }
     code = run_finish(&j, run(&d, &j, &s, folder), demo_command.name, argc, argv);

@@ -219,12 +219,14 @@ static void verdict_leakage(verdicts *v, const evaluation *e, int view, const is
     if (missed && leaks < 0.1) {
         text_add(&s, " More dimensions of C or more epochs may take it into C.");
     } else if (tone != PAGE_GOOD && method) {
-        text_add(&s, residual ? " What is left of it follows the shared features in a way that the regression on them did not learn: more "
-                                "residual-epochs may." : method && !(method->groups & ISK_READS(NETWORK)) ?
-                                " The method takes away what follows by lines alone; the method residual-indiseek takes away more." :
-                                method && method->can & ISK_HAS_LAMBDA ?
-                                " A smaller lambda lowers it; the method residual-indiseek leaks less." :
-                                " The method residual-indiseek leaks less.");
+        const isk_method *advised = isk_preset_method(ISK_ROBUST);
+        if (method->can & ISK_HAS_LAMBDA) { text_add(&s, " A smaller lambda lowers it."); }
+        if (residual) { text_add(&s, " What is left of X may follow C in a way that was not learned: more residual-epochs may."); }
+        if (method == advised) {
+            text_add(&s, " More samples may lower it: how X follows C is learned from them.");
+        } else {
+            text_format(&s, " The method %s leaks less.", isk_method_name(advised));
+        }
     }
     add(v, tone, head, &s);
 }
@@ -261,7 +263,8 @@ static void verdict_completeness(verdicts *v, const evaluation *e, int view, int
     page_tone tone = undecoded ? PAGE_WARNING : most >= 0.75 ? PAGE_GOOD : most >= 0.4 || reduced || e->fused ? PAGE_NEUTRAL : PAGE_WARNING;
     const char *amount = most >= 0.75 ? "most of" : most >= 0.4 ? "part of" : "little of";
     const int both = (e->z & e->c) >> view & 1;
-    const char *remedy = method && method->can & ISK_HAS_LAMBDA ? "a larger lambda or more epochs" : "more epochs";
+    const char *remedy = method && method->can & ISK_HAS_LAMBDA ? "a larger lambda or more epochs"
+                         : method && !(method->groups & ISK_READS(NETWORK)) ? "a larger dim" : "more epochs";
     char head[160], told[48];
     score_text whole;
     text s = { 0 };
