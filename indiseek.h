@@ -12812,6 +12812,7 @@ static isk_stage_desc isk__one_term_stage(isk_recorder *r, const char *name, int
     stage.epochs = epochs;
     stage.least_steps = 500;                /* a set of a few hundred rows would hardly move otherwise */
     stage.passes[0].group = isk_numbered(r, name, view);
+    stage.passes[0].labels[0] = "loss";
     stage.keep_best = 1;
     return stage;
 }
@@ -12822,7 +12823,6 @@ static void isk__record_transport_stages(isk_recorder *r, int view) {
     isk_stage_desc stage = isk__one_term_stage(r, "transport", view, 2, options->transport_epochs);
     const int n = isk__linear_kept(isk_recorder_design(r), view);
     stage.passes[0].terms = isk__transport_terms;
-    stage.passes[0].labels[0] = "loss";
     stage.passes[0].weight_decay = 1e-2;
     isk_stage_add(r, &stage);
     memset(&stage, 0, sizeof stage);
@@ -12843,8 +12843,7 @@ static void isk__record_transport_stages(isk_recorder *r, int view) {
     isk_stage_add(r, &stage);
     stage = isk__one_term_stage(r, "decoder", view, 5, options->transport_epochs);
     stage.passes[0].terms = isk__given_back_terms;
-    stage.passes[0].labels[0] = "reconstruction";
-    stage.explains = "reconstruction";
+    stage.explains = "loss";
     isk_stage_add(r, &stage);
 }
 #endif
@@ -12870,8 +12869,8 @@ static const isk_number_info isk__transport_numbers[] = {
     { "specific_dims", "components of what is left of X", 0, ISK_NUMBER_SETTLED, "decomposition", NULL },
     { "epochs", "epochs of the maps", 0, ISK_NUMBER_EPOCHS, "transport", "" },
     { "loss", "minus the log likelihood of what the maps move, in nats, but for a constant", -1, ISK_NUMBER_TRAINED, "transport", "loss" },
-    { "reconstruction", "part of E||X||^2 that is not given back", -1, ISK_NUMBER_TRAINED, "decoder", "reconstruction" },
-    { "validation_r2", "R^2 of the reconstruction on held-out rows", 1, ISK_NUMBER_EXPLAINED, "decoder", "reconstruction" },
+    { "reconstruction", "part of E||X||^2 that is not given back", -1, ISK_NUMBER_TRAINED, "decoder", "loss" },
+    { "validation_r2", "R^2 of the reconstruction on held-out rows", 1, ISK_NUMBER_EXPLAINED, "decoder", "loss" },
     { NULL, NULL, 0, ISK_NUMBER_TRAINED, NULL, NULL }
 };
 

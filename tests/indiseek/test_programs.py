@@ -1782,7 +1782,7 @@ def losses(name):
 
 
 # 60 rows; every launch of the stand-in costs far more than on a GPU.
-TINY = SIZE + "--epochs 2 --shared-epochs 2 --diagnoses 1 --diagnosis-epochs 1 --quiet".split()
+TINY = METHOD + SIZE + "--epochs 2 --shared-epochs 2 --diagnoses 1 --diagnosis-epochs 1 --quiet".split()
 
 
 def tiny_views():
