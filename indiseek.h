@@ -421,7 +421,7 @@ INDISEEK_API const char *isk_option_group_heading(isk_option_group group);    /*
     X(CHOICE, RESIDUAL, residual_spread, 1, 1, 1, 0, 1, 2, "learned|none", "whether residuals are divided by their spread given C_i") \
     X(REAL,   TRANSPORT, transport, 0.75, 0.75, 0.75, 0.75, 0, 1, "", \
       "how far method transport moves what C leaves of X towards one law whatever C is; 0 is not at all, 1 all the way")    \
-    X(INT,    TRANSPORT, transport_epochs, 50, 50, 50, 50, 0, 1e9, "", "passes for its maps and for its decoder, at least 500 batches") \
+    X(INT,    TRANSPORT, transport_epochs, 50, 50, 50, 50, 0, 1e9, "", "passes for its maps and for its decoder, of at least 10 batches") \
     X(INT,    TRANSPORT, transport_maps, 3, 3, 3, 3, 1, 64, "", "maps, of which the mean is taken")                          \
     X(INT,    TRANSPORT, transport_terms, 8, 8, 8, 8, 0, 64, "", "matrices that a map mixes, by weights that depend on C")    \
     X(CHOICE, CRITIC,   critic, 1, 1, 1, 0, 1, 2, "gaussian|nce", "CLUB by a density q(z|c), or by a score of pairs fitted by InfoNCE") \
@@ -12810,7 +12810,7 @@ static isk_stage_desc isk__one_term_stage(isk_recorder *r, const char *name, int
     stage.view = view;
     stage.phase = phase;
     stage.epochs = epochs;
-    stage.least_steps = 500;                /* a set of a few hundred rows would hardly move otherwise */
+    stage.least_steps = 10 * (epochs < INT_MAX / 10 ? epochs : INT_MAX / 10);       /* a few hundred rows would hardly move otherwise */
     stage.passes[0].group = isk_numbered(r, name, view);
     stage.passes[0].labels[0] = "loss";
     stage.keep_best = 1;

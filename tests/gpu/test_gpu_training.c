@@ -261,7 +261,8 @@ static void variants_as_on_the_cpu(void **state) {
         { ISK_COMM, THIRD | SEQUENCE, "optimizer=sgd rate=0.003 augment=none fusion_blocks=2" },
         { ISK_RESIDUAL, 0, "dim=3" }, { ISK_RESIDUAL, SEQUENCE | ABSENT, "dim=3" }, { ISK_RESIDUAL, KNOWN, "reduce=target dim=2" },
         { ISK_CCA, ABSENT, "dim=3" }, { ISK_AJIVE, THIRD | ABSENT, "dim=3" },
-        { ISK_TRANSPORT, 0, "dim=3 batch=8 transport_maps=2" }, { ISK_TRANSPORT, THIRD | ABSENT, "dim=3 batch=8 transport_terms=1" },
+        { ISK_TRANSPORT, 0, "dim=3 batch=8 transport_epochs=1 transport_maps=2" },
+        { ISK_TRANSPORT, THIRD | ABSENT, "dim=3 batch=8 transport_epochs=1 transport_terms=1" },
     };
     size_t i;
     (void)state;
@@ -343,7 +344,7 @@ static void variants_by_blocks(void **state) {
     static const struct { const isk_method *method; int what; const char *settings; } cases[] = {
         { ISK_COMM, 0, "optimizer=sgd rate=0.003" }, { ISK_COMM, SEQUENCE | ABSENT, "optimizer=sgd rate=0.0003" },
         { ISK_RESIDUAL, ABSENT, "dim=3" }, { ISK_INDISEEK, KNOWN, "reduce=target critic=nce critic_steps=1" },
-        { ISK_TRANSPORT, ABSENT, "dim=3 batch=8 transport_maps=2" },
+        { ISK_TRANSPORT, ABSENT, "dim=3 batch=8 transport_epochs=1 transport_maps=2" },
     };
     size_t i;
     (void)state;
