@@ -15,8 +15,8 @@ from tap import at, equal, inside, main, test
 PROGRAM = os.path.join(os.environ.get("BUILD", "build"), "indiseek")
 PATIENCE = 300
 ROWS = 1400                 # of which three tenths are held out: more than 400
-SMALL = ("--test 0.3 --width 32 --layers 2 --dim 8 --shared-dim 8 --epochs 40 --shared-epochs 40 --residual-epochs 40 --diagnoses 1 "
-         "--diagnosis-epochs 1").split()
+SMALL = ("--method residual-indiseek --test 0.3 --width 32 --layers 2 --dim 8 --shared-dim 8 --epochs 40 --shared-epochs 40 "
+         "--residual-epochs 40 --diagnoses 1 --diagnosis-epochs 1").split()
 os.environ.update(INDISEEK_CUDA_LIB="/nowhere/libcuda.so.1", INDISEEK_NVRTC_LIB="/nowhere/libnvrtc.so")
 draw = random.Random(5)
 
