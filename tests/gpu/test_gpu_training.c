@@ -262,7 +262,6 @@ static void variants_as_on_the_cpu(void **state) {
         { ISK_RESIDUAL, 0, "dim=3" }, { ISK_RESIDUAL, SEQUENCE | ABSENT, "dim=3" }, { ISK_RESIDUAL, KNOWN, "reduce=target dim=2" },
         { ISK_CCA, ABSENT, "dim=3" }, { ISK_AJIVE, THIRD | ABSENT, "dim=3" },
         { ISK_TRANSPORT, 0, "dim=3 batch=8 transport_epochs=1 transport_maps=2" },
-        { ISK_TRANSPORT, THIRD | ABSENT, "dim=3 batch=8 transport_epochs=1 transport_terms=1" },
     };
     size_t i;
     (void)state;

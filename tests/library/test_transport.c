@@ -1,4 +1,3 @@
-/* build: float double */
 /* Method transport: how much less Z says of C than that of cca where how X lies depends on C, how much it keeps and how little it depends
    on the seed; transform by its formula; what it is without its maps; masks; more columns than rows; the same bits for any threads, in
    sweeps, resumed, saved and loaded; numbers and warnings; what it refuses.  Its losses stand in test_transport_losses.c. */
