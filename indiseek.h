@@ -12608,8 +12608,8 @@ static isk__rest isk__rest_of(isk_recorder *r, int view) {
     isk__rest rest;
     rest.s = isk__linear_apply(r, view);
     rest.spread = isk_sqrt(isk_reshape(isk_row_sum(isk_square(rest.s.p[ISK__LINEAR_BACK])), isk_cols(rest.s.z)));
-    rest.inverse = isk_div(rest.spread, isk_affine(isk_square(rest.spread), 1, 1e-12));
-    rest.there = isk_mul(rest.spread, rest.inverse);
+    rest.there = isk_div(rest.spread, rest.spread);         /* 0 of 0 */
+    rest.inverse = isk_div(rest.there, rest.spread);
     rest.y = isk_mul_cols(rest.s.z, rest.spread);
     return rest;
 }

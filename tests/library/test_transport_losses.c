@@ -46,7 +46,7 @@ static void stir(fixture *f, int empty) {
         char name[32];
         snprintf(name, sizeof name, "decoder%d.weight", view + 1);
         for (i = 0; i < m.n; i++) {
-            for (j = 0; j < m.cols; j++) { *weight(f, name, i, j) *= i == m.n - 1 && empty ? 0 : 100; }
+            for (j = 0; j < m.cols; j++) { *weight(f, name, i, j) *= i == m.n - 1 && empty ? 0 : 10; }
         }
     }
 }
