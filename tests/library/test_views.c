@@ -256,7 +256,7 @@ static void residual_losses(void **state) {
                     const residuals left = naive_residuals(&f, view, chosen(view, here), c);
                     const isk__pass *mean = &view_stage(&f, "mean", view)->evaluation;
                     const isk__pass *spread = &view_stage(&f, "spread", view)->evaluation;
-                    const isk__pass *specific = &view_stage(&f, "specific", view)->evaluation;
+                    const isk__pass *judged = &view_stage(&f, "specific", view)->evaluation;
                     values z;
                     run(&f, mean->program, BATCH);
                     close_to("mean", evaluated(&f, mean, 0), left.mean_loss);
@@ -264,10 +264,10 @@ static void residual_losses(void **state) {
                     close_to("spread", evaluated(&f, spread, 0), left.spread_loss);
                     fill(&f, view_stage(&f, "residual", view)->before);
                     z = naive_z(&f, view, left.r, 1);
-                    run(&f, specific->program, BATCH);
-                    close_to("residual reconstruction", evaluated(&f, specific, 2),
+                    run(&f, judged->program, BATCH);
+                    close_to("residual reconstruction", evaluated(&f, judged, 2),
                              naive_reconstruction(&f, view, z, c, left.r, &left.units));
-                    close_to("residual club", evaluated(&f, specific, 1), naive_apart(&f, view, z, here, batch));
+                    close_to("residual club", evaluated(&f, judged, 1), naive_apart(&f, view, z, here, batch));
                 }
                 close_fixture(&f);
             }
