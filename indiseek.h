@@ -6,13 +6,13 @@
 
    Two measurements of the same samples (RNA and protein of a cell, text and video of a clip) go in; what they SHARE
    (C1, C2) and what is SPECIFIC to each (Z1, Z2) comes out.  The methods are those of Gui, Ma and Ma, "IndiSeek learns
-   information-guided disentangled representations" (2025), built on tensors, automatic differentiation, optimizers and
-   losses that are yours to use as well.
+   information-guided disentangled representations" (2025), linear ones, and two of ours, of which one is the default
+   (isk_default_method); built on tensors, automatic differentiation, optimizers and losses that are yours to use as well.
 
    QUICK START (C99; in C++11 fill the structs field by field)
 
        isk_context *context = isk_open(&(isk_context_desc){ .threads = 2 });
-       isk_view views[2] = { { .x = { rna, n, 200 } }, { .x = { adt, n, 24 } } };
+       isk_view views[2] = { { .x = { rna, n, 200 } }, { .x = { adt, n, 24 } } };      // z1 is [n, 50], z2 [n, 24]
        isk_fit_desc fit = { .views = { views[0], views[1] }, .view_count = 2 };
        isk_transform_desc features = { .views = { views[0], views[1] }, .out = { { "specific1", z1 }, { "specific2", z2 } } };
        isk_model *model = NULL;
@@ -46,8 +46,10 @@
    WORDS
        view       one measurement: a matrix [samples, features], rows aligned over the 2 to 4 views; or a sequence, [samples,
                   steps * features] with the length of each row; rows may lack a view, which a mask says
-       shared     C_i = f_i(X_i), learned by contrast between the views (CLIP), then frozen
-       specific   Z_i = h_i(X_i), learned to say nothing about C of the other views and, with C_i, everything about X_i
+       shared     C_i = f_i(X_i): canonical variates that held-out rows confirm, or what contrast between the views learns
+                  (CLIP), as the method has it; then frozen
+       specific   Z_i = h_i(X_i), learned to say nothing about C of the other views, or one's own, and, with C_i, everything
+                  about X_i
        residual   what is left of X_i when what C_i says of it is taken away
        critic     q(z|c), the Gaussian whose fit bounds the mutual information of Z and C (CLUB)
        program    a recorded computation over common state, planned once and then replayed without any allocation
@@ -498,8 +500,8 @@ INDISEEK_API isk_status isk_options_resolve(isk_context *context, const isk_meth
 INDISEEK_API const char *isk_preset_name(isk_preset preset);
 INDISEEK_API isk_status isk_preset_find(isk_context *context, const char *name, isk_preset *preset);
 /* The method that a preset recommends: TRANSPORT for robust, as it leaks less, keeps more and depends less on the seed than all others
-   where the truth is known and on real data (examples/study/README.md); INDISEEK for paper and simulation, which are to repeat the
-   paper. */
+   that are trained where the truth is known, and on most real data (examples/study/README.md says where not); INDISEEK for paper and
+   simulation, which are to repeat the paper. */
 INDISEEK_API const isk_method *isk_preset_method(isk_preset preset);
 /* The method of a fit that names none: the preset's; of preset robust RESIDUAL_INDISEEK for sequences, with reduce and where lambda is
    set, and INDISEEK where shared features are given, for those TRANSPORT does not take.  desc NULL: that of preset robust. */
@@ -525,7 +527,7 @@ INDISEEK_DATA const isk_method isk_indiseek, isk_indiseek0, isk_clip, isk_factor
 #define ISK_CCA (&isk_cca_method)
 #define ISK_AJIVE (&isk_ajive)
 #define ISK_TRANSPORT (&isk_transport)
-#define ISK_MOST_METHODS 32         /* that a context knows, those of the library among them */
+#define ISK_MOST_METHODS (32)       /* that a context knows, those of the library among them */
 
 /* Makes a method known to a context by its name: to isk_method_find, isk_load and programs that list methods.  It is kept as a
    pointer, so it must live as long as the context.  ARGUMENT: a name that is taken, or what it lacks. */
@@ -12585,14 +12587,16 @@ const isk_method isk_ajive = {
 
        t(y; c) = L'L (y - s m),    L = diag(e^d) + sum_k w_k B_k,    m, d and w functions of c (an MLP), B_k strictly lower triangular
 
-   A product L'L is symmetric and positive, so that t(.; c) is the optimal transport of Gaussian laws; fitted by the likelihood of
-   t(y; c) as N(0, diag(s^2)), it carries the law of y given c into one that does not depend on c and moves as little as it can.
+   A product L'L is symmetric and positive, as the optimal transport between Gaussian laws is (Olkin and Pukelsheim 1982).  Fitted by
+   the likelihood of t(y; c) as N(0, diag(s^2)), it gives y the same mean and covariance whatever c is, and moves it as little as that
+   allows; of what else may depend on c, tails and shapes, it takes nothing.
 
        Z_i = ((1 - a) y_i + a mean of t(y_i; C_i) over several maps) W,    a: option transport
 
-   W turns to principal components, ordered by variance, the largest entry of each positive.  A map alone is fitted to chance too:
-   the mean of several is less so, and going part of the way, a = 0.75, leaves less of C in Z than all of it does, and more of X.
-   Where C_i is all that X_i says of the other view, Z_i then says nothing of it.
+   W turns to principal components, ordered by variance, the largest entry of each positive.  A map alone is fitted to chance too,
+   the mean of several less so.  Part of the way (a = 0.75) more of X is kept, and where there are thousands of rows less of C is left
+   than by all of it; where there are hundreds, or Z leaks, a = 1 may leave less.  What is strong in some types of sample alone is made
+   weaker in them and stronger, so noisier, elsewhere: that is the price of a law that does not depend on the type.
 
    X_i is given back from m = Z_i W' by J_i + the components m e^d + s m0 + sum_k w_k m B_k, learned by least squares. */
 typedef struct isk__transport {

@@ -217,7 +217,9 @@ static void verdict_leakage(verdicts *v, const evaluation *e, int view, const is
         text_format(&s, "Z%d.", view + 1);
     }
     if (missed && leaks < 0.1) {
-        text_add(&s, " More dimensions of C or more epochs may take it into C.");
+        text_add(&s, method && !(method->groups & ISK_READS(NETWORK)) ? " It does not follow by a line that other rows confirm, so it was "
+                                                                        "not taken into C."
+                                                                      : " More dimensions of C or more epochs may take it into C.");
     } else if (tone != PAGE_GOOD && method) {
         const isk_method *advised = isk_preset_method(ISK_ROBUST);
         if (method->can & ISK_HAS_LAMBDA) { text_add(&s, " A smaller lambda lowers it."); }
@@ -225,7 +227,7 @@ static void verdict_leakage(verdicts *v, const evaluation *e, int view, const is
         if (method == advised) {
             text_add(&s, " More samples may lower it: how X follows C is learned from them.");
         } else {
-            text_format(&s, " The method %s leaks less.", isk_method_name(advised));
+            text_format(&s, " The method %s usually leaks less.", isk_method_name(advised));
         }
     }
     add(v, tone, head, &s);
@@ -233,10 +235,16 @@ static void verdict_leakage(verdicts *v, const evaluation *e, int view, const is
 
 /* ---- completeness ---- */
 
+/* What brings back what is missing; NULL: the features are of no method. */
+static const char *remedy_of(const isk_method *method) {
+    if (!method) { return NULL; }
+    return method->can & ISK_HAS_LAMBDA ? "a larger lambda or more epochs" : method->groups & ISK_READS(NETWORK) ? "more epochs"
+                                                                                                                : "more samples";
+}
+
 /* Why something is missing, by what is known of X_i. */
-static void add_reason(text *s, const evaluation *e, int view, double most, const isk_method *method) {
+static void add_reason(text *s, const evaluation *e, int view, double most, const char *remedy) {
     const emptiness *of = &e->of[view];
-    const int has_lambda = method && (method->can & ISK_HAS_LAMBDA) != 0;
     if (is_noise(of)) {
         text_format(s, " No direction of X%d stands out from noise of equal variance: what is missing is probably noise.", view + 1);
     } else if (of->dims < of->cols && of->linear < 0.85) {
@@ -244,11 +252,11 @@ static void add_reason(text *s, const evaluation *e, int view, double most, cons
         add_share(s, "", of->linear, " of its variance. These are probably too few dimensions: a larger dim brings more back.");
     } else if (of->dims < of->cols && most < of->linear - 0.1) {
         text_format(s, " As many principal components as there are features (%d) hold ", of->dims);
-        add_share(s, "", of->linear, " of its variance, so dim is not the reason:");
-        text_add(s, has_lambda ? " a larger lambda or more epochs may bring it back." : " more epochs may bring it back.");
-    } else if (method) {
-        text_add(s, has_lambda ? " What is missing may be noise; if not, a larger lambda or more epochs may bring it back."
-                               : " What is missing may be noise; if not, more epochs may bring it back.");
+        add_share(s, "", of->linear, " of its variance, so dim is not the reason");
+        if (remedy) { text_format(s, ": %s may bring it back", remedy); }
+        text_add(s, ".");
+    } else if (remedy) {
+        text_format(s, " What is missing may be noise; if not, %s may bring it back.", remedy);
     } else {
         text_add(s, " What is missing may be noise.");
     }
@@ -263,8 +271,7 @@ static void verdict_completeness(verdicts *v, const evaluation *e, int view, int
     page_tone tone = undecoded ? PAGE_WARNING : most >= 0.75 ? PAGE_GOOD : most >= 0.4 || reduced || e->fused ? PAGE_NEUTRAL : PAGE_WARNING;
     const char *amount = most >= 0.75 ? "most of" : most >= 0.4 ? "part of" : "little of";
     const int both = (e->z & e->c) >> view & 1;
-    const char *remedy = method && method->can & ISK_HAS_LAMBDA ? "a larger lambda or more epochs"
-                         : method && !(method->groups & ISK_READS(NETWORK)) ? "a larger dim" : "more epochs";
+    const char *remedy = remedy_of(method);
     char head[160], told[48];
     score_text whole;
     text s = { 0 };
@@ -291,9 +298,9 @@ static void verdict_completeness(verdicts *v, const evaluation *e, int view, int
         text_add(&s, " Its method is not trained to reconstruct.");
     } else if (undecoded) {
         text_format(&s, " The model's own decoder gives back next to nothing of %sX%d: %s may teach it.",
-                    e->steps[view].decoder ? "the steps of " : "", view + 1, remedy);
+                    e->steps[view].decoder ? "the steps of " : "", view + 1, remedy ? remedy : "another method");
     } else if (tone != PAGE_GOOD) {
-        add_reason(&s, e, view, most, method);
+        add_reason(&s, e, view, most, remedy);
     }
     add(v, tone, head, &s);
 }
