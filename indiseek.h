@@ -12587,22 +12587,29 @@ const isk_method isk_ajive = {
 
        t(y; c) = L'L (y - s m),    L = diag(e^d) + sum_k w_k B_k,    m, d and w functions of c (an MLP), B_k strictly lower triangular
 
-   A product L'L is symmetric and positive, as the optimal transport between Gaussian laws is (Olkin and Pukelsheim 1982).  Fitted by
-   the likelihood of t(y; c) as N(0, diag(s^2)), it gives y the same mean and covariance whatever c is, and moves it as little as that
-   allows; of what else may depend on c, tails and shapes, it takes nothing.
+   A product L'L is symmetric and positive, as the optimal transport between Gaussian laws is (Olkin and Pukelsheim 1982).  It is
+   fitted by the likelihood of t(y; c) under one law whatever c is: each t_j is s_j g times a Student's t of 3 degrees of freedom,
 
-       Z_i = ((1 - a) y_i + a mean of t(y_i; C_i) over several maps) W,    a: option transport
+       -ln det t' + sum_j 2 ln(1 + (t_j / (s_j g))^2 / 3),    g = 0.79351, by which a normal y stays as it is
 
-   W turns to principal components, ordered by variance, the largest entry of each positive.  A map alone is fitted to chance too,
-   the mean of several less so.  Part of the way (a = 0.75) more of X is kept, and where there are thousands of rows less of C is left
-   than by all of it; where there are hundreds, or Z leaks, a = 1 may leave less.  What is strong in some types of sample alone is made
-   weaker in them and stronger, so noisier, elsewhere: that is the price of a law that does not depend on the type.
+   (Lange, Little and Taylor 1989).  So t(y; c) has the same middle and spread whatever c is, and moves as little as that allows.  A
+   normal law would take few rows far out, a programme that is rare, for the spread of their whole type, and shrink them to nothing; by
+   this one they stay far out.  Of what else may depend on c, tails and shapes, a map takes nothing.
 
-   X_i is given back from m = Z_i W' by J_i + the components m e^d + s m0 + sum_k w_k m B_k, learned by least squares. */
+       Z_i = (u - b - C_i B) W,    u = (1 - a) y_i + a mean of t(y_i; C_i) over several maps,    a: option transport
+
+   b + C_i B is u on C_i by least squares, so no line finds C_i in Z_i of the training rows.  W turns to principal components, ordered
+   by variance, the largest entry of each positive.  A map alone is fitted to chance too, the mean of several less so.  Part of the way
+   (a = 0.75) more of X is kept, and where there are thousands of rows less of C is left than by all of it; where there are hundreds, or
+   Z leaks, a = 1 may leave less.  What is strong in some types of sample alone is made weaker in them and stronger, so noisier,
+   elsewhere: that is the price of a law that does not depend on the type.
+
+   X_i is given back from u = Z_i W' + b + C_i B by J_i + the components u e^d + s m + sum_k w_k u B_k, of other m, d, w and B_k, learned
+   by least squares. */
 typedef struct isk__transport {
     isk__linear_state linear;               /* first: what its stages read */
-    isk_tensor moved[ISK_MAX_VIEWS];        /* the mean of y and the maps, of every row */
-    isk_tensor turn[ISK_MAX_VIEWS][2];      /* centre and W */
+    isk_tensor moved[ISK_MAX_VIEWS];        /* C and u, of every row */
+    isk_tensor turn[ISK_MAX_VIEWS][3];      /* b, B and W */
 } isk__transport;
 
 /* y_i, and the deviations of its columns; of columns that hold nothing all are 0. */
@@ -12692,7 +12699,7 @@ static isk_tensor isk__map_record(isk_recorder *r, int view, int map, const isk_
     return moved;
 }
 
-/* (1 - a) y + a mean of t(y; c) */
+/* u */
 static isk_tensor isk__moved_record(isk_recorder *r, int view, const isk__rest *rest) {
     const isk_options *options = &isk_recorder_design(r)->options;
     isk_tensor mask = isk__below_diagonal(r, isk_cols(rest->y)), determinant, sum = isk_affine(rest->y, 1 - options->transport, 0);
@@ -12704,37 +12711,42 @@ static isk_tensor isk__moved_record(isk_recorder *r, int view, const isk__rest *
     return sum;
 }
 
-/* Centre and W, which isk__settle_turn puts there. */
-static void isk__turn_parameters(isk_recorder *r, int view, int n, isk_tensor parameters[2]) {
+/* b, B and W, which isk__settle_turn puts there. */
+static void isk__turn_parameters(isk_recorder *r, int view, isk_tensor parameters[3]) {
     isk_scope scope = isk_net(r, isk_numbered(r, "turn", view), isk_numbered(r, "turn", view));
+    const int n = isk__linear_kept(isk_recorder_design(r), view);
     isk_parameter_desc desc;
     memset(&desc, 0, sizeof desc);
     desc.buffer = 1;
-    parameters[1] = isk_parameter(scope, "weight", n, n, &desc);
+    parameters[1] = isk_parameter(scope, "slope", isk_recorder_design(r)->options.shared_dim, n, &desc);
+    parameters[2] = isk_parameter(scope, "weight", n, n, &desc);
     desc.vector = 1;
     parameters[0] = isk_parameter(scope, "mean", 1, n, &desc);
 }
+
+/* b + C B */
+static isk_tensor isk__told_by(isk_tensor c, const isk_tensor turn[3]) { return isk_bias(isk_matmul(c, turn[1]), turn[0]); }
 
 /* X_i from Z_i and what C_i says. */
 static isk_tensor isk__given_back(isk_recorder *r, int view, isk_tensor z, const isk__rest *rest) {
     isk_scope scope = isk_net(r, isk_numbered(r, "decoder", view), isk_numbered(r, "decoder", view));
     isk__mixing mixing = isk__mixing_record(r, scope, rest);
-    isk_tensor turn[2], y, all = isk__no_tensor(isk_recorder_graph(r));
-    isk__turn_parameters(r, view, isk_cols(z), turn);
-    y = isk_bias(isk_matmul_nt(z, turn[1]), turn[0]);
+    isk_tensor turn[3], y, all = isk__no_tensor(isk_recorder_graph(r));
+    isk__turn_parameters(r, view, turn);
+    y = isk_add(isk_matmul_nt(z, turn[2]), isk__told_by(rest->s.c, turn));
     y = isk_add(isk__spread_and_mix(r, scope, y, &mixing, all, 0), mixing.shift);
     return isk_add(rest->s.joint, isk_matmul(isk_mul_cols(y, rest->inverse), rest->s.p[ISK__LINEAR_BACK]));
 }
 
-static isk_tensor isk__turned(isk_recorder *r, int view, isk_tensor moved) {
-    isk_tensor turn[2];
-    isk__turn_parameters(r, view, isk_cols(moved), turn);
-    return isk_matmul(isk_bias(moved, isk_neg(turn[0])), turn[1]);
+static isk_tensor isk__turned(isk_recorder *r, int view, isk_tensor moved, isk_tensor c) {
+    isk_tensor turn[3];
+    isk__turn_parameters(r, view, turn);
+    return isk_matmul(isk_sub(moved, isk__told_by(c, turn)), turn[2]);
 }
 
 static void isk__transport_outputs(isk_recorder *r, int view) {
     const isk__rest rest = isk__rest_of(r, view);
-    isk_tensor z = isk__turned(r, view, isk__moved_record(r, view, &rest));
+    isk_tensor z = isk__turned(r, view, isk__moved_record(r, view, &rest), rest.s.c);
     isk_output_add(r, ISK_ROLE_SHARED, NULL, rest.s.c);
     isk_output_add(r, ISK_ROLE_SPECIFIC, NULL, z);
     isk_output_add(r, ISK_ROLE_RECONSTRUCTION, NULL, isk__given_back(r, view, z, &rest));
@@ -12742,16 +12754,20 @@ static void isk__transport_outputs(isk_recorder *r, int view) {
 
 #ifndef INDISEEK_NO_METRICS
 static isk_status isk__pca(isk_context *context, const isk_pca_desc *desc);     /* >>metrics */
+static isk_status isk__linear_without(isk_context *context, isk__decomposition *d, int view, const isk_scalar *c, isk_scalar *left);
 
 /* terms: minus the log likelihood of t(y; c), but for what no map changes, mean of the maps. */
 static void isk__transport_terms(isk_recorder *r, int view, isk_tensor *terms) {
+    enum { FREEDOM = 3 };
+    const double NORMAL_SCALE = 0.79351;    /* g of E[(FREEDOM + 1) e^2 / (FREEDOM g^2 + e^2)] = 1, e normal: the likeliest scale of e */
     const int maps = isk_recorder_design(r)->options.transport_maps;
     const isk__rest rest = isk__rest_of(r, view);
     isk_tensor mask = isk__below_diagonal(r, isk_cols(rest.y)), determinant;
     int k;
     for (k = 0; k < maps; k++) {
         isk_tensor moved = isk_mul_cols(isk__map_record(r, view, k, &rest, mask, &determinant), rest.inverse);
-        isk_tensor one = isk_sub(isk_affine(isk_squared_error(moved, isk_affine(moved, 0, 0)), 0.5, 0), isk_mean_all(determinant));
+        isk_tensor away = isk_log(isk_affine(isk_square(moved), 1 / (FREEDOM * NORMAL_SCALE * NORMAL_SCALE), 1));
+        isk_tensor one = isk_mean_all(isk_sub(isk_affine(isk_row_sum(away), (FREEDOM + 1) / 2.0, 0), determinant));
         terms[0] = k ? isk_add(terms[0], one) : one;
     }
     terms[0] = isk_affine(terms[0], 1.0 / maps, 0);
@@ -12759,48 +12775,74 @@ static void isk__transport_terms(isk_recorder *r, int view, isk_tensor *terms) {
 
 static isk_tensor isk__moved_value(isk_recorder *r, int view) {
     const isk__rest rest = isk__rest_of(r, view);
-    return isk__moved_record(r, view, &rest);
+    isk_tensor both[2];
+    both[0] = rest.s.c;
+    both[1] = isk__moved_record(r, view, &rest);
+    return isk_concat(both, 2);
 }
 
 static void isk__given_back_terms(isk_recorder *r, int view, isk_tensor *terms) {
     const isk__rest rest = isk__rest_of(r, view);
-    isk_tensor moved = isk_cache_rows(r, view, ((isk__transport *)isk_recorder_user(r))->moved[view]);
-    isk_tensor again = isk__given_back(r, view, isk__turned(r, view, moved), &rest);
+    isk_tensor both = isk_cache_rows(r, view, ((isk__transport *)isk_recorder_user(r))->moved[view]);
+    isk_tensor moved = isk_slice(both, isk_cols(rest.s.c), isk_cols(rest.y));
+    isk_tensor again = isk__given_back(r, view, isk__turned(r, view, moved, rest.s.c), &rest);
     terms[0] = isk_mul(isk_squared_error(again, isk_view_rows(r, view).x), isk_inverse_power(r, view));
 }
 
-/* Principal components of what was moved, of the training rows. */
+/* What C says of what was moved, and the principal components of the rest, of the training rows. */
 static isk_status isk__settle_turn(isk_settling *settling, int view) {
     const isk__transport *transport = (const isk__transport *)isk_settling_user(settling);
     isk_context *context = isk_settling_context(settling);
-    isk_tensor cache = transport->moved[view];
-    const int rows = isk_rows(cache), n = isk_cols(cache);
-    const size_t cells = isk__mul((size_t)rows, (size_t)n), square = (size_t)n * (size_t)n;
-    isk_scalar *own = (isk_scalar *)isk__allocate_zero(context, isk__add(cells, 2 * square + (size_t)n), sizeof *own), *weight, *components;
+    const isk_tensor *turn = transport->turn[view];
+    const int rows = isk_rows(transport->moved[view]), width = isk_rows(turn[1]), n = isk_cols(turn[1]);
+    const size_t left_cells = isk__mul((size_t)rows, (size_t)n), c_cells = isk__mul((size_t)rows, (size_t)width);
+    const size_t square = (size_t)n * (size_t)n, numbers = 2 * square + (size_t)(width + 2) * (size_t)n;
+    const size_t size = isk__add(isk__add(isk__mul(2, isk__add(left_cells, c_cells)), left_cells), numbers);
+    isk_scalar *both = (isk_scalar *)isk__allocate_zero(context, size, sizeof *both);
     uint8_t *part = (uint8_t *)isk__allocate(context, (size_t)rows, 1);
-    isk_status status = own && part ? ISK_OK : isk__no_memory(context, "principal components", isk__mul(cells, sizeof *own));
+    isk_status status = both && part ? ISK_OK : isk__no_memory(context, "principal components", isk__mul(size, sizeof *both));
+    isk_scalar *c, *u, *left, *weight, *components, *mean;
+    isk__decomposition d;
     isk_pca_desc pca;
     int i, j, any;
+    memset(&d, 0, sizeof d);
     memset(&pca, 0, sizeof pca);
-    if (status == ISK_OK) { status = isk_settling_read(settling, cache, own); }
+    if (status == ISK_OK) { status = isk_settling_read(settling, transport->moved[view], both); }
     if (status == ISK_OK) {
-        weight = own + cells;
+        c = both + left_cells + c_cells;
+        u = c + c_cells;
+        left = u + left_cells;
+        weight = left + left_cells;
         components = weight + square;
+        mean = components + square;
+        d.base[view] = mean + n;
+        d.joint[view] = d.base[view] + n;
+        for (i = 0; i < rows; i++) {
+            const isk_scalar *row = both + (size_t)i * (size_t)(width + n);
+            memcpy(c + (size_t)i * (size_t)width, row, (size_t)width * sizeof *row);
+            memcpy(u + (size_t)i * (size_t)n, row + width, (size_t)n * sizeof *row);
+        }
         any = (int)isk_settling_rows(settling, view, part);
-        pca.x = isk__matrix_of(own, rows, n);
+        d.part[view] = part;
+        d.shared_dim = width;
+        d.x[view] = isk__matrix_of(u, rows, n);
+        status = isk__linear_without(context, &d, view, c, left);
+        pca.x = isk__matrix_of(left, rows, n);
         pca.part = part;
         pca.k = n < any - 1 ? n : any - 1;
         pca.seed = isk_settling_seed(settling);
         pca.components = components;
-        pca.mean = components + square;
-        status = isk__pca(context, &pca);
+        pca.mean = mean;
+        if (status == ISK_OK) { status = isk__pca(context, &pca); }
         for (i = 0; i < n && status == ISK_OK; i++) {
+            d.base[view][i] += mean[i];
             for (j = 0; j < pca.k; j++) { weight[(ptrdiff_t)i * n + j] = components[(ptrdiff_t)i * pca.k + j]; }
         }
-        if (status == ISK_OK) { status = isk_settling_write(settling, transport->turn[view][0], pca.mean); }
-        if (status == ISK_OK) { status = isk_settling_write(settling, transport->turn[view][1], weight); }
+        if (status == ISK_OK) { status = isk_settling_write(settling, turn[0], d.base[view]); }
+        if (status == ISK_OK) { status = isk_settling_write(settling, turn[1], d.joint[view]); }
+        if (status == ISK_OK) { status = isk_settling_write(settling, turn[2], weight); }
     }
-    isk__release(context, own);
+    isk__release(context, both);
     isk__release(context, part);
     return status;
 }
@@ -12825,7 +12867,6 @@ static void isk__record_transport_stages(isk_recorder *r, int view) {
     const isk_options *options = &isk_recorder_design(r)->options;
     isk__transport *transport = (isk__transport *)isk_recorder_user(r);
     isk_stage_desc stage = isk__one_term_stage(r, "transport", view, 2, options->transport_epochs);
-    const int n = isk__linear_kept(isk_recorder_design(r), view);
     stage.passes[0].terms = isk__transport_terms;
     stage.passes[0].weight_decay = 1e-2;
     isk_stage_add(r, &stage);
@@ -12834,10 +12875,10 @@ static void isk__record_transport_stages(isk_recorder *r, int view) {
     stage.of_view = 1;
     stage.view = view;
     stage.phase = 3;
-    stage.cache = transport->moved[view] = isk_cache(r, n);
+    stage.cache = transport->moved[view] = isk_cache(r, options->shared_dim + isk__linear_kept(isk_recorder_design(r), view));
     stage.value = isk__moved_value;
     isk_stage_add(r, &stage);
-    isk__turn_parameters(r, view, n, transport->turn[view]);
+    isk__turn_parameters(r, view, transport->turn[view]);
     memset(&stage, 0, sizeof stage);
     stage.name = "turn";
     stage.of_view = 1;
@@ -17247,6 +17288,25 @@ static isk_status isk__linear_leave(isk_context *context, const isk__decompositi
         }
     }
     return status;
+}
+
+/* b, B and, in left [n, cols], X_i - J_i, where C_i [n, shared_dim] is given: columns beyond the first that say nothing are exactly 0. */
+static isk_status isk__linear_without(isk_context *context, isk__decomposition *d, int view, const isk_scalar *c, isk_scalar *left) {
+    const int64_t n = d->x[view].rows;
+    isk__blocks blocks = isk__blocks_open(context);
+    int32_t *train = isk__take_ints(&blocks, (size_t)n);
+    isk_status status = isk__blocks_status(&blocks, "a linear decomposition");
+    int rows, i;
+    if (status == ISK_OK) {
+        rows = isk__rows_of_part(d->part[view], NULL, n, ISK_TRAIN, train);
+        for (d->shared_dims[view] = 0; d->shared_dims[view] < d->shared_dim; d->shared_dims[view]++) {
+            for (i = 0; i < rows && !(fabs((double)c[(ptrdiff_t)train[i] * d->shared_dim + d->shared_dims[view]]) > 0); i++) {}
+            if (i == rows) { break; }
+        }
+        status = isk__linear_regress(context, d, view, c, train, rows, &blocks);
+    }
+    if (status == ISK_OK) { status = isk__linear_leave(context, d, view, c, left); }
+    return isk__blocks_close(&blocks, status);
 }
 
 /* P and P+ from what is left of the training rows, of which there are so many; b takes over its mean, which is that of rounding. */

@@ -142,16 +142,24 @@ static UNUSED_FUNCTION double naive_map_of(const transported *m, int map, const 
     return naive_ln_determinant(jacobian, count);
 }
 
-/* Minus the log likelihood of a row, mean of the maps, without what does not depend on them. */
+/* Minus the log likelihood of a row under Student's t of 3 degrees of freedom, mean of the maps, without what does not depend on them. */
 static UNUSED_FUNCTION double naive_likelihood(const transported *m, const double *x) {
     const rest r = naive_rest(m, x);
     double t[MOST_Y], sum = 0;
     int map, i;
     for (map = 0; map < m->maps; map++) {
         sum -= naive_map_of(m, map, &r, t);
-        for (i = 0; i < m->n; i++) { sum += r.s[i] > 0 ? t[i] / r.s[i] * t[i] / r.s[i] / 2 : 0; }
+        for (i = 0; i < m->n; i++) { sum += r.s[i] > 0 ? 2 * log(1 + pow(t[i] / (0.79351 * r.s[i]), 2) / 3) : 0; }
     }
     return sum / m->maps;
+}
+
+/* What C says of what was moved. */
+static UNUSED_FUNCTION double naive_told(const transported *m, const rest *r, int i) {
+    double told = entry(m, "turn%d", "mean", 0, i);
+    int j;
+    for (j = 0; j < m->c_cols; j++) { told += r->c[j] * entry(m, "turn%d", "slope", j, i); }
+    return told;
 }
 
 /* Z of a row. */
@@ -164,11 +172,11 @@ static UNUSED_FUNCTION void naive_moved(const transported *m, const rest *r, dou
         for (i = 0; i < m->n; i++) { moved[i] += m->amount * t[i] / m->maps; }
     }
     for (j = 0; j < m->n; j++) {
-        for (z[j] = 0, i = 0; i < m->n; i++) { z[j] += (moved[i] - entry(m, "turn%d", "mean", 0, i)) * entry(m, "turn%d", "weight", i, j); }
+        for (z[j] = 0, i = 0; i < m->n; i++) { z[j] += (moved[i] - naive_told(m, r, i)) * entry(m, "turn%d", "weight", i, j); }
     }
 }
 
-/* What is given back of X: J + the components v e^d + s m + sum_k w_k v B_k, v = Z W' + centre. */
+/* What is given back of X: J + the components v e^d + s m + sum_k w_k v B_k, v = Z W' + what C says of it. */
 static UNUSED_FUNCTION void naive_again(const transported *m, const rest *r, const double *z, double *out) {
     const mixing mix = naive_mixing(m, "decoder%d", r);
     double l[MOST_Y][MOST_Y], v[MOST_Y];
@@ -176,7 +184,7 @@ static UNUSED_FUNCTION void naive_again(const transported *m, const rest *r, con
     naive_matrix(m, "decoder%d", &mix, 0, l);
     memcpy(out, r->joint, (size_t)m->cols * sizeof *out);
     for (i = 0; i < m->n; i++) {
-        for (v[i] = entry(m, "turn%d", "mean", 0, i), j = 0; j < m->n; j++) { v[i] += z[j] * entry(m, "turn%d", "weight", i, j); }
+        for (v[i] = naive_told(m, r, i), j = 0; j < m->n; j++) { v[i] += z[j] * entry(m, "turn%d", "weight", i, j); }
     }
     for (j = 0; j < m->n; j++) {
         double y = mix.shift[j];
