@@ -12758,7 +12758,7 @@ static isk_status isk__linear_without(isk_context *context, isk__decomposition *
 
 /* terms: minus the log likelihood of t(y; c), but for what no map changes, mean of the maps. */
 static void isk__transport_terms(isk_recorder *r, int view, isk_tensor *terms) {
-    enum { FREEDOM = 3 };
+    const double FREEDOM = 3;
     const double NORMAL_SCALE = 0.79351;    /* g of E[(FREEDOM + 1) e^2 / (FREEDOM g^2 + e^2)] = 1, e normal: the likeliest scale of e */
     const int maps = isk_recorder_design(r)->options.transport_maps;
     const isk__rest rest = isk__rest_of(r, view);
@@ -12767,7 +12767,7 @@ static void isk__transport_terms(isk_recorder *r, int view, isk_tensor *terms) {
     for (k = 0; k < maps; k++) {
         isk_tensor moved = isk_mul_cols(isk__map_record(r, view, k, &rest, mask, &determinant), rest.inverse);
         isk_tensor away = isk_log(isk_affine(isk_square(moved), 1 / (FREEDOM * NORMAL_SCALE * NORMAL_SCALE), 1));
-        isk_tensor one = isk_mean_all(isk_sub(isk_affine(isk_row_sum(away), (FREEDOM + 1) / 2.0, 0), determinant));
+        isk_tensor one = isk_mean_all(isk_sub(isk_affine(isk_row_sum(away), (FREEDOM + 1) / 2, 0), determinant));
         terms[0] = k ? isk_add(terms[0], one) : one;
     }
     terms[0] = isk_affine(terms[0], 1.0 / maps, 0);

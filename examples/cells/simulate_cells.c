@@ -416,13 +416,13 @@ isk_status simulated_cells_write(const simulated_cells *s, const char *folder) {
     const tenx_part parts[] = { { .in = &s->rna, .type = "Gene Expression" }, { .in = &s->protein, .type = "Antibody Capture" } };
     output out;
     text cells = { 0 };
-    isk_status status = output_open(&out, s->rna.context, folder);
+    isk_status status = output_open(&out, s->rna.context, folder, WRITE_10X_NAMES " cells.tsv", NULL);
     if (status != ISK_OK) { return isk_set_error(s->rna.context, status, "%s", out.error); }
     status = write_10x(&out, parts, 2);
     simulated_cells_table(s, &cells);
     if (status == ISK_OK) { status = output_text(&out, "cells.tsv", &cells); }
-    if (status == ISK_OK && (status = output_commit(&out)) != ISK_OK) { isk_set_error(s->rna.context, status, "%s", out.error); }
-    output_drop(&out);
+    if (status == ISK_OK && (status = output_commit(&out, NULL)) != ISK_OK) { isk_set_error(s->rna.context, status, "%s", out.error); }
+    output_close(&out);
     text_free(&cells);
     return status;
 }

@@ -12,7 +12,10 @@ typedef struct tenx_part {
     const names *ids;               /* [cols]; NULL: the names */
 } tenx_part;
 
-/* Stages the three files.  Cells are the row_names of the first part; SHAPE where parts differ in their rows or lack names. */
+#define WRITE_10X_NAMES "matrix.mtx features.tsv barcodes.tsv"
+
+/* Stages the three files, of those names.  Cells are the row_names of the first part; SHAPE where parts differ in their rows or lack
+   names. */
 isk_status write_10x(output *out, const tenx_part *parts, int count);
 
 #endif

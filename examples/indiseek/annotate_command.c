@@ -226,7 +226,7 @@ static isk_status write_all(job *j) {
 }
 
 static isk_status run(job *j) {
-    isk_status status = follow_read(&j->w, j->s.labels);
+    isk_status status = follow_read(&j->w, j->s.labels, "annotation.tsv annotation.json " FEATURE_NAMES);
     if (status == ISK_OK && !j->w.r.a.d.has_labels) {
         status = isk_set_error(j->w.context, ISK_ARGUMENT, "%s was run without --labels; --labels COLUMN says which types to carry over",
                                j->s.follow.model);

@@ -22,6 +22,7 @@ static const page_entry files[] = {
     { "DIR/coordinates.tsv", "what each coordinate of the features follows, which `indiseek explain` prints" },
     { "DIR/model.safetensors", "the model, with how its views were prepared; what --model reads" },
     { "DIR/config.json", "the options of a run or fit, which --config reads" },
+    { "DIR/manifest.sha256", "which files are the program's own and of one run, as `sha256sum -c` reads it; others are never replaced" },
     { "DIR/metrics.json, DIR/report.html", "how good the features are, for machines and for people" },
     { "~/.cache/indiseek", "kernels compiled for a GPU, where neither INDISEEK_CACHE_DIR nor XDG_CACHE_HOME says otherwise" },
     { NULL, NULL },

@@ -88,8 +88,9 @@ static void print_truth(void *user) {
 
 static isk_status run(demo *d, run_job *j, const settings *s, const char *folder) {
     output out;
-    isk_status status = output_open(&out, j->t.context, s->out);            /* says what is wrong with it, if anything */
+    isk_status status = output_open(&out, j->t.context, s->out, RESULT_NAMES, NULL);       /* says what is wrong with it, if anything */
     if (status != ISK_OK) { return isk_set_error(j->t.context, status, "%s", out.error); }
+    output_close(&out);
     status = simulate_cells(j->t.context, &(simulate_cells_desc){ .seed = s->seed }, &d->cells);
     if (status == ISK_OK) { status = simulated_cells_write(&d->cells, folder); }
     if (status != ISK_OK) { return status; }

@@ -187,6 +187,7 @@ static isk_status run(job *j) {
     find_files(j);
     drop_what_is_gone(j);
     status = can_write(j->context, j->s.json);
+    if (status == ISK_OK && j->s.folder) { status = output_verify(j->context, j->s.folder, READ_NAMES); }
     if (status == ISK_OK) { status = read_features(j, &rows); }
     if (status == ISK_OK) { status = data_read(&j->d, j->context, &j->s.data, 0, rows, &j->bar); }
     if (status == ISK_OK) { status = decode(j); }

@@ -50,7 +50,8 @@ isk_status finished_open(finished *r, isk_context *context, const char *folder, 
     isk_status status;
     memset(r, 0, sizeof *r);
     r->context = context;
-    status = read_config(r, folder);
+    status = output_verify(context, folder, READ_NAMES);
+    if (status == ISK_OK) { status = read_config(r, folder); }
     if (column && r->s.source.labels && strcmp(column, r->s.source.labels) != 0) { r->s.source.ignore = NULL; }  /* a name of the others */
     if (column) { r->s.source.labels = column; }
     snprintf(path, sizeof path, "%s/model.safetensors", folder);

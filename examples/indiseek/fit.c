@@ -202,10 +202,6 @@ static isk_status write_all(job *j) {
     if (status == ISK_OK) { status = coordinates_write(&j->coordinates, &j->t.out); }
     if (status == ISK_OK) { status = write_report(j); }
     if (status == ISK_OK) { status = training_commit(&j->t, &scores); }
-    if (status == ISK_OK) {
-        features_tidy(&j->f, &j->t.out);
-        coordinates_tidy(&j->coordinates, &j->t.out);
-    }
     text_free(&scores);
     return status;
 }
@@ -215,7 +211,7 @@ static isk_status run(job *j) {
     /* isk_open leaves its sentence when there is no GPU for --device cuda: no folder is made then. */
     isk_status status = *isk_error(t->context) ? ISK_DEVICE : training_names(t);
     if (status == ISK_OK) { status = check_target(j); }
-    if (status == ISK_OK) { status = training_folder(t); }
+    if (status == ISK_OK) { status = training_folder(t, TRAINING_NAMES, "checkpoint.safetensors"); }
     if (status == ISK_OK) { status = data_read(&j->d, t->context, &j->s.data, t->s->options.validation, 0, &t->bar); }
     if (status == ISK_OK) { status = training_begin(t, &j->d); }
     if (status == ISK_OK) { status = training_run(t, &j->d); }

@@ -32,17 +32,17 @@ int follow_open(follow *w, follow_settings *s, const char *program) {
     return -1;
 }
 
-isk_status follow_read(follow *w, const char *column) {
+isk_status follow_read(follow *w, const char *column, const char *files) {
     isk_status status = *isk_error(w->context) ? ISK_DEVICE : can_write(w->context, w->s->json);
     if (status == ISK_OK) { status = finished_open(&w->r, w->context, w->s->model, column, &w->bar); }
-    if (status == ISK_OK && (status = output_open(&w->out, w->context, w->s->out)) != ISK_OK) {
+    if (status == ISK_OK && (status = output_open(&w->out, w->context, w->s->out, files, NULL)) != ISK_OK) {
         status = isk_set_error(w->context, status, "%s", w->out.error);
     }
     return status == ISK_OK && w->has_new ? newcomers_read(&w->n, &w->r, &w->s->source, &w->bar) : status;
 }
 
 isk_status follow_commit(follow *w, const text *json) {
-    isk_status status = output_commit(&w->out);
+    isk_status status = output_commit(&w->out, NULL);
     if (status != ISK_OK) { return isk_set_error(w->context, status, "%s", w->out.error); }
     return w->s->json ? write_text(w->context, w->s->json, json) : ISK_OK;
 }
@@ -55,7 +55,7 @@ int follow_finish(follow *w, isk_status status) {
 }
 
 void follow_close(follow *w) {
-    output_drop(&w->out);
+    output_close(&w->out);
     newcomers_free(&w->n);
     finished_free(&w->r);
     progress_close(&w->bar);

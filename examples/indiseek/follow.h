@@ -37,8 +37,8 @@ typedef struct follow {
 
 /* Checks the line and opens the context; the exit code when it has been said what is wrong, else -1. */
 int follow_open(follow *w, follow_settings *s, const char *program);
-/* The run and the new cells.  column: labels instead of the run's own, or NULL. */
-isk_status follow_read(follow *w, const char *column);
+/* The run and the new cells.  column: labels instead of the run's own, or NULL; files: what may be written, as output_open takes it. */
+isk_status follow_read(follow *w, const char *column, const char *files);
 /* All staged files take their names; json goes where --json says, too. */
 isk_status follow_commit(follow *w, const text *json);
 /* Is nothing to be printed? */

@@ -170,7 +170,7 @@ static isk_status write_all(job *j) {
 }
 
 static isk_status run(job *j) {
-    isk_status status = follow_read(&j->w, NULL);
+    isk_status status = follow_read(&j->w, NULL, "imputed.npy imputed_cells.txt imputed_features.txt imputation.tsv imputation.json");
     if (status == ISK_OK) { status = find_modalities(j); }
     if (status == ISK_OK) { status = make_target(j); }
     if (status == ISK_OK) { status = predict(j); }

@@ -252,25 +252,6 @@ static isk_status write_report(run_job *j) {
 }
 
 /* Files that an earlier run left in the folder and this one does not write; not what it read. */
-static void remove_stale(const run_job *j) {
-    const int without_h5 = j->s->without_files || !hdf5_available();
-    const struct { const char *name; int stale; } files[] = {
-        { "theta.tsv", !j->found.has_theta }, { "explained.tsv", !j->found.explained.count }, { "coordinates.tsv", !j->coordinates.count },
-        { "technical.tsv", !j->found.technical.count },
-        { "clusters.tsv", !j->found.cluster_count }, { "umap.tsv", !j->found.pictures.count }, { "adata.h5ad", without_h5 },
-        { "mdata.h5mu", without_h5 },
-    };
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        char path[4200];
-        struct stat here, given;
-        if (!files[i].stale || stat(output_path(&j->t.out, files[i].name, path, sizeof path), &here) != 0) { continue; }
-        if (j->s->source.path && stat(j->s->source.path, &given) == 0 && given.st_ino == here.st_ino && given.st_dev == here.st_dev) {
-            continue;
-        }
-        remove(path);
-    }
-}
-
 static isk_status find_provenance(run_job *j) {
     const names *files = &j->a.c.files;
     const char *paths[MOST_HASHED];
@@ -300,10 +281,6 @@ static isk_status write_all(run_job *j) {
     if (status == ISK_OK) { status = write_cells(j); }
     if (status == ISK_OK) { status = write_report(j); }
     if (status == ISK_OK) { status = training_commit(&j->t, &scores); }
-    if (status == ISK_OK) {
-        features_tidy(&j->f, &j->t.out);
-        remove_stale(j);
-    }
     text_free(&scores);
     return status;
 }
@@ -313,7 +290,8 @@ static isk_status write_all(run_job *j) {
 isk_status run_all(run_job *j) {
     training *t = &j->t;
     isk_status status = *isk_error(t->context) ? ISK_DEVICE : training_names(t);
-    if (status == ISK_OK) { status = training_folder(t); }
+    if (status == ISK_OK) { status = training_folder(t, RESULT_NAMES, "checkpoint.safetensors"); }
+    t->out.input = j->s->source.path;
     if (status == ISK_OK) { status = source_read(&j->a, t->context, &j->s->source, &t->bar); }
     if (status == ISK_OK) { status = source_divide(&j->a, t->s->options.validation); }
     if (status == ISK_OK) { status = source_prepare(&j->a); }

@@ -56,9 +56,11 @@ typedef struct job {
 static isk_status load_model(job *j) {
     char path[4200];
     struct stat state;
+    isk_status status = ISK_OK;
     int is_folder = stat(j->s.model, &state) == 0 && S_ISDIR(state.st_mode);
     snprintf(path, sizeof path, "%s%s", j->s.model, is_folder ? "/model.safetensors" : "");
-    return isk_load(j->context, path, &j->model);
+    if (is_folder) { status = output_verify(j->context, j->s.model, "model.safetensors"); }
+    return status == ISK_OK ? isk_load(j->context, path, &j->model) : status;
 }
 
 /* { "out": "results", "features": { "c1.npy": [120, 50], ... } } */
@@ -85,7 +87,7 @@ static isk_status write_json(const job *j) {
 static isk_status run(job *j) {
     isk_status status = load_model(j);
     if (status == ISK_OK) { status = can_write(j->context, j->s.json); }
-    if (status == ISK_OK && (status = output_open(&j->out, j->context, j->s.out)) != ISK_OK) {
+    if (status == ISK_OK && (status = output_open(&j->out, j->context, j->s.out, FEATURE_NAMES, NULL)) != ISK_OK) {
         return isk_set_error(j->context, status, "%s", j->out.error);
     }
     if (status == ISK_OK) { status = views_recall(&j->v, j->context, j->model, &j->s.views); }
@@ -96,10 +98,9 @@ static isk_status run(job *j) {
     for (int i = 0; i < FEATURE_COUNT && status == ISK_OK; i++) {
         if (j->f.m[i].data) { status = output_matrix(&j->out, feature_files[i], j->f.m[i]); }
     }
-    if (status == ISK_OK && (status = output_commit(&j->out)) != ISK_OK) {
+    if (status == ISK_OK && (status = output_commit(&j->out, FEATURE_NAMES)) != ISK_OK) {
         return isk_set_error(j->context, status, "%s", j->out.error);
     }
-    if (status == ISK_OK) { features_tidy(&j->f, &j->out); }
     return status == ISK_OK ? write_json(j) : status;
 }
 
@@ -115,7 +116,7 @@ static int finish(job *j, isk_status status) {
         }
         printf("\n");
     }
-    output_drop(&j->out);
+    output_close(&j->out);
     features_free(&j->f);
     isk_model_close(j->model);
     views_free(&j->v);

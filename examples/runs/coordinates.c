@@ -452,11 +452,6 @@ isk_status coordinates_write(const coordinates *c, output *out) {
     return status;
 }
 
-void coordinates_tidy(const coordinates *c, const output *out) {
-    char path[4200];
-    if (!c->count) { remove(output_path(out, "coordinates.tsv", path, sizeof path)); }
-}
-
 /* ---- reading ---- */
 
 static int64_t find_column(const frame *f, const char *key) {

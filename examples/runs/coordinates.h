@@ -48,9 +48,8 @@ typedef struct coordinate_columns {
     char keys[COORDINATE_COLUMNS][64], titles[ISK_MAX_VIEWS][64];
 } coordinate_columns;
 void coordinates_sheet(const coordinates *c, coordinate_columns *columns, sheet *s);
-/* Into a folder, where there are some; after all is written there, takes away what another run left where there are none. */
+/* Into a folder, where there are some. */
 isk_status coordinates_write(const coordinates *c, output *out);
-void coordinates_tidy(const coordinates *c, const output *out);
 /* Reads it back. */
 isk_status coordinates_read(coordinates *c, isk_context *context, const char *path);
 

@@ -75,13 +75,6 @@ void features_free(features *f) {
     memset(f, 0, sizeof *f);
 }
 
-void features_tidy(const features *f, const output *out) {
-    char path[4200];
-    for (int i = 0; i < FEATURE_COUNT; i++) {
-        if (!f->m[i].data) { remove(output_path(out, feature_files[i], path, sizeof path)); }
-    }
-}
-
 void features_judged(const features *f, const dataset *d, evaluation_input *judged) {
     *judged = (evaluation_input){ .views = d->v.count > 2 ? d->v.count : 2, .fused = f->m[FEATURE_FUSED],
                                   .labels = d->has_labels ? d->labels.codes : NULL, .part = d->part };

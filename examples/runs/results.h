@@ -11,14 +11,15 @@
    or the view is absent. */
 typedef struct features { isk_matrix m[FEATURE_COUNT], reconstruction[ISK_MAX_VIEWS]; } features;
 extern const char *const feature_files[FEATURE_COUNT];      /* "c1.npy", ... */
+#define FEATURE_NAMES "c#.npy z#.npy fused.npy"               /* as output_open takes them */
+/* What other commands read of a folder of results. */
+#define READ_NAMES "model.safetensors config.json split.tsv cells.tsv " FEATURE_NAMES
 /* "C1", ..., "Z1", ..., "fused" */
 const char *feature_name(int of, char buffer[16]);
 
 /* reconstruct: 1 when the reconstructions are wanted too. */
 isk_status features_make(features *f, isk_context *context, const isk_model *model, const views *v, int reconstruct);
 void features_free(features *f);
-/* Removes from the folder the files of features that f does not have, left by another run. */
-void features_tidy(const features *f, const output *out);
 
 /* What is to be judged, for evaluate. */
 void features_judged(const features *f, const dataset *d, evaluation_input *judged);

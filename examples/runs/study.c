@@ -50,15 +50,20 @@ isk_status study_prepare(study *w) {
 
 isk_status study_folder(study *w, isk_status (*read)(void *job, const char *path), void *job) {
     char path[4200], previous[4200];
-    isk_status status = output_open(&w->out, w->context, w->s->out);
+    isk_status status = output_open(&w->out, w->context, w->s->out, "results.json report.html truth.tsv",
+                                    w->s->resume ? "results.json" : NULL);
     if (status != ISK_OK) { return isk_set_error(w->context, status, "%s", w->out.error); }
     output_path(&w->out, "results.json", path, sizeof path);
     if (access(path, F_OK) != 0) { return ISK_OK; }
     if (w->s->resume) { return read(job, path); }
-    if (rename(path, output_path(&w->out, "results.previous.json", previous, sizeof previous)) == 0) {
-        progress_warn(&w->bar, "%s is there from an earlier study; it is kept as %s%s", path, previous,
-                      w->resumable ? ", --resume would have gone on with it" : "");
+    output_path(&w->out, "results.previous.json", previous, sizeof previous);
+    if (!output_keep(&w->out, "results.json", "results.previous.json")) {
+        return isk_set_error(w->context, ISK_IO, "%s is there from an earlier study, and cannot be kept as %s, which is the user's; "
+                             "move one away",
+                             path, previous);
     }
+    progress_warn(&w->bar, "%s is there from an earlier study; it is kept as %s%s", path, previous,
+                  w->resumable ? ", --resume would have gone on with it" : "");
     return ISK_OK;
 }
 
@@ -78,7 +83,7 @@ void study_made(study *w) { configuration_made(&w->c, w->context, w->argc, w->ar
 isk_status study_write(study *w, const text *results, const text *report) {
     isk_status status = output_text(&w->out, "results.json", results);
     if (status == ISK_OK) { status = output_text(&w->out, "report.html", report); }
-    if (status == ISK_OK) { status = output_commit(&w->out); }
+    if (status == ISK_OK) { status = output_commit(&w->out, NULL); }
     return status == ISK_OK ? ISK_OK : isk_set_error(w->context, status, "%s", w->out.error);
 }
 
@@ -105,7 +110,7 @@ int study_run(study *w, isk_status (*run)(void *job), void *job) {
     /* isk_open leaves its sentence when there is no GPU for --device cuda */
     status = *isk_error(w->context) ? ISK_DEVICE : run(job);
     progress_close(&w->bar);
-    output_drop(&w->out);
+    output_close(&w->out);
     code = status == ISK_OK ? 0 : fail(w->command->name, status, isk_error(w->context));
     if (status == ISK_INTERRUPTED && w->s->out && w->resumable) {
         say_how_to_resume(w->argc, w->argv);

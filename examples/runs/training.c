@@ -4,6 +4,7 @@
 #include "split.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,8 +135,8 @@ isk_status training_names(training *t) {
     return status;
 }
 
-isk_status training_folder(training *t) {
-    isk_status status = output_open(&t->out, t->context, t->s->out);
+isk_status training_folder(training *t, const char *files, const char *known_by) {
+    isk_status status = output_open(&t->out, t->context, t->s->out, files, t->s->resume ? known_by : NULL);
     if (status != ISK_OK) { return isk_set_error(t->context, status, "%s", t->out.error); }
     output_path(&t->out, "checkpoint.safetensors", t->checkpoint, sizeof t->checkpoint);
     output_path(&t->out, "log.jsonl.new", t->log_path, sizeof t->log_path);
@@ -169,9 +170,12 @@ void training_mend_lines(const char *path) {
 
 static isk_status log_open(training *t) {
     text line = { 0 };
+    int file;
     if (t->s->resume) { training_mend_lines(t->log_path); }
-    t->bar.log = fopen(t->log_path, t->s->resume ? "ab" : "wb");
+    file = open(t->log_path, O_WRONLY | O_CREAT | O_NOFOLLOW | (t->s->resume ? O_APPEND : O_TRUNC), 0666);
+    t->bar.log = file >= 0 ? fdopen(file, t->s->resume ? "ab" : "wb") : NULL;
     if (!t->bar.log) {
+        if (file >= 0) { close(file); }
         return isk_set_error(t->context, ISK_IO, "%s cannot be written: %s", t->log_path, strerror(errno));
     }
     text_add(&line, "{\"event\": \"start\"");
@@ -322,7 +326,7 @@ isk_status training_write(training *t, const dataset *d) {
     return status == ISK_OK ? write_choice(t) : status;
 }
 
-isk_status training_commit(training *t, const text *metrics) {
+isk_status training_commit(training *t, const text *scores) {
     char path[4200];
     const int unwritten = ferror(t->bar.log);
     isk_status status = ISK_OK;
@@ -331,14 +335,15 @@ isk_status training_commit(training *t, const text *metrics) {
     }
     t->bar.log = NULL;
     if (status != ISK_OK) { return status; }
-    output_stage(&t->out, "log.jsonl", path, sizeof path);
-    status = output_commit(&t->out);
+    if (rename(t->log_path, output_stage(&t->out, "log.jsonl", path, sizeof path)) != 0) {
+        return isk_set_error(t->context, ISK_IO, "%s cannot be written: %s", path, strerror(errno));
+    }
+    status = output_commit(&t->out, RESULT_NAMES);
     if (status != ISK_OK) { return isk_set_error(t->context, status, "%s", t->out.error); }
     unlink(t->checkpoint);
     remove(training_stability_checkpoint(t, path, sizeof path));
-    if (!training_chooses(t)) { remove(output_path(&t->out, "tradeoff.csv", path, sizeof path)); }     /* of another run */
     output_tidy(&t->out);
-    return t->s->json ? write_text(t->context, t->s->json, metrics) : ISK_OK;
+    return t->s->json ? write_text(t->context, t->s->json, scores) : ISK_OK;
 }
 
 const char *training_stability_checkpoint(const training *t, char *buffer, size_t size) {
@@ -361,7 +366,7 @@ void training_warnings(const training *t, text *out) {
 int training_finish(training *t, isk_status status, const char *program, int argc, char **argv) {
     int code = 0;
     progress_end(&t->bar);
-    output_drop(&t->out);
+    output_close(&t->out);
     if (t->bar.log) {
         fclose(t->bar.log);
         t->bar.log = NULL;

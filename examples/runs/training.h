@@ -6,7 +6,7 @@
 #include "choose.h"
 
 #include "device.h"
-#include "../base/output.h"
+#include "results.h"
 
 typedef struct training_settings {
     device_settings device;
@@ -65,6 +65,12 @@ void training_describe(void);
    said. */
 int training_check_line(training_settings *s, const char *program, int has_labels, int argc, char **argv);
 
+/* What every training leaves in its folder. */
+#define TRAINING_NAMES "model.safetensors config.json split.tsv tradeoff.csv log.jsonl metrics.json report.html coordinates.tsv " \
+                       FEATURE_NAMES
+/* And what a run on cells leaves there. */
+#define RESULT_NAMES TRAINING_NAMES " cells.tsv theta.tsv explained.tsv technical.tsv clusters.tsv umap.tsv adata.h5ad mdata.h5mu"
+
 typedef struct training {
     training_settings *s;           /* must outlive it */
     isk_context *context;
@@ -85,9 +91,10 @@ const char *training_lambda(const training *t, double lambda, char buffer[40]);
 int training_chooses(const training *t);
 /* Cuts off half a line that a killed program left at the end of a file of lines. */
 void training_mend_lines(const char *path);
-/* Method, preset, options and whether --json can be written; then the folder for the results. */
+/* Method, preset, options and whether --json can be written; then the folder for the results, of those names.  known_by: as of output_open,
+   where --resume goes on with what is there. */
 isk_status training_names(training *t);
-isk_status training_folder(training *t);
+isk_status training_folder(training *t, const char *files, const char *known_by);
 /* The log; and a run that starts afresh does not write over the checkpoint of another.  After the data have been read. */
 isk_status training_begin(training *t, const dataset *d);
 isk_status training_run(training *t, const dataset *d);
@@ -102,9 +109,9 @@ isk_status training_write_config(training *t, const command *c, const void *sett
 const char *training_path(const char *path, char *buffer, size_t size);
 /* model.safetensors with the recipes of its views, tradeoff.csv where there is one, split.tsv. */
 isk_status training_write(training *t, const dataset *d);
-/* The staged files take their names: the run is complete, and nothing is left to resume.  metrics, which were staged as metrics.json,
+/* The staged files take their names: the run is complete, and nothing is left to resume.  scores, which were staged as metrics.json,
    also go where --json says. */
-isk_status training_commit(training *t, const text *metrics);
+isk_status training_commit(training *t, const text *scores);
 /* Says what went wrong, if anything, and lets all go; returns the exit code. */
 int training_finish(training *t, isk_status status, const char *program, int argc, char **argv);
 /* After training_finish. */

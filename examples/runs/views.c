@@ -73,7 +73,10 @@ void option_table_make(option_table *t, const command *c, const char *heading, s
             rows++;
         }
     }
-    if (count > MOST_OTHERS) { count = MOST_OTHERS; }
+    if (count > MOST_OTHERS) {              /* no input leads here: a command has more options than its table has rows */
+        fprintf(stderr, "%s has %d options, and views.h has room for %d\n", c->name, count, MOST_OTHERS);
+        abort();
+    }
     memcpy(t->rows + rows, others, (size_t)count * sizeof *others);
     t->command = *c;
     t->command.options = t->rows;

@@ -15,7 +15,7 @@ void view_defaults(view_settings *s);
 void view_keep_counts(view_settings *s);
 
 /* A command whose first options are those of as many views as the library has. */
-enum { VIEW_ROWS = 7, MOST_OTHERS = 48 };
+enum { VIEW_ROWS = 7, MOST_OTHERS = 80 };
 typedef struct option_table {
     option rows[1 + ISK_MAX_VIEWS * VIEW_ROWS + MOST_OTHERS];
     char names[ISK_MAX_VIEWS][VIEW_ROWS][24], words[ISK_MAX_VIEWS][FORMATS_WORDS + 30];

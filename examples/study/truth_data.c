@@ -147,7 +147,7 @@ isk_status truth_write(const truth_data *d, isk_context *context, const char *fo
         all.cols += d->truth[k].cols;
     }
     snprintf(path, sizeof path, "%s/%s-%llu", folder, how->name, (unsigned long long)seed);
-    status = output_open(&out, context, path);
+    status = output_open(&out, context, path, "x#.npy truth.npy truth.txt split.tsv", NULL);
     if (status != ISK_OK) { return isk_set_error(context, status, "%s", out.error); }
     all.data = values = malloc(sizeof *values * (size_t)(all.rows * all.cols));
     status = values ? isk_join_columns(context, parts, count, values) : no_memory(context, "what is true");
@@ -158,8 +158,8 @@ isk_status truth_write(const truth_data *d, isk_context *context, const char *fo
     if (status == ISK_OK) { status = output_matrix(&out, "truth.npy", all); }
     if (status == ISK_OK) { status = output_text(&out, "truth.txt", &words); }
     if (status == ISK_OK) { status = output_text(&out, "split.tsv", &split); }
-    if (status == ISK_OK && (status = output_commit(&out)) != ISK_OK) { isk_set_error(context, status, "%s", out.error); }
-    output_drop(&out);
+    if (status == ISK_OK && (status = output_commit(&out, NULL)) != ISK_OK) { isk_set_error(context, status, "%s", out.error); }
+    output_close(&out);
     text_free(&words);
     text_free(&split);
     free(values);

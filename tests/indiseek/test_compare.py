@@ -23,7 +23,7 @@ SAMPLE = os.path.join("build/objects", os.path.basename(BUILD) if BUILD != "buil
 PATIENCE = 120
 METHODS, LAMBDAS, SEEDS = ["indiseek", "factorizedcl"], ["0.1", "10"], ["5", "6"]
 SMALL = "--width 8 --layers 2 --dim 3 --shared-dim 4 --batch 32 --shared-epochs 6 --diagnoses 1 --diagnosis-epochs 1".split()
-FILES = ["compare.tsv", "report.html", "results.json", "results.jsonl", "table.tsv"]
+FILES = ["compare.tsv", "manifest.sha256", "report.html", "results.json", "results.jsonl", "table.tsv"]
 os.environ.update(INDISEEK_CUDA_LIB="/nowhere/libcuda.so.1", INDISEEK_NVRTC_LIB="/nowhere/libnvrtc.so")
 
 

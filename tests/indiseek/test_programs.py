@@ -29,8 +29,8 @@ from tap import Skip, at, equal, folder, inside, main, test
 BUILD = os.environ.get("BUILD", "build")
 PATIENCE = 120              # seconds for one run of a program; they take some 0.1 s
 ROWS, COLS = 120, (5, 4)
-RESULTS = ["c1.npy", "c2.npy", "config.json", "coordinates.tsv", "log.jsonl", "metrics.json", "model.safetensors", "report.html",
-           "split.tsv", "z1.npy", "z2.npy"]
+RESULTS = ["c1.npy", "c2.npy", "config.json", "coordinates.tsv", "log.jsonl", "manifest.sha256", "metrics.json", "model.safetensors",
+           "report.html", "split.tsv", "z1.npy", "z2.npy"]
 FEATURES = ["c1.npy", "c2.npy", "z1.npy", "z2.npy"]
 # One that has lambda, networks of every kind and most stages.
 METHOD = ["--method", "residual-indiseek"]
@@ -110,6 +110,13 @@ def state(path):
     """What a folder holds: name and SHA-256 of each file."""
     inner = {name: os.path.join(path, name) for name in sorted(os.listdir(path))}
     return {name: "a folder" if os.path.isdir(file) else sha(file) for name, file in inner.items()}
+
+
+def disown(path):
+    """As a person does who changed a result: its line goes from the manifest."""
+    folder_of, name = os.path.split(path)
+    kept = [line for line in lines(at(folder_of + "/manifest.sha256")) if not line.endswith("  " + name)]
+    write(folder_of + "/manifest.sha256", "".join(line + "\n" for line in kept))
 
 
 def metrics(path):
@@ -348,7 +355,7 @@ def _():
         assert {"1", "2", "3"} <= set(found[key]) and "4" not in found[key], key
     done = run("indiseek", "transform", "--model", at("three-views"), *THREE, "--out", at("third"))
     equal(done.code, 0, str(done))
-    equal(sorted(os.listdir(at("third"))), ["c3.npy", "z3.npy"])
+    equal(sorted(os.listdir(at("third"))), ["c3.npy", "manifest.sha256", "z3.npy"])
     equal(read(at("third/z3.npy")), read(at("three-views/z3.npy")))
     done = run("indiseek", "evaluate", at("three-views"), "--json", at("again.json"), "--quiet")
     equal(done.code, 0, str(done))
@@ -791,7 +798,7 @@ def _():
         fit("prepared", "--quiet", *more, x1=used[0], x2=used[1])
         done = run("indiseek", "transform", "--model", at("prepared"), *views(*used), "--out", at("new"))
         assert done.code == 0, str(done)
-        equal(sorted(os.listdir(at("new"))), FEATURES)
+        equal(sorted(os.listdir(at("new"))), sorted(FEATURES + ["manifest.sha256"]))
         equal(features_of(at("new")), features_of(at("prepared")), name)
         evaluated = run("indiseek", "evaluate", at("prepared"), "--json", at("scores.json"), "--quiet")
         assert evaluated.code == 0, str(evaluated)
@@ -813,8 +820,8 @@ def _():
     for view in (1, 2):
         done = run("indiseek", "transform", "--model", at("prepared"), "--x%d" % view, at("x%d.npy" % view), "--out", at("one"), "--quiet")
         equal((done.code, done.out, done.err), (0, "", ""))
-        equal(sorted(os.listdir(at("one"))), ["c%d.npy" % view, "z%d.npy" % view])
-        for name in os.listdir(at("one")):
+        equal(sorted(os.listdir(at("one"))), ["c%d.npy" % view, "manifest.sha256", "z%d.npy" % view])
+        for name in set(os.listdir(at("one"))) - {"manifest.sha256"}:
             equal(sha(at("one/" + name)), sha(at("prepared/" + name)), name)
 
 
@@ -882,6 +889,7 @@ def _():
     shutil.copytree(at("first"), at("moved"))
     config = text(at("moved/config.json"))
     write("moved/config.json", config.replace(at("x1.npy"), at("gone.npy")).replace(at("labels.tsv"), at("gone.tsv")))
+    disown("moved/config.json")
     done = run("indiseek", "evaluate", at("moved"), "--json", at("scores.json"))
     assert done.code == 0, str(done)
     inside("warning: %s cannot be read; what needs x1 is left out (--x1 FILE names it)\n" % os.path.abspath(at("gone.npy")), done.err)
@@ -1067,6 +1075,7 @@ def _():
     equal({row["rises_1"] for row in rows if row["coordinate"][1] == "2"} - {"", "1", "2", "3", "4"}, set())
     write("named/coordinates.tsv", "coordinate\tmodality\tr2_x1\tr2_x2\tr2_cumulative\trises_1\trises_1_r\n"
                                    "Z2_1\tx2\t0.5\t\t0.5\tmost\t0.25\n")
+    disown("named/coordinates.tsv")
     equal(run("indiseek", "explain", at("named")).out,
           "Z2, specific to x2:\n"
           "        R^2 x1  R^2 x2  cumulative  rises (+) and falls (-) with\n"
@@ -1172,6 +1181,111 @@ def _():
     records(at("diverged/log.jsonl.new"))
 
 
+# ---- whose files they are ---------------------------------------------------------------------------------------------
+
+USERS = "has %s, which no run of this program left there and which would be replaced; name another folder, or move %s away\n"
+
+
+@test("a file that is the user's is never replaced: refused before any work, by name; a link neither")
+def _():
+    for names in (["split.tsv"], ["report.html", "z1.npy"], ["manifest.sha256"]):
+        os.makedirs(at("users"))
+        for name in names:
+            write("users/" + name, "mine")
+        write("users/notes.txt", "mine")
+        before = state(at("users"))
+        done = run("indiseek", "fit", *views(), "--out", at("users"), *SMALL)
+        equal((done.code, done.out), (1, ""))
+        for found in (names, names[::-1]):
+            listed = "indiseek fit: %s %s" % (at("users"), USERS % (", ".join(found), "them" if len(names) > 1 else "it"))
+            if listed == done.err:
+                break
+        equal(done.err, listed)
+        equal(state(at("users")), before)
+        shutil.rmtree(at("users"))
+    os.makedirs(at("users"))
+    write("precious", "mine")
+    for name in ("c1.npy", "log.jsonl.new", ".indiseek-lock"):
+        os.symlink(os.path.abspath(at("precious")), at("users/" + name))
+        done = run("indiseek", "fit", *views(), "--out", at("users"), *SMALL)
+        equal(done.code, 1, str(done))
+        inside(at("users"), done.err)
+        equal((text(at("precious")), os.listdir(at("users"))), ("mine", [name]), str(done))
+        os.remove(at("users/" + name))
+    write("users/notes.txt", "mine")
+    write("users/.writable", "mine")
+    fit("users")
+    equal(sorted(os.listdir(at("users"))), sorted(RESULTS + ["notes.txt", ".writable"]))
+    equal((text(at("users/notes.txt")), text(at("users/.writable"))), ("mine", "mine"))
+
+
+@test("a result that its user changed is the user's; without a line in the manifest no command minds")
+def _():
+    fit("changed")
+    equal(subprocess.run(["sha256sum", "-c", "--quiet", "manifest.sha256"], cwd=at("changed")).returncode, 0)
+    equal(sorted(line[66:] for line in lines(at("changed/manifest.sha256"))), [name for name in RESULTS if name != "manifest.sha256"])
+    write("changed/split.tsv", text(at("changed/split.tsv")) + "\n")
+    before = state(at("changed"))
+    done = run("indiseek", "fit", *views(), "--out", at("changed"), *SMALL)
+    equal((done.code, done.err), (1, "indiseek fit: %s %s" % (at("changed"), USERS % ("split.tsv", "it"))))
+    done = run("indiseek", "evaluate", at("changed"))
+    equal((done.code, done.err), (65, "indiseek evaluate: %s is not as %s says: a later run was stopped while its files took their names, "
+                                      "or it was changed; run again, or take its line out of there if the change is yours\n" %
+                                  (at("changed/split.tsv"), at("changed/manifest.sha256"))))
+    equal(state(at("changed")), before)
+    disown("changed/split.tsv")
+    equal(run("indiseek", "evaluate", at("changed")).code, 0)
+
+
+@test("--json F: neither F.new nor what it links to is touched")
+def _():
+    write("scores.json.new", "mine")
+    run("indiseek", "evaluate", at("first"), "--json", at("scores.json"))
+    equal(text(at("scores.json.new")), "mine")
+    os.remove(at("scores.json.new"))
+
+
+@test("of eight runs at once into one folder one goes on, seven are refused with its pid; the folder is of that one")
+def _():
+    runs = [subprocess.Popen([program("indiseek"), "fit", *views(), "--out", at("crowd"), *LONG, "--seed", str(seed), "--quiet"],
+                             stderr=subprocess.PIPE, text=True) for seed in range(8)]
+    said = [(process, process.communicate(timeout=PATIENCE)[1]) for process in runs]
+    good = [process for process, _err in said if process.returncode == 0]
+    equal(len(good), 1, str(said))
+    for process, err in said:
+        if process is not good[0]:
+            equal((process.returncode, err), (1, "indiseek fit: process %d is writing into %s; wait for it, or name another folder\n" %
+                                              (good[0].pid, at("crowd"))))
+    equal(sorted(os.listdir(at("crowd"))), RESULTS)
+    equal(run("indiseek", "evaluate", at("crowd")).code, 0)
+
+
+@test("killed at any rename: evaluate refuses or is right, and the next run ends what was begun")
+def _():
+    fit("before", "--quiet")
+    fit("after", "--seed", 5, "--quiet")
+    names = [line[66:] for line in lines(at("after/manifest.sha256"))] + ["manifest.sha256"]
+    old, new = [json.loads(run("indiseek", "evaluate", at(name), "--json", "-").out)["leakage"] for name in ("before", "after")]
+    refused = 0
+    for moved in range(len(names) + 1):
+        shutil.copytree(at("before"), at("killed_there"))
+        os.mkdir(at("killed_there/.indiseek-new"))
+        for i, name in enumerate(names):
+            shutil.copy(at("after/" + name), at("killed_there/" + ("" if i < moved else ".indiseek-new/") + name))
+        done = run("indiseek", "evaluate", at("killed_there"), "--json", "-")
+        if done.code == 0:
+            assert json.loads(done.out)["leakage"] == (old if moved == 0 else new), moved
+        else:
+            refused += 1
+            equal((done.code, done.out), (65, ""))
+            inside("a later run was stopped while its files took their names", done.err)
+        done = run("indiseek", "fit", *views(), "--out", at("killed_there"), *SMALL, "--x1-norm", "tfidf", "--x2-norm", "log1p-cp10k")
+        assert done.code not in (0, None), "this run was to be refused after it had opened the folder: %s" % done
+        equal(state(at("killed_there")), state(at("after")), "%d files had their names" % moved)
+        shutil.rmtree(at("killed_there"))
+    assert refused > 3, refused
+
+
 # ---- disks and outputs ------------------------------------------------------------------------------------------------
 
 @test("a full disk ends the run at the first checkpoint: exit code 1, earlier results stay")
@@ -1195,12 +1309,12 @@ def _():
 def _():
     before = state(at("full"))
     for name in RESULTS:
-        blocked = at("full/%s.new" % name)
-        os.mkdir(blocked)
+        blocked = at("full/.indiseek-new/%s" % name)
+        os.makedirs(blocked)
         done = run("indiseek", "fit", *views(), "--out", at("full"), *SMALL, "--quiet", "--lambda", 3)
         equal(done.code, 1, str(done))
         assert re.search(r"^indiseek fit: %s:? cannot be \w+: .+$" % re.escape(blocked), done.err, re.M), done.err
-        os.rmdir(blocked)
+        os.removedirs(blocked)
         after = state(at("full"))
         equal({file: after[file] for file in RESULTS}, before, name)
         left = set(after) - set(RESULTS)
@@ -1336,7 +1450,7 @@ def results(out):
 @test("study simulations: results.json, --json and report.html")
 def _():
     done = study("study", "--lambda", "0.1,1", "--json", at("study.json"))
-    equal(sorted(os.listdir(at("study"))), ["report.html", "results.json"])
+    equal(sorted(os.listdir(at("study"))), ["manifest.sha256", "report.html", "results.json"])
     found = results("study")
     equal(found["runs"], json.loads(text(at("study.json"))))
     fresh = [r for r in found["runs"] if STALE not in r["method"]]
@@ -1474,7 +1588,7 @@ def _():
     equal(done.returncode, 0, done.stderr)
     inside("setting 1, infodisen: finished before\n", done.stderr)
     inside("resumed from %s after round" % at("study-stopped/checkpoint.1-indiseek.safetensors"), done.stderr)
-    equal(sorted(os.listdir(at("study-stopped"))), ["report.html", "results.json"])
+    equal(sorted(os.listdir(at("study-stopped"))), ["manifest.sha256", "report.html", "results.json"])
     study("study-whole", *more)
     equal(*([(r["method"], r["importance"], r["reconstruction_error"]) for r in results(name)["runs"]]
             for name in ("study-stopped", "study-whole")))
@@ -1509,7 +1623,7 @@ def names_of_methods():
 @test("study probe: every method by lambda and seed, and what the paper omits; results.json, --json and report.html")
 def _():
     done = probe("probe", "--json", at("probe.json"))
-    equal(sorted(os.listdir(at("probe"))), ["report.html", "results.json"])
+    equal(sorted(os.listdir(at("probe"))), ["manifest.sha256", "report.html", "results.json"])
     found = results("probe")
     equal(found["runs"], json.loads(text(at("probe.json"))))
     methods = names_of_methods()
@@ -1594,7 +1708,7 @@ def _():
     equal(done.returncode, 0, done.stderr)
     inside("infodisen: finished before\n", done.stderr)
     inside("resumed from %s after round" % at("probe-stopped/checkpoint.indiseek-3.safetensors"), done.stderr)
-    equal(sorted(os.listdir(at("probe-stopped"))), ["report.html", "results.json"])
+    equal(sorted(os.listdir(at("probe-stopped"))), ["manifest.sha256", "report.html", "results.json"])
     probe("probe-whole", *more)
     equal(measured("probe-stopped"), measured("probe-whole"))
 

@@ -43,8 +43,8 @@ SAMPLE = os.path.join("build/objects", "release" if kind == "build" else kind, "
 PATIENCE = 240
 CELLS, GENES, PROTEINS, TYPES = 600, 200, 15, 4
 FEATURES = ["c1.npy", "c2.npy", "z1.npy", "z2.npy"]
-RESULTS = sorted(FEATURES + ["cells.tsv", "clusters.tsv", "config.json", "coordinates.tsv", "explained.tsv", "log.jsonl", "metrics.json",
-                             "model.safetensors", "report.html", "split.tsv", "technical.tsv", "theta.tsv", "umap.tsv"])
+RESULTS = sorted(FEATURES + ["cells.tsv", "clusters.tsv", "config.json", "coordinates.tsv", "explained.tsv", "log.jsonl", "manifest.sha256",
+                             "metrics.json", "model.safetensors", "report.html", "split.tsv", "technical.tsv", "theta.tsv", "umap.tsv"])
 # Small networks: a run takes a second.  The method is one that has lambda, and most stages.
 SMALL = ("--method residual-indiseek --width 32 --layers 2 --dim 10 --shared-dim 10 --epochs 40 --shared-epochs 60 "
          "--residual-epochs 10 --diagnoses 1 --diagnosis-epochs 1").split()
@@ -822,7 +822,7 @@ def _():
         assert abs(right(rows, way) - m[way]["accuracy"]) < 1e-9
         assert m["baseline"][way]["accuracy"] > 0.9
         assert all(0 < float(row["confidence_" + way]) <= 1 for row in rows)
-    equal(sorted(os.listdir(at("held"))), ["annotation.json", "annotation.tsv"])
+    equal(sorted(os.listdir(at("held"))), ["annotation.json", "annotation.tsv", "manifest.sha256"])
     inside("the same in the inputs as prepared:\n", done.stdout)
     inside("annotation.tsv is in %s\n" % at("held"), done.stdout)
 
@@ -839,7 +839,7 @@ def _():
     assert "truth" not in rows[0] or not any(row["truth"] for row in rows)
     for way in ("knn", "probe"):
         assert right(rows, way) > 0.9, right(rows, way)
-    equal(sorted(os.listdir(at("new"))), sorted(FEATURES + ["annotation.json", "annotation.tsv"]))
+    equal(sorted(os.listdir(at("new"))), sorted(FEATURES + ["annotation.json", "annotation.tsv", "manifest.sha256"]))
     equal({len(npy(at("new/" + name))) for name in FEATURES}, {300})
     said = annotate("new", *more.files("new", NEW, NEW))[0].stdout
     inside("cells, knn  median confidence cells, probe  median confidence\n", said)
@@ -909,7 +909,7 @@ def _():
         out = "alone_" + files[0][:2]
         _, m, rows = annotate(out, *options, "--quiet")
         assert right(rows, way) > least, (options, right(rows, way))
-        equal(sorted(os.listdir(at(out))), ["annotation.json", "annotation.tsv"] + files)
+        equal(sorted(os.listdir(at(out))), sorted(["annotation.json", "annotation.tsv", "manifest.sha256"] + files))
 
 
 @test("new cells of which some lack a modality: those are left without a name, the others are named")

@@ -558,12 +558,13 @@ static void wrong_wishes_are_said(void **state) {
                                             "0.25, of 3 types at least");
     assert_int_equal(simulate_cells(context, &(simulate_cells_desc){ .difficulty = { .lot = NAN } }, &s), ISK_ARGUMENT);
     assert_string_equal(isk_error(context), "a slope of nan was asked for; it is from -3 to 3");
-    assert_int_equal(output_open(&out, context, "build/test-simulate-cells"), ISK_OK);
+    assert_int_equal(output_open(&out, context, "build/test-simulate-cells", "matrix.mtx features.tsv barcodes.tsv", NULL), ISK_OK);
     assert_int_equal(write_10x(&out, parts, 2), ISK_SHAPE);
     assert_string_equal(isk_error(context), "build/test-simulate-cells: 3 cells have Gene Expression, 4 have Peaks; a folder of 10x "
                                             "Genomics holds all of the same cells");
     assert_int_equal(write_10x(&out, parts, 1), ISK_SHAPE);
     assert_string_equal(isk_error(context), "build/test-simulate-cells: cells and features of Gene Expression need a name each");
+    output_close(&out);
 }
 
 /* ---- scores ---- */

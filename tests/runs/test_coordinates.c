@@ -19,9 +19,13 @@ static isk_context *context;
 
 static int open_context(void **state) {
     output scratch;
+    int made;
     (void)state;
     context = isk_open(&(isk_context_desc){ .threads = 2, .device = ISK_DEVICE_CPU });
-    return !context || output_open(&scratch, context, SCRATCH) != ISK_OK;
+    if (!context) { return -1; }
+    made = output_open(&scratch, context, SCRATCH, "", NULL) == ISK_OK;
+    output_close(&scratch);
+    return made ? 0 : -1;
 }
 
 static int close_context(void **state) {

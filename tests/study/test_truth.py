@@ -58,7 +58,7 @@ def _():
     equal(sorted(os.listdir(at("data"))), sorted("%s-%d" % (name, seed) for name in FACTORS for seed in (3, 4)))
     for name, factors in FACTORS.items():
         where = at("data/%s-3" % name)
-        equal(sorted(os.listdir(where)), ["split.tsv", "truth.npy", "truth.txt", "x1.npy", "x2.npy"])
+        equal(sorted(os.listdir(where)), ["manifest.sha256", "split.tsv", "truth.npy", "truth.txt", "x1.npy", "x2.npy"])
         lines = [line.split("\t") for line in read(where + "/truth.txt").decode().splitlines()]
         equal(lines[0], ["column", "name", "belongs_to"])
         equal([int(line[0]) for line in lines[1:]], list(range(len(lines) - 1)))
@@ -81,7 +81,7 @@ STUDY = [*SMALL, "--methods", "clip,residual-indiseek", "--lambda", "1,10", "--s
 @test("a row for each difficulty, method, lambda and seed in results.json, truth.tsv, on the terminal and in the report")
 def _():
     done = truth(*STUDY, "--difficulties", "plain,noisy", "--out", at("found"), "--json", at("found.json"))
-    equal(sorted(os.listdir(at("found"))), ["report.html", "results.json", "truth.tsv"])
+    equal(sorted(os.listdir(at("found"))), ["manifest.sha256", "report.html", "results.json", "truth.tsv"])
     runs = results("found")["runs"]
     equal(runs, json.loads(read(at("found.json"))))
     equal([(r["data"], r["method"], r["lambda"]) for r in runs],
@@ -170,7 +170,7 @@ def _():
                           text=True, timeout=PATIENCE)
     equal(done.returncode, 0, done.stderr)
     inside("autoencoder, curved-0: finished before\n", done.stderr)
-    equal(sorted(os.listdir(at("stopped"))), ["report.html", "results.json", "truth.tsv"])
+    equal(sorted(os.listdir(at("stopped"))), ["manifest.sha256", "report.html", "results.json", "truth.tsv"])
     truth(*more, at("whole"), "--quiet")
     equal(measured("stopped"), measured("whole"))
 
