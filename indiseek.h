@@ -12592,7 +12592,7 @@ const isk_method isk_ajive = {
 
        -ln det t' + sum_j 2 ln(1 + (t_j / (s_j g))^2 / 3),    g = 0.79351, by which a normal y stays as it is
 
-   (Lange, Little and Taylor 1989).  So t(y; c) has the same middle and spread whatever c is, and moves as little as that allows.  A
+   (Lange, Little and Taylor 1989).  So t(y; c) learns the same middle and spread whatever c is, and moves as little as that allows.  A
    normal law would take few rows far out, a programme that is rare, for the spread of their whole type, and shrink them to nothing; by
    this one they stay far out.  Of what else may depend on c, tails and shapes, a map takes nothing.
 

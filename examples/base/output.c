@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 static const char staging[] = ".indiseek-new", lock_name[] = ".indiseek-lock", manifest_name[] = "manifest.sha256";
+static const char manifest_head[] = "# what indiseek wrote here; all else is the user's\n";
 
 /* ---- names ---- */
 
@@ -36,12 +37,12 @@ static output_file *file_named(output_file *files, int count, const char *name) 
 }
 
 char *output_path(const output *o, const char *name, char *buffer, size_t size) {
-    snprintf(buffer, size, "%s/%s", o->folder, name);
+    snprintf(buffer, size, "%.4000s/%.150s", o->folder, name);
     return buffer;
 }
 
 static char *staged_path(const output *o, const char *name, char *buffer, size_t size) {
-    snprintf(buffer, size, "%s/%s%s%s", o->folder, staging, *name ? "/" : "", name);
+    snprintf(buffer, size, "%.4000s/%s%s%.150s", o->folder, staging, *name ? "/" : "", name);
     return buffer;
 }
 
@@ -66,7 +67,7 @@ static isk_status hash_of(isk_context *context, const char *path, char hash[65])
     return status;
 }
 
-/* Lines "HASH  NAME"; -1: there is no such file, or it is none of ours. */
+/* Lines "HASH  NAME" after the first; -1: there is no such file, or it is none of ours. */
 static int manifest_read(const char *path, output_file files[MOST_OWNED]) {
     char line[200];
     int count = 0;
@@ -77,6 +78,7 @@ static int manifest_read(const char *path, output_file files[MOST_OWNED]) {
         if (opened >= 0) { close(opened); }
         return -1;
     }
+    if (!fgets(line, sizeof line, file) || strcmp(line, manifest_head) != 0) { count = -1; }
     while (count >= 0 && fgets(line, sizeof line, file)) {
         const size_t length = strcspn(line, "\n");
         line[length] = 0;
@@ -95,6 +97,7 @@ static int manifest_read(const char *path, output_file files[MOST_OWNED]) {
 static isk_status manifest_write(output *o, const output_file *files, int count, const char *path) {
     text t = { 0 };
     isk_status status;
+    text_add(&t, manifest_head);
     for (int i = 0; i < count; i++) { text_format(&t, "%s  %s\n", files[i].hash, files[i].name); }
     status = library_error(o, write_text(o->context, path, &t));
     text_free(&t);
@@ -113,6 +116,11 @@ isk_status output_verify(isk_context *context, const char *folder, const char *n
     char path[4200];
     struct stat about;
     int count;
+    snprintf(path, sizeof path, "%s/%s/%s", folder, staging, manifest_name);
+    if (lstat(path, &about) == 0) {
+        return isk_set_error(context, ISK_DATA, "%s: a run is giving its files their names, or was stopped while it did; run again",
+                             folder);
+    }
     snprintf(path, sizeof path, "%s/%s", folder, manifest_name);
     count = manifest_read(path, files);
     for (int i = 0; i < count; i++) {
@@ -186,7 +194,8 @@ static void drop_lock(output *o) {
 /* What is in the staging folder, and the folder. */
 static void clear_staging(const output *o) {
     char path[4200];
-    DIR *folder = opendir(staged_path(o, "", path, sizeof path));
+    struct stat about;
+    DIR *folder = lstat(staged_path(o, "", path, sizeof path), &about) == 0 && S_ISDIR(about.st_mode) ? opendir(path) : NULL;
     struct dirent *entry;
     if (!folder) { return; }
     while ((entry = readdir(folder)) != NULL) {
@@ -196,29 +205,6 @@ static void clear_staging(const output *o) {
     }
     closedir(folder);
     rmdir(staged_path(o, "", path, sizeof path));
-}
-
-/* Staged files take their names, the manifest last. */
-static isk_status move_all(output *o, const output_file *files, int count) {
-    char from[4200], to[4200];
-    struct stat about;
-    for (int i = 0; i < count; i++) {
-        if (lstat(staged_path(o, files[i].name, from, sizeof from), &about) != 0) { continue; }     /* it has its name already */
-        if (rename(from, output_path(o, files[i].name, to, sizeof to)) != 0) { return cannot(o, "cannot be written", to); }
-    }
-    staged_path(o, manifest_name, from, sizeof from);
-    if (rename(from, output_path(o, manifest_name, to, sizeof to)) != 0) { return cannot(o, "cannot be written", to); }
-    return ISK_OK;
-}
-
-/* A run that was killed while its files took their names: all of them were there by then, so they get them now. */
-static isk_status end_what_was_begun(output *o) {
-    output_file files[MOST_OWNED];
-    char path[4200];
-    const int count = manifest_read(staged_path(o, manifest_name, path, sizeof path), files);
-    isk_status status = count >= 0 ? move_all(o, files, count) : ISK_OK;
-    if (status == ISK_OK) { clear_staging(o); }
-    return status;
 }
 
 /* Refuses where a file that may be written is the user's. */
@@ -231,16 +217,57 @@ static isk_status look_for_others(output *o) {
     while ((entry = readdir(folder)) != NULL) {
         const output_file *own = file_named(o->owned, o->owned_count, entry->d_name);
         const size_t length = strlen(found);
-        if (!is_among(entry->d_name, o->names) && strcmp(entry->d_name, manifest_name) != 0) { continue; }
-        if (strcmp(entry->d_name, manifest_name) == 0 && o->owned_count >= 0) { continue; }
+        if (!is_among(entry->d_name, o->names) && (strcmp(entry->d_name, manifest_name) != 0 || o->owned_count >= 0)) { continue; }
+        if (strcmp(entry->d_name, manifest_name) == 0) { own = NULL; }
         if (own && is_file_of(o->context, output_path(o, entry->d_name, path, sizeof path), own->hash)) { continue; }
         if (count++ < 4) { snprintf(found + length, sizeof found - length, "%s%.60s", length ? ", " : "", entry->d_name); }
     }
     closedir(folder);
     if (!count) { return ISK_OK; }
-    snprintf(o->error, sizeof o->error, "%.200s has %s%s, which no run of this program left there and which would be replaced; name "
-             "another folder, or move %s away", o->folder, found, count > 4 ? " and others" : "", count > 1 ? "them" : "it");
+    snprintf(o->error, sizeof o->error, "%.200s has %s%s, which would be replaced, and by %s no run of this program wrote %s as %s now; "
+             "name another folder, or move %s away", o->folder, found, count > 4 ? " and others" : "", manifest_name,
+             count > 1 ? "them" : "it", count > 1 ? "they are" : "it is", count > 1 ? "them" : "it");
     return ISK_IO;
+}
+
+/* Staged files take their names; what was of ours before and is not among `files` goes; the manifest comes last. */
+static isk_status move_all(output *o, output_file *files, int count) {
+    char from[4200], to[4200];
+    struct stat about;
+    for (int i = 0; i < count; i++) {
+        if (lstat(staged_path(o, files[i].name, from, sizeof from), &about) != 0) { continue; }     /* it has its name already */
+        if (rename(from, output_path(o, files[i].name, to, sizeof to)) != 0) { return cannot(o, "cannot be written", to); }
+    }
+    for (int i = 0; i < o->owned_count; i++) {
+        if (file_named(files, count, o->owned[i].name)) { continue; }
+        if (is_file_of(o->context, output_path(o, o->owned[i].name, to, sizeof to), o->owned[i].hash)) { unlink(to); }
+    }
+    staged_path(o, manifest_name, from, sizeof from);
+    if (rename(from, output_path(o, manifest_name, to, sizeof to)) != 0) { return cannot(o, "cannot be written", to); }
+    memcpy(o->owned, files, (size_t)count * sizeof *files);
+    o->owned_count = count;
+    return ISK_OK;
+}
+
+/* A run that was killed while its files took their names: all of them were there by then, so they get them now.  What lies where one of
+   them is to go must be that file, or what the manifest before had there. */
+static isk_status end_what_was_begun(output *o) {
+    output_file files[MOST_OWNED];
+    char path[4200], staged[4200];
+    const int count = manifest_read(staged_path(o, manifest_name, path, sizeof path), files);
+    struct stat about;
+    isk_status status = ISK_OK;
+    for (int i = 0; i < count; i++) {
+        const output_file *own = file_named(o->owned, o->owned_count, files[i].name);
+        if (lstat(output_path(o, files[i].name, path, sizeof path), &about) != 0) { continue; }
+        if (lstat(staged_path(o, files[i].name, staged, sizeof staged), &about) != 0) { continue; }
+        if (own && is_file_of(o->context, path, own->hash)) { continue; }
+        snprintf(o->error, sizeof o->error, "%.300s is in the way of what a run that was stopped had to put there; move it away", path);
+        return ISK_IO;
+    }
+    if (count >= 0) { status = move_all(o, files, count); }
+    if (status == ISK_OK) { clear_staging(o); }
+    return status;
 }
 
 isk_status output_open(output *o, isk_context *context, const char *folder, const char *names, const char *known_by) {
@@ -257,12 +284,13 @@ isk_status output_open(output *o, isk_context *context, const char *folder, cons
         return ISK_IO;
     }
     status = take_lock(o);
-    if (status == ISK_OK) { status = end_what_was_begun(o); }
     if (status == ISK_OK) {
         o->owned_count = manifest_read(output_path(o, manifest_name, path, sizeof path), o->owned);
-        if (!known_by || access(output_path(o, known_by, path, sizeof path), F_OK) != 0) { status = look_for_others(o); }
-        if (o->owned_count < 0) { o->owned_count = 0; }
+        status = end_what_was_begun(o);
     }
+    o->adopts = known_by && access(output_path(o, known_by, path, sizeof path), F_OK) == 0;
+    if (status == ISK_OK && !o->adopts) { status = look_for_others(o); }
+    if (o->owned_count < 0) { o->owned_count = 0; }
     if (status != ISK_OK) { drop_lock(o); }
     return status;
 }
@@ -271,8 +299,33 @@ isk_status output_open(output *o, isk_context *context, const char *folder, cons
 
 char *output_stage(output *o, const char *name, char *buffer, size_t size) {
     mkdir(staged_path(o, "", buffer, size), 0777);          /* where it cannot be, the file cannot be written either */
+    if (o->count == MOST_OUTPUTS) { o->lost = 1; }
     if (o->count < MOST_OUTPUTS) { snprintf(o->staged[o->count++], sizeof o->staged[0], "%s", name); }
     return staged_path(o, name, buffer, size);
+}
+
+void output_reads(output *o, const char *path) {
+    if (path && o->input_count < MOST_INPUTS) { o->inputs[o->input_count++] = path; }
+}
+
+int output_has(const output *o, const char *name) {
+    for (int i = 0; i < o->owned_count; i++) {
+        if (strcmp(o->owned[i].name, name) == 0) { return 1; }
+    }
+    return 0;
+}
+
+/* Is it one of the inputs, FILE or FILE:COLUMN? */
+static int is_input(const output *o, const struct stat *file) {
+    for (int i = 0; i < o->input_count; i++) {
+        char path[4200];
+        struct stat about;
+        char *colon;
+        snprintf(path, sizeof path, "%s", o->inputs[i]);
+        while (stat(path, &about) != 0 && (colon = strrchr(path, ':')) != NULL) { *colon = 0; }
+        if (stat(path, &about) == 0 && about.st_ino == file->st_ino && about.st_dev == file->st_dev) { return 1; }
+    }
+    return 0;
 }
 
 isk_status output_matrix(output *o, const char *name, isk_matrix matrix) {
@@ -294,28 +347,18 @@ static isk_status find_owned(output *o, const char *stale, output_file files[MOS
         isk_status status = library_error(o, hash_of(o->context, staged_path(o, o->staged[i], path, sizeof path), file->hash));
         snprintf(file->name, sizeof file->name, "%s", o->staged[i]);
         if (status != ISK_OK) { return status; }
-        if (is_among(file->name, o->names)) { continue; }
-        snprintf(o->error, sizeof o->error, "%.100s was not named when %.200s was opened", file->name, o->folder);
-        return ISK_ARGUMENT;                /* a fault of ours */
+        o->lost = o->lost || !is_among(file->name, o->names);
     }
-    for (int i = 0; i < o->owned_count && *count < MOST_OWNED; i++) {
-        struct stat about;
-        if (file_named(files, *count, o->owned[i].name) || (stale && is_among(o->owned[i].name, stale))) { continue; }
-        if (lstat(output_path(o, o->owned[i].name, path, sizeof path), &about) == 0) { files[(*count)++] = o->owned[i]; }
-    }
-    return ISK_OK;
-}
-
-static void remove_stale(const output *o, output_file *files, int count) {
-    char path[4200];
-    struct stat here, input;
-    const int has_input = o->input && stat(o->input, &input) == 0;
     for (int i = 0; i < o->owned_count; i++) {
-        const output_file *own = &o->owned[i];
-        if (file_named(files, count, own->name) || lstat(output_path(o, own->name, path, sizeof path), &here) != 0) { continue; }
-        if (has_input && here.st_ino == input.st_ino && here.st_dev == input.st_dev) { continue; }
-        if (is_file_of(o->context, path, own->hash)) { unlink(path); }
+        struct stat about;
+        if (file_named(files, *count, o->owned[i].name)) { continue; }
+        if (lstat(output_path(o, o->owned[i].name, path, sizeof path), &about) != 0) { continue; }
+        if (stale && is_among(o->owned[i].name, stale) && !is_input(o, &about)) { continue; }
+        if (*count == MOST_OWNED) { o->lost = 1; } else { files[(*count)++] = o->owned[i]; }
     }
+    if (!o->lost) { return ISK_OK; }
+    snprintf(o->error, sizeof o->error, "%.200s: more files than were announced", o->folder);       /* a fault of ours */
+    return ISK_ARGUMENT;
 }
 
 isk_status output_commit(output *o, const char *stale) {
@@ -323,28 +366,31 @@ isk_status output_commit(output *o, const char *stale) {
     char path[4200];
     int count;
     isk_status status = find_owned(o, stale, files, &count);
+    if (status == ISK_OK && !o->adopts) { status = look_for_others(o); }       /* hours may have gone by */
     if (status == ISK_OK) { status = manifest_write(o, files, count, staged_path(o, manifest_name, path, sizeof path)); }
     o->begun = status == ISK_OK;
     if (status == ISK_OK) { status = move_all(o, files, count); }
     if (status != ISK_OK) { return status; }
-    remove_stale(o, files, count);
-    memcpy(o->owned, files, sizeof files);
-    o->owned_count = count;
-    o->count = o->begun = 0;
+    o->count = o->begun = o->adopts = 0;
     clear_staging(o);
     return ISK_OK;
 }
 
 int output_keep(output *o, const char *name, const char *other) {
     char from[4200], to[4200];
-    output_file *own = file_named(o->owned, o->owned_count, name), *taken = file_named(o->owned, o->owned_count, other);
+    output_file *own = file_named(o->owned, o->owned_count, name), *taken = file_named(o->owned, o->owned_count, other), kept;
     struct stat about;
     if (!own) { return 0; }
     if (lstat(output_path(o, other, to, sizeof to), &about) == 0 && !(taken && is_file_of(o->context, to, taken->hash))) { return 0; }
     if (rename(output_path(o, name, from, sizeof from), to) != 0) { return 0; }
-    if (taken) { memmove(taken, taken + 1, (size_t)(o->owned + o->owned_count-- - taken - 1) * sizeof *taken); }
-    own = file_named(o->owned, o->owned_count, name);
-    snprintf(own->name, sizeof own->name, "%s", other);
+    kept = *own;
+    snprintf(kept.name, sizeof kept.name, "%s", other);
+    if (taken) {
+        *taken = kept;
+        *own = o->owned[--o->owned_count];
+    } else {
+        *own = kept;
+    }
     return library_error(o, manifest_write(o, o->owned, o->owned_count, output_path(o, manifest_name, to, sizeof to))) == ISK_OK;
 }
 

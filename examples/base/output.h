@@ -3,33 +3,41 @@
 
    FOLDER/manifest.sha256 has a line for each file that a program of ours gave its name there, as `sha256sum -c` reads them.  By it a
    file is known as ours: one that is not in it, or that is no longer what it says, is the user's, and is neither replaced nor removed.
-   It takes its name after the files do, so files that are not of one run do not agree with it. */
+   It takes its name after the files do, so files that are not of one run do not agree with it.  Not so protected are files of other
+   names that a run needs while it works: checkpoints, log.jsonl.new and, of compare, results.jsonl. */
 #ifndef OUTPUT_H
 #define OUTPUT_H
 
 #include "../../indiseek.h"
 #include "text.h"
 
-enum { MOST_OUTPUTS = 24, MOST_OWNED = 64 };
+enum { MOST_OUTPUTS = 32, MOST_OWNED = 64, MOST_INPUTS = 16 };
 
 typedef struct output_file { char name[64], hash[65]; } output_file;
 
 typedef struct output {
     isk_context *context;
     const char *folder, *names;
-    const char *input;              /* a file that is not removed, though it be ours; or NULL */
+    const char *inputs[MOST_INPUTS];        /* FILE, or FILE:COLUMN: what is ours and read by this run is not removed as stale */
+    int input_count;
     output_file owned[MOST_OWNED];
     char staged[MOST_OUTPUTS][64];
     int owned_count, count;
-    int lock, begun;                /* a file descriptor + 1; 1: not all staged files could take their names, the next run goes on */
+    int adopts;                     /* 1: as known_by says */
+    int lock, begun, lost;          /* a file descriptor + 1; 1: the staged manifest is there, so what is staged stays for the next run;
+                                       1: more was staged than there is room for */
     char error[600];
 } output;
 
 /* Makes the folder and those above it, takes it for this process alone until output_close, and ends what a killed run began when its
    files took their names.  `names`: what may be written, with blanks between, # for a digit; where one of them is the user's (IO), is
-   being written by another process (IO) or cannot be made, `error` says so.  known_by: of the caller's files the one by which it knows that
-   all are of a run of its own, though no manifest says so; where it is there, nothing is refused; or NULL. */
+   being written by another process (IO) or cannot be made, `error` says so.  known_by: where the folder has this file, by which the caller
+   knows all of these names as its own, nothing is refused; or NULL. */
 isk_status output_open(output *o, isk_context *context, const char *folder, const char *names, const char *known_by);
+/* This run reads that file; NULL is well. */
+void output_reads(output *o, const char *path);
+/* Is it there, and ours? */
+int output_has(const output *o, const char *name);
 /* "FOLDER/name" into a buffer of `size`; returns buffer. */
 char *output_path(const output *o, const char *name, char *buffer, size_t size);
 /* The path to write to now for what will be FOLDER/name; into a buffer of `size`. */
@@ -47,7 +55,7 @@ void output_close(output *o);
 /* Removes what runs that were killed while they wrote a checkpoint left half-written. */
 void output_tidy(const output *o);
 
-/* Whether the files of those names that a folder has are of one run: ERROR DATA where one is not what manifest.sha256 says.  Folders of
+/* Whether the files of those names that a folder has are of one run: DATA where one is not what manifest.sha256 says.  Folders of
    versions without one are taken as they are. */
 isk_status output_verify(isk_context *context, const char *folder, const char *names);
 

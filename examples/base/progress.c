@@ -33,7 +33,7 @@ static void on_signal(int number) {
 }
 
 void progress_watch(isk_context *context) {
-    struct sigaction action;
+    struct sigaction action, hangup;
     memset(&action, 0, sizeof action);
     sigemptyset(&action.sa_mask);
     action.sa_handler = context ? on_signal : SIG_DFL;
@@ -41,6 +41,8 @@ void progress_watch(isk_context *context) {
     watched = context;
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    /* The end of the terminal, unless nohup has it ignored. */
+    if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN) { sigaction(SIGHUP, &action, NULL); }
 }
 
 int progress_stopped(void) { return signals > 0; }

@@ -446,7 +446,7 @@ static void say_results(const compare_job *j) {
 static isk_status run_all(compare_job *j) {
     training *t = &j->t;
     isk_status status = *isk_error(t->context) ? ISK_DEVICE : find_names(j);
-    if (status == ISK_OK) { status = training_folder(t, "compare.tsv table.tsv results.json report.html", "results.jsonl"); }
+    if (status == ISK_OK) { status = training_folder(t, "compare.tsv table.tsv results.json report.html"); }
     if (status == ISK_OK) { status = source_read(&j->a, t->context, &j->s->source, &t->bar); }
     if (status == ISK_OK) { status = source_divide(&j->a, j->resolved.validation); }
     if (status == ISK_OK) { status = check_labels(j); }

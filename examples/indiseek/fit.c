@@ -211,7 +211,12 @@ static isk_status run(job *j) {
     /* isk_open leaves its sentence when there is no GPU for --device cuda: no folder is made then. */
     isk_status status = *isk_error(t->context) ? ISK_DEVICE : training_names(t);
     if (status == ISK_OK) { status = check_target(j); }
-    if (status == ISK_OK) { status = training_folder(t, TRAINING_NAMES, "checkpoint.safetensors"); }
+    if (status == ISK_OK) { status = training_folder(t, TRAINING_NAMES); }
+    for (int i = 0; i < ISK_MAX_VIEWS; i++) { output_reads(&t->out, j->s.data.views.x[i]); }
+    output_reads(&t->out, j->s.data.labels);
+    output_reads(&t->out, j->s.data.group);
+    output_reads(&t->out, j->s.data.split);
+    output_reads(&t->out, j->s.data.target);
     if (status == ISK_OK) { status = data_read(&j->d, t->context, &j->s.data, t->s->options.validation, 0, &t->bar); }
     if (status == ISK_OK) { status = training_begin(t, &j->d); }
     if (status == ISK_OK) { status = training_run(t, &j->d); }

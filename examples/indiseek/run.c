@@ -251,7 +251,6 @@ static isk_status write_report(run_job *j) {
     return status;
 }
 
-/* Files that an earlier run left in the folder and this one does not write; not what it read. */
 static isk_status find_provenance(run_job *j) {
     const names *files = &j->a.c.files;
     const char *paths[MOST_HASHED];
@@ -290,8 +289,11 @@ static isk_status write_all(run_job *j) {
 isk_status run_all(run_job *j) {
     training *t = &j->t;
     isk_status status = *isk_error(t->context) ? ISK_DEVICE : training_names(t);
-    if (status == ISK_OK) { status = training_folder(t, RESULT_NAMES, "checkpoint.safetensors"); }
-    t->out.input = j->s->source.path;
+    if (status == ISK_OK) { status = training_folder(t, RESULT_NAMES); }
+    output_reads(&t->out, j->s->source.path);
+    output_reads(&t->out, j->s->source.cells);
+    output_reads(&t->out, j->s->source.split);
+    for (int i = 0; i < SOURCE_KINDS; i++) { output_reads(&t->out, j->s->source.file[i]); }
     if (status == ISK_OK) { status = source_read(&j->a, t->context, &j->s->source, &t->bar); }
     if (status == ISK_OK) { status = source_divide(&j->a, t->s->options.validation); }
     if (status == ISK_OK) { status = source_prepare(&j->a); }

@@ -93,6 +93,10 @@ static isk_status run(job *j) {
     if (status == ISK_OK) { status = views_recall(&j->v, j->context, j->model, &j->s.views); }
     if (status == ISK_OK) { status = views_read(&j->v, j->context, &j->s.views, 0); }
     if (status == ISK_OK) { status = views_apply(&j->v); }
+    if (status == ISK_OK && output_has(&j->out, "model.safetensors")) {
+        return isk_set_error(j->context, ISK_ARGUMENT, "%s is the folder of a run, whose features would be written over; name another",
+                             j->s.out);
+    }
     if (status == ISK_OK) { views_say(&j->v, &j->s.views, &j->bar); }
     if (status == ISK_OK) { status = features_make(&j->f, j->context, j->model, &j->v, 0); }
     for (int i = 0; i < FEATURE_COUNT && status == ISK_OK; i++) {

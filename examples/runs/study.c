@@ -58,9 +58,8 @@ isk_status study_folder(study *w, isk_status (*read)(void *job, const char *path
     if (w->s->resume) { return read(job, path); }
     output_path(&w->out, "results.previous.json", previous, sizeof previous);
     if (!output_keep(&w->out, "results.json", "results.previous.json")) {
-        return isk_set_error(w->context, ISK_IO, "%s is there from an earlier study, and cannot be kept as %s, which is the user's; "
-                             "move one away",
-                             path, previous);
+        return isk_set_error(w->context, ISK_IO, "%s is there from an earlier study, and cannot be kept as %s; move it away", path,
+                             previous);
     }
     progress_warn(&w->bar, "%s is there from an earlier study; it is kept as %s%s", path, previous,
                   w->resumable ? ", --resume would have gone on with it" : "");
@@ -83,7 +82,7 @@ void study_made(study *w) { configuration_made(&w->c, w->context, w->argc, w->ar
 isk_status study_write(study *w, const text *results, const text *report) {
     isk_status status = output_text(&w->out, "results.json", results);
     if (status == ISK_OK) { status = output_text(&w->out, "report.html", report); }
-    if (status == ISK_OK) { status = output_commit(&w->out, NULL); }
+    if (status == ISK_OK) { status = output_commit(&w->out, w->out.names); }
     return status == ISK_OK ? ISK_OK : isk_set_error(w->context, status, "%s", w->out.error);
 }
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- the line ---- */
@@ -135,9 +136,10 @@ isk_status training_names(training *t) {
     return status;
 }
 
-isk_status training_folder(training *t, const char *files, const char *known_by) {
-    isk_status status = output_open(&t->out, t->context, t->s->out, files, t->s->resume ? known_by : NULL);
+isk_status training_folder(training *t, const char *files) {
+    isk_status status = output_open(&t->out, t->context, t->s->out, files, NULL);
     if (status != ISK_OK) { return isk_set_error(t->context, status, "%s", t->out.error); }
+    output_tidy(&t->out);
     output_path(&t->out, "checkpoint.safetensors", t->checkpoint, sizeof t->checkpoint);
     output_path(&t->out, "log.jsonl.new", t->log_path, sizeof t->log_path);
     return ISK_OK;
@@ -157,7 +159,8 @@ static void checkpoint_keep(training *t) {
 }
 
 void training_mend_lines(const char *path) {
-    FILE *log = fopen(path, "rb");
+    struct stat about;
+    FILE *log = lstat(path, &about) == 0 && S_ISREG(about.st_mode) ? fopen(path, "rb") : NULL;
     off_t whole = 0, at = 0;
     if (!log) { return; }
     for (int c; (c = getc(log)) != EOF;) {
@@ -339,10 +342,10 @@ isk_status training_commit(training *t, const text *scores) {
         return isk_set_error(t->context, ISK_IO, "%s cannot be written: %s", path, strerror(errno));
     }
     status = output_commit(&t->out, RESULT_NAMES);
+    if (status != ISK_OK && !t->out.begun && rename(path, t->log_path) != 0) { unlink(path); }          /* --resume goes on with it */
     if (status != ISK_OK) { return isk_set_error(t->context, status, "%s", t->out.error); }
     unlink(t->checkpoint);
     remove(training_stability_checkpoint(t, path, sizeof path));
-    output_tidy(&t->out);
     return t->s->json ? write_text(t->context, t->s->json, scores) : ISK_OK;
 }
 
@@ -366,12 +369,12 @@ void training_warnings(const training *t, text *out) {
 int training_finish(training *t, isk_status status, const char *program, int argc, char **argv) {
     int code = 0;
     progress_end(&t->bar);
-    output_close(&t->out);
     if (t->bar.log) {
         fclose(t->bar.log);
         t->bar.log = NULL;
         if (status != ISK_DIVERGED && access(t->checkpoint, F_OK) != 0) { unlink(t->log_path); }    /* of no use alone */
     }
+    output_close(&t->out);
     if (status == ISK_OK) { return 0; }
     code = fail(program, status, *isk_error(t->context) ? isk_error(t->context) : NULL);
     if (status == ISK_INTERRUPTED) { say_how_to_resume(argc, argv); }

@@ -91,10 +91,9 @@ const char *training_lambda(const training *t, double lambda, char buffer[40]);
 int training_chooses(const training *t);
 /* Cuts off half a line that a killed program left at the end of a file of lines. */
 void training_mend_lines(const char *path);
-/* Method, preset, options and whether --json can be written; then the folder for the results, of those names.  known_by: as of output_open,
-   where --resume goes on with what is there. */
+/* Method, preset, options and whether --json can be written; then the folder for the results, of those names. */
 isk_status training_names(training *t);
-isk_status training_folder(training *t, const char *files, const char *known_by);
+isk_status training_folder(training *t, const char *files);
 /* The log; and a run that starts afresh does not write over the checkpoint of another.  After the data have been read. */
 isk_status training_begin(training *t, const dataset *d);
 isk_status training_run(training *t, const dataset *d);

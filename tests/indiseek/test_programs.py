@@ -1003,6 +1003,19 @@ def _():
     equal({name: after[name] for name in RESULTS}, before)
 
 
+@test("SIGHUP does the same, but under nohup, where a run goes on")
+def _():
+    stopped("hangup", signal.SIGHUP)
+    equal(sorted(os.listdir(at("hangup"))), ["checkpoint.safetensors", "log.jsonl.new"])
+    shutil.rmtree(at("hangup"))
+    process = subprocess.Popen(["nohup", program("indiseek"), "fit", *views(), "--out", at("hangup"), *LONG, "--quiet"],
+                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_for_records(process, at("hangup/log.jsonl.new"), 20)
+    process.send_signal(signal.SIGHUP)
+    equal(process.wait(PATIENCE), 0)
+    equal(sorted(os.listdir(at("hangup"))), RESULTS)
+
+
 @test("SIGTERM does the same, and leaves the results of an earlier run alone")
 def _():
     stopped("term", signal.SIGTERM, earlier="first")
@@ -1183,7 +1196,14 @@ def _():
 
 # ---- whose files they are ---------------------------------------------------------------------------------------------
 
-USERS = "has %s, which no run of this program left there and which would be replaced; name another folder, or move %s away\n"
+USERS = ("has %s, which would be replaced, and by manifest.sha256 no run of this program wrote %s now; name another folder, "
+         "or move %s away\n")
+
+
+def users(*names):
+    many = len(names) > 1
+    return USERS % (", ".join(names), "them as they are" if many else "it as it is", "them" if many else "it")
+
 
 
 @test("a file that is the user's is never replaced: refused before any work, by name; a link neither")
@@ -1197,7 +1217,7 @@ def _():
         done = run("indiseek", "fit", *views(), "--out", at("users"), *SMALL)
         equal((done.code, done.out), (1, ""))
         for found in (names, names[::-1]):
-            listed = "indiseek fit: %s %s" % (at("users"), USERS % (", ".join(found), "them" if len(names) > 1 else "it"))
+            listed = "indiseek fit: %s %s" % (at("users"), users(*found))
             if listed == done.err:
                 break
         equal(done.err, listed)
@@ -1223,11 +1243,11 @@ def _():
 def _():
     fit("changed")
     equal(subprocess.run(["sha256sum", "-c", "--quiet", "manifest.sha256"], cwd=at("changed")).returncode, 0)
-    equal(sorted(line[66:] for line in lines(at("changed/manifest.sha256"))), [name for name in RESULTS if name != "manifest.sha256"])
+    equal(sorted(line[66:] for line in lines(at("changed/manifest.sha256"))[1:]), [name for name in RESULTS if name != "manifest.sha256"])
     write("changed/split.tsv", text(at("changed/split.tsv")) + "\n")
     before = state(at("changed"))
     done = run("indiseek", "fit", *views(), "--out", at("changed"), *SMALL)
-    equal((done.code, done.err), (1, "indiseek fit: %s %s" % (at("changed"), USERS % ("split.tsv", "it"))))
+    equal((done.code, done.err), (1, "indiseek fit: %s %s" % (at("changed"), users("split.tsv"))))
     done = run("indiseek", "evaluate", at("changed"))
     equal((done.code, done.err), (65, "indiseek evaluate: %s is not as %s says: a later run was stopped while its files took their names, "
                                       "or it was changed; run again, or take its line out of there if the change is yours\n" %
@@ -1235,6 +1255,35 @@ def _():
     equal(state(at("changed")), before)
     disown("changed/split.tsv")
     equal(run("indiseek", "evaluate", at("changed")).code, 0)
+
+
+@test("a file that comes while a run works is not replaced either, nor by --resume; an input is not stale")
+def _():
+    process = start("late", "--checkpoint-every", "1")
+    wait_for_records(process, at("late/log.jsonl.new"), 20)
+    write("late/report.html", "mine")
+    process.communicate(timeout=PATIENCE)
+    equal(process.returncode, 1)
+    done = run("indiseek", "fit", *views(), "--out", at("late"), *LONG, "--resume")
+    equal((done.code, done.err), (1, "indiseek fit: %s %s" % (at("late"), users("report.html"))))
+    equal(text(at("late/report.html")), "mine")
+    os.remove(at("late/report.html"))
+    equal(run("indiseek", "fit", *views(), "--out", at("late"), *LONG, "--resume", "--quiet").code, 0)
+    equal(sorted(os.listdir(at("late"))), RESULTS)
+    shutil.copytree(at("first"), at("reread"))
+    done = run("indiseek", "fit", "--x1", at("reread/z2.npy"), "--x2", at("x2.npy"), "--out", at("reread"), *SMALL, "--method", "clip")
+    assert done.code == 0, str(done)
+    inside("z2.npy", "".join(os.listdir(at("reread"))))
+    assert "z1.npy" not in os.listdir(at("reread"))
+
+
+@test("transform does not write features of others beside a model")
+def _():
+    before = state(at("first"))
+    done = run("indiseek", "transform", "--model", at("first"), "--x1", at("x1.npy"), "--out", at("first"))
+    equal((done.code, done.err), (2, "indiseek transform: %s is the folder of a run, whose features would be written over; name "
+                                      "another\n" % at("first")))
+    equal(state(at("first")), before)
 
 
 @test("--json F: neither F.new nor what it links to is touched")
@@ -1264,7 +1313,7 @@ def _():
 def _():
     fit("before", "--quiet")
     fit("after", "--seed", 5, "--quiet")
-    names = [line[66:] for line in lines(at("after/manifest.sha256"))] + ["manifest.sha256"]
+    names = [line[66:] for line in lines(at("after/manifest.sha256"))[1:]] + ["manifest.sha256"]
     old, new = [json.loads(run("indiseek", "evaluate", at(name), "--json", "-").out)["leakage"] for name in ("before", "after")]
     refused = 0
     for moved in range(len(names) + 1):
@@ -1278,7 +1327,7 @@ def _():
         else:
             refused += 1
             equal((done.code, done.out), (65, ""))
-            inside("a later run was stopped while its files took their names", done.err)
+            inside("a run is giving its files their names, or was stopped while it did; run again", done.err)
         done = run("indiseek", "fit", *views(), "--out", at("killed_there"), *SMALL, "--x1-norm", "tfidf", "--x2-norm", "log1p-cp10k")
         assert done.code not in (0, None), "this run was to be refused after it had opened the folder: %s" % done
         equal(state(at("killed_there")), state(at("after")), "%d files had their names" % moved)
@@ -1886,7 +1935,7 @@ def _():
     done = run("simulation", *SIMULATION)
     equal((done.code, done.err.count(said)), (0, 1))
     equal(run("simulation", *SIMULATION, "--quiet").err.count("GPU"), 0)
-    for line in (["evaluate", at("auto")], ["transform", "--model", at("auto"), "--x1", at("x1.npy"), "--out", at("new")]):
+    for line in (["evaluate", at("auto")], ["transform", "--model", at("auto"), "--x1", at("x1.npy"), "--out", at("auto-new")]):
         done = run("indiseek", *line)
         equal((done.code, done.err.count("GPU")), (0, 0), str(done))
 
