@@ -57,6 +57,8 @@ ifeq ($(hdf5) $(wildcard /usr/include/hdf5/serial/hdf5.h),off /usr/include/hdf5/
     hdf5_flags := -I/usr/include/hdf5/serial
     hdf5_libraries := -lhdf5_serial
 endif
+# Its interface changed at 0.10 and will at 1.0.
+igraph := $(shell pkg-config --exists 'igraph >= 0.10' 'igraph < 1.0' 2>/dev/null && echo on || echo off)
 cmocka := $(call have,cmocka,cmocka.h)
 nvrtc  := $(shell { ldconfig -p || /sbin/ldconfig -p; } 2>/dev/null | grep -q libnvrtc.so && echo found || echo 'not found')
 
@@ -71,6 +73,11 @@ ifeq ($(hdf5),on)
     override CPPFLAGS += -DINDISEEK_HAVE_HDF5 $(hdf5_flags)
 else
     hdf5_libraries :=
+endif
+# Likewise; its own headers are not held to our warnings.
+ifeq ($(igraph),on)
+    override CPPFLAGS += -DINDISEEK_HAVE_IGRAPH $(patsubst -I%,-isystem %,$(call flags,--cflags,igraph,))
+    igraph_libraries := $(call flags,--libs,igraph,-ligraph)
 endif
 ifneq ($(cblas),0)
     # OpenBLAS by its own name first: the generic cblas may be the slow reference BLAS.
@@ -140,7 +147,7 @@ all: summary $(single:%=$(programs)/%) $(folders:%=$(programs)/%)  ## the progra
 
 summary:
 	@echo "config $(config) · cblas $(if $(filter 0,$(cblas)),off (cblas=1 turns it on),on) · zlib $(zlib) · hdf5 $(hdf5) ·" \
-	      "cmocka $(cmocka) · nvrtc $(nvrtc)"
+	      "igraph $(igraph) · cmocka $(cmocka) · nvrtc $(nvrtc)"
 
 demo: all  ## about a minute: simulated cells with known truth, features, a report
 	@$(programs)/indiseek demo
@@ -275,7 +282,7 @@ $(helpers): private cmocka_library =
 # Scratch files of each test stand in a folder of its own, so that programs which run at once do not meet in one.
 $(singles:%=%.o) $(doubles:%=%.o): private override CPPFLAGS += -DSCRATCH='"build/scratch/$(notdir $(objects))/$(basename $(@F))"'
 
-$(programs)/indiseek $(singles) $(doubles) $(helpers): private libraries += $(hdf5_libraries)
+$(programs)/indiseek $(singles) $(doubles) $(helpers): private libraries += $(hdf5_libraries) $(igraph_libraries)
 
 # A machine with a GPU may lack cmocka and the means to fetch it: the suites for the GPU then take a small one.  (private: what
 # these are made from is made as ever.)

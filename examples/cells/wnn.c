@@ -1,5 +1,7 @@
 #include "wnn.h"
 
+#include "shared_neighbours.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -147,34 +149,6 @@ static double kernel(double distance, double bandwidth) { return distance > 0 ? 
 
 /* ---- bandwidths: shared neighbours ---- */
 
-/* Which cells have m among their k nearest, themselves included: members[starts[m]] .. members[starts[m + 1] - 1]. */
-typedef struct reverse_lists { int64_t *starts; int32_t *members; } reverse_lists;
-
-static void reverse_fill(const wnn_state *s, const int32_t *near, reverse_lists *r) {
-    memset(r->starts, 0, sizeof *r->starts * ((size_t)s->rows + 2));
-    for (int64_t i = 0; i < s->rows; i++) { r->starts[i + 2]++; }
-    for (int64_t i = 0; i < s->rows * s->others; i++) { r->starts[near[i] + 2]++; }
-    for (int64_t i = 1; i < s->rows + 2; i++) { r->starts[i] += r->starts[i - 1]; }
-    /* starts[m + 1] is where the next member of m goes, and ends as the start of m + 1. */
-    for (int64_t i = 0; i < s->rows; i++) {
-        r->members[r->starts[i + 1]++] = (int32_t)i;
-        for (int j = 0; j < s->others; j++) { r->members[r->starts[near[i * s->others + j] + 1]++] = (int32_t)i; }
-    }
-}
-
-/* Cells of which at least one neighbour is one of i's, and how many are: shared [n], zeros elsewhere. */
-static int64_t count_shared(const wnn_state *s, const int32_t *near, const reverse_lists *r, int64_t i, int32_t *shared,
-                            int32_t *touched) {
-    int64_t count = 0;
-    for (int j = -1; j < s->others; j++) {
-        const int64_t m = j < 0 ? i : near[i * s->others + j];
-        for (int64_t at = r->starts[m]; at < r->starts[m + 1]; at++) {
-            if (shared[r->members[at]]++ == 0) { touched[count++] = r->members[at]; }
-        }
-    }
-    return count;
-}
-
 static int descending(const void *a, const void *b) {
     const double x = *(const double *)a, y = *(const double *)b;
     return (x < y) - (x > y);
@@ -202,22 +176,17 @@ static double bandwidth_of(const wnn_state *s, const wnn_view *view, int64_t i, 
 }
 
 static isk_status find_bandwidths(wnn_state *s, wnn_view *view) {
-    const size_t n = (size_t)s->rows;
-    reverse_lists r = { malloc(sizeof *r.starts * (n + 2)), malloc(sizeof *r.members * n * (size_t)s->k) };
-    int32_t *shared = calloc(2 * n, sizeof *shared), *touched = shared + n;
+    shared_neighbours near;
     int64_t *histogram = malloc(sizeof *histogram * ((size_t)s->k + 1));
-    double *distances = malloc(sizeof *distances * n);
-    const int enough = r.starts && r.members && shared && histogram && distances;
-    if (enough) { reverse_fill(s, view->near, &r); }
+    double *distances = malloc(sizeof *distances * (size_t)s->rows);
+    const int enough = shared_neighbours_open(&near, s->rows, s->others, view->near) && histogram && distances;
     for (int64_t i = 0; enough && i < s->rows; i++) {
-        const int64_t count = count_shared(s, view->near, &r, i, shared, touched);
+        const int64_t count = shared_neighbours_count(&near, i);
         view->nearest[i] = distance_between(view, i, view->near[i * s->others]);
-        view->bandwidth[i] = bandwidth_of(s, view, i, shared, touched, count, histogram, distances);
-        for (int64_t t = 0; t < count; t++) { shared[touched[t]] = 0; }
+        view->bandwidth[i] = bandwidth_of(s, view, i, near.shared, near.touched, count, histogram, distances);
+        shared_neighbours_clear(&near, count);
     }
-    free(r.starts);
-    free(r.members);
-    free(shared);
+    shared_neighbours_close(&near);
     free(histogram);
     free(distances);
     return enough ? ISK_OK : out_of_memory(s);

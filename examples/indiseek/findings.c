@@ -1,6 +1,7 @@
 #include "findings.h"
 
 #include "../base/sheet.h"
+#include "../cells/leiden.h"
 #include "../cells/wnn.h"
 #include "../runs/split.h"
 
@@ -109,25 +110,38 @@ static isk_status find_theta(findings *n, const source *a, const features *f, co
 
 /* ---- clusters ---- */
 
-static isk_status find_clusters(findings *n, const source *a, const features *f) {
-    cluster_desc desc = { .rows = n->rows, .labels = n->labels, .part = scored_part(a), .seed = a->s->seed };
-    if (!a->d.has_labels) { return ISK_OK; }
-    n->embeddings = calloc(MOST_CLUSTERED, sizeof *n->embeddings);
-    n->clusters = calloc(2 * MOST_CLUSTERED, sizeof *n->clusters);
-    if (!n->embeddings || !n->clusters) { return no_memory(a->context, "the clusters"); }
+/* Of these the labels are known. */
+static isk_status score_clusters(findings *n, const source *a, int embedding_count) {
+    cluster_desc desc = { .rows = n->rows, .embeddings = n->embeddings, .embedding_count = embedding_count, .labels = n->labels,
+                          .part = scored_part(a), .leiden = 1, .seed = a->s->seed };
     n->labels[desc.label_count++] = (cluster_label){ a->s->labels, a->d.labels.codes };
     if (a->coarse) { n->labels[desc.label_count++] = (cluster_label){ a->s->coarse, a->coarse->classes.codes }; }
-    desc.embeddings = n->embeddings;
-    desc.embedding_count = cluster_embeddings(n->views, n->modality, f->m + FEATURE_C, f->m + FEATURE_Z, n->embeddings);
+    n->cluster_count = cluster_row_count(&desc);
+    n->clusters = calloc((size_t)n->cluster_count + 1, sizeof *n->clusters);
+    return n->clusters ? cluster_scores(a->context, &desc, n->clusters) : no_memory(a->context, "the clusters");
+}
+
+static isk_status find_clusters(findings *n, const source *a, const features *f, progress *bar) {
+    isk_status status = ISK_OK;
+    int count;
+    n->embeddings = calloc(MOST_CLUSTERED, sizeof *n->embeddings);
+    n->leiden = malloc(sizeof *n->leiden * ((size_t)n->rows + 1));
+    if (!n->embeddings || !n->leiden) { return no_memory(a->context, "the clusters"); }
+    count = cluster_embeddings(n->views, n->modality, f->m + FEATURE_C, f->m + FEATURE_Z, n->embeddings);
+    if (!leiden_available()) { progress_say(bar, "no clusters by Leiden: this program was made without igraph (libigraph-dev, 0.10)"); }
+    if (count) { status = cluster_joint(a->context, &n->embeddings[count - 1], a->s->seed, n->leiden, &n->leiden_count); }
     if (f->m[FEATURE_FUSED].data) {
-        snprintf(n->embeddings[desc.embedding_count].name, sizeof n->embeddings->name, "fused");
-        n->embeddings[desc.embedding_count++].blocks[0] = f->m[FEATURE_FUSED];
+        snprintf(n->embeddings[count].name, sizeof n->embeddings->name, "fused");
+        n->embeddings[count++].blocks[0] = f->m[FEATURE_FUSED];
     }
-    snprintf(n->embeddings[desc.embedding_count].name, sizeof n->embeddings->name, "inputs");
-    for (int i = 0; i < n->views; i++) { n->embeddings[desc.embedding_count].blocks[i] = a->d.v.summary[i]; }
-    desc.embedding_count++;
-    n->cluster_count = desc.embedding_count * desc.label_count;
-    return cluster_scores(a->context, &desc, n->clusters);
+    snprintf(n->embeddings[count].name, sizeof n->embeddings->name, "inputs");
+    n->embeddings[count].views = n->views > 1 ? n->views : 0;
+    for (int i = 0; i < n->views; i++) {
+        n->embeddings[count].blocks[i] = a->d.v.summary[i];
+        n->embeddings[count].view_of[i] = i;
+    }
+    count++;
+    return status == ISK_OK && a->d.has_labels ? score_clusters(n, a, count) : status;
 }
 
 /* ---- technical factors ---- */
@@ -148,7 +162,7 @@ isk_status findings_make(findings *n, const source *a, const features *f, const 
     if (status == ISK_OK) { status = find_theta(n, a, f, s, bar); }
     if (status == ISK_OK) { status = explained_make(&n->explained, a->context, &a->d, f, n->modality); }
     if (status == ISK_OK) { status = find_technical(n, a, f); }
-    if (status == ISK_OK) { status = find_clusters(n, a, f); }
+    if (status == ISK_OK) { status = find_clusters(n, a, f, bar); }
     if (status == ISK_OK && !s->without_pictures) { status = pictures_plan(&n->pictures, a->context, &a->d, f, n->modality); }
     if (status == ISK_OK && n->pictures.count) { status = pictures_make(&n->pictures, a->context, threads, a->s->seed, bar); }
     return status;
@@ -163,6 +177,7 @@ void findings_free(findings *n) {
     explained_free(&n->explained);
     free(n->embeddings);
     free(n->clusters);
+    free(n->leiden);
     pictures_free(&n->pictures);
     memset(n, 0, sizeof *n);
 }
@@ -193,6 +208,23 @@ static int add_part(cell_table *t, const uint8_t *part, int64_t rows) {
     return ok;
 }
 
+/* Clusters "1", "2", ..., the largest first. */
+static int add_leiden(cell_table *t, const findings *n) {
+    cell_column *column = cell_table_add(t, "indiseek_leiden");
+    char name[16];
+    int ok = column != NULL && (column->classes.codes = malloc(sizeof *column->classes.codes * ((size_t)n->rows + 1))) != NULL;
+    for (int i = 0; i < n->leiden_count && ok; i++) {
+        snprintf(name, sizeof name, "%d", i + 1);
+        ok = names_add(&column->classes.classes, name);
+    }
+    if (ok) {
+        memcpy(column->classes.codes, n->leiden, sizeof *n->leiden * (size_t)n->rows);
+        column->classes.rows = n->rows;
+        column->classes.count = n->leiden_count;
+    }
+    return ok;
+}
+
 isk_status findings_columns(const findings *n, const source *a, cell_table *t) {
     char name[80];
     int ok = add_part(t, a->d.part, n->rows);
@@ -205,6 +237,7 @@ isk_status findings_columns(const findings *n, const source *a, cell_table *t) {
         snprintf(name, sizeof name, "indiseek_beta_%s", n->modality[i]);
         ok = add_numbers(t, name, n->beta[i], n->rows);
     }
+    if (ok && n->leiden_count) { ok = add_leiden(t, n); }
     return ok ? ISK_OK : no_memory(a->context, "the columns of cells");
 }
 

@@ -42,6 +42,8 @@ typedef struct findings {
     cluster_label labels[2];
     cluster_row *clusters;
     int cluster_count;
+    int32_t *leiden;                /* [rows] clusters of all features by Leiden, -1: none; NULL: there are none, as without igraph */
+    int leiden_count;
     pictures pictures;
 } findings;
 
@@ -54,7 +56,8 @@ isk_status findings_theta(const findings *n, const source *a, const features *f,
                           theta_result *result);
 void findings_free(findings *n);
 
-/* Columns for obs: indiseek_part, indiseek_wnn_rna, indiseek_theta, indiseek_beta_rna ...; to be freed by cell_table_free. */
+/* Columns for obs: indiseek_part, indiseek_wnn_rna, indiseek_theta, indiseek_beta_rna, ..., indiseek_leiden; to be freed by
+   cell_table_free. */
 isk_status findings_columns(const findings *n, const source *a, cell_table *t);
 void findings_json(const findings *n, const source *a, text *out);
 /* How much theta rests on, in words. */

@@ -262,7 +262,8 @@ static isk_status find_provenance(run_job *j) {
 static void find_verdicts(run_job *j) {
     text warnings = { 0 };
     training_warnings(&j->t, &warnings);
-    verdicts_make(&j->verdicts, &(verdicts_desc){ .scores = &j->scores, .model = j->t.model, .warnings = warnings.data });
+    verdicts_make(&j->verdicts, &(verdicts_desc){ .scores = &j->scores, .model = j->t.model, .clusters = j->found.clusters,
+                                                  .cluster_count = j->found.cluster_count, .warnings = warnings.data });
     text_free(&warnings);
 }
 

@@ -331,22 +331,27 @@ static isk_status theta_section(const run_job *j, text *page) {
 /* ---- clusters ---- */
 
 static void cluster_section(const run_job *j, text *page) {
-    enum { MOST = MOST_CLUSTERED };
+    enum { MOST = 2 * MOST_CLUSTERED };                 /* by k-means and by Leiden */
     const findings *n = &j->found;
     const char *embeddings[MOST], *labels_of[2];
+    char words[MOST][80];
     double ari[2 * MOST], nmi[2 * MOST];
     const int label_count = j->a.coarse ? 2 : 1, count = n->cluster_count / label_count;
     if (!n->cluster_count) { return; }
     for (int i = 0; i < n->cluster_count; i++) {        /* the labels of an embedding together */
-        embeddings[i / label_count] = n->clusters[i].embedding;
-        labels_of[i % label_count] = n->clusters[i].label;
-        ari[i] = n->clusters[i].ari;
-        nmi[i] = n->clusters[i].nmi;
+        const cluster_row *row = &n->clusters[i];
+        snprintf(words[i / label_count], sizeof words[0], "%s%s", row->embedding, row->leiden ? ", Leiden" : "");
+        embeddings[i / label_count] = words[i / label_count];
+        labels_of[i % label_count] = row->label;
+        ari[i] = row->ari;
+        nmi[i] = row->nmi;
     }
     cells_page_clusters(page, &(page_clusters){ .embeddings = embeddings, .labels = labels_of, .ari = ari, .nmi = nmi, .count = count,
                                                 .label_count = label_count,
                                                 .note = "shared_ and specific_ are C and Z of a modality, its name alone is both side by "
-                                                        "side; all: those of every modality; inputs: what they were made from." });
+                                                        "side; shared, specific and all: those of every modality; inputs: what they were "
+                                                        "made from. Leiden: on the joint neighbours of the modalities, of the resolution "
+                                                        "that gives as many clusters as classes, or nearly so." });
 }
 
 /* ---- the page ---- */

@@ -305,6 +305,31 @@ static void verdict_completeness(verdicts *v, const evaluation *e, int view, int
     add(v, tone, head, &s);
 }
 
+/* ---- clusters ---- */
+
+/* k-means of that embedding against the first of the labels; NULL: there is none. */
+static const cluster_row *clusters_of(const verdicts_desc *desc, const char *embedding) {
+    for (int i = 0; i < desc->cluster_count; i++) {
+        const cluster_row *row = &desc->clusters[i];
+        if (strcmp(row->embedding, embedding) == 0 && !row->leiden && isfinite(row->ari)) { return row; }
+    }
+    return NULL;
+}
+
+/* Do clusters of C miss what clusters of the inputs show?  What a linear probe finds need not be what divides the cells. */
+static void verdict_clusters(verdicts *v, const verdicts_desc *desc) {
+    static const double much = 0.1;         /* of ARI: k-means from other starts moves by less */
+    const cluster_row *c = clusters_of(desc, "shared"), *all = clusters_of(desc, "all"), *inputs = clusters_of(desc, "inputs");
+    text s = { 0 };
+    if (!c || !inputs || c->ari > inputs->ari - much) { return; }
+    text_format(&s, "As many clusters as there are classes of %s agree with them, by adjusted Rand index, ", c->label);
+    add_fixed(&s, "to ", c->ari, 2, " on C of all modalities and ");
+    add_fixed(&s, "to ", inputs->ari, 2, " on the inputs");
+    if (all) { add_fixed(&s, "; on C and Z together ", all->ari, 2, ""); }
+    text_add(&s, ". What tells these classes apart stands out in one modality alone, or little among what is shared.");
+    add(v, PAGE_WARNING, "C clusters worse than the inputs.", &s);
+}
+
 /* ---- all of them ---- */
 
 /* Each line of the library's warnings. */
@@ -352,6 +377,7 @@ void verdicts_make(verdicts *v, const verdicts_desc *desc) {
         return;
     }
     verdict_labels(v, e);
+    verdict_clusters(v, desc);
     verdicts_of_scores(v, e, desc->model ? isk_model_method(desc->model) : NULL, reduced);
 }
 

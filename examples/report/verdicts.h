@@ -3,6 +3,7 @@
 #define VERDICTS_H
 
 #include "page.h"
+#include "../cells/cluster.h"
 #include "../runs/evaluation.h"
 
 typedef struct verdict {
@@ -20,6 +21,8 @@ typedef struct verdicts {
 typedef struct verdicts_desc {
     const evaluation *scores;
     const isk_model *model;         /* NULL: not known, as of features from elsewhere */
+    const cluster_row *clusters;    /* [cluster_count] of cells: how they agree with labels; NULL: not known */
+    int cluster_count;
     const char *warnings;           /* what the library warned of, one a line, or NULL */
 } verdicts_desc;
 void verdicts_make(verdicts *v, const verdicts_desc *desc);

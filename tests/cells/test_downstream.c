@@ -10,6 +10,7 @@
 #include "examples/formats/table.h"
 #include "examples/cells/annotate.h"
 #include "examples/cells/cluster.h"
+#include "examples/cells/leiden.h"
 #include "examples/cells/impute.h"
 
 #define REAL "../shared/data/pbmc10k_citeseq/"
@@ -887,14 +888,22 @@ static void clusters_agree_with_what_is_there(void **state) {
         if (i % 5 > 2) { lineage[i] = -1; }                 /* of no cell that is scored */
         if (part[i] == ISK_TRAIN) { data[3][2 * i] = (isk_scalar)random_normal(&random); }
     }
-    assert_int_equal(count, 7);
+    assert_int_equal(count, 9);
     assert_string_equal(embeddings[0].name, "shared_rna");
     assert_string_equal(embeddings[1].name, "specific_rna");
     assert_string_equal(embeddings[2].name, "rna");
     assert_string_equal(embeddings[5].name, "protein");
-    assert_string_equal(embeddings[6].name, "all");
+    assert_string_equal(embeddings[6].name, "shared");
+    assert_string_equal(embeddings[7].name, "specific");
+    assert_string_equal(embeddings[8].name, "all");
     assert_ptr_equal(embeddings[5].blocks[1].data, z[1].data);
-    assert_ptr_equal(embeddings[6].blocks[3].data, z[1].data);
+    assert_ptr_equal(embeddings[6].blocks[1].data, c[1].data);
+    assert_ptr_equal(embeddings[7].blocks[1].data, z[1].data);
+    assert_ptr_equal(embeddings[8].blocks[3].data, z[1].data);
+    assert_int_equal(embeddings[5].views, 0);
+    assert_int_equal(embeddings[8].views, 2);
+    assert_int_equal(embeddings[8].view_of[1], 0);
+    assert_int_equal(embeddings[8].view_of[2], 1);
     desc.embedding_count = count;
     ok(cluster_scores(context, &desc, rows));
     for (int i = 0; i < 3 * count; i++) {
@@ -943,10 +952,66 @@ static void clusters_agree_with_what_is_there(void **state) {
     for (int i = 0; i < 4; i++) { free(data[i]); }
 }
 
+/* Four groups of unlike sizes. */
+static void leiden_finds_groups_on_joint_neighbours(void **state) {
+    enum { n = 400 };
+    random_stream random = random_open(8, 1);
+    isk_scalar *data[2];
+    isk_matrix c[2] = { normal(&random, n, 3, &data[0]), normal(&random, n, 3, &data[1]) };
+    static const char *const views[] = { "rna", "protein" };
+    static const int sizes[] = { 160, 40, 110, 90 };
+    const isk_matrix none[2] = { { NULL, 0, 0 }, { NULL, 0, 0 } };
+    cluster_embedding embeddings[CLUSTER_STANDARD];
+    int32_t kind[n], found[n], again[n];
+    cluster_label label = { "kind", kind };
+    cluster_desc desc = { .rows = n, .embeddings = &embeddings[2], .embedding_count = 1, .labels = &label, .label_count = 1, .leiden = 1 };
+    cluster_row rows[2];
+    int count, repeated, of[10] = { 0 }, cells[10] = { 0 };
+    (void)state;
+    for (int i = 0, k = 0, left = sizes[0]; i < n; i++, left--) {
+        if (left == 0) { left = sizes[++k]; }
+        kind[i] = k;
+        data[0][3 * i + k % 3] += k < 3 ? 9 : -9;
+        data[1][3 * i + k / 2] += k % 2 ? 9 : -9;
+    }
+    data[1][3 * 7] = (isk_scalar)NAN;                       /* not measured */
+    assert_int_equal(cluster_embeddings(2, views, c, none, embeddings), 4);
+    ok(cluster_joint(context, &embeddings[3], 1, found, &count));
+    if (!leiden_available()) {
+        leiden_desc without = { .rows = n, .k = 1, .near = kind, .labels = found };
+        assert_int_equal(count, 0);
+        assert_int_equal(cluster_row_count(&desc), 1);
+        expect(context, leiden(context, &without), ISK_ARGUMENT, "clusters by Leiden need igraph, which was not found when this was built");
+    } else {
+        assert_in_range(count, 4, 10);                      /* of resolution 1, which may divide a group but joins none */
+        assert_int_equal(found[7], -1);
+        for (int i = 0; i < n; i++) {
+            if (i == 7) { continue; }
+            assert_in_range(found[i], 0, count - 1);
+            assert_true(of[found[i]] == 0 || of[found[i]] == kind[i] + 1);
+            of[found[i]] = kind[i] + 1;
+            cells[found[i]]++;
+        }
+        for (int i = 1; i < count; i++) { assert_true(cells[i] > 0 && cells[i] <= cells[i - 1]); }
+        ok(cluster_joint(three, &embeddings[3], 1, again, &repeated));
+        assert_memory_equal(again, found, sizeof found);
+        assert_int_equal(cluster_row_count(&desc), 2);
+        ok(cluster_scores(context, &desc, rows));
+        assert_int_equal(rows[0].leiden, 0);
+        assert_int_equal(rows[1].leiden, 1);
+        assert_int_equal(rows[1].k, 4);
+        assert_int_equal(rows[1].cells, n - 1);
+        assert_close(rows[1].ari, 1, 1e-12);
+        assert_close(rows[1].nmi, 1, 1e-12);
+    }
+    free(data[0]);
+    free(data[1]);
+}
+
 static void clusters_at_the_edges(void **state) {
     const isk_scalar x[] = { 0, 0, 9, (isk_scalar)NAN }, bad[] = { 0, 1, (isk_scalar)INFINITY, 2 };
     const int32_t codes[] = { 3, 3, 1, 0 };
-    cluster_embedding embedding = { "z\trna", { { NULL, 0, 0 }, { x, 4, 1 } } };
+    cluster_embedding embedding = { .name = "z\trna", .blocks = { { NULL, 0, 0 }, { x, 4, 1 } } };
     cluster_label label = { "type", codes };
     cluster_desc desc = { .rows = 4, .embeddings = &embedding, .embedding_count = 1, .labels = &label, .label_count = 1 };
     cluster_row row;
@@ -958,10 +1023,12 @@ static void clusters_at_the_edges(void **state) {
     cluster_tsv(&row, 1, &out);
     cluster_json(&row, 1, &out);
     cluster_text(&row, 1, &out);
-    assert_string_equal(out.data, "embedding\tlabel\tcells\tk\tari\tari_deviation\tnmi\tnmi_deviation\nz rna\ttype\t3\t2\t1\t\t1\t\n"
-                                  "[\n  {\"embedding\": \"z\\u0009rna\", \"label\": \"type\", \"cells\": 3, \"k\": 2, \"ari\": 1, "
-                                  "\"ari_deviation\": null, \"nmi\": 1, \"nmi_deviation\": null}]"
-                                  "k-means on  labels     k      ARI      NMI\nz\trna       type       2    1.000    1.000\n");
+    assert_string_equal(out.data, "embedding\talgorithm\tlabel\tcells\tk\tari\tari_deviation\tnmi\tnmi_deviation\n"
+                                  "z rna\tk-means\ttype\t3\t2\t1\t\t1\t\n"
+                                  "[\n  {\"embedding\": \"z\\u0009rna\", \"algorithm\": \"k-means\", \"label\": \"type\", \"cells\": 3, "
+                                  "\"k\": 2, \"ari\": 1, \"ari_deviation\": null, \"nmi\": 1, \"nmi_deviation\": null}]"
+                                  "clusters of  by       labels     k      ARI      NMI\n"
+                                  "z\trna        k-means  type       2    1.000    1.000\n");
     text_free(&out);
     desc.rows = 1;
     embedding.blocks[1].rows = 1;
@@ -1154,6 +1221,7 @@ int main(void) {
         cmocka_unit_test(imputation_says_what_is_wrong),
         cmocka_unit_test(imputation_is_written), cmocka_unit_test(of_many_features_the_best_and_the_worst_are_printed),
         cmocka_unit_test(clusters_agree_with_what_is_there),
+        cmocka_unit_test(leiden_finds_groups_on_joint_neighbours),
         cmocka_unit_test(clusters_at_the_edges),
         cmocka_unit_test(memory_that_runs_out_is_said),
         cmocka_unit_test(real_cells),

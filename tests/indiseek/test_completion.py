@@ -112,8 +112,9 @@ def _():
         missing = {"--" + name for name, _ in options_of(command)} - set(found)
         equal(missing, set(), command)
         equal(len(set(found)), len(found), command)
-        for name in found:                                  # alone it may be too little, but not unknown
-            assert "unknown option" not in run(command, name).stderr, "%s %s" % (command, name)
+        for name in found:                                  # what follows, perhaps behind a value, is the only one unknown
+            said = run(command, name, "--nothing-like-it", "--nothing-like-it").stderr
+            assert "unknown option " + name not in said, "%s %s: %s" % (command, name, said)
     assert "unknown option" in run("fit", "--nothing-like-it").stderr
     equal(complete("fit", "--x1-n"), ["--x1-norm"])
     assert "--x4-norm" in complete("fit", "--x4"), "options that --help passes over"

@@ -192,6 +192,7 @@ KNOWN = ["--cells", data.table]
 LABELS = ["--labels", "cell_type", "--coarse", "lineage"]
 QUICK = ["--no-umap", "--no-h5", "--quiet"]
 TENX = ["--10x", at("cells"), *KNOWN]
+with_leiden = b"libigraph" in read(PROGRAM)
 with_hdf5 = "without HDF5" not in indiseek("run", at("cells"), "--out", at("asks"), *SMALL, "--epochs", 1, "--shared-epochs", 1,
                                            "--no-umap").stderr
 
@@ -226,10 +227,12 @@ def _():
     equal(m["theta"]["types_compared"], 4)
     assert -1 <= m["theta"]["low"] <= m["theta"]["high"] <= 1 and -1 <= m["theta_of_inputs"]["rho"] <= 1
     equal(sum(kind["cells"] for kind in m["theta"]["types"].values()), 120)
-    equal(len(m["clusters"]), 2 * 8)
-    equal({(row["label"], row["k"]) for row in m["clusters"]}, {("cell_type", 4), ("lineage", 3)})
-    equal({row["embedding"] for row in m["clusters"]},
-          {"shared_rna", "specific_rna", "rna", "shared_protein", "specific_protein", "protein", "all", "inputs"})
+    joint = {"shared", "specific", "all", "inputs"}
+    by = {kind: [row for row in m["clusters"] if row["algorithm"] == kind] for kind in ("k-means", "leiden")}
+    equal({(row["label"], row["k"]) for row in by["k-means"]}, {("cell_type", 4), ("lineage", 3)})
+    equal([row["embedding"] for row in by["k-means"] if row["label"] == "lineage"],
+          ["shared_rna", "specific_rna", "rna", "shared_protein", "specific_protein", "protein", "shared", "specific", "all", "inputs"])
+    equal({row["embedding"] for row in by["leiden"]}, joint if with_leiden else set())
 
 
 @test("cells.tsv, umap.tsv, theta.tsv and clusters.tsv agree with each other and with metrics.json")
@@ -244,6 +247,7 @@ def _():
     equal([row["indiseek_part"] for row in cells], read(at("base/split.tsv")).decode().split()[1:])
     for row in cells:
         assert abs(float(row["indiseek_wnn_rna"]) + float(row["indiseek_wnn_protein"]) - 1) < 1e-4, row
+        assert not with_leiden or int(row["indiseek_leiden"]) in range(1, 20), row
         equal([bool(row["indiseek_" + name]) for name in ("theta", "beta_rna", "beta_protein")], [row["indiseek_part"] == "test"] * 3)
     for row in types:
         own = [cell for cell in cells if cell["cell_type"] == row["type"]]
@@ -413,7 +417,8 @@ def _():
 
 OBSM = ["X_indiseek_shared_rna", "X_indiseek_shared_protein", "X_indiseek_specific_rna", "X_indiseek_specific_protein", "X_umap_shared_rna",
         "X_umap_shared_protein", "X_umap_specific_rna", "X_umap_specific_protein", "X_umap_input_rna", "X_umap_input_protein", "X_umap_all"]
-OBS = ["indiseek_part", "indiseek_wnn_rna", "indiseek_wnn_protein", "indiseek_theta", "indiseek_beta_rna", "indiseek_beta_protein"]
+OBS = ["indiseek_part", "indiseek_wnn_rna", "indiseek_wnn_protein", "indiseek_theta", "indiseek_beta_rna", "indiseek_beta_protein"] + [
+    "indiseek_leiden"] * with_leiden
 
 
 def read_from_folder():
@@ -462,7 +467,9 @@ def _():
     equal(set(OBS) - set(a.obs), set())
     equal(list(a.obs["cell_type"].astype(str)), list(data.columns[0]))
     rows = table(at("base/cells.tsv"))
-    for name in OBS[1:]:
+    for name in ("indiseek_part", "indiseek_leiden")[:1 + with_leiden]:
+        equal(list(a.obs[name].astype(str)), [row[name] for row in rows], name)
+    for name in OBS[1:6]:
         written = numpy.array([float(row[name] or "nan") for row in rows])
         assert numpy.allclose(a.obs[name], written, rtol=1e-5, equal_nan=True), name
     check_facts(a.uns["indiseek"], read_from_folder())
@@ -757,12 +764,12 @@ def _():
           at("refused"), *SMALL)
 
 
-@test("without HDF5 and zlib the program builds, and says what is missing")
+@test("without HDF5, zlib and igraph the program builds, and says what is missing")
 def _():
     objects = os.path.dirname(os.path.dirname(os.path.dirname(SAMPLE)))
     rooms = ("base", "formats", "cells", "runs", "report", "indiseek")
     sources = sorted(source for room in rooms for source in glob.glob("examples/%s/*.c" % room))
-    changed = [source for source in sources if re.search(rb"HAVE_(HDF5|ZLIB)", read(source))]
+    changed = [source for source in sources if re.search(rb"HAVE_(HDF5|ZLIB|IGRAPH)", read(source))]
     same = ["%s/%s.o" % (objects, source[:-2]) for source in sources if source not in changed]
     flags = ["-fsanitize=address,undefined", "-g"] if kind == "sanitize" else []
     blas = ["-lopenblas"] if "cblas" in kind else []
@@ -777,6 +784,7 @@ def _():
     code, said = plain("run", *TENX, "--out", at("plain_out"), *SMALL, *LABELS, "--no-umap")
     equal(code, 0, said)
     inside("no adata.h5ad and mdata.h5mu: this program was made without HDF5 (libhdf5-dev)\n", said)
+    inside("no clusters by Leiden: this program was made without igraph (libigraph-dev, 0.10)\n", said)
     equal(features("plain_out"), features("base"))
     h5 = at("signature.h5")
     with open(h5, "wb") as file:

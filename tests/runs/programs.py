@@ -20,7 +20,7 @@ import browser
 from tap import Skip, at, equal
 
 BUILD = os.environ.get("BUILD", "build")
-PATIENCE = 120              # seconds for one run of a program; they take some 0.1 s
+PATIENCE = 600 if "sanitize" in BUILD else 120      # seconds for one run of a program; they take some 0.1 s
 ROWS, COLS = 120, (5, 4)
 RESULTS = ["c1.npy", "c2.npy", "config.json", "coordinates.tsv", "log.jsonl", "manifest.sha256", "metrics.json", "model.safetensors",
            "report.html", "split.tsv", "z1.npy", "z2.npy"]
