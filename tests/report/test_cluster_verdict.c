@@ -31,9 +31,9 @@ static void clusters_of_c_are_compared_with_those_of_the_inputs(void **state) {
     verdicts v;
     (void)state;
     assert_string_equal(said_of(&v, rows, 6),
-                        "As many clusters as there are classes of type agree with them, by adjusted Rand index, to 0.40 on C of all "
-                        "modalities and to 0.60 on the inputs; on C and Z together 0.62. What tells these classes apart stands out in one modality "
-                        "alone, or little among what is shared.");
+                        "As many clusters as there are classes of type agree with them, by adjusted Rand index, to 0.40 on C "
+                        "of all modalities and to 0.60 on the inputs; on C and Z together 0.62. What tells these classes "
+                        "apart stands out in one modality alone, or little among what is shared.");
     verdicts_free(&v);
     rows[1].ari = 0.55;                                     /* as near as other starts of k-means might come */
     assert_null(said_of(&v, rows, 6));
