@@ -343,15 +343,18 @@ typedef enum isk_pool_choice { ISK_POOL_LAST = 1, ISK_POOL_LAST_PADDED, ISK_POOL
 typedef enum isk_padding_choice { ISK_PADDING_MASKED = 1, ISK_PADDING_SEEN } isk_padding_choice;
 typedef enum isk_decode_choice { ISK_DECODE_FLAT = 1, ISK_DECODE_POOLED } isk_decode_choice;
 
-/* What options are about, one row each: group, heading in lists.  A method names the groups that it reads; an option of another
+/* What options are about, one row each: group, heading in lists, where neighbours may share one.  A method names the groups that it reads; an option of another
    group that is set all the same is warned about. */
 #define ISK_OPTION_GROUPS(X)                                                                                          \
     X(TRADEOFF,   "Trade-off")                                                                                        \
     X(TRAINING,   "Training")                                                                                         \
+    X(RATE,       "Main stage (after the shared features, where a method learns them)")                               \
     X(MAIN,       "Main stage (after the shared features, where a method learns them)")                               \
     X(NETWORK,    "Networks")                                                                                         \
     X(SEQUENCE,   "Sequences")                                                                                        \
+    X(SHARED_DIM, "Shared features")                                                                                  \
     X(SHARED,     "Shared features")                                                                                  \
+    X(DIM,        "Specific features")                                                                                \
     X(SPECIFIC,   "Specific features")                                                                                \
     X(RESIDUAL,   "Residuals")                                                                                        \
     X(TRANSPORT,  "Transport")                                                                                        \
@@ -389,8 +392,8 @@ INDISEEK_API const char *isk_option_group_heading(isk_option_group group);    /*
     X(REAL,   TRAINING, weight_decay, 0, 1e-4, 0, 0, 0, 1e3, "", "weight decay of all matrices and biases")             \
     X(REAL,   TRAINING, clip_norm, 0,    0,    0,    0, 0, 1e9, "", "largest Euclidean norm of a group's gradient; 0 is no limit") \
     X(REAL,   TRAINING, validation, 0.1, 0.1, 0,    0, 0, 0.9, "", "part of the rows held out when no split is given")   \
+    X(REAL,   RATE,     rate,  1e-3, 1e-4, 1e-3, 0, 0, 1e3, "", "learning rate of encoders and decoders")                \
     X(INT,    MAIN,     epochs, 200,  2000, 40,   0, 0, 1e9, "", "passes over the training rows")                        \
-    X(REAL,   MAIN,     rate,  1e-3, 1e-4, 1e-3, 0, 0, 1e3, "", "learning rate of encoders and decoders")                \
     X(INT,    MAIN,     patience, 0,    0,    0,    0, 0, 1e9, "", "epochs without a better stop_on before stopping; 0 is never") \
     X(CHOICE, MAIN,     stop_on, 1, 1, 1, 0, 1, 3, "loss|reconstruction|club", "validation value that early stopping watches") \
     X(INT,    NETWORK,  layers, 5,    5,    5,    0, 1, 64,  "", "linear maps of every network")                         \
@@ -408,14 +411,14 @@ INDISEEK_API const char *isk_option_group_heading(isk_option_group group);    /*
     X(CHOICE, SEQUENCE, positions, 1, 1, 1, 0, 1, 3, "none|sincos|learned", "positional table added to its input")       \
     X(CHOICE, SEQUENCE, pool, 1, 1, 1, 0, 1, 4, "last|last_padded|mean|cls", "which of its outputs stands for the sequence") \
     X(CHOICE, SEQUENCE, padding, 1, 1, 1, 0, 1, 2, "masked|seen", "whether steps beyond a row's length are left out of attention") \
+    X(INT,    SHARED_DIM, shared_dim, 50,   50,   50,   0, 1, 65536, "", "coordinates of each C_i")                        \
     X(INT,    SHARED,   shared_epochs, 100, 2000, 30, 0, 0, 1e9, "", "passes for the shared features (CLIP)")            \
     X(REAL,   SHARED,   shared_rate, 1e-3, 1e-4, 1e-3, 0, 0, 1e3, "", "learning rate of the shared encoders")            \
-    X(INT,    SHARED,   shared_dim, 50,   50,   50,   0, 1, 65536, "", "coordinates of each C_i")                        \
     X(CHOICE, SHARED,   shared_scale, 1, 1, 1, 0, 1, 2, "unit|raw", "C_i is of Euclidean norm 1, or the encoder's raw output") \
     X(CHOICE, SHARED,   temperature, 1, 1, 1, 0, 1, 2, "learned|fixed", "the temperature of CLIP's logits, clamped to [0.01, 1]") \
     X(REAL,   SHARED,   tau,   0.07, 0.07, 0.07, 0, 1e-3, 100, "", "first (or fixed) temperature")                      \
     X(CHOICE, SHARED,   shared_keep, 1, 2, 2, 0, 1, 2, "best|last", "which weights of the shared encoders are kept")     \
-    X(INT,    SPECIFIC, dim,   50,   50,   10,   0, 1, 65536, "", "coordinates of each Z_i")                             \
+    X(INT,    DIM,      dim,   50,   50,   10,   0, 1, 65536, "", "coordinates of each Z_i")                             \
     X(CHOICE, SPECIFIC, standardize, 1, 2, 2, 0, 1, 2, "batch|none", "zero mean and unit variance of each coordinate of Z") \
     X(CHOICE, SPECIFIC, others, 1, 1, 1, 0, 1, 2, "concat|mean", "of three or more views: what C of the other views is") \
     X(INT,    RESIDUAL, residual_epochs, 100, 100, 30, 0, 0, 1e9, "", \
@@ -12057,8 +12060,10 @@ static const isk_number_info isk__family_numbers[] = {
     { NULL, NULL, 0, ISK_NUMBER_TRAINED, NULL, NULL }
 };
 
-#define ISK__READS_SHARED (ISK_READS(TRAINING) | ISK_READS(NETWORK) | ISK_READS(SEQUENCE) | ISK_READS(SHARED) | ISK_READS(REDUCTION))
-#define ISK__READS_SPECIFIC (ISK__READS_SHARED | ISK_READS(SPECIFIC) | ISK_READS(MAIN) | ISK_READS(TRADEOFF))
+#define ISK__READS_SHARED                                                                                             \
+    (ISK_READS(TRAINING) | ISK_READS(SHARED_DIM) | ISK_READS(NETWORK) | ISK_READS(SEQUENCE) | ISK_READS(SHARED) | ISK_READS(REDUCTION))
+#define ISK__READS_SPECIFIC                                                                                           \
+    (ISK__READS_SHARED | ISK_READS(SPECIFIC) | ISK_READS(DIM) | ISK_READS(RATE) | ISK_READS(MAIN) | ISK_READS(TRADEOFF))
 #define ISK__READS_CLUB (ISK__READS_SPECIFIC | ISK_READS(CRITIC))
 #define ISK__LEARNS_BOTH (ISK_LEARNS_SHARED | ISK_LEARNS_SPECIFIC)
 #define ISK__FAMILY_METHOD(symbol, name, words, title, can, groups, info) \
@@ -12090,7 +12095,7 @@ ISK__FAMILY_METHOD(isk_residual_indiseek, "residual-indiseek", "IndiSeek on what
                    ISK__LEARNS_BOTH | ISK_DECODES | ISK_HAS_LAMBDA, ISK__READS_CLUB | ISK_READS(DECODER) | ISK_READS(RESIDUAL),
                    &isk__info_residual_indiseek)
 ISK__FAMILY_METHOD(isk_residual, "residual", "whitened principal components of what C does not say of X", "residual components",
-                   ISK__LEARNS_BOTH, ISK__READS_SHARED | ISK_READS(SPECIFIC) | ISK_READS(RESIDUAL), &isk__info_residual)
+                   ISK__LEARNS_BOTH, ISK__READS_SHARED | ISK_READS(SPECIFIC) | ISK_READS(DIM) | ISK_READS(RESIDUAL), &isk__info_residual)
 
 /* ---- CoMM ---------------------------------------------------------------------------------------------------------------
 
@@ -12262,8 +12267,8 @@ static const isk_number_info isk__comm_numbers[] = {
 
 const isk_method isk_comm = {
     "comm", "one representation of all views together, by contrast of augmented copies", "CoMM", ISK_LEARNS_FUSED | ISK_HAS_LAMBDA,
-    ISK_READS(TRADEOFF) | ISK_READS(TRAINING) | ISK_READS(MAIN) | ISK_READS(NETWORK) | ISK_READS(SEQUENCE) | ISK_READS(FUSION) |
-        ISK_READS(REDUCTION),
+    ISK_READS(TRADEOFF) | ISK_READS(TRAINING) | ISK_READS(RATE) | ISK_READS(MAIN) | ISK_READS(NETWORK) | ISK_READS(SEQUENCE) |
+        ISK_READS(FUSION) | ISK_READS(REDUCTION),
     NULL, 0, 0, 0, NULL, isk__comm_numbers, NULL, isk__comm_check, isk__comm_record, NULL
 };
 
@@ -12557,7 +12562,7 @@ static const isk__linear_info isk__info_cca = {
 
 const isk_method isk_cca_method = {
     "cca", "pairs of directions that held-out rows confirm, and components of what they leave; linear, nothing is trained", "CCA",
-    ISK__LEARNS_BOTH | ISK_DECODES, ISK_READS(TRAINING) | ISK_READS(SHARED) | ISK_READS(SPECIFIC), NULL, 0, 0, 0, NULL, isk__cca_numbers,
+    ISK__LEARNS_BOTH | ISK_DECODES, ISK_READS(TRAINING) | ISK_READS(SHARED_DIM) | ISK_READS(DIM), NULL, 0, 0, 0, NULL, isk__cca_numbers,
     &isk__info_cca, isk__linear_check, isk__linear_record, isk__linear_warn
 };
 
@@ -12576,7 +12581,7 @@ static const isk__linear_info isk__info_ajive = {
 
 const isk_method isk_ajive = {
     "ajive", "directions that the views' signals have in common, and components of what they leave; linear, nothing is trained", "AJIVE",
-    ISK__LEARNS_BOTH | ISK_DECODES, ISK_READS(TRAINING) | ISK_READS(SHARED) | ISK_READS(SPECIFIC), NULL, 0, 0, 0, NULL,
+    ISK__LEARNS_BOTH | ISK_DECODES, ISK_READS(TRAINING) | ISK_READS(SHARED_DIM) | ISK_READS(DIM), NULL, 0, 0, 0, NULL,
     isk__ajive_numbers, &isk__info_ajive, isk__linear_check, isk__linear_record, isk__linear_warn
 };
 
@@ -12926,7 +12931,7 @@ static const isk__linear_info isk__info_transport = {
 const isk_method isk_transport = {
     "transport", "what canonical correlations leave of X, moved until its law no longer depends on C", "conditional transport",
     ISK__LEARNS_BOTH | ISK_DECODES,
-    ISK_READS(TRAINING) | ISK_READS(MAIN) | ISK_READS(SHARED) | ISK_READS(SPECIFIC) | ISK_READS(TRANSPORT), NULL, 0, 0, 0, NULL,
+    ISK_READS(TRAINING) | ISK_READS(SHARED_DIM) | ISK_READS(DIM) | ISK_READS(RATE) | ISK_READS(TRANSPORT), NULL, 0, 0, 0, NULL,
     isk__transport_numbers, &isk__info_transport, isk__linear_check, isk__transport_record, isk__linear_warn
 };
 

@@ -61,7 +61,7 @@ static const isk_number_info vae_numbers[] = {
 
 static const isk_method vae = {
     .name = "vae", .words = "a Gaussian variational autoencoder of one view", .can = ISK_LEARNS_SPECIFIC | ISK_DECODES,
-    .groups = ISK_READS(TRAINING) | ISK_READS(MAIN) | ISK_READS(NETWORK) | ISK_READS(SEQUENCE) | ISK_READS(SPECIFIC),
+    .groups = ISK_READS(TRAINING) | ISK_READS(DIM) | ISK_READS(RATE) | ISK_READS(MAIN) | ISK_READS(NETWORK) | ISK_READS(SEQUENCE),
     .options = vae_options, .option_count = 1, .least_views = 1, .most_views = 1, .numbers = vae_numbers, .record = vae_record,
 };
 

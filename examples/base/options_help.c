@@ -62,16 +62,15 @@ static void visit_option(const visitor *v, const char *name, const char *value, 
 }
 
 static void visit_library(const visitor *v, const command *c) {
+    const char *heading = NULL;
     v->visit(v->user, &(option_line){ NULL, NULL, "The method (defaults of preset robust; of the others where they differ)", NULL });
-    for (int i = 0, group = -1; i < isk_option_count(NULL); i++) {
+    for (int i = 0; i < isk_option_count(NULL); i++) {
         const isk_option_info *info = isk_option_get(NULL, i);
+        const char *about = isk_option_group_heading(info->group);
         const int choice = info->kind == ISK_OPTION_CHOICE;
         text words = { 0 };
         if (options_find(c, info->name)) { continue; }      /* the table has its own */
-        if ((int)info->group != group) {
-            group = (int)info->group;
-            v->visit(v->user, &(option_line){ NULL, NULL, isk_option_group_heading(info->group), NULL });
-        }
+        if (!heading || strcmp(about, heading) != 0) { v->visit(v->user, &(option_line){ NULL, NULL, heading = about, NULL }); }
         text_add(&words, info->text);
         if (choice) { text_format(&words, ": %s", info->choices); }
         text_add(&words, " [");

@@ -12,9 +12,10 @@ static void add_fixed(text *t, const char *before, double value, int decimals, c
     text_add(t, after);
 }
 
-/* "84 %" of a share that regressions found: what is below nothing is nothing. */
+/* "84 %" of a share that regressions found: what is below nothing is nothing, and little or nearly all is told by a decimal more. */
 static void add_share(text *t, const char *before, double r2, const char *after) {
-    add_fixed(t, before, 100 * fmax(r2, 0), r2 >= 0.0005 && r2 < 0.095 ? 1 : 0, " %");
+    const double end = fmin(r2, 1 - r2);
+    add_fixed(t, before, 100 * fmax(r2, 0), end >= 0.0005 && (r2 < 0.095 || r2 >= 0.995) ? 1 : 0, " %");
     text_add(t, after);
 }
 

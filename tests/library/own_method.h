@@ -103,7 +103,7 @@ static const isk_number_info coder_numbers[] = {
 
 static const isk_method coder = {
     .name = "coder", .words = "autoencoders that are told covariates", .title = "Coder", .can = ISK_LEARNS_SPECIFIC | ISK_DECODES,
-    .groups = ISK_READS(TRAINING) | ISK_READS(MAIN) | ISK_READS(NETWORK) | ISK_READS(SEQUENCE) | ISK_READS(SPECIFIC),
+    .groups = ISK_READS(TRAINING) | ISK_READS(DIM) | ISK_READS(RATE) | ISK_READS(MAIN) | ISK_READS(NETWORK) | ISK_READS(SEQUENCE),
     .options = coder_options, .option_count = COUNT(coder_options), .least_views = 1, .extras = coder_extras, .numbers = coder_numbers,
     .check = coder_check, .record = coder_record, .warn = coder_warn,
 };
