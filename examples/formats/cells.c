@@ -171,32 +171,23 @@ static isk_status index_once(const cells *c, const char *path, const char *what,
     if (!name_index_update(x, n)) { return out_of_memory(c); }
     twice = name_index_twice(x, &before);
     if (twice < 0) { return ISK_OK; }
-    return isk_set_error(c->context, ISK_DATA, "%s: cell '%s' stands twice%s%s, in rows %lld and %lld; a name must be that of one cell",
-                         path, show(&name, names_get(n, twice)), *what ? " in " : "", what, (long long)before + 1, (long long)twice + 1);
+    return isk_set_error(c->context, ISK_DATA, "%s: cell '%s' stands twice%s%s, in rows %lld and %lld; a name must be that of one cell%s",
+                         path, show(&name, names_get(n, twice)), *what ? " in " : "", what, (long long)before + 1, (long long)twice + 1,
+                         c->pairing.strip_suffix ? ", also after --strip-suffix" : "");
 }
 
 /* Adds the cells of modality i that are not yet among the rows. */
 static isk_status add_cells(cells *c, int i, name_index *all) {
     const modality *m = &c->modality[i];
     const names *n = &m->in.row_names;
-    const int64_t before = c->names.count;
-    int64_t shared = 0;
     name_index own = { 0 };
     isk_status status = index_once(c, path_of(c, m), m->name, n, &own);
     name_index_free(&own);
     for (int64_t r = 0; r < n->count && status == ISK_OK; r++) {
         const char *name = names_get(n, r);
-        if (name_index_find(all, name) >= 0) { shared++; continue; }
-        if (!names_add(&c->names, name)) { status = out_of_memory(c); }
+        if (name_index_find(all, name) < 0 && !names_add(&c->names, name)) { status = out_of_memory(c); }
     }
-    if (status == ISK_OK && !name_index_update(all, &c->names)) { status = out_of_memory(c); }
-    if (status == ISK_OK && before > 0 && n->count > 0 && shared == 0) {
-        shown a, b;
-        status = isk_set_error(c->context, ISK_DATA, "%s: no cell of %s, whose first is '%s', is among the others, whose first is '%s'; "
-                               "the names of cells must agree", path_of(c, m), m->name, show(&a, names_get(n, 0)),
-                               show(&b, names_get(&c->names, 0)));
-    }
-    return status;
+    return status == ISK_OK && !name_index_update(all, &c->names) ? out_of_memory(c) : status;
 }
 
 /* Cells of which no file gives names. */
@@ -209,6 +200,157 @@ static isk_status number_cells(cells *c) {
             if (!names_add(n, number)) { return out_of_memory(c); }
         }
     }
+    return ISK_OK;
+}
+
+/* ---- which cells have which modalities ---- */
+
+/* has [rows]: bit i of a cell that modality i has. */
+static isk_status find_members(const cells *c, uint8_t *has) {
+    for (int i = 0; i < c->count; i++) {
+        name_index own = { 0 };
+        if (!name_index_update(&own, &c->modality[i].in.row_names)) { return out_of_memory(c); }
+        for (int64_t r = 0; r < c->names.count; r++) {
+            const int64_t place = name_index_find(&own, names_get(&c->names, r));
+            if (place >= 0 && (!c->present[i] || c->present[i][place])) { has[r] |= (uint8_t)(1 << i); }
+        }
+        name_index_free(&own);
+    }
+    return ISK_OK;
+}
+
+/* Cells that have one of the modalities whose bits are in `of`, and of those that have one of `with`. */
+static int64_t count_members(const cells *c, const uint8_t *has, int of, int with) {
+    int64_t count = 0;
+    for (int64_t r = 0; r < c->names.count; r++) { count += (has[r] & of) && (has[r] & with); }
+    return count;
+}
+
+/* Names of the cells that have one of these modalities; 0: out of memory. */
+static int names_of_members(const cells *c, const uint8_t *has, int of, names *n) {
+    int done = 1;
+    for (int64_t r = 0; r < c->names.count && done; r++) { done = !(has[r] & of) || names_add(n, names_get(&c->names, r)); }
+    return done;
+}
+
+/* How many cells of modality i have another one too, and their names. */
+typedef struct pairs {
+    const modality *m;
+    const char *with;               /* what the others are called */
+    int64_t own, others, both, smaller;
+    names own_names, other_names;
+} pairs;
+
+static void pairs_count(const cells *c, const uint8_t *has, int i, pairs *p) {
+    const int own = 1 << i, rest = (1 << c->count) - 1 - own;
+    *p = (pairs){ .m = &c->modality[i], .with = c->count == 2 ? c->modality[1 - i].name : "the other modalities" };
+    p->own = count_members(c, has, own, own);
+    p->others = count_members(c, has, rest, rest);
+    p->both = count_members(c, has, own, rest);
+    p->smaller = p->own < p->others ? p->own : p->others;
+}
+
+/* cause: "", or what is likely to be wrong with the names */
+static isk_status refuse_pairs(const cells *c, const pairs *p, const char *cause) {
+    text words = { 0 };
+    shown own, other;
+    isk_status status;
+    if (p->both == 0) {
+        text_format(&words, "no cell of %s, whose first is '%s', is among the others, whose first is '%s'", p->m->name,
+                    show(&own, names_get(&p->own_names, 0)), show(&other, names_get(&p->other_names, 0)));
+    } else {
+        text_format(&words, "only %lld of the %lld cells of %s are among the %lld of %s, too few to learn from (%d and %g %% are the "
+                    "least)", (long long)p->both, (long long)p->own, p->m->name, (long long)p->others, p->with, LEAST_PAIRED,
+                    100 * LEAST_PAIRED_PART);
+    }
+    text_format(&words, "; %s", *cause ? cause : "the names of cells must agree");
+    status = words.failed ? out_of_memory(c) : isk_set_error(c->context, ISK_DATA, "%s: %s", path_of(c, p->m), words.data);
+    text_free(&words);
+    return status;
+}
+
+static isk_status judge_pairs(const cells *c, const uint8_t *has, int i) {
+    const int own = 1 << i, rest = (1 << c->count) - 1 - own;
+    pairs p;
+    text cause = { 0 };
+    isk_status status = ISK_OK;
+    pairs_count(c, has, i, &p);
+    if (2 * p.both >= p.smaller) { return ISK_OK; }
+    text_add(&cause, "");
+    if (!names_of_members(c, has, own, &p.own_names) || !names_of_members(c, has, rest, &p.other_names) ||
+        !pairing_cause(&p.own_names, &p.other_names, p.smaller, p.both, &cause)) {
+        status = out_of_memory(c);
+    } else if (p.both < LEAST_PAIRED || (double)p.both < LEAST_PAIRED_PART * (double)p.smaller) {
+        status = refuse_pairs(c, &p, cause.data);
+    } else if (c->bar) {
+        progress_warn(c->bar, "only %lld of the %lld cells of %s are among the %lld of %s: what they share is learned from these alone%s%s",
+                      (long long)p.both, (long long)p.own, p.m->name, (long long)p.others, p.with, *cause.data ? "; " : "", cause.data);
+    }
+    names_free(&p.own_names);
+    names_free(&p.other_names);
+    text_free(&cause);
+    return status;
+}
+
+/* A cell that loses its bits is left out.  Antibodies are also counted in droplets that hold no cell, which are most of a file that nobody
+   filtered. */
+static void drop_empty(const cells *c, uint8_t *has) {
+    int64_t most = 0, empty, with_rna;
+    int rna = 0, at = 0;
+    while (rna < c->count && c->modality[rna].kind != MODALITY_RNA) { rna++; }
+    if (rna == c->count || c->pairing.keep_empty) { return; }
+    with_rna = count_members(c, has, 1 << rna, 1 << rna);
+    for (int i = 0; i < c->count; i++) {
+        const int64_t mine = count_members(c, has, 1 << i, 1 << i);
+        if (mine <= most) { continue; }
+        most = mine;
+        at = i;
+    }
+    if (most <= EMPTY_TIMES * with_rna) { return; }
+    empty = most - count_members(c, has, 1 << at, 1 << rna);
+    for (int64_t r = 0; r < c->names.count; r++) {
+        if (!(has[r] & 1 << rna)) { has[r] = 0; }
+    }
+    if (c->bar) {
+        progress_warn(c->bar, "%lld of the %lld cells of %s have no RNA, where rna has %lld: they are left out as empty droplets; "
+                      "--keep-empty keeps them", (long long)empty, (long long)most, c->modality[at].name, (long long)with_rna);
+    }
+}
+
+static void drop_unpaired(const cells *c, uint8_t *has) {
+    const int all = (1 << c->count) - 1;
+    int64_t there = 0, left = 0;
+    for (int64_t r = 0; r < c->names.count; r++) {
+        there += has[r] != 0;
+        if (has[r] != all) { has[r] = 0; }
+        left += has[r] != 0;
+    }
+    if (c->bar && left < there) {
+        progress_say(c->bar, "%lld of %lld cells have all modalities: the others are left out", (long long)left, (long long)there);
+    }
+}
+
+/* Before rows move, which for many empty droplets would take much memory. */
+static isk_status choose_cells(cells *c) {
+    uint8_t *has = calloc((size_t)c->names.count + 1, sizeof *has);
+    names kept = { 0 };
+    isk_status status = has ? find_members(c, has) : out_of_memory(c);
+    /* of two modalities one tells it all */
+    for (int i = c->count - 1; i >= (c->count <= 2) && status == ISK_OK; i--) { status = judge_pairs(c, has, i); }
+    if (status == ISK_OK) { drop_empty(c, has); }
+    if (status == ISK_OK && c->pairing.paired) { drop_unpaired(c, has); }
+    if (status == ISK_OK && !names_of_members(c, has, (1 << c->count) - 1, &kept)) { status = out_of_memory(c); }
+    free(has);
+    if (status == ISK_OK && kept.count == 0) {
+        status = isk_set_error(c->context, ISK_DATA, "%s: no cell has all modalities, which --paired asks for",
+                               c->path ? c->path : "the data");
+    }
+    if (status != ISK_OK || kept.count == c->names.count) {
+        names_free(&kept);
+        return status;
+    }
+    names_free(&c->names);
+    c->names = kept;
     return ISK_OK;
 }
 
@@ -237,12 +379,12 @@ static int only_appended(const int64_t *place, int64_t rows, int64_t before) {
     for (int64_t r = 0; r < rows; r++) {
         if (place[r] != (r < before ? r : -1)) { return 0; }
     }
-    return 1;
+    return rows >= before;
 }
 
 /* Entries in the order of the new rows, whose starts are made; 0: out of memory. */
 static int move_entries(sparse *m, const int64_t *place, int64_t rows, const int64_t *starts) {
-    const size_t count = (size_t)(m->count > 0 ? m->count : 1);
+    const size_t count = (size_t)(starts[rows] > 0 ? starts[rows] : 1);
     int32_t *columns = malloc(count * sizeof *columns);
     isk_scalar *values = malloc(count * sizeof *values);
     if (!columns || !values) {
@@ -277,6 +419,7 @@ static int move_sparse(sparse *m, const int64_t *place, int64_t rows) {
     free(m->starts);
     m->starts = starts;
     m->rows = rows;
+    m->count = starts[rows];
     return 1;
 }
 
@@ -415,9 +558,13 @@ static isk_status match_table(cells *c, cell_table *to, cell_table *t) {
     if (status == ISK_OK) { status = find_places(c, &t->cells, &own, &place, &found); }
     if (status == ISK_OK && found == 0 && t->cells.count > 0) {
         shown a, b;
-        status = isk_set_error(c->context, ISK_DATA, "%s: none of its %lld cells, whose first is '%s', is in the data, whose first is "
-                               "'%s'; the names of cells must agree", path, (long long)t->cells.count, show(&a, names_get(&t->cells, 0)),
-                               show(&b, names_get(&c->names, 0)));
+        text cause = { 0 };
+        status = !pairing_cause(&t->cells, &c->names, t->cells.count < c->names.count ? t->cells.count : c->names.count, 0, &cause) ?
+                 out_of_memory(c) :
+                 isk_set_error(c->context, ISK_DATA, "%s: none of its %lld cells, whose first is '%s', is in the data, whose first is "
+                               "'%s'; %s", path, (long long)t->cells.count, show(&a, names_get(&t->cells, 0)),
+                               show(&b, names_get(&c->names, 0)), cause.data ? cause.data : "the names of cells must agree");
+        text_free(&cause);
     }
     if (status == ISK_OK && t->cells.count > 0 && !take_columns(to, t, place, c->names.count)) { status = out_of_memory(c); }
     free(place);
@@ -447,9 +594,14 @@ isk_status cells_match(cells *c) {
     name_index all = { 0 };
     isk_status status = check_named(c);
     if (status == ISK_OK) { status = number_cells(c); }
+    if (status == ISK_OK && c->pairing.strip_suffix) {
+        for (int i = 0; i < c->count; i++) { names_strip_suffix(&c->modality[i].in.row_names); }
+        for (int64_t i = 0; i < c->table_count; i++) { names_strip_suffix(&c->tables[i].cells); }
+    }
     if (status == ISK_OK && !name_index_update(&all, &c->names)) { status = out_of_memory(c); }
     for (int i = c->matched; i < c->count && status == ISK_OK; i++) { status = add_cells(c, i, &all); }
     name_index_free(&all);
+    if (status == ISK_OK && c->matched < c->count) { status = choose_cells(c); }
     for (int i = 0; i < c->count && status == ISK_OK; i++) { status = move_modality(c, i); }
     c->rows = c->names.count;
     c->matched = c->count;

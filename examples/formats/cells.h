@@ -3,6 +3,7 @@
 #define CELLS_H
 
 #include "input.h"
+#include "pairing.h"
 #include "../base/progress.h"
 
 typedef enum modality_kind { MODALITY_OTHER, MODALITY_RNA, MODALITY_PROTEIN, MODALITY_ATAC } modality_kind;
@@ -43,6 +44,13 @@ typedef struct cell_table {
 cell_column *cell_table_add(cell_table *t, const char *name);
 void cell_table_free(cell_table *t);
 
+/* How cells of several modalities become one list. */
+typedef struct pairing {
+    int strip_suffix;               /* their names lose "-1" and the like at the end */
+    int paired;                     /* only cells that have all modalities */
+    int keep_empty;                 /* cells without RNA stay, also where they look like empty droplets */
+} pairing;
+
 typedef struct cells {
     isk_context *context;
     const char *path;               /* of the source, not copied */
@@ -50,6 +58,8 @@ typedef struct cells {
     int count;
     cell_table *tables;             /* until they are matched: as their sources have them, the most important first */
     int64_t table_count, table_capacity;
+    pairing pairing;
+    progress *bar;                  /* for what is said of cells that do not pair, or NULL */
     names files;                    /* that were read */
     names offered;                  /* modalities of the source, those too that are not wanted */
     /* After cells_match: */
@@ -67,6 +77,7 @@ typedef struct read_desc {
     const char *obsm;               /* .h5ad: "protein_expression" or "protein=ADT": obsm/NAME is a modality too; NULL:
                                        obsm/protein_expression or protein_counts where it is there; "": none */
     double most_memory;             /* bytes; 0: no limit */
+    pairing pairing;
     progress *bar;                  /* for the estimate and warnings, or NULL */
 } read_desc;
 
@@ -79,8 +90,13 @@ isk_status cells_add(cells *c, modality *m);
 isk_status cells_add_table(cells *c, cell_table *t);
 /* Makes one list of cells: those of the first modality in its order, then what others have beside them.  Rows follow it; a cell that a
    modality lacks is a row of zeros and marked absent; of classes those that no cell has are left out.  A name twice in one modality
-   is DATA and said, and so are modalities or tables that share no cell.  Cells without names anywhere are called "1", "2", ...
+   is DATA and said, and so are tables that share no cell.  Cells without names anywhere are called "1", "2", ...
+   Where less than half of the smaller of a modality and the others has both, that is said, and it is DATA below LEAST_PAIRED cells or
+   LEAST_PAIRED_PART of them.  Where another modality has more than EMPTY_TIMES the cells of RNA, those without RNA are taken for empty
+   droplets and left out, which is said.
    More may be added afterwards, and matched to what is there by calling it again. */
+enum { LEAST_PAIRED = 20, EMPTY_TIMES = 2 };
+#define LEAST_PAIRED_PART 0.01
 isk_status cells_match(cells *c);
 /* NULL when there is none of that name. */
 const cell_column *cells_column(const cells *c, const char *name);

@@ -180,6 +180,8 @@ isk_status cells_read(cells *c, isk_context *context, const char *path, const re
     memset(c, 0, sizeof *c);
     c->context = context;
     c->path = path;
+    c->pairing = desc->pairing;
+    c->bar = desc->bar;
     while (chosen < READERS && !readers[chosen].is(path)) { chosen++; }
     status = chosen < READERS ? readers[chosen].read(context, path, desc, c) : not_understood(context, path);
     if (status == ISK_OK && desc->modalities) {

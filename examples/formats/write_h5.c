@@ -445,21 +445,25 @@ static isk_status copy_file(isk_context *context, const char *from, const char *
 /* Which rows of the results the cells of a data_frame of the file are. */
 static void find_rows(hdf5 *f, const char *data_frame, const cells *c, rows *w) {
     name_index x = { 0 };
+    names own = { 0 };              /* as the results call them */
     int64_t found = 0;
     memset(w, 0, sizeof *w);
     if (f->status != ISK_OK) { return; }
     f->status = hdf5_frame_index(f, data_frame, &w->names);
+    if (f->status == ISK_OK && !names_copy(&own, &w->names)) { out_of_memory(f); }
+    if (c->pairing.strip_suffix) { names_strip_suffix(&own); }
     if (f->status == ISK_OK && !name_index_update(&x, &c->names)) { out_of_memory(f); }
     w->count = w->names.count;
     w->place = f->status == ISK_OK ? items(f, w->count, sizeof *w->place) : NULL;
     for (int64_t i = 0; w->place && i < w->count; i++) {
-        w->place[i] = name_index_find(&x, names_get(&w->names, i));
+        w->place[i] = name_index_find(&x, names_get(&own, i));
         found += w->place[i] >= 0;
     }
     if (f->status == ISK_OK && found == 0) {
         f->status = hdf5_fail(f, ISK_DATA, data_frame, "none of its %lld cells is among those of the results", (long long)w->count);
     }
     name_index_free(&x);
+    names_free(&own);
 }
 
 /* 1: a data_frame of AnnData 0.7, which keeps classes in another way */

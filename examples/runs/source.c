@@ -43,6 +43,8 @@ void source_settings_anywhere(source_settings *s, source_paths *memory) {
 static isk_status read_files(source *a, const read_desc *desc) {
     isk_status status = ISK_OK;
     static const modality_kind order[SOURCE_KINDS] = { MODALITY_RNA, MODALITY_PROTEIN, MODALITY_ATAC, MODALITY_OTHER };
+    a->c.pairing = desc->pairing;
+    a->c.bar = desc->bar;
     for (int i = 0; i < SOURCE_KINDS && status == ISK_OK; i++) {
         const matrix_source file = { .path = a->s->file[order[i]], .kind = order[i] };
         if (file.path) { status = matrix_read(a->context, &file, desc, &a->c); }
@@ -50,25 +52,33 @@ static isk_status read_files(source *a, const read_desc *desc) {
     return status == ISK_OK ? cells_match(&a->c) : status;
 }
 
-isk_status source_add_table(source *a, const char *path) {
-    cell_table t = { .count = 0 };
-    isk_status status = cell_table_read(a->context, path, &t);
-    t.first = 1;
-    if (status == ISK_OK) { status = cells_add_table(&a->c, &t); }
+static isk_status add_table(source *a, cell_table *t) {
+    isk_status status;
+    t->first = 1;
+    status = cells_add_table(&a->c, t);
     return status == ISK_OK ? cells_match(&a->c) : status;
 }
 
+isk_status source_add_table(source *a, const char *path) {
+    cell_table t = { .count = 0 };
+    const isk_status status = cell_table_read(a->context, path, &t);
+    return status == ISK_OK ? add_table(a, &t) : status;
+}
+
 isk_status source_read(source *a, isk_context *context, const source_settings *s, progress *bar) {
-    const read_desc desc = { .modalities = s->modalities, .layer = s->layer, .obsm = s->obsm,
+    const read_desc desc = { .modalities = s->modalities, .layer = s->layer, .obsm = s->obsm, .pairing = s->pairing,
                              .most_memory = s->most_memory * 1024 * 1024 * 1024, .bar = bar };
     const char *path = s->path ? s->path : s->tenx;
+    cell_table known = { .count = 0 };
     isk_status status;
     memset(a, 0, sizeof *a);
     a->context = a->c.context = context;
     a->s = s;
     a->bar = bar;
-    status = path ? cells_read(&a->c, context, path, &desc) : read_files(a, &desc);
-    if (status == ISK_OK && s->cells) { status = source_add_table(a, s->cells); }
+    status = s->cells ? cell_table_read(context, s->cells, &known) : ISK_OK;
+    if (status == ISK_OK) { status = path ? cells_read(&a->c, context, path, &desc) : read_files(a, &desc); }
+    if (status == ISK_OK && s->cells) { status = add_table(a, &known); }
+    cell_table_free(&known);
     if (status == ISK_OK && s->cells && !names_add(&a->c.files, s->cells)) { status = no_memory(context, s->cells); }
     a->d.rows = a->c.rows;
     return status;

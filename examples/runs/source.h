@@ -10,6 +10,7 @@ enum { SOURCE_KINDS = 4 };          /* of modality_kind */
 typedef struct source_settings {
     const char *path, *tenx, *file[SOURCE_KINDS], *prepare[SOURCE_KINDS];
     const char *cells, *modalities, *layer, *obsm;
+    pairing pairing;
     const char *labels, *coarse, *ignore, *group, *split;
     double test, most_memory;       /* GiB */
     uint64_t seed;
@@ -42,6 +43,12 @@ typedef struct source_settings {
       "of .h5ad: what of obsm is a modality [protein_expression or protein_counts, where one is there]", 0, 0, NULL },                    \
     { "cells", OPTION_TEXT, SOURCE_OFFSET(at, cells), "FILE",                                                          \
       "a table (CSV, TSV) of what is known of the cells, whose first column names them", 0, 0, NULL },                 \
+    { "strip-suffix", OPTION_FLAG, SOURCE_OFFSET(at, pairing.strip_suffix), NULL,                                      \
+      "names of cells lose \"-1\" and the like at their end, which some programs add and others do not", 0, 0, NULL },   \
+    { "paired", OPTION_FLAG, SOURCE_OFFSET(at, pairing.paired), NULL, "only cells that have all modalities", 0, 0, NULL },\
+    { "keep-empty", OPTION_FLAG, SOURCE_OFFSET(at, pairing.keep_empty), NULL,                                          \
+      "cells without RNA stay, also where another modality has more than twice the cells of RNA; else they are left out there, as " \
+      "empty droplets", 0, 0, NULL },                                                                                  \
     { "max-mem", OPTION_REAL, SOURCE_OFFSET(at, most_memory), "GIB", "most memory for the data [no limit]", 0, 1e6, NULL }
 #define SOURCE_LABEL_OPTIONS(at)                                                                                       \
     { "labels", OPTION_TEXT, SOURCE_OFFSET(at, labels), "COLUMN",                                                      \

@@ -9,6 +9,7 @@
 #include "examples/formats/table.c"
 #include "examples/formats/mtx.c"
 #include "examples/formats/input.c"
+#include "examples/formats/pairing.c"
 #include "examples/formats/cells.c"
 #include "tests/base/fixture.h"
 
@@ -302,6 +303,149 @@ static void columns_follow_their_cells(void **state) {
     cells_free(&c);
 }
 
+/* ---- cells that do not pair ---- */
+
+static void barcodes_and_their_suffixes(void **state) {
+    static const struct { const char *name, *stripped; int is; } cases[] = {
+        { "AAACCCAAGAAACACT-1", "AAACCCAAGAAACACT", 1 }, { "s1_AAACCCAAGAAACACT", "s1_AAACCCAAGAAACACT", 1 },
+        { "ACGTACGTAC-1-0", "ACGTACGTAC", 1 },
+        { "ACGTACGTA", "ACGTACGTA", 0 }, { "CD3", "CD3", 0 }, { "cell-", "cell-", 0 }, { "-1", "-1", 0 }, { "x-12a", "x-12a", 0 },
+        { "12", "12", 0 }, { "c1-1", "c1", 0 }, { "", "", 0 }, { "TACATACATTA_GATTACAGATTACA-17", "TACATACATTA_GATTACAGATTACA", 1 },
+    };
+    names n = { 0 };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        assert_int_equal(is_barcode(cases[i].name), cases[i].is);
+        assert_true(names_add(&n, cases[i].name));
+    }
+    for (int again = 0; again < 2; again++) {
+        names_strip_suffix(&n);
+        for (size_t i = 0; i < COUNT(cases); i++) { assert_string_equal(names_get(&n, (int64_t)i), cases[i].stripped); }
+    }
+    names_free(&n);
+}
+
+static void causes_are_told(void **state) {
+    static const struct { const char *own, *others, *words; int64_t both; } cases[] = {
+        { "AAACCCATCAAACACT,AAACCCACTAAACACT", "AAACCCAAGAAACACT,AAACCCAGAAAACACT", "2 would be with bases 8 and 9 of their barcodes "
+          "complemented: those of antibodies of 10x 3' v3 are so, and must be translated to those of RNA first, as Cell Ranger does", 0 },
+        { "AAACCCATCAAACACT-1,AAACCCACTAAACACT-1", "AAACCCAAGAAACACT,AAACCCAGAAAACACT", "2 would be without the \"-1\" or the like at the "
+          "end of names, which --strip-suffix drops, and with bases 8 and 9 of their barcodes complemented: those of antibodies of 10x 3' "
+          "v3 are so, and must be translated to those of RNA first, as Cell Ranger does", 0 },
+        { "a,b,c-1", "a-1,b-1,q", "2 would be without the \"-1\" or the like at the end of names, which --strip-suffix drops", 0 },
+        { "a,b", "c,d", "", 0 }, { "a-1,b,c,d,e", "a,f,g,h,i", "", 0 }, { "a,b", "a,d", "", 1 }, { "a", "", "", 0 },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        names own = { 0 }, others = { 0 };
+        text words = { 0 };
+        assert_true(split(&own, cases[i].own) && split(&others, cases[i].others));
+        assert_true(pairing_cause(&own, &others, own.count < others.count ? own.count : others.count, cases[i].both, &words));
+        assert_string_equal(words.data ? words.data : "", cases[i].words);
+        text_free(&words);
+        names_free(&own);
+        names_free(&others);
+    }
+}
+
+/* "c1,c2,..." from first on */
+static const char *list_of(char *list, int first, int count) {
+    *list = 0;
+    for (int i = first; i < first + count; i++) { sprintf(list + strlen(list), "%sc%d", i > first ? "," : "", i); }
+    return list;
+}
+
+static void few_pairs_are_refused(void **state) {
+    static const struct { int rna, protein, first; isk_status status; const char *sentence; } cases[] = {
+        { 100, 100, 51, ISK_OK, NULL }, { 100, 100, 81, ISK_OK, NULL }, { 100, 100, 82, ISK_DATA,
+          "data: only 19 of the 100 cells of protein are among the 100 of rna, too few to learn from (20 and 1 % are the least); the "
+          "names of cells must agree" }, { 100, 20, 91, ISK_OK, NULL }, { 100, 20, 92, ISK_DATA,
+          "data: only 9 of the 20 cells of protein are among the 100 of rna, too few to learn from (20 and 1 % are the least); the "
+          "names of cells must agree" }, { 3, 2, 3, ISK_OK, NULL }, { 2500, 2500, 2477, ISK_DATA,
+          "data: only 24 of the 2500 cells of protein are among the 2500 of rna, too few to learn from (20 and 1 % are the least); the "
+          "names of cells must agree" }, { 2500, 2500, 2476, ISK_OK, NULL },
+    };
+    char *list = malloc(40000);
+    (void)state;
+    assert_non_null(list);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        cells c = empty();
+        assert_int_equal(add(&c, "rna", list_of(list, 1, cases[i].rna), 2, 1), ISK_OK);
+        assert_int_equal(add(&c, "adt", list_of(list, cases[i].first, cases[i].protein), 2, 0), ISK_OK);
+        if (cases[i].sentence) {
+            expect(context, cells_match(&c), cases[i].status, cases[i].sentence);
+        } else {
+            must(cells_match(&c));
+            assert_int_equal(c.rows, cases[i].protein + cases[i].first - 1);
+        }
+        cells_free(&c);
+    }
+    free(list);
+}
+
+/* Each modality must pair with what any other has: of three, no cell needs to have all. */
+static void three_modalities_pair_two_by_two(void **state) {
+    cells c = empty();
+    (void)state;
+    assert_int_equal(add(&c, "rna", "c1,c2,c3,c4", 2, 1), ISK_OK);
+    assert_int_equal(add(&c, "adt", "c1,c2", 2, 1), ISK_OK);
+    assert_int_equal(add(&c, "atac", "c3,c4", 2, 1), ISK_OK);
+    must(cells_match(&c));
+    assert_int_equal(c.rows, 4);
+    cells_free(&c);
+    c = empty();
+    assert_int_equal(add(&c, "rna", "c1,c2,c3,c4", 2, 1), ISK_OK);
+    assert_int_equal(add(&c, "adt", "c5,c6,c7", 2, 1), ISK_OK);
+    assert_int_equal(add(&c, "atac", "c5,c6", 2, 1), ISK_OK);
+    expect(context, cells_match(&c), ISK_DATA,
+           "data: no cell of rna, whose first is 'c1', is among the others, whose first is 'c5'; the names of cells must agree");
+    cells_free(&c);
+    c = empty();
+    c.pairing.paired = 1;
+    assert_int_equal(add(&c, "rna", "c1,c2", 2, 1), ISK_OK);
+    assert_int_equal(add(&c, "adt", "c1", 2, 1), ISK_OK);
+    assert_int_equal(add(&c, "atac", "c2", 2, 1), ISK_OK);
+    expect(context, cells_match(&c), ISK_DATA, "data: no cell has all modalities, which --paired asks for");
+    cells_free(&c);
+}
+
+/* argument: whether to look at the cells, which takes memory of its own */
+static isk_status run_left_out(isk_context *unused, void *argument) {
+    const pairing how[] = { { 0, 0, 0 }, { 0, 0, 1 }, { 0, 1, 0 }, { 1, 1, 0 } };
+    static const char *const due[] = { "c3,c1,c2", "c3,c1,c2,c9,c8,c7,c6,c5,c4", "c3,c2", "c3,c2" };
+    isk_status status = ISK_OK;
+    (void)unused;
+    for (size_t i = 0; i < COUNT(how) && status == ISK_OK; i++) {
+        for (int is_sparse = 0; is_sparse < 2 && status == ISK_OK; is_sparse++) {
+            cells c = empty();
+            c.pairing = how[i];
+            status = add(&c, "rna", "c3,c1,c2", 3, !is_sparse);
+            if (status == ISK_OK) { status = add(&c, "adt", how[i].strip_suffix ? "c9-1,c2-1,c8-1,c7-1,c6-1,c3-1,c5-1,c4-1" :
+                                                 "c9,c2,c8,c7,c6,c3,c5,c4", 2, is_sparse); }
+            if (status == ISK_OK) { status = add_table(&c, "c2,c9,c3", "n", "k"); }
+            if (status == ISK_OK) { status = cells_match(&c); }
+            if (status == ISK_OK && *(int *)argument) {
+                expect_names(&c.names, due[i]);
+                for (int k = 0; k < 2; k++) { check_modality_values(&c, k); }
+                expect_present(&c, 0, i == 1 ? "111000000" : "111");
+                expect_present(&c, 1, how[i].paired ? "11" : i == 1 ? "101111111" : "101");
+                assert_true(cells_column(&c, "n")->numbers[0] == 20);
+                if (is_sparse) { assert_int_equal(c.modality[1].in.sparse.count, c.modality[1].in.sparse.starts[c.rows]); }
+            }
+            cells_free(&c);
+        }
+    }
+    return status;
+}
+
+static void cells_are_left_out(void **state) {
+    int look = 1;
+    (void)state;
+    must(run_left_out(context, &look));
+    look = 0;
+    sweep_memory(context, run_left_out, &look);
+}
+
 /* ---- what is refused ---- */
 
 static void mistakes_are_named(void **state) {
@@ -311,7 +455,8 @@ static void mistakes_are_named(void **state) {
         { { "rna", "adt" }, { "c1,c1", "c1" },
           "data: cell 'c1' stands twice in rna, in rows 1 and 2; a name must be that of one cell" },
         { { "rna", "adt" }, { "c1-1,c2-1", "c1,c2" },
-          "data: no cell of protein, whose first is 'c1', is among the others, whose first is 'c1-1'; the names of cells must agree" },
+          "data: no cell of protein, whose first is 'c1', is among the others, whose first is 'c1-1'; 2 would be "
+          "without the \"-1\" or the like at the end of names, which --strip-suffix drops" },
     };
     cells c;
     (void)state;
@@ -405,6 +550,13 @@ static isk_status run_match(isk_context *unused, void *argument) {
     if (status == ISK_OK) { status = add_table(&c, "c2,c4,c3,c77", "n", "k"); }
     if (status == ISK_OK) { status = cells_match(&c); }
     cells_free(&c);
+    if (status == ISK_OK) {
+        c = empty();
+        status = add(&c, "rna", "c1,c2", 2, 1);
+        if (status == ISK_OK) { status = add(&c, "adt", "c3,c4", 2, 0); }
+        if (status == ISK_OK && cells_match(&c) != ISK_DATA) { status = ISK_MEMORY; }
+        cells_free(&c);
+    }
     return status;
 }
 
@@ -423,6 +575,11 @@ int main(void) {
         cmocka_unit_test(more_is_matched_later),
         cmocka_unit_test(cells_without_names_are_numbered),
         cmocka_unit_test(columns_follow_their_cells),
+        cmocka_unit_test(barcodes_and_their_suffixes),
+        cmocka_unit_test(causes_are_told),
+        cmocka_unit_test(few_pairs_are_refused),
+        cmocka_unit_test(three_modalities_pair_two_by_two),
+        cmocka_unit_test(cells_are_left_out),
         cmocka_unit_test(mistakes_are_named),
         cmocka_unit_test(modalities_that_cannot_be_together),
         cmocka_unit_test(names_on_one_side_only),

@@ -9,6 +9,7 @@
 #include "examples/formats/table.c"
 #include "examples/formats/mtx.c"
 #include "examples/formats/input.c"
+#include "examples/formats/pairing.c"
 #include "examples/formats/cells.c"
 #include "examples/formats/read_matrix.c"
 #include "tests/base/fixture.h"
