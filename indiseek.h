@@ -154,7 +154,7 @@
               0.1 isk_json_object, isk_write_file, isk_parse_number among the files -> 0.2 under a heading for programs, at the end
               0.1 a file of another version's options is refused -> 0.2 files carry a format number; what 0.1.0 saved loads
               0.1 generated text stands among the sections -> 0.2 at the end
-              0.1 the program trains on what few cells pair -> 0.2 fewer than 20 are refused; empty droplets are left out
+              0.1 rows of the program's tables are cells -> 0.2 columns may be, as names tell; cells that hardly pair are refused
        0.1.0  CLIP, IndiSeek, IndiSeek0, residual IndiSeek, FactorizedCL, InfoDisen and CoMM, on the CPU and by CUDA (tested by an
               emulator, not yet run on a GPU).
 

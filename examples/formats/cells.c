@@ -154,9 +154,11 @@ static isk_status check_named(const cells *c) {
                                  "them names", path_of(c, without), without->name, with->name);
         }
         if (first->in.row_names.count == 0 && first->in.rows != m->in.rows) {
-            return isk_set_error(c->context, ISK_DATA, "%s: has %lld rows (%s) where %s has %lld (%s), and neither names its cells; give "
-                                 "names to both", path_of(c, m), (long long)m->in.rows, m->name, path_of(c, first),
-                                 (long long)first->in.rows, first->name);
+            const modality *turned = m->in.cols == first->in.rows ? m : m->in.rows == first->in.cols ? first : NULL;
+            return isk_set_error(c->context, ISK_DATA, "%s: has %lld rows (%s) where %s has %lld (%s), and neither names its cells; %s%s",
+                                 path_of(c, m), (long long)m->in.rows, m->name, path_of(c, first), (long long)first->in.rows, first->name,
+                                 turned ? "if columns are the cells, say --transpose " : "give names to both",
+                                 turned ? modality_kind_name(turned->kind) : "");
         }
     }
     return ISK_OK;
@@ -253,7 +255,7 @@ static void pairs_count(const cells *c, const uint8_t *has, int i, pairs *p) {
 /* cause: "", or what is likely to be wrong with the names */
 static isk_status refuse_pairs(const cells *c, const pairs *p, const char *cause) {
     text words = { 0 };
-    shown own, other;
+    shown own, other, column;
     isk_status status;
     if (p->both == 0) {
         text_format(&words, "no cell of %s, whose first is '%s', is among the others, whose first is '%s'", p->m->name,
@@ -262,6 +264,9 @@ static isk_status refuse_pairs(const cells *c, const pairs *p, const char *cause
         text_format(&words, "only %lld of the %lld cells of %s are among the %lld of %s, too few to learn from (%d and %g %% are the "
                     "least)", (long long)p->both, (long long)p->own, p->m->name, (long long)p->others, p->with, LEAST_PAIRED,
                     100 * LEAST_PAIRED_PART);
+    }
+    if (p->m->fits_neither && !*cause) {
+        text_format(&words, ", nor is a column, whose first is '%s'", show(&column, names_get(&p->m->in.column_names, 0)));
     }
     text_format(&words, "; %s", *cause ? cause : "the names of cells must agree");
     status = words.failed ? out_of_memory(c) : isk_set_error(c->context, ISK_DATA, "%s: %s", path_of(c, p->m), words.data);

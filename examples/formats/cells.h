@@ -19,6 +19,7 @@ typedef struct modality {
     char key[96];                   /* as the file calls it: "Gene Expression", "mod/prot", "obsm/protein_expression" */
     input in;                       /* cells x features; row_names: the cells, column_names: the features, each unique */
     names ids;                      /* of the features, such as ENSG00000141510, in their order; count 0: none */
+    int fits_neither;               /* 1: a table of which neither rows nor columns are named as cells that are known */
 } modality;
 /* Sets kind, name and key.  words: what says its kind, "prot", "rna"; key: NULL: words.  Its name is its kind's, or of an other kind
    the words in small letters with _ for what is neither letter nor digit. */
@@ -84,6 +85,8 @@ typedef struct read_desc {
 /* Whether desc->modalities wants it: a reader asks before it reads values.  Keeps the name for the sentence that says what there is.
    0: no; -1: out of memory. */
 int cells_want(cells *c, const read_desc *desc, const modality *m);
+/* The next word of such a list, without the blanks around it; 0 at the end.  Longer ones than a name are cut, and no name. */
+int next_listed(const char **list, char word[64]);
 /* A source gives its modalities, each with row_names of its own (or none: rows are matched by their order), and tables.  Both calls
    take what they are given, also when they fail.  A modality whose name or kind is taken, or a fifth one, is DATA. */
 isk_status cells_add(cells *c, modality *m);
@@ -132,12 +135,15 @@ int h5_is(const char *path);
    be part of the path: DIR/GSM123_sample_.  Any folder is one for tenx_is: what it lacks is said by tenx_read. */
 isk_status tenx_read(isk_context *context, const char *path, const read_desc *desc, cells *c);
 int tenx_is(const char *path);
-/* One modality from a table (CSV, TSV), a .npy or a Matrix Market file.  Names of cells are taken from `cells` (a text file of one name a
+/* One modality each from tables (CSV, TSV), .npy or Matrix Market files.  Names of cells are taken from `cells` (a text file of one name a
    line, or a table whose first column, or that called barcode, cell or index, they are), else from the file; where there are none
    cells_match goes by the order of rows.  Those of features likewise, else "1", "2", ...; equal ones are made unique.  Its name is that of
-   the kind, of an other kind what the file is called. */
-typedef struct matrix_source { const char *path, *cells, *features; int transpose; modality_kind kind; } matrix_source;
-isk_status matrix_read(isk_context *context, const matrix_source *source, const read_desc *desc, cells *c);
+   the kind, of an other kind what the file is called.  A table whose columns are the cells is told by names that look like barcodes, else
+   by those of the other files and of `known` (or NULL), is transposed, and that is said; one without names is cells x features. */
+typedef enum cells_along { CELLS_FOUND, CELLS_IN_COLUMNS, CELLS_IN_ROWS } cells_along;
+typedef struct matrix_source { const char *path, *cells, *features; cells_along along; modality_kind kind; } matrix_source;
+isk_status matrices_read(isk_context *context, const matrix_source *sources, int count, const names *known, const read_desc *desc,
+                         cells *c);
 /* A table (CSV, TSV, also .gz) whose first column, or that called barcode, cell or index, names the cells. */
 isk_status cell_table_read(isk_context *context, const char *path, cell_table *t);
 

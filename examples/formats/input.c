@@ -102,6 +102,8 @@ static int market_is(const char *start, int64_t length) { return length >= 2 && 
 
 static isk_status market_read(input *in, const input_desc *desc) {
     isk_status status = mtx_read(in->context, in->path, desc->transpose, &in->sparse);
+    const size_t used = strlen(in->about);
+    if (desc->transpose) { snprintf(in->about + used, sizeof in->about - used, ", transposed"); }
     in->is_sparse = 1;
     in->rows = in->sparse.rows;
     in->cols = in->sparse.cols;
@@ -230,8 +232,9 @@ static isk_status find_format(isk_context *context, const char *path, const matr
 /* ---- reading ---- */
 
 /* [rows, cols] to [cols, rows], in squares that stay in the cache. */
-static isk_status transpose_dense(input *in) {
+isk_status input_transpose(input *in) {
     enum { SQUARE = 32 };
+    const size_t used = strlen(in->about);
     int64_t rows = in->rows, cols = in->cols;
     isk_scalar *turned = malloc(rows * cols > 0 ? (size_t)(rows * cols) * sizeof *turned : 1);
     names swapped = in->row_names;
@@ -249,6 +252,7 @@ static isk_status transpose_dense(input *in) {
     in->cols = rows;
     in->row_names = in->column_names;
     in->column_names = swapped;
+    snprintf(in->about + used, sizeof in->about - used, ", transposed");
     return ISK_OK;
 }
 
@@ -264,11 +268,7 @@ isk_status input_read(isk_context *context, const char *path, const input_desc *
     if (status != ISK_OK) { return status; }
     snprintf(in->about, sizeof in->about, "%s", format->title);
     status = format->read(in, desc);
-    if (desc->transpose) {
-        const size_t used = strlen(in->about);
-        snprintf(in->about + used, sizeof in->about - used, ", transposed");
-        if (status == ISK_OK && !in->is_sparse) { status = transpose_dense(in); }
-    }
+    if (status == ISK_OK && desc->transpose && !in->is_sparse) { status = input_transpose(in); }
     if (status == ISK_OK && (in->rows == 0 || in->cols == 0)) {
         status = isk_set_error(context, ISK_DATA, "%s: holds no values: %lld rows, %lld columns", path, (long long)in->rows,
                                (long long)in->cols);

@@ -52,6 +52,8 @@ isk_status input_dense_columns(input *in, const int64_t *columns, int64_t count)
 isk_status input_select(input *in, const int64_t *columns, int64_t count);
 /* Counts to log(1 + count / sum of the row * 10000); rows without a count stay zero.  A negative value is DATA. */
 isk_status input_log1p_cp10k(input *in);
+/* Rows become columns, each with their names, of what is dense. */
+isk_status input_transpose(input *in);
 void input_free(input *in);
 
 /* Labels from FILE or FILE:COLUMN (a name, or a number from 1): a table as text, or a .npy of whole numbers.  `rows` is how

@@ -7,15 +7,14 @@
 
 /* ---- which modalities are wanted ---- */
 
-/* The next word of "rna, protein", without the blanks around it; 0 at the end.  Longer ones than a name are no name. */
-static int next_word(const char **list, char called[64]) {
+int next_listed(const char **list, char word[64]) {
     size_t length;
     *list += strspn(*list, " ,");
     length = strcspn(*list, ",");
     if (length == 0) { return 0; }
-    snprintf(called, 64, "%.*s", (int)(length < 63 ? length : 63), *list);
+    snprintf(word, 64, "%.*s", (int)(length < 63 ? length : 63), *list);
     *list += length;
-    for (length = strlen(called); length > 0 && called[length - 1] == ' '; length--) { called[length - 1] = 0; }
+    for (length = strlen(word); length > 0 && word[length - 1] == ' '; length--) { word[length - 1] = 0; }
     return 1;
 }
 
@@ -29,7 +28,7 @@ int cells_want(cells *c, const read_desc *desc, const modality *m) {
     char called[64];
     if (names_find(&c->offered, m->name) < 0 && !names_add(&c->offered, m->name)) { return -1; }
     if (!list) { return 1; }
-    while (next_word(&list, called)) {
+    while (next_listed(&list, called)) {
         if (is_called(m, called)) { return 1; }
     }
     return 0;
@@ -61,7 +60,7 @@ static isk_status order_as_wanted(cells *c, const char *list) {
     for (int i = 0; i < c->count; i++) {
         if (cells_want(c, &(read_desc){ 0 }, &c->modality[i]) < 0) { return no_memory(c->context, c->path); }
     }
-    while (next_word(&list, called)) {
+    while (next_listed(&list, called)) {
         int at = 0;
         while (at < c->count && !is_called(&c->modality[at], called)) { at++; }
         if (at == c->count) { return not_there(c, called); }

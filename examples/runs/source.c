@@ -17,6 +17,28 @@ int source_is_given(const source_settings *s) {
     return s->path || s->tenx;
 }
 
+static int is_listed(const char *list, modality_kind kind) {
+    char word[64];
+    while (next_listed(&list, word)) {
+        if (modality_kind_of(word) == kind && (kind != MODALITY_OTHER || same_words(word, modality_kind_name(kind)))) { return 1; }
+    }
+    return 0;
+}
+
+/* Every word of --transpose is a file that is given, or the only one is "none". */
+static int check_transpose(const source_settings *s, const char *program) {
+    const char *list = s->transpose;
+    char word[64];
+    if (!list || same_words(list, "none")) { return -1; }
+    while (next_listed(&list, word)) {
+        const modality_kind kind = modality_kind_of(word);
+        if (s->file[kind] && is_listed(word, kind)) { continue; }
+        return usage_error(program, "--transpose %s: '%s' is none of the files that are given by --rna-file and its like", s->transpose,
+                           word);
+    }
+    return -1;
+}
+
 int source_check_line(const source_settings *s, const char *program) {
     int files = 0;
     for (int i = 0; i < SOURCE_KINDS; i++) { files += s->file[i] != NULL; }
@@ -27,6 +49,7 @@ int source_check_line(const source_settings *s, const char *program) {
     if (!source_is_given(s)) {
         return usage_error(program, "what to read is missing: a 10x folder, an .h5, .h5ad or .h5mu file, or --rna-file and --protein-file");
     }
+    if (check_transpose(s, program) >= 0) { return 2; }
     if (s->coarse && !s->labels) { return usage_error(program, "--coarse needs --labels"); }
     if (s->ignore && !s->labels) { return usage_error(program, "--label-ignore needs --labels"); }
     return -1;
@@ -40,15 +63,18 @@ void source_settings_anywhere(source_settings *s, source_paths *memory) {
 
 /* ---- cells ---- */
 
-static isk_status read_files(source *a, const read_desc *desc) {
-    isk_status status = ISK_OK;
+static isk_status read_files(source *a, const read_desc *desc, const names *known) {
     static const modality_kind order[SOURCE_KINDS] = { MODALITY_RNA, MODALITY_PROTEIN, MODALITY_ATAC, MODALITY_OTHER };
+    matrix_source files[SOURCE_KINDS];
+    int count = 0;
+    isk_status status;
+    for (int i = 0; i < SOURCE_KINDS; i++) {
+        const cells_along along = !a->s->transpose ? CELLS_FOUND : is_listed(a->s->transpose, order[i]) ? CELLS_IN_COLUMNS : CELLS_IN_ROWS;
+        if (a->s->file[order[i]]) { files[count++] = (matrix_source){ .path = a->s->file[order[i]], .along = along, .kind = order[i] }; }
+    }
     a->c.pairing = desc->pairing;
     a->c.bar = desc->bar;
-    for (int i = 0; i < SOURCE_KINDS && status == ISK_OK; i++) {
-        const matrix_source file = { .path = a->s->file[order[i]], .kind = order[i] };
-        if (file.path) { status = matrix_read(a->context, &file, desc, &a->c); }
-    }
+    status = matrices_read(a->context, files, count, known, desc, &a->c);
     return status == ISK_OK ? cells_match(&a->c) : status;
 }
 
@@ -76,7 +102,7 @@ isk_status source_read(source *a, isk_context *context, const source_settings *s
     a->s = s;
     a->bar = bar;
     status = s->cells ? cell_table_read(context, s->cells, &known) : ISK_OK;
-    if (status == ISK_OK) { status = path ? cells_read(&a->c, context, path, &desc) : read_files(a, &desc); }
+    if (status == ISK_OK) { status = path ? cells_read(&a->c, context, path, &desc) : read_files(a, &desc, &known.cells); }
     if (status == ISK_OK && s->cells) { status = add_table(a, &known); }
     cell_table_free(&known);
     if (status == ISK_OK && s->cells && !names_add(&a->c.files, s->cells)) { status = no_memory(context, s->cells); }

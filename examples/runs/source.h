@@ -9,7 +9,7 @@ enum { SOURCE_KINDS = 4 };          /* of modality_kind */
 
 typedef struct source_settings {
     const char *path, *tenx, *file[SOURCE_KINDS], *prepare[SOURCE_KINDS];
-    const char *cells, *modalities, *layer, *obsm;
+    const char *cells, *modalities, *layer, *obsm, *transpose;
     pairing pairing;
     const char *labels, *coarse, *ignore, *group, *split;
     double test, most_memory;       /* GiB */
@@ -37,6 +37,8 @@ typedef struct source_settings {
     SOURCE_FILE(at, MODALITY_OTHER, "other-file", "cells x anything else"),                                            \
     { "modalities", OPTION_TEXT, SOURCE_OFFSET(at, modalities), "LIST",                                                \
       "which of them, in this order: rna,protein [all, RNA first]", 0, 0, NULL },                                      \
+    { "transpose", OPTION_TEXT, SOURCE_OFFSET(at, transpose), "LIST",                                                  \
+      "which of these files are features x cells: rna,protein, or none [told by the names of cells]", 0, 0, NULL },    \
     { "layer", OPTION_TEXT, SOURCE_OFFSET(at, layer), "NAME",                                                          \
       "of .h5ad and .h5mu: layers/NAME instead of X, or raw", 0, 0, NULL },                                            \
     { "obsm", OPTION_TEXT, SOURCE_OFFSET(at, obsm), "NAME",                                                            \

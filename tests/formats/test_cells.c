@@ -506,8 +506,8 @@ static void names_on_one_side_only(void **state) {
            "data: protein has no names of its cells, so they cannot be found among those of rna; give them names");
     cells_free(&c);
     c = empty();
-    assert_int_equal(add(&c, "rna", "c1,c2", 2, 1), ISK_OK);
-    assert_int_equal(add(&c, "adt", "c1,c2,c3", 2, 1), ISK_OK);
+    assert_int_equal(add(&c, "rna", "c1,c2", 4, 1), ISK_OK);
+    assert_int_equal(add(&c, "adt", "c1,c2,c3", 5, 1), ISK_OK);
     c.modality[1].in.path = "b.npy";
     names_free(&c.modality[0].in.row_names);
     expect(context, cells_match(&c), ISK_DATA,
@@ -515,6 +515,10 @@ static void names_on_one_side_only(void **state) {
     names_free(&c.modality[1].in.row_names);
     expect(context, cells_match(&c), ISK_DATA,
            "b.npy: has 3 rows (protein) where data has 2 (rna), and neither names its cells; give names to both");
+    c.modality[1].in.cols = 2;
+    expect(context, cells_match(&c), ISK_DATA, "b.npy: has 3 rows (protein) where data has 2 (rna), and neither names its cells; if "
+           "columns are the cells, say --transpose protein");
+    c.modality[1].in.cols = 5;
     cells_free(&c);
 }
 

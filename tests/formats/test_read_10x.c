@@ -415,9 +415,9 @@ static void ten_thousand_cells(void **state) {
     for (int64_t i = 0; i < c.modality[1].in.sparse.count; i++) { sum += (double)c.modality[1].in.sparse.values[i]; }
     memset(&matrix, 0, sizeof matrix);
     matrix.context = context;
-    status = matrix_read(context, &(matrix_source){ DATA "adt_counts.npy", SCRATCH "/pbmc10k/cells.tsv", DATA "proteins.txt", 0,
-                                                    MODALITY_PROTEIN },
-                         &(read_desc){ 0 }, &matrix);
+    status = matrices_read(context, &(matrix_source){ DATA "adt_counts.npy", SCRATCH "/pbmc10k/cells.tsv", DATA "proteins.txt", CELLS_FOUND,
+                                                      MODALITY_PROTEIN },
+                           1, NULL, &(read_desc){ 0 }, &matrix);
     assert_int_equal(status, ISK_OK);
     for (int64_t i = 0; i < 6855 * 14; i++) { sum -= (double)matrix.modality[0].in.values[i]; }
     assert_true(sum == 0);

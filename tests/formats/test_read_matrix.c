@@ -26,33 +26,33 @@ static void expect_names(const names *n, const char *due) {
 }
 
 /* Reads HERE "m" with names from HERE "c" and "f" where their texts are given. */
-static isk_status read_one(const char *matrix, const char *cells_text, const char *features_text, int transpose, modality_kind kind,
+static isk_status read_one(const char *matrix, const char *cells_text, const char *features_text, cells_along along, modality_kind kind,
                            cells *c) {
-    matrix_source source = { HERE "m.x", cells_text ? HERE "c" : NULL, features_text ? HERE "f" : NULL, transpose, kind };
+    matrix_source source = { HERE "m.x", cells_text ? HERE "c" : NULL, features_text ? HERE "f" : NULL, along, kind };
     memset(c, 0, sizeof *c);
     c->context = context;
     if (matrix) { write_text("m.x", matrix); }
     if (cells_text) { write_text("c", cells_text); }
     if (features_text) { write_text("f", features_text); }
-    return matrix_read(context, &source, &(read_desc){ 0 }, c);
+    return matrices_read(context, &source, 1, NULL, &(read_desc){ 0 }, c);
 }
 
 static void matrices_find_their_names(void **state) {
-    static const struct { const char *matrix, *cells, *features; int transpose; const char *rows, *columns; } cases[] = {
-        { "1,2\n3,4\n5,6\n", NULL, NULL, 0, "", "1,2" },
-        { "cell,a,a\nx,1,2\ny,3,4\nz,5,6\n", NULL, NULL, 0, "x,y,z", "a,a-1" },
-        { "gene,x,y,z\na,1,3,5\nb,2,4,6\n", NULL, NULL, 1, "x,y,z", "a,b" },
-        { MTX_TEXT, "x\ny\nz\n", "a\nb\n", 0, "x,y,z", "a,b" },
-        { MTX_TEXT, "name\nx\ny\nz\n", "names\na\na\n", 0, "x,y,z", "a,a-1" },
-        { MTX_TEXT, "type\tbarcode\nT cell\tx\nB\ty\nB\tz\n", "a\tgene\nb\tgene\n", 0, "x,y,z", "a,b" },
-        { MTX_TEXT, ",type\nx,T\ny,T\nz,B\n", NULL, 0, "x,y,z", "1,2" },
-        { MTX_TEXT, "type\nx\tT\ny\tT\nz\tB\n", NULL, 0, "x,y,z", "1,2" },
-        { ",a,b\n1,1,2\n2,3,4\n3,5,6\n", "x\ny\nz\n", NULL, 0, "x,y,z", "a,b" },       /* what is said goes before what the file has */
+    static const struct { const char *matrix, *cells, *features; cells_along along; const char *rows, *columns; } cases[] = {
+        { "1,2\n3,4\n5,6\n", NULL, NULL, CELLS_FOUND, "", "1,2" },
+        { "cell,a,a\nx,1,2\ny,3,4\nz,5,6\n", NULL, NULL, CELLS_FOUND, "x,y,z", "a,a-1" },
+        { "gene,x,y,z\na,1,3,5\nb,2,4,6\n", NULL, NULL, CELLS_IN_COLUMNS, "x,y,z", "a,b" },
+        { MTX_TEXT, "x\ny\nz\n", "a\nb\n", CELLS_FOUND, "x,y,z", "a,b" },
+        { MTX_TEXT, "name\nx\ny\nz\n", "names\na\na\n", CELLS_FOUND, "x,y,z", "a,a-1" },
+        { MTX_TEXT, "type\tbarcode\nT cell\tx\nB\ty\nB\tz\n", "a\tgene\nb\tgene\n", CELLS_FOUND, "x,y,z", "a,b" },
+        { MTX_TEXT, ",type\nx,T\ny,T\nz,B\n", NULL, CELLS_FOUND, "x,y,z", "1,2" },
+        { MTX_TEXT, "type\nx\tT\ny\tT\nz\tB\n", NULL, CELLS_FOUND, "x,y,z", "1,2" },
+        { ",a,b\n1,1,2\n2,3,4\n3,5,6\n", "x\ny\nz\n", NULL, CELLS_FOUND, "x,y,z", "a,b" },  /* what is said goes before what the file has */
     };
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
         cells c;
-        const isk_status status = read_one(cases[i].matrix, cases[i].cells, cases[i].features, cases[i].transpose, MODALITY_RNA, &c);
+        const isk_status status = read_one(cases[i].matrix, cases[i].cells, cases[i].features, cases[i].along, MODALITY_RNA, &c);
         if (status != ISK_OK) { print_message("%zu: %s\n", i, isk_error(context)); }
         assert_int_equal(status, ISK_OK);
         assert_string_equal(c.modality[0].name, "rna");
@@ -65,11 +65,82 @@ static void matrices_find_their_names(void **state) {
     }
 }
 
+/* Two tables and cells that are known. */
+typedef struct two {
+    const char *rna, *protein, *known;
+    cells_along along;              /* of the second */
+    const char *rows, *columns, *rows2, *columns2;
+    int neither;
+} two;
+
+static isk_status read_two(isk_context *unused, void *argument) {
+    const two *t = argument;
+    const matrix_source sources[] = { { HERE "rna.x", NULL, NULL, CELLS_FOUND, MODALITY_RNA },
+                                      { HERE "protein.x", NULL, NULL, t->along, MODALITY_PROTEIN } };
+    cells c = { .context = context };
+    names known = { 0 };
+    isk_status status;
+    (void)unused;
+    status = !*t->known || names_add(&known, t->known) ? ISK_OK : no_memory(context, "test");
+    if (status == ISK_OK) { status = matrices_read(context, sources, 2, *t->known ? &known : NULL, &(read_desc){ 0 }, &c); }
+    if (status == ISK_OK) {
+        expect_names(&c.modality[0].in.row_names, t->rows);
+        expect_names(&c.modality[0].in.column_names, t->columns);
+        expect_names(&c.modality[1].in.row_names, t->rows2);
+        expect_names(&c.modality[1].in.column_names, t->columns2);
+        assert_true(c.modality[1].in.values[1] == 2 || c.modality[1].in.values[1] == 9);
+        assert_int_equal(c.modality[1].fits_neither, t->neither);
+    }
+    names_free(&known);
+    cells_free(&c);
+    return status;
+}
+
+#define A "ACGTACGTACGT-1"
+#define B "TCGTACGTACGT-1"
+static void ways_are_found(void **state) {
+    two cases[] = {
+        /* barcodes tell, even where rows are named as those of the other */
+        { "gene," A "," B "\na,1,2\nb,3,4\nc,5,6\n", "gene," A "," B "\na,1,9\nb,2,5\n", "", CELLS_FOUND, A "," B, "a,b,c", A "," B, "a,b",
+          0 },
+        { "gene," A "," B "\na,1,2\nb,3,4\nc,5,6\n", "cell,d,e\n" B ",1,2\n" A ",3,4\n", "", CELLS_FOUND, A "," B, "a,b,c", B "," A, "d,e",
+          0 },
+        { "cell,a,b\n" A ",1,2\n" B ",3,4\n", "cell," A "," B "\n" A ",1,2\n" B ",3,4\n", "", CELLS_FOUND, A "," B, "a,b", A "," B, A "," B,
+          0 },
+        /* what another file calls its cells tells */
+        { "gene,x,y,z\na,1,2,3\nb,4,5,6\n", "gene,z,y,x\nd,1,9,2\ne,2,5,6\n", "", CELLS_FOUND, "x,y,z", "a,b", "z,y,x", "d,e", 0 },
+        { "gene,x,y,z\na,1,2,3\nb,4,5,6\n", "gene,z,y,x\na,1,9,2\nd,2,5,6\ne,2,5,6\nf,4,4,4\n", "", CELLS_FOUND, "x,y,z", "a,b", "z,y,x",
+          "a,d,e,f", 0 },
+        { "cell,a,b\nx,1,2\ny,3,4\nz,1,1\n", "gene,z,y,x\nd,1,9,2\ne,2,5,6\n", "", CELLS_FOUND, "x,y,z", "a,b", "z,y,x", "d,e", 0 },
+        { "gene,x,y,z\na,1,3,1\nb,2,4,2\n", "cell,d,e\ny,1,2\nx,3,4\n", "", CELLS_FOUND, "x,y,z", "a,b", "y,x", "d,e", 0 },
+        /* cells are rows where nothing clearly says otherwise: the same features, numbers for names, names that only lack a suffix */
+        { "cell,a,b,c\nx,1,2,3\ny,4,5,6\n", "cell,a,b,c\nx,1,2,3\ny,4,5,6\n", "", CELLS_FOUND, "x,y", "a,b,c", "x,y", "a,b,c", 0 },
+        { ",0,1,2\n0,1,2,3\n1,4,5,6\n2,3,3,3\n", ",0,1\n0,1,2\n1,4,5\n2,3,3\n", "", CELLS_FOUND, "0,1,2", "0,1,2", "0,1,2", "0,1", 0 },
+        { "cell,a,b,c\nx,1,2,3\ny,4,5,6\n", "cell,a,b,c\nx-1,1,2,3\ny-1,4,5,6\n", "", CELLS_FOUND, "x,y", "a,b,c", "x-1,y-1", "a,b,c", 0 },
+        /* --cells tells, and --transpose goes before all */
+        { "gene,x,y\na,1,2\nb,3,4\n", "cell,d,e\nq,1,2\nr,3,4\n", "y", CELLS_FOUND, "x,y", "a,b", "q,r", "d,e", 1 },
+        { "cell,a,b\nx,1,2\ny,3,4\n", "gene,x,y\nd,1,2\ne,3,4\n", "", CELLS_IN_ROWS, "x,y", "a,b", "d,e", "x,y", 0 },
+        { "cell,a,b\nx,1,2\ny,3,4\n", "gene,q,r\nd,1,3\ne,2,4\n", "", CELLS_IN_COLUMNS, "x,y", "a,b", "q,r", "d,e", 0 },
+        { "cell,a,b\nx,1,2\ny,3,4\n", "cell,d,e\nq,1,2\nr,3,4\n", "", CELLS_FOUND, "x,y", "a,b", "q,r", "d,e", 1 },
+        { "1,2\n3,4\n", "1,2\n3,4\n", "", CELLS_FOUND, "", "1,2", "", "1,2", 1 },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        write_text("rna.x", cases[i].rna);
+        write_text("protein.x", cases[i].protein);
+        must(read_two(context, &cases[i]));
+    }
+    sweep_memory(context, read_two, &cases[COUNT(cases) - 1]);
+    write_text("rna.x", cases[3].rna);
+    write_text("protein.x", cases[3].protein);
+    sweep_memory(context, read_two, &cases[3]);
+}
+
 static void other_kinds_are_called_by_their_file(void **state) {
     cells c = { .context = context };
     (void)state;
     write_text("Lipids-2.csv.txt", "1,2\n3,4\n");
-    assert_int_equal(matrix_read(context, &(matrix_source){ .path = HERE "Lipids-2.csv.txt" }, &(read_desc){ 0 }, &c), ISK_OK);
+    must(matrices_read(context, &(matrix_source){ .path = HERE "Lipids-2.csv.txt" }, 1, NULL, &(read_desc){ 0 }, &c));
     assert_string_equal(c.modality[0].name, "lipids_2");
     assert_string_equal(c.modality[0].key, "Lipids-2.csv.txt");
     cells_free(&c);
@@ -92,7 +163,7 @@ static void matrices_that_are_refused(void **state) {
     cells c;
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
-        expect(context, read_one(cases[i].matrix, cases[i].cells, cases[i].features, 0, MODALITY_RNA, &c), cases[i].status,
+        expect(context, read_one(cases[i].matrix, cases[i].cells, cases[i].features, CELLS_FOUND, MODALITY_RNA, &c), cases[i].status,
                cases[i].sentence);
         assert_int_equal(c.count, 0);
         cells_free(&c);
@@ -105,10 +176,10 @@ static void memory_is_limited(void **state) {
     cells c = { .context = context };
     (void)state;
     write_text("m.x", "1,2\n3,4\n5,6\n");
-    assert_int_equal(matrix_read(context, &(matrix_source){ HERE "m.x", NULL, NULL, 0, MODALITY_RNA }, &desc, &c), ISK_OK);
+    must(matrices_read(context, &(matrix_source){ .path = HERE "m.x", .kind = MODALITY_RNA }, 1, NULL, &desc, &c));
     write_text("m.x", MTX_TEXT);
-    expect(context, matrix_read(context, &(matrix_source){ HERE "m.x", NULL, NULL, 0, MODALITY_PROTEIN }, &desc, &c), ISK_MEMORY,
-           HERE "m.x: 3 cells x 2 genes (rna), "
+    expect(context, matrices_read(context, &(matrix_source){ .path = HERE "m.x", .kind = MODALITY_PROTEIN }, 1, NULL, &desc, &c),
+           ISK_MEMORY, HERE "m.x: 3 cells x 2 genes (rna), "
            "3 x 2 (protein) need about 0.1 MB of memory, where 0.1 MB are allowed; fewer modalities need less, and --rna hvg=N keeps fewer "
            "genes dense");
     cells_free(&c);
@@ -183,7 +254,7 @@ static void tables_that_are_refused(void **state) {
 static isk_status run_all(isk_context *unused, void *argument) {
     cells c;
     cell_table t = { 0 };
-    isk_status status = read_one(NULL, "x\ny\nz\n", "a\na\n", 0, MODALITY_RNA, &c);
+    isk_status status = read_one(NULL, "x\ny\nz\n", "a\na\n", CELLS_FOUND, MODALITY_RNA, &c);
     (void)unused;
     (void)argument;
     if (status == ISK_OK) { status = cell_table_read(context, HERE "obs.csv", &t); }
@@ -223,6 +294,7 @@ static void damaged_tables(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(matrices_find_their_names),
+        cmocka_unit_test(ways_are_found),
         cmocka_unit_test(other_kinds_are_called_by_their_file),
         cmocka_unit_test(matrices_that_are_refused),
         cmocka_unit_test(memory_is_limited),

@@ -361,6 +361,69 @@ def _():
     same_as_base("tables", *data.files("tables", proteins=order), *KNOWN)
 
 
+def turned(cells, names, values):
+    """Features x cells as Seurat's write.csv gives them."""
+    lines = [",".join(['""'] + ['"%s"' % cell for cell in cells])]
+    lines += [",".join(['"%s"' % name] + [str(row[k]) for row in values]) for k, name in enumerate(names)]
+    return "\n".join(lines) + "\n"
+
+
+@test("the same from features x cells, also where proteins are named as genes; found by barcodes, by the other file, or said")
+def _():
+    known = data.genes[:10] + data.proteins[10:]
+    assert re.match("[ACGT]{16}-1$", data.cells[0]), data.cells[0]
+    rna, adt = (write("turned_%d.csv" % k, turned(data.cells, names, values))
+                for k, (names, values) in enumerate(((data.genes, data.rna), (data.proteins, data.adt))))
+    shared = write("shared_names.csv", turned(data.cells, known, data.adt))
+    say = "%s: columns are the cells, as %s: taken as 600 cells x %d features; --transpose none reads rows as cells\n"
+    same_as_base("turned_tables", "--rna-file", rna, "--protein-file", adt, *KNOWN)
+    same_as_base("turned_said", "--rna-file", rna, "--protein-file", data.files("rows")[3], *KNOWN, "--transpose", "rna")
+    done = run(["--rna-file", rna, "--protein-file", shared, *KNOWN], "shared_names", *LABELS, "--no-umap", "--no-h5")
+    inside(say % (rna, "their names are barcodes", GENES) + say % (shared, "their names are barcodes", PROTEINS), done.stderr)
+    inside("reading 600 cells x 200 genes (rna), 600 x 15 (protein): about", done.stderr)
+    equal(features("shared_names"), features("base"))
+    own = ["cell %d" % i for i in range(CELLS)]
+    files = ["--rna-file", write("own_0.csv", turned(own, data.genes, data.rna)), "--protein-file",
+             write("own_1.csv", turned(own, known, data.adt))]
+    done = run(files, "own_names", "--no-umap", "--no-h5")
+    inside(say % (files[1], "another file names them so", GENES) + say % (files[3], "another file names them so", PROTEINS), done.stderr)
+    equal(len(npy(at("own_names/c1.npy"))), CELLS)
+    equal(result("turned_said", "config.json")["transpose"], "rna")
+    indiseek("annotate", "--model", at("turned_said"), "--out", at("turned_said_named"), "--quiet")
+    new = write("turned_new.csv", turned(more.cells[CELLS:], more.genes, more.rna[CELLS:]))
+    annotated, _, rows = annotate("turned_new", "--rna-file", new)
+    inside(say.replace("600", "300") % (new, "their names are barcodes", GENES), annotated.stderr)
+    equal([row["cell"] for row in rows], more.cells[CELLS:])
+
+
+@test("--transpose of files without names, of what is not given, and against what the files say")
+def _():
+    plain = [write("unnamed_%d.csv" % k, "\n".join(",".join(map(str, row)) for row in values) + "\n")
+             for k, values in enumerate((zip(*data.rna), data.adt))]
+    files = ["--rna-file", plain[0], "--protein-file", plain[1]]
+    fails("indiseek run: %s: has 600 rows (protein) where %s has 200 (rna), and neither names its cells; if columns are the cells, say "
+          "--transpose rna" % (plain[1], plain[0]), 65, "run", *files, "--out", at("refused"), *SMALL)
+    run(files, "unnamed_turned", *QUICK, "--transpose", "rna")
+    equal(len(npy(at("unnamed_turned/c1.npy"))), CELLS)
+    fails("indiseek run: --transpose rna,adt,atac: 'atac' is none of the files that are given by --rna-file and its like\n"
+          "(indiseek run --help lists the options)", 2, "run", *files, "--transpose", "rna,adt,atac", "--out", at("refused"))
+    fails("indiseek run: --transpose rna: 'rna' is none of the files that are given by --rna-file and its like\n"
+          "(indiseek run --help lists the options)", 2, "run", at("cells"), "--transpose", "rna", "--out", at("refused"))
+    fails("indiseek run: %s: no cell of protein, whose first is '%s', is among the others, whose first is '%s'; the names of cells must "
+          "agree" % (at("turned_1.csv"), data.proteins[0], data.cells[0]), 65, "run", "--rna-file", at("turned_0.csv"), "--protein-file",
+          at("turned_1.csv"), "--transpose", "rna", "--out", at("refused"), *SMALL)
+    odd = write("odd.csv", data.text(data.adt, data.proteins, range(CELLS)).replace("\n", "\nother ")[:-6])
+    own = write("own_rna.csv", data.text(data.rna, data.genes, range(CELLS)).replace("\n", "\ncell ")[:-5])
+    for table in (odd, own):
+        with open(table) as file:
+            content = file.read()
+        content = re.sub("[ACGT]{16}-1", lambda found: str(data.cells.index(found.group())), content)
+        write(os.path.basename(table), content)
+    fails("indiseek run: %s: no cell of protein, whose first is 'other 0', is among the others, whose first is 'cell 0', nor is a column, "
+          "whose first is '%s'; the names of cells must agree" % (odd, data.proteins[0]), 65, "run", "--rna-file", own, "--protein-file",
+          odd, "--out", at("refused"), *SMALL)
+
+
 # ---- cells that hardly pair -------------------------------------------------------------------------------------------
 
 def renamed(name, rows, of):
