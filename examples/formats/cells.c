@@ -274,18 +274,21 @@ static isk_status refuse_pairs(const cells *c, const pairs *p, const char *cause
     return status;
 }
 
+/* Few names that agree, of a small modality all of them, may also be what two tables of features x cells have in common. */
 static isk_status judge_pairs(const cells *c, const uint8_t *has, int i) {
     const int own = 1 << i, rest = (1 << c->count) - 1 - own;
     pairs p;
+    int most_lack;
     text cause = { 0 };
     isk_status status = ISK_OK;
     pairs_count(c, has, i, &p);
-    if (2 * p.both >= p.smaller) { return ISK_OK; }
+    most_lack = 2 * p.both < p.smaller;
+    if (!most_lack && (p.both >= LEAST_PAIRED || 2 * p.both >= p.own + p.others - p.both)) { return ISK_OK; }
     text_add(&cause, "");
     if (!names_of_members(c, has, own, &p.own_names) || !names_of_members(c, has, rest, &p.other_names) ||
         !pairing_cause(&p.own_names, &p.other_names, p.smaller, p.both, &cause)) {
         status = out_of_memory(c);
-    } else if (p.both < LEAST_PAIRED || (double)p.both < LEAST_PAIRED_PART * (double)p.smaller) {
+    } else if (most_lack && (p.both < LEAST_PAIRED || (double)p.both < LEAST_PAIRED_PART * (double)p.smaller)) {
         status = refuse_pairs(c, &p, cause.data);
     } else if (c->bar) {
         progress_warn(c->bar, "only %lld of the %lld cells of %s are among the %lld of %s: what they share is learned from these alone%s%s",

@@ -95,8 +95,8 @@ isk_status cells_add_table(cells *c, cell_table *t);
    modality lacks is a row of zeros and marked absent; of classes those that no cell has are left out.  A name twice in one modality
    is DATA and said, and so are tables that share no cell.  Cells without names anywhere are called "1", "2", ...
    Where less than half of the smaller of a modality and the others has both, that is said, and it is DATA below LEAST_PAIRED cells or
-   LEAST_PAIRED_PART of them.  Where another modality has more than EMPTY_TIMES the cells of RNA, those without RNA are taken for empty
-   droplets and left out, which is said.
+   LEAST_PAIRED_PART of them; fewer than LEAST_PAIRED of many are said too.  Where another modality has more than EMPTY_TIMES the cells
+   of RNA, those without RNA are taken for empty droplets and left out, which is said.
    More may be added afterwards, and matched to what is there by calling it again. */
 enum { LEAST_PAIRED = 20, EMPTY_TIMES = 2 };
 #define LEAST_PAIRED_PART 0.01
