@@ -344,8 +344,8 @@ typedef enum isk_pool_choice { ISK_POOL_LAST = 1, ISK_POOL_LAST_PADDED, ISK_POOL
 typedef enum isk_padding_choice { ISK_PADDING_MASKED = 1, ISK_PADDING_SEEN } isk_padding_choice;
 typedef enum isk_decode_choice { ISK_DECODE_FLAT = 1, ISK_DECODE_POOLED } isk_decode_choice;
 
-/* What options are about, one row each: group, heading in lists, where neighbours may share one.  A method names the groups that it reads; an option of another
-   group that is set all the same is warned about. */
+/* What options are about, one row each: group, heading in lists, where neighbours may share one.  A method names the groups that it
+   reads; an option of another group that is set all the same is warned about. */
 #define ISK_OPTION_GROUPS(X)                                                                                          \
     X(TRADEOFF,   "Trade-off")                                                                                        \
     X(TRAINING,   "Training")                                                                                         \

@@ -93,7 +93,8 @@ static const isk_number_info own_numbers[] = {
 };
 static const isk_method working = {
     .name = "own", .words = "an autoencoder of each view", .can = ISK_LEARNS_SPECIFIC | ISK_DECODES,
-    .groups = ISK_READS(TRAINING) | ISK_READS(RATE) | ISK_READS(MAIN) | ISK_READS(NETWORK), .options = own_options, .option_count = 2, .least_views = 1,
+    .groups = ISK_READS(TRAINING) | ISK_READS(RATE) | ISK_READS(MAIN) | ISK_READS(NETWORK),
+    .options = own_options, .option_count = 2, .least_views = 1,
     .extras = own_extras, .numbers = own_numbers, .check = check, .record = record, .warn = warn
 };
 
