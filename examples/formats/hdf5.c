@@ -45,6 +45,7 @@ isk_status hdf5_fail(const hdf5 *f, isk_status status, const char *at, const cha
     char words[400];
     shown where;
     va_list arguments;
+    if (f->status != ISK_OK) { return f->status; }          /* what was found missing since may only not have been readable */
     va_start(arguments, format);
     vsnprintf(words, sizeof words, format, arguments);
     va_end(arguments);
@@ -56,6 +57,32 @@ static void *items(int64_t count, size_t size) {
     if (count < 0 || (uint64_t)count >= PTRDIFF_MAX / size) { return NULL; }
     return calloc((size_t)(count > 0 ? count : 1), size);
 }
+
+/* ---- why a call of the library failed ---- */
+
+static herr_t first_error(unsigned n, const H5E_error2_t *error, void *user) {
+    hid_t *major = user;
+    (void)n;
+    *major = error->maj_num;
+    return 1;                                               /* ends the walk */
+}
+
+/* Why the last one did: the innermost entry of its stack of errors is the cause.  Other causes than disk and memory are `otherwise`. */
+static isk_status cause(hdf5 *f, const char *at, const char *otherwise) {
+    hid_t major = -1;
+    if (f->status != ISK_OK) { return f->status; }
+    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, first_error, &major);
+    if (major == H5E_RESOURCE) {
+        f->status = no_memory(f->context, f->path);
+    } else if (major == H5E_IO) {
+        f->status = hdf5_fail(f, ISK_IO, at, "cannot be read; the disk or the network gives an error");
+    } else {
+        f->status = hdf5_fail(f, ISK_DATA, at, "%s", otherwise);
+    }
+    return f->status;
+}
+
+static isk_status unreadable(hdf5 *f, const char *at) { return cause(f, at, "cannot be read; the file is damaged"); }
 
 /* ---- files ---- */
 
@@ -86,8 +113,9 @@ isk_status hdf5_open(isk_context *context, const char *path, hdf5 *f) {
     quiet();
     access = access_without_locks();
     f->id = H5Fopen(path, H5F_ACC_RDONLY, access);
+    status = f->id < 0 ? cause(f, NULL, "is no HDF5 file, or one that is cut off or damaged") : ISK_OK;
     H5Pclose(access);
-    return f->id < 0 ? hdf5_fail(f, ISK_DATA, NULL, "is no HDF5 file, or one that is cut off or damaged") : ISK_OK;
+    return status;
 }
 
 void hdf5_close(hdf5 *f) {
@@ -97,8 +125,35 @@ void hdf5_close(hdf5 *f) {
 
 /* ---- what is there ---- */
 
-/* Negative when there is nothing of that name. */
-static hid_t open_object(const hdf5 *f, const char *at) { return H5Oopen((hid_t)f->id, *at ? at : "/", H5P_DEFAULT); }
+/* Whether a path leads to something: 0 where a name of it is missing or a link leads nowhere, -1 when that cannot be read.  Opening it
+   would only fail, whichever it is. */
+static int is_there(const hdf5 *f, const char *at) {
+    char path[HDF5_PATH];
+    size_t end = 0;
+    while (at[end]) {
+        const size_t start = end + strspn(at + end, "/");
+        htri_t found;
+        end = start + strcspn(at + start, "/");
+        if (end == start || (end == start + 1 && at[start] == '.')) { continue; }       /* where one is already */
+        snprintf(path, sizeof path, "%.*s", (int)end, at);
+        found = H5Lexists((hid_t)f->id, path, H5P_DEFAULT);
+        if (found > 0) { found = H5Oexists_by_name((hid_t)f->id, path, H5P_DEFAULT); }
+        if (found > 0 && at[end]) {                         /* of what is no group the library fails to say that it holds nothing */
+            hid_t object = H5Oopen((hid_t)f->id, path, H5P_DEFAULT);
+            found = object < 0 ? -1 : H5Iget_type(object) == H5I_GROUP;
+            if (object >= 0) { H5Oclose(object); }
+        }
+        if (found <= 0) { return found < 0 ? -1 : 0; }
+    }
+    return 1;
+}
+
+/* *object is -1 where nothing is there, which is no failure. */
+static isk_status open_object(hdf5 *f, const char *at, hid_t *object) {
+    const int there = f->status == ISK_OK ? is_there(f, at) : -1;
+    *object = there > 0 ? H5Oopen((hid_t)f->id, *at ? at : "/", H5P_DEFAULT) : -1;
+    return there < 0 || (there > 0 && *object < 0) ? unreadable(f, at) : ISK_OK;
+}
 
 static int is_boolean(hid_t type) {
     int truth = H5Tget_nmembers(type) == 2;
@@ -122,7 +177,7 @@ static hdf5_kind kind_of(hid_t type) {
 
 static int64_t whole_size(hsize_t size) { return size > INT64_MAX ? INT64_MAX : (int64_t)size; }
 
-static void space_shape(hid_t space, hdf5_shape *shape) {
+static int space_shape(hid_t space, hdf5_shape *shape) {
     hsize_t sizes[H5S_MAX_RANK] = { 0 };
     shape->dimensions = H5Sget_simple_extent_ndims(space);
     if (H5Sget_simple_extent_type(space) == H5S_NULL) {
@@ -132,34 +187,44 @@ static void space_shape(hid_t space, hdf5_shape *shape) {
         shape->rows = whole_size(sizes[0]);
         shape->cols = shape->dimensions > 1 ? whole_size(sizes[1]) : 1;
     }
+    return shape->dimensions >= 0;
 }
 
-/* Of a dataset or an attribute. */
-static hdf5_shape shape_of(hid_t object) {
+/* Of a dataset or an attribute; 0: it cannot be read. */
+static int shape_of(hid_t object, hdf5_shape *shape) {
     const int attribute = H5Iget_type(object) == H5I_ATTR;
     hid_t type = attribute ? H5Aget_type(object) : H5Dget_type(object), space = attribute ? H5Aget_space(object) : H5Dget_space(object);
-    hdf5_shape shape = { HDF5_OTHER, 0, 1, 1 };
-    if (type >= 0) { shape.kind = kind_of(type); }
-    if (space >= 0) { space_shape(space, &shape); }
+    int done = type >= 0 && space >= 0;
+    *shape = (hdf5_shape){ HDF5_OTHER, 0, 1, 1 };
+    if (done) {
+        shape->kind = kind_of(type);
+        done = space_shape(space, shape);
+    }
     if (type >= 0) { H5Tclose(type); }
     if (space >= 0) { H5Sclose(space); }
-    return shape;
+    return done;
 }
 
-hdf5_shape hdf5_look(const hdf5 *f, const char *at) {
-    hdf5_shape shape = { HDF5_NOTHING, 0, 1, 1 };
-    hid_t object = open_object(f, at);
-    if (object < 0) { return shape; }
+hdf5_shape hdf5_look(hdf5 *f, const char *at) {
+    const hdf5_shape nothing = { HDF5_NOTHING, 0, 1, 1 };
+    hdf5_shape shape = nothing;
+    hid_t object;
+    if (open_object(f, at, &object) != ISK_OK || object < 0) { return nothing; }
     switch (H5Iget_type(object)) {
     case H5I_GROUP: shape.kind = HDF5_GROUP; break;
-    case H5I_DATASET: shape = shape_of(object); break;
+    case H5I_DATASET:
+        if (!shape_of(object, &shape)) {
+            unreadable(f, at);
+            shape = nothing;
+        }
+        break;
     default: shape.kind = HDF5_OTHER;
     }
     H5Oclose(object);
     return shape;
 }
 
-int hdf5_is(const hdf5 *f, const char *group, const char *name) {
+int hdf5_is(hdf5 *f, const char *group, const char *name) {
     char at[HDF5_PATH];
     return hdf5_look(f, hdf5_at(at, group, name)).kind != HDF5_NOTHING;
 }
@@ -167,22 +232,25 @@ int hdf5_is(const hdf5 *f, const char *group, const char *name) {
 static herr_t list_one(hid_t group, const char *name, const H5L_info_t *about, void *user) {
     (void)group;
     (void)about;
-    return names_add(user, name) ? 0 : -1;
+    return names_add(user, name) ? 0 : 1;                  /* 1 ends the walk */
 }
 
-isk_status hdf5_list(const hdf5 *f, const char *at, names *n) {
-    hid_t group = open_object(f, at);
+isk_status hdf5_list(hdf5 *f, const char *at, names *n) {
+    hid_t group;
     herr_t done;
+    isk_status status = open_object(f, at, &group);
     memset(n, 0, sizeof *n);
+    if (status != ISK_OK) { return status; }
     if (group < 0 || H5Iget_type(group) != H5I_GROUP) {
         if (group >= 0) { H5Oclose(group); }
         return hdf5_fail(f, ISK_DATA, at, "is not there, or is no group");
     }
     done = H5Literate(group, H5_INDEX_NAME, H5_ITER_INC, NULL, list_one, n);
+    if (done < 0) { status = unreadable(f, at); }
+    if (done > 0) { status = no_memory(f->context, f->path); }
     H5Oclose(group);
-    if (done >= 0) { return ISK_OK; }
-    names_free(n);
-    return hdf5_fail(f, ISK_DATA, at, "cannot be listed; the file is damaged");
+    if (status != ISK_OK) { names_free(n); }
+    return status;
 }
 
 /* ---- values of datasets and attributes ---- */
@@ -200,7 +268,7 @@ static const char *filter_name(H5Z_filter_t filter) {
     }
 }
 
-static isk_status check_filters(const hdf5 *f, const char *at, hid_t plan) {
+static isk_status check_filters(hdf5 *f, const char *at, hid_t plan) {
     const int count = H5Pget_nfilters(plan);
     for (int i = 0; i < count; i++) {
         unsigned flags = 0, settings = 0;
@@ -215,7 +283,7 @@ static isk_status check_filters(const hdf5 *f, const char *at, hid_t plan) {
 }
 
 /* gzip packs at most 1032 to 1; a small file that announces more than twice that would only take memory. */
-static isk_status check_size(const hdf5 *f, const char *at, hid_t data) {
+static isk_status check_size(hdf5 *f, const char *at, hid_t data) {
     hid_t space = H5Dget_space(data), type = H5Dget_type(data);
     const double bytes = (double)H5Sget_simple_extent_npoints(space) * (double)H5Tget_size(type);
     double held = (double)H5Dget_storage_size(data);
@@ -229,22 +297,21 @@ static isk_status check_size(const hdf5 *f, const char *at, hid_t data) {
 }
 
 /* A dataset that can be read without surprises. */
-static isk_status open_data(const hdf5 *f, const char *at, hid_t *data, hdf5_shape *shape) {
+static isk_status open_data(hdf5 *f, const char *at, hid_t *data, hdf5_shape *shape) {
     hid_t plan;
-    isk_status status;
-    *data = open_object(f, at);
+    isk_status status = open_object(f, at, data);
+    if (status != ISK_OK) { return status; }
     if (*data < 0) { return hdf5_fail(f, ISK_DATA, at, "is not there"); }
     if (H5Iget_type(*data) != H5I_DATASET) {
         H5Oclose(*data);
         return hdf5_fail(f, ISK_DATA, at, "is a group where values are due");
     }
-    *shape = shape_of(*data);
     plan = H5Dget_create_plist(*data);
-    status = check_filters(f, at, plan);
+    status = plan < 0 || !shape_of(*data, shape) ? unreadable(f, at) : check_filters(f, at, plan);
     if (status == ISK_OK && H5Pget_external_count(plan) > 0) {
         status = hdf5_fail(f, ISK_UNSUPPORTED, at, "has its values in another file, which is not followed");
     }
-    H5Pclose(plan);
+    if (plan >= 0) { H5Pclose(plan); }
     if (status == ISK_OK) { status = check_size(f, at, *data); }
     if (status != ISK_OK) { H5Oclose(*data); }
     return status;
@@ -254,17 +321,15 @@ static herr_t fetch(hid_t object, hid_t type, void *values) {
     return H5Iget_type(object) == H5I_ATTR ? H5Aread(object, type, values) : H5Dread(object, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values);
 }
 
-static isk_status damaged(const hdf5 *f, const char *at) { return hdf5_fail(f, ISK_DATA, at, "cannot be read; the file is damaged"); }
-
 /* Each text is a pointer, by the library's malloc. */
-static isk_status variable_texts(const hdf5 *f, const char *at, hid_t object, hid_t type, int64_t count, names *n) {
+static isk_status variable_texts(hdf5 *f, const char *at, hid_t object, hid_t type, int64_t count, names *n) {
     hid_t memory = H5Tcopy(H5T_C_S1), space;
     hsize_t size = (hsize_t)count;
     char **texts = items(count, sizeof *texts);
     isk_status status = texts ? ISK_OK : no_memory(f->context, f->path);
     H5Tset_size(memory, H5T_VARIABLE);
     H5Tset_cset(memory, H5Tget_cset(type));
-    if (status == ISK_OK && count > 0 && fetch(object, memory, texts) < 0) { status = damaged(f, at); }
+    if (status == ISK_OK && count > 0 && fetch(object, memory, texts) < 0) { status = unreadable(f, at); }
     for (int64_t i = 0; i < count && status == ISK_OK; i++) {
         if (!names_add(n, texts[i] ? texts[i] : "")) { status = no_memory(f->context, f->path); }
     }
@@ -277,12 +342,12 @@ static isk_status variable_texts(const hdf5 *f, const char *at, hid_t object, hi
 }
 
 /* Each text has the same room, and is ended by zeros or padded by blanks. */
-static isk_status fixed_texts(const hdf5 *f, const char *at, hid_t object, hid_t type, int64_t count, names *n) {
+static isk_status fixed_texts(hdf5 *f, const char *at, hid_t object, hid_t type, int64_t count, names *n) {
     const size_t size = H5Tget_size(type);
     const int blanks = H5Tget_strpad(type) == H5T_STR_SPACEPAD;
     char *bytes = size > 0 ? items(count, size) : NULL, *one = items((int64_t)size + 1, 1);
     isk_status status = bytes && one ? ISK_OK : no_memory(f->context, f->path);
-    if (status == ISK_OK && count > 0 && fetch(object, type, bytes) < 0) { status = damaged(f, at); }
+    if (status == ISK_OK && count > 0 && fetch(object, type, bytes) < 0) { status = unreadable(f, at); }
     for (int64_t i = 0; i < count && status == ISK_OK; i++) {
         size_t length = size;
         memcpy(one, bytes + (size_t)i * size, size);
@@ -295,12 +360,12 @@ static isk_status fixed_texts(const hdf5 *f, const char *at, hid_t object, hid_t
     return status;
 }
 
-static isk_status number_texts(const hdf5 *f, const char *at, hid_t object, hdf5_kind kind, int64_t count, names *n) {
+static isk_status number_texts(hdf5 *f, const char *at, hid_t object, hdf5_kind kind, int64_t count, names *n) {
     double *reals = items(count, sizeof *reals);
     int64_t *whole = items(count, sizeof *whole);
     isk_status status = reals && whole ? ISK_OK : no_memory(f->context, f->path);
     if (status == ISK_OK && count > 0 && (kind == HDF5_FLOAT ? fetch(object, H5T_NATIVE_DOUBLE, reals) :
-                                          fetch(object, H5T_NATIVE_INT64, whole)) < 0) { status = damaged(f, at); }
+                                          fetch(object, H5T_NATIVE_INT64, whole)) < 0) { status = unreadable(f, at); }
     for (int64_t i = 0; i < count && status == ISK_OK; i++) {
         text t = { 0 };
         if (kind == HDF5_FLOAT) {
@@ -318,7 +383,7 @@ static isk_status number_texts(const hdf5 *f, const char *at, hid_t object, hdf5
     return status;
 }
 
-static isk_status texts_of(const hdf5 *f, const char *at, hid_t object, hdf5_shape shape, names *n) {
+static isk_status texts_of(hdf5 *f, const char *at, hid_t object, hdf5_shape shape, names *n) {
     const int64_t count = shape.dimensions == 0 ? 1 : shape.rows;
     hid_t type = H5Iget_type(object) == H5I_ATTR ? H5Aget_type(object) : H5Dget_type(object);
     isk_status status;
@@ -332,7 +397,7 @@ static isk_status texts_of(const hdf5 *f, const char *at, hid_t object, hdf5_sha
     return status;
 }
 
-isk_status hdf5_names(const hdf5 *f, const char *at, names *n) {
+isk_status hdf5_names(hdf5 *f, const char *at, names *n) {
     hid_t data;
     hdf5_shape shape;
     isk_status status = open_data(f, at, &data, &shape);
@@ -347,18 +412,27 @@ isk_status hdf5_names(const hdf5 *f, const char *at, names *n) {
     return status;
 }
 
-/* Negative when there is none. */
-static hid_t open_attribute(const hdf5 *f, const char *at, const char *name) {
-    return H5Aopen_by_name((hid_t)f->id, *at ? at : "/", name, H5P_DEFAULT, H5P_DEFAULT);
+/* *attribute is -1 where there is none, which is no failure. */
+static isk_status open_attribute(hdf5 *f, const char *at, const char *name, hid_t *attribute, hdf5_shape *shape) {
+    hid_t object;
+    htri_t there;
+    isk_status status = open_object(f, at, &object);
+    *attribute = -1;
+    if (status != ISK_OK || object < 0) { return status; }
+    there = H5Aexists(object, name);
+    if (there > 0) { *attribute = H5Aopen(object, name, H5P_DEFAULT); }
+    if (there < 0 || (there > 0 && (*attribute < 0 || !shape_of(*attribute, shape)))) { status = unreadable(f, at); }
+    if (status != ISK_OK && *attribute >= 0) { H5Aclose(*attribute); }
+    H5Oclose(object);
+    return status;
 }
 
-isk_status hdf5_attribute(const hdf5 *f, const char *at, const char *name, names *n) {
-    hid_t attribute = open_attribute(f, at, name);
+isk_status hdf5_attribute(hdf5 *f, const char *at, const char *name, names *n) {
+    hid_t attribute;
     hdf5_shape shape;
-    isk_status status = ISK_OK;
+    isk_status status = open_attribute(f, at, name, &attribute, &shape);
     memset(n, 0, sizeof *n);
-    if (attribute < 0) { return ISK_OK; }
-    shape = shape_of(attribute);
+    if (status != ISK_OK || attribute < 0) { return status; }
     if (shape.dimensions > 1 || shape.rows > MOST_LINES || shape.kind == HDF5_OTHER) {
         status = hdf5_fail(f, ISK_DATA, at, "its attribute %s is not a text or a list of them", name);
     } else if (shape.rows > 0) {                            /* of none, h5py writes numbers */
@@ -368,17 +442,16 @@ isk_status hdf5_attribute(const hdf5 *f, const char *at, const char *name, names
     return status;
 }
 
-isk_status hdf5_attribute_whole(const hdf5 *f, const char *at, const char *name, int64_t *values, int count, int *found) {
-    hid_t attribute = open_attribute(f, at, name);
+isk_status hdf5_attribute_whole(hdf5 *f, const char *at, const char *name, int64_t *values, int count, int *found) {
+    hid_t attribute;
     hdf5_shape shape;
-    isk_status status = ISK_OK;
-    *found = attribute >= 0;
-    if (attribute < 0) { return ISK_OK; }
-    shape = shape_of(attribute);
+    isk_status status = open_attribute(f, at, name, &attribute, &shape);
+    *found = status == ISK_OK && attribute >= 0;
+    if (!*found) { return status; }
     if (shape.kind != HDF5_INTEGER || shape.dimensions > 1 || shape.rows != count) {
         status = hdf5_fail(f, ISK_DATA, at, "its attribute %s must be %d whole numbers", name, count);
     } else if (fetch(attribute, H5T_NATIVE_INT64, values) < 0) {
-        status = damaged(f, at);
+        status = unreadable(f, at);
     }
     H5Aclose(attribute);
     return status;
@@ -386,7 +459,7 @@ isk_status hdf5_attribute_whole(const hdf5 *f, const char *at, const char *name,
 
 /* ---- numbers ---- */
 
-static isk_status read_numbers(const hdf5 *f, const char *at, int whole, int64_t count, hid_t memory, void *values) {
+static isk_status read_numbers(hdf5 *f, const char *at, int whole, int64_t count, hid_t memory, void *values) {
     hid_t data;
     hdf5_shape shape;
     isk_status status = open_data(f, at, &data, &shape);
@@ -398,24 +471,24 @@ static isk_status read_numbers(const hdf5 *f, const char *at, int whole, int64_t
     } else if (shape.rows != count) {
         status = hdf5_fail(f, ISK_DATA, at, "has %lld values where %lld are due", (long long)shape.rows, (long long)count);
     } else if (count > 0 && fetch(data, memory, values) < 0) {
-        status = damaged(f, at);
+        status = unreadable(f, at);
     }
     H5Oclose(data);
     return status;
 }
 
-isk_status hdf5_doubles(const hdf5 *f, const char *at, int64_t count, double *values) {
+isk_status hdf5_doubles(hdf5 *f, const char *at, int64_t count, double *values) {
     return read_numbers(f, at, 0, count, H5T_NATIVE_DOUBLE, values);
 }
 
-isk_status hdf5_whole(const hdf5 *f, const char *at, int64_t count, int64_t *values) {
+isk_status hdf5_whole(hdf5 *f, const char *at, int64_t count, int64_t *values) {
     return read_numbers(f, at, 1, count, H5T_NATIVE_INT64, values);
 }
 
 /* A number of the file that is beyond isk_scalar's range has become infinite. */
 static const char *not_finite(isk_scalar value) { return isnan(value) ? "missing (NaN)" : "infinite, or beyond the range of numbers"; }
 
-isk_status hdf5_matrix(const hdf5 *f, const char *at, int64_t rows, int64_t cols, isk_scalar **values) {
+isk_status hdf5_matrix(hdf5 *f, const char *at, int64_t rows, int64_t cols, isk_scalar **values) {
     hid_t data;
     hdf5_shape shape;
     isk_status status = open_data(f, at, &data, &shape);
@@ -430,7 +503,7 @@ isk_status hdf5_matrix(const hdf5 *f, const char *at, int64_t rows, int64_t cols
         *values = cols > 0 && rows >= INT64_MAX / cols ? NULL : items(rows * cols, sizeof **values);
         if (!*values) { status = no_memory(f->context, f->path); }
     }
-    if (status == ISK_OK && rows * cols > 0 && fetch(data, MEMORY_SCALAR, *values) < 0) { status = damaged(f, at); }
+    if (status == ISK_OK && rows * cols > 0 && fetch(data, MEMORY_SCALAR, *values) < 0) { status = unreadable(f, at); }
     for (int64_t i = 0; status == ISK_OK && i < rows * cols; i++) {
         if (!isfinite((*values)[i])) {
             status = hdf5_fail(f, ISK_DATA, at, "row %lld, column %lld is %s", (long long)(i / cols), (long long)(i % cols),
@@ -472,7 +545,7 @@ int sparse_turn(const sparse *from, sparse *to) {
 }
 
 /* Takes the place of m. */
-static isk_status turn_in_place(const hdf5 *f, sparse *m) {
+static isk_status turn_in_place(hdf5 *f, sparse *m) {
     sparse turned;
     if (!sparse_turn(m, &turned)) { return no_memory(f->context, f->path); }
     sparse_free(m);
@@ -480,7 +553,7 @@ static isk_status turn_in_place(const hdf5 *f, sparse *m) {
     return ISK_OK;
 }
 
-static isk_status check_starts(const hdf5 *f, const char *at, const int64_t *starts, int64_t rows, int64_t count) {
+static isk_status check_starts(hdf5 *f, const char *at, const int64_t *starts, int64_t rows, int64_t count) {
     char indptr[HDF5_PATH];
     hdf5_at(indptr, at, "indptr");
     if (starts[0] != 0) { return hdf5_fail(f, ISK_DATA, indptr, "begins with %lld, not with 0", (long long)starts[0]); }
@@ -495,7 +568,7 @@ static isk_status check_starts(const hdf5 *f, const char *at, const int64_t *sta
 }
 
 /* *sorted: whether each row's columns ascend.  `what` the columns are in the file. */
-static isk_status check_columns(const hdf5 *f, const char *at, const sparse *m, const char *what, int *sorted) {
+static isk_status check_columns(hdf5 *f, const char *at, const sparse *m, const char *what, int *sorted) {
     char path[HDF5_PATH];
     *sorted = 1;
     for (int64_t i = 0; i < m->count; i++) {
@@ -514,7 +587,7 @@ static isk_status check_columns(const hdf5 *f, const char *at, const sparse *m, 
 }
 
 /* Of a matrix whose rows are sorted. */
-static isk_status check_twice(const hdf5 *f, const char *at, const sparse *m) {
+static isk_status check_twice(hdf5 *f, const char *at, const sparse *m) {
     for (int64_t r = 0; r < m->rows; r++) {
         for (int64_t i = m->starts[r] + 1; i < m->starts[r + 1]; i++) {
             if (m->columns[i] == m->columns[i - 1]) {
@@ -526,7 +599,7 @@ static isk_status check_twice(const hdf5 *f, const char *at, const sparse *m) {
 }
 
 /* As the file has it, rows by rows; of one that is by columns they are the columns. */
-static isk_status read_compressed(const hdf5 *f, const char *at, const char *what, int64_t rows, int64_t cols, sparse *m, int *sorted) {
+static isk_status read_compressed(hdf5 *f, const char *at, const char *what, int64_t rows, int64_t cols, sparse *m, int *sorted) {
     char path[HDF5_PATH];
     const hdf5_shape indices = hdf5_look(f, hdf5_at(path, at, "indices"));
     int64_t *starts = items(rows + 1, sizeof *starts);
@@ -549,7 +622,7 @@ static isk_status read_compressed(const hdf5 *f, const char *at, const char *wha
     return status;
 }
 
-isk_status hdf5_sparse(const hdf5 *f, const char *at, int by_columns, int64_t rows, int64_t cols, sparse *m) {
+isk_status hdf5_sparse(hdf5 *f, const char *at, int by_columns, int64_t rows, int64_t cols, sparse *m) {
     int sorted = 1;
     isk_status status;
     memset(m, 0, sizeof *m);
@@ -628,8 +701,8 @@ static hid_t boolean_type(void) {
 /* Replaces one of that name.  Closes space. */
 static void put_attribute(hdf5 *f, const char *at, const char *name, hid_t kept, hid_t memory, hid_t space, const void *values) {
     if (f->status == ISK_OK) {
-        hid_t object = open_object(f, at), attribute = -1;
-        if (object >= 0 && H5Aexists(object, name) > 0) { H5Adelete(object, name); }
+        hid_t object, attribute = -1;
+        if (open_object(f, at, &object) == ISK_OK && object >= 0 && H5Aexists(object, name) > 0) { H5Adelete(object, name); }
         if (object >= 0) { attribute = H5Acreate2(object, name, kept, space, H5P_DEFAULT, H5P_DEFAULT); }
         if (attribute < 0 || (values && H5Awrite(attribute, memory, values) < 0)) { broken(f, at); }
         if (attribute >= 0) { H5Aclose(attribute); }

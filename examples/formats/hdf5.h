@@ -16,7 +16,7 @@ typedef struct hdf5 {
     isk_context *context;
     const char *path;               /* not copied */
     int64_t id;                     /* the library's, -1: closed */
-    isk_status status;              /* of writing: the first failure, after which calls do nothing */
+    isk_status status;              /* the first failure of writing or of looking, after which calls do nothing but to return it */
 } hdf5;
 
 typedef enum hdf5_kind { HDF5_NOTHING, HDF5_GROUP, HDF5_INTEGER, HDF5_FLOAT, HDF5_BOOLEAN, HDF5_TEXT, HDF5_OTHER } hdf5_kind;
@@ -26,34 +26,36 @@ typedef struct hdf5_shape { hdf5_kind kind; int dimensions; int64_t rows, cols; 
 enum { HDF5_PATH = 1024 };
 /* "group/name", or "name" in the root, whose path is "" */
 const char *hdf5_at(char buffer[HDF5_PATH], const char *group, const char *name);
-/* "FILE: at: sentence"; at NULL or "": of the file as a whole */
+/* "FILE: at: sentence"; at NULL or "": of the file as a whole.  After a failure of looking the sentence of that stays. */
 isk_status hdf5_fail(const hdf5 *f, isk_status status, const char *at, const char *format, ...);
 
-/* ---- reading ---- */
+/* ---- reading: what cannot be read is never taken for something that is not there ---- */
 
 isk_status hdf5_open(isk_context *context, const char *path, hdf5 *f);
 void hdf5_close(hdf5 *f);
-hdf5_shape hdf5_look(const hdf5 *f, const char *at);
-int hdf5_is(const hdf5 *f, const char *group, const char *name);       /* whether group/name is there */
+/* Two that cannot fail by themselves: where the file cannot be read they see nothing, and f->status, which the caller is to return in the
+   end, says why. */
+hdf5_shape hdf5_look(hdf5 *f, const char *at);
+int hdf5_is(hdf5 *f, const char *group, const char *name);       /* whether group/name is there */
 /* What a group holds, in the order of the names. */
-isk_status hdf5_list(const hdf5 *f, const char *at, names *n);
+isk_status hdf5_list(hdf5 *f, const char *at, names *n);
 /* The text of an attribute, or texts; none when there is no such attribute. */
-isk_status hdf5_attribute(const hdf5 *f, const char *at, const char *name, names *n);
+isk_status hdf5_attribute(hdf5 *f, const char *at, const char *name, names *n);
 /* `count` whole numbers of an attribute; *found 0 when there is no such attribute. */
-isk_status hdf5_attribute_whole(const hdf5 *f, const char *at, const char *name, int64_t *values, int count, int *found);
+isk_status hdf5_attribute_whole(hdf5 *f, const char *at, const char *name, int64_t *values, int count, int *found);
 /* The functions below take one dimension; DATA when the values are not `count`.  Numbers are read as texts too. */
-isk_status hdf5_names(const hdf5 *f, const char *at, names *n);
-isk_status hdf5_doubles(const hdf5 *f, const char *at, int64_t count, double *values);
-isk_status hdf5_whole(const hdf5 *f, const char *at, int64_t count, int64_t *values);
+isk_status hdf5_names(hdf5 *f, const char *at, names *n);
+isk_status hdf5_doubles(hdf5 *f, const char *at, int64_t count, double *values);
+isk_status hdf5_whole(hdf5 *f, const char *at, int64_t count, int64_t *values);
 /* The shape must be [rows, cols], all values finite; `values` is allocated. */
-isk_status hdf5_matrix(const hdf5 *f, const char *at, int64_t rows, int64_t cols, isk_scalar **values);
+isk_status hdf5_matrix(hdf5 *f, const char *at, int64_t rows, int64_t cols, isk_scalar **values);
 /* The group's data, indices and indptr, which are by rows or by columns; the result is by rows, each sorted. */
-isk_status hdf5_sparse(const hdf5 *f, const char *at, int by_columns, int64_t rows, int64_t cols, sparse *m);
+isk_status hdf5_sparse(hdf5 *f, const char *at, int by_columns, int64_t rows, int64_t cols, sparse *m);
 
 /* A counting sort: the rows of the result are the columns of `from`, sorted whatever they were.  0: out of memory. */
 int sparse_turn(const sparse *from, sparse *to);
 /* The names of the rows of a data frame of AnnData, such as obs. */
-isk_status hdf5_frame_index(const hdf5 *f, const char *data_frame, names *n);
+isk_status hdf5_frame_index(hdf5 *f, const char *data_frame, names *n);
 
 /* ---- writing: after a failure nothing more is done, and hdf5_finish says which it was ---- */
 

@@ -43,7 +43,7 @@ typedef struct part {
 
 /* First everything but the values is read, then the memory is reckoned, then values are read. */
 typedef struct source {
-    hdf5 file;
+    hdf5 *file;
     const read_desc *desc;
     cells *cells;
     part *parts;
@@ -62,10 +62,10 @@ static void source_free(source *s) {
     for (int64_t i = 0; i < s->count; i++) { part_free(&s->parts[i]); }
     free(s->parts);
     input_free(&s->whole);
-    hdf5_close(&s->file);
+    hdf5_close(s->file);
 }
 
-static isk_status out_of_memory(const source *s) { return no_memory(s->file.context, s->file.path); }
+static isk_status out_of_memory(const source *s) { return no_memory(s->file->context, s->file->path); }
 
 /* Takes the part, also when it fails. */
 static isk_status add_part(source *s, part *p) {
@@ -83,7 +83,7 @@ static isk_status add_part(source *s, part *p) {
 /* A text attribute into a buffer; "" when there is none. */
 static isk_status attribute(const source *s, const char *at, const char *name, char *buffer, size_t size) {
     names n;
-    isk_status status = hdf5_attribute(&s->file, at, name, &n);
+    isk_status status = hdf5_attribute(s->file, at, name, &n);
     snprintf(buffer, size, "%s", status == ISK_OK && n.count > 0 ? names_get(&n, 0) : "");
     if (status == ISK_OK) { names_free(&n); }
     return status;
@@ -94,7 +94,7 @@ static isk_status index_path(const source *s, const char *data_frame, char buffe
     char name[256];
     isk_status status = attribute(s, data_frame, "_index", name, sizeof name);
     if (status != ISK_OK) { return status; }
-    if (!*name) { strcpy(name, hdf5_is(&s->file, data_frame, "_index") ? "_index" : "index"); }
+    if (!*name) { strcpy(name, hdf5_is(s->file, data_frame, "_index") ? "_index" : "index"); }
     hdf5_at(buffer, data_frame, name);
     return ISK_OK;
 }
@@ -102,17 +102,17 @@ static isk_status index_path(const source *s, const char *data_frame, char buffe
 /* Codes and classes.  `codes` and `categories` are paths. */
 static isk_status read_classes(const source *s, const char *codes, const char *categories, int64_t rows, labels *l) {
     int64_t *values = calloc((size_t)rows + 1, sizeof *values);
-    isk_status status = values ? hdf5_whole(&s->file, codes, rows, values) : out_of_memory(s);
+    isk_status status = values ? hdf5_whole(s->file, codes, rows, values) : out_of_memory(s);
     memset(l, 0, sizeof *l);
     l->rows = rows;
-    if (status == ISK_OK) { status = hdf5_names(&s->file, categories, &l->classes); }
+    if (status == ISK_OK) { status = hdf5_names(s->file, categories, &l->classes); }
     if (status == ISK_OK && (l->classes.count >= INT32_MAX || !names_make_unique(&l->classes))) { status = out_of_memory(s); }
     l->count = status == ISK_OK ? (int)l->classes.count : 0;
     l->codes = malloc(sizeof *l->codes * (size_t)(rows + 1));
     if (status == ISK_OK && !l->codes) { status = out_of_memory(s); }
     for (int64_t i = 0; i < rows && status == ISK_OK; i++) {
         if (values[i] < -1 || values[i] >= l->count) {
-            status = hdf5_fail(&s->file, ISK_DATA, codes, "entry %lld is %lld, but there are %d categories", (long long)i,
+            status = hdf5_fail(s->file, ISK_DATA, codes, "entry %lld is %lld, but there are %d categories", (long long)i,
                                (long long)values[i], l->count);
         } else {
             l->codes[i] = (int32_t)values[i];
@@ -127,15 +127,15 @@ static isk_status read_classes(const source *s, const char *codes, const char *c
 /* masked [rows] 1: missing; NULL: none is */
 static isk_status read_texts(const source *s, const char *at, int64_t rows, const int64_t *masked, labels *l) {
     names read, texts = { 0 };
-    isk_status status = hdf5_names(&s->file, at, &read);
+    isk_status status = hdf5_names(s->file, at, &read);
     if (status != ISK_OK) { return status; }
     if (read.count != rows) {
-        status = hdf5_fail(&s->file, ISK_DATA, at, "has %lld values where %lld are due", (long long)read.count, (long long)rows);
+        status = hdf5_fail(s->file, ISK_DATA, at, "has %lld values where %lld are due", (long long)read.count, (long long)rows);
     }
     for (int64_t i = 0; i < rows && status == ISK_OK; i++) {
         if (!names_add(&texts, masked && masked[i] ? "" : names_get(&read, i))) { status = out_of_memory(s); }
     }
-    if (status == ISK_OK) { status = labels_from_names(s->file.context, s->file.path, &texts, l); }
+    if (status == ISK_OK) { status = labels_from_names(s->file->context, s->file->path, &texts, l); }
     names_free(&read);
     names_free(&texts);
     return status;
@@ -144,7 +144,7 @@ static isk_status read_texts(const source *s, const char *at, int64_t rows, cons
 static isk_status read_numbers(const source *s, const char *at, int64_t rows, const int64_t *masked, double **numbers) {
     isk_status status;
     *numbers = calloc((size_t)rows + 1, sizeof **numbers);
-    status = *numbers ? hdf5_doubles(&s->file, at, rows, *numbers) : out_of_memory(s);
+    status = *numbers ? hdf5_doubles(s->file, at, rows, *numbers) : out_of_memory(s);
     for (int64_t i = 0; i < rows && status == ISK_OK && masked; i++) {
         if (masked[i]) { (*numbers)[i] = NAN; }
     }
@@ -157,7 +157,7 @@ static isk_status read_numbers(const source *s, const char *at, int64_t rows, co
 
 /* A dataset as a column; *known 0: of a kind that is no column. */
 static isk_status read_plain(const source *s, const char *at, int64_t rows, const int64_t *masked, cell_column *column, int *known) {
-    const hdf5_shape shape = hdf5_look(&s->file, at);
+    const hdf5_shape shape = hdf5_look(s->file, at);
     *known = shape.dimensions == 1;
     switch (shape.kind) {
     case HDF5_INTEGER: case HDF5_FLOAT: return *known ? read_numbers(s, at, rows, masked, &column->numbers) : ISK_OK;
@@ -171,8 +171,8 @@ static isk_status read_masked(const source *s, const char *at, int64_t rows, cel
     char path[HDF5_PATH];
     int64_t *masked = calloc((size_t)rows + 1, sizeof *masked);
     isk_status status = masked ? ISK_OK : out_of_memory(s);
-    if (status == ISK_OK && hdf5_is(&s->file, at, "mask")) {
-        status = hdf5_whole(&s->file, hdf5_at(path, at, "mask"), rows, masked);
+    if (status == ISK_OK && hdf5_is(s->file, at, "mask")) {
+        status = hdf5_whole(s->file, hdf5_at(path, at, "mask"), rows, masked);
     }
     if (status == ISK_OK) { status = read_plain(s, hdf5_at(path, at, "values"), rows, masked, column, known); }
     free(masked);
@@ -183,13 +183,13 @@ static isk_status read_masked(const source *s, const char *at, int64_t rows, cel
 static isk_status read_column(const source *s, const char *data_frame, const char *name, int64_t rows, cell_column *column, int *known) {
     char at[HDF5_PATH], codes[HDF5_PATH], categories[HDF5_PATH];
     *known = 1;
-    if (hdf5_look(&s->file, hdf5_at(at, data_frame, name)).kind != HDF5_GROUP) {
+    if (hdf5_look(s->file, hdf5_at(at, data_frame, name)).kind != HDF5_GROUP) {
         hdf5_at(categories, hdf5_at(codes, data_frame, "__categories"), name);
-        if (hdf5_look(&s->file, categories).kind == HDF5_NOTHING) { return read_plain(s, at, rows, NULL, column, known); }
+        if (hdf5_look(s->file, categories).kind == HDF5_NOTHING) { return read_plain(s, at, rows, NULL, column, known); }
         return read_classes(s, at, categories, rows, &column->classes);
     }
-    if (hdf5_is(&s->file, at, "values")) { return read_masked(s, at, rows, column, known); }
-    *known = hdf5_is(&s->file, at, "codes") && hdf5_is(&s->file, at, "categories");
+    if (hdf5_is(s->file, at, "values")) { return read_masked(s, at, rows, column, known); }
+    *known = hdf5_is(s->file, at, "codes") && hdf5_is(s->file, at, "categories");
     if (!*known) { return ISK_OK; }
     return read_classes(s, hdf5_at(codes, at, "codes"), hdf5_at(categories, at, "categories"), rows, &column->classes);
 }
@@ -200,7 +200,7 @@ static isk_status column_texts(const source *s, const char *data_frame, const ch
     int known = 0;
     isk_status status = ISK_OK;
     memset(n, 0, sizeof *n);
-    if (hdf5_is(&s->file, data_frame, name)) { status = read_column(s, data_frame, name, rows, &column, &known); }
+    if (hdf5_is(s->file, data_frame, name)) { status = read_column(s, data_frame, name, rows, &column, &known); }
     for (int64_t i = 0; i < rows && status == ISK_OK && known && !column.numbers; i++) {
         const int32_t code = column.classes.codes[i];
         if (!names_add(n, code < 0 ? "" : names_get(&column.classes.classes, code))) { status = out_of_memory(s); }
@@ -214,35 +214,35 @@ static isk_status column_texts(const source *s, const char *data_frame, const ch
 /* The names of the rows of a data_frame. */
 static isk_status read_index(const source *s, const char *data_frame, names *n) {
     char at[HDF5_PATH];
-    const hdf5_shape shape = hdf5_look(&s->file, data_frame);
+    const hdf5_shape shape = hdf5_look(s->file, data_frame);
     isk_status status;
     memset(n, 0, sizeof *n);
-    if (shape.kind == HDF5_NOTHING) { return hdf5_fail(&s->file, ISK_DATA, data_frame, "is not there"); }
+    if (shape.kind == HDF5_NOTHING) { return hdf5_fail(s->file, ISK_DATA, data_frame, "is not there"); }
     if (shape.kind != HDF5_GROUP) {
-        return hdf5_fail(&s->file, ISK_UNSUPPORTED, data_frame, "is a table as AnnData before 0.7 wrote it; read the file with "
+        return hdf5_fail(s->file, ISK_UNSUPPORTED, data_frame, "is a table as AnnData before 0.7 wrote it; read the file with "
                          "anndata.read_h5ad and write it again");
     }
     status = index_path(s, data_frame, at);
-    if (status == ISK_OK && hdf5_look(&s->file, at).kind == HDF5_GROUP) {       /* a categorical index: as a column */
+    if (status == ISK_OK && hdf5_look(s->file, at).kind == HDF5_GROUP) {       /* a categorical index: as a column */
         char codes[HDF5_PATH];
-        const int64_t rows = hdf5_look(&s->file, hdf5_at(codes, at, "codes")).rows;
+        const int64_t rows = hdf5_look(s->file, hdf5_at(codes, at, "codes")).rows;
         return column_texts(s, data_frame, at + strlen(data_frame) + (*data_frame != 0), rows, n);
     }
-    return status == ISK_OK ? hdf5_names(&s->file, at, n) : status;
+    return status == ISK_OK ? hdf5_names(s->file, at, n) : status;
 }
 
-isk_status hdf5_frame_index(const hdf5 *f, const char *data_frame, names *n) {
-    const source s = { .file = *f };
+isk_status hdf5_frame_index(hdf5 *f, const char *data_frame, names *n) {
+    const source s = { .file = f };
     return read_index(&s, data_frame, n);
 }
 
 /* The columns of a data_frame, in their order. */
 static isk_status frame_columns(const source *s, const char *data_frame, names *n) {
-    isk_status status = hdf5_attribute(&s->file, data_frame, "column-order", n);
+    isk_status status = hdf5_attribute(s->file, data_frame, "column-order", n);
     names all = { 0 };
     char index[HDF5_PATH], path[HDF5_PATH];
     if (status != ISK_OK || n->count > 0) { return status; }
-    status = hdf5_list(&s->file, data_frame, &all);
+    status = hdf5_list(s->file, data_frame, &all);
     if (status == ISK_OK) { status = index_path(s, data_frame, index); }
     for (int64_t i = 0; i < all.count && status == ISK_OK; i++) {
         const char *name = names_get(&all, i);
@@ -269,7 +269,7 @@ static isk_status add_table(source *s, const char *data_frame) {
         if (!known) {
             shown word;
             if (s->desc->bar) {
-                progress_warn(s->desc->bar, "%s: %s: column '%s' is of a kind that is not read; it is left out", s->file.path, data_frame,
+                progress_warn(s->desc->bar, "%s: %s: column '%s' is of a kind that is not read; it is left out", s->file->path, data_frame,
                               show(&word, name));
             }
             continue;
@@ -294,16 +294,16 @@ static isk_status add_table(source *s, const char *data_frame) {
 
 /* How a group or dataset holds a matrix, and its size. */
 static isk_status look_at_matrix(const source *s, const char *at, layout *how, extent *size) {
-    const hdf5_shape shape = hdf5_look(&s->file, at);
+    const hdf5_shape shape = hdf5_look(s->file, at);
     char format[40], path[HDF5_PATH];
     int64_t sizes[2] = { 0, 0 };
     int found = 0;
     isk_status status;
     *size = (extent){ .rows = shape.rows, .cols = shape.cols };
     *how = DENSE;
-    if (shape.kind == HDF5_NOTHING) { return hdf5_fail(&s->file, ISK_DATA, at, "is not there"); }
+    if (shape.kind == HDF5_NOTHING) { return hdf5_fail(s->file, ISK_DATA, at, "is not there"); }
     if (shape.kind != HDF5_GROUP) {
-        return shape.dimensions == 2 ? ISK_OK : hdf5_fail(&s->file, ISK_DATA, at, "has %d dimensions where a matrix has 2",
+        return shape.dimensions == 2 ? ISK_OK : hdf5_fail(s->file, ISK_DATA, at, "has %d dimensions where a matrix has 2",
                                                           shape.dimensions);
     }
     status = attribute(s, at, "encoding-type", format, sizeof format);
@@ -312,33 +312,33 @@ static isk_status look_at_matrix(const source *s, const char *at, layout *how, e
     if (strcmp(format, "csr_matrix") != 0 && strcmp(format, "csr") != 0 && strcmp(format, "csc_matrix") != 0 &&
         strcmp(format, "csc") != 0) {
         shown word;
-        return hdf5_fail(&s->file, ISK_UNSUPPORTED, at, "is of the kind '%s'; arrays, csr_matrix and csc_matrix are read",
+        return hdf5_fail(s->file, ISK_UNSUPPORTED, at, "is of the kind '%s'; arrays, csr_matrix and csc_matrix are read",
                          show(&word, format));
     }
     *how = format[2] == 'r' ? BY_ROWS : BY_COLUMNS;
-    status = hdf5_attribute_whole(&s->file, at, "shape", sizes, 2, &found);
-    if (status == ISK_OK && !found) { status = hdf5_attribute_whole(&s->file, at, "h5sparse_shape", sizes, 2, &found); }
-    if (status == ISK_OK && !found) { status = hdf5_fail(&s->file, ISK_DATA, at, "does not say its shape"); }
-    *size = (extent){ .rows = sizes[0], .cols = sizes[1], .count = hdf5_look(&s->file, hdf5_at(path, at, "indices")).rows, .is_sparse = 1 };
+    status = hdf5_attribute_whole(s->file, at, "shape", sizes, 2, &found);
+    if (status == ISK_OK && !found) { status = hdf5_attribute_whole(s->file, at, "h5sparse_shape", sizes, 2, &found); }
+    if (status == ISK_OK && !found) { status = hdf5_fail(s->file, ISK_DATA, at, "does not say its shape"); }
+    *size = (extent){ .rows = sizes[0], .cols = sizes[1], .count = hdf5_look(s->file, hdf5_at(path, at, "indices")).rows, .is_sparse = 1 };
     return status;
 }
 
 /* Cells and features have names, one each. */
 static isk_status check_extent(const source *s, const char *at, const extent *size, int64_t rows, int64_t features) {
     if (size->rows != rows || size->cols != features) {
-        return hdf5_fail(&s->file, ISK_DATA, at, "is %lld x %lld, but there are names of %lld cells and %lld features",
+        return hdf5_fail(s->file, ISK_DATA, at, "is %lld x %lld, but there are names of %lld cells and %lld features",
                          (long long)size->rows, (long long)size->cols, (long long)rows, (long long)features);
     }
     if (rows > 0 && features > 0) { return ISK_OK; }
-    return hdf5_fail(&s->file, ISK_DATA, at, "holds no values: %lld cells, %lld features", (long long)rows, (long long)features);
+    return hdf5_fail(s->file, ISK_DATA, at, "holds no values: %lld cells, %lld features", (long long)rows, (long long)features);
 }
 
 /* ---- the values ---- */
 
 static isk_status read_matrix(const source *s, const part *p, int64_t rows, int64_t cols, input *in) {
     in->is_sparse = p->layout != DENSE;
-    if (p->layout == DENSE) { return hdf5_matrix(&s->file, p->at, rows, cols, &in->values); }
-    return hdf5_sparse(&s->file, p->at, p->layout == BY_COLUMNS, rows, cols, &in->sparse);
+    if (p->layout == DENSE) { return hdf5_matrix(s->file, p->at, rows, cols, &in->values); }
+    return hdf5_sparse(s->file, p->at, p->layout == BY_COLUMNS, rows, cols, &in->sparse);
 }
 
 /* The columns of an obsm data data_frame become those of a matrix. */
@@ -353,12 +353,12 @@ static isk_status read_frame(const source *s, part *p) {
     if (!column || !in->values) { status = out_of_memory(s); }
     for (int64_t j = 0; j < in->cols && status == ISK_OK; j++) {
         char at[HDF5_PATH];
-        status = hdf5_doubles(&s->file, hdf5_at(at, p->at, names_get(&columns, j)), in->rows, column);
+        status = hdf5_doubles(s->file, hdf5_at(at, p->at, names_get(&columns, j)), in->rows, column);
         for (int64_t i = 0; i < in->rows && status == ISK_OK; i++) {
             const isk_scalar value = (isk_scalar)column[i];
             in->values[i * in->cols + j] = value;
             if (!isfinite(value)) {
-                status = hdf5_fail(&s->file, ISK_DATA, at, "row %lld is %s", (long long)i, isnan(value) ? "missing (NaN)" :
+                status = hdf5_fail(s->file, ISK_DATA, at, "row %lld is %s", (long long)i, isnan(value) ? "missing (NaN)" :
                                    "infinite, or beyond the range of numbers");
             }
         }
@@ -374,13 +374,13 @@ static isk_status take_columns(source *s, part *p) {
     if (strcmp(s->whole_at, p->at) != 0) {
         isk_status status;
         input_free(whole);
-        *whole = (input){ .context = s->file.context, .path = s->file.path, .rows = in->rows, .cols = p->all };
+        *whole = (input){ .context = s->file->context, .path = s->file->path, .rows = in->rows, .cols = p->all };
         status = read_matrix(s, p, in->rows, p->all, whole);
         if (status != ISK_OK) { return status; }
         strcpy(s->whole_at, p->at);
     }
     in->is_sparse = whole->is_sparse;
-    if (in->is_sparse) { return sparse_select(s->file.context, s->file.path, &whole->sparse, p->columns, in->cols, &in->sparse); }
+    if (in->is_sparse) { return sparse_select(s->file->context, s->file->path, &whole->sparse, p->columns, in->cols, &in->sparse); }
     in->values = malloc((size_t)(in->rows * in->cols) * sizeof *in->values);
     if (!in->values) { return out_of_memory(s); }
     for (int64_t i = 0; i < in->rows; i++) {
@@ -448,8 +448,8 @@ static isk_status plan_part(source *s, const matrix_plan *p, const char *key, co
     modality_call(&new.m, key, words);
     wanted = cells_want(s->cells, s->desc, &new.m);
     if (wanted == 0) { return ISK_OK; }
-    new.m.in.context = s->file.context;
-    new.m.in.path = s->file.path;
+    new.m.in.context = s->file->context;
+    new.m.in.path = s->file->path;
     new.m.in.rows = p->cells.count;
     snprintf(new.m.in.about, sizeof new.m.in.about, "%s", p->about);
     snprintf(new.at, sizeof new.at, "%s", p->at);
@@ -491,10 +491,10 @@ static isk_status read_list(const source *s, const char *group, const char *name
     char at[HDF5_PATH];
     isk_status status;
     memset(n, 0, sizeof *n);
-    if (optional && !hdf5_is(&s->file, group, name)) { return ISK_OK; }
-    status = hdf5_names(&s->file, hdf5_at(at, group, name), n);
+    if (optional && !hdf5_is(s->file, group, name)) { return ISK_OK; }
+    status = hdf5_names(s->file, hdf5_at(at, group, name), n);
     if (status == ISK_OK && due >= 0 && n->count != due) {
-        status = hdf5_fail(&s->file, ISK_DATA, at, "has %lld entries where there are %lld features", (long long)n->count, (long long)due);
+        status = hdf5_fail(s->file, ISK_DATA, at, "has %lld entries where there are %lld features", (long long)n->count, (long long)due);
         names_free(n);
     }
     return status;
@@ -513,8 +513,8 @@ static isk_status plan_tenx(source *s, const char *group, int version) {
         status = read_list(s, version == 2 ? group : lists, version == 2 ? "gene_names" : "name", p.ids.count, 0, &p.features);
     }
     if (status == ISK_OK && version != 2) { status = read_list(s, lists, "feature_type", p.ids.count, 1, &p.types); }
-    if (status == ISK_OK) { status = hdf5_whole(&s->file, hdf5_at(at, group, "shape"), 2, shape); }
-    p.extent = (extent){ .rows = shape[1], .cols = shape[0], .count = hdf5_look(&s->file, hdf5_at(at, group, "indices")).rows,
+    if (status == ISK_OK) { status = hdf5_whole(s->file, hdf5_at(at, group, "shape"), 2, shape); }
+    p.extent = (extent){ .rows = shape[1], .cols = shape[0], .count = hdf5_look(s->file, hdf5_at(at, group, "indices")).rows,
                          .is_sparse = 1 };
     if (status == ISK_OK) { status = plan_matrix(s, &p, 1); }
     plan_free(&p);
@@ -524,12 +524,12 @@ static isk_status plan_tenx(source *s, const char *group, int version) {
 /* The groups of the root that are genomes of version 2. */
 static isk_status find_genomes(const source *s, names *genomes) {
     names all;
-    isk_status status = hdf5_list(&s->file, "", &all);
+    isk_status status = hdf5_list(s->file, "", &all);
     memset(genomes, 0, sizeof *genomes);
     if (status != ISK_OK) { return status; }
     for (int64_t i = 0; i < all.count && status == ISK_OK; i++) {
         const char *name = names_get(&all, i);
-        if (!hdf5_is(&s->file, name, "genes") || !hdf5_is(&s->file, name, "barcodes") || !hdf5_is(&s->file, name, "indptr")) { continue; }
+        if (!hdf5_is(s->file, name, "genes") || !hdf5_is(s->file, name, "barcodes") || !hdf5_is(s->file, name, "indptr")) { continue; }
         if (!names_add(genomes, name)) { status = out_of_memory(s); }
     }
     names_free(&all);
@@ -553,13 +553,13 @@ static isk_status plan_old_tenx(source *s) {
         status = plan_tenx(s, names_get(&genomes, 0), 2);
     } else if (status == ISK_OK && genomes.count > 1) {
         join(&t, &genomes);
-        status = hdf5_fail(&s->file, ISK_UNSUPPORTED, NULL, "holds %lld genomes (%s), each with its own cells; write a file of one of them",
+        status = hdf5_fail(s->file, ISK_UNSUPPORTED, NULL, "holds %lld genomes (%s), each with its own cells; write a file of one of them",
                            (long long)genomes.count, t.data ? t.data : "");
     } else if (status == ISK_OK) {
-        status = hdf5_list(&s->file, "", &all);
+        status = hdf5_list(s->file, "", &all);
         if (status == ISK_OK) {
             join(&t, &all);
-            status = hdf5_fail(&s->file, ISK_UNSUPPORTED, NULL,
+            status = hdf5_fail(s->file, ISK_UNSUPPORTED, NULL,
                                "is an HDF5 file, but none of 10x Genomics (it has no group matrix), AnnData "
                                "(obs and var) or MuData (mod); it holds %s", t.data ? t.data : "");
         }
@@ -599,11 +599,11 @@ static isk_status no_layer(const source *s, const char *prefix) {
     shown word;
     isk_status status = ISK_OK;
     hdf5_at(layers, prefix, "layers");
-    if (hdf5_is(&s->file, prefix, "layers")) { status = hdf5_list(&s->file, layers, &all); }
+    if (hdf5_is(s->file, prefix, "layers")) { status = hdf5_list(s->file, layers, &all); }
     join(&t, &all);
     if (status == ISK_OK) {
-        status = hdf5_fail(&s->file, ISK_DATA, prefix, "has no layer '%s'; its layers are: %s%s", show(&word, s->desc->layer),
-                           t.data ? t.data : "", hdf5_is(&s->file, prefix, "raw/X") ? "; and raw" : "");
+        status = hdf5_fail(s->file, ISK_DATA, prefix, "has no layer '%s'; its layers are: %s%s", show(&word, s->desc->layer),
+                           t.data ? t.data : "", hdf5_is(s->file, prefix, "raw/X") ? "; and raw" : "");
     }
     text_free(&t);
     names_free(&all);
@@ -617,18 +617,18 @@ static isk_status find_values(const source *s, const char *prefix, int fall_back
     hdf5_at(at, prefix, "X");
     hdf5_at(var, prefix, "var");
     if (layer && strcmp(layer, "raw") == 0) {
-        if (hdf5_is(&s->file, prefix, "raw/X")) {
+        if (hdf5_is(s->file, prefix, "raw/X")) {
             hdf5_at(at, prefix, "raw/X");
             hdf5_at(var, prefix, "raw/var");
             return ISK_OK;
         }
-    } else if (layer && hdf5_is(&s->file, hdf5_at(layers, prefix, "layers"), layer)) {
+    } else if (layer && hdf5_is(s->file, hdf5_at(layers, prefix, "layers"), layer)) {
         hdf5_at(at, layers, layer);
         return ISK_OK;
     }
     if (layer && !fall_back) { return no_layer(s, prefix); }
-    if (hdf5_is(&s->file, prefix, "X")) { return ISK_OK; }
-    return hdf5_fail(&s->file, ISK_DATA, prefix, "has no X; name one of its layers instead");
+    if (hdf5_is(s->file, prefix, "X")) { return ISK_OK; }
+    return hdf5_fail(s->file, ISK_DATA, prefix, "has no X; name one of its layers instead");
 }
 
 /* X, or what is taken instead.  words: what says the kind; NULL: of a file of one AnnData, which its features say. */
@@ -654,11 +654,11 @@ static isk_status check_frame_cells(const source *s, const char *at, const names
     isk_status status = read_index(s, at, &n);
     shown a, b;
     if (status == ISK_OK && n.count != due->count) {
-        status = hdf5_fail(&s->file, ISK_DATA, at, "has %lld cells where obs has %lld", (long long)n.count, (long long)due->count);
+        status = hdf5_fail(s->file, ISK_DATA, at, "has %lld cells where obs has %lld", (long long)n.count, (long long)due->count);
     }
     for (int64_t i = 0; i < n.count && status == ISK_OK; i++) {
         if (strcmp(names_get(&n, i), names_get(due, i)) == 0) { continue; }
-        status = hdf5_fail(&s->file, ISK_DATA, at, "row %lld is cell '%s' where obs has '%s'", (long long)i, show(&a, names_get(&n, i)),
+        status = hdf5_fail(s->file, ISK_DATA, at, "row %lld is cell '%s' where obs has '%s'", (long long)i, show(&a, names_get(&n, i)),
                            show(&b, names_get(due, i)));
     }
     names_free(&n);
@@ -679,7 +679,7 @@ static isk_status look_at_obsm(const source *s, matrix_plan *p, const char *key)
     }
     status = look_at_matrix(s, p->at, &p->layout, &p->extent);
     if (status == ISK_OK && p->extent.cols > 100000) {
-        status = hdf5_fail(&s->file, ISK_UNSUPPORTED, p->at, "has %lld columns without names; at most 100000 are read",
+        status = hdf5_fail(s->file, ISK_UNSUPPORTED, p->at, "has %lld columns without names; at most 100000 are read",
                            (long long)p->extent.cols);
     }
     for (int64_t j = 0; j < p->extent.cols && status == ISK_OK; j++) {
@@ -698,12 +698,12 @@ static isk_status plan_obsm(source *s) {
     isk_status status;
     if (wanted && !*wanted) { return ISK_OK; }
     if (!wanted) {
-        key = hdf5_is(&s->file, "obsm", "protein_expression") ? "protein_expression" : "protein_counts";      /* of others; of our own */
-        if (!hdf5_is(&s->file, "obsm", key)) { return ISK_OK; }
+        key = hdf5_is(s->file, "obsm", "protein_expression") ? "protein_expression" : "protein_counts";      /* of others; of our own */
+        if (!hdf5_is(s->file, "obsm", key)) { return ISK_OK; }
     }
     hdf5_at(at, "obsm", key);
     snprintf(words, sizeof words, "%.*s", equals ? (int)(equals - wanted < 90 ? equals - wanted : 90) : 90, equals ? wanted : key);
-    if (!hdf5_is(&s->file, "obsm", key)) { return hdf5_fail(&s->file, ISK_DATA, at, "is not there"); }
+    if (!hdf5_is(s->file, "obsm", key)) { return hdf5_fail(s->file, ISK_DATA, at, "is not there"); }
     status = read_index(s, "obs", &p.cells);
     if (status == ISK_OK) { status = look_at_obsm(s, &p, key); }
     if (status == ISK_OK) { status = plan_matrix(s, &p, 0); }
@@ -727,20 +727,20 @@ static isk_status check_layer(const source *s, const names *order) {
     if (!layer) { return ISK_OK; }
     for (int64_t i = 0; i < order->count; i++) {
         hdf5_at(prefix, "mod", names_get(order, i));
-        if (strcmp(layer, "raw") == 0 ? hdf5_is(&s->file, prefix, "raw/X") : hdf5_is(&s->file, hdf5_at(layers, prefix, "layers"), layer)) {
+        if (strcmp(layer, "raw") == 0 ? hdf5_is(s->file, prefix, "raw/X") : hdf5_is(s->file, hdf5_at(layers, prefix, "layers"), layer)) {
             return ISK_OK;
         }
     }
-    return hdf5_fail(&s->file, ISK_DATA, NULL, "no modality has a layer '%s'", show(&word, layer));
+    return hdf5_fail(s->file, ISK_DATA, NULL, "no modality has a layer '%s'", show(&word, layer));
 }
 
 static isk_status plan_mudata(source *s) {
     names order;
-    isk_status status = hdf5_attribute(&s->file, "mod", "mod-order", &order);
-    if (status == ISK_OK && order.count == 0) { status = hdf5_list(&s->file, "mod", &order); }
+    isk_status status = hdf5_attribute(s->file, "mod", "mod-order", &order);
+    if (status == ISK_OK && order.count == 0) { status = hdf5_list(s->file, "mod", &order); }
     if (status != ISK_OK) { return status; }
     status = check_layer(s, &order);
-    if (status == ISK_OK && hdf5_is(&s->file, "", "obs")) { status = add_table(s, "obs"); }
+    if (status == ISK_OK && hdf5_is(s->file, "", "obs")) { status = add_table(s, "obs"); }
     for (int64_t i = 0; i < order.count && status == ISK_OK; i++) {
         char prefix[HDF5_PATH], obs[HDF5_PATH];
         const int64_t before = s->count;
@@ -754,9 +754,9 @@ static isk_status plan_mudata(source *s) {
 /* ---- all of them ---- */
 
 static isk_status plan(source *s) {
-    if (hdf5_look(&s->file, "mod").kind == HDF5_GROUP) { return plan_mudata(s); }
-    if (hdf5_is(&s->file, "", "obs") && hdf5_is(&s->file, "", "var")) { return plan_anndata(s); }
-    if (hdf5_is(&s->file, "matrix", "barcodes")) { return plan_tenx(s, "matrix", 3); }
+    if (hdf5_look(s->file, "mod").kind == HDF5_GROUP) { return plan_mudata(s); }
+    if (hdf5_is(s->file, "", "obs") && hdf5_is(s->file, "", "var")) { return plan_anndata(s); }
+    if (hdf5_is(s->file, "matrix", "barcodes")) { return plan_tenx(s, "matrix", 3); }
     return plan_old_tenx(s);
 }
 
@@ -767,21 +767,23 @@ static isk_status check_memory(const source *s) {
         parts[i] = s->parts[i].extent;
         parts[i].name = s->parts[i].m.name;
     }
-    if (status == ISK_OK && s->count > 0) { status = memory_check(s->file.context, s->desc, s->file.path, parts, (int)s->count); }
+    if (status == ISK_OK && s->count > 0) { status = memory_check(s->file->context, s->desc, s->file->path, parts, (int)s->count); }
     free(parts);
     return status;
 }
 
 isk_status h5_read(isk_context *context, const char *path, const read_desc *desc, cells *c) {
     static const read_desc defaults = { 0 };
-    source s = { .desc = desc ? desc : &defaults, .cells = c };
-    isk_status status = hdf5_open(context, path, &s.file);
+    hdf5 file;
+    source s = { .file = &file, .desc = desc ? desc : &defaults, .cells = c };
+    isk_status status = hdf5_open(context, path, &file);
     if (status == ISK_OK) { status = plan(&s); }
     if (status == ISK_OK) { status = check_memory(&s); }
     for (int64_t i = 0; i < s.count && status == ISK_OK; i++) {
         status = read_values(&s, &s.parts[i]);
         if (status == ISK_OK) { status = cells_add(c, &s.parts[i].m); }
     }
+    if (status == ISK_OK) { status = file.status; }
     if (status == ISK_OK && !names_add(&c->files, path)) { status = out_of_memory(&s); }
     source_free(&s);
     return status;

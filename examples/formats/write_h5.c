@@ -355,7 +355,7 @@ static void put_all_var(hdf5 *f, const cells *c) {
     if (!done) { out_of_memory(f); }
     put_frame(f, "var", &all, &none);
     put_dict(f, "", "varmap");
-    map = items(f, all.count, sizeof *map);
+    map = done ? items(f, all.count, sizeof *map) : NULL;       /* of a list that broke off it would be too short */
     for (int i = 0; i < c->count && map; i++) {
         const int64_t own = c->modality[i].in.cols;
         char at[HDF5_PATH];
@@ -470,7 +470,8 @@ static void find_rows(hdf5 *f, const char *data_frame, const cells *c, rows *w) 
 static int is_old_frame(hdf5 *f, const char *data_frame) {
     names version;
     int old;
-    if (hdf5_attribute(f, data_frame, "encoding-version", &version) != ISK_OK) { return 0; }
+    f->status = hdf5_attribute(f, data_frame, "encoding-version", &version);
+    if (f->status != ISK_OK) { return 0; }
     old = version.count > 0 && strcmp(names_get(&version, 0), "0.1.0") == 0;
     names_free(&version);
     return old;
@@ -492,7 +493,7 @@ static void add_columns(hdf5 *f, const char *data_frame, const cell_results *r, 
 }
 
 /* The group of a .h5mu that a modality was read from; NULL: it was none. */
-static const char *group_of(const hdf5 *f, const cell_results *r, int of) {
+static const char *group_of(hdf5 *f, const cell_results *r, int of) {
     const char *key = of < 0 ? "" : r->cells->modality[of].key;
     return strncmp(key, "mod/", 4) == 0 && hdf5_is(f, "", key) ? key : NULL;
 }
@@ -528,6 +529,7 @@ isk_status h5_add(isk_context *context, const char *source, const char *path, co
     if (status == ISK_OK && (!hdf5_is(&f, "", "obs") || (!hdf5_is(&f, "", "var") && !hdf5_is(&f, "", "mod")))) {
         status = hdf5_fail(&f, ISK_UNSUPPORTED, NULL, "is neither .h5ad nor .h5mu, and nothing can be added to it");
     }
+    if (status == ISK_OK) { status = f.status; }
     hdf5_close(&f);
     if (status == ISK_OK) { status = copy_file(context, source, path); }
     if (status != ISK_OK) { return status; }
