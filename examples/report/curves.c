@@ -1,5 +1,7 @@
 #include "curves.h"
 
+#include "../base/lines.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +9,7 @@
 typedef struct record { int model; char stage[64]; double epoch, value[CURVE_COUNT]; int given[CURVE_COUNT]; } record;
 
 static isk_status read_member(void *user, const char *key, isk_json_kind kind, const char *value) {
-    static const char *const names[CURVE_COUNT] = {
+    static const char *const quantities[CURVE_COUNT] = {
 #define CURVE_NAME(name, field) name,
         CURVE_LIST(CURVE_NAME)
 #undef CURVE_NAME
@@ -19,7 +21,7 @@ static isk_status read_member(void *user, const char *key, isk_json_kind kind, c
     if (strcmp(key, "model") == 0) { r->model = (int)number; }
     if (strcmp(key, "epoch") == 0) { r->epoch = number; }
     for (int i = 0; i < CURVE_COUNT; i++) {
-        if (strcmp(key, names[i]) == 0) {
+        if (strcmp(key, quantities[i]) == 0) {
             r->value[i] = number;
             r->given[i] = 1;
         }
@@ -72,10 +74,16 @@ isk_status curves_read(isk_context *context, const char *path, int model, curves
     if (!file) { return isk_set_error(context, ISK_IO, "%s cannot be read", path); }
     while (status == ISK_OK && fgets(line, sizeof line, file)) {
         record r = { .model = -1 };
-        if (isk_json_object(context, path, line, strlen(line), read_member, &r) != ISK_OK) { continue; }
+        status = isk_json_object(context, path, line, strlen(line), read_member, &r);
+        if (status == ISK_MEMORY) { break; }
+        if (status != ISK_OK) {                             /* of a line that was stopped amid its writing */
+            status = ISK_OK;
+            continue;
+        }
         if (r.model != model || !r.stage[0] || r.epoch < 1) { continue; }
-        if (!add_record(c, &r)) { status = isk_set_error(context, ISK_MEMORY, "no memory for the curves of %s", path); }
+        if (!add_record(c, &r)) { status = no_memory(context, path); }
     }
+    if (status == ISK_OK && ferror(file)) { status = isk_set_error(context, ISK_IO, "%s cannot be read", path); }
     fclose(file);
     if (status != ISK_OK) { curves_free(c); }
     return status;
