@@ -1196,7 +1196,8 @@ INDISEEK_API isk_tensor isk_view_share(isk_recorder *r, int i, int j);        /*
 /* For `settle`: caches and parameters of the model that has come to the stage. */
 INDISEEK_API isk_context *isk_settling_context(const isk_settling *settling);
 INDISEEK_API uint64_t isk_settling_seed(const isk_settling *settling);
-INDISEEK_API isk_status isk_settling_read(isk_settling *settling, isk_tensor cache, isk_scalar *values);         /* [n, cols] */
+/* [n, cols].  DIVERGED, which `settle` is to return, when earlier stages left values that are not finite. */
+INDISEEK_API isk_status isk_settling_read(isk_settling *settling, isk_tensor cache, isk_scalar *values);
 INDISEEK_API isk_status isk_settling_write(isk_settling *settling, isk_tensor parameter, const isk_scalar *values);
 /* part [n]: ISK_TRAIN for training rows that have the view, ISK_VALIDATION for held-out rows that have it, ISK_TEST for all others;
    returns how many there are to train on. */
@@ -9294,7 +9295,7 @@ typedef struct isk__settled { double number, view, value; } isk__settled;
 
 /* Where one stage of one model stands.  Plain numbers, all of them saved in checkpoints. */
 typedef struct isk__track {
-    double epoch, finished, diverged;       /* diverged: 1 + index of the output that is not finite */
+    double epoch, finished, diverged;       /* diverged: 1 + index of the output that is not finite; of a stage without epochs 1 */
     double best, best_epoch, stale, rate_factor, plateau;
     double steps[ISK_MAX_PASSES];
     double means[ISK_MAX_PASSES][ISK_MAX_TERMS];     /* over the rows of the last epoch */
@@ -9752,7 +9753,7 @@ static void isk__train_epoch(isk__crew *crew) {
             settling.trainee = &crew->trainees[i];
             settling.trainee->track->settled_count = 0;
             status = stage->settle(&settling, stage->view);
-            if (status != ISK_OK) { crew->training->failed = status; }
+            if (status != ISK_OK && !(settling.trainee->track->diverged > 0)) { crew->training->failed = status; }
         }
     }
     if (stage->epochs == 0) { return; }
@@ -11021,10 +11022,13 @@ INDISEEK_API isk_status isk_settling_read(isk_settling *settling, isk_tensor cac
     count = (size_t)node->rows * (size_t)node->cols;
     if (training->residence) {
         isk__residence_read(training->residence, settling->trainee->slot, node->leaf.space, node->leaf.offset, values, count);
-        return isk__residence_state(training->residence);
+        if (isk__residence_lost(training)) { return isk__residence_state(training->residence); }
+    } else {
+        memcpy(values, settling->trainee->frame.base[node->leaf.space] + node->leaf.offset, count * sizeof *values);
     }
-    memcpy(values, settling->trainee->frame.base[node->leaf.space] + node->leaf.offset, count * sizeof *values);
-    return ISK_OK;
+    if (isk__all_finite(values, (int64_t)count)) { return ISK_OK; }
+    settling->trainee->track->diverged = 1;
+    return ISK_DIVERGED;
 }
 
 INDISEEK_API isk_status isk_settling_write(isk_settling *settling, isk_tensor parameter, const isk_scalar *values) {
@@ -13691,6 +13695,10 @@ static void isk__report_fill(const isk__training *training, const isk__learner *
         int pass = ((int)track->diverged - 1) / ISK_MAX_TERMS, label = ((int)track->diverged - 1) % ISK_MAX_TERMS;
         if (!(track->diverged > 0)) { continue; }
         report->status = ISK_DIVERGED;
+        if (stage->epochs == 0) {           /* isk_settling_read */
+            snprintf(report->message, sizeof report->message, "diverged before stage %s: what it begins with is not finite", stage->name);
+            continue;
+        }
         snprintf(report->message, sizeof report->message, "diverged at epoch %d of stage %s: %s is not finite", (int)track->epoch,
                  stage->name, stage->passes[pass].labels[label]);
     }

@@ -194,14 +194,14 @@ static isk_status judge_model(compare_job *j, const isk_model *model, double *to
     features f;
     isk_status status;
     judge_nothing(j, to);
-    if (isk_model_report(model)->status != ISK_OK) {
-        to[measure_find(j, "diverged")] = 1;
-        return ISK_OK;
-    }
-    status = features_make(&f, j->t.context, model, &j->a.d.v, 0);
+    status = isk_model_report(model)->status;
+    memset(&f, 0, sizeof f);
+    if (status == ISK_OK) { status = features_of_trained(&f, j->t.context, model, &j->a.d.v, 0); }
     if (status == ISK_OK) { status = judge(j, &f, to); }
     features_free(&f);
-    return status;
+    if (status != ISK_DIVERGED) { return status; }
+    to[measure_find(j, "diverged")] = 1;
+    return ISK_OK;
 }
 
 /* What needs no model; and whether there is anything to rank, which is better known before hours of training. */

@@ -222,7 +222,7 @@ static isk_status run(job *j) {
     if (status == ISK_OK) { status = training_run(t, &j->d); }
     if (status != ISK_OK) { return status; }
     progress_say(&t->bar, "trained in %s; scoring", duration(isk_model_report(t->model)->seconds, (char[32]){ 0 }));
-    status = features_make(&j->f, t->context, t->model, &j->d.v, 1);
+    status = features_of_trained(&j->f, t->context, t->model, &j->d.v, 1);
     if (status == ISK_OK) { status = features_score(&j->f, t->context, &j->d, &j->scores); }
     if (status == ISK_OK) { status = stability_train(&j->stable, t, &j->d, &j->f); }
     if (status != ISK_OK) { return status; }

@@ -303,7 +303,7 @@ isk_status run_all(run_job *j) {
     if (status == ISK_OK) { status = training_run(t, &j->a.d); }
     if (status != ISK_OK) { return status; }
     progress_say(&t->bar, "trained in %s; scoring", duration(isk_model_report(t->model)->seconds, (char[32]){ 0 }));
-    status = features_make(&j->f, t->context, t->model, &j->a.d.v, 1);
+    status = features_of_trained(&j->f, t->context, t->model, &j->a.d.v, 1);
     if (status == ISK_OK) { status = features_score(&j->f, t->context, &j->a.d, &j->scores); }
     if (status == ISK_OK) { status = findings_make(&j->found, &j->a, &j->f, &j->s->findings, t->s->device.threads, &t->bar); }
     if (status == ISK_OK) { status = stability_train(&j->stable, t, &j->a.d, &j->f); }

@@ -1,5 +1,6 @@
 #include "results.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,6 +68,28 @@ isk_status features_make(features *f, isk_context *context, const isk_model *mod
     }
     if (!ok) { return isk_set_error(context, ISK_MEMORY, "no memory for the features"); }
     return f->m[FEATURE_FUSED].data ? fuse(context, model, v, &desc) : isk_transform(model, &desc);
+}
+
+/* The first row that was measured and is not finite all the same; -1: there is none. */
+static int64_t not_finite(isk_matrix m, const uint8_t *present) {
+    for (int64_t i = 0; i < m.rows && m.data; i++) {
+        for (int64_t k = 0; k < m.cols && (!present || present[i]); k++) {
+            if (!isfinite(m.data[i * m.cols + k])) { return i; }
+        }
+    }
+    return -1;
+}
+
+isk_status features_of_trained(features *f, isk_context *context, const isk_model *model, const views *v, int reconstruct) {
+    isk_status status = features_make(f, context, model, v, reconstruct);
+    for (int of = 0; of < FEATURE_FUSED && status == ISK_OK; of++) {
+        char name[16];
+        const int64_t row = not_finite(f->m[of], v->present[of % ISK_MAX_VIEWS]);
+        if (row < 0) { continue; }
+        status = isk_set_error(context, ISK_DIVERGED, "training diverged: %s of row %lld (from 0) is not finite; smaller learning rates or "
+                               "--clip-norm 1 may help", feature_name(of, name), (long long)row);
+    }
+    return status;
 }
 
 void features_free(features *f) {

@@ -19,6 +19,8 @@ const char *feature_name(int of, char buffer[16]);
 
 /* reconstruct: 1 when the reconstructions are wanted too. */
 isk_status features_make(features *f, isk_context *context, const isk_model *model, const views *v, int reconstruct);
+/* The same of the rows that the model was just trained on: DIVERGED when features of them are not finite, though every loss was. */
+isk_status features_of_trained(features *f, isk_context *context, const isk_model *model, const views *v, int reconstruct);
 void features_free(features *f);
 
 /* What is to be judged, for evaluate. */

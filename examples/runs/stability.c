@@ -84,15 +84,15 @@ void stability_free(stability *s) {
 static isk_status judge(stability *s, training *t, const dataset *d, const features *f, isk_model *const *models, int count) {
     isk_status status = ISK_OK;
     for (int i = 0; i < count && status == ISK_OK; i++) {
-        features other;
-        if (isk_model_report(models[i])->status != ISK_OK) {
-            s->seeds++;
-            s->diverged++;
-            continue;
-        }
-        status = features_make(&other, t->context, models[i], &d->v, 0);
+        features other = { .m = { { NULL, 0, 0 } } };
+        status = isk_model_report(models[i])->status;
+        if (status == ISK_OK) { status = features_of_trained(&other, t->context, models[i], &d->v, 0); }
         if (status == ISK_OK) { status = stability_add(s, t->context, d, f, &other); }
         features_free(&other);
+        if (status != ISK_DIVERGED) { continue; }
+        s->seeds++;
+        s->diverged++;
+        status = ISK_OK;
     }
     return status;
 }
