@@ -91,7 +91,8 @@ static isk_status check_modality(const cells *c, const modality *m) {
     for (int i = 0; i < c->count; i++) {
         const modality *other = &c->modality[i];
         if (strcmp(other->name, m->name) != 0 && (m->kind == MODALITY_OTHER || m->kind != other->kind)) { continue; }
-        return isk_set_error(c->context, ISK_DATA, "%s: '%s' and '%s' are both the modality %s; choose one of them", path_of(c, m),
+        return isk_set_error(c->context, ISK_DATA, "%s: '%s' and '%s' are both the modality %s; choose one of them by --modalities, which "
+                             "takes these names", path_of(c, m),
                              show(&a, other->key), show(&b, m->key), m->name);
     }
     if (c->count == ISK_MAX_VIEWS) {
@@ -135,7 +136,7 @@ void cells_free(cells *c) {
     free(c->tables);
     cell_table_free(&c->table);
     names_free(&c->names);
-    names_free(&c->offered);
+    free(c->offered);
     names_free(&c->files);
     memset(c, 0, sizeof *c);
 }

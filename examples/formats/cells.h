@@ -52,6 +52,9 @@ typedef struct pairing {
     int keep_empty;                 /* cells without RNA stay, also where they look like empty droplets */
 } pairing;
 
+/* A modality that a source has, as modality_call names it. */
+typedef struct offer { modality_kind kind; char name[32], key[96]; } offer;
+
 typedef struct cells {
     isk_context *context;
     const char *path;               /* of the source, not copied */
@@ -62,7 +65,8 @@ typedef struct cells {
     pairing pairing;
     progress *bar;                  /* for what is said of cells that do not pair, or NULL */
     names files;                    /* that were read */
-    names offered;                  /* modalities of the source, those too that are not wanted */
+    offer *offered;          /* modalities of the source, those too that are not wanted */
+    int64_t offer_count, offer_capacity;
     /* After cells_match: */
     int64_t rows;
     names names;                    /* [rows] */
@@ -73,7 +77,8 @@ typedef struct cells {
 
 /* What is wanted of a file; zeros: what it is meant to hold. */
 typedef struct read_desc {
-    const char *modalities;         /* "rna,protein": these alone, in this order; by name or by kind; NULL: all, RNA first */
+    const char *modalities;         /* "rna,protein": these alone, in this order; by what the file calls them, by name or by kind;
+                                       "protein=adt": the file's adt is to be called protein; NULL: all, RNA first */
     const char *layer;              /* .h5ad and .h5mu: layers/NAME instead of X, or "raw" for raw/X; NULL: X */
     const char *obsm;               /* .h5ad: "protein_expression" or "protein=ADT": obsm/NAME is a modality too; NULL:
                                        obsm/protein_expression or protein_counts where it is there; "": none */
@@ -82,11 +87,15 @@ typedef struct read_desc {
     progress *bar;                  /* for the estimate and warnings, or NULL */
 } read_desc;
 
-/* Whether desc->modalities wants it: a reader asks before it reads values.  Keeps the name for the sentence that says what there is.
-   0: no; -1: out of memory. */
-int cells_want(cells *c, const read_desc *desc, const modality *m);
+/* A reader first tells of all modalities that its source has, which is also what the sentence says when one is not there.  0: out of
+   memory. */
+int cells_offer(cells *c, const modality *m);
+/* Then, before it reads values, it asks which of them desc->modalities wants: the number of the word, from 1, or 0.  A word is that of
+   the modality that it fits best of all that were offered.  One that the word calls otherwise gets that name. */
+int cells_want(const cells *c, const read_desc *desc, modality *m);
 /* The next word of such a list, without the blanks around it; 0 at the end.  Longer ones than a name are cut, and no name. */
-int next_listed(const char **list, char word[64]);
+enum { LISTED = 96 };
+int next_listed(const char **list, char word[LISTED]);
 /* A source gives its modalities, each with row_names of its own (or none: rows are matched by their order), and tables.  Both calls
    take what they are given, also when they fail.  A modality whose name or kind is taken, or a fifth one, is DATA. */
 isk_status cells_add(cells *c, modality *m);

@@ -208,15 +208,15 @@ static int shape_of(hid_t object, hdf5_shape *shape) {
 hdf5_shape hdf5_look(hdf5 *f, const char *at) {
     const hdf5_shape nothing = { HDF5_NOTHING, 0, 1, 1 };
     hdf5_shape shape = nothing;
-    hid_t object;
+    hid_t object, space;
     if (open_object(f, at, &object) != ISK_OK || object < 0) { return nothing; }
     switch (H5Iget_type(object)) {
     case H5I_GROUP: shape.kind = HDF5_GROUP; break;
     case H5I_DATASET:
-        if (!shape_of(object, &shape)) {
-            unreadable(f, at);
-            shape = nothing;
-        }
+        space = H5Dget_space(object);
+        if (space < 0 || !shape_of(object, &shape)) { unreadable(f, at); }
+        if (f->status != ISK_OK || H5Sget_simple_extent_type(space) == H5S_NULL) { shape = nothing; }      /* Python's None */
+        if (space >= 0) { H5Sclose(space); }
         break;
     default: shape.kind = HDF5_OTHER;
     }
@@ -677,7 +677,9 @@ isk_status hdf5_finish(hdf5 *f) {
 }
 
 void hdf5_remove(hdf5 *f, const char *at) {
-    if (f->status != ISK_OK || hdf5_look(f, at).kind == HDF5_NOTHING) { return; }
+    const int there = f->status == ISK_OK ? is_there(f, at) : 0;
+    if (there < 0) { unreadable(f, at); }
+    if (there <= 0) { return; }
     if (H5Ldelete((hid_t)f->id, at, H5P_DEFAULT) < 0) { broken(f, at); }
 }
 

@@ -35,7 +35,7 @@ isk_status hdf5_open(isk_context *context, const char *path, hdf5 *f);
 void hdf5_close(hdf5 *f);
 /* Two that cannot fail by themselves: where the file cannot be read they see nothing, and f->status, which the caller is to return in the
    end, says why. */
-hdf5_shape hdf5_look(hdf5 *f, const char *at);
+hdf5_shape hdf5_look(hdf5 *f, const char *at);                          /* HDF5_NOTHING too where Python's None was written */
 int hdf5_is(hdf5 *f, const char *group, const char *name);       /* whether group/name is there */
 /* What a group holds, in the order of the names. */
 isk_status hdf5_list(hdf5 *f, const char *at, names *n);

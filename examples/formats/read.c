@@ -7,39 +7,95 @@
 
 /* ---- which modalities are wanted ---- */
 
-int next_listed(const char **list, char word[64]) {
+int next_listed(const char **list, char word[LISTED]) {
     size_t length;
     *list += strspn(*list, " ,");
     length = strcspn(*list, ",");
     if (length == 0) { return 0; }
-    snprintf(word, 64, "%.*s", (int)(length < 63 ? length : 63), *list);
+    snprintf(word, LISTED, "%.*s", (int)(length < LISTED - 1 ? length : LISTED - 1), *list);
     *list += length;
     for (length = strlen(word); length > 0 && word[length - 1] == ' '; length--) { word[length - 1] = 0; }
     return 1;
 }
 
-static int is_called(const modality *m, const char *called) {
-    const modality_kind kind = modality_kind_of(called);
-    return same_words(m->name, called) || same_words(m->key, called) || (kind != MODALITY_OTHER && kind == m->kind);
+/* "protein=adt" is { "protein", "adt" }, "adt" { "", "adt" }. */
+typedef struct list_word { char name[LISTED], called[LISTED]; } list_word;
+
+static int next_word(const char **list, list_word *w) {
+    char *equals;
+    if (!next_listed(list, w->called)) { return 0; }
+    equals = strchr(w->called, '=');
+    w->name[0] = 0;
+    if (equals) {
+        const char *called = equals + 1 + strspn(equals + 1, " ");
+        while (equals > w->called && equals[-1] == ' ') { equals--; }
+        snprintf(w->name, sizeof w->name, "%.*s", (int)(equals - w->called), w->called);
+        memmove(w->called, called, strlen(called) + 1);
+    }
+    return 1;
 }
 
-int cells_want(cells *c, const read_desc *desc, const modality *m) {
+/* How well a word fits: as the file calls it, the whole or its last part; as we do; by its kind; 0: not. */
+static int fits(const offer *o, const char *called) {
+    const modality_kind kind = modality_kind_of(called);
+    const char *slash = strrchr(o->key, '/');
+    if (same_words(o->key, called) || (slash && same_words(slash + 1, called))) { return 3; }
+    if (same_words(o->name, called)) { return 2; }
+    return kind != MODALITY_OTHER && kind == o->kind;
+}
+
+static int best_fit(const cells *c, const char *called) {
+    int best = 0;
+    for (int64_t i = 0; i < c->offer_count; i++) {
+        const int fit = fits(&c->offered[i], called);
+        best = fit > best ? fit : best;
+    }
+    return best;
+}
+
+static const offer *offer_of(const cells *c, const modality *m) {
+    for (int64_t i = 0; i < c->offer_count; i++) {
+        if (strcmp(c->offered[i].key, m->key) == 0) { return &c->offered[i]; }
+    }
+    return NULL;
+}
+
+int cells_offer(cells *c, const modality *m) {
+    offer *new;
+    if (offer_of(c, m)) { return 1; }
+    if (!make_room((void **)&c->offered, &c->offer_capacity, c->offer_count + 1, sizeof *c->offered)) { return 0; }
+    new = &c->offered[c->offer_count++];
+    new->kind = m->kind;
+    memcpy(new->name, m->name, sizeof new->name);
+    memcpy(new->key, m->key, sizeof new->key);
+    return 1;
+}
+
+int cells_want(const cells *c, const read_desc *desc, modality *m) {
     const char *list = desc->modalities;
-    char called[64];
-    if (names_find(&c->offered, m->name) < 0 && !names_add(&c->offered, m->name)) { return -1; }
+    const offer *o = offer_of(c, m);
+    list_word w;
     if (!list) { return 1; }
-    while (next_listed(&list, called)) {
-        if (is_called(m, called)) { return 1; }
+    for (int number = 1; next_word(&list, &w); number++) {
+        const int fit = o ? fits(o, w.called) : 0;
+        if (fit == 0 || fit < best_fit(c, w.called)) { continue; }
+        if (w.name[0]) { modality_call(m, o->key, w.name); }
+        return number;
     }
     return 0;
 }
 
+/* What there is, by names that can be given back. */
 static isk_status not_there(const cells *c, const char *called) {
     text list = { 0 };
     shown s;
     isk_status status;
     text_add(&list, "");
-    for (int64_t i = 0; i < c->offered.count; i++) { text_format(&list, "%s%s", i > 0 ? ", " : "", show(&s, names_get(&c->offered, i))); }
+    for (int64_t i = 0; i < c->offer_count; i++) {
+        int same = 0;
+        for (int64_t k = 0; k < c->offer_count; k++) { same += strcmp(c->offered[k].name, c->offered[i].name) == 0; }
+        text_format(&list, "%s%s", i > 0 ? ", " : "", show(&s, same > 1 ? c->offered[i].key : c->offered[i].name));
+    }
     status = list.failed ? no_memory(c->context, c->path)
                          : isk_set_error(c->context, ISK_ARGUMENT, "%s: has no modality '%s'; it has %s", c->path, show(&s, called),
                                          list.data);
@@ -54,18 +110,20 @@ static void swap(modality *a, modality *b) {
 }
 
 /* In the order of the words; others are dropped, for readers that did not ask. */
-static isk_status order_as_wanted(cells *c, const char *list) {
-    char called[64];
+static isk_status order_as_wanted(cells *c, const read_desc *desc) {
+    const char *list = desc->modalities;
+    list_word w;
     int placed = 0;
     for (int i = 0; i < c->count; i++) {
-        if (cells_want(c, &(read_desc){ 0 }, &c->modality[i]) < 0) { return no_memory(c->context, c->path); }
+        if (!cells_offer(c, &c->modality[i])) { return no_memory(c->context, c->path); }
     }
-    while (next_listed(&list, called)) {
-        int at = 0;
-        while (at < c->count && !is_called(&c->modality[at], called)) { at++; }
-        if (at == c->count) { return not_there(c, called); }
-        if (at < placed) {
-            return isk_set_error(c->context, ISK_ARGUMENT, "%s: modality %s is wanted twice", c->path, c->modality[at].name);
+    for (int number = 1; next_word(&list, &w); number++) {
+        int at = placed;
+        while (at < c->count && cells_want(c, desc, &c->modality[at]) != number) { at++; }
+        if (at == c->count && best_fit(c, w.called) == 0) { return not_there(c, w.called); }
+        if (at == c->count) {
+            shown s;
+            return isk_set_error(c->context, ISK_ARGUMENT, "%s: modality %s is wanted twice", c->path, show(&s, w.called));
         }
         for (; at > placed; at--) { swap(&c->modality[at], &c->modality[at - 1]); }
         placed++;
@@ -184,7 +242,7 @@ isk_status cells_read(cells *c, isk_context *context, const char *path, const re
     while (chosen < READERS && !readers[chosen].is(path)) { chosen++; }
     status = chosen < READERS ? readers[chosen].read(context, path, desc, c) : not_understood(context, path);
     if (status == ISK_OK && desc->modalities) {
-        status = order_as_wanted(c, desc->modalities);
+        status = order_as_wanted(c, desc);
     } else if (status == ISK_OK) {
         order_by_kind(c);
     }

@@ -376,7 +376,7 @@ static isk_status make_modality(const tenx *t, int32_t type, const sparse *all, 
 }
 
 /* Sizes are said and checked before values are read.  Entries are not known of each type: they are said to be those of the first. */
-static isk_status say_size(const tenx *t, const read_desc *desc, const uint8_t *want) {
+static isk_status say_size(const tenx *t, const cells *c, const read_desc *desc, const uint8_t *want) {
     extent parts[ISK_MAX_VIEWS] = { { 0 } };
     modality called[ISK_MAX_VIEWS];
     int count = 0;
@@ -385,6 +385,7 @@ static isk_status say_size(const tenx *t, const read_desc *desc, const uint8_t *
         if (!want[k]) { continue; }
         for (int64_t i = 0; i < t->features; i++) { cols += t->type[i] == k; }
         modality_call(&called[count], NULL, names_get(&t->types, k));
+        cells_want(c, desc, &called[count]);
         parts[count] = (extent){ t->cells, cols, count == 0 ? t->entries : 0, 1, called[count].name, SPARSE_READING };
         count++;
     }
@@ -399,19 +400,22 @@ static isk_status read_modalities(tenx *t, const read_desc *desc, cells *c) {
     int any = 0;
     for (int32_t k = 0; k < t->types.count && status == ISK_OK; k++) {
         modality m = { 0 };
-        int this_one;
         modality_call(&m, NULL, names_get(&t->types, k));
-        this_one = cells_want(c, desc, &m);
-        if (this_one < 0) { status = no_memory(context, t->files.path); }
-        want[k] = this_one > 0;
+        if (!cells_offer(c, &m)) { status = no_memory(context, t->files.path); }
+    }
+    for (int32_t k = 0; k < t->types.count && status == ISK_OK; k++) {
+        modality m = { 0 };
+        modality_call(&m, NULL, names_get(&t->types, k));
+        want[k] = cells_want(c, desc, &m) > 0;
         any |= want[k];
     }
-    if (status == ISK_OK && any) { status = say_size(t, desc, want); }
+    if (status == ISK_OK && any) { status = say_size(t, c, desc, want); }
     if (status == ISK_OK && any) { status = mtx_read(context, t->files.file[MATRIX], 1, &all); }
     for (int32_t k = 0; k < t->types.count && status == ISK_OK; k++) {
         modality m = { 0 };
         if (!want[k]) { continue; }
         modality_call(&m, NULL, names_get(&t->types, k));
+        cells_want(c, desc, &m);                            /* calls it as it is wanted to be called */
         status = make_modality(t, k, &all, &m);
         if (status == ISK_OK) {
             status = cells_add(c, &m);

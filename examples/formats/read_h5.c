@@ -99,13 +99,32 @@ static isk_status index_path(const source *s, const char *data_frame, char buffe
     return ISK_OK;
 }
 
+/* Texts that all must be there, such as names: a list, or what pandas calls nullable, values beside a mask. */
+static isk_status read_words(const source *s, const char *at, names *n) {
+    char path[HDF5_PATH];
+    int64_t *masked;
+    isk_status status;
+    memset(n, 0, sizeof *n);
+    if (hdf5_look(s->file, at).kind != HDF5_GROUP || !hdf5_is(s->file, at, "values")) { return hdf5_names(s->file, at, n); }
+    status = hdf5_names(s->file, hdf5_at(path, at, "values"), n);
+    if (status != ISK_OK || !hdf5_is(s->file, at, "mask")) { return status; }
+    masked = calloc((size_t)n->count + 1, sizeof *masked);
+    status = masked ? hdf5_whole(s->file, hdf5_at(path, at, "mask"), n->count, masked) : out_of_memory(s);
+    for (int64_t i = 0; i < n->count && status == ISK_OK; i++) {
+        if (masked[i]) { status = hdf5_fail(s->file, ISK_DATA, at, "entry %lld is missing, and each must have a name", (long long)i); }
+    }
+    free(masked);
+    if (status != ISK_OK) { names_free(n); }
+    return status;
+}
+
 /* Codes and classes.  `codes` and `categories` are paths. */
 static isk_status read_classes(const source *s, const char *codes, const char *categories, int64_t rows, labels *l) {
     int64_t *values = calloc((size_t)rows + 1, sizeof *values);
     isk_status status = values ? hdf5_whole(s->file, codes, rows, values) : out_of_memory(s);
     memset(l, 0, sizeof *l);
     l->rows = rows;
-    if (status == ISK_OK) { status = hdf5_names(s->file, categories, &l->classes); }
+    if (status == ISK_OK) { status = read_words(s, categories, &l->classes); }
     if (status == ISK_OK && (l->classes.count >= INT32_MAX || !names_make_unique(&l->classes))) { status = out_of_memory(s); }
     l->count = status == ISK_OK ? (int)l->classes.count : 0;
     l->codes = malloc(sizeof *l->codes * (size_t)(rows + 1));
@@ -162,7 +181,7 @@ static isk_status read_plain(const source *s, const char *at, int64_t rows, cons
     switch (shape.kind) {
     case HDF5_INTEGER: case HDF5_FLOAT: return *known ? read_numbers(s, at, rows, masked, &column->numbers) : ISK_OK;
     case HDF5_TEXT: case HDF5_BOOLEAN: return *known ? read_texts(s, at, rows, masked, &column->classes) : ISK_OK;
-    default: *known = 0; return ISK_OK;
+    default: *known = 0; return s->file->status;
     }
 }
 
@@ -179,7 +198,7 @@ static isk_status read_masked(const source *s, const char *at, int64_t rows, cel
     return status;
 }
 
-/* One column of a data data_frame, in all the ways that AnnData has written them since 0.7; *known 0: it is none of them. */
+/* One column of a data_frame, in all the ways that AnnData has written them since 0.7; *known 0: it is none of them. */
 static isk_status read_column(const source *s, const char *data_frame, const char *name, int64_t rows, cell_column *column, int *known) {
     char at[HDF5_PATH], codes[HDF5_PATH], categories[HDF5_PATH];
     *known = 1;
@@ -190,7 +209,7 @@ static isk_status read_column(const source *s, const char *data_frame, const cha
     }
     if (hdf5_is(s->file, at, "values")) { return read_masked(s, at, rows, column, known); }
     *known = hdf5_is(s->file, at, "codes") && hdf5_is(s->file, at, "categories");
-    if (!*known) { return ISK_OK; }
+    if (!*known) { return s->file->status; }
     return read_classes(s, hdf5_at(codes, at, "codes"), hdf5_at(categories, at, "categories"), rows, &column->classes);
 }
 
@@ -223,12 +242,12 @@ static isk_status read_index(const source *s, const char *data_frame, names *n) 
                          "anndata.read_h5ad and write it again");
     }
     status = index_path(s, data_frame, at);
-    if (status == ISK_OK && hdf5_look(s->file, at).kind == HDF5_GROUP) {       /* a categorical index: as a column */
+    if (status == ISK_OK && hdf5_is(s->file, at, "codes")) {                   /* a categorical index: as a column */
         char codes[HDF5_PATH];
         const int64_t rows = hdf5_look(s->file, hdf5_at(codes, at, "codes")).rows;
         return column_texts(s, data_frame, at + strlen(data_frame) + (*data_frame != 0), rows, n);
     }
-    return status == ISK_OK ? hdf5_names(s->file, at, n) : status;
+    return status == ISK_OK ? read_words(s, at, n) : status;
 }
 
 isk_status hdf5_frame_index(hdf5 *f, const char *data_frame, names *n) {
@@ -341,7 +360,7 @@ static isk_status read_matrix(const source *s, const part *p, int64_t rows, int6
     return hdf5_sparse(s->file, p->at, p->layout == BY_COLUMNS, rows, cols, &in->sparse);
 }
 
-/* The columns of an obsm data data_frame become those of a matrix. */
+/* The columns of an obsm data_frame become those of a matrix. */
 static isk_status read_frame(const source *s, part *p) {
     input *in = &p->m.in;
     names columns;
@@ -441,24 +460,26 @@ static void set_extent(part *new, const matrix_plan *p, int split) {
     if (split && p->extent.is_sparse) { new->extent.reading = each + SPARSE_READING; }
 }
 
-/* The modality of one type; none when it is not wanted. */
+/* The modality of one type. */
 static isk_status plan_part(source *s, const matrix_plan *p, const char *key, const char *words, const char *type) {
     part new = { .layout = p->layout, .all = p->features.count };
-    int wanted;
     modality_call(&new.m, key, words);
-    wanted = cells_want(s->cells, s->desc, &new.m);
-    if (wanted == 0) { return ISK_OK; }
     new.m.in.context = s->file->context;
     new.m.in.path = s->file->path;
     new.m.in.rows = p->cells.count;
     snprintf(new.m.in.about, sizeof new.m.in.about, "%s", p->about);
     snprintf(new.at, sizeof new.at, "%s", p->at);
-    if (wanted < 0 || !choose_features(&new, p, type)) {
+    if (!choose_features(&new, p, type)) {
         part_free(&new);
         return out_of_memory(s);
     }
     set_extent(&new, p, type != NULL);
     return add_part(s, &new);
+}
+
+/* A name that says no kind gives way to the only type of the features, where that says one. */
+static const char *words_of(const char *name, const char *type) {
+    return modality_kind_of(name) == MODALITY_OTHER && modality_kind_of(type) != MODALITY_OTHER ? type : name;
 }
 
 static isk_status plan_matrix(source *s, const matrix_plan *p, int split) {
@@ -477,8 +498,8 @@ static isk_status plan_matrix(source *s, const matrix_plan *p, int split) {
         }
     } else if (status == ISK_OK) {
         const char *only = types.count == 1 ? names_get(&types, 0) : "";
-        const int says = modality_kind_of(p->words) == MODALITY_OTHER && *only && (split || modality_kind_of(only) != MODALITY_OTHER);
-        status = plan_part(s, p, p->key ? p->key : *only ? only : p->words, says ? only : p->words, NULL);
+        const int says = split && *only && modality_kind_of(p->words) == MODALITY_OTHER;
+        status = plan_part(s, p, p->key ? p->key : *only ? only : p->words, says ? only : words_of(p->words, only), NULL);
     }
     names_free(&types);
     return status;
@@ -610,7 +631,8 @@ static isk_status no_layer(const source *s, const char *prefix) {
     return status;
 }
 
-/* Where the values are and which data_frame has the names of the features.  `fall_back`: X where there is no such layer. */
+/* Where the values are and which data_frame has the names of the features; `at` is "" where there are none.  `fall_back`: X where there is
+   no such layer. */
 static isk_status find_values(const source *s, const char *prefix, int fall_back, char at[HDF5_PATH], char var[HDF5_PATH]) {
     char layers[HDF5_PATH];
     const char *layer = s->desc->layer;
@@ -627,8 +649,16 @@ static isk_status find_values(const source *s, const char *prefix, int fall_back
         return ISK_OK;
     }
     if (layer && !fall_back) { return no_layer(s, prefix); }
-    if (hdf5_is(s->file, prefix, "X")) { return ISK_OK; }
-    return hdf5_fail(s->file, ISK_DATA, prefix, "has no X; name one of its layers instead");
+    if (!hdf5_is(s->file, prefix, "X")) { at[0] = 0; }
+    return s->file->status;
+}
+
+/* What a file of several modalities has beside them, such as the receptors of T cells, is left out, unless it was asked for. */
+static isk_status leave_out(const source *s, const char *prefix, const char *why) {
+    shown word;
+    if (s->desc->modalities) { return hdf5_fail(s->file, ISK_DATA, prefix, "%s; leave it out of --modalities", why); }
+    if (s->desc->bar) { progress_say(s->desc->bar, "%s: %s: %s; it is left out", s->file->path, show(&word, prefix), why); }
+    return ISK_OK;
 }
 
 /* X, or what is taken instead.  words: what says the kind; NULL: of a file of one AnnData, which its features say. */
@@ -637,7 +667,12 @@ static isk_status plan_values(source *s, const char *prefix, const char *words, 
     char at[HDF5_PATH], var[HDF5_PATH], obs[HDF5_PATH];
     isk_status status = find_values(s, prefix, fall_back, at, var);
     p.at = at;
+    if (status == ISK_OK && !*at && words) { return leave_out(s, prefix, "has no X"); }
+    if (status == ISK_OK && !*at) { status = hdf5_fail(s->file, ISK_DATA, prefix, "has no X; name one of its layers instead"); }
     if (status == ISK_OK) { status = look_at_matrix(s, at, &p.layout, &p.extent); }
+    if (status == ISK_OK && words && (p.extent.rows == 0 || p.extent.cols == 0)) {
+        return leave_out(s, prefix, p.extent.cols == 0 ? "has no features" : "has no cells");
+    }
     if (status == ISK_OK) { status = read_index(s, hdf5_at(obs, prefix, "obs"), &p.cells); }
     if (status == ISK_OK) { status = read_index(s, var, &p.features); }
     if (status == ISK_OK) { status = column_texts(s, var, "gene_ids", p.features.count, &p.ids); }
@@ -734,16 +769,49 @@ static isk_status check_layer(const source *s, const names *order) {
     return hdf5_fail(s->file, ISK_DATA, NULL, "no modality has a layer '%s'", show(&word, layer));
 }
 
+/* The only type of the features, or "". */
+static isk_status only_type(const source *s, const char *var, char type[96]) {
+    char at[HDF5_PATH], list[HDF5_PATH];
+    names types = { 0 };
+    isk_status status;
+    int same = 1;
+    hdf5_at(at, var, "feature_types");
+    hdf5_at(list, at, hdf5_is(s->file, at, "codes") ? "codes" : "values");
+    status = column_texts(s, var, "feature_types", hdf5_look(s->file, hdf5_is(s->file, "", list) ? list : at).rows, &types);
+    for (int64_t j = 1; j < types.count && same; j++) { same = strcmp(names_get(&types, j), names_get(&types, 0)) == 0; }
+    snprintf(type, 96, "%s", types.count > 0 && same ? names_get(&types, 0) : "");
+    names_free(&types);
+    return status;
+}
+
+/* What plan_values will call a modality; of one whose name says its kind nothing more is looked at. */
+static isk_status call_modality(const source *s, const char *name, modality *m) {
+    char prefix[HDF5_PATH], var[HDF5_PATH], type[96] = "";
+    isk_status status = ISK_OK;
+    hdf5_at(prefix, "mod", name);
+    if (modality_kind_of(name) == MODALITY_OTHER) { status = only_type(s, hdf5_at(var, prefix, "var"), type); }
+    memset(m, 0, sizeof *m);
+    modality_call(m, prefix, words_of(name, type));
+    return status;
+}
+
 static isk_status plan_mudata(source *s) {
     names order;
+    modality m;
     isk_status status = hdf5_attribute(s->file, "mod", "mod-order", &order);
     if (status == ISK_OK && order.count == 0) { status = hdf5_list(s->file, "mod", &order); }
     if (status != ISK_OK) { return status; }
     status = check_layer(s, &order);
     if (status == ISK_OK && hdf5_is(s->file, "", "obs")) { status = add_table(s, "obs"); }
     for (int64_t i = 0; i < order.count && status == ISK_OK; i++) {
+        status = call_modality(s, names_get(&order, i), &m);
+        if (status == ISK_OK && !cells_offer(s->cells, &m)) { status = out_of_memory(s); }
+    }
+    for (int64_t i = 0; i < order.count && status == ISK_OK; i++) {
         char prefix[HDF5_PATH], obs[HDF5_PATH];
         const int64_t before = s->count;
+        status = call_modality(s, names_get(&order, i), &m);
+        if (status != ISK_OK || !cells_want(s->cells, s->desc, &m)) { continue; }
         status = plan_values(s, hdf5_at(prefix, "mod", names_get(&order, i)), names_get(&order, i), 1);
         if (status == ISK_OK && s->count > before) { status = add_table(s, hdf5_at(obs, prefix, "obs")); }
     }
@@ -758,6 +826,19 @@ static isk_status plan(source *s) {
     if (hdf5_is(s->file, "", "obs") && hdf5_is(s->file, "", "var")) { return plan_anndata(s); }
     if (hdf5_is(s->file, "matrix", "barcodes")) { return plan_tenx(s, "matrix", 3); }
     return plan_old_tenx(s);
+}
+
+/* All have been offered before the first is asked for. */
+static isk_status choose_parts(source *s) {
+    int64_t kept = 0;
+    for (int64_t i = 0; i < s->count; i++) {
+        if (!cells_offer(s->cells, &s->parts[i].m)) { return out_of_memory(s); }
+    }
+    for (int64_t i = 0; i < s->count; i++) {
+        if (cells_want(s->cells, s->desc, &s->parts[i].m)) { s->parts[kept++] = s->parts[i]; } else { part_free(&s->parts[i]); }
+    }
+    s->count = kept;
+    return ISK_OK;
 }
 
 static isk_status check_memory(const source *s) {
@@ -778,6 +859,7 @@ isk_status h5_read(isk_context *context, const char *path, const read_desc *desc
     source s = { .file = &file, .desc = desc ? desc : &defaults, .cells = c };
     isk_status status = hdf5_open(context, path, &file);
     if (status == ISK_OK) { status = plan(&s); }
+    if (status == ISK_OK) { status = choose_parts(&s); }
     if (status == ISK_OK) { status = check_memory(&s); }
     for (int64_t i = 0; i < s.count && status == ISK_OK; i++) {
         status = read_values(&s, &s.parts[i]);

@@ -30,7 +30,7 @@ isk_status h5_add(isk_context *context, const char *source, const char *path, co
 
 #else
 
-enum { MOST_COUNTS = 2000 };        /* features of a modality that is written as a data data_frame beside the first */
+enum { MOST_COUNTS = 2000 };        /* features of a modality that is written as a data_frame beside the first */
 
 /* Which rows of the results a data_frame of a file holds, in its order. */
 typedef struct rows {

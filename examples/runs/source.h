@@ -36,7 +36,8 @@ typedef struct source_settings {
     SOURCE_FILE(at, MODALITY_ATAC, "atac-file", "cells x peaks"),                                                      \
     SOURCE_FILE(at, MODALITY_OTHER, "other-file", "cells x anything else"),                                            \
     { "modalities", OPTION_TEXT, SOURCE_OFFSET(at, modalities), "LIST",                                                \
-      "which of them, in this order: rna,protein [all, RNA first]", 0, 0, NULL },                                      \
+      "which of them, in this order: rna,protein; rna=rna_counts,protein=adt also says what they are, after what the file calls " \
+      "them [all, RNA first]", 0, 0, NULL },                                      \
     { "transpose", OPTION_TEXT, SOURCE_OFFSET(at, transpose), "LIST",                                                  \
       "which of these files are features x cells: rna,protein, or none [told by the names of cells]", 0, 0, NULL },    \
     { "layer", OPTION_TEXT, SOURCE_OFFSET(at, layer), "NAME",                                                          \

@@ -478,10 +478,12 @@ static void modalities_that_cannot_be_together(void **state) {
     (void)state;
     assert_int_equal(add(&c, "GEX", "c1", 2, 1), ISK_OK);
     expect(context, add(&c, "Gene Expression", "c1", 2, 1), ISK_DATA,
-           "data: 'GEX' and 'Gene Expression' are both the modality rna; choose one of them");
+           "data: 'GEX' and 'Gene Expression' are both the modality rna; choose one of them by --modalities, which takes these "
+           "names");
     assert_int_equal(add(&c, "hash tags", "c1", 2, 1), ISK_OK);
     expect(context, add(&c, "Hash-Tags", "c1", 2, 1), ISK_DATA,
-           "data: 'hash tags' and 'Hash-Tags' are both the modality hash_tags; choose one of them");
+           "data: 'hash tags' and 'Hash-Tags' are both the modality hash_tags; choose one of them by --modalities, which takes "
+           "these names");
     cells_free(&c);
     c = empty();
     for (int i = 0; i < 4; i++) { assert_int_equal(add(&c, kinds[i], "c1", 1, 1), ISK_OK); }

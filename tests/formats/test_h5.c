@@ -441,6 +441,136 @@ static void some_modalities_and_little_memory(void **state) {
     cells_free(&c);
 }
 
+/* Texts as anndata 0.13 writes them: values beside a mask. */
+static void put_nullable(hdf5 *f, const char *at, const char *words, const int64_t *mask) {
+    char path[HDF5_PATH];
+    names n;
+    signed char truth[8] = { 0 };
+    list(&n, words);
+    for (int64_t i = 0; i < n.count && mask; i++) { truth[i] = mask[i] != 0; }
+    hdf5_remove(f, at);
+    hdf5_put_group(f, at, "nullable-string-array", "0.1.0");
+    put_words(f, hdf5_at(path, at, "values"), words);
+    hdf5_put_numbers(f, hdf5_at(path, at, "mask"), HDF5_TRUTH, n.count, 0, truth);
+    names_free(&n);
+}
+
+static void nullable_strings_are_strings(void **state) {
+    static const int64_t second[] = { 0, 1, 0 };
+    const char *path = write_h5ad("nullable.h5ad");
+    const cell_column *column;
+    cells c;
+    hdf5 f;
+    (void)state;
+    assert_int_equal(hdf5_append(context, path, &f), ISK_OK);
+    put_nullable(&f, "obs/_index", "a NA c", NULL);
+    put_nullable(&f, "var/_index", "g0 g1 g2 g3 g4", NULL);
+    put_nullable(&f, "obs/type/categories", "T B", NULL);
+    put_nullable(&f, "obs/batch", "x y x", second);
+    assert_int_equal(hdf5_finish(&f), ISK_OK);
+    read_well(path, NULL, &c);
+    expect_names(&c.names, "a NA c");
+    expect_names(&c.modality[0].in.column_names, "g0 g1 g2 g3 g4");
+    column = cells_column(&c, "type");
+    assert_non_null(column);
+    expect_names(&column->classes.classes, "T B");
+    column = cells_column(&c, "batch");
+    assert_non_null(column);
+    assert_true(column->classes.codes[0] == 0 && column->classes.codes[1] == -1 && column->classes.missing == 1);
+    cells_free(&c);
+    assert_int_equal(hdf5_append(context, path, &f), ISK_OK);
+    put_nullable(&f, "obs/_index", "a b c", second);
+    assert_int_equal(hdf5_finish(&f), ISK_OK);
+    expect(context, read_cells(path, NULL, &c), ISK_DATA, SCRATCH "/nullable.h5ad: obs/_index: entry 1 is missing, and each must have a "
+           "name");
+    cells_free(&c);
+}
+
+/* Python's None, as anndata writes it. */
+static void put_null(hdf5 *f, const char *at) {
+    hid_t space = H5Screate(H5S_NULL), data = H5Dcreate2((hid_t)f->id, at, H5T_IEEE_F32LE, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    assert_true(data >= 0);
+    H5Dclose(data);
+    H5Sclose(space);
+    hdf5_put_attribute(f, at, "encoding-type", "null");
+}
+
+/* A modality of 3 cells and 5 features; x: 1, X is there; 0, it is None; -1, it says nonsense. */
+static void put_modality(hdf5 *f, const char *name, int x) {
+    char group[HDF5_PATH], at[HDF5_PATH];
+    hdf5_put_group(f, hdf5_at(group, "mod", name), "anndata", "0.1.0");
+    put_frame(f, hdf5_at(at, group, "obs"), "a b c", "");
+    put_frame(f, hdf5_at(at, group, "var"), x ? "g0 g1 g2 g3 g4" : "", "");
+    hdf5_at(at, group, "X");
+    if (x > 0) { hdf5_put_numbers(f, at, HDF5_DOUBLES, 3, 5, due_all); }
+    if (x == 0) { put_null(f, at); }
+    if (x < 0) { hdf5_put_group(f, at, "dict", "0.1.0"); }
+}
+
+static const char *write_h5mu(const char *name, const char *order) {
+    const char *path = scratch(name);
+    names n;
+    hdf5 f;
+    list(&n, order);
+    assert_int_equal(hdf5_create(context, path, 0, &f), ISK_OK);
+    hdf5_put_group(&f, "mod", NULL, NULL);
+    hdf5_put_attribute_names(&f, "mod", "mod-order", &n);
+    for (int64_t i = 0; i < n.count; i++) {
+        const char *called = names_get(&n, i);
+        put_modality(&f, called, strcmp(called, "airr") == 0 ? 0 : strcmp(called, "odd") == 0 ? -1 : 1);
+    }
+    put_frame(&f, "obs", "a b c", "");
+    assert_int_equal(hdf5_finish(&f), ISK_OK);
+    names_free(&n);
+    return path;
+}
+
+static void expect_modalities(const char *path, const char *wanted, const char *due) {
+    const read_desc desc = { .modalities = wanted };
+    char got[200] = "";
+    cells c;
+    if (cells_read(&c, context, path, &desc) != ISK_OK) {
+        assert_string_equal(isk_error(context), due);
+        return;
+    }
+    for (int i = 0; i < c.count; i++) {
+        const size_t used = strlen(got);
+        snprintf(got + used, sizeof got - used, "%s%s", i > 0 ? " " : "", c.modality[i].name);
+    }
+    assert_string_equal(got, due);
+    cells_free(&c);
+}
+
+static void a_modality_without_values_is_left_out(void **state) {
+    const char *path = write_h5mu("airr.h5mu", "airr gex adt");
+    (void)state;
+    expect_modalities(path, NULL, "rna protein");
+    expect_modalities(path, "adt,airr", SCRATCH "/airr.h5mu: mod/airr: has no X; leave it out of --modalities");
+    path = write_h5mu("odd.h5mu", "gex odd adt");
+    expect_modalities(path, NULL, SCRATCH "/odd.h5mu: mod/odd/X: is of the kind 'dict'; arrays, csr_matrix and csc_matrix are read");
+    expect_modalities(path, "protein,rna", "protein rna");
+}
+
+static void modalities_are_called_as_they_are_wanted(void **state) {
+    const char *path = write_h5mu("counts.h5mu", "rna_counts adt rna");
+    hdf5 f;
+    (void)state;
+    expect_modalities(path, NULL, "rna protein rna_counts");
+    expect_modalities(path, "rna=rna_counts,protein=adt", "rna protein");
+    expect_modalities(path, "mod/rna_counts , surface = adt", "rna_counts surface");
+    expect_modalities(path, "rna,protein", "rna protein");
+    expect_modalities(path, "rna,prot,adt", SCRATCH "/counts.h5mu: modality adt is wanted twice");
+    expect_modalities(path, "rna,guides", SCRATCH "/counts.h5mu: has no modality 'guides'; it has rna_counts, protein, rna");
+    assert_int_equal(hdf5_append(context, path, &f), ISK_OK);
+    put_words(&f, "mod/rna_counts/var/feature_types", "GEX GEX GEX GEX GEX");
+    assert_int_equal(hdf5_finish(&f), ISK_OK);
+    expect_modalities(path, NULL, SCRATCH "/counts.h5mu: 'mod/rna_counts' and 'mod/rna' are both the modality rna; choose one of them by "
+                      "--modalities, which takes these names");
+    expect_modalities(path, "rna,adt", "rna protein");
+    expect_modalities(path, "adt,rna=mod/rna_counts", "protein rna");
+    expect_modalities(path, "guides", SCRATCH "/counts.h5mu: has no modality 'guides'; it has mod/rna_counts, protein, mod/rna");
+}
+
 /* ---- what is written is read back ---- */
 
 static void both_kinds_come_back(void **state) {
@@ -874,10 +1004,12 @@ int main(int argc, char **argv) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(tenx_of_version_3_is_split_by_type), cmocka_unit_test(tenx_of_version_2),
         cmocka_unit_test(anndata_by_rows_with_its_cells), cmocka_unit_test(anndata_in_other_layouts), cmocka_unit_test(layers_raw_and_obsm),
-        cmocka_unit_test(some_modalities_and_little_memory),
+        cmocka_unit_test(some_modalities_and_little_memory), cmocka_unit_test(nullable_strings_are_strings),
+        cmocka_unit_test(a_modality_without_values_is_left_out), cmocka_unit_test(modalities_are_called_as_they_are_wanted),
         cmocka_unit_test(both_kinds_come_back), cmocka_unit_test(modalities_keep_their_own_cells), cmocka_unit_test(a_full_disk_is_said),
         cmocka_unit_test(mistakes_are_named), cmocka_unit_test(what_is_announced_is_not_believed),
-        cmocka_unit_test(other_files_are_refused), cmocka_unit_test(what_cannot_be_read_is_not_missing), cmocka_unit_test(wrong_values_do_no_harm),
+        cmocka_unit_test(other_files_are_refused), cmocka_unit_test(what_cannot_be_read_is_not_missing),
+        cmocka_unit_test(wrong_values_do_no_harm),
         cmocka_unit_test(damaged_files_end_soon),
     };
     if (argc > 1) { return convert(argc, argv); }

@@ -197,7 +197,10 @@ static void modalities_are_wanted(void **state) {
         { "custom", "custom", ISK_OK },
         { "rna,guides", FOLDER ": has no modality 'guides'; it has custom, atac, protein, rna", ISK_ARGUMENT },
         { "guides", FOLDER ": has no modality 'guides'; it has custom, atac, protein, rna", ISK_ARGUMENT },
-        { "rna,gex", FOLDER ": modality rna is wanted twice", ISK_ARGUMENT },
+        { "rna,gex", FOLDER ": modality gex is wanted twice", ISK_ARGUMENT },
+        { "surface = Antibody Capture, rna", "surface,rna", ISK_OK },
+        { "custom,panel=gene expression", "custom,panel", ISK_OK },
+        { "protein=custom,rna", "protein,rna", ISK_OK },
     };
     cells c;
     (void)state;
@@ -299,7 +302,8 @@ static void mistakes_are_named(void **state) {
         { "%%MatrixMarket matrix coordinate integer general\n5 0 0\n", FEATURES_TEXT, "",
           FOLDER "/matrix.mtx: holds no values: 5 features, 0 cells", ISK_DATA },
         { MTX_TEXT, "a\ta\tGEX\nb\tb\tGene Expression\nc\tc\tGEX\nd\td\tGEX\ne\te\tGEX\n", BARCODES_TEXT,
-          FOLDER ": 'GEX' and 'Gene Expression' are both the modality rna; choose one of them", ISK_DATA },
+          FOLDER ": 'GEX' and 'Gene Expression' are both the modality rna; choose one of them by --modalities, which takes these names",
+          ISK_DATA },
     };
     cells c;
     (void)state;
