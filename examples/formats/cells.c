@@ -540,28 +540,136 @@ static int move_classes(labels *l, const int64_t *place, int64_t rows) {
     return 1;
 }
 
-/* Moves the columns of a table, whose rows are at `place`, that `to` does not have yet. */
-static int take_columns(cell_table *to, cell_table *from, const int64_t *place, int64_t rows) {
-    for (int64_t i = 0; i < from->count; i++) {
-        cell_column *column = &from->columns[i], *taken;
-        if (column_of(to, column->name)) { continue; }
-        taken = cell_table_add(to, column->name);
-        if (!taken) { return 0; }
-        taken->numbers = column->numbers;
-        taken->classes = column->classes;
-        column->numbers = NULL;
-        memset(&column->classes, 0, sizeof column->classes);
-        if (place && !(taken->numbers ? move_numbers(&taken->numbers, place, rows) : move_classes(&taken->classes, place, rows))) {
-            return 0;
+/* ---- columns of one name ---- */
+
+/* Where the rows of a column come from in another: at `place`, or all as they stand. */
+static int64_t placed(const int64_t *place, int64_t row) { return place ? place[row] : row; }
+
+/* For each class of `from` the number of that of `to` which has its name, -1: none; 0: out of memory. */
+static int same_classes(const labels *to, const labels *from, int32_t **same) {
+    name_index x = { 0 };
+    int done = name_index_update(&x, &to->classes);
+    *same = done ? malloc(sizeof **same * ((size_t)from->count + 1)) : NULL;
+    for (int i = 0; i < from->count && *same; i++) { (*same)[i] = (int32_t)name_index_find(&x, names_get(&from->classes, i)); }
+    name_index_free(&x);
+    return *same != NULL;
+}
+
+/* Whether two columns say otherwise of a cell; same: of their classes. */
+static int disagree(const cell_column *to, const cell_column *from, const int32_t *same, const int64_t *place, int64_t rows) {
+    if (!to->numbers != !from->numbers) { return 1; }
+    for (int64_t r = 0; r < rows; r++) {
+        const int64_t at = placed(place, r);
+        if (at < 0) { continue; }
+        if (to->numbers) {
+            if (!isnan(to->numbers[r]) && !isnan(from->numbers[at]) && to->numbers[r] != from->numbers[at]) { return 1; }
+        } else if (to->classes.codes[r] >= 0 && from->classes.codes[at] >= 0 && to->classes.codes[r] != same[from->classes.codes[at]]) {
+            return 1;
         }
-        if (!taken->numbers && !drop_unused(&taken->classes)) { return 0; }
+    }
+    return 0;
+}
+
+/* Takes what `to` does not know; a class that it has not yet follows its own.  0: out of memory. */
+static int fill(cell_column *to, const cell_column *from, int32_t *same, const int64_t *place, int64_t rows) {
+    labels *l = &to->classes;
+    for (int64_t r = 0; r < rows; r++) {
+        const int64_t at = placed(place, r);
+        int32_t code;
+        if (at < 0) { continue; }
+        if (to->numbers) {
+            if (isnan(to->numbers[r])) { to->numbers[r] = from->numbers[at]; }
+            continue;
+        }
+        code = from->classes.codes[at];
+        if (l->codes[r] >= 0 || code < 0) { continue; }
+        if (same[code] < 0) {
+            if (!names_add(&l->classes, names_get(&from->classes.classes, code))) { return 0; }
+            same[code] = l->count++;
+        }
+        l->codes[r] = same[code];
+        l->missing--;
     }
     return 1;
 }
 
-static isk_status match_table(cells *c, cell_table *to, cell_table *t) {
+/* *agrees 0: nothing is filled. */
+static int fill_column(cell_column *to, const cell_column *from, const int64_t *place, int64_t rows, int *agrees) {
+    int32_t *same = NULL;
+    int done = to->numbers || from->numbers || same_classes(&to->classes, &from->classes, &same);
+    *agrees = done && !disagree(to, from, same, place, rows);
+    if (*agrees) { done = fill(to, from, same, place, rows); }
+    free(same);
+    return done;
+}
+
+/* The table of all rows, while it is made; its columns from `open` on are of tables that are equally trusted, and fill each other. */
+typedef struct merged {
+    cell_table table;
+    const cell_table **owner;       /* of each column */
+    int64_t open, capacity;
+} merged;
+
+/* A column of another table becomes one of `to`; 0: out of memory. */
+static int move_column(merged *to, const cell_table *from, cell_column *column, const int64_t *place, int64_t rows) {
+    const int room = make_room((void **)&to->owner, &to->capacity, to->table.count + 1, sizeof *to->owner);
+    cell_column *taken = room ? cell_table_add(&to->table, column->name) : NULL;
+    if (!taken) { return 0; }
+    to->owner[to->table.count - 1] = from;
+    taken->numbers = column->numbers;
+    taken->classes = column->classes;
+    column->numbers = NULL;
+    memset(&column->classes, 0, sizeof column->classes);
+    if (place && !(taken->numbers ? move_numbers(&taken->numbers, place, rows) : move_classes(&taken->classes, place, rows))) { return 0; }
+    return taken->numbers || drop_unused(&taken->classes);
+}
+
+/* Moves the columns of a table, whose rows are at `place`, that `to` does not have yet.  `differ` gets the names of those that it has, and
+   that say otherwise. */
+static int take_columns(merged *to, cell_table *from, const int64_t *place, int64_t rows, names *differ) {
+    int done = 1;
+    for (int64_t i = 0; i < from->count && done; i++) {
+        cell_column *column = &from->columns[i];
+        const cell_column *there = column_of(&to->table, column->name);
+        const int64_t at = there ? there - to->table.columns : -1;
+        int agrees = 1;
+        if (!there) {
+            done = move_column(to, from, column, place, rows);
+        } else if (at >= to->open) {
+            done = fill_column(&to->table.columns[at], column, place, rows, &agrees);
+        }
+        if (done && !agrees) { done = names_add(differ, column->name); }
+    }
+    return done;
+}
+
+static const char *called(const cell_table *t) { return *t->at ? t->at : t->path ? t->path : "the table of cells"; }
+
+/* One line for each table that another contradicts. */
+static void say_what_differs(const cells *c, const merged *m, const cell_table *t, const names *differ) {
+    enum { FEW = 8 };
+    for (const cell_table *other = c->tables; other < t && c->bar && differ->count > 0; other++) {
+        text list = { 0 };
+        int64_t count = 0;
+        for (int64_t i = 0; i < differ->count; i++) {
+            shown name;
+            if (m->owner[column_of(&m->table, names_get(differ, i)) - m->table.columns] != other) { continue; }
+            if (count++ < FEW) { text_format(&list, "%s%s", count > 1 ? ", " : "", show(&name, names_get(differ, i))); }
+        }
+        if (count > FEW) { text_format(&list, " and %lld more", (long long)count - FEW); }
+        if (count > 0) {
+            progress_warn(c->bar, "%s: %s and %s disagree in %s %s; what %s says is taken, also where it says nothing", c->path ? c->path :
+                          "the data", called(other), called(t), count > 1 ? "columns" : "column", list.data ? list.data : "",
+                          called(other));
+        }
+        text_free(&list);
+    }
+}
+
+static isk_status match_table(cells *c, merged *to, cell_table *t) {
     const char *path = t->path ? t->path : c->path ? c->path : "a table of cells";
     name_index own = { 0 };
+    names differ = { 0 };
     int64_t *place = NULL, found = 0;
     isk_status status = index_once(c, path, "", &t->cells, &own);
     if (status == ISK_OK) { status = find_places(c, &t->cells, &own, &place, &found); }
@@ -575,7 +683,9 @@ static isk_status match_table(cells *c, cell_table *to, cell_table *t) {
                                show(&b, names_get(&c->names, 0)), cause.data ? cause.data : "the names of cells must agree");
         text_free(&cause);
     }
-    if (status == ISK_OK && t->cells.count > 0 && !take_columns(to, t, place, c->names.count)) { status = out_of_memory(c); }
+    if (status == ISK_OK && t->cells.count > 0 && !take_columns(to, t, place, c->names.count, &differ)) { status = out_of_memory(c); }
+    if (status == ISK_OK) { say_what_differs(c, to, t, &differ); }
+    names_free(&differ);
     free(place);
     name_index_free(&own);
     return status;
@@ -583,19 +693,21 @@ static isk_status match_table(cells *c, cell_table *to, cell_table *t) {
 
 /* After those that are to be first, what was matched before is the most important table. */
 static isk_status match_tables(cells *c) {
-    cell_table all = { 0 };
-    isk_status status = names_copy(&all.cells, &c->names) ? ISK_OK : out_of_memory(c);
+    merged all = { .open = INT64_MAX };
+    isk_status status = names_copy(&all.table.cells, &c->names) ? ISK_OK : out_of_memory(c);
     for (int64_t i = 0; i < c->table_count && status == ISK_OK; i++) {
         if (c->tables[i].first) { status = match_table(c, &all, &c->tables[i]); }
     }
     if (status == ISK_OK && c->table.count > 0) { status = match_table(c, &all, &c->table); }
+    all.open = all.table.count;
     for (int64_t i = 0; i < c->table_count && status == ISK_OK; i++) {
         if (!c->tables[i].first) { status = match_table(c, &all, &c->tables[i]); }
     }
     for (int64_t i = 0; i < c->table_count; i++) { cell_table_free(&c->tables[i]); }
     c->table_count = 0;
     cell_table_free(&c->table);
-    c->table = all;
+    free(all.owner);
+    c->table = all.table;
     return status;
 }
 

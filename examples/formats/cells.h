@@ -39,7 +39,9 @@ typedef struct cell_table {
     cell_column *columns;
     int64_t count, capacity;        /* of columns */
     const char *path;               /* of its file, not copied; NULL: that of the cells it is added to */
-    int first;                      /* 1: its columns go before those of other tables that are not first, however late it is added */
+    char at[96];                    /* what of the file it is, "mod/rna/obs"; "": all of it */
+    int first;                      /* 1: its columns go before those of other tables that are not first, however late it is added, and
+                                       what it leaves open stays so */
 } cell_table;
 /* A new column of that name, zeros beside it; NULL: out of memory. */
 cell_column *cell_table_add(cell_table *t, const char *name);
@@ -58,6 +60,7 @@ typedef struct offer { modality_kind kind; char name[32], key[96]; } offer;
 typedef struct cells {
     isk_context *context;
     const char *path;               /* of the source, not copied */
+    progress *bar;                  /* for warnings, or NULL */
     modality modality[ISK_MAX_VIEWS];
     int count;
     cell_table *tables;             /* until they are matched: as their sources have them, the most important first */
@@ -71,7 +74,8 @@ typedef struct cells {
     int64_t rows;
     names names;                    /* [rows] */
     uint8_t *present[ISK_MAX_VIEWS];        /* [rows] 0: not measured, its row is zeros; NULL: all were */
-    cell_table table;               /* of all rows, in their order; columns of one name: the most important source's */
+    cell_table table;               /* of all rows, in their order; columns of one name: the most important source's, filled from others
+                                       that nowhere say otherwise */
     int matched;                    /* modalities that have these rows */
 } cells;
 

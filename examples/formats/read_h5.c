@@ -275,9 +275,10 @@ static isk_status frame_columns(const source *s, const char *data_frame, names *
 
 /* obs as a table of cells; columns of kinds that are not read are left out and said. */
 static isk_status add_table(source *s, const char *data_frame) {
-    cell_table t = { 0 };
+    cell_table t = { .count = 0 };
     names columns = { 0 };
     isk_status status = read_index(s, data_frame, &t.cells);
+    snprintf(t.at, sizeof t.at, "%s", data_frame);
     if (status == ISK_OK) { status = frame_columns(s, data_frame, &columns); }
     for (int64_t i = 0; i < columns.count && status == ISK_OK; i++) {
         const char *name = names_get(&columns, i);

@@ -444,6 +444,89 @@ static void cells_are_left_out(void **state) {
     must(run_left_out(context, &look));
     look = 0;
     sweep_memory(context, run_left_out, &look);
+/* A table of one column, "t" of the word or "n" of the number behind the cell's name: "c1=T,c2=,c3=4". */
+static void add_said(cells *c, const char *at, const char *name, const char *said) {
+    cell_table t = { .count = 0 };
+    cell_column *column;
+    names all = { 0 }, words = { 0 };
+    assert_true(split(&all, said));
+    snprintf(t.at, sizeof t.at, "%s", at);
+    column = cell_table_add(&t, name);
+    assert_non_null(column);
+    if (*name == 'n') { assert_non_null(column->numbers = scarce_malloc(sizeof(double) * (size_t)all.count)); }
+    for (int64_t i = 0; i < all.count; i++) {
+        char cell[32];
+        const char *equals = strchr(names_get(&all, i), '=');
+        assert_non_null(equals);
+        snprintf(cell, sizeof cell, "%.*s", (int)(equals - names_get(&all, i)), names_get(&all, i));
+        assert_true(names_add(&t.cells, cell) && names_add(&words, equals + 1));
+        if (column->numbers) { column->numbers[i] = equals[1] ? atof(equals + 1) : (double)NAN; }
+    }
+    if (!column->numbers) { assert_int_equal(labels_from_names(context, "test", &words, &column->classes), ISK_OK); }
+    names_free(&all);
+    names_free(&words);
+    assert_int_equal(cells_add_table(c, &t), ISK_OK);
+}
+
+static void expect_said(const cells *c, const char *name, const char *due) {
+    const cell_column *column = cells_column(c, name);
+    text got = { 0 };
+    int64_t missing = 0;
+    assert_non_null(column);
+    for (int64_t r = 0; r < c->rows; r++) {
+        const int known = column->numbers ? !isnan(column->numbers[r]) : column->classes.codes[r] >= 0;
+        missing += !known;
+        text_add(&got, r ? "," : "");
+        if (known && column->numbers) { text_format(&got, "%g", column->numbers[r]); }
+        if (known && !column->numbers) { text_add(&got, names_get(&column->classes.classes, column->classes.codes[r])); }
+    }
+    assert_string_equal(got.data, due);
+    if (!column->numbers) {
+        assert_int_equal(column->classes.missing, missing);
+        assert_int_equal(column->classes.count, column->classes.classes.count);
+    }
+    text_free(&got);
+}
+
+/* What one modality's own table leaves open another's says, unless they contradict each other, which is said. */
+static void tables_fill_each_other(void **state) {
+    progress bar;
+    cells c = empty();
+    (void)state;
+    progress_open(&bar, 1);
+    c.bar = &bar;
+    assert_int_equal(add(&c, "rna", "c1,c2,c3,c4", 2, 1), ISK_OK);
+    assert_int_equal(add(&c, "adt", "c5,c4,c3", 2, 0), ISK_OK);
+    add_said(&c, "mod/rna/obs", "t", "c1=T,c2=B,c3=,c4=T");
+    add_said(&c, "mod/adt/obs", "t", "c5=plasma,c4=T,c3=B");
+    add_said(&c, "mod/rna/obs", "n", "c1=1,c2=,c3=3,c4=4");
+    add_said(&c, "mod/adt/obs", "n", "c5=5,c4=4,c3=");
+    add_said(&c, "mod/rna/obs", "total", "c1=1,c2=2,c3=3,c4=4");
+    add_said(&c, "mod/adt/obs", "total", "c5=7,c4=8,c3=3");
+    add_said(&c, "mod/rna/obs", "n2", "c1=1,c4=2");
+    add_said(&c, "mod/adt/obs", "n2", "c4=3,c5=3");
+    assert_int_equal(cells_match(&c), ISK_OK);
+    expect_said(&c, "t", "T,B,B,T,plasma");
+    expect_said(&c, "n", "1,,3,4,5");
+    expect_said(&c, "total", "1,2,3,4,");
+    expect_said(&c, "n2", "1,,,2,");
+    assert_string_equal(bar.warnings.data ? bar.warnings.data : "", "");
+    progress_close(&bar);
+    cells_free(&c);
+}
+
+/* A user's own table goes before, and what it leaves open stays open. */
+static void a_first_table_is_not_filled(void **state) {
+    cells c = empty();
+    (void)state;
+    assert_int_equal(add(&c, "rna", "c1,c2", 2, 1), ISK_OK);
+    add_said(&c, "obs", "t", "c1=T,c2=B");
+    assert_int_equal(cells_match(&c), ISK_OK);
+    add_said(&c, "", "t", "c1=NK");
+    c.tables[0].first = 1;
+    assert_int_equal(cells_match(&c), ISK_OK);
+    expect_said(&c, "t", "NK,");
+    cells_free(&c);
 }
 
 /* ---- what is refused ---- */
@@ -554,6 +637,7 @@ static isk_status run_match(isk_context *unused, void *argument) {
     if (status == ISK_OK) { status = add(&c, "adt", "c9,c2,c3", 2, 0); }
     if (status == ISK_OK) { status = add(&c, "atac", "c9,c2,c3", 2, 1); }
     if (status == ISK_OK) { status = add_table(&c, "c2,c4,c3,c77", "n", "k"); }
+    if (status == ISK_OK) { status = add_table(&c, "c2,c4,c1", "n", "k"); }
     if (status == ISK_OK) { status = cells_match(&c); }
     cells_free(&c);
     if (status == ISK_OK) {
@@ -586,6 +670,8 @@ int main(void) {
         cmocka_unit_test(few_pairs_are_refused),
         cmocka_unit_test(three_modalities_pair_two_by_two),
         cmocka_unit_test(cells_are_left_out),
+        cmocka_unit_test(tables_fill_each_other),
+        cmocka_unit_test(a_first_table_is_not_filled),
         cmocka_unit_test(mistakes_are_named),
         cmocka_unit_test(modalities_that_cannot_be_together),
         cmocka_unit_test(names_on_one_side_only),
