@@ -42,7 +42,7 @@ static isk_status read_parts(finished *r, const char *folder) {
         return isk_set_error(r->context, ISK_DATA, "%s: cell '%s' of the data is not in it; the data have changed since that run", path,
                              show(&name, names_get(&r->a.c.names, i)));
     }
-    return split_rows(r->context, &(split_settings){ .split = path, .parts = &parts->classes, .rows = r->a.d.rows }, r->a.d.part);
+    return split_rows(r->context, &(split_settings){ .split = path, .parts = &parts->classes, .rows = r->a.d.rows }, r->a.d.part, NULL);
 }
 
 isk_status finished_open(finished *r, isk_context *context, const char *folder, const char *column, progress *bar) {

@@ -44,6 +44,29 @@ isk_status data_take_labels(dataset *d, isk_context *context, const char *source
     return ISK_OK;
 }
 
+static int64_t labelled_rows(const dataset *d) {
+    int64_t count = 0;
+    for (int64_t i = 0; i < d->rows; i++) { count += d->labels.codes[i] >= 0; }
+    return count;
+}
+
+isk_status data_check_labels(const dataset *d, isk_context *context, const char *source, const char *rows) {
+    const int64_t labelled = labelled_rows(d);
+    if (labelled < 2 || d->labels.count < labelled) { return ISK_OK; }
+    return isk_set_error(context, ISK_DATA, "--labels %s: %d types for %lld %s: they are names, not types that several %s share; give "
+                         "another column, or none", source, d->labels.count, (long long)labelled, rows, rows);
+}
+
+void data_warn_of_labels(const dataset *d, const char *source, const char *rows, progress *bar) {
+    shown name;
+    if (d->labels.count == 1) {
+        progress_warn(bar, "--labels %s: all %s that have a type are of one, '%s': scores of types, which need two, say nothing", source,
+                      rows, show(&name, d->names[0]));
+    } else if (d->labels.count == 0) {
+        progress_warn(bar, "--labels %s: no %.*s has a type: nothing is scored by types", source, (int)strlen(rows) - 1, rows);
+    }
+}
+
 static isk_status read_labels(dataset *d, isk_context *context, const data_settings *s) {
     labels l;
     isk_status status = input_labels(context, s->labels, d->rows, &l);
@@ -110,16 +133,18 @@ static isk_status read_target(dataset *d, isk_context *context, const data_setti
 
 static void say_what_was_read(const dataset *d, const data_settings *s, progress *bar) {
     int64_t parts[3] = { 0, 0, 0 }, unknown = 0;
-    const char *how = s->group ? "; no group is divided" : d->has_labels && !s->split ? "; every label alike" : "";
+    char words[SPLIT_WORDS];
+    const char *how = s->group ? split_words(&d->groups, words) : d->has_labels && !s->split ? "every label alike" : "";
     views_say(&d->v, &s->views, bar);
     for (int64_t i = 0; i < d->rows; i++) { parts[d->part[i]]++; }
-    progress_say(bar, "rows: %lld train, %lld validation, %lld test%s", (long long)parts[0], (long long)parts[1],
-                 (long long)parts[2], how);
+    progress_say(bar, "rows: %lld train, %lld validation, %lld test%s%s", (long long)parts[0], (long long)parts[1],
+                 (long long)parts[2], *how ? "; " : "", how);
     if (d->has_labels) {
         int64_t without = 0;
         for (int64_t i = 0; i < d->rows; i++) { without += d->labels.codes[i] < 0; }
         progress_say(bar, "labels: %d kinds, %lld rows without one%s%s", d->labels.count, (long long)without,
                      s->ignore ? ", or with the ignored one, " : "", s->ignore ? s->ignore : "");
+        data_warn_of_labels(d, s->labels, "rows", bar);
     }
     if (!d->target.data) { return; }
     for (int64_t i = 0; i < d->rows; i++) { unknown += !d->target_present[i]; }
@@ -133,7 +158,7 @@ static isk_status divide(dataset *d, isk_context *context, const data_settings *
     if (!d->part) { return isk_set_error(context, ISK_MEMORY, "no memory for the split"); }
     return split_rows(context, &(split_settings){ .split = s->split, .group = s->group, .test = s->test,
                                                   .validation = validation, .seed = s->seed, .rows = d->rows,
-                                                  .labels = d->has_labels ? d->labels.codes : NULL }, d->part);
+                                                  .labels = d->has_labels ? d->labels.codes : NULL }, d->part, &d->groups);
 }
 
 isk_status data_read(dataset *d, isk_context *context, const data_settings *s, double validation, int64_t rows,
@@ -144,6 +169,7 @@ isk_status data_read(dataset *d, isk_context *context, const data_settings *s, d
     d->rows = d->v.rows ? d->v.rows : rows;
     if (status == ISK_OK) { status = views_compare_names(&d->v, context, &s->views, bar); }
     if (status == ISK_OK && s->labels) { status = read_labels(d, context, s); }
+    if (status == ISK_OK && s->labels) { status = data_check_labels(d, context, s->labels, "rows"); }
     if (status == ISK_OK) { status = divide(d, context, s, validation); }
     if (status == ISK_OK) { status = views_prepare(&d->v, &s->views, d->part); }
     if (status == ISK_OK && s->target) { status = read_target(d, context, s); }

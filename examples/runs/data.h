@@ -2,6 +2,7 @@
 #ifndef DATA_H
 #define DATA_H
 
+#include "split.h"
 #include "views.h"
 
 typedef struct data_settings {
@@ -37,6 +38,7 @@ typedef struct dataset {
     labels labels;                  /* without the ignored class: code -1 */
     const char **names;             /* [labels.count] */
     uint8_t *part;                  /* [rows] */
+    split_groups groups;            /* as they were divided */
     isk_matrix target;              /* what training is told beside the views; data NULL: nothing */
     uint8_t *target_present;        /* [rows] */
 } dataset;
@@ -47,6 +49,10 @@ isk_status data_read(dataset *d, isk_context *context, const data_settings *s, d
                      progress *bar);
 /* Takes labels [rows] of `source`, also when it fails; rows of the class `ignore`, unless NULL, become unlabelled. */
 isk_status data_take_labels(dataset *d, isk_context *context, const char *source, const labels *given, const char *ignore);
+/* DATA when labels of `source` are names, one a row; before they are divided alike.  `rows`: "cells". */
+isk_status data_check_labels(const dataset *d, isk_context *context, const char *source, const char *rows);
+/* Warns of labels that tell nothing apart. */
+void data_warn_of_labels(const dataset *d, const char *source, const char *rows, progress *bar);
 void data_free(dataset *d);
 
 #endif

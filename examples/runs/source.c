@@ -100,7 +100,7 @@ isk_status source_read(source *a, isk_context *context, const source_settings *s
     memset(a, 0, sizeof *a);
     a->context = a->c.context = context;
     a->s = s;
-    a->bar = bar;
+    a->bar = a->c.bar = bar;
     status = s->cells ? cell_table_read(context, s->cells, &known) : ISK_OK;
     if (status == ISK_OK) { status = path ? cells_read(&a->c, context, path, &desc) : read_files(a, &desc, &known.cells); }
     if (status == ISK_OK && s->cells) { status = add_table(a, &known); }
@@ -184,15 +184,17 @@ isk_status source_divide(source *a, double validation) {
     const cell_column *parts = NULL, *groups = NULL;
     labels types = { 0 }, donors = { 0 };
     isk_status status = s->labels ? source_labels(a, s->labels) : ISK_OK;
+    if (status == ISK_OK && s->labels) { status = data_check_labels(&a->d, a->context, s->labels, "cells"); }
     if (status == ISK_OK && s->split) { status = source_classes(a, "--split", s->split, &parts); }
     if (status == ISK_OK && s->group) { status = source_classes(a, "--group", s->group, &groups); }
     if (status == ISK_OK && a->d.has_labels) { status = ordered(a, &a->d.labels, &types); }
     if (status == ISK_OK && groups) { status = ordered(a, &groups->classes, &donors); }
     if (status == ISK_OK && !(a->d.part = calloc((size_t)a->d.rows + 1, 1))) { status = no_memory(a->context, "the split"); }
     if (status == ISK_OK) {
-        status = split_rows(a->context, &(split_settings){ .split = s->split, .parts = parts ? &parts->classes : NULL,
-                                                           .groups = groups ? &donors : NULL, .test = s->test, .validation = validation,
-                                                           .seed = s->seed, .rows = a->d.rows, .labels = types.codes }, a->d.part);
+        const split_settings how = { .split = s->split, .parts = parts ? &parts->classes : NULL, .group = s->group,
+                                     .groups = groups ? &donors : NULL, .test = s->test, .validation = validation, .seed = s->seed,
+                                     .rows = a->d.rows, .labels = types.codes };
+        status = split_rows(a->context, &how, a->d.part, &a->d.groups);
     }
     labels_free(&types);
     labels_free(&donors);
@@ -320,7 +322,8 @@ static void say_labels(const source *a) {
     }
     progress_say(a->bar, "%s: %d types; %lld of %lld cells have one", a->s->labels, a->d.labels.count, (long long)labelled,
                  (long long)a->d.rows);
-    if (held > 0 && scored < FEW) {
+    data_warn_of_labels(&a->d, a->s->labels, "cells", a->bar);
+    if (held > 0 && scored < FEW && a->d.labels.count > 1) {
         progress_warn(a->bar, "only %lld held-out cells have a type: scores of types say little", (long long)scored);
     }
 }
@@ -337,6 +340,10 @@ void source_say(const source *a) {
     }
     progress_say(a->bar, "cells: %lld train, %lld validation, %lld test", (long long)split_count(a->d.part, a->d.rows, ISK_TRAIN),
                  (long long)split_count(a->d.part, a->d.rows, ISK_VALIDATION), (long long)split_count(a->d.part, a->d.rows, ISK_TEST));
+    if (a->s->group) {
+        char how[SPLIT_WORDS];
+        progress_say(a->bar, "%s: %d groups; %s", a->s->group, a->d.groups.count, split_words(&a->d.groups, how));
+    }
     if (a->d.has_labels) { say_labels(a); }
 }
 

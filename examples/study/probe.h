@@ -34,6 +34,7 @@ typedef struct probe_data {
     probe_task tasks[MOST_TASKS];
     int task_count;
     uint8_t *part;                  /* [rows] */
+    split_groups groups;            /* as they were divided */
 } probe_data;
 
 /* `validation`: part of the training rows, where the split names none. */

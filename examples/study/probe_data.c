@@ -153,9 +153,11 @@ static isk_status check_task(const probe_data *d, isk_context *context, probe_ta
 /* ---- all of it ---- */
 
 static void say_what_was_read(const probe_data *d, const probe_settings *s, progress *bar) {
+    char words[SPLIT_WORDS];
     views_say(&d->v, &s->views, bar);
-    progress_say(bar, "rows: %lld train, %lld validation, %lld test%s", (long long)d->parts[0], (long long)d->parts[1],
-                 (long long)d->parts[2], s->groups ? "; no group is divided" : s->split ? "" : "; every label alike");
+    progress_say(bar, "rows: %lld train, %lld validation, %lld test%s%s", (long long)d->parts[0], (long long)d->parts[1],
+                 (long long)d->parts[2], s->groups || !s->split ? "; " : "",
+                 s->groups ? split_words(&d->groups, words) : s->split ? "" : "every label alike");
     if (d->unseen) {
         progress_say(bar, "leakage and completeness: regressions are fitted on 60 %% of the test rows, which no network saw, chosen on "
                      "15 %% and scored on 25 %%");
@@ -192,7 +194,7 @@ isk_status probe_read(probe_data *d, isk_context *context, const probe_settings 
     if (status == ISK_OK) {
         status = split_rows(context, &(split_settings){ .split = s->split, .group = s->groups, .test = s->test,
                                                         .validation = validation, .seed = s->study.seed,
-                                                        .labels = d->tasks[0].labels.codes, .rows = d->rows }, d->part);
+                                                        .labels = d->tasks[0].labels.codes, .rows = d->rows }, d->part, &d->groups);
     }
     for (int i = 0; i < 3 && d->part; i++) { d->parts[i] = split_count(d->part, d->rows, (isk_part)i); }
     d->unseen = whole_test_rows(d) >= LEAST_UNSEEN;

@@ -105,7 +105,7 @@ isk_status truth_simulate(truth_data *d, isk_context *context, const truth_setti
     d->part = calloc((size_t)d->s.cells + 1, 1);
     if (!d->part || !know(d, how)) { return no_memory(context, "what is true"); }
     status = split_rows(context, &(split_settings){ .test = 0.5, .validation = validation, .seed = seed, .labels = d->s.type,
-                                                    .rows = d->s.cells }, d->part);
+                                                    .rows = d->s.cells }, d->part, NULL);
     return status == ISK_OK ? prepare(d) : status;
 }
 

@@ -833,6 +833,191 @@ refused("a folder and tables", at("cells") + " holds all modalities; --rna-file 
 refused("nothing to read", "what to read is missing: a 10x folder, an .h5, .h5ad or .h5mu file, or --rna-file and --protein-file", 2)
 
 
+# ---- what files of the field hold -------------------------------------------------------------------------------------
+
+def encoded(item, kind, version):
+    item.attrs["encoding-type"], item.attrs["encoding-version"] = kind, version
+    return item
+
+
+def nullable_strings(path):
+    """Every string of a file becomes values beside a mask, as anndata 0.13 writes them."""
+    import h5py
+    with h5py.File(path, "r+") as file:
+        lists = []
+        file.visititems(lambda name, item: lists.append(name) if item.attrs.get("encoding-type") == "string-array" else None)
+        assert any(name.endswith("categories") for name in lists) and any(name.endswith("_index") for name in lists), lists
+        for name in lists:
+            values = file[name][()]
+            del file[name]
+            group = encoded(file.create_group(name), "nullable-string-array", "0.1.0")
+            encoded(group.create_dataset("values", data=values, dtype=h5py.string_dtype()), "string-array", "0.2.0")
+            encoded(group.create_dataset("mask", data=[False] * len(values)), "array", "0.2.0")
+    return path
+
+
+@test("the same features where strings stand beside a mask")
+def _():
+    for name in ("h5ad", "h5mu"):
+        path = shutil.copy(form(name), at("strings." + name))
+        run([nullable_strings(path)], "strings_" + name, *LABELS, *QUICK)
+        equal(features("strings_" + name), features("base"))
+
+
+def write_h5mu(name, modalities, obs=None):
+    """modalities: name -> (matrix or None, cells, {column: words}, features)"""
+    hdf5()
+    import anndata
+    import h5py
+    import numpy
+    import pandas
+    try:
+        from anndata.io import write_elem
+    except ImportError:                         # anndata before 0.11
+        from anndata._io.specs import write_elem
+    with h5py.File(at(name), "w") as file:
+        encoded(file, "MuData", "0.1.0")
+        group = file.create_group("mod")
+        group.attrs["mod-order"] = list(modalities)
+        for key, (x, cells, columns, features_) in modalities.items():
+            frame = pandas.DataFrame({k: pandas.Categorical(v) if isinstance(v[0], (str, type(None))) else v for k, v in columns.items()},
+                                     index=cells)
+            values = numpy.array(x, "float32") if x else numpy.zeros((len(cells), 0), "float32")
+            write_elem(group, key, anndata.AnnData(values, frame, pandas.DataFrame(index=features_)))
+            if x is None:
+                del group[key]["X"]
+                encoded(group[key].create_dataset("X", data=h5py.Empty("f4")), "null", "0.1.0")
+        every = list(dict.fromkeys(cell for _, cells, _, _ in modalities.values() for cell in cells))
+        write_elem(file, "obs", pandas.DataFrame(obs or {}, index=every))
+    return at(name)
+
+
+RNA_ONLY, PROTEIN_ONLY = range(0, 60), range(540, CELLS)
+
+
+def mosaic(name, more=lambda modality, cells: {}):
+    """Each modality's own obs says of its own cells what they are; cells of protein alone are of types of their own, too."""
+    kinds = ["plasma" if i in PROTEIN_ONLY and i % 3 == 0 else kind for i, kind in enumerate(data.columns[0])]
+    modalities = {}
+    for key, values, left, features_ in (("rna", data.rna, PROTEIN_ONLY, data.genes), ("prot", data.adt, RNA_ONLY, data.proteins)):
+        own = [i for i in range(CELLS) if i not in left]
+        columns = {"kind": [kinds[i] for i in own], "donor": ["d%d" % (i % 6) for i in own], **more(key, own)}
+        modalities[key] = ([values[i] for i in own], [data.cells[i] for i in own], columns, features_)
+    return write_h5mu(name, modalities), kinds
+
+
+@test("columns of each modality's own obs fill each other, and a group is divided nowhere")
+def _():
+    path, kinds = mosaic("mosaic.h5mu")
+    done = run([path], "mosaic", "--labels", "kind", "--group", "donor", "--no-umap", "--no-h5")
+    inside("donor: 6 groups; no group is divided\nkind: 5 types; 600 of 600 cells have one\n", done.stderr)
+    cells = table(at("mosaic/cells.tsv"))
+    equal({row["cell"]: row["kind"] for row in cells}, dict(zip(data.cells, kinds)))
+    of = {}
+    for row in cells:
+        of.setdefault(row["donor"], set()).add(row["indiseek_part"])
+    assert len(of) == 6 and all(len(parts) == 1 for parts in of.values()), of
+
+
+@test("columns that say otherwise are named, and one table's alone is taken")
+def _():
+    path, _ = mosaic("contradicts.h5mu", lambda key, own: {"depth": [i + (key == "prot") for i in own],
+                                                           "cluster": ["%s%d" % (key, i % 3) for i in own]})
+    done = run([path], "contradicts", "--labels", "kind", "--no-umap", "--no-h5")
+    inside("warning: %s: mod/rna/obs and mod/prot/obs disagree in columns depth, cluster; what mod/rna/obs says is taken, also where it "
+           "says nothing\n" % path, done.stderr)
+    for row in table(at("contradicts/cells.tsv")):
+        i = data.cells.index(row["cell"])
+        equal([row["depth"], row["cluster"]], ["", ""] if i in PROTEIN_ONLY else [str(i), "rna%d" % (i % 3)])
+
+
+def receptors(name):
+    """Of T-cell receptors there are no features."""
+    known = {"kind": list(data.columns[0])}
+    return write_h5mu(name, {"gex": (data.rna, data.cells, known, data.genes), "prot": (data.adt, data.cells, known, data.proteins),
+                             "airr": (None, data.cells[:200], {"chains": ["TRA"] * 200}, [])})
+
+
+@test("a modality without features is left out with a word; where it is asked for it is an error")
+def _():
+    path = receptors("airr.h5mu")
+    done = run([path], "airr", "--labels", "kind", "--no-umap", "--no-h5")
+    inside("%s: mod/airr: has no X; it is left out\n" % path, done.stderr)
+    equal(features("airr"), features("base"))
+    done = run([path], "airr_named", "--labels", "kind", "--modalities", "gex,prot", "--no-umap", "--no-h5")
+    assert "airr:" not in done.stderr, done.stderr
+    equal(features("airr_named"), features("base"))
+    fails("indiseek run: %s: mod/airr: has no X; leave it out of --modalities" % path, 65, "run", path, "--modalities", "gex,airr", "--out",
+          at("refused"), *SMALL)
+
+
+@test("--modalities says what a modality is, and names as they are printed can be given back")
+def _():
+    known = {"kind": list(data.columns[0])}
+    half = [row[:100] for row in data.rna]
+    path = write_h5mu("subset.h5mu", {"rna_counts": (data.rna, data.cells, known, data.genes),
+                                      "adt": (data.adt, data.cells, known, data.proteins),
+                                      "rna": (half, data.cells, known, data.genes[:100])})
+    run([path], "called", "--labels", "kind", "--modalities", "rna=rna_counts,protein=adt", "--no-umap", "--no-h5")
+    equal(features("called"), features("base"))
+    done = indiseek("run", path, "--modalities", "rna,guides", "--out", at("refused"), *SMALL, code=2)
+    names = re.search(r"has no modality 'guides'; it has (.*)$", done.stderr, re.M).group(1).split(", ")
+    equal(names, ["rna_counts", "protein", "rna"])
+    done = run([path], "given_back", "--labels", "kind", "--modalities", ",".join(names[:2]), "--no-umap", "--no-h5", "--quiet")
+    equal([row["modality"] for row in table(at("given_back/explained.tsv"))], ["rna_counts"] * GENES + ["protein"] * PROTEINS)
+
+
+def known_as(table_name, **columns):
+    rows = zip(data.cells, *columns.values())
+    return ["--10x", at("cells"), "--cells", write(table_name + ".tsv", "\t".join(["cell", *columns]) + "\n" +
+                                                   "\n".join("\t".join(map(str, row)) for row in rows) + "\n")]
+
+
+@test("labels that are names, of one value, or of none have sentences of their own")
+def _():
+    source = known_as("labels", number=range(CELLS), name=["c%d" % i for i in range(CELLS)], one=["T"] * CELLS, none=[""] * CELLS,
+                      truth=[str(i % 3 == 0) for i in range(CELLS)])
+    for column in ("number", "name"):
+        fails("indiseek run: --labels %s: 600 types for 600 cells: they are names, not types that several cells share; give another "
+              "column, or none" % column, 65, "run", *source, "--labels", column, "--out", at("refused"), *SMALL)
+    for column, sentence in (("one", "all cells that have a type are of one, 'T': scores of types, which need two, say nothing"),
+                             ("none", "no cell has a type: nothing is scored by types")):
+        done = run(source, "labels_" + column, "--labels", column, "--no-umap", "--no-h5")
+        inside("warning: --labels %s: %s\n" % (column, sentence), done.stderr)
+        assert "only 0 held-out cells" not in done.stderr, done.stderr
+    inside("truth: 2 types; 600 of 600 cells have one\n", run(source, "labels_truth", "--labels", "truth", "--no-umap", "--no-h5").stderr)
+
+
+@test("of two donors one is held out, and validation is drawn within the other; cells without one are counted")
+def _():
+    source = known_as("donors", kind=data.columns[0], two=["control" if i % 2 else "treated" for i in range(CELLS)],
+                      some=["" if i % 10 == 0 else "d%d" % (i % 7) for i in range(CELLS)], one=["all"] * CELLS)
+    done = run(source, "two", "--labels", "kind", "--group", "two", "--no-umap", "--no-h5")
+    found = re.search(r"^two: 2 groups; '(\w+)' is held out, and validation is drawn within '(\w+)', the only group that trains$",
+                      done.stderr, re.M)
+    assert found, done.stderr
+    of = {}
+    for row in table(at("two/cells.tsv")):
+        of.setdefault(row["two"], set()).add(row["indiseek_part"])
+    equal(of, {found.group(1): {"test"}, found.group(2): {"train", "validation"}})
+    done = run(source, "some", "--labels", "kind", "--group", "some", "--no-umap", "--no-h5")
+    inside("some: 7 groups; no group is divided; 60 without a group are divided one by one\n", done.stderr)
+    fails("indiseek run: --group one: all rows are of one group, 'all', which cannot be divided between training and test; leave out "
+          "--group", 65, "run", *source, "--group", "one", "--out", at("refused"), *SMALL)
+    x = [write("two_%s.csv" % key, "\n".join(",".join(map(str, row[:15])) for row in values) + "\n")
+         for key, values in (("rna", data.rna), ("adt", data.adt))]
+    done = indiseek("fit", "--x1", x[0], "--x2", x[1], "--group", at("donors.tsv:two"), "--out", at("fit_two"), *SMALL)
+    assert re.search(r"^rows: \d+ train, \d+ validation, 300 test; '\w+' is held out, and validation is drawn within '\w+'", done.stderr,
+                     re.M), done.stderr
+
+
+@test("a method whose last stage has no loss diverges as others do")
+def _():
+    done = indiseek("run", *TENX, "--method", "residual", "--lr", 1000, "--shared-epochs", 20, "--residual-epochs", 20, "--no-h5", "--out",
+                    at("diverges"), code=1)
+    assert re.search(r"^indiseek run: diverged \w.* not finite; a smaller --rate or --clip-norm 1 may help", done.stderr, re.M), done.stderr
+
+
 # ---- stopping and going on --------------------------------------------------------------------------------------------
 
 LONG = SMALL + ["--epochs", "400", "--shared-epochs", "300", "--checkpoint-every", "10"]
