@@ -126,7 +126,8 @@
    HISTORY
        0.2.0  A method is a value that a program can write as well.  Methods cca and ajive, linear and in closed form; isk_cca, shrunk
               as cross-validation says; numbers that a stage without training leaves (isk_settling_number).  Method transport, and
-              isk_default_method; stages that train for a least number of batches.  Moving from 0.1 to 0.2:
+              isk_default_method; stages that train for a least number of batches; a stage without losses whose input is no longer finite
+              ends as diverged.  Programs read what anndata 0.7 to 0.13 and mudata 0.1 to 0.4 write.  Moving from 0.1 to 0.2:
               0.1 isk_fit_desc.method is a number of an enum, 0 IndiSeek -> 0.2 it points to a description, const isk_method *; NULL
                   is isk_default_method: transport for preset robust, or residual IndiSeek or IndiSeek where that does not do
               0.1 residual IndiSeek gives back residuals, divided by their spread -> 0.2 in the units of X: its fits have other bits

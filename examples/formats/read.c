@@ -217,10 +217,13 @@ enum { READERS = sizeof readers / sizeof *readers };
 
 static isk_status not_understood(isk_context *context, const char *path) {
     char list[300] = "", matrices[FORMATS_WORDS];
+    char start[8];
     isk_reader file;
     isk_status status = isk_reader_open(context, path, &file);
     if (status != ISK_OK) { return status; }                    /* it is not there: that is the error */
+    if (file.read(file.user, 0, start, sizeof start) < 0) { status = isk_set_error(context, ISK_IO, "%s: cannot be read", path); }
     isk_reader_close(&file);
+    if (status != ISK_OK) { return status; }
     for (int i = 0; i < READERS; i++) {
         const size_t used = strlen(list);
         snprintf(list + used, sizeof list - used, "%s%s", i == 0 ? "" : i + 1 == READERS ? " nor " : ", ", readers[i].words);

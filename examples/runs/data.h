@@ -28,7 +28,8 @@ typedef struct data_settings {
     { "split", OPTION_TEXT, DATA_OFFSET(at, split), "FILE",                                                           \
       "one word a row instead: train, validation or test; FILE:COLUMN of a table too", 0, 0, NULL },                  \
     { "group", OPTION_TEXT, DATA_OFFSET(at, group), "FILE:COLUMN",                                                    \
-      "rows of one group (donor, video) are never divided between the parts", 0, 0, NULL },                           \
+      "rows of one group (donor, video) are never divided between the parts; of two groups one is held out, and "     \
+      "validation is drawn within the other", 0, 0, NULL },                                                           \
     { "seed", OPTION_SEED, DATA_OFFSET(at, seed), "N", "decides all that is random [0]", 0, 0, NULL }
 
 typedef struct dataset {

@@ -36,8 +36,8 @@ typedef struct source_settings {
     SOURCE_FILE(at, MODALITY_ATAC, "atac-file", "cells x peaks"),                                                      \
     SOURCE_FILE(at, MODALITY_OTHER, "other-file", "cells x anything else"),                                            \
     { "modalities", OPTION_TEXT, SOURCE_OFFSET(at, modalities), "LIST",                                                \
-      "which of them, in this order: rna,protein; rna=rna_counts,protein=adt also says what they are, after what the file calls " \
-      "them [all, RNA first]", 0, 0, NULL },                                      \
+      "which of them, in this order, as the file or a message names them: rna,protein; rna=rna_counts,protein=adt also says " \
+      "what they are [all, RNA first]", 0, 0, NULL },                                                                  \
     { "transpose", OPTION_TEXT, SOURCE_OFFSET(at, transpose), "LIST",                                                  \
       "which of these files are features x cells: rna,protein, or none [told by the names of cells]", 0, 0, NULL },    \
     { "layer", OPTION_TEXT, SOURCE_OFFSET(at, layer), "NAME",                                                          \
@@ -64,7 +64,8 @@ typedef struct source_settings {
       "part of the cells that is held out for scores, every type alike, chosen by --seed [0.2]", 0, 0.95, NULL },      \
     { "split", OPTION_TEXT, SOURCE_OFFSET(at, split), "COLUMN", "instead, a column of train, validation and test", 0, 0, NULL },\
     { "group", OPTION_TEXT, SOURCE_OFFSET(at, group), "COLUMN",                                                        \
-      "cells of one group (donor, batch) are never divided between the parts", 0, 0, NULL },                           \
+      "cells of one group (donor, batch) are never divided between the parts; of two groups one is held out, and "     \
+      "validation is drawn within the other", 0, 0, NULL },                                                            \
     { "seed", OPTION_SEED, SOURCE_OFFSET(at, seed), "N", "decides all that is random [0]", 0, 0, NULL }
 #define SOURCE_PREPARE_OPTIONS(at)                                                                                     \
     { NULL, OPTION_HEADING, 0, NULL, "How modalities are prepared (moments and components come from training cells)", 0, 0, NULL },\

@@ -646,6 +646,18 @@ static void odd_sizes(void **state) {
     }
 }
 
+/* Losses that are finite to the last, and residuals beyond all numbers: the last stage, which has no loss, says so, not "x holds ...". */
+static void a_stage_without_loss_diverges(void **state) {
+    isk_fit_desc fit = pair(ISK_RESIDUAL, 0, "rate=1000 shared_rate=1000");
+    isk_model *model = NULL;
+    (void)state;
+    assert_int_equal(isk_fit(context, &fit, &model), ISK_DIVERGED);
+    assert_non_null(model);
+    assert_int_equal(isk_model_report(model)->status, ISK_DIVERGED);
+    assert_string_equal(isk_model_report(model)->message, "diverged before stage components1: what it begins with is not finite");
+    isk_model_close(model);
+}
+
 static isk_status one_life(isk_context *scarce, void *argument) {
     static features f;
     const isk_fit_desc *fit = argument;
@@ -688,6 +700,7 @@ int main(void) {
         cmocka_unit_test(copies_in_order),
         cmocka_unit_test(other_data_is_other_data),
         cmocka_unit_test(other_critics_and_residuals_leak_less),
+        cmocka_unit_test(a_stage_without_loss_diverges),
         cmocka_unit_test(fused_features_hold_what_is_shared),
         cmocka_unit_test(a_reduction_drops_what_the_target_lacks),
         cmocka_unit_test(bad_input_is_named),
