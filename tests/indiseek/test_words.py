@@ -319,8 +319,8 @@ bad("labels of another length", 65, at("l90.tsv") + ": has 90 labels where 120 r
     lambda: write("l90.tsv", "kind\n" + "a\n" * 90) + ":kind")
 bad("no such column of labels", 2, at("labels.tsv") + ": has no column 'kinds'; its first line has 3 fields, the last is 'group'",
     "--labels", at("labels.tsv") + ":kinds")
-bad("a label of its own for each row", 65, "120 rows at validation 0 and test 0.2 leave the test part without a row", "--labels",
-    at("labels.tsv") + ":cell")
+bad("a label of its own for each row", 65, "--labels %s:cell: 120 types for 120 rows: they are names, not types that several rows share; "
+    "give another column, or none" % at("labels.tsv"), "--labels", at("labels.tsv") + ":cell")
 bad("no file of labels", 1, at("no.tsv") + ": cannot be opened: No such file or directory", "--labels", at("no.tsv") + ":kind")
 bad("no such label to ignore", 2, "--label-ignore: %s has no label 'unknwon'; did you mean 'unknown'?" % LABELS[1], *LABELS,
     "--label-ignore", "unknwon")
