@@ -827,6 +827,13 @@ static void other_files_are_refused(void **state) {
 
 /* ---- a disk that fails ---- */
 
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/lsan_interface.h>
+#else
+#define __lsan_disable() ((void)0)
+#define __lsan_enable() ((void)0)
+#endif
+
 static struct { long left, calls; } disk = { -1, 0 };       /* reads that still succeed (-1: all); reads in all */
 
 /* What libhdf5 reads by; a program's own function goes before the C library's. */
@@ -870,9 +877,11 @@ static void what_cannot_be_read_is_not_missing(void **state) {
             skip();
         }
         for (; status != ISK_OK; failed++) {
+            __lsan_disable();                               /* libhdf5 does not release all that it had when a read fails */
             disk.left = failed;
             status = read_cells(path, NULL, &c);
             disk.left = -1;
+            __lsan_enable();
             if (status == ISK_OK) {
                 assert_int_equal(c.table.count, known);
                 assert_int_equal(c.count, files_read);
