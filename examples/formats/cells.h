@@ -66,7 +66,6 @@ typedef struct cells {
     cell_table *tables;             /* until they are matched: as their sources have them, the most important first */
     int64_t table_count, table_capacity;
     pairing pairing;
-    progress *bar;                  /* for what is said of cells that do not pair, or NULL */
     names files;                    /* that were read */
     offer *offered;          /* modalities of the source, those too that are not wanted */
     int64_t offer_count, offer_capacity;
@@ -98,8 +97,8 @@ int cells_offer(cells *c, const modality *m);
    the modality that it fits best of all that were offered.  One that the word calls otherwise gets that name. */
 int cells_want(const cells *c, const read_desc *desc, modality *m);
 /* The next word of such a list, without the blanks around it; 0 at the end.  Longer ones than a name are cut, and no name. */
-enum { LISTED = 96 };
-int next_listed(const char **list, char word[LISTED]);
+enum { LISTED_WORD = 96 };
+int next_listed(const char **list, char word[LISTED_WORD]);
 /* A source gives its modalities, each with row_names of its own (or none: rows are matched by their order), and tables.  Both calls
    take what they are given, also when they fail.  A modality whose name or kind is taken, or a fifth one, is DATA. */
 isk_status cells_add(cells *c, modality *m);

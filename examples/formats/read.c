@@ -7,19 +7,19 @@
 
 /* ---- which modalities are wanted ---- */
 
-int next_listed(const char **list, char word[LISTED]) {
+int next_listed(const char **list, char word[LISTED_WORD]) {
     size_t length;
     *list += strspn(*list, " ,");
     length = strcspn(*list, ",");
     if (length == 0) { return 0; }
-    snprintf(word, LISTED, "%.*s", (int)(length < LISTED - 1 ? length : LISTED - 1), *list);
+    snprintf(word, LISTED_WORD, "%.*s", (int)(length < LISTED_WORD - 1 ? length : LISTED_WORD - 1), *list);
     *list += length;
     for (length = strlen(word); length > 0 && word[length - 1] == ' '; length--) { word[length - 1] = 0; }
     return 1;
 }
 
 /* "protein=adt" is { "protein", "adt" }, "adt" { "", "adt" }. */
-typedef struct list_word { char name[LISTED], called[LISTED]; } list_word;
+typedef struct list_word { char name[LISTED_WORD], called[LISTED_WORD]; } list_word;
 
 static int next_word(const char **list, list_word *w) {
     char *equals;

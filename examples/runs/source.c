@@ -18,7 +18,7 @@ int source_is_given(const source_settings *s) {
 }
 
 static int is_listed(const char *list, modality_kind kind) {
-    char word[LISTED];
+    char word[LISTED_WORD];
     while (next_listed(&list, word)) {
         if (modality_kind_of(word) == kind && (kind != MODALITY_OTHER || same_words(word, modality_kind_name(kind)))) { return 1; }
     }
@@ -28,7 +28,7 @@ static int is_listed(const char *list, modality_kind kind) {
 /* Every word of --transpose is a file that is given, or the only one is "none". */
 static int check_transpose(const source_settings *s, const char *program) {
     const char *list = s->transpose;
-    char word[LISTED];
+    char word[LISTED_WORD];
     if (!list || same_words(list, "none")) { return -1; }
     while (next_listed(&list, word)) {
         const modality_kind kind = modality_kind_of(word);

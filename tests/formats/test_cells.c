@@ -444,6 +444,8 @@ static void cells_are_left_out(void **state) {
     must(run_left_out(context, &look));
     look = 0;
     sweep_memory(context, run_left_out, &look);
+}
+
 /* A table of one column, "t" of the word or "n" of the number behind the cell's name: "c1=T,c2=,c3=4". */
 static void add_said(cells *c, const char *at, const char *name, const char *said) {
     cell_table t = { .count = 0 };
