@@ -116,7 +116,7 @@ in_float  := $(filter-out $(if $(tests),$(shell grep -LE '^/\* build:.*float' $(
 singles  := $(patsubst %.c,$(objects)/%,$(in_float))
 doubles  := $(patsubst %.c,$(objects)/%.double,$(in_double))
 # Programs that scripts among the tests call.
-helpers  := $(patsubst %.c,$(objects)/%,$(filter-out tests/library/fuzz_files.c $(tests),$(wildcard tests/*/*.c)))
+helpers  := $(patsubst %.c,$(objects)/%,$(filter-out tests/library/fuzz_files.c tests/base/faults.c $(tests),$(wildcard tests/*/*.c)))
 # only="gemm ops" keeps what has one of the words in its name.
 chosen   := $(foreach test,$(singles) $(doubles) $(scripts),$(if $(only),\
               $(if $(strip $(foreach word,$(only),$(findstring $(word),$(notdir $(test))))),$(test)),$(test)))

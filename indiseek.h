@@ -12284,8 +12284,10 @@ const isk_method isk_comm = {
    the method's own,
 
        C_i = (X_i - m_i) A_i                   what is shared; columns beyond what the data bear out are exactly 0
-       J_i = b_i + C_i B_i                     what C_i says of X_i, by least squares
-       Z_i = (X_i - J_i) P_i                   whitened principal components of what is left, as of method residual
+       J_i = b_i + C_i B_i                     what C_i says of X_i, by least squares; the diagonal of C_i' C_i is raised by
+                                               1e-7 of itself, for directions that are all but one
+       Z_i = (X_i - J_i) P_i                   whitened principal components of what is left, as of method residual, whose variance
+                                               is above 1e-6 of the largest
        J_i + Z_i P_i+                          gives back X_i, up to components that are not kept
 
    All of it is a function of X_i alone.  m_i and A_i come from rows that have every view, the rest from all that have view i.
@@ -12296,8 +12298,8 @@ const isk_method isk_comm = {
 
    AJIVE   Feng, Jiang, Hannig and Marron 2018, "Angle-based joint and individual variation explained".  Of each view the components
            are signal whose singular values exceed t_i, the optimal hard threshold of Gavish and Donoho 2014 for noise of unknown
-           size: (0.56 r^3 - 0.95 r^2 + 1.82 r + 1.43) times their median, r the smaller over the larger of rows and columns; at
-           most 100.  That median must be one of noise: where most components are signal, or X_i are the first principal components
+           size: (0.56 r^3 - 0.95 r^2 + 1.82 r + 1.43) times their median, r the smaller over the larger of rows - 1, as the mean
+           is taken away, and columns; at most 100.  That median must be one of noise: where most components are signal, or X_i are the first principal components
            of something larger, too few are found.  Their scores U_i, orthonormal, stand side by side; a left singular vector T of
            that matrix is shared where its squared singular value is more than random subspaces of these sizes give in 95 of 100
            draws, and more than what noise would leave of a common direction in 95 of 100 (the bound of Wedin 1972, its noise drawn
