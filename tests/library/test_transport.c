@@ -236,16 +236,22 @@ static void transform_is_the_formula(void **state) {
 }
 
 /* W turns to principal components of the training rows: of mean 0 there, uncorrelated, the first varies most; and C tells nothing of
-   them by a line, though the maps, of a few epochs, still leave it something. */
+   them by a line, though the maps, of a few epochs, still leave it something.  It does nothing but turn: its columns are orthonormal,
+   their largest entries positive. */
 static void z_is_turned(void **state) {
     static features f;
+    static double turn[DIM * DIM];
+    const char *path = scratch("turn.safetensors");
     isk_fit_desc fit = transport_of(2);
+    isk_safetensors *file;
     isk_model *model;
     int view, i, j, k;
     (void)state;
     fit.options.transport_epochs = 3;
     model = fitted(context, &fit);
     features_of(model, &fit, &f);
+    ok(isk_save(model, path));
+    ok(isk_safetensors_open(context, path, &file));
     for (view = 0; view < 2; view++) {
         double mean[DIM] = { 0 }, gram[DIM][DIM] = { { 0 } }, with[C_DIM][DIM] = { { 0 } }, power[C_DIM] = { 0 }, count = 0;
         for (i = 0; i < ROWS; i++) {
@@ -264,7 +270,20 @@ static void z_is_turned(void **state) {
             assert_true(j == 0 || gram[j][j] <= gram[j - 1][j - 1] * (1 + 1e-6));
             for (k = 0; k < C_DIM; k++) { assert_true(fabs(with[k][j]) <= 1e-3 * sqrt(gram[j][j] * power[k])); }
         }
+        read_tensor(file, "turn%d.weight", view, DIM, DIM, turn);
+        for (j = 0; j < DIM; j++) {
+            double largest = 0;
+            for (i = 0; i < DIM; i++) { largest = fabs(turn[j * DIM + i]) > fabs(largest) ? turn[j * DIM + i] : largest; }
+            assert_true(largest > 0);
+            for (k = 0; k < DIM; k++) {
+                double product = 0;
+                for (i = 0; i < DIM; i++) { product += turn[j * DIM + i] * turn[k * DIM + i]; }
+                assert_true(fabs(product - (j == k)) < 1e-5);
+            }
+        }
     }
+    isk_safetensors_close(file);
+    remove(path);
     isk_model_close(model);
 }
 

@@ -7,6 +7,8 @@ import sklearn.linear_model
 import sklearn.metrics
 import sklearn.neighbors
 
+from linear import SHRINKAGES, best_pairs, canonical, validated_pairs
+
 state = 1
 
 
@@ -83,55 +85,6 @@ first = v[0] * numpy.sign(v[0, numpy.argmax(abs(v[0]))])
 show("pca first", first)
 
 
-def permuted(i, n, key):
-    """Where isk__permute puts i."""
-    half = 1
-    while 1 << 2 * half < n:
-        half += 1
-    mask = (1 << half) - 1
-    while True:
-        left, right = i >> half, i & mask
-        for turn in range(6):
-            x = (right + turn * 0x9E3779B9 ^ (key >> 32 if turn % 2 else key)) & 0xffffffff
-            x = x * 0x85EBCA6B & 0xffffffff
-            x = (x ^ x >> 13) * 0xC2B2AE35 & 0xffffffff
-            left, right = right, left ^ ((x ^ x >> 16) & mask)
-        i = left << half | right
-        if i < n:
-            return i
-
-
-def mixed(x):
-    """isk__mix64."""
-    x = (x + 0x9E3779B97F4A7C15) & (1 << 64) - 1
-    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9 & (1 << 64) - 1
-    x = (x ^ x >> 27) * 0x94D049BB133111EB & (1 << 64) - 1
-    return x ^ x >> 31
-
-
-def whitening(x, shrinkage):
-    """(S + r I)^-1/2 of the covariance S of x, r the shrinkage times the mean of the eigenvalues that are not 0."""
-    values, vectors = numpy.linalg.eigh(numpy.atleast_2d(numpy.cov(x, rowvar=False)))
-    there = values > 1e-6 * values.max()
-    values, vectors = values[there], vectors[:, there]
-    return vectors / numpy.sqrt(values + shrinkage * values.mean()) @ vectors.T
-
-
-def canonical(x, y, k, shrinkage):
-    """Weights of both sides, correlations."""
-    x, y = x - x.mean(0), y - y.mean(0)
-    white_x, white_y = whitening(x, shrinkage), whitening(y, shrinkage)
-    u, s, v = numpy.linalg.svd(white_x @ x.T @ y @ white_y, full_matrices=False)
-    a, b = white_x @ u[:, :k], white_y @ v[:k].T
-    a, b = a / (x @ a).std(0, ddof=1), b / (y @ b).std(0, ddof=1)
-    sign = numpy.sign(a[numpy.argmax(abs(a), 0), numpy.arange(k)])
-    return a * sign, b * sign, correlations(x @ a, y @ b)
-
-
-def correlations(a, b):
-    return [numpy.corrcoef(a[:, j], b[:, j])[0, 1] for j in range(a.shape[1])]
-
-
 def canonical_case(name, n, d, e, k, shrinkages, seed):
     """Of the rows that are not for testing; then of all."""
     reset(29)
@@ -139,18 +92,7 @@ def canonical_case(name, n, d, e, k, shrinkages, seed):
     x = (hidden @ mix_x + 0.3 * uniform(n, d) + 1).astype(numpy.float32).astype(float)
     y = (hidden @ mix_y + 0.2 * uniform(n, e) - 2).astype(numpy.float32).astype(float)
     for rows in (numpy.flatnonzero(numpy.arange(n) % 3 < 2), numpy.arange(n)):
-        best = -1
-        fold = numpy.array([permuted(i, len(rows), mixed(seed)) % 5 for i in range(len(rows))])
-        for shrinkage in shrinkages:
-            validated = 0
-            for held in range(5):
-                train, held = rows[fold != held], rows[fold == held]
-                a, b, s = canonical(x[train], y[train], k, shrinkage)
-                validated = validated + numpy.array(correlations(x[held] @ a, y[held] @ b)) / 5
-            kept = numpy.cumprod(validated > max(0.3, 2 / numpy.sqrt(len(rows) / 5))).sum()
-            if (validated[:kept] ** 2).sum() >= best:
-                best = (validated[:kept] ** 2).sum()
-                chosen = kept, shrinkage, validated
+        chosen = best_pairs(validated_pairs(x, y, rows, k, shrinkages, seed))
         a, b, s = canonical(x[rows], y[rows], k, chosen[1])
         show(name + ", %d rows: kept and shrinkage" % len(rows), chosen[:2])
         show("    correlations", s)
@@ -159,9 +101,8 @@ def canonical_case(name, n, d, e, k, shrinkages, seed):
         show("    first y weights", b[:, 0])
 
 
-shrinkages = 1e-3, 1e-2, 3e-2, 0.1, 0.3, 1
-canonical_case("cca", 180, 6, 4, 4, shrinkages, 3)
-canonical_case("cca of many columns", 90, 70, 3, 2, shrinkages, 4)
+canonical_case("cca", 180, 6, 4, 4, SHRINKAGES, 3)
+canonical_case("cca of many columns", 90, 70, 3, 2, SHRINKAGES, 4)
 canonical_case("cca that shrinks nothing", 180, 6, 4, 4, [0], 5)
 canonical_case("cca that shrinks by 0.05, the sides changed", 180, 3, 8, 3, [0.05], 6)
 

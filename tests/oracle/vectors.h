@@ -1,13 +1,12 @@
 /* What every comparison with the vectors of tests/oracle needs: the file, reading from it, and the tolerance.  Include after
-   indiseek.h: 1e-10 in double, 1e-5 in float, of max(1, |value|). */
+   indiseek.h: 1e-10 in double, 1e-5 in float, of max(1, |value|), where a test does not set another one. */
 
-#include <setjmp.h>
-#include <cmocka.h>
+#include "tests/base/hostile.h"
 
 #ifdef INDISEEK_DOUBLE
-static const double tolerance = 1e-10;
+static double tolerance = 1e-10;
 #else
-static const double tolerance = 1e-5;
+static double tolerance = 1e-5;
 #endif
 
 static isk_context *context;
@@ -35,15 +34,15 @@ static double load_one(const char *name) {
 static void compare_one(const char *what, const char *name, int index, double ours, double theirs) {
     double size = fabs(theirs) > 1 ? fabs(theirs) : 1, difference = fabs(ours - theirs) / size;
     if (!(difference <= tolerance)) {
-        fail_msg("%s %s[%d]: %.12g, PyTorch %.12g, off by %.2g of %.2g", what, name, index, ours, theirs, difference, tolerance);
+        fail_msg("%s %s[%d]: %.12g, due %.12g, off by %.2g of %.2g", what, name, index, ours, theirs, difference, tolerance);
     }
     if (difference > worst) { worst = difference; }
 }
 
-static void compare(const char *what, const char *name, double ours) { compare_one(what, name, 0, ours, load_one(name)); }
+static UNUSED_FUNCTION void compare(const char *what, const char *name, double ours) { compare_one(what, name, 0, ours, load_one(name)); }
 
 /* Where PyTorch's [out, in] has an entry of the library's [in, out]. */
-static int place_of(const isk_graph *graph, const isk__parameter_info *parameter, int row, int col) {
+static UNUSED_FUNCTION int place_of(const isk_graph *graph, const isk__parameter_info *parameter, int row, int col) {
     return parameter->desc.vector ? col : col * graph->nodes[parameter->node].rows + row;
 }
 
