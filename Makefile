@@ -138,7 +138,7 @@ gpu_bench := $(objects)/bench/bench_gpu
 # ---- targets --------------------------------------------------------------------------------------------------------
 
 .DEFAULT_GOAL := all
-.PHONY: all demo test test-build test-run test-gpu bench bench-gpu device-check device-build codegen check fuzz oracle install \
+.PHONY: all demo test test-build test-run test-gpu bench bench-gpu device-check device-build codegen check fuzz soak oracle install \
         clean help summary
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -192,6 +192,10 @@ check:  ## generated blocks unchanged, header's form, compile matrix; compiles e
 
 # Not part of `make test`: its length is a matter of patience.  clang brings libFuzzer; other compilers get random changes.
 time ?= 60
+soak: all  ## every allocation, read, write and rename of every command fails once (hours; FAULTS=N: N of each kind), then fuzz
+	FAULTS=$(or $(FAULTS),all) $(PYTHON) tests/indiseek/test_faults.py
+	@$(MAKE) --no-print-directory fuzz
+
 fuzz:  ## malformed files into every reader for a minute (time=SECONDS), with sanitizers
 	@mkdir -p build/fuzz/corpus
 	@flags='-std=c99 -I. -D_POSIX_C_SOURCE=200809L -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all'; \

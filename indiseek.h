@@ -12298,14 +12298,14 @@ const isk_method isk_comm = {
 
    AJIVE   Feng, Jiang, Hannig and Marron 2018, "Angle-based joint and individual variation explained".  Of each view the components
            are signal whose singular values exceed t_i, the optimal hard threshold of Gavish and Donoho 2014 for noise of unknown
-           size: (0.56 r^3 - 0.95 r^2 + 1.82 r + 1.43) times their median, r the smaller over the larger of rows - 1, as the mean
-           is taken away, and columns; at most 100.  That median must be one of noise: where most components are signal, or X_i are the first principal components
-           of something larger, too few are found.  Their scores U_i, orthonormal, stand side by side; a left singular vector T of
-           that matrix is shared where its squared singular value is more than random subspaces of these sizes give in 95 of 100
-           draws, and more than what noise would leave of a common direction in 95 of 100 (the bound of Wedin 1972, its noise drawn
-           at random outside of the signal), and where every view moves along T by more than t_i.  C_i is sqrt(rows - 1) U_i U_i' T,
-           the part of T that X_i alone can tell, so its variance is the squared cosine of the angle between T and the signal of
-           X_i.  Components of Z_i exceed t_i as well. */
+           size: (0.56 r^3 - 0.95 r^2 + 1.82 r + 1.43) times their median, r the smaller over the larger of rows - 1, as the mean is
+           taken away, and columns; at most 100.  That median must be one of noise: where most components are signal, or X_i are the
+           first principal components of something larger, too few are found.  Their scores U_i, orthonormal, stand side by side; a
+           left singular vector T of that matrix is shared where its squared singular value is more than random subspaces of these
+           sizes give in 95 of 100 draws, and more than what noise would leave of a common direction in 95 of 100 (the bound of Wedin
+           1972, its noise drawn at random outside of the signal), and where every view moves along T by more than t_i.  C_i is
+           sqrt(rows - 1) U_i U_i' T, the part of T that X_i alone can tell, so its variance is the squared cosine of the angle
+           between T and the signal of X_i.  Components of Z_i exceed t_i as well. */
 typedef struct isk__decomposition {
     int view_count, shared_dim, kept[ISK_MAX_VIEWS];        /* shared_dim, kept: columns of C_i, Z_i */
     uint64_t seed;

@@ -1,7 +1,7 @@
 /* For LD_PRELOAD: the k-th call of a kind that the program makes itself, or HDF5 for it, fails as it would where memory or a disk does.
 
        FAULTS=KIND:K           memory (malloc, calloc, realloc), open, read, write, flush, close, rename, remove, print (to standard
-                               output); K from 1
+                               output); K from 1.  kill:K ends the program, as kill -9 does, before its K-th rename
        FAULTS_LOG=PATH         at the end a line "KIND CALLS" for each
 
    Calls of the C library and of others are passed through: how they fail is theirs.  For programs of one thread. */
@@ -9,6 +9,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <link.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -18,8 +19,8 @@
 #include <unistd.h>
 #include <dirent.h>
 
-enum { MEMORY, OPEN, READ, WRITE, FLUSH, CLOSE, RENAME, REMOVE, PRINT, KINDS };
-static const char *const kinds[KINDS] = { "memory", "open", "read", "write", "flush", "close", "rename", "remove", "print" };
+enum { MEMORY, OPEN, READ, WRITE, FLUSH, CLOSE, RENAME, REMOVE, PRINT, KILL, KINDS };
+static const char *const kinds[KINDS] = { "memory", "open", "read", "write", "flush", "close", "rename", "remove", "print", "kill" };
 static long calls[KINDS], due[KINDS];
 static int begun;
 static FILE *broken;                    /* its error flag is up */
@@ -108,13 +109,19 @@ WRAP(READ, -1, ssize_t, pread64, (int file, void *to, size_t size, off64_t at), 
 WRAP(WRITE, -1, ssize_t, pwrite, (int file, const void *from, size_t size, off_t at), (file, from, size, at))
 WRAP(WRITE, -1, ssize_t, pwrite64, (int file, const void *from, size_t size, off64_t at), (file, from, size, at))
 WRAP(FLUSH, -1, int, fsync, (int file), (file))
-WRAP(RENAME, -1, int, rename, (const char *from, const char *to), (from, to))
 WRAP(REMOVE, -1, int, remove, (const char *path), (path))
 WRAP(REMOVE, -1, int, unlink, (const char *path), (path))
 WRAP(REMOVE, -1, int, rmdir, (const char *path), (path))
 
-static void *open_next, *write_next, *close_next, *fclose_next, *fflush_next, *fread_next, *fgets_next, *getc_next, *fwrite_next,
-    *fputs_next, *fputc_next, *ferror_next, *clearerr_next, *vfprintf_next;
+static void *rename_next, *open_next, *write_next, *close_next, *fclose_next, *fflush_next, *fread_next, *fgets_next, *getc_next,
+    *fwrite_next, *fputs_next, *fputc_next, *ferror_next, *clearerr_next, *vfprintf_next;
+
+int rename(const char *from, const char *to) {
+    typedef int made(const char *, const char *);
+    const void *caller = CALLER;
+    if (fails(KILL, caller)) { raise(SIGKILL); }
+    return fails(RENAME, caller) ? -1 : REAL(rename, made *)(from, to);
+}
 
 int open(const char *path, int flags, ...) {
     typedef int made(const char *, int, ...);

@@ -18,7 +18,7 @@ from programs import LABELS, ROWS, SMALL, at, equal, npy, program, read, run, te
 from tap import main, test
 
 EACH = os.environ.get("FAULTS", "4")
-KINDS = "memory open read write flush close rename remove print".split()
+KINDS = "memory open read write flush close rename remove print kill".split()
 PATIENCE = 120
 LIBRARY = at("faults.so")
 SANITIZED = "sanitize" in os.environ.get("BUILD", "")       # which has an allocator of its own
@@ -70,7 +70,8 @@ def is_whole(out, files):
     """Do the files agree with the manifest beside them?"""
     if not os.path.isdir(out):
         return True
-    listed = dict(reversed(line.split("  ", 1)) for line in text(out + "/manifest.sha256").splitlines()[1:]) if "manifest.sha256" in files else {}
+    lines = text(out + "/manifest.sha256").splitlines()[1:] if "manifest.sha256" in files else []
+    listed = dict(reversed(line.split("  ", 1)) for line in lines)
     return listed == {name: value for name, value in files.items() if name != "manifest.sha256"}
 
 
@@ -95,9 +96,29 @@ def chosen(count):
     return sorted({1 + i * (count - 1) // max(some - 1, 1) for i in range(some)})
 
 
+def next_run(name, out, due):
+    """It ends what was begun."""
+    done = start(name, out)
+    now = held(out)
+    if done.returncode == 0 and without_times(now) == without_times(due) and is_whole(out, now):
+        return None
+    return "and the next run: exit code %d, %r" % (done.returncode, done.stderr[-300:])
+
+
+def judge_killed(name, out, now, before, due):
+    """Old or new and whole, or refused by whoever reads it; and the next run ends what was begun."""
+    if now != before and not (without_times(now) == without_times(due) and is_whole(out, now)) and name in ("fit", "run"):
+        done = run("indiseek", "evaluate", out, "--quiet", "--threads", 1)
+        if done.code != 65 or not re.search(r"manifest\.sha256|is giving its files their names, or was stopped", done.err):
+            return "neither old nor new, and evaluate takes it: exit code %d, %r" % (done.code, done.err[-300:])
+    return next_run(name, out, due) if os.path.isdir(out) else None
+
+
 def judge(name, fault, done, out, before, due):
     """What is wrong, in words; None: nothing."""
     now = held(out)
+    if fault.startswith("kill"):
+        return judge_killed(name, out, now, before, due)
     if done.returncode < 0 or done.returncode > 128:
         return "ended by signal %d" % -done.returncode
     if done.returncode == 0:
@@ -110,14 +131,10 @@ def judge(name, fault, done, out, before, due):
         return None
     if name in ("evaluate", "explain") and not now:
         return None
-    if fault.startswith(("rename", "remove")) and os.path.isdir(out):      # the next run ends it, or says so
-        again = start(name, out)
-        now = held(out)
-        if again.returncode == 0 and without_times(now) == without_times(due) and is_whole(out, now):
-            return None
-        return "and the next run: exit code %d, %r" % (again.returncode, again.stderr[-300:])
-    return "exit code %d, and neither the earlier results nor whole new ones: %s" % (
-        done.returncode, sorted(set(now.items()) ^ set(before.items()))[:4])
+    if fault.startswith(("rename", "remove")) and os.path.isdir(out):
+        return next_run(name, out, due)
+    differ = sorted(set(now.items()) ^ set(before.items()))[:4]
+    return "exit code %d, and neither the earlier results nor whole new ones: %s" % (done.returncode, differ)
 
 
 def battery(name):
@@ -144,8 +161,9 @@ def battery(name):
 
 @test("the library of faults builds, and counts what the program does")
 def _():
-    done = subprocess.run([*os.environ.get("CC", "cc").split(), "-std=gnu99", "-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror", "-o",
-                           LIBRARY, "tests/base/faults.c", "-ldl"], capture_output=True, text=True)
+    flags = "-std=gnu99 -shared -fPIC -O1 -Wall -Wextra -Werror".split()
+    done = subprocess.run([*os.environ.get("CC", "cc").split(), *flags, "-o", LIBRARY, "tests/base/faults.c", "-ldl"],
+                          capture_output=True, text=True)
     equal(done.returncode, 0, done.stderr)
     for folder, words in (("fitted", ["fit", *views(), *LABELS, *SMALL]), ("ran", ["run", *CELLS, *RUN])):
         done = run("indiseek", *words, "--threads", 1, "--out", at(folder))
