@@ -44,6 +44,8 @@ COMMANDS = {
     "evaluate": (["evaluate", at("fitted"), "--threads", 1, "--quiet", "--json"], None),
     "explain": (["explain", at("fitted"), "--json"], None),
 }
+if b"libhdf5" in read(program("indiseek")):
+    COMMANDS["run of an .h5mu"] = (["run", at("ran/mdata.h5mu"), *RUN], "--out")
 
 
 def start(name, out, **environment):
@@ -77,7 +79,7 @@ def is_whole(out, files):
 
 def prepare(name):
     """A folder of an earlier run of other settings; calls of each kind, and what the run leaves."""
-    out, earlier = at(name + "-out"), at(name + "-earlier")
+    out, earlier = at(name.replace(" ", "-") + "-out"), at(name.replace(" ", "-") + "-earlier")
     if COMMANDS[name][1]:
         words, option = COMMANDS[name]
         done = run("indiseek", *words, option, earlier)
@@ -107,7 +109,7 @@ def next_run(name, out, due):
 
 def judge_killed(name, out, now, before, due):
     """Old or new and whole, or refused by whoever reads it; and the next run ends what was begun."""
-    if now != before and not (without_times(now) == without_times(due) and is_whole(out, now)) and name in ("fit", "run"):
+    if now != before and not (without_times(now) == without_times(due) and is_whole(out, now)) and COMMANDS[name][0][0] in ("fit", "run"):
         done = run("indiseek", "evaluate", out, "--quiet", "--threads", 1)
         if done.code != 65 or not re.search(r"manifest\.sha256|is giving its files their names, or was stopped", done.err):
             return "neither old nor new, and evaluate takes it: exit code %d, %r" % (done.code, done.err[-300:])
@@ -125,7 +127,7 @@ def judge(name, fault, done, out, before, due):
         if without_times(now) != without_times(due):
             return "exit code 0, but other files: %s" % sorted(set(without_times(now).items()) ^ set(without_times(due).items()))[:4]
         return None if is_whole(out, now) or name in ("evaluate", "explain") else "exit code 0, but the manifest does not fit"
-    if not re.search(r"^(indiseek( %s)?|warning): \S" % name, done.stderr, re.M):
+    if not re.search(r"^(indiseek( %s)?|warning): \S" % COMMANDS[name][0][0], done.stderr, re.M):
         return "exit code %d, but no sentence: %r" % (done.returncode, done.stderr[-300:])
     if now == before or (without_times(now) == without_times(due) and is_whole(out, now)):
         return None
@@ -139,7 +141,7 @@ def judge(name, fault, done, out, before, due):
 
 def battery(name):
     earlier, due, calls = prepare(name)
-    out, faults, tried = at(name + "-out"), [], 0
+    out, faults, tried = at(name.replace(" ", "-") + "-out"), [], 0
     for kind in KINDS:
         for k in chosen(calls[kind]):
             shutil.rmtree(out, ignore_errors=True)
