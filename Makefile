@@ -192,8 +192,9 @@ check:  ## generated blocks unchanged, header's form, compile matrix; compiles e
 
 # Not part of `make test`: its length is a matter of patience.  clang brings libFuzzer; other compilers get random changes.
 time ?= 60
-soak: all  ## every allocation, read, write and rename of every command fails once (hours; FAULTS=N: N of each kind), then fuzz
+soak: all $(objects)/tests/formats/test_h5  ## every fault of every command (hours; FAULTS=N: N of each kind), then fuzz
 	FAULTS=$(or $(FAULTS),all) $(PYTHON) tests/indiseek/test_faults.py
+	MUTANTS=all $(PYTHON) tests/formats/test_mutants.py
 	@$(MAKE) --no-print-directory fuzz
 
 fuzz:  ## malformed files into every reader for a minute (time=SECONDS), with sanitizers
