@@ -2,9 +2,9 @@
 # build: indiseek
 """Every allocation, read, write, flush, close and rename of every command fails once: nothing half-done is taken as good.
 
-Of each kind a few are tried, spread over the run; `make soak` tries all (FAULTS=all), or as many as FAULTS says of each kind.  What is
-due of each: no crash; with exit code 0 the very files of an undisturbed run, or a warning of what is left out; else a sentence of the command on standard error, and in
-the folder what was there before or what would be there now, whole, as manifest.sha256 says.
+Of each kind a few are tried, spread over the run; `make soak` tries all (FAULTS=all), or as many as FAULTS says of each kind. What is
+due of each: no crash; with exit code 0 the very files of an undisturbed run, or a warning of what is left out; else a sentence of the
+command on standard error, and in the folder what was there before or what would be there now, whole, as manifest.sha256 says.
 """
 import hashlib
 import os
