@@ -137,7 +137,7 @@
               0.1 isk_option_set(context, options, ...) -> 0.2 isk_option_set(context, method, options, ...), which may be NULL
               0.1 random numbers of dropout, noise, permutations -> 0.2 others: fits that draw them have other bits
               0.1 views[i], present[i], steps[i], lengths[i], given[i] side by side -> 0.2 one isk_view { x, present, steps, lengths,
-                  given } for each view, the same value for fit, transform and tradeoff
+                  given, name } for each view, the same value for fit, transform and tradeoff
               0.1 isk_view_report has fields named after methods -> 0.2 a list of { name, words, value, larger is better }
               0.1 optimiser, normalise, standardise, minimise in names -> 0.2 optimizer, normalize, standardize, minimize; the options
                   optimiser and standardise of files and command lines are still understood
@@ -560,6 +560,7 @@ typedef struct isk_view {
                                        never looked at; a row of length 0 is not present */
     isk_matrix given;               /* C_i [rows, .]: shared features to use instead of learning them.  With one view it also
                                        stands for the other view's (Gui et al. section 1.1: simulations) */
+    const char *name;               /* what error sentences call it, such as rna; NULL: view 1, view 2 ... */
 } isk_view;
 
 /* Data beside the views that a method asks for by name (isk_method.extras): library sizes, covariates ... */
@@ -10155,6 +10156,16 @@ static isk__coverage isk__coverage_of(const isk_view *view) {
     return extent;
 }
 
+/* As it is called in sentences.  views NULL: there are no names. */
+static const char *isk__view_text(char buffer[64], const isk_view *views, int view) {
+    if (views && views[view].name) {
+        snprintf(buffer, 64, "%.60s", views[view].name);
+    } else {
+        snprintf(buffer, 64, "view %d", view + 1);
+    }
+    return buffer;
+}
+
 static isk_matrix isk__matrix_of(const isk_scalar *data, int64_t rows, int64_t cols) {
     isk_matrix matrix;
     matrix.data = data;
@@ -12309,6 +12320,7 @@ const isk_method isk_comm = {
 typedef struct isk__decomposition {
     int view_count, shared_dim, kept[ISK_MAX_VIEWS];        /* shared_dim, kept: columns of C_i, Z_i */
     uint64_t seed;
+    const isk_view *views;                  /* their names */
     isk_matrix x[ISK_MAX_VIEWS];            /* X_i */
     uint8_t *part[ISK_MAX_VIEWS];           /* [n] as of isk_settling_rows */
     isk_scalar *mean[ISK_MAX_VIEWS];        /* out: m_i [cols] */
@@ -12463,6 +12475,7 @@ static isk_status isk__settle_linear(isk_settling *settling, int view) {
     d.view_count = design->view_count;
     d.shared_dim = design->options.shared_dim;
     d.seed = isk_settling_seed(settling);
+    d.views = settling->crew->training->desc->views;
     size = isk__linear_lay(linear, &d, NULL);
     block = (isk_scalar *)isk__allocate_zero(context, size, sizeof *block);
     parts = (uint8_t *)isk__allocate(context, isk__mul(rows, (size_t)d.view_count), 1);
@@ -13083,7 +13096,7 @@ static isk_status isk__check_finite(isk_context *context, const char *what, int 
 }
 
 /* Of methods that need counts, where there is something. */
-static isk_status isk__check_counts(isk_context *context, int index, isk_matrix matrix, isk__coverage extent) {
+static isk_status isk__check_counts(isk_context *context, const char *what, isk_matrix matrix, isk__coverage extent) {
     int64_t row, col;
     for (row = 0; row < matrix.rows; row++) {
         const isk_scalar *line = matrix.data + row * matrix.cols;
@@ -13091,8 +13104,8 @@ static isk_status isk__check_counts(isk_context *context, int index, isk_matrix 
         for (col = 0; col < there; col++) {
             double value = (double)line[col];
             if (value >= 0 && value - floor(value) <= 0) { continue; }
-            return isk__fail(context, ISK_DATA, "view %d: row %lld, column %lld is %g; the method needs counts, whole numbers from 0 on",
-                             index + 1, (long long)row + 1, (long long)col + 1, value);
+            return isk__fail(context, ISK_DATA, "%s: row %lld, column %lld is %g; the method needs counts, whole numbers from 0 on",
+                             what, (long long)row + 1, (long long)col + 1, value);
         }
     }
     return ISK_OK;
@@ -13215,10 +13228,12 @@ static isk_status isk__design_of(isk_context *context, const isk_fit_desc *desc,
     status = isk__check_views(context, desc, design, given);
     for (i = 0; i < desc->view_count && status == ISK_OK; i++) {
         const isk_view *view = &desc->views[i];
+        char what[64];
         if (view->steps < 0) { return isk__fail(context, ISK_ARGUMENT, "views[%d].steps is %d; it must be at least 0", i, view->steps); }
-        status = isk__check_matrix(context, "view", i, view->x, desc->views[0].x.rows, isk__coverage_of(view));
+        isk__view_text(what, desc->views, i);
+        status = isk__check_matrix(context, what, -1, view->x, desc->views[0].x.rows, isk__coverage_of(view));
         if (status == ISK_OK && isk__can(design, ISK_NEEDS_COUNTS)) {
-            status = isk__check_counts(context, i, view->x, isk__coverage_of(view));
+            status = isk__check_counts(context, what, view->x, isk__coverage_of(view));
         }
         design->cols[i] = (int)view->x.cols;
         design->steps[i] = isk__coverage_of(view).steps;
@@ -13263,6 +13278,7 @@ static void isk__clear_absent(isk_scalar *values, int64_t rows, int64_t cols, is
 /* The user's augmented copies of every view. */
 static isk_status isk__copies_open(isk__training *training, const isk_design *design) {
     const isk_fit_desc *desc = training->desc;
+    char what[64];
     isk_status status = ISK_OK;
     int i, copy, count = desc->augment_copies > 0 ? desc->augment_copies : 4;
     if (!desc->augment || design->options.reduce != ISK_REDUCE_AUGMENT) { return ISK_OK; }
@@ -13278,7 +13294,9 @@ static isk_status isk__copies_open(isk__training *training, const isk_design *de
             memcpy(values, x.data, each * sizeof(isk_scalar));
             isk__clear_absent(values, x.rows, x.cols, isk__coverage_of(&desc->views[i]));
             status = desc->augment(desc->augment_user, i, copy, values, x.rows, x.cols);
-            if (status != ISK_OK) { return isk__fail(training->context, status, "augment failed for view %d, copy %d", i + 1, copy); }
+            if (status != ISK_OK) {
+                return isk__fail(training->context, status, "augment failed for %s, copy %d", isk__view_text(what, desc->views, i), copy);
+            }
             status = isk__check_finite(training->context, "augmented view", i, isk__matrix_of(values, x.rows, x.cols),
                                        isk__coverage_of(&desc->views[i]));
             if (status != ISK_OK) { return status; }
@@ -13366,6 +13384,7 @@ ISK__LOOPS static int isk__target_row(const isk__training *training, const isk_d
    length of a sequence are 0 and cost nothing. */
 ISK__LOOPS static isk_status isk__learner_moments(isk__training *training, isk__learner *learner, const isk_design *reduced) {
     const isk_design before = isk__design_before(reduced), *design = &before;
+    char what[64];
     int view, i, col;
     for (view = 0; view < training->desc->view_count; view++) {
         int cols = isk__target_cols(design, view), train = 0, held = 0, there;
@@ -13389,14 +13408,14 @@ ISK__LOOPS static isk_status isk__learner_moments(isk__training *training, isk__
         }
         isk__release(training->context, mean);
         if (train < 2) {
-            return isk__fail(training->context, ISK_DATA, "view %d is present in %d training row%s; at least 2 are needed", view + 1,
-                             train, train == 1 ? "" : "s");
+            return isk__fail(training->context, ISK_DATA, "%s is present in %d training row%s; at least 2 are needed",
+                             isk__view_text(what, training->desc->views, view), train, train == 1 ? "" : "s");
         }
         learner->view_power[view] = power / train;
         learner->view_spread[view] = held ? spread / held : 0;
         if (!(learner->view_power[view] > 0)) {
-            return isk__fail(training->context, ISK_DATA, "view %d is zero in every training row; there is nothing to encode",
-                             view + 1);
+            return isk__fail(training->context, ISK_DATA, "%s is zero in every training row; there is nothing to encode",
+                             isk__view_text(what, training->desc->views, view));
         }
     }
     return ISK_OK;
@@ -13405,6 +13424,7 @@ ISK__LOOPS static isk_status isk__learner_moments(isk__training *training, isk__
 /* What a view shares with the others is learned from the training rows where another is present too. */
 static isk_status isk__learner_meetings(isk__training *training, const isk__learner *learner) {
     const isk_fit_desc *desc = training->desc;
+    char what[64];
     int view, other, i, meets = (training->method->can & (unsigned)(ISK_LEARNS_SHARED | ISK_LEARNS_FUSED)) != 0;
     for (view = 0; view < desc->view_count && desc->view_count > 1 && !desc->views[0].given.data && meets; view++) {
         int met = 0;
@@ -13416,8 +13436,9 @@ static isk_status isk__learner_meetings(isk__training *training, const isk__lear
             met += others > 0 && isk__length_of(isk__coverage_of(&desc->views[view]), row) > 0;
         }
         if (met < 2) {
-            return isk__fail(training->context, ISK_DATA, "view %d is present together with another view in %d training row%s; what it "
-                             "shares is learned from such rows, at least 2", view + 1, met, met == 1 ? "" : "s");
+            return isk__fail(training->context, ISK_DATA, "%s is present together with another view in %d training row%s; what it "
+                             "shares is learned from such rows, at least 2", isk__view_text(what, desc->views, view), met,
+                             met == 1 ? "" : "s");
         }
     }
     return ISK_OK;
@@ -13973,13 +13994,17 @@ static isk_status isk__transform_view(const isk__transform_job *job, int view, i
     const isk_model *model = job->model;
     const isk_view *given = &job->desc->views[view];
     const isk__coverage extent = isk__transform_coverage(model, job->desc, view);
-    isk_status status = isk__check_matrix(model->context, "transform: view", view, given->x, rows, extent);
+    char name[64], what[80];
+    isk_status status;
+    isk__view_text(name, job->desc->views, view);
+    snprintf(what, sizeof what, "transform: %s", name);
+    status = isk__check_matrix(model->context, what, -1, given->x, rows, extent);
     if (status == ISK_OK && isk__can(&model->design, ISK_NEEDS_COUNTS)) {
-        status = isk__check_counts(model->context, view, given->x, extent);
+        status = isk__check_counts(model->context, name, given->x, extent);
     }
     if (status != ISK_OK || given->x.cols == model->design.input_cols[view]) { return status; }
-    return isk__fail(model->context, ISK_SHAPE, "transform: view %d has %lld columns; the model was trained on %d", view + 1,
-                     (long long)given->x.cols, model->design.input_cols[view]);
+    return isk__fail(model->context, ISK_SHAPE, "%s has %lld columns; the model was trained on %d", what, (long long)given->x.cols,
+                     model->design.input_cols[view]);
 }
 
 /* Given shared features of a view whose reconstruction is asked for. */
@@ -14022,12 +14047,13 @@ static int isk__program_reads(const isk_program *program, isk_tensor leaf) {
 static isk_status isk__transform_needs(const isk__transform_job *job, const isk__made *made) {
     const isk_model *model = job->model;
     const isk_program *program = model->producers[made->producer].program;
+    char what[64];
     isk_status status = ISK_OK;
     int i;
     for (i = 0; i < model->design.view_count; i++) {
         if (job->desc->views[i].x.data || !isk__program_reads(program, model->views[i])) { continue; }
-        return isk__fail(model->context, ISK_ARGUMENT, "transform: %s is asked for without the data of view %d%s", made->info.name, i + 1,
-                         made->info.view < 0 ? "; rows without a view are marked by `present`" : "");
+        return isk__fail(model->context, ISK_ARGUMENT, "transform: %s is asked for without the data of %s%s", made->info.name,
+                         isk__view_text(what, job->desc->views, i), made->info.view < 0 ? "; rows without a view are marked by `present`" : "");
     }
     for (i = 0; i < model->design.view_count && status == ISK_OK; i++) {
         if (isk__program_reads(program, model->given[i])) { status = isk__transform_given(job, i); }
@@ -17257,6 +17283,7 @@ static isk_status isk__linear_regress(isk_context *context, isk__decomposition *
     isk__source of_x = isk__source_of(d->x[view].data, rows, cols, list, NULL, NULL);
     isk__solve_job job;
     isk_status status = isk__blocks_status(blocks, "a linear decomposition");
+    char what[64];
     double total = 0;
     int i, j;
     if (status != ISK_OK) { return status; }
@@ -17274,8 +17301,8 @@ static isk_status isk__linear_regress(isk_context *context, isk__decomposition *
         gram[i * dims + i] *= 1 + 1e-7;
     }
     if (dims > 0 && !isk__cholesky(gram, dims)) {
-        return isk__fail(context, ISK_DATA, "view %d: coordinates of C%d are the same in all %d training rows; make shared_dim smaller",
-                         view + 1, view + 1, rows);
+        return isk__fail(context, ISK_DATA, "%s: coordinates of C%d are the same in all %d training rows; make shared_dim smaller",
+                         isk__view_text(what, d->views, view), view + 1, rows);
     }
     job.factor = gram;
     job.right = product + (size_t)width * (size_t)cols;
@@ -17722,11 +17749,12 @@ static isk_status isk__ajive_all(isk_context *context, isk__decomposition *d, is
 
 static isk_status isk__ajive_share(isk_context *context, isk__decomposition *d) {
     isk__blocks blocks = isk__blocks_open(context);
+    char what[64];
     int i;
     for (i = 0; i < d->view_count; i++) {
         if (d->x[i].cols <= ISK__AJIVE_COLUMNS) { continue; }
-        return isk__fail(context, ISK_ARGUMENT, "view %d has %lld columns; method ajive takes at most %d: choose fewer of them",
-                         i + 1, (long long)d->x[i].cols, (int)ISK__AJIVE_COLUMNS);
+        return isk__fail(context, ISK_ARGUMENT, "%s has %lld columns; method ajive takes at most %d: choose fewer of them",
+                         isk__view_text(what, d->views, i), (long long)d->x[i].cols, (int)ISK__AJIVE_COLUMNS);
     }
     return isk__blocks_close(&blocks, isk__ajive_all(context, d, &blocks));
 }
@@ -18233,7 +18261,7 @@ static isk_estimate isk__estimate(const isk__tradeoff_score *scores, int count, 
 static isk_status isk__tradeoff_check(isk_context *context, const isk_tradeoff_desc *desc) {
     isk_status status = isk__check_given(context, "models", desc->models);
     isk__coverage extent = isk__whole();
-    char name[32];
+    char name[32], what[64];
     int m, i, no_specific;
     if (status == ISK_OK) { status = isk__check_given(context, "points", desc->points); }
     if (status != ISK_OK) { return status; }
@@ -18261,7 +18289,7 @@ static isk_status isk__tradeoff_check(isk_context *context, const isk_tradeoff_d
         snprintf(name, sizeof name, "views[%d]", i);
         extent.steps = isk_model_view_steps(desc->models[0], i);
         extent.lengths = desc->views[i].lengths;
-        status = isk__check_matrix(context, "view", i, desc->views[i].x, desc->views[0].x.rows, extent);
+        status = isk__check_matrix(context, isk__view_text(what, desc->views, i), -1, desc->views[i].x, desc->views[0].x.rows, extent);
         snprintf(name, sizeof name, "views[%d].given", i);
         if (status == ISK_OK && isk__design_given(&desc->models[0]->design)) {
             status = isk__checked_matrix(context, name, &desc->views[i].given, desc->views[0].x.rows);

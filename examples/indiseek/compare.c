@@ -453,6 +453,7 @@ static isk_status run_all(compare_job *j) {
     if (status == ISK_OK) { status = source_prepare(&j->a); }
     if (status == ISK_OK) {
         source_say(&j->a);
+        views_warn(&j->a.d.v, &j->t.bar);
         add_measures(j);
         status = add_sweeps(j);
     }

@@ -75,9 +75,7 @@ isk_status newcomers_read(newcomers *n, const finished *r, const source_settings
     memset(n, 0, sizeof *n);
     status = source_read(&n->a, r->context, s, bar);
     if (status == ISK_OK) { status = source_recall(&n->a, r->model); }
-    for (int i = 0; i < n->a.d.v.count && status == ISK_OK; i++) {
-        if (n->a.d.v.recipe[i].warning[0]) { progress_warn(bar, "%s", n->a.d.v.recipe[i].warning); }
-    }
+    if (status == ISK_OK) { views_warn(&n->a.d.v, bar); }
     return status == ISK_OK ? features_make(&n->f, r->context, r->model, &n->a.d.v, 0) : status;
 }
 

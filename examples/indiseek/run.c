@@ -298,7 +298,10 @@ isk_status run_all(run_job *j) {
     if (status == ISK_OK) { status = source_read(&j->a, t->context, &j->s->source, &t->bar); }
     if (status == ISK_OK) { status = source_divide(&j->a, t->s->options.validation); }
     if (status == ISK_OK) { status = source_prepare(&j->a); }
-    if (status == ISK_OK) { source_say(&j->a); }
+    if (status == ISK_OK) {
+        source_say(&j->a);
+        views_warn(&j->a.d.v, &t->bar);
+    }
     if (status == ISK_OK) { status = training_begin(t, &j->a.d); }
     if (status == ISK_OK) { status = training_run(t, &j->a.d); }
     if (status != ISK_OK) { return status; }

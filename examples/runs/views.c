@@ -232,21 +232,19 @@ static isk_status summarise(views *v, int view) {
     return recipe_summary(&v->recipe[view], &v->in[view], v->x[view], v->present[view], &v->summary[view], &v->summary_own[view]);
 }
 
-static const char *name_of(const views *v, int view, char buffer[32]) {
-    if (v->name[view][0]) { return v->name[view]; }
-    snprintf(buffer, 32, "x%d", view + 1);
-    return buffer;
+static const char *name_of(const views *v, int view) {
+    static const char *const numbered[ISK_MAX_VIEWS] = { "x1", "x2", "x3", "x4" };
+    return v->name[view][0] ? v->name[view] : numbered[view];
 }
 
 isk_status views_learn(views *v, const uint8_t *part) {
     isk_status status = ISK_OK;
     for (int i = 0; i < v->count && status == ISK_OK; i++) {
         uint8_t *own;
-        char name[32];
         if (!v->in[i].path) { continue; }
         own = part_of_view(v, i, part);
         if (!own) { return no_memory(v->in[i].context, v->in[i].path); }
-        status = recipe_learn(&v->recipe[i], &v->in[i], name_of(v, i, name), own, &v->x[i], &v->own[i]);
+        status = recipe_learn(&v->recipe[i], &v->in[i], name_of(v, i), own, &v->x[i], &v->own[i]);
         free(own);
         if (status == ISK_OK) { status = summarise(v, i); }
     }
@@ -281,9 +279,8 @@ isk_status views_recall(views *v, isk_context *context, const isk_model *model, 
 isk_status views_apply(views *v) {
     isk_status status = ISK_OK;
     for (int i = 0; i < v->count && status == ISK_OK; i++) {
-        char name[32];
         if (!v->in[i].path) { continue; }
-        status = recipe_apply(&v->recipe[i], &v->in[i], name_of(v, i, name), &v->x[i], &v->own[i]);
+        status = recipe_apply(&v->recipe[i], &v->in[i], name_of(v, i), &v->x[i], &v->own[i]);
         if (status == ISK_OK) { status = summarise(v, i); }
     }
     return status;
@@ -299,6 +296,12 @@ static const char *extent(const recipe *r, char *buffer, size_t size) {
     return buffer;
 }
 
+void views_warn(const views *v, progress *bar) {
+    for (int i = 0; i < v->count; i++) {
+        if (v->recipe[i].warning[0]) { progress_warn(bar, "%s", v->recipe[i].warning); }
+    }
+}
+
 void views_say(const views *v, const view_settings *s, progress *bar) {
     char words[RECIPE_WORDS], size[64];
     for (int i = 0; i < v->count; i++) {
@@ -306,7 +309,6 @@ void views_say(const views *v, const view_settings *s, progress *bar) {
         if (!v->x[i].data) { continue; }
         progress_say(bar, "x%d  %s: %lld samples x %s (%s); %s", i + 1, s->x[i], (long long)v->rows,
                      extent(&v->recipe[i], size, sizeof size), v->in[i].about, recipe_words(&v->recipe[i], words));
-        if (v->recipe[i].warning[0]) { progress_warn(bar, "%s", v->recipe[i].warning); }
         if (v->recipe[i].constant) {
             progress_say(bar, "    %lld of its features never change in the training rows and say nothing",
                          (long long)v->recipe[i].constant);
@@ -317,10 +319,12 @@ void views_say(const views *v, const view_settings *s, progress *bar) {
                          (long long)absent);
         }
     }
+    views_warn(v, bar);
 }
 
 isk_view view_of(const views *v, int i) {
-    return (isk_view){ .x = v->x[i], .present = v->present[i], .steps = v->recipe[i].steps, .lengths = v->in[i].lengths };
+    return (isk_view){ .x = v->x[i], .present = v->present[i], .steps = v->recipe[i].steps, .lengths = v->in[i].lengths,
+                       .name = name_of(v, i) };
 }
 
 void views_give(const views *v, isk_fit_desc *fit) {

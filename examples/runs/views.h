@@ -52,6 +52,8 @@ isk_status views_learn(views *v, const uint8_t *part);
 isk_status views_recall(views *v, isk_context *context, const isk_model *model, view_settings *s);
 isk_status views_apply(views *v);
 void views_say(const views *v, const view_settings *s, progress *bar);
+/* What preparation warns of; views_say does too. */
+void views_warn(const views *v, progress *bar);
 /* Views, masks, steps and lengths of a fit. */
 isk_view view_of(const views *v, int i);
 void views_give(const views *v, isk_fit_desc *fit);

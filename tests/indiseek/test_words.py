@@ -67,6 +67,19 @@ def _():
     equal({words.split()[-1] for words in said}, {json.loads(text(at("first/config.json")))["indiseek"]})
 
 
+@test("one class of labels, one feature that a norm sets in relation to others: a warning says so")
+def _():
+    one = write("one-class.txt", "same\n" * ROWS)
+    said = "warning: --labels %s: all rows that have a type are of one, 'same': scores of types, which need two, say nothing\n" % one
+    equal([fit("one", *labels).err.count(said) for labels in (["--labels", one], LABELS)], [1, 0])
+    alone = write("alone.npy", npy([[1 + i % 7] for i in range(ROWS)]))
+    said = ("warning: x2 has one feature, and %s sets counts in relation to others of the same sample: zscore, or raw of `indiseek run`, "
+            "takes them as they are\n")
+    for norm, count in (("clr", 1), ("log1p-cp10k", 1), ("zscore", 0), ("clr-feature", 0)):
+        done = run("indiseek", "fit", *views(x2=alone), "--out", at("one"), *SMALL, "--x2-norm", norm)
+        equal(done.err.count(said % norm), count, str(done))
+
+
 # ---- devices ----------------------------------------------------------------------------------------------------------
 
 def devices(**environment):
@@ -310,7 +323,7 @@ ONE = ["--x1", lambda: write("single.npy", npy([[1, 2]])), "--x2", at("single.np
 bad("one row", 65, "there is 1 row; training needs at least 2", *ONE, "--test", 0)
 bad("two rows, one to be tested", 65, "2 rows at validation 0 and test 0.2 leave the test part without a row", "--x1",
     lambda: write("pair.npy", npy([[1, 2], [3, 4]])), "--x2", at("pair.npy"))
-bad("every column constant", 65, "view 1 is zero in every training row; there is nothing to encode", "--x1",
+bad("every column constant", 65, "x1 is zero in every training row; there is nothing to encode", "--x1",
     lambda: write("same.npy", npy([[3, 4]] * ROWS)))
 bad("more components than columns", 2, "--x1-pca is 9, but 86 training rows of 5 columns have at most 5 principal components",
     "--x1-pca", 9)

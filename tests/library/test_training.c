@@ -704,6 +704,14 @@ static void bad_input_is_named(void **state) {
     memset(view2, 0, sizeof view2);
     fit = good;
     refuse_fit(&fit, ISK_DATA, "view 2 is zero in every training row; there is nothing to encode");
+    fit.views[0].name = "rna";
+    fit.views[1].name = "protein";
+    refuse_fit(&fit, ISK_DATA, "protein is zero in every training row; there is nothing to encode");
+    make_views(1);
+    view2[4 * 4 + 2] = (isk_scalar)NAN;
+    refuse_fit(&fit, ISK_DATA, "protein: row 5, column 3 is not a number; remove or impute it");
+    fit.views[0].x.rows = ROWS - 1;
+    refuse_fit(&fit, ISK_SHAPE, "protein has 135 rows, view 1 has 134; rows must be the same samples");
     make_views(1);
     sweep.lambdas = lambdas;
     sweep.lambda_count = 2;
