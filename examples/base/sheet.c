@@ -97,8 +97,12 @@ void sheet_tsv(const sheet *s, text *out) {
             if (row >= 0) {
                 tsv_cell(column, cell_at(s, row, k), out);
             } else {
-                text_add(out, column->key);
-                if (column->error & SHEET_ERROR_IN_FILES) { text_format(out, "\t%s_error", column->key); }
+                char key[80];
+                text_tsv(out, column->key);
+                if (!(column->error & SHEET_ERROR_IN_FILES)) { continue; }
+                snprintf(key, sizeof key, "%s_error", column->key);
+                text_add(out, "\t");
+                text_tsv(out, key);
             }
         }
         text_add(out, "\n");
@@ -171,6 +175,9 @@ static const char *terminal_words(const sheet *s, int64_t row, int column, text 
     buffer->length = 0;
     if (row < 0) { return s->columns[column].words; }
     sheet_cell_text(s, row, column, (s->columns[column].error & SHEET_ERROR_ON_TERMINAL) != 0, "-", buffer);
+    for (size_t i = 0; i < buffer->length; i++) {           /* a name may hold what moves a terminal's cursor */
+        if ((unsigned char)buffer->data[i] < ' ') { buffer->data[i] = ' '; }
+    }
     return buffer->length ? buffer->data : "";
 }
 

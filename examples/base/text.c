@@ -92,8 +92,19 @@ void text_html(text *t, const char *s) {
     }
 }
 
+void text_line(text *t, const char *s) {
+    for (; *s; s++) { text_add_bytes(t, strchr("\r\n", *s) ? " " : s, 1); }
+}
+
 void text_tsv(text *t, const char *s) {
-    for (; s && *s; s++) { text_add_bytes(t, strchr("\t\r\n", *s) ? " " : s, 1); }
+    const size_t length = s ? strlen(s) : 0;
+    const int quoted = length && (*s == '"' || strchr(" \t\r\n", *s) || strchr(" \t\r\n", s[length - 1]));
+    text_add(t, quoted ? "\"" : "");
+    for (; s && *s; s++) {
+        text_add_bytes(t, strchr("\t\r\n", *s) ? " " : s, 1);
+        if (quoted && *s == '"') { text_add(t, "\""); }
+    }
+    text_add(t, quoted ? "\"" : "");
 }
 
 void text_tsv_number(text *t, double value) {

@@ -2,16 +2,11 @@
 
 #include <math.h>
 
-/* A word may not break the table. */
-static void add_word(text *out, const char *word) {
-    for (const char *at = word; *at; at++) { text_add_bytes(out, *at == '\t' || *at == '\n' || *at == '\r' ? " " : at, 1); }
-}
-
 static void add_value(text *out, const cell_column *column, int64_t row) {
     const char *word = column->numbers || column->classes.codes[row] < 0 ? NULL
         : names_get(&column->classes.classes, column->classes.codes[row]);
     text_add(out, "\t");
-    if (word) { add_word(out, word); }
+    text_tsv(out, word);
     if (column->numbers && isfinite(column->numbers[row])) { text_number(out, column->numbers[row], 9); }
 }
 
@@ -20,11 +15,11 @@ void cell_columns_tsv(const cell_results *r, text *out) {
     text_add(out, "cell");
     for (int64_t i = 0; i < known->count + r->column_count; i++) {
         text_add(out, "\t");
-        add_word(out, i < known->count ? known->columns[i].name : r->columns[i - known->count].name);
+        text_tsv(out, i < known->count ? known->columns[i].name : r->columns[i - known->count].name);
     }
     text_add(out, "\n");
     for (int64_t row = 0; row < r->cells->rows; row++) {
-        add_word(out, names_get(&r->cells->names, row));
+        text_tsv(out, names_get(&r->cells->names, row));
         for (int64_t i = 0; i < known->count; i++) { add_value(out, &known->columns[i], row); }
         for (int i = 0; i < r->column_count; i++) { add_value(out, &r->columns[i], row); }
         text_add(out, "\n");

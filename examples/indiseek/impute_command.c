@@ -127,7 +127,7 @@ static isk_status write_names(job *j, const char *file, const names *list) {
     text out = { 0 };
     isk_status status;
     for (int64_t i = 0; i < list->count; i++) {
-        text_add(&out, names_get(list, i));
+        text_line(&out, names_get(list, i));
         text_add(&out, "\n");
     }
     status = output_text(&j->w.out, file, &out);

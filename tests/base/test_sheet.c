@@ -114,10 +114,45 @@ static void many_rows_and_a_failure(void **state) {
     sheet_free(&s);
 }
 
+/* Whatever words are in it, each row has as many fields as the first; what a reader of tables would take away or take for a quote stands
+   in quotes; no other word is changed, whatever a spreadsheet makes of it. */
+static void odd_words(void **state) {
+    static const char *const words[][2] = {
+        { "a\tb\r\nc", "a b  c" }, { "\tgene", "\" gene\"" }, { "ends ", "\"ends \"" }, { "\"quoted\" \t", "\"\"\"quoted\"\"  \"" },
+        { "5\" tag", "5\" tag" }, { "=1+2", "=1+2" }, { "+49", "+49" }, { "-1.5", "-1.5" }, { "@SUM(A1)", "@SUM(A1)" }, { "'", "'" },
+        { "", "" },
+    };
+    const sheet_column odd[] = { { .key = "r2_a\tb", .words = "r2", .error = SHEET_ERROR_IN_FILES }, { .key = "n", .words = "n" } };
+    sheet s = { .columns = odd, .column_count = 2 };
+    text out = { 0 };
+    (void)state;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        text one = { 0 };
+        text_add(&one, "");
+        text_tsv(&one, words[i][0]);
+        assert_string_equal(one.data, words[i][1]);
+        text_free(&one);
+    }
+    text_line(&out, "a\tb\r\nc");
+    assert_string_equal(out.data, "a\tb  c");
+    text_free(&out);
+    sheet_row(&s);
+    sheet_words(&s, "x\ty");
+    sheet_words(&s, "T\ncell\033");
+    sheet_tsv(&s, &out);
+    assert_string_equal(out.data, "r2_a b\tr2_a b_error\tn\nx y\t\tT cell\033\n");
+    text_free(&out);
+    sheet_text(&s, &out);
+    assert_string_equal(out.data, "r2   n\nx y  T cell\n");
+    text_free(&out);
+    sheet_free(&s);
+}
+
 int main(void) {
     const struct CMUnitTest all[] = {
         cmocka_unit_test(files),
         cmocka_unit_test(terminal),
+        cmocka_unit_test(odd_words),
         cmocka_unit_test(many_rows_and_a_failure),
     };
     return cmocka_run_group_tests(all, NULL, NULL);
