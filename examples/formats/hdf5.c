@@ -282,16 +282,17 @@ static isk_status check_filters(hdf5 *f, const char *at, hid_t plan) {
     return ISK_OK;
 }
 
-/* gzip packs at most 1032 to 1; a small file that announces more than twice that would only take memory. */
-static isk_status check_size(hdf5 *f, const char *at, hid_t data) {
+/* gzip packs at most 1032 to 1; a small file that announces more than twice that would only take memory.  `each`: bytes of memory for a
+   value, 0: those of its type; up to `least` nothing is asked. */
+static isk_status check_size(hdf5 *f, const char *at, hid_t data, double each, double least) {
     hid_t space = H5Dget_space(data), type = H5Dget_type(data);
-    const double bytes = (double)H5Sget_simple_extent_npoints(space) * (double)H5Tget_size(type);
+    const double bytes = (double)H5Sget_simple_extent_npoints(space) * (each > 0 ? each : (double)H5Tget_size(type));
     double held = (double)H5Dget_storage_size(data);
     hsize_t file = 0;
     H5Sclose(space);
     H5Tclose(type);
     if (H5Fget_filesize((hid_t)f->id, &file) >= 0 && (double)file < held) { held = (double)file; }
-    if (bytes <= 64e6 || bytes <= 2000 * held) { return ISK_OK; }
+    if (bytes <= least || bytes <= 2000 * held) { return ISK_OK; }
     return hdf5_fail(f, ISK_DATA, at, "announces %.0f MB of values, but the file holds %.3f MB of them; it is cut off or damaged",
                      bytes / 1e6, held / 1e6);
 }
@@ -312,7 +313,7 @@ static isk_status open_data(hdf5 *f, const char *at, hid_t *data, hdf5_shape *sh
         status = hdf5_fail(f, ISK_UNSUPPORTED, at, "has its values in another file, which is not followed");
     }
     if (plan >= 0) { H5Pclose(plan); }
-    if (status == ISK_OK) { status = check_size(f, at, *data); }
+    if (status == ISK_OK) { status = check_size(f, at, *data, 0, 64e6); }
     if (status != ISK_OK) { H5Oclose(*data); }
     return status;
 }
@@ -405,9 +406,9 @@ isk_status hdf5_names(hdf5 *f, const char *at, names *n) {
     if (status != ISK_OK) { return status; }
     if (shape.dimensions > 1 || shape.kind == HDF5_OTHER) {
         status = hdf5_fail(f, ISK_DATA, at, "is not a list of texts or numbers");
-    } else {
-        status = texts_of(f, at, data, shape, n);
     }
+    if (status == ISK_OK) { status = check_size(f, at, data, 64, 1e9); }        /* a text, its place and its slot in an index of names */
+    if (status == ISK_OK) { status = texts_of(f, at, data, shape, n); }
     H5Oclose(data);
     return status;
 }

@@ -118,12 +118,25 @@ static isk_status read_words(const source *s, const char *at, names *n) {
     return status;
 }
 
+/* Each category takes some hundred bytes here, and in a small file that is packed well there may be millions.  What is needed is no more
+   than one for each cell; of others pandas keeps some after cells were taken away. */
+static isk_status check_classes(const source *s, const char *categories, int64_t rows) {
+    enum { MOST_UNUSED = 100000 };
+    char path[HDF5_PATH];
+    const int nullable = hdf5_look(s->file, categories).kind == HDF5_GROUP;
+    const int64_t count = hdf5_look(s->file, nullable ? hdf5_at(path, categories, "values") : categories).rows;
+    if (count <= rows || count <= MOST_UNUSED) { return ISK_OK; }
+    return hdf5_fail(s->file, ISK_UNSUPPORTED, categories, "has %lld entries for %lld rows; of more than %d at most as many as rows are "
+                     "read: drop the others by cat.remove_unused_categories() of pandas", (long long)count, (long long)rows, MOST_UNUSED);
+}
+
 /* Codes and classes.  `codes` and `categories` are paths. */
 static isk_status read_classes(const source *s, const char *codes, const char *categories, int64_t rows, labels *l) {
     int64_t *values = calloc((size_t)rows + 1, sizeof *values);
     isk_status status = values ? hdf5_whole(s->file, codes, rows, values) : out_of_memory(s);
     memset(l, 0, sizeof *l);
     l->rows = rows;
+    if (status == ISK_OK) { status = check_classes(s, categories, rows); }
     if (status == ISK_OK) { status = read_words(s, categories, &l->classes); }
     if (status == ISK_OK && (l->classes.count >= INT32_MAX || !names_make_unique(&l->classes))) { status = out_of_memory(s); }
     l->count = status == ISK_OK ? (int)l->classes.count : 0;

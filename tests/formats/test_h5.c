@@ -812,6 +812,50 @@ static void what_is_announced_is_not_believed(void **state) {
     hdf5_close(&f);
 }
 
+/* A list of bytes, of which the file holds none: each reads as 0. */
+static void put_empty_bytes(hdf5 *f, const char *at, hsize_t count) {
+    const hsize_t piece = 1 << 16;
+    hid_t space = H5Screate_simple(1, &count, NULL), plan = H5Pcreate(H5P_DATASET_CREATE), data;
+    H5Pset_chunk(plan, 1, &piece);
+    data = H5Dcreate2((hid_t)f->id, at, H5T_STD_I8LE, space, H5P_DEFAULT, plan, H5P_DEFAULT);
+    assert_true(data >= 0);
+    H5Dclose(data);
+    H5Pclose(plan);
+    H5Sclose(space);
+}
+
+/* A byte in the file is a hundred as a name: millions of categories or names in a small file stay there. */
+static void many_names_in_a_small_file(void **state) {
+    const char *path = write_h5ad("many.h5ad");
+    cells c;
+    hdf5 f;
+    names n;
+    (void)state;
+    assert_int_equal(hdf5_append(context, path, &f), ISK_OK);
+    put_empty_bytes(&f, "few", 1000000);
+    put_empty_bytes(&f, "many", 60000000);
+    hdf5_remove(&f, "obs/type/categories");
+    put_empty_bytes(&f, "obs/type/categories", 100000);
+    assert_int_equal(hdf5_finish(&f), ISK_OK);
+    must(read_cells(path, NULL, &c));                       /* what pandas may have kept of cells that were taken away */
+    assert_int_equal(cells_column(&c, "type")->classes.count, 2);             /* without those that no cell has */
+    cells_free(&c);
+    assert_int_equal(hdf5_append(context, path, &f), ISK_OK);
+    hdf5_remove(&f, "obs/type/categories");
+    put_empty_bytes(&f, "obs/type/categories", 2000000);
+    assert_int_equal(hdf5_finish(&f), ISK_OK);
+    expect(context, read_cells(path, NULL, &c), ISK_UNSUPPORTED, SCRATCH "/many.h5ad: obs/type/categories: has 2000000 entries for 3 rows; "
+           "of more than 100000 at most as many as rows are read: drop the others by cat.remove_unused_categories() of pandas");
+    cells_free(&c);
+    assert_int_equal(hdf5_open(context, path, &f), ISK_OK);
+    must(hdf5_names(&f, "few", &n));
+    assert_int_equal(n.count, 1000000);
+    names_free(&n);
+    expect(context, hdf5_names(&f, "many", &n), ISK_DATA, SCRATCH "/many.h5ad: many: announces 3840 MB of values, but the file holds "
+           "0.000 MB of them; it is cut off or damaged");
+    hdf5_close(&f);
+}
+
 static void other_files_are_refused(void **state) {
     const char *path = write_text("text.h5ad", "no HDF5 at all, but long enough to be looked at twice");
     cells c;
@@ -1017,6 +1061,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(a_modality_without_values_is_left_out), cmocka_unit_test(modalities_are_called_as_they_are_wanted),
         cmocka_unit_test(both_kinds_come_back), cmocka_unit_test(modalities_keep_their_own_cells), cmocka_unit_test(a_full_disk_is_said),
         cmocka_unit_test(mistakes_are_named), cmocka_unit_test(what_is_announced_is_not_believed),
+        cmocka_unit_test(many_names_in_a_small_file),
         cmocka_unit_test(other_files_are_refused), cmocka_unit_test(what_cannot_be_read_is_not_missing),
         cmocka_unit_test(wrong_values_do_no_harm),
         cmocka_unit_test(damaged_files_end_soon),
