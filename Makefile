@@ -153,7 +153,11 @@ demo: all  ## about a minute: simulated cells with known truth, features, a repo
 	@$(programs)/indiseek demo
 
 test:  ## builds and runs every test; only=WORD those with WORD in their name, and builds what they need
-	@tests/run --install
+	@command -v $(PYTHON) >/dev/null 2>&1 || { printf '%s\n' \
+	    'make test needs Python 3 ($(PYTHON) is not here), which runs all tests and is the language of some, and cmocka for those in C;' \
+	    'more of them run where there are pkg-config, zlib, HDF5, igraph and anndata, which tests/run says and asks for then.' \
+	    'install both with: sudo apt-get install python3 libcmocka-dev   (or the packages of your system)' >&2; exit 1; }
+	@$(PYTHON) tests/run --install
 	@$(MAKE) --no-print-directory -k $(if $(findstring j,$(MAKEFLAGS)),,-j$(jobs)) test-build || built=no; \
 	$(MAKE) --no-print-directory test-run built=$${built:-yes}
 
@@ -162,10 +166,10 @@ test:  ## builds and runs every test; only=WORD those with WORD in their name, a
 built ?= yes
 test-build: $(if $(only),summary,all) $(filter-out tests/%,$(chosen)) $(called)
 test-run:
-	@BUILD=$(programs) CC='$(CC)' PYTHON='$(PYTHON)' config=$(config) built=$(built) tests/run $(chosen)
+	@BUILD=$(programs) CC='$(CC)' PYTHON='$(PYTHON)' config=$(config) built=$(built) $(PYTHON) tests/run $(chosen)
 
 test-gpu: $(gpu_tests)  ## the suites of the device on this machine's GPU (`make test` runs them on a stand-in)
-	@INDISEEK_TEST_GPU=1 BUILD=$(programs) CC='$(CC)' PYTHON='$(PYTHON)' config=$(config) tests/run $(gpu_tests)
+	@INDISEEK_TEST_GPU=1 BUILD=$(programs) CC='$(CC)' PYTHON='$(PYTHON)' config=$(config) $(PYTHON) tests/run $(gpu_tests)
 
 bench: $(filter-out $(gpu_bench),$(benches))  ## speed, beside the FMA peak and PyTorch (where installed) in the same run
 	@CC='$(CC)' $(objects)/bench/bench
