@@ -117,6 +117,7 @@ int main(int argc, char **argv) {
     isk_status status;
     progress bar;
     int code = options_parse(&simulation, argc, argv, &s);
+    take_limits_for_errors();
     if (code >= 0) { return check_output(simulation.name, code); }
     progress_open(&bar, s.quiet);
     progress_attach(&bar, &desc);

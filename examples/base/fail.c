@@ -1,5 +1,6 @@
 #include "fail.h"
 
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -36,6 +37,12 @@ int fail(const char *program, isk_status status, const char *words) {
     };
     return fail_as(codes[status] ? codes[status] : EXIT_FAILED, program, "%s",
                    words && *words ? words : isk_status_text(status));
+}
+
+void take_limits_for_errors(void) {
+#ifdef SIGXFSZ
+    signal(SIGXFSZ, SIG_IGN);
+#endif
 }
 
 int check_output(const char *program, int code) {

@@ -13,6 +13,10 @@ int fail_as(int code, const char *program, const char *format, ...) TEXT_FORMAT(
 /* The same with a line that points to --help; returns EXIT_USAGE. */
 int usage_error(const char *program, const char *format, ...) TEXT_FORMAT(2, 3);
 
+/* A file that may not grow (`ulimit -f`) becomes an error of writing, as a full disk is, with a sentence that names the file: by default
+   a signal ends the program there, and leaves the file half-written. */
+void take_limits_for_errors(void);
+
 /* The exit code of a program that would end with `code`: that of a failure when standard output was not written. */
 int check_output(const char *program, int code);
 

@@ -111,11 +111,30 @@ static int is_file_of(isk_context *context, const char *path, const char *hash) 
     return lstat(path, &about) == 0 && S_ISREG(about.st_mode) && hash_of(context, path, here) == ISK_OK && strcmp(here, hash) == 0;
 }
 
+int output_awaited(const char *folder, char *sentence, size_t size) {
+    char path[4200];
+    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+    int file, held;
+    snprintf(path, sizeof path, "%.4000s/%s", folder, manifest_name);
+    if (access(path, F_OK) == 0) { return 0; }
+    snprintf(path, sizeof path, "%.4000s/%s", folder, lock_name);
+    file = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    if (file < 0) { return 0; }
+    held = fcntl(file, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+    close(file);
+    if (held) {
+        snprintf(sentence, size, "%.300s has no results yet: process %ld is writing the first into it; wait for its end", folder,
+                 (long)lock.l_pid);
+    }
+    return held;
+}
+
 isk_status output_verify(isk_context *context, const char *folder, const char *names) {
     output_file files[MOST_OWNED];
     char path[4200];
     struct stat about;
     int count;
+    if (output_awaited(folder, path, sizeof path)) { return isk_set_error(context, ISK_IO, "%s", path); }
     snprintf(path, sizeof path, "%s/%s/%s", folder, staging, manifest_name);
     if (lstat(path, &about) == 0) {
         return isk_set_error(context, ISK_DATA, "%s: a run is giving its files their names, or was stopped while it did; run again",

@@ -26,7 +26,7 @@ typedef struct output {
     int adopts;                     /* 1: as known_by says */
     int lock, begun, lost;          /* a file descriptor + 1; 1: the staged manifest is there, so what is staged stays for the next run;
                                        1: more was staged than there is room for */
-    char error[600];
+    char error[700];
 } output;
 
 /* Makes the folder and those above it, takes it for this process alone until output_close, and ends what a killed run began when its
@@ -56,8 +56,11 @@ void output_close(output *o);
 void output_tidy(const output *o);
 
 /* Whether the files of those names that a folder has are of one run: DATA where one is not what manifest.sha256 says.  Folders of
-   versions without one are taken as they are. */
+   versions without one are taken as they are.  IO where output_awaited. */
 isk_status output_verify(isk_context *context, const char *folder, const char *names);
+
+/* Is a process writing the first results into that folder, so that there are none to read?  `sentence` then says which. */
+int output_awaited(const char *folder, char *sentence, size_t size);
 
 /* Text to one file, safely, or to standard output where `path` is "-"; for --json FILE and the like. */
 isk_status write_text(isk_context *context, const char *path, const text *t);

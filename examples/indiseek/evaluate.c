@@ -76,7 +76,7 @@ typedef struct job {
 /* A folder's config.json first, then what the line says. */
 static int read_settings(job *j, int argc, char **argv) {
     settings defaults = { .data = DATA_DEFAULTS };
-    char path[4200];
+    char path[4200], sentence[400];
     int code;
     view_defaults(&defaults.data.views);
     j->s = defaults;
@@ -84,6 +84,7 @@ static int read_settings(job *j, int argc, char **argv) {
     if (code >= 0 || !j->s.folder) { return code; }
     j->line = j->s.data;
     snprintf(path, sizeof path, "%s/config.json", j->s.folder);
+    if (output_awaited(j->s.folder, sentence, sizeof sentence)) { return fail(evaluate_command->name, ISK_IO, sentence); }
     j->s = defaults;
     code = options_read(evaluate_command, path, 1, &j->s);
     if (code) { return code; }

@@ -60,13 +60,13 @@ static isk_status explain(isk_context *context, const settings *s) {
     char path[4200];
     coordinates c;
     text out = { 0 };
-    isk_status status;
+    isk_status status = output_verify(context, s->folder, "coordinates.tsv");
+    if (status != ISK_OK) { return status; }
     snprintf(path, sizeof path, "%s/coordinates.tsv", s->folder);
     if (access(path, F_OK) != 0) {
         return isk_set_error(context, ISK_IO, "%s is not there: `indiseek run` and `indiseek fit` write it where rows are held out", path);
     }
-    status = output_verify(context, s->folder, "coordinates.tsv");
-    if (status == ISK_OK) { status = coordinates_read(&c, context, path); }
+    status = coordinates_read(&c, context, path);
     if (status != ISK_OK) { return status; }
     if (!is_standard_output(s->json) && !is_standard_output(s->tsv)) {
         coordinates_text(&c, s->most, &out);

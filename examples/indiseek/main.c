@@ -19,6 +19,7 @@ static void help(void) {
 int main(int argc, char **argv) {
     const char *names[MOST_COMMANDS + 1] = { NULL }, *near;
     const subcommand *commands = indiseek_program.commands;
+    take_limits_for_errors();
     if (argc < 2) { return usage_error("indiseek", "a command is missing; indiseek --help lists them"); }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
         help();
@@ -26,7 +27,7 @@ int main(int argc, char **argv) {
     }
     if (strcmp(argv[1], "--version") == 0) {
         printf("indiseek %s\n", ISK_VERSION);
-        return 0;
+        return check_output("indiseek", 0);
     }
     for (int i = 0; i < indiseek_program.count && i < MOST_COMMANDS; i++) {
         if (strcmp(argv[1], commands[i].name) == 0) { return check_output("indiseek", commands[i].run(argc, argv)); }

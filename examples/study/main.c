@@ -28,6 +28,7 @@ static void help(void) {
 
 int main(int argc, char **argv) {
     const char *names[STUDY_COUNT + 1] = { NULL }, *near;
+    take_limits_for_errors();
     if (argc < 2) { return usage_error("study", "a study is missing: simulations, probe, truth or time"); }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
         help();
@@ -35,7 +36,7 @@ int main(int argc, char **argv) {
     }
     if (strcmp(argv[1], "--version") == 0) {
         printf("study %s\n", ISK_VERSION);
-        return 0;
+        return check_output("study", 0);
     }
     for (int i = 0; i < STUDY_COUNT; i++) {
         if (strcmp(argv[1], studies[i].name) == 0) { return check_output("study", studies[i].run(argc, argv)); }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# build: indiseek simulation
+# build: indiseek simulation study
 """What becomes of files: runs that are stopped and go on, folders that hold others' files, full disks.
 
 Runs the programs from BUILD on tiny data of its own; scratch data under build/, removed when all is well.
@@ -405,6 +405,30 @@ def _():
     equal(run("indiseek", "evaluate", at("crowd")).code, 0)
 
 
+@test("while a run writes the first results into a folder, who asks for them is told its process; earlier results are read")
+def _():
+    for name, commands in (("awaited", (["evaluate", at("awaited")], ["explain", at("awaited")],
+                                        ["transform", "--model", at("awaited"), "--x1", at("x1.npy"), "--out", at("not-there")],
+                                        ["annotate", "--model", at("awaited"), "--out", at("not-there")])),
+                           ("read", (["evaluate", at("read")], ["explain", at("read")]))):
+        if name == "read":
+            shutil.copytree(at("first"), at("read"))
+        process = start(name, "--epochs", "100000")
+        wait_for_records(process, at(name + "/log.jsonl.new"), 20)
+        for line in commands:
+            done = run("indiseek", *line)
+            if name == "read":
+                equal(done.code, 0, str(done))
+                continue
+            equal((done.code, done.err), (1, "indiseek %s: %s has no results yet: process %d is writing the first into it; wait for its "
+                                             "end\n" % (line[0], at("awaited"), process.pid)))
+        process.kill()
+        process.communicate()
+    done = run("indiseek", "explain", at("awaited"))
+    assert "has no results yet" not in done.err and done.code == 1, str(done)       # nobody writes any more
+    assert not os.path.exists(at("not-there")) or not os.listdir(at("not-there"))
+
+
 @test("killed at any rename: evaluate refuses or is right, and the next run ends what was begun")
 def _():
     fit("before", "--quiet")
@@ -473,10 +497,34 @@ def _():
     equal(sha(at("full/model.safetensors")), sha(at("three/model.safetensors")))
 
 
+@test("a limit on the size of files is an error of writing, not the end by its signal: the file is named, nothing is left")
+def _():
+    def limited(size):
+        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)       # as in a shell; Python has it ignored
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+    said = "indiseek %s: %s: cannot be written: File too large\n"
+    for command, line, size, named in (
+            ("fit", [*views(), *SMALL, "--quiet"], 100, "checkpoint.safetensors"),
+            ("transform", ["--model", at("first"), "--x1", at("x1.npy"), "--quiet"], 1000, ".indiseek-new/c1.npy")):
+        done = run("indiseek", command, *line, "--out", at("limited"), before=lambda: limited(size))
+        equal((done.code, done.err), (1, said % (command, at("limited/" + named))))
+        equal(os.listdir(at("limited")), [])
+    done = run("indiseek", "evaluate", at("first"), "--quiet", "--json", at("limited.json"), before=lambda: limited(100))
+    equal((done.code, done.err), (1, said % ("evaluate", at("limited.json"))))
+    equal([name for name in os.listdir(at("")) if name.startswith("limited.json")], [])
+    with open(at("said"), "w") as file:
+        done = run("indiseek", "man", stdout=file, before=lambda: limited(100))
+    equal((done.code, done.err), (1, "indiseek: what goes to standard output cannot be written\n"))
+
+
 @test("standard output that cannot be written is a failure")
 def _():
     for name, *arguments in (("indiseek", "evaluate", at("first")), ("indiseek", "fit", "--help"), ("indiseek", "--help"),
-                             ("simulation", "--help"), ("simulation", *SIMULATION)):
+                             ("indiseek", "--version"), ("indiseek", "fit", "--version"), ("indiseek", "help"), ("indiseek", "devices"),
+                             ("indiseek", "man"), ("indiseek", "completion", "bash"), ("indiseek", "explain", at("first")),
+                             ("indiseek", "explain", at("first"), "--tsv", "-"), ("indiseek", "evaluate", at("first"), "--json", "-"),
+                             ("study", "--version"), ("study", "--help"), ("study", "probe", "--version"),
+                             ("simulation", "--version"), ("simulation", "--help"), ("simulation", *SIMULATION)):
         with open("/dev/full", "w") as full:
             done = run(name, *arguments, stdout=full)
         equal(done.code, 1, str(done))
