@@ -32,7 +32,7 @@
        INDISEEK_NO_METRICS     leaves out the section "metrics"                                               every file
        INDISEEK_NO_FILES       leaves out the sections "npy" and "safetensors", isk_save, isk_load, resuming  every file
        INDISEEK_NO_CUDA        leaves out the section "cuda" and the text of its kernels: ISK_DEVICE_CUDA is refused
-       INDISEEK_NO_THREADS     no pthread: everything runs on the calling thread
+       INDISEEK_NO_THREADS     no pthread: everything runs on the calling thread; defined by itself on Windows
        INDISEEK_NO_SIMD        portable C kernels only
        INDISEEK_NO_TUNING      gcc optimises all of it as its command line says: the same results, slower at -O2
        INDISEEK_USE_CBLAS      matrix products by cblas_sgemm/cblas_dgemm; see "same bits" below
@@ -1672,6 +1672,9 @@ INDISEEK_API ISK_EXPERIMENTAL isk_status isk_json_walk(isk_context *context, con
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#if defined(_WIN32) && !defined(INDISEEK_NO_THREADS)
+    #define INDISEEK_NO_THREADS
+#endif
 #if !defined(_WIN32)
     #include <dlfcn.h>
     #include <fcntl.h>
@@ -2875,9 +2878,14 @@ static ISK__INLINE isk__plain isk__plain_fma(isk__plain a, isk__plain b, isk__pl
     return a * b + c;
 #endif
 }
+/* Element by element: a scalar next to a vector would stand for all of them, but is wider than they are where FLT_EVAL_METHOD is 2. */
 static ISK__INLINE isk__plain isk__plain_set1(isk_scalar x) {
-    const isk__plain zero = { 0 };
-    return x - zero;                            /* a scalar next to a vector stands for all its elements */
+#ifdef INDISEEK_DOUBLE
+    const isk__plain all = { x, x };
+#else
+    const isk__plain all = { x, x, x, x };
+#endif
+    return all;
 }
 static ISK__INLINE isk__plain isk__plain_load_tail(const isk_scalar *p, isk__plain_tail tail) {
     isk__plain y = isk__plain_set1(0);
@@ -14053,7 +14061,8 @@ static isk_status isk__transform_needs(const isk__transform_job *job, const isk_
     for (i = 0; i < model->design.view_count; i++) {
         if (job->desc->views[i].x.data || !isk__program_reads(program, model->views[i])) { continue; }
         return isk__fail(model->context, ISK_ARGUMENT, "transform: %s is asked for without the data of %s%s", made->info.name,
-                         isk__view_text(what, job->desc->views, i), made->info.view < 0 ? "; rows without a view are marked by `present`" : "");
+                         isk__view_text(what, job->desc->views, i),
+                         made->info.view < 0 ? "; rows without a view are marked by `present`" : "");
     }
     for (i = 0; i < model->design.view_count && status == ISK_OK; i++) {
         if (isk__program_reads(program, model->given[i])) { status = isk__transform_given(job, i); }
@@ -18707,7 +18716,7 @@ static long isk__json_hex(isk__json *json) {
     for (i = 0; i < 4; i++) {
         const char *digit = (const char *)memchr(digits, json->text[json->at], 22);
         if (!digit) { return -1; }
-        value = value * 16 + (digit - digits < 16 ? digit - digits : digit - digits - 6);
+        value = value * 16 + (long)(digit - digits < 16 ? digit - digits : digit - digits - 6);
         json->at++;
     }
     return value;

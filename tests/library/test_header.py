@@ -99,6 +99,8 @@ int main(void) {
     return 0;
 }
 '''
+# Compilers for other systems, of which whatever is there is tried: warning-free, as a stranger's.
+ELSEWHERE = ["musl-gcc", "aarch64-linux-gnu-gcc", "s390x-linux-gnu-gcc", "x86_64-w64-mingw32-gcc"]
 LATE = '#include <stdio.h>\n#define INDISEEK_IMPLEMENTATION\n#include "indiseek.h"\nint main(void) { return 0; }\n'
 
 root = os.getcwd()
@@ -238,6 +240,27 @@ def tuning(family):
            "" if tuned.returncode == 0 and tuned.stdout and tuned.stdout == untuned.stdout else tuned.stderr or "they differ")
 
 
+def elsewhere(family):
+    for variant in ([], ["INDISEEK_DOUBLE"]):
+        result("%s -std=c99 %s" % (family, " ".join(variant) or "as it is"), compile_one(family, "c99", variant, ["-fsyntax-only"]))
+
+
+def excess_precision(family):
+    """FLT_EVAL_METHOD 2, as of x87: it compiles without warnings, and a fit is what it is elsewhere but for rounding."""
+    x87 = ["-mfpmath=387"]
+    if "__x86_64__" not in run([family, "-dM", "-E", "-x", "c", os.devnull]).stdout:
+        return skip("%s: excess precision" % family, "no x86-64")
+    for variant in ([], ["INDISEEK_DOUBLE"]):
+        result("%s: excess precision %s" % (family, " ".join(variant)), compile_one(family, "c99", variant, x87 + ["-fsyntax-only"]))
+    c = compiler(family, "c99") + ["-std=c99", "-O2", "-I", root, "fit.c", "-pthread"]
+    if not build("%s: a fit with excess precision" % family, c + x87 + ["-o", "x87", "-lm"]):
+        return
+    values = [[float.fromhex(word) for word in run(["./" + name]).stdout.split()] for name in ("tuned", "x87")]
+    far = max((abs(a - b) for a, b in zip(*values)), default=1)
+    result("%s: excess precision gives the same fit to 1e-2" % family,
+           "" if len(values[0]) == len(values[1]) > 1000 and far < 1e-2 else "%d and %d values, %g apart" % (*map(len, values), far))
+
+
 def order(family):
     """After a system header strict C99 has lost the feature macros: the first error says so and what to do."""
     place("late.c", LATE)
@@ -278,8 +301,15 @@ def main():
     for family in families:
         several_files(family)
         symbols(family)
-        if family == "gcc": tuning(family)
+        if family == "gcc":
+            tuning(family)
+            excess_precision(family)
         order(family)
+    for family in ELSEWHERE:
+        if shutil.which(family):
+            elsewhere(family)
+        else:
+            skip(family, "not installed")
     misuse()
     shutil.rmtree(folder, ignore_errors=True)
     return 1 if failed else 0
