@@ -96,6 +96,10 @@ void text_line(text *t, const char *s) {
     for (; *s; s++) { text_add_bytes(t, strchr("\r\n", *s) ? " " : s, 1); }
 }
 
+void text_words(text *t, const char *s) {
+    for (; *s; s++) { text_add_bytes(t, strchr("\t\r\n", *s) ? " " : s, 1); }
+}
+
 void text_tsv(text *t, const char *s) {
     const size_t length = s ? strlen(s) : 0;
     const int quoted = length && (*s == '"' || strchr(" \t\r\n", *s) || strchr(" \t\r\n", s[length - 1]));

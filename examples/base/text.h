@@ -35,7 +35,8 @@ void text_line(text *t, const char *s);
 /* Fields of a table with tabs between: in words tabs and ends of lines become blanks, NULL is nothing; what begins with a quote, or has a
    blank at an end, stands in quotes, as readers of tables would take it for something else.  Nothing else is changed: an apostrophe before
    a name such as =A1, which a spreadsheet takes for a formula, would make it another name.  6 digits of a number, nothing when it is not
-   finite.  The tabs are the caller's. */
+   finite.  The tabs are the caller's.  text_words: the words as who reads such a field finds them. */
+void text_words(text *t, const char *s);
 void text_tsv(text *t, const char *s);
 void text_tsv_number(text *t, double value);
 

@@ -446,8 +446,8 @@ isk_matrix recipe_features(const input *in) { return (isk_matrix){ in->values, i
 /* Norms that set a count in relation to the sample's others leave nothing of it where there are none. */
 static void warn_of_one(recipe *r, const input *in, const char *view) {
     if (in->cols != 1 || (!norm_is(r, "clr") && !norm_is(r, "log1p-cp10k") && !norm_is(r, "tfidf"))) { return; }
-    snprintf(r->warning, sizeof r->warning, "%.60s has one feature, and %s sets counts in relation to others of the same sample: zscore, or "
-             "raw of `indiseek run`, takes them as they are", view, r->norm);
+    snprintf(r->warning, sizeof r->warning, "%.60s has one feature, and %s sets counts in relation to others of the same sample: zscore, "
+             "or raw of `indiseek run`, takes them as they are", view, r->norm);
 }
 
 isk_status recipe_learn(recipe *r, input *in, const char *view, const uint8_t *part, isk_matrix *x, isk_scalar **own) {

@@ -37,7 +37,7 @@ typedef struct recipe {
     isk_scalar scale;               /* of the scores */
     char *names;                    /* of the features that are kept, tabs between; NULL: unknown */
     int64_t constant;               /* columns */
-    char warning[512];              /* what recipe_learn and recipe_apply have to say: one feature alone; features that new data lack; "": nothing */
+    char warning[512];              /* of recipe_learn: one feature alone; of recipe_apply: features that new data lack; "": nothing */
 } recipe;
 
 /* Learns from the training rows of `in` and applies to all rows; rows that are not there are best given as test rows.  x:

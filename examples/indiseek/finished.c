@@ -26,13 +26,52 @@ static isk_status read_config(finished *r, const char *folder) {
     return ISK_OK;
 }
 
+/* In cells.tsv a cell whose name holds a tab or the end of a line stands without it (text.h); here it gets that name again, so that it is
+   found. */
+static int give_names_back(const names *own, names *found) {
+    names words = { 0 }, again = { 0 };
+    name_index x = { 0 };
+    int odd = 0, ok = 1;
+    for (int64_t i = 0; i < own->count && ok; i++) {
+        text word = { 0 };
+        text_add(&word, "");
+        text_words(&word, names_get(own, i));
+        ok = !word.failed && names_add(&words, word.data);
+        odd |= ok && strcmp(word.data, names_get(own, i)) != 0;
+        text_free(&word);
+    }
+    ok = ok && (!odd || name_index_update(&x, &words));
+    for (int64_t i = 0; i < found->count && odd && ok; i++) {
+        const int64_t cell = name_index_find(&x, names_get(found, i));
+        ok = names_add(&again, names_get(cell < 0 ? found : own, cell < 0 ? i : cell));
+    }
+    name_index_free(&x);
+    names_free(&words);
+    if (!ok || !odd) {
+        names_free(&again);
+        return ok;
+    }
+    names_free(found);
+    *found = again;
+    return 1;
+}
+
+static isk_status add_cells(finished *r, const char *path) {
+    cell_table t = { .count = 0 };
+    isk_status status = cell_table_read(r->context, path, &t);
+    if (status != ISK_OK) { return status; }
+    if (give_names_back(&r->a.c.names, &t.cells)) { return source_add_table(&r->a, &t); }
+    cell_table_free(&t);
+    return no_memory(r->context, path);
+}
+
 /* Which cells trained is told by their names, whatever order they stand in by now. */
 static isk_status read_parts(finished *r, const char *folder) {
     char path[4200];
     const cell_column *parts = NULL;
     isk_status status;
     snprintf(path, sizeof path, "%s/cells.tsv", folder);
-    status = source_add_table(&r->a, path);
+    status = add_cells(r, path);
     if (status == ISK_OK) { status = source_classes(&r->a, path, "indiseek_part", &parts); }
     if (status == ISK_OK && !(r->a.d.part = calloc((size_t)r->a.d.rows + 1, 1))) { status = no_memory(r->context, path); }
     if (status != ISK_OK) { return status; }

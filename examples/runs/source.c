@@ -78,17 +78,11 @@ static isk_status read_files(source *a, const read_desc *desc, const names *know
     return status == ISK_OK ? cells_match(&a->c) : status;
 }
 
-static isk_status add_table(source *a, cell_table *t) {
+isk_status source_add_table(source *a, cell_table *t) {
     isk_status status;
     t->first = 1;
     status = cells_add_table(&a->c, t);
     return status == ISK_OK ? cells_match(&a->c) : status;
-}
-
-isk_status source_add_table(source *a, const char *path) {
-    cell_table t = { .count = 0 };
-    const isk_status status = cell_table_read(a->context, path, &t);
-    return status == ISK_OK ? add_table(a, &t) : status;
 }
 
 isk_status source_read(source *a, isk_context *context, const source_settings *s, progress *bar) {
@@ -103,7 +97,7 @@ isk_status source_read(source *a, isk_context *context, const source_settings *s
     a->bar = a->c.bar = bar;
     status = s->cells ? cell_table_read(context, s->cells, &known) : ISK_OK;
     if (status == ISK_OK) { status = path ? cells_read(&a->c, context, path, &desc) : read_files(a, &desc, &known.cells); }
-    if (status == ISK_OK && s->cells) { status = add_table(a, &known); }
+    if (status == ISK_OK && s->cells) { status = source_add_table(a, &known); }
     cell_table_free(&known);
     if (status == ISK_OK && s->cells && !names_add(&a->c.files, s->cells)) { status = no_memory(context, s->cells); }
     a->d.rows = a->c.rows;

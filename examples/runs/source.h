@@ -105,7 +105,7 @@ void source_settings_anywhere(source_settings *s, source_paths *memory);
 /* After a failure source_free is due, as after success. */
 isk_status source_read(source *a, isk_context *context, const source_settings *s, progress *bar);
 /* One more table of what is known of the cells, which goes before what their own files say. */
-isk_status source_add_table(source *a, const char *path);
+isk_status source_add_table(source *a, cell_table *t);
 /* The column of labels, and the coarse ones where s names them. */
 isk_status source_labels(source *a, const char *column);
 /* Labels, and which cells train; `validation` is the part of the training cells held out where a column names none. */

@@ -320,6 +320,59 @@ def _():
     assert agree > 0.6 * CELLS, "%d of %d" % (agree, CELLS)
 
 
+@test("names with tabs, ends of lines, quotes, blanks and = + - @: every table keeps its columns, the names are read again as they are")
+def _():
+    cells = [["=c%d", "c\t%d", '"c" %d ', "-1.%d"][i % 4] % i for i in range(CELLS)]
+    genes = [["=%s", "g\t%s", "+%s", "%s\rx"][i % 4] % name for i, name in enumerate(data.genes)]
+    proteins = [["@%s", "%s\n", " %s", "-%s"][i % 4] % name for i, name in enumerate(data.proteins)]
+    kinds = {name: word for name, word in zip(sorted(set(data.columns[0])), ("T\tcell\nx", "=A1", '"B"', "-1"))}
+    def quoted(name, rows):
+        return write(name, "".join(",".join('"%s"' % str(field).replace('"', '""') for field in row) + "\n" for row in rows))
+    source = ["--rna-file", quoted("odd-rna.csv", [["cell", *genes], *([cell, *row] for cell, row in zip(cells, data.rna))]),
+              "--protein-file", quoted("odd-adt.csv", [["cell", *proteins], *([cell, *row] for cell, row in zip(cells, data.adt))]),
+              "--cells", quoted("odd-cells.csv", [["cell", "ki\tnd", "number"],
+                                                  *([cell, kinds[kind], -1.5] for cell, kind in zip(cells, data.columns[0]))])]
+    run(source, "odd", "--labels", "ki\tnd", "--no-h5", "--quiet")
+    indiseek("annotate", "--model", at("odd"), "--out", at("odd-annotated"), "--quiet")
+    indiseek("impute", "--model", at("odd"), "--out", at("odd-imputed"), "--quiet")
+    def plain(word):
+        return re.sub("[\t\r\n]", " ", word)
+    paths = glob.glob(at("odd*/*.tsv"))
+    equal(sorted(os.path.basename(path) for path in paths), sorted([name for name in RESULTS if name.endswith(".tsv")] +
+                                                                   ["annotation.tsv", "imputation.tsv"]))
+    for path in paths:
+        lines = read(path).decode().split("\n")
+        equal({line.count("\t") for line in lines[:-1]}, {lines[0].count("\t")}, path)
+        assert "\r" not in "".join(lines) and not lines[-1], path
+    rows = table(at("odd/cells.tsv"))
+    equal([row["cell"] for row in rows], [plain(cell) for cell in cells])
+    equal({row["ki nd"] for row in rows}, {plain(word) for word in kinds.values()})
+    equal({row["number"] for row in rows}, {"-1.5"})
+    equal({row["type"] for row in table(at("odd/theta.tsv"))}, {plain(word) for word in kinds.values()})
+    equal([row["feature"] for row in table(at("odd/explained.tsv"))], [plain(name) for name in genes + proteins])
+    equal([row["feature"] for row in table(at("odd-imputed/imputation.tsv"))], [plain(name) for name in proteins])
+    assert {row["cell"] for row in table(at("odd-annotated/annotation.tsv"))} <= {plain(cell) for cell in cells}
+    for name, due in (("cells", cells), ("features", proteins)):
+        equal(read(at("odd-imputed/imputed_%s.txt" % name)).decode().split("\n")[:-1], [re.sub("[\r\n]", " ", word) for word in due])
+
+
+@test("what is wrong with a modality is said by its name; of one class, or one feature, a warning says what it is worth")
+def _():
+    zeros = write("zeros.csv", data.text([[0] * len(data.proteins)] * CELLS, data.proteins, range(CELLS)))
+    rna = write("named-rna.csv", data.text(data.rna, data.genes, range(CELLS)))
+    fails("indiseek run: protein is zero in every training row; there is nothing to encode", 65, "run", "--rna-file", rna,
+          "--protein-file", zeros, "--out", at("zeros"), *SMALL, "--quiet")
+    fails("indiseek run: rna is zero in every training row; there is nothing to encode", 65, "run", "--rna-file",
+          write("zeros-rna.csv", data.text([[0] * len(data.genes)] * CELLS, data.genes, range(CELLS))), "--protein-file",
+          write("named-adt.csv", data.text(data.adt, data.proteins, range(CELLS))), "--out", at("zeros"), *SMALL, "--quiet")
+    one = write("one-protein.csv", data.text(data.adt, data.proteins, range(CELLS), [0]))
+    kind = write("one-kind.csv", "cell,kind\n" + "".join("%s,same\n" % cell for cell in data.cells))
+    done = run(["--rna-file", rna, "--protein-file", one, "--cells", kind], "alone", "--labels", "kind", *QUICK)
+    inside("warning: protein has one feature, and clr sets counts in relation to others of the same sample: zscore, or raw of "
+           "`indiseek run`, takes them as they are\n", done.stderr)
+    inside("warning: every label is 'same': scores of labels say nothing where there is one class alone\n", done.stderr)
+
+
 # ---- the same data in other forms -------------------------------------------------------------------------------------
 
 def same_as_base(name, *arguments):
