@@ -127,6 +127,13 @@ static isk_status next_chunk(lines *l) {
     return l->unzip ? unzip_chunk(l) : read_bytes(l, l->chunk, CHUNK, &l->filled);
 }
 
+isk_status lines_peek(lines *l, const unsigned char **start, size_t *count) {
+    const isk_status status = l->at < l->filled ? ISK_OK : next_chunk(l);
+    *start = l->chunk + l->at;
+    *count = status == ISK_OK ? l->filled - l->at : 0;
+    return status;
+}
+
 isk_status lines_open_reader(isk_context *context, const isk_reader *reader, lines *l) {
     isk_status status;
     memset(l, 0, sizeof *l);

@@ -23,6 +23,8 @@ isk_status lines_open_reader(isk_context *context, const isk_reader *reader, lin
 /* The next line without its end (LF or CRLF; a byte order mark is dropped), valid until the next call; NULL at the end. */
 isk_status lines_next(lines *l, char **line, size_t *length);
 void lines_close(lines *l);
+/* The bytes that come next, unpacked and not yet given out, without taking them; count 0 at the end. */
+isk_status lines_peek(lines *l, const unsigned char **start, size_t *count);
 
 /* Text of a file as it may be shown in a message: no control characters, cut when long. */
 typedef struct shown { char text[80]; } shown;

@@ -1,4 +1,5 @@
 #include "input.h"
+#include "stranger.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -167,18 +168,6 @@ static const matrix_format formats[] = {
 };
 enum { FORMATS = sizeof formats / sizeof *formats };
 
-/* Formats of others that people may try, by their first bytes. */
-static const struct { const char *start; size_t length; const char *what; } strangers[] = {
-    { "\x89HDF\r\n\x1A\n", 8, "an HDF5 file (.h5, .h5ad, .h5mu, .mat)" },
-    { "PK\x03\x04", 4, "a zip archive (.npz, .xlsx); of a .npz save one array with numpy.save" },
-    { "PAR1\x15", 5, "a Parquet file" },
-    { "BZh91AY&SY", 10, "a bzip2 file; unpack it first" },
-    { "\xFD" "7zXZ", 5, "an xz file; unpack it first" },
-    { "\x28\xB5\x2F\xFD", 4, "a zstd file; unpack it first" },
-    { "\xD0\xCF\x11\xE0", 4, "an old Excel file; save it as CSV" },
-    { "RDX3\n", 5, "an R data file" },
-};
-
 const char *input_formats(int with_labels, char list[FORMATS_WORDS]) {
     int left = 0;
     *list = 0;
@@ -202,24 +191,22 @@ const char *input_help(char list[FORMATS_WORDS]) {
 }
 
 static isk_status find_format(isk_context *context, const char *path, const matrix_format **result) {
-    char start[16] = { 0 }, list[FORMATS_WORDS];
+    char start[16] = { 0 }, list[FORMATS_WORDS], also[FORMATS_WORDS + 12];
     isk_reader reader;
     lines l;
     char *line;
     size_t length;
     int64_t got;
     int i;
-    isk_status status = isk_reader_open(context, path, &reader);
+    isk_status status;
+    snprintf(also, sizeof also, "; %s are read", input_formats(0, list));
+    status = stranger_refuse(context, path, also);
+    if (status == ISK_OK) { status = isk_reader_open(context, path, &reader); }
     if (status != ISK_OK) { return status; }
     got = reader.read(reader.user, 0, start, sizeof start);
     isk_reader_close(&reader);
     for (i = 0; i < FORMATS; i++) {
         if (!formats[i].is_text && formats[i].is(start, got)) { *result = &formats[i]; return ISK_OK; }
-    }
-    for (size_t k = 0; k < sizeof strangers / sizeof *strangers; k++) {
-        if (got >= (int64_t)strangers[k].length && memcmp(start, strangers[k].start, strangers[k].length) == 0) {
-            return isk_set_error(context, ISK_UNSUPPORTED, "%s: is %s; %s are read", path, strangers[k].what, input_formats(0, list));
-        }
     }
     status = lines_open(context, path, &l);
     if (status == ISK_OK) { status = lines_next(&l, &line, &length); }

@@ -3,6 +3,7 @@
 #include "indiseek.h"
 
 #include <math.h>
+#include <sys/stat.h>
 
 #include "tests/base/scarce.h"
 #include "examples/base/lines.c"
@@ -106,16 +107,25 @@ static void strangers_are_named(void **state) {
     static const struct { const char *start, *sentence; size_t length; } cases[] = {
         { "\x89HDF\r\n\x1A\n\0\0", "is an HDF5 file (.h5, .h5ad, .h5mu, .mat)", 10 },
         { "PK\3\4abc", "is a zip archive (.npz, .xlsx); of a .npz save one array with numpy.save", 7 },
-        { "PAR1\x15xyz", "is a Parquet file", 8 },
-        { "BZh91AY&SYxyz", "is a bzip2 file; unpack it first", 13 }
+        { "PAR1\x15xyz", "is a Parquet file; save it as CSV", 8 },
+        { "BZh91AY&SYxyz", "is a bzip2 file; unpack it first", 13 },
+        { "X\n\0\0\0\2",
+          "is an R data file (.rds); in R write its counts by Matrix::writeMM and the names of both sides by writeLines", 6 },
+        { "\037\213\010\000\000\000\000\000\002\003\353\364\160\161\343\345\222\342\002\000\333\321\315\262\010\000\000\000",
+          "is an HDF5 file (.h5, .h5ad, .h5mu, .mat) that gzip has packed; unpack it first (gunzip -k)", 28 }
     };
     input in;
-    char due[300], list[FORMATS_WORDS];
+    char due[400], list[FORMATS_WORDS];
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
         snprintf(due, sizeof due, SCRATCH "/stranger: %s; %s are read", cases[i].sentence, input_formats(0, list));
         expect(context, input_read(context, write_bytes("stranger", cases[i].start, cases[i].length), NULL, &in), ISK_UNSUPPORTED, due);
     }
+    assert_true(write_text("pipe", "") && remove(SCRATCH "/pipe") == 0 && mkfifo(SCRATCH "/pipe", 0600) == 0);
+    snprintf(due, sizeof due, SCRATCH "/pipe: is a pipe, and files are read more than once; write it to a file first; %s are read",
+             input_formats(0, list));
+    expect(context, input_read(context, SCRATCH "/pipe", NULL, &in), ISK_UNSUPPORTED, due);
+    assert_int_equal(remove(SCRATCH "/pipe"), 0);
     assert_int_equal(input_read(context, write_text("gene.csv", "PAR1,F2R\n1,2\n"), NULL, &in), ISK_OK);
     input_free(&in);
     expect(context, input_read(context, write_text("none.mtx", "%%MatrixMarket matrix array real general\n0 3\n"), NULL, &in), ISK_DATA,
