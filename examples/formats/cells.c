@@ -27,6 +27,13 @@ modality_kind modality_kind_of(const char *words) {
     return MODALITY_OTHER;
 }
 
+void modality_call_file(modality *m, const char *path, modality_kind kind) {
+    const char *slash = strrchr(path, '/'), *base = slash && slash[1] ? slash + 1 : path;
+    char stem[32];
+    snprintf(stem, sizeof stem, "%.*s", (int)strcspn(base, "."), base);
+    modality_call(m, base, kind != MODALITY_OTHER ? modality_kind_name(kind) : stem);
+}
+
 void modality_call(modality *m, const char *key, const char *words) {
     size_t length = 0;
     snprintf(m->key, sizeof m->key, "%s", key ? key : words);
@@ -151,8 +158,9 @@ static isk_status check_named(const cells *c) {
         const modality *m = &c->modality[i];
         const modality *with = first->in.row_names.count > 0 ? first : m, *without = with == first ? m : first;
         if ((first->in.row_names.count > 0) != (m->in.row_names.count > 0)) {
-            return isk_set_error(c->context, ISK_DATA, "%s: %s has no names of its cells, so they cannot be found among those of %s; give "
-                                 "them names", path_of(c, without), without->name, with->name);
+            return isk_set_error(c->context, ISK_DATA, "%s: %s has no names of its cells, so they cannot be found among those of %s; "
+                                 "--%s-cells FILE names them", path_of(c, without), without->name, with->name,
+                                 modality_kind_name(without->kind));
         }
         if (first->in.row_names.count == 0 && first->in.rows != m->in.rows) {
             const modality *turned = m->in.cols == first->in.rows ? m : m->in.rows == first->in.cols ? first : NULL;

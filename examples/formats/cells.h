@@ -24,6 +24,8 @@ typedef struct modality {
 /* Sets kind, name and key.  words: what says its kind, "prot", "rna"; key: NULL: words.  Its name is its kind's, or of an other kind
    the words in small letters with _ for what is neither letter nor digit. */
 void modality_call(modality *m, const char *key, const char *words);
+/* The same of what a file of its own holds: called as the kind says, of an other kind as the file is called. */
+void modality_call_file(modality *m, const char *path, modality_kind kind);
 void modality_free(modality *m);
 
 /* One thing that is known of each cell: a class or a number. */
@@ -69,6 +71,7 @@ typedef struct cells {
     names files;                    /* that were read */
     offer *offered;          /* modalities of the source, those too that are not wanted */
     int64_t offer_count, offer_capacity;
+    int layers;                     /* of them are read from read_desc.layer */
     /* After cells_match: */
     int64_t rows;
     names names;                    /* [rows] */
@@ -78,14 +81,26 @@ typedef struct cells {
     int matched;                    /* modalities that have these rows */
 } cells;
 
+/* What there is to know before values are read, for the estimate. */
+typedef struct extent {
+    int64_t rows, cols, count;      /* count: of entries, or of all values */
+    int is_sparse;
+    const char *name;               /* of the modality, or NULL */
+    double reading;                 /* most bytes an entry while it is read; 0: as many as it is kept in */
+} extent;
+
 /* What is wanted of a file; zeros: what it is meant to hold. */
 typedef struct read_desc {
+    const modality_kind *only;      /* one modality, which is of this kind: the only one there is, whatever it says, else that of the kind;
+                                       NULL: as `modalities` says */
     const char *modalities;         /* "rna,protein": these alone, in this order; by what the file calls them, by name or by kind;
                                        "protein=adt": the file's adt is to be called protein; NULL: all, RNA first */
     const char *layer;              /* .h5ad and .h5mu: layers/NAME instead of X, or "raw" for raw/X; NULL: X */
     const char *obsm;               /* .h5ad: "protein_expression" or "protein=ADT": obsm/NAME is a modality too; NULL:
                                        obsm/protein_expression or protein_counts where it is there; "": none */
     double most_memory;             /* bytes; 0: no limit */
+    const extent *beside;           /* what was read before, which counts too */
+    int beside_count;
     pairing pairing;
     progress *bar;                  /* for the estimate and warnings, or NULL */
 } read_desc;
@@ -96,6 +111,8 @@ int cells_offer(cells *c, const modality *m);
 /* Then, before it reads values, it asks which of them desc->modalities wants: the number of the word, from 1, or 0.  A word is that of
    the modality that it fits best of all that were offered.  One that the word calls otherwise gets that name. */
 int cells_want(const cells *c, const read_desc *desc, modality *m);
+/* Of the modalities that cells_want took the one that is desc->only, and calls it so; -1 where that is NULL: all are. */
+isk_status cells_choose(cells *c, const read_desc *desc, modality *const *list, int64_t count, int64_t *chosen);
 /* The next word of such a list, without the blanks around it; 0 at the end.  Longer ones than a name are cut, and no name. */
 enum { LISTED_WORD = 96 };
 int next_listed(const char **list, char word[LISTED_WORD]);
@@ -120,14 +137,10 @@ void cells_free(cells *c);
 /* Reads and matches a folder or file of any kind, told by its content.  The estimate of memory is said before the values are read;
    above most_memory it is MEMORY, with what would help. */
 isk_status cells_read(cells *c, isk_context *context, const char *path, const read_desc *desc);
+/* Whether one of the readers below takes it; the same without matching. */
+int cells_is(const char *path);
+isk_status cells_load(cells *c, isk_context *context, const char *path, const read_desc *desc);
 
-/* What there is to know before values are read, for the estimate. */
-typedef struct extent {
-    int64_t rows, cols, count;      /* count: of entries, or of all values */
-    int is_sparse;
-    const char *name;               /* of the modality, or NULL */
-    double reading;                 /* most bytes an entry while it is read; 0: as many as it is kept in */
-} extent;
 /* The larger of what reading takes, count * reading, and of what is kept with what preparation adds: 4 bytes a dense value (8 in
    double), 8 a sparse entry (12), and a dense copy of the genes that are kept of sparse ones, PREPARED_FEATURES if nothing else is said. */
 enum { PREPARED_FEATURES = 2000 };
@@ -147,11 +160,14 @@ int h5_is(const char *path);
    be part of the path: DIR/GSM123_sample_.  Any folder is one for tenx_is: what it lacks is said by tenx_read. */
 isk_status tenx_read(isk_context *context, const char *path, const read_desc *desc, cells *c);
 int tenx_is(const char *path);
-/* One modality each from tables (CSV, TSV), .npy or Matrix Market files.  Names of cells are taken from `cells` (a text file of one name a
-   line, or a table whose first column, or that called barcode, cell or index, they are), else from the file; where there are none
-   cells_match goes by the order of rows.  Those of features likewise, else "1", "2", ...; equal ones are made unique.  Its name is that of
-   the kind, of an other kind what the file is called.  A table whose columns are the cells is told by names that look like barcodes, else
-   by those of the other files and of `known` (or NULL), is transposed, and that is said; one without names is cells x features. */
+/* One modality each from files of any kind: what cells_is says, and matrices, that is tables (CSV, TSV), .npy or Matrix Market files.  The
+   rest is of matrices.  Names of cells are taken from `cells` (a text file of one name a line, or a table whose first column, or that
+   called barcode, cell or index, they are), else from the file; where there are none cells_match goes by the order of rows.  Those of
+   features likewise, else "1", "2", ...; equal ones are made unique.  For NAME.mtx and NAME.npy, which have none, they are looked for
+   beside them: NAME.barcodes.txt, or cells, and NAME.features.txt, or genes, proteins, peaks, also .tsv and .gz, with _ or - for the point;
+   else without the last word of NAME, or without it, where as many names are due.  Which way the matrix lies is told by how many they are.
+   A table whose columns are the cells is told by names that look like barcodes, else by those of the other files and of `known` (or
+   NULL), is transposed, and that is said; one without names is cells x features. */
 typedef enum cells_along { CELLS_FOUND, CELLS_IN_COLUMNS, CELLS_IN_ROWS } cells_along;
 typedef struct matrix_source { const char *path, *cells, *features; cells_along along; modality_kind kind; } matrix_source;
 isk_status matrices_read(isk_context *context, const matrix_source *sources, int count, const names *known, const read_desc *desc,

@@ -84,6 +84,55 @@ static isk_status cause(hdf5 *f, const char *at, const char *otherwise) {
 
 static isk_status unreadable(hdf5 *f, const char *at) { return cause(f, at, "cannot be read; the file is damaged"); }
 
+/* ---- LZF ---- */
+
+/* What h5py packs by compression='lzf' (LibLZF by Marc Lehmann): a byte below 32 says that bytes, one more than that, follow as they are;
+   others hold three bits of length and five of how far back to copy from, then more length where it is 7, and eight bits of how far. */
+static size_t unpack_lzf(const unsigned char *from, size_t length, unsigned char *to, size_t room) {
+    const unsigned char *end = from + length;
+    size_t done = 0;
+    while (from < end) {
+        size_t count = (size_t)*from >> 5, back = ((size_t)*from & 31) << 8;
+        if (count == 0) {
+            count = (size_t)*from++ + 1;
+            if (count > (size_t)(end - from) || count > room - done) { return 0; }
+            memcpy(to + done, from, count);
+            from += count;
+            done += count;
+            continue;
+        }
+        from++;
+        if (count == 7 && from < end) { count += *from++; }
+        if (from >= end) { return 0; }
+        back += (size_t)*from++ + 1;
+        count += 2;
+        if (back > done || count > room - done) { return 0; }
+        for (; count > 0; count--, done++) { to[done] = to[done - back]; }      /* what is copied may be part of it */
+    }
+    return done;
+}
+
+/* settings: the filter's version, that of the library, and the bytes of a chunk, of texts too few.  A byte gives at most 88. */
+static size_t filter_lzf(unsigned flags, size_t count, const unsigned settings[], size_t length, size_t *size, void **buffer) {
+    size_t room = count > 2 && settings[2] > length ? settings[2] : length + 1;
+    if (!(flags & H5Z_FLAG_REVERSE)) { return 0; }
+    for (; room / 200 <= length; room *= 2) {
+        unsigned char *unpacked = H5allocate_memory(room, 0);
+        const size_t done = unpacked ? unpack_lzf(*buffer, length, unpacked, room) : 0;
+        if (done > 0) {
+            H5free_memory(*buffer);
+            *buffer = unpacked;
+            *size = room;
+            return done;
+        }
+        H5free_memory(unpacked);
+    }
+    return 0;
+}
+
+enum { LZF = 32000 };
+static const H5Z_class2_t lzf = { H5Z_CLASS_T_VERS, LZF, 0, 1, "lzf", NULL, NULL, filter_lzf };
+
 /* ---- files ---- */
 
 /* Its own stack of errors is for programmers; what went wrong is said by us.  At exit it would close once more what a full disk kept it
@@ -111,6 +160,7 @@ isk_status hdf5_open(isk_context *context, const char *path, hdf5 *f) {
     if (status != ISK_OK) { return status; }
     isk_reader_close(&reader);
     quiet();
+    H5Zregister(&lzf);
     access = access_without_locks();
     f->id = H5Fopen(path, H5F_ACC_RDONLY, access);
     status = f->id < 0 ? cause(f, NULL, "is no HDF5 file, or one that is cut off or damaged") : ISK_OK;
@@ -259,7 +309,6 @@ static const char *filter_name(H5Z_filter_t filter) {
     switch (filter) {
     case H5Z_FILTER_DEFLATE: return "gzip";
     case H5Z_FILTER_SZIP: return "szip";
-    case 32000: return "LZF";
     case 32001: return "Blosc";
     case 32004: return "LZ4";
     case 32015: return "Zstandard";
@@ -275,8 +324,9 @@ static isk_status check_filters(hdf5 *f, const char *at, hid_t plan) {
         size_t none = 0;
         H5Z_filter_t filter = H5Pget_filter2(plan, (unsigned)i, &flags, &none, NULL, 0, NULL, &settings);
         if (filter >= 0 && H5Zfilter_avail(filter) <= 0) {
-            return hdf5_fail(f, ISK_UNSUPPORTED, at, "is packed by %s (filter %d), which this HDF5 library cannot unpack; write the file "
-                             "again with compression='gzip'", filter_name(filter), (int)filter);
+            return hdf5_fail(f, ISK_UNSUPPORTED, at, "is packed by %s, whose plug-in of HDF5 (filter %d) is not there: set "
+                             "HDF5_PLUGIN_PATH to its folder (pip install hdf5plugin; hdf5plugin.PLUGINS_PATH), or write the file again "
+                             "with compression='gzip'", filter_name(filter), (int)filter);
         }
     }
     return ISK_OK;

@@ -1,5 +1,6 @@
 /* A folder or file of any kind: which reader takes it, what is wanted of it, and whether memory is enough. */
 #include "cells.h"
+#include "stranger.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,7 +76,7 @@ int cells_want(const cells *c, const read_desc *desc, modality *m) {
     const char *list = desc->modalities;
     const offer *o = offer_of(c, m);
     list_word w;
-    if (!list) { return 1; }
+    if (!list || desc->only) { return 1; }
     for (int number = 1; next_word(&list, &w); number++) {
         const int fit = o ? fits(o, w.called) : 0;
         if (fit == 0 || fit < best_fit(c, w.called)) { continue; }
@@ -101,6 +102,23 @@ static isk_status not_there(const cells *c, const char *called) {
                                          list.data);
     text_free(&list);
     return status;
+}
+
+isk_status cells_choose(cells *c, const read_desc *desc, modality *const *list, int64_t count, int64_t *chosen) {
+    shown a, b;
+    *chosen = -1;
+    if (!desc->only) { return ISK_OK; }
+    for (int64_t i = 0; i < count; i++) {
+        if (count > 1 && list[i]->kind != *desc->only) { continue; }
+        if (*chosen >= 0) {
+            return isk_set_error(c->context, ISK_DATA, "%s: '%s' and '%s' are both %s, and one file is to give one modality", c->path,
+                                 show(&a, list[*chosen]->key), show(&b, list[i]->key), modality_kind_name(*desc->only));
+        }
+        *chosen = i;
+    }
+    if (*chosen < 0) { return not_there(c, modality_kind_name(*desc->only)); }
+    modality_call_file(list[*chosen], c->path, *desc->only);
+    return ISK_OK;
 }
 
 static void swap(modality *a, modality *b) {
@@ -183,11 +201,19 @@ static void parts_words(const extent *parts, int count, text *out) {
 }
 
 isk_status memory_check(isk_context *context, const read_desc *desc, const char *path, const extent *parts, int count) {
-    const double need = memory_estimate(parts, count);
+    const int together = desc->beside_count + count;
+    extent *all = calloc((size_t)together + 1, sizeof *all);
+    double need = 0;
     char needed[32], most[32];
     text words = { 0 };
-    isk_status status = ISK_OK;
-    parts_words(parts, count, &words);
+    isk_status status = all ? ISK_OK : no_memory(context, path);
+    for (int i = 0; i < together && all; i++) { all[i] = i < desc->beside_count ? desc->beside[i] : parts[i - desc->beside_count]; }
+    if (all) {
+        need = memory_estimate(all, together);
+        parts_words(all, together, &words);
+    }
+    free(all);
+    if (status != ISK_OK) { return status; }
     if (words.failed) {
         status = no_memory(context, path);
     } else if (desc->most_memory > 0 && need > desc->most_memory) {
@@ -215,12 +241,20 @@ static const reader readers[] = {
 };
 enum { READERS = sizeof readers / sizeof *readers };
 
+static const reader *reader_of(const char *path) {
+    for (int i = 0; i < READERS && !stranger_is_pipe(path); i++) {
+        if (readers[i].is(path)) { return &readers[i]; }
+    }
+    return NULL;
+}
+
 static isk_status not_understood(isk_context *context, const char *path) {
     char list[300] = "", matrices[FORMATS_WORDS];
     char start[8];
     isk_reader file;
-    isk_status status = isk_reader_open(context, path, &file);
-    if (status != ISK_OK) { return status; }                    /* it is not there: that is the error */
+    isk_status status = stranger_refuse(context, path, "");
+    if (status == ISK_OK) { status = isk_reader_open(context, path, &file); }
+    if (status != ISK_OK) { return status; }                    /* also when it is not there */
     if (file.read(file.user, 0, start, sizeof start) < 0) { status = isk_set_error(context, ISK_IO, "%s: cannot be read", path); }
     isk_reader_close(&file);
     if (status != ISK_OK) { return status; }
@@ -232,18 +266,19 @@ static isk_status not_understood(isk_context *context, const char *path) {
                          input_formats(0, matrices));
 }
 
+int cells_is(const char *path) { return reader_of(path) != NULL; }
+
+isk_status cells_load(cells *c, isk_context *context, const char *path, const read_desc *desc) {
+    const reader *r = reader_of(path);
+    *c = (cells){ .context = context, .path = path, .pairing = desc->pairing, .bar = desc->bar };
+    return r ? r->read(context, path, desc, c) : not_understood(context, path);
+}
+
 isk_status cells_read(cells *c, isk_context *context, const char *path, const read_desc *desc) {
     static const read_desc defaults = { 0 };
-    isk_status status = ISK_OK;
-    int chosen = 0;
+    isk_status status;
     if (!desc) { desc = &defaults; }
-    memset(c, 0, sizeof *c);
-    c->context = context;
-    c->path = path;
-    c->pairing = desc->pairing;
-    c->bar = desc->bar;
-    while (chosen < READERS && !readers[chosen].is(path)) { chosen++; }
-    status = chosen < READERS ? readers[chosen].read(context, path, desc, c) : not_understood(context, path);
+    status = cells_load(c, context, path, desc);
     if (status == ISK_OK && desc->modalities) {
         status = order_as_wanted(c, desc);
     } else if (status == ISK_OK) {

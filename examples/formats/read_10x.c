@@ -1,5 +1,6 @@
 /* Folders of 10x Genomics: matrix.mtx, features.tsv or genes.tsv, barcodes.tsv, each plain or gzip, all with one prefix or none. */
 #include "cells.h"
+#include "stranger.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -138,10 +139,46 @@ static void list_names(const names *n, text *out) {
     if (n->count > LISTED) { text_format(out, " and %lld more", (long long)n->count - LISTED); }
 }
 
+/* "GSM1_RNA_3P-" is of RNA: one of its words is a kind. */
+static modality_kind kind_of_prefix(const char *prefix) {
+    while (*prefix) {
+        const size_t length = strcspn(prefix, "_-. ");
+        char word[32];
+        modality_kind kind;
+        snprintf(word, sizeof word, "%.*s", (int)(length < 31 ? length : 31), prefix);
+        kind = modality_kind_of(word);
+        if (kind != MODALITY_OTHER) { return kind; }
+        prefix += length + (prefix[length] != 0);
+    }
+    return MODALITY_OTHER;
+}
+
+/* The options that read the first matrix of each kind; what is returned says how many kinds there are. */
+static int list_options(const folder *f, text *out) {
+    static const modality_kind order[] = { MODALITY_RNA, MODALITY_PROTEIN, MODALITY_ATAC };
+    int kinds = 0;
+    for (size_t k = 0; k < sizeof order / sizeof *order; k++) {
+        int64_t i = 0;
+        while (i < f->prefixes.count && kind_of_prefix(names_get(&f->prefixes, i)) != order[k]) { i++; }
+        if (i == f->prefixes.count) { continue; }
+        text_format(out, "%s--%s-file %s%s", kinds++ ? " " : "", modality_kind_name(order[k]), f->folder, names_get(&f->prefixes, i));
+    }
+    return kinds;
+}
+
 static isk_status several_prefixes(const folder *f) {
-    text list = { 0 };
+    text list = { 0 }, options = { 0 };
     isk_status status;
     list_names(&f->prefixes, &list);
+    if (list_options(f, &options) > 1 && !options.failed && !list.failed) {
+        status = isk_set_error(f->context, ISK_DATA, "%s: holds several matrices, whose names begin with %s; read one for each modality: "
+                               "%s", f->path, list.data, options.data);
+        text_free(&list);
+        text_free(&options);
+        return status;
+    }
+    list.failed |= options.failed;
+    text_free(&options);
     status = list.failed ? no_memory(f->context, f->path)
                          : isk_set_error(f->context, ISK_DATA, "%s: holds several matrices, whose names begin with %s; add the wanted one "
                                          "to the path, as in %s%s", f->path, list.data, f->folder,
@@ -152,7 +189,8 @@ static isk_status several_prefixes(const folder *f) {
 
 static isk_status file_is_missing(const folder *f, const char *prefix, int file) {
     text list = { 0 };
-    isk_status status;
+    isk_status status = file == MATRIX && !*prefix ? stranger_refuse(f->context, f->path, "") : ISK_OK;
+    if (status != ISK_OK) { return status; }
     text_add(&list, "");
     if (f->files.count > 0) { text_add(&list, "; it holds "); }
     list_names(&f->files, &list);
@@ -376,46 +414,49 @@ static isk_status make_modality(const tenx *t, int32_t type, const sparse *all, 
 }
 
 /* Sizes are said and checked before values are read.  Entries are not known of each type: they are said to be those of the first. */
-static isk_status say_size(const tenx *t, const cells *c, const read_desc *desc, const uint8_t *want) {
+static isk_status say_size(const tenx *t, const read_desc *desc, const modality *called, const uint8_t *want) {
     extent parts[ISK_MAX_VIEWS] = { { 0 } };
-    modality called[ISK_MAX_VIEWS];
     int count = 0;
     for (int32_t k = 0; k < t->types.count && count < ISK_MAX_VIEWS; k++) {
         int64_t cols = 0;
         if (!want[k]) { continue; }
         for (int64_t i = 0; i < t->features; i++) { cols += t->type[i] == k; }
-        modality_call(&called[count], NULL, names_get(&t->types, k));
-        cells_want(c, desc, &called[count]);
-        parts[count] = (extent){ t->cells, cols, count == 0 ? t->entries : 0, 1, called[count].name, SPARSE_READING };
+        parts[count] = (extent){ t->cells, cols, count == 0 ? t->entries : 0, 1, called[k].name, SPARSE_READING };
         count++;
     }
     return memory_check(t->files.context, desc, t->files.path, parts, count);
 }
 
+static isk_status choose_types(const tenx *t, const read_desc *desc, cells *c, modality *called, uint8_t *want) {
+    modality **list = calloc((size_t)t->types.count + 1, sizeof *list);
+    int64_t chosen = -1;
+    isk_status status = list ? ISK_OK : no_memory(t->files.context, t->files.path);
+    for (int32_t k = 0; k < t->types.count && status == ISK_OK; k++) {
+        list[k] = &called[k];
+        modality_call(&called[k], NULL, names_get(&t->types, k));
+        if (!cells_offer(c, &called[k])) { status = no_memory(t->files.context, t->files.path); }
+    }
+    for (int32_t k = 0; k < t->types.count && status == ISK_OK; k++) { want[k] = cells_want(c, desc, &called[k]) > 0; }
+    if (status == ISK_OK) { status = cells_choose(c, desc, list, t->types.count, &chosen); }
+    for (int32_t k = 0; k < t->types.count && chosen >= 0; k++) { want[k] = k == chosen; }
+    free(list);
+    return status;
+}
+
 static isk_status read_modalities(tenx *t, const read_desc *desc, cells *c) {
     isk_context *context = t->files.context;
-    uint8_t *want = calloc((size_t)t->types.count + 1, 1);
+    const size_t types = (size_t)t->types.count;
+    modality *called = calloc(types + 1, sizeof *called);           /* their names alone */
+    uint8_t *want = calloc(types + 1, 1);
     sparse all = { 0 };
-    isk_status status = want ? ISK_OK : no_memory(context, t->files.path);
-    int any = 0;
-    for (int32_t k = 0; k < t->types.count && status == ISK_OK; k++) {
-        modality m = { 0 };
-        modality_call(&m, NULL, names_get(&t->types, k));
-        if (!cells_offer(c, &m)) { status = no_memory(context, t->files.path); }
-    }
-    for (int32_t k = 0; k < t->types.count && status == ISK_OK; k++) {
-        modality m = { 0 };
-        modality_call(&m, NULL, names_get(&t->types, k));
-        want[k] = cells_want(c, desc, &m) > 0;
-        any |= want[k];
-    }
-    if (status == ISK_OK && any) { status = say_size(t, c, desc, want); }
+    isk_status status = called && want ? choose_types(t, desc, c, called, want) : no_memory(context, t->files.path);
+    const int any = status == ISK_OK && memchr(want, 1, types);
+    if (any) { status = say_size(t, desc, called, want); }
     if (status == ISK_OK && any) { status = mtx_read(context, t->files.file[MATRIX], 1, &all); }
     for (int32_t k = 0; k < t->types.count && status == ISK_OK; k++) {
-        modality m = { 0 };
+        modality m;
         if (!want[k]) { continue; }
-        modality_call(&m, NULL, names_get(&t->types, k));
-        cells_want(c, desc, &m);                            /* calls it as it is wanted to be called */
+        m = called[k];
         status = make_modality(t, k, &all, &m);
         if (status == ISK_OK) {
             status = cells_add(c, &m);
@@ -424,6 +465,7 @@ static isk_status read_modalities(tenx *t, const read_desc *desc, cells *c) {
         }
     }
     sparse_free(&all);
+    free(called);
     free(want);
     return status;
 }

@@ -647,7 +647,7 @@ static isk_status no_layer(const source *s, const char *prefix) {
 
 /* Where the values are and which data_frame has the names of the features; `at` is "" where there are none.  `fall_back`: X where there is
    no such layer. */
-static isk_status find_values(const source *s, const char *prefix, int fall_back, char at[HDF5_PATH], char var[HDF5_PATH]) {
+static isk_status find_values(source *s, const char *prefix, int fall_back, char at[HDF5_PATH], char var[HDF5_PATH]) {
     char layers[HDF5_PATH];
     const char *layer = s->desc->layer;
     hdf5_at(at, prefix, "X");
@@ -656,10 +656,12 @@ static isk_status find_values(const source *s, const char *prefix, int fall_back
         if (hdf5_is(s->file, prefix, "raw/X")) {
             hdf5_at(at, prefix, "raw/X");
             hdf5_at(var, prefix, "raw/var");
+            s->cells->layers++;
             return ISK_OK;
         }
     } else if (layer && hdf5_is(s->file, hdf5_at(layers, prefix, "layers"), layer)) {
         hdf5_at(at, layers, layer);
+        s->cells->layers++;
         return ISK_OK;
     }
     if (layer && !fall_back) { return no_layer(s, prefix); }
@@ -761,7 +763,7 @@ static isk_status plan_obsm(source *s) {
 }
 
 static isk_status plan_anndata(source *s) {
-    isk_status status = plan_values(s, "", NULL, 0);
+    isk_status status = plan_values(s, "", NULL, s->desc->only != NULL);        /* another file may have the layer */
     if (status == ISK_OK) { status = plan_obsm(s); }
     return status == ISK_OK ? add_table(s, "obs") : status;
 }
@@ -773,7 +775,7 @@ static isk_status check_layer(const source *s, const names *order) {
     const char *layer = s->desc->layer;
     char prefix[HDF5_PATH], layers[HDF5_PATH];
     shown word;
-    if (!layer) { return ISK_OK; }
+    if (!layer || s->desc->only) { return ISK_OK; }
     for (int64_t i = 0; i < order->count; i++) {
         hdf5_at(prefix, "mod", names_get(order, i));
         if (strcmp(layer, "raw") == 0 ? hdf5_is(s->file, prefix, "raw/X") : hdf5_is(s->file, hdf5_at(layers, prefix, "layers"), layer)) {
@@ -835,7 +837,24 @@ static isk_status plan_mudata(source *s) {
 
 /* ---- all of them ---- */
 
+/* HDF5 of other programs, by two things that it holds. */
+static isk_status refuse_others(const source *s) {
+    static const struct { const char *one, *two, *what; } others[] = {
+        { "row_attrs", "col_attrs", "is a loom file; write it as .h5ad: scanpy.read_loom(FILE).write_h5ad(\"cells.h5ad\")" },
+        { "assays", "cell.names", "is an h5Seurat file; write it as .h5ad: in R SeuratDisk::Convert(FILE, dest = \"h5ad\")" },
+        { "barcode_info", "umi", "is molecule_info.h5 of Cell Ranger; give the filtered_feature_bc_matrix.h5 beside it" },
+    };
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        if (hdf5_is(s->file, "", others[i].one) && hdf5_is(s->file, "", others[i].two)) {
+            return hdf5_fail(s->file, ISK_UNSUPPORTED, NULL, "%s", others[i].what);
+        }
+    }
+    return ISK_OK;
+}
+
 static isk_status plan(source *s) {
+    const isk_status status = refuse_others(s);
+    if (status != ISK_OK) { return status; }
     if (hdf5_look(s->file, "mod").kind == HDF5_GROUP) { return plan_mudata(s); }
     if (hdf5_is(s->file, "", "obs") && hdf5_is(s->file, "", "var")) { return plan_anndata(s); }
     if (hdf5_is(s->file, "matrix", "barcodes")) { return plan_tenx(s, "matrix", 3); }
@@ -852,6 +871,23 @@ static isk_status choose_parts(source *s) {
         if (cells_want(s->cells, s->desc, &s->parts[i].m)) { s->parts[kept++] = s->parts[i]; } else { part_free(&s->parts[i]); }
     }
     s->count = kept;
+    return ISK_OK;
+}
+
+/* Of a file that is to give one modality the others go. */
+static isk_status choose_part(source *s) {
+    modality **list = calloc((size_t)s->count + 1, sizeof *list);
+    int64_t chosen = -1;
+    isk_status status = list ? ISK_OK : out_of_memory(s);
+    for (int64_t i = 0; i < s->count && list; i++) { list[i] = &s->parts[i].m; }
+    if (status == ISK_OK) { status = cells_choose(s->cells, s->desc, list, s->count, &chosen); }
+    free(list);
+    if (chosen < 0 || status != ISK_OK) { return status; }
+    for (int64_t i = 0; i < s->count; i++) {
+        if (i != chosen) { part_free(&s->parts[i]); }
+    }
+    s->parts[0] = s->parts[chosen];
+    s->count = 1;
     return ISK_OK;
 }
 
@@ -874,6 +910,7 @@ isk_status h5_read(isk_context *context, const char *path, const read_desc *desc
     isk_status status = hdf5_open(context, path, &file);
     if (status == ISK_OK) { status = plan(&s); }
     if (status == ISK_OK) { status = choose_parts(&s); }
+    if (status == ISK_OK) { status = choose_part(&s); }
     if (status == ISK_OK) { status = check_memory(&s); }
     for (int64_t i = 0; i < s.count && status == ISK_OK; i++) {
         status = read_values(&s, &s.parts[i]);

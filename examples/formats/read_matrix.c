@@ -1,11 +1,13 @@
 /* Modalities from a file of one matrix, and what a table says of cells. */
 #include "cells.h"
+#include "stranger.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-/* ---- names beside a matrix ---- */
+/* ---- names of a matrix ---- */
 
 /* The column of a table with a header that holds the cells' names. */
 static int64_t name_column(const frame *f) {
@@ -19,8 +21,26 @@ static int64_t name_column(const frame *f) {
     return 0;
 }
 
-static isk_status take_names(isk_context *context, const char *path, const frame *f, names *n) {
-    const int64_t col = f->header ? name_column(f) : 0;
+/* Of features without a header, as 10x Genomics lists them, id, name and type: the second column, where it tells them apart. */
+static isk_status feature_column(isk_context *context, const char *path, const frame *f, int64_t *col) {
+    names second = { 0 };
+    name_index x = { 0 };
+    int64_t different = 0;
+    int done = 1;
+    *col = f->header ? name_column(f) : 0;
+    if (f->header || f->cols < 2) { return ISK_OK; }
+    for (int64_t r = 0; r < f->rows && done; r++) {
+        if (name_index_find(&x, frame_get(f, r, 1)) >= 0) { continue; }
+        done = names_add(&second, frame_get(f, r, 1)) && name_index_update(&x, &second);
+        different++;
+    }
+    if (2 * different > f->rows) { *col = 1; }
+    name_index_free(&x);
+    names_free(&second);
+    return done ? ISK_OK : no_memory(context, path);
+}
+
+static isk_status take_names(isk_context *context, const char *path, const frame *f, int64_t col, names *n) {
     for (int64_t r = 0; r < f->rows; r++) {
         const char *name = frame_get(f, r, col);
         if (!*name) { return isk_set_error(context, ISK_DATA, "%s: row %lld has no name", path, (long long)r + 1); }
@@ -29,46 +49,104 @@ static isk_status take_names(isk_context *context, const char *path, const frame
     return ISK_OK;
 }
 
-/* As many names as are due: a line more than that is a header.  `what` are the cells or features of `of`. */
-static isk_status read_names(isk_context *context, const char *path, int64_t due, const char *what, const char *of, names *n) {
+/* As many names as are due: a line more than that is a header.  They are those of the cells or features of `of`. */
+static isk_status read_names(isk_context *context, const char *path, int64_t due, int of_features, const char *of, names *n) {
     frame f;
+    int64_t col = 0;
     isk_status status = frame_read(context, path, &f);
     if (status != ISK_OK) { return status; }
     if (f.rows == due + 1) { frame_head(&f); }
     if (f.rows != due) {
         status = isk_set_error(context, ISK_SHAPE, "%s: has %lld names where %s has %lld %s", path, (long long)f.rows, of, (long long)due,
-                               what);
+                               of_features ? "features" : "cells");
     }
     names_free(n);
-    if (status == ISK_OK) { status = take_names(context, path, &f, n); }
+    if (status == ISK_OK && of_features) { status = feature_column(context, path, &f, &col); }
+    if (status == ISK_OK && !of_features && f.header) { col = name_column(&f); }
+    if (status == ISK_OK) { status = take_names(context, path, &f, col, n); }
     frame_free(&f);
     return status;
 }
 
-static isk_status name_features(isk_context *context, const matrix_source *source, input *in) {
+static isk_status name_features(isk_context *context, const char *features, const char *of, input *in) {
     isk_status status = ISK_OK;
-    if (source->features) { status = read_names(context, source->features, in->cols, "features", source->path, &in->column_names); }
+    if (features) { status = read_names(context, features, in->cols, 1, of, &in->column_names); }
     for (int64_t c = in->column_names.count; c < in->cols && status == ISK_OK; c++) {
         char number[24];
         snprintf(number, sizeof number, "%lld", (long long)c + 1);
-        if (!names_add(&in->column_names, number)) { status = no_memory(context, source->path); }
+        if (!names_add(&in->column_names, number)) { status = no_memory(context, of); }
     }
-    if (status == ISK_OK && !names_make_unique(&in->column_names)) { status = no_memory(context, source->path); }
+    if (status == ISK_OK && !names_make_unique(&in->column_names)) { status = no_memory(context, of); }
     return status;
 }
 
-/* ---- a matrix ---- */
+/* ---- files of names beside a matrix that has none ---- */
 
-static const char *base_name(const char *path) {
-    const char *slash = strrchr(path, '/');
-    return slash && slash[1] ? slash + 1 : path;
+enum { CELL_NAMES, FEATURE_NAMES, NAMED };
+typedef struct beside { char path[NAMED][4400]; } beside;       /* "": there is none */
+
+/* The first of `words` with a prefix of so many bytes of the matrix's path before it that is a file; 0: none. */
+static int find_beside(const char *matrix, size_t prefix, const char *const *words, char path[4400]) {
+    static const char *const ends[] = { ".tsv.gz", ".tsv", ".txt.gz", ".txt" };
+    for (; *words; words++) {
+        for (size_t k = 0; k < sizeof ends / sizeof *ends; k++) {
+            snprintf(path, 4400, "%.*s%s%s", (int)prefix, matrix, *words, ends[k]);
+            if (access(path, R_OK) == 0) { return 1; }
+        }
+    }
+    *path = 0;
+    return 0;
 }
 
-static void call_matrix(modality *m, const matrix_source *source) {
-    const char *base = base_name(source->path);
-    char stem[32];
-    snprintf(stem, sizeof stem, "%.*s", (int)strcspn(base, "."), base);
-    modality_call(m, base, source->kind != MODALITY_OTHER ? modality_kind_name(source->kind) : stem);
+/* Of counts.mtx first counts.barcodes.txt, then GSM1_barcodes.txt of GSM1_counts.mtx; what has no prefix, or only that, may be of another
+   matrix: `sure` says that it is not. */
+static void find_names(const char *matrix, beside *b, int *sure) {
+    static const char *const cell_words[] = { "barcodes", "cells", NULL };
+    static const char *const feature_words[] = { "features", "genes", "proteins", "peaks", NULL };
+    const char *const *const words[NAMED] = { cell_words, feature_words };
+    const char *slash = strrchr(matrix, '/'), *base = slash ? slash + 1 : matrix;
+    const size_t folder = (size_t)(base - matrix);
+    size_t stem = strlen(matrix), shorter;
+    char own[4096];
+    *b->path[CELL_NAMES] = *b->path[FEATURE_NAMES] = 0;
+    if (stem >= sizeof own - 1) { return; }
+    if (stem > folder + 3 && strcmp(matrix + stem - 3, ".gz") == 0) { stem -= 3; }
+    while (stem > folder && matrix[stem] != '.') { stem--; }
+    if (stem == folder) { stem = strlen(matrix); }
+    for (shorter = stem; shorter > folder && !strchr("._-", matrix[shorter - 1]); shorter--) {}
+    *sure = 1;
+    for (const char *separator = "._-"; *separator; separator++) {
+        snprintf(own, sizeof own, "%.*s%c", (int)stem, matrix, *separator);
+        for (int k = 0; k < NAMED; k++) {
+            if (!*b->path[k]) { find_beside(own, stem + 1, words[k], b->path[k]); }
+        }
+    }
+    if (*b->path[CELL_NAMES] || *b->path[FEATURE_NAMES]) { return; }
+    *sure = 0;
+    for (int k = 0; k < NAMED; k++) {
+        if (!find_beside(matrix, shorter, words[k], b->path[k]) && shorter > folder) { find_beside(matrix, folder, words[k], b->path[k]); }
+    }
+}
+
+/* How many names a file has, one more where it has a header. */
+static isk_status count_names(isk_context *context, const char *path, int64_t *count) {
+    frame f;
+    const isk_status status = frame_read(context, path, &f);
+    if (status != ISK_OK) { return status; }
+    *count = f.rows;
+    frame_free(&f);
+    return ISK_OK;
+}
+
+/* How many of the lists (count -1: there is none) have as many names as a matrix of that size needs, a header apart; -1: not all may. */
+static int count_fitting(const int64_t count[NAMED], int64_t cells_due, int64_t features_due) {
+    const int64_t due[NAMED] = { cells_due, features_due };
+    int fitting = 0;
+    for (int k = 0; k < NAMED; k++) {
+        if (count[k] >= 0 && count[k] != due[k] && count[k] != due[k] + 1) { return -1; }
+        fitting += count[k] == due[k];
+    }
+    return fitting;
 }
 
 /* Files that are read together: which way a table lies is told by the others. */
@@ -79,43 +157,130 @@ typedef struct batch {
     const read_desc *desc;
     const names *known;             /* cells, or NULL */
     modality m[MOST_FILES];
+    cells from[MOST_FILES];         /* what else a file says that is no matrix; path NULL: it is one */
+    beside beside[MOST_FILES];      /* of a matrix, the names that it has from */
+    unsigned named;                 /* bits of those whose names are settled */
     int count;                      /* that are read */
     int unsaid;                     /* 1: what it takes is still to be said */
 } batch;
 
-/* What has been read beside what is to come: the limit is for all.  A silent one says nothing yet. */
-static isk_status check_size(const batch *b, const cells *c, int upto, const input_extent *next, int silent) {
-    extent parts[2 * MOST_FILES];
-    read_desc desc = *b->desc;
-    int count = 0;
-    for (int i = 0; i < c->count + upto; i++) {
+/* What is there already. */
+static int list_read(const batch *b, const cells *c, extent parts[2 * MOST_FILES]) {
+    for (int i = 0; i < c->count + b->count; i++) {
         const modality *m = i < c->count ? &c->modality[i] : &b->m[i - c->count];
         const input *in = &m->in;
-        parts[count++] = (extent){ in->rows, in->cols, in->is_sparse ? in->sparse.count : in->rows * in->cols, in->is_sparse, m->name, 0 };
+        parts[i] = (extent){ in->rows, in->cols, in->is_sparse ? in->sparse.count : in->rows * in->cols, in->is_sparse, m->name, 0 };
     }
+    return c->count + b->count;
+}
+
+/* What has been read beside what is to come: the limit is for all.  A silent one says nothing yet. */
+static isk_status check_size(const batch *b, const cells *c, const input_extent *next, int silent) {
+    extent parts[2 * MOST_FILES];
+    read_desc desc = *b->desc;
+    int count = list_read(b, c, parts);
     if (next) {
-        parts[count++] = (extent){ next->rows, next->cols, next->count, next->is_sparse, b->m[upto].name,
+        parts[count++] = (extent){ next->rows, next->cols, next->count, next->is_sparse, b->m[b->count].name,
                                    next->is_sparse ? SPARSE_READING : 0 };
     }
     if (silent) { desc.bar = NULL; }
-    return memory_check(b->context, &desc, b->sources[next ? upto : upto - 1].path, parts, count);
+    return memory_check(b->context, &desc, b->sources[next ? b->count : b->count - 1].path, parts, count);
+}
+
+/* A file that may hold several modalities and knows the names of its cells and features, and more of the cells. */
+static isk_status read_one_of(batch *b, const cells *c) {
+    const matrix_source *source = &b->sources[b->count];
+    extent parts[2 * MOST_FILES];
+    read_desc desc = *b->desc;
+    cells *from = &b->from[b->count];
+    isk_status status;
+    if (source->along == CELLS_IN_COLUMNS) {
+        return isk_set_error(b->context, ISK_ARGUMENT, "%s: says itself which of its names are cells; --transpose is for matrices",
+                             source->path);
+    }
+    desc.modalities = NULL;
+    desc.only = &source->kind;
+    desc.beside = parts;
+    desc.beside_count = list_read(b, c, parts);
+    status = cells_load(from, b->context, source->path, &desc);
+    if (status != ISK_OK) { return status; }
+    b->m[b->count++] = from->modality[0];
+    from->count = 0;
+    memset(&from->modality[0], 0, sizeof from->modality[0]);
+    return ISK_OK;
+}
+
+/* Names that the line gives. */
+static void take_given(batch *b) {
+    const char *const given[NAMED] = { b->sources[b->count].cells, b->sources[b->count].features };
+    for (int k = 0; k < NAMED; k++) {
+        char *path = b->beside[b->count].path[k];
+        snprintf(path, sizeof b->beside->path[k], "%s", given[k] ? given[k] : "");
+    }
+}
+
+/* Which files name a matrix, and whether its columns are the cells, as their numbers say where nothing else does. */
+static isk_status find_way(batch *b, const input_extent *size, int *turned) {
+    const matrix_source *source = &b->sources[b->count];
+    beside *own = &b->beside[b->count], found;
+    int64_t count[NAMED] = { -1, -1 };
+    int sure = 1, guessed = 0, straight, other;
+    isk_status status = ISK_OK;
+    find_names(source->path, &found, &sure);
+    for (int k = 0; k < NAMED && status == ISK_OK; k++) {
+        if (!*own->path[k] && *found.path[k]) {
+            memcpy(own->path[k], found.path[k], sizeof found.path[k]);
+            guessed |= !sure << k;
+        }
+        if (*own->path[k]) { status = count_names(b->context, own->path[k], &count[k]); }
+    }
+    if (status != ISK_OK) { return status; }
+    straight = count_fitting(count, size->rows, size->cols);
+    other = count_fitting(count, size->cols, size->rows);
+    if (source->along == CELLS_FOUND) { *turned = other > 0 && other > straight; }
+    for (int k = 0; k < NAMED; k++) {
+        if (guessed >> k & 1 && (*turned ? other : straight) < 0) { *own->path[k] = 0; }
+    }
+    return ISK_OK;
+}
+
+/* What the line gives goes before what the file has. */
+static isk_status name_sides(batch *b, int i) {
+    const char *path = b->sources[i].path, *cells_by = b->beside[i].path[CELL_NAMES], *features_by = b->beside[i].path[FEATURE_NAMES];
+    input *in = &b->m[i].in;
+    isk_status status = ISK_OK;
+    b->named |= 1u << i;
+    if (*cells_by) { status = read_names(b->context, cells_by, in->rows, 0, path, &in->row_names); }
+    if (status == ISK_OK) { status = name_features(b->context, *features_by ? features_by : NULL, path, in); }
+    if (status == ISK_OK && b->desc->bar && (*cells_by || *features_by)) {
+        progress_say(b->desc->bar, "%s: named by %s%s%s: taken as %lld cells x %lld features", path, cells_by,
+                     *cells_by && *features_by ? " and " : "", features_by, (long long)in->rows, (long long)in->cols);
+    }
+    return status;
 }
 
 /* What it takes is said before it is read where the file tells that at once; of text, when it is known which way it lies. */
 static isk_status read_next(batch *b, const cells *c) {
     const matrix_source *source = &b->sources[b->count];
-    const int turned = source->along == CELLS_IN_COLUMNS;
+    int turned = source->along == CELLS_IN_COLUMNS;
     modality *m = &b->m[b->count];
     input_extent size;
-    isk_status status = input_size(b->context, source->path, turned, &size);
+    isk_status status;
+    take_given(b);
+    if (cells_is(source->path)) { return read_one_of(b, c); }
+    status = stranger_refuse(b->context, source->path, "");
+    if (status == ISK_OK) { status = input_size(b->context, source->path, 0, &size); }
+    if (status == ISK_OK && size.rows > 0) { status = find_way(b, &size, &turned); }
     if (status != ISK_OK) { return status; }
-    call_matrix(m, source);
-    if (size.rows > 0) { status = check_size(b, c, b->count, &size, 0); }
+    modality_call_file(m, source->path, source->kind);
+    if (turned) { size = (input_extent){ size.cols, size.rows, size.count, size.is_sparse }; }
+    if (size.rows > 0) { status = check_size(b, c, &size, 0); }
     if (status == ISK_OK) { status = input_read(b->context, source->path, &(input_desc){ .transpose = turned }, &m->in); }
+    if (status == ISK_OK && size.rows > 0) { status = name_sides(b, b->count); }
     if (status == ISK_OK) { b->count++; }
     if (status != ISK_OK || size.rows > 0) { return status; }
     b->unsaid = 1;
-    return check_size(b, c, b->count, NULL, 1);
+    return check_size(b, c, NULL, 1);
 }
 
 /* ---- which way tables lie ---- */
@@ -221,7 +386,7 @@ static isk_status find_ways(batch *b) {
     for (int i = 0; i < b->count && status == ISK_OK; i++) {
         const input *in = &b->m[i].in;
         const int rows = are_barcodes(&in->row_names), columns = are_barcodes(&in->column_names);
-        if (b->sources[i].along != CELLS_FOUND || b->sources[i].cells || in->is_sparse) { continue; }
+        if (b->sources[i].along != CELLS_FOUND || *b->beside[i].path[CELL_NAMES] || b->from[i].path || in->is_sparse) { continue; }
         if (columns && !rows) { turned |= 1 << i; } else if (rows == columns) { open |= 1 << i; }
     }
     by_barcodes = turned;
@@ -236,13 +401,35 @@ static isk_status find_ways(batch *b) {
 }
 
 static isk_status add_next(batch *b, cells *c, int i) {
-    const matrix_source *source = &b->sources[i];
-    modality *m = &b->m[i];
-    isk_status status = ISK_OK;
-    if (source->cells) { status = read_names(b->context, source->cells, m->in.rows, "cells", source->path, &m->in.row_names); }
-    if (status == ISK_OK) { status = name_features(b->context, source, &m->in); }
-    if (status == ISK_OK && !names_add(&c->files, source->path)) { status = no_memory(b->context, source->path); }
-    return status == ISK_OK ? cells_add(c, m) : status;
+    const char *path = b->sources[i].path;
+    cells *from = &b->from[i];
+    isk_status status = b->named >> i & 1 ? ISK_OK : name_sides(b, i);
+    for (int k = 0; k < NAMED && status == ISK_OK; k++) {
+        const char *named_by = b->beside[i].path[k];
+        if (*named_by && !names_add(&c->files, named_by)) { status = no_memory(b->context, path); }
+    }
+    if (status == ISK_OK && !from->path && !names_add(&c->files, path)) { status = no_memory(b->context, path); }
+    for (int64_t k = 0; k < from->files.count && status == ISK_OK; k++) {
+        if (!names_add(&c->files, names_get(&from->files, k))) { status = no_memory(b->context, path); }
+    }
+    if (status == ISK_OK) { status = cells_add(c, &b->m[i]); }
+    for (int64_t k = 0; k < from->table_count && status == ISK_OK; k++) {
+        if (!from->tables[k].path) { from->tables[k].path = path; }
+        status = cells_add_table(c, &from->tables[k]);
+    }
+    return status;
+}
+
+static isk_status check_layer(const batch *b) {
+    int read = 0, any = 0;
+    shown word;
+    for (int i = 0; i < b->count; i++) {
+        read += b->from[i].layers;
+        any |= b->from[i].path != NULL;
+    }
+    if (!b->desc->layer || !any || read) { return ISK_OK; }
+    return isk_set_error(b->context, ISK_DATA, "%s: neither it nor another file has a layer '%s'", b->sources[0].path,
+                         show(&word, b->desc->layer));
 }
 
 isk_status matrices_read(isk_context *context, const matrix_source *sources, int count, const names *known, const read_desc *desc,
@@ -252,10 +439,14 @@ isk_status matrices_read(isk_context *context, const matrix_source *sources, int
     if (!b) { return no_memory(context, sources[0].path); }
     *b = (batch){ .context = context, .sources = sources, .desc = desc, .known = known };
     while (b->count < count && b->count < MOST_FILES && status == ISK_OK) { status = read_next(b, c); }
+    if (status == ISK_OK) { status = check_layer(b); }
     if (status == ISK_OK) { status = find_ways(b); }
-    if (status == ISK_OK && b->unsaid) { status = check_size(b, c, b->count, NULL, 0); }
+    if (status == ISK_OK && b->unsaid) { status = check_size(b, c, NULL, 0); }
     for (int i = 0; i < b->count && status == ISK_OK; i++) { status = add_next(b, c, i); }
-    for (int i = 0; i < MOST_FILES; i++) { modality_free(&b->m[i]); }
+    for (int i = 0; i < MOST_FILES; i++) {
+        modality_free(&b->m[i]);
+        cells_free(&b->from[i]);
+    }
     free(b);
     return status;
 }
@@ -292,7 +483,7 @@ isk_status cell_table_read(isk_context *context, const char *path, cell_table *t
     if (f.rows == 0) { status = isk_set_error(context, ISK_DATA, "%s: has a header but no rows", path); }
     if (status == ISK_OK) {
         names_at = name_column(&f);
-        status = take_names(context, path, &f, &t->cells);
+        status = take_names(context, path, &f, names_at, &t->cells);
     }
     for (int64_t col = 0; col < f.cols && status == ISK_OK; col++) {
         if (col != names_at) { status = add_column(context, path, &f, col, t); }

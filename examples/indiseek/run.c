@@ -294,7 +294,11 @@ isk_status run_all(run_job *j) {
     output_reads(&t->out, j->s->source.path);
     output_reads(&t->out, j->s->source.cells);
     output_reads(&t->out, j->s->source.split);
-    for (int i = 0; i < SOURCE_KINDS; i++) { output_reads(&t->out, j->s->source.file[i]); }
+    for (int i = 0; i < SOURCE_KINDS; i++) {
+        output_reads(&t->out, j->s->source.file[i]);
+        output_reads(&t->out, j->s->source.named_cells[i]);
+        output_reads(&t->out, j->s->source.named_features[i]);
+    }
     if (status == ISK_OK) { status = source_read(&j->a, t->context, &j->s->source, &t->bar); }
     if (status == ISK_OK) { status = source_divide(&j->a, t->s->options.validation); }
     if (status == ISK_OK) { status = source_prepare(&j->a); }

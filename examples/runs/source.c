@@ -39,6 +39,15 @@ static int check_transpose(const source_settings *s, const char *program) {
     return -1;
 }
 
+static int check_names(const source_settings *s, const char *program) {
+    for (int i = 0; i < SOURCE_KINDS; i++) {
+        const char *kind = modality_kind_name((modality_kind)i);
+        if (s->file[i] || (!s->named_cells[i] && !s->named_features[i])) { continue; }
+        return usage_error(program, "--%s-%s needs --%s-file, whose names it gives", kind, s->named_cells[i] ? "cells" : "features", kind);
+    }
+    return -1;
+}
+
 int source_check_line(const source_settings *s, const char *program) {
     int files = 0;
     for (int i = 0; i < SOURCE_KINDS; i++) { files += s->file[i] != NULL; }
@@ -49,7 +58,7 @@ int source_check_line(const source_settings *s, const char *program) {
     if (!source_is_given(s)) {
         return usage_error(program, "what to read is missing: a 10x folder, an .h5, .h5ad or .h5mu file, or --rna-file and --protein-file");
     }
-    if (check_transpose(s, program) >= 0) { return 2; }
+    if (check_transpose(s, program) >= 0 || check_names(s, program) >= 0) { return 2; }
     if (s->coarse && !s->labels) { return usage_error(program, "--coarse needs --labels"); }
     if (s->ignore && !s->labels) { return usage_error(program, "--label-ignore needs --labels"); }
     return -1;
@@ -57,7 +66,11 @@ int source_check_line(const source_settings *s, const char *program) {
 
 void source_settings_anywhere(source_settings *s, source_paths *memory) {
     const char **paths[SOURCE_PATHS] = { &s->path, &s->tenx, &s->cells };
-    for (int i = 0; i < SOURCE_KINDS; i++) { paths[3 + i] = &s->file[i]; }
+    for (int i = 0; i < SOURCE_KINDS; i++) {
+        paths[3 + 3 * i] = &s->file[i];
+        paths[4 + 3 * i] = &s->named_cells[i];
+        paths[5 + 3 * i] = &s->named_features[i];
+    }
     for (int i = 0; i < SOURCE_PATHS; i++) { *paths[i] = training_path(*paths[i], memory->text[i], sizeof memory->text[i]); }
 }
 
@@ -70,7 +83,9 @@ static isk_status read_files(source *a, const read_desc *desc, const names *know
     isk_status status;
     for (int i = 0; i < SOURCE_KINDS; i++) {
         const cells_along along = !a->s->transpose ? CELLS_FOUND : is_listed(a->s->transpose, order[i]) ? CELLS_IN_COLUMNS : CELLS_IN_ROWS;
-        if (a->s->file[order[i]]) { files[count++] = (matrix_source){ .path = a->s->file[order[i]], .along = along, .kind = order[i] }; }
+        if (!a->s->file[order[i]]) { continue; }
+        files[count++] = (matrix_source){ .path = a->s->file[order[i]], .cells = a->s->named_cells[order[i]],
+                                          .features = a->s->named_features[order[i]], .along = along, .kind = order[i] };
     }
     a->c.pairing = desc->pairing;
     a->c.bar = desc->bar;
@@ -259,7 +274,8 @@ isk_status source_prepare(source *a) {
         return isk_set_error(a->context, ISK_ARGUMENT, "--modalities %s leaves one modality; two are needed", a->s->modalities);
     }
     if (a->c.count < 2) {
-        return isk_set_error(a->context, ISK_DATA, "%s holds one modality, %s; two are needed (a column of feature types tells them apart)",
+        return isk_set_error(a->context, ISK_DATA, "%s holds one modality, %s; two are needed: a column of feature types tells them apart "
+                             "in one file, --rna-file and --protein-file read one from each",
                              a->c.path ? a->c.path : "the input", a->c.count ? a->c.modality[0].name : "none");
     }
     a->d.v.rows = a->c.rows;

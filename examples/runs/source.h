@@ -9,6 +9,7 @@ enum { SOURCE_KINDS = 4 };          /* of modality_kind */
 
 typedef struct source_settings {
     const char *path, *tenx, *file[SOURCE_KINDS], *prepare[SOURCE_KINDS];
+    const char *named_cells[SOURCE_KINDS], *named_features[SOURCE_KINDS];       /* files of names for those of file */
     const char *cells, *modalities, *layer, *obsm, *transpose;
     pairing pairing;
     const char *labels, *coarse, *ignore, *group, *split;
@@ -20,10 +21,11 @@ typedef struct source_settings {
 
 /* Rows of a command's table of options; `at` is the offset of source_settings. */
 #define SOURCE_OFFSET(at, field) ((at) + offsetof(source_settings, field))
-#define SOURCE_FILE(at, kind, name, words)                                                                             \
-    { name, OPTION_TEXT, SOURCE_OFFSET(at, file) + (kind) * sizeof(const char *), "FILE", words, 0, 0, NULL }
-#define SOURCE_PREPARE(at, kind, name, words)                                                                          \
-    { name, OPTION_TEXT, SOURCE_OFFSET(at, prepare) + (kind) * sizeof(const char *), "STEPS", words, 0, 0, NULL }
+#define SOURCE_OF_KIND(at, field, kind, name, value, words)                                                            \
+    { name, OPTION_TEXT, SOURCE_OFFSET(at, field) + (kind) * sizeof(const char *), value, words, 0, 0, NULL }
+#define SOURCE_FILE(at, kind, name, words) SOURCE_OF_KIND(at, file, kind, name, "FILE", words)
+#define SOURCE_NAMES(at, field, kind, name, words) SOURCE_OF_KIND(at, field, kind, name, "FILE", words)
+#define SOURCE_PREPARE(at, kind, name, words) SOURCE_OF_KIND(at, prepare, kind, name, "STEPS", words)
 /* Where cells come from: of the data that train, and of new cells. */
 #define SOURCE_READ_OPTIONS(at)                                                                                        \
     { "PATH", OPTION_ARGUMENT, SOURCE_OFFSET(at, path), NULL, NULL, 0, 0, NULL },                                      \
@@ -31,10 +33,21 @@ typedef struct source_settings {
       "the same as PATH: a folder of matrix.mtx, features.tsv and barcodes.tsv, each also as .gz; DIR/PREFIX where its " \
       "files have one", 0, 0, NULL },                                                                                  \
     SOURCE_FILE(at, MODALITY_RNA, "rna-file",                                                                          \
-                "instead of PATH, one file a modality: cells x genes in a format of indiseek fit --x1, matched by the cells' names"), \
+                "instead of PATH, one file a modality, of any kind that PATH may be, or cells x genes in a format of indiseek fit --x1; " \
+                "matched by the cells' names, which of .mtx and .npy are in NAME.barcodes.txt and NAME.genes.txt beside it"), \
     SOURCE_FILE(at, MODALITY_PROTEIN, "protein-file", "cells x proteins"),                                             \
     SOURCE_FILE(at, MODALITY_ATAC, "atac-file", "cells x peaks"),                                                      \
     SOURCE_FILE(at, MODALITY_OTHER, "other-file", "cells x anything else"),                                            \
+    SOURCE_NAMES(at, named_cells, MODALITY_RNA, "rna-cells",                                                           \
+                 "names of the cells of --rna-file, one a line, where they are in no file beside it; likewise --protein-cells, ..."), \
+    SOURCE_NAMES(at, named_cells, MODALITY_PROTEIN, "protein-cells", NULL),                                            \
+    SOURCE_NAMES(at, named_cells, MODALITY_ATAC, "atac-cells", NULL),                                                  \
+    SOURCE_NAMES(at, named_cells, MODALITY_OTHER, "other-cells", NULL),                                                \
+    SOURCE_NAMES(at, named_features, MODALITY_RNA, "rna-features",                                                     \
+                 "names of its genes; likewise --protein-features, ..."),                                              \
+    SOURCE_NAMES(at, named_features, MODALITY_PROTEIN, "protein-features", NULL),                                      \
+    SOURCE_NAMES(at, named_features, MODALITY_ATAC, "atac-features", NULL),                                            \
+    SOURCE_NAMES(at, named_features, MODALITY_OTHER, "other-features", NULL),                                          \
     { "modalities", OPTION_TEXT, SOURCE_OFFSET(at, modalities), "LIST",                                                \
       "which of them, in this order, as the file or a message names them: rna,protein; rna=rna_counts,protein=adt also says " \
       "what they are [all, RNA first]", 0, 0, NULL },                                                                  \
@@ -98,7 +111,7 @@ int source_is_given(const source_settings *s);
 /* Says which files are meant when the line names none, or too many; -1 to go on, else the exit code. */
 int source_check_line(const source_settings *s, const char *program);
 /* Paths as they read from every folder, for config.json; `memory` is for the texts. */
-enum { SOURCE_PATHS = 3 + SOURCE_KINDS };
+enum { SOURCE_PATHS = 3 + 3 * SOURCE_KINDS };
 typedef struct source_paths { char text[SOURCE_PATHS][8400]; } source_paths;
 void source_settings_anywhere(source_settings *s, source_paths *memory);
 

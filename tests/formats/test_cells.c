@@ -590,7 +590,7 @@ static void names_on_one_side_only(void **state) {
     assert_int_equal(add(&c, "adt", "c1,c2", 2, 1), ISK_OK);
     names_free(&c.modality[1].in.row_names);
     expect(context, cells_match(&c), ISK_DATA,
-           "data: protein has no names of its cells, so they cannot be found among those of rna; give them names");
+           "data: protein has no names of its cells, so they cannot be found among those of rna; --protein-cells FILE names them");
     cells_free(&c);
     c = empty();
     assert_int_equal(add(&c, "rna", "c1,c2", 4, 1), ISK_OK);
@@ -598,7 +598,7 @@ static void names_on_one_side_only(void **state) {
     c.modality[1].in.path = "b.npy";
     names_free(&c.modality[0].in.row_names);
     expect(context, cells_match(&c), ISK_DATA,
-           "data: rna has no names of its cells, so they cannot be found among those of protein; give them names");
+           "data: rna has no names of its cells, so they cannot be found among those of protein; --rna-cells FILE names them");
     names_free(&c.modality[1].in.row_names);
     expect(context, cells_match(&c), ISK_DATA,
            "b.npy: has 3 rows (protein) where data has 2 (rna), and neither names its cells; give names to both");

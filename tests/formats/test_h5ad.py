@@ -138,13 +138,64 @@ def _():
     assert numpy.array_equal(anndata.read_h5ad(convert("large.h5ad", "back.h5ad")).X, x.toarray())
 
 
-@test("LZF is refused with a way out")
+@test("LZF is read")
 def _():
-    anndata.AnnData(X=numpy.ones((100, 100), "float32")).write_h5ad(at("lzf.h5ad"), compression="lzf")
-    done = run("convert", at("lzf.h5ad"), at("back.h5ad"))
+    for x in (scipy.sparse.random(500, 300, 0.1, "csr", dtype="float32", random_state=1), random.poisson(3, (700, 90)).astype("float32"),
+              numpy.repeat(numpy.arange(100, dtype="float32"), 900).reshape(300, 300)):
+        anndata.AnnData(X=x).write_h5ad(at("lzf.h5ad"), compression="lzf")
+        with h5py.File(at("lzf.h5ad")) as file:
+            assert (file["X/data"] if isinstance(file["X"], h5py.Group) else file["X"]).compression == "lzf"
+        assert numpy.array_equal(dense(anndata.read_h5ad(convert("lzf.h5ad", "back.h5ad")).X), dense(x))
+
+
+@test("LZF that is damaged is refused, and never read beyond its end")
+def _():
+    x = numpy.repeat(numpy.arange(400, dtype="float32"), 10).reshape(40, 100)
+    with h5py.File(at("damaged.h5ad"), "w") as file:
+        specs.write_elem(file, "obs", pandas.DataFrame(index=["c%d" % i for i in range(40)]))
+        specs.write_elem(file, "var", pandas.DataFrame(index=["g%d" % i for i in range(100)]))
+        data = file.create_dataset("X", data=x, chunks=(40, 100), compression="lzf")
+        where = data.id.get_chunk_info(0).byte_offset
+        length = data.id.get_chunk_info(0).size
+    with open(at("damaged.h5ad"), "rb") as file:
+        whole = file.read()
+    refused = 0
+    for place in range(0, length, length // 20):
+        for value in (0, 31, 0xE0, 0xFF):
+            with open(at("damaged.h5ad"), "wb") as file:
+                file.write(whole[:where + place] + bytes([value]) + whole[where + place + 1:])
+            done = run("convert", at("damaged.h5ad"), at("back.h5ad"))
+            assert done.returncode in (0, 1), (place, value, done.returncode, done.stderr)
+            refused += done.returncode == 1
+    assert refused > 10, refused
+
+
+@test("a filter whose plug-in is not there is named, with where to get it")
+def _():
+    with h5py.File(at("zstd.h5ad"), "w") as file:
+        specs.write_elem(file, "obs", pandas.DataFrame(index=["c%d" % i for i in range(4)]))
+        specs.write_elem(file, "var", pandas.DataFrame(index=["g%d" % i for i in range(4)]))
+        plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        plan.set_chunk((4, 4))
+        plan.set_filter(32015, h5py.h5z.FLAG_OPTIONAL, ())
+        data = h5py.h5d.create(file.id, b"X", h5py.h5t.IEEE_F32LE, h5py.h5s.create_simple((4, 4)), plan)
+        h5py.Dataset(data)[...] = 1
+    done = run("convert", at("zstd.h5ad"), at("back.h5ad"))
     assert done.returncode == 1
-    sentence = "is packed by LZF (filter 32000), which this HDF5 library cannot unpack; write the file again with compression='gzip'"
+    sentence = ("X: is packed by Zstandard, whose plug-in of HDF5 (filter 32015) is not there: set HDF5_PLUGIN_PATH to its folder (pip "
+                "install hdf5plugin; hdf5plugin.PLUGINS_PATH), or write the file again with compression='gzip'")
     assert sentence in done.stderr, done.stderr
+
+
+@test("loom is refused with a way out")
+def _():
+    with h5py.File(at("cells.loom"), "w") as file:
+        file["matrix"] = numpy.ones((3, 4))
+        file.create_group("row_attrs")
+        file.create_group("col_attrs")
+    done = run("convert", at("cells.loom"), at("back.h5ad"))
+    assert done.returncode == 1
+    assert "cells.loom: is a loom file; write it as .h5ad: scanpy.read_loom(FILE).write_h5ad(\"cells.h5ad\")" in done.stderr, done.stderr
 
 
 @test("layers, raw, and no counts")

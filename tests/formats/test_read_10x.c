@@ -335,6 +335,63 @@ static void files_that_are_missing(void **state) {
            "'GSM_features.tsv' and 'GSM_matrix.mtx'");
 }
 
+/* A prefix that says its kind is of one modality: the line that reads each is given. */
+static void prefixes_of_modalities(void **state) {
+    static const char *const genes = "ENSG1\tCD3\nENSG2\tCD4\nENSG3\tCD4\nP1\tCD4\nP2\tCD8\n";
+    static const char *const proteins = "CD3\nCD4\nCD8\nCD19\nCD56\n";
+    const matrix_source sources[] = { { .path = FOLDER "/GSM1_RNA_3P-", .kind = MODALITY_RNA },
+                                      { .path = FOLDER "/GSM2_ADT_3P-", .kind = MODALITY_PROTEIN } };
+    const matrix_source whole[] = { { .path = FOLDER "/GSM3_", .kind = MODALITY_PROTEIN },
+                                    { .path = FOLDER "/GSM3_", .kind = MODALITY_RNA } };
+    const matrix_source atac = { .path = FOLDER "/GSM3_", .kind = MODALITY_ATAC };
+    cells c = { .context = context };
+    (void)state;
+    clear_folder();
+    put_all("GSM1_RNA_3P-", MTX_TEXT, "features.tsv", genes, BARCODES_TEXT);
+    put_all("GSM2_ADT_3P-", MTX_TEXT, "features.tsv", proteins, BARCODES_TEXT);
+    expect(context, cells_read(&c, context, FOLDER, NULL), ISK_DATA, FOLDER ": holds several matrices, whose names begin with "
+           "'GSM1_RNA_3P-' and 'GSM2_ADT_3P-'; read one for each modality: --rna-file " FOLDER "/GSM1_RNA_3P- --protein-file " FOLDER
+           "/GSM2_ADT_3P-");
+    c.context = context;
+    must(matrices_read(context, sources, 2, NULL, &(read_desc){ 0 }, &c));
+    must(cells_match(&c));
+    assert_true(c.count == 2 && c.rows == 3 && c.files.count == 6);
+    assert_string_equal(c.modality[1].name, "protein");
+    assert_string_equal(c.modality[1].key, "GSM2_ADT_3P-");
+    expect_words(&c.modality[0].in.column_names, "CD3,CD4,CD4-1,CD4-2,CD8");
+    expect_words(&c.modality[1].in.column_names, "CD3,CD4,CD8,CD19,CD56");
+    cells_free(&c);
+    /* of a file of several modalities that of the kind */
+    put_all("GSM3_", MTX_TEXT, "features.tsv", FEATURES_TEXT, BARCODES_TEXT);
+    c.context = context;
+    must(matrices_read(context, whole, 2, NULL, &(read_desc){ 0 }, &c));
+    expect_modality(&c.modality[1], "rna", "GSM3_", "CD3,CD4,CD4-1", "ENSG1,ENSG2,ENSG3", rna_due);
+    expect_modality(&c.modality[0], "protein", "GSM3_", "CD4,CD8", "P1,P2", protein_due);
+    cells_free(&c);
+    c.context = context;
+    expect(context, matrices_read(context, &atac, 1, NULL, &(read_desc){ 0 }, &c), ISK_ARGUMENT, FOLDER "/GSM3_: has no modality 'atac'; "
+           "it has rna, protein");
+    cells_free(&c);
+}
+
+/* What is there instead is named, with what to give. */
+static void folders_of_others(void **state) {
+    static const struct { const char *member, *words; } cases[] = {
+        { "zarr.json", "is a Zarr store; write it as .h5ad: anndata.read_zarr(\"" FOLDER "\").write_h5ad(\"cells.h5ad\")" },
+        { "filtered_feature_bc_matrix.h5", "is what Cell Ranger leaves; of it give " FOLDER "/filtered_feature_bc_matrix.h5" },
+        { "outs", "is what Cell Ranger leaves; of it give " FOLDER "/outs/filtered_feature_bc_matrix" },
+    };
+    cells c;
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char due[400];
+        clear_folder();
+        put(cases[i].member, "");
+        snprintf(due, sizeof due, FOLDER "/: %s", cases[i].words);
+        expect(context, cells_read(&c, context, FOLDER "/", NULL), ISK_UNSUPPORTED, due);
+    }
+}
+
 static void other_files(void **state) {
     cells c;
     (void)state;
@@ -439,6 +496,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_folder_is_read),
         cmocka_unit_test(prefixes_are_found_or_chosen),
+        cmocka_unit_test(prefixes_of_modalities),
+        cmocka_unit_test(folders_of_others),
         cmocka_unit_test(gzip_is_told_by_content),
         cmocka_unit_test(features_of_all_ages),
         cmocka_unit_test(modalities_are_wanted),

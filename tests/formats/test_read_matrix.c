@@ -2,7 +2,9 @@
    on request. */
 #include "indiseek.h"
 
+#include <errno.h>
 #include <math.h>
+#include <sys/stat.h>
 
 #include "tests/base/scarce.h"
 #include "examples/base/lines.c"
@@ -63,6 +65,60 @@ static void matrices_find_their_names(void **state) {
         assert_int_equal(c.modality[0].in.is_sparse, cases[i].matrix == cases[3].matrix);
         cells_free(&c);
     }
+}
+
+static void names_are_found_beside(void **state) {
+    static const char turned[] = "%%MatrixMarket matrix coordinate integer general\n2 3 3\n1 1 5\n1 3 4\n2 2 7\n";
+    static const struct { const char *matrix, *content, *cells, *features, *rows, *columns; } cases[] = {
+        { "n/s_counts.mtx", MTX_TEXT, "n/s_counts.barcodes.txt", "n/s_counts_genes.tsv", "x,y,z", "a,b" },
+        { "n/s_counts.mtx", turned, "n/s_counts-cells.tsv", "n/s_counts.features.txt", "x,y,z", "a,b" },
+        { "n/s_counts.mtx", MTX_TEXT, "n/s_barcodes.tsv", "n/s_proteins.txt", "x,y,z", "a,b" },
+        { "n/s_counts.mtx", turned, "n/barcodes.tsv", "n/genes.tsv", "x,y,z", "a,b" },
+        { "n/s_counts.mtx", turned, "n/cells.txt", NULL, "x,y,z", "1,2" },
+        { "n/s_counts.mtx", MTX_TEXT, NULL, "n/peaks.txt", "", "a,b" },
+        { "n/s_counts.mtx", MTX_TEXT, NULL, NULL, "", "1,2" },
+    };
+    (void)state;
+    scratch("");
+    assert_true(mkdir(HERE "n", 0777) == 0 || errno == EEXIST);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        cells c = { .context = context };
+        char path[300];
+        snprintf(path, sizeof path, HERE "%s", cases[i].matrix);
+        write_text(cases[i].matrix, cases[i].content);
+        if (cases[i].cells) { write_text(cases[i].cells, "x\ny\nz\n"); }
+        if (cases[i].features) { write_text(cases[i].features, "ENSG1\ta\tGene Expression\nENSG2\tb\tGene Expression\n"); }
+        must(matrices_read(context, &(matrix_source){ .path = path, .kind = MODALITY_RNA }, 1, NULL, &(read_desc){ 0 }, &c));
+        expect_names(&c.modality[0].in.row_names, cases[i].rows);
+        expect_names(&c.modality[0].in.column_names, cases[i].columns);
+        assert_true(c.modality[0].in.sparse.values[0] == 5 && c.modality[0].in.rows == 3 && c.modality[0].in.cols == 2);
+        assert_int_equal(c.files.count, 1 + (cases[i].cells != NULL) + (cases[i].features != NULL));
+        cells_free(&c);
+        for (int k = 0; k < 2; k++) {
+            const char *name = k ? cases[i].features : cases[i].cells;
+            if (!name) { continue; }
+            snprintf(path, sizeof path, HERE "%s", name);
+            assert_int_equal(remove(path), 0);
+        }
+    }
+}
+
+/* What has the whole name before it must fit; of what is only in the same folder another number is of another matrix. */
+static void names_of_others_beside(void **state) {
+    cells c = { .context = context };
+    const matrix_source source = { .path = HERE "n/s_counts.mtx", .kind = MODALITY_RNA };
+    (void)state;
+    write_text("n/s_counts.mtx", MTX_TEXT);
+    write_text("n/barcodes.tsv", "x\ny\nz\nu\nv\n");
+    must(matrices_read(context, &source, 1, NULL, &(read_desc){ 0 }, &c));
+    expect_names(&c.modality[0].in.row_names, "");
+    cells_free(&c);
+    write_text("n/s_counts.barcodes.tsv", "x\ny\nz\nu\nv\n");
+    c.context = context;
+    expect(context, matrices_read(context, &source, 1, NULL, &(read_desc){ 0 }, &c), ISK_SHAPE, HERE "n/s_counts.barcodes.tsv: has 5 names "
+           "where " HERE "n/s_counts.mtx has 3 cells");
+    cells_free(&c);
+    assert_int_equal(remove(HERE "n/barcodes.tsv") + remove(HERE "n/s_counts.barcodes.tsv"), 0);
 }
 
 /* Two tables and cells that are known. */
@@ -148,7 +204,7 @@ static void other_kinds_are_called_by_their_file(void **state) {
 
 static void matrices_that_are_refused(void **state) {
     static const struct { const char *matrix, *cells, *features; isk_status status; const char *sentence; } cases[] = {
-        { MTX_TEXT, "x\ny\n", NULL, ISK_SHAPE, HERE "c: has 2 names where " HERE "m.x has 3 cells" },
+        { MTX_TEXT, "x\n", NULL, ISK_SHAPE, HERE "c: has 1 names where " HERE "m.x has 3 cells" },
         { MTX_TEXT, "x\ny\nz\nu\nv\n", NULL, ISK_SHAPE, HERE "c: has 5 names where " HERE "m.x has 3 cells" },
         { MTX_TEXT, NULL, "a\nb\nc\nd\n", ISK_SHAPE, HERE "f: has 4 names where " HERE "m.x has 2 features" },
         { MTX_TEXT, "x\ty\n\ty\nz\tu\n", NULL, ISK_DATA, HERE "c: row 2 has no name" },
@@ -157,8 +213,7 @@ static void matrices_that_are_refused(void **state) {
         { MTX_TEXT "x", NULL, NULL, ISK_DATA, HERE "m.x: line 6 goes beyond the 3 entries that the file announces" },
         { "a,b\n1,x\n", NULL, NULL, ISK_DATA, HERE "m.x: line 2 (row 1), column 2 'b': 'x' is not a number" },
         { "PK\x03\x04", NULL, NULL, ISK_UNSUPPORTED, HERE
-          "m.x: is a zip archive (.npz, .xlsx); of a .npz save one array with numpy.save; .npy, "
-          ".safetensors, .mtx and tables as text are read" },
+          "m.x: is a zip archive (.npz, .xlsx); of a .npz save one array with numpy.save" },
     };
     cells c;
     (void)state;
@@ -294,6 +349,8 @@ static void damaged_tables(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(matrices_find_their_names),
+        cmocka_unit_test(names_are_found_beside),
+        cmocka_unit_test(names_of_others_beside),
         cmocka_unit_test(ways_are_found),
         cmocka_unit_test(other_kinds_are_called_by_their_file),
         cmocka_unit_test(matrices_that_are_refused),
