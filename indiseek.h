@@ -156,6 +156,7 @@
               0.1 a file of another version's options is refused -> 0.2 files carry a format number; what 0.1.0 saved loads
               0.1 generated text stands among the sections -> 0.2 at the end
               0.1 rows of the program's tables are cells -> 0.2 columns may be, as names tell; cells that hardly pair are refused
+              0.1 the program trains on hashtags and isotype controls -> 0.2 by --controls keep
        0.1.0  CLIP, IndiSeek, IndiSeek0, residual IndiSeek, FactorizedCL, InfoDisen and CoMM, on the CPU and by CUDA (tested by an
               emulator, not yet run on a GPU).
 

@@ -1,4 +1,5 @@
 #include "factors.h"
+#include "panel.h"
 
 #include "../base/blocks.h"
 #include "../base/fail.h"
@@ -34,9 +35,7 @@ static int begins(const char *name, const char *word) {
 static int is_mitochondrial(const char *name) { return begins(name, "mt-"); }
 /* Proteins of the ribosome; RPS6KA1 and its like are kinases. */
 static int is_ribosomal(const char *name) { return (begins(name, "rps") || begins(name, "rpl")) && !begins(name, "rps6k"); }
-static int is_isotype(const char *name) {
-    return holds(name, "isotype") || begins(name, "igg") || holds(name, "_igg") || holds(name, "-igg");
-}
+static int is_isotype(const char *name) { return antibody_of(name) == ANTIBODY_ISOTYPE; }
 
 static int is_batch(const char *name) {
     static const char *const words[] = { "donor", "batch", "sample", "patient", "subject", "individual", "lane", "library", "orig.ident" };
@@ -100,41 +99,48 @@ static int belongs(modality_kind kind, counted what) {
 }
 
 /* flags [cols] of the features that are counted; how many they are. */
-static int64_t find_chosen(const modality *m, counted what, uint8_t *flags) {
+static int64_t find_chosen(const input *in, counted what, uint8_t *flags) {
     int64_t found = 0;
-    for (int64_t j = 0; j < m->in.cols; j++) {
-        flags[j] = (uint8_t)(!chosen[what] || (j < m->in.column_names.count && chosen[what](names_get(&m->in.column_names, j))));
+    for (int64_t j = 0; j < in->cols; j++) {
+        flags[j] = (uint8_t)(!chosen[what] || (j < in->column_names.count && chosen[what](names_get(&in->column_names, j))));
         found += flags[j];
     }
     return found;
 }
 
-static double count_row(const input *in, int64_t row, counted what, const uint8_t *flags, int64_t found) {
+/* What a row counts, in all and of the features that have a flag. */
+typedef struct counts { double total, detected, chosen, logs; } counts;
+
+static void count_row(const input *in, int64_t row, const uint8_t *flags, counts *c) {
     const input_row r = input_row_of(in, row);
-    double total = 0, sum = 0, logs = 0, detected = 0;
     for (int64_t k = 0; k < r.count; k++) {
         const double value = (double)r.values[k];
-        total += value;
-        detected += value > 0;
+        c->total += value;
+        c->detected += value > 0;
         if (!flags[r.columns ? r.columns[k] : k]) { continue; }
-        sum += value;
-        logs += log1p(value);
+        c->chosen += value;
+        c->logs += log1p(value);
     }
-    if (what == DEPTH) { return log1p(total); }
-    if (what == DETECTED) { return log1p(detected); }
-    return what == ISOTYPE ? logs / (double)found : total > 0 ? sum / total : NAN;
+}
+
+static double factor_of(counted what, const counts *c, int64_t found) {
+    if (what == DEPTH) { return log1p(c->total); }
+    if (what == DETECTED) { return log1p(c->detected); }
+    return what == ISOTYPE ? c->logs / (double)found : c->total > 0 ? c->chosen / c->total : NAN;
 }
 
 static isk_status of_counts(factors *f, isk_context *context, const factors_desc *desc, int which) {
     const modality *m = &desc->cells->modality[which];
     const uint8_t *present = desc->cells->present[which];
     const int64_t rows = desc->cells->rows;
-    uint8_t *flags = malloc((size_t)m->in.cols + 1);
-    isk_status status = flags ? ISK_OK : no_memory(context, "technical factors");
+    uint8_t *flags = malloc((size_t)m->in.cols + 1), *beside = malloc((size_t)m->aside.cols + 1);
+    isk_status status = flags && beside ? ISK_OK : no_memory(context, "technical factors");
     for (int what = 0; what < COUNTED && status == ISK_OK; what++) {
-        const int64_t found = belongs(m->kind, (counted)what) ? find_chosen(m, (counted)what, flags) : 0;
+        const int with_aside = what == ISOTYPE && m->aside.cols > 0;        /* what was set aside is no depth */
+        int64_t found = belongs(m->kind, (counted)what) ? find_chosen(&m->in, (counted)what, flags) : 0;
         isk_scalar *values;
         char name[96];
+        if (with_aside && belongs(m->kind, (counted)what)) { found += find_chosen(&m->aside, (counted)what, beside); }
         if (!found) { continue; }
         values = malloc(sizeof *values * ((size_t)rows + 1));
         if (!values) {
@@ -142,12 +148,18 @@ static isk_status of_counts(factors *f, isk_context *context, const factors_desc
             break;
         }
         for (int64_t i = 0; i < rows; i++) {
-            values[i] = (isk_scalar)(present && !present[i] ? NAN : count_row(&m->in, i, (counted)what, flags, found));
+            counts c = { 0 };
+            if (!present || present[i]) {
+                count_row(&m->in, i, flags, &c);
+                if (with_aside) { count_row(&m->aside, i, beside, &c); }
+            }
+            values[i] = (isk_scalar)(present && !present[i] ? NAN : factor_of((counted)what, &c, found));
         }
         snprintf(name, sizeof name, "%s: %s", m->name, counted_words[what]);
         status = take(f, context, name, values, rows, 1);
     }
     free(flags);
+    free(beside);
     return status;
 }
 

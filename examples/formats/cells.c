@@ -87,6 +87,7 @@ const cell_column *cells_column(const cells *c, const char *name) { return colum
 
 void modality_free(modality *m) {
     input_free(&m->in);
+    input_free(&m->aside);
     names_free(&m->ids);
     memset(m, 0, sizeof *m);
 }
@@ -454,6 +455,12 @@ static int move_dense(input *in, const int64_t *place, int64_t rows) {
     return 1;
 }
 
+static int move_input(input *in, const int64_t *place, int64_t rows) {
+    if (!(in->is_sparse ? move_sparse(&in->sparse, place, rows) : move_dense(in, place, rows))) { return 0; }
+    in->rows = rows;
+    return 1;
+}
+
 /* Which rows were measured: those that have a place, and were before.  0: out of memory. */
 static int move_present(uint8_t **present, const int64_t *place, int64_t rows) {
     uint8_t *moved = malloc((size_t)(rows > 0 ? rows : 1));
@@ -474,7 +481,7 @@ static int move_present(uint8_t **present, const int64_t *place, int64_t rows) {
 
 /* Puts modality i on the rows of all. */
 static isk_status move_modality(cells *c, int i) {
-    input *in = &c->modality[i].in;
+    input *in = &c->modality[i].in, *aside = &c->modality[i].aside;
     const int64_t rows = c->names.count;
     name_index own = { 0 };
     int64_t *place = NULL, found;
@@ -486,9 +493,8 @@ static isk_status move_modality(cells *c, int i) {
         if (done) {
             names_free(&in->row_names);
             in->row_names = moved;
-            done = (in->is_sparse ? move_sparse(&in->sparse, place, rows) : move_dense(in, place, rows)) &&
+            done = move_input(in, place, rows) && (aside->cols == 0 || move_input(aside, place, rows)) &&
                    move_present(&c->present[i], place, rows);
-            in->rows = rows;
         }
         if (!done) { status = out_of_memory(c); }
     }

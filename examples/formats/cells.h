@@ -19,6 +19,7 @@ typedef struct modality {
     char key[96];                   /* as the file calls it: "Gene Expression", "mod/prot", "obsm/protein_expression" */
     input in;                       /* cells x features; row_names: the cells, column_names: the features, each unique */
     names ids;                      /* of the features, such as ENSG00000141510, in their order; count 0: none */
+    input aside;                    /* isotype controls that are not learned from, with their names; cols 0: none */
     int fits_neither;               /* 1: a table of which neither rows nor columns are named as cells that are known */
 } modality;
 /* Sets kind, name and key.  words: what says its kind, "prot", "rna"; key: NULL: words.  Its name is its kind's, or of an other kind
@@ -105,6 +106,8 @@ typedef struct read_desc {
     progress *bar;                  /* for the estimate and warnings, or NULL */
 } read_desc;
 
+/* Whether that is its name, what the file calls it, or a word for its kind. */
+int modality_is(const modality *m, const char *called);
 /* A reader first tells of all modalities that its source has, which is also what the sentence says when one is not there.  0: out of
    memory. */
 int cells_offer(cells *c, const modality *m);

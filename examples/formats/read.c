@@ -45,6 +45,13 @@ static int fits(const offer *o, const char *called) {
     return kind != MODALITY_OTHER && kind == o->kind;
 }
 
+int modality_is(const modality *m, const char *called) {
+    offer o = { .kind = m->kind };
+    memcpy(o.name, m->name, sizeof o.name);
+    memcpy(o.key, m->key, sizeof o.key);
+    return fits(&o, called) > 0;
+}
+
 static int best_fit(const cells *c, const char *called) {
     int best = 0;
     for (int64_t i = 0; i < c->offer_count; i++) {

@@ -13,6 +13,7 @@ static isk_status read_config(finished *r, const char *folder) {
     static const run_settings defaults = RUN_DEFAULTS;
     char path[4200];
     r->s = defaults;
+    r->s.source.controls = "keep";      /* what it was before there was the option */
     snprintf(path, sizeof path, "%s/config.json", folder);
     if (access(path, R_OK) != 0) {
         return isk_set_error(r->context, ISK_IO, "%s is no folder of `indiseek run`: it has no config.json", folder);
@@ -112,7 +113,11 @@ void finished_free(finished *r) {
 isk_status newcomers_read(newcomers *n, const finished *r, const source_settings *s, progress *bar) {
     isk_status status;
     memset(n, 0, sizeof *n);
-    status = source_read(&n->a, r->context, s, bar);
+    n->s = *s;
+    n->s.keep = r->s.source.keep;
+    n->s.drop = r->s.source.drop;
+    n->s.controls = r->s.source.controls;
+    status = source_read(&n->a, r->context, &n->s, bar);
     if (status == ISK_OK) { status = source_recall(&n->a, r->model); }
     if (status == ISK_OK) { views_warn(&n->a.d.v, bar); }
     return status == ISK_OK ? features_make(&n->f, r->context, r->model, &n->a.d.v, 0) : status;

@@ -38,7 +38,8 @@ static const command run_command = {
     .examples = "  indiseek run --10x filtered_feature_bc_matrix --out results\n"
                 "  indiseek run cells.h5mu --labels cell_type --coarse lineage --group donor --out results\n"
                 "  indiseek run cells.h5ad --rna hvg=3000,pca=100 --protein clr=protein --lambda 1,10,100 --choose knee --out results\n"
-                "  indiseek run --rna-file rna.csv.gz --protein-file adt.csv.gz --cells cells.csv --labels type --out results\n",
+                "  indiseek run --rna-file rna.csv.gz --protein-file adt.csv.gz --cells cells.csv --labels type --out results\n"
+                "  indiseek run --rna-file geo/GSM1_RNA_ --protein-file geo/GSM2_ADT_ --drop-features 'rna:MT-*' --out results\n",
     .options = run_options, .option_count = sizeof run_options / sizeof *run_options,
     .library = 1, .library_offset = FIELD(training.options),
     .notes = "Cells are matched by name; their order does not matter, and what was not measured in a cell is masked.\n"

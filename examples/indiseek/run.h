@@ -56,6 +56,7 @@ void finished_free(finished *r);
 
 /* Other cells by that model; views that they lack are absent. */
 typedef struct newcomers {
+    source_settings s;              /* of the new cells, with the choice of features of the run */
     source a;
     features f;
 } newcomers;

@@ -2,6 +2,7 @@
 
 #include "split.h"
 #include "training.h"
+#include "../cells/panel.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -115,6 +116,9 @@ isk_status source_read(source *a, isk_context *context, const source_settings *s
     if (status == ISK_OK && s->cells) { status = source_add_table(a, &known); }
     cell_table_free(&known);
     if (status == ISK_OK && s->cells && !names_add(&a->c.files, s->cells)) { status = no_memory(context, s->cells); }
+    if (status == ISK_OK) {
+        status = panel_choose(&a->c, &(panel_desc){ s->keep, s->drop, !s->controls || strcmp(s->controls, "keep") == 0 });
+    }
     a->d.rows = a->c.rows;
     return status;
 }

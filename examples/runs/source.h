@@ -12,12 +12,13 @@ typedef struct source_settings {
     const char *named_cells[SOURCE_KINDS], *named_features[SOURCE_KINDS];       /* files of names for those of file */
     const char *cells, *modalities, *layer, *obsm, *transpose;
     pairing pairing;
+    const char *keep, *drop, *controls;         /* features: lists of patterns; "drop" or "keep", NULL is keep */
     const char *labels, *coarse, *ignore, *group, *split;
     double test, most_memory;       /* GiB */
     uint64_t seed;
 } source_settings;
 
-#define SOURCE_DEFAULTS { .test = 0.2 }
+#define SOURCE_DEFAULTS { .test = 0.2, .controls = "drop" }
 
 /* Rows of a command's table of options; `at` is the offset of source_settings. */
 #define SOURCE_OFFSET(at, field) ((at) + offsetof(source_settings, field))
@@ -82,6 +83,14 @@ typedef struct source_settings {
     { "seed", OPTION_SEED, SOURCE_OFFSET(at, seed), "N", "decides all that is random [0]", 0, 0, NULL }
 #define SOURCE_PREPARE_OPTIONS(at)                                                                                     \
     { NULL, OPTION_HEADING, 0, NULL, "How modalities are prepared (moments and components come from training cells)", 0, 0, NULL },\
+    { "keep-features", OPTION_TEXT, SOURCE_OFFSET(at, keep), "LIST",                                                   \
+      "only features that fit one of these patterns, with * and ? as in a shell; protein:PATTERN is for one modality, whose " \
+      "others go, a pattern alone for each [all]", 0, 0, NULL },                                                       \
+    { "drop-features", OPTION_TEXT, SOURCE_OFFSET(at, drop), "LIST", "features that fit one of these are left out: rna:MT-*,CD45RA", \
+      0, 0, NULL },                                                                                                    \
+    { "controls", OPTION_TEXT, SOURCE_OFFSET(at, controls), "WORD",                                                    \
+      "hashtags and isotype controls among proteins, told by their names: drop keeps them out of training, keep trains on " \
+      "them [drop]", 0, 0, "drop|keep" },                                                                              \
     SOURCE_PREPARE(at, MODALITY_RNA, "rna", SOURCE_RNA_WORDS),                                       \
     SOURCE_PREPARE(at, MODALITY_PROTEIN, "protein", SOURCE_PROTEIN_WORDS),                           \
     SOURCE_PREPARE(at, MODALITY_ATAC, "atac", SOURCE_ATAC_WORDS),                                    \

@@ -477,6 +477,172 @@ def _():
           odd, "--out", at("refused"), *SMALL)
 
 
+# ---- one file a modality, of any kind ---------------------------------------------------------------------------------
+
+def market(name, values, turned_too=False):
+    """A matrix of cells x features, or the other way round."""
+    entries = [(i + 1, k + 1, value) for i, row in enumerate(values) for k, value in enumerate(row) if value]
+    size = [len(values), len(values[0])]
+    if turned_too:
+        entries, size = [(k, i, value) for i, k, value in entries], size[::-1]
+    lines = ["%%MatrixMarket matrix coordinate integer general", "%d %d %d" % (*size, len(entries))]
+    return write(name, "\n".join(lines + ["%d %d %d" % entry for entry in entries]) + "\n")
+
+
+def lines_file(name, words):
+    return write(name, "".join(word + "\n" for word in words))
+
+
+def triplet(folder, prefix, values, names, kind=None):
+    """A folder of 10x, whose files begin with the prefix; without a kind its features are names alone, as GEO has them."""
+    os.makedirs(at(folder), exist_ok=True)
+    market(folder + "/" + prefix + "matrix.mtx.gz", values, True)
+    lines_file(folder + "/" + prefix + "barcodes.tsv.gz", data.cells)
+    lines_file(folder + "/" + prefix + "features.tsv.gz", ["%s\t%s\t%s" % (name, name, kind) if kind else name for name in names])
+    return at(folder + "/" + prefix)
+
+
+@test("two 10x triplets of one folder, as GEO has them: the sentence gives the line, and that line reads them")
+def _():
+    triplet("geo", "GSM1_RNA_3P-", data.rna, data.genes)
+    triplet("geo", "GSM2_ADT_3P-", data.adt, data.proteins)
+    line = "--rna-file %s/GSM1_RNA_3P- --protein-file %s/GSM2_ADT_3P-" % (at("geo"), at("geo"))
+    fails("indiseek run: %s: holds several matrices, whose names begin with 'GSM1_RNA_3P-' and 'GSM2_ADT_3P-'; read one for each modality: "
+          "%s" % (at("geo"), line), 65, "run", at("geo"), "--out", at("refused"), *SMALL)
+    same_as_base("geo_read", *line.split(), *KNOWN)
+    fails("indiseek run: the input holds one modality, rna; two are needed: a column of feature types tells them apart in one file, "
+          "--rna-file and --protein-file read one from each", 65, "run", "--rna-file", at("geo/GSM1_RNA_3P-"), "--out", at("refused"),
+          *SMALL)
+
+
+@test("two .h5ad; a 10x folder and a table; .mtx and .npy with names beside them, or that the line gives")
+def _():
+    table_of_proteins = data.files("any")[3]
+    rna10x = triplet("rna10x", "", data.rna, data.genes, "Gene Expression")
+    same_as_base("folder_and_table", "--rna-file", rna10x, "--protein-file", table_of_proteins, *KNOWN)
+    counts = market("x_counts.mtx", data.rna, True)
+    lines_file("x_counts.barcodes.txt", data.cells)
+    lines_file("x_counts.genes.txt", data.genes)
+    done = run(["--rna-file", counts, "--protein-file", table_of_proteins, *KNOWN], "beside", *LABELS, "--no-umap", "--no-h5")
+    inside("%s: named by %s and %s: taken as 600 cells x 200 features\n" % (counts, at("x_counts.barcodes.txt"), at("x_counts.genes.txt")),
+           done.stderr)
+    equal(features("beside"), features("base"))
+    bare = market("bare_adt.mtx", data.adt)
+    cells, names = lines_file("the_cells", data.cells), lines_file("the_proteins", data.proteins)
+    fails("indiseek run: %s: protein has no names of its cells, so they cannot be found among those of rna; --protein-cells FILE names them"
+          % bare, 65, "run", "--rna-file", counts, "--protein-file", bare, "--out", at("refused"), *SMALL)
+    same_as_base("given_names", "--rna-file", counts, "--protein-file", bare, "--protein-cells", cells, "--protein-features", names, *KNOWN)
+    equal(result("given_names", "config.json")["protein-cells"], os.path.abspath(cells))
+    fails("indiseek run: --protein-cells needs --protein-file, whose names it gives\n(indiseek run --help lists the options)", 2, "run",
+          "--rna-file", counts, "--protein-cells", cells, "--out", at("refused"))
+    given = anndata_of(form("h5ad"))
+    import anndata
+    import pandas
+    proteins = given.obsm.pop("protein_expression")
+    given.write_h5ad(at("one.h5ad"))
+    anndata.AnnData(proteins, pandas.DataFrame({"site": ["s%d" % (i % 2) for i in range(CELLS)]}, index=data.cells),
+                    pandas.DataFrame(index=data.proteins)).write_h5ad(at("two.h5ad"), compression="lzf")
+    same_as_base("two_h5ad", "--rna-file", at("one.h5ad"), "--protein-file", at("two.h5ad"))
+    equal({row["site"] for row in table(at("two_h5ad/cells.tsv"))}, {"s0", "s1"})
+    same_as_base("parts_of_files", "--rna-file", form("h5"), "--protein-file", form("h5mu"), *KNOWN)
+    given.layers["counts"] = given.X.copy()
+    given.X = given.X * 0.5
+    given.write_h5ad(at("halved.h5ad"))
+    same_as_base("layer_of_one", "--rna-file", at("halved.h5ad"), "--protein-file", at("two.h5ad"), "--layer", "counts")
+    fails("indiseek run: %s: neither it nor another file has a layer 'raw'" % at("halved.h5ad"), 65, "run", "--rna-file", at("halved.h5ad"),
+          "--protein-file", at("two.h5ad"), "--layer", "raw", "--out", at("refused"), *SMALL)
+    fails("indiseek run: %s: says itself which of its names are cells; --transpose is for matrices" % at("two.h5ad"), 2, "run",
+          "--rna-file", at("one.h5ad"), "--protein-file", at("two.h5ad"), "--transpose", "protein", "--out", at("refused"), *SMALL)
+
+
+@test("what cannot be read: each in one sentence with what to do")
+def _():
+    packed = at("filtered_feature_bc_matrix.h5.gz")
+    with gzip.open(packed, "wb") as file:
+        file.write(b"\x89HDF\r\n\x1a\n" + bytes(600))
+    os.makedirs(at("outs/filtered_feature_bc_matrix"), exist_ok=True)
+    os.makedirs(at("cells.zarr"), exist_ok=True)
+    write("cells.zarr/.zgroup", "{}")
+    with gzip.open(at("seurat.rds"), "wb") as file:
+        file.write(b"X\n\0\0\0\3" + bytes(600))
+    os.mkfifo(at("pipe"))
+    words = {
+        packed: "is an HDF5 file (.h5, .h5ad, .h5mu, .mat) that gzip has packed; unpack it first (gunzip -k)",
+        at("outs"): "is what Cell Ranger leaves; of it give %s/filtered_feature_bc_matrix" % at("outs"),
+        at("cells.zarr"): 'is a Zarr store; write it as .h5ad: anndata.read_zarr("%s").write_h5ad("cells.h5ad")' % at("cells.zarr"),
+        at("seurat.rds"): "is an R data file (.rds); in R write its counts by Matrix::writeMM and the names of both sides by writeLines",
+        at("pipe"): "is a pipe, and files are read more than once; write it to a file first",
+    }
+    for path, sentence in words.items():
+        for line in ([path], ["--rna-file", path, "--protein-file", data.files("any")[3]]):
+            fails("indiseek run: %s: %s" % (path, sentence), 65, "run", *line, "--out", at("refused"), *SMALL)
+
+
+# ---- which features train ---------------------------------------------------------------------------------------------
+
+def with_tags(name):
+    """The proteins, of which every cell has four hashtags and two isotype controls too."""
+    tags = ["HTO_%d" % k for k in range(1, 5)] + ["Mouse-IgG1-control", "IgG2a_TotalSeqB"]
+    draw = random.Random(11)
+    values = [row + [40 if i % 4 == k else draw.randrange(3) for k in range(4)] + [draw.randrange(9) for _ in range(2)]
+              for i, row in enumerate(data.adt)]
+    lines = [",".join(["cell", *data.proteins, *tags])] + [",".join([cell, *map(str, row)]) for cell, row in zip(data.cells, values)]
+    return ["--rna-file", data.files("tags")[1], "--protein-file", write(name, "\n".join(lines) + "\n"), *KNOWN]
+
+
+@test("hashtags and isotype controls are named, and trained on only where that is asked for; the background is still measured")
+def _():
+    source = with_tags("tags.csv")
+    said = ("protein: kept out of training, as their names say: 4 hashtags: HTO_1, HTO_2, HTO_3, HTO_4; 2 isotype controls: "
+            "Mouse-IgG1-control, IgG2a_TotalSeqB (still the measure of background); --controls keep trains on them\n")
+    done = run(source, "tags", *LABELS, "--no-umap", "--no-h5")
+    inside(said, done.stderr)
+    equal(features("tags"), features("base"))
+    equal([row["feature"] for row in table(at("tags/explained.tsv"))], data.genes + data.proteins)
+    inside("protein: isotype background", [row["factor"] for row in table(at("tags/technical.tsv"))])
+    equal({row["factor"] for row in table(at("tags/technical.tsv"))} - {row["factor"] for row in table(at("base/technical.tsv"))},
+          {"protein: isotype background"})
+    equal(result("tags", "config.json")["controls"], "drop")
+    done = run(source, "tags_kept", *LABELS, "--no-umap", "--no-h5", "--controls", "keep")
+    assert "kept out" not in done.stderr, done.stderr
+    equal(len(table(at("tags_kept/explained.tsv"))), GENES + PROTEINS + 6)
+    run(source, "tags_all", *LABELS, *QUICK, "--keep-features", "protein:*")
+    equal(features("tags_all"), features("tags_kept"))
+
+
+@test("--keep-features and --drop-features, for one modality or for each; new cells of a run are read likewise")
+def _():
+    kept = [k for k, name in enumerate(data.proteins) if name != data.proteins[3]]
+    plain = data.files("dropped", proteins_kept=kept)
+    run([*plain, *KNOWN], "dropped_plain", *LABELS, *QUICK)
+    source = with_tags("tags.csv")
+    done = run(source, "dropped", *LABELS, "--no-umap", "--no-h5", "--drop-features", "adt:%s,rna:none*" % data.proteins[3])
+    inside("warning: --drop-features: no feature fits 'none*'\n", done.stderr)
+    inside("protein: left out, as --keep-features or --drop-features says: 1 feature: %s\n" % data.proteins[3], done.stderr)
+    equal(features("dropped"), features("dropped_plain"))
+    run(source, "kept_some", *LABELS, *QUICK, "--keep-features", "protein:" + ",protein:".join(data.proteins[k] for k in kept))
+    equal(features("kept_some"), features("dropped_plain"))
+    fails("indiseek run: no feature of rna is left: a pattern of --keep-features is for every modality, unless one stands before it "
+          "(protein:CD*), and --controls keep trains on hashtags and isotype controls", 2, "run", *source, "--keep-features",
+          data.proteins[0], "--quiet", "--out", at("refused"), *SMALL)
+    named = [held_out(name) for name in ("dropped", "dropped_plain")]
+    equal(named[0], named[1])
+    indiseek("annotate", "--model", at("dropped"), *source[:4], "--out", at("dropped_new"), "--quiet")
+    indiseek("annotate", "--model", at("dropped_plain"), *plain, "--out", at("dropped_plain_new"), "--quiet")
+    equal(sha(at("dropped_new/annotation.tsv")), sha(at("dropped_plain_new/annotation.tsv")))
+
+
+@test("a run of before there was --controls had hashtags among its features, and its model is given them still")
+def _():
+    shutil.copytree(at("tags_kept"), at("tags_before"))
+    config = result("tags_before", "config.json")
+    del config["controls"]
+    write("tags_before/config.json", json.dumps(config))
+    manifest = [line for line in read(at("tags_before/manifest.sha256")).decode().splitlines(True) if "config.json" not in line]
+    write("tags_before/manifest.sha256", "".join(manifest))
+    equal(held_out("tags_before"), held_out("tags_kept"))
+
+
 # ---- cells that hardly pair -------------------------------------------------------------------------------------------
 
 def renamed(name, rows, of):
@@ -1130,8 +1296,8 @@ def _():
 @test("one modality is too few; --modalities asks for one that is not there")
 def _():
     only = write("rna_alone.csv", data.text(data.rna, data.genes, range(CELLS)))
-    fails("indiseek run: the input holds one modality, rna; two are needed (a column of feature types tells them apart)", 65, "run",
-          "--rna-file", only, "--out", at("refused"), *SMALL)
+    fails("indiseek run: the input holds one modality, rna; two are needed: a column of feature types tells them apart in one "
+          "file, --rna-file and --protein-file read one from each", 65, "run", "--rna-file", only, "--out", at("refused"), *SMALL)
     done = indiseek("run", at("cells"), "--modalities", "rna,atac", "--out", at("refused"), *SMALL, code=2)
     assert re.search(r"^indiseek run: .*atac", done.stderr, re.M), done.stderr
 

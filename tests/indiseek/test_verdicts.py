@@ -255,7 +255,7 @@ def _():
     files = ["--rna-file", named("rna.csv", genes, rna), "--protein-file", named("adt.csv", proteins, adt), "--cells",
              named("about.csv", ["type", "donor_id", "batch", "stress"], about)]
     run("run", *files, "--labels", "type", *SMALL, "--test", 0.4, "--epochs", 100, "--rna", "pca=10,hvg=all", "--protein", "pca=6",
-        "--no-umap", "--no-h5", "--threads", 1, "--out", at("factors"))
+        "--no-umap", "--no-h5", "--threads", 1, "--controls", "keep", "--out", at("factors"))
     with open(at("factors/technical.tsv"), encoding="ascii") as file:
         rows = [line.split("\t") for line in file.read().splitlines()]
     equal(rows[0], ["factor", "shared_rna", "shared_protein", "specific_rna", "specific_protein"])
