@@ -103,12 +103,27 @@ static void names_are_found_beside(void **state) {
     }
 }
 
+static isk_status read_beside(isk_context *unused, void *argument) {
+    const matrix_source source = { .path = HERE "n/s_counts.mtx", .kind = MODALITY_RNA };
+    cells c = { .context = context };
+    isk_status status;
+    (void)unused;
+    (void)argument;
+    status = matrices_read(context, &source, 1, NULL, &(read_desc){ 0 }, &c);
+    cells_free(&c);
+    return status;
+}
+
 /* What has the whole name before it must fit; of what is only in the same folder another number is of another matrix. */
 static void names_of_others_beside(void **state) {
     cells c = { .context = context };
     const matrix_source source = { .path = HERE "n/s_counts.mtx", .kind = MODALITY_RNA };
     (void)state;
     write_text("n/s_counts.mtx", MTX_TEXT);
+    write_text("n/barcodes.tsv", "x\ny\nz\n");
+    write_text("n/genes.tsv", "ENSG1\ta\nENSG2\tb\n");
+    sweep_memory(context, read_beside, NULL);
+    assert_int_equal(remove(HERE "n/genes.tsv"), 0);
     write_text("n/barcodes.tsv", "x\ny\nz\nu\nv\n");
     must(matrices_read(context, &source, 1, NULL, &(read_desc){ 0 }, &c));
     expect_names(&c.modality[0].in.row_names, "");
