@@ -85,7 +85,7 @@ static int64_t mark_fitting(const panel *p, int i, const char *pattern) {
 
 /* Features that fit the list are marked; *of gets the modalities that the list is for. */
 static void mark(const panel *p, const char *option, const char *list, unsigned *of) {
-    char word[64];
+    char word[LISTED_WORD];
     *of = 0;
     for (int i = 0; i < p->c->count; i++) { memset(p->marked[i], 0, (size_t)p->c->modality[i].in.cols); }
     while (list && next_listed(&list, word)) {

@@ -22,7 +22,7 @@ static void antibodies_are_told_by_name(void **state) {
 }
 
 static void name_all(names *n, const char *words) {
-    char word[64];
+    char word[LISTED_WORD];
     while (next_listed(&words, word)) { assert_true(names_add(n, word)); }
 }
 
