@@ -1028,7 +1028,7 @@ static void clusters_at_the_edges(void **state) {
                                   "[\n  {\"embedding\": \"z\\u0009rna\", \"algorithm\": \"k-means\", \"label\": \"type\", \"cells\": 3, "
                                   "\"k\": 2, \"ari\": 1, \"ari_deviation\": null, \"nmi\": 1, \"nmi_deviation\": null}]"
                                   "clusters of  by       labels     k      ARI      NMI\n"
-                                  "z\trna        k-means  type       2    1.000    1.000\n");
+                                  "z rna        k-means  type       2    1.000    1.000\n");
     text_free(&out);
     desc.rows = 1;
     embedding.blocks[1].rows = 1;

@@ -370,7 +370,8 @@ def _():
     done = run(["--rna-file", rna, "--protein-file", one, "--cells", kind], "alone", "--labels", "kind", *QUICK)
     inside("warning: protein has one feature, and clr sets counts in relation to others of the same sample: zscore, or raw of "
            "`indiseek run`, takes them as they are\n", done.stderr)
-    inside("warning: every label is 'same': scores of labels say nothing where there is one class alone\n", done.stderr)
+    inside("warning: --labels kind: all cells that have a type are of one, 'same': scores of types, which need two, say nothing\n",
+           done.stderr)
 
 
 # ---- the same data in other forms -------------------------------------------------------------------------------------
