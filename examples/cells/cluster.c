@@ -140,7 +140,8 @@ static isk_status pick_views(isk_context *context, const cluster_embedding *e, c
 /* Clusters of those rows in the graph of their joint neighbours; wanted 0: of resolution 1. */
 static isk_status joint_clusters(isk_context *context, const cluster_embedding *e, const whole_rows *rows, int wanted, uint64_t seed,
                                  int32_t *found, int *count) {
-    const int k = rows->count < CLUSTER_NEIGHBOURS ? (int)rows->count : CLUSTER_NEIGHBOURS;
+    /* Of few rows fewer: where all are neighbours of all there is one cluster. */
+    const int k = rows->count < 5 * 2 ? 2 : (int)(rows->count / 5 < CLUSTER_NEIGHBOURS ? rows->count / 5 : CLUSTER_NEIGHBOURS);
     wnn_desc joint = { .view_count = e->views, .k = k, .indices = malloc(sizeof *joint.indices * (size_t)(rows->count * k)) };
     leiden_desc clusters = { .rows = rows->count, .k = k, .near = joint.indices, .clusters = wanted, .seed = seed, .labels = found };
     isk_status status = joint.indices ? pick_views(context, e, rows, joint.views) : out_of_memory(context);

@@ -56,6 +56,9 @@ int source_check_line(const source_settings *s, const char *program) {
     if ((s->path || s->tenx) && files) {
         return usage_error(program, "%s holds all modalities; --rna-file and its like stand instead of it", s->path ? s->path : s->tenx);
     }
+    if (files && s->modalities) {
+        return usage_error(program, "--modalities chooses among those of PATH; of --rna-file and its like give those that are wanted");
+    }
     if (!source_is_given(s)) {
         return usage_error(program, "what to read is missing: a 10x folder, an .h5, .h5ad or .h5mu file, or --rna-file and --protein-file");
     }

@@ -89,8 +89,8 @@ typedef struct source_settings {
     { "drop-features", OPTION_TEXT, SOURCE_OFFSET(at, drop), "LIST", "features that fit one of these are left out: rna:MT-*,CD45RA", \
       0, 0, NULL },                                                                                                    \
     { "controls", OPTION_TEXT, SOURCE_OFFSET(at, controls), "WORD",                                                    \
-      "hashtags and isotype controls among proteins, told by their names: drop keeps them out of training, keep trains on " \
-      "them [drop]", 0, 0, "drop|keep" },                                                                              \
+      "hashtags and isotype controls among proteins, told by their names: drop keeps them out of training, but for those " \
+      "that fit --keep-features; keep trains on them [drop]", 0, 0, "drop|keep" },                                            \
     SOURCE_PREPARE(at, MODALITY_RNA, "rna", SOURCE_RNA_WORDS),                                       \
     SOURCE_PREPARE(at, MODALITY_PROTEIN, "protein", SOURCE_PROTEIN_WORDS),                           \
     SOURCE_PREPARE(at, MODALITY_ATAC, "atac", SOURCE_ATAC_WORDS),                                    \

@@ -962,6 +962,7 @@ static void leiden_finds_groups_on_joint_neighbours(void **state) {
     static const int sizes[] = { 160, 40, 110, 90 };
     const isk_matrix none[2] = { { NULL, 0, 0 }, { NULL, 0, 0 } };
     cluster_embedding embeddings[CLUSTER_STANDARD];
+    uint8_t part[n];
     int32_t kind[n], found[n], again[n];
     cluster_label label = { "kind", kind };
     cluster_desc desc = { .rows = n, .embeddings = &embeddings[2], .embedding_count = 1, .labels = &label, .label_count = 1, .leiden = 1 };
@@ -1003,6 +1004,11 @@ static void leiden_finds_groups_on_joint_neighbours(void **state) {
         assert_int_equal(rows[1].cells, n - 1);
         assert_close(rows[1].ari, 1, 1e-12);
         assert_close(rows[1].nmi, 1, 1e-12);
+        for (int i = 0; i < n; i++) { part[i] = (uint8_t)(i % 20 == 0 ? ISK_TEST : ISK_TRAIN); }
+        desc.part = part;                                   /* few cells have fewer neighbours: not all of all */
+        ok(cluster_scores(context, &desc, rows));
+        assert_int_equal(rows[1].cells, 20);
+        assert_true(rows[1].ari > 0.9);
     }
     free(data[0]);
     free(data[1]);

@@ -1037,6 +1037,8 @@ def _():
            "--layer raw reads counts that stand beside them, --rna raw takes the values as they are\n", done.stderr)
     done = run(["--rna-file", halves, *other], "halved", *QUICK, "--rna", "raw")
     assert "whole numbers" not in done.stderr, done.stderr
+    fails("indiseek run: --modalities chooses among those of PATH; of --rna-file and its like give those that are wanted", 2, "run",
+          "--rna-file", at("rna.csv"), "--protein-file", at("adt.csv"), "--modalities", "rna", "--out", at("refused"))
     fails("indiseek run: --modalities rna leaves one modality; two are needed", 2, "run", at("cells"), "--modalities", "rna", "--out",
           at("refused"))
 
