@@ -313,25 +313,25 @@ static isk_status judge_pairs(const cells *c, const uint8_t *has, int i) {
 /* A cell that loses its bits is left out.  Antibodies are also counted in droplets that hold no cell, which are most of a file that nobody
    filtered. */
 static void drop_empty(const cells *c, uint8_t *has) {
-    int64_t most = 0, empty, with_rna;
-    int rna = 0, at = 0;
+    int64_t most = 0, with_rna, all = 0, empty = 0;
+    int rna = 0;
     while (rna < c->count && c->modality[rna].kind != MODALITY_RNA) { rna++; }
     if (rna == c->count || c->pairing.keep_empty) { return; }
     with_rna = count_members(c, has, 1 << rna, 1 << rna);
     for (int i = 0; i < c->count; i++) {
-        const int64_t mine = count_members(c, has, 1 << i, 1 << i);
-        if (mine <= most) { continue; }
-        most = mine;
-        at = i;
+        const int64_t own = count_members(c, has, 1 << i, 1 << i);
+        most = own > most ? own : most;
     }
     if (most <= EMPTY_TIMES * with_rna) { return; }
-    empty = most - count_members(c, has, 1 << at, 1 << rna);
     for (int64_t r = 0; r < c->names.count; r++) {
-        if (!(has[r] & 1 << rna)) { has[r] = 0; }
+        all += has[r] != 0;
+        if (has[r] & 1 << rna) { continue; }
+        empty += has[r] != 0;
+        has[r] = 0;
     }
     if (c->bar) {
-        progress_warn(c->bar, "%lld of the %lld cells of %s have no RNA, where rna has %lld: they are left out as empty droplets; "
-                      "--keep-empty keeps them", (long long)empty, (long long)most, c->modality[at].name, (long long)with_rna);
+        progress_warn(c->bar, "%lld of %lld cells have no RNA: they are left out as empty droplets; --keep-empty keeps them",
+                      (long long)empty, (long long)all);
     }
 }
 

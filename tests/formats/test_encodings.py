@@ -13,18 +13,13 @@ import shutil
 import subprocess
 import sys
 
-if not importlib.util.find_spec("h5py") and os.path.exists("/usr/bin/python3") and not os.environ.get("TRIED_SYSTEM_PYTHON"):
-    # Debian has it for its own Python, which may not be the first one that is found.
-    os.environ["TRIED_SYSTEM_PYTHON"] = "1"
-    os.execv("/usr/bin/python3", ["/usr/bin/python3"] + sys.argv)
-try:
-    import h5py
-    import numpy
-except ImportError:
-    print("skipped: h5py is missing, and the encodings are written by it (apt-get install python3-h5py)")
-    sys.exit(77)
-
 sys.path.insert(0, "tests/base")
+from modules import need
+need("h5py", "numpy", skipped="h5py is missing, and the encodings are written by it (apt-get install python3-h5py)")
+
+import h5py
+import numpy
+
 from tap import Skip, at, equal, folder, inside, main, test
 
 build = os.path.basename(os.environ.get("BUILD", "build"))

@@ -8,19 +8,17 @@ import subprocess
 import sys
 import warnings
 
-try:
-    import anndata
-    import h5py
-    import numpy
-    import pandas
-    import scipy.sparse
-except ImportError:
-    # Debian has them for its own Python, which may not be the first one that is found.
-    if os.path.exists("/usr/bin/python3") and not os.environ.get("TRIED_SYSTEM_PYTHON"):
-        os.environ["TRIED_SYSTEM_PYTHON"] = "1"
-        os.execv("/usr/bin/python3", ["/usr/bin/python3"] + sys.argv)
-    print("skipped: anndata is missing, and the round trips need it (apt-get install python3-anndata)")
-    sys.exit(77)
+sys.path.insert(0, "tests/base")
+from modules import need
+need("anndata", "h5py", "numpy", "pandas", "scipy",
+     skipped="anndata is missing, and the round trips need it (apt-get install python3-anndata)")
+
+import anndata
+import h5py
+import numpy
+import pandas
+import scipy.sparse
+
 try:
     import anndata.io as specs
     specs.write_elem
@@ -31,7 +29,6 @@ try:
 except ImportError:
     mudata = None
 
-sys.path.insert(0, "tests/base")
 from tap import at, folder, main, test
 
 warnings.simplefilter("ignore")

@@ -7,7 +7,6 @@ some, in H5HG_read.)
 
 Some are tried, by a seed that is said (MUTANTS_SEED chooses it); `make soak` tries all (MUTANTS=all).
 """
-import importlib.util
 import os
 import random
 import resource
@@ -15,18 +14,13 @@ import shutil
 import subprocess
 import sys
 
-if not importlib.util.find_spec("h5py") and os.path.exists("/usr/bin/python3") and not os.environ.get("TRIED_SYSTEM_PYTHON"):
-    # Debian has it for its own Python, which may not be the first one that is found.
-    os.environ["TRIED_SYSTEM_PYTHON"] = "1"
-    os.execv("/usr/bin/python3", ["/usr/bin/python3"] + sys.argv)
-try:
-    import h5py
-    import numpy
-except ImportError:
-    print("skipped: h5py is missing, and the files are changed by it (apt-get install python3-h5py)")
-    sys.exit(77)
-
 sys.path.insert(0, "tests/base")
+from modules import need
+need("h5py", "numpy", skipped="h5py is missing, and the files are changed by it (apt-get install python3-h5py)")
+
+import h5py
+import numpy
+
 from tap import at, main, test
 
 build = os.path.basename(os.environ.get("BUILD", "build"))

@@ -689,8 +689,7 @@ def _():
 def _():
     raw = renamed("raw.csv", range(3 * CELLS), lambda name, i: name or droplet(i))
     done = run(pair(raw), "filtered", *LABELS, "--no-umap", "--no-h5")
-    inside("warning: 1200 of the 1800 cells of protein have no RNA, where rna has 600: they are left out as empty droplets; --keep-empty "
-           "keeps them\n", done.stderr)
+    inside("warning: 1200 of 1800 cells have no RNA: they are left out as empty droplets; --keep-empty keeps them\n", done.stderr)
     equal(features("filtered"), features("base"))
     run(pair(raw), "kept", *LABELS, *QUICK, "--keep-empty", "--epochs", 1, "--shared-epochs", 1)
     equal(len(table(at("kept/cells.tsv"))), 3 * CELLS)
