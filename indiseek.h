@@ -763,6 +763,12 @@ INDISEEK_API isk_tensor isk_abs(isk_tensor x);
 INDISEEK_API isk_tensor isk_exp(isk_tensor x);
 /* ln x; x counts as at least 1e-32.  x [rows, cols] -> [rows, cols] */
 INDISEEK_API isk_tensor isk_log(isk_tensor x);
+/* ln(1 + x); x counts as at least -0.99.  x [rows, cols] -> [rows, cols] */
+INDISEEK_API isk_tensor isk_log1p(isk_tensor x);
+/* ln Gamma(shape); shape counts as at least 1e-16.  shape [rows, cols] -> [rows, cols] */
+INDISEEK_API isk_tensor isk_lgamma(isk_tensor shape);
+/* the slope of ln Gamma at shape; shape counts as at least 1e-16.  shape [rows, cols] -> [rows, cols] */
+INDISEEK_API isk_tensor isk_digamma(isk_tensor shape);
 /* x within [low, high].  x [rows, cols] -> [rows, cols] */
 INDISEEK_API isk_tensor isk_clamp(isk_tensor x, double low, double high);
 /* factor * x + offset.  x [rows, cols] -> [rows, cols] */
@@ -825,6 +831,17 @@ INDISEEK_API isk_tensor isk_normal_log_density(isk_tensor x, isk_tensor mu, isk_
 /* KL(N(mu_i, e^logvar_i) || N(prior)), summed over the columns; each exponential counts as at most e^50.  mu, logvar,
    prior_mu, prior_logvar [rows, cols] -> [rows, 1] */
 INDISEEK_API isk_tensor isk_normal_kl(isk_tensor mu, isk_tensor logvar, isk_tensor prior_mu, isk_tensor prior_logvar);
+/* ln NB(counts_ij; e^log_mean_ij, theta_j = e^log_theta_j) + ln counts_ij!, summed over the columns; variance mean +
+   mean^2 / theta; log_mean counts as within [-50, 50], log_theta as within [-23, 23]; no gradient passes to the counts.
+    counts, log_mean [rows, cols], log_theta [1, cols] -> [rows, 1] */
+INDISEEK_API isk_tensor isk_negative_binomial(isk_tensor counts, isk_tensor log_mean, isk_tensor log_theta);
+/* the same of a mixture: ln(pi 1[counts = 0] + (1 - pi) NB(counts)) + ln counts!, pi = sigmoid(logits).  counts,
+   log_mean [rows, cols], log_theta [1, cols], logits [rows, cols] -> [rows, 1] */
+INDISEEK_API isk_tensor isk_zero_inflated_negative_binomial(isk_tensor counts, isk_tensor log_mean,
+                                                            isk_tensor log_theta, isk_tensor logits);
+/* ln Poisson(counts_ij; e^log_mean_ij) + ln counts_ij!, summed over the columns; log_mean counts as within [-50, 50].
+   counts, log_mean [rows, cols] -> [rows, 1] */
+INDISEEK_API isk_tensor isk_poisson(isk_tensor counts, isk_tensor log_mean);
 
 /* over the rows of each column */
 /* sum_i w_i x_ij.  x [rows, cols] -> [1, cols]; takes row weights */
@@ -2452,6 +2469,7 @@ static ISK__INLINE double isk__tanh(double x) { return tanh(x); }
 static ISK__INLINE double isk__sigmoid(double x) { return 1 / (1 + exp(-x)); }
 static ISK__INLINE double isk__softplus(double x) { return isk__relu(x) + log1p(exp(-fabs(x))); }
 static ISK__INLINE double isk__erf(double x) { return erf(x); }
+static ISK__INLINE double isk__ln1p(double x) { return log1p(x); }
 
 #else
 
@@ -2555,7 +2573,92 @@ static ISK__INLINE float isk__erf(float x) {
     return isk__where(x < 0, -tail, tail);
 }
 
+/* ln(1 + x) for x > -1: what 1 + x has lost of x is made good by the factor x / (1 + x - 1), Kahan */
+static ISK__INLINE float isk__ln1p(float x) {
+    const float sum = 1 + x, kept = sum - 1;
+    const float ratio = isk__ln(sum) * (x / isk__where(kept == 0, 1, kept));
+    return isk__where(kept == 0, x, isk__where(x <= 3.4028234e38f, ratio, x));
+}
+
 #endif
+
+/* Gamma and what comes of it, in double for either scalar: asymptotic series (Abramowitz and Stegun 1964, 6.1.41, 6.3.18, 6.4.12), at
+   ISK__FAR or more, where they hold to 1e-12; smaller x are led up to there by Gamma(x + 1) = x Gamma(x). */
+#define ISK__FAR 12.0
+
+/* ln Gamma(x) - ((x - 1/2) ln x - x + ln(2 pi) / 2) */
+static double isk__stirling_rest(double x) {
+    const double z = 1 / (x * x);
+    return (1.0 / 12 - z * (1.0 / 360 - z * (1.0 / 1260 - z / 1680))) / x;
+}
+
+/* the slope of ln Gamma, less ln x */
+static double isk__digamma_rest(double x) {
+    const double z = 1 / (x * x);
+    return -0.5 / x - z * (1.0 / 12 - z * (1.0 / 120 - z * (1.0 / 252 - z / 240)));
+}
+
+static isk_scalar isk__lgamma(isk_scalar x) {
+    double y = (double)x, product = 1;
+    if (!(y > 0)) return (isk_scalar)(y - y);               /* the op asks for positive numbers only; NaN stays NaN */
+    for (; y < ISK__FAR; y += 1) product *= y;
+    return (isk_scalar)((y - 0.5) * log(y) - y + 0.91893853320467274178 + isk__stirling_rest(y) - log(product));
+}
+
+static isk_scalar isk__digamma(isk_scalar x) {
+    double y = (double)x, sum = 0;
+    if (!(y > 0)) return (isk_scalar)(y - y);
+    for (; y < ISK__FAR; y += 1) sum += 1 / y;
+    return (isk_scalar)(log(y) + isk__digamma_rest(y) - sum);
+}
+
+static isk_scalar isk__trigamma(isk_scalar x) {
+    double y = (double)x, sum = 0, z;
+    if (!(y > 0)) return (isk_scalar)(y - y);
+    for (; y < ISK__FAR; y += 1) sum += 1 / (y * y);
+    z = 1 / (y * y);
+    return (isk_scalar)(sum + 1 / y + z / 2 + z / y * (1.0 / 6 - z * (1.0 / 30 - z * (1.0 / 42 - z / 30))));
+}
+
+/* ln Gamma(x + theta) - ln Gamma(theta) - x ln theta for whole x, the sum of ln(1 + k / theta) over k < x: as the logarithm of a product
+   where there are few factors, else as a difference of Stirling's series without the large terms that cancel in it. */
+#define ISK__MOST_FACTORS 64
+static isk_scalar isk__rising(isk_scalar x, isk_scalar theta) {
+    const double shape = (double)theta;
+    if (x < (isk_scalar)1.5) return 0;
+    if (x <= ISK__MOST_FACTORS) {
+        const int count = (int)(x + (isk_scalar)0.5);
+        const double inverse = 1 / shape;
+        double product = 1, sum = 0;
+        for (int k = 1; k < count; k++) {
+            product *= 1 + k * inverse;
+            if (product > 1e100) { sum += log(product); product = 1; }
+        }
+        if (sum == 0 && product < 1e30) return isk__ln1p((isk_scalar)(product - 1));
+        return (isk_scalar)(sum + log(product));
+    } else {
+        double y = shape, count = (double)x, product = 1;
+        for (; y < ISK__FAR; y += 1, count -= 1) product *= y / shape;
+        return (isk_scalar)(log(product) + count * log(y / shape) + (y + count - 0.5) * log1p(count / y) - count +
+                            isk__stirling_rest(y + count) - isk__stirling_rest(y));
+    }
+}
+
+/* The sum of k / (theta + k) over k < x, for whole x. */
+static isk_scalar isk__rising_slope(isk_scalar x, isk_scalar theta) {
+    const double shape = (double)theta;
+    if (x < (isk_scalar)1.5) return 0;
+    if (x <= ISK__MOST_FACTORS) {
+        const int count = (int)(x + (isk_scalar)0.5);
+        isk_scalar sum = 0;
+        for (int k = 1; k < count; k++) sum += (isk_scalar)k / (theta + (isk_scalar)k);
+        return sum;
+    } else {
+        double y = shape, count = (double)x, sum = 0;
+        for (; y < ISK__FAR; y += 1, count -= 1) sum += 1 - shape / y;
+        return (isk_scalar)(sum + (count - shape * log1p(count / y)) - shape * (isk__digamma_rest(y + count) - isk__digamma_rest(y)));
+    }
+}
 
 /* ==== >>ops: the generated op table, its CPU loops and its CUDA text ================================================= */
 
@@ -2656,6 +2759,15 @@ ISK__ROW_FUNCTION(tanh)
 ISK__ROW_FUNCTION(sigmoid)
 ISK__ROW_FUNCTION(softplus)
 ISK__ROW_FUNCTION(erf)
+ISK__ROW_FUNCTION(ln1p)
+
+/* The same of two rows.  Most counts are 0 or 1, for which there is nothing to compute: branches beat vectors. */
+#define ISK__COUNT_FUNCTION(name)                                                                             \
+    static void isk__##name##_row(const isk__loop *l, isk_scalar *to, const isk_scalar *counts, const isk_scalar *theta) { \
+        for (int j = 0; j < l->cols; j++) to[j] = isk__##name(counts[j], theta[j]);                           \
+    }
+ISK__COUNT_FUNCTION(rising)
+ISK__COUNT_FUNCTION(rising_slope)
 
 /* What `to` held before is no number when nothing is to be added: it may be NaN. */
 static ISK__INLINE void isk__put(isk_scalar *to, int add, isk_scalar value) { *to = (add ? *to : 0) + value; }
@@ -2741,7 +2853,7 @@ static isk_tensor isk__record(int op, const isk_tensor *inputs, int input_count,
                               int attribute_count);
 
 /* >>generated counts: begin (python3 codegen/generate.py; do not edit) */
-enum { ISK__OP_COUNT = 59, ISK__MODULES = 11 };
+enum { ISK__OP_COUNT = 65, ISK__MODULES = 11 };
 /* >>generated counts: end */
 
 /* Defined at the end, under >>generated. */
@@ -20904,16 +21016,17 @@ ISK__SECTION_END
 
 enum {
     ISK__OP_ADD, ISK__OP_SUB, ISK__OP_MUL, ISK__OP_DIV, ISK__OP_MIN, ISK__OP_MAX, ISK__OP_NEG, ISK__OP_RECIPROCAL,
-    ISK__OP_SQUARE, ISK__OP_SQRT, ISK__OP_ABS, ISK__OP_EXP, ISK__OP_LOG, ISK__OP_CLAMP, ISK__OP_AFFINE, ISK__OP_SCALE,
-    ISK__OP_MUL_ROWS, ISK__OP_MUL_COLS, ISK__OP_ADD_ROWS, ISK__OP_BIAS, ISK__OP_SAMPLE_NORMAL, ISK__OP_RELU,
-    ISK__OP_LEAKY_RELU, ISK__OP_GELU, ISK__OP_QUICK_GELU, ISK__OP_TANH, ISK__OP_SIGMOID, ISK__OP_SOFTPLUS,
-    ISK__OP_ROW_SUM, ISK__OP_ROW_MEAN, ISK__OP_ROW_MAX, ISK__OP_ROW_LOGSUMEXP, ISK__OP_ROW_DOT,
-    ISK__OP_SQUARED_ERROR_ROWS, ISK__OP_SOFTMAX, ISK__OP_LOG_SOFTMAX, ISK__OP_L2_NORMALIZE, ISK__OP_LAYER_NORM,
-    ISK__OP_NORMAL_LOG_DENSITY, ISK__OP_NORMAL_KL, ISK__OP_COL_SUM, ISK__OP_COL_MEAN, ISK__OP_COL_VAR, ISK__OP_COL_MAX,
-    ISK__OP_COL_LOGSUMEXP, ISK__OP_STANDARDIZE, ISK__OP_BATCH_NORM, ISK__OP_STANDARDIZE_BY, ISK__OP_BATCH_NORM_BY,
-    ISK__OP_SUM_ALL, ISK__OP_MEAN_ALL, ISK__OP_MAX_ALL, ISK__OP_LOGSUMEXP_ALL, ISK__OP_SQUARED_ERROR,
-    ISK__OP_GAUSSIAN_DEVIANCE, ISK__OP_CLUB, ISK__OP_CLUB_PAIRED, ISK__OP_CROSS_ENTROPY, ISK__OP_BINARY_CROSS_ENTROPY,
-    ISK__OP_LIST_END
+    ISK__OP_SQUARE, ISK__OP_SQRT, ISK__OP_ABS, ISK__OP_EXP, ISK__OP_LOG, ISK__OP_LOG1P, ISK__OP_LGAMMA, ISK__OP_DIGAMMA,
+    ISK__OP_CLAMP, ISK__OP_AFFINE, ISK__OP_SCALE, ISK__OP_MUL_ROWS, ISK__OP_MUL_COLS, ISK__OP_ADD_ROWS, ISK__OP_BIAS,
+    ISK__OP_SAMPLE_NORMAL, ISK__OP_RELU, ISK__OP_LEAKY_RELU, ISK__OP_GELU, ISK__OP_QUICK_GELU, ISK__OP_TANH,
+    ISK__OP_SIGMOID, ISK__OP_SOFTPLUS, ISK__OP_ROW_SUM, ISK__OP_ROW_MEAN, ISK__OP_ROW_MAX, ISK__OP_ROW_LOGSUMEXP,
+    ISK__OP_ROW_DOT, ISK__OP_SQUARED_ERROR_ROWS, ISK__OP_SOFTMAX, ISK__OP_LOG_SOFTMAX, ISK__OP_L2_NORMALIZE,
+    ISK__OP_LAYER_NORM, ISK__OP_NORMAL_LOG_DENSITY, ISK__OP_NORMAL_KL, ISK__OP_NEGATIVE_BINOMIAL,
+    ISK__OP_ZERO_INFLATED_NEGATIVE_BINOMIAL, ISK__OP_POISSON, ISK__OP_COL_SUM, ISK__OP_COL_MEAN, ISK__OP_COL_VAR,
+    ISK__OP_COL_MAX, ISK__OP_COL_LOGSUMEXP, ISK__OP_STANDARDIZE, ISK__OP_BATCH_NORM, ISK__OP_STANDARDIZE_BY,
+    ISK__OP_BATCH_NORM_BY, ISK__OP_SUM_ALL, ISK__OP_MEAN_ALL, ISK__OP_MAX_ALL, ISK__OP_LOGSUMEXP_ALL,
+    ISK__OP_SQUARED_ERROR, ISK__OP_GAUSSIAN_DEVIANCE, ISK__OP_CLUB, ISK__OP_CLUB_PAIRED, ISK__OP_CROSS_ENTROPY,
+    ISK__OP_BINARY_CROSS_ENTROPY, ISK__OP_LIST_END
 };
 
 /* ---- ops: loops ---- */
@@ -21155,6 +21268,73 @@ static void isk__log_backward(const isk__loop *l) {
             ISK__EACH_COLUMN {
                 const isk_scalar t1 = g[j] / isk__maximum(x[j], (isk_scalar)1e-32);
                 ISK__ADD(dx, isk__where(x[j] < (isk_scalar)1e-32, 0, t1));
+            }
+        }
+    }
+}
+
+static void isk__log1p_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__RESULT_ROW(y);
+        ISK__EACH_COLUMN y[j] = isk__maximum(x[j], (isk_scalar)-0.99);
+        isk__ln1p_row(l, y, y);
+    }
+}
+static void isk__log1p_backward(const isk__loop *l) {
+    if (!l->grad_in[0]) return;
+    const int rows = l->rows, cols = l->cols;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(x, 0); ISK__GRAD_ROW(g);
+        if (l->grad_in[0]) {
+            ISK__GRADIENT_ROW(dx, 0);
+            ISK__EACH_COLUMN {
+                const isk_scalar t1 = g[j] / (1 + isk__maximum(x[j], (isk_scalar)-0.99));
+                ISK__ADD(dx, isk__where(x[j] < (isk_scalar)-0.99, 0, t1));
+            }
+        }
+    }
+}
+
+static void isk__lgamma_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(shape, 0); ISK__RESULT_ROW(y);
+        for (int j = 0; j < cols; j++) y[j] = isk__lgamma(isk__maximum(shape[j], (isk_scalar)1e-16));
+    }
+}
+static void isk__lgamma_backward(const isk__loop *l) {
+    if (!l->grad_in[0]) return;
+    const int rows = l->rows, cols = l->cols;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(shape, 0); ISK__GRAD_ROW(g);
+        if (l->grad_in[0]) {
+            ISK__GRADIENT_ROW(dshape, 0);
+            for (int j = 0; j < cols; j++) {
+                const isk_scalar t1 = g[j] * isk__digamma(isk__maximum(shape[j], (isk_scalar)1e-16));
+                ISK__ADD(dshape, isk__where(shape[j] < (isk_scalar)1e-16, 0, t1));
+            }
+        }
+    }
+}
+
+static void isk__digamma_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(shape, 0); ISK__RESULT_ROW(y);
+        for (int j = 0; j < cols; j++) y[j] = isk__digamma(isk__maximum(shape[j], (isk_scalar)1e-16));
+    }
+}
+static void isk__digamma_backward(const isk__loop *l) {
+    if (!l->grad_in[0]) return;
+    const int rows = l->rows, cols = l->cols;
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(shape, 0); ISK__GRAD_ROW(g);
+        if (l->grad_in[0]) {
+            ISK__GRADIENT_ROW(dshape, 0);
+            for (int j = 0; j < cols; j++) {
+                const isk_scalar t1 = g[j] * isk__trigamma(isk__maximum(shape[j], (isk_scalar)1e-16));
+                ISK__ADD(dshape, isk__where(shape[j] < (isk_scalar)1e-16, 0, t1));
             }
         }
     }
@@ -21759,6 +21939,209 @@ static void isk__normal_kl_backward(const isk__loop *l) {
                 const isk_scalar t4 = mu[j] - prior_mu[j];
                 const isk_scalar t5 = isk__where(50 < -prior_logvar[j], 0, t3 * (t4 * t4 * terms[j]));
                 ISK__ADD(dprior_logvar, t5 + isk__where(50 < logvar[j] - prior_logvar[j], 0, t3 * terms2[j]) + t1);
+            }
+        }
+    }
+}
+
+ISK__LOOPS static void isk__negative_binomial_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__COLUMNS(log_theta, l->in[2]); ISK__WORK(theta, 0, 0);
+    ISK__WORK(terms, 1, 0); ISK__WORK(terms2, 2, 0); ISK__WORK(terms3, 3, 0);
+    for (int j = 0; j < cols; j++) theta[j] = isk__exp(isk__minimum(isk__maximum(log_theta[j], -23), 23));
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(counts, 0); ISK__IN_ROW(log_mean, 1);
+        ISK__EACH_COLUMN {
+            const isk_scalar t1 = isk__minimum(isk__maximum(log_theta[j], -23), 23);
+            terms[j] = isk__minimum(isk__maximum(log_mean[j], -50), 50) - t1;
+        }
+        isk__softplus_row(l, terms, terms);
+        isk__rising_row(l, terms2, counts, theta);
+        ISK__EACH_COLUMN {
+            const isk_scalar t2 = counts[j] * (isk__minimum(isk__maximum(log_mean[j], -50), 50) - terms[j]);
+            terms3[j] = t2 - theta[j] * terms[j] + terms2[j];
+        }
+        const isk_scalar sum = isk__sum(terms3, cols);
+        *isk__row_of(l->out, l->out_stride, i) = sum;
+    }
+}
+ISK__LOOPS static void isk__negative_binomial_backward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__COLUMNS(log_theta, l->in[2]); ISK__WORK(theta, 0, 0);
+    ISK__WORK(column, 1, 0); ISK__WORK(sum, 2, 0); ISK__WORK(sum2, 3, 0); ISK__WORK(sum3, 4, 0);
+    ISK__WORK(terms, 5, 0); ISK__WORK(terms2, 6, 0); ISK__WORK(terms3, 7, 0);
+    for (int j = 0; j < cols; j++) {
+        theta[j] = isk__exp(isk__minimum(isk__maximum(log_theta[j], -23), 23));
+        column[j] = -theta[j];
+    }
+    isk__fill(sum, cols, 0); isk__fill(sum2, cols, 0); isk__fill(sum3, cols, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(counts, 0); ISK__IN_ROW(log_mean, 1); ISK__GRAD_VALUE(g);
+        ISK__EACH_COLUMN {
+            const isk_scalar t1 = isk__minimum(isk__maximum(log_theta[j], -23), 23);
+            terms[j] = isk__minimum(isk__maximum(log_mean[j], -50), 50) - t1;
+        }
+        isk__sigmoid_row(l, terms, terms);
+        if (l->grad_in[1]) {
+            ISK__GRADIENT_ROW(dlog_mean, 1);
+            ISK__EACH_COLUMN {
+                const isk_scalar t2 = g * (counts[j] + terms[j] * (column[j] - counts[j]));
+                const isk_scalar t3 = isk__where(50 < isk__maximum(log_mean[j], -50), 0, t2);
+                ISK__ADD(dlog_mean, isk__where(log_mean[j] < -50, 0, t3));
+            }
+        }
+        isk__rising_slope_row(l, terms2, counts, theta);
+        ISK__EACH_COLUMN {
+            const isk_scalar t4 = isk__minimum(isk__maximum(log_theta[j], -23), 23);
+            terms3[j] = isk__minimum(isk__maximum(log_mean[j], -50), 50) - t4;
+        }
+        isk__softplus_row(l, terms3, terms3);
+        if (l->grad_in[2]) {
+            ISK__EACH_COLUMN {
+                sum[j] += g * terms2[j];
+                sum2[j] += g * terms3[j];
+                sum3[j] += g * (terms[j] * (column[j] - counts[j]));
+            }
+        }
+    }
+    if (l->grad_in[2]) {
+        ISK__GRADIENT_COLUMNS(dlog_theta, 2);
+        for (int j = 0; j < cols; j++) {
+            const isk_scalar t5 = theta[j] * (-(sum[j] / theta[j]) - sum2[j]) - sum3[j];
+            const isk_scalar t6 = isk__where(23 < isk__maximum(log_theta[j], -23), 0, t5);
+            ISK__ADD(dlog_theta, isk__where(log_theta[j] < -23, 0, t6));
+        }
+    }
+}
+
+static void isk__zero_inflated_negative_binomial_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__COLUMNS(log_theta, l->in[2]); ISK__WORK(theta, 0, 0);
+    ISK__WORK(terms, 1, 0); ISK__WORK(terms2, 2, 0); ISK__WORK(terms3, 3, 0); ISK__WORK(terms4, 4, 0);
+    ISK__WORK(terms5, 5, 0); ISK__WORK(terms6, 6, 0);
+    for (int j = 0; j < cols; j++) theta[j] = isk__exp(isk__minimum(isk__maximum(log_theta[j], -23), 23));
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(counts, 0); ISK__IN_ROW(log_mean, 1); ISK__IN_ROW(logits, 3);
+        ISK__EACH_COLUMN {
+            const isk_scalar t1 = isk__minimum(isk__maximum(log_theta[j], -23), 23);
+            terms[j] = isk__minimum(isk__maximum(log_mean[j], -50), 50) - t1;
+        }
+        isk__softplus_row(l, terms, terms);
+        isk__rising_row(l, terms2, counts, theta);
+        ISK__EACH_COLUMN {
+            const isk_scalar t2 = counts[j] * (isk__minimum(isk__maximum(log_mean[j], -50), 50) - terms[j]);
+            const isk_scalar t3 = isk__minimum(isk__maximum(logits[j], -10000), 10000);
+            terms3[j] = t2 - theta[j] * terms[j] + terms2[j] - t3;
+        }
+        isk__softplus_row(l, terms3, terms3);
+        ISK__EACH_COLUMN terms4[j] = -isk__minimum(isk__maximum(logits[j], -10000), 10000);
+        isk__softplus_row(l, terms4, terms4);
+        ISK__EACH_COLUMN terms5[j] = isk__minimum(isk__maximum(logits[j], -10000), 10000);
+        isk__softplus_row(l, terms5, terms5);
+        ISK__EACH_COLUMN {
+            const isk_scalar t4 = counts[j] * (isk__minimum(isk__maximum(log_mean[j], -50), 50) - terms[j]);
+            const isk_scalar t5 = t4 - theta[j] * terms[j] + terms2[j] - terms5[j];
+            terms6[j] = isk__where(counts[j] < 0.5f, terms3[j] - terms4[j], t5);
+        }
+        const isk_scalar sum = isk__sum(terms6, cols);
+        *isk__row_of(l->out, l->out_stride, i) = sum;
+    }
+}
+static void isk__zero_inflated_negative_binomial_backward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__COLUMNS(log_theta, l->in[2]); ISK__WORK(theta, 0, 0);
+    ISK__WORK(column, 1, 0); ISK__WORK(sum, 2, 0); ISK__WORK(sum2, 3, 0); ISK__WORK(sum3, 4, 0);
+    ISK__WORK(terms, 5, 0); ISK__WORK(terms2, 6, 0); ISK__WORK(terms3, 7, 0); ISK__WORK(terms4, 8, 0);
+    ISK__WORK(terms5, 9, 0); ISK__WORK(terms6, 10, 0); ISK__WORK(terms7, 11, 0);
+    for (int j = 0; j < cols; j++) {
+        theta[j] = isk__exp(isk__minimum(isk__maximum(log_theta[j], -23), 23));
+        column[j] = -theta[j];
+    }
+    isk__fill(sum, cols, 0); isk__fill(sum2, cols, 0); isk__fill(sum3, cols, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(counts, 0); ISK__IN_ROW(log_mean, 1); ISK__IN_ROW(logits, 3); ISK__GRAD_VALUE(g);
+        ISK__EACH_COLUMN {
+            const isk_scalar t1 = isk__minimum(isk__maximum(log_theta[j], -23), 23);
+            terms[j] = isk__minimum(isk__maximum(log_mean[j], -50), 50) - t1;
+        }
+        isk__softplus_row(l, terms, terms);
+        isk__rising_row(l, terms2, counts, theta);
+        ISK__EACH_COLUMN {
+            const isk_scalar t2 = counts[j] * (isk__minimum(isk__maximum(log_mean[j], -50), 50) - terms[j]);
+            const isk_scalar t3 = isk__minimum(isk__maximum(logits[j], -10000), 10000);
+            terms3[j] = t2 - theta[j] * terms[j] + terms2[j] - t3;
+        }
+        isk__sigmoid_row(l, terms3, terms3);
+        ISK__EACH_COLUMN {
+            const isk_scalar t4 = isk__minimum(isk__maximum(log_theta[j], -23), 23);
+            terms4[j] = isk__minimum(isk__maximum(log_mean[j], -50), 50) - t4;
+        }
+        isk__sigmoid_row(l, terms4, terms4);
+        if (l->grad_in[1]) {
+            ISK__GRADIENT_ROW(dlog_mean, 1);
+            ISK__EACH_COLUMN {
+                const isk_scalar t5 = isk__where(counts[j] < 0.5f, 0, g)
+                    + isk__where(counts[j] < 0.5f, g, 0) * terms3[j];
+                const isk_scalar t6 = t5 * (counts[j] + terms4[j] * (column[j] - counts[j]));
+                const isk_scalar t7 = isk__where(50 < isk__maximum(log_mean[j], -50), 0, t6);
+                ISK__ADD(dlog_mean, isk__where(log_mean[j] < -50, 0, t7));
+            }
+        }
+        const isk_scalar t8 = -g;
+        ISK__EACH_COLUMN terms5[j] = isk__minimum(isk__maximum(logits[j], -10000), 10000);
+        isk__sigmoid_row(l, terms5, terms5);
+        ISK__EACH_COLUMN terms6[j] = -isk__minimum(isk__maximum(logits[j], -10000), 10000);
+        isk__sigmoid_row(l, terms6, terms6);
+        if (l->grad_in[3]) {
+            ISK__GRADIENT_ROW(dlogits, 3);
+            ISK__EACH_COLUMN {
+                const isk_scalar t9 = terms5[j] * isk__where(counts[j] < 0.5f, 0, t8);
+                const isk_scalar t10 = t9 - terms6[j] * isk__where(counts[j] < 0.5f, t8, 0);
+                const isk_scalar t11 = t10 - isk__where(counts[j] < 0.5f, g, 0) * terms3[j];
+                const isk_scalar t12 = isk__where(10000 < isk__maximum(logits[j], -10000), 0, t11);
+                ISK__ADD(dlogits, isk__where(logits[j] < -10000, 0, t12));
+            }
+        }
+        isk__rising_slope_row(l, terms7, counts, theta);
+        if (l->grad_in[2]) {
+            ISK__EACH_COLUMN {
+                const isk_scalar t13 = isk__where(counts[j] < 0.5f, 0, g)
+                    + isk__where(counts[j] < 0.5f, g, 0) * terms3[j];
+                sum[j] += t13 * terms7[j];
+                sum2[j] += terms[j] * t13;
+                sum3[j] += terms4[j] * t13 * (column[j] - counts[j]);
+            }
+        }
+    }
+    if (l->grad_in[2]) {
+        ISK__GRADIENT_COLUMNS(dlog_theta, 2);
+        for (int j = 0; j < cols; j++) {
+            const isk_scalar t14 = theta[j] * (-(sum[j] / theta[j]) - sum2[j]) - sum3[j];
+            const isk_scalar t15 = isk__where(23 < isk__maximum(log_theta[j], -23), 0, t14);
+            ISK__ADD(dlog_theta, isk__where(log_theta[j] < -23, 0, t15));
+        }
+    }
+}
+
+static void isk__poisson_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__WORK(terms, 0, 0); ISK__WORK(terms2, 1, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(counts, 0); ISK__IN_ROW(log_mean, 1);
+        ISK__EACH_COLUMN terms[j] = isk__minimum(isk__maximum(log_mean[j], -50), 50);
+        isk__exp_row(l, terms, terms);
+        ISK__EACH_COLUMN terms2[j] = counts[j] * isk__minimum(isk__maximum(log_mean[j], -50), 50) - terms[j];
+        const isk_scalar sum = isk__sum(terms2, cols);
+        *isk__row_of(l->out, l->out_stride, i) = sum;
+    }
+}
+static void isk__poisson_backward(const isk__loop *l) {
+    if (!l->grad_in[1]) return;
+    const int rows = l->rows, cols = l->cols; ISK__WORK(terms, 0, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(counts, 0); ISK__IN_ROW(log_mean, 1); ISK__GRAD_VALUE(g);
+        ISK__EACH_COLUMN terms[j] = isk__minimum(isk__maximum(log_mean[j], -50), 50);
+        isk__exp_row(l, terms, terms);
+        if (l->grad_in[1]) {
+            ISK__GRADIENT_ROW(dlog_mean, 1);
+            ISK__EACH_COLUMN {
+                const isk_scalar t1 = isk__where(50 < isk__maximum(log_mean[j], -50), 0, g * (counts[j] - terms[j]));
+                ISK__ADD(dlog_mean, isk__where(log_mean[j] < -50, 0, t1));
             }
         }
     }
@@ -22663,6 +23046,9 @@ static const isk__op_info isk__op_table[] = {
     ISK__OP_ROW(abs, 1, "e", 'e', 0, 0x1u, 0x1u, 0, 0, 0, 0, "e", "e")
     ISK__OP_ROW(exp, 1, "e", 'e', 0, 0x1u, 0x1u, 1, 0, 0, 0, "e", "e")
     ISK__OP_ROW(log, 1, "e", 'e', 0, 0x1u, 0x1u, 0, 0, 0, 0, "e", "e")
+    ISK__OP_ROW(log1p, 1, "e", 'e', 0, 0x1u, 0x1u, 0, 0, 0, 0, "e", "e")
+    ISK__OP_ROW(lgamma, 1, "e", 'e', 0, 0x1u, 0x1u, 0, 0, 0, 0, "e", "e")
+    ISK__OP_ROW(digamma, 1, "e", 'e', 0, 0x1u, 0x1u, 0, 0, 0, 0, "e", "e")
     ISK__OP_ROW(clamp, 1, "e", 'e', 2, 0x1u, 0x1u, 0, 0, 0, 0, "e", "e")
     ISK__OP_ROW(affine, 1, "e", 'e', 2, 0x1u, 0x0u, 0, 0, 0, 0, "e", "e")
     ISK__OP_ROW(scale, 2, "es", 'e', 0, 0x3u, 0x3u, 0, 1, 1, 0, "e", "rse")
@@ -22690,6 +23076,9 @@ static const isk__op_info isk__op_table[] = {
     ISK__OP_ROW(layer_norm, 3, "ecc", 'e', 1, 0x7u, 0x3u, 0, 4, 5, 2, "re", "rce")
     ISK__OP_ROW(normal_log_density, 3, "eee", 'r', 0, 0x7u, 0x7u, 0, 0, 2, 2, "r", "e")
     ISK__OP_ROW(normal_kl, 4, "eeee", 'r', 0, 0xfu, 0xfu, 0, 0, 3, 2, "r", "e")
+    ISK__OP_ROW(negative_binomial, 3, "eec", 'r', 0, 0x6u, 0x7u, 0, 0, 8, 2, "r", "ce")
+    ISK__OP_ROW(zero_inflated_negative_binomial, 4, "eece", 'r', 0, 0xeu, 0xfu, 0, 0, 12, 2, "r", "ce")
+    ISK__OP_ROW(poisson, 2, "ee", 'r', 0, 0x2u, 0x3u, 0, 0, 2, 2, "r", "e")
     ISK__OP_ROW(col_sum, 2, "ew", 'c', 0, 0x1u, 0x2u, 0, 0, 1, 3, "c", "e")
     ISK__OP_ROW(col_mean, 2, "ew", 'c', 0, 0x1u, 0x2u, 0, 0, 1, 3, "sc", "sce")
     ISK__OP_ROW(col_var, 2, "ew", 'c', 0, 0x1u, 0x3u, 0, 0, 3, 3, "scc", "sce")
@@ -22726,6 +23115,9 @@ INDISEEK_API isk_tensor isk_sqrt(isk_tensor x) { ISK__RECORD(SQRT, x); }
 INDISEEK_API isk_tensor isk_abs(isk_tensor x) { ISK__RECORD(ABS, x); }
 INDISEEK_API isk_tensor isk_exp(isk_tensor x) { ISK__RECORD(EXP, x); }
 INDISEEK_API isk_tensor isk_log(isk_tensor x) { ISK__RECORD(LOG, x); }
+INDISEEK_API isk_tensor isk_log1p(isk_tensor x) { ISK__RECORD(LOG1P, x); }
+INDISEEK_API isk_tensor isk_lgamma(isk_tensor shape) { ISK__RECORD(LGAMMA, shape); }
+INDISEEK_API isk_tensor isk_digamma(isk_tensor shape) { ISK__RECORD(DIGAMMA, shape); }
 INDISEEK_API isk_tensor isk_clamp(isk_tensor x, double low, double high) {
     const double attributes[] = { low, high };
     ISK__RECORD_WITH(CLAMP, attributes, x);
@@ -22774,6 +23166,14 @@ INDISEEK_API isk_tensor isk_normal_log_density(isk_tensor x, isk_tensor mu, isk_
 INDISEEK_API isk_tensor isk_normal_kl(isk_tensor mu, isk_tensor logvar, isk_tensor prior_mu, isk_tensor prior_logvar) {
     ISK__RECORD(NORMAL_KL, mu, logvar, prior_mu, prior_logvar);
 }
+INDISEEK_API isk_tensor isk_negative_binomial(isk_tensor counts, isk_tensor log_mean, isk_tensor log_theta) {
+    ISK__RECORD(NEGATIVE_BINOMIAL, counts, log_mean, log_theta);
+}
+INDISEEK_API isk_tensor isk_zero_inflated_negative_binomial(isk_tensor counts, isk_tensor log_mean,
+                                                            isk_tensor log_theta, isk_tensor logits) {
+    ISK__RECORD(ZERO_INFLATED_NEGATIVE_BINOMIAL, counts, log_mean, log_theta, logits);
+}
+INDISEEK_API isk_tensor isk_poisson(isk_tensor counts, isk_tensor log_mean) { ISK__RECORD(POISSON, counts, log_mean); }
 INDISEEK_API isk_tensor isk_col_sum(isk_tensor x) { ISK__RECORD(COL_SUM, x); }
 INDISEEK_API isk_tensor isk_col_mean(isk_tensor x) { ISK__RECORD(COL_MEAN, x); }
 INDISEEK_API isk_tensor isk_col_var(isk_tensor x) { ISK__RECORD(COL_VAR, x); }
@@ -22918,6 +23318,29 @@ ISK__UNUSED static const char *const isk__kernel_prelude[] = {
     "ISK_INLINE float dev_rsqrt(float x) { return 1.0f / sqrtf(x); }\n"
     "ISK_INLINE float dev_sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }\n"
     "ISK_INLINE float dev_softplus(float x) { return dev_relu(x) + log1pf(expf(-fabsf(x))); }\n\n"
+    "/* As isk__digamma and so on; what counts need, in double where they are large. */\n"
+    "ISK_INLINE float dev_digamma(float x) {\n    float sum = 0, z;\n    for (; x < 12; x += 1) sum += 1 / x;\n"
+    "    z = 1 / (x * x);\n"
+    "    return logf(x) - 0.5f / x - z * (0.0833333333f - z * (0.00833333333f - z * 0.00396825397f)) - sum;\n}\n",
+    "ISK_INLINE float dev_trigamma(float x) {\n    float sum = 0, z;\n"
+    "    for (; x < 12; x += 1) sum += 1 / (x * x);\n    z = 1 / (x * x);\n"
+    "    return sum + 1 / x + z / 2 + z / x * (0.166666667f - z * (0.0333333333f - z * 0.0238095238f));\n}\n",
+    "ISK_INLINE double dev_stirling_rest(double x) {\n    const double z = 1 / (x * x);\n"
+    "    return (1.0 / 12 - z * (1.0 / 360 - z * (1.0 / 1260 - z / 1680))) / x;\n}\n",
+    "ISK_INLINE double dev_digamma_rest(double x) {\n    const double z = 1 / (x * x);\n"
+    "    return -0.5 / x - z * (1.0 / 12 - z * (1.0 / 120 - z * (1.0 / 252 - z / 240)));\n}\n",
+    "ISK_INLINE float dev_rising(float x, float theta) {\n    double y = theta, count = x, product = 1;\n"
+    "    if (x <= 64) {\n        float sum = 0;\n"
+    "        for (float k = 1; k < x - 0.5f; k += 1) sum += log1pf(k / theta);\n        return sum;\n    }\n"
+    "    for (; y < 12; y += 1, count -= 1) product *= y / theta;\n"
+    "    return (float)(log(product) + count * log(y / theta) + (y + count - 0.5) * log1p(count / y) - count +\n"
+    "                   dev_stirling_rest(y + count) - dev_stirling_rest(y));\n}\n",
+    "ISK_INLINE float dev_rising_slope(float x, float theta) {\n    double y = theta, count = x, sum = 0;\n"
+    "    if (x <= 64) {\n        float few = 0;\n"
+    "        for (float k = 1; k < x - 0.5f; k += 1) few += k / (theta + k);\n        return few;\n    }\n"
+    "    for (; y < 12; y += 1, count -= 1) sum += 1 - theta / y;\n    sum += count - theta * log1p(count / y);\n"
+    "    return (float)(sum - theta * (dev_digamma_rest(y + count) - dev_digamma_rest(y)));\n}\n",
+    "\n"
     "/* ---- random numbers: bit for bit those of isk__mix64, isk__philox, isk__random_word and isk__permute ---- */\n"
     "\nISK_INLINE unsigned long long dev_mix64(unsigned long long x) {\n    x += 0x9E3779B97F4A7C15ull;\n"
     "    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9ull;\n    x = (x ^ (x >> 27)) * 0x94D049BB133111EBull;\n"
@@ -23062,6 +23485,26 @@ ISK__UNUSED static const char *const isk__kernels_elementwise[] = {
     "ISK_ELEMENTS(isk_log_backward_0) {\n    const float x = *dev_at(call.in[0], model, i, j);\n"
     "    const float g = *dev_at(call.grad, model, i, j);\n"
     "    const float t1 = x < 1e-32f ? 0.0f : g / dev_maximum(x, 1e-32f);\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n}\n",
+    "\n/* log1p */\nISK_ELEMENTS(isk_log1p_forward_0) {\n    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    *dev_at(call.out, model, i, j) = log1pf(dev_maximum(x, -0.99f));\n}\n",
+    "ISK_ELEMENTS(isk_log1p_backward_0) {\n    const float x = *dev_at(call.in[0], model, i, j);\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    const float t1 = x < -0.99f ? 0.0f : g / (1 + dev_maximum(x, -0.99f));\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n}\n",
+    "\n/* lgamma */\nISK_ELEMENTS(isk_lgamma_forward_0) {\n"
+    "    const float shape = *dev_at(call.in[0], model, i, j);\n"
+    "    *dev_at(call.out, model, i, j) = lgammaf(dev_maximum(shape, 1e-16f));\n}\n",
+    "ISK_ELEMENTS(isk_lgamma_backward_0) {\n    const float shape = *dev_at(call.in[0], model, i, j);\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    const float t1 = shape < 1e-16f ? 0.0f : g * dev_digamma(dev_maximum(shape, 1e-16f));\n"
+    "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n}\n",
+    "\n/* digamma */\nISK_ELEMENTS(isk_digamma_forward_0) {\n"
+    "    const float shape = *dev_at(call.in[0], model, i, j);\n"
+    "    *dev_at(call.out, model, i, j) = dev_digamma(dev_maximum(shape, 1e-16f));\n}\n",
+    "ISK_ELEMENTS(isk_digamma_backward_0) {\n    const float shape = *dev_at(call.in[0], model, i, j);\n"
+    "    const float g = *dev_at(call.grad, model, i, j);\n"
+    "    const float t1 = shape < 1e-16f ? 0.0f : g * dev_trigamma(dev_maximum(shape, 1e-16f));\n"
     "    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);\n}\n",
     "\n/* clamp */\nISK_ELEMENTS(isk_clamp_forward_0) {\n    const float low = call.attributes[0];\n"
     "    const float high = call.attributes[1];\n    const float x = *dev_at(call.in[0], model, i, j);\n"
@@ -23385,6 +23828,94 @@ ISK__UNUSED static const char *const isk__kernels_rows[] = {
     "    if (call.grad_in[2].data) dev_put(dev_at(call.grad_in[2], model, i, j), call.accumulate & 4u, t9);\n"
     "    const float t10 = (50 < t2 ? 0.0f : t7 * (t1 * t1 * precision)) + (50 < t4 ? 0.0f : t7 * t6) + t5;\n"
     "    if (call.grad_in[3].data) dev_put(dev_at(call.grad_in[3], model, i, j), call.accumulate & 8u, t10);\n}\n",
+    "\n/* negative_binomial */\nISK_ROWS(isk_negative_binomial_forward_0) {\n    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n        const float counts = *dev_at(call.in[0], model, i, j);\n"
+    "        const float log_mean = *dev_at(call.in[1], model, i, j);\n"
+    "        const float log_theta = *dev_at(call.in[2], model, 0, j);\n"
+    "        const float t1 = dev_minimum(dev_maximum(log_mean, -50), 50);\n"
+    "        const float t2 = dev_minimum(dev_maximum(log_theta, -23), 23);\n"
+    "        const float excess = dev_softplus(t1 - t2);\n        const float theta = expf(t2);\n"
+    "        sum += counts * (t1 - excess) - theta * excess + dev_rising(counts, theta);\n    }\n"
+    "    *dev_at(call.out, model, i, 0) = sum;\n}\n",
+    "ISK_COLUMNS(isk_negative_binomial_backward_0) {\n    const float log_theta = *dev_at(call.in[2], model, 0, j);\n"
+    "    const float t1 = dev_minimum(dev_maximum(log_theta, -23), 23);\n    const float theta = expf(t1);\n"
+    "    const float t2 = -theta;\n    float sum = 0;\n    float sum2 = 0;\n    float sum3 = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n        const float counts = *dev_at(call.in[0], model, i, j);\n"
+    "        const float log_mean = *dev_at(call.in[1], model, i, j);\n"
+    "        const float g = *dev_at(call.grad, model, i, 0);\n"
+    "        const float t3 = dev_minimum(dev_maximum(log_mean, -50), 50) - t1;\n"
+    "        const float excess = dev_softplus(t3);\n        sum += g * excess;\n"
+    "        sum2 += g * dev_rising_slope(counts, theta);\n        sum3 += g * (dev_sigmoid(t3) * (t2 - counts));\n"
+    "    }\n    const float t4 = 23 < dev_maximum(log_theta, -23) ? 0.0f : theta * (-(sum2 / theta) - sum) - sum3;\n"
+    "    const float t5 = log_theta < -23 ? 0.0f : t4;\n"
+    "    if (call.grad_in[2].data) dev_put(dev_at(call.grad_in[2], model, 0, j), call.accumulate & 4u, t5);\n}\n",
+    "ISK_ELEMENTS(isk_negative_binomial_backward_1) {\n    const float counts = *dev_at(call.in[0], model, i, j);\n"
+    "    const float log_mean = *dev_at(call.in[1], model, i, j);\n"
+    "    const float log_theta = *dev_at(call.in[2], model, 0, j);\n"
+    "    const float g = *dev_at(call.grad, model, i, 0);\n    const float t1 = dev_maximum(log_mean, -50);\n"
+    "    const float t2 = dev_minimum(dev_maximum(log_theta, -23), 23);\n    const float theta = expf(t2);\n"
+    "    const float t3 = g * (counts + dev_sigmoid(dev_minimum(t1, 50) - t2) * (-theta - counts));\n"
+    "    const float t4 = log_mean < -50 ? 0.0f : (50 < t1 ? 0.0f : t3);\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, t4);\n}\n",
+    "\n/* zero_inflated_negative_binomial */\nISK_ROWS(isk_zero_inflated_negative_binomial_forward_0) {\n"
+    "    float sum = 0;\n    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float counts = *dev_at(call.in[0], model, i, j);\n"
+    "        const float log_mean = *dev_at(call.in[1], model, i, j);\n"
+    "        const float log_theta = *dev_at(call.in[2], model, 0, j);\n"
+    "        const float logits = *dev_at(call.in[3], model, i, j);\n"
+    "        const float t1 = dev_minimum(dev_maximum(log_mean, -50), 50);\n"
+    "        const float t2 = dev_minimum(dev_maximum(log_theta, -23), 23);\n"
+    "        const float excess = dev_softplus(t1 - t2);\n        const float theta = expf(t2);\n"
+    "        const float t3 = counts * (t1 - excess) - theta * excess + dev_rising(counts, theta);\n"
+    "        const float t4 = dev_minimum(dev_maximum(logits, -10000), 10000);\n"
+    "        sum += counts < 0.5f ? dev_softplus(t3 - t4) - dev_softplus(-t4) : t3 - dev_softplus(t4);\n    }\n"
+    "    *dev_at(call.out, model, i, 0) = sum;\n}\n",
+    "ISK_COLUMNS(isk_zero_inflated_negative_binomial_backward_0) {\n"
+    "    const float log_theta = *dev_at(call.in[2], model, 0, j);\n"
+    "    const float t1 = dev_minimum(dev_maximum(log_theta, -23), 23);\n    const float theta = expf(t1);\n"
+    "    const float t2 = -theta;\n    float sum = 0;\n    float sum2 = 0;\n    float sum3 = 0;\n"
+    "    for (int i = 0; i < call.rows; i++) {\n        const float counts = *dev_at(call.in[0], model, i, j);\n"
+    "        const float log_mean = *dev_at(call.in[1], model, i, j);\n"
+    "        const float logits = *dev_at(call.in[3], model, i, j);\n"
+    "        const float g = *dev_at(call.grad, model, i, 0);\n"
+    "        const float t3 = dev_minimum(dev_maximum(log_mean, -50), 50);\n        const float t4 = t3 - t1;\n"
+    "        const float excess = dev_softplus(t4);\n"
+    "        const float t5 = counts * (t3 - excess) - theta * excess + dev_rising(counts, theta);\n"
+    "        const float t6 = dev_sigmoid(t5 - dev_minimum(dev_maximum(logits, -10000), 10000));\n"
+    "        const float t7 = (counts < 0.5f ? 0.0f : g) + (counts < 0.5f ? g : 0.0f) * t6;\n"
+    "        sum += t7 * dev_rising_slope(counts, theta);\n        sum2 += excess * t7;\n"
+    "        sum3 += dev_sigmoid(t4) * t7 * (t2 - counts);\n    }\n"
+    "    const float t8 = 23 < dev_maximum(log_theta, -23) ? 0.0f : theta * (-(sum / theta) - sum2) - sum3;\n"
+    "    const float t9 = log_theta < -23 ? 0.0f : t8;\n"
+    "    if (call.grad_in[2].data) dev_put(dev_at(call.grad_in[2], model, 0, j), call.accumulate & 4u, t9);\n}\n",
+    "ISK_ELEMENTS(isk_zero_inflated_negative_binomial_backward_1) {\n"
+    "    const float counts = *dev_at(call.in[0], model, i, j);\n"
+    "    const float log_mean = *dev_at(call.in[1], model, i, j);\n"
+    "    const float log_theta = *dev_at(call.in[2], model, 0, j);\n"
+    "    const float logits = *dev_at(call.in[3], model, i, j);\n"
+    "    const float g = *dev_at(call.grad, model, i, 0);\n    const float t1 = dev_maximum(log_mean, -50);\n"
+    "    const float t2 = dev_minimum(t1, 50);\n    const float t3 = dev_minimum(dev_maximum(log_theta, -23), 23);\n"
+    "    const float t4 = t2 - t3;\n    const float excess = dev_softplus(t4);\n    const float theta = expf(t3);\n"
+    "    const float t5 = dev_maximum(logits, -10000);\n    const float t6 = dev_minimum(t5, 10000);\n"
+    "    const float t7 = counts * (t2 - excess) - theta * excess + dev_rising(counts, theta) - t6;\n"
+    "    const float t8 = (counts < 0.5f ? g : 0.0f) * dev_sigmoid(t7);\n    const float t9 = -g;\n"
+    "    const float t10 = ((counts < 0.5f ? 0.0f : g) + t8) * (counts + dev_sigmoid(t4) * (-theta - counts));\n"
+    "    const float t11 = log_mean < -50 ? 0.0f : (50 < t1 ? 0.0f : t10);\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, t11);\n"
+    "    const float t12 = dev_sigmoid(-t6) * (counts < 0.5f ? t9 : 0.0f);\n"
+    "    const float t13 = 10000 < t5 ? 0.0f : dev_sigmoid(t6) * (counts < 0.5f ? 0.0f : t9) - t12 - t8;\n"
+    "    const float t14 = logits < -10000 ? 0.0f : t13;\n"
+    "    if (call.grad_in[3].data) dev_put(dev_at(call.grad_in[3], model, i, j), call.accumulate & 8u, t14);\n}\n",
+    "\n/* poisson */\nISK_ROWS(isk_poisson_forward_0) {\n    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n        const float counts = *dev_at(call.in[0], model, i, j);\n"
+    "        const float log_mean = *dev_at(call.in[1], model, i, j);\n"
+    "        const float t1 = dev_minimum(dev_maximum(log_mean, -50), 50);\n        sum += counts * t1 - expf(t1);\n"
+    "    }\n    *dev_at(call.out, model, i, 0) = sum;\n}\n",
+    "ISK_ELEMENTS(isk_poisson_backward_0) {\n    const float counts = *dev_at(call.in[0], model, i, j);\n"
+    "    const float log_mean = *dev_at(call.in[1], model, i, j);\n"
+    "    const float g = *dev_at(call.grad, model, i, 0);\n    const float t1 = dev_maximum(log_mean, -50);\n"
+    "    const float t2 = log_mean < -50 ? 0.0f : (50 < t1 ? 0.0f : g * (counts - expf(dev_minimum(t1, 50))));\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, t2);\n}\n",
     "\n",
     NULL };
 

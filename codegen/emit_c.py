@@ -15,18 +15,20 @@ loop over the columns for each sum or maximum of the row, one for each sum over 
 
 import re
 
-from expr import TRANSCENDENTAL, is_constant, topological
+from expr import TRANSCENDENTAL, UNCOMMON, is_constant, topological
 from plan import has_row_reduction, is_col_reduction, is_costly, is_row_reduction, positions, roots_of
 from text import Language, Names, Scope
 
 C = Language("isk_scalar", {
     "exp": "isk__exp({})", "log": "isk__ln({})", "tanh": "isk__tanh({})", "sigmoid": "isk__sigmoid({})",
-    "softplus": "isk__softplus({})", "erf": "isk__erf({})", "sqrt": "isk__sqrt({})", "rsqrt": "isk__rsqrt({})",
+    "softplus": "isk__softplus({})", "erf": "isk__erf({})", "log1p": "isk__ln1p({})", "lgamma": "isk__lgamma({})",
+    "digamma": "isk__digamma({})", "trigamma": "isk__trigamma({})", "rising": "isk__rising({}, {})",
+    "rising_slope": "isk__rising_slope({}, {})", "sqrt": "isk__sqrt({})", "rsqrt": "isk__rsqrt({})",
     "sign": "isk__sign({})", "absolute": "isk__absolute({})", "relu": "isk__relu({})",
     "where": "isk__where({}, {}, {})", "maximum": "isk__maximum({}, {})", "minimum": "isk__minimum({}, {})"},
     "(isk_scalar)%s", "ISK__LOWEST", 118)
 
-ROW_FUNCTION = {"exp": "exp", "log": "ln", "tanh": "tanh", "sigmoid": "sigmoid", "softplus": "softplus", "erf": "erf"}
+ROW_FUNCTION = dict({name: name for name in TRANSCENDENTAL}, log="ln", log1p="ln1p")
 TAKEN = ("l", "i", "j", "rows", "cols", "y", "g", "double", "int", "float", "const")
 EACH_ROW = "for (int i = 0; i < rows; i++)"
 EACH_COLUMN, EACH_COLUMN_PLAIN = "ISK__EACH_COLUMN", "for (int j = 0; j < cols; j++)"
@@ -151,7 +153,7 @@ class Loops:
 
     def _calls(self, nodes, scope):
         """Does a loop that computes the nodes call a function that does not vectorise?"""
-        return any(n.op in ("sqrt", "rsqrt") + TRANSCENDENTAL and n.kind in "ec" and scope.find(n) is None for n in topological(nodes))
+        return any(n.op in ("sqrt", "rsqrt") + TRANSCENDENTAL + UNCOMMON and n.kind in "ec" and scope.find(n) is None for n in topological(nodes))
 
     def _copied(self, root, scope):
         """The array that a gradient equals, if it is one."""
@@ -317,17 +319,17 @@ class Loops:
 
     def _apply(self, node, scope, target):
         """exp, tanh, ... of a row, into the row `target`."""
-        argument = node.args[0]
-        at_hand = scope.find(argument)
-        if at_hand is not None:
-            source = at_hand[:-3]
-        else:
-            source = target
-            body = scope.inner()
-            body.prepare([argument])
-            body.line("%s[j] = %s;" % (target, body.text(argument)))
-            self._loop(scope, body, [argument])
-        scope.line("isk__%s_row(l, %s, %s);" % (ROW_FUNCTION[node.op], target, source))
+        sources = []
+        for argument in node.args:
+            at_hand = scope.find(argument)
+            if at_hand is None:
+                at_hand = (target if target not in sources else self._array("terms", "cols")) + "[j]"
+                body = scope.inner()
+                body.prepare([argument])
+                body.line("%s = %s;" % (at_hand, body.text(argument)))
+                self._loop(scope, body, [argument])
+            sources.append(at_hand[:-3])
+        scope.line("isk__%s_row(l, %s, %s);" % (ROW_FUNCTION[node.op], target, ", ".join(sources)))
 
     def _in_place(self, root):
         """Is the output one function of a row, so that it is computed where it is stored?"""

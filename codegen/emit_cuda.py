@@ -23,6 +23,8 @@ from text import Language, Names, Scope
 CUDA = Language("float", {
     "exp": "expf({})", "log": "logf({})", "tanh": "tanhf({})", "sigmoid": "dev_sigmoid({})", "softplus": "dev_softplus({})",
     "erf": "erff({})", "sqrt": "dev_sqrt({})", "rsqrt": "dev_rsqrt({})", "sign": "dev_sign({})", "absolute": "fabsf({})",
+    "log1p": "log1pf({})", "lgamma": "lgammaf({})", "digamma": "dev_digamma({})", "trigamma": "dev_trigamma({})",
+    "rising": "dev_rising({}, {})", "rising_slope": "dev_rising_slope({}, {})",
     "relu": "dev_relu({})", "maximum": "dev_maximum({}, {})", "minimum": "dev_minimum({}, {})"}, "%sf", "ISK_LOWEST", 108)
 
 SCALARS = 16                           # floats at the start of the workspace

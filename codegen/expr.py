@@ -265,6 +265,23 @@ def tanh(a): return Node("tanh", (wrap(a),))
 def sigmoid(a): return Node("sigmoid", (wrap(a),))
 def softplus(a): return Node("softplus", (wrap(a),))
 def erf(a): return Node("erf", (wrap(a),))
+def log1p(a): return Node("log1p", (wrap(a),))
+def lgamma(a): return Node("lgamma", (wrap(a),))
+def digamma(a): return Node("digamma", (wrap(a),))
+def trigamma(a): return Node("trigamma", (wrap(a),))
+
+
+def rising(counts, theta):
+    """lgamma(counts + theta) - lgamma(theta) - counts ln theta, which is the sum over k < counts of ln(1 + k / theta): 0 for 0 and 1,
+    and small for a large theta, where the difference of the three would be noise. No gradient flows into the counts."""
+    return Node("rising", (wrap(counts), wrap(theta)))
+
+
+def rising_slope(counts, theta):
+    """-theta d rising / d theta, the sum over k < counts of k / (theta + k)."""
+    return Node("rising_slope", (wrap(counts), wrap(theta)))
+
+
 def sqrt(a): return Node("sqrt", (wrap(a),))
 def rsqrt(a): return Node("rsqrt", (wrap(a),))
 def sign(a): return Node("sign", (wrap(a),))
@@ -329,6 +346,29 @@ def _div(a, b):
     return math.nan if a == 0.0 or a != a else math.copysign(math.inf, a) * math.copysign(1.0, b)
 
 
+def _asymptotic(x, above, below):
+    """above(x) + the sum of below(x + k) that leads up to an x where the asymptotic series holds to float64's digits."""
+    total = 0.0
+    while x < 12.0:
+        total += below(x)
+        x += 1.0
+    return total + above(x)
+
+
+def _digamma(x):
+    def series(x):
+        z = 1.0 / (x * x)
+        return math.log(x) - 0.5 / x - z * (1 / 12 - z * (1 / 120 - z * (1 / 252 - z * (1 / 240 - z * (1 / 132 - z * 691 / 32760)))))
+    return _asymptotic(x, series, lambda x: -1.0 / x)
+
+
+def _trigamma(x):
+    def series(x):
+        z = 1.0 / (x * x)
+        return 1.0 / x + 0.5 * z + z / x * (1 / 6 - z * (1 / 30 - z * (1 / 42 - z * (1 / 30 - z * (5 / 66 - z * 691 / 2730)))))
+    return _asymptotic(x, series, lambda x: 1.0 / (x * x))
+
+
 class Primitive:
     """value: on numbers. gradient(node, g): one expression for each argument, None where there is no derivative."""
 
@@ -359,8 +399,16 @@ PRIMITIVES = {
     "sign": Primitive(lambda a: float(a > 0) - float(a < 0), lambda n, g: (None,)),
     "absolute": Primitive(abs, lambda n, g: (g * sign(n.args[0]),)),
     "relu": Primitive(lambda a: 0.0 if a < 0 else a, lambda n, g: (where(0 < n, g, 0),)),
+    "log1p": Primitive(lambda a: math.log1p(a) if a > -1 else -math.inf, lambda n, g: (g / (1 + n.args[0]),)),
+    "lgamma": Primitive(lambda a: math.lgamma(a) if a > 0 else math.inf, lambda n, g: (g * digamma(n.args[0]),)),
+    "digamma": Primitive(lambda a: _digamma(a) if a > 0 else -math.inf, lambda n, g: (g * trigamma(n.args[0]),)),
+    "trigamma": Primitive(lambda a: _trigamma(a) if a > 0 else math.inf, lambda n, g: (None,)),
+    "rising": Primitive(lambda x, theta: sum(math.log1p(k / theta) for k in range(round(x))),
+                        lambda n, g: (None, -(g * rising_slope(*n.args) / n.args[1]))),
+    "rising_slope": Primitive(lambda x, theta: sum(k / (theta + k) for k in range(round(x))), lambda n, g: (None, None)),
 }
-TRANSCENDENTAL = ("exp", "log", "tanh", "sigmoid", "softplus", "erf")
+TRANSCENDENTAL = ("exp", "log", "tanh", "sigmoid", "softplus", "erf", "log1p", "rising", "rising_slope")
+UNCOMMON = ("lgamma", "digamma", "trigamma")       # computed element by element, never a row at a time
 
 
 # ---- the gradient ---------------------------------------------------------------------------------------------------

@@ -16,8 +16,8 @@ Names to avoid: y (the output), g (its gradient), rows, cols.
 import math
 
 from expr import (LOWEST, ExpressionError, absolute, all_max, all_sum, col_count, col_max, col_sum, constant, erf, exp,
-                  fresh_pool, gradients, is_constant, leaf, let, less, log, maximum, minimum, relu, row_max, row_mean, row_sum, rsqrt,
-                  settle, sigmoid, softplus, sqrt, square, stop, tanh, topological, where, wrap)
+                  digamma, fresh_pool, gradients, is_constant, leaf, let, less, lgamma, log, log1p, maximum, minimum, relu, rising, row_max,
+                  row_mean, row_sum, rsqrt, settle, sigmoid, softplus, sqrt, square, stop, tanh, topological, where, wrap)
 
 OPS = []
 MODULES = []                         # one file of kernels/ each, in this order
@@ -130,6 +130,23 @@ def exp_row_shift(x):
     return let("power", exp(x - let("largest", stop(row_max(x)))))
 
 
+def within(x, low, high): return minimum(maximum(x, low), high)
+
+
+def negative_binomial(counts, log_mean, log_theta):
+    """ln NB + ln counts!. With m / theta in place of the mean no two large terms cancel, whatever theta: theta ln(1 + m / theta) tends
+    to m, and what remains of three lgamma tends to 0 as theta grows."""
+    log_mean = within(log_mean, -50, 50)
+    theta = let("theta", exp(log_theta))
+    excess = let("excess", softplus(log_mean - log_theta))           # ln(1 + mean / theta)
+    return counts * (log_mean - excess) - theta * excess + rising(counts, theta)
+
+
+def zero_inflated(counts, log_density, logits):
+    """ln(pi [counts = 0] + (1 - pi) e^log_density), pi = sigmoid(logits)."""
+    return where(counts < 0.5, softplus(log_density - logits) - softplus(-logits), log_density - softplus(logits))
+
+
 def precision(logvar):
     """exp(-logvar), at most e^50."""
     return let("precision", exp(minimum(-logvar, 50)))
@@ -158,6 +175,9 @@ op("sqrt", "x:e", lambda x: sqrt(x), "sqrt(x); 0 with gradient 0 for x <= 0", ra
 op("abs", "x:e", lambda x: absolute(x), "|x|; gradient 0 at 0", rare=True)
 op("exp", "x:e", lambda x: exp(minimum(x, 88)), "e^x; x counts as at most 88, which is finite in float")
 op("log", "x:e", lambda x: log(maximum(x, 1e-32)), "ln x; x counts as at least 1e-32", rare=True)
+op("log1p", "x:e", lambda x: log1p(maximum(x, -0.99)), "ln(1 + x); x counts as at least -0.99", rare=True)
+op("lgamma", "shape:e", lambda shape: lgamma(maximum(shape, 1e-16)), "ln Gamma(shape); shape counts as at least 1e-16", rare=True)
+op("digamma", "shape:e", lambda shape: digamma(maximum(shape, 1e-16)), "the slope of ln Gamma at shape; shape counts as at least 1e-16", rare=True)
 op("clamp", "x:e low=-0.75 high=1.25", lambda x, low, high: minimum(maximum(x, low), high), "x within [low, high]", rare=True)
 op("affine", "x:e factor=1.5 offset=-0.25", lambda x, factor, offset: factor * x + offset, "factor * x + offset")
 op("scale", "x:e a:s", lambda x, a: a * x, "a * x, a one number")
@@ -200,6 +220,18 @@ op("normal_kl", "mu:e logvar:e prior_mu:e prior_logvar:e",
    lambda mu, logvar, prior_mu, prior_logvar: 0.5 * row_sum(
        prior_logvar - logvar - 1 + exp(minimum(logvar - prior_logvar, 50)) + square(mu - prior_mu) * precision(prior_logvar)),
    "KL(N(mu_i, e^logvar_i) || N(prior)), summed over the columns; each exponential counts as at most e^50", rare=True)
+
+op("negative_binomial", "counts:e log_mean:e log_theta:c",
+   lambda counts, log_mean, log_theta: row_sum(negative_binomial(stop(counts), log_mean, within(log_theta, -23, 23))),
+   "ln NB(counts_ij; e^log_mean_ij, theta_j = e^log_theta_j) + ln counts_ij!, summed over the columns; variance mean + mean^2 / theta; "
+   "log_mean counts as within [-50, 50], log_theta as within [-23, 23]; no gradient passes to the counts")
+op("zero_inflated_negative_binomial", "counts:e log_mean:e log_theta:c logits:e",
+   lambda counts, log_mean, log_theta, logits: row_sum(zero_inflated(
+       stop(counts), negative_binomial(stop(counts), log_mean, within(log_theta, -23, 23)), within(logits, -1e4, 1e4))),
+   "the same of a mixture: ln(pi 1[counts = 0] + (1 - pi) NB(counts)) + ln counts!, pi = sigmoid(logits)", rare=True)
+op("poisson", "counts:e log_mean:e",
+   lambda counts, log_mean: row_sum(stop(counts) * within(log_mean, -50, 50) - exp(within(log_mean, -50, 50))),
+   "ln Poisson(counts_ij; e^log_mean_ij) + ln counts_ij!, summed over the columns; log_mean counts as within [-50, 50]", rare=True)
 
 module("columns")
 op("col_sum", "x:e w:w", lambda x, w: col_sum(w * x), "sum_i w_i x_ij", rare=True)

@@ -10,9 +10,9 @@ two sweeps stand the values of kind c and s; there a sum over the columns of a c
     stage 1, rows:    ...
 """
 
-from expr import TRANSCENDENTAL, topological
+from expr import TRANSCENDENTAL, UNCOMMON, topological
 
-COSTLY = TRANSCENDENTAL + ("div", "sqrt", "rsqrt")
+COSTLY = TRANSCENDENTAL + UNCOMMON + ("div", "sqrt", "rsqrt")
 
 
 def is_row_reduction(node): return node.op in ("row_sum", "row_max")

@@ -9,7 +9,8 @@ import zlib
 from expr import ExpressionError, evaluate, leaf
 
 SPECIAL = (0.0, 1e-30, -1e-30, 90.0, -90.0, 1e4, -1e4)       # value and gradient stay finite in float here
-POSITIVE = ("variance",)                                     # inputs of these names are positive
+POSITIVE = ("variance", "shape")                                # inputs of these names are positive
+COUNTS = ("counts",)                                         # inputs of these names are whole numbers from 0 on, data without a gradient
 SHAPES = ((1, 1), (1, 9), (5, 3), (6, 11))
 WITHOUT, SOME_ABSENT, ALL_ABSENT = 0, 1, 2                   # row weights of a case
 
@@ -44,6 +45,7 @@ def leaves_of(op, rows, cols, random, mode):
         else:
             values[name] = random.list(size(kind, rows, cols))
             if name in POSITIVE: values[name] = [abs(v) + 0.25 for v in values[name]]
+            if name in COUNTS: values[name] = [math.floor(20 * v * v) for v in values[name]]
     values["g"] = random.list(size(op.out_kind, rows, cols))
     values.update((name, [value]) for name, value in op.attributes)
     return values
@@ -70,7 +72,7 @@ def check_gradient(op, rows, cols, mode):
         return sum(a * b for a, b in zip(evaluate([op.forward], changed, rows, cols)[0], values["g"]))
 
     for name, kind in op.inputs:
-        if kind == "w": continue
+        if kind == "w" or name in COUNTS: continue
         # Off the grid of the values, and not near 0: no kink of an op lies between two steps.
         direction = random.list(len(values[name]))
         base = [v + math.copysign(0.05, v) + 0.00037 * d for v, d in zip(values[name], direction)]
@@ -95,7 +97,8 @@ def check_special(op):
         if kind == "w": continue
         count = size(kind, rows, cols)
         values[name] = [SPECIAL[(k + k // cols * 2 + 3 * shift) % cols] if k // cols != rows - 1 else 0.0 for k in range(count)]
-        if name in POSITIVE: values[name] = [abs(v) for v in values[name]]
+        if name in POSITIVE + COUNTS: values[name] = [abs(v) for v in values[name]]
+        if name in COUNTS: values[name] = [math.floor(v) for v in values[name]]
     output, gradients = results(op, values, rows, cols, single=True)
     for what, found in [("value", output)] + [("gradient of " + n, v) for (n, _), v in zip(op.gradients, gradients)]:
         if not all(math.isfinite(v) for v in found):
@@ -123,7 +126,7 @@ typedef struct op_case {
     int rows, cols;
     int weights;                    /* 0: none given, 1: some rows absent, 2: all rows absent */
     unsigned seed;
-    unsigned positive;              /* bit i: input i is |drawn| + 0.25 */
+    const char *domains;            /* a letter for each input: + is |drawn| + 0.25, # the whole part of 20 drawn^2, . what is drawn */
     double attributes[4];
     const double *expected;
 } op_case;
@@ -148,15 +151,15 @@ def cases_of(op):
     """(lines of the op's cases, its numbers)"""
     cases, numbers = [], []
     weighted = "w" in dict(op.inputs).values()
-    positive = sum(1 << i for i, (name, _) in enumerate(op.inputs) if name in POSITIVE)
+    domains = "".join("+" if name in POSITIVE else "#" if name in COUNTS else "." for name, _ in op.inputs)
     attributes = ", ".join("%.9g" % value for _, value in op.attributes) or "0"
     for rows, cols in SHAPES:
         modes = (WITHOUT, SOME_ABSENT) if weighted and rows > 1 else (WITHOUT, ALL_ABSENT) if weighted and cols > 1 else (WITHOUT,)
         for mode in modes:
             seed = seed_of(op.name, len(cases))
             output, gradients = results(op, leaves_of(op, rows, cols, Random(seed), mode), rows, cols)
-            cases.append('    { "%s", %d, %d, %d, %du, %du, { %s }, expected_%s + %d },'
-                         % (op.name, rows, cols, mode, seed, positive, attributes, op.name, len(numbers)))
+            cases.append('    { "%s", %d, %d, %d, %du, "%s", { %s }, expected_%s + %d },'
+                         % (op.name, rows, cols, mode, seed, domains, attributes, op.name, len(numbers)))
             numbers += ["%.9g" % v for part in [output] + gradients for v in part]
     return cases, numbers
 

@@ -173,6 +173,42 @@ ISK_ELEMENTS(isk_log_backward_0) {
     if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);
 }
 
+/* log1p */
+ISK_ELEMENTS(isk_log1p_forward_0) {
+    const float x = *dev_at(call.in[0], model, i, j);
+    *dev_at(call.out, model, i, j) = log1pf(dev_maximum(x, -0.99f));
+}
+ISK_ELEMENTS(isk_log1p_backward_0) {
+    const float x = *dev_at(call.in[0], model, i, j);
+    const float g = *dev_at(call.grad, model, i, j);
+    const float t1 = x < -0.99f ? 0.0f : g / (1 + dev_maximum(x, -0.99f));
+    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);
+}
+
+/* lgamma */
+ISK_ELEMENTS(isk_lgamma_forward_0) {
+    const float shape = *dev_at(call.in[0], model, i, j);
+    *dev_at(call.out, model, i, j) = lgammaf(dev_maximum(shape, 1e-16f));
+}
+ISK_ELEMENTS(isk_lgamma_backward_0) {
+    const float shape = *dev_at(call.in[0], model, i, j);
+    const float g = *dev_at(call.grad, model, i, j);
+    const float t1 = shape < 1e-16f ? 0.0f : g * dev_digamma(dev_maximum(shape, 1e-16f));
+    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);
+}
+
+/* digamma */
+ISK_ELEMENTS(isk_digamma_forward_0) {
+    const float shape = *dev_at(call.in[0], model, i, j);
+    *dev_at(call.out, model, i, j) = dev_digamma(dev_maximum(shape, 1e-16f));
+}
+ISK_ELEMENTS(isk_digamma_backward_0) {
+    const float shape = *dev_at(call.in[0], model, i, j);
+    const float g = *dev_at(call.grad, model, i, j);
+    const float t1 = shape < 1e-16f ? 0.0f : g * dev_trigamma(dev_maximum(shape, 1e-16f));
+    if (call.grad_in[0].data) dev_put(dev_at(call.grad_in[0], model, i, j), call.accumulate & 1u, t1);
+}
+
 /* clamp */
 ISK_ELEMENTS(isk_clamp_forward_0) {
     const float low = call.attributes[0];

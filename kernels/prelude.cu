@@ -148,6 +148,50 @@ ISK_INLINE float dev_rsqrt(float x) { return 1.0f / sqrtf(x); }
 ISK_INLINE float dev_sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }
 ISK_INLINE float dev_softplus(float x) { return dev_relu(x) + log1pf(expf(-fabsf(x))); }
 
+/* As isk__digamma and so on; what counts need, in double where they are large. */
+ISK_INLINE float dev_digamma(float x) {
+    float sum = 0, z;
+    for (; x < 12; x += 1) sum += 1 / x;
+    z = 1 / (x * x);
+    return logf(x) - 0.5f / x - z * (0.0833333333f - z * (0.00833333333f - z * 0.00396825397f)) - sum;
+}
+ISK_INLINE float dev_trigamma(float x) {
+    float sum = 0, z;
+    for (; x < 12; x += 1) sum += 1 / (x * x);
+    z = 1 / (x * x);
+    return sum + 1 / x + z / 2 + z / x * (0.166666667f - z * (0.0333333333f - z * 0.0238095238f));
+}
+ISK_INLINE double dev_stirling_rest(double x) {
+    const double z = 1 / (x * x);
+    return (1.0 / 12 - z * (1.0 / 360 - z * (1.0 / 1260 - z / 1680))) / x;
+}
+ISK_INLINE double dev_digamma_rest(double x) {
+    const double z = 1 / (x * x);
+    return -0.5 / x - z * (1.0 / 12 - z * (1.0 / 120 - z * (1.0 / 252 - z / 240)));
+}
+ISK_INLINE float dev_rising(float x, float theta) {
+    double y = theta, count = x, product = 1;
+    if (x <= 64) {
+        float sum = 0;
+        for (float k = 1; k < x - 0.5f; k += 1) sum += log1pf(k / theta);
+        return sum;
+    }
+    for (; y < 12; y += 1, count -= 1) product *= y / theta;
+    return (float)(log(product) + count * log(y / theta) + (y + count - 0.5) * log1p(count / y) - count +
+                   dev_stirling_rest(y + count) - dev_stirling_rest(y));
+}
+ISK_INLINE float dev_rising_slope(float x, float theta) {
+    double y = theta, count = x, sum = 0;
+    if (x <= 64) {
+        float few = 0;
+        for (float k = 1; k < x - 0.5f; k += 1) few += k / (theta + k);
+        return few;
+    }
+    for (; y < 12; y += 1, count -= 1) sum += 1 - theta / y;
+    sum += count - theta * log1p(count / y);
+    return (float)(sum - theta * (dev_digamma_rest(y + count) - dev_digamma_rest(y)));
+}
+
 /* ---- random numbers: bit for bit those of isk__mix64, isk__philox, isk__random_word and isk__permute ---- */
 
 ISK_INLINE unsigned long long dev_mix64(unsigned long long x) {

@@ -423,3 +423,144 @@ ISK_ELEMENTS(isk_normal_kl_backward_0) {
     const float t10 = (50 < t2 ? 0.0f : t7 * (t1 * t1 * precision)) + (50 < t4 ? 0.0f : t7 * t6) + t5;
     if (call.grad_in[3].data) dev_put(dev_at(call.grad_in[3], model, i, j), call.accumulate & 8u, t10);
 }
+
+/* negative_binomial */
+ISK_ROWS(isk_negative_binomial_forward_0) {
+    float sum = 0;
+    for (int j = 0; j < call.cols; j++) {
+        const float counts = *dev_at(call.in[0], model, i, j);
+        const float log_mean = *dev_at(call.in[1], model, i, j);
+        const float log_theta = *dev_at(call.in[2], model, 0, j);
+        const float t1 = dev_minimum(dev_maximum(log_mean, -50), 50);
+        const float t2 = dev_minimum(dev_maximum(log_theta, -23), 23);
+        const float excess = dev_softplus(t1 - t2);
+        const float theta = expf(t2);
+        sum += counts * (t1 - excess) - theta * excess + dev_rising(counts, theta);
+    }
+    *dev_at(call.out, model, i, 0) = sum;
+}
+ISK_COLUMNS(isk_negative_binomial_backward_0) {
+    const float log_theta = *dev_at(call.in[2], model, 0, j);
+    const float t1 = dev_minimum(dev_maximum(log_theta, -23), 23);
+    const float theta = expf(t1);
+    const float t2 = -theta;
+    float sum = 0;
+    float sum2 = 0;
+    float sum3 = 0;
+    for (int i = 0; i < call.rows; i++) {
+        const float counts = *dev_at(call.in[0], model, i, j);
+        const float log_mean = *dev_at(call.in[1], model, i, j);
+        const float g = *dev_at(call.grad, model, i, 0);
+        const float t3 = dev_minimum(dev_maximum(log_mean, -50), 50) - t1;
+        const float excess = dev_softplus(t3);
+        sum += g * excess;
+        sum2 += g * dev_rising_slope(counts, theta);
+        sum3 += g * (dev_sigmoid(t3) * (t2 - counts));
+    }
+    const float t4 = 23 < dev_maximum(log_theta, -23) ? 0.0f : theta * (-(sum2 / theta) - sum) - sum3;
+    const float t5 = log_theta < -23 ? 0.0f : t4;
+    if (call.grad_in[2].data) dev_put(dev_at(call.grad_in[2], model, 0, j), call.accumulate & 4u, t5);
+}
+ISK_ELEMENTS(isk_negative_binomial_backward_1) {
+    const float counts = *dev_at(call.in[0], model, i, j);
+    const float log_mean = *dev_at(call.in[1], model, i, j);
+    const float log_theta = *dev_at(call.in[2], model, 0, j);
+    const float g = *dev_at(call.grad, model, i, 0);
+    const float t1 = dev_maximum(log_mean, -50);
+    const float t2 = dev_minimum(dev_maximum(log_theta, -23), 23);
+    const float theta = expf(t2);
+    const float t3 = g * (counts + dev_sigmoid(dev_minimum(t1, 50) - t2) * (-theta - counts));
+    const float t4 = log_mean < -50 ? 0.0f : (50 < t1 ? 0.0f : t3);
+    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, t4);
+}
+
+/* zero_inflated_negative_binomial */
+ISK_ROWS(isk_zero_inflated_negative_binomial_forward_0) {
+    float sum = 0;
+    for (int j = 0; j < call.cols; j++) {
+        const float counts = *dev_at(call.in[0], model, i, j);
+        const float log_mean = *dev_at(call.in[1], model, i, j);
+        const float log_theta = *dev_at(call.in[2], model, 0, j);
+        const float logits = *dev_at(call.in[3], model, i, j);
+        const float t1 = dev_minimum(dev_maximum(log_mean, -50), 50);
+        const float t2 = dev_minimum(dev_maximum(log_theta, -23), 23);
+        const float excess = dev_softplus(t1 - t2);
+        const float theta = expf(t2);
+        const float t3 = counts * (t1 - excess) - theta * excess + dev_rising(counts, theta);
+        const float t4 = dev_minimum(dev_maximum(logits, -10000), 10000);
+        sum += counts < 0.5f ? dev_softplus(t3 - t4) - dev_softplus(-t4) : t3 - dev_softplus(t4);
+    }
+    *dev_at(call.out, model, i, 0) = sum;
+}
+ISK_COLUMNS(isk_zero_inflated_negative_binomial_backward_0) {
+    const float log_theta = *dev_at(call.in[2], model, 0, j);
+    const float t1 = dev_minimum(dev_maximum(log_theta, -23), 23);
+    const float theta = expf(t1);
+    const float t2 = -theta;
+    float sum = 0;
+    float sum2 = 0;
+    float sum3 = 0;
+    for (int i = 0; i < call.rows; i++) {
+        const float counts = *dev_at(call.in[0], model, i, j);
+        const float log_mean = *dev_at(call.in[1], model, i, j);
+        const float logits = *dev_at(call.in[3], model, i, j);
+        const float g = *dev_at(call.grad, model, i, 0);
+        const float t3 = dev_minimum(dev_maximum(log_mean, -50), 50);
+        const float t4 = t3 - t1;
+        const float excess = dev_softplus(t4);
+        const float t5 = counts * (t3 - excess) - theta * excess + dev_rising(counts, theta);
+        const float t6 = dev_sigmoid(t5 - dev_minimum(dev_maximum(logits, -10000), 10000));
+        const float t7 = (counts < 0.5f ? 0.0f : g) + (counts < 0.5f ? g : 0.0f) * t6;
+        sum += t7 * dev_rising_slope(counts, theta);
+        sum2 += excess * t7;
+        sum3 += dev_sigmoid(t4) * t7 * (t2 - counts);
+    }
+    const float t8 = 23 < dev_maximum(log_theta, -23) ? 0.0f : theta * (-(sum / theta) - sum2) - sum3;
+    const float t9 = log_theta < -23 ? 0.0f : t8;
+    if (call.grad_in[2].data) dev_put(dev_at(call.grad_in[2], model, 0, j), call.accumulate & 4u, t9);
+}
+ISK_ELEMENTS(isk_zero_inflated_negative_binomial_backward_1) {
+    const float counts = *dev_at(call.in[0], model, i, j);
+    const float log_mean = *dev_at(call.in[1], model, i, j);
+    const float log_theta = *dev_at(call.in[2], model, 0, j);
+    const float logits = *dev_at(call.in[3], model, i, j);
+    const float g = *dev_at(call.grad, model, i, 0);
+    const float t1 = dev_maximum(log_mean, -50);
+    const float t2 = dev_minimum(t1, 50);
+    const float t3 = dev_minimum(dev_maximum(log_theta, -23), 23);
+    const float t4 = t2 - t3;
+    const float excess = dev_softplus(t4);
+    const float theta = expf(t3);
+    const float t5 = dev_maximum(logits, -10000);
+    const float t6 = dev_minimum(t5, 10000);
+    const float t7 = counts * (t2 - excess) - theta * excess + dev_rising(counts, theta) - t6;
+    const float t8 = (counts < 0.5f ? g : 0.0f) * dev_sigmoid(t7);
+    const float t9 = -g;
+    const float t10 = ((counts < 0.5f ? 0.0f : g) + t8) * (counts + dev_sigmoid(t4) * (-theta - counts));
+    const float t11 = log_mean < -50 ? 0.0f : (50 < t1 ? 0.0f : t10);
+    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, t11);
+    const float t12 = dev_sigmoid(-t6) * (counts < 0.5f ? t9 : 0.0f);
+    const float t13 = 10000 < t5 ? 0.0f : dev_sigmoid(t6) * (counts < 0.5f ? 0.0f : t9) - t12 - t8;
+    const float t14 = logits < -10000 ? 0.0f : t13;
+    if (call.grad_in[3].data) dev_put(dev_at(call.grad_in[3], model, i, j), call.accumulate & 8u, t14);
+}
+
+/* poisson */
+ISK_ROWS(isk_poisson_forward_0) {
+    float sum = 0;
+    for (int j = 0; j < call.cols; j++) {
+        const float counts = *dev_at(call.in[0], model, i, j);
+        const float log_mean = *dev_at(call.in[1], model, i, j);
+        const float t1 = dev_minimum(dev_maximum(log_mean, -50), 50);
+        sum += counts * t1 - expf(t1);
+    }
+    *dev_at(call.out, model, i, 0) = sum;
+}
+ISK_ELEMENTS(isk_poisson_backward_0) {
+    const float counts = *dev_at(call.in[0], model, i, j);
+    const float log_mean = *dev_at(call.in[1], model, i, j);
+    const float g = *dev_at(call.grad, model, i, 0);
+    const float t1 = dev_maximum(log_mean, -50);
+    const float t2 = log_mean < -50 ? 0.0f : (50 < t1 ? 0.0f : g * (counts - expf(dev_minimum(t1, 50))));
+    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, t2);
+}

@@ -160,7 +160,7 @@ static void check_op(const isk__op_info *info, int rows, int cols, int weights, 
     memset(control, 0, sizeof control);
     for (m = 0; m < MODELS; m++) control[m].live = m != RESTS;
     for (m = 0; m < MODELS; m++) {
-        models[m] = make(info, rows, cols, 3, 77u + (unsigned)m, c->positive, weights);
+        models[m] = make(info, rows, cols, 3, 77u + (unsigned)m, c->domains, weights);
         memcpy(models[m].attributes, c->attributes, sizeof models[m].attributes);
     }
     for (m = 1; m < MODELS; m++) {              /* the last input is data that all models share */

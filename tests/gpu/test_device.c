@@ -51,17 +51,16 @@ static void ok(isk_context *context, isk_status status) {
     if (status != ISK_OK) { fail_msg("%s", isk_error(context)); }
 }
 
-static void draw_values(trial *t, isk_scalar *values, int count, int positive) {
+static void draw_values(trial *t, isk_scalar *values, int count, char domain) {
     int k;
     assert_true(count <= MOST_ELEMENTS);
     for (k = 0; k < count; k++) {
-        const double value = draw(&t->draws);
-        values[k] = (isk_scalar)(positive ? fabs(value) + 0.25 : value);
+        values[k] = in_domain(domain, draw(&t->draws));
     }
 }
 
 /* Writes other numbers for each model, and keeps them in mind. */
-static isk_tensor fill_leaf(trial *t, isk_tensor leaf, int positive) {
+static isk_tensor fill_leaf(trial *t, isk_tensor leaf, char domain) {
     const int size = isk_rows(leaf) * isk_cols(leaf);
     isk_scalar *values = scalars();
     int m;
@@ -69,7 +68,7 @@ static isk_tensor fill_leaf(trial *t, isk_tensor leaf, int positive) {
     t->first[t->leaf_count] = (isk_scalar *)calloc((size_t)(size * MODELS), sizeof *values);
     assert_non_null(t->first[t->leaf_count]);
     for (m = 0; m < MODELS; m++) {
-        draw_values(t, values, size, positive);
+        draw_values(t, values, size, domain);
         memcpy(t->first[t->leaf_count] + m * size, values, (size_t)size * sizeof *values);
         ok(t->graph->context, isk_write(leaf, m, values));
     }
@@ -78,7 +77,7 @@ static isk_tensor fill_leaf(trial *t, isk_tensor leaf, int positive) {
     return leaf;
 }
 
-static isk_tensor parameter_of(trial *t, int rows, int cols, int positive, int buffer) {
+static isk_tensor parameter_of(trial *t, int rows, int cols, char domain, int buffer) {
     isk_parameter_desc desc;
     char name[16];
     isk_tensor leaf;
@@ -87,20 +86,22 @@ static isk_tensor parameter_of(trial *t, int rows, int cols, int positive, int b
     snprintf(name, sizeof name, "p%d", t->leaf_count);
     leaf = isk_parameter(isk_group_scope(t->graph, "net"), name, rows, cols, &desc);
     if (leaf.node < 0) { fail_msg("%s", isk_error(t->graph->context)); }
-    return fill_leaf(t, leaf, positive);
+    return fill_leaf(t, leaf, domain);
 }
 
-static isk_tensor parameter(trial *t, int rows, int cols) { return parameter_of(t, rows, cols, 0, 0); }
+static isk_tensor parameter(trial *t, int rows, int cols) { return parameter_of(t, rows, cols, '.', 0); }
 
 /* Data that all models share. */
-static isk_tensor data(trial *t, int rows, int cols) {
+static isk_tensor data_of(trial *t, int rows, int cols, char domain) {
     isk_tensor input = isk_input(t->graph, rows, cols);
     isk_scalar *values = scalars();
-    draw_values(t, values, rows * cols, 0);
+    draw_values(t, values, rows * cols, domain);
     ok(t->graph->context, isk_write(input, 0, values));
     free(values);
     return input;
 }
+
+static isk_tensor data(trial *t, int rows, int cols) { return data_of(t, rows, cols, '.'); }
 
 static isk_tensor with_weights(trial *t, isk_tensor x) {
     static const double pattern[4] = { 1, 0, 2, 0.5 };
@@ -252,7 +253,7 @@ static void record_op(trial *t, const void *argument) {
         const char kind = info->kinds[k];
         const int rows = kind == 'e' || kind == 'r' ? t->rows : 1, cols = kind == 'e' || kind == 'c' ? t->cols : 1;
         if (kind == 'w') { continue; }
-        inputs[count] = info->differentiable >> k & 1u ? parameter_of(t, rows, cols, c->positive >> k & 1u, 0) : data(t, rows, cols);
+        inputs[count] = info->differentiable >> k & 1u ? parameter_of(t, rows, cols, c->domains[k], 0) : data_of(t, rows, cols, c->domains[k]);
         if (kind == 'e' || kind == 'r') { inputs[count] = with_weights(t, inputs[count]); }
         count++;
     }
@@ -359,8 +360,8 @@ static void record_batch(trial *t, const void *unused) {
 /* Effects: a table that a program writes rows of, a running mean, a copy. */
 static void record_effects(trial *t, const void *unused) {
     isk_tensor batch = isk_batch(t->graph, t->rows), rows = isk_gather(data(t, DATA_ROWS, t->cols), batch);
-    isk_tensor table = fill_leaf(t, isk_model_input(t->graph, DATA_ROWS, t->cols), 0);
-    isk_tensor mean = parameter_of(t, 1, t->cols, 0, 1), copy = parameter_of(t, 1, t->cols, 0, 1);
+    isk_tensor table = fill_leaf(t, isk_model_input(t->graph, DATA_ROWS, t->cols), '.');
+    isk_tensor mean = parameter_of(t, 1, t->cols, '.', 1), copy = parameter_of(t, 1, t->cols, '.', 1);
     isk_tensor a = parameter(t, 1, t->cols), sum;
     (void)unused;
     t->out = isk_tanh(isk_mul_cols(rows, a));
@@ -530,7 +531,7 @@ static void record_regression(trial *t, const void *unused) {
     limits.limited = limits.no_decay = 1;
     limits.low = -0.5;
     limits.high = 0.5;
-    gain = fill_leaf(t, isk_parameter(isk_group_scope(t->graph, "net"), "gain", 1, t->cols, &limits), 0);
+    gain = fill_leaf(t, isk_parameter(isk_group_scope(t->graph, "net"), "gain", 1, t->cols, &limits), '.');
     t->out = isk_squared_error(isk_mul_cols(isk_tanh(hidden), gain), data(t, t->rows, t->cols));
 }
 

@@ -69,10 +69,15 @@ static inline void draw_all(const operand *o, unsigned *state) {
     }
 }
 
-static inline void make_positive(const operand *o) {
+/* A drawn number as an input of that letter of op_case.domains holds it. */
+static inline isk_scalar in_domain(char domain, double value) {
+    return (isk_scalar)(domain == '+' ? fabs(value) + 0.25 : domain == '#' ? floor(20 * value * value) : value);
+}
+
+static inline void bring_into(char domain, const operand *o) {
     int i, j;
     for (i = 0; i < o->rows; i++) {
-        for (j = 0; j < o->cols; j++) *at(o, i, j) = (isk_scalar)(fabs((double)*at(o, i, j)) + 0.25);
+        for (j = 0; j < o->cols; j++) *at(o, i, j) = in_domain(domain, (double)*at(o, i, j));
     }
 }
 
@@ -86,7 +91,7 @@ static inline const isk__op_info *find_op(const char *name) {
 }
 
 /* Operands drawn from `seed`; weights as op_case has them. */
-static inline instance make(const isk__op_info *info, int rows, int cols, int extra, unsigned seed, unsigned positive, int weights) {
+static inline instance make(const isk__op_info *info, int rows, int cols, int extra, unsigned seed, const char *domains, int weights) {
     instance t;
     int k, i;
     memset(&t, 0, sizeof t);
@@ -104,7 +109,7 @@ static inline instance make(const isk__op_info *info, int rows, int cols, int ex
             for (i = 0; i < rows; i++) *at(&t.in[k], i, 0) = (isk_scalar)(weights == 2 ? 0 : pattern[i % 4]);
         } else {
             draw_all(&t.in[k], &seed);
-            if (positive >> k & 1u) make_positive(&t.in[k]);
+            bring_into(domains[k], &t.in[k]);
         }
     }
     t.out = make_operand(info->out_kind, rows, cols, extra);
@@ -181,7 +186,7 @@ static inline double largest_of(const operand *o) {
     return largest;
 }
 
-/* For each op the attributes and positive inputs that its first case has. */
+/* For each op the attributes and domains that its first case has. */
 static inline const op_case *example(const isk__op_info *info) {
     int n;
     for (n = 0; n < COUNT(op_cases); n++) {
@@ -193,7 +198,7 @@ static inline const op_case *example(const isk__op_info *info) {
 
 static inline instance make_example(const isk__op_info *info, int rows, int cols, int extra, int weights) {
     const op_case *c = example(info);
-    instance t = make(info, rows, cols, extra, 7u + (unsigned)(rows * 1000 + cols), c->positive, weights);
+    instance t = make(info, rows, cols, extra, 7u + (unsigned)(rows * 1000 + cols), c->domains, weights);
     memcpy(t.attributes, c->attributes, sizeof t.attributes);
     return t;
 }

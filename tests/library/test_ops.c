@@ -44,7 +44,7 @@ static void test_vectors(void **state) {
         const op_case *c = &op_cases[n];
         for (extra = 0; extra <= 5; extra += 5) {
             for (v = 0; v < variant_count(); v++) {
-                instance t = make(find_op(c->op), c->rows, c->cols, extra, c->seed, c->positive, c->weights);
+                instance t = make(find_op(c->op), c->rows, c->cols, extra, c->seed, c->domains, c->weights);
                 const double *expected = c->expected;
                 memcpy(t.attributes, c->attributes, sizeof t.attributes);
                 forward(&t, (variant)v);
@@ -319,7 +319,8 @@ static void test_extreme(void **state) {
                 for (i = 0; i < o->rows; i++) {
                     for (j = 0; j < o->cols; j++) {
                         const double value = i == t.rows - 1 ? 0 : special[(i * 2 + j + 3 * k) % COUNT(special)];
-                        *at(o, i, j) = (isk_scalar)(example(info)->positive >> k & 1u ? fabs(value) : value);
+                        const char domain = example(info)->domains[k];
+                        *at(o, i, j) = (isk_scalar)(domain == '+' ? fabs(value) : domain == '#' ? floor(fabs(value)) : value);
                     }
                 }
             }
