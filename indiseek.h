@@ -990,8 +990,17 @@ typedef struct isk_transformer_desc {
 /* nn.TransformerEncoder with PyTorch's names, prefix.layers.0.self_attn.in_proj_weight ...: Vaswani et al. 2017.  A step of row
    weight 0 is seen by no other step; what comes out for it means nothing. */
 INDISEEK_API isk_tensor isk_transformer(isk_scope scope, isk_tensor x, const isk_transformer_desc *desc);
-/* nn.BatchNorm1d(affine=False) over the present rows: batch moments when training (running moments follow with weight
-   0.1), running moments else.  Population variance in both, eps 1e-5. */
+typedef struct isk_norm_desc {
+    double epsilon, momentum;       /* 0: 1e-5, 0.1 */
+    int plain;                      /* 1: without scale and offset */
+    int unbiased;                   /* 1: the running variance is that of a sample, over rows - 1, as PyTorch has it */
+    isk_mode mode;
+} isk_norm_desc;
+
+/* nn.BatchNorm1d over the present rows, Ioffe and Szegedy 2015: batch moments when training (running moments follow with weight
+   `momentum`), running moments else.  Population variance in both, but for the running one where it is asked for. */
+INDISEEK_API isk_tensor isk_batch_norm_rows(isk_scope scope, isk_tensor x, const isk_norm_desc *desc);
+/* The same, plain and with the defaults. */
 INDISEEK_API isk_tensor isk_standardize_rows(isk_scope scope, isk_tensor x, isk_mode mode);
 
 /* ---- optimizers and programs --------------------------------------------------------------------------------------- */
@@ -1109,6 +1118,10 @@ struct isk_method {
     isk_status (*record)(isk_recorder *r);
     /* Plain words by isk_log_message, beginning with `who`, where a run shows a failure that the method is known for; or NULL. */
     void (*warn)(isk_context *context, const isk_design *design, const isk_report *report, const char *who);
+    /* Rows that stand for those of the same names among the options of all methods, where it wants other defaults or a narrower range;
+       of the same kind and choices.  A row without name ends the list; NULL: there are none. */
+    const isk_option_info *defaults;
+    int (*counts)(const isk_design *design);        /* with ISK_NEEDS_COUNTS: do these options need them?  NULL: all do */
 };
 
 INDISEEK_API const isk_design *isk_recorder_design(const isk_recorder *r);
@@ -1137,8 +1150,11 @@ INDISEEK_API isk_tensor isk_extra_rows(isk_recorder *r, const char *name);    /*
 INDISEEK_API isk_tensor isk_lambda(isk_recorder *r);                          /* [1, 1]; one value a model */
 INDISEEK_API isk_tensor isk_inverse_power(isk_recorder *r, int view);         /* [1, 1]: 1 / E||X_i||^2 over the training rows */
 INDISEEK_API isk_tensor isk_row_numbers(isk_recorder *r, int count);          /* [count, 1]: 0, 1, 2 ... */
+INDISEEK_API isk_tensor isk_constant(isk_recorder *r, isk_matrix values);     /* a copy of them, shared by all models */
 /* target = value when the program that is being recorded runs; target is of the same shape and comes from isk_model_input. */
 INDISEEK_API void isk_store(isk_tensor target, isk_tensor value);
+/* target += weight * (value - target) when the program runs: a running statistic, a parameter with buffer 1 of the shape of value. */
+INDISEEK_API void isk_follow(isk_tensor target, isk_tensor value, double weight);
 /* Both lose the rows that one of them lacks. */
 INDISEEK_API void isk_rows_in_both(isk_tensor *a, isk_tensor *b);
 INDISEEK_API isk_tensor isk_weights_of(isk_tensor x);                         /* [rows, 1] row weights; node -1: all rows are there */
@@ -4695,10 +4711,19 @@ INDISEEK_API void isk_store(isk_tensor target, isk_tensor value) {
     }
     isk__effect(ISK__OP_store, target, value, value, 2, 0);
 }
-/* target += weight * (value - target) */
-static void isk__follow(isk_tensor target, isk_tensor value, double weight) {
+
+INDISEEK_API void isk_follow(isk_tensor target, isk_tensor value, double weight) {
+    if (isk__is_recorded(target) && isk__is_recorded(value)) {
+        if (!isk__is_leaf(target, ISK__STATE) || isk__node_of(target)->parameter >= 0) {
+            isk__record_fail(target.graph, ISK_ARGUMENT, "follow: the target must be a parameter with buffer 1");
+        } else if (isk_rows(target) != isk_rows(value) || isk_cols(target) != isk_cols(value)) {
+            isk__record_fail(target.graph, ISK_SHAPE, "follow: [%d, %d] does not fit the target [%d, %d]", isk_rows(value), isk_cols(value),
+                             isk_rows(target), isk_cols(target));
+        }
+    }
     isk__effect(ISK__OP_follow, target, value, value, 2, weight);
 }
+
 /* rows of target chosen by the batch = rows of value */
 static void isk__scatter(isk_tensor target, isk_tensor value, isk_tensor batch) {
     isk__effect(ISK__OP_scatter, target, value, batch, 3, 0);
@@ -8787,49 +8812,69 @@ static isk_tensor isk__row_parameter(isk_scope scope, const char *name, int cols
 }
 
 /* One running moment follows the batch's.  `there` is 0 where it stays; node -1: it never does. */
-static void isk__follow_moment(isk_tensor running, isk_tensor moment, isk_tensor there) {
+static void isk__follow_moment(isk_tensor running, isk_tensor moment, isk_tensor there, double momentum) {
     if (there.node >= 0) { moment = isk_add(isk_scale(moment, there), isk_scale(running, isk_affine(there, -1, 1))); }
-    isk__follow(running, moment, 0.1);
+    isk_follow(running, moment, momentum);
 }
 
 /* Running moments follow those of the batch.  The trainer leaves out batches of fewer than two rows; where rows may lack a view, this
    leaves out those that have the view in fewer than two. */
-static void isk__follow_moments(isk_scope scope, isk_tensor x) {
+static void isk__follow_moments(isk_scope scope, isk_tensor x, const isk_norm_desc *desc) {
     int cols = isk_cols(x) > 0 ? isk_cols(x) : 1;
-    isk_tensor there = isk__no_tensor(x.graph), weights = x;
+    isk_tensor there = isk__no_tensor(x.graph), weights = x, variance = isk_col_var(x);
     weights.node = x.node < 0 ? -1 : isk__node_of(x)->weight;
     if (weights.node >= 0 && isk__node_of(weights)->op != ISK__OP_batch_weight) {
         there = isk_clamp(isk_affine(isk_col_sum(weights), 1, -1), 0, 1);
     }
-    isk__follow_moment(isk__row_parameter(scope, "running_mean", cols, ISK_FILL_ZERO, 1), isk_col_mean(x), there);
-    isk__follow_moment(isk__row_parameter(scope, "running_var", cols, ISK_FILL_ONE, 1), isk_col_var(x), there);
+    if (desc->unbiased) {
+        isk_tensor rows = weights.node >= 0 ? isk_col_sum(weights) : isk_affine(isk_col_sum(isk_slice(x, 0, 1)), 0, isk_rows(x));
+        variance = isk_scale(variance, isk_div(rows, isk_affine(rows, 1, -1)));
+    }
+    isk__follow_moment(isk__row_parameter(scope, "running_mean", cols, ISK_FILL_ZERO, 1), isk_col_mean(x), there, desc->momentum);
+    isk__follow_moment(isk__row_parameter(scope, "running_var", cols, ISK_FILL_ONE, 1), variance, there, desc->momentum);
+}
+
+INDISEEK_API isk_tensor isk_batch_norm_rows(isk_scope scope, isk_tensor x, const isk_norm_desc *desc) {
+    isk_norm_desc filled;
+    isk_tensor gamma = x, beta = x, mean, variance;
+    int cols = isk_cols(x) > 0 ? isk_cols(x) : 1;
+    ISK__GIVEN_TO(scope.graph, desc);
+    if (!isk__recorded("batch_norm_rows", &x, 1)) { return isk__no_tensor(x.graph); }
+    filled = *desc;
+    if (!(filled.epsilon > 0)) { filled.epsilon = 1e-5; }
+    if (!(filled.momentum > 0)) { filled.momentum = 0.1; }
+    if (!filled.plain) {
+        gamma = isk__row_parameter(scope, "weight", cols, ISK_FILL_ONE, 0);
+        beta = isk__row_parameter(scope, "bias", cols, ISK_FILL_ZERO, 0);
+    }
+    mean = isk__row_parameter(scope, "running_mean", cols, ISK_FILL_ZERO, 1);
+    variance = isk__row_parameter(scope, "running_var", cols, ISK_FILL_ONE, 1);
+    if (filled.mode == ISK_MODE_TRAIN) { isk__follow_moments(scope, x, &filled); }
+    if (filled.plain) {
+        return filled.mode == ISK_MODE_EVALUATE ? isk_standardize_by(x, mean, variance, filled.epsilon) : isk_standardize(x, filled.epsilon);
+    }
+    return filled.mode == ISK_MODE_EVALUATE ? isk_batch_norm_by(x, mean, variance, gamma, beta, filled.epsilon)
+                                            : isk_batch_norm(x, gamma, beta, filled.epsilon);
 }
 
 INDISEEK_API isk_tensor isk_standardize_rows(isk_scope scope, isk_tensor x, isk_mode mode) {
-    const double epsilon = 1e-5;
-    int cols = isk_cols(x) > 0 ? isk_cols(x) : 1;
-    isk_tensor mean, variance;
-    if (!isk__recorded("standardize_rows", &x, 1)) { return isk__no_tensor(x.graph); }
-    mean = isk__row_parameter(scope, "running_mean", cols, ISK_FILL_ZERO, 1);
-    variance = isk__row_parameter(scope, "running_var", cols, ISK_FILL_ONE, 1);
-    if (mode == ISK_MODE_EVALUATE) { return isk_standardize_by(x, mean, variance, epsilon); }
-    if (mode == ISK_MODE_TRAIN) { isk__follow_moments(scope, x); }
-    return isk_standardize(x, epsilon);
+    isk_norm_desc desc;
+    memset(&desc, 0, sizeof desc);
+    desc.plain = 1;
+    desc.mode = mode;
+    return isk_batch_norm_rows(scope, x, &desc);
 }
 
 static isk_tensor isk__norm(isk_scope scope, isk_tensor x, isk_norm_choice norm, isk_mode mode) {
-    const double epsilon = 1e-5;
-    int cols = isk_cols(x) > 0 ? isk_cols(x) : 1;
-    isk_tensor gamma = isk__row_parameter(scope, "weight", cols, ISK_FILL_ONE, 0);
-    isk_tensor beta = isk__row_parameter(scope, "bias", cols, ISK_FILL_ZERO, 0);
-    if (norm == ISK_NORM_LAYER) { return isk_layer_norm(x, gamma, beta, epsilon); }
-    if (mode == ISK_MODE_EVALUATE) {
-        isk_tensor mean = isk__row_parameter(scope, "running_mean", cols, ISK_FILL_ZERO, 1);
-        isk_tensor variance = isk__row_parameter(scope, "running_var", cols, ISK_FILL_ONE, 1);
-        return isk_batch_norm_by(x, mean, variance, gamma, beta, epsilon);
+    isk_norm_desc desc;
+    memset(&desc, 0, sizeof desc);
+    desc.mode = mode;
+    if (norm == ISK_NORM_LAYER) {
+        int cols = isk_cols(x) > 0 ? isk_cols(x) : 1;
+        isk_tensor gamma = isk__row_parameter(scope, "weight", cols, ISK_FILL_ONE, 0);
+        return isk_layer_norm(x, gamma, isk__row_parameter(scope, "bias", cols, ISK_FILL_ZERO, 0), 1e-5);
     }
-    if (mode == ISK_MODE_TRAIN) { isk__follow_moments(scope, x); }
-    return isk_batch_norm(x, gamma, beta, epsilon);
+    return isk_batch_norm_rows(scope, x, &desc);
 }
 
 static isk_scope isk__numbered(isk_scope scope, int number) {
@@ -9033,8 +9078,13 @@ INDISEEK_API int isk_option_count(const isk_method *method) {
 }
 
 INDISEEK_API const isk_option_info *isk_option_get(const isk_method *method, int index) {
+    const isk_option_info *own;
     if (index < 0 || index >= isk_option_count(method)) { return NULL; }
-    return index < ISK__OPTION_COUNT ? &isk__option_table[index] : &method->options[index - ISK__OPTION_COUNT];
+    if (index >= ISK__OPTION_COUNT) { return &method->options[index - ISK__OPTION_COUNT]; }
+    for (own = method ? method->defaults : NULL; own && own->name; own++) {
+        if (strcmp(own->name, isk__option_table[index].name) == 0) { return own; }
+    }
+    return &isk__option_table[index];
 }
 
 static double isk__option_value(const isk_options *options, int index) {
@@ -9129,6 +9179,15 @@ static isk_status isk__options_check(isk_context *context, const isk_method *met
             if (strcmp(isk_option_get(method, j)->name, method->options[i].name) != 0) { continue; }
             return isk__fail(context, ISK_ARGUMENT, "method %s: an option '%s' is there already", method->name, method->options[i].name);
         }
+    }
+    for (i = 0; method->defaults && method->defaults[i].name; i++) {
+        const isk_option_info *own = &method->defaults[i], *shared = isk_option_get(NULL, isk_option_find(NULL, own->name));
+        const char *wrong = isk__option_wrong(own);
+        if (!wrong && (!shared || shared->kind != own->kind || shared->group != own->group || strcmp(shared->choices, own->choices) != 0 ||
+                       own->low < shared->low || own->high > shared->high)) {
+            wrong = "is none of all methods' options, of its kind, group and choices and within its range";
+        }
+        if (wrong) { return isk__fail(context, ISK_ARGUMENT, "method %s: default %d ('%.40s') %s", method->name, i + 1, own->name, wrong); }
     }
     return ISK_OK;
 }
@@ -10315,7 +10374,7 @@ typedef struct isk__item_saved {            /* a matrix or a text of the user's 
     char *text;
 } isk__item_saved;
 
-/* One program makes the features of a view (or of all), another what they give back. */
+/* One program makes the features of a view (or of all), another what they give back, others what is made from extras. */
 typedef struct isk__producer {
     isk_program *program;
     int view;                               /* whose rows it reads, or ISK_NONE: every view's */
@@ -10323,15 +10382,13 @@ typedef struct isk__producer {
 
 typedef struct isk__made { isk_output_info info; int producer, index; } isk__made;        /* index: among the program's outputs */
 
-enum { ISK__MAX_PRODUCERS = 2 * (ISK_MAX_VIEWS + 1) };
-
 struct isk_model {
     isk_context *context;
     isk_design design;
     uint64_t seed;
     isk_graph *graph;                       /* the networks alone; weights are its state */
     isk_tensor views[ISK_MAX_VIEWS], given[ISK_MAX_VIEWS], lengths[ISK_MAX_VIEWS], extras[ISK_MAX_EXTRAS];      /* leaves, made when read */
-    isk__producer producers[ISK__MAX_PRODUCERS];
+    isk__producer producers[ISK_MAX_OUTPUTS];
     isk__made outputs[ISK_MAX_OUTPUTS];
     int producer_count, output_count;
     isk_report report;
@@ -10618,16 +10675,35 @@ INDISEEK_API isk_tensor isk_inverse_power(isk_recorder *r, int view) {
     return isk__has_view(r, __func__, view) ? r->inverse_power[view] : isk__no_tensor(r ? r->graph : NULL);
 }
 
+/* [rows, cols] to be filled right away, and the tensor that shows it; NULL after a failure. */
+static isk_scalar *isk__constant(isk_recorder *r, int rows, int cols, isk_tensor *shown) {
+    isk_scalar *values = (isk_scalar *)isk__recorder_block(r, isk__mul(isk__mul((size_t)rows, (size_t)cols), sizeof *values));
+    *shown = values ? isk__bound(r->graph, isk__matrix_of(values, rows, cols)) : isk__no_tensor(r->graph);
+    return values;
+}
+
+INDISEEK_API isk_tensor isk_constant(isk_recorder *r, isk_matrix matrix) {
+    isk_tensor shown;
+    isk_scalar *values;
+    if (!r || !matrix.data || matrix.rows < 1 || matrix.cols < 1 || matrix.rows > INT_MAX / 2 || matrix.cols > 1 << 24) {
+        return isk__method_fail(r, ISK_ARGUMENT, "isk_constant: values are %lld x %lld; it takes at least one", (long long)matrix.rows,
+                                (long long)matrix.cols);
+    }
+    values = isk__constant(r, (int)matrix.rows, (int)matrix.cols, &shown);
+    if (values) { memcpy(values, matrix.data, (size_t)matrix.rows * (size_t)matrix.cols * sizeof *values); }
+    return shown;
+}
+
 INDISEEK_API isk_tensor isk_row_numbers(isk_recorder *r, int count) {
+    isk_tensor shown;
     isk_scalar *numbers;
     int i;
     if (!r || count < 1 || !isk__shape_fits(r->graph, __func__, count, 1)) {
         return isk__method_fail(r, ISK_ARGUMENT, "isk_row_numbers: count is %d; it must be at least 1", count);
     }
-    numbers = (isk_scalar *)isk__recorder_block(r, isk__mul((size_t)count, sizeof *numbers));
-    if (!numbers) { return isk__no_tensor(r->graph); }
-    for (i = 0; i < count; i++) { numbers[i] = (isk_scalar)i; }
-    return isk__bound(r->graph, isk__matrix_of(numbers, count, 1));
+    numbers = isk__constant(r, count, 1, &shown);
+    for (i = 0; i < count && numbers; i++) { numbers[i] = (isk_scalar)i; }
+    return shown;
 }
 
 INDISEEK_API isk_tensor isk_cache(isk_recorder *r, int cols) {
@@ -11275,24 +11351,56 @@ INDISEEK_API void isk_output_add(isk_recorder *r, isk_role role, const char *nam
     model->output_count++;
 }
 
-/* The program of the outputs that have none yet and are, or are not, reconstructions. */
-static void isk__producer_add(isk_recorder *r, int reconstructions) {
+/* Of each node from 0 on the extras that it is made from, a bit each. */
+static unsigned *isk__extras_read(const isk_recorder *r) {
+    const isk_graph *graph = r->graph;
+    unsigned *read = (unsigned *)isk__allocate_zero(graph->context, (size_t)graph->node_count + 1, sizeof *read);
+    int i, k;
+    for (i = 0; read && i < graph->node_count; i++) {
+        const isk__node *node = &graph->nodes[i];
+        for (k = 0; k < node->input_count; k++) { read[i] |= read[node->inputs[k]]; }
+        if (node->weight >= 0 && node->weight < i) { read[i] |= read[node->weight]; }
+        if (node->alias >= 0) { read[i] |= read[node->alias]; }
+        for (k = 0; k < ISK_MAX_EXTRAS; k++) { read[i] |= (unsigned)(r->model->extras[k].node == i) << k; }
+    }
+    return read;
+}
+
+/* The program of the first output that has none yet, and of all others that are reconstructions if it is one and are made from the
+   same extras: what is not asked for is then neither computed nor asked data for. */
+static void isk__producer_add(isk_recorder *r, const unsigned *read) {
     isk_model *model = r->model;
     isk_tensor outputs[ISK_MAX_OUTPUTS];
     isk__producer *producer = &model->producers[model->producer_count];
-    int i, count = 0;
+    unsigned extras = 0;
+    int i, count = 0, decodes = 0;
     for (i = 0; i < model->output_count; i++) {
         isk__made *made = &model->outputs[i];
-        if (made->producer >= 0 || (made->info.role == ISK_ROLE_RECONSTRUCTION) != reconstructions) { continue; }
+        if (made->producer >= 0) { continue; }
+        if (count == 0) {
+            extras = read[made->index];
+            decodes = made->info.role == ISK_ROLE_RECONSTRUCTION;
+        }
+        if (read[made->index] != extras || (made->info.role == ISK_ROLE_RECONSTRUCTION) != decodes) { continue; }
         outputs[count].graph = r->graph;
         outputs[count].node = made->index;
         made->producer = model->producer_count;
         made->index = count++;
     }
-    if (count == 0) { return; }
     producer->view = r->view;
     producer->program = isk__batch_program(r, isk_program_compute(r->graph, outputs, count), ISK__TILE_ROWS);
     model->producer_count++;
+}
+
+/* Programs for all outputs that have none. */
+static void isk__producers_add(isk_recorder *r) {
+    unsigned *read = isk__extras_read(r);
+    int i;
+    if (!read) { isk__record_fail(r->graph, ISK_MEMORY, "out of memory while recording"); }
+    for (i = 0; i < r->model->output_count && !r->graph->failed; i++) {
+        if (r->model->outputs[i].producer < 0) { isk__producer_add(r, read); }
+    }
+    isk__release(r->graph->context, read);
 }
 
 INDISEEK_API isk_status isk_outputs(isk_recorder *r, int view, void (*record)(isk_recorder *r, int view)) {
@@ -11303,15 +11411,12 @@ INDISEEK_API isk_status isk_outputs(isk_recorder *r, int view, void (*record)(is
     } else if (view < ISK_NONE || view >= r->design->view_count) {
         isk__method_fail(r, ISK_ARGUMENT, "isk_outputs: there is no view %d; views are 0 to %d, and ISK_NONE is all", view,
                          r->design->view_count - 1);
-    } else if (r->model && r->model->producer_count + 2 > ISK__MAX_PRODUCERS) {
-        isk__method_fail(r, ISK_ARGUMENT, "isk_outputs is to be called once for each view");
     }
     if (r->graph->failed || r->training) { return isk__graph_state(r->graph); }
     r->view = view;
     isk__begin_program(r, ISK__TILE_ROWS, ISK_MODE_EVALUATE);
     record(r, view);
-    if (!r->graph->failed) { isk__producer_add(r, 0); }
-    if (!r->graph->failed) { isk__producer_add(r, 1); }
+    if (!r->graph->failed) { isk__producers_add(r); }
     isk__end_program(r);
     return isk__graph_state(r->graph);
 }
@@ -12206,7 +12311,7 @@ static const isk_number_info isk__family_numbers[] = {
 #define ISK__LEARNS_BOTH (ISK_LEARNS_SHARED | ISK_LEARNS_SPECIFIC)
 #define ISK__FAMILY_METHOD(symbol, name, words, title, can, groups, info) \
     const isk_method symbol = { name, words, title, can, groups, NULL, 0, 0, 0, NULL, isk__family_numbers, info, isk__family_check, \
-                                isk__family_record, isk__family_warn };
+                                isk__family_record, isk__family_warn, NULL, NULL };
 
 static const isk__family_info isk__info_indiseek = { ISK__APART_CLUB, ISK__OTHER, ISK__KEEP_DECODER, ISK__OWN, 0 };
 static const isk__family_info isk__info_indiseek0 = { ISK__APART_CLUB, ISK__OWN, ISK__KEEP_DECODER, ISK__OWN, 0 };
@@ -12407,7 +12512,7 @@ const isk_method isk_comm = {
     "comm", "one representation of all views together, by contrast of augmented copies", "CoMM", ISK_LEARNS_FUSED | ISK_HAS_LAMBDA,
     ISK_READS(TRADEOFF) | ISK_READS(TRAINING) | ISK_READS(RATE) | ISK_READS(MAIN) | ISK_READS(NETWORK) | ISK_READS(SEQUENCE) |
         ISK_READS(FUSION) | ISK_READS(REDUCTION),
-    NULL, 0, 0, 0, NULL, isk__comm_numbers, NULL, isk__comm_check, isk__comm_record, NULL
+    NULL, 0, 0, 0, NULL, isk__comm_numbers, NULL, isk__comm_check, isk__comm_record, NULL, NULL, NULL
 };
 
 /* ---- linear decompositions ----------------------------------------------------------------------------------------------
@@ -12705,7 +12810,7 @@ static const isk__linear_info isk__info_cca = {
 const isk_method isk_cca_method = {
     "cca", "pairs of directions that held-out rows confirm, and components of what they leave; linear, nothing is trained", "CCA",
     ISK__LEARNS_BOTH | ISK_DECODES, ISK_READS(TRAINING) | ISK_READS(SHARED_DIM) | ISK_READS(DIM), NULL, 0, 0, 0, NULL, isk__cca_numbers,
-    &isk__info_cca, isk__linear_check, isk__linear_record, isk__linear_warn
+    &isk__info_cca, isk__linear_check, isk__linear_record, isk__linear_warn, NULL, NULL
 };
 
 static const isk_number_info isk__ajive_numbers[] = {
@@ -12724,7 +12829,7 @@ static const isk__linear_info isk__info_ajive = {
 const isk_method isk_ajive = {
     "ajive", "directions that the views' signals have in common, and components of what they leave; linear, nothing is trained", "AJIVE",
     ISK__LEARNS_BOTH | ISK_DECODES, ISK_READS(TRAINING) | ISK_READS(SHARED_DIM) | ISK_READS(DIM), NULL, 0, 0, 0, NULL,
-    isk__ajive_numbers, &isk__info_ajive, isk__linear_check, isk__linear_record, isk__linear_warn
+    isk__ajive_numbers, &isk__info_ajive, isk__linear_check, isk__linear_record, isk__linear_warn, NULL, NULL
 };
 
 /* ---- transport ----------------------------------------------------------------------------------------------------------
@@ -12774,13 +12879,13 @@ static isk__rest isk__rest_of(isk_recorder *r, int view) {
 
 /* [n, n]: 1 below the diagonal, else 0. */
 static isk_tensor isk__below_diagonal(isk_recorder *r, int n) {
-    isk_scalar *values = (isk_scalar *)isk__recorder_block(r, isk__mul(isk__mul((size_t)n, (size_t)n), sizeof *values));
+    isk_tensor shown;
+    isk_scalar *values = isk__constant(r, n, n, &shown);
     int i, j;
-    if (!values) { return isk__no_tensor(isk_recorder_graph(r)); }
-    for (i = 0; i < n; i++) {
+    for (i = 0; i < n && values; i++) {
         for (j = 0; j < n; j++) { values[(size_t)i * (size_t)n + (size_t)j] = (isk_scalar)(j < i); }
     }
-    return isk__bound(isk_recorder_graph(r), isk__matrix_of(values, n, n));
+    return shown;
 }
 
 /* What a network says of C_i: m and d [rows, n], w [rows, terms]. */
@@ -13074,7 +13179,7 @@ const isk_method isk_transport = {
     "transport", "what canonical correlations leave of X, moved until its law no longer depends on C", "conditional transport",
     ISK__LEARNS_BOTH | ISK_DECODES,
     ISK_READS(TRAINING) | ISK_READS(SHARED_DIM) | ISK_READS(DIM) | ISK_READS(RATE) | ISK_READS(TRANSPORT), NULL, 0, 0, 0, NULL,
-    isk__transport_numbers, &isk__info_transport, isk__linear_check, isk__transport_record, isk__linear_warn
+    isk__transport_numbers, &isk__info_transport, isk__linear_check, isk__transport_record, isk__linear_warn, NULL, NULL
 };
 
 /* ==== >>fit: from a description to trained models and their features ==================================================== */
@@ -13101,6 +13206,10 @@ static isk_design isk__design_before(const isk_design *design) {
 }
 
 static int isk__can(const isk_design *design, isk_capability capability) { return (design->method->can & (unsigned)capability) != 0; }
+
+static int isk__needs_counts(const isk_design *design) {
+    return isk__can(design, ISK_NEEDS_COUNTS) && (!design->method->counts || design->method->counts(design));
+}
 
 /* A recorder over a graph, with nothing bound. */
 static isk_recorder isk__recorder_open(isk_graph *graph, const isk_design *design) {
@@ -13353,7 +13462,7 @@ static isk_status isk__design_of(isk_context *context, const isk_fit_desc *desc,
         if (view->steps < 0) { return isk__fail(context, ISK_ARGUMENT, "views[%d].steps is %d; it must be at least 0", i, view->steps); }
         isk__view_text(what, desc->views, i);
         status = isk__check_matrix(context, what, -1, view->x, desc->views[0].x.rows, isk__coverage_of(view));
-        if (status == ISK_OK && isk__can(design, ISK_NEEDS_COUNTS)) {
+        if (status == ISK_OK && isk__needs_counts(design)) {
             status = isk__check_counts(context, what, view->x, isk__coverage_of(view));
         }
         design->cols[i] = (int)view->x.cols;
@@ -14120,7 +14229,7 @@ static isk_status isk__transform_view(const isk__transform_job *job, int view, i
     isk__view_text(name, job->desc->views, view);
     snprintf(what, sizeof what, "transform: %s", name);
     status = isk__check_matrix(model->context, what, -1, given->x, rows, extent);
-    if (status == ISK_OK && isk__can(&model->design, ISK_NEEDS_COUNTS)) {
+    if (status == ISK_OK && isk__needs_counts(&model->design)) {
         status = isk__check_counts(model->context, name, given->x, extent);
     }
     if (status != ISK_OK || given->x.cols == model->design.input_cols[view]) { return status; }

@@ -366,7 +366,7 @@ static void record_effects(trial *t, const void *unused) {
     (void)unused;
     t->out = isk_tanh(isk_mul_cols(rows, a));
     isk__scatter(table, t->out, batch);
-    isk__follow(mean, isk_col_mean(t->out), 0.25);
+    isk_follow(mean, isk_col_mean(t->out), 0.25);
     sum = isk_col_sum(t->out);
     isk__effect(ISK__OP_store, copy, sum, sum, 2, 0);       /* into a running statistic, which isk_store refuses */
 }
