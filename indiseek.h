@@ -462,7 +462,7 @@ INDISEEK_API const char *isk_option_group_heading(isk_option_group group);    /*
     X(CHOICE, REDUCTION, augment, 1, 1, 1, 0, 1, 4, "noise_drop|noise|drop|none", \
       "of comm and reduce=augment: noise, and steps of sequences dropped")
 
-#define ISK_MAX_OWN_OPTIONS 16
+#define ISK_MAX_OWN_OPTIONS 24
 
 typedef struct isk_options {
 #define ISK__FIELD_REAL(name) double name;
@@ -519,9 +519,10 @@ INDISEEK_API const isk_method *isk_default_method(const isk_fit_desc *desc);
    without IndiSeek: Z_i are the whitened principal components of what is left.  COMM, Dufumier et al. 2025, learns one
    representation of all views.  CCA and AJIVE, Feng et al. 2018, are linear and in closed form: nothing is trained
    (isk_cca itself is the function that finds pairs of directions).  TRANSPORT is ours: on what CCA leaves of X_i it learns maps that
-   carry its law given C_i into one that does not depend on C_i. */
+   carry its law given C_i into one that does not depend on C_i.  INVAE, Aliee, Kapl, Hediyeh-Zadeh and Theis 2023, takes one view of
+   counts and covariates beside it: data of several batches become one, and differences between them another representation. */
 INDISEEK_DATA const isk_method isk_indiseek, isk_indiseek0, isk_clip, isk_factorizedcl, isk_infodisen, isk_residual_indiseek,
-    isk_residual, isk_comm, isk_cca_method, isk_ajive, isk_transport;
+    isk_residual, isk_comm, isk_cca_method, isk_ajive, isk_transport, isk_invae;
 #define ISK_INDISEEK (&isk_indiseek)
 #define ISK_INDISEEK0 (&isk_indiseek0)
 #define ISK_CLIP (&isk_clip)
@@ -533,6 +534,7 @@ INDISEEK_DATA const isk_method isk_indiseek, isk_indiseek0, isk_clip, isk_factor
 #define ISK_CCA (&isk_cca_method)
 #define ISK_AJIVE (&isk_ajive)
 #define ISK_TRANSPORT (&isk_transport)
+#define ISK_INVAE (&isk_invae)
 #define ISK_MOST_METHODS (32)       /* that a context knows, those of the library among them */
 
 /* Makes a method known to a context by its name: to isk_method_find, isk_load and programs that list methods.  It is kept as a
@@ -978,6 +980,21 @@ typedef struct isk_mlp_desc {
 /* PyTorch's names: prefix.0.weight, prefix.2.weight ... as in nn.Sequential(Linear, [norm], activation, [dropout], ...).
    Recording the same scope twice (training and evaluation) uses the same parameters. */
 INDISEEK_API isk_tensor isk_mlp(isk_scope scope, isk_tensor x, const isk_mlp_desc *desc);
+/* ---- of variational autoencoders whose latent variables z [rows, d] are to be told apart by covariates ---- */
+
+/* What the two blocks z = (z_1 .. z_first, the rest) have to do with one another: the mean over the rows of
+       ln q(z_i) - ln q(block 1 of z_i) - ln q(block 2 of z_i),   q(.) = sum_j N(.; mean_j, diag e^logvar_j) over the rows of the batch,
+   total correlation by minibatch-weighted sampling (Chen et al. 2018), without its constant ln(rows * training rows).  It is no estimate
+   of a mutual information; its gradient is what is used.  Absent rows are in no sum.  z, mean, logvar [rows, d] -> [1, 1]. */
+INDISEEK_API isk_tensor isk_total_correlation(isk_tensor z, isk_tensor mean, isk_tensor logvar, int first);
+/* Nats of I(z_k; batch | label), summed over the columns k, by first moments: -1/2 sum_k ln(1 - R2_k), where z - its mean over the batch's
+   rows of the same label has the mean m_k over the rows of each label and batch, shrunk by one row at 0, and
+       R2_k = sum over labels and batches of rows m_k^2 / sum over the rows of (z_k - mean)^2,   at most 0.99.
+   labels [rows, K], batches [rows, M]: one-hot, or weights of each; rows without (zeros) are left out of what they lack.  labels of node
+   -1: there are none, all rows are alike.  By chance R2 is about (K M - K) / (rows - K).  No gradient passes to labels and batches.
+   z [rows, d] -> [1, 1]; ours. */
+INDISEEK_API isk_tensor isk_conditional_invariance(isk_tensor z, isk_tensor labels, isk_tensor batches);
+
 typedef struct isk_transformer_desc {
     int steps;                      /* T: x is [samples * T, width], the steps of a sample below each other */
     int layers, heads, feed_forward;        /* 0: 2, 2, 128 */
@@ -1145,6 +1162,7 @@ typedef struct isk_sample { isk_tensor x, lengths; } isk_sample;
 INDISEEK_API isk_sample isk_view_rows(isk_recorder *r, int view);
 INDISEEK_API isk_tensor isk_recorder_batch(const isk_recorder *r);            /* of isk_gather; its row weights are those of the batch */
 INDISEEK_API int isk_recorder_batch_rows(const isk_recorder *r);              /* of a training batch */
+INDISEEK_API int isk_recorder_training_rows(const isk_recorder *r);           /* that are trained on; 0 where nothing is trained */
 INDISEEK_API isk_tensor isk_given_rows(isk_recorder *r, int view);            /* C_i where it is given */
 INDISEEK_API isk_tensor isk_extra_rows(isk_recorder *r, const char *name);    /* node -1: not given */
 INDISEEK_API isk_tensor isk_lambda(isk_recorder *r);                          /* [1, 1]; one value a model */
@@ -8851,7 +8869,8 @@ INDISEEK_API isk_tensor isk_batch_norm_rows(isk_scope scope, isk_tensor x, const
     variance = isk__row_parameter(scope, "running_var", cols, ISK_FILL_ONE, 1);
     if (filled.mode == ISK_MODE_TRAIN) { isk__follow_moments(scope, x, &filled); }
     if (filled.plain) {
-        return filled.mode == ISK_MODE_EVALUATE ? isk_standardize_by(x, mean, variance, filled.epsilon) : isk_standardize(x, filled.epsilon);
+        return filled.mode == ISK_MODE_EVALUATE ? isk_standardize_by(x, mean, variance, filled.epsilon)
+                                                : isk_standardize(x, filled.epsilon);
     }
     return filled.mode == ISK_MODE_EVALUATE ? isk_batch_norm_by(x, mean, variance, gamma, beta, filled.epsilon)
                                             : isk_batch_norm(x, gamma, beta, filled.epsilon);
@@ -8961,6 +8980,77 @@ INDISEEK_API isk_tensor isk_transformer(isk_scope scope, isk_tensor x, const isk
 }
 
 /* ==== >>losses: what methods minimize ================================================================================== */
+
+/* [rows of z, rows of mean]: ln N(z_i; mean_j, diag e^logvar_j) over columns first .. first + count - 1, as one product of matrices. */
+static isk_tensor isk__log_densities(isk_tensor z, isk_tensor mean, isk_tensor logvar, int first, int count) {
+    const double half_log_two_pi = 0.91893853320467274178;
+    isk_tensor left[3], right[3], precision, centre;
+    z = isk_slice(z, first, count);
+    mean = isk_slice(mean, first, count);
+    logvar = isk_slice(logvar, first, count);
+    centre = isk_stop_gradient(isk_col_mean(mean));         /* squares of large numbers would cancel */
+    z = isk_bias(z, isk_neg(centre));
+    mean = isk_bias(mean, isk_neg(centre));
+    precision = isk_exp(isk_neg(isk_clamp(logvar, -40, 40)));
+    left[0] = isk_square(z);
+    left[1] = z;
+    left[2] = isk_affine(isk_row_sum(z), 0, 1);
+    right[0] = isk_affine(precision, -0.5, 0);
+    right[1] = isk_mul(mean, precision);
+    right[2] = isk_affine(isk_row_sum(isk_add(isk_mul(isk_square(mean), precision), logvar)), -0.5, -half_log_two_pi * count);
+    return isk_matmul_nt(isk_concat(left, 3), isk_concat(right, 3));
+}
+
+INDISEEK_API isk_tensor isk_total_correlation(isk_tensor z, isk_tensor mean, isk_tensor logvar, int first) {
+    const int dim = isk_cols(z);
+    isk_tensor one, other, weights = isk_weights_of(z), all;
+    if (!isk__recorded("total_correlation", &z, 1) || !isk__recorded("total_correlation", &mean, 1)) { return isk__no_tensor(z.graph); }
+    if (first < 1 || first >= dim) {
+        return isk__record_fail(z.graph, ISK_ARGUMENT, "total_correlation: the first block has %d of %d columns; both need one", first,
+                                dim);
+    }
+    one = isk__log_densities(z, mean, logvar, 0, first);
+    other = isk__log_densities(z, mean, logvar, first, dim - first);
+    all = isk_add(one, other);
+    if (weights.node >= 0) {                /* an absent row is no part of the mixture: ln 0, and that once in all three */
+        isk_tensor there = isk_affine(isk_clamp(isk_affine(weights, 1e30, 0), 0, 1), 1e4, -1e4);
+        isk_tensor column = isk_add(there, isk_log(isk_clamp(weights, 1e-30, 1e30))), ones = isk_affine(isk_slice(z, 0, 1), 0, 1);
+        isk_tensor row = isk_matmul_nt(ones, column);
+        one = isk_add(one, row);
+        other = isk_add(other, row);
+        all = isk_add(all, row);
+    }
+    one = isk_row_logsumexp(one);
+    other = isk_row_logsumexp(other);
+    all = isk_sub(isk_sub(isk_row_logsumexp(all), one), other);
+    return isk_mean_all(weights.node >= 0 ? isk_with_row_weights(all, weights) : all);
+}
+
+INDISEEK_API isk_tensor isk_conditional_invariance(isk_tensor z, isk_tensor labels, isk_tensor batches) {
+    isk_tensor weights = isk_weights_of(z), ones, counted, rows, means, total, cells, sum = z;
+    int k;
+    if (!isk__recorded("conditional_invariance", &z, 1) || !isk__recorded("conditional_invariance", &batches, 1)) {
+        return isk__no_tensor(z.graph);
+    }
+    ones = isk_affine(isk_slice(isk_stop_gradient(z), 0, 1), 0, 1);
+    labels = labels.node >= 0 ? isk_stop_gradient(labels) : ones;
+    batches = isk_stop_gradient(batches);
+    if (weights.node >= 0) { ones = isk_mul(ones, weights); }
+    counted = isk_mul_rows(labels, ones);
+    rows = isk_matmul_tn(counted, isk_affine(ones, 0, 1));                                  /* of each label */
+    means = isk_mul_rows(isk_matmul_tn(counted, z), isk_reciprocal(isk_clamp(rows, 1e-6, 1e30)));
+    z = isk_sub(isk_mul_rows(z, isk_row_sum(labels)), isk_matmul(labels, means));           /* 0 where there is no label */
+    cells = isk_matmul_tn(counted, batches);                                                /* rows of label and batch */
+    total = isk_matmul_tn(ones, isk_square(z));
+    for (k = 0; k < isk_cols(z); k++) {
+        isk_tensor moved = isk_matmul_tn(counted, isk_mul_rows(batches, isk_slice(z, k, 1)));
+        isk_tensor share = isk_sum_all(isk_mul(cells, isk_square(isk_div(moved, isk_affine(cells, 1, 1)))));
+        isk_tensor told = isk_clamp(isk_div(share, isk_affine(isk_slice(total, k, 1), 1, 1e-12)), 0, 0.99);
+        isk_tensor nats = isk_affine(isk_log(isk_affine(told, -1, 1)), -0.5, 0);
+        sum = k ? isk_add(sum, nats) : nats;
+    }
+    return sum;
+}
 
 /* The networks of q(z|c) = N(z; mean(c), diag(exp(logvar(c)))), Cheng et al. 2020; Gui et al. A.1. */
 typedef struct isk__critic { isk_tensor mean, logvar; } isk__critic;
@@ -9376,7 +9466,7 @@ INDISEEK_API isk_status isk_preset_find(isk_context *context, const char *name, 
 /* The order is that of lists. */
 static const isk_method *const isk__library_methods[] = { ISK_INDISEEK, ISK_INDISEEK0, ISK_CLIP, ISK_FACTORIZEDCL, ISK_INFODISEN,
                                                           ISK_RESIDUAL_INDISEEK, ISK_RESIDUAL, ISK_COMM, ISK_CCA,
-                                                          ISK_AJIVE, ISK_TRANSPORT };
+                                                          ISK_AJIVE, ISK_TRANSPORT, ISK_INVAE };
 enum { ISK__LIBRARY_METHODS = sizeof isk__library_methods / sizeof isk__library_methods[0] };
 
 INDISEEK_API int isk_method_count(const isk_context *context) { return ISK__LIBRARY_METHODS + (context ? context->method_count : 0); }
@@ -13182,6 +13272,572 @@ const isk_method isk_transport = {
     isk__transport_numbers, &isk__info_transport, isk__linear_check, isk__transport_record, isk__linear_warn, NULL, NULL
 };
 
+/* ---- inVAE --------------------------------------------------------------------------------------------------------------
+
+   Aliee, Kapl, Hediyeh-Zadeh and Theis 2023, "Conditionally invariant representation learning for disentangling cellular heterogeneity"
+   (FinVAE and NFinVAE), its public code, and terms of ours.  Counts X of cells; d, covariates whose differences are to stay: label and
+   invariant; e, those whose are to go: batch and spurious.  Latent variables z = (z_inv, z_spur) with
+
+       q(z | .) = N(m, diag v), from X alone or with d and e               option encoder
+       p(z_inv | d) = N(mu(d), diag s(d)),  p(z_spur | e) likewise         options prior_mean, prior_variance; N(0, I) without covariates
+       p(X | z): X_g ~ NB(l rho_g, theta_g), rho = softmax(decoder(z)) or, option inject, of (z, e); l the cell's total, or extra library
+                                                                           option likelihood: or zinb, poisson, gaussian
+   and the loss is the mean over the rows of
+
+       -ln p(X | z) + b [KL(q || p(z_inv | d)) + KL(q || p(z_spur | e))] - ln p(label) + b t TC + b c CI
+
+   KL in closed form, or ln q(z) - ln p(z) (option kl).  b rises to kl_weight over the first warm_up epochs, and to 1 for TC, the total
+   correlation of the two blocks (isk_total_correlation), and CI (isk_conditional_invariance, ours), what the means m of z_inv tell of the
+   batch among cells of the same label.
+   A row whose label is all zeros is unlabelled: its p(z_inv) is the mixture of all labels', weighted by their frequencies, which are
+   learned with them, and its share of CI is that of its responsibilities.  The public code gives it the prior of the zero row.
+   With prior=nonfactorised (NFinVAE) ln p(z_inv | d) = <t(z), a(d)> + <(z, z^2), b(d)> without its constant, learned by score matching
+   (Hyvarinen 2005): the mean of sum_k h_k + g_k^2 / 2, g and h its first and second derivatives at z; as t is piecewise linear, h is 2 b of
+   z^2.  b of z^2 is -softplus(.) - 1e-3, so that it is a density; the public code leaves its sign free.
+   networks=published is the public code's: batch norm (eps 1e-3, momentum .01) and dropout after the last map of trunk and decoder too,
+   dropout in the priors. */
+enum { ISK__COUNTS_NB = 1, ISK__COUNTS_ZINB, ISK__COUNTS_POISSON, ISK__GAUSSIAN };
+enum { ISK__SEES_EXPRESSION = 1, ISK__SEES_SOME, ISK__SEES_ALL };
+enum { ISK__EXTRA_LABEL, ISK__EXTRA_INVARIANT, ISK__EXTRA_BATCH, ISK__EXTRA_SPURIOUS, ISK__EXTRA_LIBRARY, ISK__EXTRA_NOISE };
+
+static const isk_extra_info isk__invae_extras[] = {
+    { "label", "of each row a 1 in the column of its label, zeros where it is unknown", 0, 1 },
+    { "invariant", "covariates whose differences are to stay, coded as columns", 0, 1 },
+    { "batch", "of each row a 1 in the column of its batch", 0, 1 },
+    { "spurious", "covariates whose differences are to go, coded as columns", 0, 1 },
+    { "library", "total that the expected counts of a row add up to; else the sum of its counts", 0, 1 },
+    { "noise", "standard normal numbers in the place of those that are drawn afresh in every step: to compare with other programs", 0, 0 },
+    { NULL, NULL, 0, 0 }
+};
+
+#define ISK__INVAE_OPTIONS(X)                                                                                             \
+    X(INT,    OWN, invariant_dim, 10, 9, 8, 10, 1, 65536, "", "coordinates of z_inv")                                    \
+    X(INT,    OWN, spurious_dim, 5, 1, 2, 5, 0, 65536, "", "coordinates of z_spur")                                      \
+    X(CHOICE, OWN, likelihood, 1, 1, 1, 1, 1, 4, "nb|zinb|poisson|gaussian", "of the counts; gaussian: of any numbers")  \
+    X(CHOICE, OWN, encoder, 1, 3, 3, 1, 1, 3, "expression|dropout|published", \
+      "what it sees: counts; and covariates, each row's dropped at random; and covariates")                              \
+    X(CHOICE, OWN, inject, 2, 1, 1, 2, 1, 2, "none|batch", "what the decoder sees beside z: the batch and what is spurious") \
+    X(CHOICE, OWN, input, 1, 1, 1, 1, 1, 2, "log1p|normalized", "of counts the encoder sees ln(1 + x), or that of x per 10,000") \
+    X(CHOICE, OWN, prior, 1, 1, 1, 1, 1, 2, "factorised|nonfactorised", "of z_inv: FinVAE's, or NFinVAE's")              \
+    X(CHOICE, OWN, prior_mean, 1, 2, 2, 1, 1, 2, "learned|zero", "of the priors, given the covariates")                  \
+    X(CHOICE, OWN, prior_variance, 1, 1, 1, 1, 1, 2, "learned|one", "of the priors, given the covariates")               \
+    X(CHOICE, OWN, kl, 1, 2, 2, 1, 1, 2, "analytic|sampled", "the divergence from the priors")                           \
+    X(REAL,   OWN, kl_weight, 1, 1, 10, 1, 0, 1e6, "", "weight of the divergences")                                      \
+    X(REAL,   OWN, total_correlation, 0, 0, 0, 0, 0, 1e6, "", "weight of the total correlation of z_inv and z_spur")     \
+    X(REAL,   OWN, invariance, 5, 0, 0, 5, 0, 1e6, "", "weight of what z_inv tells of the batch given the label")        \
+    X(REAL,   OWN, classification, 0, 0, 0, 0, 0, 1e6, "", "weight of -ln of the responsibility of the label that a row has") \
+    X(REAL,   OWN, warm_up, 0, 0, 0, 0, 0, 1e6, "", "epochs over which the weights of the divergences rise")             \
+    X(REAL,   OWN, score_penalty, 0, 0, 0, 0, 0, 1e6, "", "of prior=nonfactorised: weight of squared second derivatives") \
+    X(CHOICE, OWN, networks, 1, 2, 2, 1, 1, 2, "plain|published", "where they have batch norm and dropout")
+static const isk_option_info isk__invae_options[] = { ISK__INVAE_OPTIONS(ISK_OPTION_ROW) };
+enum { ISK__INVAE_OPTION_COUNT = sizeof isk__invae_options / sizeof isk__invae_options[0] };
+
+#define ISK__INVAE_DEFAULTS(X)                                                                                            \
+    X(INT,    TRAINING, batch, 128, 256, 128, 0, 2, 1e6, "", "rows of a mini-batch")                                     \
+    X(CHOICE, TRAINING, schedule, 2, 2, 2, 0, 1, 3, "cosine|constant|plateau", "how the rates fall over the epochs")     \
+    X(REAL,   TRAINING, weight_decay, 1e-4, 1e-4, 1e-4, 0, 0, 1e3, "", "weight decay of all matrices and biases")        \
+    X(REAL,   TRAINING, validation, 0.1, 0, 0, 0, 0, 0.9, "", "part of the rows held out when no split is given")        \
+    X(REAL,   RATE,     rate, 1e-3, 1e-3, 1e-3, 0, 0, 1e3, "", "learning rate of encoders and decoders")                 \
+    X(INT,    MAIN,     epochs, 400, 500, 2000, 0, 0, 1e9, "", "passes over the training rows")                          \
+    X(INT,    MAIN,     patience, 45, 0, 0, 0, 0, 1e9, "", "epochs without a better stop_on before stopping; 0 is never") \
+    X(INT,    NETWORK,  layers, 2, 2, 2, 0, 1, 64, "", "linear maps of the encoder; the decoder has one more")           \
+    X(INT,    NETWORK,  width, 128, 128, 128, 0, 1, 65536, "", "units of every hidden layer")                            \
+    X(CHOICE, NETWORK,  norm, 3, 3, 3, 0, 1, 3, "none|layer|batch", "normalization before each activation")              \
+    X(REAL,   NETWORK,  dropout, 0.1, 0.1, 0.1, 0, 0, 0.99, "", "probability of dropping a hidden unit")                 \
+    X(CHOICE, NETWORK,  init, 2, 2, 2, 0, 1, 3, "pytorch|xavier|normal", "first weights; normal is N(0, 0.01^2)")
+static const isk_option_info isk__invae_defaults[] = {
+    ISK__INVAE_DEFAULTS(ISK_OPTION_ROW)
+    { NULL, NULL, NULL, ISK_OPTION_REAL, ISK_GROUP_OWN, { 0, 0, 0 }, 0, 0, 0 }
+};
+
+/* The method's own options. */
+typedef struct isk__invae {
+    int inv, spur, likelihood, sees, inject, normalized, free_law, mean_learned, variance_learned, sampled, published;
+} isk__invae;
+
+static int isk__invae_choice(const isk_design *design, const char *name) { return (int)isk_own_option(design, name); }
+
+static isk__invae isk__invae_of(const isk_design *design) {
+    isk__invae o;
+    o.inv = isk__invae_choice(design, "invariant_dim");
+    o.spur = isk__invae_choice(design, "spurious_dim");
+    o.likelihood = isk__invae_choice(design, "likelihood");
+    o.sees = isk__invae_choice(design, "encoder");
+    o.inject = isk__invae_choice(design, "inject") == 2;
+    o.normalized = isk__invae_choice(design, "input") == 2;
+    o.free_law = isk__invae_choice(design, "prior") == 2;
+    o.mean_learned = isk__invae_choice(design, "prior_mean") == 1;
+    o.variance_learned = isk__invae_choice(design, "prior_variance") == 1;
+    o.sampled = isk__invae_choice(design, "kl") == 2;
+    o.published = isk__invae_choice(design, "networks") == 2;
+    return o;
+}
+
+/* Two tensors side by side, either of which there may not be. */
+static isk_tensor isk__beside(isk_tensor a, isk_tensor b) {
+    isk_tensor parts[2];
+    if (a.node < 0 || b.node < 0) { return a.node < 0 ? b : a; }
+    parts[0] = a;
+    parts[1] = b;
+    return isk_concat(parts, 2);
+}
+
+static isk_tensor isk__invae_stays(isk_recorder *r) { return isk__beside(isk_extra_rows(r, "label"), isk_extra_rows(r, "invariant")); }
+static isk_tensor isk__invae_goes(isk_recorder *r) { return isk__beside(isk_extra_rows(r, "batch"), isk_extra_rows(r, "spurious")); }
+
+static isk_tensor isk__invae_dropped(const isk_recorder *r, isk_tensor x) {
+    const double dropout = isk_recorder_design(r)->options.dropout;
+    return isk__drops(dropout) && isk_recorder_mode(r) == ISK_MODE_TRAIN ? isk_dropout(x, dropout) : x;
+}
+
+static isk_tensor isk__invae_linear(const isk_recorder *r, isk_scope scope, isk_tensor x, int out) {
+    return isk__linear(scope, x, out, isk_recorder_design(r)->options.init, 0);
+}
+
+/* Maps 0, 1 ... of the scope, each with its norm, activation and dropout; `end`: the last has an activation too. */
+static isk_tensor isk__invae_maps(const isk_recorder *r, isk_scope scope, isk_tensor x, int maps, int end) {
+    const isk_options *options = &isk_recorder_design(r)->options;
+    isk_norm_desc norm;
+    int k;
+    memset(&norm, 0, sizeof norm);
+    norm.mode = isk_recorder_mode(r);
+    if (isk__invae_of(isk_recorder_design(r)).published) {
+        norm.epsilon = 1e-3;
+        norm.momentum = 0.01;
+        norm.unbiased = 1;
+    }
+    for (k = 0; k < maps; k++) {
+        isk_scope own = isk__numbered(scope, k);
+        x = isk__invae_linear(r, own, x, options->width);
+        if (options->norm == ISK_NORM_LAYER) { x = isk__norm(isk_within(own, "norm"), x, ISK_NORM_LAYER, norm.mode); }
+        if (options->norm == ISK_NORM_BATCH) { x = isk_batch_norm_rows(isk_within(own, "norm"), x, &norm); }
+        if (k < maps - 1 || end) { x = isk__activate(x, options->activation); }
+        x = isk__invae_dropped(r, x);
+    }
+    return x;
+}
+
+/* ln(e^x + 1e-4): ln of a variance that is never 0 */
+static isk_tensor isk__invae_logvar(isk_tensor x) { return isk_log(isk_affine(isk_exp(isk_clamp(x, -50, 20)), 1, 1e-4)); }
+
+typedef struct isk__law { isk_tensor mean, logvar; } isk__law;
+
+static isk__law isk__law_block(isk__law law, int first, int count) {
+    law.mean = isk_slice(law.mean, first, count);
+    law.logvar = isk_slice(law.logvar, first, count);
+    return law;
+}
+
+/* ---- encoder ---- */
+
+static isk_tensor isk__invae_total(isk_recorder *r) {
+    isk_tensor given = isk_extra_rows(r, "library");
+    return isk_clamp(given.node >= 0 ? given : isk_row_sum(isk_view_rows(r, 0).x), 1e-6, 1e30);
+}
+
+/* Covariates of a row, or zeros in their place: a half of the rows, of those that know them. */
+static isk_tensor isk__invae_some(const isk_recorder *r, isk_tensor covariates) {
+    const double half = 0.5;
+    if (covariates.node < 0 || isk_recorder_mode(r) != ISK_MODE_TRAIN) { return covariates; }
+    return isk_mul_rows(covariates, isk_affine(isk_dropout(isk_affine(isk_slice(covariates, 0, 1), 0, 1), half), half, 0));
+}
+
+static isk__law isk__invae_encode(isk_recorder *r) {
+    const isk_design *design = isk_recorder_design(r);
+    const isk__invae o = isk__invae_of(design);
+    const isk_scope scope = isk_net(r, "invae", "encoder");
+    isk_tensor x = isk_view_rows(r, 0).x, stays, goes;
+    isk__law q;
+    if (o.likelihood != ISK__GAUSSIAN) {
+        if (o.normalized) { x = isk_mul_rows(x, isk_affine(isk_reciprocal(isk_clamp(isk_row_sum(x), 1, 1e30)), 1e4, 0)); }
+        x = isk_log1p(x);
+    }
+    if (o.sees != ISK__SEES_EXPRESSION) {
+        stays = isk__invae_stays(r);
+        goes = isk__invae_goes(r);
+        if (o.sees == ISK__SEES_SOME) {
+            stays = isk__invae_some(r, stays);
+            goes = isk__invae_some(r, goes);
+        }
+        x = isk__beside(isk__beside(x, stays), goes);
+    }
+    x = isk__invae_maps(r, scope, x, design->options.layers - 1 + (o.published && o.free_law), 1);
+    q.mean = isk__invae_linear(r, isk_within(scope, "mean"), x, o.inv + o.spur);
+    q.logvar = isk__invae_logvar(isk__invae_linear(r, isk_within(scope, "logvar"), x, o.inv + o.spur));
+    return q;
+}
+
+/* ---- priors ---- */
+
+/* The first map of a prior's network, before its activation. */
+static isk_tensor isk__invae_first(const isk_recorder *r, isk_scope scope, isk_tensor covariates) {
+    return isk__invae_linear(r, isk_within(scope, "hidden"), covariates, isk_recorder_design(r)->options.width);
+}
+
+/* p(z | covariates) from what the first map makes of them; `like` is of its shape. */
+static isk__law isk__invae_prior_after(const isk_recorder *r, isk_scope scope, isk_tensor first, isk_tensor like) {
+    const isk__invae o = isk__invae_of(isk_recorder_design(r));
+    const int both = o.mean_learned && o.variance_learned, dim = isk_cols(like);
+    isk__law law;
+    law.mean = law.logvar = isk_affine(isk_stop_gradient(like), 0, 0);
+    first = isk_relu(first);
+    if (o.published) { first = isk__invae_dropped(r, first); }
+    if (o.mean_learned) {
+        law.mean = isk__invae_linear(r, isk_within(scope, "mean"), first, dim);
+        if (o.published && !both) { law.mean = isk__invae_dropped(r, law.mean); }
+    }
+    if (o.variance_learned) {
+        law.logvar = isk__invae_linear(r, isk_within(scope, "logvar"), first, dim);
+        if (o.published && !both) { law.logvar = isk__invae_dropped(r, law.logvar); }
+        law.logvar = isk__invae_logvar(law.logvar);
+    }
+    return law;
+}
+
+/* The same from the covariates; node -1: there are none, and it is N(0, I). */
+static isk__law isk__invae_prior(const isk_recorder *r, isk_scope scope, isk_tensor covariates, isk_tensor like) {
+    const isk__invae o = isk__invae_of(isk_recorder_design(r));
+    isk__law law;
+    if (covariates.node >= 0 && (o.mean_learned || o.variance_learned)) {
+        return isk__invae_prior_after(r, scope, isk__invae_first(r, scope, covariates), like);
+    }
+    law.mean = law.logvar = isk_affine(isk_stop_gradient(like), 0, 0);
+    return law;
+}
+
+static isk_scope isk__invae_prior_net(isk_recorder *r, int spurious) {
+    return isk_net(r, "invae", spurious ? "prior_spurious" : "prior_invariant");
+}
+
+/* [1, K]: ln of the labels' frequencies, as the labelled rows have them */
+static isk_tensor isk__invae_frequencies(isk_recorder *r, int labels) {
+    isk_parameter_desc desc;
+    memset(&desc, 0, sizeof desc);
+    desc.vector = 1;
+    desc.no_decay = 1;
+    return isk_log_softmax(isk_parameter(isk_net(r, "invae", "labels"), "logits", 1, labels, &desc));
+}
+
+/* [rows, K]: ln p(label) + ln N(z_inv; its prior with the row's other covariates).  Without those the priors are a table of K rows;
+   with them the first map of label and others is the sum of what it makes of each. */
+static isk_tensor isk__invae_by_label(isk_recorder *r, isk_tensor z) {
+    const isk_scope scope = isk__invae_prior_net(r, 0);
+    const int labels = isk_recorder_design(r)->extra_cols[ISK__EXTRA_LABEL], dim = isk_cols(z) > 0 ? isk_cols(z) : 1;
+    isk_tensor others = isk_extra_rows(r, "invariant"), identity, none, zeros, first, densities;
+    isk_scalar *values = isk__constant(r, labels, labels, &identity);
+    isk__law law;
+    int k;
+    for (k = 0; values && k < labels; k++) { values[k * (labels + 1)] = 1; }
+    isk__constant(r, labels, dim, &zeros);
+    if (others.node < 0) {
+        law = isk__invae_prior_after(r, scope, isk__invae_first(r, scope, identity), zeros);
+        densities = isk__log_densities(z, law.mean, law.logvar, 0, dim);
+    } else {
+        isk__constant(r, labels, isk_cols(others) > 0 ? isk_cols(others) : 1, &none);
+        first = isk_sub(isk__invae_first(r, scope, isk__beside(identity, none)),
+                        isk__invae_first(r, scope, isk__beside(isk_affine(identity, 0, 0), none)));
+        first = isk_pair_sum(isk__invae_first(r, scope, isk__beside(isk_affine(isk_extra_rows(r, "label"), 0, 0), others)), first);
+        z = isk_pair_sum(z, zeros);
+        law = isk__invae_prior_after(r, scope, first, z);
+        densities = isk_reshape(isk_normal_log_density(z, law.mean, law.logvar), labels);
+    }
+    return isk_bias(densities, isk__invae_frequencies(r, labels));
+}
+
+/* Are there labels, some of which may be unknown? */
+static int isk__invae_mixes(const isk_design *design) {
+    const isk__invae o = isk__invae_of(design);
+    return design->extra_cols[ISK__EXTRA_LABEL] > 0 && !o.published && !o.free_law && (o.mean_learned || o.variance_learned);
+}
+
+/* ---- NFinVAE ---- */
+
+/* t(z) of [rows, 2 L], and, with a cotangent a, the gradient J' a of <t(z), a> at z.  `frozen`: its parameters learn nothing. */
+typedef struct isk__statistic { isk_tensor value, slope; } isk__statistic;
+
+static isk__statistic isk__invae_statistic(isk_recorder *r, isk_tensor z, isk_tensor cotangent, int frozen) {
+    const isk_design *design = isk_recorder_design(r);
+    const isk_scope scope = isk_within(isk_net(r, "invae", "statistic"), "0"), last = isk_within(isk_net(r, "invae", "statistic"), "1");
+    const int dim = isk_cols(z) > 0 ? isk_cols(z) : 1, width = design->options.width;
+    isk_parameter_desc weight, bias;
+    isk_tensor w1, b1, w2, b2, hidden, mask;
+    isk__statistic t;
+    memset(&weight, 0, sizeof weight);
+    weight.fill = ISK_FILL_UNIFORM;
+    bias = weight;
+    bias.vector = 1;
+    weight.amount = sqrt(6.0 / ((double)dim + width));
+    bias.amount = 1 / sqrt((double)dim);
+    w1 = isk_parameter(scope, "weight", dim, width, &weight);
+    b1 = isk_parameter(scope, "bias", 1, width, &bias);
+    weight.amount = sqrt(6.0 / (2.0 * dim + width));
+    bias.amount = 1 / sqrt((double)width);
+    w2 = isk_parameter(last, "weight", width, 2 * dim, &weight);
+    b2 = isk_parameter(last, "bias", 1, 2 * dim, &bias);
+    if (frozen) {
+        w1 = isk_stop_gradient(w1);
+        b1 = isk_stop_gradient(b1);
+        w2 = isk_stop_gradient(w2);
+        b2 = isk_stop_gradient(b2);
+    }
+    hidden = isk_linear_map(z, w1, b1, 0);
+    t.value = isk_linear_map(isk_relu(hidden), w2, b2, 0);
+    mask = isk_stop_gradient(isk_div(isk_relu(hidden), hidden));          /* 1 where the hidden unit is on */
+    t.slope = isk_matmul_nt(isk_mul(isk_matmul_nt(cotangent, w2), mask), w1);
+    return t;
+}
+
+/* Of rows z: ln p~(z | d), from which only z learns; and into *score the mean of the score-matching terms, from which only p~ does. */
+static isk_tensor isk__invae_free_density(isk_recorder *r, isk_tensor z, isk_tensor *score) {
+    const isk_design *design = isk_recorder_design(r);
+    const isk__invae o = isk__invae_of(design);
+    isk_tensor covariates = isk__invae_stays(r), a, b, linear, square, parts[2], held = isk_stop_gradient(z), g, h;
+    isk__statistic t;
+    const isk_scope scope = isk_net(r, "invae", "law");
+    a = isk__invae_linear(r, isk_within(scope, "a.0"), covariates, design->options.width);
+    a = isk__invae_linear(r, isk_within(scope, "a.1"), isk_relu(a), 2 * o.inv);
+    b = isk__invae_linear(r, isk_within(scope, "b.0"), covariates, design->options.width);
+    b = isk__invae_linear(r, isk_within(scope, "b.1"), isk_relu(b), 2 * o.inv);
+    linear = isk_slice(b, 0, o.inv);
+    square = isk_slice(b, o.inv, o.inv);
+    if (!o.published) { square = isk_affine(isk_softplus(square), -1, -1e-3); }
+    t = isk__invae_statistic(r, held, a, 0);
+    h = isk_affine(square, 2, 0);
+    g = isk_add(isk_add(t.slope, linear), isk_mul(h, held));
+    g = isk_add(isk_add(h, isk_affine(isk_square(g), 0.5, 0)), isk_affine(isk_square(h), isk_own_option(design, "score_penalty"), 0));
+    *score = isk_mean_all(isk_row_sum(g));
+    t = isk__invae_statistic(r, z, isk_stop_gradient(a), 1);
+    parts[0] = z;
+    parts[1] = isk_square(z);
+    return isk_add(isk_row_dot(t.value, isk_stop_gradient(a)),
+                   isk_row_dot(isk_concat(parts, 2), isk_stop_gradient(isk__beside(linear, square))));
+}
+
+/* ---- decoder ---- */
+
+/* What stands for the counts: hidden units, of which heads make logits. */
+static isk_tensor isk__invae_hidden(isk_recorder *r, isk_tensor z) {
+    const isk_design *design = isk_recorder_design(r);
+    const isk__invae o = isk__invae_of(design);
+    if (o.inject) { z = isk__beside(z, isk__invae_goes(r)); }
+    return isk__invae_maps(r, isk_net(r, "invae", "decoder"), z, design->options.layers, !o.published);
+}
+
+static isk_tensor isk__invae_logits(isk_recorder *r, isk_tensor hidden) {
+    return isk__invae_linear(r, isk_within(isk_net(r, "invae", "decoder"), "logits"), hidden, isk_recorder_design(r)->cols[0]);
+}
+
+/* ln p(x | z) + ln x!, of gaussian without the factorial, a row each */
+static isk_tensor isk__invae_likelihood(isk_recorder *r, isk_tensor x, isk_tensor z) {
+    const isk_design *design = isk_recorder_design(r);
+    const isk__invae o = isk__invae_of(design);
+    isk_tensor hidden = isk__invae_hidden(r, z), logits = isk__invae_logits(r, hidden), log_mean, log_theta;
+    isk_parameter_desc desc;
+    memset(&desc, 0, sizeof desc);
+    desc.vector = 1;
+    desc.limited = 1;
+    if (o.likelihood == ISK__GAUSSIAN) {
+        isk_tensor logvar;
+        desc.low = log(1e-4);
+        desc.high = 20;
+        desc.no_decay = 1;
+        if (o.published) { return isk_normal_log_density(x, isk__invae_dropped(r, logits), isk_affine(logits, 0, log(0.01))); }
+        logvar = isk_parameter(isk_net(r, "invae", "decoder"), "logvar", 1, design->cols[0], &desc);
+        return isk_normal_log_density(x, logits, isk_bias(isk_affine(logits, 0, 0), logvar));
+    }
+    log_mean = isk_add_rows(isk_log_softmax(logits), isk_log(isk__invae_total(r)));
+    if (o.likelihood == ISK__COUNTS_POISSON) { return isk_poisson(x, log_mean); }
+    desc.low = -10;
+    desc.high = 15;
+    if (o.published) {
+        desc.fill = ISK_FILL_NORMAL;
+        desc.amount = 1;
+    } else {
+        desc.no_decay = 1;                  /* it would pull every gene's dispersion to 1 */
+    }
+    log_theta = isk_parameter(isk_net(r, "invae", "decoder"), "log_theta", 1, design->cols[0], &desc);
+    if (o.likelihood == ISK__COUNTS_NB) { return isk_negative_binomial(x, log_mean, log_theta); }
+    return isk_zero_inflated_negative_binomial(
+        x, log_mean, log_theta,
+        isk__invae_linear(r, isk_within(isk_net(r, "invae", "decoder"), "zeros"), hidden, design->cols[0]));
+}
+
+/* ---- what is minimized ---- */
+
+/* min(1, updates / those of warm_up epochs), updates counted from 1; 1 where nothing is trained. */
+static isk_tensor isk__invae_warmth(isk_recorder *r, isk_tensor one) {
+    const isk_design *design = isk_recorder_design(r);
+    const double epochs = isk_own_option(design, "warm_up");
+    const int batches = isk__batches(isk_recorder_training_rows(r), isk_recorder_batch_rows(r),
+                                     design->options.last_batch == ISK_LAST_DROP);
+    isk_parameter_desc desc;
+    isk_tensor made, next;
+    memset(&desc, 0, sizeof desc);
+    desc.buffer = 1;
+    if (!(epochs > 0)) { return one; }
+    made = isk_parameter(isk_net(r, "invae", "warmth"), "updates", 1, 1, &desc);
+    if (isk_recorder_mode(r) != ISK_MODE_TRAIN) { return one; }
+    next = isk_affine(made, 1, 1);
+    isk_follow(made, next, 1);
+    return isk_clamp(isk_affine(next, 1 / (epochs * (batches > 0 ? batches : 1)), 0), 0, 1);
+}
+
+/* The divergence of z_inv from its prior, a row each; *label: -ln p(label) of the labelled rows; *weights: of each row's labels, the
+   responsibilities where it has none; node -1 where there are no labels. */
+static isk_tensor isk__invae_from_prior(isk_recorder *r, isk__law q, isk_tensor z, isk_tensor *label, isk_tensor *weights) {
+    const isk_design *design = isk_recorder_design(r);
+    const isk__invae o = isk__invae_of(design);
+    const isk_scope scope = isk__invae_prior_net(r, 0);
+    isk_tensor known, divergence, joint, mixture;
+    isk__law prior = isk__invae_prior(r, scope, isk__invae_stays(r), q.mean);
+    if (o.sampled) {
+        divergence = isk_sub(isk_normal_log_density(z, q.mean, q.logvar), isk_normal_log_density(z, prior.mean, prior.logvar));
+    } else {
+        divergence = isk_normal_kl(q.mean, q.logvar, prior.mean, prior.logvar);
+    }
+    *weights = isk_extra_rows(r, "label");
+    *label = isk_affine(isk_mean_all(divergence), 0, 0);
+    if (!isk__invae_mixes(design)) { return divergence; }
+    known = isk_row_sum(*weights);
+    joint = isk__invae_by_label(r, z);
+    mixture = isk_sub(isk_normal_log_density(z, q.mean, q.logvar), isk_row_logsumexp(joint));
+    divergence = isk_add(isk_mul(divergence, known), isk_mul(mixture, isk_affine(known, -1, 1)));
+    *label = isk_cross_entropy(isk_bias(isk_affine(*weights, 0, 0), isk__invae_frequencies(r, design->extra_cols[ISK__EXTRA_LABEL])),
+                               *weights);
+    if (isk_own_option(design, "classification") > 0) {
+        *label = isk_add(*label, isk_affine(isk_cross_entropy(joint, *weights), isk_own_option(design, "classification"), 0));
+    }
+    *weights = isk_add(*weights, isk_mul_rows(isk_stop_gradient(isk_softmax(joint)), isk_affine(known, -1, 1)));
+    return divergence;
+}
+
+static isk_tensor isk__invae_spurious_divergence(isk_recorder *r, isk__law q, isk_tensor z) {
+    const isk_scope scope = isk__invae_prior_net(r, 1);
+    isk__law prior = isk__invae_prior(r, scope, isk__invae_goes(r), q.mean);
+    if (!isk__invae_of(isk_recorder_design(r)).sampled) { return isk_normal_kl(q.mean, q.logvar, prior.mean, prior.logvar); }
+    return isk_sub(isk_normal_log_density(z, q.mean, q.logvar), isk_normal_log_density(z, prior.mean, prior.logvar));
+}
+
+/* terms: loss, -ln p(x | z), divergence of z_inv, of z_spur, what z_inv tells of the batch, total correlation, -ln p(label), score. */
+enum { ISK__LOSS, ISK__NLL, ISK__KL, ISK__KL_SPURIOUS, ISK__CI, ISK__TC, ISK__LABEL, ISK__SCORE };
+
+static void isk__invae_terms(isk_recorder *r, int view, isk_tensor *terms) {
+    const isk_design *design = isk_recorder_design(r);
+    const isk__invae o = isk__invae_of(design);
+    const double b = isk_own_option(design, "kl_weight"), tc = isk_own_option(design, "total_correlation");
+    const double ci = isk_own_option(design, "invariance");
+    isk_tensor x = isk_view_rows(r, view).x, noise, z, z_inv, zero, warmth, weights, batches = isk_extra_rows(r, "batch");
+    isk__law q = isk__invae_encode(r), inv, spur;
+    noise = isk_extra_rows(r, "noise");
+    z = isk_sample_normal(q.mean, q.logvar, noise.node >= 0 ? noise : isk_standard_normal(q.mean));
+    inv = isk__law_block(q, 0, o.inv);
+    z_inv = isk_slice(z, 0, o.inv);
+    terms[ISK__NLL] = isk_neg(isk_mean_all(isk__invae_likelihood(r, x, z)));
+    zero = isk_affine(terms[ISK__NLL], 0, 0);
+    terms[ISK__KL_SPURIOUS] = terms[ISK__CI] = terms[ISK__TC] = terms[ISK__LABEL] = terms[ISK__SCORE] = zero;
+    if (o.free_law) {
+        weights = isk_extra_rows(r, "label");
+        terms[ISK__KL] = isk_sub(isk_mean_all(isk_normal_log_density(z_inv, inv.mean, inv.logvar)),
+                                 isk_mean_all(isk__invae_free_density(r, z_inv, &terms[ISK__SCORE])));
+    } else {
+        terms[ISK__KL] = isk_mean_all(isk__invae_from_prior(r, inv, z_inv, &terms[ISK__LABEL], &weights));
+    }
+    if (o.spur > 0) {
+        spur = isk__law_block(q, o.inv, o.spur);
+        terms[ISK__KL_SPURIOUS] = isk_mean_all(isk__invae_spurious_divergence(r, spur, isk_slice(z, o.inv, o.spur)));
+        if (tc > 0) { terms[ISK__TC] = isk_total_correlation(z, q.mean, q.logvar, o.inv); }
+    }
+    if (batches.node >= 0) { terms[ISK__CI] = isk_conditional_invariance(inv.mean, weights, batches); }
+    warmth = isk__invae_warmth(r, isk_affine(zero, 1, 1));
+    terms[ISK__LOSS] = isk_affine(isk_add(terms[ISK__KL], terms[ISK__KL_SPURIOUS]), b, 0);
+    terms[ISK__LOSS] = isk_add(terms[ISK__LOSS], isk_add(isk_affine(terms[ISK__TC], tc, 0), isk_affine(terms[ISK__CI], ci, 0)));
+    terms[ISK__LOSS] = isk_add(isk_scale(terms[ISK__LOSS], warmth), isk_add(terms[ISK__NLL], terms[ISK__LABEL]));
+    terms[ISK__LOSS] = isk_add(terms[ISK__LOSS], isk_affine(terms[ISK__SCORE], b, 0));
+}
+
+static void isk__invae_outputs(isk_recorder *r, int view) {
+    const isk_design *design = isk_recorder_design(r);
+    const isk__invae o = isk__invae_of(design);
+    isk__law q = isk__invae_encode(r);
+    isk_tensor inv = isk_slice(q.mean, 0, o.inv), logits, rho;
+    (void)view;
+    isk_output_add(r, ISK_ROLE_OTHER, "invariant", inv);
+    if (o.spur > 0) { isk_output_add(r, ISK_ROLE_OTHER, "spurious", isk_slice(q.mean, o.inv, o.spur)); }
+    isk_output_add(r, ISK_ROLE_OTHER, "logvar", q.logvar);
+    if (isk__invae_mixes(design)) { isk_output_add(r, ISK_ROLE_OTHER, "label", isk_softmax(isk__invae_by_label(r, inv))); }
+    logits = isk__invae_logits(r, isk__invae_hidden(r, q.mean));
+    rho = o.likelihood == ISK__GAUSSIAN ? logits : isk_softmax(logits);
+    isk_output_add(r, ISK_ROLE_OTHER, "denoised", rho);
+    isk_output_add(r, ISK_ROLE_RECONSTRUCTION, NULL, o.likelihood == ISK__GAUSSIAN ? rho : isk_mul_rows(rho, isk__invae_total(r)));
+}
+
+static isk_status isk__invae_record(isk_recorder *r) {
+    static const char *const labels[ISK_MAX_TERMS] = {
+        "loss", "nll", "kl", "kl_spurious", "invariance", "total_correlation", "label", "score"
+    };
+    const isk_options *options = &isk_recorder_design(r)->options;
+    isk_stage_desc stage;
+    memset(&stage, 0, sizeof stage);
+    stage.name = "invae";
+    stage.of_view = 1;
+    stage.epochs = options->epochs;
+    stage.patience = options->patience;
+    stage.passes[0].terms = isk__invae_terms;
+    stage.passes[0].group = "invae";
+    memcpy(stage.passes[0].labels, labels, sizeof labels);
+    isk_stage_add(r, &stage);
+    return isk_outputs(r, 0, isk__invae_outputs);
+}
+
+static int isk__invae_counts(const isk_design *design) { return isk__invae_of(design).likelihood != ISK__GAUSSIAN; }
+
+static isk_status isk__invae_check(isk_context *context, const isk_design *design) {
+    const isk__invae o = isk__invae_of(design);
+    const int stays = design->extra_cols[ISK__EXTRA_LABEL] + design->extra_cols[ISK__EXTRA_INVARIANT];
+    if (o.inv + o.spur > design->cols[0]) {
+        return isk_set_error(context, ISK_ARGUMENT, "there are %d latent variables (invariant_dim %d, spurious_dim %d), and %d features to "
+                             "learn them from; choose fewer", o.inv + o.spur, o.inv, o.spur, design->cols[0]);
+    }
+    if (design->extra_cols[ISK__EXTRA_LIBRARY] > 1 ||
+        (design->extra_cols[ISK__EXTRA_NOISE] > 0 && design->extra_cols[ISK__EXTRA_NOISE] != o.inv + o.spur)) {
+        return isk_set_error(context, ISK_SHAPE, "extra library has %d columns and noise %d; they take 1, and one for each of %d latent "
+                             "variables", design->extra_cols[ISK__EXTRA_LIBRARY], design->extra_cols[ISK__EXTRA_NOISE], o.inv + o.spur);
+    }
+    if (isk_own_option(design, "total_correlation") > 0 && o.spur == 0) {
+        return isk_set_error(context, ISK_ARGUMENT, "total_correlation is of z_inv and z_spur, and spurious_dim is 0; set one of them");
+    }
+    if (o.free_law && stays == 0) {
+        return isk_set_error(context, ISK_ARGUMENT, "prior nonfactorised needs covariates that stay: extras label or invariant");
+    }
+    if (o.free_law && design->options.activation != ISK_RELU) {
+        return isk_set_error(context, ISK_ARGUMENT, "prior nonfactorised takes activation relu alone: its second derivatives must be 0");
+    }
+    if (o.inject && design->extra_cols[ISK__EXTRA_BATCH] + design->extra_cols[ISK__EXTRA_SPURIOUS] == 0) {
+        return isk_set_error(context, ISK_ARGUMENT, "inject batch needs covariates that go: extras batch or spurious");
+    }
+    if (design->options.layers < 2) {
+        return isk_set_error(context, ISK_ARGUMENT, "layers is %d; the encoder of invae has at least 2", design->options.layers);
+    }
+    return ISK_OK;
+}
+
+static const isk_number_info isk__invae_numbers[] = {
+    { "loss", "what is minimized, on held-out rows", -1, ISK_NUMBER_HELD_OUT, "invae", "loss" },
+    { "nll", "-ln p(x | z) without ln x!, on held-out rows", -1, ISK_NUMBER_HELD_OUT, "invae", "nll" },
+    { "kl", "divergence of z_inv from its prior, in nats", 0, ISK_NUMBER_TRAINED, "invae", "kl" },
+    { "kl_spurious", "divergence of z_spur from its prior, in nats", 0, ISK_NUMBER_TRAINED, "invae", "kl_spurious" },
+    { "invariance", "what z_inv tells of the batch given the label, in nats", -1, ISK_NUMBER_TRAINED, "invae", "invariance" },
+    { "total_correlation", "of z_inv and z_spur, without its constant", 0, ISK_NUMBER_TRAINED, "invae", "total_correlation" },
+    { "epochs", "epochs that were run", 0, ISK_NUMBER_EPOCHS, "invae", "" },
+    { NULL, NULL, 0, ISK_NUMBER_TRAINED, NULL, NULL }
+};
+
+const isk_method isk_invae = {
+    "invae", "counts of several batches become one representation, their differences another", "inVAE", ISK_DECODES | ISK_NEEDS_COUNTS,
+    ISK_READS(TRAINING) | ISK_READS(RATE) | ISK_READS(MAIN) | ISK_READS(NETWORK), isk__invae_options, ISK__INVAE_OPTION_COUNT, 1, 1,
+    isk__invae_extras, isk__invae_numbers, NULL, isk__invae_check, isk__invae_record, NULL, isk__invae_defaults, isk__invae_counts
+};
+
 /* ==== >>fit: from a description to trained models and their features ==================================================== */
 
 /* ---- designs ---- */
@@ -13279,6 +13935,30 @@ static isk_status isk__training_record(isk__training *training, const isk_design
     }
     isk__groups_close(&training->plan);
     return isk__stages_apart(training);
+}
+
+/* Which rows train and which are held out: the split's, else a part of the training rows chosen by seed.  Returns how many those are. */
+static int isk__rows_counted(const isk_fit_desc *desc, double validation, int counts[3]) {
+    int n = (int)desc->views[0].x.rows, i, train = 0, held = 0, carve = 0;
+    for (i = 0; i < n; i++) {
+        train += !desc->split || desc->split[i] == ISK_TRAIN;
+        held += desc->split && desc->split[i] == ISK_VALIDATION;
+    }
+    if (!held) {
+        carve = (int)floor(validation * train + 0.5);
+        if (carve > train - 2) { carve = train > 2 ? train - 2 : 0; }
+    }
+    counts[ISK__ROWS_TRAIN] = train - carve;
+    counts[ISK__ROWS_HELD_OUT] = held + carve;
+    counts[ISK__ROWS_ALL] = n;
+    return carve;
+}
+
+INDISEEK_API int isk_recorder_training_rows(const isk_recorder *r) {
+    int counts[3];
+    if (!isk_recorder_trains(r)) { return 0; }
+    isk__rows_counted(r->training->desc, r->design->options.validation, counts);
+    return counts[ISK__ROWS_TRAIN];
 }
 
 /* ---- checks of what the caller gave ---- */
@@ -13557,30 +14237,20 @@ static isk_status isk__lengths_open(isk__training *training, const isk_design *d
 
 /* ---- learners ---- */
 
-/* Which rows train and which are held out: the split's, else a part of the training rows chosen by seed. */
 static isk_status isk__learner_rows(isk__training *training, isk__learner *learner) {
     isk_context *context = training->context;
     const uint8_t *split = training->desc->split;
-    int n = (int)training->desc->views[0].x.rows, i, train = 0, held = 0, carve = 0, position = 0, *counts = learner->counts;
+    int i, train, held, *counts = learner->counts, carve = isk__rows_counted(training->desc, learner->options.validation, counts);
+    const int n = counts[ISK__ROWS_ALL];
+    int position = 0;
     uint64_t key = isk__mix64(learner->seed ^ isk__name_hash("split"));
-    for (i = 0; i < n; i++) {
-        if (split && split[i] > ISK_TEST) {
-            return isk__fail(context, ISK_DATA, "split: row %d is %d; it must be 0 (train), 1 (validation) or 2 (test)", i + 1,
-                             split[i]);
-        }
-        train += !split || split[i] == ISK_TRAIN;
-        held += split && split[i] == ISK_VALIDATION;
+    for (i = 0; i < n && split; i++) {
+        if (split[i] <= ISK_TEST) { continue; }
+        return isk__fail(context, ISK_DATA, "split: row %d is %d; it must be 0 (train), 1 (validation) or 2 (test)", i + 1, split[i]);
     }
-    if (!held) {
-        carve = (int)floor(learner->options.validation * train + 0.5);
-        if (carve > train - 2) { carve = train > 2 ? train - 2 : 0; }
+    if (counts[ISK__ROWS_TRAIN] < 2) {
+        return isk__fail(context, ISK_SHAPE, "%d of %d rows are for training; at least 2 are needed", counts[ISK__ROWS_TRAIN], n);
     }
-    if (train - carve < 2) {
-        return isk__fail(context, ISK_SHAPE, "%d of %d rows are for training; at least 2 are needed", train - carve, n);
-    }
-    counts[ISK__ROWS_TRAIN] = train - carve;
-    counts[ISK__ROWS_HELD_OUT] = held + carve;
-    counts[ISK__ROWS_ALL] = n;
     learner->rows[ISK__ROWS_TRAIN] = (int32_t *)isk__allocate(context, (size_t)n + 1, sizeof(int32_t));
     if (!learner->rows[ISK__ROWS_TRAIN]) { return isk__no_memory(context, "row lists", (size_t)n * sizeof(int32_t)); }
     learner->rows[ISK__ROWS_HELD_OUT] = learner->rows[ISK__ROWS_TRAIN] + counts[ISK__ROWS_TRAIN];

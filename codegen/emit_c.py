@@ -153,7 +153,8 @@ class Loops:
 
     def _calls(self, nodes, scope):
         """Does a loop that computes the nodes call a function that does not vectorise?"""
-        return any(n.op in ("sqrt", "rsqrt") + TRANSCENDENTAL + UNCOMMON and n.kind in "ec" and scope.find(n) is None for n in topological(nodes))
+        calls = ("sqrt", "rsqrt") + TRANSCENDENTAL + UNCOMMON
+        return any(n.op in calls and n.kind in "ec" and scope.find(n) is None for n in topological(nodes))
 
     def _copied(self, root, scope):
         """The array that a gradient equals, if it is one."""

@@ -177,7 +177,8 @@ op("exp", "x:e", lambda x: exp(minimum(x, 88)), "e^x; x counts as at most 88, wh
 op("log", "x:e", lambda x: log(maximum(x, 1e-32)), "ln x; x counts as at least 1e-32", rare=True)
 op("log1p", "x:e", lambda x: log1p(maximum(x, -0.99)), "ln(1 + x); x counts as at least -0.99", rare=True)
 op("lgamma", "shape:e", lambda shape: lgamma(maximum(shape, 1e-16)), "ln Gamma(shape); shape counts as at least 1e-16", rare=True)
-op("digamma", "shape:e", lambda shape: digamma(maximum(shape, 1e-16)), "the slope of ln Gamma at shape; shape counts as at least 1e-16", rare=True)
+op("digamma", "shape:e", lambda shape: digamma(maximum(shape, 1e-16)), "the slope of ln Gamma at shape; shape counts as at least 1e-16",
+   rare=True)
 op("clamp", "x:e low=-0.75 high=1.25", lambda x, low, high: minimum(maximum(x, low), high), "x within [low, high]", rare=True)
 op("affine", "x:e factor=1.5 offset=-0.25", lambda x, factor, offset: factor * x + offset, "factor * x + offset")
 op("scale", "x:e a:s", lambda x, a: a * x, "a * x, a one number")

@@ -304,7 +304,7 @@ def refuses(code, sentence, line):
 
 @test("what it refuses, in one sentence")
 def _():
-    names = "indiseek, indiseek0, clip, factorizedcl, infodisen, residual-indiseek, residual, comm, cca, ajive and transport"
+    names = "indiseek, indiseek0, clip, factorizedcl, infodisen, residual-indiseek, residual, comm, cca, ajive, transport and invae"
     refuses(2, "there is no method 'indisek'; the methods are %s; did you mean 'indiseek'?" % names,
             line_of("no", "--methods", "clip,indisek"))
     refuses(2, "--methods has clip twice", line_of("no", "--methods", "clip,clip"))

@@ -791,7 +791,7 @@ static void texts_of_numbers(void **state) {
 
 static void names_are_found(void **state) {
     static const char *const methods[] = { "indiseek", "indiseek0", "clip", "factorizedcl", "infodisen", "residual-indiseek",
-                                           "residual", "comm", "cca", "ajive", "transport" };
+                                           "residual", "comm", "cca", "ajive", "transport", "invae" };
     static const char *const presets[] = { "robust", "paper", "simulation" };
     const isk_method *method;
     isk_preset preset;
@@ -818,7 +818,7 @@ static void names_are_found(void **state) {
     assert_null(isk_preset_name(ISK_PRESET_COUNT));
     expect(context, isk_method_find(context, "IndiSeek", &method), ISK_ARGUMENT,
            "there is no method 'IndiSeek'; the methods are indiseek, indiseek0, clip, factorizedcl, infodisen, residual-indiseek, "
-           "residual, comm, cca, ajive and transport");
+           "residual, comm, cca, ajive, transport and invae");
     expect(context, isk_preset_find(context, "", &preset), ISK_ARGUMENT,
            "there is no preset ''; the presets are robust, paper and simulation");
 }

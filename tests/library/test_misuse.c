@@ -144,7 +144,7 @@ static void options(void **state) {
     assert_ptr_equal(isk_default_method(&unnamed), ISK_INDISEEK);
     NOWHERE(isk_method_add(NULL, ISK_CLIP));
     REFUSED(isk_method_add(context, NULL), "method is NULL");
-    assert_int_equal(isk_method_count(NULL), 11);
+    assert_int_equal(isk_method_count(NULL), 12);
     assert_null(isk_method_get(NULL, -1));
     assert_null(isk_method_get(context, isk_method_count(context)));
     assert_string_equal(isk_method_name(NULL), "");
@@ -910,6 +910,7 @@ static void work_that_traps_could_end(isk_context *own) {
     for (method = 0; method < isk_method_count(own); method++) {
         describe_fit();
         fit.method = isk_method_get(own, method);
+        if (fit.method->most_views == 1) { continue; }
         assert_int_equal(isk_fit(own, &fit, &made), ISK_OK);
         memset(transform.out, 0, sizeof transform.out);
         for (i = 0; i < isk_model_output_count(made); i++) {

@@ -775,7 +775,7 @@ static void known_by_name(void **state) {
     (void)state;
     assert_int_equal(isk_method_count(context), count);
     expect(context, isk_method_find(context, "coder", &found), ISK_ARGUMENT, "there is no method 'coder'; the methods are indiseek, "
-           "indiseek0, clip, factorizedcl, infodisen, residual-indiseek, residual, comm, cca, ajive and transport");
+           "indiseek0, clip, factorizedcl, infodisen, residual-indiseek, residual, comm, cca, ajive, transport and invae");
     ok(isk_method_add(context, &coder));
     ok(isk_method_add(context, &coder));    /* it is there already */
     assert_int_equal(isk_method_count(context), count + 1);

@@ -252,7 +252,7 @@ static void descriptions(void **state) {
     DESCRIBED(most_views, -1, "most_views is -1");
     DESCRIBED(most_views, 5, "most_views is 5");
     DESCRIBED(option_count, -1, "-1 options");
-    DESCRIBED(option_count, ISK_MAX_OWN_OPTIONS + 1, "17 options");
+    DESCRIBED(option_count, ISK_MAX_OWN_OPTIONS + 1, "25 options");
     DESCRIBED(options, NULL, "2 options");
     DESCRIBED(extras, unnamed, "'two words'");
     DESCRIBED(extras, twice, "extra 2 is 'a'");

@@ -329,7 +329,7 @@ static const char *from_the_future(const char *key, const char *value) {
 }
 
 static void what_is_newer_is_refused(void **state) {
-    const change nameless = { .drop = "version" }, unknown = { .key = "method", .value = "invae" };
+    const change nameless = { .drop = "version" }, unknown = { .key = "method", .value = "newvae" };
     isk_model *model;
     (void)state;
     refuse(from_the_future("format_number", "3"),
@@ -338,12 +338,12 @@ static void what_is_newer_is_refused(void **state) {
            ", which reads formats up to 2: use a newer version");
     refuse(from_the_future("format_number", "two"),
            "metadata 'format_number' is 'two'; it must be a whole number up to 2147483647");
-    refuse(from_the_future("method", "invae"), "saved by indiseek 9.8.7 with method 'invae', which indiseek " ISK_VERSION
+    refuse(from_the_future("method", "newvae"), "saved by indiseek 9.8.7 with method 'newvae', which indiseek " ISK_VERSION
            " does not know: use that version, or make the method known by isk_method_add");
     refuse(from_the_future("option.warmup", "3"), "saved by indiseek 9.8.7 with option 'warmup', which indiseek " ISK_VERSION
            " does not know: use that version or a newer one");
     refuse(changed(context, changed(context, OLDEST "/clip.safetensors", &nameless), &unknown),
-           "saved by indiseek of unknown version with method 'invae', which indiseek " ISK_VERSION
+           "saved by indiseek of unknown version with method 'newvae', which indiseek " ISK_VERSION
            " does not know: use that version, or make the method known by isk_method_add");
     /* a newer version alone is no obstacle: what it wrote is known here */
     ok(isk_load(context, from_the_future("format_number", "2"), &model));
