@@ -1557,7 +1557,9 @@ INDISEEK_API isk_status isk_fuzzy_neighbours(isk_context *context, const isk_fuz
                             chi-square test at .05: k0 + 1 rows nearest in the diffusion map (100 eigenvectors of the largest
                             |e|, times e / (1 - e)) of the label's part of isk_fuzzy_neighbours of 50, k0 a quarter of the mean
                             batch, 10 to 70.  Left out: labels of fewer than 10 rows or one batch.  Where that part is in pieces,
-                            those of fewer than 3 k0 rows are dropped; 0 when that leaves less than 3 / 4.  Buettner et al. 2019
+                            those of fewer than 3 k0 rows are dropped; 0 when that leaves less than 3 / 4.  The eigenvectors
+                            of e = 1, one a piece, have weight 1, as in scib-metrics; unlike there a label of few rows does not
+                            take eigenvectors from those after it.  Buettner et al. 2019
        graph_connectivity   mean over the labels of the largest strongly connected piece of the label's rows in the directed graph
                             of 15 neighbours, as a fraction of them
        pcr_comparison       max(0, 1 - r(x) / r(before)), r the share of the variance of all columns that lies between batches: what
@@ -1570,7 +1572,9 @@ INDISEEK_API isk_status isk_fuzzy_neighbours(isk_context *context, const isk_fuz
    labels, rows without batch of what needs batches.  NaN is what cannot be said: without labels all but ilisi and pcr_comparison,
    without batches all that needs them, with one batch silhouette_batch, ilisi, kbet and pcr_comparison, with one label nmi, ari,
    silhouette_label, isolated_labels and clisi; kbet and silhouette_batch where they leave out all labels; pcr_comparison where
-   r(before) is 0.  batch and bio are means of those that are left, NaN with fewer than two batches and labels. */
+   r(before) is 0.  batch and bio are means of those that are left; NaN is batch with fewer than two batches, bio with fewer than two
+   labels.  10000 rows of 20 columns take 11 to 15 s on one core of a busy machine with 8 labels, 23 s with one, of which each set of
+   silhouettes takes 3; all but the pieces of graphs, the fuzzy union and the tests of kbet use the context's threads. */
 #define ISK_INTEGRATION_LIST(X)                                                                                       \
     X(SILHOUETTE_BATCH, "silhouette_batch", "silhouettes of the batches within each label are near 0")                \
     X(ILISI, "ilisi", "batches among 90 neighbours")                                                                  \
@@ -19170,7 +19174,7 @@ static void isk__lanczos_rank(isk__lanczos *s) {
 }
 
 /* The `wanted` eigenvectors of largest |eigenvalue| that are orthogonal to the first `known` rows of basis, which are eigenvectors
-   already, as its next rows, with their values; to a residual of 1e-9, or what 200 restarts reach.  known + wanted <= n. */
+   already, as its next rows, with their values; to a residual of 1e-7, or what 200 restarts reach.  known + wanted <= n. */
 static isk_status isk__eigen_sparse(isk_context *context, const isk__sparse *a, int known, int wanted, uint64_t seed, double *basis,
                                     double *values) {
     isk__blocks blocks = isk__blocks_open(context);
@@ -19205,10 +19209,10 @@ static isk_status isk__eigen_sparse(isk_context *context, const isk__sparse *a, 
         if (status != ISK_OK) { break; }
         isk__lanczos_rank(&s);
         for (done = 1, i = 0; i < wanted && most < room; i++) {
-            done &= fabs(beta * s.turn[(ptrdiff_t)s.best[i] * most + most - 1]) <= 1e-9;
+            done &= fabs(beta * s.turn[(ptrdiff_t)s.best[i] * most + most - 1]) <= 1e-7;
         }
         done |= round == ISK__LANCZOS_ROUNDS;
-        kept = done ? wanted : wanted + (most - wanted) / 3;
+        kept = done ? wanted : wanted + (most - wanted) / 2;
         s.rows = kept;
         isk__parallel(context, isk__blocks_of(a->n, ISK__LANCZOS_COLS), isk__lanczos_turn_item, &s);
         if (done) { break; }
@@ -19401,7 +19405,7 @@ static isk_status isk__kbet_label(isk_context *context, const int64_t *starts, c
     s.graph.n = count;
     for (entries = 0, i = 0; i < count; i++) {
         for (e = starts[rows[i]]; e < starts[rows[i] + 1]; e++) {
-            if (place[columns[e]] < 0) { continue; }
+            if (place[columns[e]] < 0 || !((double)weights[e] > (double)FLT_MIN)) { continue; }      /* what vanishes joins nothing */
             s.graph.columns[entries] = place[columns[e]];
             s.graph.values[entries++] = (double)weights[e];
         }

@@ -622,6 +622,22 @@ static void equal_rows(void **state) {
     assert_true(report.numbers[ISK_INTEGRATION_SILHOUETTE_BATCH].value == 1);
 }
 
+/* Clumps of equal rows, each clump farther out: memberships from one to the next vanish. */
+static void clumps(void **state) {
+    isk_integration_report report;
+    (void)state;
+    for (int each = 3; each <= 60; each += 19) {
+        draw(41, 6 * each, 2, 0);
+        memset(drawn, 0, sizeof drawn);
+        for (int i = 0; i < 6 * each; i++) { drawn[i * COLS] = (isk_scalar)pow(3, i / each); }
+        for (int kind = 0; kind < 3; kind++) {
+            for (int i = 0; i < 6 * each && kind > 0; i++) { some[i] = kind == 1 ? 0 : i / each % 2; }
+            report = judged(6 * each, some, others);
+            assert_true(!isnan(report.batch));
+        }
+    }
+}
+
 /* Rows left out are as if they were not there. */
 static void unlabelled_rows_are_left_out(void **state) {
     isk_integration_report whole, fewer;
@@ -790,6 +806,7 @@ int main(void) {
         cmocka_unit_test(little_to_judge),
         cmocka_unit_test(few_rows),
         cmocka_unit_test(equal_rows),
+        cmocka_unit_test(clumps),
         cmocka_unit_test(unlabelled_rows_are_left_out),
         cmocka_unit_test(says_what_is_wrong),
         cmocka_unit_test(the_list),
