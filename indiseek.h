@@ -1548,8 +1548,8 @@ typedef struct isk_fuzzy_desc {
 INDISEEK_API isk_status isk_fuzzy_neighbours(isk_context *context, const isk_fuzzy_desc *desc);
 
 /* How well batches (data sets, donors, runs) are mixed in an embedding while labels (kinds of cells) stay apart: the ten metrics of
-   scib-metrics 0.4, Luecken et al. 2022, each from 0 (bad) to 1.  Neighbours are exact and count the row itself: 15, 50 and 90, or as
-   many as there are.
+   scib-metrics 0.4, Luecken et al. 2022, each from 0 (bad) to 1; ari and ilisi may fall a little below.  Neighbours are exact and count
+   the row itself: 15, 50 and 90, or as many as there are.
        silhouette_batch     mean over the labels of mean_i (1 - |s_i|), s the silhouette of the batches among the rows of that label;
                             labels of one batch, and those whose rows are all of different batches, are left out
        ilisi                (median - 1) / (batches - 1) of isk_lisi by batches
