@@ -211,7 +211,7 @@ fuzz:  ## malformed files into every reader for a minute (time=SECONDS), with sa
 	    $(CC) $$flags tests/library/fuzz_files.c -pthread -lm -o build/fuzz/files && build/fuzz/files $(time); \
 	fi
 
-oracle:  ## rewrites tests/oracle/*.safetensors; needs PyTorch (Debian: python3-torch libopenblas0)
+oracle:  ## rewrites tests/oracle/*.safetensors; needs PyTorch (Debian: python3-torch libopenblas0), one script scib-metrics (pip)
 	@python=; for each in $(PYTHON) /usr/bin/python3; do \
 	    if $$each -c 'import torch' 2>/dev/null; then python=$$each; break; fi; done; \
 	if [ -z "$$python" ]; then echo "make oracle: no PyTorch; on Debian: apt-get install python3-torch libopenblas0" >&2; exit 1; fi; \

@@ -10,7 +10,7 @@
 enum { BLOCK = 8, FILTER_DEGREE = 30, MOST_FILTERS = 40, FEW = 4 };
 enum { RANDOM_VECTORS, RANDOM_NOISE, RANDOM_SAMPLES };       /* purposes of random numbers */
 
-static const double smooth_tolerance = 1e-5, least_bandwidth = 1e-3, extent = 10, noise = 1e-4;
+static const double extent = 10, noise = 1e-4;
 static const float largest_step = 4;
 
 typedef struct umap_state {
@@ -140,89 +140,6 @@ static isk_status find_neighbours(umap_state *s) {
 
 /* ---- the fuzzy graph ---- */
 
-/* Sum over the neighbours of exp(-max(0, d - rho) / sigma). */
-static double membership_sum(const int32_t *near, const double *distances, int k, double rho, double sigma) {
-    double sum = 0;
-    for (int j = 0; j < k; j++) {
-        if (near[j] >= 0) { sum += distances[j] > rho ? exp(-(distances[j] - rho) / sigma) : 1; }
-    }
-    return sum;
-}
-
-/* rho: the first distance that is not 0; sigma: so that the sum is log2 of the neighbourhood's size, the point itself counted. */
-static void smooth_distances(const int32_t *near, const double *distances, int k, double mean_of_all, double *rho, double *sigma) {
-    double low = 0, high = INFINITY, middle = 1, mean = 0, target;
-    int count = 0;
-    *rho = 0;
-    for (int j = 0; j < k; j++) {
-        if (near[j] < 0) { continue; }
-        if (distances[j] > 0 && *rho == 0) { *rho = distances[j]; }
-        mean += distances[j];
-        count++;
-    }
-    mean /= count + 1;
-    target = log2(count + 1.0);
-    for (int step = 0; step < 64; step++) {
-        const double sum = membership_sum(near, distances, k, *rho, middle);
-        if (fabs(sum - target) < smooth_tolerance) { break; }
-        if (sum > target) {
-            high = middle;
-            middle = (low + high) / 2;
-        } else {
-            low = middle;
-            middle = isinf(high) ? middle * 2 : (low + high) / 2;
-        }
-    }
-    mean = least_bandwidth * (*rho > 0 ? mean : mean_of_all);
-    *sigma = middle > mean ? middle : mean;
-}
-
-static double mean_distance(const umap_state *s) {
-    double sum = 0, count = (double)s->n;
-    for (int64_t i = 0; i < s->n * s->k; i++) {
-        if (s->near[i] >= 0) {
-            sum += s->distances[i];
-            count++;
-        }
-    }
-    return sum / count;
-}
-
-/* Distances become memberships, columns ascend; what is none or stands twice goes to the end as -1. */
-static void weigh_neighbours(int32_t *near, double *values, int k, double rho, double sigma) {
-    int count = 0;
-    for (int j = 0; j < k; j++) {
-        const int32_t column = near[j];
-        const double value = values[j] > rho && sigma > 0 ? exp(-(values[j] - rho) / sigma) : 1;
-        int at = count, from;
-        if (column < 0) { continue; }
-        while (at > 0 && near[at - 1] > column) { at--; }
-        if (at > 0 && near[at - 1] == column) { continue; }
-        for (from = count++; from > at; from--) {
-            near[from] = near[from - 1];
-            values[from] = values[from - 1];
-        }
-        near[at] = column;
-        values[at] = value;
-    }
-    for (; count < k; count++) { near[count] = -1; }
-}
-
-/* Row i of P + P^T - P P^T, from row i of P and of its transpose, both with ascending columns; returns how many. */
-static int64_t unite(const int32_t *a, const double *of_a, int64_t count_a, const int32_t *b, const double *of_b, int64_t count_b,
-                     int32_t *columns, isk_scalar *values) {
-    int64_t i = 0, j = 0, count = 0;
-    while (i < count_a || j < count_b) {
-        const int take_a = i < count_a && (j >= count_b || a[i] <= b[j]), take_b = j < count_b && (i >= count_a || b[j] <= a[i]);
-        const double p = take_a ? of_a[i] : 0, q = take_b ? of_b[j] : 0;
-        columns[count] = take_a ? a[i] : b[j];
-        values[count++] = (isk_scalar)(p + q - p * q);
-        i += take_a;
-        j += take_b;
-    }
-    return count;
-}
-
 /* Edges too weak to be drawn once in all epochs are dropped. */
 static void drop_weak(sparse *g, int epochs) {
     isk_scalar most = 0;
@@ -240,58 +157,20 @@ static void drop_weak(sparse *g, int epochs) {
     g->count = count;
 }
 
-/* The transpose of P, whose row i holds the k columns near[i, .]. */
-typedef struct transpose { int64_t *starts; int32_t *columns; double *values; } transpose;
-
-static void turn(const umap_state *s, transpose *t) {
-    for (int64_t e = 0; e < s->n * s->k; e++) {
-        if (s->near[e] >= 0) { t->starts[s->near[e] + 2]++; }
-    }
-    for (int64_t i = 1; i < s->n + 2; i++) { t->starts[i] += t->starts[i - 1]; }
-    for (int64_t e = 0; e < s->n * s->k; e++) {
-        if (s->near[e] >= 0) {
-            const int64_t at = t->starts[s->near[e] + 1]++;
-            t->columns[at] = (int32_t)(e / s->k);
-            t->values[at] = s->distances[e];
-        }
-    }
-}
-
-static int64_t how_many(const int32_t *near, int k) {
-    int64_t count = 0;
-    while (count < k && near[count] >= 0) { count++; }
-    return count;
-}
-
 static isk_status make_graph(umap_state *s) {
-    const size_t most = (size_t)s->n * (size_t)s->k;
-    const double mean = mean_distance(s);
-    transpose t = { calloc((size_t)s->n + 2, sizeof *t.starts), malloc(sizeof *t.columns * most), malloc(sizeof *t.values * most) };
+    const size_t most = 2 * (size_t)s->n * (size_t)s->k;
     sparse *g = &s->graph;
-    const int enough = t.starts && t.columns && t.values;
+    isk_status status;
     g->rows = g->cols = s->n;
-    g->starts = calloc((size_t)s->n + 1, sizeof *g->starts);
-    g->columns = malloc(sizeof *g->columns * 2 * most);
-    g->values = malloc(sizeof *g->values * 2 * most);
-    if (enough && g->starts && g->columns && g->values) {
-        for (int64_t i = 0; i < s->n; i++) {
-            double rho, sigma;
-            smooth_distances(s->near + i * s->k, s->distances + i * s->k, s->k, mean, &rho, &sigma);
-            weigh_neighbours(s->near + i * s->k, s->distances + i * s->k, s->k, rho, sigma);
-        }
-        turn(s, &t);
-        for (int64_t i = 0; i < s->n; i++) {
-            const int32_t *near = s->near + i * s->k;
-            g->count += unite(near, s->distances + i * s->k, how_many(near, s->k), t.columns + t.starts[i], t.values + t.starts[i],
-                              t.starts[i + 1] - t.starts[i], g->columns + g->count, g->values + g->count);
-            g->starts[i + 1] = g->count;
-        }
-        drop_weak(g, s->epochs > 10 ? s->epochs : s->n <= 10000 ? 500 : 200);
-    }
-    free(t.starts);
-    free(t.columns);
-    free(t.values);
-    return enough && g->starts && g->columns && g->values ? ISK_OK : out_of_memory(s->context, s->rows);
+    g->starts = malloc(sizeof *g->starts * ((size_t)s->n + 1));
+    g->columns = malloc(sizeof *g->columns * most);
+    g->values = malloc(sizeof *g->values * most);
+    if (!g->starts || !g->columns || !g->values) { return out_of_memory(s->context, s->rows); }
+    status = isk_fuzzy_neighbours(s->context, &(isk_fuzzy_desc){ s->near, s->distances, s->n, s->k, g->starts, g->columns, g->values });
+    if (status != ISK_OK) { return status; }
+    g->count = g->starts[s->n];
+    drop_weak(g, s->epochs > 10 ? s->epochs : s->n <= 10000 ? 500 : 200);
+    return ISK_OK;
 }
 
 /* ---- eigenvectors: subspace iteration with a Chebyshev filter (Zhou, Saad, Tiago and Chelikowsky 2006) ---- */

@@ -509,6 +509,51 @@ static void labellings(void **state) {
     WRONG(split, rows, -1, isk_split(context, &split), "rows is -1");
 }
 
+static void integrations(void **state) {
+    isk_lisi_desc lisi = { .x = { view1, ROWS, VIEW1_COLS }, .labels = int_labels };
+    isk_integration_desc desc = { .x = { view1, ROWS, VIEW1_COLS }, .labels = int_labels, .batches = int_labels };
+    isk_integration_report report;
+    static int32_t indices[ROWS], columns[2 * ROWS];
+    static double distances[ROWS];
+    static int64_t starts[ROWS + 1];
+    static isk_scalar values[2 * ROWS];
+    isk_fuzzy_desc fuzzy = { indices, distances, ROWS, 1, starts, columns, values };
+    isk_matrix huge = { view1, most, VIEW1_COLS };
+    double mean;
+    (void)state;
+    for (int i = 0; i < ROWS; i++) { indices[i] = (i + 1) % ROWS; }
+    NOWHERE(isk_silhouette(NULL, lisi.x, int_labels, NULL, &mean));
+    REFUSED(isk_silhouette(context, lisi.x, NULL, NULL, &mean), "labels is NULL");
+    REFUSED(isk_silhouette(context, huge, int_labels, NULL, &mean), "9223372036854775807");
+    huge.data = NULL;
+    REFUSED(isk_silhouette(context, huge, int_labels, NULL, &mean), "x.data is NULL");
+    NOWHERE(isk_lisi(NULL, &lisi));
+    REFUSED(isk_lisi(context, NULL), "desc is NULL");
+    WRONG(lisi, x.data, NULL, isk_lisi(context, &lisi), "x.data is NULL");
+    WRONG(lisi, x.rows, most, isk_lisi(context, &lisi), "9223372036854775807");
+    WRONG(lisi, labels, NULL, isk_lisi(context, &lisi), "labels is NULL");
+    WRONG(lisi, k, -1, isk_lisi(context, &lisi), "k is -1");
+    WRONG(lisi, perplexity, -1, isk_lisi(context, &lisi), "perplexity is -1");
+    WRONG(lisi, perplexity, (double)NAN, isk_lisi(context, &lisi), "perplexity");
+    NOWHERE(isk_fuzzy_neighbours(NULL, &fuzzy));
+    REFUSED(isk_fuzzy_neighbours(context, NULL), "desc is NULL");
+    WRONG(fuzzy, indices, NULL, isk_fuzzy_neighbours(context, &fuzzy), "indices is NULL");
+    WRONG(fuzzy, distances, NULL, isk_fuzzy_neighbours(context, &fuzzy), "distances is NULL");
+    WRONG(fuzzy, starts, NULL, isk_fuzzy_neighbours(context, &fuzzy), "starts is NULL");
+    WRONG(fuzzy, columns, NULL, isk_fuzzy_neighbours(context, &fuzzy), "columns is NULL");
+    WRONG(fuzzy, values, NULL, isk_fuzzy_neighbours(context, &fuzzy), "values is NULL");
+    WRONG(fuzzy, rows, most, isk_fuzzy_neighbours(context, &fuzzy), "9223372036854775807");
+    WRONG(fuzzy, k, -1, isk_fuzzy_neighbours(context, &fuzzy), "k is -1");
+    NOWHERE(isk_integration(NULL, &desc, &report));
+    REFUSED(isk_integration(context, NULL, &report), "desc is NULL");
+    REFUSED(isk_integration(context, &desc, NULL), "report is NULL");
+    WRONG(desc, x.data, NULL, isk_integration(context, &desc, &report), "x.data is NULL");
+    WRONG(desc, x.cols, most, isk_integration(context, &desc, &report), "9223372036854775807");
+    desc.before = huge;
+    desc.before.data = view1;
+    REFUSED(isk_integration(context, &desc, &report), "before is [9223372036854775807");
+}
+
 static isk_status no_map(void *user, const isk_scalar *points, int64_t count, isk_scalar *out) {
     (void)user, (void)points, (void)count, (void)out;
     return ISK_OK;
@@ -903,6 +948,8 @@ static void work_that_traps_could_end(isk_context *own) {
     isk_tradeoff_report curve;
     const int32_t matches[3] = { 1, 0, -1 };
     isk_theta_desc theta = { .matches1 = matches, .matches2 = matches, .rows = 3, .labels = matches, .label_count = 2, .offset = 1 };
+    isk_integration_desc integration = { .x = kmeans.x, .before = kmeans.x, .labels = int_labels, .batches = int_labels };
+    isk_integration_report judged;
     double number, each[3], r2, mean[2];
     int method, i;
     theta.theta = each;
@@ -944,6 +991,9 @@ static void work_that_traps_could_end(isk_context *own) {
     assert_int_equal(isk_knn_r2(own, &regression, &r2), ISK_OK);
     assert_int_equal(isk_mlp_r2(own, &regression, &r2), ISK_OK);
     assert_int_equal(isk_theta(own, &theta), ISK_OK);
+    assert_int_equal(isk_integration(own, &integration, &judged), ISK_OK);
+    integration.labels = NULL;
+    assert_int_equal(isk_integration(own, &integration, &judged), ISK_OK);
     assert_int_equal(isk_parse_number("1e999", 5, &number), 5);
     assert_false(isk__is_finite(number));
 }
@@ -1016,7 +1066,8 @@ int main(void) {
     const struct CMUnitTest bare[] = {
         cmocka_unit_test(contexts), cmocka_unit_test(options), cmocka_unit_test(graphs_and_inputs), cmocka_unit_test(scopes),
         cmocka_unit_test(modules), cmocka_unit_test(ops), cmocka_unit_test(special_ops), cmocka_unit_test(programs),
-        cmocka_unit_test(neighbours), cmocka_unit_test(labellings), cmocka_unit_test(matrices), cmocka_unit_test(texts),
+        cmocka_unit_test(neighbours), cmocka_unit_test(labellings), cmocka_unit_test(integrations), cmocka_unit_test(matrices),
+        cmocka_unit_test(texts),
         cmocka_unit_test(readers), cmocka_unit_test(safetensors), cmocka_unit_test(nothing_is_wrong_after_success),
         cmocka_unit_test(kept_failures_keep_their_sentence), cmocka_unit_test(things_close_in_any_order),
         cmocka_unit_test(traps_do_not_end_the_program)
