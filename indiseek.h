@@ -838,6 +838,10 @@ INDISEEK_API isk_tensor isk_normal_kl(isk_tensor mu, isk_tensor logvar, isk_tens
    mean^2 / theta; log_mean counts as within [-50, 50], log_theta as within [-23, 23]; no gradient passes to the counts.
     counts, log_mean [rows, cols], log_theta [1, cols] -> [rows, 1] */
 INDISEEK_API isk_tensor isk_negative_binomial(isk_tensor counts, isk_tensor log_mean, isk_tensor log_theta);
+/* the same with the means total_i softmax(logits)_ij, in half the time.  counts, logits [rows, cols], total [rows, 1],
+   log_theta [1, cols] -> [rows, 1] */
+INDISEEK_API isk_tensor isk_negative_binomial_shares(isk_tensor counts, isk_tensor logits, isk_tensor total,
+                                                     isk_tensor log_theta);
 /* the same of a mixture: ln(pi 1[counts = 0] + (1 - pi) NB(counts)) + ln counts!, pi = sigmoid(logits).  counts,
    log_mean [rows, cols], log_theta [1, cols], logits [rows, cols] -> [rows, 1] */
 INDISEEK_API isk_tensor isk_zero_inflated_negative_binomial(isk_tensor counts, isk_tensor log_mean,
@@ -2766,6 +2770,12 @@ static isk_scalar isk__rising(isk_scalar x, isk_scalar theta) {
         const int count = (int)(x + (isk_scalar)0.5);
         const double inverse = 1 / shape;
         double product = 1, sum = 0;
+        if (count <= 8) {                   /* the product less 1, without a difference; theta is at least e^-23 */
+            const isk_scalar step = 1 / theta;
+            isk_scalar excess = step;
+            for (int k = 2; k < count; k++) excess += (isk_scalar)k * step * (1 + excess);
+            if (excess < (isk_scalar)1e30) return isk__ln1p(excess);
+        }
         for (int k = 1; k < count; k++) {
             product *= 1 + k * inverse;
             if (product > 1e100) { sum += log(product); product = 1; }
@@ -2989,7 +2999,7 @@ static isk_tensor isk__record(int op, const isk_tensor *inputs, int input_count,
                               int attribute_count);
 
 /* >>generated counts: begin (python3 codegen/generate.py; do not edit) */
-enum { ISK__OP_COUNT = 65, ISK__MODULES = 11 };
+enum { ISK__OP_COUNT = 66, ISK__MODULES = 11 };
 /* >>generated counts: end */
 
 /* Defined at the end, under >>generated. */
@@ -13729,11 +13739,15 @@ static isk_tensor isk__invae_logits(isk_recorder *r, isk_tensor hidden) {
     return isk__invae_linear(r, isk_within(isk_net(r, "invae", "decoder"), "logits"), hidden, isk_recorder_design(r)->cols[0]);
 }
 
+static isk_tensor isk__invae_log_mean(isk_recorder *r, isk_tensor logits) {
+    return isk_add_rows(isk_log_softmax(logits), isk_log(isk__invae_total(r)));
+}
+
 /* ln p(x | z) + ln x!, of gaussian without the factorial, a row each */
 static isk_tensor isk__invae_likelihood(isk_recorder *r, isk_tensor x, isk_tensor z) {
     const isk_design *design = isk_recorder_design(r);
     const isk__invae o = isk__invae_of(design);
-    isk_tensor hidden = isk__invae_hidden(r, z), logits = isk__invae_logits(r, hidden), log_mean, log_theta;
+    isk_tensor hidden = isk__invae_hidden(r, z), logits = isk__invae_logits(r, hidden), log_theta;
     isk_parameter_desc desc;
     memset(&desc, 0, sizeof desc);
     desc.vector = 1;
@@ -13747,8 +13761,7 @@ static isk_tensor isk__invae_likelihood(isk_recorder *r, isk_tensor x, isk_tenso
         logvar = isk_parameter(isk_net(r, "invae", "decoder"), "logvar", 1, design->cols[0], &desc);
         return isk_normal_log_density(x, logits, isk_bias(isk_affine(logits, 0, 0), logvar));
     }
-    log_mean = isk_add_rows(isk_log_softmax(logits), isk_log(isk__invae_total(r)));
-    if (o.likelihood == ISK__COUNTS_POISSON) { return isk_poisson(x, log_mean); }
+    if (o.likelihood == ISK__COUNTS_POISSON) { return isk_poisson(x, isk__invae_log_mean(r, logits)); }
     desc.low = -10;
     desc.high = 15;
     if (o.published) {
@@ -13758,9 +13771,9 @@ static isk_tensor isk__invae_likelihood(isk_recorder *r, isk_tensor x, isk_tenso
         desc.no_decay = 1;                  /* it would pull every gene's dispersion to 1 */
     }
     log_theta = isk_parameter(isk_net(r, "invae", "decoder"), "log_theta", 1, design->cols[0], &desc);
-    if (o.likelihood == ISK__COUNTS_NB) { return isk_negative_binomial(x, log_mean, log_theta); }
+    if (o.likelihood == ISK__COUNTS_NB) { return isk_negative_binomial_shares(x, logits, isk__invae_total(r), log_theta); }
     return isk_zero_inflated_negative_binomial(
-        x, log_mean, log_theta,
+        x, isk__invae_log_mean(r, logits), log_theta,
         isk__invae_linear(r, isk_within(isk_net(r, "invae", "decoder"), "zeros"), hidden, design->cols[0]));
 }
 
@@ -23180,11 +23193,11 @@ enum {
     ISK__OP_SIGMOID, ISK__OP_SOFTPLUS, ISK__OP_ROW_SUM, ISK__OP_ROW_MEAN, ISK__OP_ROW_MAX, ISK__OP_ROW_LOGSUMEXP,
     ISK__OP_ROW_DOT, ISK__OP_SQUARED_ERROR_ROWS, ISK__OP_SOFTMAX, ISK__OP_LOG_SOFTMAX, ISK__OP_L2_NORMALIZE,
     ISK__OP_LAYER_NORM, ISK__OP_NORMAL_LOG_DENSITY, ISK__OP_NORMAL_KL, ISK__OP_NEGATIVE_BINOMIAL,
-    ISK__OP_ZERO_INFLATED_NEGATIVE_BINOMIAL, ISK__OP_POISSON, ISK__OP_COL_SUM, ISK__OP_COL_MEAN, ISK__OP_COL_VAR,
-    ISK__OP_COL_MAX, ISK__OP_COL_LOGSUMEXP, ISK__OP_STANDARDIZE, ISK__OP_BATCH_NORM, ISK__OP_STANDARDIZE_BY,
-    ISK__OP_BATCH_NORM_BY, ISK__OP_SUM_ALL, ISK__OP_MEAN_ALL, ISK__OP_MAX_ALL, ISK__OP_LOGSUMEXP_ALL,
-    ISK__OP_SQUARED_ERROR, ISK__OP_GAUSSIAN_DEVIANCE, ISK__OP_CLUB, ISK__OP_CLUB_PAIRED, ISK__OP_CROSS_ENTROPY,
-    ISK__OP_BINARY_CROSS_ENTROPY, ISK__OP_LIST_END
+    ISK__OP_NEGATIVE_BINOMIAL_SHARES, ISK__OP_ZERO_INFLATED_NEGATIVE_BINOMIAL, ISK__OP_POISSON, ISK__OP_COL_SUM,
+    ISK__OP_COL_MEAN, ISK__OP_COL_VAR, ISK__OP_COL_MAX, ISK__OP_COL_LOGSUMEXP, ISK__OP_STANDARDIZE, ISK__OP_BATCH_NORM,
+    ISK__OP_STANDARDIZE_BY, ISK__OP_BATCH_NORM_BY, ISK__OP_SUM_ALL, ISK__OP_MEAN_ALL, ISK__OP_MAX_ALL,
+    ISK__OP_LOGSUMEXP_ALL, ISK__OP_SQUARED_ERROR, ISK__OP_GAUSSIAN_DEVIANCE, ISK__OP_CLUB, ISK__OP_CLUB_PAIRED,
+    ISK__OP_CROSS_ENTROPY, ISK__OP_BINARY_CROSS_ENTROPY, ISK__OP_LIST_END
 };
 
 /* ---- ops: loops ---- */
@@ -24166,6 +24179,88 @@ ISK__LOOPS static void isk__negative_binomial_backward(const isk__loop *l) {
             const isk_scalar t5 = theta[j] * (-(sum[j] / theta[j]) - sum2[j]) - sum3[j];
             const isk_scalar t6 = isk__where(23 < isk__maximum(log_theta[j], -23), 0, t5);
             ISK__ADD(dlog_theta, isk__where(log_theta[j] < -23, 0, t6));
+        }
+    }
+}
+
+ISK__LOOPS static void isk__negative_binomial_shares_forward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__COLUMNS(log_theta, l->in[3]); ISK__WORK(theta, 0, 0);
+    ISK__WORK(inverse, 1, 0); ISK__WORK(terms, 2, 0); ISK__WORK(terms2, 3, 0); ISK__WORK(terms3, 4, 0);
+    ISK__WORK(terms4, 5, 0);
+    for (int j = 0; j < cols; j++) {
+        theta[j] = isk__exp(isk__minimum(isk__maximum(log_theta[j], -23), 23));
+        inverse[j] = isk__exp(-isk__minimum(isk__maximum(log_theta[j], -23), 23));
+    }
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(counts, 0); ISK__IN_ROW(logits, 1); ISK__IN_VALUE(total, 2);
+        const isk_scalar largest = isk__largest(logits, cols);
+        ISK__EACH_COLUMN terms[j] = logits[j] - largest;
+        isk__exp_row(l, terms, terms);
+        const isk_scalar sum = isk__sum(terms, cols);
+        const isk_scalar t1 = isk__maximum(total, (isk_scalar)1e-06) / sum;
+        const isk_scalar t2 = isk__ln(t1);
+        ISK__EACH_COLUMN terms2[j] = t1 * (inverse[j] * terms[j]);
+        isk__ln1p_row(l, terms2, terms2);
+        isk__rising_row(l, terms3, counts, theta);
+        ISK__EACH_COLUMN {
+            const isk_scalar t3 = counts[j] * (logits[j] - largest + t2 - terms2[j]) - theta[j] * terms2[j];
+            terms4[j] = t3 + terms3[j];
+        }
+        const isk_scalar sum2 = isk__sum(terms4, cols);
+        *isk__row_of(l->out, l->out_stride, i) = sum2;
+    }
+}
+ISK__LOOPS static void isk__negative_binomial_shares_backward(const isk__loop *l) {
+    const int rows = l->rows, cols = l->cols; ISK__COLUMNS(log_theta, l->in[3]); ISK__WORK(theta, 0, 0);
+    ISK__WORK(inverse, 1, 0); ISK__WORK(column, 2, 0); ISK__WORK(sum, 3, 0); ISK__WORK(sum2, 4, 0);
+    ISK__WORK(sum3, 5, 0); ISK__WORK(terms, 6, 0); ISK__WORK(terms2, 7, 0); ISK__WORK(terms3, 8, 0);
+    ISK__WORK(terms4, 9, 0);
+    for (int j = 0; j < cols; j++) {
+        theta[j] = isk__exp(isk__minimum(isk__maximum(log_theta[j], -23), 23));
+        inverse[j] = isk__exp(-isk__minimum(isk__maximum(log_theta[j], -23), 23));
+        column[j] = -theta[j];
+    }
+    isk__fill(sum, cols, 0); isk__fill(sum2, cols, 0); isk__fill(sum3, cols, 0);
+    for (int i = 0; i < rows; i++) {
+        ISK__IN_ROW(counts, 0); ISK__IN_ROW(logits, 1); ISK__IN_VALUE(total, 2); ISK__GRAD_VALUE(g);
+        const isk_scalar largest = isk__largest(logits, cols);
+        const isk_scalar sum4 = isk__sum(counts, cols);
+        ISK__EACH_COLUMN terms[j] = logits[j] - largest;
+        isk__exp_row(l, terms, terms);
+        const isk_scalar sum5 = isk__sum(terms, cols);
+        const isk_scalar t1 = isk__maximum(total, (isk_scalar)1e-06) / sum5;
+        ISK__EACH_COLUMN {
+            const isk_scalar t2 = terms[j] * (g * (column[j] - counts[j]) / (1 + t1 * (inverse[j] * terms[j])));
+            terms2[j] = inverse[j] * t2;
+        }
+        const isk_scalar sum6 = isk__sum(terms2, cols);
+        const isk_scalar t3 = t1 * (sum6 + g * sum4 / t1) / sum5;
+        if (l->grad_in[1]) {
+            ISK__GRADIENT_ROW(dlogits, 1);
+            ISK__EACH_COLUMN {
+                const isk_scalar t4 = inverse[j] * (g * (column[j] - counts[j]) / (1 + t1 * (inverse[j] * terms[j])));
+                ISK__ADD(dlogits, g * counts[j] + terms[j] * (t1 * t4 - t3));
+            }
+        }
+        isk__rising_slope_row(l, terms3, counts, theta);
+        ISK__EACH_COLUMN terms4[j] = t1 * (inverse[j] * terms[j]);
+        isk__ln1p_row(l, terms4, terms4);
+        if (l->grad_in[3]) {
+            ISK__EACH_COLUMN {
+                sum[j] += g * terms3[j];
+                sum2[j] += g * terms4[j];
+                sum3[j] += t1 * (terms[j] * (g * (column[j] - counts[j]) / (1 + t1 * (inverse[j] * terms[j]))));
+            }
+        }
+        const isk_scalar t5 = isk__where(total < (isk_scalar)1e-06, 0, (sum6 + g * sum4 / t1) / sum5);
+        if (l->grad_in[2]) isk__put(isk__row_of(l->grad_in[2], l->grad_in_stride[2], i), ISK__ADDS(2), t5);
+    }
+    if (l->grad_in[3]) {
+        ISK__GRADIENT_COLUMNS(dlog_theta, 3);
+        for (int j = 0; j < cols; j++) {
+            const isk_scalar t6 = theta[j] * (-(sum[j] / theta[j]) - sum2[j]) - inverse[j] * sum3[j];
+            const isk_scalar t7 = isk__where(23 < isk__maximum(log_theta[j], -23), 0, t6);
+            ISK__ADD(dlog_theta, isk__where(log_theta[j] < -23, 0, t7));
         }
     }
 }
@@ -25235,6 +25330,7 @@ static const isk__op_info isk__op_table[] = {
     ISK__OP_ROW(normal_log_density, 3, "eee", 'r', 0, 0x7u, 0x7u, 0, 0, 2, 2, "r", "e")
     ISK__OP_ROW(normal_kl, 4, "eeee", 'r', 0, 0xfu, 0xfu, 0, 0, 3, 2, "r", "e")
     ISK__OP_ROW(negative_binomial, 3, "eec", 'r', 0, 0x6u, 0x7u, 0, 0, 8, 2, "r", "ce")
+    ISK__OP_ROW(negative_binomial_shares, 4, "eerc", 'r', 0, 0xeu, 0xfu, 0, 3, 10, 2, "r", "rce")
     ISK__OP_ROW(zero_inflated_negative_binomial, 4, "eece", 'r', 0, 0xeu, 0xfu, 0, 0, 12, 2, "r", "ce")
     ISK__OP_ROW(poisson, 2, "ee", 'r', 0, 0x2u, 0x3u, 0, 0, 2, 2, "r", "e")
     ISK__OP_ROW(col_sum, 2, "ew", 'c', 0, 0x1u, 0x2u, 0, 0, 1, 3, "c", "e")
@@ -25326,6 +25422,10 @@ INDISEEK_API isk_tensor isk_normal_kl(isk_tensor mu, isk_tensor logvar, isk_tens
 }
 INDISEEK_API isk_tensor isk_negative_binomial(isk_tensor counts, isk_tensor log_mean, isk_tensor log_theta) {
     ISK__RECORD(NEGATIVE_BINOMIAL, counts, log_mean, log_theta);
+}
+INDISEEK_API isk_tensor isk_negative_binomial_shares(isk_tensor counts, isk_tensor logits, isk_tensor total,
+                                                     isk_tensor log_theta) {
+    ISK__RECORD(NEGATIVE_BINOMIAL_SHARES, counts, logits, total, log_theta);
 }
 INDISEEK_API isk_tensor isk_zero_inflated_negative_binomial(isk_tensor counts, isk_tensor log_mean,
                                                             isk_tensor log_theta, isk_tensor logits) {
@@ -26014,6 +26114,67 @@ ISK__UNUSED static const char *const isk__kernels_rows[] = {
     "    const float t2 = dev_minimum(dev_maximum(log_theta, -23), 23);\n    const float theta = expf(t2);\n"
     "    const float t3 = g * (counts + dev_sigmoid(dev_minimum(t1, 50) - t2) * (-theta - counts));\n"
     "    const float t4 = log_mean < -50 ? 0.0f : (50 < t1 ? 0.0f : t3);\n"
+    "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, t4);\n}\n",
+    "\n/* negative_binomial_shares */\nISK_ROWS(isk_negative_binomial_shares_forward_0) {\n"
+    "    const float total = *dev_at(call.in[2], model, i, 0);\n    float largest = ISK_LOWEST;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n        const float logits = *dev_at(call.in[1], model, i, j);\n"
+    "        largest = dev_maximum(largest, logits);\n    }\n    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n        const float logits = *dev_at(call.in[1], model, i, j);\n"
+    "        sum += expf(logits - largest);\n    }\n    const float t1 = dev_maximum(total, 1e-06f) / sum;\n"
+    "    const float t2 = logf(t1);\n    float sum2 = 0;\n    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float counts = *dev_at(call.in[0], model, i, j);\n"
+    "        const float logits = *dev_at(call.in[1], model, i, j);\n"
+    "        const float log_theta = *dev_at(call.in[3], model, 0, j);\n        const float t3 = logits - largest;\n"
+    "        const float t4 = dev_minimum(dev_maximum(log_theta, -23), 23);\n"
+    "        const float inverse = expf(-t4);\n        const float power = expf(t3);\n"
+    "        const float excess = log1pf(t1 * (inverse * power));\n        const float theta = expf(t4);\n"
+    "        sum2 += counts * (t3 + t2 - excess) - theta * excess + dev_rising(counts, theta);\n    }\n"
+    "    *dev_at(call.out, model, i, 0) = sum2;\n}\n",
+    "ISK_ROWS(isk_negative_binomial_shares_backward_0) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float total = *dev_at(call.in[2], model, i, 0);\n"
+    "    const float g = *dev_at(call.grad, model, i, 0);\n    float largest = ISK_LOWEST;\n    float sum = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n        const float counts = *dev_at(call.in[0], model, i, j);\n"
+    "        const float logits = *dev_at(call.in[1], model, i, j);\n"
+    "        largest = dev_maximum(largest, logits);\n        sum += counts;\n    }\n    float sum2 = 0;\n"
+    "    for (int j = 0; j < call.cols; j++) {\n        const float logits = *dev_at(call.in[1], model, i, j);\n"
+    "        sum2 += expf(logits - largest);\n    }\n    const float t1 = dev_maximum(total, 1e-06f) / sum2;\n"
+    "    float sum3 = 0;\n    for (int j = 0; j < call.cols; j++) {\n"
+    "        const float counts = *dev_at(call.in[0], model, i, j);\n"
+    "        const float logits = *dev_at(call.in[1], model, i, j);\n"
+    "        const float log_theta = *dev_at(call.in[3], model, 0, j);\n"
+    "        const float t2 = dev_minimum(dev_maximum(log_theta, -23), 23);\n"
+    "        const float inverse = expf(-t2);\n        const float power = expf(logits - largest);\n"
+    "        const float theta = expf(t2);\n"
+    "        sum3 += inverse * (power * (g * (-theta - counts) / (1 + t1 * (inverse * power))));\n    }\n"
+    "    const float t3 = sum3 + g * sum / t1;\n    work[16 + i] = largest;\n    work[16 + call.rows + i] = t1;\n"
+    "    work[16 + 2 * call.rows + i] = t1 * t3 / sum2;\n    const float t4 = total < 1e-06f ? 0.0f : t3 / sum2;\n"
+    "    if (call.grad_in[2].data) dev_put(dev_at(call.grad_in[2], model, i, 0), call.accumulate & 4u, t4);\n}\n",
+    "ISK_COLUMNS(isk_negative_binomial_shares_backward_1) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float log_theta = *dev_at(call.in[3], model, 0, j);\n"
+    "    const float t1 = dev_minimum(dev_maximum(log_theta, -23), 23);\n    const float theta = expf(t1);\n"
+    "    const float inverse = expf(-t1);\n    const float t2 = -theta;\n    float sum = 0;\n    float sum2 = 0;\n"
+    "    float sum3 = 0;\n    for (int i = 0; i < call.rows; i++) {\n"
+    "        const float counts = *dev_at(call.in[0], model, i, j);\n"
+    "        const float logits = *dev_at(call.in[1], model, i, j);\n"
+    "        const float g = *dev_at(call.grad, model, i, 0);\n"
+    "        const float power = expf(logits - work[16 + i]);\n"
+    "        const float t3 = work[16 + call.rows + i] * (inverse * power);\n"
+    "        const float excess = log1pf(t3);\n        sum += g * dev_rising_slope(counts, theta);\n"
+    "        sum2 += g * excess;\n"
+    "        sum3 += work[16 + call.rows + i] * (power * (g * (t2 - counts) / (1 + t3)));\n    }\n"
+    "    const float t4 = theta * (-(sum / theta) - sum2) - inverse * sum3;\n"
+    "    const float t5 = log_theta < -23 ? 0.0f : (23 < dev_maximum(log_theta, -23) ? 0.0f : t4);\n"
+    "    if (call.grad_in[3].data) dev_put(dev_at(call.grad_in[3], model, 0, j), call.accumulate & 8u, t5);\n}\n",
+    "ISK_ELEMENTS(isk_negative_binomial_shares_backward_2) {\n    float *work = dev_at(call.work, model, 0, 0);\n"
+    "    const float counts = *dev_at(call.in[0], model, i, j);\n"
+    "    const float logits = *dev_at(call.in[1], model, i, j);\n"
+    "    const float log_theta = *dev_at(call.in[3], model, 0, j);\n"
+    "    const float g = *dev_at(call.grad, model, i, 0);\n    const float power = expf(logits - work[16 + i]);\n"
+    "    const float t1 = dev_minimum(dev_maximum(log_theta, -23), 23);\n    const float inverse = expf(-t1);\n"
+    "    const float theta = expf(t1);\n"
+    "    const float t2 = g * (-theta - counts) / (1 + work[16 + call.rows + i] * (inverse * power));\n"
+    "    const float t3 = power * (work[16 + call.rows + i] * (inverse * t2) - work[16 + 2 * call.rows + i]);\n"
+    "    const float t4 = g * counts + t3;\n"
     "    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, t4);\n}\n",
     "\n/* zero_inflated_negative_binomial */\nISK_ROWS(isk_zero_inflated_negative_binomial_forward_0) {\n"
     "    float sum = 0;\n    for (int j = 0; j < call.cols; j++) {\n"

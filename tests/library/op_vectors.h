@@ -1110,6 +1110,24 @@ static const double expected_negative_binomial[] = {
     -8.20008083, -3.84877489, -2.98835591, -21.6716576, 1.18066772, -1.99285797, -32.7422028, 11.7949707, -120.99669,
     -22.3713049, -44.3673692, -7.72812312, 0.253635477, -90.9763401,
 };
+static const double expected_negative_binomial_shares[] = {
+    -299.921995, 0, 0, 6.81271572, -3089.61016, 23.5293907, -43.2238196, 116.780055, -7.20697173, 75.1090545,
+    -68.8533336, -36.6929502, -51.4295098, -8.01191523, 0, -35.5018151, -30.7164625, -123.119055, 6.05308351e-08,
+    -84.2353741, -1.93451394e-13, -41.9047073, -13.0892912, -5.95242793, -631.693215, -24.0105589, -61.6875165,
+    -1190.6903, -1610.93344, 31.7786012, -40.3016169, 8.52301572, 2.623882, -1.04879794, -1.57508406, -13.5847114,
+    1.37595111, 12.2087603, -0.309530175, -13.1670579, 13.4765881, 28.189843, 10.1592047, -38.3490477, 0, -15.9432859,
+    12.6871195, 0, 0, 23.1501179, -23.8691896, -21.3864278, -208.29747, 153.676353, -3780.45483, -184.874985,
+    69.956865, -374.675124, 21.1358902, -0.680823776, -50.0609049, -42.1826263, -1.66942346, 58.6767149, 39.7249768,
+    -1.21481705, -6.68124829, -0.9711549, -16.0765833, -24.6112593, 64.9868906, 24.6945309, 35.7250933, -31.6754625,
+    -21.7195698, -15.5200035, -53.6679562, 14.980159, 79.9890382, -73.1814606, -27.7237041, 19.8259551, 90.0038268,
+    -67.7193573, -82.4675425, 3.63886134, 118.736457, -60.6562123, -47.8940486, -25.3884762, 79.6442405, -31.7956662,
+    2.23613985, -34.1281581, 1.93807456, -0.0283108694, 6.90791836, 4.60342497, -3.14977779, -7.0792746, 15.1277434,
+    45.3678864, 10.5371832, -16.4386397, -2.27080226, 57.0301242, 25.9975229, -0.398038059, 1.90784653, -1.25109652,
+    -20.4241159, -51.2965905, -3.39339383, -2.24914582, 16.6289838, -54.2453026, -55.1828547, -22.6433879, 33.5429108,
+    5.535416, -10.5056105, 3.63257762, 38.1793901, 47.3070231, 299.816372, 284.934331, 0, -170.938499, 259.517814,
+    -1986.94736, -7.62861951, -120.296875, 97.5401452, -17.2974173, 97.9300895, -118.74845, -70.0212293, 71.0316623,
+    27.8559334, -23.3889858, 44.6407098,
+};
 static const double expected_zero_inflated_negative_binomial[] = {
     -0.0960211305, -0.00459888333, -0.00609695623, 0.00859864326, 151.512571, -0.00295600476, 0.153242868, 0.753968109,
     0.222330673, 1.02112275, -0.00325935259, -0.00233861606, 0.168481243, 1.34906197, -4.35528776e-05, -0.0381572748,
@@ -2002,6 +2020,10 @@ static const op_case op_cases[] = {
     { "negative_binomial", 1, 9, 0, 537606937u, "#..", { 0 }, expected_negative_binomial + 3 },
     { "negative_binomial", 5, 3, 0, 537606938u, "#..", { 0 }, expected_negative_binomial + 22 },
     { "negative_binomial", 6, 11, 0, 537606939u, "#..", { 0 }, expected_negative_binomial + 45 },
+    { "negative_binomial_shares", 1, 1, 0, 2214735127u, "#...", { 0 }, expected_negative_binomial_shares + 0 },
+    { "negative_binomial_shares", 1, 9, 0, 2214735128u, "#...", { 0 }, expected_negative_binomial_shares + 4 },
+    { "negative_binomial_shares", 5, 3, 0, 2214735129u, "#...", { 0 }, expected_negative_binomial_shares + 24 },
+    { "negative_binomial_shares", 6, 11, 0, 2214735130u, "#...", { 0 }, expected_negative_binomial_shares + 52 },
     { "zero_inflated_negative_binomial", 1, 1, 0, 933136470u, "#...", { 0 }, expected_zero_inflated_negative_binomial + 0 },
     { "zero_inflated_negative_binomial", 1, 9, 0, 933136471u, "#...", { 0 }, expected_zero_inflated_negative_binomial + 4 },
     { "zero_inflated_negative_binomial", 5, 3, 0, 933136472u, "#...", { 0 }, expected_zero_inflated_negative_binomial + 32 },
@@ -2247,6 +2269,10 @@ static const op_case op_cases[] = {
     X(isk_negative_binomial_forward_0) \
     X(isk_negative_binomial_backward_0) \
     X(isk_negative_binomial_backward_1) \
+    X(isk_negative_binomial_shares_forward_0) \
+    X(isk_negative_binomial_shares_backward_0) \
+    X(isk_negative_binomial_shares_backward_1) \
+    X(isk_negative_binomial_shares_backward_2) \
     X(isk_zero_inflated_negative_binomial_forward_0) \
     X(isk_zero_inflated_negative_binomial_backward_0) \
     X(isk_zero_inflated_negative_binomial_backward_1) \
@@ -2401,6 +2427,7 @@ static const op_case op_cases[] = {
     X(isk_normal_log_density(x, x, x)) \
     X(isk_normal_kl(x, x, x, x)) \
     X(isk_negative_binomial(x, x, x)) \
+    X(isk_negative_binomial_shares(x, x, x, x)) \
     X(isk_zero_inflated_negative_binomial(x, x, x, x)) \
     X(isk_poisson(x, x)) \
     X(isk_col_sum(x)) \
