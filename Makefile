@@ -21,9 +21,10 @@ PYTHON ?= python3
 # Plain -O2 is how a stranger compiles the header, so it is what is shipped, timed and tested for equal bits.
 CFLAGS_release  := -O2
 CFLAGS_debug    := -Og -g -DINDISEEK_DEBUG
+CFLAGS_coverage := -O0 -g --coverage
 CFLAGS_sanitize := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 ifndef CFLAGS_$(config)
-    $(error config=$(config) is not one of release, debug, sanitize)
+    $(error config=$(config) is not one of release, debug, sanitize, coverage)
 endif
 CFLAGS  ?= $(CFLAGS_$(config))
 WARN    ?= -Wall -Wextra -Wpedantic -Wshadow
@@ -139,7 +140,7 @@ gpu_bench := $(objects)/bench/bench_gpu
 
 .DEFAULT_GOAL := all
 .PHONY: all demo test test-build test-run test-gpu bench bench-gpu device-check device-build codegen check fuzz soak oracle install \
-        clean help summary
+        coverage clean help summary
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -196,8 +197,9 @@ check:  ## generated blocks unchanged, header's form, compile matrix; compiles e
 
 # Not part of `make test`: its length is a matter of patience.  clang brings libFuzzer; other compilers get random changes.
 time ?= 60
-soak: all $(objects)/tests/formats/test_h5  ## every fault of every command (hours; FAULTS=N: N of each kind), then fuzz
+soak: all $(objects)/tests/formats/test_h5 $(objects)/tests/formats/test_write_h5  ## every fault of every command (hours; FAULTS=N: N of each kind), then fuzz
 	FAULTS=$(or $(FAULTS),all) $(PYTHON) tests/indiseek/test_faults.py
+	FAULTS=all $(objects)/tests/formats/test_write_h5
 	MUTANTS=all $(PYTHON) tests/formats/test_mutants.py
 	@$(MAKE) --no-print-directory fuzz
 
@@ -210,6 +212,15 @@ fuzz:  ## malformed files into every reader for a minute (time=SECONDS), with sa
 	else \
 	    $(CC) $$flags tests/library/fuzz_files.c -pthread -lm -o build/fuzz/files && build/fuzz/files $(time); \
 	fi
+
+# What runs when nothing else is said: the tests of files, without a network.  What earlier programs left is not counted again.
+files_tests := $(basename $(notdir $(wildcard tests/formats/test_*) $(addprefix tests/library/test_,files.c npy.c safetensors.c)))
+coverage:  ## lines and branches of readers and writers that their tests run (gcc); only=WORD other tests; MISSED=FILE which not
+	@mkdir -p build/objects/coverage && find build/objects/coverage -name '*.gcda' -delete
+	@for step in test-build test-run; do \
+	    $(MAKE) --no-print-directory -k $(if $(findstring j,$(MAKEFLAGS)),,-j$(jobs)) config=coverage \
+	        only='$(or $(only),$(files_tests))' $$step || exit 1; done
+	@MISSED='$(MISSED)' $(PYTHON) tests/base/coverage.py build/objects/coverage
 
 oracle:  ## rewrites tests/oracle/*.safetensors; needs PyTorch (Debian: python3-torch libopenblas0)
 	@python=; for each in $(PYTHON) /usr/bin/python3; do \
