@@ -197,7 +197,8 @@ check:  ## generated blocks unchanged, header's form, compile matrix; compiles e
 
 # Not part of `make test`: its length is a matter of patience.  clang brings libFuzzer; other compilers get random changes.
 time ?= 60
-soak: all $(objects)/tests/formats/test_h5 $(objects)/tests/formats/test_write_h5  ## every fault of every command (hours; FAULTS=N: N of each kind), then fuzz
+soak_programs := $(addprefix $(objects)/tests/formats/test_,h5 write_h5)
+soak: all $(soak_programs)  ## every fault of every command (hours; FAULTS=N: N of each kind), then fuzz
 	FAULTS=$(or $(FAULTS),all) $(PYTHON) tests/indiseek/test_faults.py
 	FAULTS=all $(objects)/tests/formats/test_write_h5
 	MUTANTS=all $(PYTHON) tests/formats/test_mutants.py

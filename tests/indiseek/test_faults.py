@@ -14,7 +14,7 @@ import subprocess
 import sys
 
 sys.path[:0] = ["tests/base", "tests/runs"]
-from programs import LABELS, ROWS, SMALL, at, equal, program, read, run, text, views, write, x
+from programs import LABELS, ROWS, SIZE, SMALL, at, equal, program, read, run, text, views, write, x
 from tap import main, test
 
 EACH = os.environ.get("FAULTS", "4")
@@ -23,7 +23,7 @@ PATIENCE = 120
 LIBRARY = at("faults.so")
 SANITIZED = "sanitize" in os.environ.get("BUILD", "")       # which has an allocator of its own
 # What says when, how long or where; all else is the same bits in each run.
-TIMED = re.compile(r"(report\.html|metrics\.json|log\.jsonl|config\.json|manifest\.sha256|\.h5ad|\.h5mu|scores\.json)$")
+TIMED = re.compile(r"(report\.html|results\.json|metrics\.json|log\.jsonl|config\.json|manifest\.sha256|\.h5ad|\.h5mu|scores\.json)$")
 
 
 def counts_table(name, rows, columns, words):
@@ -43,6 +43,8 @@ COMMANDS = {
     "impute": (["impute", "--model", at("ran"), "--rna-file", RNA, "--to", "protein", "--threads", 1, "--quiet"], "--out"),
     "evaluate": (["evaluate", at("fitted"), "--threads", 1, "--quiet", "--json"], None),
     "explain": (["explain", at("fitted"), "--json"], None),
+    "compare": (["compare", *CELLS, "--labels", "kind", "--test", 0.5, "--least-cells", 2, "--bootstrap", 5, "--methods", "indiseek,cca",
+                 "--lambda", 1, "--seeds", 2, *SIZE, "--epochs", 2, "--shared-epochs", 2, "--threads", 1, "--quiet"], "--out"),
 }
 if b"libhdf5" in read(program("indiseek")):
     COMMANDS["run of an .h5mu"] = (["run", at("ran/mdata.h5mu"), *RUN], "--out")
@@ -56,12 +58,12 @@ def start(name, out, **environment):
 
 
 def held(out):
-    """What the folder, or the file, holds for good."""
+    """What the folder, or the file, holds for good: not what --resume goes on with, a checkpoint or, of compare, results.jsonl."""
     if os.path.isfile(out):
         return {"": hashlib.sha256(read(out)).hexdigest()}
     names = os.listdir(out) if os.path.isdir(out) else []
     return {name: hashlib.sha256(read(os.path.join(out, name))).hexdigest() for name in sorted(names)
-            if not name.startswith((".", "checkpoint")) and not name.endswith(".new")}
+            if not name.startswith((".", "checkpoint")) and not name.endswith(".new") and not re.match(r"results\..*jsonl$", name)}
 
 
 def without_times(files):
