@@ -10,6 +10,7 @@ import hashlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -185,6 +186,36 @@ def add(name):
 
 for name in COMMANDS:
     add(name)
+
+
+def evaluated(out):
+    """Exit code, what evaluate prints and what it says of one folder."""
+    done = run("indiseek", "evaluate", out, "--threads", 1, "--quiet", "--json", "-")
+    return done.code, done.out, done.err
+
+
+@test("killed at a rename over a run of another seed: evaluate refuses, or gives the numbers of one of both",
+      skip="the sanitizer has its own malloc" if SANITIZED else "")
+def _():
+    kills, of_old, of_new, refused = 60 if EACH == "all" else min(int(EACH), 60), 0, 0, 0
+    for command in range(min(2, kills)):
+        name, each, out, earlier = ("fit", "run")[command], kills // 2, at("killed"), at("seed-7-%d" % command)
+        equal(run("indiseek", *COMMANDS[name][0], "--seed", 7, "--out", earlier).code, 0)
+        old, new, renames = evaluated(earlier), evaluated(at(("fitted", "ran")[command])), prepare(name)[2]["rename"]
+        assert old[0] == new[0] == 0 and old[1] != new[1], (old, new)
+        for i in range(each):
+            shutil.rmtree(out, ignore_errors=True)
+            shutil.copytree(earlier, out)
+            done = start(name, out, FAULTS="kill:%d" % (1 + (i % renames if each >= renames else i * (renames - 1) // max(each - 1, 1))))
+            equal(done.returncode, -signal.SIGKILL, done.stderr)
+            code, said, error = evaluated(out)
+            if code == 0:
+                assert said in (old[1], new[1]), "%s, kill %d: numbers of neither run: %s" % (name, i, said)
+                of_old, of_new = of_old + (said == old[1]), of_new + (said == new[1])
+            else:
+                assert code == 65 and re.search(r"manifest\.sha256|is giving its files their names, or was stopped", error), (code, error)
+                refused += 1
+    print("# %d kills: %d left the old run, %d the new one, %d were refused" % (kills, of_old, of_new, refused))
 
 if __name__ == "__main__":
     sys.exit(main(first=1))
