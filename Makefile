@@ -66,8 +66,10 @@ nvrtc  := $(shell { ldconfig -p || /sbin/ldconfig -p; } 2>/dev/null | grep -q li
 # glibc before 2.34 has dlopen in a library of its own
 libraries := -pthread -lm $(if $(filter Linux,$(shell uname -s)),-ldl)
 ifeq ($(zlib),on)
-    override CPPFLAGS += -DINDISEEK_HAVE_ZLIB $(call flags,--cflags,zlib)
-    libraries += $(call flags,--libs,zlib,-lz)
+    zlib_flags := -DINDISEEK_HAVE_ZLIB $(call flags,--cflags,zlib)
+    zlib_libraries := $(call flags,--libs,zlib,-lz)
+    override CPPFLAGS += $(zlib_flags)
+    libraries += $(zlib_libraries)
 endif
 # What reads HDF5 is the program indiseek; the others are not linked with it.
 ifeq ($(hdf5),on)
@@ -204,15 +206,23 @@ soak: all $(soak_programs)  ## every fault of every command (hours; FAULTS=N: N 
 	MUTANTS=all $(PYTHON) tests/formats/test_mutants.py
 	@$(MAKE) --no-print-directory fuzz
 
-fuzz:  ## malformed files into every reader for a minute (time=SECONDS), with sanitizers
-	@mkdir -p build/fuzz/corpus
+fuzzer := build/objects/sanitize/tests/formats/test_fuzz
+fuzz:  ## malformed files into every reader, a minute each (time=SECONDS), with sanitizers
+	@mkdir -p build/fuzz/corpus build/fuzz/formats
+	@$(MAKE) --no-print-directory config=sanitize $(fuzzer)
 	@flags='-std=c99 -I. -D_POSIX_C_SOURCE=200809L -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all'; \
 	if [ '$(origin CC)' = default ] && command -v clang >/dev/null 2>&1; then \
-	    clang $$flags -DFUZZ_BY_CLANG -fsanitize=fuzzer tests/library/fuzz_files.c -pthread -lm -o build/fuzz/files && \
-	    build/fuzz/files -max_total_time=$(time) -max_len=4096 -print_final_stats=1 build/fuzz/corpus; \
+	    $(fuzzer) 0 build/fuzz/formats; \
+	    flags="$$flags -Wno-pass-failed -DFUZZ_BY_CLANG -fsanitize=fuzzer"; \
+	    clang $$flags tests/library/fuzz_files.c -pthread -lm -o build/fuzz/files && \
+	    build/fuzz/files -max_total_time=$(time) -max_len=4096 -print_final_stats=1 build/fuzz/corpus && \
+	    clang $$flags -DSCRATCH='"build/fuzz/scratch"' $(zlib_flags) tests/formats/test_fuzz.c \
+	        examples/formats/*.c examples/base/*.c -pthread -lm $(zlib_libraries) -o build/fuzz/readers && \
+	    build/fuzz/readers -max_total_time=$(time) -max_len=4096 -malloc_limit_mb=512 -print_final_stats=1 build/fuzz/formats; \
 	else \
 	    $(CC) $$flags tests/library/fuzz_files.c -pthread -lm -o build/fuzz/files && build/fuzz/files $(time); \
 	fi
+	@$(fuzzer) $(time)
 
 # What runs when nothing else is said: the tests of files, without a network.  What earlier programs left is not counted again.
 files_tests := $(basename $(notdir $(wildcard tests/formats/test_*) $(addprefix tests/library/test_,files.c npy.c safetensors.c)))
