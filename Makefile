@@ -21,9 +21,10 @@ PYTHON ?= python3
 # Plain -O2 is how a stranger compiles the header, so it is what is shipped, timed and tested for equal bits.
 CFLAGS_release  := -O2
 CFLAGS_debug    := -Og -g -DINDISEEK_DEBUG
+CFLAGS_coverage := -O0 -g --coverage
 CFLAGS_sanitize := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 ifndef CFLAGS_$(config)
-    $(error config=$(config) is not one of release, debug, sanitize)
+    $(error config=$(config) is not one of release, debug, sanitize, coverage)
 endif
 CFLAGS  ?= $(CFLAGS_$(config))
 WARN    ?= -Wall -Wextra -Wpedantic -Wshadow
@@ -65,8 +66,10 @@ nvrtc  := $(shell { ldconfig -p || /sbin/ldconfig -p; } 2>/dev/null | grep -q li
 # glibc before 2.34 has dlopen in a library of its own
 libraries := -pthread -lm $(if $(filter Linux,$(shell uname -s)),-ldl)
 ifeq ($(zlib),on)
-    override CPPFLAGS += -DINDISEEK_HAVE_ZLIB $(call flags,--cflags,zlib)
-    libraries += $(call flags,--libs,zlib,-lz)
+    zlib_flags := -DINDISEEK_HAVE_ZLIB $(call flags,--cflags,zlib)
+    zlib_libraries := $(call flags,--libs,zlib,-lz)
+    override CPPFLAGS += $(zlib_flags)
+    libraries += $(zlib_libraries)
 endif
 # What reads HDF5 is the program indiseek; the others are not linked with it.
 ifeq ($(hdf5),on)
@@ -139,7 +142,7 @@ gpu_bench := $(objects)/bench/bench_gpu
 
 .DEFAULT_GOAL := all
 .PHONY: all demo test test-build test-run test-gpu bench bench-gpu device-check device-build codegen check fuzz soak oracle install \
-        clean help summary
+        coverage clean help summary
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -196,20 +199,39 @@ check:  ## generated blocks unchanged, header's form, compile matrix; compiles e
 
 # Not part of `make test`: its length is a matter of patience.  clang brings libFuzzer; other compilers get random changes.
 time ?= 60
-soak: all $(objects)/tests/formats/test_h5  ## every fault of every command (hours; FAULTS=N: N of each kind), then fuzz
+soak_programs := $(addprefix $(objects)/tests/formats/test_,h5 write_h5)
+soak: all $(soak_programs)  ## every fault of every command (hours; FAULTS=N: N of each kind), then fuzz
 	FAULTS=$(or $(FAULTS),all) $(PYTHON) tests/indiseek/test_faults.py
+	FAULTS=all $(objects)/tests/formats/test_write_h5
 	MUTANTS=all $(PYTHON) tests/formats/test_mutants.py
 	@$(MAKE) --no-print-directory fuzz
 
-fuzz:  ## malformed files into every reader for a minute (time=SECONDS), with sanitizers
-	@mkdir -p build/fuzz/corpus
+fuzzer := build/objects/sanitize/tests/formats/test_fuzz
+fuzz:  ## malformed files into every reader, a minute each (time=SECONDS), with sanitizers
+	@mkdir -p build/fuzz/corpus build/fuzz/formats
+	@$(MAKE) --no-print-directory config=sanitize $(fuzzer)
 	@flags='-std=c99 -I. -D_POSIX_C_SOURCE=200809L -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all'; \
 	if [ '$(origin CC)' = default ] && command -v clang >/dev/null 2>&1; then \
-	    clang $$flags -DFUZZ_BY_CLANG -fsanitize=fuzzer tests/library/fuzz_files.c -pthread -lm -o build/fuzz/files && \
-	    build/fuzz/files -max_total_time=$(time) -max_len=4096 -print_final_stats=1 build/fuzz/corpus; \
+	    $(fuzzer) 0 build/fuzz/formats; \
+	    flags="$$flags -Wno-pass-failed -DFUZZ_BY_CLANG -fsanitize=fuzzer"; \
+	    clang $$flags tests/library/fuzz_files.c -pthread -lm -o build/fuzz/files && \
+	    build/fuzz/files -max_total_time=$(time) -max_len=4096 -print_final_stats=1 build/fuzz/corpus && \
+	    clang $$flags -DSCRATCH='"build/fuzz/scratch"' $(zlib_flags) tests/formats/test_fuzz.c \
+	        examples/formats/*.c examples/base/*.c -pthread -lm $(zlib_libraries) -o build/fuzz/readers && \
+	    build/fuzz/readers -max_total_time=$(time) -max_len=4096 -malloc_limit_mb=512 -print_final_stats=1 build/fuzz/formats; \
 	else \
 	    $(CC) $$flags tests/library/fuzz_files.c -pthread -lm -o build/fuzz/files && build/fuzz/files $(time); \
 	fi
+	@$(fuzzer) $(time)
+
+# What runs when nothing else is said: the tests of files, without a network.  What earlier programs left is not counted again.
+files_tests := $(basename $(notdir $(wildcard tests/formats/test_*) $(addprefix tests/library/test_,files.c npy.c safetensors.c)))
+coverage:  ## lines and branches of readers and writers that their tests run (gcc); only=WORD other tests; MISSED=FILE which not
+	@mkdir -p build/objects/coverage && find build/objects/coverage -name '*.gcda' -delete
+	@for step in test-build test-run; do \
+	    $(MAKE) --no-print-directory -k $(if $(findstring j,$(MAKEFLAGS)),,-j$(jobs)) config=coverage \
+	        only='$(or $(only),$(files_tests))' $$step || exit 1; done
+	@MISSED='$(MISSED)' $(PYTHON) tests/base/coverage.py build/objects/coverage
 
 oracle:  ## rewrites tests/oracle/*.safetensors; needs PyTorch (Debian: python3-torch libopenblas0), one script scib-metrics (pip)
 	@python=; for each in $(PYTHON) /usr/bin/python3; do \

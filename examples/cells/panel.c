@@ -55,7 +55,7 @@ typedef struct panel {
 static isk_status lacks_memory(const panel *p) { return no_memory(p->c->context, "the choice of features"); }
 
 /* The pattern of a word, and of which modalities it is: all, or of the one before a colon.  A peak may have a colon too. */
-static const char *split_word(const panel *p, char *word, unsigned *of) {
+static const char *split_word(const panel *p, char word[LISTED_WORD], unsigned *of) {
     char *colon = strchr(word, ':');
     *of = (1u << p->c->count) - 1;
     if (colon) {
@@ -85,17 +85,19 @@ static int64_t mark_fitting(const panel *p, int i, const char *pattern) {
 
 /* Features that fit the list are marked; *of gets the modalities that the list is for. */
 static void mark(const panel *p, const char *option, const char *list, unsigned *of) {
-    char word[LISTED_WORD];
+    char word[LISTED_WORD], whole[LISTED_WORD];
     *of = 0;
     for (int i = 0; i < p->c->count; i++) { memset(p->marked[i], 0, (size_t)p->c->modality[i].in.cols); }
     while (list && next_listed(&list, word)) {
         unsigned own;
-        const char *pattern = split_word(p, word, &own);
+        const char *pattern;
         int64_t found = 0;
         shown s;
+        memcpy(whole, word, sizeof whole);
+        pattern = split_word(p, word, &own);
         for (int i = 0; i < p->c->count; i++) { found += own >> i & 1 ? mark_fitting(p, i, pattern) : 0; }
         *of |= own;
-        if (found == 0 && p->c->bar) { progress_warn(p->c->bar, "--%s: no feature fits '%s'", option, show(&s, pattern)); }
+        if (found == 0 && p->c->bar) { progress_warn(p->c->bar, "--%s: no feature fits '%s'", option, show(&s, whole)); }
     }
 }
 

@@ -20,6 +20,7 @@ typedef struct modality {
     input in;                       /* cells x features; row_names: the cells, column_names: the features, each unique */
     names ids;                      /* of the features, such as ENSG00000141510, in their order; count 0: none */
     input aside;                    /* isotype controls that are not learned from, with their names; cols 0: none */
+    int likely;                     /* 1: nothing says the kind, and it is the likeliest */
     int fits_neither;               /* 1: a table of which neither rows nor columns are named as cells that are known */
 } modality;
 /* Sets kind, name and key.  words: what says its kind, "prot", "rna"; key: NULL: words.  Its name is its kind's, or of an other kind
@@ -72,7 +73,7 @@ typedef struct cells {
     names files;                    /* that were read */
     offer *offered;          /* modalities of the source, those too that are not wanted */
     int64_t offer_count, offer_capacity;
-    int layers;                     /* of them are read from read_desc.layer */
+    int layers, obsms;              /* so many of them are read from read_desc.layer, from read_desc.obsm */
     /* After cells_match: */
     int64_t rows;
     names names;                    /* [rows] */
@@ -114,8 +115,11 @@ int cells_offer(cells *c, const modality *m);
 /* Then, before it reads values, it asks which of them desc->modalities wants: the number of the word, from 1, or 0.  A word is that of
    the modality that it fits best of all that were offered.  One that the word calls otherwise gets that name. */
 int cells_want(const cells *c, const read_desc *desc, modality *m);
-/* Of the modalities that cells_want took the one that is desc->only, and calls it so; -1 where that is NULL: all are. */
+/* Of the modalities that cells_want took the one that is desc->only, and calls it so; -1 where that is NULL: all are.  One that says that
+   it is of another kind is warned of. */
 isk_status cells_choose(cells *c, const read_desc *desc, modality *const *list, int64_t count, int64_t *chosen);
+/* Whether what desc chooses was found, by how many were read: nothing that was said has been without use. */
+isk_status cells_check_chosen(isk_context *context, const read_desc *desc, int layers, int obsms);
 /* The next word of such a list, without the blanks around it; 0 at the end.  Longer ones than a name are cut, and no name. */
 enum { LISTED_WORD = 96 };
 int next_listed(const char **list, char word[LISTED_WORD]);
@@ -148,7 +152,8 @@ isk_status cells_load(cells *c, isk_context *context, const char *path, const re
    double), 8 a sparse entry (12), and a dense copy of the genes that are kept of sparse ones, PREPARED_FEATURES if nothing else is said. */
 enum { PREPARED_FEATURES = 2000 };
 double memory_estimate(const extent *parts, int count);
-/* Says "reading 6855 cells x 4000 genes (rna), 6855 x 14 (protein): about 120 MB" and keeps to the limit. */
+/* Says "reading 6855 cells x 4000 genes (rna), 6855 x 14 (protein): about 120 MB" and keeps to the limit, which is also for what was read
+   before: that is not said again, and then it is "about 120 MB in all". */
 isk_status memory_check(isk_context *context, const read_desc *desc, const char *path, const extent *parts, int count);
 
 /* extent.reading of a Matrix Market file: its entries in arrays that double, sorted twice, and once more for the wanted columns */

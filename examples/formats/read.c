@@ -124,7 +124,23 @@ isk_status cells_choose(cells *c, const read_desc *desc, modality *const *list, 
         *chosen = i;
     }
     if (*chosen < 0) { return not_there(c, modality_kind_name(*desc->only)); }
+    if (c->bar && *desc->only != MODALITY_OTHER && list[*chosen]->kind != *desc->only && !list[*chosen]->likely) {
+        progress_warn(c->bar, "%s: says that it is '%s', and is taken for %s, as --%s-file says", c->path, show(&a, list[*chosen]->key),
+                      modality_kind_name(*desc->only), modality_kind_name(*desc->only));
+    }
     modality_call_file(list[*chosen], c->path, *desc->only);
+    return ISK_OK;
+}
+
+isk_status cells_check_chosen(isk_context *context, const read_desc *desc, int layers, int obsms) {
+    shown word;
+    if (desc->layer && !layers) {
+        return isk_set_error(context, ISK_DATA, "--layer: nothing that is read has a layer '%s'", show(&word, desc->layer));
+    }
+    if (desc->obsm && *desc->obsm && !obsms) {
+        return isk_set_error(context, ISK_DATA, "--obsm: nothing that is read has an obsm '%s'; .h5ad files have some",
+                             show(&word, desc->obsm));
+    }
     return ISK_OK;
 }
 
@@ -228,7 +244,12 @@ isk_status memory_check(isk_context *context, const read_desc *desc, const char 
                                "--rna hvg=N keeps fewer genes dense", path, words.data, bytes_words(need, needed),
                                bytes_words(desc->most_memory, most));
     } else if (desc->bar) {
-        progress_say(desc->bar, "reading %s: about %s", words.data, bytes_words(need, needed));
+        text_free(&words);          /* what was read before has been said */
+        parts_words(parts, count, &words);
+        if (words.failed) { status = no_memory(context, path); }
+        if (status == ISK_OK) {
+            progress_say(desc->bar, "reading %s: about %s%s", words.data, bytes_words(need, needed), desc->beside_count ? " in all" : "");
+        }
     }
     text_free(&words);
     return status;
@@ -291,6 +312,7 @@ isk_status cells_read(cells *c, isk_context *context, const char *path, const re
     } else if (status == ISK_OK) {
         order_by_kind(c);
     }
+    if (status == ISK_OK) { status = cells_check_chosen(context, desc, c->layers, c->obsms); }
     if (status == ISK_OK) { status = cells_match(c); }
     if (status != ISK_OK) { cells_free(c); }
     return status;

@@ -434,6 +434,7 @@ static isk_status choose_types(const tenx *t, const read_desc *desc, cells *c, m
     for (int32_t k = 0; k < t->types.count && status == ISK_OK; k++) {
         list[k] = &called[k];
         modality_call(&called[k], NULL, names_get(&t->types, k));
+        called[k].likely = t->of.types.count == 0;
         if (!cells_offer(c, &called[k])) { status = no_memory(t->files.context, t->files.path); }
     }
     for (int32_t k = 0; k < t->types.count && status == ISK_OK; k++) { want[k] = cells_want(c, desc, &called[k]) > 0; }

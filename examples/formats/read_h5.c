@@ -435,6 +435,7 @@ typedef struct matrix_plan {
     extent extent;
     names cells, features, ids, types;
     const char *about;
+    int likely;                     /* words is a guess */
 } matrix_plan;
 
 static void plan_free(matrix_plan *p) {
@@ -478,6 +479,7 @@ static void set_extent(part *new, const matrix_plan *p, int split) {
 static isk_status plan_part(source *s, const matrix_plan *p, const char *key, const char *words, const char *type) {
     part new = { .layout = p->layout, .all = p->features.count };
     modality_call(&new.m, key, words);
+    new.m.likely = p->likely;
     new.m.in.context = s->file->context;
     new.m.in.path = s->file->path;
     new.m.in.rows = p->cells.count;
@@ -537,7 +539,7 @@ static isk_status read_list(const source *s, const char *group, const char *name
 
 /* Genes x cells by columns, which is cells x genes by rows.  Version 3 has its lists in `features`, version 2 in the group itself. */
 static isk_status plan_tenx(source *s, const char *group, int version) {
-    matrix_plan p = { .at = group, .layout = BY_ROWS, .words = version == 2 ? "Gene Expression" : "other" };
+    matrix_plan p = { .at = group, .layout = BY_ROWS, .words = version == 2 ? "Gene Expression" : "other", .likely = version == 2 };
     char lists[HDF5_PATH], at[HDF5_PATH];
     int64_t shape[2] = { 0, 0 };
     isk_status status = read_list(s, group, "barcodes", -1, 0, &p.cells);
@@ -693,7 +695,10 @@ static isk_status plan_values(source *s, const char *prefix, const char *words, 
     if (status == ISK_OK) { status = read_index(s, var, &p.features); }
     if (status == ISK_OK) { status = column_texts(s, var, "gene_ids", p.features.count, &p.ids); }
     if (status == ISK_OK) { status = column_texts(s, var, "feature_types", p.features.count, &p.types); }
-    if (!words) { p.words = p.types.count > 0 ? "other" : likely_kind(&p.features); }
+    if (!words) {
+        p.likely = p.types.count == 0;
+        p.words = p.likely ? likely_kind(&p.features) : "other";
+    }
     if (status == ISK_OK) { status = plan_matrix(s, &p, !words); }
     plan_free(&p);
     return status;
@@ -755,6 +760,7 @@ static isk_status plan_obsm(source *s) {
     hdf5_at(at, "obsm", key);
     snprintf(words, sizeof words, "%.*s", equals ? (int)(equals - wanted < 90 ? equals - wanted : 90) : 90, equals ? wanted : key);
     if (!hdf5_is(s->file, "obsm", key)) { return hdf5_fail(s->file, ISK_DATA, at, "is not there"); }
+    s->cells->obsms++;
     status = read_index(s, "obs", &p.cells);
     if (status == ISK_OK) { status = look_at_obsm(s, &p, key); }
     if (status == ISK_OK) { status = plan_matrix(s, &p, 0); }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- names of a matrix ---- */
@@ -161,28 +162,40 @@ typedef struct batch {
     beside beside[MOST_FILES];      /* of a matrix, the names that it has from */
     unsigned named;                 /* bits of those whose names are settled */
     int count;                      /* that are read */
-    int unsaid;                     /* 1: what it takes is still to be said */
+    unsigned unsaid;                /* bits of those whose size is still to be said */
 } batch;
 
-/* What is there already. */
-static int list_read(const batch *b, const cells *c, extent parts[2 * MOST_FILES]) {
-    for (int i = 0; i < c->count + b->count; i++) {
-        const modality *m = i < c->count ? &c->modality[i] : &b->m[i - c->count];
-        const input *in = &m->in;
-        parts[i] = (extent){ in->rows, in->cols, in->is_sparse ? in->sparse.count : in->rows * in->cols, in->is_sparse, m->name, 0 };
-    }
-    return c->count + b->count;
+static extent extent_of(const modality *m) {
+    const input *in = &m->in;
+    return (extent){ in->rows, in->cols, in->is_sparse ? in->sparse.count : in->rows * in->cols, in->is_sparse, m->name, 0 };
 }
 
-/* What has been read beside what is to come: the limit is for all.  A silent one says nothing yet. */
+/* What is there already, without those whose size is still to be said. */
+static int list_read(const batch *b, const cells *c, unsigned unsaid, extent parts[2 * MOST_FILES]) {
+    int count = 0;
+    for (int i = 0; i < c->count; i++) { parts[count++] = extent_of(&c->modality[i]); }
+    for (int i = 0; i < b->count; i++) {
+        if (!(unsaid >> i & 1)) { parts[count++] = extent_of(&b->m[i]); }
+    }
+    return count;
+}
+
+/* The limit is for all: for what is to come, or what has just been read and is still to be said, beside what was read before.  A silent one
+   says nothing yet. */
 static isk_status check_size(const batch *b, const cells *c, const input_extent *next, int silent) {
-    extent parts[2 * MOST_FILES];
+    extent before[2 * MOST_FILES], parts[MOST_FILES];
+    const unsigned unsaid = next ? 0 : b->unsaid;
     read_desc desc = *b->desc;
-    int count = list_read(b, c, parts);
+    int count = 0;
+    for (int i = 0; i < b->count; i++) {
+        if (unsaid >> i & 1) { parts[count++] = extent_of(&b->m[i]); }
+    }
     if (next) {
         parts[count++] = (extent){ next->rows, next->cols, next->count, next->is_sparse, b->m[b->count].name,
                                    next->is_sparse ? SPARSE_READING : 0 };
     }
+    desc.beside = before;
+    desc.beside_count = list_read(b, c, unsaid, before);
     if (silent) { desc.bar = NULL; }
     return memory_check(b->context, &desc, b->sources[next ? b->count : b->count - 1].path, parts, count);
 }
@@ -201,7 +214,7 @@ static isk_status read_one_of(batch *b, const cells *c) {
     desc.modalities = NULL;
     desc.only = &source->kind;
     desc.beside = parts;
-    desc.beside_count = list_read(b, c, parts);
+    desc.beside_count = list_read(b, c, 0, parts);
     status = cells_load(from, b->context, source->path, &desc);
     if (status != ISK_OK) { return status; }
     b->m[b->count++] = from->modality[0];
@@ -277,10 +290,10 @@ static isk_status read_next(batch *b, const cells *c) {
     if (size.rows > 0) { status = check_size(b, c, &size, 0); }
     if (status == ISK_OK) { status = input_read(b->context, source->path, &(input_desc){ .transpose = turned }, &m->in); }
     if (status == ISK_OK && size.rows > 0) { status = name_sides(b, b->count); }
-    if (status == ISK_OK) { b->count++; }
-    if (status != ISK_OK || size.rows > 0) { return status; }
-    b->unsaid = 1;
-    return check_size(b, c, NULL, 1);
+    if (status != ISK_OK) { return status; }
+    if (size.rows == 0) { b->unsaid |= 1u << b->count; }
+    b->count++;
+    return size.rows > 0 ? ISK_OK : check_size(b, c, NULL, 1);
 }
 
 /* ---- which way tables lie ---- */
@@ -420,16 +433,38 @@ static isk_status add_next(batch *b, cells *c, int i) {
     return status;
 }
 
-static isk_status check_layer(const batch *b) {
-    int read = 0, any = 0;
-    shown word;
+/* What is chosen in files that have such a thing stands in one of them at least. */
+static isk_status check_chosen(const batch *b) {
+    int layers = 0, obsms = 0;
     for (int i = 0; i < b->count; i++) {
-        read += b->from[i].layers;
-        any |= b->from[i].path != NULL;
+        layers += b->from[i].layers;
+        obsms += b->from[i].obsms;
     }
-    if (!b->desc->layer || !any || read) { return ISK_OK; }
-    return isk_set_error(b->context, ISK_DATA, "%s: neither it nor another file has a layer '%s'", b->sources[0].path,
-                         show(&word, b->desc->layer));
+    return cells_check_chosen(b->context, b->desc, layers, obsms);
+}
+
+/* Whether two files that were read are one, and the same of it was taken.  0 too where the system does not say. */
+static int is_same(const batch *b, int i, int k) {
+    struct stat first, second;
+    const names *x = &b->m[i].in.column_names, *y = &b->m[k].in.column_names;
+    if (stat(b->sources[i].path, &first) != 0 || stat(b->sources[k].path, &second) != 0) { return 0; }
+    if (first.st_dev != second.st_dev || first.st_ino != second.st_ino || b->m[i].in.cols != b->m[k].in.cols) { return 0; }
+    for (int64_t j = 0; j < x->count && j < y->count; j++) {
+        if (strcmp(names_get(x, j), names_get(y, j)) != 0) { return 0; }
+    }
+    return 1;
+}
+
+/* One matrix as two modalities would share everything, which looks like a finding. */
+static isk_status check_different(const batch *b) {
+    for (int i = 0; i < b->count; i++) {
+        for (int k = 0; k < i; k++) {
+            if (!is_same(b, k, i)) { continue; }
+            return isk_set_error(b->context, ISK_ARGUMENT, "%s: is given for %s and for %s, with the same features", b->sources[i].path,
+                                 modality_kind_name(b->sources[k].kind), modality_kind_name(b->sources[i].kind));
+        }
+    }
+    return ISK_OK;
 }
 
 isk_status matrices_read(isk_context *context, const matrix_source *sources, int count, const names *known, const read_desc *desc,
@@ -439,8 +474,9 @@ isk_status matrices_read(isk_context *context, const matrix_source *sources, int
     if (!b) { return no_memory(context, sources[0].path); }
     *b = (batch){ .context = context, .sources = sources, .desc = desc, .known = known };
     while (b->count < count && b->count < MOST_FILES && status == ISK_OK) { status = read_next(b, c); }
-    if (status == ISK_OK) { status = check_layer(b); }
+    if (status == ISK_OK) { status = check_chosen(b); }
     if (status == ISK_OK) { status = find_ways(b); }
+    if (status == ISK_OK) { status = check_different(b); }
     if (status == ISK_OK && b->unsaid) { status = check_size(b, c, NULL, 0); }
     for (int i = 0; i < b->count && status == ISK_OK; i++) { status = add_next(b, c, i); }
     for (int i = 0; i < MOST_FILES; i++) {

@@ -337,8 +337,8 @@ static void say_labels(const source *a) {
         held += a->d.part[i] == ISK_TEST;
         scored += a->d.labels.codes[i] >= 0 && a->d.part[i] == ISK_TEST;
     }
-    progress_say(a->bar, "%s: %d types; %lld of %lld cells have one", a->s->labels, a->d.labels.count, (long long)labelled,
-                 (long long)a->d.rows);
+    progress_say(a->bar, "%s: %d type%s; %lld of %lld cells have one", a->s->labels, a->d.labels.count,
+                 a->d.labels.count == 1 ? "" : "s", (long long)labelled, (long long)a->d.rows);
     data_warn_of_labels(&a->d, a->s->labels, "cells", a->bar);
     if (held > 0 && scored < FEW && a->d.labels.count > 1) {
         progress_warn(a->bar, "only %lld held-out cells have a type: scores of types say little", (long long)scored);

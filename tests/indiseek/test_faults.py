@@ -10,11 +10,12 @@ import hashlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 
 sys.path[:0] = ["tests/base", "tests/runs"]
-from programs import LABELS, ROWS, SMALL, at, equal, program, read, run, text, views, write, x
+from programs import LABELS, ROWS, SIZE, SMALL, at, equal, program, read, run, text, views, write, x
 from tap import main, test
 
 EACH = os.environ.get("FAULTS", "4")
@@ -23,7 +24,7 @@ PATIENCE = 120
 LIBRARY = at("faults.so")
 SANITIZED = "sanitize" in os.environ.get("BUILD", "")       # which has an allocator of its own
 # What says when, how long or where; all else is the same bits in each run.
-TIMED = re.compile(r"(report\.html|metrics\.json|log\.jsonl|config\.json|manifest\.sha256|\.h5ad|\.h5mu|scores\.json)$")
+TIMED = re.compile(r"(report\.html|results\.json|metrics\.json|log\.jsonl|config\.json|manifest\.sha256|\.h5ad|\.h5mu|scores\.json)$")
 
 
 def counts_table(name, rows, columns, words):
@@ -43,6 +44,8 @@ COMMANDS = {
     "impute": (["impute", "--model", at("ran"), "--rna-file", RNA, "--to", "protein", "--threads", 1, "--quiet"], "--out"),
     "evaluate": (["evaluate", at("fitted"), "--threads", 1, "--quiet", "--json"], None),
     "explain": (["explain", at("fitted"), "--json"], None),
+    "compare": (["compare", *CELLS, "--labels", "kind", "--test", 0.5, "--least-cells", 2, "--bootstrap", 5, "--methods", "indiseek,cca",
+                 "--lambda", 1, "--seeds", 2, *SIZE, "--epochs", 2, "--shared-epochs", 2, "--threads", 1, "--quiet"], "--out"),
 }
 if b"libhdf5" in read(program("indiseek")):
     COMMANDS["run of an .h5mu"] = (["run", at("ran/mdata.h5mu"), *RUN], "--out")
@@ -56,12 +59,12 @@ def start(name, out, **environment):
 
 
 def held(out):
-    """What the folder, or the file, holds for good."""
+    """What the folder, or the file, holds for good: not what --resume goes on with, a checkpoint or, of compare, results.jsonl."""
     if os.path.isfile(out):
         return {"": hashlib.sha256(read(out)).hexdigest()}
     names = os.listdir(out) if os.path.isdir(out) else []
     return {name: hashlib.sha256(read(os.path.join(out, name))).hexdigest() for name in sorted(names)
-            if not name.startswith((".", "checkpoint")) and not name.endswith(".new")}
+            if not name.startswith((".", "checkpoint")) and not name.endswith(".new") and not re.match(r"results\..*jsonl$", name)}
 
 
 def without_times(files):
@@ -183,6 +186,36 @@ def add(name):
 
 for name in COMMANDS:
     add(name)
+
+
+def evaluated(out):
+    """Exit code, what evaluate prints and what it says of one folder."""
+    done = run("indiseek", "evaluate", out, "--threads", 1, "--quiet", "--json", "-")
+    return done.code, done.out, done.err
+
+
+@test("killed at a rename over a run of another seed: evaluate refuses, or gives the numbers of one of both",
+      skip="the sanitizer has its own malloc" if SANITIZED else "")
+def _():
+    kills, of_old, of_new, refused = 60 if EACH == "all" else min(int(EACH), 60), 0, 0, 0
+    for command in range(min(2, kills)):
+        name, each, out, earlier = ("fit", "run")[command], kills // 2, at("killed"), at("seed-7-%d" % command)
+        equal(run("indiseek", *COMMANDS[name][0], "--seed", 7, "--out", earlier).code, 0)
+        old, new, renames = evaluated(earlier), evaluated(at(("fitted", "ran")[command])), prepare(name)[2]["rename"]
+        assert old[0] == new[0] == 0 and old[1] != new[1], (old, new)
+        for i in range(each):
+            shutil.rmtree(out, ignore_errors=True)
+            shutil.copytree(earlier, out)
+            done = start(name, out, FAULTS="kill:%d" % (1 + (i % renames if each >= renames else i * (renames - 1) // max(each - 1, 1))))
+            equal(done.returncode, -signal.SIGKILL, done.stderr)
+            code, said, error = evaluated(out)
+            if code == 0:
+                assert said in (old[1], new[1]), "%s, kill %d: numbers of neither run: %s" % (name, i, said)
+                of_old, of_new = of_old + (said == old[1]), of_new + (said == new[1])
+            else:
+                assert code == 65 and re.search(r"manifest\.sha256|is giving its files their names, or was stopped", error), (code, error)
+                refused += 1
+    print("# %d kills: %d left the old run, %d the new one, %d were refused" % (kills, of_old, of_new, refused))
 
 if __name__ == "__main__":
     sys.exit(main(first=1))

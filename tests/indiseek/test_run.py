@@ -367,7 +367,8 @@ def _():
           write("named-adt.csv", data.text(data.adt, data.proteins, range(CELLS))), "--out", at("zeros"), *SMALL, "--quiet")
     one = write("one-protein.csv", data.text(data.adt, data.proteins, range(CELLS), [0]))
     kind = write("one-kind.csv", "cell,kind\n" + "".join("%s,same\n" % cell for cell in data.cells))
-    done = run(["--rna-file", rna, "--protein-file", one, "--cells", kind], "alone", "--labels", "kind", *QUICK)
+    done = run(["--rna-file", rna, "--protein-file", one, "--cells", kind], "alone", "--labels", "kind", "--no-umap", "--no-h5")
+    inside("kind: 1 type; 600 of 600 cells have one\n", done.stderr)
     inside("warning: protein has one feature, and clr sets counts in relation to others of the same sample: zscore, or raw of "
            "`indiseek run`, takes them as they are\n", done.stderr)
     inside("warning: --labels kind: all cells that have a type are of one, 'same': scores of types, which need two, say nothing\n",
@@ -550,10 +551,39 @@ def _():
     given.X = given.X * 0.5
     given.write_h5ad(at("halved.h5ad"))
     same_as_base("layer_of_one", "--rna-file", at("halved.h5ad"), "--protein-file", at("two.h5ad"), "--layer", "counts")
-    fails("indiseek run: %s: neither it nor another file has a layer 'raw'" % at("halved.h5ad"), 65, "run", "--rna-file", at("halved.h5ad"),
-          "--protein-file", at("two.h5ad"), "--layer", "raw", "--out", at("refused"), *SMALL)
+    fails("indiseek run: --layer: nothing that is read has a layer 'raw'", 65, "run", "--rna-file", at("halved.h5ad"), "--protein-file",
+          at("two.h5ad"), "--layer", "raw", "--out", at("refused"), *SMALL)
     fails("indiseek run: %s: says itself which of its names are cells; --transpose is for matrices" % at("two.h5ad"), 2, "run",
           "--rna-file", at("one.h5ad"), "--protein-file", at("two.h5ad"), "--transpose", "protein", "--out", at("refused"), *SMALL)
+
+
+@test("--layer and --obsm of what has none; a file of another kind than its option; one file for two modalities; sizes said once")
+def _():
+    tables = data.files("chosen")
+    for line in (tables, [at("cells")]):
+        fails("indiseek run: --layer: nothing that is read has a layer 'raw'", 65, "run", *line, "--layer", "raw", "--quiet", "--out",
+              at("refused"), *SMALL)
+        fails("indiseek run: --obsm: nothing that is read has an obsm 'ADT'; .h5ad files have some", 65, "run", *line, "--obsm", "ADT",
+              "--quiet", "--out", at("refused"), *SMALL)
+    rna = triplet("kind_rna", "", data.rna, data.genes, "Gene Expression")
+    adt, untyped = triplet("kind_adt", "", data.adt, data.proteins, "Antibody Capture"), triplet("untyped", "", data.adt, data.proteins)
+    said = "warning: %s: says that it is '%s', and is taken for %s, as --%s-file says\n"
+    done = run(["--rna-file", adt, "--protein-file", rna], "swapped", "--no-umap", "--no-h5")
+    inside(said % (adt, "Antibody Capture", "rna", "rna"), done.stderr)
+    inside(said % (rna, "Gene Expression", "protein", "protein"), done.stderr)
+    done = run(["--rna-file", rna, "--protein-file", untyped], "as_said", "--no-umap", "--no-h5")
+    assert "says that it is" not in done.stderr, done.stderr
+    sizes = re.findall("^reading .*(?=: about)", done.stderr, re.M)
+    equal(sizes, ["reading 600 cells x 200 genes (rna)", "reading 600 cells x 15 features (protein)"])
+    assert re.search(r"\(protein\): about \S+ MB in all$", done.stderr, re.M), done.stderr
+    done = run(["--rna-file", tables[1], "--protein-file", adt, "--drop-features", "atac:X*"], "mixed", "--no-umap", "--no-h5")
+    equal(re.findall("^reading .*(?=: about)", done.stderr, re.M),
+          ["reading 600 cells x 15 features (protein)", "reading 600 cells x 200 genes (rna)"])
+    inside("warning: --drop-features: no feature fits 'atac:X*'\n", done.stderr)
+    os.symlink(os.path.abspath(tables[1]), at("also.csv"))
+    for one, other in ((tables[1], at("also.csv")), (adt, adt)):
+        fails("indiseek run: %s: is given for rna and for protein, with the same features" % one, 2, "run", "--rna-file", other,
+              "--protein-file", one, "--quiet", "--out", at("refused"), *SMALL)
 
 
 @test("what cannot be read: each in one sentence with what to do")
@@ -618,7 +648,7 @@ def _():
     run([*plain, *KNOWN], "dropped_plain", *LABELS, *QUICK)
     source = with_tags("tags.csv")
     done = run(source, "dropped", *LABELS, "--no-umap", "--no-h5", "--drop-features", "adt:%s,rna:none*" % data.proteins[3])
-    inside("warning: --drop-features: no feature fits 'none*'\n", done.stderr)
+    inside("warning: --drop-features: no feature fits 'rna:none*'\n", done.stderr)
     inside("protein: left out, as --keep-features or --drop-features says: 1 feature: %s\n" % data.proteins[3], done.stderr)
     equal(features("dropped"), features("dropped_plain"))
     run(source, "kept_some", *LABELS, *QUICK, "--keep-features", "protein:" + ",protein:".join(data.proteins[k] for k in kept))
