@@ -2770,17 +2770,10 @@ static isk_scalar isk__rising(isk_scalar x, isk_scalar theta) {
         const int count = (int)(x + (isk_scalar)0.5);
         const double inverse = 1 / shape;
         double product = 1, sum = 0;
-        if (count <= 8) {                   /* the product less 1, without a difference; theta is at least e^-23 */
-            const isk_scalar step = 1 / theta;
-            isk_scalar excess = step;
-            for (int k = 2; k < count; k++) excess += (isk_scalar)k * step * (1 + excess);
-            if (excess < (isk_scalar)1e30) return isk__ln1p(excess);
-        }
         for (int k = 1; k < count; k++) {
             product *= 1 + k * inverse;
             if (product > 1e100) { sum += log(product); product = 1; }
         }
-        if (sum == 0 && product < 1e30) return isk__ln1p((isk_scalar)(product - 1));
         return (isk_scalar)(sum + log(product));
     } else {
         double y = shape, count = (double)x, product = 1;
@@ -2788,6 +2781,17 @@ static isk_scalar isk__rising(isk_scalar x, isk_scalar theta) {
         return (isk_scalar)(log(product) + count * log(y / shape) + (y + count - 0.5) * log1p(count / y) - count +
                             isk__stirling_rest(y + count) - isk__stirling_rest(y));
     }
+}
+
+/* The same for x from 2 to ISK__FEW, without branches: the product less 1, so that nothing is lost where theta is large.  For
+   theta from e^-23 on three factors stay within the range of float. */
+#define ISK__FEW 4
+static ISK__INLINE isk_scalar isk__rising_few(isk_scalar x, isk_scalar theta) {
+    const isk_scalar step = 1 / theta;
+    isk_scalar excess = step;
+    excess = isk__where(x > (isk_scalar)2.5, excess + 2 * step * (1 + excess), excess);
+    excess = isk__where(x > (isk_scalar)3.5, excess + 3 * step * (1 + excess), excess);
+    return isk__ln1p(excess);
 }
 
 /* The sum of k / (theta + k) over k < x, for whole x. */
@@ -2907,10 +2911,51 @@ ISK__ROW_FUNCTION(softplus)
 ISK__ROW_FUNCTION(erf)
 ISK__ROW_FUNCTION(ln1p)
 
-/* The same of two rows.  Most counts are 0 or 1, for which there is nothing to compute: branches beat vectors. */
+static ISK__INLINE isk_scalar isk__rising_slope_few(isk_scalar x, isk_scalar theta) {
+    const isk_scalar two = isk__where(x > (isk_scalar)2.5, 2 / (theta + 2), 0), three = isk__where(x > (isk_scalar)3.5, 3 / (theta + 3), 0);
+    return 1 / (theta + 1) + two + three;
+}
+
+/* isk__rising_row(l, to, counts, theta) and isk__rising_slope_row.  Most counts are 0 or 1, for which the value is 0: the others are
+   listed first, without a branch, then those of few factors computed side by side and those of many one by one. */
+#ifdef ISK__HAVE_AVX2
+    #define ISK__FEW_FACTORS(name, attributes, suffix)                                                        \
+        attributes static void isk__##name##_few_##suffix(isk_scalar *to, const isk_scalar *counts, const isk_scalar *theta, int n) { \
+            ISK__VECTOR                                                                                       \
+            for (int j = 0; j < n; j++) to[j] = isk__##name##_few(counts[j], theta[j]);                       \
+        }
+    #define ISK__FEW_FACTORS_CHOSEN(name, level) ((level) > 0 ? isk__##name##_few_avx2 : isk__##name##_few_portable)
+    ISK__FEW_FACTORS(rising, ISK__AVX2_LOOPS, avx2)
+    ISK__FEW_FACTORS(rising_slope, ISK__AVX2_LOOPS, avx2)
+#else
+    #define ISK__FEW_FACTORS(name, attributes, suffix)                                                        \
+        attributes static void isk__##name##_few_##suffix(isk_scalar *to, const isk_scalar *counts, const isk_scalar *theta, int n) { \
+            ISK__VECTOR                                                                                       \
+            for (int j = 0; j < n; j++) to[j] = isk__##name##_few(counts[j], theta[j]);                       \
+        }
+    #define ISK__FEW_FACTORS_CHOSEN(name, level) isk__##name##_few_portable
+#endif
+ISK__FEW_FACTORS(rising, ISK__LOOPS, portable)
+ISK__FEW_FACTORS(rising_slope, ISK__LOOPS, portable)
 #define ISK__COUNT_FUNCTION(name)                                                                             \
     static void isk__##name##_row(const isk__loop *l, isk_scalar *to, const isk_scalar *counts, const isk_scalar *theta) { \
-        for (int j = 0; j < l->cols; j++) to[j] = isk__##name(counts[j], theta[j]);                           \
+        enum { PIECE = 256 };                                                                                 \
+        int list[PIECE], found, first, j;                                                                     \
+        isk_scalar values[PIECE], x[PIECE], shape[PIECE];                                                     \
+        for (first = 0; first < l->cols; first += PIECE) {                                                    \
+            const int last = l->cols - first < PIECE ? l->cols : first + PIECE;                               \
+            for (found = 0, j = first; j < last; j++) {                                                       \
+                to[j] = 0;                                                                                    \
+                list[found] = j;                                                                              \
+                x[found] = counts[j];                                                                         \
+                shape[found] = theta[j];                                                                      \
+                found += counts[j] > (isk_scalar)1.5;                                                         \
+            }                                                                                                 \
+            ISK__FEW_FACTORS_CHOSEN(name, l->level)(values, x, shape, found);                                 \
+            for (j = 0; j < found; j++) {                                                                     \
+                to[list[j]] = x[j] < (isk_scalar)(ISK__FEW + 0.5) ? values[j] : isk__##name(x[j], shape[j]);  \
+            }                                                                                                 \
+        }                                                                                                     \
     }
 ISK__COUNT_FUNCTION(rising)
 ISK__COUNT_FUNCTION(rising_slope)
@@ -23444,7 +23489,7 @@ static void isk__log_backward(const isk__loop *l) {
     }
 }
 
-static void isk__log1p_forward(const isk__loop *l) {
+ISK__LOOPS static void isk__log1p_forward(const isk__loop *l) {
     const int rows = l->rows, cols = l->cols;
     for (int i = 0; i < rows; i++) {
         ISK__IN_ROW(x, 0); ISK__RESULT_ROW(y);
@@ -23452,7 +23497,7 @@ static void isk__log1p_forward(const isk__loop *l) {
         isk__ln1p_row(l, y, y);
     }
 }
-static void isk__log1p_backward(const isk__loop *l) {
+ISK__LOOPS static void isk__log1p_backward(const isk__loop *l) {
     if (!l->grad_in[0]) return;
     const int rows = l->rows, cols = l->cols;
     for (int i = 0; i < rows; i++) {

@@ -184,7 +184,7 @@ op("sqrt", "x:e", lambda x: sqrt(x), "sqrt(x); 0 with gradient 0 for x <= 0", ra
 op("abs", "x:e", lambda x: absolute(x), "|x|; gradient 0 at 0", rare=True)
 op("exp", "x:e", lambda x: exp(minimum(x, 88)), "e^x; x counts as at most 88, which is finite in float")
 op("log", "x:e", lambda x: log(maximum(x, 1e-32)), "ln x; x counts as at least 1e-32", rare=True)
-op("log1p", "x:e", lambda x: log1p(maximum(x, -0.99)), "ln(1 + x); x counts as at least -0.99", rare=True)
+op("log1p", "x:e", lambda x: log1p(maximum(x, -0.99)), "ln(1 + x); x counts as at least -0.99")
 op("lgamma", "shape:e", lambda shape: lgamma(maximum(shape, 1e-16)), "ln Gamma(shape); shape counts as at least 1e-16", rare=True)
 op("digamma", "shape:e", lambda shape: digamma(maximum(shape, 1e-16)), "the slope of ln Gamma at shape; shape counts as at least 1e-16",
    rare=True)
