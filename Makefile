@@ -211,11 +211,16 @@ fuzz:  ## malformed files into every reader for a minute (time=SECONDS), with sa
 	    $(CC) $$flags tests/library/fuzz_files.c -pthread -lm -o build/fuzz/files && build/fuzz/files $(time); \
 	fi
 
-oracle:  ## rewrites tests/oracle/*.safetensors; needs PyTorch (Debian: python3-torch libopenblas0)
-	@python=; for each in $(PYTHON) /usr/bin/python3; do \
-	    if $$each -c 'import torch' 2>/dev/null; then python=$$each; break; fi; done; \
-	if [ -z "$$python" ]; then echo "make oracle: no PyTorch; on Debian: apt-get install python3-torch libopenblas0" >&2; exit 1; fi; \
-	failed=0; for script in tests/oracle/*.py; do $$python $$script || failed=1; done; exit $$failed
+# Of each script the libraries that it imports decide which Python runs it, of $(PYTHON) and the system's own; PYTHON=... is another.
+oracle:  ## rewrites tests/oracle/*.safetensors; needs PyTorch (Debian: python3-torch libopenblas0), and JAX (pip install jax)
+	@failed=0; for script in tests/oracle/*.py; do \
+	    needs=$$(sed -nE 's/^(import|from) (torch|jax|scipy|sklearn|numpy).*/\2/p' $$script tests/oracle/$$(sed -nE \
+	        's/^from (indiseek|linear) import.*/\1.py/p' $$script) 2>/dev/null | sort -u | tr '\n' ' '); python=; \
+	    for each in '$(PYTHON)' /usr/bin/python3; do \
+	        if $$each -c "import $$(echo $$needs | sed 's/ /, /g')" 2>/dev/null; then python=$$each; break; fi; done; \
+	    if [ -z "$$python" ]; then failed=1; echo "make oracle: $$script needs a Python with $$needs(Debian: apt-get install" \
+	        "python3-torch libopenblas0 python3-sklearn; pip install jax; then make oracle PYTHON=...)" >&2; \
+	    else $$python $$script || failed=1; fi; done; exit $$failed
 
 install: all  ## the header, programs, man page and bash completion, to PREFIX (/usr/local), under DESTDIR
 	install -d '$(DESTDIR)$(PREFIX)/include' '$(DESTDIR)$(PREFIX)/bin'
