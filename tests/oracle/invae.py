@@ -299,7 +299,6 @@ def terms_of(case, data, step, p):
     terms["nll"] = -likelihood(case, p, x, z, hidden, library).mean()
 
     z_inv, log_q = z[:, :L], log_normal(z[:, :L], mean[:, :L], variance[:, :L])
-    weights = labels
     if free:
         still = jax.lax.stop_gradient(p)
         terms["kl"] = (log_q - jax.vmap(lambda z, d: log_free(case, still, z, d))(z_inv, d)).mean()
@@ -315,7 +314,6 @@ def terms_of(case, data, step, p):
             kl = jnp.where(known > 0, kl, log_q - logsumexp(joint, 1))
             terms["label"] = -(labels * jax.nn.log_softmax(p["labels.logits"])).sum(1).mean()
             terms["label"] -= case["classification"] * (labels * jax.nn.log_softmax(joint, 1)).sum(1).mean()
-            weights = jnp.where(known[:, None] > 0, labels, jax.lax.stop_gradient(jax.nn.softmax(joint, 1)))
         terms["kl"] = kl.mean()
     if case["spur"]:
         spurious = mean[:, L:], variance[:, L:]
@@ -327,7 +325,7 @@ def terms_of(case, data, step, p):
     if case["tc"]:
         terms["total_correlation"] = total_correlation(z, mean, variance, L)
     if "batch" in case["extras"]:
-        terms["invariance"] = conditional_invariance(mean[:, :L], weights, data["batch"])
+        terms["invariance"] = conditional_invariance(mean[:, :L], labels, data["batch"])
     warmth = jnp.minimum(1, step / case["warm_up"]) if case["warm_up"] else 1
     if case["warm_up"]:
         moved["warmth.updates"] = p["warmth.updates"] + 1
