@@ -233,11 +233,16 @@ coverage:  ## lines and branches of readers and writers that their tests run (gc
 	        only='$(or $(only),$(files_tests))' $$step || exit 1; done
 	@MISSED='$(MISSED)' $(PYTHON) tests/base/coverage.py build/objects/coverage
 
-oracle:  ## rewrites tests/oracle/*.safetensors; needs PyTorch (Debian: python3-torch libopenblas0), one script scib-metrics (pip)
-	@python=; for each in $(PYTHON) /usr/bin/python3; do \
-	    if $$each -c 'import torch' 2>/dev/null; then python=$$each; break; fi; done; \
-	if [ -z "$$python" ]; then echo "make oracle: no PyTorch; on Debian: apt-get install python3-torch libopenblas0" >&2; exit 1; fi; \
-	failed=0; for script in tests/oracle/*.py; do $$python $$script || failed=1; done; exit $$failed
+# Of each script the libraries that it imports decide which Python runs it, of $(PYTHON) and the system's own; PYTHON=... is another.
+oracle:  ## rewrites tests/oracle/*.safetensors; needs PyTorch (Debian: python3-torch libopenblas0), JAX and scib-metrics (pip)
+	@failed=0; for script in tests/oracle/*.py; do \
+	    needs=$$(sed -nE 's/^(import|from) (torch|jax|scib_metrics|scipy|sklearn|numpy).*/\2/p' $$script tests/oracle/$$(sed -nE \
+	        's/^from (indiseek|linear) import.*/\1.py/p' $$script) 2>/dev/null | sort -u | tr '\n' ' '); python=; \
+	    for each in '$(PYTHON)' /usr/bin/python3; do \
+	        if $$each -c "import $$(echo $$needs | sed 's/ /, /g')" 2>/dev/null; then python=$$each; break; fi; done; \
+	    if [ -z "$$python" ]; then failed=1; echo "make oracle: $$script needs a Python with $$needs(Debian: apt-get install" \
+	        "python3-torch libopenblas0 python3-sklearn; pip install jax scib-metrics; then make oracle PYTHON=...)" >&2; \
+	    else $$python $$script || failed=1; fi; done; exit $$failed
 
 install: all  ## the header, programs, man page and bash completion, to PREFIX (/usr/local), under DESTDIR
 	install -d '$(DESTDIR)$(PREFIX)/include' '$(DESTDIR)$(PREFIX)/bin'

@@ -13447,7 +13447,8 @@ const isk_method isk_transport = {
    correlation of the two blocks (isk_total_correlation), and CI (isk_conditional_invariance, ours), what the means m of z_inv tell of the
    batch among cells of the same label.
    A row whose label is all zeros is unlabelled: its p(z_inv) is the mixture of all labels', weighted by their frequencies, which are
-   learned with them, and its share of CI is that of its responsibilities.  The public code gives it the prior of the zero row.
+   learned with them, and it is no part of CI: by its responsibilities, which begin as chance, types would count as batches.  The public
+   code gives it the prior of the zero row.
    With prior=nonfactorised (NFinVAE) ln p(z_inv | d) = <t(z), a(d)> + <(z, z^2), b(d)> without its constant, learned by score matching
    (Hyvarinen 2005): the mean of sum_k h_k + g_k^2 / 2, g and h its first and second derivatives at z; as t is piecewise linear, h is 2 b of
    z^2.  b of z^2 is -softplus(.) - 1e-3, so that it is a density; the public code leaves its sign free.
@@ -13680,7 +13681,7 @@ static isk_tensor isk__invae_frequencies(isk_recorder *r, int labels) {
 static isk_tensor isk__invae_by_label(isk_recorder *r, isk_tensor z) {
     const isk_scope scope = isk__invae_prior_net(r, 0);
     const int labels = isk_recorder_design(r)->extra_cols[ISK__EXTRA_LABEL], dim = isk_cols(z) > 0 ? isk_cols(z) : 1;
-    isk_tensor others = isk_extra_rows(r, "invariant"), identity, none, zeros, first, densities;
+    isk_tensor others = isk_extra_rows(r, "invariant"), identity, none, zeros, unlabelled, first, densities;
     isk_scalar *values = isk__constant(r, labels, labels, &identity);
     isk__law law;
     int k;
@@ -13693,7 +13694,9 @@ static isk_tensor isk__invae_by_label(isk_recorder *r, isk_tensor z) {
         isk__constant(r, labels, isk_cols(others) > 0 ? isk_cols(others) : 1, &none);
         first = isk_sub(isk__invae_first(r, scope, isk__beside(identity, none)),
                         isk__invae_first(r, scope, isk__beside(isk_affine(identity, 0, 0), none)));
-        first = isk_pair_sum(isk__invae_first(r, scope, isk__beside(isk_affine(isk_extra_rows(r, "label"), 0, 0), others)), first);
+        isk__constant(r, isk_cols(others) > 0 ? isk_cols(others) : 1, labels, &unlabelled);
+        unlabelled = isk_matmul(others, unlabelled);            /* zeros, for which nobody has to know the row's own label */
+        first = isk_pair_sum(isk__invae_first(r, scope, isk__beside(unlabelled, others)), first);
         z = isk_pair_sum(z, zeros);
         law = isk__invae_prior_after(r, scope, first, z);
         densities = isk_reshape(isk_normal_log_density(z, law.mean, law.logvar), labels);
@@ -13842,32 +13845,28 @@ static isk_tensor isk__invae_warmth(isk_recorder *r, isk_tensor one) {
     return isk_clamp(isk_affine(next, 1 / (epochs * (batches > 0 ? batches : 1)), 0), 0, 1);
 }
 
-/* The divergence of z_inv from its prior, a row each; *label: -ln p(label) of the labelled rows; *weights: of each row's labels, the
-   responsibilities where it has none; node -1 where there are no labels. */
-static isk_tensor isk__invae_from_prior(isk_recorder *r, isk__law q, isk_tensor z, isk_tensor *label, isk_tensor *weights) {
+/* The divergence of z_inv from its prior, a row each; *label: -ln p(label) of the labelled rows. */
+static isk_tensor isk__invae_from_prior(isk_recorder *r, isk__law q, isk_tensor z, isk_tensor *label) {
     const isk_design *design = isk_recorder_design(r);
     const isk__invae o = isk__invae_of(design);
     const isk_scope scope = isk__invae_prior_net(r, 0);
-    isk_tensor known, divergence, joint, mixture;
+    isk_tensor labels = isk_extra_rows(r, "label"), known, divergence, joint, mixture;
     isk__law prior = isk__invae_prior(r, scope, isk__invae_stays(r), q.mean);
     if (o.sampled) {
         divergence = isk_sub(isk_normal_log_density(z, q.mean, q.logvar), isk_normal_log_density(z, prior.mean, prior.logvar));
     } else {
         divergence = isk_normal_kl(q.mean, q.logvar, prior.mean, prior.logvar);
     }
-    *weights = isk_extra_rows(r, "label");
     *label = isk_affine(isk_mean_all(divergence), 0, 0);
     if (!isk__invae_mixes(design)) { return divergence; }
-    known = isk_row_sum(*weights);
+    known = isk_row_sum(labels);
     joint = isk__invae_by_label(r, z);
     mixture = isk_sub(isk_normal_log_density(z, q.mean, q.logvar), isk_row_logsumexp(joint));
     divergence = isk_add(isk_mul(divergence, known), isk_mul(mixture, isk_affine(known, -1, 1)));
-    *label = isk_cross_entropy(isk_bias(isk_affine(*weights, 0, 0), isk__invae_frequencies(r, design->extra_cols[ISK__EXTRA_LABEL])),
-                               *weights);
+    *label = isk_cross_entropy(isk_bias(isk_affine(labels, 0, 0), isk__invae_frequencies(r, isk_cols(labels))), labels);
     if (isk_own_option(design, "classification") > 0) {
-        *label = isk_add(*label, isk_affine(isk_cross_entropy(joint, *weights), isk_own_option(design, "classification"), 0));
+        *label = isk_add(*label, isk_affine(isk_cross_entropy(joint, labels), isk_own_option(design, "classification"), 0));
     }
-    *weights = isk_add(*weights, isk_mul_rows(isk_stop_gradient(isk_softmax(joint)), isk_affine(known, -1, 1)));
     return divergence;
 }
 
@@ -13886,7 +13885,7 @@ static void isk__invae_terms(isk_recorder *r, int view, isk_tensor *terms) {
     const isk__invae o = isk__invae_of(design);
     const double b = isk_own_option(design, "kl_weight"), tc = isk_own_option(design, "total_correlation");
     const double ci = isk_own_option(design, "invariance");
-    isk_tensor x = isk_view_rows(r, view).x, noise, z, z_inv, zero, warmth, weights, batches = isk_extra_rows(r, "batch");
+    isk_tensor x = isk_view_rows(r, view).x, noise, z, z_inv, zero, warmth, batches = isk_extra_rows(r, "batch");
     isk__law q = isk__invae_encode(r), inv, spur;
     noise = isk_extra_rows(r, "noise");
     z = isk_sample_normal(q.mean, q.logvar, noise.node >= 0 ? noise : isk_standard_normal(q.mean));
@@ -13896,18 +13895,17 @@ static void isk__invae_terms(isk_recorder *r, int view, isk_tensor *terms) {
     zero = isk_affine(terms[ISK__NLL], 0, 0);
     terms[ISK__KL_SPURIOUS] = terms[ISK__CI] = terms[ISK__TC] = terms[ISK__LABEL] = terms[ISK__SCORE] = zero;
     if (o.free_law) {
-        weights = isk_extra_rows(r, "label");
         terms[ISK__KL] = isk_sub(isk_mean_all(isk_normal_log_density(z_inv, inv.mean, inv.logvar)),
                                  isk_mean_all(isk__invae_free_density(r, z_inv, &terms[ISK__SCORE])));
     } else {
-        terms[ISK__KL] = isk_mean_all(isk__invae_from_prior(r, inv, z_inv, &terms[ISK__LABEL], &weights));
+        terms[ISK__KL] = isk_mean_all(isk__invae_from_prior(r, inv, z_inv, &terms[ISK__LABEL]));
     }
     if (o.spur > 0) {
         spur = isk__law_block(q, o.inv, o.spur);
         terms[ISK__KL_SPURIOUS] = isk_mean_all(isk__invae_spurious_divergence(r, spur, isk_slice(z, o.inv, o.spur)));
         if (tc > 0) { terms[ISK__TC] = isk_total_correlation(z, q.mean, q.logvar, o.inv); }
     }
-    if (batches.node >= 0) { terms[ISK__CI] = isk_conditional_invariance(inv.mean, weights, batches); }
+    if (batches.node >= 0) { terms[ISK__CI] = isk_conditional_invariance(inv.mean, isk_extra_rows(r, "label"), batches); }
     warmth = isk__invae_warmth(r, isk_affine(zero, 1, 1));
     terms[ISK__LOSS] = isk_affine(isk_add(terms[ISK__KL], terms[ISK__KL_SPURIOUS]), b, 0);
     terms[ISK__LOSS] = isk_add(terms[ISK__LOSS], isk_add(isk_affine(terms[ISK__TC], tc, 0), isk_affine(terms[ISK__CI], ci, 0)));

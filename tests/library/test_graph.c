@@ -754,6 +754,115 @@ static void running_moments(void **state) {
     }
 }
 
+/* Epsilon, momentum, a scale and an offset or none, the running variance of a sample or of all: by loops, over the rows that there are. */
+static void batch_norms_are_their_formulas(void **state) {
+    enum { TALL = 7, WIDE = 3 };
+    static const isk_norm_desc descs[] = {
+        { .epsilon = 0, .mode = ISK_MODE_TRAIN }, { .epsilon = 1e-3, .momentum = 0.01, .unbiased = 1, .mode = ISK_MODE_TRAIN },
+        { .epsilon = 0.5, .momentum = 0.3, .plain = 1, .mode = ISK_MODE_TRAIN },
+        { .momentum = 1, .plain = 1, .unbiased = 1, .mode = ISK_MODE_TRAIN },
+    };
+    isk_scalar x[TALL * WIDE], y[TALL * WIDE], z[TALL * WIDE], moments[2][WIDE], scale[WIDE] = { 2, -1, 0.5 }, offset[WIDE] = { 1, 0, -3 };
+    size_t k;
+    int absent, i, j, step;
+    (void)state;
+    for (i = 0; i < TALL * WIDE; i++) { x[i] = (isk_scalar)(normal() * (1 + i % WIDE) + i % WIDE); }
+    for (k = 0; k < COUNT(descs); k++) {
+        for (absent = 0; absent < 2; absent++) {
+            const double epsilon = descs[k].epsilon > 0 ? descs[k].epsilon : 1e-5, momentum = descs[k].momentum > 0 ? descs[k].momentum : 0.1;
+            const unsigned lacks = absent ? 1u << 2 | 1u << 5 : 0;
+            isk_norm_desc still = descs[k];
+            isk_tensor data, out, now, running[2], factor, shift;
+            isk_program *training, *evaluation;
+            isk_scope scope;
+            assert_int_equal(close_graph(NULL) | open_graph(NULL), 0);
+            scope = isk_group_scope(graph, "net");
+            data = input_of(graph, TALL, WIDE, x);
+            if (absent) { data = isk_with_row_weights(data, weights_without(TALL, lacks)); }
+            out = isk_batch_norm_rows(scope, data, &descs[k]);
+            training = isk_program_compute(graph, &out, 1);
+            still.mode = ISK_MODE_EVALUATE;
+            now = isk_batch_norm_rows(scope, data, &still);
+            evaluation = isk_program_compute(graph, &now, 1);
+            assert_true(training && evaluation);
+            running[0] = isk__row_parameter(scope, "running_mean", WIDE, ISK_FILL_ZERO, 1);
+            running[1] = isk__row_parameter(scope, "running_var", WIDE, ISK_FILL_ONE, 1);
+            assert_int_equal(graph->parameter_count, descs[k].plain ? 2 : 4);
+            if (!descs[k].plain) {
+                factor = isk__row_parameter(scope, "weight", WIDE, ISK_FILL_ONE, 0);
+                shift = isk__row_parameter(scope, "bias", WIDE, ISK_FILL_ZERO, 0);
+                ok(isk_write(factor, 0, scale));
+                ok(isk_write(shift, 0, offset));
+            }
+            for (step = 1; step <= 3; step++) {
+                ok(isk_run(training, 1));
+                ok(isk_run(evaluation, 1));
+                ok(isk_read(out, 0, y));
+                ok(isk_read(now, 0, z));
+                ok(isk_read(running[0], 0, moments[0]));
+                ok(isk_read(running[1], 0, moments[1]));
+                for (j = 0; j < WIDE; j++) {
+                    const double w = descs[k].plain ? 1 : (double)scale[j], b = descs[k].plain ? 0 : (double)offset[j];
+                    double rows = 0, mean = 0, variance = 0, left = pow(1 - momentum, step), sample;
+                    for (i = 0; i < TALL; i++) { rows += !(lacks >> i & 1); }
+                    for (i = 0; i < TALL; i++) { mean += lacks >> i & 1 ? 0 : (double)x[i * WIDE + j] / rows; }
+                    for (i = 0; i < TALL; i++) { variance += lacks >> i & 1 ? 0 : ((double)x[i * WIDE + j] - mean) * ((double)x[i * WIDE + j] - mean) / rows; }
+                    sample = descs[k].unbiased ? variance * rows / (rows - 1) : variance;
+                    close_to((double)moments[0][j], (1 - left) * mean, 3 * equal_tolerance);
+                    close_to((double)moments[1][j], (1 - left) * sample + left, 3 * equal_tolerance);
+                    for (i = 0; i < TALL; i++) {
+                        if (lacks >> i & 1) { continue; }
+                        close_to((double)y[i * WIDE + j], ((double)x[i * WIDE + j] - mean) / sqrt(variance + epsilon) * w + b, 3 * equal_tolerance);
+                        close_to((double)z[i * WIDE + j], ((double)x[i * WIDE + j] - (double)moments[0][j]) /
+                                 sqrt((double)moments[1][j] + epsilon) * w + b, 3 * equal_tolerance);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/* A statistic that follows is a buffer of the shape of what it follows. */
+static void following(void **state) {
+    static const isk_scalar first[] = { 1, 2, 3 };
+    isk_parameter_desc desc = { .fill = ISK_FILL_VALUE, .amount = 4, .buffer = 1 };
+    isk_tensor target = isk_parameter(isk_group_scope(graph, "net"), "seen", 1, 3, &desc), value = input_of(graph, 1, 3, first);
+    isk_scalar seen[3];
+    isk_program *program;
+    int i;
+    (void)state;
+    isk_follow(target, isk_square(value), 0.25);
+    program = isk_program_compute(graph, &value, 1);
+    for (i = 0; i < 2; i++) { ok(isk_run(program, 1)); }
+    ok(isk_read(target, 0, seen));
+    for (i = 0; i < 3; i++) {
+        const double due = (double)(first[i] * first[i]);
+        close_to((double)seen[i], due + 0.75 * 0.75 * (4 - due), equal_tolerance);
+    }
+    isk_follow(parameter("learned", 1, 3), value, 0.5);
+    assert_null(isk_program_compute(graph, &value, 1));
+    assert_string_equal(isk_error(context), "follow: the target must be a parameter with buffer 1");
+    assert_int_equal(close_graph(NULL) | open_graph(NULL), 0);
+    target = isk_parameter(isk_group_scope(graph, "net"), "seen", 1, 3, &desc);
+    isk_follow(target, random_input(3, 1), 0.5);
+    assert_null(isk_program_compute(graph, &target, 1));
+    assert_string_equal(isk_error(context), "follow: [3, 1] does not fit the target [1, 3]");
+    assert_int_equal(close_graph(NULL) | open_graph(NULL), 0);
+    value = random_input(1, 3);
+    isk_follow(value, value, 0.5);
+    assert_null(isk_program_compute(graph, &value, 1));
+    assert_string_equal(isk_error(context), "follow: the target must be a parameter with buffer 1");
+}
+
+static void gradients_of_batch_norms(void **state) {
+    isk_norm_desc desc = { .epsilon = 0.2, .momentum = 0.3, .unbiased = 1, .mode = ISK_MODE_TRAIN };
+    isk_tensor x = isk_with_row_weights(parameter("x", 8, 3), weights_without(8, 1u << 6));
+    (void)state;
+    check_gradient(isk_squared_error(isk_batch_norm_rows(isk_group_scope(graph, "net"), x, &desc), random_input(8, 3)));
+    desc.plain = 1;
+    check_gradient(isk_squared_error(isk_batch_norm_rows(isk_group_scope(graph, "net"), x, &desc), random_input(8, 3)));
+}
+
 /* ---- optimizers ------------------------------------------------------------------------------------------------------------ */
 
 enum { FIT_ROWS = 6, FIT_IN = 5, FIT_OUT = 3, FIT_PARAMETERS = FIT_IN * FIT_OUT + FIT_OUT + 1 };
@@ -1478,6 +1587,9 @@ int main(void) {
         in_graph(first_values),
         in_graph(names_are_pytorchs),
         in_graph(running_moments),
+        in_graph(batch_norms_are_their_formulas),
+        in_graph(following),
+        in_graph(gradients_of_batch_norms),
         in_graph(optimizers_are_their_formulas),
         in_graph(clipping_forgets_later_parameters),
         in_graph(optimizer_errors),

@@ -715,6 +715,179 @@ static void what_outputs_are_made_from(void **state) {
     isk_model_close(model);
 }
 
+/* Rows of its own for options of all methods: other defaults, a narrower range; the rest stays as it is. */
+static void defaults_of_its_own(void **state) {
+    static const isk_option_info defaults[] = {
+        ISK_OPTION_ROW(INT, DIM, dim, 6, 2, 8, 0, 2, 12, "", "coordinates of the code")
+        ISK_OPTION_ROW(CHOICE, NETWORK, norm, 2, 1, 3, 0, 1, 3, "none|layer|batch", "normalization before each activation")
+        ISK_OPTION_ROW(REAL, TRAINING, weight_decay, 0.5, 0, 0, 0, 0, 1, "", "weight decay")
+        { NULL, NULL, NULL, ISK_OPTION_REAL, ISK_GROUP_OWN, { 0, 0, 0 }, 0, 0, 0 }
+    };
+    static const int dims[] = { 6, 2, 8 }, norms[] = { 2, 1, 3 };
+    const int dim = isk_option_find(NULL, "dim"), layers = isk_option_find(NULL, "layers");
+    isk_method method = coder;
+    isk_options options, of_all;
+    isk_fit_desc fit;
+    isk_model *model;
+    int preset;
+    (void)state;
+    method.defaults = defaults;
+    assert_int_equal(isk_option_find(&method, "dim"), dim);
+    assert_int_equal(isk_option_count(&method), isk_option_count(&coder));
+    assert_ptr_equal(isk_option_get(&method, dim), &defaults[0]);
+    assert_ptr_equal(isk_option_get(&method, layers), isk_option_get(NULL, layers));
+    assert_ptr_not_equal(isk_option_get(&coder, dim), &defaults[0]);
+    assert_ptr_equal(isk_option_get(NULL, dim), isk_option_get(&coder, dim));
+    for (preset = 0; preset < ISK_PRESET_COUNT; preset++) {
+        memset(&options, 0, sizeof options);
+        memset(&of_all, 0, sizeof of_all);
+        ok(isk_options_resolve(context, &method, &options, (isk_preset)preset));
+        ok(isk_options_resolve(context, &coder, &of_all, (isk_preset)preset));
+        assert_true(options.dim == dims[preset] && (int)options.norm == norms[preset]);
+        assert_true(fabs(options.weight_decay - (preset ? 0 : 0.5)) <= 0);
+        assert_true(options.layers == of_all.layers && options.batch == of_all.batch && fabs(options.rate - of_all.rate) <= 0);
+    }
+    memset(&options, 0, sizeof options);
+    expect(context, isk_option_set(context, &method, &options, "dim", "14"), ISK_ARGUMENT,
+           "option dim is 14; it must be from 2 to 12");
+    ok(isk_option_set(context, &coder, &options, "dim", "14"));
+    expect(context, isk_options_resolve(context, &method, &options, ISK_ROBUST), ISK_ARGUMENT, "option dim is 14; it must be from 2 to 12");
+    ok(isk_options_resolve(context, &coder, &options, ISK_ROBUST));
+
+    /* what it trains with, and what is of use is not warned of */
+    fit = coder_fit("");
+    memset(&fit.options, 0, sizeof fit.options);
+    set_options(context, &fit.options, "batch=32 layers=2 width=12 epochs=1");
+    fit.method = &method;
+    warnings[0] = 0;
+    model = fitted(&fit);
+    assert_int_equal(isk_model_cols(model, ISK_ROLE_SPECIFIC, 0), 6);
+    assert_null(strstr(warnings, "has no use"));
+    isk_model_close(model);
+}
+
+/* Counts are asked for where the options of a fit need them. */
+static int counts_when_bound(const isk_design *design) { return isk_own_option(design, "bound") > 1; }
+
+static void counts_by_options(void **state) {
+    isk_method method = coder;
+    isk_fit_desc fit = coder_fit("epochs=1");
+    isk_transform_desc desc;
+    isk_model *model;
+    static features f;
+    char sentence[200];
+    (void)state;
+    method.can |= ISK_NEEDS_COUNTS;
+    method.counts = counts_when_bound;
+    fit.method = &method;
+    snprintf(sentence, sizeof sentence, "view 1: row 1, column 1 is %g; the method needs counts, whole numbers from 0 on", (double)view1[0]);
+    refuse(&fit, ISK_DATA, sentence);
+    set_own(&fit.options, "bound", "none");
+    model = fitted(&fit);
+    desc = asked(model, &f);
+    ok(isk_transform(model, &desc));
+    isk_model_close(model);
+    method.can &= ~(unsigned)ISK_NEEDS_COUNTS;      /* without the capability nobody asks */
+    set_own(&fit.options, "bound", "tanh");
+    isk_model_close(fitted(&fit));
+}
+
+/* Outputs of one call of isk_outputs that are made from different extras, and from a constant. */
+static const isk_scalar constant_values[] = { 1, 2, 3, 4, 5, 6, 7, 8 };
+
+static void grouped_outputs(isk_recorder *r, int view) {
+    isk_tensor z = coder_code(r, view, isk_view_rows(r, view)), told = isk_row_sum(isk_extra_rows(r, "covariates"));
+    if (view == 0) {
+        isk_output_add(r, ISK_ROLE_OTHER, "plain", z);
+        isk_output_add(r, ISK_ROLE_OTHER, "told", isk_add_rows(z, told));
+        isk_output_add(r, ISK_ROLE_OTHER, "turned", isk_matmul(z, isk_constant(r, matrix_of(constant_values, DIM, 2))));
+        isk_output_add(r, ISK_ROLE_OTHER, "weighed", isk_mul_rows(z, isk_extra_rows(r, "weights")));
+        isk_output_add(r, ISK_ROLE_OTHER, "both", isk_mul_rows(isk_add_rows(z, told), isk_extra_rows(r, "weights")));
+    }
+    isk_output_add(r, ISK_ROLE_SPECIFIC, NULL, z);
+}
+
+static isk_status record_grouped(isk_recorder *r) {
+    int view;
+    for (view = 0; view < 2; view++) {
+        isk_stage_desc stage = { .name = "coder", .of_view = 1, .epochs = 1 };
+        stage.view = view;
+        stage.passes[0].terms = coder_terms;
+        stage.passes[0].labels[0] = "loss";
+        stage.passes[0].group = isk_numbered(r, "coder", view);
+        isk_stage_add(r, &stage);
+        if (isk_outputs(r, view, grouped_outputs) != ISK_OK) { return ISK_OK; }
+    }
+    return ISK_OK;
+}
+
+static void outputs_ask_for_their_own_extras(void **state) {
+    static const isk_extra_info both[] = { { "covariates", "", 1, 1 }, { "weights", "", 1, 1 }, { NULL, NULL, 0, 0 } };
+    static const struct { const char *name; int told, weighed, cols; } outs[] = {
+        { "plain1", 0, 0, DIM }, { "told1", 1, 0, DIM }, { "turned1", 0, 0, 2 }, { "weighed1", 0, 1, DIM }, { "both1", 1, 1, DIM },
+        { "specific1", 0, 0, DIM },
+    };
+    static isk_scalar values[COUNT(outs)][ROWS * DIM], alone[ROWS * DIM];
+    isk_method method = coder;
+    isk_fit_desc fit = coder_fit("");
+    isk_transform_desc desc;
+    isk_model *model;
+    size_t k;
+    int i, j, c;
+    (void)state;
+    method.extras = both;
+    method.record = record_grouped;
+    method.numbers = NULL;
+    method.warn = NULL;
+    fit.method = &method;
+    model = fitted(&fit);
+    memset(&desc, 0, sizeof desc);
+    desc.views[0] = fit.views[0];
+    memcpy(desc.extras, fit.extras, sizeof desc.extras);
+    for (k = 0; k < COUNT(outs); k++) {
+        desc.out[k].name = outs[k].name;
+        desc.out[k].values = values[k];
+    }
+    ok(isk_transform(model, &desc));
+    for (i = 0; i < ROWS; i++) {
+        double told = 0;
+        for (c = 0; c < GIVEN_COLS; c++) { told += (double)given1[i * GIVEN_COLS + c]; }
+        for (j = 0; j < DIM; j++) {
+            const double z = (double)values[0][i * DIM + j], w = (double)weights[i];
+            assert_true(fabs((double)values[1][i * DIM + j] - (z + told)) < 1e-5 && fabs((double)values[3][i * DIM + j] - z * w) < 1e-5);
+            assert_true(fabs((double)values[4][i * DIM + j] - (z + told) * w) < 1e-4 && values[5][i * DIM + j] == values[0][i * DIM + j]);
+        }
+        for (c = 0; c < 2; c++) {
+            double due = 0;
+            for (j = 0; j < DIM; j++) { due += (double)values[0][i * DIM + j] * (double)constant_values[j * 2 + c]; }
+            assert_true(fabs((double)values[2][i * 2 + c] - due) < 1e-4);
+        }
+    }
+    /* each alone, with what it is made from, is the same to the bit; without is refused */
+    for (k = 0; k < COUNT(outs); k++) {
+        int without;
+        for (without = 0; without < 2; without++) {
+            char sentence[120];
+            int needs = without ? outs[k].weighed : outs[k].told, place = 0;
+            memset(&desc, 0, sizeof desc);
+            desc.views[0] = fit.views[0];
+            desc.out[0].name = outs[k].name;
+            desc.out[0].values = alone;
+            if (without == 1 && outs[k].told) { desc.extras[place++] = fit.extras[0]; }
+            if (without == 0 && outs[k].weighed) { desc.extras[place++] = fit.extras[1]; }
+            snprintf(sentence, sizeof sentence, "transform: %s is asked for without %s; set desc->extras", outs[k].name,
+                     without ? "weights" : "covariates");
+            if (needs) {
+                expect(context, isk_transform(model, &desc), ISK_ARGUMENT, sentence);
+                desc.extras[place] = fit.extras[without];
+            }
+            ok(isk_transform(model, &desc));
+            assert_memory_equal(alone, values[k], (size_t)(ROWS * outs[k].cols) * sizeof *alone);
+        }
+    }
+    isk_model_close(model);
+}
+
 /* Chooses no lambda: there is nothing shared that could leak. */
 static void no_tradeoff(void **state) {
     isk_fit_desc fit = coder_fit("epochs=1");
@@ -785,7 +958,7 @@ static void known_by_name(void **state) {
     ok(isk_method_find(context, "coder", &found));
     assert_ptr_equal(found, &coder);
     expect(context, isk_method_find(context, "vae", &found), ISK_ARGUMENT, "there is no method 'vae'; the methods are indiseek, indiseek0, "
-           "clip, factorizedcl, infodisen, residual-indiseek, residual, comm, cca, ajive, transport and coder");
+           "clip, factorizedcl, infodisen, residual-indiseek, residual, comm, cca, ajive, transport, invae and coder");
     assert_null(found);
 }
 
@@ -840,6 +1013,9 @@ int main(void) {
         own(counts_alone),
         own(what_transform_refuses),
         own(what_outputs_are_made_from),
+        own(defaults_of_its_own),
+        own(counts_by_options),
+        own(outputs_ask_for_their_own_extras),
         own(no_tradeoff),
         own(its_warning_is_heard),
         own(it_diverges_by_name),

@@ -187,7 +187,8 @@ static void without_a_recorder(void **state) {
     assert_true(isk_row_numbers(NULL, 1).node < 0 && isk_cache(NULL, 1).node < 0 && isk_cache_rows(NULL, 0, zeroed).node < 0);
     assert_true(isk_cache_sample(NULL, 0, zeroed).x.node < 0 && isk_view_share(NULL, 0, 1).node < 0 && isk_weights_of(zeroed).node < 0);
     assert_true(isk_encoder(NULL, none, 0, isk_view_rows(NULL, 0), 1).node < 0 && isk_network(NULL, none, zeroed, 1).node < 0);
-    assert_true(isk_standard_normal(zeroed).node < 0);
+    assert_true(isk_standard_normal(zeroed).node < 0 && isk_constant(NULL, matrix_of(&scalar, 1, 1)).node < 0);
+    isk_follow(zeroed, zeroed, 1);
     isk_store(zeroed, zeroed);
     isk_rows_in_both(NULL, NULL);
     isk_share_set(NULL, zeroed);
@@ -231,6 +232,52 @@ static void described_at(int line, const isk_method *method, const char *word) {
         crooked.options = rows;                         \
         described_at(__LINE__, &crooked, word);         \
     } while (0)
+
+/* Defaults of its own for one of all methods' options, with that field wrong. */
+#define DEFAULT(field, given, word)                     \
+    do {                                                \
+        isk_method crooked = working;                   \
+        isk_option_info rows[2];                        \
+        memcpy(rows, own_defaults, sizeof rows);        \
+        rows[0].field = given;                          \
+        crooked.defaults = rows;                        \
+        described_at(__LINE__, &crooked, word);         \
+    } while (0)
+
+static const isk_option_info own_defaults[] = {
+    ISK_OPTION_ROW(CHOICE, NETWORK, norm, 3, 3, 3, 0, 1, 3, "none|layer|batch", "normalization before each activation")
+    { NULL, NULL, NULL, ISK_OPTION_REAL, ISK_GROUP_OWN, { 0, 0, 0 }, 0, 0, 0 }
+};
+
+static void defaults(void **state) {
+    static const isk_option_info wide[] = {
+        ISK_OPTION_ROW(INT, NETWORK, layers, 3, 3, 3, 0, 1, 65, "", "linear maps")
+        { NULL, NULL, NULL, ISK_OPTION_REAL, ISK_GROUP_OWN, { 0, 0, 0 }, 0, 0, 0 }
+    };
+    static const char none[] = "method own: default 1 ('norm') is none of all methods' options, of its kind, group and choices and within its "
+                               "range";
+    isk_method straight = working;
+    (void)state;
+    straight.defaults = own_defaults;
+    describe(&straight);
+    isk_model_close(fitted());
+    DEFAULT(name, "weight", "method own: default 1 ('weight') is none of all methods' options");     /* its own are no others' */
+    DEFAULT(name, "unknown", "method own: default 1 ('unknown') is none of all methods' options");
+    DEFAULT(name, "two words", "method own: default 1 ('two words') has no name");
+    DEFAULT(kind, ISK_OPTION_INT, none);
+    DEFAULT(kind, (isk_option_kind)7, "no known kind");
+    DEFAULT(group, ISK_GROUP_OWN, none);
+    DEFAULT(group, ISK_GROUP_COUNT, "or group");
+    DEFAULT(choices, "none|layer|rows", none);
+    DEFAULT(choices, NULL, "lacks its choices");
+    DEFAULT(text, NULL, "its text");
+    DEFAULT(low, 0, "counts other choices");
+    DEFAULT(high, 4, "counts other choices");
+    DEFAULT(preset[ISK_PAPER], 4, "a default beyond its range");
+    DEFAULT(without, (double)NAN, "no range");
+    straight.defaults = wide;
+    described_at(__LINE__, &straight, "method own: default 1 ('layers') is none of all methods' options");
+}
 
 static void descriptions(void **state) {
     static const isk_extra_info unnamed[] = { { "two words", "", 0, 0 }, { NULL, NULL, 0, 0 } };
@@ -437,6 +484,13 @@ static void gather_few(isk_recorder *r) {
     isk_store(isk_model_input(isk_recorder_graph(r), BATCH, 1), few);
 }
 static void share_of_rows(isk_recorder *r) { isk_share_set(r, isk_view_rows(r, 0).x); }
+static void no_values(isk_recorder *r) { (void)isk_constant(r, matrix_of(NULL, 2, 2)); }
+static void values_without_rows(isk_recorder *r) { (void)isk_constant(r, matrix_of(view1, 0, 2)); }
+static void values_without_columns(isk_recorder *r) { (void)isk_constant(r, matrix_of(view1, 2, -1)); }
+static void follow_with_data(isk_recorder *r) { isk_follow(isk_view_rows(r, 0).x, isk_view_rows(r, 0).x, 0.5); }
+static void norm_by_nothing(isk_recorder *r) {
+    (void)isk_batch_norm_rows(isk_net(r, isk_numbered(r, "net", 0), "norm"), isk_view_rows(r, 0).x, NULL);
+}
 static void lonely_rows(isk_recorder *r) {
     isk_tensor x = isk_view_rows(r, 0).x, none = { NULL, 0 };
     isk_rows_in_both(&x, &none);
@@ -454,6 +508,11 @@ static void tensors(void **state) {
     REFUSED(in_terms, gather_few, "gathered from 3 rows");
     MISSHAPEN(in_terms, share_of_rows, "term 'share' is [8, 6]");
     REFUSED(in_terms, lonely_rows, "was not recorded");
+    REFUSED(in_terms, no_values, "isk_constant: values are 2 x 2; it takes at least one");
+    REFUSED(in_terms, values_without_rows, "isk_constant: values are 0 x 2; it takes at least one");
+    REFUSED(in_terms, values_without_columns, "isk_constant: values are 2 x -1; it takes at least one");
+    REFUSED(in_terms, follow_with_data, "follow: the target must be a parameter with buffer 1");
+    REFUSED(in_terms, norm_by_nothing, "isk_batch_norm_rows: desc is NULL");
 }
 
 /* ---- stages ---- */
@@ -1023,7 +1082,8 @@ static int open_data(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup(name, begin)
-        TEST(it_works_when_nothing_is_wrong), TEST(without_a_recorder), TEST(descriptions), TEST(methods_that_do_not_fit_are_refused),
+        TEST(it_works_when_nothing_is_wrong), TEST(without_a_recorder), TEST(descriptions), TEST(defaults),
+        TEST(methods_that_do_not_fit_are_refused),
         TEST(names_of_methods), TEST(values_of_options),
         TEST(views_that_are_not_there), TEST(counts_and_names), TEST(harmless), TEST(tensors), TEST(stages),
         TEST(terms_and_values), TEST(stages_among_each_other), TEST(names_and_groups_that_change), TEST(outputs_that_cannot_be),
