@@ -5,44 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- names as a line of text ---- */
-
-static const char special[] = "\t\n\r\\", written[] = "tnr\\";
-
-int names_join(const names *n, text *out) {
-    for (int64_t i = 0; i < n->count; i++) {
-        text_add(out, i > 0 ? "\t" : "");
-        for (const char *at = names_get(n, i); *at; at++) {
-            const char *found = strchr(special, *at);
-            if (found) { text_add(out, "\\"); }
-            text_add_bytes(out, found ? written + (found - special) : at, 1);
-        }
-    }
-    return !out->failed;
-}
-
-int names_split(const char *line, names *n) {
-    text word = { 0 };
-    int done = 1;
-    for (const char *at = line; *line && done; at++) {
-        if (*at == '\t' || !*at) {
-            done = names_add(n, word.data ? word.data : "");
-            text_free(&word);
-            if (!*at) { break; }
-            continue;
-        }
-        if (*at == '\\' && at[1]) {
-            const char *found = strchr(written, *++at);
-            text_add_bytes(&word, found ? special + (found - written) : at, 1);
-        } else {
-            text_add_bytes(&word, at, 1);
-        }
-        done = !word.failed;
-    }
-    text_free(&word);
-    return done;
-}
-
 /* ---- learning ---- */
 
 typedef struct learning {
@@ -361,23 +323,26 @@ static const char *key(char buffer[48], const char *prefix, int64_t i, const cha
     return buffer;
 }
 
+/* The names as one text of the model. */
+static isk_status put_names(const names *n, isk_model *model, const char *name) {
+    char *line = names_join(n);
+    const isk_status status = line ? isk_model_put_text(model, name, line) : ISK_MEMORY;
+    free(line);
+    return status;
+}
+
 static isk_status put_one(const covariate *v, isk_model *model, const char *prefix, int64_t i) {
     char name[48];
     text line = { 0 };
     names own = { 0 };
-    isk_status status = names_add(&own, v->name) && names_join(&own, &line) ? ISK_OK : ISK_MEMORY;
-    if (status == ISK_OK) { status = isk_model_put_text(model, key(name, prefix, i, "name"), line.data ? line.data : ""); }
-    text_free(&line);
+    isk_status status = names_add(&own, v->name) ? put_names(&own, model, key(name, prefix, i, "name")) : ISK_MEMORY;
     names_free(&own);
     if (status != ISK_OK) { return status; }
-    if (v->numeric) {               /* as text: a scalar of a float has 7 digits, and a date more */
-        text_number(&line, v->mean, 17);
-        text_add(&line, " ");
-        text_number(&line, v->deviation, 17);
-        status = line.failed ? ISK_MEMORY : isk_model_put_text(model, key(name, prefix, i, "moments"), line.data);
-    } else {
-        status = names_join(&v->levels, &line) ? isk_model_put_text(model, key(name, prefix, i, "levels"), line.data) : ISK_MEMORY;
-    }
+    if (!v->numeric) { return put_names(&v->levels, model, key(name, prefix, i, "levels")); }
+    text_number(&line, v->mean, 17);        /* as text: a scalar of a float has 7 digits, and a date more */
+    text_add(&line, " ");
+    text_number(&line, v->deviation, 17);
+    status = line.failed ? ISK_MEMORY : isk_model_put_text(model, key(name, prefix, i, "moments"), line.data);
     text_free(&line);
     return status;
 }

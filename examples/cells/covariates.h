@@ -49,9 +49,4 @@ isk_status covariate_codes(const covariate *v, const cells *c, int32_t *codes);
 isk_status covariates_put(const covariates *v, isk_model *model, const char *prefix);
 isk_status covariates_get(covariates *v, isk_context *context, const isk_model *model, const char *prefix);
 
-/* Names as one line of text with tabs between, and back; what is a tab, an end of line or a backslash in them is written \t, \n, \\.
-   0: out of memory. */
-int names_join(const names *n, text *out);
-int names_split(const char *line, names *n);
-
 #endif
