@@ -97,7 +97,7 @@ void options_each(const command *c, void (*visit)(void *user, const option_line 
             text_format(&words, "the same as --%s", o->value);
             visit_option(&v, o->name, "N", words.data ? words.data : "", NULL);
             text_free(&words);
-        } else if (o->kind != OPTION_ARGUMENT) {
+        } else if (o->kind != OPTION_ARGUMENT && o->kind != OPTION_ARGUMENTS) {
             visit_option(&v, o->name, o->value, o->text, o->choices);
         }
     }
@@ -106,7 +106,7 @@ void options_each(const command *c, void (*visit)(void *user, const option_line 
 
 const option *options_argument(const command *c) {
     for (int i = 0; i < c->option_count; i++) {
-        if (c->options[i].kind == OPTION_ARGUMENT) { return &c->options[i]; }
+        if (c->options[i].kind == OPTION_ARGUMENT || c->options[i].kind == OPTION_ARGUMENTS) { return &c->options[i]; }
     }
     return NULL;
 }

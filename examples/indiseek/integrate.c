@@ -1,0 +1,310 @@
+/* indiseek integrate: cells of several batches in one space */
+#include "integrate.h"
+
+#include "../runs/methods.h"
+#include "../runs/split.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the line ---- */
+
+#define FIELD(name) offsetof(integrate_settings, name)
+static const option before[] = {
+    { NULL, OPTION_HEADING, 0, NULL, "Input: FILE is whatever indiseek run reads as PATH or --rna-file; of it RNA is taken", 0, 0, NULL },
+    GATHER_READ_OPTIONS(FIELD(gather)),
+    { NULL, OPTION_HEADING, 0, NULL, "What is known of the cells", 0, 0, NULL },
+    GATHER_KNOWN_OPTIONS(FIELD(gather)),
+    { NULL, OPTION_HEADING, 0, NULL, "Genes", 0, 0, NULL },
+    GATHER_GENE_OPTIONS(FIELD(gather)),
+    { "seed", OPTION_SEED, FIELD(gather.seed), "N", "decides all that is random [0]", 0, 0, NULL },
+    { NULL, OPTION_HEADING, 0, NULL, "New cells, without training", 0, 0, NULL },
+    { "model", OPTION_TEXT, FIELD(model), "DIR", "what an earlier run wrote, or its model.safetensors: FILE is mapped by it", 0, 0, NULL },
+    { "force", OPTION_FLAG, FIELD(gather.force), NULL, "also where more than a fifth of the model's genes are missing", 0, 0, NULL },
+    { NULL, OPTION_HEADING, 0, NULL, "Output", 0, 0, NULL },
+    { "out", OPTION_TEXT, FIELD(training.out), "DIR",
+      "gets report.html, adata.h5ad (with HDF5), cells.tsv, invariant.npy, spurious.npy, genes.tsv, umap.tsv, integration.tsv, "
+      "metrics.json, model.safetensors, config.json, log.jsonl; made if missing", 0, 0, NULL },
+    { "denoised", OPTION_FLAG, FIELD(denoised), NULL,
+      "denoised.npy and layers/denoised too: what the model expects of each gene in 10000 counts, at the cell's own batch", 0, 0, NULL },
+    { "as-batch", OPTION_TEXT, FIELD(as_batch), "LEVEL", "with --denoised, at this batch instead, or at the mean of all: mean", 0, 0, NULL },
+    { "no-umap", OPTION_FLAG, FIELD(without_pictures), NULL, "no UMAPs", 0, 0, NULL },
+    { "no-h5", OPTION_FLAG, FIELD(without_files), NULL, "no adata.h5ad", 0, 0, NULL },
+    { "no-counts", OPTION_FLAG, FIELD(without_counts), NULL, "it holds the latents, and not the counts again", 0, 0, NULL },
+    TRAINING_KEEPING_OPTIONS(FIELD(training), "metrics.json", "go on from DIR/checkpoint.safetensors; without one, start afresh"),
+    TRAINING_PRESET_OPTION(FIELD(training)),
+    { "batch-size", OPTION_INT, FIELD(training.options.batch), "N", "cells of a mini-batch [128]", 0, 1e6, NULL },
+    TRAINING_DEVICE_OPTIONS(FIELD(training)),
+};
+
+static const command about = {
+    .name = "indiseek integrate", .usage = "FILE... --batch COLUMN --out DIR [OPTION]...",
+    .about = "Puts cells of several batches into one space: what is invariant, types and conditions, apart from what is of a batch.\n"
+             "Counts in; latents for scanpy, predicted labels, a model that maps new cells and a report that says how far to trust\n"
+             "them out.",
+    .examples = "  indiseek integrate cells.h5ad --batch donor --labels cell_type --out results\n"
+                "  indiseek integrate one.h5ad two.h5ad three.h5ad --invariant condition --out results\n"
+                "  indiseek integrate cells.h5ad --batch donor --counts raw --genes 3000 --spurious percent_mito --out results\n"
+                "  indiseek integrate --model results new.h5ad --out mapped\n",
+    .library = 1, .library_offset = FIELD(training.options),
+    .notes = "Genes are matched by their names; those that vary most are chosen within batches.  Labels may be missing for some cells\n"
+             "or all.  Ctrl-C stops after the current round and leaves a checkpoint for --resume.\n",
+};
+
+/* The command with the method's own options, as its table has them, before those of where it trains. */
+typedef struct own_table {
+    option rows[sizeof before / sizeof *before + ISK_MAX_OWN_OPTIONS + 1];
+    char words[ISK_MAX_OWN_OPTIONS][400];
+    command command;
+} own_table;
+static own_table integrate_table;
+
+static void describe(const isk_option_info *info, char words[400]) {
+    const int by_word = info->kind == ISK_OPTION_CHOICE;
+    text all = { 0 };
+    text_add(&all, info->text);
+    if (by_word) { text_format(&all, ": %s", info->choices); }
+    text_add(&all, " [");
+    if (by_word) {
+        const char *word = info->choices;
+        for (int i = 1; i < (int)info->preset[0] && strchr(word, '|'); i++) { word = strchr(word, '|') + 1; }
+        text_add_bytes(&all, word, strcspn(word, "|"));
+    } else {
+        text_number(&all, info->preset[0], 6);
+    }
+    text_add(&all, "]");
+    snprintf(words, 400, "%s", all.data ? all.data : "");
+    text_free(&all);
+}
+
+static void make_command(void) {
+    const isk_method *method = methods_named(INTEGRATE_METHOD);
+    const int first = isk_option_count(NULL), own = method ? isk_option_count(method) - first : 0;
+    int count = 0;
+    training_describe();
+    integrate_table.command = about;
+    memcpy(integrate_table.rows, before, sizeof before);
+    count = (int)(sizeof before / sizeof *before);
+    if (own) { integrate_table.rows[count++] = (option){ NULL, OPTION_HEADING, 0, NULL, "Method " INTEGRATE_METHOD, 0, 0, NULL }; }
+    for (int i = 0; i < own; i++) {
+        const isk_option_info *info = isk_option_get(method, first + i);
+        integrate_table.command.options = integrate_table.rows;
+        integrate_table.command.option_count = count;
+        if (options_find(&integrate_table.command, info->name)) { continue; }
+        describe(info, integrate_table.words[i]);
+        integrate_table.rows[count++] = (option){ info->name, OPTION_TEXT, FIELD(own) + (size_t)i * sizeof(const char *),
+                                        info->kind == ISK_OPTION_CHOICE ? "WORD" : "N", integrate_table.words[i], 0, 0,
+                                        info->kind == ISK_OPTION_CHOICE ? info->choices : NULL };
+    }
+    integrate_table.command.options = integrate_table.rows;
+    integrate_table.command.option_count = count;
+}
+
+const command *integrate_table_get(void) {
+    make_command();
+    return &integrate_table.command;
+}
+
+/* "name=value,..." of what was typed, as training takes them; to be freed. */
+static void list_own(const integrate_settings *s, text *list) {
+    const isk_method *method = methods_named(INTEGRATE_METHOD);
+    const int first = isk_option_count(NULL);
+    for (int i = 0; i < ISK_MAX_OWN_OPTIONS && method; i++) {
+        if (s->own[i]) { text_format(list, "%s%s=%s", list->length ? "," : "", isk_option_get(method, first + i)->name, s->own[i]); }
+    }
+}
+
+const char *integrate_option(const isk_method *method, const isk_options *options, const char *name, char buffer[32]) {
+    for (int i = isk_option_count(NULL); i < isk_option_count(method); i++) {
+        if (strcmp(isk_option_get(method, i)->name, name) == 0) { return isk_option_text(method, options, i, buffer); }
+    }
+    return "";
+}
+
+static int is_counts(const isk_method *method, const isk_options *options) {
+    char buffer[32];
+    return strcmp(integrate_option(method, options, "likelihood", buffer), "gaussian") != 0;
+}
+
+/* ---- training ---- */
+
+/* What training takes of the data. */
+static dataset data_of(const gathered *g) {
+    dataset d = { .rows = g->c.rows, .part = g->part };
+    d.v.rows = g->c.rows;
+    d.v.count = 1;
+    d.v.x[0] = gathered_view(g).x;
+    snprintf(d.v.name[0], sizeof d.v.name[0], "rna");
+    return d;
+}
+
+static isk_status read_and_train(integrate_job *j) {
+    training *t = &j->t;
+    dataset d;
+    isk_status status = gathered_read(&j->g, t->context, &j->s->gather, is_counts(t->fit.method, &t->s->options), t->s->options.validation,
+                                      &t->bar);
+    if (status == ISK_OK) {
+        status = integrated_check_batch(t->context, gathered_levels(&j->g, GATHERED_BATCH), j->s->as_batch);
+    }
+    if (status != ISK_OK) { return status; }
+    gathered_say(&j->g);
+    d = data_of(&j->g);
+    gathered_give(&j->g, t->fit.extras);
+    status = training_begin(t, &d);
+    return status == ISK_OK ? training_run(t, &d) : status;
+}
+
+/* ---- output ---- */
+
+static isk_status write_config(integrate_job *j) {
+    integrate_settings copy = *j->s;
+    char paths[MOST_WORDS][4200], known[4200], folder[4200];
+    copy.training.resume = copy.training.quiet = 0;
+    copy.training.json = NULL;
+    for (int i = 0; i < copy.gather.files.count; i++) {
+        copy.gather.files.word[i] = training_path(copy.gather.files.word[i], paths[i], sizeof paths[i]);
+    }
+    copy.gather.cells = training_path(copy.gather.cells, known, sizeof known);
+    copy.training.out = training_path(copy.training.out, folder, sizeof folder);
+    return training_write_config(&j->t, &integrate_table.command, &copy);
+}
+
+static void metrics_json(const integrate_job *j, text *out) {
+    const isk_report *r = isk_model_report(j->t.model);
+    text_add(out, "{\n  ");
+    text_json_key(out, "method");
+    text_json_string(out, isk_method_name(isk_model_method(j->t.model)));
+    text_json_key(out, "seed");
+    text_format(out, "%llu", (unsigned long long)isk_model_seed(j->t.model));
+    text_json_member(out, "cells", (double)j->g.c.rows);
+    text_json_member(out, "genes", (double)j->g.genes.names.count);
+    text_json_member(out, "seconds", r->seconds);
+    integration_json(&j->scores, j->g.types != NULL, out);
+    text_add(out, "\n  ");
+    text_json_key(out, "training");
+    text_add(out, "{");
+    for (int i = 0; i < r->number_count; i++) { text_json_member(out, r->numbers[i].name, r->numbers[i].value); }
+    text_add(out, "}\n}\n");
+}
+
+static isk_status find_provenance(integrate_job *j) {
+    const names *files = &j->g.c.files;
+    const char *paths[MOST_HASHED];
+    int count = 0;
+    for (int64_t i = 0; i < files->count && count < MOST_HASHED; i++) { paths[count++] = names_get(files, i); }
+    return provenance_make(&j->provenance, j->t.context, j->argc, j->argv, paths, count);
+}
+
+static isk_status write_scores(integrate_job *j) {
+    sheet_column columns[INTEGRATION_COLUMNS];
+    sheet s;
+    text out = { 0 };
+    isk_status status;
+    integration_sheet(&j->scores, j->g.types != NULL, columns, &s);
+    sheet_tsv(&s, &out);
+    sheet_free(&s);
+    status = output_text(&j->t.out, "integration.tsv", &out);
+    text_free(&out);
+    return status;
+}
+
+static isk_status write_report(integrate_job *j) {
+    text page = { 0 };
+    isk_status status = integrate_report(j, &page);
+    if (status == ISK_OK) { status = output_text(&j->t.out, "report.html", &page); }
+    text_free(&page);
+    return status;
+}
+
+static isk_status write_all(integrate_job *j) {
+    const dataset d = data_of(&j->g);
+    text scores = { 0 };
+    isk_status status = gathered_put(&j->g, j->t.model);
+    metrics_json(j, &scores);
+    if (status == ISK_OK) { status = training_write(&j->t, &d); }
+    if (status == ISK_OK) { status = write_config(j); }
+    if (status == ISK_OK) { status = output_text(&j->t.out, "metrics.json", &scores); }
+    if (status == ISK_OK) { status = write_scores(j); }
+    if (status == ISK_OK) { status = integrate_write_results(j); }
+    if (status == ISK_OK) { status = write_report(j); }
+    if (status == ISK_OK) { status = training_commit(&j->t, &scores); }
+    text_free(&scores);
+    return status;
+}
+
+/* ---- the whole ---- */
+
+static isk_status run(integrate_job *j) {
+    training *t = &j->t;
+    isk_status status = *isk_error(t->context) ? ISK_DEVICE : training_names(t);
+    if (status == ISK_OK) { status = training_folder(t, TRAINING_NAMES " " INTEGRATION_NAMES); }
+    for (int i = 0; i < j->s->gather.files.count; i++) { output_reads(&t->out, j->s->gather.files.word[i]); }
+    output_reads(&t->out, j->s->gather.cells);
+    if (status == ISK_OK) { status = read_and_train(j); }
+    if (status != ISK_OK) { return status; }
+    progress_say(&t->bar, "trained in %s; scoring", duration(isk_model_report(t->model)->seconds, (char[32]){ 0 }));
+    status = integrated_make(&j->made, t->context, t->model, &j->g, j->s->denoised || j->s->as_batch, j->s->as_batch);
+    if (status == ISK_OK) { status = integration_make(&j->scores, t->context, &j->g, &j->made); }
+    if (status == ISK_OK) { status = integrate_draw(j); }
+    if (status == ISK_OK) { status = find_provenance(j); }
+    return status == ISK_OK ? write_all(j) : status;
+}
+
+static void say_results(const integrate_job *j) {
+    text words = { 0 };
+    if (j->s->training.quiet || is_standard_output(j->s->training.json)) { return; }
+    if (!j->s->model) {
+        integration_text(&j->scores, j->g.types != NULL, &words);
+        text_add(&words, "\n");
+        integration_caveats(&j->scores, &j->g, &words);
+        printf("\n%s\nresults are in %s; open %s/report.html\n", words.data ? words.data : "", j->s->training.out, j->s->training.out);
+    } else {
+        printf("cells.tsv and invariant.npy are in %s\n", j->s->training.out);
+    }
+    text_free(&words);
+}
+
+static int finish(integrate_job *j, isk_status status, int argc, char **argv) {
+    const int code = training_finish(&j->t, status, integrate_table.command.name, argc, argv);
+    if (status == ISK_OK) { say_results(j); }
+    provenance_free(&j->provenance);
+    pictures_free(&j->pictures);
+    integration_free(&j->scores);
+    integrated_free(&j->made);
+    gathered_free(&j->g);
+    training_close(&j->t);
+    return code;
+}
+
+static int check_line(const integrate_settings *s) {
+    const char *program = integrate_table.command.name;
+    if (!s->gather.files.count) { return usage_error(program, "FILE is missing: an .h5ad, .h5mu or .h5 file, a 10x folder, or a table"); }
+    if (!s->training.out) { return usage_error(program, "--out DIR is missing"); }
+    if (!methods_named(INTEGRATE_METHOD)) { return fail_as(EXIT_FAILED, program, "this build has no method " INTEGRATE_METHOD); }
+    if (s->model && (s->gather.batch || s->gather.labels || s->gather.invariant || s->gather.spurious)) {
+        return usage_error(program, "--model knows its columns; --batch, --labels, --invariant and --spurious are for training");
+    }
+    if (!s->model && s->gather.force) { return usage_error(program, "--force is for --model"); }
+    return -1;
+}
+
+int command_integrate(int argc, char **argv) {
+    integrate_settings s = INTEGRATE_DEFAULTS;
+    integrate_job j = { .s = &s, .argc = argc, .argv = argv };
+    text own = { 0 };
+    int code;
+    make_command();
+    code = options_parse(&integrate_table.command, argc - 1, argv + 1, &s);
+    if (code < 0) { code = check_line(&s); }
+    if (code >= 0) { return code; }
+    list_own(&s, &own);
+    s.training.method = INTEGRATE_METHOD;
+    s.training.own = own.data;
+    s.training.seed = s.gather.seed;
+    code = training_check_line(&s.training, integrate_table.command.name, 0, argc, argv);
+    if (code < 0) { code = training_open(&j.t, &s.training, integrate_table.command.name); }
+    if (code < 0) { code = finish(&j, s.model ? integrate_query(&j) : run(&j), argc, argv); }
+    text_free(&own);
+    return code;
+}
