@@ -66,6 +66,8 @@ typedef struct option_line {
 } option_line;
 /* Every option in the order of --help, those of the library too; not --help and --version.  A line lives until `visit` returns. */
 void options_each(const command *c, void (*visit)(void *user, const option_line *line), void *user);
+/* What an option of the library means, its choices and the defaults of the presets: "weight of ... [10; simulation 0.1]". */
+void option_words(const isk_option_info *info, text *out);
 /* "--help" and "--version", which every command takes. */
 extern const option_line options_of_all[2];
 /* The argument without a name, or all of them; NULL: there is none. */

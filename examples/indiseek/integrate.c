@@ -34,7 +34,6 @@ static const option before[] = {
     { "no-counts", OPTION_FLAG, FIELD(without_counts), NULL, "it holds the latents, and not the counts again", 0, 0, NULL },
     TRAINING_KEEPING_OPTIONS(FIELD(training), "metrics.json", "go on from DIR/checkpoint.safetensors; without one, start afresh"),
     TRAINING_PRESET_OPTION(FIELD(training)),
-    { "batch-size", OPTION_INT, FIELD(training.options.batch), "N", "cells of a mini-batch [128]", 0, 1e6, NULL },
     TRAINING_DEVICE_OPTIONS(FIELD(training)),
 };
 
@@ -47,58 +46,48 @@ static const command about = {
                 "  indiseek integrate one.h5ad two.h5ad three.h5ad --invariant condition --out results\n"
                 "  indiseek integrate cells.h5ad --batch donor --counts raw --genes 3000 --spurious percent_mito --out results\n"
                 "  indiseek integrate --model results new.h5ad --out mapped\n",
-    .library = 1, .library_offset = FIELD(training.options),
+    .library_offset = FIELD(training.options),
     .notes = "Genes are matched by their names; those that vary most are chosen within batches.  Labels may be missing for some cells\n"
              "or all.  Ctrl-C stops after the current round and leaves a checkpoint for --resume.\n",
 };
 
-/* The command with the method's own options, as its table has them, before those of where it trains. */
-typedef struct own_table {
-    option rows[sizeof before / sizeof *before + ISK_MAX_OWN_OPTIONS + 1];
-    char words[ISK_MAX_OWN_OPTIONS][400];
+/* The command with the method's options, those of the groups that it reads, as its own table has them. */
+typedef struct typed_table {
+    option rows[sizeof before / sizeof *before + 2 * MOST_TYPED];
+    char words[MOST_TYPED][500];
     command command;
-} own_table;
-static own_table integrate_table;
+} typed_table;
+static typed_table integrate_table;
 
-static void describe(const isk_option_info *info, char words[400]) {
-    const int by_word = info->kind == ISK_OPTION_CHOICE;
-    text all = { 0 };
-    text_add(&all, info->text);
-    if (by_word) { text_format(&all, ": %s", info->choices); }
-    text_add(&all, " [");
-    if (by_word) {
-        const char *word = info->choices;
-        for (int i = 1; i < (int)info->preset[0] && strchr(word, '|'); i++) { word = strchr(word, '|') + 1; }
-        text_add_bytes(&all, word, strcspn(word, "|"));
-    } else {
-        text_number(&all, info->preset[0], 6);
-    }
-    text_add(&all, "]");
-    snprintf(words, 400, "%s", all.data ? all.data : "");
-    text_free(&all);
-}
+/* The mini-batch gives its name to the batches of cells. */
+static const char *typed_name(const isk_option_info *info) { return strcmp(info->name, "batch") == 0 ? "batch-size" : info->name; }
 
 static void make_command(void) {
     const isk_method *method = methods_named(INTEGRATE_METHOD);
-    const int first = isk_option_count(NULL), own = method ? isk_option_count(method) - first : 0;
-    int count = 0;
+    const char *heading = NULL;
+    command *c = &integrate_table.command;
+    int count = (int)(sizeof before / sizeof *before);
     training_describe();
-    integrate_table.command = about;
+    *c = about;
+    c->options = integrate_table.rows;
     memcpy(integrate_table.rows, before, sizeof before);
-    count = (int)(sizeof before / sizeof *before);
-    if (own) { integrate_table.rows[count++] = (option){ NULL, OPTION_HEADING, 0, NULL, "Method " INTEGRATE_METHOD, 0, 0, NULL }; }
-    for (int i = 0; i < own; i++) {
-        const isk_option_info *info = isk_option_get(method, first + i);
-        integrate_table.command.options = integrate_table.rows;
-        integrate_table.command.option_count = count;
-        if (options_find(&integrate_table.command, info->name)) { continue; }
-        describe(info, integrate_table.words[i]);
-        integrate_table.rows[count++] = (option){ info->name, OPTION_TEXT, FIELD(own) + (size_t)i * sizeof(const char *),
-                                        info->kind == ISK_OPTION_CHOICE ? "WORD" : "N", integrate_table.words[i], 0, 0,
-                                        info->kind == ISK_OPTION_CHOICE ? info->choices : NULL };
+    for (int i = 0; i < isk_option_count(method) && i < MOST_TYPED && method; i++) {
+        const isk_option_info *info = isk_option_get(method, i);
+        const int by_word = info->kind == ISK_OPTION_CHOICE;
+        const char *about_these = isk_option_group_heading(info->group);
+        text words = { 0 };
+        c->option_count = count;
+        if (!((method->groups | ISK_READS(OWN)) >> info->group & 1) || options_find(c, typed_name(info))) { continue; }
+        if (!heading || strcmp(heading, about_these) != 0) {
+            integrate_table.rows[count++] = (option){ NULL, OPTION_HEADING, 0, NULL, heading = about_these, 0, 0, NULL };
+        }
+        option_words(info, &words);
+        snprintf(integrate_table.words[i], sizeof integrate_table.words[i], "%s", words.data ? words.data : "");
+        text_free(&words);
+        integrate_table.rows[count++] = (option){ typed_name(info), OPTION_TEXT, FIELD(typed) + (size_t)i * sizeof(const char *),
+                                                  by_word ? "WORD" : "N", integrate_table.words[i], 0, 0, by_word ? info->choices : NULL };
     }
-    integrate_table.command.options = integrate_table.rows;
-    integrate_table.command.option_count = count;
+    c->option_count = count;
 }
 
 const command *integrate_table_get(void) {
@@ -106,13 +95,15 @@ const command *integrate_table_get(void) {
     return &integrate_table.command;
 }
 
-/* "name=value,..." of what was typed, as training takes them; to be freed. */
-static void list_own(const integrate_settings *s, text *list) {
+/* What was typed becomes the options of the fit. */
+static isk_status set_options(const integrate_job *j) {
     const isk_method *method = methods_named(INTEGRATE_METHOD);
-    const int first = isk_option_count(NULL);
-    for (int i = 0; i < ISK_MAX_OWN_OPTIONS && method; i++) {
-        if (s->own[i]) { text_format(list, "%s%s=%s", list->length ? "," : "", isk_option_get(method, first + i)->name, s->own[i]); }
+    isk_status status = ISK_OK;
+    for (int i = 0; i < isk_option_count(method) && i < MOST_TYPED && status == ISK_OK; i++) {
+        if (!j->s->typed[i]) { continue; }
+        status = isk_option_set(j->t.context, method, &j->s->training.options, isk_option_get(method, i)->name, j->s->typed[i]);
     }
+    return status;
 }
 
 const char *integrate_option(const isk_method *method, const isk_options *options, const char *name, char buffer[32]) {
@@ -159,7 +150,11 @@ static isk_status read_and_train(integrate_job *j) {
 
 static isk_status write_config(integrate_job *j) {
     integrate_settings copy = *j->s;
-    char paths[MOST_WORDS][4200], known[4200], folder[4200];
+    const isk_method *method = isk_model_method(j->t.model);
+    char paths[MOST_WORDS][4200], known[4200], folder[4200], values[MOST_TYPED][32];
+    for (int i = 0; i < isk_option_count(method) && i < MOST_TYPED; i++) {
+        copy.typed[i] = isk_option_text(method, isk_model_options(j->t.model), i, values[i]);
+    }
     copy.training.resume = copy.training.quiet = 0;
     copy.training.json = NULL;
     for (int i = 0; i < copy.gather.files.count; i++) {
@@ -237,7 +232,8 @@ static isk_status write_all(integrate_job *j) {
 
 static isk_status run(integrate_job *j) {
     training *t = &j->t;
-    isk_status status = *isk_error(t->context) ? ISK_DEVICE : training_names(t);
+    isk_status status = *isk_error(t->context) ? ISK_DEVICE : set_options(j);
+    if (status == ISK_OK) { status = training_names(t); }
     if (status == ISK_OK) { status = training_folder(t, TRAINING_NAMES " " INTEGRATION_NAMES); }
     for (int i = 0; i < j->s->gather.files.count; i++) { output_reads(&t->out, j->s->gather.files.word[i]); }
     output_reads(&t->out, j->s->gather.cells);
@@ -292,19 +288,15 @@ static int check_line(const integrate_settings *s) {
 int command_integrate(int argc, char **argv) {
     integrate_settings s = INTEGRATE_DEFAULTS;
     integrate_job j = { .s = &s, .argc = argc, .argv = argv };
-    text own = { 0 };
     int code;
     make_command();
     code = options_parse(&integrate_table.command, argc - 1, argv + 1, &s);
     if (code < 0) { code = check_line(&s); }
     if (code >= 0) { return code; }
-    list_own(&s, &own);
     s.training.method = INTEGRATE_METHOD;
-    s.training.own = own.data;
     s.training.seed = s.gather.seed;
     code = training_check_line(&s.training, integrate_table.command.name, 0, argc, argv);
     if (code < 0) { code = training_open(&j.t, &s.training, integrate_table.command.name); }
     if (code < 0) { code = finish(&j, s.model ? integrate_query(&j) : run(&j), argc, argv); }
-    text_free(&own);
     return code;
 }

@@ -9,13 +9,14 @@
 #include "../runs/provenance.h"
 #include "../runs/training.h"
 
-/* The method that it trains; its own options are options of the command. */
+/* The method that it trains; all its options are options of the command, by the method's own table. */
 #define INTEGRATE_METHOD "invae"
+enum { MOST_TYPED = 128 };
 
 typedef struct integrate_settings {
     gather_settings gather;
     training_settings training;
-    const char *own[ISK_MAX_OWN_OPTIONS];   /* as typed; NULL: the default */
+    const char *typed[MOST_TYPED];  /* options of the method, in the order of its table, as typed; NULL: the default */
     const char *model, *as_batch;
     int denoised, without_pictures, without_files, without_counts;
 } integrate_settings;

@@ -318,7 +318,7 @@ void gathered_say(const gathered *g) {
         progress_say(g->bar, "%s: %lld types; %lld of %lld cells have one, and training is told %lld of these", gathered_name(g, GATHERED_LABEL),
                      (long long)types->count, (long long)labelled, (long long)g->c.rows, (long long)(labelled - g->hidden_count));
     }
-    say_lists(g);
+    if (g->part) { say_lists(g); }
     for (int i = 0; i < GATHERED_LISTS; i++) {
         if (i != GATHERED_LABEL || g->part) { covariates_say(&g->known[i], &g->c, prefixes[i]); }
     }
