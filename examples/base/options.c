@@ -363,7 +363,8 @@ static int parse_word(const command *c, const char *word, int already, void *set
     if (argument->kind == OPTION_ARGUMENTS) {
         word_list *list = (word_list *)(void *)((char *)settings + argument->offset);
         if (!already) { list->count = 0; }
-        if (list->count == MOST_WORDS) { return usage_error(c->name, "\"%s\" is one argument too many: %d may stand there", word, MOST_WORDS); }
+        if (list->count == MOST_WORDS) { return usage_error(c->name, "\"%s\" is one argument too many: %d may stand there", word,
+                                                            MOST_WORDS); }
         list->word[list->count++] = word;
         return 0;
     }

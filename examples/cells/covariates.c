@@ -82,8 +82,8 @@ static isk_status learn_levels(const learning *l, const cell_column *column, cov
                                l->desc->option, to->name, to->levels.count ? "one level" : "no value", to->levels.count ? ", '" : "",
                                to->levels.count ? show(&s, names_get(&to->levels, 0)) : "", to->levels.count ? "'" : "");
     } else if (status == ISK_OK && to->levels.count == labelled && labelled > 2) {
-        status = isk_set_error(l->c->context, ISK_DATA, "%s: column '%s' is another in each of the %lld cells that train, as a name is, and "
-                               "tells nothing of others%s", l->desc->option, to->name, (long long)labelled,
+        status = isk_set_error(l->c->context, ISK_DATA, "%s: column '%s' is another in each of the %lld cells that train, as a name is, "
+                               "and tells nothing of others%s", l->desc->option, to->name, (long long)labelled,
                                column->numbers ? "; --numbers takes it for a number" : "");
     }
     free(sizes);

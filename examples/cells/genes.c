@@ -23,11 +23,13 @@ static isk_status refuse(const cells *c, int64_t row, int64_t col, double value,
                              cell.text, gene.text);
     }
     if (value < 0) {
-        return isk_set_error(c->context, ISK_DATA, "%s: cell '%s', gene '%s' is %g, and counts are not negative: these look scaled; %s", path,
+        return isk_set_error(c->context, ISK_DATA, "%s: cell '%s', gene '%s' is %g, and counts are not negative: these look scaled; %s",
+                             path,
                              cell.text, gene.text, value, way_out);
     }
     if (most < 20) {
-        return isk_set_error(c->context, ISK_DATA, "%s: cell '%s', gene '%s' is %g: these look log-normalised: max %.1f; %s", path, cell.text,
+        return isk_set_error(c->context, ISK_DATA, "%s: cell '%s', gene '%s' is %g: these look log-normalised: max %.1f; %s", path,
+                             cell.text,
                              gene.text, value, most, way_out);
     }
     return isk_set_error(c->context, ISK_DATA, "%s: cell '%s', gene '%s' is %g, which is no whole number: these look normalised; %s", path,
@@ -182,7 +184,8 @@ isk_status genes_matrix(const genes *g, const cells *c, isk_scalar **values) {
     const input *in = counts_of(c);
     const int64_t cols = g->names.count;
     int64_t *place = malloc(sizeof *place * ((size_t)in->cols + 1));
-    *values = in->rows < PTRDIFF_MAX / (int64_t)sizeof **values / (cols + 1) ? calloc((size_t)(in->rows * cols) + 1, sizeof **values) : NULL;
+    *values = in->rows < PTRDIFF_MAX / (int64_t)sizeof **values / (cols + 1) ? calloc((size_t)(in->rows * cols) + 1, sizeof **values) :
+        NULL;
     if (!place || !*values) {
         free(place);
         return out_of_memory(c);
@@ -240,7 +243,8 @@ isk_status genes_get(genes *g, isk_context *context, const isk_model *model) {
     const char *line = isk_model_get_text(model, "user.genes"), *ids = isk_model_get_text(model, "user.gene_ids");
     memset(g, 0, sizeof *g);
     if (!line) {
-        return isk_set_error(context, ISK_DATA, "the model does not say which genes it was trained on; was it saved by `indiseek integrate`?");
+        return isk_set_error(context, ISK_DATA, "the model does not say which genes it was trained on; was it saved by `indiseek "
+                             "integrate`?");
     }
     if (!names_split(line, &g->names) || (ids && !names_split(ids, &g->ids))) { return no_memory(context, "the genes"); }
     if (g->names.count == isk_model_view_cols(model, 0) && (!ids || g->ids.count == g->names.count)) { return ISK_OK; }

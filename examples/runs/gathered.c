@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const prefixes[GATHERED_LISTS] = { "label", "invariant", "batch", "spurious" };     /* extras of the method, and in the model */
+/* extras of the method, and in the model */
+static const char *const prefixes[GATHERED_LISTS] = { "label", "invariant", "batch", "spurious" };
 static const char *const options_of[GATHERED_LISTS] = { "--labels", "--invariant", "--batch", "--spurious" };
 
 static isk_status out_of_memory(const gathered *g) { return no_memory(g->context, "the cells"); }
@@ -42,16 +43,38 @@ static const char *batch_column(const gathered *g) {
     return g->s->batch ? g->s->batch : g->s->files.count > 1 ? JOIN_COLUMN : NULL;
 }
 
-/* Every batch alike.  batches [rows] are then those of all cells. */
+/* The largest class; codes below 0 are none. */
+static int64_t largest_class(const int32_t *codes, int64_t rows) {
+    int64_t most = 0, classes = 0, *sizes;
+    for (int64_t i = 0; i < rows; i++) { classes = codes[i] >= classes ? codes[i] + 1 : classes; }
+    sizes = calloc((size_t)classes + 1, sizeof *sizes);
+    for (int64_t i = 0; i < rows && sizes; i++) {
+        if (codes[i] >= 0 && ++sizes[codes[i]] > most) { most = sizes[codes[i]]; }
+    }
+    free(sizes);
+    return most;
+}
+
+/* Every batch alike, unless all are so small that none can give a cell.  batches [rows] are then those of all cells. */
 static isk_status divide(gathered *g, double validation) {
     const cell_column *column;
     labels batches = { 0 };
+    covariates all = { 0 };
     isk_status status;
+    int alike;
     if (!batch_column(g)) {
-        return isk_set_error(g->context, ISK_ARGUMENT, "there is one batch: --batch COLUMN says which batch each cell is of, or give a file "
-                             "a batch");
+        return isk_set_error(g->context, ISK_ARGUMENT, "there is one batch: --batch COLUMN says which batch each cell is of, or give a "
+                             "file a batch");
     }
-    status = cells_need_column(&g->c, options_of[GATHERED_BATCH], batch_column(g), &column);
+    /* what is no batch is said before it is divided */
+    status = covariates_learn(&all, &g->c, &(covariates_desc){ .option = options_of[GATHERED_BATCH], .columns = batch_column(g),
+                                                               .as_classes = batch_column(g) });
+    if (status == ISK_OK && all.count > 1) {
+        status = isk_set_error(g->context, ISK_ARGUMENT, "--batch %s: names %lld columns, and takes one; --spurious takes more",
+                               batch_column(g), (long long)all.count);
+    }
+    covariates_free(&all);
+    if (status == ISK_OK) { status = cells_need_column(&g->c, options_of[GATHERED_BATCH], batch_column(g), &column); }
     if (status == ISK_OK) { status = cell_column_classes(g->context, column, g->c.rows, &batches); }
     free(g->part);
     free(g->batches);
@@ -60,8 +83,9 @@ static isk_status divide(gathered *g, double validation) {
     if (status == ISK_OK && (!g->part || !g->batches)) { status = out_of_memory(g); }
     if (status == ISK_OK) {
         memcpy(g->batches, batches.codes, sizeof *g->batches * (size_t)g->c.rows);
-        status = split_rows(g->context, &(split_settings){ .validation = validation, .seed = g->s->seed, .labels = batches.codes,
-                                                           .rows = g->c.rows }, g->part, NULL);
+        alike = validation * (double)largest_class(batches.codes, g->c.rows) >= 1;
+        status = split_rows(g->context, &(split_settings){ .validation = validation, .seed = g->s->seed, .rows = g->c.rows,
+                                                           .labels = alike ? batches.codes : NULL }, g->part, NULL);
     }
     labels_free(&batches);
     return status;
@@ -126,9 +150,9 @@ static isk_status learn_covariates(gathered *g) {
                                                                            .as_classes = single ? columns[i] : g->s->as_classes,
                                                                            .as_numbers = g->s->as_numbers, .part = g->part });
         lists[i] = (named_covariates){ options_of[i], &g->known[i] };
-        if (status == ISK_OK && single && g->known[i].count > 1) {
-            status = isk_set_error(g->context, ISK_ARGUMENT, "%s %s: names %lld columns, and takes one; %s takes more", options_of[i],
-                                   columns[i], (long long)g->known[i].count, i == GATHERED_BATCH ? "--spurious" : "--invariant");
+        if (status == ISK_OK && i == GATHERED_LABEL && g->known[i].count > 1) {
+            status = isk_set_error(g->context, ISK_ARGUMENT, "--labels %s: names %lld columns, and takes one; --invariant takes more",
+                                   columns[i], (long long)g->known[i].count);
         }
     }
     return status == ISK_OK ? covariates_compare(&g->c, lists, GATHERED_LISTS, &g->known[GATHERED_BATCH], g->part) : status;
@@ -141,7 +165,8 @@ static isk_status hide_labels(gathered *g) {
     g->hidden = calloc((size_t)g->c.rows + 1, 1);
     if (!drawn || !g->hidden) { status = out_of_memory(g); }
     if (status == ISK_OK) {
-        status = isk_split(g->context, &(isk_split_desc){ .rows = g->c.rows, .labels = g->types, .validation = g->s->hide,
+        const int alike = g->s->hide * (double)largest_class(g->types, g->c.rows) >= 1;
+        status = isk_split(g->context, &(isk_split_desc){ .rows = g->c.rows, .labels = alike ? g->types : NULL, .validation = g->s->hide,
                                                           .seed = g->s->seed + 1, .part = drawn });
     }
     for (int64_t i = 0; i < g->c.rows && status == ISK_OK; i++) {
@@ -222,7 +247,8 @@ isk_status gathered_recall(gathered *g, isk_context *context, const gather_setti
     status = genes_get(&g->genes, context, model);
     for (int i = 0; i < GATHERED_LISTS && status == ISK_OK; i++) { status = covariates_get(&g->known[i], context, model, prefixes[i]); }
     if (status == ISK_OK && g->known[GATHERED_BATCH].count != 1) {
-        status = isk_set_error(context, ISK_DATA, "the model does not say which batches it was trained on; was it saved by `indiseek integrate`?");
+        status = isk_set_error(context, ISK_DATA, "the model does not say which batches it was trained on; was it saved by `indiseek "
+                               "integrate`?");
     }
     if (status == ISK_OK) { status = read_cells(g); }
     while (again && status == ISK_OK) {
@@ -305,7 +331,8 @@ void gathered_say(const gathered *g) {
     if (g->part) {
         progress_say(g->bar, "rna: %lld of %lld genes; %lld have no count in the cells that train and are left out",
                      (long long)g->genes.names.count, (long long)g->genes.of, (long long)g->genes.zero);
-        progress_say(g->bar, "cells: %lld train, %lld validation, in %lld batches by %s", (long long)split_count(g->part, g->c.rows, ISK_TRAIN),
+        progress_say(g->bar, "cells: %lld train, %lld validation, in %lld batches by %s",
+                     (long long)split_count(g->part, g->c.rows, ISK_TRAIN),
                      (long long)split_count(g->part, g->c.rows, ISK_VALIDATION), (long long)gathered_levels(g, GATHERED_BATCH)->count,
                      gathered_name(g, GATHERED_BATCH));
     } else {
@@ -315,7 +342,8 @@ void gathered_say(const gathered *g) {
     }
     for (int64_t i = 0; i < g->c.rows && g->types; i++) { labelled += g->types[i] >= 0; }
     if (types && g->part) {
-        progress_say(g->bar, "%s: %lld types; %lld of %lld cells have one, and training is told %lld of these", gathered_name(g, GATHERED_LABEL),
+        progress_say(g->bar, "%s: %lld types; %lld of %lld cells have one, and training is told %lld of these",
+                     gathered_name(g, GATHERED_LABEL),
                      (long long)types->count, (long long)labelled, (long long)g->c.rows, (long long)(labelled - g->hidden_count));
     }
     if (g->part) { say_lists(g); }

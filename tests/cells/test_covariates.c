@@ -129,7 +129,8 @@ static void mistakes_are_said(void **state) {
           "nothing of others; --numbers takes it for a number" },
         { "flat", NULL, NULL, ISK_DATA, "--invariant: column 'flat' is the same number in the cells that train, and says nothing; leave it "
           "out" },
-        { "stage", NULL, "stage", ISK_DATA, "--invariant: column 'stage' is words, such as 'early', and --numbers says that it is numbers" },
+        { "stage", NULL, "stage", ISK_DATA, "--invariant: column 'stage' is words, such as 'early', and --numbers says that it is "
+          "numbers" },
         { "stag", NULL, NULL, ISK_ARGUMENT, "--invariant: nothing is known of the cells by the name 'stag'; did you mean 'stage'?" },
         { "age,stage,age", NULL, NULL, ISK_ARGUMENT, "--invariant: column 'age' is listed twice" },
     };

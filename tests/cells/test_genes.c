@@ -13,7 +13,8 @@ static void make(cells *c, int64_t rows, int64_t cols, const isk_scalar *values)
     memset(c, 0, sizeof *c);
     c->context = context;
     modality_call(&m, NULL, "rna");
-    m.in = (input){ .context = context, .path = "made", .rows = rows, .cols = cols, .values = malloc(sizeof *values * (size_t)(rows * cols)) };
+    m.in = (input){ .context = context, .path = "made", .rows = rows, .cols = cols,
+                    .values = malloc(sizeof *values * (size_t)(rows * cols)) };
     assert_non_null(m.in.values);
     memcpy(m.in.values, values, sizeof *values * (size_t)(rows * cols));
     for (int64_t i = 0; i < rows; i++) {
@@ -31,13 +32,13 @@ static void make(cells *c, int64_t rows, int64_t cols, const isk_scalar *values)
 static void what_are_no_counts_is_said(void **state) {
     static const struct { isk_scalar values[6]; const char *words; } cases[] = {
         { { 0, 1, 2, 3, 4000, 5 }, NULL },
-        { { 0, 1, (isk_scalar)2.25, 3, (isk_scalar)8.25, 5 }, "made: cell 'cell0', gene 'g2' is 2.25: these look log-normalised: max 8.2; give "
-          "--counts LAYER, which may be raw, or --likelihood gaussian" },
+        { { 0, 1, (isk_scalar)2.25, 3, (isk_scalar)8.25, 5 }, "made: cell 'cell0', gene 'g2' is 2.25: these look log-normalised: max 8.2; "
+          "give --counts LAYER, which may be raw, or --likelihood gaussian" },
         { { 0, (isk_scalar)1.5, 2, 3, -1, 5 }, "made: cell 'cell1', gene 'g1' is -1, and counts are not negative: these look scaled; give "
           "--counts LAYER, which may be raw, or --likelihood gaussian" },
         { { 0, 1, 2, 3, (isk_scalar)NAN, 5 }, "made: cell 'cell1' has no number for gene 'g1'; counts are whole numbers from 0 on" },
-        { { 0, 1, 2, (isk_scalar)30.5, 4, 500 }, "made: cell 'cell1', gene 'g0' is 30.5, which is no whole number: these look normalised; give "
-          "--counts LAYER, which may be raw, or --likelihood gaussian" },
+        { { 0, 1, 2, (isk_scalar)30.5, 4, 500 }, "made: cell 'cell1', gene 'g0' is 30.5, which is no whole number: these look normalised; "
+          "give --counts LAYER, which may be raw, or --likelihood gaussian" },
     };
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -64,7 +65,8 @@ static isk_scalar counts[ROWS * COLS];
 static int32_t codes[ROWS];
 static uint8_t part[ROWS];
 
-/* g0 and g1 vary in both batches, g2 and g3 most of all but in one alone, g4 has no count in training, and others are noise of their mean. */
+/* g0 and g1 vary in both batches, g2 and g3 most of all but in one alone, g4 has no count in training, and others are noise of their
+   mean. */
 static void draw_counts(void) {
     for (unsigned i = 0; i < ROWS; i++) {
         codes[i] = (int32_t)(i % 2);

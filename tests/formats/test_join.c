@@ -63,7 +63,8 @@ static void names_that_do_not_meet_are_said(void **state) {
         "only 0 of the 2 genes of the smallest file are in all 2: " SCRATCH "/one.csv calls its first 'CD3E', " SCRATCH "/two.csv "
         "'Cd3e'; the names of genes must agree",
     };
-    static const char *const second[] = { "cell,ENSG00000198851,ENSG00000111640.15\nAAA,1,2\nAAC,4,0\n", "cell,Cd3e,Gapdh\nAAA,1,2\nAAC,4,0\n" };
+    static const char *const second[] = { "cell,ENSG00000198851,ENSG00000111640.15\nAAA,1,2\nAAC,4,0\n",
+                                          "cell,Cd3e,Gapdh\nAAA,1,2\nAAC,4,0\n" };
     (void)state;
     for (int i = 0; i < 2; i++) {
         const char *paths[] = { write_text("one.csv", "cell,CD3E,GAPDH\nAAA,1,2\nAAC,4,0\n"), write_text("two.csv", second[i]) };
