@@ -24,11 +24,12 @@ static const option before[] = {
     { "force", OPTION_FLAG, FIELD(gather.force), NULL, "also where more than a fifth of the model's genes are missing", 0, 0, NULL },
     { NULL, OPTION_HEADING, 0, NULL, "Output", 0, 0, NULL },
     { "out", OPTION_TEXT, FIELD(training.out), "DIR",
-      "gets report.html, adata.h5ad (with HDF5), cells.tsv, invariant.npy, spurious.npy, genes.tsv, umap.tsv, integration.tsv, "
+      "gets report.html, adata.h5ad (with HDF5), cells.tsv, invariant.npy, spurious.npy, genes.tsv, umap.tsv, integration.tsv, told.tsv, "
       "metrics.json, model.safetensors, config.json, log.jsonl; made if missing", 0, 0, NULL },
     { "denoised", OPTION_FLAG, FIELD(denoised), NULL,
       "denoised.npy and layers/denoised too: what the model expects of each gene in 10000 counts, at the cell's own batch", 0, 0, NULL },
-    { "as-batch", OPTION_TEXT, FIELD(as_batch), "LEVEL", "with --denoised, at this batch instead, or at the mean of all: mean", 0, 0, NULL },
+    { "as-batch", OPTION_TEXT, FIELD(as_batch), "LEVEL", "with --denoised, at this batch instead, or at the mean of all: mean", 0, 0,
+      NULL },
     { "no-umap", OPTION_FLAG, FIELD(without_pictures), NULL, "no UMAPs", 0, 0, NULL },
     { "no-h5", OPTION_FLAG, FIELD(without_files), NULL, "no adata.h5ad", 0, 0, NULL },
     { "no-counts", OPTION_FLAG, FIELD(without_counts), NULL, "it holds the latents, and not the counts again", 0, 0, NULL },
@@ -191,17 +192,25 @@ static isk_status find_provenance(integrate_job *j) {
     return provenance_make(&j->provenance, j->t.context, j->argc, j->argv, paths, count);
 }
 
-static isk_status write_scores(integrate_job *j) {
-    sheet_column columns[INTEGRATION_COLUMNS];
-    sheet s;
+static isk_status write_sheet(integrate_job *j, const char *name, sheet *s) {
     text out = { 0 };
     isk_status status;
-    integration_sheet(&j->scores, j->g.types != NULL, columns, &s);
-    sheet_tsv(&s, &out);
-    sheet_free(&s);
-    status = output_text(&j->t.out, "integration.tsv", &out);
+    sheet_tsv(s, &out);
+    sheet_free(s);
+    status = output_text(&j->t.out, name, &out);
     text_free(&out);
     return status;
+}
+
+static isk_status write_scores(integrate_job *j) {
+    sheet_column told[INTEGRATION_COLUMNS], ten[TEN_COLUMNS];
+    sheet s;
+    isk_status status;
+    integration_sheet(&j->scores, j->g.types != NULL, told, &s);
+    status = write_sheet(j, "told.tsv", &s);
+    if (status != ISK_OK) { return status; }
+    integration_ten_sheet(&j->scores, ten, &s);
+    return write_sheet(j, "integration.tsv", &s);
 }
 
 static isk_status write_report(integrate_job *j) {

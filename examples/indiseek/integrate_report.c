@@ -27,7 +27,8 @@ static void add_verdicts(const integrate_job *j, text *page) {
     }
     if (isfinite(n->accuracy[INTEGRATION_INVARIANT])) {
         const double here = n->accuracy[INTEGRATION_INVARIANT], there = n->accuracy[INTEGRATION_BEFORE];
-        text_format(&words, "Of the labels that were hidden a logistic regression names %s right by the invariant latents", fixed(here, 3, one));
+        text_format(&words, "Of the labels that were hidden a logistic regression names %s right by the invariant latents", fixed(here,
+                                                                                                                                  3, one));
         text_format(&words, ", and %s by principal components.", fixed(there, 3, two));
         page_verdict(page, here >= there - 0.01 ? PAGE_GOOD : PAGE_WARNING, "Types", words.data);
         text_free(&words);
@@ -49,11 +50,37 @@ static void add_scores(const integrate_job *j, text *page) {
     text words = { 0 };
     page_heading(page, "What can be told");
     integration_caveats(&j->scores, &j->g, &words);
-    text_format(&words, "R² are of the batch, and of the label, one column a level, on %lld cells that the regression was not fitted on: the "
+    text_format(&words, "R² are of the batch, and of the label, one column a level, on %lld cells that the regression was not fitted on: "
+                "the "
                 "invariant latents should tell little of the batch, the spurious ones little of the label.", (long long)j->scores.asked);
     page_paragraph(page, words.data ? words.data : "");
     text_free(&words);
     integration_sheet(&j->scores, j->g.types != NULL, columns, &s);
+    page_sheet(page, &s);
+    sheet_free(&s);
+}
+
+static void add_ten(const integrate_job *j, text *page) {
+    const integration_ten *all = &j->scores.ten[INTEGRATION_ALL], *hidden = &j->scores.ten[INTEGRATION_HIDDEN];
+    const isk_integration_report *r = &all->report[1];
+    sheet_column columns[TEN_COLUMNS];
+    sheet s;
+    text words = { 0 };
+    if (!all->cells) { return; }
+    page_heading(page, "Ten metrics of integration");
+    text_format(&words, "All ten as scib-metrics defines them, none left out, on %lld cells; 1 is best. ", (long long)all->cells);
+    if (hidden->cells) {
+        text_format(&words, "Those of labels, from isolated_labels on, look better than they are where labels were given in training: the "
+                    "last two columns are of the %lld cells whose labels were hidden. ", (long long)hidden->cells);
+    } else if (j->g.types) {
+        text_add(&words, "All labels were given in training, so that the metrics of labels are no evidence. ");
+    }
+    if (r->isolated && r->isolated == r->labels) {
+        text_add(&words, "Every label is in as many batches: isolated_labels is then of all labels, and says nothing of isolated ones. ");
+    }
+    page_paragraph(page, words.data ? words.data : "");
+    text_free(&words);
+    integration_ten_sheet(&j->scores, columns, &s);
     page_sheet(page, &s);
     sheet_free(&s);
 }
@@ -119,8 +146,8 @@ static isk_status add_pictures(const integrate_job *j, text *page) {
     for (int i = 0; i < count; i++) { columns[i] = colours[i].column; }
     if (status == ISK_OK) {
         page_heading(page, "Embeddings");
-        page_paragraph(page, "UMAPs of all cells before and after, coloured by batch, and by label where there are labels. A picture says little "
-                             "of how well batches mix: the numbers above do.");
+        page_paragraph(page, "UMAPs of all cells before and after, coloured by batch, and by label where there are labels. A picture says "
+                       "little of how well batches mix: the numbers above do.");
         plots_begin(&p, page, &(plots_desc){ .rows = j->g.c.rows, .name = cell_name, .user = &j->g.c.names, .columns = columns,
                                              .column_count = count });
         for (int i = 0; i < j->pictures.count; i++) {
@@ -137,13 +164,19 @@ static isk_status add_pictures(const integrate_job *j, text *page) {
             plots_still(page, &(plots_panel){ .title = title, .points = j->pictures.list[i].points }, j->g.c.rows, &columns[1]);
         }
         page_grid_end(page);
-        plots_still_legend(page);
+        plots_still_legend(page, &columns[1]);
     }
     for (int i = 0; i < 3; i++) { free(colours[i].classes); }
     return status;
 }
 
 /* ---- the page ---- */
+
+/* The last name of the first file's path. */
+static const char *data_name(const integrate_job *j) {
+    const char *path = j->s->gather.files.word[0], *slash = strrchr(path, '/');
+    return slash && slash[1] ? slash + 1 : path;
+}
 
 isk_status integrate_report(const integrate_job *j, text *page) {
     const char *const facts[] = { "method", isk_method_name(isk_model_method(j->t.model)), "preset", j->s->training.preset, NULL };
@@ -156,9 +189,11 @@ isk_status integrate_report(const integrate_job *j, text *page) {
                 (long long)gathered_levels(&j->g, GATHERED_BATCH)->count, (long long)j->g.genes.names.count, facts[1],
                 (unsigned long long)isk_model_seed(j->t.model), duration(isk_model_report(j->t.model)->seconds, length),
                 isk_device_text(j->t.context));
-    snprintf(title, sizeof title, "%s: cells of several batches in one space", j->provenance.data);
+    snprintf(title, sizeof title, "%.120s%s: cells of several batches in one space", data_name(j),
+             j->s->gather.files.count > 1 ? " and others" : "");
     page_begin(page, title, lead.data ? lead.data : "");
     add_verdicts(j, page);
+    add_ten(j, page);
     add_scores(j, page);
     status = add_pictures(j, page);
     add_data(j, page);

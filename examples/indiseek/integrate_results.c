@@ -173,7 +173,8 @@ static isk_status write_genes(integrate_job *j) {
 }
 
 isk_status integrate_write_results(integrate_job *j) {
-    const struct { const char *name; isk_matrix m; } files[] = { { "invariant.npy", j->made.invariant }, { "spurious.npy", j->made.spurious },
+    const struct { const char *name; isk_matrix m; } files[] = { { "invariant.npy", j->made.invariant }, { "spurious.npy",
+                                                                                                           j->made.spurious },
                                                                  { "denoised.npy", j->made.denoised } };
     isk_status status = write_genes(j);
     for (size_t i = 0; i < sizeof files / sizeof *files && status == ISK_OK; i++) {

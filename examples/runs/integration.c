@@ -263,6 +263,67 @@ static isk_status find_alone(integration *n, isk_context *context, const gathere
     return done ? ISK_OK : no_memory(context, "the scores");
 }
 
+/* ---- the ten metrics ---- */
+
+static void ten_unknown(isk_integration_report *r) {
+    memset(r, 0, sizeof *r);
+    for (int i = 0; i < ISK_INTEGRATION_COUNT; i++) { r->numbers[i].value = NAN; }
+    r->batch = r->bio = r->total = NAN;
+}
+
+/* Of the rows of that number.  What such rows do not allow, as few cells, is unknown. */
+static isk_status judge_rows(const integration *n, isk_context *context, const gathered *g, const int64_t *index, int64_t count,
+                             integration_ten *ten) {
+    static const integration_of of[2] = { INTEGRATION_BEFORE, INTEGRATION_INVARIANT };
+    const isk_matrix before = n->of[INTEGRATION_BEFORE];
+    isk_scalar *x[2] = { NULL, NULL };
+    int32_t *codes = malloc(sizeof *codes * 2 * ((size_t)count + 1)), *batches = codes + count;
+    isk_status status = codes ? ISK_OK : no_memory(context, "the metrics");
+    ten->cells = count;
+    for (int k = 0; k < 2; k++) {
+        ten_unknown(&ten->report[k]);
+        x[k] = malloc(sizeof **x * ((size_t)(count * n->of[of[k]].cols) + 1));
+        if (!x[k]) { status = no_memory(context, "the metrics"); }
+        if (status == ISK_OK) { pick_rows(n->of[of[k]], index, count, x[k]); }
+    }
+    for (int64_t i = 0; i < count && status == ISK_OK; i++) {
+        codes[i] = g->types ? g->types[index[i]] : -1;
+        batches[i] = g->batches[index[i]];
+    }
+    for (int k = 0; k < 2 && status == ISK_OK; k++) {
+        status = isk_integration(context, &(isk_integration_desc){ .x = { x[k], count, n->of[of[k]].cols },
+                                                                   .labels = g->types ? codes : NULL, .batches = batches,
+                                                                   .before = { x[0], count, before.cols }, .seed = g->s->seed },
+                                 &ten->report[k]);
+        if (status != ISK_OK) { ten_unknown(&ten->report[k]); }
+        if (status != ISK_MEMORY && status != ISK_INTERRUPTED) { status = ISK_OK; }
+    }
+    free(x[0]);
+    free(x[1]);
+    free(codes);
+    return status;
+}
+
+/* Which cells: those that are asked for, or so many of them that are drawn, of every batch alike. */
+static isk_status judge(integration *n, isk_context *context, const gathered *g, const uint8_t *only, integration_ten *ten) {
+    const int64_t rows = g->c.rows;
+    int64_t *index = malloc(sizeof *index * ((size_t)rows + 1)), asked = 0, count = 0;
+    uint8_t *part = calloc((size_t)rows + 1, 1);
+    isk_status status = index && part ? ISK_OK : no_memory(context, "the metrics");
+    for (int64_t i = 0; i < rows; i++) { asked += !only || only[i]; }
+    if (status == ISK_OK && asked > MOST_JUDGED) {
+        status = isk_split(context, &(isk_split_desc){ .rows = rows, .labels = g->batches, .test = 1 - MOST_JUDGED / (double)asked,
+                                                       .seed = g->s->seed, .part = part });
+    }
+    for (int64_t i = 0; i < rows && status == ISK_OK; i++) {
+        if ((!only || only[i]) && part[i] == ISK_TRAIN) { index[count++] = i; }
+    }
+    if (status == ISK_OK && count && n->of[INTEGRATION_INVARIANT].data) { status = judge_rows(n, context, g, index, count, ten); }
+    free(index);
+    free(part);
+    return status;
+}
+
 isk_status integration_make(integration *n, isk_context *context, const gathered *g, const integrated *made) {
     isk_status status;
     memset(n, 0, sizeof *n);
@@ -276,6 +337,8 @@ isk_status integration_make(integration *n, isk_context *context, const gathered
     if (status == ISK_OK && g->types) { status = tell_codes(n, context, g, g->types, gathered_levels(g, GATHERED_LABEL)->count, n->label); }
     if (status == ISK_OK) { status = tell_codes(n, context, g, g->batches, gathered_levels(g, GATHERED_BATCH)->count, n->batch); }
     if (status == ISK_OK && g->hidden_count) { status = tell_hidden(n, context, g, made); }
+    if (status == ISK_OK) { status = judge(n, context, g, NULL, &n->ten[INTEGRATION_ALL]); }
+    if (status == ISK_OK && g->hidden_count) { status = judge(n, context, g, g->hidden, &n->ten[INTEGRATION_HIDDEN]); }
     return status == ISK_OK && g->types ? find_alone(n, context, g) : status;
 }
 
@@ -315,6 +378,68 @@ void integration_sheet(const integration *n, int has_labels, sheet_column column
     }
 }
 
+/* The metrics, then their means: name and value of row i; 0 beyond the last. */
+static int ten_row(const isk_integration_report *r, int i, const char **name, double *value) {
+#define METRIC_NAME(id, key, words) key,
+    static const char *const names_of[] = { ISK_INTEGRATION_LIST(METRIC_NAME) "batch", "bio", "total" };
+#undef METRIC_NAME
+    const double means[] = { r->batch, r->bio, r->total };
+    if (i >= ISK_INTEGRATION_COUNT + 3) { return 0; }
+    *name = names_of[i];
+    *value = i < ISK_INTEGRATION_COUNT ? r->numbers[i].value : means[i - ISK_INTEGRATION_COUNT];
+    return 1;
+}
+
+void integration_ten_sheet(const integration *n, sheet_column columns[TEN_COLUMNS], sheet *s) {
+    static const sheet_column all[TEN_COLUMNS] = {
+        { .key = "metric", .words = "metric", .title = "metric" },
+        { .key = "before", .words = "before", .title = "PCA of the counts", .form = SHEET_BAR },
+        { .key = "after", .words = "after", .title = "X_invae", .form = SHEET_BAR },
+        { .key = "hidden_before", .words = "hidden, before", .title = "PCA, cells of hidden labels", .form = SHEET_BAR },
+        { .key = "hidden_after", .words = "hidden, after", .title = "X_invae, cells of hidden labels", .form = SHEET_BAR },
+    };
+    const char *name;
+    double value;
+    memcpy(columns, all, sizeof all);
+    *s = (sheet){ .columns = columns, .column_count = !n->ten[INTEGRATION_ALL].cells ? 1 : n->ten[INTEGRATION_HIDDEN].cells ? 5 : 3 };
+    for (int i = 0; n->ten[INTEGRATION_ALL].cells && ten_row(&n->ten[INTEGRATION_ALL].report[0], i, &name, &value); i++) {
+        sheet_row(s);
+        sheet_words(s, name);
+        for (int k = 0; k < (s->column_count - 1) / 2; k++) {
+            for (int side = 0; side < 2; side++) {
+                ten_row(&n->ten[k].report[side], i, &name, &value);
+                sheet_number(s, value);
+            }
+        }
+    }
+}
+
+static void ten_json(const integration *n, text *out) {
+    static const char *const of[INTEGRATION_CELLS] = { "all", "hidden" }, *const sides[2] = { "before", "after" };
+    text_add(out, "\n  ");
+    text_json_key(out, "integration");
+    text_add(out, "{");
+    for (int k = 0; k < INTEGRATION_CELLS; k++) {
+        if (!n->ten[k].cells) { continue; }
+        text_add(out, "\n    ");
+        text_json_key(out, of[k]);
+        text_add(out, "{");
+        text_json_member(out, "cells", (double)n->ten[k].cells);
+        for (int side = 0; side < 2; side++) {
+            const char *name;
+            double value;
+            text_json_key(out, sides[side]);
+            text_add(out, "{");
+            for (int i = 0; ten_row(&n->ten[k].report[side], i, &name, &value); i++) {
+                text_json_member(out, name, value);
+            }
+            text_add(out, "}");
+        }
+        text_add(out, "}");
+    }
+    text_add(out, "}");
+}
+
 void integration_json(const integration *n, int has_labels, text *out) {
     for (int k = 0; k < INTEGRATION_ROWS; k++) {
         if (!n->of[k].data) { continue; }
@@ -343,6 +468,7 @@ void integration_json(const integration *n, int has_labels, text *out) {
         text_json_member(out, "majority", n->majority);
         text_add(out, "}");
     }
+    ten_json(n, out);
     text_add(out, "\n  ");
     text_json_key(out, "labels_of_one_batch");
     text_add(out, "[");
@@ -360,7 +486,8 @@ void integration_caveats(const integration *n, const gathered *g, text *out) {
         return;
     }
     if (n->hidden) {
-        text_format(out, "Labels given in training are not evidence: scores of labels are of the %lld cells whose labels were hidden from it. ",
+        text_format(out, "Labels given in training are not evidence: scores of labels are of the %lld cells whose labels were hidden from "
+                    "it. ",
                     (long long)n->hidden);
         if (isfinite(n->told_accuracy)) {
             text_format(out, "Of these the model names %s right", fixed(n->told_accuracy, 3, number));
@@ -371,15 +498,28 @@ void integration_caveats(const integration *n, const gathered *g, text *out) {
         text_add(out, "All labels were given in training: no score of labels is evidence; --hide-labels 0.1 keeps some for that. ");
     }
     for (int64_t i = 0; i < n->alone.count; i++) {
-        text_format(out, "%s%s", i ? ", " : n->alone.count == 1 ? "This type occurs in one batch only and cannot be told apart from batch: " :
+        text_format(out, "%s%s", i ? ", " : n->alone.count == 1 ? "This type occurs in one batch only and cannot be told apart from "
+                    "batch: " :
                     "These types occur in one batch only and cannot be told apart from batch: ", names_get(&n->alone, i));
     }
     if (n->alone.count) { text_add(out, ". "); }
 }
 
 void integration_text(const integration *n, int has_labels, text *out) {
-    sheet_column columns[INTEGRATION_COLUMNS];
+    sheet_column columns[INTEGRATION_COLUMNS], ten[TEN_COLUMNS];
     sheet s;
+    if (n->ten[INTEGRATION_ALL].cells) {
+        integration_ten_sheet(n, ten, &s);
+        text_format(out, "ten metrics of integration, before (PCA of the counts) and after (X_invae), on %lld cells",
+                    (long long)n->ten[INTEGRATION_ALL].cells);
+        if (n->ten[INTEGRATION_HIDDEN].cells) {
+            text_format(out, " and on the %lld whose labels were hidden", (long long)n->ten[INTEGRATION_HIDDEN].cells);
+        }
+        text_add(out, "\n");
+        sheet_text(&s, out);
+        sheet_free(&s);
+        text_add(out, "\n");
+    }
     integration_sheet(n, has_labels, columns, &s);
     text_format(out, "what of the batch%s can be told (R2 on %lld cells, 1 all, 0 nothing)%s\n", has_labels ? " and the labels" : "",
                 (long long)n->asked, n->hidden ? ", and how many hidden labels" : "");

@@ -22,6 +22,11 @@ void integrated_free(integrated *made);
 /* Does the batch have such a level, or is it "mean"?  ARGUMENT with the nearest, else. */
 isk_status integrated_check_batch(isk_context *context, const names *levels, const char *as_batch);
 
+/* Integration metrics before and after, of all cells or of those whose labels were hidden; of more than MOST_JUDGED so many. */
+enum { MOST_JUDGED = 20000 };
+typedef enum integration_cells { INTEGRATION_ALL, INTEGRATION_HIDDEN, INTEGRATION_CELLS } integration_cells;
+typedef struct integration_ten { int64_t cells; isk_integration_report report[2]; } integration_ten;     /* cells 0: not measured */
+
 /* What is scored side by side. */
 typedef enum integration_of { INTEGRATION_BEFORE, INTEGRATION_INVARIANT, INTEGRATION_SPURIOUS, INTEGRATION_ROWS } integration_of;
 typedef struct integration {
@@ -34,6 +39,7 @@ typedef struct integration {
     double majority;                /* accuracy of always guessing the most frequent type */
     int64_t hidden, asked;          /* labels; cells that R^2 are scored on */
     names alone;                    /* types that occur in one batch only */
+    integration_ten ten[INTEGRATION_CELLS];
 } integration;
 
 /* Components that counts give: of ln(1 + 10000 x / sum), centred. */
@@ -46,6 +52,9 @@ const char *integration_words(integration_of of);
 /* A row each: what of batch and labels can be told from it. */
 enum { INTEGRATION_COLUMNS = 7 };
 void integration_sheet(const integration *n, int has_labels, sheet_column columns[INTEGRATION_COLUMNS], sheet *s);
+/* A row each of the ten metrics and their three means, beside each other before and after. */
+enum { TEN_COLUMNS = 1 + 2 * INTEGRATION_CELLS };
+void integration_ten_sheet(const integration *n, sheet_column columns[TEN_COLUMNS], sheet *s);
 /* Members of a JSON object; for the terminal. */
 void integration_json(const integration *n, int has_labels, text *out);
 void integration_text(const integration *n, int has_labels, text *out);

@@ -71,8 +71,8 @@ int training_check_line(training_settings *s, const char *program, int has_label
 /* And what a run on cells leaves there. */
 #define RESULT_NAMES TRAINING_NAMES " cells.tsv theta.tsv explained.tsv technical.tsv clusters.tsv umap.tsv adata.h5ad mdata.h5mu"
 /* What integration leaves beside the former; and all that an earlier run may have left in a folder. */
-#define INTEGRATION_NAMES "invariant.npy spurious.npy denoised.npy genes.tsv cells.tsv umap.tsv integration.tsv adata.h5ad"
-#define EVERY_NAME RESULT_NAMES " invariant.npy spurious.npy denoised.npy genes.tsv integration.tsv"
+#define INTEGRATION_NAMES "invariant.npy spurious.npy denoised.npy genes.tsv cells.tsv umap.tsv integration.tsv told.tsv adata.h5ad"
+#define EVERY_NAME RESULT_NAMES " invariant.npy spurious.npy denoised.npy genes.tsv integration.tsv told.tsv"
 
 typedef struct training {
     training_settings *s;           /* must outlive it */
