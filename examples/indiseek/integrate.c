@@ -262,7 +262,7 @@ static void say_results(const integrate_job *j) {
     if (!j->s->model) {
         integration_text(&j->scores, j->g.types != NULL, &words);
         text_add(&words, "\n");
-        integration_caveats(&j->scores, &j->g, &words);
+        integration_caveats(&j->scores, &j->g, &j->made, &words);
         printf("\n%s\nresults are in %s; open %s/report.html\n", words.data ? words.data : "", j->s->training.out, j->s->training.out);
     } else {
         printf("cells.tsv and invariant.npy are in %s\n", j->s->training.out);

@@ -42,6 +42,8 @@ isk_status integrate_write_results(integrate_job *j);
 /* UMAPs of what there is, before and after. */
 isk_status integrate_draw(integrate_job *j);
 isk_status integrate_report(const integrate_job *j, text *page);
+/* The model of a folder or a file; counts 0: it was trained on any numbers.  DATA where it is of another command. */
+isk_status integrate_load(isk_context *context, const char *given, isk_model **model, int *counts);
 /* --model: new cells by a model that was trained. */
 isk_status integrate_query(integrate_job *j);
 

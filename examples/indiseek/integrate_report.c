@@ -33,6 +33,11 @@ static void add_verdicts(const integrate_job *j, text *page) {
         page_verdict(page, here >= there - 0.01 ? PAGE_GOOD : PAGE_WARNING, "Types", words.data);
         text_free(&words);
     }
+    if (j->made.sees_known && j->g.types) {
+        page_verdict(page, PAGE_WARNING, "Labels were inputs", "The labels were inputs of this embedding: scores of label conservation on "
+                     "the "
+                     "same labels are not evidence. Cells whose labels were hidden had none as input, too.");
+    }
     if (n->alone.count) {
         page_verdict(page, PAGE_WARNING, "Cannot be told apart", n->alone.count == 1 ?
                      "A type occurs in one batch only: whether it is a type or that batch, nothing here can say." :
@@ -49,7 +54,7 @@ static void add_scores(const integrate_job *j, text *page) {
     sheet s;
     text words = { 0 };
     page_heading(page, "What can be told");
-    integration_caveats(&j->scores, &j->g, &words);
+    integration_caveats(&j->scores, &j->g, &j->made, &words);
     text_format(&words, "R² are of the batch, and of the label, one column a level, on %lld cells that the regression was not fitted on: "
                 "the "
                 "invariant latents should tell little of the batch, the spurious ones little of the label.", (long long)j->scores.asked);

@@ -19,6 +19,11 @@ static const isk_output_info *find_output(const isk_model *model, const char *na
     return NULL;
 }
 
+const char *integrated_output(const isk_model *model, const char *name) {
+    const isk_output_info *info = find_output(model, name);
+    return info ? info->name : NULL;
+}
+
 /* Room for an output and its place in the list; absent ones are passed over. */
 static isk_status ask_for(const isk_model *model, const char *name, const gathered *g, isk_matrix *to, isk_output *out, int *count) {
     const isk_output_info *info = find_output(model, name);
@@ -44,7 +49,7 @@ isk_status integrated_check_batch(isk_context *context, const names *levels, con
 static isk_status decode_at(const isk_model *model, const gathered *g, int64_t level, isk_matrix to, double weight, double *sum) {
     const int64_t levels = gathered_levels(g, GATHERED_BATCH)->count;
     isk_scalar *batch = calloc((size_t)(g->c.rows * levels) + 1, sizeof *batch);
-    isk_transform_desc desc = { .views = { gathered_view(g) }, .out = { { find_output(model, "denoised")->name,
+    isk_transform_desc desc = { .views = { gathered_view(g) }, .out = { { integrated_output(model, "denoised"),
                                                                          (isk_scalar *)(uintptr_t)to.data } } };
     isk_status status;
     if (!batch) { return no_memory(g->context, "denoised"); }
@@ -102,6 +107,18 @@ static isk_status predict(integrated *made, isk_context *context) {
     return ISK_OK;
 }
 
+/* Can a cell's latents be had without any covariate? */
+static int sees_known(const isk_model *model, const gathered *g, int64_t cols) {
+    isk_scalar *values = malloc(sizeof *values * ((size_t)cols + 1));
+    isk_transform_desc desc = { .views = { gathered_view(g) }, .out = { { integrated_output(model, "invariant"), values } } };
+    isk_status status;
+    if (!values) { return 0; }
+    desc.views[0].x.rows = 1;
+    status = isk_transform(model, &desc);
+    free(values);
+    return status == ISK_ARGUMENT;
+}
+
 isk_status integrated_make(integrated *made, isk_context *context, const isk_model *model, const gathered *g, int denoised,
                            const char *as_batch) {
     isk_transform_desc desc = { .views = { gathered_view(g) } };
@@ -114,6 +131,7 @@ isk_status integrated_make(integrated *made, isk_context *context, const isk_mod
     if (status == ISK_OK) { status = ask_for(model, "label", g, &made->label, desc.out, &count); }
     if (status == ISK_OK) { status = isk_transform(model, &desc); }
     if (status == ISK_OK) { status = predict(made, context); }
+    if (status == ISK_OK && made->invariant.data) { made->sees_known = sees_known(model, g, made->invariant.cols); }
     return status == ISK_OK && denoised ? make_denoised(made, model, g, as_batch) : status;
 }
 
@@ -479,8 +497,11 @@ void integration_json(const integration *n, int has_labels, text *out) {
     text_add(out, "]");
 }
 
-void integration_caveats(const integration *n, const gathered *g, text *out) {
+void integration_caveats(const integration *n, const gathered *g, const integrated *made, text *out) {
     char number[32];
+    if (made->sees_known && g->types) {
+        text_add(out, "The labels were inputs of this embedding: scores of label conservation on the same labels are not evidence. ");
+    }
     if (!g->types) {
         text_add(out, "There are no labels, so that nothing says whether what differs between batches is biology or batch. ");
         return;

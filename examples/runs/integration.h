@@ -13,12 +13,15 @@ typedef struct integrated {
     isk_matrix denoised;            /* [rows, genes], of 10000 counts, or of likelihood gaussian as the model has it */
     int32_t *predicted;             /* [rows] the likeliest type, and */
     double *probability;            /* its probability; NULL without label */
+    int sees_known;                 /* 1: the latents are made from covariates too, so that labels which are told are inputs */
 } integrated;
 /* denoised 1: these too; as_batch: NULL: at the cell's own batch, a level of the batch, or "mean" of those at all levels.  ARGUMENT where
    there is no such level. */
 isk_status integrated_make(integrated *made, isk_context *context, const isk_model *model, const gathered *g, int denoised,
                            const char *as_batch);
 void integrated_free(integrated *made);
+/* The name of an output of the model, which may have the number of its view behind it; NULL: there is none. */
+const char *integrated_output(const isk_model *model, const char *name);
 /* Does the batch have such a level, or is it "mean"?  ARGUMENT with the nearest, else. */
 isk_status integrated_check_batch(isk_context *context, const names *levels, const char *as_batch);
 
@@ -59,6 +62,6 @@ void integration_ten_sheet(const integration *n, sheet_column columns[TEN_COLUMN
 void integration_json(const integration *n, int has_labels, text *out);
 void integration_text(const integration *n, int has_labels, text *out);
 /* Which label scores may be believed, and which types cannot be told apart from batch; sentences. */
-void integration_caveats(const integration *n, const gathered *g, text *out);
+void integration_caveats(const integration *n, const gathered *g, const integrated *made, text *out);
 
 #endif

@@ -216,6 +216,60 @@ def _():
     inside("--model knows its columns; --batch, --labels, --invariant and --spurious are for training\n", done.err)
 
 
+@test("an encoder that takes the labels: said wherever its embedding is")
+def _():
+    done = must("published", *TOLD, *SMALL, "--encoder", "published")
+    inside("The labels were inputs of this embedding: scores of label conservation on the same labels are not evidence.", done.out)
+    inside("Labels were inputs", text(at("published/report.html")))
+    done = run("indiseek", "integrate", "--model", at("published"), ALL, "--no-umap", "--out", at("published2"))
+    equal(done.code, 0, str(done))
+    inside("warning: the encoder of this model takes covariates: ", done.err)
+    assert "were inputs" not in text(at("first/report.html"))
+
+
+# ---- what differs ------------------------------------------------------------------------------------------------------
+
+def differ(out, *arguments):
+    return run("indiseek", "differ", "--model", at("first"), "--out", at(out), *arguments)
+
+
+@test("differ: a line a gene, the likeliest first, raw means beside; cells are those of the run or others")
+def _():
+    done = differ("differ", "--group", "T0", "--against", "T1")
+    equal(done.code, 0, str(done))
+    rows = columns_of(at("differ/differ.tsv"))
+    equal(len(rows), 59)
+    chances = [float(row["probability"]) for row in rows]
+    equal(chances, sorted(chances, reverse=True))
+    for row in rows:
+        number = {key: float(value) for key, value in row.items() if key != "gene"}
+        assert 0 <= number["probability_up"] <= 1 and number["low"] <= number["log2_change"] <= number["high"], row
+    raw = {row["gene"]: (float(row["mean_group"]), float(row["mean_against"])) for row in rows}
+    ones = [c for c in cells if c["type"] == "T0"]
+    due = sum(10000 * c["counts"][7] / sum(c["counts"]) for c in ones) / len(ones)
+    assert abs(raw["g7"][0] - due) < 1e-3 * due, (raw["g7"], due)
+    again = run("indiseek", "differ", "--model", at("first/model.safetensors"), ALL, "--cells", KNOWN, "--group", "T0", "--against",
+                "T1", "--out", at("differ2"))
+    equal(again.code, 0, str(again))
+    equal(sha(at("differ2/differ.tsv")), sha(at("differ/differ.tsv")))
+    done = differ("differ3", "--by", "batch", "--group", "north")
+    equal(done.code, 0, str(done))
+    inside("warning: no batch has cells of both groups", done.err)
+
+
+@test("differ: what is wrong is said")
+def _():
+    for line, code, words in ((["--group", "T9"], 2, "--group: no cell's type is 'T9'\n"),
+                              (["--group", "T0", "--against", "T0"], 2, "--group and --against are both 'T0'\n"),
+                              (["--by", "typo", "--group", "T0"], 2, "--by: nothing is known of the cells by the name 'typo'; did you "
+                               "mean 'type'?\n"),
+                              ([], 2, "--group NAME is missing\n")):
+        done = differ("x", *line)
+        equal(done.code, code, str(done))
+        inside(words, done.err)
+        assert not os.path.exists(at("x/differ.tsv"))
+
+
 # ---- what is wrong ----------------------------------------------------------------------------------------------------
 
 @test("one sentence for what is wrong with data or line, and nothing is written")
