@@ -57,14 +57,23 @@ static isk_status read_part(join *j, int i) {
 
 /* ---- what files are called ---- */
 
-/* The last part of a path without its ending, or with `up` 1 that of its folder. */
+/* Cell Ranger calls the folder of every sample so. */
+static int says_nothing(const char *name, size_t length) {
+    static const char *const words[] = { "filtered_feature_bc_matrix", "raw_feature_bc_matrix", "filtered_gene_bc_matrices", "outs", "." };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (strlen(words[i]) == length && strncmp(name, words[i], length) == 0) { return 1; }
+    }
+    return 0;
+}
+
+/* The last part of a path that says anything, without its ending, or with `up` 1 that of its folder. */
 static void tag_of(const char *path, int up, char tag[TAG]) {
     size_t end = strlen(path), begin;
-    for (;; up--) {
+    for (;;) {
         while (end > 1 && path[end - 1] == '/') { end--; }
         begin = end;
         while (begin > 0 && path[begin - 1] != '/') { begin--; }
-        if (!up || begin == 0) { break; }
+        if (begin == 0 || (!says_nothing(path + begin, end - begin) && up-- == 0)) { break; }
         end = begin;
     }
     snprintf(tag, TAG, "%.*s", (int)(end - begin < TAG - 1 ? end - begin : TAG - 1), path + begin);
