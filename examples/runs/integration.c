@@ -198,7 +198,7 @@ static isk_status tell(isk_context *context, const isk_regression_desc *desc, is
 /* R^2 of codes from each matrix, of most cells that have a code: 70 % of them to fit, others to score.  Of more than MOST_ASKED so many. */
 static isk_status tell_codes(integration *n, isk_context *context, const gathered *g, const int32_t *codes, int64_t levels,
                              double values[INTEGRATION_ROWS][2]) {
-    enum { MOST_ASKED = 20000 };
+    enum { MOST_ASKED = 10000 };
     const int64_t rows = g->c.rows;
     uint8_t *part = malloc((size_t)rows + 1);
     isk_scalar *y = one_hot(codes, rows, levels);
@@ -342,6 +342,13 @@ static isk_status judge(integration *n, isk_context *context, const gathered *g,
     return status;
 }
 
+/* The next of the scores: the bar, and whether all is well and nobody has stopped it. */
+static int goes_on(const gathered *g, double fraction, isk_status *status) {
+    progress_show(g->bar, fraction, "scoring");
+    if (*status == ISK_OK && progress_stopped()) { *status = isk_set_error(g->context, ISK_INTERRUPTED, "stopped while scoring"); }
+    return *status == ISK_OK;
+}
+
 isk_status integration_make(integration *n, isk_context *context, const gathered *g, const integrated *made) {
     isk_status status;
     memset(n, 0, sizeof *n);
@@ -352,12 +359,16 @@ isk_status integration_make(integration *n, isk_context *context, const gathered
     n->of[INTEGRATION_INVARIANT] = made->invariant;
     n->of[INTEGRATION_SPURIOUS] = made->spurious;
     status = make_components(n, context, g);
-    if (status == ISK_OK && g->types) { status = tell_codes(n, context, g, g->types, gathered_levels(g, GATHERED_LABEL)->count, n->label); }
-    if (status == ISK_OK) { status = tell_codes(n, context, g, g->batches, gathered_levels(g, GATHERED_BATCH)->count, n->batch); }
-    if (status == ISK_OK && g->hidden_count) { status = tell_hidden(n, context, g, made); }
-    if (status == ISK_OK) { status = judge(n, context, g, NULL, &n->ten[INTEGRATION_ALL]); }
-    if (status == ISK_OK && g->hidden_count) { status = judge(n, context, g, g->hidden, &n->ten[INTEGRATION_HIDDEN]); }
-    return status == ISK_OK && g->types ? find_alone(n, context, g) : status;
+    if (goes_on(g, 0.1, &status) && g->types) {
+        status = tell_codes(n, context, g, g->types, gathered_levels(g, GATHERED_LABEL)->count, n->label);
+    }
+    if (goes_on(g, 0.25, &status)) { status = tell_codes(n, context, g, g->batches, gathered_levels(g, GATHERED_BATCH)->count, n->batch); }
+    if (goes_on(g, 0.4, &status) && g->hidden_count) { status = tell_hidden(n, context, g, made); }
+    if (goes_on(g, 0.5, &status)) { status = judge(n, context, g, NULL, &n->ten[INTEGRATION_ALL]); }
+    if (goes_on(g, 0.9, &status) && g->hidden_count) { status = judge(n, context, g, g->hidden, &n->ten[INTEGRATION_HIDDEN]); }
+    if (status == ISK_OK && g->types) { status = find_alone(n, context, g); }
+    progress_end(g->bar);
+    return status;
 }
 
 void integration_free(integration *n) {

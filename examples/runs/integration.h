@@ -26,7 +26,7 @@ const char *integrated_output(const isk_model *model, const char *name);
 isk_status integrated_check_batch(isk_context *context, const names *levels, const char *as_batch);
 
 /* Integration metrics before and after, of all cells or of those whose labels were hidden; of more than MOST_JUDGED so many. */
-enum { MOST_JUDGED = 20000 };
+enum { MOST_JUDGED = 10000 };
 typedef enum integration_cells { INTEGRATION_ALL, INTEGRATION_HIDDEN, INTEGRATION_CELLS } integration_cells;
 typedef struct integration_ten { int64_t cells; isk_integration_report report[2]; } integration_ten;     /* cells 0: not measured */
 
