@@ -1,7 +1,5 @@
 #include "cells.h"
 
-#include "../base/fail.h"
-
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,16 +97,6 @@ isk_status cell_column_classes(isk_context *context, const cell_column *column, 
     if (status == ISK_OK) { status = labels_from_names(context, column->name, &words, l); }
     names_free(&words);
     return status;
-}
-
-isk_status cells_need_column(const cells *c, const char *what, const char *name, const cell_column **column) {
-    nearest best = nearest_to(name);
-    *column = cells_column(c, name);
-    if (*column) { return ISK_OK; }
-    for (int64_t i = 0; i < c->table.count; i++) { nearest_consider(&best, c->table.columns[i].name); }
-    return isk_set_error(c->context, ISK_ARGUMENT, "%s: nothing is known of the cells by the name '%s'%s%s%s%s", what, name,
-                         best.word ? "; did you mean '" : "", best.word ? best.word : "", best.word ? "'?" : "",
-                         c->table.count ? "" : "; --cells FILE gives a table of them");
 }
 
 /* ---- what a source gives ---- */

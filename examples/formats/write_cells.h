@@ -21,8 +21,8 @@ typedef struct cell_results {
     int column_count;
     const cell_fact *facts;         /* uns/indiseek: method, lambda, seed, version, config (JSON), hash of each input ... */
     int fact_count;
-    const cell_layer *layer;        /* layers/NAME of an AnnData, sparse; or NULL */
     int without_counts;             /* 1: X is left out (an empty matrix of the right shape) */
+    const cell_layer *layer;        /* layers/NAME of an AnnData, sparse; or NULL */
 } cell_results;
 
 /* One AnnData: X and var are the first modality's, obsm has all embeddings, those of a modality as "X_indiseek_shared_rna"; other
