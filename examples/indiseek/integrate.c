@@ -290,6 +290,9 @@ static int check_line(const integrate_settings *s) {
     if (s->model && (s->gather.batch || s->gather.labels || s->gather.invariant || s->gather.spurious)) {
         return usage_error(program, "--model knows its columns; --batch, --labels, --invariant and --spurious are for training");
     }
+    if (s->model && (s->training.json || s->training.resume)) {
+        return usage_error(program, "%s is for training, and --model trains nothing", s->training.json ? "--json" : "--resume");
+    }
     if (!s->model && s->gather.force) { return usage_error(program, "--force is for --model"); }
     return -1;
 }

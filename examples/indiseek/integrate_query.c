@@ -31,6 +31,23 @@ static isk_status check_folder(integrate_job *j) {
     return isk_set_error(j->t.context, ISK_ARGUMENT, "--out is the folder of the model, whose files would be written over");
 }
 
+/* Where the new cells have labels that the model knows, how many of these it names right. */
+static isk_status say_right(integrate_job *j) {
+    const names *types = gathered_levels(&j->g, GATHERED_LABEL);
+    double accuracy, balanced;
+    char one[32], two[32];
+    int64_t known = 0;
+    isk_status status;
+    for (int64_t i = 0; i < j->g.c.rows && j->g.types; i++) { known += j->g.types[i] >= 0; }
+    if (!known || !types || !j->made.predicted) { return ISK_OK; }
+    status = isk_score_labels(j->t.context, j->g.types, j->made.predicted, j->g.c.rows, (int)types->count, NULL, &accuracy, &balanced);
+    if (status == ISK_OK) {
+        progress_say(&j->t.bar, "of %lld cells whose %s is known the model names %s right (balanced %s)", (long long)known,
+                     gathered_name(&j->g, GATHERED_LABEL), fixed(accuracy, 3, one), fixed(balanced, 3, two));
+    }
+    return status;
+}
+
 static isk_status commit(integrate_job *j) {
     const isk_status status = output_commit(&j->t.out, NULL);
     return status == ISK_OK ? ISK_OK : isk_set_error(j->t.context, status, "%s", j->t.out.error);
@@ -56,6 +73,7 @@ isk_status integrate_query(integrate_job *j) {
                       "those that "
                       "it was trained on");
     }
+    if (status == ISK_OK) { status = say_right(j); }
     if (status == ISK_OK) { status = integrate_draw(j); }
     if (status == ISK_OK) { status = integrate_write_results(j); }
     return status == ISK_OK ? commit(j) : status;

@@ -138,6 +138,8 @@ def _():
     inside("55 genes are in all 2 files; left out: 5 of the 60 of north\n", done.err)
     inside("in 2 batches by file\n", done.err)
     equal({row["file"] for row in columns_of(at("files/cells.tsv"))}, {"north", "south"})
+    done = run("indiseek", "integrate", "--config", at("files/config.json"), "--no-umap", "--out", at("files2"))
+    equal((done.code, sha(at("files2/model.safetensors"))), (0, sha(at("files/model.safetensors"))), "the files of config.json")
     alike = [dict(c, cell="c%d" % (i % CELLS)) for i, c in enumerate(cells[:2 * CELLS])]
     files = [table_of("s1.csv", alike[:CELLS]), table_of("s2.csv", alike[CELLS:])]
     done = must("alike", *SMALL, files=files)
@@ -176,6 +178,7 @@ def query(out, *arguments, files=(ALL,)):
 def _():
     done = query("same", "--cells", KNOWN)
     equal(done.code, 0, str(done))
+    inside("of 210 cells whose type is known the model names ", done.err)
     equal(sha(at("same/invariant.npy")), sha(at("first/invariant.npy")))
     equal(sha(at("same/spurious.npy")), sha(at("first/spurious.npy")))
     turned = [dict(c, batch="a_new_one" if c["batch"] == "north" else c["batch"]) for c in cells]
@@ -214,6 +217,9 @@ def _():
     done = run("indiseek", "integrate", "--model", at("first"), ALL, "--batch", "batch", "--out", at("x"))
     equal(done.code, 2)
     inside("--model knows its columns; --batch, --labels, --invariant and --spurious are for training\n", done.err)
+    done = run("indiseek", "integrate", "--model", at("first"), ALL, "--resume", "--out", at("x"))
+    equal(done.code, 2)
+    inside("--resume is for training, and --model trains nothing\n", done.err)
 
 
 @test("an encoder that takes the labels: said wherever its embedding is")
