@@ -393,6 +393,43 @@ int names_make_unique(names *n) {
     return done;
 }
 
+/* ---- names as a line ---- */
+
+static const char special[] = "\t\n\r\\", written[] = "tnr\\";
+
+char *names_join(const names *n) {
+    char *line = malloc(2 * n->used + 1), *to = line;
+    for (int64_t i = 0; i < n->count && line; i++) {
+        if (i > 0) { *to++ = '\t'; }
+        for (const char *at = names_get(n, i); *at; at++) {
+            const char *found = strchr(special, *at);
+            if (found) { *to++ = '\\'; }
+            *to++ = found ? written[found - special] : *at;
+        }
+    }
+    if (line) { *to = 0; }
+    return line;
+}
+
+int names_split(const char *line, names *n) {
+    char *word = malloc(strlen(line) + 1), *to = word;
+    int done = word != NULL;
+    for (const char *at = line; *line && done; at++) {
+        if (*at == '\t' || !*at) {
+            *to = 0;
+            done = names_add(n, to = word);
+            if (!*at) { break; }
+        } else if (*at == '\\' && at[1]) {
+            const char *found = strchr(written, *++at);
+            *to++ = found ? special[found - written] : *at;
+        } else {
+            *to++ = *at;
+        }
+    }
+    free(word);
+    return done;
+}
+
 /* ---- a file of names ---- */
 
 isk_status names_read(isk_context *context, const char *path, names *n) {

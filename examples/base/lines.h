@@ -48,6 +48,10 @@ int names_copy(names *to, const names *from);               /* 0: out of memory,
 /* Of equal names the second and later become "name-1", "name-2", ..., as anndata's var_names_make_unique does.  0: out of memory. */
 int names_make_unique(names *n);
 void names_free(names *n);
+/* Names as one line of text with tabs between, to be freed, and back; what is a tab, an end of line or a backslash in them is written
+   \t, \n, \r, \\.  NULL and 0: out of memory. */
+char *names_join(const names *n);
+int names_split(const char *line, names *n);
 
 /* Where each name of a long list stands, by its hash.  Zeros are the index of an empty list. */
 typedef struct name_index {

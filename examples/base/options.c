@@ -7,10 +7,13 @@
 
 /* ---- names ---- */
 
+/* Does it stand on the line without a name? */
+static int is_argument(const option *o) { return o->kind == OPTION_ARGUMENT || o->kind == OPTION_ARGUMENTS; }
+
 static const char *nearest_option(const command *c, const char *typed) {
     nearest best = nearest_to(typed);
     for (int i = 0; i < c->option_count; i++) {
-        if (c->options[i].kind != OPTION_HEADING && c->options[i].kind != OPTION_ARGUMENT) {
+        if (c->options[i].kind != OPTION_HEADING && !is_argument(&c->options[i])) {
             nearest_consider(&best, c->options[i].name);
         }
     }
@@ -46,15 +49,7 @@ static int same_name(const char *a, const char *b) {
 const option *options_find(const command *c, const char *name) {
     for (int i = 0; i < c->option_count; i++) {
         const option *o = &c->options[i];
-        if (o->kind != OPTION_HEADING && o->kind != OPTION_ARGUMENT && same_name(o->name, name)) { return o; }
-    }
-    return NULL;
-}
-
-/* What stands on the line without a name, or NULL. */
-static const option *find_argument(const command *c) {
-    for (int i = 0; i < c->option_count; i++) {
-        if (c->options[i].kind == OPTION_ARGUMENT) { return &c->options[i]; }
+        if (o->kind != OPTION_HEADING && !is_argument(o) && same_name(o->name, name)) { return o; }
     }
     return NULL;
 }
@@ -150,6 +145,19 @@ static isk_options *library_field(const command *c, void *settings) {
     return (isk_options *)(void *)((char *)settings + c->library_offset);
 }
 
+/* Each line is a word; after those that the list has. */
+static int add_words(const command *c, const char *who, const char *given, word_list *list) {
+    for (const char *at = given; at; at = strchr(at, '\n') ? strchr(at, '\n') + 1 : NULL) {
+        char *word;
+        if (list->count == MOST_WORDS) { return usage_error(c->name, "%s: more than %d words", who, MOST_WORDS); }
+        word = (char *)(uintptr_t)keep(at);
+        if (!word) { return fail_as(EXIT_FAILED, c->name, "out of memory"); }
+        word[strcspn(word, "\n")] = 0;
+        list->word[list->count++] = word;
+    }
+    return 0;
+}
+
 static int set_option(const command *c, const char *who, const option *o, const char *given, void *settings) {
     char *field = (char *)settings + o->offset;
     double value;
@@ -183,6 +191,9 @@ static int set_option(const command *c, const char *who, const option *o, const 
             return set_seed(c->name, who, given, (uint64_t *)(void *)field);
         case OPTION_REALS:
             return set_reals(c->name, who, o, given, (real_list *)(void *)field);
+        case OPTION_ARGUMENTS:
+            ((word_list *)(void *)field)->count = 0;
+            return add_words(c, who, given, (word_list *)(void *)field);
         case OPTION_ALIAS:
             return set_library(c->name, who, o->value, given, library_field(c, settings));
         default:
@@ -201,7 +212,7 @@ typedef struct reading {
 
 static isk_status read_member(void *user, const char *key, isk_json_kind kind, const char *value) {
     reading *r = user;
-    const option *o = options_find(r->command, key), *argument = find_argument(r->command);
+    const option *o = options_find(r->command, key), *argument = options_argument(r->command);
     const char *given;
     char who[128];
     snprintf(who, sizeof who, "%.60s: \"%.40s\"", r->path, key);
@@ -271,10 +282,19 @@ static void write_reals(text *out, const real_list *list) {
     text_add(out, quote);
 }
 
+static void write_words(text *out, const word_list *list) {
+    text joined = { 0 };
+    for (int i = 0; i < list->count; i++) { text_format(&joined, "%s%s", i ? "\n" : "", list->word[i]); }
+    out->failed |= joined.failed;
+    text_json_string(out, joined.data ? joined.data : "");
+    text_free(&joined);
+}
+
 static void write_option(const option *o, const char *field, text *out) {
     const int worded = o->kind == OPTION_TEXT || o->kind == OPTION_NAME || o->kind == OPTION_ARGUMENT;
     const char *words = worded ? *(const char *const *)(const void *)field : "";
     const real_list *list = (const real_list *)(const void *)field;
+    if (o->kind == OPTION_ARGUMENTS && !((const word_list *)(const void *)field)->count) { return; }
     if (o->kind == OPTION_HEADING || o->kind == OPTION_ALIAS || o->kind == OPTION_CONFIG || !words) { return; }
     if ((o->kind == OPTION_FLAG && !*(const int *)(const void *)field) || (o->kind == OPTION_REALS && !list->count)) {
         return;
@@ -288,6 +308,7 @@ static void write_option(const option *o, const char *field, text *out) {
         case OPTION_REAL: text_json_number(out, *(const double *)(const void *)field); break;
         case OPTION_SEED: text_format(out, "%llu", (unsigned long long)*(const uint64_t *)(const void *)field); break;
         case OPTION_REALS: write_reals(out, list); break;
+        case OPTION_ARGUMENTS: write_words(out, (const word_list *)(const void *)field); break;
         default: text_json_string(out, words); break;
     }
 }
@@ -337,8 +358,16 @@ static int parse_argument(const command *c, char *argument, char *next, int *use
 
 /* already: the line had a word before; one of a file of options it replaces. */
 static int parse_word(const command *c, const char *word, int already, void *settings) {
-    const option *argument = find_argument(c);
+    const option *argument = options_argument(c);
     if (!argument) { return usage_error(c->name, "\"%s\" is no option; options begin with --", word); }
+    if (argument->kind == OPTION_ARGUMENTS) {
+        word_list *list = (word_list *)(void *)((char *)settings + argument->offset);
+        if (!already) { list->count = 0; }
+        if (list->count == MOST_WORDS) { return usage_error(c->name, "\"%s\" is one argument too many: %d may stand there", word,
+                                                            MOST_WORDS); }
+        list->word[list->count++] = word;
+        return 0;
+    }
     if (already) { return usage_error(c->name, "\"%s\" is one argument too many", word); }
     *(const char **)(void *)((char *)settings + argument->offset) = word;
     return 0;

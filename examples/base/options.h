@@ -16,12 +16,17 @@ typedef enum option_kind {
     OPTION_REAL,                    /* double */
     OPTION_REALS,                   /* real_list: numbers with commas between */
     OPTION_ARGUMENT,                /* const char *: the one argument without a name */
+    OPTION_ARGUMENTS,               /* word_list: all that stands on the line without a name */
     OPTION_ALIAS,                   /* another name: `value` is the name of an option of the library */
     OPTION_CONFIG                   /* a file of options, read before the others */
 } option_kind;
 
 #define MOST_REALS 64
 typedef struct real_list { double value[MOST_REALS]; int count; } real_list;
+
+/* In files of options one text, ends of lines between. */
+enum { MOST_WORDS = 64 };
+typedef struct word_list { const char *word[MOST_WORDS]; int count; } word_list;
 
 typedef struct option {
     const char *name;
@@ -61,9 +66,11 @@ typedef struct option_line {
 } option_line;
 /* Every option in the order of --help, those of the library too; not --help and --version.  A line lives until `visit` returns. */
 void options_each(const command *c, void (*visit)(void *user, const option_line *line), void *user);
+/* What an option of the library means, its choices and the defaults of the presets: "weight of ... [10; simulation 0.1]". */
+void option_words(const isk_option_info *info, text *out);
 /* "--help" and "--version", which every command takes. */
 extern const option_line options_of_all[2];
-/* The argument without a name; NULL: there is none. */
+/* The argument without a name, or all of them; NULL: there is none. */
 const option *options_argument(const command *c);
 /* The row of the table with that name, "-" and "_" being alike; NULL when there is none. */
 const option *options_find(const command *c, const char *name);

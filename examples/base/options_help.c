@@ -47,6 +47,19 @@ static void preset_text(const isk_option_info *info, int preset, text *out) {
     }
 }
 
+void option_words(const isk_option_info *info, text *out) {
+    text_add(out, info->text);
+    if (info->kind == ISK_OPTION_CHOICE) { text_format(out, ": %s", info->choices); }
+    text_add(out, " [");
+    preset_text(info, 0, out);
+    for (int p = 1; p < ISK_PRESET_COUNT; p++) {
+        if (info->preset[p] == info->preset[0]) { continue; }
+        text_format(out, "; %s ", isk_preset_name((isk_preset)p));
+        preset_text(info, p, out);
+    }
+    text_add(out, "]");
+}
+
 /* ---- every option ---- */
 
 const option_line options_of_all[2] = { { "help", NULL, "this text", NULL }, { "version", NULL, "the version", NULL } };
@@ -71,16 +84,7 @@ static void visit_library(const visitor *v, const command *c) {
         text words = { 0 };
         if (options_find(c, info->name)) { continue; }      /* the table has its own */
         if (!heading || strcmp(about, heading) != 0) { v->visit(v->user, &(option_line){ NULL, NULL, heading = about, NULL }); }
-        text_add(&words, info->text);
-        if (choice) { text_format(&words, ": %s", info->choices); }
-        text_add(&words, " [");
-        preset_text(info, 0, &words);
-        for (int p = 1; p < ISK_PRESET_COUNT; p++) {
-            if (info->preset[p] == info->preset[0]) { continue; }
-            text_format(&words, "; %s ", isk_preset_name((isk_preset)p));
-            preset_text(info, p, &words);
-        }
-        text_add(&words, "]");
+        option_words(info, &words);
         visit_option(v, info->name, choice ? "WORD" : "N", words.data ? words.data : "", choice ? info->choices : NULL);
         text_free(&words);
     }
@@ -97,7 +101,7 @@ void options_each(const command *c, void (*visit)(void *user, const option_line 
             text_format(&words, "the same as --%s", o->value);
             visit_option(&v, o->name, "N", words.data ? words.data : "", NULL);
             text_free(&words);
-        } else if (o->kind != OPTION_ARGUMENT) {
+        } else if (o->kind != OPTION_ARGUMENT && o->kind != OPTION_ARGUMENTS) {
             visit_option(&v, o->name, o->value, o->text, o->choices);
         }
     }
@@ -106,7 +110,7 @@ void options_each(const command *c, void (*visit)(void *user, const option_line 
 
 const option *options_argument(const command *c) {
     for (int i = 0; i < c->option_count; i++) {
-        if (c->options[i].kind == OPTION_ARGUMENT) { return &c->options[i]; }
+        if (c->options[i].kind == OPTION_ARGUMENT || c->options[i].kind == OPTION_ARGUMENTS) { return &c->options[i]; }
     }
     return NULL;
 }

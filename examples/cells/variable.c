@@ -288,6 +288,71 @@ isk_status variable_columns(const input *in, const uint8_t *part, int64_t count,
     return status;
 }
 
+/* ---- by batches ---- */
+
+typedef struct voted { int64_t column; int votes; double rank; } voted;
+
+static int by_votes(const void *a, const void *b) {
+    const voted *one = a, *two = b;
+    if (one->votes != two->votes) { return one->votes > two->votes ? -1 : 1; }
+    if (one->rank < two->rank || one->rank > two->rank) { return one->rank < two->rank ? -1 : 1; }
+    return one->column < two->column ? -1 : one->column > two->column;
+}
+
+/* Ranks from 0 of the columns of one batch that are among its `count` first, NaN of others. */
+static isk_status rank_columns(const input *in, const uint8_t *own, int64_t count, double *ranks) {
+    double *memory = malloc(sizeof *memory * ((size_t)in->cols * 3 + 1));
+    ranked *all = malloc(sizeof *all * ((size_t)in->cols + 1));
+    const variability v = { memory, memory + in->cols, memory + 2 * in->cols };
+    isk_status status = memory && all ? variability_measure(in, own, &v) : no_memory(in->context, in->path);
+    for (int64_t j = 0; j < in->cols && status == ISK_OK; j++) {
+        all[j] = (ranked){ v.standardized[j], j };
+        ranks[j] = NAN;
+    }
+    if (status == ISK_OK) { qsort(all, (size_t)in->cols, sizeof *all, by_value); }
+    for (int64_t k = 0; k < count && status == ISK_OK; k++) {
+        if (all[k].value > 0) { ranks[all[k].column] = (double)k; }
+    }
+    free(all);
+    free(memory);
+    return status;
+}
+
+isk_status variable_columns_by_batch(const input *in, const uint8_t *part, const int32_t *codes, int batches, int64_t count,
+                                     int64_t *columns, int64_t *found) {
+    const size_t cols = (size_t)in->cols;
+    double *ranks = malloc(sizeof *ranks * (cols * (size_t)batches + 1)), *own = malloc(sizeof *own * 2 * ((size_t)batches + 1));
+    uint8_t *of_batch = malloc((size_t)in->rows + 1);
+    voted *all = malloc(sizeof *all * (cols + 1));
+    isk_status status = ranks && own && of_batch && all ? ISK_OK : no_memory(in->context, in->path);
+    *found = 0;
+    for (int b = 0; b < batches && status == ISK_OK; b++) {
+        for (int64_t i = 0; i < in->rows; i++) { of_batch[i] = (uint8_t)(part[i] == ISK_TRAIN && codes[i] == b ? ISK_TRAIN : ISK_TEST); }
+        for (size_t j = 0; j < cols; j++) { ranks[(size_t)b * cols + j] = NAN; }
+        if (training_rows(in, of_batch) > 1) { status = rank_columns(in, of_batch, count, ranks + (size_t)b * cols); }
+    }
+    for (int64_t j = 0; j < in->cols && status == ISK_OK; j++) {
+        all[j] = (voted){ .column = j };
+        for (int b = 0; b < batches; b++) {
+            own[b] = ranks[(size_t)b * cols + (size_t)j];
+            all[j].votes += isfinite(own[b]) != 0;
+        }
+        all[j].rank = all[j].votes ? median_of(own, batches, own + batches) : INFINITY;
+        *found += all[j].votes > 0;
+    }
+    if (status == ISK_OK) {
+        qsort(all, cols, sizeof *all, by_votes);
+        *found = *found < count ? *found : count;
+        for (int64_t k = 0; k < *found; k++) { columns[k] = all[k].column; }
+        qsort(columns, (size_t)*found, sizeof *columns, by_column);
+    }
+    free(ranks);
+    free(own);
+    free(of_batch);
+    free(all);
+    return status;
+}
+
 isk_status counted_columns(const input *in, const uint8_t *part, int64_t count, int64_t *columns) {
     double *sums = calloc((size_t)in->cols + 1, sizeof *sums);
     isk_status status = ISK_OK;

@@ -13,6 +13,12 @@ isk_status variability_measure(const input *in, const uint8_t *part, const varia
 
 /* The `count` columns of most standardized variance, in the order of the file; the first of equals.  count is at most in->cols. */
 isk_status variable_columns(const input *in, const uint8_t *part, int64_t count, int64_t *columns);
+/* The same by batches, codes [rows] below `batches`, negative: none: a column ranks within each of them, first those that are among the
+   `count` first of most batches, of as many those whose median rank there is less; as scanpy's seurat_v3_paper and Seurat's
+   SelectIntegrationFeatures have it (Stuart et al. 2019).  Columns that never change in a batch do not rank there; where fewer than
+   `count` rank anywhere, *found is less than count.  Batches of one training row are passed over. */
+isk_status variable_columns_by_batch(const input *in, const uint8_t *part, const int32_t *codes, int batches, int64_t count,
+                                     int64_t *columns, int64_t *found);
 /* The `count` columns of the largest sums over the training rows, as Signac's FindTopFeatures has it; likewise. */
 isk_status counted_columns(const input *in, const uint8_t *part, int64_t count, int64_t *columns);
 

@@ -83,6 +83,22 @@ static const cell_column *column_of(const cell_table *t, const char *name) {
 
 const cell_column *cells_column(const cells *c, const char *name) { return column_of(&c->table, name); }
 
+isk_status cell_column_classes(isk_context *context, const cell_column *column, int64_t rows, labels *l) {
+    names words = { 0 };
+    isk_status status = ISK_OK;
+    if (!column->numbers) { return labels_copy(context, &column->classes, l); }
+    memset(l, 0, sizeof *l);
+    for (int64_t i = 0; i < rows && status == ISK_OK; i++) {
+        text word = { 0 };
+        if (isfinite(column->numbers[i])) { text_number(&word, column->numbers[i], 15); }
+        if (word.failed || !names_add(&words, word.data ? word.data : "")) { status = no_memory(context, column->name); }
+        text_free(&word);
+    }
+    if (status == ISK_OK) { status = labels_from_names(context, column->name, &words, l); }
+    names_free(&words);
+    return status;
+}
+
 /* ---- what a source gives ---- */
 
 void modality_free(modality *m) {
@@ -740,5 +756,22 @@ isk_status cells_match(cells *c) {
     for (int i = 0; i < c->count && status == ISK_OK; i++) { status = move_modality(c, i); }
     c->rows = c->names.count;
     c->matched = c->count;
+    return status == ISK_OK ? match_tables(c) : status;
+}
+
+isk_status cells_keep(cells *c, const uint8_t *kept) {
+    names left = { 0 };
+    isk_status status = ISK_OK;
+    for (int64_t r = 0; r < c->rows && status == ISK_OK; r++) {
+        if (kept[r] && !names_add(&left, names_get(&c->names, r))) { status = out_of_memory(c); }
+    }
+    if (status != ISK_OK) {
+        names_free(&left);
+        return status;
+    }
+    names_free(&c->names);
+    c->names = left;
+    for (int i = 0; i < c->count && status == ISK_OK; i++) { status = move_modality(c, i); }
+    c->rows = c->names.count;
     return status == ISK_OK ? match_tables(c) : status;
 }

@@ -37,6 +37,9 @@ typedef struct cell_column {
     labels classes;
 } cell_column;
 
+/* A column as classes, in memory of their own: numbers become classes named by them, "3", "0.5". */
+isk_status cell_column_classes(isk_context *context, const cell_column *column, int64_t rows, labels *l);
+
 /* What one source knows of its cells; rows are `cells`, in their order. */
 typedef struct cell_table {
     names cells;
@@ -137,8 +140,12 @@ isk_status cells_add_table(cells *c, cell_table *t);
 enum { LEAST_PAIRED = 20, EMPTY_TIMES = 2 };
 #define LEAST_PAIRED_PART 0.01
 isk_status cells_match(cells *c);
+/* Only those cells stay, [rows] 1, of all that was matched. */
+isk_status cells_keep(cells *c, const uint8_t *kept);
 /* NULL when there is none of that name. */
 const cell_column *cells_column(const cells *c, const char *name);
+/* The same, ARGUMENT with the nearest name where there is none; `what`: the option that names it. */
+isk_status cells_need_column(const cells *c, const char *what, const char *name, const cell_column **column);
 void cells_free(cells *c);
 
 /* Reads and matches a folder or file of any kind, told by its content.  The estimate of memory is said before the values are read;

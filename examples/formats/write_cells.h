@@ -10,6 +10,9 @@
 typedef struct cell_embedding { char name[48]; int of; isk_matrix values; const names *columns; } cell_embedding;
 typedef struct cell_fact { const char *name, *value; } cell_fact;
 
+/* Values beside those of the first modality, [rows, features->count] of these of its features; other features have none. */
+typedef struct cell_layer { const char *name; isk_matrix values; const names *features; } cell_layer;
+
 typedef struct cell_results {
     const cells *cells;             /* matched; values as they were read, before preparation */
     const cell_embedding *embeddings;       /* of a modality: "X_indiseek_shared"; of the whole: "X_umap_all" */
@@ -19,6 +22,7 @@ typedef struct cell_results {
     const cell_fact *facts;         /* uns/indiseek: method, lambda, seed, version, config (JSON), hash of each input ... */
     int fact_count;
     int without_counts;             /* 1: X is left out (an empty matrix of the right shape) */
+    const cell_layer *layer;        /* layers/NAME of an AnnData, sparse; or NULL */
 } cell_results;
 
 /* One AnnData: X and var are the first modality's, obsm has all embeddings, those of a modality as "X_indiseek_shared_rna"; other

@@ -271,6 +271,57 @@ static const char *suffix_of(const cell_results *r, const cell_embedding *e) {
     return e->of < 0 ? NULL : r->cells->modality[e->of].name;
 }
 
+typedef struct placed_feature { int64_t column, from; } placed_feature;
+
+static int by_column(const void *a, const void *b) {
+    const placed_feature *one = a, *two = b;
+    return one->column < two->column ? -1 : one->column > two->column;
+}
+
+/* Where the features of a layer stand in a data_frame of features, ascending; those that it lacks are passed over. */
+static placed_feature *find_features(hdf5 *f, const cell_layer *l, const names *features, int64_t *count) {
+    placed_feature *list = items(f, l->features->count, sizeof *list);
+    name_index x = { 0 };
+    *count = 0;
+    if (list && !name_index_update(&x, features)) { out_of_memory(f); }
+    for (int64_t j = 0; j < l->features->count && f->status == ISK_OK; j++) {
+        const int64_t column = name_index_find(&x, names_get(l->features, j));
+        if (column >= 0) { list[(*count)++] = (placed_feature){ column, j }; }
+    }
+    if (list) { qsort(list, (size_t)*count, sizeof *list, by_column); }
+    name_index_free(&x);
+    return list;
+}
+
+/* Of the shape of X, but only its own features have entries. */
+static void put_layer(hdf5 *f, const cell_layer *l, const names *features, const rows *w) {
+    int64_t count = 0, next = 0;
+    placed_feature *list = l && f->status == ISK_OK ? find_features(f, l, features, &count) : NULL;
+    sparse m = { .rows = w->count, .cols = features->count };
+    char at[HDF5_PATH];
+    if (!list || f->status != ISK_OK) {
+        free(list);
+        return;
+    }
+    m.starts = items(f, w->count + 1, sizeof *m.starts);
+    m.columns = count == 0 || w->count < INT64_MAX / (count + 1) ? items(f, w->count * count, sizeof *m.columns) : NULL;
+    m.values = m.columns ? items(f, w->count * count, sizeof *m.values) : NULL;
+    if (!m.starts || !m.columns || !m.values) { out_of_memory(f); }
+    for (int64_t i = 0; i < w->count && f->status == ISK_OK; i++) {
+        for (int64_t k = 0; k < count && place_of(w, i) >= 0; k++) {
+            m.columns[next] = (int32_t)list[k].column;
+            m.values[next++] = l->values.data[place_of(w, i) * l->values.cols + list[k].from];
+        }
+        m.starts[i + 1] = next;
+    }
+    m.count = next;
+    need_dict(f, "", "layers");
+    hdf5_remove(f, hdf5_at(at, "layers", l->name));
+    if (f->status == ISK_OK) { hdf5_put_sparse(f, at, &m); }
+    sparse_free(&m);
+    free(list);
+}
+
 /* ---- AnnData ---- */
 
 isk_status h5ad_write(isk_context *context, const char *path, const cell_results *r) {
@@ -285,6 +336,7 @@ isk_status h5ad_write(isk_context *context, const char *path, const cell_results
     put_var(&f, "var", &c->modality[0]);
     for (size_t i = 0; i < sizeof dicts / sizeof *dicts; i++) { put_dict(&f, "", dicts[i]); }
     put_facts(&f, r);
+    put_layer(&f, r->layer, &c->modality[0].in.column_names, &all);
     for (int i = 0; i < r->embedding_count; i++) { put_embedding(&f, "", &r->embeddings[i], suffix_of(r, &r->embeddings[i]), &all); }
     for (int i = 1; i < c->count && !r->without_counts; i++) {
         char name[48], at[HDF5_PATH];
@@ -498,6 +550,14 @@ static const char *group_of(hdf5 *f, const cell_results *r, int of) {
     return strncmp(key, "mod/", 4) == 0 && hdf5_is(f, "", key) ? key : NULL;
 }
 
+static void add_layer(hdf5 *f, const cell_results *r, const rows *w) {
+    names features = { 0 };
+    if (!r->layer || f->status != ISK_OK) { return; }
+    f->status = hdf5_frame_index(f, "var", &features);
+    put_layer(f, r->layer, &features, w);
+    names_free(&features);
+}
+
 static void add_all(hdf5 *f, const cell_results *r) {
     const int mudata = hdf5_look(f, "mod").kind == HDF5_GROUP;
     rows whole = { 0 };
@@ -506,6 +566,7 @@ static void add_all(hdf5 *f, const cell_results *r) {
     need_dict(f, "", "obsm");
     need_dict(f, "", "uns");
     put_facts(f, r);
+    if (!mudata) { add_layer(f, r, &whole); }
     for (int i = 0; i < r->embedding_count && f->status == ISK_OK; i++) {
         const cell_embedding *e = &r->embeddings[i];
         const char *group = mudata ? group_of(f, r, e->of) : NULL;

@@ -4,6 +4,8 @@
 static const subcommand commands[] = {
     { "run", command_run, run_table_get, "from a CITE-seq or multiome data set to features, figures and files" },
     { "compare", command_compare, compare_table_get, "methods and lambdas on one such data set, side by side" },
+    { "integrate", command_integrate, integrate_table_get, "cells of several batches in one space, and new cells in it" },
+    { "differ", command_differ, differ_table_get, "genes that differ between two groups of such cells" },
     { "annotate", command_annotate, annotate_table_get, "names for new cells, from those of a run" },
     { "impute", command_impute, impute_table_get, "one modality predicted from another" },
     { "demo", command_demo, demo_table_get, "run, on simulated cells whose truth is known" },

@@ -7,6 +7,8 @@
 
 int command_run(int argc, char **argv);
 int command_compare(int argc, char **argv);
+int command_integrate(int argc, char **argv);
+int command_differ(int argc, char **argv);
 int command_annotate(int argc, char **argv);
 int command_impute(int argc, char **argv);
 int command_demo(int argc, char **argv);
@@ -21,6 +23,8 @@ int command_completion(int argc, char **argv);
 /* Their options, for the man page and completion. */
 const command *run_table_get(void);
 const command *compare_table_get(void);
+const command *integrate_table_get(void);
+const command *differ_table_get(void);
 const command *annotate_table_get(void);
 const command *impute_table_get(void);
 const command *demo_table_get(void);

@@ -201,7 +201,7 @@ static void add_followed_pictures(const run_job *j, const colours *c, text *page
     }
     if (count) {
         page_grid_end(page);
-        plots_still_legend(page);
+        plots_still_legend(page, NULL);
     }
 }
 

@@ -244,9 +244,9 @@ void plots_still(text *page, const plots_panel *panel, int64_t rows, const plots
     draw_plain(page, &(plots_desc){ .rows = rows, .columns = column, .column_count = 1 }, panel, STILL_FAMILY);
 }
 
-void plots_still_legend(text *page) {
+void plots_still_legend(text *page, const plots_column *column) {
     static const plots_column number = { .name = NULL };
-    chart_labels labels = plain_labels(&(plots_desc){ .columns = &number, .column_count = 1 });
+    chart_labels labels = plain_labels(&(plots_desc){ .columns = column ? column : &number, .column_count = 1 });
     labels.family = STILL_FAMILY;
     chart_legend(page, &labels);
 }

@@ -41,9 +41,10 @@ void plots_begin(plots *p, text *page, const plots_desc *desc);
 void plots_add(plots *p, const plots_panel *panel);
 void plots_end(plots *p);
 
-/* A plain picture alone, without script, coloured by one column; for those that are coloured by a number one legend. */
+/* A plain picture alone, without script, coloured by one column; for all that are coloured by that column one legend, and (NULL) for all
+   that are coloured by a number. */
 void plots_still(text *page, const plots_panel *panel, int64_t rows, const plots_column *column);
-void plots_still_legend(text *page);
+void plots_still_legend(text *page, const plots_column *column);
 
 /* Coordinates as the page holds them: value = middle + step * whole number, one step for both axes, so that shapes are kept. */
 enum { PLOTS_MISSING = -32768, PLOTS_REACH = 32767 };

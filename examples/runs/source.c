@@ -130,19 +130,11 @@ isk_status source_read(source *a, isk_context *context, const source_settings *s
 
 /* Whole numbers become classes named by them; 0: they are other numbers. */
 static int numbers_to_classes(isk_context *context, cell_column *column, int64_t rows, isk_status *status) {
-    names words = { 0 };
-    *status = ISK_OK;
     for (int64_t i = 0; i < rows; i++) {
         const double value = column->numbers[i];
         if (isfinite(value) && (fabs(value) > 1e9 || value != floor(value))) { return 0; }
     }
-    for (int64_t i = 0; i < rows && *status == ISK_OK; i++) {
-        char word[24] = "";
-        if (isfinite(column->numbers[i])) { snprintf(word, sizeof word, "%.0f", column->numbers[i]); }
-        if (!names_add(&words, word)) { *status = no_memory(context, column->name); }
-    }
-    if (*status == ISK_OK) { *status = labels_from_names(context, column->name, &words, &column->classes); }
-    names_free(&words);
+    *status = cell_column_classes(context, column, rows, &column->classes);
     if (*status != ISK_OK) { return 1; }
     free(column->numbers);
     column->numbers = NULL;
@@ -150,22 +142,14 @@ static int numbers_to_classes(isk_context *context, cell_column *column, int64_t
 }
 
 isk_status source_classes(source *a, const char *what, const char *name, const cell_column **column) {
-    nearest best = nearest_to(name);
-    isk_status status = ISK_OK;
-    *column = NULL;
-    for (int64_t i = 0; i < a->c.table.count && !*column; i++) {
-        cell_column *here = &a->c.table.columns[i];
-        nearest_consider(&best, here->name);
-        if (strcmp(here->name, name) != 0) { continue; }
-        *column = here;
-        if (here->numbers && !numbers_to_classes(a->context, here, a->c.rows, &status)) {
-            return isk_set_error(a->context, ISK_ARGUMENT, "%s: column '%s' holds numbers that are not whole, not classes", what, name);
-        }
+    isk_status status = cells_need_column(&a->c, what, name, column);
+    cell_column *here;
+    if (status != ISK_OK) { return status; }
+    here = &a->c.table.columns[*column - a->c.table.columns];
+    if (here->numbers && !numbers_to_classes(a->context, here, a->c.rows, &status)) {
+        return isk_set_error(a->context, ISK_ARGUMENT, "%s: column '%s' holds numbers that are not whole, not classes", what, name);
     }
-    if (*column) { return status; }
-    return isk_set_error(a->context, ISK_ARGUMENT, "%s: nothing is known of the cells by the name '%s'%s%s%s%s", what, name,
-                         best.word ? "; did you mean '" : "", best.word ? best.word : "", best.word ? "'?" : "",
-                         a->c.table.count ? "" : "; --cells FILE gives a table of them");
+    return status;
 }
 
 isk_status source_labels(source *a, const char *name) {

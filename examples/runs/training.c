@@ -312,7 +312,7 @@ static isk_status write_model(training *t, const dataset *d) {
     char path[4200];
     isk_status status = ISK_OK;
     for (int view = 0; view < d->v.count && status == ISK_OK; view++) {
-        status = recipe_put(&d->v.recipe[view], t->model, view);
+        if (*d->v.recipe[view].norm) { status = recipe_put(&d->v.recipe[view], t->model, view); }
     }
     if (status == ISK_OK) {
         status = isk_save(t->model, output_stage(&t->out, "model.safetensors", path, sizeof path));
@@ -341,7 +341,7 @@ isk_status training_commit(training *t, const text *scores) {
     if (rename(t->log_path, output_stage(&t->out, "log.jsonl", path, sizeof path)) != 0) {
         return isk_set_error(t->context, ISK_IO, "%s cannot be written: %s", path, strerror(errno));
     }
-    status = output_commit(&t->out, RESULT_NAMES);
+    status = output_commit(&t->out, EVERY_NAME);
     if (status != ISK_OK && !t->out.begun && rename(path, t->log_path) != 0) { unlink(path); }          /* --resume goes on with it */
     if (status != ISK_OK) { return isk_set_error(t->context, status, "%s", t->out.error); }
     unlink(t->checkpoint);

@@ -70,6 +70,9 @@ int training_check_line(training_settings *s, const char *program, int has_label
                        FEATURE_NAMES
 /* And what a run on cells leaves there. */
 #define RESULT_NAMES TRAINING_NAMES " cells.tsv theta.tsv explained.tsv technical.tsv clusters.tsv umap.tsv adata.h5ad mdata.h5mu"
+/* What integration leaves beside the former; and all that an earlier run may have left in a folder. */
+#define INTEGRATION_NAMES "invariant.npy spurious.npy denoised.npy genes.tsv cells.tsv umap.tsv integration.tsv told.tsv adata.h5ad"
+#define EVERY_NAME RESULT_NAMES " invariant.npy spurious.npy denoised.npy genes.tsv integration.tsv told.tsv"
 
 typedef struct training {
     training_settings *s;           /* must outlive it */
@@ -106,7 +109,7 @@ void training_warnings(const training *t, text *out);
 isk_status training_write_config(training *t, const command *c, const void *settings);
 /* The path, or FILE:COLUMN, as it reads from every folder; into a buffer of `size`. */
 const char *training_path(const char *path, char *buffer, size_t size);
-/* model.safetensors with the recipes of its views, tradeoff.csv where there is one, split.tsv. */
+/* model.safetensors with the recipes of its views (of those that have one), tradeoff.csv where there is one, split.tsv. */
 isk_status training_write(training *t, const dataset *d);
 /* The staged files take their names: the run is complete, and nothing is left to resume.  scores, which were staged as metrics.json,
    also go where --json says. */

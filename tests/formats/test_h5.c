@@ -77,7 +77,7 @@ static void make_results(made_results *m, const cells *c) {
         m->columns[0].numbers[i] = (double)i / 4;
         m->columns[1].classes.codes[i] = (int32_t)(i % 2);
     }
-    m->results = (cell_results){ c, m->embeddings, c->count + 1, m->columns, 2, facts, 2, 0 };
+    m->results = (cell_results){ c, m->embeddings, c->count + 1, m->columns, 2, facts, 2, 0, NULL };
 }
 
 static void free_results(made_results *m) {

@@ -36,6 +36,9 @@ def counts_table(name, rows, columns, words):
 RNA, PROTEIN = counts_table("rna.csv", ROWS, 12, "g"), counts_table("protein.csv", ROWS, 6, "p")
 CELLS = ["--rna-file", RNA, "--protein-file", PROTEIN, "--cells", at("labels.tsv")]
 RUN = ["--labels", "kind", "--no-umap", "--bootstrap", 5, "--test", 0.3, "--threads", 1, "--quiet", "--method", "cca"]
+JOINED = [RNA, counts_table("more.csv", ROWS // 2, 10, "g")]
+INTEGRATE = ["--genes", 8, "--width", 8, "--epochs", 2, "--batch-size", 32, "--invariant-dim", 3, "--spurious-dim", 2, "--denoised",
+             "--no-umap", "--threads", 1, "--quiet"]
 COMMANDS = {
     "fit": (["fit", *views(), *LABELS, *SMALL, "--threads", 1, "--quiet"], "--out"),
     "transform": (["transform", "--model", at("fitted"), *views(), "--threads", 1, "--quiet"], "--out"),
@@ -46,6 +49,11 @@ COMMANDS = {
     "explain": (["explain", at("fitted"), "--json"], None),
     "compare": (["compare", *CELLS, "--labels", "kind", "--test", 0.5, "--least-cells", 2, "--bootstrap", 5, "--methods", "indiseek,cca",
                  "--lambda", 1, "--seeds", 2, *SIZE, "--epochs", 2, "--shared-epochs", 2, "--threads", 1, "--quiet"], "--out"),
+    "integrate": (["integrate", *JOINED, *INTEGRATE], "--out"),
+    "integrate by a model": (["integrate", "--model", at("integrated"), RNA, "--denoised", "--no-umap", "--threads", 1, "--quiet"],
+                             "--out"),
+    "differ": (["differ", "--model", at("integrated"), "--by", "file", "--group", "rna", "--pairs", 20, "--threads", 1, "--quiet"],
+               "--out"),
 }
 if b"libhdf5" in read(program("indiseek")):
     COMMANDS["run of an .h5mu"] = (["run", at("ran/mdata.h5mu"), *RUN], "--out")
@@ -170,7 +178,8 @@ def _():
     done = subprocess.run([*os.environ.get("CC", "cc").split(), *flags, "-o", LIBRARY, "tests/base/faults.c", "-ldl"],
                           capture_output=True, text=True)
     equal(done.returncode, 0, done.stderr)
-    for folder, words in (("fitted", ["fit", *views(), *LABELS, *SMALL]), ("ran", ["run", *CELLS, *RUN])):
+    for folder, words in (("fitted", ["fit", *views(), *LABELS, *SMALL]), ("ran", ["run", *CELLS, *RUN]),
+                          ("integrated", ["integrate", *JOINED, *INTEGRATE])):
         done = run("indiseek", *words, "--threads", 1, "--out", at(folder))
         equal(done.code, 0, str(done))
     if not SANITIZED:

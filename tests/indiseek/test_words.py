@@ -43,6 +43,7 @@ def _():
 def _():
     for line in (["indiseek"], ["indiseek", "fit"], ["indiseek", "transform"], ["indiseek", "evaluate"], ["indiseek", "devices"],
                  ["indiseek", "run"],
+                 ["indiseek", "integrate"], ["indiseek", "differ"],
                  ["indiseek", "annotate"], ["indiseek", "impute"], ["indiseek", "demo"], ["simulation"], ["study"],
                  ["study", "simulations"], ["study", "probe"], ["study", "truth"], ["study", "time"]):
         for word in ("--help", "-h"):

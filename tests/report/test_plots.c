@@ -251,7 +251,7 @@ static void plain_pictures_of_a_number_have_levels(void **state) {
     assert_non_null(strstr(page.data, "by depth"));
     assert_non_null(strstr(page.data, " t6\" d=\"M"));
     assert_true(!strstr(page.data, "<noscript>") && !strstr(page.data, "<script"));
-    plots_still_legend(&page);
+    plots_still_legend(&page, NULL);
     assert_non_null(strstr(page.data, "highest"));
     text_free(&page);
 }
