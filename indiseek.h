@@ -13469,8 +13469,8 @@ static const isk_extra_info isk__invae_extras[] = {
 };
 
 #define ISK__INVAE_OPTIONS(X)                                                                                             \
-    X(INT,    OWN, invariant_dim, 10, 9, 8, 10, 1, 65536, "", "coordinates of z_inv")                                    \
-    X(INT,    OWN, spurious_dim, 5, 1, 2, 5, 0, 65536, "", "coordinates of z_spur")                                      \
+    X(INT,    OWN, invariant_dim, 20, 9, 8, 20, 1, 65536, "", "coordinates of z_inv")                                    \
+    X(INT,    OWN, spurious_dim, 0, 1, 2, 0, 0, 65536, "", "coordinates of z_spur")                                      \
     X(CHOICE, OWN, likelihood, 1, 1, 1, 1, 1, 4, "nb|zinb|poisson|gaussian", "of the counts; gaussian: of any numbers")  \
     X(CHOICE, OWN, encoder, 1, 3, 3, 1, 1, 3, "expression|dropout|published", \
       "what it sees: counts; and covariates, each row's dropped at random; and covariates")                              \
@@ -13478,12 +13478,12 @@ static const isk_extra_info isk__invae_extras[] = {
     X(CHOICE, OWN, input, 1, 1, 1, 1, 1, 2, "log1p|normalized", "of counts the encoder sees ln(1 + x), or that of x per 10,000") \
     X(CHOICE, OWN, prior, 1, 1, 1, 1, 1, 2, "factorised|nonfactorised", "of z_inv: FinVAE's, or NFinVAE's")              \
     X(CHOICE, OWN, prior_mean, 1, 2, 2, 1, 1, 2, "learned|zero", "of the priors, given the covariates")                  \
-    X(CHOICE, OWN, prior_variance, 1, 1, 1, 1, 1, 2, "learned|one", "of the priors, given the covariates")               \
+    X(CHOICE, OWN, prior_variance, 2, 1, 1, 2, 1, 2, "learned|one", "of the priors, given the covariates")               \
     X(CHOICE, OWN, kl, 1, 2, 2, 1, 1, 2, "analytic|sampled", "the divergence from the priors")                           \
     X(REAL,   OWN, kl_weight, 1, 1, 10, 1, 0, 1e6, "", "weight of the divergences")                                      \
     X(REAL,   OWN, total_correlation, 0, 0, 0, 0, 0, 1e6, "", "weight of the total correlation of z_inv and z_spur")     \
-    X(REAL,   OWN, invariance, 5, 0, 0, 5, 0, 1e6, "", "weight of what z_inv tells of the batch given the label")        \
-    X(REAL,   OWN, classification, 0, 0, 0, 0, 0, 1e6, "", "weight of -ln of the responsibility of the label that a row has") \
+    X(REAL,   OWN, invariance, 2, 0, 0, 2, 0, 1e6, "", "weight of what z_inv tells of the batch given the label")        \
+    X(REAL,   OWN, classification, 1, 0, 0, 1, 0, 1e6, "", "weight of -ln of the responsibility of the label that a row has") \
     X(REAL,   OWN, warm_up, 0, 0, 0, 0, 0, 1e6, "", "epochs over which the weights of the divergences rise")             \
     X(REAL,   OWN, score_penalty, 0, 0, 0, 0, 0, 1e6, "", "of prior=nonfactorised: weight of squared second derivatives") \
     X(CHOICE, OWN, networks, 1, 2, 2, 1, 1, 2, "plain|published", "where they have batch norm and dropout")
