@@ -8,6 +8,8 @@
    (C1, C2) and what is SPECIFIC to each (Z1, Z2) comes out.  The methods are those of Gui, Ma and Ma, "IndiSeek learns
    information-guided disentangled representations" (2025), linear ones, and two of ours, of which one is the default
    (isk_default_method); built on tensors, automatic differentiation, optimizers and losses that are yours to use as well.
+   Counts of one kind from several batches (donors, sites, technologies) go into another method, inVAE, by which cells are compared
+   whatever batch they are from; isk_integration says how well.
 
    QUICK START (C99; in C++11 fill the structs field by field)
 
@@ -127,8 +129,8 @@
        0.2.0  A method is a value that a program can write as well.  Methods cca and ajive, linear and in closed form; isk_cca, shrunk
               as cross-validation says; numbers that a stage without training leaves (isk_settling_number).  Method transport, and
               isk_default_method; stages that train for a least number of batches; a stage without losses whose input is no longer finite
-              ends as diverged.  Metrics of an integration (isk_integration, isk_silhouette, isk_lisi, isk_fuzzy_neighbours).
-              Programs read what anndata 0.7 to 0.13 and mudata 0.1 to 0.4 write.  Moving from 0.1 to 0.2:
+              ends as diverged.  Method inVAE (isk_invae), ops and losses of counts; a method may have other defaults for shared options.
+              Metrics of an integration (isk_integration, isk_silhouette, isk_lisi, isk_fuzzy_neighbours).  Programs read what anndata 0.7 to 0.13 and mudata 0.1 to 0.4 write.  Moving from 0.1 to 0.2:
               0.1 isk_fit_desc.method is a number of an enum, 0 IndiSeek -> 0.2 it points to a description, const isk_method *; NULL
                   is isk_default_method: transport for preset robust, or residual IndiSeek or IndiSeek where that does not do
               0.1 residual IndiSeek gives back residuals, divided by their spread -> 0.2 in the units of X: its fits have other bits
