@@ -13293,10 +13293,10 @@ const isk_method isk_transport = {
    learned with them, and it is no part of CI: by its responsibilities, which begin as chance, types would count as batches.  The public
    code gives it the prior of the zero row.
    With prior=nonfactorised (NFinVAE) ln p(z_inv | d) = <t(z), a(d)> + <(z, z^2), b(d)> without its constant, learned by score matching
-   (Hyvarinen 2005): the mean of sum_k h_k + g_k^2 / 2, g and h its first and second derivatives at z; as t is piecewise linear, h is 2 b of
-   z^2.  b of z^2 is -softplus(.) - 1e-3, so that it is a density; the public code leaves its sign free.
-   networks=published is the public code's: batch norm (eps 1e-3, momentum .01) and dropout after the last map of trunk and decoder too,
-   dropout in the priors. */
+   (Hyvarinen 2005): kl_weight times the mean of sum_k h_k + g_k^2 / 2, g and h its first and second derivatives at z; as t is piecewise
+   linear, h is 2 b of z^2.  b of z^2 is -softplus(.) - 1e-3, so that it is a density; the public code leaves its sign free.
+   networks=published is the public code's: batch norm of eps 1e-3 and momentum .01, no activation after the decoder's last map, dropout in
+   the priors too; of nonfactorised one map more in the trunk; ln theta begins as N(0, 1) and decays, the variance of gaussian is .01. */
 enum { ISK__COUNTS_NB = 1, ISK__COUNTS_ZINB, ISK__COUNTS_POISSON, ISK__GAUSSIAN };
 enum { ISK__SEES_EXPRESSION = 1, ISK__SEES_SOME, ISK__SEES_ALL };
 enum { ISK__EXTRA_LABEL, ISK__EXTRA_INVARIANT, ISK__EXTRA_BATCH, ISK__EXTRA_SPURIOUS, ISK__EXTRA_LIBRARY, ISK__EXTRA_NOISE };

@@ -253,7 +253,8 @@ static void record_op(trial *t, const void *argument) {
         const char kind = info->kinds[k];
         const int rows = kind == 'e' || kind == 'r' ? t->rows : 1, cols = kind == 'e' || kind == 'c' ? t->cols : 1;
         if (kind == 'w') { continue; }
-        inputs[count] = info->differentiable >> k & 1u ? parameter_of(t, rows, cols, c->domains[k], 0) : data_of(t, rows, cols, c->domains[k]);
+        inputs[count] = info->differentiable >> k & 1u ? parameter_of(t, rows, cols, c->domains[k], 0)
+                                                       : data_of(t, rows, cols, c->domains[k]);
         if (kind == 'e' || kind == 'r') { inputs[count] = with_weights(t, inputs[count]); }
         count++;
     }
