@@ -2917,7 +2917,7 @@ typedef struct isk__kernel_control {
     uint64_t steps[4];                                  /* the same, per pass of the stage */
     double rate, rates[4];                              /* now; before the schedule, by kind of rate */
     double epoch, epochs;                               /* where the schedule is: epochs done, epochs in all */
-    double sums[4][8], present[4];                      /* per pass: outputs times present rows, present rows */
+    double sums[4][9], present[4];                      /* per pass: outputs times present rows, present rows */
     int32_t *rows;                                      /* eligible rows, or NULL: 0 .. count-1 */
     int32_t count, batch_rows, batches;                 /* eligible rows; rows of a batch; batches of an epoch */
     int32_t batch, first;                               /* number of the batch; its first position */
@@ -9643,7 +9643,7 @@ struct isk__trainee {
     double epoch, epochs;                   /* where the schedule stands */
     int cosine;
     double steps[ISK_MAX_PASSES];          /* updates so far, in and out */
-    double sums[ISK_MAX_PASSES][ISK_MAX_TERMS], present[ISK_MAX_PASSES];
+    double sums[ISK_MAX_PASSES][ISK_MAX_TERMS + 1], present[ISK_MAX_PASSES];        /* 1 more: the share of isk_share_set */
 };
 
 struct isk__crew {
@@ -24021,7 +24021,7 @@ ISK__UNUSED static const char *const isk__kernel_prelude[] = {
     "    unsigned long long steps[4];    /* the same, per pass of the stage */\n"
     "    double rate, rates[4];          /* now; before the schedule, by kind of rate */\n"
     "    double epoch, epochs;           /* where the schedule is: epochs done, epochs in all */\n"
-    "    double sums[4][8], present[4];  /* per pass: outputs times present rows, present rows */\n"
+    "    double sums[4][9], present[4];  /* per pass: outputs times present rows, present rows */\n"
     "    const int *rows;                /* eligible rows, or NULL: 0 .. count-1 */\n"
     "    int count, batch_rows, batches; /* eligible rows; rows of a batch; batches of an epoch */\n"
     "    int batch, first;               /* number of the batch; its first position, batch * batch_rows */\n"

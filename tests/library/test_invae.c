@@ -579,6 +579,34 @@ static void rows_that_are_absent(void **state) {
     isk_model_close(two);
 }
 
+/* Held-out rows that are absent leave the mean of those that are not as it is, over however many epochs: eight terms, and the rows. */
+static void held_out_rows_that_are_absent(void **state) {
+    static isk_scalar noise[ROWS * LATENT];
+    static uint8_t part[2][ROWS], present[ROWS];
+    double nll[2], kl[2];
+    uint64_t seed = 4;
+    int i, k;
+    (void)state;
+    for (i = 0; i < ROWS * LATENT; i++) { noise[i] = (isk_scalar)gaussian(&seed); }
+    for (i = 0; i < ROWS; i++) {
+        present[i] = i % 8 != 3;
+        part[1][i] = (uint8_t)(i % 4 == 3 ? ISK_VALIDATION : ISK_TRAIN);
+        part[0][i] = (uint8_t)(present[i] ? part[1][i] : ISK_TEST);
+    }
+    for (k = 0; k < 2; k++) {
+        isk_fit_desc fit = fit_of("epochs=4");
+        isk_model *model;
+        give(fit.extras, "noise", noise, LATENT);
+        fit.split = part[k];
+        if (k) { fit.views[0].present = present; }
+        model = fitted(context, &fit);
+        nll[k] = number(model, "nll");
+        kl[k] = number(model, "kl");
+        isk_model_close(model);
+    }
+    assert_true(isfinite(nll[0]) && fabs(nll[1] - nll[0]) < 1e-4 * fabs(nll[0]) && fabs(kl[1] - kl[0]) < 1e-4 * fabs(kl[0]));
+}
+
 /* ---- what it refuses ---- */
 
 static void refuse(const isk_fit_desc *fit, isk_status due, const char *sentence) {
@@ -690,6 +718,7 @@ int main(void) {
         invae(warm_up),
         invae(no_label_at_all),
         invae(rows_that_are_absent),
+        invae(held_out_rows_that_are_absent),
         invae(counts_or_any_numbers),
         invae(what_it_refuses),
         invae(no_memory_leaves_nothing_behind),
