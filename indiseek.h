@@ -3076,7 +3076,7 @@ typedef struct isk__kernel_control {
     uint64_t steps[4];                                  /* the same, per pass of the stage */
     double rate, rates[4];                              /* now; before the schedule, by kind of rate */
     double epoch, epochs;                               /* where the schedule is: epochs done, epochs in all */
-    double sums[4][8], present[4];                      /* per pass: outputs times present rows, present rows */
+    double sums[4][9], present[4];                      /* per pass: outputs times present rows, present rows */
     int32_t *rows;                                      /* eligible rows, or NULL: 0 .. count-1 */
     int32_t count, batch_rows, batches;                 /* eligible rows; rows of a batch; batches of an epoch */
     int32_t batch, first;                               /* number of the batch; its first position */
@@ -9802,7 +9802,7 @@ struct isk__trainee {
     double epoch, epochs;                   /* where the schedule stands */
     int cosine;
     double steps[ISK_MAX_PASSES];          /* updates so far, in and out */
-    double sums[ISK_MAX_PASSES][ISK_MAX_TERMS], present[ISK_MAX_PASSES];
+    double sums[ISK_MAX_PASSES][ISK_MAX_TERMS + 1], present[ISK_MAX_PASSES];        /* 1 more: the share of isk_share_set */
 };
 
 struct isk__crew {
@@ -13452,10 +13452,10 @@ const isk_method isk_transport = {
    learned with them, and it is no part of CI: by its responsibilities, which begin as chance, types would count as batches.  The public
    code gives it the prior of the zero row.
    With prior=nonfactorised (NFinVAE) ln p(z_inv | d) = <t(z), a(d)> + <(z, z^2), b(d)> without its constant, learned by score matching
-   (Hyvarinen 2005): the mean of sum_k h_k + g_k^2 / 2, g and h its first and second derivatives at z; as t is piecewise linear, h is 2 b of
-   z^2.  b of z^2 is -softplus(.) - 1e-3, so that it is a density; the public code leaves its sign free.
-   networks=published is the public code's: batch norm (eps 1e-3, momentum .01) and dropout after the last map of trunk and decoder too,
-   dropout in the priors. */
+   (Hyvarinen 2005): kl_weight times the mean of sum_k h_k + g_k^2 / 2, g and h its first and second derivatives at z; as t is piecewise
+   linear, h is 2 b of z^2.  b of z^2 is -softplus(.) - 1e-3, so that it is a density; the public code leaves its sign free.
+   networks=published is the public code's: batch norm of eps 1e-3 and momentum .01, no activation after the decoder's last map, dropout in
+   the priors too; of nonfactorised one map more in the trunk; ln theta begins as N(0, 1) and decays, the variance of gaussian is .01. */
 enum { ISK__COUNTS_NB = 1, ISK__COUNTS_ZINB, ISK__COUNTS_POISSON, ISK__GAUSSIAN };
 enum { ISK__SEES_EXPRESSION = 1, ISK__SEES_SOME, ISK__SEES_ALL };
 enum { ISK__EXTRA_LABEL, ISK__EXTRA_INVARIANT, ISK__EXTRA_BATCH, ISK__EXTRA_SPURIOUS, ISK__EXTRA_LIBRARY, ISK__EXTRA_NOISE };
@@ -25547,7 +25547,7 @@ ISK__UNUSED static const char *const isk__kernel_prelude[] = {
     "    unsigned long long steps[4];    /* the same, per pass of the stage */\n"
     "    double rate, rates[4];          /* now; before the schedule, by kind of rate */\n"
     "    double epoch, epochs;           /* where the schedule is: epochs done, epochs in all */\n"
-    "    double sums[4][8], present[4];  /* per pass: outputs times present rows, present rows */\n"
+    "    double sums[4][9], present[4];  /* per pass: outputs times present rows, present rows */\n"
     "    const int *rows;                /* eligible rows, or NULL: 0 .. count-1 */\n"
     "    int count, batch_rows, batches; /* eligible rows; rows of a batch; batches of an epoch */\n"
     "    int batch, first;               /* number of the batch; its first position, batch * batch_rows */\n"

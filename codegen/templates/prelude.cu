@@ -32,7 +32,7 @@ typedef struct isk_control {        /* one per model: what changes from step to 
     unsigned long long steps[4];    /* the same, per pass of the stage */
     double rate, rates[4];          /* now; before the schedule, by kind of rate */
     double epoch, epochs;           /* where the schedule is: epochs done, epochs in all */
-    double sums[4][8], present[4];  /* per pass: outputs times present rows, present rows */
+    double sums[4][9], present[4];  /* per pass: outputs times present rows, present rows */
     const int *rows;                /* eligible rows, or NULL: 0 .. count-1 */
     int count, batch_rows, batches; /* eligible rows; rows of a batch; batches of an epoch */
     int batch, first;               /* number of the batch; its first position, batch * batch_rows */

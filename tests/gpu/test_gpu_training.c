@@ -285,6 +285,103 @@ static void variants_as_on_the_cpu(void **state) {
     }
 }
 
+/* Counts of one view with covariates, of which some rows lack the label and some the view, by graphs and by blocks: every likelihood,
+   prior and term. */
+enum { GENES = 12, TYPES = 3 };
+
+static isk_fit_desc counts_fit(isk_context *context, const char *settings) {
+    static isk_scalar x[ROWS * GENES], label[ROWS * TYPES], batch[ROWS * 2], age[ROWS];
+    static uint8_t there[ROWS];
+    const char *const names[] = { "label", "batch", "invariant" };
+    char words[300], *word, *next;
+    isk_fit_desc fit;
+    int i, j;
+    memset(&fit, 0, sizeof fit);
+    memset(label, 0, sizeof label);
+    memset(batch, 0, sizeof batch);
+    for (i = 0; i < ROWS; i++) {
+        for (j = 0; j < GENES; j++) {
+            const double rise = (double)(j < VIEW1_COLS ? view1[i * VIEW1_COLS + j] : view2[i * VIEW2_COLS + j % VIEW2_COLS]);
+            x[i * GENES + j] = (isk_scalar)floor(3 * exp(0.7 * rise) + (j == i % TYPES ? 6 : 0));
+        }
+        if (i % 4 > 0) { label[i * TYPES + i % TYPES] = 1; }
+        batch[i * 2 + i % 5 / 3] = 1;
+        age[i] = given1[i * GIVEN_COLS];
+        there[i] = i % 9 != 5;
+    }
+    fit.method = ISK_INVAE;
+    fit.view_count = 1;
+    fit.views[0].x = matrix_of(x, ROWS, GENES);
+    fit.views[0].present = there;
+    fit.seed = 7;
+    for (i = 0; i < 3; i++) { fit.extras[i].name = names[i]; }
+    fit.extras[0].values = matrix_of(label, ROWS, TYPES);
+    fit.extras[1].values = matrix_of(batch, ROWS, 2);
+    fit.extras[2].values = matrix_of(age, ROWS, 1);
+    snprintf(words, sizeof words, "batch=32 epochs=3 width=12 invariant_dim=3 spurious_dim=2 patience=0 %s", settings);
+    for (word = words; *word; word = next) {
+        char *value = strchr(word, '=');
+        next = word + strcspn(word, " ");
+        if (*next) { *next++ = 0; }
+        *value++ = 0;
+        if (isk_option_set(context, ISK_INVAE, &fit.options, word, value) != ISK_OK) { fail_msg("%s", isk_error(context)); }
+    }
+    return fit;
+}
+
+/* Each output of both models within 2 parts of 100. */
+static void same_outputs(const char *what, isk_context *context, const isk_model *one, const isk_model *other, const isk_fit_desc *fit) {
+    static isk_scalar values[2][ISK_MAX_OUTPUTS][ROWS * GENES];
+    const isk_model *models[2] = { one, other };
+    int m, k, i;
+    memset(values, 0, sizeof values);
+    for (m = 0; m < 2; m++) {
+        isk_transform_desc desc;
+        memset(&desc, 0, sizeof desc);
+        desc.views[0] = fit->views[0];
+        memcpy(desc.extras, fit->extras, sizeof desc.extras);
+        for (k = 0; k < isk_model_output_count(one); k++) {
+            desc.out[k].name = isk_model_output(one, k)->name;
+            desc.out[k].values = values[m][k];
+        }
+        if (isk_transform(models[m], &desc) != ISK_OK) { fail_msg("%s", isk_error(context)); }
+    }
+    for (k = 0; k < isk_model_output_count(one); k++) {
+        for (i = 0; i < ROWS * isk_model_output(one, k)->cols; i++) {
+            double a = (double)values[0][k][i], b = (double)values[1][k][i];
+            if (a != a && b != b) { continue; }
+            if (!(fabs(a - b) <= 0.02 * (1 + fabs(a)))) { fail_msg("%s: %s: %g and %g", what, isk_model_output(one, k)->name, a, b); }
+        }
+    }
+}
+
+static void invae_as_on_the_cpu(void **state) {
+    static const char *const settings[] = {
+        "classification=1", "likelihood=zinb encoder=dropout total_correlation=1 kl=sampled warm_up=2",
+        "likelihood=poisson prior=nonfactorised input=normalized", "networks=published likelihood=gaussian", "inject=none prior_mean=zero",
+    };
+    static const isk_trainer trainers[] = { ISK_TRAINER_GRAPH, ISK_TRAINER_BLOCK };
+    size_t i;
+    (void)state;
+    for (i = 0; i < sizeof settings / sizeof settings[0]; i++) {
+        static diary cpu, gpu;
+        isk_context *a = open_on(ISK_DEVICE_CPU, ISK_TRAINER_AUTO, &cpu), *b = open_on(ISK_DEVICE_CUDA, trainers[i % 2], &gpu);
+        isk_fit_desc fit = counts_fit(a, settings[i]);
+        isk_model *one, *other;
+        if (isk_fit(a, &fit, &one) != ISK_OK) { fail_msg("%s: %s", settings[i], isk_error(a)); }
+        if (isk_fit(b, &fit, &other) != ISK_OK) { fail_msg("%s: %s", settings[i], isk_error(b)); }
+        same_diaries(settings[i], &cpu, &gpu, 1e-3);
+        if (gpu.notes[0]) { print_message("# %s: %s", settings[i], gpu.notes); }
+        same_outputs(settings[i], a, one, other, &fit);
+        isk_model_close(one);
+        isk_model_close(other);
+        isk_close(a);
+        isk_close(b);
+        forget(&cpu);
+        forget(&gpu);
+    }
+}
+
 /* A method of a user's own, with data beside the views, by graphs and by blocks; saved there, loaded here. */
 static void own_method_as_on_the_cpu(void **state) {
     static const isk_trainer trainers[] = { ISK_TRAINER_GRAPH, ISK_TRAINER_BLOCK };
@@ -781,6 +878,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(losses_as_on_the_cpu),
         cmocka_unit_test(options_as_on_the_cpu),
         cmocka_unit_test(variants_as_on_the_cpu),
+        cmocka_unit_test(invae_as_on_the_cpu),
         cmocka_unit_test(own_method_as_on_the_cpu),
         cmocka_unit_test(variants_by_blocks),
         cmocka_unit_test(graphs_and_blocks),

@@ -769,7 +769,8 @@ static void batch_norms_are_their_formulas(void **state) {
     for (i = 0; i < TALL * WIDE; i++) { x[i] = (isk_scalar)(normal() * (1 + i % WIDE) + i % WIDE); }
     for (k = 0; k < COUNT(descs); k++) {
         for (absent = 0; absent < 2; absent++) {
-            const double epsilon = descs[k].epsilon > 0 ? descs[k].epsilon : 1e-5, momentum = descs[k].momentum > 0 ? descs[k].momentum : 0.1;
+            const double epsilon = descs[k].epsilon > 0 ? descs[k].epsilon : 1e-5;
+            const double momentum = descs[k].momentum > 0 ? descs[k].momentum : 0.1;
             const unsigned lacks = absent ? 1u << 2 | 1u << 5 : 0;
             isk_norm_desc still = descs[k];
             isk_tensor data, out, now, running[2], factor, shift;
@@ -806,13 +807,14 @@ static void batch_norms_are_their_formulas(void **state) {
                     double rows = 0, mean = 0, variance = 0, left = pow(1 - momentum, step), sample;
                     for (i = 0; i < TALL; i++) { rows += !(lacks >> i & 1); }
                     for (i = 0; i < TALL; i++) { mean += lacks >> i & 1 ? 0 : (double)x[i * WIDE + j] / rows; }
-                    for (i = 0; i < TALL; i++) { variance += lacks >> i & 1 ? 0 : ((double)x[i * WIDE + j] - mean) * ((double)x[i * WIDE + j] - mean) / rows; }
+                    for (i = 0; i < TALL; i++) { variance += lacks >> i & 1 ? 0 : pow((double)x[i * WIDE + j] - mean, 2) / rows; }
                     sample = descs[k].unbiased ? variance * rows / (rows - 1) : variance;
                     close_to((double)moments[0][j], (1 - left) * mean, 3 * equal_tolerance);
                     close_to((double)moments[1][j], (1 - left) * sample + left, 3 * equal_tolerance);
                     for (i = 0; i < TALL; i++) {
                         if (lacks >> i & 1) { continue; }
-                        close_to((double)y[i * WIDE + j], ((double)x[i * WIDE + j] - mean) / sqrt(variance + epsilon) * w + b, 3 * equal_tolerance);
+                        close_to((double)y[i * WIDE + j], ((double)x[i * WIDE + j] - mean) / sqrt(variance + epsilon) * w + b,
+                                 3 * equal_tolerance);
                         close_to((double)z[i * WIDE + j], ((double)x[i * WIDE + j] - (double)moments[0][j]) /
                                  sqrt((double)moments[1][j] + epsilon) * w + b, 3 * equal_tolerance);
                     }

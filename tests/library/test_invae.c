@@ -160,6 +160,13 @@ static double told(const isk_scalar *z, int cols, const isk_scalar *y, int y_col
 
 /* ---- what it is for ---- */
 
+#if defined(__SANITIZE_ADDRESS__)
+    #define SANITIZED 1
+#elif defined(__has_feature)
+    #if __has_feature(address_sanitizer)
+        #define SANITIZED 1
+    #endif
+#endif
 #ifdef SANITIZED
 #define WHOLE_TRAININGS do { print_message("# skipped: whole trainings take too long under the sanitizers\n"); skip(); } while (0)
 #else
@@ -191,8 +198,8 @@ static void tells_types_apart_and_batches_elsewhere(void **state) {
             if (k == 0) { elsewhere = told(z.spur, SPUR, batch, BATCHES); }
             isk_model_close(model);
         }
-        print_message("# types %.2f %.2f %.2f, batch from z_inv %.2f %.2f %.2f, from z_spur %.2f\n", types[0], types[1], types[2], leaked[0],
-                      leaked[1], leaked[2], elsewhere);
+        print_message("# types %.2f %.2f %.2f, batch from z_inv %.2f %.2f %.2f, from z_spur %.2f\n", types[0], types[1], types[2],
+                      leaked[0], leaked[1], leaked[2], elsewhere);
         assert_true(types[0] > 0.75 && types[1] > 0.75 && types[2] > 0.75);
         assert_true(leaked[0] < 0.2 && elsewhere > 0.6);
         assert_true(leaked[1] > 0.4 && leaked[2] < leaked[1] - 0.2);
@@ -416,7 +423,9 @@ static void stops_leave_no_trace(void **state) {
 
 /* Loaded where no data is at hand: all that it gives is the same. */
 static void loaded_is_saved(void **state) {
-    static const char *const settings[] = { "", "likelihood=zinb encoder=published", "prior=nonfactorised", "networks=published", "likelihood=poisson" };
+    static const char *const settings[] = {
+        "", "likelihood=zinb encoder=published", "prior=nonfactorised", "networks=published", "likelihood=poisson"
+    };
     static latent z, other;
     static isk_scalar back[2][ROWS * GENES];
     size_t k;
@@ -570,6 +579,34 @@ static void rows_that_are_absent(void **state) {
     isk_model_close(two);
 }
 
+/* Held-out rows that are absent leave the mean of those that are not as it is, over however many epochs: eight terms, and the rows. */
+static void held_out_rows_that_are_absent(void **state) {
+    static isk_scalar noise[ROWS * LATENT];
+    static uint8_t part[2][ROWS], present[ROWS];
+    double nll[2], kl[2];
+    uint64_t seed = 4;
+    int i, k;
+    (void)state;
+    for (i = 0; i < ROWS * LATENT; i++) { noise[i] = (isk_scalar)gaussian(&seed); }
+    for (i = 0; i < ROWS; i++) {
+        present[i] = i % 8 != 3;
+        part[1][i] = (uint8_t)(i % 4 == 3 ? ISK_VALIDATION : ISK_TRAIN);
+        part[0][i] = (uint8_t)(present[i] ? part[1][i] : ISK_TEST);
+    }
+    for (k = 0; k < 2; k++) {
+        isk_fit_desc fit = fit_of("epochs=4");
+        isk_model *model;
+        give(fit.extras, "noise", noise, LATENT);
+        fit.split = part[k];
+        if (k) { fit.views[0].present = present; }
+        model = fitted(context, &fit);
+        nll[k] = number(model, "nll");
+        kl[k] = number(model, "kl");
+        isk_model_close(model);
+    }
+    assert_true(isfinite(nll[0]) && fabs(nll[1] - nll[0]) < 1e-4 * fabs(nll[0]) && fabs(kl[1] - kl[0]) < 1e-4 * fabs(kl[0]));
+}
+
 /* ---- what it refuses ---- */
 
 static void refuse(const isk_fit_desc *fit, isk_status due, const char *sentence) {
@@ -616,8 +653,8 @@ static void counts_or_any_numbers(void **state) {
 static void what_it_refuses(void **state) {
     isk_fit_desc fit = fit_of("invariant_dim=30 spurious_dim=11");
     (void)state;
-    refuse(&fit, ISK_ARGUMENT, "there are 41 latent variables (invariant_dim 30, spurious_dim 11), and 40 features to learn them from; choose "
-           "fewer");
+    refuse(&fit, ISK_ARGUMENT, "there are 41 latent variables (invariant_dim 30, spurious_dim 11), and 40 features to learn them from; "
+           "choose fewer");
     fit = fit_of("");
     give(fit.extras, "library", label, TYPES);
     refuse(&fit, ISK_SHAPE, "extra library has 3 columns and noise 0; they take 1, and one for each of 6 latent variables");
@@ -681,6 +718,7 @@ int main(void) {
         invae(warm_up),
         invae(no_label_at_all),
         invae(rows_that_are_absent),
+        invae(held_out_rows_that_are_absent),
         invae(counts_or_any_numbers),
         invae(what_it_refuses),
         invae(no_memory_leaves_nothing_behind),

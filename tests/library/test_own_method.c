@@ -780,7 +780,8 @@ static void counts_by_options(void **state) {
     method.can |= ISK_NEEDS_COUNTS;
     method.counts = counts_when_bound;
     fit.method = &method;
-    snprintf(sentence, sizeof sentence, "view 1: row 1, column 1 is %g; the method needs counts, whole numbers from 0 on", (double)view1[0]);
+    snprintf(sentence, sizeof sentence, "view 1: row 1, column 1 is %g; the method needs counts, whole numbers from 0 on",
+             (double)view1[0]);
     refuse(&fit, ISK_DATA, sentence);
     set_own(&fit.options, "bound", "none");
     model = fitted(&fit);

@@ -254,8 +254,8 @@ static void defaults(void **state) {
         ISK_OPTION_ROW(INT, NETWORK, layers, 3, 3, 3, 0, 1, 65, "", "linear maps")
         { NULL, NULL, NULL, ISK_OPTION_REAL, ISK_GROUP_OWN, { 0, 0, 0 }, 0, 0, 0 }
     };
-    static const char none[] = "method own: default 1 ('norm') is none of all methods' options, of its kind, group and choices and within its "
-                               "range";
+    static const char none[] = "method own: default 1 ('norm') is none of all methods' options, of its kind, group and choices and "
+                               "within its range";
     isk_method straight = working;
     (void)state;
     straight.defaults = own_defaults;
