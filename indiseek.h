@@ -130,7 +130,8 @@
               as cross-validation says; numbers that a stage without training leaves (isk_settling_number).  Method transport, and
               isk_default_method; stages that train for a least number of batches; a stage without losses whose input is no longer finite
               ends as diverged.  Method inVAE (isk_invae), ops and losses of counts; a method may have other defaults for shared options.
-              Metrics of an integration (isk_integration, isk_silhouette, isk_lisi, isk_fuzzy_neighbours).  Programs read what anndata 0.7 to 0.13 and mudata 0.1 to 0.4 write.  Moving from 0.1 to 0.2:
+              Metrics of an integration (isk_integration, isk_silhouette, isk_lisi, isk_fuzzy_neighbours).  Programs read what anndata 0.7
+              to 0.13 and mudata 0.1 to 0.4 write.  Moving from 0.1 to 0.2:
               0.1 isk_fit_desc.method is a number of an enum, 0 IndiSeek -> 0.2 it points to a description, const isk_method *; NULL
                   is isk_default_method: transport for preset robust, or residual IndiSeek or IndiSeek where that does not do
               0.1 residual IndiSeek gives back residuals, divided by their spread -> 0.2 in the units of X: its fits have other bits
@@ -13476,7 +13477,7 @@ static const isk_extra_info isk__invae_extras[] = {
     X(CHOICE, OWN, likelihood, 1, 1, 1, 1, 1, 4, "nb|zinb|poisson|gaussian", "of the counts; gaussian: of any numbers")  \
     X(CHOICE, OWN, encoder, 1, 3, 3, 1, 1, 3, "expression|dropout|published", \
       "what it sees: counts; and covariates, each row's dropped at random; and covariates")                              \
-    X(CHOICE, OWN, inject, 2, 1, 1, 2, 1, 2, "none|batch", "what the decoder sees beside z: the batch and what is spurious") \
+    X(CHOICE, OWN, inject, 2, 1, 1, 2, 1, 2, "none|batch", "what the decoder sees beside z: batch and what is spurious, if given") \
     X(CHOICE, OWN, input, 1, 1, 1, 1, 1, 2, "log1p|normalized", "of counts the encoder sees ln(1 + x), or that of x per 10,000") \
     X(CHOICE, OWN, prior, 1, 1, 1, 1, 1, 2, "factorised|nonfactorised", "of z_inv: FinVAE's, or NFinVAE's")              \
     X(CHOICE, OWN, prior_mean, 1, 2, 2, 1, 1, 2, "learned|zero", "of the priors, given the covariates")                  \
@@ -13971,9 +13972,6 @@ static isk_status isk__invae_check(isk_context *context, const isk_design *desig
     }
     if (o.free_law && design->options.activation != ISK_RELU) {
         return isk_set_error(context, ISK_ARGUMENT, "prior nonfactorised takes activation relu alone: its second derivatives must be 0");
-    }
-    if (o.inject && design->extra_cols[ISK__EXTRA_BATCH] + design->extra_cols[ISK__EXTRA_SPURIOUS] == 0) {
-        return isk_set_error(context, ISK_ARGUMENT, "inject batch needs covariates that go: extras batch or spurious");
     }
     if (design->options.layers < 2) {
         return isk_set_error(context, ISK_ARGUMENT, "layers is %d; the encoder of invae has at least 2", design->options.layers);

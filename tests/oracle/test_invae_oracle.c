@@ -129,6 +129,7 @@ static void open_fixture(fixture *f, const known_case *of, int level) {
     load(strstr(of->settings, "gaussian") ? "gaussian" : "x", ROWS * GENES, f->x);
     f->fit.views[0].x = matrix(f->x, GENES);
     set(f, "batch=24 width=6 invariant_dim=3 spurious_dim=2 inject=none dropout=0 validation=0 schedule=constant weight_decay=0.0001");
+    set(f, "prior_variance=learned invariance=5 classification=0");
     set(f, of->settings);
     give_extras(f);
     f->sweep.fit = f->fit;
