@@ -2919,6 +2919,11 @@ static ISK__INLINE isk_scalar isk__rising_slope_few(isk_scalar x, isk_scalar the
     return 1 / (theta + 1) + two + three;
 }
 
+static void isk__fill(isk_scalar *to, int count, isk_scalar value) {
+    int i;
+    for (i = 0; i < count; i++) to[i] = value;
+}
+
 /* isk__rising_row(l, to, counts, theta) and isk__rising_slope_row.  Most counts are 0 or 1, for which the value is 0: the others are
    listed first, without a branch, then those of few factors computed side by side and those of many one by one. */
 #ifdef ISK__HAVE_AVX2
@@ -2947,12 +2952,14 @@ ISK__FEW_FACTORS(rising_slope, ISK__LOOPS, portable)
         isk_scalar values[PIECE], x[PIECE], shape[PIECE];                                                     \
         for (first = 0; first < l->cols; first += PIECE) {                                                    \
             const int last = l->cols - first < PIECE ? l->cols : first + PIECE;                               \
+            isk__fill(to + first, last - first, 0);                                                           \
             for (found = 0, j = first; j < last; j++) {                                                       \
-                to[j] = 0;                                                                                    \
                 list[found] = j;                                                                              \
-                x[found] = counts[j];                                                                         \
-                shape[found] = theta[j];                                                                      \
                 found += counts[j] > (isk_scalar)1.5;                                                         \
+            }                                                                                                 \
+            for (j = 0; j < found; j++) {                                                                     \
+                x[j] = counts[list[j]];                                                                       \
+                shape[j] = theta[list[j]];                                                                    \
             }                                                                                                 \
             ISK__FEW_FACTORS_CHOSEN(name, l->level)(values, x, shape, found);                                 \
             for (j = 0; j < found; j++) {                                                                     \
@@ -2970,11 +2977,6 @@ static ISK__NOINLINE ISK__LOOPS void isk__put_all(isk_scalar *to, int add, const
     int i;
     ISK__VECTOR
     for (i = 0; i < count; i++) to[i] = (add ? to[i] : 0) + values[i];
-}
-
-static void isk__fill(isk_scalar *to, int count, isk_scalar value) {
-    int i;
-    for (i = 0; i < count; i++) to[i] = value;
 }
 
 /* Eight partial sums, so that compilers may use vectors; the order of additions depends on count only.  Not inlined: every

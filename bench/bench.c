@@ -41,7 +41,7 @@ static double least(double a, double b) { return a < b ? a : b; }
 
 /* ---- rows ------------------------------------------------------------------------------------------------------------ */
 
-typedef enum kind { MLP, MATMUL, INFO_NCE, FIT } kind;
+typedef enum kind { MLP, MATMUL, INFO_NCE, FIT, INVAE } kind;
 
 typedef struct row {
     const char *title, *name;       /* name: what peer_torch.py calls it */
@@ -60,6 +60,7 @@ static const row table[] = {
     { "MLP 2000-50x5, batch 1000", "mlp 2000 50 50 1000", MLP, 2000, 50, 50, 1000, 0, 0, { 0, 0 }, 0, 0, 0, 0, ISK_ROBUST },
     { "simulation step (5 q, 1 main)", "simulation", FIT, 0, 0, 0, 0, 2560, 1, { 6, 0 }, 2, 100, 10, 20, ISK_SIMULATION },
     { "IndiSeek epoch 3400x(200,14)", "epoch", FIT, 0, 0, 0, 0, 3400, 2, { 200, 14 }, 50, 50, 50, 1, ISK_ROBUST },
+    { "inVAE step, 2000 genes, batch 256", "invae", INVAE, 0, 0, 0, 0, 2560, 1, { 2000, 0 }, 12, 128, 15, 10, ISK_ROBUST },
     { "InfoNCE d=50, batch 128", "infonce 50 128", INFO_NCE, 50, 128, 0, 0, 0, 0, { 0, 0 }, 0, 0, 0, 0, ISK_ROBUST },
     { "InfoNCE d=50, batch 1000", "infonce 50 1000", INFO_NCE, 50, 1000, 0, 0, 0, 0, { 0, 0 }, 0, 0, 0, 0, ISK_ROBUST },
     { "product 128x100x100", "matmul 128 100 100", MATMUL, 128, 100, 100, 0, 0, 0, { 0, 0 }, 0, 0, 0, 0, ISK_ROBUST },
@@ -89,6 +90,7 @@ static double row_flops(const row *r) {
     case MLP: return r->d * mlp_flops(r->a, r->b, r->c, 0);
     case MATMUL: return 2.0 * r->a * r->b * r->c;
     case INFO_NCE: return 6.0 * r->b * r->b * r->a;
+    case INVAE: return 5.0 * 2 * r->rows / r->steps * r->cols[0] * r->width;        /* first and last map, but for the data's gradient */
     case FIT:
         for (i = 0; i < r->views; i++) { flops += r->rows * step_flops(r->cols[i], r->width, r->dim, r->given); }
         return flops / r->steps;
@@ -139,6 +141,23 @@ static isk_scalar *numbers(size_t count, int unit_cols) {
     return x;
 }
 
+/* Counts of genes of different means, a fifth of them above 0, in the place of x; then labels of 8 and batches of 4 kinds, one-hot. */
+static void count_cells(const row *r, isk_scalar *x, isk_scalar *kinds) {
+    const int labels = 8, batches = 4;
+    int i, j;
+    for (i = 0; i < r->rows; i++) {
+        for (j = 0; j < r->cols[0]; j++) {
+            const double mean = 1.3 * (j + 1) / r->cols[0];
+            x[(size_t)i * (size_t)r->cols[0] + (size_t)j] = (isk_scalar)floor(-mean * log((rand() + 1.0) / (RAND_MAX + 1.0)));
+        }
+    }
+    for (i = 0; i < r->rows * r->given; i++) { kinds[i] = 0; }
+    for (i = 0; i < r->rows; i++) {
+        kinds[i * labels + rand() % labels] = 1;
+        kinds[r->rows * labels + i * batches + rand() % batches] = 1;
+    }
+}
+
 static void fill(isk_tensor tensor, int unit) {
     isk_scalar *values = numbers((size_t)isk_rows(tensor) * (size_t)isk_cols(tensor), unit ? isk_cols(tensor) : 0);
     isk_write(tensor, 0, values);
@@ -158,11 +177,12 @@ static void open_side(side *s, const row *r) {
     desc.user = &s->watch;
     s->context = isk_open(&desc);
     if (!s->context) { stop(r->title, "no context"); }
-    if (r->kind == FIT) {
+    if (r->kind == FIT || r->kind == INVAE) {
         for (i = 0; i < r->views; i++) {
             s->data[i] = numbers((size_t)r->rows * (size_t)r->cols[i], 0);
             s->given[i] = numbers((size_t)r->rows * (size_t)r->given, r->given);
         }
+        if (r->kind == INVAE) { count_cells(r, s->data[0], s->given[0]); }
         return;
     }
     s->graph = isk_graph_open(s->context, NULL);
@@ -204,6 +224,31 @@ static void open_side(side *s, const row *r) {
     if (!s->program) { stop(r->title, isk_error(s->context)); }
 }
 
+static void give_kinds(isk_extra *extra, const char *name, const isk_scalar *values, int rows, int cols) {
+    extra->name = name;
+    extra->values.data = values;
+    extra->values.rows = rows;
+    extra->values.cols = cols;
+}
+
+/* The terms that bench/peer_torch.py has as well: the likelihood and both divergences. */
+static void invae_fit(const side *s, isk_fit_desc *fit) {
+    static const char *const settings[][2] = { { "invariant_dim", "10" }, { "spurious_dim", "5" }, { "prior_variance", "learned" },
+                                               { "invariance", "0" }, { "classification", "0" } };
+    const row *r = s->row;
+    int i;
+    fit->method = ISK_INVAE;
+    for (i = 0; i < 5; i++) {
+        if (isk_option_set(s->context, ISK_INVAE, &fit->options, settings[i][0], settings[i][1]) != ISK_OK) {
+            stop(r->title, isk_error(s->context));
+        }
+    }
+    give_kinds(&fit->extras[0], "label", s->given[0], r->rows, 8);
+    give_kinds(&fit->extras[1], "batch", s->given[0] + r->rows * 8, r->rows, 4);
+    fit->options.patience = ISK_NONE;
+    fit->options.batch = 256;
+}
+
 /* Seconds a step of one fit, from its own reports of progress, so that setting up is not counted. */
 static double fit_seconds(side *s) {
     const row *r = s->row;
@@ -220,6 +265,7 @@ static double fit_seconds(side *s) {
         fit.views[i].x.data = s->data[i];
         fit.views[i].x.rows = fit.views[i].given.rows = r->rows;
         fit.views[i].x.cols = r->cols[i];
+        if (r->kind == INVAE) { continue; }
         fit.views[i].given.data = s->given[i];
         fit.views[i].given.cols = r->given;
     }
@@ -227,6 +273,7 @@ static double fit_seconds(side *s) {
     fit.options.width = r->width;
     fit.options.dim = r->dim;
     fit.options.batch = 128;
+    if (r->kind == INVAE) { invae_fit(s, &fit); }
     fit.options.validation = ISK_NONE;
     fit.options.diagnoses = ISK_NONE;
     if (isk_fit(s->context, &fit, &model) != ISK_OK) { stop(r->title, isk_error(s->context)); }
@@ -243,7 +290,7 @@ static void run(side *s, int count) {
 static void measure(side *s) {
     double end = seconds() + slice_seconds, start;
     int count;
-    if (s->row->kind == FIT) {
+    if (s->row->kind == FIT || s->row->kind == INVAE) {
         do { s->best = least(s->best, fit_seconds(s)); } while (seconds() < end);
         return;
     }

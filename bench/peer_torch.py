@@ -99,6 +99,42 @@ def indiseek_epoch(foreach):
     return epoch
 
 
+def invae_step(foreach):
+    """inVAE of 2000 genes, 8 labels and 4 batches, batch 256, width 128, latents 10 + 5: the likelihood's count terms at nonzeros alone."""
+    genes, batch, width, labels, batches = 2000, 256, 128, 8, 4
+    norm = [lambda: nn.BatchNorm1d(width), nn.ReLU, lambda: nn.Dropout(0.1)]
+    hidden = lambda inputs: nn.Sequential(nn.Linear(inputs, width), *(make() for make in norm))
+    encoder, mean, logvar = hidden(genes), nn.Linear(width, 15), nn.Linear(width, 15)
+    decoder = nn.Sequential(hidden(15 + batches), hidden(width), nn.Linear(width, genes))
+    priors = [[nn.Sequential(nn.Linear(kinds, width), nn.ReLU()), nn.Linear(width, dim), nn.Linear(width, dim)]
+              for kinds, dim in ((labels, 10), (batches, 5))]
+    theta = nn.ParameterList([nn.Parameter(torch.zeros(genes))])
+    modules = [encoder, mean, logvar, decoder, theta] + [net for prior in priors for net in prior]
+    optimizer = torch.optim.Adam([p for module in modules for p in module.parameters()], lr=1e-3, weight_decay=1e-4, foreach=foreach)
+    x = torch.floor(-(1.3 * torch.arange(1, genes + 1) / genes) * torch.log(1 - torch.rand(batch, genes)))
+    label = F.one_hot(torch.randint(labels, (batch,)), labels).float()
+    kind = F.one_hot(torch.randint(batches, (batch,)), batches).float()
+
+    def divergence(m, v, prior, covariates):
+        h = prior[0](covariates)
+        s = torch.exp(prior[2](h)) + 1e-4
+        return 0.5 * (torch.log(s / v) + (v + (m - prior[1](h)) ** 2) / s - 1).sum(1).mean()
+
+    def step():
+        h = encoder(torch.log1p(x))
+        m, v = mean(h), torch.exp(logvar(h)) + 1e-4
+        z = m + v.sqrt() * torch.randn_like(m)
+        mu = torch.softmax(decoder(torch.cat([z, kind], 1)), 1) * x.sum(1, keepdim=True)
+        shape = theta[0].exp()
+        ratio = torch.log1p(mu / shape)
+        i, j = torch.nonzero(x, as_tuple=True)
+        counts, at = x[i, j], shape[j]
+        terms = counts * (torch.log(mu[i, j] / at) - ratio[i, j]) + torch.lgamma(counts + at) - torch.lgamma(at)
+        loss = (shape * ratio).sum(1).mean() - terms.sum() / batch
+        minimize(loss + divergence(m[:, :10], v[:, :10], priors[0], label) + divergence(m[:, 10:], v[:, 10:], priors[1], kind), optimizer)
+    return step
+
+
 def info_nce(foreach, columns, batch):
     """Forward and backward to both sides, on unit rows at scale 1/0.07."""
     u, v = (F.normalize(torch.randn(batch, columns), dim=1).requires_grad_() for _ in range(2))
@@ -117,7 +153,7 @@ def matmul(foreach, m, n, k):
 
 
 ROWS = {"mlp": (mlp_step, True), "simulation": (simulation_step, True), "epoch": (indiseek_epoch, True),
-        "infonce": (info_nce, False), "matmul": (matmul, False)}
+        "invae": (invae_step, True), "infonce": (info_nce, False), "matmul": (matmul, False)}
 steps = {}                  # row name -> [step function, steps a chunk, best seconds] for each optimizer
 
 
@@ -163,7 +199,7 @@ def main():
     print("PyTorch %s, BLAS %s, %d thread" % (torch.__version__, blas(), torch.get_num_threads()), flush=True)
     if sys.argv[1:] == ["--all"]:
         for name in ("mlp 6 100 10 128", "mlp 6 100 10 1000", "mlp 200 50 50 128", "mlp 200 50 50 1000", "mlp 2000 50 50 128",
-                     "mlp 2000 50 50 1000", "simulation", "epoch", "infonce 50 128", "infonce 50 1000", "matmul 128 100 100",
+                     "mlp 2000 50 50 1000", "simulation", "epoch", "invae", "infonce 50 128", "infonce 50 1000", "matmul 128 100 100",
                      "matmul 512 512 512"):
             print("%-22s %s us" % (name, "  ".join("%10.1f" % (1e6 * float(best)) for best in measure(name).split())))
         return
