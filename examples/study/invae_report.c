@@ -1,0 +1,204 @@
+/* The report of `study invae`, its table in a file, and the same in short for the terminal. */
+#include "invae_study.h"
+
+#include "../report/page.h"
+#include "../report/repeat.h"
+
+#include <math.h>
+#include <stdio.h>
+
+/* ---- what is shown ---- */
+
+typedef struct quantity { integration_asked asked; int better; const char *words, *title; } quantity;     /* better -1: less is */
+
+static const quantity of_truth[] = {
+    { { "invariant", 0, 2 }, 1, "inv", "R² of invariant from z_inv" },
+    { { "invariant_within", 0, 2 }, 1, "within", "the same within type and condition" },
+    { { "spurious", 0, 2 }, 1, "spur", "R² of spurious from z_spur" },
+    { { "spurious_within", 0, 2 }, 1, "within", "the same within type and condition" },
+    { { "leaks", 0, 2 }, -1, "spur in inv", "leakage: R² of spurious from z_inv" },
+    { { "leaks_back", 0, 2 }, -1, "inv in spur", "leakage: R² of invariant from z_spur" },
+    { { "spurious_all", 0, 2 }, 0, "spur in all", "R² of spurious from all" },
+};
+static const quantity of_types[] = {
+    { { "mcc", 0, 1 }, 1, "MCC", "MCC of invariant" },
+    { { "mcc_within", 0, 1 }, 1, "within", "the same within type and condition" },
+    { { "accuracy_seen", 0, 1 }, 1, "seen: inv", "type from z_inv, seen batches" },
+    { { "accuracy_seen", 1, 1 }, 1, "all", "type from all, seen batches" },
+    { { "accuracy_unseen", 0, 1 }, 1, "unseen: inv", "type from z_inv, unseen batch" },
+    { { "accuracy_unseen", 1, 1 }, 1, "all", "type from all, unseen batch" },
+    { { "seconds", 0, 1 }, 0, "seconds", "seconds of training" },
+};
+static const quantity of_public[] = {
+    { { "mcc_public", 0, 1 }, 1, "MCC of all", "MCC of all ten, public protocol" },
+    { { "r2_public", 0, 1 }, 1, "R² backwards", "R² of latent from true, public protocol" },
+    { { "mcc", 0, 1 }, 0, "MCC inv", "MCC of invariant" },
+    { { "mcc_within", 0, 1 }, 0, "within", "the same within type and condition" },
+};
+#define COUNT(list) (int)(sizeof (list) / sizeof *(list))
+enum { MOST_SHOWN = 8 };
+
+/* ---- tables ---- */
+
+int invae_first(const integration_study *s, int kind_at) { return kind_at * s->w.s->seeds; }
+
+static average measured(const invae_tables *t, int at, const integrator *row, const quantity *q) {
+    const int first = invae_first(t->s, at);
+    return integration_average(t->s, row, &q->asked, first, first + t->s->w.s->seeds);
+}
+
+static double best_of(const invae_tables *t, int at, const quantity *q) {
+    double best = NAN;
+    for (int i = 0; i < t->s->row_count && q->better; i++) { best = fmax(best, q->better * measured(t, at, t->s->rows[i], q).mean); }
+    return q->better * best;
+}
+
+static void add_table(const invae_tables *t, int at, const char *title, const quantity *all, int count, int in_page, text *out) {
+    sheet_column columns[MOST_SHOWN + 1];
+    double best[MOST_SHOWN];
+    sheet s = { .columns = columns };
+    columns[s.column_count++] = (sheet_column){ .words = title, .title = title };
+    for (int k = 0; k < count; k++) {
+        columns[s.column_count++] = (sheet_column){ .words = all[k].words, .title = all[k].title, .form = SHEET_REAL, .decimals = 3,
+                                                    .error = SHEET_ERROR_IN_PAGE | SHEET_ERROR_ON_TERMINAL };
+        best[k] = best_of(t, at, &all[k]);
+    }
+    for (int i = 0; i < t->s->row_count; i++) {
+        const integrator *row = t->s->rows[i];
+        int any = 0;
+        for (int k = 0; k < count; k++) { any |= measured(t, at, row, &all[k]).count > 0; }
+        if (!any) { continue; }
+        sheet_row(&s);
+        sheet_format(&s, "%s", row->words);
+        for (int k = 0; k < count; k++) {
+            const average a = measured(t, at, row, &all[k]);
+            sheet_average(&s, a);
+            if (is_equal(a.mean, best[k])) { sheet_strong(&s); }
+        }
+    }
+    if (in_page) { page_sheet(out, &s); } else { sheet_text(&s, out); }
+    sheet_free(&s);
+}
+
+static int has_any(const invae_tables *t, int at) {
+    int any = 0;
+    for (int i = 0; i < t->s->row_count; i++) { any |= measured(t, at, t->s->rows[i], &of_public[0]).count > 0; }
+    return any;
+}
+
+/* The goal, of each row: which meet it. */
+static void add_goal(const invae_tables *t, int at, text *out) {
+    const double most_leakage = 0.15, least_found = 0.85;
+    int met = 0;
+    text_add(out, "Leakage of spurious into z_inv at most .15 and R² of spurious from z_spur at least .85: ");
+    for (int i = 0; i < t->s->row_count; i++) {
+        const integrator *row = t->s->rows[i];
+        if (measured(t, at, row, &of_truth[4]).mean <= most_leakage && measured(t, at, row, &of_truth[2]).mean >= least_found) {
+            text_format(out, "%s%s", met++ ? "; " : "met by ", row->words);
+        }
+    }
+    text_add(out, met ? "." : "met by no row.");
+}
+
+/* ---- all of it ---- */
+
+static int diverged_models(const invae_tables *t) {
+    int diverged = 0;
+    for (int i = 0; i < t->s->r.count; i++) {
+        diverged += integration_value(&t->s->r, &t->s->r.sweeps[i], INTEGRATION_DIVERGED, 0, 1) > 0;
+    }
+    return diverged;
+}
+
+static void shift_section(const invae_tables *t, int at, text *page) {
+    text goal = { 0 };
+    page_heading(page, "Batches shift what is spurious");
+    page_paragraph(page, "R² are of ridge regression and a small network, of which the better counts, fitted (60 %), chosen (15 %) and scored "
+                         "(25 %) on held-out cells of the batches that were seen, of which labels were hidden. Within type and condition "
+                         "all means of these are taken away first, so that what tells them apart counts nothing. PCA and the rows without "
+                         "z_spur call everything invariant.");
+    add_table(t, at, "where it belongs", of_truth, COUNT(of_truth), 1, page);
+    add_goal(t, at, &goal);
+    page_paragraph(page, goal.data ? goal.data : "");
+    text_free(&goal);
+    page_paragraph(page, "MCC: mean |correlation| of true coordinates with those of z_inv that they match best. Types are told by logistic "
+                         "regression on training cells.");
+    add_table(t, at, "types", of_types, COUNT(of_types), 1, page);
+}
+
+static void public_section(const invae_tables *t, int at, text *page) {
+    page_heading(page, "The public protocol");
+    page_paragraph(page, "As the method's public code has it: one batch, so that nothing spurious varies, and clusters 40 deviations apart in "
+                         "all invariant coordinates alike, which therefore are one variable; scored on the training cells. Any model that "
+                         "tells the clusters apart scores well, and a latent variable that is noise lowers R² backwards while a factor "
+                         "that is lost does not. What remains within type and condition stands beside it.");
+    add_table(t, at, "public protocol", of_public, COUNT(of_public), 1, page);
+}
+
+void invae_report(const invae_tables *t, text *page) {
+    const int diverged = diverged_models(t), seeds = t->s->w.s->seeds;
+    text words = { 0 };
+    text_format(&words, "Counts of cells were made from invariant variables, which types and conditions move, and spurious ones, which "
+                "batches move. Which models find both, and keep them apart? Mean (standard error) over %d data set%s, each with models "
+                "of its own seed.", seeds, seeds > 1 ? "s" : "");
+    page_begin(page, "Invariant and spurious", words.data ? words.data : "");
+    text_free(&words);
+    if (diverged) {
+        text_format(&words, "%d model%s diverged and %s left out of the means.", diverged, diverged > 1 ? "s" : "",
+                    diverged > 1 ? "are" : "is");
+        page_paragraph(page, words.data ? words.data : "");
+        text_free(&words);
+    }
+    for (int at = 0; at < t->kind_count; at++) {
+        if (!has_any(t, at)) { continue; }
+        if (t->kinds[at] == SIMULATION_SHIFT) { shift_section(t, at, page); } else { public_section(t, at, page); }
+    }
+    repeat_section(page, &t->s->w.c);
+    page_end(page);
+}
+
+void invae_print(const invae_tables *t) {
+    text out = { 0 };
+    for (int at = 0; at < t->kind_count; at++) {
+        if (!has_any(t, at)) { continue; }
+        if (t->kinds[at] == SIMULATION_PUBLIC) {
+            add_table(t, at, "public protocol", of_public, COUNT(of_public), 0, &out);
+            continue;
+        }
+        add_table(t, at, "shift: R^2", of_truth, COUNT(of_truth), 0, &out);
+        add_goal(t, at, &out);
+        text_add(&out, "\n\n");
+        add_table(t, at, "shift: types", of_types, COUNT(of_types), 0, &out);
+        text_add(&out, "\n");
+    }
+    printf("%s", out.data ? out.data : "");
+    text_free(&out);
+}
+
+/* ---- invae.tsv ---- */
+
+void invae_tsv(const invae_tables *t, text *out) {
+    enum { HEAD = 3, MOST = HEAD + MOST_FIELDS };
+    struct { char text[48]; } titles[MOST];
+    sheet_column columns[MOST] = { { .key = "simulation" }, { .key = "row" }, { .key = "seed", .form = SHEET_COUNT } };
+    const records *r = &t->s->r;
+    sheet s = { .columns = columns, .column_count = HEAD };
+    for (int f = 0; f < r->field_count; f++) {
+        for (int k = 0; k < (r->fields[f].count ? r->fields[f].count : 1) && s.column_count < MOST; k++) {
+            snprintf(titles[s.column_count].text, sizeof titles[0].text, r->fields[f].count ? "%s_%d" : "%s", r->fields[f].name, k + 1);
+            columns[s.column_count] = (sheet_column){ .key = titles[s.column_count].text, .form = SHEET_REAL };
+            s.column_count++;
+        }
+    }
+    for (int i = 0; i < r->count; i++) {
+        const sweep_record *record = &r->sweeps[i];
+        const int data = record->number - 1, seeds = t->s->w.s->seeds;
+        sheet_row(&s);
+        sheet_words(&s, simulation_names[t->kinds[data / seeds]]);
+        sheet_words(&s, record->name);
+        sheet_number(&s, (double)(t->s->w.c.seed + (uint64_t)(data % seeds)));
+        for (int k = 0; k < records_width(r) && k < MOST - HEAD; k++) { sheet_number(&s, record->values[k]); }
+    }
+    sheet_tsv(&s, out);
+    sheet_free(&s);
+}
