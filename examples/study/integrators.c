@@ -350,13 +350,39 @@ double integration_value(const records *r, const sweep_record *s, const char *fi
     return best;
 }
 
-average integration_average(const integration_study *s, const integrator *row, const integration_asked *q, int first, int last) {
+average integration_average(const integration_study *s, const integrator *row, const integration_asked *q, int first, int last, int step) {
     enum { MOST = 1000 };
     double values[MOST];
     int count = 0;
-    for (int data = first; data < last && count < MOST; data++) {
+    for (int data = first; data < last && count < MOST; data += step) {
         const sweep_record *record = records_find(&s->r, row->name, data + 1);
-        if (record) { values[count++] = integration_value(&s->r, record, q->field, q->at, q->count); }
+        const double value = record ? integration_value(&s->r, record, q->field, q->at, q->count) : (double)NAN;
+        if (!isnan(value)) { values[count++] = value; }
     }
     return average_of(values, count, 1);
+}
+
+void integration_tsv(const integration_study *s, const char *(*part)(const char *field, int at), text *out) {
+    enum { HEAD = 2, MOST = 160 };
+    struct { char text[64]; } titles[MOST];
+    sheet_column columns[MOST] = { { .key = "data" }, { .key = "row" } };
+    const records *r = &s->r;
+    sheet found = { .columns = columns, .column_count = HEAD };
+    for (int f = 0; f < r->field_count; f++) {
+        for (int k = 0; k < (r->fields[f].count ? r->fields[f].count : 1) && found.column_count < MOST; k++) {
+            char *title = titles[found.column_count].text;
+            snprintf(title, sizeof titles[0].text, "%s%s%s", r->fields[f].name, r->fields[f].count ? "_" : "",
+                     r->fields[f].count ? part(r->fields[f].name, k) : "");
+            columns[found.column_count++] = (sheet_column){ .key = title, .form = SHEET_REAL };
+        }
+    }
+    for (int i = 0; i < r->count; i++) {
+        const sweep_record *record = &r->sweeps[i];
+        sheet_row(&found);
+        sheet_words(&found, s->data_names[record->number - 1]);
+        sheet_words(&found, record->name);
+        for (int k = 0; k < found.column_count - HEAD; k++) { sheet_number(&found, record->values[k]); }
+    }
+    sheet_tsv(&found, out);
+    sheet_free(&found);
 }

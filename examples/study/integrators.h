@@ -80,14 +80,16 @@ isk_status integration_run(integration_study *s);
 isk_status integration_configure(integration_study *s, const char *own);
 /* seconds and diverged of a model; 0: it diverged, and nothing more is to be asked. */
 int integration_trained(integration_study *s, const sweep_record *to, const isk_model *model);
+/* A line for each model: the data set's name, the row's, and all fields, whose parts are called as `part` says. */
+void integration_tsv(const integration_study *s, const char *(*part)(const char *field, int at), text *out);
 /* --json, and where the report is; after the tables were printed. */
 isk_status integration_end(integration_study *s);
 void integration_free(integration_study *s);
 
 /* Of a model: the larger of `count` numbers of a field from its place `at` on. */
 double integration_value(const records *r, const sweep_record *s, const char *field, int at, int count);
-/* Mean of that over data sets `first`, first + step, ... */
+/* Mean of that over data sets first .. last - 1, every `step`. */
 typedef struct integration_asked { const char *field; int at, count; } integration_asked;
-average integration_average(const integration_study *s, const integrator *row, const integration_asked *q, int first, int last);
+average integration_average(const integration_study *s, const integrator *row, const integration_asked *q, int first, int last, int step);
 
 #endif

@@ -24,7 +24,7 @@ static const option options[] = {
       NULL },
     { "genes", OPTION_INT, FIELD(genes), "N", "genes [500]", 40, 20000, NULL },
     { "unseen-shift", OPTION_REAL, FIELD(unseen_shift), "N",
-      "what the spurious means of the unseen batch, (4, 3), are multiplied by [2]", 0, 100, NULL },
+      "what the spurious means of the unseen batch, (4, 3), are multiplied by [1.5]", 0, 100, NULL },
     { NULL, OPTION_HEADING, 0, NULL, "What to run", 0, 0, NULL },
     { "rows", OPTION_TEXT, FIELD(rows), "LIST",
       "with commas between, of pca, vae, cvae, published, invae, ci, ci-no-dropout, nfinvae, inject-ci [all]", 0, 0, NULL },
@@ -192,7 +192,7 @@ int study_invae(int argc, char **argv) {
     job *j = calloc(1, sizeof *j);
     int code;
     if (!j) { return fail("study invae", ISK_MEMORY, NULL); }
-    j->s = (invae_settings){ .cells = 4000, .genes = 500, .unseen_shift = 2, .own = "invariant_dim=8,spurious_dim=2",
+    j->s = (invae_settings){ .cells = 4000, .genes = 500, .unseen_shift = 1.5, .own = "invariant_dim=8,spurious_dim=2",
                              .study = { .seeds = 3, .methods = "invae", .preset = "robust", .device = DEVICE_DEFAULTS } };
     j->s.study.options.epochs = 100;
     code = options_parse(&about, argc - 1, argv + 1, &j->s);

@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 /* ---- what is shown ---- */
 
@@ -44,7 +45,7 @@ int invae_first(const integration_study *s, int kind_at) { return kind_at * s->w
 
 static average measured(const invae_tables *t, int at, const integrator *row, const quantity *q) {
     const int first = invae_first(t->s, at);
-    return integration_average(t->s, row, &q->asked, first, first + t->s->w.s->seeds);
+    return integration_average(t->s, row, &q->asked, first, first + t->s->w.s->seeds, 1);
 }
 
 static double best_of(const invae_tables *t, int at, const quantity *q) {
@@ -177,28 +178,9 @@ void invae_print(const invae_tables *t) {
 
 /* ---- invae.tsv ---- */
 
-void invae_tsv(const invae_tables *t, text *out) {
-    enum { HEAD = 3, MOST = HEAD + MOST_FIELDS };
-    struct { char text[48]; } titles[MOST];
-    sheet_column columns[MOST] = { { .key = "simulation" }, { .key = "row" }, { .key = "seed", .form = SHEET_COUNT } };
-    const records *r = &t->s->r;
-    sheet s = { .columns = columns, .column_count = HEAD };
-    for (int f = 0; f < r->field_count; f++) {
-        for (int k = 0; k < (r->fields[f].count ? r->fields[f].count : 1) && s.column_count < MOST; k++) {
-            snprintf(titles[s.column_count].text, sizeof titles[0].text, r->fields[f].count ? "%s_%d" : "%s", r->fields[f].name, k + 1);
-            columns[s.column_count] = (sheet_column){ .key = titles[s.column_count].text, .form = SHEET_REAL };
-            s.column_count++;
-        }
-    }
-    for (int i = 0; i < r->count; i++) {
-        const sweep_record *record = &r->sweeps[i];
-        const int data = record->number - 1, seeds = t->s->w.s->seeds;
-        sheet_row(&s);
-        sheet_words(&s, simulation_names[t->kinds[data / seeds]]);
-        sheet_words(&s, record->name);
-        sheet_number(&s, (double)(t->s->w.c.seed + (uint64_t)(data % seeds)));
-        for (int k = 0; k < records_width(r) && k < MOST - HEAD; k++) { sheet_number(&s, record->values[k]); }
-    }
-    sheet_tsv(&s, out);
-    sheet_free(&s);
+static const char *part_name(const char *field, int at) {
+    static const char *const regressions[] = { "ridge", "mlp" }, *const blocks[] = { "inv", "all" };
+    return strncmp(field, "accuracy", strlen("accuracy")) == 0 ? blocks[at] : regressions[at];
 }
+
+void invae_tsv(const invae_tables *t, text *out) { integration_tsv(t->s, part_name, out); }

@@ -11,6 +11,7 @@ static const struct { const char *name; int (*run)(int argc, char **argv); const
     { "probe", study_probe, "what linear probes find in the features, with leakage and completeness, on your data" },
     { "truth", study_truth, "how much of what is true of simulated cells the features of every method hold" },
     { "invae", study_invae, "which models keep what is invariant and what is spurious of simulated batches apart" },
+    { "integrate", study_integrate, "how well models mix the batches of your cells and keep labels apart" },
     { "time", study_time, "how long the specific features take to train, beside the paper's Table 9" },
 };
 enum { STUDY_COUNT = sizeof studies / sizeof *studies };
@@ -30,7 +31,7 @@ static void help(void) {
 int main(int argc, char **argv) {
     const char *names[STUDY_COUNT + 1] = { NULL }, *near;
     take_limits_for_errors();
-    if (argc < 2) { return usage_error("study", "a study is missing: simulations, probe, truth, invae or time"); }
+    if (argc < 2) { return usage_error("study", "a study is missing: simulations, probe, truth, invae, integrate or time"); }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
         help();
         return check_output("study", 0);
