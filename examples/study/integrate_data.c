@@ -193,11 +193,11 @@ static isk_status write_cells(integrate_data *d, isk_context *context, const int
     }
     text_add(out, "\n");
     for (int64_t i = 0; i < rows && status == ISK_OK; i++) {
-        text_words(out, names_get(&d->batches.classes, d->c.batch[i]));
+        text_tsv(out, names_get(&d->batches.classes, d->c.batch[i]));
         for (int k = -1; k < columns && d->c.labels; k++) {
             const int32_t code = k < 0 ? d->c.label[i] : hidden[k * rows + i];
             text_add(out, "\t");
-            text_words(out, code < 0 ? NULL : names_get(&d->labels.classes, code));
+            text_tsv(out, code < 0 ? NULL : names_get(&d->labels.classes, code));
         }
         text_add(out, "\n");
     }
