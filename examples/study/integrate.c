@@ -68,8 +68,8 @@ static const integrator rows[] = {
     { INTEGRATOR_INVAE, "invae", "invae, default", ISK_ROBUST, GIVEN_BOTH, NULL, NULL },
     { INTEGRATOR_INVAE, "unlabelled", "invae without labels", ISK_ROBUST, GIVEN_BATCH, NULL, NULL },
     { INTEGRATOR_INVAE, "ci", "no inject, invariance 5", ISK_ROBUST, GIVEN_BOTH, "inject=none,invariance=5", NULL },
-    { INTEGRATOR_INVAE, "inject-ci", "inject, invariance 5, no spurious", ISK_ROBUST, GIVEN_BOTH, "inject=batch,invariance=5,spurious_dim=0",
-      NULL },
+    { INTEGRATOR_INVAE, "inject-ci", "inject, invariance 5, no spurious", ISK_ROBUST, GIVEN_BOTH,
+      "inject=batch,invariance=5,spurious_dim=0", NULL },
     { INTEGRATOR_INVAE, "strong", "invae, invariance 20", ISK_ROBUST, GIVEN_BOTH, "invariance=20", NULL },
     { INTEGRATOR_INVAE, "classified", "invae, classification 10", ISK_ROBUST, GIVEN_BOTH, "classification=10", NULL },
 };

@@ -119,38 +119,30 @@ static int has_transfers(const integration_study *s, const integrate_data *d) {
     return has_any(s, d, over_batches, TRANSFER_ACCURACY, TRANSFER_LINEAR_INV);
 }
 
-static void note_diverged(const integration_study *s, text *page) {
-    text words = { 0 };
-    int diverged = 0;
-    for (int i = 0; i < s->r.count; i++) { diverged += integration_value(&s->r, &s->r.sweeps[i], INTEGRATION_DIVERGED, 0, 1) > 0; }
-    text_format(&words, "%d model%s diverged and %s left out of the means.", diverged, diverged > 1 ? "s" : "", diverged > 1 ? "are" : "is");
-    if (diverged) { page_paragraph(page, words.data ? words.data : ""); }
-    text_free(&words);
-}
-
 void integrate_report(const integration_study *s, const integrate_data *d, const integrate_settings *settings, text *page) {
     const int seeds = s->w.s->seeds;
     text words = { 0 };
-    text_format(&words, "%lld cells of %d batches, %lld genes: which models mix the batches and keep labels apart? Mean (standard error) over "
-                "%d seed%s, which also draw the cells whose labels are hidden; all models with the same number of epochs at most.",
+    text_format(&words, "%lld cells of %d batches, %lld genes: which models mix the batches and keep labels apart? Mean (standard error) "
+                "over %d seed%s, which also draw the cells whose labels are hidden; all models with the same number of epochs at most.",
                 (long long)d->c.counts.rows, d->c.batches, (long long)d->c.counts.cols, seeds, seeds > 1 ? "s" : "");
     page_begin(page, "Integration of batches", words.data ? words.data : "");
     text_free(&words);
-    note_diverged(s, page);
+    integration_note_diverged(s, page);
     page_paragraph(page, "The ten metrics are those of scib-metrics 0.4, and none is left out: BATCH is the mean of the first five, BIO of "
                          "the others, TOTAL .4 BATCH + .6 BIO. Of models with spurious latent variables the invariant ones are scored.");
     if (has_hidden(s, d)) {
         text lead = { 0 };
         page_heading(page, "Cells whose labels were hidden");
-        text_format(&lead, "The labels of %g %% of the labelled cells were given to no model here, and these cells alone are scored. This "
-                    "is the table to compare methods by. Embeddings from outside may have seen what they were given.", 100 * settings->hide);
+        text_format(&lead, "The labels of %g %% of the labelled cells were given to no model here, and these cells alone are scored. "
+                    "This is the table to compare methods by. Embeddings from outside may have seen what they were given.",
+                    100 * settings->hide);
         page_paragraph(page, lead.data ? lead.data : "");
         text_free(&lead);
         add_scores(s, d, "hidden labels", SCORES_HIDDEN, NULL, 1, page);
     }
     page_heading(page, "All cells");
-    page_paragraph(page, d->c.labels ? "Labels of some of these cells took part in training, so what is scored of labels is in part what was "
-                                       "told. Where labels are inputs of the embedding, a second row has none of them."
+    page_paragraph(page, d->c.labels ? "Labels of some of these cells took part in training, so what is scored of labels is in part what "
+                                       "was told. Where labels are inputs of the embedding, a second row has none of them."
                                      : "Without labels only the mixture of all batches can be scored.");
     add_scores(s, d, "all cells", SCORES_ALL, SCORES_UNKNOWN, 1, page);
     if (has_transfers(s, d)) {

@@ -4,6 +4,7 @@
 #include "../base/blocks.h"
 #include "../base/fail.h"
 #include "../formats/input.h"
+#include "../report/page.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -360,6 +361,16 @@ average integration_average(const integration_study *s, const integrator *row, c
         if (!isnan(value)) { values[count++] = value; }
     }
     return average_of(values, count, 1);
+}
+
+void integration_note_diverged(const integration_study *s, text *page) {
+    text words = { 0 };
+    int diverged = 0;
+    for (int i = 0; i < s->r.count; i++) { diverged += integration_value(&s->r, &s->r.sweeps[i], INTEGRATION_DIVERGED, 0, 1) > 0; }
+    text_format(&words, "%d model%s diverged and %s left out of the means.", diverged, diverged > 1 ? "s" : "",
+                diverged > 1 ? "are" : "is");
+    if (diverged) { page_paragraph(page, words.data ? words.data : ""); }
+    text_free(&words);
 }
 
 void integration_tsv(const integration_study *s, const char *(*part)(const char *field, int at), text *out) {

@@ -80,6 +80,8 @@ isk_status integration_run(integration_study *s);
 isk_status integration_configure(integration_study *s, const char *own);
 /* seconds and diverged of a model; 0: it diverged, and nothing more is to be asked. */
 int integration_trained(integration_study *s, const sweep_record *to, const isk_model *model);
+/* A sentence where models diverged. */
+void integration_note_diverged(const integration_study *s, text *page);
 /* A line for each model: the data set's name, the row's, and all fields, whose parts are called as `part` says. */
 void integration_tsv(const integration_study *s, const char *(*part)(const char *field, int at), text *out);
 /* --json, and where the report is; after the tables were printed. */

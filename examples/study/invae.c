@@ -59,8 +59,8 @@ static const integrator rows[] = {
     { INTEGRATOR_INVAE, "ci", "no inject, invariance 5", ISK_ROBUST, GIVEN_BOTH, APART, NULL },
     { INTEGRATOR_INVAE, "ci-no-dropout", "no inject, invariance 5, dropout 0", ISK_ROBUST, GIVEN_BOTH, APART ",dropout=0", NULL },
     { INTEGRATOR_INVAE, "nfinvae", "NFinVAE as published", ISK_PAPER, GIVEN_BOTH, "prior=nonfactorised", NULL },
-    { INTEGRATOR_INVAE, "inject-ci", "inject, invariance 5, no spurious", ISK_ROBUST, GIVEN_BOTH, "inject=batch,invariance=5,spurious_dim=0",
-      NULL },
+    { INTEGRATOR_INVAE, "inject-ci", "inject, invariance 5, no spurious", ISK_ROBUST, GIVEN_BOTH,
+      "inject=batch,invariance=5,spurious_dim=0", NULL },
 };
 enum { ROW_COUNT = sizeof rows / sizeof *rows };
 
@@ -70,12 +70,11 @@ typedef struct job {
     integration_study st;           /* first: it is what study_run is given */
     invae_settings s;
     invae_data d;
-    invae_tables t;
     char (*words)[64];
     double validation;
 } job;
 
-static simulation_kind kind_of(const job *j, int data) { return (simulation_kind)j->t.kinds[data / j->s.study.seeds]; }
+static simulation_kind kind_of(const job *j, int data) { return (simulation_kind)(data / j->s.study.seeds); }
 static uint64_t seed_of(const job *j, int data) { return j->s.study.seed + (uint64_t)(data % j->s.study.seeds); }
 
 static isk_status open_data(void *user, int data) {
@@ -119,8 +118,8 @@ static isk_status write_files(void *user) {
     text results = { 0 }, report = { 0 }, found = { 0 };
     isk_status status;
     records_write(&j->st.r, &w->c, &results);
-    invae_report(&j->t, &report);
-    invae_tsv(&j->t, &found);
+    invae_report(&j->st, &report);
+    invae_tsv(&j->st, &found);
     status = output_text(&w->out, "invae.tsv", &found);
     status = status == ISK_OK ? study_write(w, &results, &report) : isk_set_error(w->context, status, "%s", w->out.error);
     text_free(&results);
@@ -147,9 +146,8 @@ static isk_status name_data(job *j) {
 
 static int asks(const void *user, int data, const integrator *row) {
     const job *j = user;
-    const char *name = simulation_names[data / j->s.study.seeds];
     (void)row;
-    return !j->s.simulation || strcmp(j->s.simulation, name) == 0;
+    return !j->s.simulation || strcmp(j->s.simulation, simulation_names[kind_of(j, data)]) == 0;
 }
 
 static isk_status prepare(job *j) {
@@ -162,8 +160,6 @@ static isk_status prepare(job *j) {
     if (status == ISK_OK) { status = isk_options_resolve(j->st.w.context, ISK_INVAE, &resolved, ISK_ROBUST); }
     if (status != ISK_OK) { return status; }
     j->validation = resolved.validation;
-    for (int k = 0; k < SIMULATIONS; k++) { j->t.kinds[j->t.kind_count++] = k; }
-    j->t.s = &j->st;
     j->st.job = j;
     j->st.open = open_data;
     j->st.judge = judge;
@@ -184,7 +180,7 @@ static isk_status run(void *user) {
     isk_status status = prepare(j);
     if (status == ISK_OK) { status = integration_run(&j->st); }
     if (status != ISK_OK) { return status; }
-    invae_print(&j->t);
+    invae_print(&j->st);
     return integration_end(&j->st);
 }
 

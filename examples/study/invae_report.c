@@ -41,60 +41,59 @@ enum { MOST_SHOWN = 8 };
 
 /* ---- tables ---- */
 
-int invae_first(const integration_study *s, int kind_at) { return kind_at * s->w.s->seeds; }
-
-static average measured(const invae_tables *t, int at, const integrator *row, const quantity *q) {
-    const int first = invae_first(t->s, at);
-    return integration_average(t->s, row, &q->asked, first, first + t->s->w.s->seeds, 1);
+static average measured(const integration_study *s, simulation_kind kind, const integrator *row, const quantity *q) {
+    const int seeds = s->w.s->seeds, first = (int)kind * seeds;
+    return integration_average(s, row, &q->asked, first, first + seeds, 1);
 }
 
-static double best_of(const invae_tables *t, int at, const quantity *q) {
+static double best_of(const integration_study *s, simulation_kind kind, const quantity *q) {
     double best = NAN;
-    for (int i = 0; i < t->s->row_count && q->better; i++) { best = fmax(best, q->better * measured(t, at, t->s->rows[i], q).mean); }
+    for (int i = 0; i < s->row_count && q->better; i++) { best = fmax(best, q->better * measured(s, kind, s->rows[i], q).mean); }
     return q->better * best;
 }
 
-static void add_table(const invae_tables *t, int at, const char *title, const quantity *all, int count, int in_page, text *out) {
+static void add_table(const integration_study *s, simulation_kind kind, const char *title, const quantity *all, int count,
+                      int in_page, text *out) {
     sheet_column columns[MOST_SHOWN + 1];
     double best[MOST_SHOWN];
-    sheet s = { .columns = columns };
-    columns[s.column_count++] = (sheet_column){ .words = title, .title = title };
+    sheet to = { .columns = columns };
+    columns[to.column_count++] = (sheet_column){ .words = title, .title = title };
     for (int k = 0; k < count; k++) {
-        columns[s.column_count++] = (sheet_column){ .words = all[k].words, .title = all[k].title, .form = SHEET_REAL, .decimals = 3,
+        columns[to.column_count++] = (sheet_column){ .words = all[k].words, .title = all[k].title, .form = SHEET_REAL, .decimals = 3,
                                                     .error = SHEET_ERROR_IN_PAGE | SHEET_ERROR_ON_TERMINAL };
-        best[k] = best_of(t, at, &all[k]);
+        best[k] = best_of(s, kind, &all[k]);
     }
-    for (int i = 0; i < t->s->row_count; i++) {
-        const integrator *row = t->s->rows[i];
+    for (int i = 0; i < s->row_count; i++) {
+        const integrator *row = s->rows[i];
         int any = 0;
-        for (int k = 0; k < count; k++) { any |= measured(t, at, row, &all[k]).count > 0; }
+        for (int k = 0; k < count; k++) { any |= measured(s, kind, row, &all[k]).count > 0; }
         if (!any) { continue; }
-        sheet_row(&s);
-        sheet_format(&s, "%s", row->words);
+        sheet_row(&to);
+        sheet_format(&to, "%s", row->words);
         for (int k = 0; k < count; k++) {
-            const average a = measured(t, at, row, &all[k]);
-            sheet_average(&s, a);
-            if (is_equal(a.mean, best[k])) { sheet_strong(&s); }
+            const average a = measured(s, kind, row, &all[k]);
+            sheet_average(&to, a);
+            if (is_equal(a.mean, best[k])) { sheet_strong(&to); }
         }
     }
-    if (in_page) { page_sheet(out, &s); } else { sheet_text(&s, out); }
-    sheet_free(&s);
+    if (in_page) { page_sheet(out, &to); } else { sheet_text(&to, out); }
+    sheet_free(&to);
 }
 
-static int has_any(const invae_tables *t, int at) {
+static int has_any(const integration_study *s, simulation_kind kind) {
     int any = 0;
-    for (int i = 0; i < t->s->row_count; i++) { any |= measured(t, at, t->s->rows[i], &of_public[0]).count > 0; }
+    for (int i = 0; i < s->row_count; i++) { any |= measured(s, kind, s->rows[i], &of_public[0]).count > 0; }
     return any;
 }
 
 /* The goal, of each row: which meet it. */
-static void add_goal(const invae_tables *t, int at, text *out) {
+static void add_goal(const integration_study *s, simulation_kind kind, text *out) {
     const double most_leakage = 0.15, least_found = 0.85;
     int met = 0;
     text_add(out, "Leakage of spurious into z_inv at most .15 and R² of spurious from z_spur at least .85: ");
-    for (int i = 0; i < t->s->row_count; i++) {
-        const integrator *row = t->s->rows[i];
-        if (measured(t, at, row, &of_truth[4]).mean <= most_leakage && measured(t, at, row, &of_truth[2]).mean >= least_found) {
+    for (int i = 0; i < s->row_count; i++) {
+        const integrator *row = s->rows[i];
+        if (measured(s, kind, row, &of_truth[4]).mean <= most_leakage && measured(s, kind, row, &of_truth[2]).mean >= least_found) {
             text_format(out, "%s%s", met++ ? "; " : "met by ", row->words);
         }
     }
@@ -103,73 +102,60 @@ static void add_goal(const invae_tables *t, int at, text *out) {
 
 /* ---- all of it ---- */
 
-static int diverged_models(const invae_tables *t) {
-    int diverged = 0;
-    for (int i = 0; i < t->s->r.count; i++) {
-        diverged += integration_value(&t->s->r, &t->s->r.sweeps[i], INTEGRATION_DIVERGED, 0, 1) > 0;
-    }
-    return diverged;
-}
-
-static void shift_section(const invae_tables *t, int at, text *page) {
+static void shift_section(const integration_study *s, simulation_kind kind, text *page) {
     text goal = { 0 };
     page_heading(page, "Batches shift what is spurious");
-    page_paragraph(page, "R² are of ridge regression and a small network, of which the better counts, fitted (60 %), chosen (15 %) and scored "
-                         "(25 %) on held-out cells of the batches that were seen, of which labels were hidden. Within type and condition "
+    page_paragraph(page, "R² are of ridge regression and a small network, of which the better counts, fitted (60 %), chosen (15 %) and "
+                         "scored (25 %) on held-out cells of the batches that were seen, without labels. Within type and condition "
                          "all means of these are taken away first, so that what tells them apart counts nothing. PCA and the rows without "
                          "z_spur call everything invariant.");
-    add_table(t, at, "where it belongs", of_truth, COUNT(of_truth), 1, page);
-    add_goal(t, at, &goal);
+    add_table(s, kind, "where it belongs", of_truth, COUNT(of_truth), 1, page);
+    add_goal(s, kind, &goal);
     page_paragraph(page, goal.data ? goal.data : "");
     text_free(&goal);
     page_paragraph(page, "MCC: mean |correlation| of true coordinates with those of z_inv that they match best. Types are told by logistic "
                          "regression on training cells.");
-    add_table(t, at, "types", of_types, COUNT(of_types), 1, page);
+    add_table(s, kind, "types", of_types, COUNT(of_types), 1, page);
 }
 
-static void public_section(const invae_tables *t, int at, text *page) {
+static void public_section(const integration_study *s, simulation_kind kind, text *page) {
     page_heading(page, "The public protocol");
-    page_paragraph(page, "As the method's public code has it: one batch, so that nothing spurious varies, and clusters 40 deviations apart in "
-                         "all invariant coordinates alike, which therefore are one variable; scored on the training cells. Any model that "
-                         "tells the clusters apart scores well, and a latent variable that is noise lowers R² backwards while a factor "
+    page_paragraph(page, "As the method's public code has it: one batch, so that nothing spurious varies, and clusters 40 deviations apart "
+                         "in all invariant coordinates alike, which therefore are one variable; scored on the training cells. Any model "
+                         "that tells the clusters apart scores well, and a latent variable that is noise lowers R² backwards while a factor "
                          "that is lost does not. What remains within type and condition stands beside it.");
-    add_table(t, at, "public protocol", of_public, COUNT(of_public), 1, page);
+    add_table(s, kind, "public protocol", of_public, COUNT(of_public), 1, page);
 }
 
-void invae_report(const invae_tables *t, text *page) {
-    const int diverged = diverged_models(t), seeds = t->s->w.s->seeds;
+void invae_report(const integration_study *s, text *page) {
+    const int seeds = s->w.s->seeds;
     text words = { 0 };
     text_format(&words, "Counts of cells were made from invariant variables, which types and conditions move, and spurious ones, which "
                 "batches move. Which models find both, and keep them apart? Mean (standard error) over %d data set%s, each with models "
                 "of its own seed.", seeds, seeds > 1 ? "s" : "");
     page_begin(page, "Invariant and spurious", words.data ? words.data : "");
     text_free(&words);
-    if (diverged) {
-        text_format(&words, "%d model%s diverged and %s left out of the means.", diverged, diverged > 1 ? "s" : "",
-                    diverged > 1 ? "are" : "is");
-        page_paragraph(page, words.data ? words.data : "");
-        text_free(&words);
+    integration_note_diverged(s, page);
+    for (simulation_kind kind = SIMULATION_SHIFT; kind < SIMULATIONS; kind++) {
+        if (!has_any(s, kind)) { continue; }
+        if (kind == SIMULATION_SHIFT) { shift_section(s, kind, page); } else { public_section(s, kind, page); }
     }
-    for (int at = 0; at < t->kind_count; at++) {
-        if (!has_any(t, at)) { continue; }
-        if (t->kinds[at] == SIMULATION_SHIFT) { shift_section(t, at, page); } else { public_section(t, at, page); }
-    }
-    repeat_section(page, &t->s->w.c);
+    repeat_section(page, &s->w.c);
     page_end(page);
 }
 
-void invae_print(const invae_tables *t) {
+void invae_print(const integration_study *s) {
     text out = { 0 };
-    for (int at = 0; at < t->kind_count; at++) {
-        if (!has_any(t, at)) { continue; }
-        if (t->kinds[at] == SIMULATION_PUBLIC) {
-            add_table(t, at, "public protocol", of_public, COUNT(of_public), 0, &out);
+    for (simulation_kind kind = SIMULATION_SHIFT; kind < SIMULATIONS; kind++) {
+        if (!has_any(s, kind)) { continue; }
+        if (kind == SIMULATION_PUBLIC) {
+            add_table(s, kind, "public protocol", of_public, COUNT(of_public), 0, &out);
             continue;
         }
-        add_table(t, at, "shift: R^2", of_truth, COUNT(of_truth), 0, &out);
-        add_goal(t, at, &out);
+        add_table(s, kind, "shift: R^2", of_truth, COUNT(of_truth), 0, &out);
+        add_goal(s, kind, &out);
         text_add(&out, "\n\n");
-        add_table(t, at, "shift: types", of_types, COUNT(of_types), 0, &out);
+        add_table(s, kind, "shift: types", of_types, COUNT(of_types), 0, &out);
         text_add(&out, "\n");
     }
     printf("%s", out.data ? out.data : "");
@@ -183,4 +169,4 @@ static const char *part_name(const char *field, int at) {
     return strncmp(field, "accuracy", strlen("accuracy")) == 0 ? blocks[at] : regressions[at];
 }
 
-void invae_tsv(const invae_tables *t, text *out) { integration_tsv(t->s, part_name, out); }
+void invae_tsv(const integration_study *s, text *out) { integration_tsv(s, part_name, out); }

@@ -50,11 +50,9 @@ isk_status invae_judge(isk_context *context, const invae_data *d, simulation_kin
 
 /* ---- report ---- */
 
-typedef struct invae_tables { const integration_study *s; int kinds[SIMULATIONS], kind_count; } invae_tables;
-/* Data sets of a simulation are data [invae_first, invae_first + seeds). */
-int invae_first(const integration_study *s, int kind_at);
-void invae_report(const invae_tables *t, text *page);
-void invae_tsv(const invae_tables *t, text *out);
-void invae_print(const invae_tables *t);
+/* Data sets are the seeds of the first simulation, then those of the second. */
+void invae_report(const integration_study *s, text *page);
+void invae_tsv(const integration_study *s, text *out);
+void invae_print(const integration_study *s);
 
 #endif
