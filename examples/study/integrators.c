@@ -38,6 +38,16 @@ static uint8_t *part_without_validation(const cells_of_batches *c) {
     return part;
 }
 
+isk_status embedding_join(isk_context *context, embedding *e) {
+    const int64_t rows = e->invariant.rows, cols = e->invariant.cols + e->spurious.cols;
+    isk_scalar *all;
+    e->all = e->invariant;
+    if (!e->spurious.data) { return ISK_OK; }
+    if (!(all = malloc(sizeof *all * (size_t)(rows * cols)))) { return no_memory(context, "features"); }
+    e->all = (isk_matrix){ all, rows, cols };
+    return isk_join_columns(context, (isk_matrix[]){ e->invariant, e->spurious }, 2, all);
+}
+
 void embedding_free(embedding *e) {
     if (e->all.data != e->invariant.data) { matrix_free(e->all); }
     matrix_free(e->invariant);
@@ -186,7 +196,6 @@ isk_status embed_by_model(isk_context *context, const isk_model *model, const ce
     static const char *const outputs[] = { "invariant1", "spurious1", "label1" };
     isk_matrix *to[] = { &e->invariant, &e->spurious, &e->label };
     isk_transform_desc desc = { .views = { { .x = c->counts } } };
-    isk_scalar *all;
     given g;
     isk_status status = give(context, c, row, without_labels, &g, desc.extras);
     *e = (embedding){ .all = { NULL, 0, 0 } };
@@ -196,12 +205,7 @@ isk_status embed_by_model(isk_context *context, const isk_model *model, const ce
     }
     if (status == ISK_OK) { status = isk_transform(model, &desc); }
     given_free(&g);
-    e->all = e->invariant;
-    if (status != ISK_OK || !e->spurious.data) { return status; }
-    all = malloc(sizeof *all * (size_t)(c->counts.rows * (e->invariant.cols + e->spurious.cols)));
-    if (!all) { return no_memory(context, "features"); }
-    e->all = (isk_matrix){ all, c->counts.rows, e->invariant.cols + e->spurious.cols };
-    return isk_join_columns(context, (isk_matrix[]){ e->invariant, e->spurious }, 2, all);
+    return status == ISK_OK ? embedding_join(context, e) : status;
 }
 
 /* ---- the rows of a study ---- */

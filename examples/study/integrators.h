@@ -10,7 +10,7 @@
 
 /* ---- rows ---- */
 
-typedef enum integrator_kind { INTEGRATOR_PCA, INTEGRATOR_INVAE, INTEGRATOR_EXTERNAL } integrator_kind;
+typedef enum integrator_kind { INTEGRATOR_TRUTH, INTEGRATOR_PCA, INTEGRATOR_INVAE, INTEGRATOR_EXTERNAL } integrator_kind;
 enum { GIVEN_LABEL = 1, GIVEN_BATCH = 2, GIVEN_BOTH = 3 };
 typedef struct integrator {
     integrator_kind kind;
@@ -40,6 +40,8 @@ isk_scalar *indicators_of(const int32_t *codes, int64_t rows, int count, const u
 typedef struct embedding {
     isk_matrix invariant, spurious, all, label;     /* all: invariant and spurious side by side; label: probabilities */
 } embedding;
+/* Makes `all` of the other two. */
+isk_status embedding_join(isk_context *context, embedding *e);
 void embedding_free(embedding *e);
 
 /* Scores of PCA_COMPONENTS components of ln(1 + 10000 x / total), learned from training and validation rows: all of it is invariant. */

@@ -27,7 +27,7 @@ static const option options[] = {
       "what the spurious means of the unseen batch, (4, 3), are multiplied by [1.5]", 0, 100, NULL },
     { NULL, OPTION_HEADING, 0, NULL, "What to run", 0, 0, NULL },
     { "rows", OPTION_TEXT, FIELD(rows), "LIST",
-      "with commas between, of pca, vae, cvae, published, invae, ci, ci-no-dropout, nfinvae, inject-ci [all]", 0, 0, NULL },
+      "with commas between, of truth, pca, vae, cvae, published, invae, ci, ci-no-dropout, nfinvae, inject-ci [all]", 0, 0, NULL },
     { "own", OPTION_TEXT, FIELD(own), "LIST",
       "options of invae, NAME=VALUE with commas between, of all rows that do not say otherwise [invariant_dim=8,spurious_dim=2]", 0, 0,
       NULL },
@@ -51,6 +51,7 @@ static const command about = {
 
 #define APART "inject=none,invariance=5"
 static const integrator rows[] = {
+    { INTEGRATOR_TRUTH, "truth", "the true ones", ISK_ROBUST, 0, NULL, NULL },
     { INTEGRATOR_PCA, "pca", "PCA 20", ISK_ROBUST, 0, NULL, NULL },
     { INTEGRATOR_INVAE, "vae", "VAE", ISK_ROBUST, 0, "inject=none,invariance=0", NULL },
     { INTEGRATOR_INVAE, "cvae", "conditional VAE", ISK_ROBUST, GIVEN_BATCH, "inject=batch,invariance=0,spurious_dim=0", NULL },
@@ -96,7 +97,9 @@ static isk_status judge(void *user, int data, const integrator *row, const sweep
     isk_status status;
     /* its authors' settings for their simulation */
     if (kind_of(j, data) == SIMULATION_PUBLIC && row->preset == ISK_PAPER) { as.preset = ISK_SIMULATION; }
-    if (row->kind == INTEGRATOR_PCA) {
+    if (row->kind == INTEGRATOR_TRUTH) {
+        status = invae_embed_truth(&j->d, w->context, &e);
+    } else if (row->kind == INTEGRATOR_PCA) {
         status = embed_by_pca(w->context, &j->d.c, seed, &e);
     } else {
         status = integrator_train(w, &as, j->s.own, &j->d.c, seed, checkpoint, &model);

@@ -217,6 +217,18 @@ isk_status invae_simulate(invae_data *d, isk_context *context, const invae_setti
     return status == ISK_MEMORY ? no_memory(context, "simulated cells") : status;
 }
 
+static isk_matrix copy(isk_matrix m) {
+    const size_t size = sizeof *m.data * (size_t)(m.rows * m.cols);
+    isk_scalar *values = malloc(size);
+    if (values) { memcpy(values, m.data, size); }
+    return (isk_matrix){ values, m.rows, m.cols };
+}
+
+isk_status invae_embed_truth(const invae_data *d, isk_context *context, embedding *e) {
+    *e = (embedding){ .invariant = copy(d->invariant), .spurious = copy(d->spurious) };
+    return e->invariant.data && e->spurious.data ? embedding_join(context, e) : no_memory(context, "the truth");
+}
+
 void invae_data_free(invae_data *d) {
     cells_of_batches_free(&d->c);
     matrix_free(d->invariant);

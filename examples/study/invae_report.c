@@ -17,7 +17,8 @@ static const quantity of_truth[] = {
     { { "invariant_within", 0, 2 }, 1, "within", "the same within type and condition" },
     { { "spurious", 0, 2 }, 1, "spur", "R² of spurious from z_spur" },
     { { "spurious_within", 0, 2 }, 1, "within", "the same within type and condition" },
-    { { "leaks", 0, 2 }, -1, "spur in inv", "leakage: R² of spurious from z_inv" },
+    { { "leaks", 0, 1 }, -1, "leak: ridge", "leakage: R² of spurious from z_inv, by ridge" },
+    { { "leaks", 0, 2 }, -1, "better", "the same, the better of ridge and network" },
     { { "leaks_back", 0, 2 }, -1, "inv in spur", "leakage: R² of invariant from z_spur" },
     { { "spurious_all", 0, 2 }, 0, "spur in all", "R² of spurious from all" },
 };
@@ -36,8 +37,10 @@ static const quantity of_public[] = {
     { { "mcc", 0, 1 }, 0, "MCC inv", "MCC of invariant" },
     { { "mcc_within", 0, 1 }, 0, "within", "the same within type and condition" },
 };
+static const quantity leakage_by_ridge = { { "leaks", 0, 1 }, -1, NULL, NULL }, leakage = { { "leaks", 0, 2 }, -1, NULL, NULL };
+static const quantity spurious_found = { { "spurious", 0, 2 }, 1, NULL, NULL };
 #define COUNT(list) (int)(sizeof (list) / sizeof *(list))
-enum { MOST_SHOWN = 8 };
+enum { MOST_SHOWN = 10 };
 
 /* ---- tables ---- */
 
@@ -48,7 +51,10 @@ static average measured(const integration_study *s, simulation_kind kind, const 
 
 static double best_of(const integration_study *s, simulation_kind kind, const quantity *q) {
     double best = NAN;
-    for (int i = 0; i < s->row_count && q->better; i++) { best = fmax(best, q->better * measured(s, kind, s->rows[i], q).mean); }
+    for (int i = 0; i < s->row_count && q->better; i++) {
+        if (s->rows[i]->kind == INTEGRATOR_TRUTH) { continue; }
+        best = fmax(best, q->better * measured(s, kind, s->rows[i], q).mean);
+    }
     return q->better * best;
 }
 
@@ -86,18 +92,25 @@ static int has_any(const integration_study *s, simulation_kind kind) {
     return any;
 }
 
-/* The goal, of each row: which meet it. */
-static void add_goal(const integration_study *s, simulation_kind kind, text *out) {
+/* Which rows meet the goal, by that measure of leakage. */
+static void add_goal_by(const integration_study *s, simulation_kind kind, const quantity *leaks, const char *words, text *out) {
     const double most_leakage = 0.15, least_found = 0.85;
     int met = 0;
-    text_add(out, "Leakage of spurious into z_inv at most .15 and R² of spurious from z_spur at least .85: ");
+    text_format(out, " By %s it is met by ", words);
     for (int i = 0; i < s->row_count; i++) {
         const integrator *row = s->rows[i];
-        if (measured(s, kind, row, &of_truth[4]).mean <= most_leakage && measured(s, kind, row, &of_truth[2]).mean >= least_found) {
-            text_format(out, "%s%s", met++ ? "; " : "met by ", row->words);
+        if (row->kind != INTEGRATOR_TRUTH && measured(s, kind, row, leaks).mean <= most_leakage &&
+            measured(s, kind, row, &spurious_found).mean >= least_found) {
+            text_format(out, "%s%s", met++ ? "; " : "", row->words);
         }
     }
-    text_add(out, met ? "." : "met by no row.");
+    text_add(out, met ? "." : "no row.");
+}
+
+static void add_goal(const integration_study *s, simulation_kind kind, text *out) {
+    text_add(out, "The goal is leakage of spurious into z_inv of at most .15, and R² of spurious from z_spur of at least .85.");
+    add_goal_by(s, kind, &leakage_by_ridge, "ridge regression", out);
+    add_goal_by(s, kind, &leakage, "the better of ridge and network", out);
 }
 
 /* ---- all of it ---- */
@@ -108,7 +121,8 @@ static void shift_section(const integration_study *s, simulation_kind kind, text
     page_paragraph(page, "R² are of ridge regression and a small network, of which the better counts, fitted (60 %), chosen (15 %) and "
                          "scored (25 %) on held-out cells of the batches that were seen, without labels. Within type and condition "
                          "all means of these are taken away first, so that what tells them apart counts nothing. PCA and the rows without "
-                         "z_spur call everything invariant.");
+                         "z_spur call everything invariant. The true ones tell something of each other, as batches differ in their types: "
+                         "leakage of a good model is not below that.");
     add_table(s, kind, "where it belongs", of_truth, COUNT(of_truth), 1, page);
     add_goal(s, kind, &goal);
     page_paragraph(page, goal.data ? goal.data : "");
@@ -121,8 +135,8 @@ static void shift_section(const integration_study *s, simulation_kind kind, text
 static void public_section(const integration_study *s, simulation_kind kind, text *page) {
     page_heading(page, "The public protocol");
     page_paragraph(page, "As the method's public code has it: one batch, so that nothing spurious varies, and clusters 40 deviations apart "
-                         "in all invariant coordinates alike, which therefore are one variable; scored on the training cells. Any model "
-                         "that tells the clusters apart scores well, and a latent variable that is noise lowers R² backwards while a factor "
+                         "in all invariant coordinates alike, which therefore are one variable; scored on cells that train. Any model that "
+                         "tells the clusters apart scores well, and a latent variable that is noise lowers R² backwards while a factor "
                          "that is lost does not. What remains within type and condition stands beside it.");
     add_table(s, kind, "public protocol", of_public, COUNT(of_public), 1, page);
 }

@@ -32,6 +32,9 @@ typedef struct invae_data {
 } invae_data;
 isk_status invae_simulate(invae_data *d, isk_context *context, const invae_settings *s, simulation_kind kind, uint64_t seed,
                           double validation);
+/* The true latent variables as if a model had found them: what can be had at most, and how much the one block tells of the other, as
+   batches differ in their types. */
+isk_status invae_embed_truth(const invae_data *d, isk_context *context, embedding *e);
 void invae_data_free(invae_data *d);
 
 /* ---- what is measured: fields of records ---- */
