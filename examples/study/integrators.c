@@ -283,6 +283,8 @@ static isk_status run_row(integration_study *s, int data, const integrator *row)
     return status;
 }
 
+static int is_asked(const integration_study *s, int data, const integrator *row) { return !s->asks || s->asks(s->job, data, row); }
+
 /* Data are made where a row of them is left to do. */
 static isk_status run_data(integration_study *s, int data) {
     progress *bar = &s->w.bar;
@@ -292,9 +294,9 @@ static isk_status run_data(integration_study *s, int data) {
         const integrator *row = s->rows[i];
         const double began = progress_clock();
         char what[160], time[32];
-        if (s->asks && !s->asks(s->job, data, row)) { continue; }
+        if (!is_asked(s, data, row)) { continue; }
         snprintf(what, sizeof what, "%s, %s", row->name, s->data_names[data]);
-        bar->piece = data * s->row_count + i;
+        bar->piece = s->done++;
         bar->what = what;
         if (records_find(&s->r, row->name, data + 1)) {
             progress_say(bar, "%s: finished before", what);
@@ -322,7 +324,9 @@ static isk_status read_results(void *user, const char *path) {
 isk_status integration_run(integration_study *s) {
     isk_status status = s->w.s->out ? study_folder(&s->w, read_results, s) : ISK_OK;
     s->w.bar.mute = 1;              /* the report says which models diverged */
-    s->w.bar.pieces = s->data_count * s->row_count;
+    for (int i = 0; i < s->data_count * s->row_count; i++) {
+        s->w.bar.pieces += is_asked(s, i / s->row_count, s->rows[i % s->row_count]);
+    }
     for (int data = 0; data < s->data_count && status == ISK_OK; data++) { status = run_data(s, data); }
     if (status == ISK_OK && s->w.s->out && s->kept == s->r.count) { status = s->write(s->job); }      /* nothing was left */
     return status;

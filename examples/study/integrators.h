@@ -62,7 +62,7 @@ typedef struct integration_study {
     records r;
     void *job;                      /* what the functions below are given */
     const integrator *rows[MOST_INTEGRATORS];
-    int row_count, kept, data_count;
+    int row_count, kept, done, data_count;
     const char **data_names;        /* [data_count]; records.number is 1 + the place */
     isk_status (*open)(void *job, int data);            /* makes a data set, where a row of it is left to do */
     isk_status (*judge)(void *job, int data, const integrator *row, const sweep_record *to, const char *checkpoint);

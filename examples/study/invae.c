@@ -20,8 +20,8 @@ static const option options[] = {
     { "simulation", OPTION_TEXT, FIELD(simulation), "WORD",
       "shift: batches move what is spurious, and one of them is not seen in training; public: what the method's public code simulates, by "
       "its protocol [both]", 0, 0, "shift|public" },
-    { "cells", OPTION_INT, FIELD(cells), "N", "cells of four batches, three of which are seen, and half of those train [4000]", 200, 100000,
-      NULL },
+    { "cells", OPTION_INT, FIELD(cells), "N",
+      "cells of four batches, three of which are seen, and half of those train; of public 600 at most [4000]", 200, 100000, NULL },
     { "genes", OPTION_INT, FIELD(genes), "N", "genes [500]", 40, 20000, NULL },
     { "unseen-shift", OPTION_REAL, FIELD(unseen_shift), "N",
       "what the spurious means of the unseen batch, (4, 3), are multiplied by [1.5]", 0, 100, NULL },

@@ -1,4 +1,4 @@
-/* study: the experiments of Gui, Ma and Ma 2025, each in one command, with what they claim beside what is measured. */
+/* study: the experiments of Gui, Ma and Ma 2025 and others, each in one command, with what is claimed beside what is measured. */
 #include "studies.h"
 
 #include "../base/fail.h"
@@ -18,7 +18,7 @@ enum { STUDY_COUNT = sizeof studies / sizeof *studies };
 
 static void help(void) {
     printf("Usage: study NAME [OPTION]...\n"
-           "An experiment of Gui, Ma and Ma 2025 with all its methods, lambdas and seeds, and a report of it.\n\n"
+           "An experiment with all its methods and seeds, most of them of Gui, Ma and Ma 2025, and a report of it.\n\n"
            "Examples:\n"
            "  study simulations --out results\n"
            "  study probe --x1 a.npy --x2 b.npy --labels kinds.tsv:kind --out results\n\n"
