@@ -303,10 +303,15 @@ void names_free(names *n) {
 
 /* ---- an index of names ---- */
 
-/* FNV-1a, then its high bits folded in: the low ones choose the slot. */
+uint64_t hash_bytes(uint64_t h, const void *bytes, size_t count) {
+    const unsigned char *at = bytes;
+    for (size_t i = 0; i < count; i++) { h = (h ^ at[i]) * UINT64_C(1099511628211); }
+    return h;
+}
+
+/* High bits are folded in: the low ones choose the slot. */
 static uint64_t hash_of(const char *name) {
-    uint64_t hash = UINT64_C(14695981039346656037);
-    for (; *name; name++) { hash = (hash ^ (unsigned char)*name) * UINT64_C(1099511628211); }
+    const uint64_t hash = hash_bytes(HASH_START, name, strlen(name));
     return hash ^ hash >> 32;
 }
 

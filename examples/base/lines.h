@@ -69,6 +69,10 @@ void name_index_free(name_index *x);
 /* One name a line; an empty line is a mistake, but at the end. */
 isk_status names_read(isk_context *context, const char *path, names *n);
 
+/* FNV-1a of Fowler, Noll and Vo, 64 bits, going on from h; the first is HASH_START. */
+#define HASH_START UINT64_C(14695981039346656037)
+uint64_t hash_bytes(uint64_t h, const void *bytes, size_t count);
+
 /* For arrays that grow: room for `need` items of `size` bytes, at least doubling.  0: out of memory, all is as it was. */
 int make_room(void **items, int64_t *capacity, int64_t need, size_t size);
 isk_status no_memory(isk_context *context, const char *name);

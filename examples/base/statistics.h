@@ -23,5 +23,8 @@ void sort_reals(double *values, int64_t count);
 double median_of(const double *values, int64_t count, double *work);
 /* The largest itself; NaN when there is no number. */
 double largest_value(const double *values, int count);
+/* The largest sum_i value[i, match[i]] where no column stands twice, Kuhn 1955: value [rows, cols].  A row that no column is left for
+   counts 0.  NaN without memory. */
+double best_matching(const double *value, int rows, int cols);
 
 #endif

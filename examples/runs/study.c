@@ -50,7 +50,7 @@ isk_status study_prepare(study *w) {
 
 isk_status study_folder(study *w, isk_status (*read)(void *job, const char *path), void *job) {
     char path[4200], previous[4200];
-    isk_status status = output_open(&w->out, w->context, w->s->out, "results.json report.html truth.tsv",
+    isk_status status = output_open(&w->out, w->context, w->s->out, "results.json report.html truth.tsv invae.tsv integrate.tsv",
                                     w->s->resume ? "results.json" : NULL);
     if (status != ISK_OK) { return isk_set_error(w->context, status, "%s", w->out.error); }
     output_path(&w->out, "results.json", path, sizeof path);

@@ -214,22 +214,15 @@ void probe_data_free(probe_data *d) {
     memset(d, 0, sizeof *d);
 }
 
-/* FNV-1a (Fowler, Noll, Vo), 64 bits. */
-static uint64_t hash(uint64_t h, const void *bytes, size_t count) {
-    const unsigned char *at = bytes;
-    for (size_t i = 0; i < count; i++) { h = (h ^ at[i]) * 1099511628211u; }
-    return h;
-}
-
 uint64_t probe_checksum(const probe_data *d) {
-    uint64_t h = 14695981039346656037u;
+    uint64_t h = HASH_START;
     for (int i = 0; i < d->v.count; i++) {
-        h = hash(h, d->v.x[i].data, sizeof *d->v.x[i].data * (size_t)(d->v.x[i].rows * d->v.x[i].cols));
-        if (d->v.present[i]) { h = hash(h, d->v.present[i], (size_t)d->rows); }
-        if (d->v.in[i].lengths) { h = hash(h, d->v.in[i].lengths, sizeof *d->v.in[i].lengths * (size_t)d->rows); }
+        h = hash_bytes(h, d->v.x[i].data, sizeof *d->v.x[i].data * (size_t)(d->v.x[i].rows * d->v.x[i].cols));
+        if (d->v.present[i]) { h = hash_bytes(h, d->v.present[i], (size_t)d->rows); }
+        if (d->v.in[i].lengths) { h = hash_bytes(h, d->v.in[i].lengths, sizeof *d->v.in[i].lengths * (size_t)d->rows); }
     }
     for (int t = 0; t < d->task_count; t++) {
-        h = hash(h, d->tasks[t].labels.codes, sizeof *d->tasks[t].labels.codes * (size_t)d->rows);
+        h = hash_bytes(h, d->tasks[t].labels.codes, sizeof *d->tasks[t].labels.codes * (size_t)d->rows);
     }
-    return hash(h, d->part, (size_t)d->rows);
+    return hash_bytes(h, d->part, (size_t)d->rows);
 }

@@ -6,6 +6,8 @@
 int study_simulations(int argc, char **argv);
 int study_probe(int argc, char **argv);
 int study_truth(int argc, char **argv);
+int study_invae(int argc, char **argv);
+int study_integrate(int argc, char **argv);
 int study_time(int argc, char **argv);
 
 #endif

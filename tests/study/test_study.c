@@ -39,6 +39,32 @@ static void means_and_standard_errors(void **state) {
     near(a.error, sqrt(1.0 / 3));                           /* no digits lost far from zero */
 }
 
+/* The most of all permutations of the rows' columns from `row` on, those in `taken` aside. */
+static double most_of_all(const double *value, int rows, int cols, int row, unsigned taken) {
+    double most = row < rows && rows <= cols ? -INFINITY : 0;
+    for (int j = 0; j < cols && row < rows; j++) {
+        if (!(taken >> j & 1)) { most = fmax(most, value[row * cols + j] + most_of_all(value, rows, cols, row + 1, taken | 1u << j)); }
+    }
+    /* with more rows than columns a row may stay alone */
+    return row < rows && rows > cols ? fmax(most, most_of_all(value, rows, cols, row + 1, taken)) : most;
+}
+
+static void best_matchings(void **state) {
+    static const int sizes[][2] = { { 1, 1 }, { 3, 3 }, { 2, 5 }, { 5, 5 }, { 5, 2 }, { 4, 6 } };
+    double value[30];
+    uint32_t word = 1;
+    (void)state;
+    for (int turn = 0; turn < 60; turn++) {
+        const int rows = sizes[turn % 6][0], cols = sizes[turn % 6][1];
+        for (int i = 0; i < rows * cols; i++) {
+            word = word * 1664525u + 1013904223u;
+            value[i] = turn % 2 ? (double)(word >> 30) : (double)(word >> 8) / 16777216;         /* with ties too */
+        }
+        near(best_matching(value, rows, cols), most_of_all(value, rows, cols, 0, 0));
+    }
+    near(best_matching(value, 0, 3), 0);
+}
+
 static void largest(void **state) {
     static const double values[] = { NAN, 1, 3, 3, INFINITY, 2 }, none[] = { NAN, NAN };
     (void)state;
@@ -224,6 +250,7 @@ static void damaged_results_are_refused(void **state) {
 int main(void) {
     const struct CMUnitTest all[] = {
         cmocka_unit_test(means_and_standard_errors),
+        cmocka_unit_test(best_matchings),
         cmocka_unit_test(largest),
         cmocka_unit_test(lambda_by_test_and_by_validation),
         cmocka_unit_test(a_diverged_model_is_left_out_and_no_validation_chooses_nothing),
