@@ -105,7 +105,7 @@ static isk_status probe_tasks(isk_context *context, const probe_data *d, const p
 
 static isk_status judge_view(isk_context *context, const probe_data *d, const features *f, int view,
                              uint64_t seed, const records *r, const sweep_record *to, int model) {
-    evaluation_input in = { .views = d->v.count, .fused = f->m[FEATURE_FUSED], .part = d->part, .unseen = d->unseen };
+    evaluation_input in = { .views = d->v.count, .fused = f->m[FEATURE_FUSED], .part = d->part, .unseen = (unseen_way)d->unseen };
     double leakage[MOST_METRICS], completeness[MOST_METRICS];
     isk_status status;
     for (int i = 0; i < d->v.count; i++) {
