@@ -24,8 +24,8 @@ static const option before[] = {
     { "force", OPTION_FLAG, FIELD(gather.force), NULL, "also where more than a fifth of the model's genes are missing", 0, 0, NULL },
     { NULL, OPTION_HEADING, 0, NULL, "Output", 0, 0, NULL },
     { "out", OPTION_TEXT, FIELD(training.out), "DIR",
-      "gets report.html, adata.h5ad (with HDF5), cells.tsv, invariant.npy, spurious.npy, genes.tsv, umap.tsv, integration.tsv, told.tsv, "
-      "metrics.json, model.safetensors, config.json, log.jsonl; made if missing", 0, 0, NULL },
+      "gets report.html, adata.h5ad (with HDF5), cells.tsv, invariant.npy, genes.tsv, umap.tsv, integration.tsv, told.tsv, "
+      "metrics.json, model.safetensors, config.json, log.jsonl, and spurious.npy with --spurious-dim; made if missing", 0, 0, NULL },
     { "denoised", OPTION_FLAG, FIELD(denoised), NULL,
       "denoised.npy and layers/denoised too: what the model expects of each gene in 10000 counts, at the cell's own batch", 0, 0, NULL },
     { "as-batch", OPTION_TEXT, FIELD(as_batch), "LEVEL", "with --denoised, at this batch instead, or at the mean of all: mean", 0, 0,

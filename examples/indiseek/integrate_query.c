@@ -49,7 +49,7 @@ static isk_status say_right(integrate_job *j) {
 }
 
 static isk_status commit(integrate_job *j) {
-    const isk_status status = output_commit(&j->t.out, NULL);
+    const isk_status status = output_commit(&j->t.out, INTEGRATION_NAMES);
     return status == ISK_OK ? ISK_OK : isk_set_error(j->t.context, status, "%s", j->t.out.error);
 }
 

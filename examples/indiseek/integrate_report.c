@@ -56,8 +56,8 @@ static void add_scores(const integrate_job *j, text *page) {
     page_heading(page, "What can be told");
     integration_caveats(&j->scores, &j->g, &j->made, &words);
     text_format(&words, "R² are of the batch, and of the label, one column a level, on %lld cells that the regression was not fitted on: "
-                "the "
-                "invariant latents should tell little of the batch, the spurious ones little of the label.", (long long)j->scores.asked);
+                "the invariant latents should tell little of the batch%s.", (long long)j->scores.asked,
+                j->made.spurious.data ? ", the spurious ones little of the label" : "");
     page_paragraph(page, words.data ? words.data : "");
     text_free(&words);
     integration_sheet(&j->scores, j->g.types != NULL, columns, &s);

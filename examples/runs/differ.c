@@ -90,13 +90,18 @@ static isk_status draw_all(differing *w) {
     const int64_t levels = gathered_levels(w->g, GATHERED_BATCH)->count, rows = w->g->c.rows;
     int64_t *list = malloc(sizeof *list * 2 * ((size_t)rows + 1)), counts[2];
     const int64_t *lists[2] = { list, list + rows + 1 };
-    int64_t shared = 0;
+    int64_t shared = 0, known = 0;
     isk_status status = list ? ISK_OK : out_of_memory(w);
     for (int64_t level = 0; level < levels && status == ISK_OK; level++) {
+        known += list_cells(w->g, w->desc->group, level, list) + list_cells(w->g, w->desc->against, level, list);
         shared += list_cells(w->g, w->desc->group, level, list) && list_cells(w->g, w->desc->against, level, list);
     }
-    w->d->apart = shared == 0;
+    w->d->apart = shared == 0 && known > 0;          /* of cells of batches that the model does not know nothing can be said */
     w->d->batches = (int)(shared ? shared : levels);
+    if (status == ISK_OK && w->desc->pairs < w->d->batches) {
+        status = isk_set_error(w->context, ISK_ARGUMENT, "--pairs %lld leaves no pair for each of %d batches", (long long)w->desc->pairs,
+                               w->d->batches);
+    }
     for (int64_t level = 0; level < levels && status == ISK_OK; level++) {
         counts[0] = list_cells(w->g, w->desc->group, shared ? level : -1, list);
         counts[1] = list_cells(w->g, w->desc->against, shared ? level : -1, list + rows + 1);
@@ -121,12 +126,16 @@ static isk_status judge_changes(differing *w) {
     if (!column) { return out_of_memory(w); }
     for (int64_t j = 0; j < d->genes; j++) {
         difference *to = &d->list[j];
+        int64_t more = 0, less = 0;
         for (int64_t k = 0; k < d->pairs; k++) {
             column[k] = (double)w->changes[k * d->genes + j];
             to->change += column[k] / (double)d->pairs;
-            to->probability += (fabs(column[k]) > w->desc->least) / (double)d->pairs;
+            more += column[k] > w->desc->least;
+            less += column[k] < -w->desc->least;
             to->up += (column[k] > 0) / (double)d->pairs;
         }
+        /* one direction: any two cells of mixed groups differ, now this way, now that */
+        to->probability = (double)(more > less ? more : less) / (double)d->pairs;
         sort_reals(column, d->pairs);
         to->low = quantile(column, d->pairs, 0.025);
         to->high = quantile(column, d->pairs, 0.975);

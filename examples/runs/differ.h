@@ -16,7 +16,7 @@ typedef struct differ_desc {
 /* Of each gene of the model. */
 typedef struct difference {
     double change, low, high;       /* log2 fold change, group over against: mean, 2.5 % and 97.5 % of the pairs */
-    double probability, up;         /* of |change| > least, of change > 0 */
+    double probability, up;         /* the larger of those of change > least and change < -least; of change > 0 */
     double mean[2], share[2];       /* of the counts themselves: of 10000, and the share of cells that have any; group, against */
 } difference;
 

@@ -348,6 +348,8 @@ static void special_ops(void **state) {
     NO_GRAPH(isk_permute_rows(none));
     NO_GRAPH(isk_gather(none, none));
     NO_GRAPH(isk_info_nce(none, none, none));
+    NO_GRAPH(isk_total_correlation(none, none, none, 1));
+    NO_GRAPH(isk_conditional_invariance(none, none, none));
     NO_GRAPH(isk_reshape(none, 1));
     NO_GRAPH(isk_trim(none, none, 1));
     NO_GRAPH(isk_step_mask(none, 1));

@@ -180,6 +180,7 @@ static void without_a_recorder(void **state) {
     assert_int_equal(isk_recorder_mode(NULL), ISK_MODE_EVALUATE);
     assert_int_equal(isk_recorder_trains(NULL), 0);
     assert_int_equal(isk_recorder_batch_rows(NULL), 0);
+    assert_int_equal(isk_recorder_training_rows(NULL), 0);
     assert_int_equal(isk_net(NULL, "g", "p").group, -1);
     assert_string_equal(isk_numbered(NULL, "a", 0), "");
     assert_true(isk_recorder_batch(NULL).node < 0 && isk_view_rows(NULL, 0).x.node < 0 && isk_given_rows(NULL, 0).node < 0);
