@@ -100,6 +100,7 @@ def _():
 
 @test("SIGHUP does the same, but under nohup, where a run goes on")
 def _():
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)            # these tests may themselves run under nohup, and runs inherit that
     stopped("hangup", signal.SIGHUP)
     equal(sorted(os.listdir(at("hangup"))), ["checkpoint.safetensors", "log.jsonl.new"])
     shutil.rmtree(at("hangup"))

@@ -525,7 +525,7 @@ bad("study probe: other numbers of samples", 65, lambda: "%s has 120 samples, %s
     command="study probe")
 bad("study time of unknown size", 2, "--like has \"mosa\"; there are mosi, mosei, ur-funny, mustard and mimic", "--like", "mosi,mosa",
     "--quiet", command="study time")
-bad("study without a name", 2, "a study is missing: simulations, probe, truth or time", command="study", usage=True)
+bad("study without a name", 2, "a study is missing: simulations, probe, truth, invae, integrate or time", command="study", usage=True)
 bad("an unknown study", 2, 'there is no study "simulation"; did you mean simulations?', "simulation", command="study", usage=True)
 bad("demo --out is a file", 1, at("x1.npy") + " is a file; --out wants a folder", "--out", at("x1.npy"), command="indiseek demo")
 bad("demo: unknown option", 2, "unknown option --sed; did you mean --seed?", "--sed", "1", command="indiseek demo", usage=True)
