@@ -19,13 +19,13 @@
 /* ---- calls that fail ---- */
 
 static struct { long count, due; } faults;                  /* calls; the one that fails, from 1, 0: none */
-static FILE *written, *broken_file;                         /* that is open to be written; whose error flag is up */
+static FILE *writing, *broken_file;                         /* that is open to be written; whose error flag is up */
 
 static int fails(void) { return ++faults.count == faults.due; }
 
 static FILE *open_file(const char *path, const char *mode) {
     FILE *file = fails() ? NULL : fopen(path, mode);
-    if (file && *mode != 'r') { written = file; }
+    if (file && *mode != 'r') { writing = file; }
     return file;
 }
 
@@ -37,7 +37,7 @@ static size_t read_file(void *to, size_t size, size_t count, FILE *file) {
 
 /* What is closed is closed, whatever is said of it; of a file that was read nothing is lost. */
 static int close_file(FILE *file) {
-    const int failed = file == written && fails(), done = fclose(file);
+    const int failed = file == writing && fails(), done = fclose(file);
     broken_file = NULL;
     return failed ? EOF : done;
 }
