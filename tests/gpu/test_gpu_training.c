@@ -318,8 +318,8 @@ static isk_fit_desc counts_fit(isk_context *context, const char *settings) {
     fit.extras[0].values = matrix_of(label, ROWS, TYPES);
     fit.extras[1].values = matrix_of(batch, ROWS, 2);
     fit.extras[2].values = matrix_of(age, ROWS, 1);
-    snprintf(words, sizeof words, "batch=32 epochs=3 width=12 invariant_dim=3 spurious_dim=2 patience=0 prior_variance=learned invariance=5 "
-             "classification=0 %s", settings);
+    snprintf(words, sizeof words, "batch=32 epochs=3 width=12 invariant_dim=3 spurious_dim=2 patience=0 prior_variance=learned "
+             "invariance=5 classification=0 %s", settings);
     for (word = words; *word; word = next) {
         char *value = strchr(word, '=');
         next = word + strcspn(word, " ");
