@@ -240,7 +240,8 @@ typedef struct isk_allocator {
 /* Where a fit or sweep stands; given to the progress callback after every round of epochs. */
 typedef struct isk_progress {
     const char *stage;              /* what is trained, of the model reported on: "shared" (C), "specific" (Z), "mean" or "spread" (of
-                                       X_i given C_i), "reduced" (X_i), "fused" (comm), "transport" and "decoder" (transport) */
+                                       X_i given C_i), "reduced" (X_i), "fused" (comm), "transport" and "decoder" (transport),
+                                       "invae" (invae) */
     int model, models;              /* index of that model, number of models in this call */
     int epoch, epochs;              /* of the stage */
     double fraction;                /* of the whole call, 0..1, by epochs */
